@@ -1,0 +1,192 @@
+//! One process and its Runtime API, from the start of the one to the end of both.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use crate::invocation::{Outcome, Request};
+use crate::logs::Logs;
+use crate::server::{Api, Call, Event};
+use crate::settings::Settings;
+
+/// How long a process may take before it asks for its first event (Lambda's limit of the init phase).
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an answered event's logs are waited for. A process asks for its next event at once, unless it is stuck.
+const SETTLE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why a function could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No port, pipe or socket was left for the Runtime API.
+    #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
+    Serve(#[source] io::Error),
+    /// The executable could not be run.
+    #[error("could not run {}", command.display())]
+    Spawn {
+        /// What should have been run.
+        command: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What came first.
+enum Happened {
+    Called(Call),
+    Exited(ExitStatus),
+}
+
+/// A running process. Dropping it kills the process.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    child: Child,
+    server: JoinHandle<()>,
+    events: mpsc::Sender<Event>,
+    calls: mpsc::UnboundedReceiver<Call>,
+    pub(crate) logs: Logs,
+    /// The process has asked for an event, and so has finished its start or its last event.
+    idle: bool,
+}
+
+impl Environment {
+    /// Serves a fresh Runtime API and starts the process that talks to it.
+    pub(crate) async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(StartError::Serve)?;
+        let address = listener.local_addr().map_err(StartError::Serve)?;
+        let (writer, logs) = Logs::new().map_err(StartError::Serve)?;
+        let error_writer = writer.try_clone().map_err(StartError::Serve)?;
+
+        let child = Command::new(&settings.command)
+            .args(&settings.args)
+            .env_clear()
+            .envs(settings.environment(&address.to_string()))
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(error_writer)
+            // Ctrl-C in a terminal is for the caller, who decides what becomes of the event in hand.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
+
+        let (events, event_receiver) = mpsc::channel(1);
+        let (call_sender, calls) = mpsc::unbounded_channel();
+        let router = Api::new(event_receiver, call_sender).router();
+        // Serving ends only by being aborted: axum retries what goes wrong with one connection.
+        let server = tokio::spawn(async move {
+            let _never = axum::serve(listener, router).await;
+        });
+        Ok(Self { child, server, events, calls, logs, idle: false })
+    }
+
+    /// Waits for what the process does next. Cancelling loses nothing.
+    async fn happens(&mut self) -> io::Result<Happened> {
+        tokio::select! {
+            // A call that came before the exit is told before it.
+            biased;
+            Some(call) = self.calls.recv() => Ok(Happened::Called(call)),
+            status = self.child.wait() => status.map(Happened::Exited),
+        }
+    }
+
+    /// The status of a process that has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Kills the process and waits for its end.
+    pub(crate) async fn kill(&mut self) -> Option<ExitStatus> {
+        // Fails only for a process that has ended already.
+        let _ended = self.child.start_kill();
+        self.child.wait().await.ok()
+    }
+
+    /// Waits until the process asks for an event; or tells why it never will.
+    pub(crate) async fn ready(&mut self) -> io::Result<Option<Outcome>> {
+        let limit = Instant::now() + INIT_LIMIT;
+        while !self.idle {
+            match timeout_at(limit, self.happens()).await {
+                Err(_elapsed) => return Ok(Some(Outcome::TimedOut)),
+                Ok(happened) => match happened? {
+                    Happened::Called(Call::Next) => self.idle = true,
+                    Happened::Called(Call::InitError(outcome) | Call::Answer(outcome)) => {
+                        return Ok(Some(outcome));
+                    }
+                    Happened::Exited(status) => return Ok(Some(Outcome::Exited(status))),
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives an idle process an event.
+    pub(crate) async fn run(&mut self, request_id: &str, request: Request, settings: &Settings) -> io::Result<Outcome> {
+        let timeout = request.timeout.unwrap_or(settings.timeout);
+        let event = Event {
+            request_id: request_id.to_owned(),
+            deadline_ms: request.deadline_ms.unwrap_or_else(|| unix_ms(SystemTime::now() + timeout)),
+            function_arn: settings.function_arn(),
+            trace_id: request.trace_id.unwrap_or_else(new_trace_id),
+            body: request.event,
+        };
+        self.idle = false;
+        // The receiver lives as long as the server; if that is gone, so is the process, which is seen below.
+        let _closed = self.events.send(event).await;
+        let limit = Instant::now() + timeout;
+        loop {
+            match timeout_at(limit, self.happens()).await {
+                Err(_elapsed) => return Ok(Outcome::TimedOut),
+                Ok(happened) => match happened? {
+                    Happened::Called(Call::Answer(outcome)) => return Ok(outcome),
+                    Happened::Called(Call::Next | Call::InitError(_)) => {}
+                    Happened::Exited(status) => return Ok(Outcome::Exited(status)),
+                },
+            }
+        }
+    }
+
+    /// Waits for a process that has answered to ask for its next event, so that its logs are complete; or to end.
+    pub(crate) async fn settle(&mut self) -> io::Result<Option<ExitStatus>> {
+        let limit = Instant::now() + SETTLE_LIMIT;
+        while !self.idle {
+            match timeout_at(limit, self.happens()).await {
+                Err(_elapsed) => return Ok(None),
+                Ok(happened) => match happened? {
+                    Happened::Called(Call::Next) => self.idle = true,
+                    Happened::Called(_) => {}
+                    Happened::Exited(status) => return Ok(Some(status)),
+                },
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An X-Ray trace header of a request that is not sampled.
+fn new_trace_id() -> String {
+    let random = Uuid::new_v4().simple().to_string();
+    let seconds = unix_ms(SystemTime::now()) / 1000;
+    format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &random[..24], &random[16..])
+}

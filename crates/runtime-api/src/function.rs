@@ -1,0 +1,129 @@
+//! A function: events in, outcomes out, and a new process whenever the last one is gone.
+
+use std::process::ExitStatus;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::environment::{Environment, StartError};
+use crate::invocation::{Invocation, MAX_EVENT_BYTES, Outcome, Request};
+use crate::settings::Settings;
+
+/// How a function ended.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    /// The status of the last process; none where the operating system could not tell.
+    pub status: Option<ExitStatus>,
+    /// The lines that no invocation has taken.
+    pub logs: Vec<String>,
+}
+
+/// Why an event never reached the function.
+#[derive(Debug, thiserror::Error)]
+pub enum InvokeError {
+    /// Lambda answers 413 `RequestEntityTooLarge`.
+    #[error("the event has {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
+    EventTooLarge {
+        /// The event's size.
+        bytes: usize,
+    },
+    /// The process that should replace the last one could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The operating system lost track of the process.
+    #[error("could not wait for the function's process")]
+    Wait(#[source] std::io::Error),
+}
+
+/// One execution environment. Dropping it kills the process.
+#[derive(Debug)]
+pub struct Function {
+    settings: Settings,
+    environment: Option<Environment>,
+    /// Whether the environment has never had an event; when its process was started.
+    fresh_since: Option<Instant>,
+    last_status: Option<ExitStatus>,
+    /// Lines of processes that are gone.
+    leftover: Vec<String>,
+}
+
+impl Function {
+    /// Starts the process. That it runs is known only with the first [`invoke`](Self::invoke), which tells of an exit
+    /// before it.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let environment = Environment::start(&settings).await?;
+        Ok(Self {
+            settings,
+            environment: Some(environment),
+            fresh_since: Some(Instant::now()),
+            last_status: None,
+            leftover: Vec::new(),
+        })
+    }
+
+    /// Hands one event over and waits for its end.
+    ///
+    /// Cancelling leaves the event with the process: call [`stop`](Self::stop) or drop the function then.
+    pub async fn invoke(&mut self, request: impl Into<Request>) -> Result<Invocation, InvokeError> {
+        let request = request.into();
+        let bytes = request.event.len();
+        if bytes > MAX_EVENT_BYTES {
+            return Err(InvokeError::EventTooLarge { bytes });
+        }
+        self.revive().await?;
+        let Some(environment) = &mut self.environment else { unreachable!("revived") };
+
+        let request_id = Uuid::new_v4().to_string();
+        let fresh_since = self.fresh_since.take();
+        let ready = environment.ready().await.map_err(InvokeError::Wait)?;
+        let started = Instant::now();
+        let received = ready.is_none();
+        let outcome = match ready {
+            Some(outcome) => outcome,
+            None => environment.run(&request_id, request, &self.settings).await.map_err(InvokeError::Wait)?,
+        };
+        let duration = started.elapsed();
+
+        let ended = match &outcome {
+            Outcome::Reply(_) | Outcome::Error { .. } => environment.settle().await.map_err(InvokeError::Wait)?,
+            Outcome::TimedOut => environment.kill().await,
+            Outcome::Exited(status) => Some(*status),
+        };
+        let mut logs = std::mem::take(&mut self.leftover);
+        logs.extend(environment.logs.take().await);
+        if ended.is_some() {
+            self.last_status = ended;
+            self.environment = None;
+        }
+        let init = fresh_since.map(|since| started.duration_since(since));
+        Ok(Invocation { request_id, outcome, duration, init, received, logs })
+    }
+
+    /// Kills the process, as Lambda does with one that has no extensions, and tells how it ended.
+    pub async fn stop(mut self) -> Exit {
+        let mut logs = std::mem::take(&mut self.leftover);
+        if let Some(environment) = &mut self.environment {
+            self.last_status = environment.kill().await;
+            logs.extend(environment.logs.take().await);
+        }
+        Exit { status: self.last_status, logs }
+    }
+
+    /// Puts a new process in the place of one that is gone.
+    async fn revive(&mut self) -> Result<(), StartError> {
+        if let Some(environment) = &mut self.environment {
+            // A first process that is gone already has its own story to tell: the exit and the logs of its start.
+            if self.fresh_since.is_some() {
+                return Ok(());
+            }
+            let Some(status) = environment.ended() else {
+                return Ok(());
+            };
+            self.last_status = Some(status);
+            self.leftover.extend(environment.logs.take().await);
+        }
+        self.environment = Some(Environment::start(&self.settings).await?);
+        self.fresh_since = Some(Instant::now());
+        Ok(())
+    }
+}

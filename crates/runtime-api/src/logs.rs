@@ -1,0 +1,78 @@
+//! What a process writes, as lines, in the order it wrote them.
+//!
+//! Standard output and error share one pipe, so their lines keep their order as they do in CloudWatch. The pipe is read at
+//! all times: a function that logs more than a pipe holds is never blocked.
+
+use std::io::{self, PipeWriter};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// The lines of one process.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    lines: Arc<Mutex<Vec<String>>>,
+    drain: mpsc::Sender<oneshot::Sender<()>>,
+    reader: JoinHandle<()>,
+}
+
+impl Logs {
+    /// A pipe: its end for the process, and the lines that come out of it.
+    pub(crate) fn new() -> io::Result<(PipeWriter, Self)> {
+        let (reader, writer) = io::pipe()?;
+        let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (drain, drains) = mpsc::channel(1);
+        // Unconstrained: a read that only yields to others would look like an empty pipe.
+        let reader = tokio::task::unconstrained(read(receiver, Arc::clone(&lines), drains));
+        Ok((writer, Self { lines, drain, reader: tokio::spawn(reader) }))
+    }
+
+    /// Takes the lines that have been written so far. What a process wrote before it called the Runtime API, or before it
+    /// ended, is among them: the kernel reports the pipe before the later socket or exit.
+    pub(crate) async fn take(&self) -> Vec<String> {
+        let (done, drained) = oneshot::channel();
+        if self.drain.send(done).await.is_ok() {
+            // An error means that the pipe has just ended, and so has been read.
+            let _ended = drained.await;
+        }
+        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Logs {
+    /// A grandchild may keep the pipe open for ever.
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+async fn read(pipe: pipe::Receiver, lines: Arc<Mutex<Vec<String>>>, mut drains: mpsc::Receiver<oneshot::Sender<()>>) {
+    let mut segments = BufReader::new(pipe).split(b'\n');
+    let mut waiting: Option<oneshot::Sender<()>> = None;
+    loop {
+        let segment = tokio::select! {
+            biased;
+            segment = segments.next_segment() => segment,
+            // Only when nothing is left to read.
+            () = std::future::ready(()), if waiting.is_some() => {
+                if let Some(done) = waiting.take() {
+                    // The asker may have given up.
+                    let _gone = done.send(());
+                }
+                continue;
+            }
+            Some(done) = drains.recv() => {
+                waiting = Some(done);
+                continue;
+            }
+        };
+        let Ok(Some(segment)) = segment else { return };
+        let line = String::from_utf8_lossy(&segment).trim_end_matches('\r').to_owned();
+        lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+}

@@ -1,0 +1,86 @@
+//! The clicks of a whole batch, and the distinct mysfits among them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::Range;
+
+use super::parse::{self, Click};
+use crate::reason::Reason;
+
+/// The clicks of a batch of records: each record's clicks, or why it has none.
+#[derive(Debug, Default)]
+pub struct Clicks<'a> {
+    clicks: Vec<Click<'a>>,
+    /// For each click, which of the distinct mysfits it is for.
+    mysfits: Vec<usize>,
+    records: Vec<Result<Range<usize>, Reason>>,
+    ids: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Clicks<'a> {
+    /// Parses the data of each record; `extra` names the fields of a click to keep besides the two.
+    pub fn parse(records: impl Iterator<Item = Result<&'a [u8], Reason>>, extra: &[String]) -> Self {
+        let mut batch = Self::default();
+        for data in records {
+            let start = batch.clicks.len();
+            let outcome = data.and_then(|data| parse::parse(data, extra, |click| batch.clicks.push(click)));
+            if outcome.is_err() {
+                batch.clicks.truncate(start);
+            }
+            batch.records.push(outcome.map(|()| start..batch.clicks.len()));
+        }
+        batch.number_mysfits();
+        batch
+    }
+
+    /// The distinct ids of the mysfits that were clicked, in the order of their first click.
+    pub fn mysfit_ids(&self) -> Vec<&str> {
+        self.ids.iter().map(AsRef::as_ref).collect()
+    }
+
+    /// Each record's clicks with the index of their mysfit's id, in the batch's order.
+    pub fn records(&self) -> impl Iterator<Item = Result<impl Iterator<Item = (&Click<'a>, usize)> + Clone, Reason>> {
+        self.records.iter().map(|range| {
+            let range = range.clone()?;
+            Ok(self.clicks[range.clone()].iter().zip(self.mysfits[range].iter().copied()))
+        })
+    }
+
+    fn number_mysfits(&mut self) {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        for click in &self.clicks {
+            let next = numbers.len();
+            self.mysfits.push(match numbers.entry(&click.mysfit_id) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    self.ids.push(click.mysfit_id.clone());
+                    *new.insert(next)
+                }
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_all_or_nothing_and_mysfits_are_numbered_once() {
+        let click = |id: &str| format!(r#"{{"userId":"u","mysfitId":"{id}"}}"#);
+        let data = [
+            click("a"),
+            format!("{}{}", click("b"), click("a")),
+            format!("{}{{}}", click("never-asked-for")),
+            click("c"),
+        ];
+        let clicks = Clicks::parse(data.iter().map(|data| Ok(data.as_bytes())), &[]);
+        assert_eq!(clicks.mysfit_ids(), ["a", "b", "c"]);
+        let numbers: Vec<_> = clicks
+            .records()
+            .map(|clicks| clicks.map(|clicks| clicks.map(|(_, mysfit)| mysfit).collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(numbers, [Ok(vec![0]), Ok(vec![1, 0]), Err(Reason::MissingField), Ok(vec![2])]);
+    }
+}

@@ -1,0 +1,311 @@
+//! The click as the page sends it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use crate::json::{self, Unusable};
+use crate::reason::Reason;
+
+/// The most bytes a `userId` may have: a Cognito `sub` has 36.
+const MAX_USER_ID_BYTES: usize = 256;
+/// The most characters a `mysfitId` may have: the workshop's are UUIDs of 36.
+const MAX_MYSFIT_ID_CHARS: usize = 128;
+
+/// A click whose required fields are valid, borrowed from the record's data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Click<'a> {
+    /// Who clicked: at most 256 bytes, possibly none.
+    pub user_id: Cow<'a, str>,
+    /// Whose profile was opened: 1 to 128 characters of `[A-Za-z0-9_-]`.
+    pub mysfit_id: Cow<'a, str>,
+    /// The values of the further fields that are kept, in their configured order.
+    pub(super) extra: Vec<Option<Raw<'a>>>,
+}
+
+/// A JSON value as it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw<'a>(pub(super) &'a RawValue);
+
+impl PartialEq for Raw<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+/// Parses the clicks in one record's data: JSON objects, one after the other, with white space between them or not.
+///
+/// `extra` names the fields to keep besides the two. Hands each click to `push`; a record is all or nothing, so the
+/// caller forgets the clicks of a record that fails.
+pub(super) fn parse<'a>(data: &'a [u8], extra: &[String], mut push: impl FnMut(Click<'a>)) -> Result<(), Reason> {
+    let text = str::from_utf8(data).map_err(|_| Reason::InvalidUtf8)?;
+    if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
+        return Err(Reason::Empty);
+    }
+    let wanted = Wanted { extra };
+    // Nearly every record is one click, and one pass over it does.
+    let mut json = serde_json::Deserializer::from_str(text);
+    let members = wanted.deserialize(&mut json).map_err(|error| reason(&error))?;
+    if json.end().is_ok() {
+        push(members.validate()?);
+        return Ok(());
+    }
+    // Asking for the end after each click would not do: each "no" counts lines from the start.
+    for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
+        let mut json = serde_json::Deserializer::from_str(value.map_err(|error| reason(&error))?.get());
+        push(wanted.deserialize(&mut json).map_err(|error| reason(&error))?.validate()?);
+    }
+    Ok(())
+}
+
+fn reason(error: &serde_json::Error) -> Reason {
+    match error.classify() {
+        // Members are taken as raw JSON whatever they are, so only a whole value can be of a wrong kind.
+        Category::Data => Reason::NotAnObject,
+        Category::Syntax | Category::Eof | Category::Io => Reason::InvalidJson,
+    }
+}
+
+/// The members of a click that are wanted.
+#[derive(Clone, Copy)]
+struct Wanted<'f> {
+    extra: &'f [String],
+}
+
+/// The values of the wanted members, not yet judged. Of a member that comes twice the last counts, as in most readers.
+struct Members<'a> {
+    user_id: Option<&'a RawValue>,
+    mysfit_id: Option<&'a RawValue>,
+    extra: Vec<Option<Raw<'a>>>,
+    /// What is wrong with a member that is not one of the two; the first such fault.
+    unusable: Result<(), Unusable>,
+}
+
+impl<'a> Members<'a> {
+    fn validate(self) -> Result<Click<'a>, Reason> {
+        self.unusable?;
+        let user_id = required_text(self.user_id)?;
+        let mysfit_id = required_text(self.mysfit_id)?;
+        if user_id.len() > MAX_USER_ID_BYTES || mysfit_id.chars().count() > MAX_MYSFIT_ID_CHARS {
+            return Err(Reason::TooLong);
+        }
+        if !is_mysfit_id(&mysfit_id) {
+            return Err(Reason::InvalidMysfitId);
+        }
+        Ok(Click { user_id, mysfit_id, extra: self.extra })
+    }
+}
+
+fn required_text(value: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
+    let value = value.ok_or(Reason::MissingField)?;
+    match json::text(value)? {
+        Some(text) => Ok(text),
+        // A value of a wrong type may be a bomb as well, which is the more telling reason.
+        None => json::check(value).map_err(Reason::from).and(Err(Reason::WrongType)),
+    }
+}
+
+/// Whether `id` may become a part of a URL's path: 1 or more characters of `[A-Za-z0-9_-]`.
+fn is_mysfit_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+impl From<Unusable> for Reason {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Escape => Reason::InvalidJson,
+            Unusable::TooDeep => Reason::TooDeep,
+            Unusable::NumberTooLarge => Reason::NumberTooLarge,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+    type Value = Members<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a click")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members =
+            Members { user_id: None, mysfit_id: None, extra: vec![None; self.extra.len()], unusable: Ok(()) };
+        while let Some(member) = map.next_key_seed(self.name())? {
+            let value: &'de RawValue = map.next_value()?;
+            match member {
+                Member::UserId => members.user_id = Some(value),
+                Member::MysfitId => members.mysfit_id = Some(value),
+                Member::Extra(index) => members.extra[index] = Some(Raw(value)),
+                Member::Other => {}
+            }
+            if matches!(member, Member::Extra(_) | Member::Other) {
+                members.unusable = members.unusable.and_then(|()| json::check(value));
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl<'f> Wanted<'f> {
+    fn name(self) -> MemberName<'f> {
+        MemberName { extra: self.extra }
+    }
+}
+
+/// Which member a name is.
+enum Member {
+    UserId,
+    MysfitId,
+    Extra(usize),
+    Other,
+}
+
+struct MemberName<'f> {
+    extra: &'f [String],
+}
+
+impl<'de> DeserializeSeed<'de> for MemberName<'_> {
+    type Value = Member;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for MemberName<'_> {
+    type Value = Member;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(match name {
+            "userId" => Member::UserId,
+            "mysfitId" => Member::MysfitId,
+            _ => self.extra.iter().position(|extra| extra == name).map_or(Member::Other, Member::Extra),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed<'a>(data: &'a [u8], extra: &[String]) -> Result<Vec<Click<'a>>, Reason> {
+        let mut clicks = Vec::new();
+        parse(data, extra, |click| clicks.push(click)).map(|()| clicks)
+    }
+
+    #[test]
+    fn clicks_are_read() {
+        let long_user = "é".repeat(128);
+        let long_id = "a".repeat(128);
+        let longest = format!(r#"{{"userId":"{long_user}","mysfitId":"{long_id}"}}"#);
+        for (data, expected) in [
+            (r#"{"userId":"u","mysfitId":"m"}"#, vec![("u", "m")]),
+            (r#"{"mysfitId":"m","userId":""}"#, vec![("", "m")]),
+            (" {\"userId\" : \"u\" , \"mysfitId\" : \"m\"}\r\n", vec![("u", "m")]),
+            (r#"{"userId":"\u00e9\n","mysfit\u0049d":"\u006d"}"#, vec![("é\n", "m")]),
+            (r#"{"userId":"u","mysfitId":"m","mysfitId":"n","x":[1,{"y":null}]}"#, vec![("u", "n")]),
+            (r#"{"userId":"u","mysfitId":"m"}{"userId":"v","mysfitId":"n"}"#, vec![("u", "m"), ("v", "n")]),
+            (
+                "{\"userId\":\"u\",\"mysfitId\":\"m\"}\n\n{\"userId\":\"v\",\"mysfitId\":\"n\"}\n",
+                vec![("u", "m"), ("v", "n")],
+            ),
+            (&longest, vec![(&long_user, &long_id)]),
+        ] {
+            let clicks = parsed(data.as_bytes(), &[]).unwrap();
+            let pairs: Vec<_> = clicks.iter().map(|click| (&*click.user_id, &*click.mysfit_id)).collect();
+            assert_eq!(pairs, expected, "{data}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_click_is_told() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let with = |member: &str| format!(r#"{{"userId":"u","mysfitId":"m",{member}}}"#);
+        let user = |id: &str| format!(r#"{{"userId":{id},"mysfitId":"m"}}"#);
+        let mysfit = |id: &str| format!(r#"{{"userId":"u","mysfitId":{id}}}"#);
+        let cases = [
+            (String::new(), Reason::Empty),
+            (" \r\n\t".to_owned(), Reason::Empty),
+            ("click".to_owned(), Reason::InvalidJson),
+            ("{".to_owned(), Reason::InvalidJson),
+            (r#"{"userId":"u","mysfitId":"m"},"#.to_owned(), Reason::InvalidJson),
+            (r#"{"userId":"u","mysfitId":"m"} x"#.to_owned(), Reason::InvalidJson),
+            (r#"{"userId":"u","mysfitId":"m",}"#.to_owned(), Reason::InvalidJson),
+            (with("\"x\":NaN"), Reason::InvalidJson),
+            (with(r#""x":"\ud800""#), Reason::InvalidJson),
+            (user(r#""\ud800""#), Reason::InvalidJson),
+            ("\u{feff}{}".to_owned(), Reason::InvalidJson),
+            ("[]".to_owned(), Reason::NotAnObject),
+            ("null".to_owned(), Reason::NotAnObject),
+            ("7".to_owned(), Reason::NotAnObject),
+            (r#""click""#.to_owned(), Reason::NotAnObject),
+            (r#"{"userId":"u","mysfitId":"m"}[]"#.to_owned(), Reason::NotAnObject),
+            (with(&format!(r#""x":{}"#, nested(129))), Reason::TooDeep),
+            (with(&format!(r#""x":{}"#, nested(100_000))), Reason::TooDeep),
+            (user(&nested(100_000)), Reason::TooDeep),
+            (nested(100_000), Reason::NotAnObject),
+            (with("\"x\":1e400"), Reason::NumberTooLarge),
+            (mysfit("1e400"), Reason::NumberTooLarge),
+            ("{}".to_owned(), Reason::MissingField),
+            (r#"{"userId":"u"}"#.to_owned(), Reason::MissingField),
+            (r#"{"mysfitId":"m"}"#.to_owned(), Reason::MissingField),
+            (r#"{"userid":"u","mysfitid":"m"}"#.to_owned(), Reason::MissingField),
+            (r#"{"userId":"u","mysfitId":"m"}{}"#.to_owned(), Reason::MissingField),
+            (user("null"), Reason::WrongType),
+            (user(r#"{"sub":"u"}"#), Reason::WrongType),
+            (mysfit("7"), Reason::WrongType),
+            (user(&format!("\"{}\"", "u".repeat(257))), Reason::TooLong),
+            (user(&format!("\"{}\"", "é".repeat(129))), Reason::TooLong),
+            (mysfit(&format!("\"{}\"", "m".repeat(129))), Reason::TooLong),
+            (mysfit("\"\""), Reason::InvalidMysfitId),
+            (mysfit("\"../admin\""), Reason::InvalidMysfitId),
+            (mysfit("\"a?b\""), Reason::InvalidMysfitId),
+            (mysfit("\"a%2fb\""), Reason::InvalidMysfitId),
+            (mysfit("\"é\""), Reason::InvalidMysfitId),
+        ];
+        for (data, reason) in cases {
+            let shown: String = data.chars().take(80).collect();
+            assert_eq!(parsed(data.as_bytes(), &[]), Err(reason), "{shown}");
+        }
+        assert_eq!(parsed(b"{\"userId\":\"\xff\",\"mysfitId\":\"m\"}", &[]), Err(Reason::InvalidUtf8));
+    }
+
+    #[test]
+    fn further_fields_are_kept_in_their_configured_order() {
+        let extra = ["page".to_owned(), "at".to_owned()];
+        let clicks = parsed(br#"{"at":17, "userId":"u","mysfitId":"m"}"#, &extra).unwrap();
+        let kept: Vec<_> = clicks[0].extra.iter().map(|value| value.map(|raw| raw.0.get())).collect();
+        assert_eq!(kept, [None, Some("17")]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_judged(data: Vec<u8>) {
+            let _ = parsed(&data, &[]);
+        }
+
+        #[test]
+        fn any_pair_of_strings_is_judged_by_its_rules(user_id: String, mysfit_id: String) {
+            let click = serde_json::json!({"userId": user_id, "mysfitId": mysfit_id}).to_string();
+            let valid = user_id.len() <= 256
+                && (1..=128).contains(&mysfit_id.len())
+                && mysfit_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            proptest::prop_assert_eq!(parsed(click.as_bytes(), &[]).is_ok(), valid);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Transformation events of every source: Direct PUT, Kinesis Data Streams and Amazon MSK.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::json;
+use crate::reason::Reason;
+
+/// A batch of records, borrowed from the payload of an invocation.
+///
+/// Only the fields that are used are read; every other one is ignored.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event<'a> {
+    #[serde(borrow)]
+    invocation_id: Option<&'a RawValue>,
+    /// The records, in the order in which the reply answers them.
+    #[serde(borrow)]
+    pub records: Vec<Record<'a>>,
+}
+
+/// One record as it came.
+///
+/// Each value stays raw JSON, so that a value of an unexpected kind is that record's trouble and not the batch's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record<'a> {
+    #[serde(borrow)]
+    pub(super) record_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    kafka_record_value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    approximate_arrival_timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    kinesis_record_metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    msk_record_metadata: Option<&'a RawValue>,
+}
+
+/// The payload of an invocation is no transformation event.
+///
+/// It tells where the trouble is and not what stands there: the payload must not get into a log.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a Firehose transformation event, which is an object with an array `records` of objects: {what} at line {line}, column {column}"
+)]
+pub struct EventError {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl<'a> Event<'a> {
+    /// Reads an event from the payload of an invocation.
+    ///
+    /// # Errors
+    /// [`EventError`] where `payload` is not JSON, or not an object with an array `records` of objects.
+    pub fn parse(payload: &'a [u8]) -> Result<Self, EventError> {
+        // Checking the whole payload for UTF-8 once is faster than checking each value.
+        let parsed = match str::from_utf8(payload) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(payload),
+        };
+        parsed.map_err(|error| EventError {
+            what: if error.is_data() { "another shape" } else { "no JSON" },
+            line: error.line(),
+            column: error.column(),
+        })
+    }
+
+    /// The id of this attempt, which changes when Firehose sends the same records again; emulators leave it out.
+    #[must_use]
+    pub fn invocation_id(&self) -> Option<Cow<'a, str>> {
+        json::text(self.invocation_id?).ok().flatten()
+    }
+
+    /// Decodes the data of every record into one buffer.
+    #[must_use]
+    pub fn decode(&self) -> DecodedRecords {
+        let encoded: usize = self.records.iter().map(Record::encoded_len).sum();
+        let mut decoded =
+            DecodedRecords { bytes: Vec::with_capacity(encoded / 4 * 3), ends: Vec::with_capacity(self.records.len()) };
+        for record in &self.records {
+            let start = decoded.bytes.len();
+            let outcome = record.decode_into(&mut decoded.bytes);
+            if outcome.is_err() {
+                decoded.bytes.truncate(start);
+            }
+            decoded.ends.push(outcome.map(|()| decoded.bytes.len()));
+        }
+        decoded
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The record's id as text, for logs and lines; an id that is no string shows as its JSON.
+    #[must_use]
+    pub fn id(&self) -> Option<Cow<'a, str>> {
+        let id = self.record_id?;
+        Some(json::text(id).ok().flatten().unwrap_or(Cow::Borrowed(id.get())))
+    }
+
+    /// When the record reached Firehose or its source stream; `None` where the event does not say, or says no time.
+    ///
+    /// On the wire this is a number of milliseconds since 1970; AWS's own samples show ISO 8601 strings.
+    #[must_use]
+    pub fn arrived_at(&self) -> Option<Timestamp> {
+        self.approximate_arrival_timestamp.and_then(timestamp).or_else(|| {
+            let metadata = self.kinesis_record_metadata.or(self.msk_record_metadata)?;
+            let metadata: Record = serde_json::from_str(metadata.get()).ok()?;
+            metadata.approximate_arrival_timestamp.and_then(timestamp)
+        })
+    }
+
+    /// Whether the record came from Amazon MSK, which names its data differently.
+    pub(super) fn is_kafka(&self) -> bool {
+        self.data.is_none() && self.kafka_record_value.is_some()
+    }
+
+    fn encoded(&self) -> Option<&'a RawValue> {
+        self.data.or(self.kafka_record_value)
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.encoded().map_or(0, |data| data.get().len())
+    }
+
+    fn decode_into(&self, bytes: &mut Vec<u8>) -> Result<(), Reason> {
+        let encoded = self.encoded().ok_or(Reason::MissingData)?;
+        let encoded = json::text(encoded).ok().flatten().ok_or(Reason::InvalidBase64)?;
+        STANDARD.decode_vec(encoded.as_bytes(), bytes).map_err(|_| Reason::InvalidBase64)
+    }
+}
+
+/// The decoded data of a batch: one buffer, and for each record where its data ends or why there is none.
+#[derive(Debug)]
+pub struct DecodedRecords {
+    bytes: Vec<u8>,
+    ends: Vec<Result<usize, Reason>>,
+}
+
+impl DecodedRecords {
+    /// Each record's data, in the event's order.
+    pub fn iter(&self) -> impl Iterator<Item = Result<&[u8], Reason>> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = (*end)?;
+            let data = &self.bytes[start..end];
+            start = end;
+            Ok(data)
+        })
+    }
+}
+
+fn timestamp(value: &RawValue) -> Option<Timestamp> {
+    if let Some(text) = json::text(value).ok()? {
+        return text.parse().ok();
+    }
+    // An emulator may write the number of milliseconds as a float.
+    let whole_millis = value.get().split('.').next()?;
+    Timestamp::from_millisecond(whole_millis.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(json: &str) -> Record<'_> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn data_is_decoded_or_told_why_not() {
+        for (json, expected) in [
+            (r#"{"data":"aGk="}"#, Ok("hi")),
+            (r#"{"data":"aGk\u003d"}"#, Ok("hi")),
+            (r#"{"kafkaRecordValue":"aGk="}"#, Ok("hi")),
+            (r#"{"data":""}"#, Ok("")),
+            ("{}", Err(Reason::MissingData)),
+            (r#"{"data":null}"#, Err(Reason::MissingData)),
+            (r#"{"data":7}"#, Err(Reason::InvalidBase64)),
+            (r#"{"data":["aGk="]}"#, Err(Reason::InvalidBase64)),
+            (r#"{"data":"aGk"}"#, Err(Reason::InvalidBase64)),
+            (r#"{"data":"a-k_"}"#, Err(Reason::InvalidBase64)),
+            (r#"{"data":"aG k="}"#, Err(Reason::InvalidBase64)),
+        ] {
+            let mut bytes = Vec::new();
+            let outcome = record(json).decode_into(&mut bytes);
+            assert_eq!(outcome.map(|()| str::from_utf8(&bytes).unwrap()), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn one_bad_record_leaves_its_neighbours_data_in_place() {
+        let event = br#"{"records":[{"data":"YQ=="},{"data":"YmI="},{"data":"YWF!"},{},{"data":"Yw=="}]}"#;
+        let decoded = Event::parse(event).unwrap().decode();
+        let expected: [Result<&[u8], Reason>; 5] =
+            [Ok(b"a"), Ok(b"bb"), Err(Reason::InvalidBase64), Err(Reason::MissingData), Ok(b"c")];
+        assert_eq!(decoded.iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn arrival_times_of_every_form() {
+        for (json, expected) in [
+            (r#"{"approximateArrivalTimestamp":1495072949453}"#, Some("2017-05-18T02:02:29.453Z")),
+            (r#"{"approximateArrivalTimestamp":1495072949453.0}"#, Some("2017-05-18T02:02:29.453Z")),
+            (r#"{"approximateArrivalTimestamp":"2017-05-18T02:02:29.453Z"}"#, Some("2017-05-18T02:02:29.453Z")),
+            (r#"{"approximateArrivalTimestamp":"2017-05-18T04:02:29.453+02:00"}"#, Some("2017-05-18T02:02:29.453Z")),
+            (
+                r#"{"kinesisRecordMetadata":{"approximateArrivalTimestamp":1495072949453}}"#,
+                Some("2017-05-18T02:02:29.453Z"),
+            ),
+            (
+                r#"{"mskRecordMetadata":{"approximateArrivalTimestamp":1495072949453}}"#,
+                Some("2017-05-18T02:02:29.453Z"),
+            ),
+            (r#"{"approximateArrivalTimestamp":"soon"}"#, None),
+            (r#"{"approximateArrivalTimestamp":99999999999999999999}"#, None),
+            (r#"{"approximateArrivalTimestamp":1e300}"#, None),
+            (r#"{"kinesisRecordMetadata":7}"#, None),
+            ("{}", None),
+        ] {
+            let shown = record(json).arrived_at().map(|at| format!("{at:.3}"));
+            assert_eq!(shown.as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_told() {
+        for payload in ["", "null", "[]", "{}", r#"{"Records":[]}"#, r#"{"records":{}}"#, r#"{"records":[1]}"#, "{"] {
+            let message = Event::parse(payload.as_bytes()).unwrap_err().to_string();
+            assert!(message.starts_with("not a Firehose transformation event"), "{payload}: {message}");
+        }
+        let message = Event::parse(br#"{"records":"a visitor"}"#).unwrap_err().to_string();
+        assert!(message.ends_with("another shape at line 1, column 22"), "{message}");
+        assert!(Event::parse(b"{\"records\":[{\"data\":\"\xff\"}]}").is_err());
+    }
+}

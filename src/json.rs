@@ -1,0 +1,172 @@
+//! Raw JSON values: the text of one that is a string, and a value carried over unchanged.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+/// How deep a value may nest; `serde_json` refuses deeper ones too, where it recurses.
+const MAX_DEPTH: usize = 128;
+
+/// The text of `value` where it is a JSON string, borrowed where it holds no escape; `None` for any other value.
+///
+/// # Errors
+/// [`Unusable::Escape`] for a string that holds a lone surrogate.
+pub(crate) fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, Unusable> {
+    let json = value.get();
+    let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Ok(None);
+    };
+    if !inner.contains('\\') {
+        return Ok(Some(Cow::Borrowed(inner)));
+    }
+    serde_json::from_str(json).map(|text| Some(Cow::Owned(text))).map_err(|_| Unusable::Escape)
+}
+
+/// Why a value that parsed as JSON can't be carried over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// A string holds an escape that is no Unicode text, such as a lone surrogate.
+    #[error("a string holds an escape that is no Unicode text")]
+    Escape,
+    /// Values nest deeper than [`MAX_DEPTH`].
+    #[error("values nest deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// A number is beyond what a 64-bit float can hold, so most readers would make it infinite.
+    #[error("a number is beyond a 64-bit float")]
+    NumberTooLarge,
+}
+
+/// Appends `value` to `out`: compact, strings as unescaped UTF-8, numbers digit by digit as they came.
+///
+/// A detour through `serde_json::Value` would turn `123456789012345678901` into `1.2345678901234568e20`.
+pub(crate) fn write_compact(value: &RawValue, out: &mut Vec<u8>) -> Result<(), Unusable> {
+    walk(value, |piece| out.extend_from_slice(piece))
+}
+
+/// Says whether [`write_compact`] would carry `value` over.
+pub(crate) fn check(value: &RawValue) -> Result<(), Unusable> {
+    walk(value, |_| ())
+}
+
+/// Emits the pieces of a value whose grammar `serde_json` has already checked; it never recurses, so depth costs no stack.
+fn walk(value: &RawValue, mut emit: impl FnMut(&[u8])) -> Result<(), Unusable> {
+    let text = value.get();
+    let mut rest = text.as_bytes();
+    let mut depth = 0_usize;
+    while let Some(&first) = rest.first() {
+        let length = match first {
+            b'"' => string_length(rest),
+            b'-' | b'0'..=b'9' => rest.iter().take_while(|byte| is_number_byte(**byte)).count(),
+            _ => 1,
+        };
+        let piece = &rest[..length];
+        match first {
+            b' ' | b'\n' | b'\r' | b'\t' => {}
+            b'"' if piece.contains(&b'\\') => emit(&unescape(piece)?),
+            b'-' | b'0'..=b'9' if !is_finite(piece) => return Err(Unusable::NumberTooLarge),
+            b'{' | b'[' if depth == MAX_DEPTH => return Err(Unusable::TooDeep),
+            b'{' | b'[' => {
+                depth += 1;
+                emit(piece);
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                emit(piece);
+            }
+            _ => emit(piece),
+        }
+        rest = &rest[length..];
+    }
+    Ok(())
+}
+
+/// The length of the string that `bytes` opens with, both quotes included.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut index = 1;
+    while index < bytes.len() {
+        match bytes[index] {
+            b'"' => return index + 1,
+            b'\\' => index += 2,
+            _ => index += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// Writes a string with escapes anew, so that only what JSON demands stays escaped.
+fn unescape(string: &[u8]) -> Result<Vec<u8>, Unusable> {
+    serde_json::from_slice::<String>(string).and_then(|text| serde_json::to_vec(&text)).map_err(|_| Unusable::Escape)
+}
+
+fn is_number_byte(byte: u8) -> bool {
+    matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
+}
+
+fn is_finite(number: &[u8]) -> bool {
+    str::from_utf8(number).ok().and_then(|number| number.parse::<f64>().ok()).is_some_and(f64::is_finite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compact(json: &str) -> Result<String, Unusable> {
+        let value: &RawValue = serde_json::from_str(json).unwrap();
+        let mut out = Vec::new();
+        let written = write_compact(value, &mut out);
+        assert_eq!(written, check(value), "check and write_compact disagree on {json}");
+        written.map(|()| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn values_are_carried_over() {
+        for (json, expected) in [
+            ("null", "null"),
+            (" [ 1 , 2.50 , -0 ] ", "[1,2.50,-0]"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            (r#"{ "a" : { "b c" : [ ] } }"#, r#"{"a":{"b c":[]}}"#),
+            (r#""\u00e9 \/ \ud83d\ude00""#, r#""é / 😀""#),
+            (r#""\" \\ \n \u0001""#, r#""\" \\ \n \u0001""#),
+            (r#""é { [ 1e999""#, r#""é { [ 1e999""#),
+        ] {
+            assert_eq!(compact(json), Ok(expected.to_owned()), "{json}");
+        }
+    }
+
+    #[test]
+    fn values_that_cannot_be_carried_over_are_told() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(compact(&nested(128)), Ok(nested(128)));
+        assert_eq!(compact(&nested(129)), Err(Unusable::TooDeep));
+        assert_eq!(compact(&nested(200_000)), Err(Unusable::TooDeep));
+        assert_eq!(compact("1e400"), Err(Unusable::NumberTooLarge));
+        assert_eq!(compact(&"9".repeat(400)), Err(Unusable::NumberTooLarge));
+        assert_eq!(compact(r#"["\ud800"]"#), Err(Unusable::Escape));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn compacting_keeps_the_value(value in value()) {
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            proptest::prop_assert_eq!(compact(&pretty), Ok(value.to_string()));
+        }
+    }
+
+    fn value() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+        use proptest::prelude::*;
+        use serde_json::Value;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! What one invocation did, as metrics in CloudWatch's embedded metric format (EMF).
+//!
+//! A line of EMF on standard output becomes metrics without a call to CloudWatch ("Embedding metrics within logs", Amazon
+//! CloudWatch User Guide). Firehose itself publishes no count of failed records, so these are what alarms are made of.
+
+use std::io;
+use std::time::SystemTime;
+
+use metrique::emf::Emf;
+use metrique::writer::format::Format as _;
+use metrique::writer::unit::{AsBytes, AsCount};
+use metrique::writer::{Entry, IoStreamError};
+
+use crate::reason::Reason;
+use crate::report::Report;
+
+/// The CloudWatch namespace of the metrics.
+pub const NAMESPACE: &str = "ClickProcessor";
+
+/// Writes one line of metrics for an invocation, and one for each reason for which records failed.
+pub struct Metrics {
+    function_name: String,
+    by_function: Emf,
+    by_reason: Emf,
+}
+
+/// Dimension `FunctionName`.
+#[derive(Entry)]
+#[entry(rename_all = "PascalCase")]
+struct InvocationEntry<'r> {
+    #[entry(timestamp)]
+    at: SystemTime,
+    function_name: &'r str,
+    records: AsCount<u64>,
+    ok: AsCount<u64>,
+    dropped: AsCount<u64>,
+    failed: AsCount<u64>,
+    service_requests: AsCount<u64>,
+    service_errors: AsCount<u64>,
+    stale_served: AsCount<u64>,
+    response_bytes: AsBytes<u64>,
+}
+
+/// Dimensions `FunctionName` and `Reason`.
+#[derive(Entry)]
+#[entry(rename_all = "PascalCase")]
+struct ReasonEntry<'r> {
+    #[entry(timestamp)]
+    at: SystemTime,
+    function_name: &'r str,
+    reason: &'static str,
+    failed: AsCount<u64>,
+}
+
+impl Metrics {
+    /// Metrics of the function called `function_name`.
+    #[must_use]
+    pub fn new(function_name: String) -> Self {
+        let emf = |dimensions: &[&str]| {
+            let dimensions = dimensions.iter().map(ToString::to_string).collect();
+            Emf::builder(NAMESPACE.to_owned(), vec![dimensions]).build()
+        };
+        Self { function_name, by_function: emf(&["FunctionName"]), by_reason: emf(&["FunctionName", "Reason"]) }
+    }
+
+    /// Writes the lines of one invocation, which ended at `at`, to `out`.
+    ///
+    /// # Errors
+    /// [`IoStreamError`] where `out` does not take them.
+    pub fn write(&mut self, report: &Report, at: SystemTime, out: &mut impl io::Write) -> Result<(), IoStreamError> {
+        let entry = InvocationEntry {
+            at,
+            function_name: &self.function_name,
+            records: count(report.records).into(),
+            ok: count(report.ok).into(),
+            dropped: count(report.dropped).into(),
+            failed: count(report.failed()).into(),
+            service_requests: report.requests.sent.into(),
+            service_errors: report.requests.failed.into(),
+            stale_served: count(report.stale_served).into(),
+            response_bytes: count(report.response_bytes).into(),
+        };
+        self.by_function.format(&entry, out)?;
+        for reason in Reason::ALL {
+            let failed = report.failed_for(reason);
+            if failed > 0 {
+                let function_name = &self.function_name;
+                let entry = ReasonEntry { at, function_name, reason: reason.as_str(), failed: count(failed).into() };
+                self.by_reason.format(&entry, out)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(number: usize) -> u64 {
+    number as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn lines(report: &Report) -> Vec<Value> {
+        let mut out = Vec::new();
+        Metrics::new("clicks".to_owned()).write(report, SystemTime::UNIX_EPOCH, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_invocation_is_one_line_and_each_reason_one_more() {
+        let mut report = Report::default();
+        (report.records, report.ok, report.dropped, report.response_bytes) = (5, 2, 1, 700);
+        report.requests.sent = 3;
+        report.requests.failed = 2;
+        report.stale_served = 4;
+        report.fail(None, Reason::InvalidJson);
+        report.fail(None, Reason::InvalidJson);
+        let lines = lines(&report);
+        assert_eq!(lines.len(), 2);
+        let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
+        assert_eq!(
+            lines[0],
+            json!({
+                "_aws": {"Timestamp": 0, "CloudWatchMetrics": [{
+                    "Namespace": "ClickProcessor",
+                    "Dimensions": [["FunctionName"]],
+                    "Metrics": [
+                        metric("Records", "Count"), metric("Ok", "Count"), metric("Dropped", "Count"),
+                        metric("Failed", "Count"), metric("ServiceRequests", "Count"),
+                        metric("ServiceErrors", "Count"), metric("StaleServed", "Count"),
+                        metric("ResponseBytes", "Bytes"),
+                    ],
+                }]},
+                "FunctionName": "clicks",
+                "Records": 5, "Ok": 2, "Dropped": 1, "Failed": 2,
+                "ServiceRequests": 3, "ServiceErrors": 2, "StaleServed": 4, "ResponseBytes": 700,
+            })
+        );
+        assert_eq!(
+            lines[1],
+            json!({
+                "_aws": {"Timestamp": 0, "CloudWatchMetrics": [{
+                    "Namespace": "ClickProcessor",
+                    "Dimensions": [["FunctionName", "Reason"]],
+                    "Metrics": [metric("Failed", "Count")],
+                }]},
+                "FunctionName": "clicks", "Reason": "invalid_json", "Failed": 2,
+            })
+        );
+    }
+
+    #[test]
+    fn counts_of_nothing_are_told() {
+        let lines = lines(&Report::default());
+        assert_eq!((lines.len(), &lines[0]["Failed"], &lines[0]["StaleServed"]), (1, &json!(0), &json!(0)));
+    }
+}

@@ -1,0 +1,12 @@
+//! Who the mysfits are: the service's client and what is remembered of its answers. The only input and output of the crate.
+//!
+//! This module knows URLs, retries, time and freshness. It does not know clicks or Firehose.
+
+mod answer;
+mod cache;
+mod client;
+mod look_up;
+
+pub use answer::Attributes;
+pub use client::{Client, ClientError, Requests, Session};
+pub use look_up::{Answer, Answers, Mysfits};

@@ -1,0 +1,255 @@
+//! The service's answers, in the dialects in which it is published.
+//!
+//! Go and .NET spell `goodEvil` where Python and Java spell `goodevil`, so names are matched without regard to case.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::json;
+
+/// A mysfit's wanted attributes, ready-made as the JSON members of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    members: Box<str>,
+    values: Box<[Range<usize>]>,
+}
+
+impl Attributes {
+    /// The attributes of a mysfit about which nothing is known: `null` for each of `names`.
+    #[must_use]
+    pub fn unknown(names: &[String]) -> Self {
+        Self::new(names.iter().map(|name| (name.as_str(), "null")))
+    }
+
+    /// From pairs of a name, which needs no escaping, and a value's JSON.
+    fn new<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut members = String::new();
+        let mut values = Vec::new();
+        for (name, value) in pairs {
+            members.push_str(if members.is_empty() { "\"" } else { ",\"" });
+            members.push_str(name);
+            members.push_str("\":");
+            let start = members.len();
+            members.push_str(value);
+            values.push(start..members.len());
+        }
+        Self { members: members.into(), values: values.into() }
+    }
+
+    /// The attributes as members of a JSON object, such as `"goodevil":"Evil","lawchaos":"Lawful"`.
+    #[must_use]
+    pub fn members(&self) -> &str {
+        &self.members
+    }
+
+    /// The JSON of the attribute at `index` of the configured names.
+    ///
+    /// # Panics
+    /// Where there are not as many names.
+    #[must_use]
+    pub fn value(&self, index: usize) -> &str {
+        &self.members[self.values[index].clone()]
+    }
+}
+
+/// Why a body is no answer.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadAnswer {
+    /// There is nothing where the list of mysfits should be.
+    #[error("no list of mysfits")]
+    NoList,
+    /// The body is not JSON, or not of the shape that the service's answers have.
+    #[error("a body that is not the service's JSON")]
+    Shape,
+    /// The mysfit lacks an attribute that is wanted.
+    #[error("a mysfit without the attribute \"{0}\"")]
+    Lacks(String),
+}
+
+/// What the list says of one mysfit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Entry {
+    /// Every wanted attribute.
+    Complete(Arc<Attributes>),
+    /// Not every one: the rest is asked for by id.
+    Partial,
+}
+
+/// The mysfits of a list, by id.
+pub(super) type List = HashMap<Box<str>, Entry>;
+
+/// Reads the answer to `GET /mysfits`: `{"mysfits": [{"mysfitId": …, …}, …]}`, or `{}` where there is none.
+///
+/// An entry without an id, or that is no object, is passed over: it can't be anybody's.
+pub(super) fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
+    let body: Object = serde_json::from_slice(body).map_err(|_| BadAnswer::Shape)?;
+    let entries: Vec<&RawValue> = match body.get("mysfits") {
+        // Go writes an empty list as null.
+        Some(entries) => {
+            serde_json::from_str::<Option<_>>(entries.get()).map_err(|_| BadAnswer::Shape)?.unwrap_or_default()
+        }
+        None if body.0.is_empty() => Vec::new(),
+        None => return Err(BadAnswer::Shape),
+    };
+    let entry = |entry: &RawValue| {
+        let mysfit: Object = serde_json::from_str(entry.get()).ok()?;
+        let id = json::text(mysfit.get("mysfitId")?).ok()??;
+        let entry = mysfit.attributes(names).map_or(Entry::Partial, Entry::Complete);
+        Some((id.into(), entry))
+    };
+    Ok(entries.into_iter().filter_map(entry).collect())
+}
+
+/// Reads the answer to `GET /mysfits/{id}`: an object with a `mysfitId` and the mysfit's attributes.
+pub(super) fn item(body: &[u8], names: &[String]) -> Result<Arc<Attributes>, BadAnswer> {
+    let mysfit: Object = serde_json::from_slice(body).map_err(|_| BadAnswer::Shape)?;
+    // What has no id is no mysfit, but something like a gateway's `{"message": …}`.
+    mysfit.get("mysfitId").ok_or(BadAnswer::Shape)?;
+    mysfit.attributes(names).map_err(|name| BadAnswer::Lacks(name.to_owned()))
+}
+
+/// The members of a JSON object.
+struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Object<'a> {
+    /// The member called `name`; where none is spelled just so, the first that differs in case alone.
+    fn get(&self, name: &str) -> Option<&'a RawValue> {
+        let exact = self.0.iter().find(|(known, _)| known == name);
+        exact.or_else(|| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))).map(|(_, value)| *value)
+    }
+
+    /// The attributes called `names`, or the name of one that is missing or can't be carried over.
+    fn attributes<'n>(&self, names: &'n [String]) -> Result<Arc<Attributes>, &'n str> {
+        let value = |name: &'n String| {
+            let mut json = Vec::new();
+            let value = self.get(name).filter(|value| json::write_compact(value, &mut json).is_ok());
+            value.and_then(|_| String::from_utf8(json).ok()).ok_or(name.as_str())
+        };
+        let values: Vec<String> = names.iter().map(value).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Attributes::new(names.iter().map(String::as_str).zip(values.iter().map(String::as_str)))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry::<Name, &RawValue>()? {
+                    members.push((name, value));
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn attributes_are_ready_made_members() {
+        let wanted = names(&["goodevil", "age", "likes"]);
+        for (body, expected) in [
+            (r#"{"mysfitId":"m","goodevil":"Good","age":43,"likes":"0"}"#, r#""goodevil":"Good","age":43,"likes":"0""#),
+            (
+                r#"{"mysfitId":"m","GoodEvil":"Good","AGE":2000000000,"likes":null}"#,
+                r#""goodevil":"Good","age":2000000000,"likes":null"#,
+            ),
+            (
+                r#"{"mysfitId":"m","GoodEvil":"x","goodevil":"y","age":[ 1 ],"likes":"\u00e9\""}"#,
+                r#""goodevil":"y","age":[1],"likes":"é\"""#,
+            ),
+        ] {
+            let attributes = item(body.as_bytes(), &wanted).unwrap();
+            assert_eq!(attributes.members(), expected);
+            assert_eq!(format!("\"age\":{}", attributes.value(1)), expected.split(',').nth(1).unwrap());
+        }
+        assert_eq!(Attributes::unknown(&wanted).members(), r#""goodevil":null,"age":null,"likes":null"#);
+    }
+
+    #[test]
+    fn bodies_that_are_no_item() {
+        let wanted = names(&["goodevil", "species"]);
+        let lacks = |name: &str| BadAnswer::Lacks(name.to_owned());
+        for (body, expected) in [
+            ("<html>", BadAnswer::Shape),
+            ("", BadAnswer::Shape),
+            ("[]", BadAnswer::Shape),
+            ("null", BadAnswer::Shape),
+            (r#"{"goodevil":"Good"} x"#, BadAnswer::Shape),
+            ("{}", BadAnswer::Shape),
+            (r#"{"message":"Internal server error"}"#, BadAnswer::Shape),
+            (r#"{"mysfitId":"m"}"#, lacks("goodevil")),
+            (r#"{"mysfitId":"m","goodevil":"Good"}"#, lacks("species")),
+            (r#"{"mysfitId":"m","goodevil":"Good","species":"\ud800"}"#, lacks("species")),
+            (r#"{"mysfitId":"m","goodevil":1e999,"species":"Yeti"}"#, lacks("goodevil")),
+        ] {
+            assert_eq!(item(body.as_bytes(), &wanted), Err(expected), "{body}");
+        }
+    }
+
+    #[test]
+    fn lists() {
+        let wanted = names(&["species"]);
+        for (body, expected) in [
+            ("{}", Ok(vec![])),
+            (r#"{"mysfits":[]}"#, Ok(vec![])),
+            (r#"{"mysfits":null}"#, Ok(vec![])),
+            (
+                r#"{"mysfits":[{"mysfitId":"a","Species":"Yeti"},{"MysfitId":"b"}]}"#,
+                Ok(vec![("a", true), ("b", false)]),
+            ),
+            (r#"{"mysfits":[7,{"species":"Yeti"},{"mysfitId":8},{"mysfitId":"a"}]}"#, Ok(vec![("a", false)])),
+            ("", Err(BadAnswer::Shape)),
+            ("<html>", Err(BadAnswer::Shape)),
+            ("[]", Err(BadAnswer::Shape)),
+            (r#"{"message":"Internal server error"}"#, Err(BadAnswer::Shape)),
+            (r#"{"mysfits":{}}"#, Err(BadAnswer::Shape)),
+            (r#"{"mysfits":[{"mysfitId":"a""#, Err(BadAnswer::Shape)),
+        ] {
+            let found = list(body.as_bytes(), &wanted).map(|list| {
+                let mut found: Vec<_> = list.into_iter().map(|(id, e)| (id, matches!(e, Entry::Complete(_)))).collect();
+                found.sort();
+                found
+            });
+            let expected =
+                expected.map(|found| found.into_iter().map(|(id, whole)| (id.into(), whole)).collect::<Vec<_>>());
+            assert_eq!(found, expected, "{body}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_body_is_judged(body: Vec<u8>) {
+            let wanted = names(&["species"]);
+            let _ = (list(&body, &wanted), item(&body, &wanted));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Looking mysfits up: what is remembered first, then as few requests as will do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::sync::Mutex;
+
+use super::answer::{Attributes, Entry};
+use super::cache::{Catalogue, Items, Lifetime, Moment, Remembered};
+use super::client::Session;
+use crate::config::{Config, Lookup};
+
+/// What the function knows of the mysfits, from one invocation to the next.
+#[derive(Debug)]
+pub struct Mysfits {
+    lookup: Lookup,
+    lifetime: Lifetime,
+    concurrency: usize,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    catalogue: Option<Catalogue>,
+    items: Items,
+}
+
+/// What could be found out about one mysfit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It exists, and these are its attributes.
+    Found(Arc<Attributes>),
+    /// There is no such mysfit.
+    Unknown,
+    /// The service could not be asked, or did not answer for it.
+    Failed,
+}
+
+/// The answers for the mysfits of one batch.
+#[derive(Debug, Default, PartialEq)]
+pub struct Answers {
+    /// One for each id, in the order of the ids.
+    pub by_id: Vec<Answer>,
+    /// Whether the service, now or as far as it is remembered, answered for any mysfit. Where it did, a failure is about
+    /// single mysfits, and failing the whole batch would let one sick id stop the stream.
+    pub any: bool,
+    /// How many mysfits were served from an answer past its time.
+    pub stale: usize,
+    /// How old the catalogue is from which they were served.
+    pub catalogue_age: Option<Duration>,
+}
+
+impl Mysfits {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            lookup: config.lookup,
+            lifetime: Lifetime { fresh: config.cache, stale: config.stale },
+            concurrency: config.concurrency,
+            memory: Mutex::new(Memory { catalogue: None, items: Items::new() }),
+        }
+    }
+
+    /// Looks up the distinct `ids`, each of characters that may stand in a URL's path.
+    pub async fn look_up(&self, ids: &[&str], session: &Session<'_>) -> Answers {
+        if ids.is_empty() {
+            return Answers::default();
+        }
+        let mut memory = self.memory.lock().await;
+        let mut answers = match self.lookup {
+            Lookup::Catalogue => self.by_catalogue(ids, &mut memory, session).await,
+            Lookup::Item => self.by_items(ids, &mut memory.items, session).await,
+        };
+        answers.any |= answers.by_id.iter().any(|answer| *answer != Answer::Failed);
+        answers
+    }
+
+    async fn by_catalogue(&self, ids: &[&str], memory: &mut Memory, session: &Session<'_>) -> Answers {
+        let asked_at = Moment::now();
+        let Memory { catalogue, items } = memory;
+        let mut is_current = catalogue.as_ref().is_some_and(|known| known.answers(ids, &self.lifetime, asked_at));
+        if !is_current && let Ok(list) = session.list().await {
+            *catalogue = Some(Catalogue { list, since: asked_at });
+            is_current = true;
+        }
+        let now = Moment::now();
+        let Some(catalogue) = catalogue.as_ref().filter(|known| is_current || known.is_servable(&self.lifetime, now))
+        else {
+            return Answers { by_id: vec![Answer::Failed; ids.len()], ..Answers::default() };
+        };
+
+        let is_stale = !is_current && !catalogue.is_fresh(&self.lifetime, now);
+        let mut answers = Answers { any: true, catalogue_age: Some(catalogue.since.age_at(now)), ..Answers::default() };
+        let mut partial = Vec::new();
+        for (index, id) in ids.iter().enumerate() {
+            answers.by_id.push(match catalogue.list.get(*id) {
+                Some(Entry::Complete(attributes)) => {
+                    answers.stale += usize::from(is_stale);
+                    Answer::Found(attributes.clone())
+                }
+                Some(Entry::Partial) => {
+                    partial.push(index);
+                    Answer::Failed
+                }
+                None if is_current => Answer::Unknown,
+                // It may be a mysfit that is newer than the catalogue.
+                None => Answer::Failed,
+            });
+        }
+        if !partial.is_empty() {
+            let partial_ids: Vec<&str> = partial.iter().map(|index| ids[*index]).collect();
+            let found = self.by_items(&partial_ids, items, session).await;
+            answers.stale += found.stale;
+            for (index, answer) in partial.into_iter().zip(found.by_id) {
+                answers.by_id[index] = answer;
+            }
+        }
+        answers
+    }
+
+    async fn by_items(&self, ids: &[&str], items: &mut Items, session: &Session<'_>) -> Answers {
+        let now = Moment::now();
+        let mut answers = Answers { by_id: vec![Answer::Failed; ids.len()], ..Answers::default() };
+        let mut wanted = Vec::new();
+        for (index, id) in ids.iter().enumerate() {
+            match items.get(id, &self.lifetime, now) {
+                Remembered::Fresh(attributes) => answers.by_id[index] = Answer::from(attributes),
+                Remembered::Stale(attributes) => wanted.push((index, Some(attributes))),
+                Remembered::Nothing => wanted.push((index, None)),
+            }
+        }
+        // Mysfits that are known to exist go first, so that a stranger's ids can't use up the failures that end it.
+        wanted.sort_by_key(|(_, stale)| stale.is_none());
+        let mut arriving = stream::iter(wanted)
+            .map(async |(index, stale)| (index, stale, session.item(ids[index]).await))
+            .buffer_unordered(self.concurrency);
+        while let Some((index, stale, outcome)) = arriving.next().await {
+            answers.by_id[index] = match (outcome, stale) {
+                (Ok(attributes), _) => {
+                    items.put(ids[index], attributes.clone(), now);
+                    Answer::from(attributes)
+                }
+                (Err(_), Some(attributes)) => {
+                    answers.stale += 1;
+                    Answer::Found(attributes)
+                }
+                (Err(_), None) => Answer::Failed,
+            };
+        }
+        answers
+    }
+}
+
+impl From<Option<Arc<Attributes>>> for Answer {
+    fn from(attributes: Option<Arc<Attributes>>) -> Self {
+        attributes.map_or(Self::Unknown, Self::Found)
+    }
+}

@@ -1,0 +1,149 @@
+//! The environment variables, and what they make of a line.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use runtime_api::{Function, Outcome};
+use serde_json::{Value, json};
+
+use crate::harness::{COCO, EVANGELINE, click, clicks_on, event, invoke, once, processor, settings};
+use crate::service::{Answer, Service, well_built};
+
+#[tokio::test]
+async fn a_bad_value_stops_the_start() {
+    let url = ("MYSFITS_API_URL", "http://127.0.0.1:9");
+    for (env, found, accepted) in [
+        (vec![], "MYSFITS_API_URL: found no value", "an http or https URL"),
+        (vec![("MYSFITS_API_URL", "mysfits")], "MYSFITS_API_URL: found \"mysfits\"", "an http or https URL"),
+        (vec![url, ("MYSFITS_CACHE_SECONDS", "1e3")], "MYSFITS_CACHE_SECONDS: found \"1e3\"", "a whole number from 0"),
+        (vec![url, ("ON_UNKNOWN_MYSFIT", "Fail")], "ON_UNKNOWN_MYSFIT: found \"Fail\"", "fail, drop, pass"),
+        (vec![url, ("PARTITION_KEYS", "genus")], "PARTITION_KEYS: found \"genus\"", "userId, mysfitId, goodevil"),
+        (vec![url, ("SSL_CERT_FILE", "/nowhere.pem")], "SSL_CERT_FILE: /nowhere.pem", "PEM certificates"),
+    ] {
+        let mut function = Function::start(settings(&env)).await.unwrap();
+        let invocation = function.invoke("{}").await.unwrap();
+        let Outcome::Exited(status) = invocation.outcome else { panic!("{env:?}: {:?}", invocation.outcome) };
+        assert_eq!(status.code(), Some(2), "{env:?}");
+        let [line] = invocation.logs.as_slice() else { panic!("{env:?}: {:?}", invocation.logs) };
+        let line: Value = serde_json::from_str(line).unwrap();
+        let message = line["message"].as_str().unwrap();
+        assert!(message.contains(found) && message.contains(accepted), "{env:?}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn lines_are_as_configured() {
+    let service = Service::well_built().await;
+    let clicked = format!(
+        r#"{{"mysfitId":"{EVANGELINE}","userId":"ü\"","page": {{"path" : "\u002f","n":[1, 2.50]}},"ignored":1,"ref":null}}"#
+    );
+    let id = EVANGELINE;
+    for (env, expected) in [
+        (
+            vec![],
+            format!(
+                r#"{{"userId":"ü\"","mysfitId":"{id}","goodevil":"Evil","lawchaos":"Lawful","species":"Chimera"}}"#
+            ),
+        ),
+        (
+            vec![("CLICK_FIELDS", "mysfitId,page,missing,ref,userId"), ("MYSFIT_ATTRIBUTES", "Species")],
+            format!(
+                r#"{{"mysfitId":"{id}","page":{{"path":"/","n":[1,2.50]}},"ref":null,"userId":"ü\"","Species":"Chimera"}}"#
+            ),
+        ),
+        (
+            vec![("CLICK_FIELDS", "mysfitId"), ("MYSFIT_ATTRIBUTES", "age,adopted,LawChaos,name")],
+            format!(r#"{{"mysfitId":"{id}","age":43,"adopted":false,"LawChaos":"Lawful","name":"Evangeline"}}"#),
+        ),
+        (
+            vec![("MYSFIT_ATTRIBUTES", "species"), ("RECORD_FIELDS", "recordId,arrivedAt")],
+            format!(
+                r#"{{"userId":"ü\"","mysfitId":"{id}","species":"Chimera","recordId":"r0","arrivedAt":"2017-05-18T02:02:29.453Z"}}"#
+            ),
+        ),
+    ] {
+        let answered = once(&service, &env, event(&[&clicked])).await;
+        assert_eq!(answered.results(), [("Ok".to_owned(), expected + "\n")], "{env:?}");
+    }
+}
+
+#[tokio::test]
+async fn record_fields_that_the_event_does_not_tell_are_null() {
+    let service = Service::well_built().await;
+    let event = json!({"records": [{"data": STANDARD.encode(click(COCO))}]}).to_string();
+    let answered = once(&service, &[("RECORD_FIELDS", "arrivedAt,recordId")], event).await;
+    let (result, data) = &answered.results()[0];
+    assert_eq!(result, "Ok");
+    assert!(data.ends_with("\"species\":\"Dragon\",\"arrivedAt\":null,\"recordId\":null}\n"), "{data}");
+}
+
+#[tokio::test]
+async fn partition_keys_come_from_any_output_field() {
+    let service = Service::well_built().await;
+    let env = [
+        ("CLICK_FIELDS", "userId,mysfitId,page"),
+        ("MYSFIT_ATTRIBUTES", "species,age"),
+        ("RECORD_FIELDS", "arrivedAt"),
+        ("PARTITION_KEYS", "page,age,arrivedAt,userId"),
+    ];
+    let mut function = processor(&service, &env).await;
+    let click = |user: &str, page: &Value| json!({"userId": user, "mysfitId": COCO, "page": page}).to_string();
+    let two = |first: String, second: String| first + &second;
+    for (data, expected) in [
+        (click("u", &json!("home é")), Some("home é")),
+        (click("u", &json!(7)), Some("7")),
+        (click("u", &json!(true)), Some("true")),
+        (two(click("u", &json!("a")), click("u", &json!("a"))), Some("a")),
+        (two(click("u", &json!("a")), click("u", &json!("b"))), None),
+        (click("u", &json!("")), None),
+        (click("", &json!("a")), None),
+        (click("u", &json!(null)), None),
+        (click("u", &json!(["a"])), None),
+        (click("u", &json!({"a": 1})), None),
+        (json!({"userId": "u", "mysfitId": COCO}).to_string(), None),
+    ] {
+        let answered = invoke(&mut function, event(&[&data])).await;
+        let record = &answered.reply["records"][0];
+        if let Some(page) = expected {
+            let keys = json!({"page": page, "age": "501", "arrivedAt": "2017-05-18T02:02:29.453Z", "userId": "u"});
+            assert_eq!(record["metadata"], json!({"partitionKeys": keys}), "{data}");
+        } else {
+            assert_eq!(record, &json!({"recordId": "r0", "result": "ProcessingFailed"}), "{data}");
+            assert_eq!(answered.reasons(), [("r0".to_owned(), "partition_key".to_owned())], "{data}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_base_url_may_have_a_path_and_slashes() {
+    for (suffix, expected) in [
+        ("", "/mysfits"),
+        ("/", "/mysfits"),
+        ("/prod", "/prod/mysfits"),
+        ("/prod/", "/prod/mysfits"),
+        ("/a/b//", "/a/b/mysfits"),
+    ] {
+        let service = Service::start(|_| Answer::json(&crate::harness::fixture_json("service/python-list.json"))).await;
+        let url = format!("{}{suffix}", service.url());
+        let mut function = Function::start(settings(&[("MYSFITS_API_URL", &url)])).await.unwrap();
+        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), vec![expected.to_owned()]), "{suffix}");
+    }
+}
+
+#[tokio::test]
+async fn requests_say_who_asks() {
+    let service = Service::start(well_built).await;
+    let mut function = processor(&service, &[("MYSFITS_API_KEY", "hunter2")]).await;
+    let trace_id = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let request = runtime_api::Request {
+        event: clicks_on(&[COCO]).into(),
+        trace_id: Some(trace_id.to_owned()),
+        ..runtime_api::Request::default()
+    };
+    invoke(&mut function, request).await;
+    let headers = &service.requests()[0].headers;
+    assert_eq!(headers["x-amzn-trace-id"], trace_id);
+    assert_eq!(headers["x-api-key"], "hunter2");
+    assert!(headers["user-agent"].starts_with("click-processor/"), "{headers:?}");
+    assert_eq!(headers["accept"], "application/json");
+}

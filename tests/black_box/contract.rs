@@ -1,0 +1,200 @@
+//! Events of every source, and the replies to them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    COCO, EVANGELINE, PAULY, click, clicks_on, data, event, fixture, fixture_json, invoke, invoke_failing, once,
+    processor,
+};
+use crate::service::Service;
+
+#[tokio::test]
+async fn fixtures_are_answered_as_expected() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
+        let answered = invoke(&mut function, fixture(&format!("{name}.json"))).await;
+        assert_eq!(answered.reply, fixture_json(&format!("expected/{name}.json")), "{name}");
+    }
+    assert_eq!(service.paths(), ["/mysfits"]);
+}
+
+#[tokio::test]
+async fn lines_equal_those_of_the_workshops_processor() {
+    let service = Service::well_built().await;
+    let answered = once(&service, &[], fixture("direct-put.json")).await;
+    let records = answered.reply["records"].as_array().unwrap();
+    let lines: String = records.iter().map(data).collect();
+    let expected = fixture("expected/direct-put.workshop.jsonl");
+    assert_eq!(lines.lines().count(), expected.lines().count());
+    for (line, expected) in lines.lines().zip(expected.lines()) {
+        // A map would forget the order of the keys.
+        assert_eq!(members(line), members(expected));
+    }
+}
+
+fn members(line: &str) -> Vec<(String, Value)> {
+    struct Members(Vec<(String, Value)>);
+
+    impl<'de> serde::Deserialize<'de> for Members {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Visitor;
+
+            impl<'de> serde::de::Visitor<'de> for Visitor {
+                type Value = Members;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a line")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                    let mut members = Vec::new();
+                    while let Some(member) = map.next_entry()? {
+                        members.push(member);
+                    }
+                    Ok(Members(members))
+                }
+            }
+
+            deserializer.deserialize_map(Visitor)
+        }
+    }
+
+    serde_json::from_str::<Members>(line).unwrap().0
+}
+
+#[tokio::test]
+async fn every_kind_of_bad_record_fails_for_its_reason_and_harms_no_other() {
+    let service = Service::well_built().await;
+    let answered = once(&service, &[], fixture("poisoned.json")).await;
+    let expected = fixture_json("expected/poisoned-reasons.json");
+    let records = answered.reply["records"].as_array().unwrap();
+    for record in records {
+        let id = record["recordId"].as_str().unwrap();
+        let failed = record["result"] == "ProcessingFailed";
+        assert_eq!(failed, expected.get(id).is_some(), "{id}");
+        assert_eq!(record.get("data").is_some(), !failed, "{id}");
+    }
+    let logged = answered.reasons();
+    assert_eq!(logged.len(), 20);
+    for (id, reason) in logged {
+        assert_eq!(expected[&id], reason, "{id}");
+    }
+    let mut counts = serde_json::Map::new();
+    for reason in expected.as_object().unwrap().values() {
+        let name = format!("failed.{}", reason.as_str().unwrap());
+        let count = counts.get(&name).and_then(Value::as_u64).unwrap_or(0) + 1;
+        counts.insert(name, count.into());
+    }
+    let summary = answered.summary().as_object().unwrap();
+    let told: serde_json::Map<String, Value> =
+        summary.iter().filter(|(name, _)| name.starts_with("failed.")).map(|(n, v)| (n.clone(), v.clone())).collect();
+    assert_eq!(told, counts);
+}
+
+#[tokio::test]
+async fn what_is_no_firehose_event_is_an_error_that_says_so() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    for event in [
+        "{}",
+        "[]",
+        "null",
+        r#""records""#,
+        r#"{"Records":[{"eventSource":"aws:s3"}]}"#,
+        r#"{"records":{"a":[]}}"#,
+        r#"{"records":[7]}"#,
+    ] {
+        let (error_type, message) = invoke_failing(&mut function, event).await;
+        assert_eq!(error_type, "NotAFirehoseEvent", "{event}");
+        assert!(message.contains("not a Firehose transformation event"), "{event}: {message}");
+    }
+    // The function lives on.
+    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!(answered.counts(), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn an_empty_batch_is_answered_without_a_request() {
+    let service = Service::well_built().await;
+    let answered = once(&service, &[], r#"{"records":[]}"#.to_owned()).await;
+    assert_eq!(answered.reply, json!({"records": []}));
+    assert_eq!(service.paths(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn ids_come_back_once_each_in_order_whatever_they_are() {
+    let service = Service::well_built().await;
+    let ids = [json!("shardId-000000000000"), json!("é\"\\\n"), json!(7), json!(""), json!({"a": [1]})];
+    let data = STANDARD.encode(click(PAULY));
+    let mut records: Vec<Value> = ids.iter().map(|id| json!({"recordId": id, "data": data})).collect();
+    records.push(json!({"data": data}));
+    records.push(json!({"recordId": null, "data": data}));
+    let answered = once(&service, &[], json!({"records": records}).to_string()).await;
+    let told: Vec<Option<&Value>> =
+        answered.reply["records"].as_array().unwrap().iter().map(|record| record.get("recordId")).collect();
+    let expected: Vec<Option<&Value>> = ids.iter().map(Some).chain([None, None]).collect();
+    assert_eq!(told, expected);
+    assert_eq!(answered.counts(), (7, 0, 0));
+}
+
+#[tokio::test]
+async fn several_clicks_in_a_record_give_as_many_lines() {
+    let service = Service::well_built().await;
+    let (a, b, c) = (click(EVANGELINE), click(PAULY), click(COCO));
+    let records = [format!("{a}{b}{c}"), format!("{a}\n{b}\r\n\n {c}\n"), format!("{a}{b}[]")];
+    let answered = once(&service, &[], event(&records)).await;
+    let lines: Vec<usize> = answered.results().iter().map(|(_, data)| data.lines().count()).collect();
+    assert_eq!((answered.counts(), lines), ((2, 0, 1), vec![3, 3, 0]));
+    assert!(answered.results()[0].1.ends_with("\"species\":\"Dragon\"}\n"));
+    assert_eq!(answered.summary()["lines"], 6);
+}
+
+#[tokio::test]
+async fn the_reply_stays_within_its_budget_and_the_small_records_survive() {
+    let service = Service::well_built().await;
+    // 40,000 clicks in one record are some 3.4 MB that become 6.4 MB; with them go the two small ones.
+    let long = format!("{}\n", click(EVANGELINE)).repeat(40_000);
+    let answered = once(&service, &[], event(&[click(PAULY), long, click(COCO)])).await;
+    let results: Vec<String> = answered.results().into_iter().map(|(result, _)| result).collect();
+    assert_eq!(results, ["Ok", "ProcessingFailed", "Ok"]);
+    assert_eq!(answered.reasons(), [("r1".to_owned(), "response_budget".to_owned())]);
+
+    // Records of 4,000 clicks become 0.65 MB each: as many as fit are delivered.
+    let long = format!("{}\n", click(EVANGELINE)).repeat(4_000);
+    let answered = once(&service, &[], event(&vec![long; 12])).await;
+    assert!(answered.bytes <= 6_000_000, "{}", answered.bytes);
+    assert_eq!(answered.counts(), (9, 0, 3));
+    assert_eq!(answered.summary()["response_bytes"], answered.bytes);
+}
+
+#[tokio::test]
+async fn the_metadata_is_there_only_with_partition_keys() {
+    let service = Service::well_built().await;
+    let answered = once(&service, &[], clicks_on(&[COCO])).await;
+    assert_eq!(answered.reply["records"][0].get("metadata"), None);
+
+    let keys = [("PARTITION_KEYS", "species,userId")];
+    let answered = once(&service, &keys, clicks_on(&[COCO])).await;
+    assert_eq!(
+        answered.reply["records"][0]["metadata"],
+        json!({"partitionKeys": {"species": "Dragon", "userId": "u"}})
+    );
+}
+
+#[tokio::test]
+async fn a_batch_of_ten_thousand_clicks_is_one_request() {
+    let service = Service::well_built().await;
+    let ids: Vec<String> = fixture_json("mysfits.json")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|mysfit| mysfit["mysfitId"].as_str().unwrap().to_owned())
+        .collect();
+    let clicks: Vec<String> = (0..10_000).map(|index| click(&ids[index % ids.len()])).collect();
+    let answered = once(&service, &[], event(&clicks)).await;
+    assert_eq!(answered.counts(), (10_000, 0, 0));
+    assert_eq!(service.paths(), ["/mysfits"]);
+}

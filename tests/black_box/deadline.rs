@@ -1,0 +1,63 @@
+//! The answer is out before the invocation's time is up, whatever the service does.
+
+use std::time::Duration;
+
+use runtime_api::Request;
+
+use crate::harness::{COCO, PAULY, clicks_on, invoke, invoke_failing, processor};
+use crate::service::{Answer, Service, well_built};
+
+fn within(event: String, seconds: u64) -> Request {
+    Request { timeout: Some(Duration::from_secs(seconds)), ..Request::from(event) }
+}
+
+#[tokio::test]
+async fn look_ups_end_in_time_to_answer() {
+    // The attempt alone may take a minute; the Runtime API ends the invocation after two seconds.
+    let patient = ("MYSFITS_TIMEOUT_MS", "60000");
+    for lookup in [("MYSFITS_LOOKUP", "catalogue"), ("MYSFITS_LOOKUP", "item")] {
+        let service = Service::start(|_| Answer::Hang).await;
+        let mut function = processor(&service, &[patient, lookup]).await;
+        let (error_type, _) = invoke_failing(&mut function, within(clicks_on(&[COCO]), 2)).await;
+        assert_eq!(error_type, "ServiceUnavailable", "{lookup:?}");
+
+        let mut function = processor(&service, &[patient, lookup, ("ON_SERVICE_UNAVAILABLE", "fail")]).await;
+        let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 2)).await;
+        assert_eq!(answered.counts(), (0, 0, 2), "{lookup:?}");
+    }
+}
+
+#[tokio::test]
+async fn retries_and_their_waits_end_in_time_to_answer() {
+    let service = Service::start(|_| Answer::status(503).after_ms(300)).await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", "1"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let mut function = processor(&service, &env).await;
+    let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
+    assert_eq!(answered.counts(), (0, 0, 2));
+    assert!(service.paths().len() < 4, "{:?}", service.paths());
+}
+
+#[tokio::test]
+async fn what_was_found_before_the_deadline_is_delivered() {
+    let service = Service::start(|request| match request.path.as_str() {
+        path if path.ends_with(PAULY) => Answer::Hang,
+        _ => well_built(request),
+    })
+    .await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_TIMEOUT_MS", "60000")];
+    let mut function = processor(&service, &env).await;
+    let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 2)).await;
+    assert_eq!(answered.counts(), (1, 0, 1));
+    assert_eq!(answered.reasons(), [("r1".to_owned(), "service_error".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_no_plausible_time_fails_no_batch() {
+    let service = Service::well_built().await;
+    for deadline_ms in [0, 600_000, u64::MAX] {
+        let mut function = processor(&service, &[]).await;
+        let request = Request { deadline_ms: Some(deadline_ms), ..Request::from(clicks_on(&[COCO])) };
+        let answered = invoke(&mut function, request).await;
+        assert_eq!(answered.counts(), (1, 0, 0), "{deadline_ms}");
+    }
+}

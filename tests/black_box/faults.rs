@@ -1,0 +1,237 @@
+//! A service that answers wrong, late or not at all.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+
+use crate::harness::{COCO, EVANGELINE, PAULY, STRANGER, clicks_on, invoke, invoke_failing, once, processor};
+use crate::service::{Answer, Request, Service, well_built};
+
+/// Short enough to wait for, and long enough not to run out on a busy machine.
+const TIMEOUT: (&str, &str) = ("MYSFITS_TIMEOUT_MS", "1500");
+
+/// Everything that counts as the service being unavailable, tried again up to four times.
+fn outages() -> Vec<(&'static str, Answer)> {
+    let list = crate::harness::fixture("service/python-list.json");
+    vec![
+        ("500", Answer::status(500)),
+        ("503", Answer::text(503, "busy")),
+        ("429", Answer::status(429)),
+        ("HTML", Answer::text(200, "<!DOCTYPE html>")),
+        ("other JSON", Answer::json(&json!({"message": "Internal server error"}))),
+        ("half a list", Answer::text(200, &list[..list.len() / 2])),
+        ("a broken body", Answer::Half(list)),
+        ("a closed connection", Answer::Close),
+        ("no HTTP", Answer::Garbage),
+        ("an endless body", Answer::Endless),
+    ]
+}
+
+#[tokio::test]
+async fn an_outage_is_tried_four_times_and_then_firehose_is_to_try_again() {
+    for (name, answer) in outages() {
+        let service = Service::start(move |_| answer.clone()).await;
+        let mut function = processor(&service, &[]).await;
+        let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(error_type, "ServiceUnavailable", "{name}");
+        assert!(message.starts_with("the mysfits service can't be reached: GET /mysfits "), "{name}: {message}");
+        assert_eq!(service.paths(), ["/mysfits"; 4], "{name}");
+        // Errors are not remembered.
+        service.now(well_built);
+        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 1), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_passing_fault_is_tried_again_within_the_invocation() {
+    for (name, answer) in outages() {
+        for lookup in ["catalogue", "item"] {
+            let (answer, mut faults) = (answer.clone(), 0);
+            let service = Service::start(move |request: &Request| {
+                faults += 1;
+                if faults <= 3 { answer.clone() } else { well_built(request) }
+            })
+            .await;
+            let answered = once(&service, &[("MYSFITS_LOOKUP", lookup)], clicks_on(&[COCO])).await;
+            assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 4), "{name} by {lookup}");
+            assert_eq!(answered.summary()["service_requests"], 4, "{name} by {lookup}");
+            assert_eq!(answered.summary()["service_errors"], 3, "{name} by {lookup}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_cut_off_and_asked_for_again() {
+    for slow in [Answer::Hang, Answer::status(200).after_ms(60_000)] {
+        let (slow, mut first) = (slow.clone(), true);
+        let service = Service::start(
+            move |request: &Request| {
+                if std::mem::take(&mut first) { slow.clone() } else { well_built(request) }
+            },
+        )
+        .await;
+        let answered = once(&service, &[TIMEOUT], clicks_on(&[COCO])).await;
+        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 2));
+        assert_eq!(answered.summary()["service_first_error"], "GET /mysfits did not answer within 1500 ms");
+    }
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_not_tried_again() {
+    let elsewhere = Service::well_built().await;
+    let location = vec![("location", format!("{}/mysfits", elsewhere.url()))];
+    for (name, answer) in [
+        ("400", Answer::status(400)),
+        ("401", Answer::status(401)),
+        ("403", Answer::text(403, json!({"message": "Forbidden"}).to_string())),
+        ("206", Answer::status(206)),
+        ("301", Answer::With(301, location.clone(), String::new())),
+        ("302", Answer::With(302, location.clone(), String::new())),
+        ("307", Answer::With(307, location, String::new())),
+    ] {
+        let service = Service::start(move |_| answer.clone()).await;
+        let mut function = processor(&service, &[]).await;
+        let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(error_type, "ServiceUnavailable", "{name}");
+        assert!(message.contains(name), "{name}: {message}");
+        assert_eq!(service.paths(), ["/mysfits"], "{name}");
+    }
+    assert_eq!(elsewhere.paths(), Vec::<String>::new(), "a redirect was followed");
+}
+
+#[tokio::test]
+async fn nothing_listening_is_an_outage() {
+    let service = Service::well_built().await;
+    let url = service.url();
+    drop(service);
+    let nobody = crate::harness::settings(&[("MYSFITS_API_URL", &url)]);
+    let mut function = runtime_api::Function::start(nobody).await.unwrap();
+    let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!(error_type, "ServiceUnavailable");
+    assert!(message.contains("refused") && !message.contains("127.0.0.1"), "{message}");
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured_as_seconds_and_as_a_date() {
+    // Dates are told in whole seconds, so the one to come is between one and two seconds away.
+    let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
+    let second: fn() -> String = || "1".to_owned();
+    for (status, retry_after) in [(429, second), (503, second), (503, date)] {
+        let mut arrivals = Vec::new();
+        let (told, times) = std::sync::mpsc::channel();
+        let service = Service::start(move |request: &Request| {
+            arrivals.push(std::time::Instant::now());
+            told.send(arrivals.clone()).unwrap();
+            match arrivals.len() {
+                1 => Answer::With(status, vec![("retry-after", retry_after())], String::new()),
+                _ => well_built(request),
+            }
+        })
+        .await;
+        let answered = once(&service, &[], clicks_on(&[COCO])).await;
+        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 2), "{status}");
+        let arrivals = times.try_iter().last().unwrap();
+        // Full jitter alone would wait 100 ms at the most; waiting is what is asked for here, not speed.
+        assert!(arrivals[1] - arrivals[0] >= Duration::from_millis(700), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_after_beyond_the_deadline_ends_the_look_up_at_once() {
+    let asked = vec![("retry-after", "3600".to_owned())];
+    let service = Service::start(move |_| Answer::With(503, asked.clone(), String::new())).await;
+    let mut function = processor(&service, &[]).await;
+    let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 1));
+}
+
+#[tokio::test]
+async fn too_long_a_body_is_not_read() {
+    let long = |bytes: usize| Answer::text(200, format!("{{\"x\":\"{}\"}}", "x".repeat(bytes)));
+    for (lookup, limit, path) in [("catalogue", 8 << 20, "/mysfits"), ("item", 1 << 20, "/mysfits/")] {
+        let answer = long(limit);
+        let service = Service::start(move |_| answer.clone()).await;
+        let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
+        let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+        assert!(message.ends_with(&format!("GET {path} answered with more than {limit} bytes")), "{message}");
+    }
+    // An answer just within the limit is read.
+    let mysfits = json!({"mysfits": [], "x": "x".repeat((8 << 20) - 21)});
+    assert_eq!(mysfits.to_string().len(), 8 << 20);
+    let service = Service::start(move |_| Answer::json(&mysfits)).await;
+    let answered = once(&service, &[], clicks_on(&[COCO])).await;
+    assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
+}
+
+#[tokio::test]
+async fn one_sick_id_fails_alone() {
+    let sick = |request: &Request| match request.path.as_str() {
+        path if path.ends_with(PAULY) => Answer::status(500),
+        _ => well_built(request),
+    };
+    for env in [[("MYSFITS_LOOKUP", "item"), TIMEOUT], [("MYSFIT_ATTRIBUTES", "age"), TIMEOUT]] {
+        let service = Service::start(sick).await;
+        let answered = once(&service, &env, clicks_on(&[COCO, PAULY, EVANGELINE, PAULY])).await;
+        assert_eq!(answered.counts(), (2, 0, 2), "{env:?}");
+        let expected = [("r1".to_owned(), "service_error".to_owned()), ("r3".to_owned(), "service_error".to_owned())];
+        assert_eq!(answered.reasons(), expected, "{env:?}");
+        let asked_for_the_sick = service.paths().iter().filter(|path| path.ends_with(PAULY)).count();
+        assert_eq!(asked_for_the_sick, 4, "{env:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_not_remembered() {
+    let mut healed = false;
+    let service = Service::start(move |request: &Request| match request.path.as_str() {
+        path if path.ends_with(PAULY) && !std::mem::replace(&mut healed, true) => {
+            Answer::json(&json!({"mysfitId": PAULY}))
+        }
+        _ => well_built(request),
+    })
+    .await;
+    let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
+    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
+    assert_eq!(answered.counts(), (1, 0, 1));
+    assert_eq!(
+        answered.summary()["service_first_error"],
+        r#"GET /mysfits/ answered with a mysfit without the attribute "goodevil""#
+    );
+    assert_eq!(service.paths().len(), 2);
+    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
+    assert_eq!((answered.counts(), service.paths().len()), ((2, 0, 0), 3));
+}
+
+#[tokio::test]
+async fn after_three_requests_failed_for_good_no_more_are_sent() {
+    let service = Service::start(|_| Answer::status(403)).await;
+    let strangers: Vec<String> = (0..50).map(|index| format!("{STRANGER}-{index}")).collect();
+    let strangers: Vec<&str> = strangers.iter().map(String::as_str).collect();
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", "1")];
+    let mut function = processor(&service, &env).await;
+    let (error_type, _) = invoke_failing(&mut function, clicks_on(&strangers)).await;
+    assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 3));
+
+    // One that succeeds in between starts the count anew.
+    let mut count = 0;
+    service.now(move |request: &Request| {
+        count += 1;
+        if count % 3 == 0 { well_built(request) } else { Answer::status(403) }
+    });
+    let answered = invoke(&mut function, clicks_on(&strangers)).await;
+    assert_eq!((service.paths().len(), answered.counts()), (50, (0, 0, 50)));
+}
+
+#[tokio::test]
+async fn a_connection_that_went_stale_is_no_outage() {
+    let close_after = |request: &Request| Answer::ThenClose(Box::new(well_built(request)));
+    let service = Service::start(close_after).await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "0")];
+    let mut function = processor(&service, &env).await;
+    for _ in 0..5 {
+        let answered = invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await;
+        assert_eq!(answered.counts(), (3, 0, 0));
+        assert_eq!(answered.summary()["service_errors"], 0);
+    }
+}

@@ -1,0 +1,140 @@
+//! Logs and metrics: what they tell, and what they must not.
+
+use std::fmt::Write as _;
+
+use runtime_api::Outcome;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Answered, COCO, PAULY, STRANGER, click, clicks_on, event, fixture, invoke, log_lines, once, processor, summary,
+};
+use crate::service::{Answer, Service};
+
+fn metrics(logs: &[Value]) -> Vec<&Value> {
+    logs.iter().filter(|line| line.get("_aws").is_some()).collect()
+}
+
+#[tokio::test]
+async fn an_invocation_is_summed_up_in_one_line() {
+    let service = Service::well_built().await;
+    let event = event(&[click(COCO), click(COCO) + &click(PAULY), "{".to_owned(), click(STRANGER)]);
+    let bytes = event.len();
+    let answered = once(&service, &[("ON_UNKNOWN_MYSFIT", "drop")], event).await;
+    let summary = answered.summary();
+    for (field, expected) in [
+        ("level", json!("INFO")),
+        ("invocation_id", json!("i")),
+        ("answered", json!(true)),
+        ("records", json!(4)),
+        ("ok", json!(2)),
+        ("dropped", json!(1)),
+        ("failed", json!(1)),
+        ("failed.invalid_json", json!(1)),
+        ("lines", json!(3)),
+        ("service_requests", json!(1)),
+        ("service_errors", json!(0)),
+        ("stale_served", json!(0)),
+        ("event_bytes", json!(bytes)),
+        ("response_bytes", json!(answered.bytes)),
+    ] {
+        assert_eq!(summary[field], expected, "{field}");
+    }
+    for field in ["look_up_ms", "duration_ms", "cache_age_ms"] {
+        assert!(summary[field].is_f64(), "{field}: {summary}");
+    }
+    assert!(summary["span"]["requestId"].is_string(), "{summary}");
+}
+
+#[tokio::test]
+async fn metrics_are_told_by_function_and_by_reason() {
+    let service = Service::well_built().await;
+    let answered = once(&service, &[], event(&["{", "{", "", &click(COCO)])).await;
+    let metrics = metrics(&answered.logs);
+    assert_eq!(metrics.len(), 3);
+    assert_eq!(metrics[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
+    for (metric, expected) in [("Records", 4), ("Ok", 1), ("Dropped", 0), ("Failed", 3), ("ServiceRequests", 1)] {
+        assert_eq!(metrics[0][metric], expected, "{metric}");
+    }
+    assert_eq!(metrics[0]["ResponseBytes"], answered.bytes);
+    let by_reason = |line: &Value| (line["FunctionName"].clone(), line["Reason"].clone(), line["Failed"].clone());
+    let name = json!("click-processor");
+    assert_eq!(by_reason(metrics[1]), (name.clone(), json!("empty"), json!(1)));
+    assert_eq!(by_reason(metrics[2]), (name, json!("invalid_json"), json!(2)));
+}
+
+#[tokio::test]
+async fn an_invocation_that_fails_is_told_too() {
+    let service = Service::start(|_| Answer::status(403)).await;
+    let mut function = processor(&service, &[]).await;
+    let invocation = function.invoke(clicks_on(&[COCO])).await.unwrap();
+    assert!(matches!(invocation.outcome, Outcome::Error { .. }));
+    let logs = log_lines(&invocation);
+    let summary = summary(&logs);
+    assert_eq!((&summary["answered"], &summary["records"], &summary["ok"]), (&json!(false), &json!(1), &json!(0)));
+    assert_eq!(summary["service_first_error"], "GET /mysfits answered 403 Forbidden");
+    let metrics = metrics(&logs);
+    assert_eq!((&metrics[0]["ServiceErrors"], &metrics[0]["ResponseBytes"]), (&json!(1), &json!(0)));
+    assert_eq!(logs.iter().filter(|line| line["level"] == "ERROR").count(), 1, "logged once: {logs:#?}");
+}
+
+#[tokio::test]
+async fn at_most_twenty_failed_records_are_told_one_by_one() {
+    let service = Service::well_built().await;
+    let answered = once(&service, &[], event(&vec!["{"; 100])).await;
+    let lines: Vec<&Value> = answered.logs.iter().filter(|line| line["message"] == "record failed").collect();
+    assert_eq!((lines.len(), &answered.summary()["failed.invalid_json"]), (20, &json!(100)));
+    let mut fields: Vec<&str> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["level", "message", "reason", "record_id", "span", "timestamp"]);
+}
+
+#[tokio::test]
+async fn the_level_is_lambdas() {
+    let service = Service::well_built().await;
+    for (level, summaries, failures) in
+        [("DEBUG", 1, 1), ("INFO", 1, 1), ("WARN", 0, 1), ("ERROR", 0, 0), ("FATAL", 0, 0), ("info", 1, 1)]
+    {
+        let answered = once(&service, &[("AWS_LAMBDA_LOG_LEVEL", level)], event(&["{"])).await;
+        let count = |message: &str| answered.logs.iter().filter(|line| line["message"] == message).count();
+        assert_eq!((count("invocation"), count("record failed")), (summaries, failures), "{level}");
+        assert_eq!(metrics(&answered.logs).len(), 2, "metrics are told at {level}");
+    }
+}
+
+#[tokio::test]
+async fn no_payload_and_no_visitor_gets_into_the_logs() {
+    let service = Service::well_built().await;
+    let secret = "5ecre7-v151t0r";
+    let records = [
+        format!(r#"{{"userId":"{secret}","mysfitId":"{COCO}"}}"#),
+        format!(r#"{{"userId":"{secret}","mysfitId":"{STRANGER}"}}"#),
+        format!(r#"{{"userId":{{"sub":"{secret}"}},"mysfitId":"{COCO}"}}"#),
+        format!(r#"{{"userId":"u","mysfitId":"{secret}/.."}}"#),
+        secret.to_owned(),
+        format!(r#"["{secret}"]"#),
+    ];
+    for level in ["TRACE", "DEBUG", "INFO"] {
+        let mut function = processor(&service, &[("AWS_LAMBDA_LOG_LEVEL", level)]).await;
+        let Answered { logs, .. } = invoke(&mut function, event(&records)).await;
+        let mut told = format!("{logs:?}");
+        for broken in [format!(r#"{{"records":"{secret}"}}"#), format!(r#"{{"records":[{{"data":"{secret}""#)] {
+            let invocation = function.invoke(broken).await.unwrap();
+            write!(told, "{:?} {:?}", invocation.outcome, invocation.logs).unwrap();
+        }
+        assert!(!told.contains(secret), "at {level}: {told}");
+        assert!(!told.contains("NWVjcmU3LXYxNTF0MH"), "base64 at {level}: {told}");
+    }
+    // The same with everything that a fixture holds.
+    let answered = once(&service, &[], fixture("poisoned.json")).await;
+    assert!(!format!("{:?}", answered.logs).contains("7c1c2a4c-0f2d-4f0a-9d0e-6f3f2b1f6a55"));
+}
+
+#[tokio::test]
+async fn the_api_key_gets_into_no_log() {
+    let service = Service::start(|_| Answer::status(403)).await;
+    let env = [("MYSFITS_API_KEY", "hunter2"), ("AWS_LAMBDA_LOG_LEVEL", "TRACE")];
+    let mut function = processor(&service, &env).await;
+    let invocation = function.invoke(clicks_on(&[COCO])).await.unwrap();
+    assert_eq!(service.requests()[0].headers["x-api-key"], "hunter2");
+    assert!(!format!("{:?} {:?}", invocation.outcome, invocation.logs).contains("hunter2"));
+}

@@ -1,0 +1,84 @@
+//! What a warm function remembers: fresh, stale, and not at all.
+
+use serde_json::json;
+
+use crate::harness::{COCO, EVANGELINE, PAULY, STRANGER, clicks_on, invoke, invoke_failing, processor};
+use crate::service::{Answer, Service, well_built};
+
+#[tokio::test]
+async fn while_the_cache_is_fresh_no_request_is_sent() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    let first = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!(first.summary()["service_requests"], 1);
+    service.now(|_| Answer::status(500));
+    for _ in 0..3 {
+        let warm = invoke(&mut function, clicks_on(&[PAULY, EVANGELINE])).await;
+        assert_eq!((warm.counts(), &warm.summary()["service_requests"]), ((2, 0, 0), &json!(0)));
+        assert_eq!(warm.summary()["stale_served"], 0);
+        assert!(warm.summary()["cache_age_ms"].as_f64().unwrap() < 300_000.0);
+    }
+    assert_eq!(service.paths().len(), 0);
+}
+
+#[tokio::test]
+async fn an_unknown_id_is_asked_about_once_however_often_it_comes() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    for index in 0..5 {
+        let stranger = format!("{STRANGER}-{index}");
+        let answered = invoke(&mut function, clicks_on(&[&stranger])).await;
+        assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
+    }
+    assert_eq!(service.paths(), ["/mysfits"], "a young catalogue is believed");
+}
+
+#[tokio::test]
+async fn a_cache_of_no_seconds_asks_every_time() {
+    let service = Service::well_built().await;
+    for env in [
+        [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_LOOKUP", "catalogue")],
+        [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_LOOKUP", "item")],
+    ] {
+        service.now(well_built);
+        let mut function = processor(&service, &env).await;
+        for _ in 0..3 {
+            invoke(&mut function, clicks_on(&[COCO])).await;
+        }
+        assert_eq!(service.paths().len(), 3, "{env:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_catalogue_is_served_while_the_service_is_away() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    invoke(&mut function, clicks_on(&[COCO])).await;
+
+    service.now(|_| Answer::status(403));
+    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY, STRANGER, COCO])).await;
+    assert_eq!(answered.counts(), (3, 0, 1));
+    // It may be newer than the catalogue, so it is not called unknown; and it does not fail the others.
+    assert_eq!(answered.reasons(), [("r2".to_owned(), "service_error".to_owned())]);
+    assert_eq!(answered.summary()["stale_served"], 2);
+    let answered = invoke(&mut function, clicks_on(&[STRANGER])).await;
+    assert_eq!(answered.counts(), (0, 0, 1), "a stranger's id alone does not fail the batch either");
+
+    service.now(well_built);
+    let answered = invoke(&mut function, clicks_on(&[COCO, STRANGER])).await;
+    assert_eq!((answered.counts(), &answered.summary()["stale_served"]), ((1, 0, 1), &json!(0)));
+    assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
+}
+
+#[tokio::test]
+async fn beyond_its_time_nothing_is_served() {
+    for lookup in ["catalogue", "item"] {
+        let service = Service::well_built().await;
+        let env = [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "0"), ("MYSFITS_LOOKUP", lookup)];
+        let mut function = processor(&service, &env).await;
+        invoke(&mut function, clicks_on(&[COCO])).await;
+        service.now(|_| Answer::status(403));
+        let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(error_type, "ServiceUnavailable", "{lookup}");
+    }
+}
