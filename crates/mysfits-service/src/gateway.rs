@@ -1,0 +1,132 @@
+//! API Gateway in front of the router: the stage is taken out of the path.
+//!
+//! A request to `https://ID.execute-api.REGION.amazonaws.com/prod/mysfits` is one for `/mysfits`. An HTTP API sends the
+//! path with its stage, a REST API without it, and `lambda_http` puts it back there unless the environment says not to.
+//! The routes want it gone in every case.
+
+use axum::{
+    Router,
+    http::{Uri, uri::PathAndQuery},
+};
+use lambda_http::{
+    Request, RequestExt,
+    request::RequestContext,
+    tower::{ServiceExt, util::MapRequest},
+};
+
+/// The router as the service of [`lambda_http::run`].
+#[must_use]
+pub fn behind_stage(router: Router) -> MapRequest<Router, fn(Request) -> Request> {
+    router.map_request(without_stage)
+}
+
+fn without_stage(mut request: Request) -> Request {
+    if let Some(uri) = path_of_route(&request).and_then(|path| with_path(request.uri(), path)) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// The path without its stage; `None` when the stage is not in it.
+fn path_of_route(request: &Request) -> Option<&str> {
+    let sent = request.raw_http_path();
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => {
+            let stage = context.stage.as_deref()?;
+            // A route may be called like the stage. Then `lambda_http` has taken it for the stage, and added none.
+            match after_stage(sent, stage) {
+                None | Some("") => after_stage(request.uri().path(), stage),
+                Some(_) => None,
+            }
+        }
+        RequestContext::ApiGatewayV2(context) => {
+            let stage = context.stage.as_deref()?;
+            // `lambda_http` overlooks a stage without a slash after it, and adds a second one.
+            match after_stage(sent, stage) {
+                Some("") => Some(""),
+                _ => after_stage(request.uri().path(), stage),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// `/mysfits` out of `/prod/mysfits`.
+fn after_stage<'a>(path: &'a str, stage: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix('/')?.strip_prefix(stage)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let path = if path.is_empty() { "/" } else { path };
+    let path_and_query = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(path_and_query).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body;
+    use lambda_http::tower::Service;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn rest(stage: &str, path: &str) -> Value {
+        json!({
+            "path": path,
+            "httpMethod": "GET",
+            "headers": {"Host": "example.com"},
+            "multiValueQueryStringParameters": {"filter": ["GoodEvil"]},
+            "requestContext": {"stage": stage, "httpMethod": "GET", "identity": {}},
+        })
+    }
+
+    fn http(stage: &str, path: &str) -> Value {
+        json!({
+            "version": "2.0",
+            "rawPath": path,
+            "rawQueryString": "filter=GoodEvil",
+            "headers": {"host": "example.com"},
+            "requestContext": {"stage": stage, "http": {"method": "GET", "path": path}},
+            "isBase64Encoded": false,
+        })
+    }
+
+    /// The path and query that the routes see.
+    async fn seen(event: &Value) -> String {
+        let echo = Router::new().fallback(|uri: Uri| async move { uri.path_and_query().unwrap().to_string() });
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        let response = behind_stage(echo).call(request).await.unwrap();
+        let bytes = body::to_bytes(response.into_body(), 1024).await.unwrap();
+        String::from_utf8(bytes.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_stage_is_taken_out_of_the_path() {
+        let cases = [
+            (rest("prod", "/"), "/"),
+            (rest("prod", "/mysfits"), "/mysfits"),
+            (rest("prod", "/mysfits/a b"), "/mysfits/a%20b"),
+            (rest("prod", "/production"), "/production"),
+            (rest("mysfits", "/mysfits"), "/mysfits"),
+            (rest("mysfits", "/mysfits/id"), "/mysfits/id"),
+            (http("prod", "/prod"), "/"),
+            (http("prod", "/prod/"), "/"),
+            (http("prod", "/prod/mysfits"), "/mysfits"),
+            (http("prod", "/prod/prod"), "/prod"),
+            (http("mysfits", "/mysfits/mysfits"), "/mysfits"),
+            // Behind a domain name of its own, the stage is not in the path.
+            (http("prod", "/mysfits"), "/mysfits"),
+            (http("$default", "/"), "/"),
+            (http("$default", "/mysfits"), "/mysfits"),
+        ];
+        for (event, path) in cases {
+            assert_eq!(seen(&event).await, format!("{path}?filter=GoodEvil"), "{event}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The table of the mysfits on an empty DynamoDB: created with its indexes, and filled with the twelve.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    Client,
+    client::Waiters,
+    error::{BuildError, SdkError},
+    operation::{create_table::CreateTableError, put_item::PutItemError},
+    types::{
+        AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+        ProjectionType, ScalarAttributeType,
+    },
+    waiters::table_exists::WaitUntilTableExistsError,
+};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::{filter::INDEXES, mysfit::Item, table::TableName};
+
+const FIXTURE: &str = include_str!("../../../../fixtures/mysfits.json");
+
+/// How long a new table may take to become active: seconds in AWS, nothing in an embedded engine.
+const ACTIVE_WITHIN: Duration = Duration::from_mins(1);
+
+/// Why there is no table with mysfits.
+#[derive(Debug, Error)]
+pub enum SeedError {
+    /// The fixture is no list of mysfits.
+    #[error("fixtures/mysfits.json is no list of mysfits")]
+    Fixture(#[from] serde_json::Error),
+    /// The table's description lacks a part.
+    #[error("the table's description is incomplete")]
+    Description(#[from] BuildError),
+    /// DynamoDB creates no table.
+    #[error("DynamoDB CreateTable failed")]
+    CreateTable(#[from] Box<SdkError<CreateTableError>>),
+    /// The new table does not become active.
+    #[error("the new table does not become active")]
+    Inactive(#[from] Box<WaitUntilTableExistsError>),
+    /// DynamoDB takes no item.
+    #[error("DynamoDB PutItem failed")]
+    PutItem(#[from] Box<SdkError<PutItemError>>),
+}
+
+/// Creates the table with the twelve mysfits. A table that is there already stays as it is.
+pub async fn create_table(client: &Client, name: &TableName) -> Result<(), SeedError> {
+    let mysfits: Vec<Seed> = serde_json::from_str(FIXTURE)?;
+    if !create_empty_table(client, name).await? {
+        return Ok(());
+    }
+    for mysfit in mysfits {
+        client.put_item().table_name(name.as_str()).set_item(Some(mysfit.into())).send().await.map_err(Box::new)?;
+    }
+    Ok(())
+}
+
+/// `false` when the table was there already.
+async fn create_empty_table(client: &Client, name: &TableName) -> Result<bool, SeedError> {
+    let mut request = client
+        .create_table()
+        .table_name(name.as_str())
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(string("MysfitId")?)
+        .key_schema(key("MysfitId", KeyType::Hash)?);
+    for index in INDEXES {
+        let index_with_everything = GlobalSecondaryIndex::builder()
+            .index_name(index.name)
+            .key_schema(key(index.attribute, KeyType::Hash)?)
+            .key_schema(key("MysfitId", KeyType::Range)?)
+            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .build()?;
+        request =
+            request.attribute_definitions(string(index.attribute)?).global_secondary_indexes(index_with_everything);
+    }
+    match request.send().await {
+        Ok(_) => {
+            client.wait_until_table_exists().table_name(name.as_str()).wait(ACTIVE_WITHIN).await.map_err(Box::new)?;
+            Ok(true)
+        }
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(false),
+        Err(error) => Err(Box::new(error).into()),
+    }
+}
+
+fn string(attribute: &str) -> Result<AttributeDefinition, BuildError> {
+    AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S).build()
+}
+
+fn key(attribute: &str, key_type: KeyType) -> Result<KeySchemaElement, BuildError> {
+    KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build()
+}
+
+/// A mysfit of the fixture: complete, and with its likes as a number, as the table has them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Seed {
+    mysfit_id: String,
+    name: String,
+    species: String,
+    age: i64,
+    goodevil: String,
+    lawchaos: String,
+    description: String,
+    thumb_image_uri: String,
+    profile_image_uri: String,
+    likes: u64,
+    adopted: bool,
+}
+
+impl From<Seed> for Item {
+    fn from(seed: Seed) -> Self {
+        let attributes = [
+            ("MysfitId", AttributeValue::S(seed.mysfit_id)),
+            ("Name", AttributeValue::S(seed.name)),
+            ("Species", AttributeValue::S(seed.species)),
+            ("Age", AttributeValue::N(seed.age.to_string())),
+            ("GoodEvil", AttributeValue::S(seed.goodevil)),
+            ("LawChaos", AttributeValue::S(seed.lawchaos)),
+            ("Description", AttributeValue::S(seed.description)),
+            ("ThumbImageUri", AttributeValue::S(seed.thumb_image_uri)),
+            ("ProfileImageUri", AttributeValue::S(seed.profile_image_uri)),
+            ("Likes", AttributeValue::N(seed.likes.to_string())),
+            ("Adopted", AttributeValue::Bool(seed.adopted)),
+        ];
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}

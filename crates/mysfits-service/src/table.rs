@@ -1,0 +1,176 @@
+//! The DynamoDB table of the mysfits: its name, and the three questions that it is asked.
+
+use std::{env, error::Error, iter, str::FromStr};
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{get_item::GetItemError, query::QueryError, scan::ScanError},
+    types::AttributeValue,
+};
+use thiserror::Error;
+
+use crate::{
+    filter::Filter,
+    mysfit::{Mysfit, MysfitId, Summary},
+};
+
+/// The attributes of a [`Summary`]; `Name` is a reserved word to DynamoDB.
+const SUMMARY_PROJECTION: &str = "MysfitId, #name, GoodEvil, LawChaos, Species, ThumbImageUri";
+
+/// The environment variable with the table's name.
+pub const TABLE_VARIABLE: &str = "MYSFITS_TABLE";
+
+/// The mysfits in DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: TableName,
+}
+
+/// A name that DynamoDB accepts for a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName(String);
+
+/// A table name that DynamoDB would refuse.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("MYSFITS_TABLE is {0:?}: a table's name has 3 to 255 characters out of A-Z, a-z, 0-9, '_', '.' and '-'")]
+pub struct TableNameError(String);
+
+impl TableName {
+    /// The name in [`TABLE_VARIABLE`], or the default one when the variable is not set.
+    pub fn from_env() -> Result<Self, TableNameError> {
+        env::var_os(TABLE_VARIABLE).map_or_else(|| Ok(Self::default()), |name| name.to_string_lossy().parse())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for TableName {
+    fn default() -> Self {
+        Self("MysfitsTable".to_owned())
+    }
+}
+
+impl FromStr for TableName {
+    type Err = TableNameError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        if (3..=255).contains(&name.len()) && name.bytes().all(allowed) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(TableNameError(name.chars().take(64).collect()))
+        }
+    }
+}
+
+/// Why the table did not answer. The SDK has retried already.
+#[derive(Debug, Error)]
+pub enum TableError {
+    /// The list of all mysfits.
+    #[error("DynamoDB Scan failed")]
+    Scan(#[from] Box<SdkError<ScanError>>),
+    /// The list by an index.
+    #[error("DynamoDB Query failed")]
+    Query(#[from] Box<SdkError<QueryError>>),
+    /// One mysfit.
+    #[error("DynamoDB GetItem failed")]
+    GetItem(#[from] Box<SdkError<GetItemError>>),
+}
+
+impl TableError {
+    /// The error and its sources as one line for the log. Their `Debug` would show the answer's payload.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let errors = iter::successors(Some(self as &dyn Error), |&error| error.source());
+        errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+}
+
+impl Table {
+    /// The table `name`, as `client` reaches it.
+    #[must_use]
+    pub fn new(client: Client, name: TableName) -> Self {
+        Self { client, name }
+    }
+
+    /// Every mysfit, over as many pages as there are: DynamoDB ends a page after 1 MB.
+    pub async fn list(&self) -> Result<Vec<Summary>, TableError> {
+        let items = self
+            .client
+            .scan()
+            .table_name(self.name.as_str())
+            .projection_expression(SUMMARY_PROJECTION)
+            .expression_attribute_names("#name", "Name")
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(Box::new)?;
+        Ok(items.into_iter().map(Summary::from).collect())
+    }
+
+    /// The mysfits with one value of one index.
+    pub async fn list_by(&self, filter: Filter) -> Result<Vec<Summary>, TableError> {
+        let items = self
+            .client
+            .query()
+            .table_name(self.name.as_str())
+            .index_name(filter.index.name)
+            .key_condition_expression(format!("{} = :value", filter.index.attribute))
+            .expression_attribute_values(":value", AttributeValue::S(filter.value.to_owned()))
+            .projection_expression(SUMMARY_PROJECTION)
+            .expression_attribute_names("#name", "Name")
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(Box::new)?;
+        Ok(items.into_iter().map(Summary::from).collect())
+    }
+
+    /// One mysfit; `None` when the table has none with that id.
+    pub async fn get(&self, id: &MysfitId) -> Result<Option<Mysfit>, TableError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(self.name.as_str())
+            .key("MysfitId", AttributeValue::S(id.as_str().to_owned()))
+            .send()
+            .await
+            .map_err(Box::new)?;
+        Ok(answer.item.map(Mysfit::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_by_the_rule_of_dynamodb() {
+        for name in ["abc", "MysfitsTable", "Stack-MysfitsTable_1.prod", &"x".repeat(255)] {
+            assert_eq!(name.parse(), Ok(TableName(name.to_owned())));
+        }
+        for name in ["", "ab", "my table", "arn:aws:dynamodb", "té-ble", &"x".repeat(256)] {
+            assert!(name.parse::<TableName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_refused_name_is_told_with_its_variable_and_the_rule() {
+        let error = "my table".parse::<TableName>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "MYSFITS_TABLE is \"my table\": \
+             a table's name has 3 to 255 characters out of A-Z, a-z, 0-9, '_', '.' and '-'"
+        );
+    }
+}

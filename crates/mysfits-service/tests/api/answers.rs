@@ -1,0 +1,158 @@
+//! Every route, and every request that a route refuses.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::http::{fixture, get, ids, send, start};
+
+#[tokio::test]
+async fn health() {
+    let service = start().await;
+    let answer = get(&service.base_url(), "/").await;
+    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "The mysfits service is up.\n"));
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+}
+
+#[tokio::test]
+async fn the_list_has_every_mysfit_in_brief() {
+    let service = start().await;
+    let answer = get(&service.base_url(), "/mysfits").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "application/json");
+
+    let mut body = answer.json();
+    let listed = body["mysfits"].as_array_mut().unwrap();
+    listed.sort_by_key(|mysfit| mysfit["mysfitId"].to_string());
+    let mut expected: Vec<_> = fixture().iter().map(in_brief).collect();
+    expected.sort_by_key(|mysfit| mysfit["mysfitId"].to_string());
+    assert_eq!(body, json!({ "mysfits": expected }));
+    assert_eq!(expected.len(), 12);
+}
+
+fn in_brief(mysfit: &Value) -> Value {
+    json!({
+        "mysfitId": mysfit["mysfitId"],
+        "name": mysfit["name"],
+        "goodevil": mysfit["goodevil"],
+        "lawchaos": mysfit["lawchaos"],
+        "species": mysfit["species"],
+        "thumbImageUri": mysfit["thumbImageUri"],
+    })
+}
+
+#[tokio::test]
+async fn each_value_of_each_index_lists_its_mysfits() {
+    let service = start().await;
+    let cases = [
+        ("GoodEvil", "goodevil", ["Good", "Neutral", "Evil"]),
+        ("LawChaos", "lawchaos", ["Lawful", "Neutral", "Chaotic"]),
+    ];
+    for (filter, key, values) in cases {
+        for value in values {
+            let answer = get(&service.base_url(), &format!("/mysfits?filter={filter}&value={value}")).await;
+            let expected = ids(fixture().iter().filter(|mysfit| mysfit[key] == value));
+            assert_eq!((answer.status, answer.ids()), (StatusCode::OK, expected), "{filter}={value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_mysfit_by_its_id() {
+    let service = start().await;
+    for mut mysfit in fixture() {
+        let answer = get(&service.base_url(), &format!("/mysfits/{}", mysfit["mysfitId"].as_str().unwrap())).await;
+        mysfit["likes"] = mysfit["likes"].to_string().into();
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, mysfit));
+        assert_eq!(answer.header("content-type"), "application/json");
+    }
+}
+
+#[tokio::test]
+async fn refusals() {
+    let service = start().await;
+    let too_long = format!("/mysfits/{}", "a".repeat(129));
+    let longest = format!("/mysfits/{}", "a".repeat(128));
+    let no_mysfit = "no mysfit has this id";
+    let no_route = "no such path: there are /, /mysfits and /mysfits/{id}";
+    let cases = [
+        (Method::GET, "/mysfits/00000000-0000-4000-8000-000000000000", 404, no_mysfit),
+        (Method::GET, &longest, 404, no_mysfit),
+        (Method::GET, &too_long, 404, no_mysfit),
+        (Method::GET, "/mysfits/a%20b", 404, no_mysfit),
+        (Method::GET, "/mysfits/%2e%2e%2f", 404, no_mysfit),
+        (Method::GET, "/mysfits/%ff", 404, no_mysfit),
+        (Method::GET, "/mysfits/", 404, no_route),
+        (Method::GET, "//mysfits", 404, no_route),
+        (Method::GET, "/mysfits/a/b", 404, no_route),
+        (Method::GET, "/favicon.ico", 404, no_route),
+        (Method::POST, "/mysfits", 405, "only GET"),
+        (Method::DELETE, "/mysfits/4e53920c-505a-4a90-a694-b9300791f0ae", 405, "only GET"),
+        (Method::PUT, "/", 405, "only GET"),
+        (
+            Method::GET,
+            "/mysfits?filter=Species&value=Troll",
+            400,
+            "query parameter 'filter' is \"Species\": send one of GoodEvil, LawChaos",
+        ),
+        (
+            Method::GET,
+            "/mysfits?value=Good",
+            400,
+            "query parameter 'filter' is missing beside 'value': send one of GoodEvil, LawChaos",
+        ),
+        (
+            Method::GET,
+            "/mysfits?filter=LawChaos",
+            400,
+            "query parameter 'value' is missing beside 'filter=LawChaos': send one of Lawful, Neutral, Chaotic",
+        ),
+        (
+            Method::GET,
+            "/mysfits?filter=GoodEvil&value=",
+            400,
+            "query parameter 'value' is \"\": with 'filter=GoodEvil' send one of Good, Neutral, Evil",
+        ),
+        (
+            Method::GET,
+            "/mysfits?filter=GoodEvil&value=%22%0A",
+            400,
+            "query parameter 'value' is \"\\\"\\n\": with 'filter=GoodEvil' send one of Good, Neutral, Evil",
+        ),
+        (
+            Method::GET,
+            "/mysfits?filter=GoodEvil&filter=LawChaos&value=Neutral",
+            400,
+            "Failed to deserialize query string: duplicate field `filter`",
+        ),
+    ];
+    for (method, path, status, message) in cases {
+        let answer = send(method, &format!("{}{path}", service.base_url())).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (status, json!({ "message": message })), "{path}");
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        if status == 405 {
+            assert_eq!(answer.header("allow"), "GET,HEAD", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_of_another_name_is_ignored() {
+    let service = start().await;
+    let answer = get(&service.base_url(), "/mysfits?utm_source=mail").await;
+    assert_eq!(answer.ids(), ids(&fixture()));
+}
+
+#[tokio::test]
+async fn a_page_of_any_origin_may_read() {
+    let service = start().await;
+    for path in ["/", "/mysfits", "/mysfits/4e53920c-505a-4a90-a694-b9300791f0ae"] {
+        let answer = get(&service.base_url(), path).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+
+        let preflight = send(Method::OPTIONS, &format!("{}{path}", service.base_url())).await;
+        assert_eq!(preflight.status, StatusCode::OK, "{path}");
+        assert_eq!(preflight.header("access-control-allow-origin"), "*", "{path}");
+        assert_eq!(preflight.header("access-control-allow-methods"), "GET", "{path}");
+    }
+}

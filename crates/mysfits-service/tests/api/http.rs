@@ -1,0 +1,72 @@
+//! A client that keeps the whole answer, and the fixture that answers are held against.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use mysfits_service::LocalService;
+use reqwest::{Client, Method, StatusCode, header::HeaderMap};
+use serde_json::Value;
+
+/// A free port on loopback.
+pub(crate) fn anywhere() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// A port on loopback where nothing listens.
+pub(crate) fn nowhere() -> SocketAddr {
+    let listener = TcpListener::bind(anywhere()).unwrap();
+    listener.local_addr().unwrap()
+}
+
+pub(crate) async fn start() -> LocalService {
+    LocalService::start(anywhere()).await.unwrap()
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect(&self.text)
+    }
+
+    /// The ids of a list, sorted: DynamoDB promises no order.
+    #[track_caller]
+    pub(crate) fn ids(&self) -> Vec<String> {
+        ids(self.json()["mysfits"].as_array().expect(&self.text))
+    }
+}
+
+/// A client that knows no connections of other tests.
+pub(crate) fn client() -> Client {
+    // reqwest wants a provider for the TLS that these tests don't use. An error is another test that was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().build().unwrap()
+}
+
+pub(crate) async fn send(method: Method, url: &str) -> Answer {
+    let response = client().request(method, url).send().await.unwrap();
+    Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
+}
+
+pub(crate) async fn get(base_url: &str, path: &str) -> Answer {
+    send(Method::GET, &format!("{base_url}{path}")).await
+}
+
+/// The twelve mysfits.
+pub(crate) fn fixture() -> Vec<Value> {
+    serde_json::from_str(include_str!("../../../../fixtures/mysfits.json")).unwrap()
+}
+
+pub(crate) fn ids<'a>(mysfits: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+    let mut ids: Vec<_> = mysfits.into_iter().map(|mysfit| mysfit["mysfitId"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    ids
+}

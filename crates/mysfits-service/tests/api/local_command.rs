@@ -1,0 +1,154 @@
+//! The command `mysfits-local`.
+
+use std::{
+    net::TcpListener,
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use mysfits_service::local::{engine::Engine, seed};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::http::{anywhere, fixture, get, ids, nowhere};
+
+/// The command in an environment of nothing but `variables`.
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mysfits-local"));
+    command.args(arguments).env_clear().envs(variables.iter().copied());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Starts the command, and reads the base URL that it prints.
+async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> (Child, String) {
+    let mut child = command(arguments, variables).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+    (child, line.trim_end().to_owned())
+}
+
+/// What Ctrl-C in a terminal does.
+async fn interrupt(child: Child) -> Output {
+    let process = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &process]).status().await.unwrap().success());
+    child.wait_with_output().await.unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn serves_the_twelve_until_it_is_interrupted() {
+    let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &[]).await;
+    assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
+    let output = interrupt(child).await;
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn a_usage_mistake_exits_with_2() {
+    let name = [("MYSFITS_TABLE", "no")];
+    let cases = [
+        (command(&["--listen", "here"], &[]), "invalid value 'here' for '--listen <ADDRESS:PORT>'"),
+        (command(&["--latency-ms", "soon"], &[]), "invalid value 'soon' for '--latency-ms <N>'"),
+        (command(&[], &name), "MYSFITS_TABLE is \"no\": a table's name has 3 to 255 characters"),
+    ];
+    for (mut command, message) in cases {
+        let output = command.output().await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn a_taken_address_is_told_with_its_option() {
+    let listener = TcpListener::bind(anywhere()).unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let output = command(&["--listen", &taken], &[]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("mysfits-local: --listen needs another address: can't listen on {taken}: ");
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn the_latency_is_added_to_each_answer() {
+    let (_child, base_url) = start(&["--listen", "127.0.0.1:0", "--latency-ms", "150"], &[]).await;
+    let begun = Instant::now();
+    get(&base_url, "/").await;
+    assert!(begun.elapsed() >= Duration::from_millis(150));
+}
+
+#[tokio::test]
+async fn another_dynamodb_is_used_and_its_table_created_on_request() {
+    let engine = Engine::start().await.unwrap();
+    let variables = at(engine.url());
+    let arguments = ["--listen", "127.0.0.1:0"];
+    let (_without_table, base_url) = start(&arguments, &variables).await;
+    assert_eq!(get(&base_url, "/mysfits").await.status.as_u16(), 503);
+
+    // The second time it is there.
+    for _ in 0..2 {
+        let (_child, base_url) = start(&[&arguments[..], &["--create-table"]].concat(), &variables).await;
+        assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
+    }
+    assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
+    let tables = engine.client().list_tables().send().await.unwrap();
+    assert_eq!(tables.table_names(), ["Mysfits-elsewhere"]);
+}
+
+#[tokio::test]
+async fn another_dynamodb_needs_a_region() {
+    let variables = [("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"), ("AWS_EC2_METADATA_DISABLED", "true")];
+    let output = command(&["--listen", "127.0.0.1:0"], &variables).output().await.unwrap();
+    let expected = "mysfits-local: no AWS region: set AWS_REGION, or a region in the AWS profile\n";
+    assert_eq!((output.status.code(), stderr(&output)), (Some(1), expected));
+}
+
+#[tokio::test]
+async fn a_failure_is_one_line_of_json() {
+    let url = format!("http://{}", nowhere());
+    let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &at(&url)).await;
+    assert_eq!(get(&base_url, "/mysfits?filter=GoodEvil&value=Good").await.status.as_u16(), 503);
+    let output = interrupt(child).await;
+    let line: Value = serde_json::from_str(stderr(&output)).unwrap();
+    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"the table did not answer".into()));
+    let cause = line["cause"].as_str().unwrap();
+    assert!(cause.starts_with("DynamoDB Query failed: dispatch failure: "), "{cause}");
+    assert!(cause.contains("Connection refused"), "{cause}");
+}
+
+#[tokio::test]
+async fn what_an_item_lacks_is_one_warning() {
+    let engine = Engine::start().await.unwrap();
+    let name = "Mysfits-elsewhere".parse().unwrap();
+    seed::create_table(&engine.client(), &name).await.unwrap();
+    let request = engine.client().put_item().table_name(name.as_str());
+    let request = request.item("MysfitId", AttributeValue::S("odd".to_owned()));
+    let request = request.item("Age", AttributeValue::N("1.5".to_owned()));
+    request.send().await.unwrap();
+
+    let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &at(engine.url())).await;
+    assert_eq!(get(&base_url, "/mysfits/odd").await.status.as_u16(), 200);
+    let output = interrupt(child).await;
+    let line: Value = serde_json::from_str(stderr(&output)).unwrap();
+    assert_eq!((&line["level"], &line["mysfit_id"]), (&"WARN".into(), &"odd".into()));
+    let lacking = "Name,GoodEvil,LawChaos,Species,ThumbImageUri,Age,Description,ProfileImageUri,Likes,Adopted";
+    assert_eq!(line["attributes"], lacking);
+}
+
+/// The environment that leads to a DynamoDB at `url`.
+fn at(url: &str) -> [(&str, &str); 5] {
+    [
+        ("AWS_ENDPOINT_URL_DYNAMODB", url),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("MYSFITS_TABLE", "Mysfits-elsewhere"),
+    ]
+}

@@ -1,0 +1,63 @@
+//! The local service as other crates use it.
+
+use std::time::{Duration, Instant};
+
+use mysfits_service::{LocalError, LocalService};
+use tokio::time::{sleep, timeout};
+
+use crate::http::{anywhere, client, get, start};
+
+#[tokio::test]
+async fn two_services_share_nothing() {
+    let (one, other) = (start().await, start().await);
+    assert_ne!(one.base_url(), other.base_url());
+    for _ in 0..3 {
+        get(&one.base_url(), "/mysfits").await;
+    }
+    get(&one.base_url(), "/no/such/path").await;
+    assert_eq!((one.requests(), other.requests()), (4, 0));
+}
+
+#[tokio::test]
+async fn nothing_answers_after_the_stop() {
+    let service = start().await;
+    let base_url = service.base_url();
+    get(&base_url, "/mysfits").await;
+    // With nothing to wait for, the stop is prompt.
+    timeout(Duration::from_secs(2), service.stop()).await.unwrap();
+    assert!(client().get(&base_url).send().await.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn a_request_that_has_begun_is_answered_before_the_stop() {
+    let latency = Duration::from_millis(300);
+    let service = LocalService::start_with_latency(anywhere(), latency).await.unwrap();
+    let url = format!("{}/mysfits", service.base_url());
+    let begun = Instant::now();
+    let answer = tokio::spawn(client().get(url).send());
+    sleep(Duration::from_millis(100)).await;
+    service.stop().await;
+    assert_eq!(answer.await.unwrap().unwrap().status().as_u16(), 200);
+    assert!(begun.elapsed() >= latency);
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let service = start().await;
+    let taken = service.base_url().strip_prefix("http://").unwrap().parse().unwrap();
+    let error = LocalService::start(taken).await.unwrap_err();
+    assert!(matches!(error, LocalError::Listen { address, .. } if address == taken), "{error}");
+    assert_eq!(error.to_string(), format!("can't listen on {taken}"));
+}
+
+#[tokio::test]
+async fn a_service_that_listens_everywhere_is_reached_on_loopback() {
+    for (everywhere, prefix) in [("0.0.0.0:0", "http://127.0.0.1:"), ("[::]:0", "http://[::1]:")] {
+        let Ok(service) = LocalService::start(everywhere.parse().unwrap()).await else {
+            // A machine without IPv6.
+            continue;
+        };
+        assert!(service.base_url().starts_with(prefix), "{}", service.base_url());
+        assert_eq!(get(&service.base_url(), "/").await.status.as_u16(), 200);
+    }
+}

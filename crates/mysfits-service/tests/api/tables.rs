@@ -1,0 +1,117 @@
+//! Tables other than the one of the twelve: larger than a page of DynamoDB, empty, and with items that lack something.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use mysfits_service::{
+    LocalService, Table, TableName,
+    local::{engine::Engine, seed},
+    mysfit::Item,
+};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::http::{anywhere, fixture, get, ids};
+
+/// An engine with the twelve mysfits in a table of this name, and the service over it.
+async fn start(name: &str) -> (Engine, TableName, LocalService) {
+    let name: TableName = name.parse().unwrap();
+    let engine = Engine::start().await.unwrap();
+    seed::create_table(&engine.client(), &name).await.unwrap();
+    let table = Table::new(engine.client(), name.clone());
+    let service = LocalService::start_over(table, anywhere(), Duration::ZERO).await.unwrap();
+    (engine, name, service)
+}
+
+async fn put<const N: usize>(engine: &Engine, name: &TableName, attributes: [(&str, AttributeValue); N]) {
+    let item: Item = attributes.map(|(name, value)| (name.to_owned(), value)).into();
+    engine.client().put_item().table_name(name.as_str()).set_item(Some(item)).send().await.unwrap();
+}
+
+fn string(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+#[tokio::test]
+async fn a_list_goes_over_every_page() {
+    let (engine, name, service) = start("Large").await;
+    let mut expected = ids(&fixture());
+    for number in 0..5 {
+        let id = format!("large-{number}");
+        let attributes = [
+            ("MysfitId", string(&id)),
+            ("GoodEvil", string("Good")),
+            ("LawChaos", string("Lawful")),
+            ("Description", string(&"x".repeat(390_000))),
+        ];
+        put(&engine, &name, attributes).await;
+        expected.push(id);
+    }
+    expected.sort();
+
+    // What this test stands on: one answer of DynamoDB does not hold them all.
+    let page = engine.client().scan().table_name(name.as_str()).send().await.unwrap();
+    assert!(page.last_evaluated_key.is_some());
+
+    assert_eq!(get(&service.base_url(), "/mysfits").await.ids(), expected);
+    let good = get(&service.base_url(), "/mysfits?filter=GoodEvil&value=Good").await.ids();
+    let expected_good = ids(fixture().iter().filter(|mysfit| mysfit["goodevil"] == "Good"));
+    assert_eq!(good.len(), expected_good.len() + 5);
+    assert!(expected_good.iter().all(|id| good.contains(id)));
+}
+
+#[tokio::test]
+async fn a_list_without_mysfits_is_an_empty_object() {
+    let (engine, name, service) = start("Empty").await;
+    for id in ids(&fixture()) {
+        let request = engine.client().delete_item().table_name(name.as_str());
+        request.key("MysfitId", AttributeValue::S(id)).send().await.unwrap();
+    }
+    for path in ["/mysfits", "/mysfits?filter=GoodEvil&value=Good"] {
+        let answer = get(&service.base_url(), path).await;
+        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "{}"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_item_lacks_its_answer_lacks() {
+    let (engine, name, service) = start("Imperfect").await;
+    put(&engine, &name, [("MysfitId", string("bare"))]).await;
+    let attributes = [
+        ("MysfitId", string("odd")),
+        ("Name", AttributeValue::Bool(true)),
+        ("GoodEvil", string("Good")),
+        ("Species", AttributeValue::N("7".to_owned())),
+        ("Age", AttributeValue::N("1.5".to_owned())),
+        ("Likes", string("many")),
+        ("Adopted", string("yes")),
+    ];
+    put(&engine, &name, attributes).await;
+
+    let list = get(&service.base_url(), "/mysfits").await;
+    assert_eq!(list.ids().len(), 14);
+    let body = list.json();
+    let listed = body["mysfits"].as_array().unwrap();
+    assert!(listed.contains(&json!({"mysfitId": "bare"})));
+    assert!(listed.contains(&json!({"mysfitId": "odd", "goodevil": "Good"})));
+
+    for (id, expected) in
+        [("bare", json!({"mysfitId": "bare"})), ("odd", json!({"mysfitId": "odd", "goodevil": "Good"}))]
+    {
+        let answer = get(&service.base_url(), &format!("/mysfits/{id}")).await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, expected));
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_there_stays_as_it_is() {
+    let (engine, name, service) = start("Kept").await;
+    put(&engine, &name, [("MysfitId", string("mine"))]).await;
+    let id = "4e53920c-505a-4a90-a694-b9300791f0ae";
+    put(&engine, &name, [("MysfitId", string(id)), ("Name", string("Eva"))]).await;
+
+    seed::create_table(&engine.client(), &name).await.unwrap();
+    assert_eq!(get(&service.base_url(), "/mysfits").await.ids().len(), 13);
+    let answer = get(&service.base_url(), &format!("/mysfits/{id}")).await;
+    assert_eq!(answer.json(), json!({"mysfitId": id, "name": "Eva"}));
+}
