@@ -1,0 +1,157 @@
+//! Records into events, as Firehose's Lambda buffer does it: by size and by count.
+
+use jiff::Timestamp;
+use runtime_api::MAX_EVENT_BYTES;
+
+use crate::event::{Event, Record};
+
+/// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
+pub const MAX_RECORD_BYTES: usize = 1000 * 1024;
+
+/// Firehose's own `BufferSizeInMBs`, smallest, largest and default.
+pub const BUFFER_MB: (f64, f64, f64) = (0.2, 3.0, 1.0);
+
+/// What an event may have around its records, generously.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// What a record has around its data and id: the three names, their quotes, and a timestamp of 13 digits and to spare.
+const RECORD_OVERHEAD_BYTES: usize = 80;
+
+/// When a buffer is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most data of an event, before base64. One larger record is an event of its own.
+    pub bytes: usize,
+    /// The most records of an event.
+    pub records: usize,
+}
+
+impl Limits {
+    /// The limits of a buffer of so many MB, which are MiB to Firehose.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a size of at most 3 MB is what is asked"
+    )]
+    pub fn new(megabytes: f64, records: usize) -> Self {
+        Self { bytes: (megabytes * 1024.0 * 1024.0) as usize, records }
+    }
+}
+
+/// The records of the next event.
+#[derive(Debug)]
+pub struct Batcher {
+    limits: Limits,
+    records: Vec<Record>,
+    data_bytes: usize,
+    payload_bytes: usize,
+    /// The records that have come so far, in all events.
+    sequence: u64,
+}
+
+impl Batcher {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, records: Vec::new(), data_bytes: 0, payload_bytes: ENVELOPE_BYTES, sequence: 0 }
+    }
+
+    /// Adds a record; gives the event of those before it, where it does not fit with them. Whatever the limits, an event is
+    /// never larger than what Lambda takes.
+    pub fn push(&mut self, data: &[u8], now: Timestamp) -> Option<Event> {
+        let record = Record::direct_put(self.sequence, now.as_millisecond(), data);
+        let payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + record.data.len();
+        let full = self.records.len() >= self.limits.records
+            || self.data_bytes + data.len() > self.limits.bytes
+            || self.payload_bytes + payload_bytes > MAX_EVENT_BYTES;
+        let event = if full { self.take() } else { None };
+        self.sequence += 1;
+        self.data_bytes += data.len();
+        self.payload_bytes += payload_bytes;
+        self.records.push(record);
+        event
+    }
+
+    /// The event of what is left.
+    pub fn take(&mut self) -> Option<Event> {
+        self.data_bytes = 0;
+        self.payload_bytes = ENVELOPE_BYTES;
+        let records = std::mem::take(&mut self.records);
+        if records.is_empty() { None } else { Some(Event::direct_put(records)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn batched(limits: Limits, data: &[Vec<u8>]) -> Vec<Event> {
+        let mut batcher = Batcher::new(limits);
+        let mut events: Vec<Event> = data.iter().filter_map(|data| batcher.push(data, Timestamp::UNIX_EPOCH)).collect();
+        events.extend(batcher.take());
+        events
+    }
+
+    fn counts(limits: Limits, sizes: &[usize]) -> Vec<usize> {
+        let data: Vec<Vec<u8>> = sizes.iter().map(|size| vec![b'x'; *size]).collect();
+        batched(limits, &data).iter().map(|event| event.records().len()).collect()
+    }
+
+    #[test]
+    fn a_buffer_is_full_by_size_or_by_count() {
+        let limits = |bytes, records| Limits { bytes, records };
+        for (limits, sizes, expected) in [
+            (limits(10, 9), &[][..], &[][..]),
+            (limits(10, 9), &[5, 5], &[2]),
+            (limits(10, 9), &[5, 6], &[1, 1]),
+            (limits(10, 9), &[50, 1, 50], &[1, 1, 1]),
+            (limits(10, 2), &[1, 1, 1, 1, 1], &[2, 2, 1]),
+            (limits(10, 2), &[0, 0, 0], &[2, 1]),
+        ] {
+            assert_eq!(counts(limits, sizes), expected, "{limits:?} {sizes:?}");
+        }
+    }
+
+    #[test]
+    fn megabytes_are_binary() {
+        assert_eq!(Limits::new(1.0, 1).bytes, 1_048_576);
+        assert_eq!(Limits::new(0.2, 1).bytes, 209_715);
+    }
+
+    #[test]
+    fn the_largest_buffer_of_the_smallest_records_is_an_event_that_lambda_takes() {
+        let events = batched(Limits::new(3.0, usize::MAX), &vec![b"{}".to_vec(); 50_000]);
+        assert!(events.len() > 1);
+        for event in events {
+            assert!(event.payload(&uuid::Uuid::nil().to_string()).unwrap().len() <= MAX_EVENT_BYTES);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_the_limits_are_kept(
+            data in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..60),
+            bytes in 1_usize..100,
+            records in 1_usize..10,
+        ) {
+            let events = batched(Limits { bytes, records }, &data);
+            let mut out = Vec::new();
+            let mut ids = std::collections::HashSet::new();
+            for event in &events {
+                let sizes: Vec<Vec<u8>> =
+                    event.records().iter().map(|record| STANDARD.decode(&record.data).unwrap()).collect();
+                let total: usize = sizes.iter().map(Vec::len).sum();
+                prop_assert!(!sizes.is_empty() && sizes.len() <= records);
+                prop_assert!(total <= bytes || sizes.len() == 1);
+                prop_assert!(event.records().iter().all(|record| ids.insert(record.record_id.clone())));
+                out.extend(sizes);
+            }
+            prop_assert_eq!(out, data);
+        }
+    }
+}

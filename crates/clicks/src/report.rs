@@ -1,0 +1,206 @@
+//! What a replay came to: a table for people, the same as JSON for machines.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::delivery::Fate;
+use crate::metrics::Metrics;
+
+/// Records by what became of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Records {
+    /// All that were put through.
+    pub total: u64,
+    /// Delivered.
+    pub ok: u64,
+    /// Not wanted by the function.
+    pub dropped: u64,
+    /// In the error output.
+    pub failed: u64,
+}
+
+/// Milliseconds of the function's time for one batch, its repeated attempts included and the process's start excluded.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BatchMs {
+    /// Of the first batch, which pays for connections and caches.
+    pub first: f64,
+    /// Of the batch in the middle.
+    pub median: f64,
+    /// Of the last batch.
+    pub last: f64,
+}
+
+/// The numbers of a replay. The names of the JSON are the names here.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// By outcome.
+    pub records: Records,
+    /// Failed records by Firehose's error code.
+    pub failed_by_code: BTreeMap<&'static str, u64>,
+    /// Failed records by the function's own reason; none where it reports nothing.
+    pub failed_by_reason: Option<BTreeMap<String, u64>>,
+    /// Lines of delivered data.
+    pub clicks_delivered: u64,
+    /// Delivered lines for each second of the function's time; none where nothing was put through.
+    pub clicks_per_second: Option<f64>,
+    /// As the function reports them, those of failed attempts included; none where it reports nothing.
+    pub service_requests: Option<u64>,
+    /// Events that ended.
+    pub batches: u64,
+    /// Invocations that they took.
+    pub attempts: u64,
+    /// None where nothing was put through.
+    pub batch_ms: Option<BatchMs>,
+    /// Whether it was stopped before the end of the input.
+    pub interrupted: bool,
+    /// The folder of the delivered and the error objects.
+    pub out: PathBuf,
+}
+
+/// The numbers while they grow.
+#[derive(Debug, Default)]
+pub struct Tally {
+    records: Records,
+    failed_by_code: BTreeMap<&'static str, u64>,
+    failed_by_reason: Option<BTreeMap<String, u64>>,
+    clicks_delivered: u64,
+    service_requests: Option<u64>,
+    attempts: u64,
+    /// One number a batch: the median needs them all, and a million batches are 16 MB.
+    durations: Vec<Duration>,
+}
+
+impl Tally {
+    /// The records so far.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Adds one attempt. Its service requests were made whatever came of it; the reasons are those of its records only where
+    /// its reply is the last word on them.
+    pub fn attempt(&mut self, metrics: Metrics, last_word: bool) {
+        self.attempts += 1;
+        if let Some(requests) = metrics.service_requests {
+            *self.service_requests.get_or_insert_default() += requests;
+        }
+        if let Some(reasons) = metrics.failed_by_reason {
+            let total = self.failed_by_reason.get_or_insert_default();
+            for (reason, failed) in reasons.into_iter().filter(|_| last_word) {
+                *total.entry(reason).or_default() += failed;
+            }
+        }
+    }
+
+    /// Adds one batch that ended.
+    pub fn batch(&mut self, fates: &[Fate], duration: Duration) {
+        self.durations.push(duration);
+        for fate in fates {
+            self.records.total += 1;
+            match fate {
+                Fate::Delivered(data) => {
+                    self.records.ok += 1;
+                    self.clicks_delivered += lines(data);
+                }
+                Fate::Dropped => self.records.dropped += 1,
+                Fate::Failed(fault) => {
+                    self.records.failed += 1;
+                    *self.failed_by_code.entry(fault.code()).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// The numbers in the end.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "nobody counts clicks to the 53rd bit")]
+    pub fn report(self, out: PathBuf, interrupted: bool) -> Report {
+        let seconds = self.durations.iter().sum::<Duration>().as_secs_f64();
+        let rate = |seconds: f64| rounded(self.clicks_delivered as f64 / seconds);
+        Report {
+            clicks_per_second: (seconds > 0.0).then(|| rate(seconds)),
+            batch_ms: batch_ms(&self.durations),
+            records: self.records,
+            failed_by_code: self.failed_by_code,
+            failed_by_reason: self.failed_by_reason,
+            clicks_delivered: self.clicks_delivered,
+            service_requests: self.service_requests,
+            batches: self.durations.len() as u64,
+            attempts: self.attempts,
+            interrupted,
+            out,
+        }
+    }
+}
+
+fn batch_ms(durations: &[Duration]) -> Option<BatchMs> {
+    let ms = |duration: &Duration| rounded(duration.as_secs_f64() * 1000.0);
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    Some(BatchMs {
+        first: ms(durations.first()?),
+        // The lower one of an even number, so that it is a batch that there was.
+        median: ms(sorted.get((sorted.len() - 1) / 2)?),
+        last: ms(durations.last()?),
+    })
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// Lines, the last one with or without its newline.
+fn lines(data: &[u8]) -> u64 {
+    data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut rows: Vec<(String, String)> = Vec::new();
+        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+        let Records { total, ok, dropped, failed } = &self.records;
+        row("records", total.to_string());
+        row("  ok", ok.to_string());
+        row("  dropped", dropped.to_string());
+        row("  failed", failed.to_string());
+        for (code, failed) in &self.failed_by_code {
+            row(&format!("    {code}"), failed.to_string());
+        }
+        match &self.failed_by_reason {
+            Some(reasons) => {
+                for (reason, failed) in reasons {
+                    row(&format!("    reason {reason}"), failed.to_string());
+                }
+            }
+            None if *failed > 0 => row("    reasons", NOT_REPORTED.to_owned()),
+            None => {}
+        }
+        row("clicks delivered", self.clicks_delivered.to_string());
+        row("clicks per second", self.clicks_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}")));
+        row("service requests", self.service_requests.map_or(NOT_REPORTED.to_owned(), |count| count.to_string()));
+        row("batches", self.batches.to_string());
+        row("attempts", self.attempts.to_string());
+        if let Some(BatchMs { first, median, last }) = &self.batch_ms {
+            row("milliseconds per batch", format!("first {first:.1}, median {median:.1}, last {last:.1}"));
+        }
+        if self.interrupted {
+            row("interrupted", "yes, before the end of the input".to_owned());
+        }
+        row("out", self.out.display().to_string());
+
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+        for (name, value) in rows {
+            writeln!(f, "{name:width$}  {value}")?;
+        }
+        Ok(())
+    }
+}
+
+const NOT_REPORTED: &str = "not reported by the function";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! A function that does what its clicks tell it to: `{"do":"fail"}`, `drop`, `lose`, `error`, `crash`, `hang`; anything else is
+//! delivered. It logs each event's invocation and records, and reports like the click processor.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use runtime_api::client;
+use serde_json::{Value, json};
+
+fn main() -> std::io::Result<()> {
+    let told = |name: &str| std::env::var(name).is_ok();
+    println!("service {}", std::env::var("MYSFITS_API_URL").unwrap_or_default());
+    for (key, value) in std::env::vars().filter(|(key, _)| key == "MYSFITS_TIMEOUT_MS" || key == "HOME") {
+        println!("inherited {key}={value}");
+    }
+    if told("REFUSE_TO_START") {
+        eprintln!("REFUSE_TO_START: found a value; accepted is none");
+        std::process::exit(78);
+    }
+    let mut fail_once = told("FAIL_ONCE");
+    loop {
+        let event = client::next()?;
+        let body: Value = serde_json::from_slice(&event.body)?;
+        let records = body["records"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let ids: Vec<&str> = records.iter().filter_map(|record| record["recordId"].as_str()).collect();
+        println!("event {} {}", body["invocationId"], ids.join(","));
+
+        let clicks: Vec<(&str, Vec<u8>)> = ids
+            .iter()
+            .zip(records)
+            .map(|(id, record)| {
+                let data = record["data"].as_str().or(record["kafkaRecordValue"].as_str()).unwrap_or_default();
+                (*id, STANDARD.decode(data).unwrap_or_default())
+            })
+            .collect();
+        let asked = |what: &str| clicks.iter().any(|(_, click)| action(click) == what);
+        if asked("crash") {
+            std::process::exit(7);
+        }
+        if asked("hang") {
+            std::thread::sleep(Duration::from_mins(10));
+        }
+        if asked("error") || std::mem::take(&mut fail_once) {
+            println!("{}", json!({ "_aws": {}, "Records": 1, "ServiceRequests": 5 }));
+            client::error(&event.request_id, "ServiceUnavailable", "the service is down")?;
+            continue;
+        }
+        let outputs: Vec<Value> = clicks.iter().filter_map(|(id, click)| output(id, click)).collect();
+        client::reply(&event.request_id, json!({ "records": outputs }).to_string().as_bytes())?;
+        if !told("NO_METRICS") {
+            let failed = clicks.iter().filter(|(_, click)| action(click) == "fail").count();
+            println!("{}", json!({ "_aws": {}, "Records": clicks.len(), "ServiceRequests": 1 }));
+            if failed > 0 {
+                println!("{}", json!({ "_aws": {}, "Reason": "told_to", "Failed": failed }));
+            }
+        }
+    }
+}
+
+fn action(click: &[u8]) -> String {
+    let click: Value = serde_json::from_slice(click).unwrap_or_default();
+    click["do"].as_str().unwrap_or_default().to_owned()
+}
+
+fn output(id: &str, click: &[u8]) -> Option<Value> {
+    match action(click).as_str() {
+        "lose" => None,
+        "fail" => Some(json!({ "recordId": id, "result": "ProcessingFailed" })),
+        "drop" => Some(json!({ "recordId": id, "result": "Dropped" })),
+        _ => {
+            let line = [click, b"\n"].concat();
+            Some(json!({ "recordId": id, "result": "Ok", "data": STANDARD.encode(line) }))
+        }
+    }
+}
