@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -45,15 +45,15 @@ pub struct Client {
 /// The client can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The file with further certificate authorities can't be read.
-    #[error("SSL_CERT_FILE: {path} can't be read as PEM certificates: {source}", path = path.display())]
+    /// The file with further certificate authorities can't be used.
+    #[error("SSL_CERT_FILE: found {path}, which holds no PEM certificates: {source}; accepted: a PEM file with certificates", path = path.display())]
     ExtraRoots {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: rustls::pki_types::pem::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A certificate in that file is not valid, or TLS can't be set up.
+    /// TLS can't be set up.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -112,7 +112,7 @@ impl Client {
             base: config.mysfits_api_url.as_str().trim_end_matches('/').to_owned(),
             headers,
             timeout: config.timeout,
-            tls: tls(config.extra_roots.as_ref())?,
+            tls: tls(config.extra_roots.as_deref())?,
             names: config.mysfit_attributes.clone(),
         })
     }
@@ -311,18 +311,23 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-/// TLS with the built-in certificate authorities of Mozilla's programme, and with those in `extra_roots`.
-fn tls(extra_roots: Option<&PathBuf>) -> Result<ClientConfig, ClientError> {
+/// TLS with the certificate authorities of Mozilla's programme, which are built in, and with those in `extra_roots`.
+fn tls(extra_roots: Option<&Path>) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_roots {
-        let unreadable = |source| ClientError::ExtraRoots { path: path.clone(), source };
-        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-            roots.add(certificate.map_err(unreadable)?)?;
-        }
+        add_roots(path, &mut roots).map_err(|source| ClientError::ExtraRoots { path: path.to_owned(), source })?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn add_roots(path: &Path, roots: &mut RootCertStore) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let built_in = roots.len();
+    for certificate in CertificateDer::pem_file_iter(path)? {
+        roots.add(certificate?)?;
+    }
+    if roots.len() == built_in { Err("there is none in it".into()) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ async fn a_bad_value_stops_the_start() {
         (vec![url, ("MYSFITS_CACHE_SECONDS", "1e3")], "MYSFITS_CACHE_SECONDS: found \"1e3\"", "a whole number from 0"),
         (vec![url, ("ON_UNKNOWN_MYSFIT", "Fail")], "ON_UNKNOWN_MYSFIT: found \"Fail\"", "fail, drop, pass"),
         (vec![url, ("PARTITION_KEYS", "genus")], "PARTITION_KEYS: found \"genus\"", "userId, mysfitId, goodevil"),
-        (vec![url, ("SSL_CERT_FILE", "/nowhere.pem")], "SSL_CERT_FILE: /nowhere.pem", "PEM certificates"),
+        (vec![url, ("SSL_CERT_FILE", "/nowhere.pem")], "SSL_CERT_FILE: found /nowhere.pem", "accepted: a PEM file"),
     ] {
         let mut function = Function::start(settings(&env)).await.unwrap();
         let invocation = function.invoke("{}").await.unwrap();

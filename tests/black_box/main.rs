@@ -14,3 +14,4 @@ mod logs;
 mod memory;
 mod policies;
 mod service;
+mod tls;

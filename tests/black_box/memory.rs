@@ -34,6 +34,18 @@ async fn an_unknown_id_is_asked_about_once_however_often_it_comes() {
 }
 
 #[tokio::test]
+async fn after_ten_seconds_an_unknown_id_is_asked_about_again() {
+    let service = Service::start(|_| Answer::json(&json!({}))).await;
+    let mut function = processor(&service, &[]).await;
+    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
+    service.now(well_built);
+    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
+    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 1), "a new mysfit is found");
+}
+
+#[tokio::test]
 async fn a_cache_of_no_seconds_asks_every_time() {
     let service = Service::well_built().await;
     for env in [

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::harness::fixture_json;
 
@@ -77,6 +78,15 @@ pub(crate) struct Service {
 impl Service {
     /// Starts a service that answers each request as `behaviour` says.
     pub(crate) async fn start(behaviour: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
+        Self::listen(behaviour, None).await
+    }
+
+    /// Starts the service as it should be, over TLS.
+    pub(crate) async fn with_tls(tls: TlsAcceptor) -> Self {
+        Self::listen(well_built, Some(tls)).await
+    }
+
+    async fn listen(behaviour: impl FnMut(&Request) -> Answer + Send + 'static, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
@@ -91,8 +101,13 @@ impl Service {
             while let Ok((connection, _)) = listener.accept().await {
                 shared.lock().unwrap().connections += 1;
                 // A connection that breaks is what many a test is about.
-                let shared = shared.clone();
-                tokio::spawn(async move { serve(connection, &shared).await });
+                let (shared, tls) = (shared.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => serve(tls.accept(connection).await.ok()?, &shared).await,
+                        None => serve(connection, &shared).await,
+                    }
+                });
             }
         });
         Self { address, state, accepting }
@@ -105,6 +120,11 @@ impl Service {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Answers as `behaviour` says from now on, and forgets the requests so far.
@@ -154,7 +174,7 @@ pub(crate) fn well_built(request: &Request) -> Answer {
     }
 }
 
-async fn serve(mut connection: TcpStream, state: &Mutex<State>) -> Option<()> {
+async fn serve(mut connection: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) -> Option<()> {
     loop {
         let request = read_request(&mut connection).await?;
         let answer = {
@@ -171,7 +191,7 @@ async fn serve(mut connection: TcpStream, state: &Mutex<State>) -> Option<()> {
 }
 
 /// Reads the head of a request; a GET has no more.
-async fn read_request(connection: &mut TcpStream) -> Option<Request> {
+async fn read_request(connection: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(connection.read_u8().await.ok()?);
@@ -184,7 +204,7 @@ async fn read_request(connection: &mut TcpStream) -> Option<Request> {
 }
 
 /// Answers; `None` where the connection ends with it.
-async fn respond(connection: &mut TcpStream, answer: Answer) -> Option<()> {
+async fn respond(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: Answer) -> Option<()> {
     match answer {
         Answer::With(status, headers, body) => write(connection, status, &headers, &body, body.len()).await,
         Answer::After(delay, answer) => {
@@ -220,7 +240,7 @@ async fn respond(connection: &mut TcpStream, answer: Answer) -> Option<()> {
 }
 
 async fn write(
-    connection: &mut TcpStream,
+    connection: &mut (impl AsyncWrite + Unpin),
     status: u16,
     headers: &[(&str, String)],
     body: &str,

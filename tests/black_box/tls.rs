@@ -1,0 +1,74 @@
+//! Services behind TLS: whom the function trusts, and whom it does not.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use runtime_api::{Function, Outcome};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::TlsAcceptor;
+
+use crate::harness::{COCO, clicks_on, invoke, invoke_failing, settings};
+use crate::service::Service;
+
+/// A service with a certificate for `name`, and the PEM file of the authority that signed it.
+async fn service_called(name: &str) -> (Service, tempfile::NamedTempFile) {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let mut pem = tempfile::NamedTempFile::new().unwrap();
+    pem.write_all(authority.pem().as_bytes()).unwrap();
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let server = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    (Service::with_tls(TlsAcceptor::from(Arc::new(server))).await, pem)
+}
+
+async fn function(url: &str, roots: &str) -> Function {
+    Function::start(settings(&[("MYSFITS_API_URL", url), ("SSL_CERT_FILE", roots)])).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_service_of_a_trusted_authority_is_asked() {
+    let (service, roots) = service_called("localhost").await;
+    let url = format!("https://localhost:{}/prod/", service.port());
+    let mut function = function(&url, roots.path().to_str().unwrap()).await;
+    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), vec!["/prod/mysfits".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_who_it_should_be_is_told_nothing() {
+    let (stranger, roots) = service_called("mysfits.example").await;
+    let trusted = roots.path().to_str().unwrap();
+    let url = format!("https://localhost:{}", stranger.port());
+    for (what, roots) in [("an unknown authority", ""), ("another name", trusted)] {
+        let mut function = function(&url, roots).await;
+        let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(error_type, "ServiceUnavailable", "{what}");
+        assert!(message.contains("certificate"), "{what}: {message}");
+    }
+    assert_eq!(stranger.paths(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_file_without_certificates_stops_the_start() {
+    for content in ["", "not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        let mut function = function("https://localhost:9", file.path().to_str().unwrap()).await;
+        let invocation = function.invoke("{}").await.unwrap();
+        let Outcome::Exited(status) = invocation.outcome else { panic!("{content}: {:?}", invocation.outcome) };
+        assert_eq!(status.code(), Some(2), "{content}");
+        assert!(invocation.logs[0].contains("SSL_CERT_FILE: found /"), "{content}: {:?}", invocation.logs);
+    }
+}
