@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -161,6 +162,14 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether the key goes over a network without TLS.
+    #[must_use]
+    pub fn sends_key_in_the_clear(&self) -> bool {
+        let host = self.mysfits_api_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        self.api_key.is_some() && self.mysfits_api_url.scheme() == "http" && !is_here
+    }
+
     /// The names of a line's fields, in order.
     pub fn output_fields(&self) -> impl Iterator<Item = &str> {
         let click = self.click_fields.iter().map(String::as_str);
@@ -246,18 +255,15 @@ impl<L: Fn(&str) -> Option<OsString>> Env<L> {
     fn base_url(&self, variable: &'static str) -> Result<Url, ConfigError> {
         const ACCEPTED: &str = "an http or https URL with a host, and no user, query or fragment, such as \
                                 https://ID.execute-api.REGION.amazonaws.com/prod";
-        let missing = || ConfigError { variable, found: "no value".to_owned(), accepted: ACCEPTED.to_owned() };
-        let text = self.text(variable)?.ok_or_else(missing)?;
-        let url = Url::parse(&text).map_err(|_| bad(variable, &text, ACCEPTED))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            let found = "a URL with a user or password (not shown)".to_owned();
-            return Err(ConfigError { variable, found, accepted: ACCEPTED.to_owned() });
+        let unusable = |found: &str| ConfigError { variable, found: found.to_owned(), accepted: ACCEPTED.to_owned() };
+        let text = self.text(variable)?.ok_or_else(|| unusable("no value"))?;
+        if text.contains(['@', '?']) {
+            return Err(unusable("a value with a user, a password or a query (not shown)"));
         }
-        let usable = matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        usable.then_some(url).ok_or_else(|| bad(variable, &text, ACCEPTED))
+        let url = Url::parse(&text)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none());
+        url.ok_or_else(|| bad(variable, &text, ACCEPTED))
     }
 
     fn api_key(&self, variable: &'static str) -> Result<Option<HeaderValue>, ConfigError> {
@@ -377,14 +383,43 @@ mod tests {
 
     #[test]
     fn secrets_are_never_shown() {
-        for (variable, value) in
-            [("MYSFITS_API_URL", "https://user:hunter2@example.com/"), ("MYSFITS_API_KEY", "hunter2\n")]
-        {
+        for (variable, value) in [
+            ("MYSFITS_API_URL", "https://user:hunter2@example.com/"),
+            ("MYSFITS_API_URL", "https://user:hunter2@/"),
+            ("MYSFITS_API_URL", "user:hunter2@example.com"),
+            ("MYSFITS_API_URL", "https://user:hunter2@exa mple.com"),
+            ("MYSFITS_API_URL", "https://example.com/?key=hunter2"),
+            ("MYSFITS_API_KEY", "hunter2\n"),
+        ] {
             let message = config(&[URL, (variable, value)]).unwrap_err().to_string();
-            assert!(!message.contains("hunter2"), "{message}");
+            assert!(!message.contains("hunter2") && message.contains("not shown"), "{message}");
         }
         let shown = format!("{:?}", config(&[URL, ("MYSFITS_API_KEY", "hunter2")]).unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_key_in_the_clear_is_noticed() {
+        for (url, in_the_clear) in [
+            ("http://mysfits.example", true),
+            ("https://mysfits.example", false),
+            ("http://localhost:8080", false),
+            ("http://127.0.0.1", false),
+            ("http://[::1]/prod", false),
+        ] {
+            let config = config(&[("MYSFITS_API_URL", url), ("MYSFITS_API_KEY", "k")]).unwrap();
+            assert_eq!(config.sends_key_in_the_clear(), in_the_clear, "{url}");
+        }
+        assert!(!config(&[("MYSFITS_API_URL", "http://mysfits.example")]).unwrap().sends_key_in_the_clear());
+    }
+
+    #[test]
+    fn names_are_bounded_in_number_and_a_long_value_is_cut() {
+        let names = |count: usize| (0..count).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
+        assert!(config(&[URL, ("CLICK_FIELDS", &names(32))]).is_ok());
+        assert!(config(&[URL, ("CLICK_FIELDS", &names(33))]).is_err());
+        let message = config(&[URL, ("MYSFITS_LOOKUP", &"x".repeat(10_000))]).unwrap_err().to_string();
+        assert!(message.len() < 300, "{message}");
     }
 
     #[cfg(unix)]

@@ -4,6 +4,7 @@
 //! The shapes are those of "Transform source data in Amazon Data Firehose", Amazon Data Firehose Developer Guide.
 
 mod event;
+mod read;
 mod reply;
 
 pub use event::{DecodedRecords, Event, EventError, Record};

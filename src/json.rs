@@ -2,10 +2,15 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// How deep a value may nest; `serde_json` refuses deeper ones too, where it recurses.
 const MAX_DEPTH: usize = 128;
+
+/// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
+#[derive(Deserialize)]
+pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// The text of `value` where it is a JSON string, borrowed where it holds no escape; `None` for any other value.
 ///
@@ -41,6 +46,13 @@ pub(crate) enum Unusable {
 /// A detour through `serde_json::Value` would turn `123456789012345678901` into `1.2345678901234568e20`.
 pub(crate) fn write_compact(value: &RawValue, out: &mut Vec<u8>) -> Result<(), Unusable> {
     walk(value, |piece| out.extend_from_slice(piece))
+}
+
+/// Appends the JSON of `text`, which is a string or nothing.
+pub(crate) fn write_text<'a>(text: impl Into<Option<&'a str>>, out: &mut Vec<u8>) {
+    // A Vec takes every write and a str serializes always, so there is no error to pass on.
+    let written = text.into().serialize(&mut serde_json::Serializer::new(out));
+    debug_assert!(written.is_ok());
 }
 
 /// Says whether [`write_compact`] would carry `value` over.

@@ -22,7 +22,7 @@ mod reason;
 mod report;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use click::{Click, Clicks, Line};
 use config::{Config, OnServiceUnavailable, OnUnknownMysfit};
@@ -46,8 +46,8 @@ pub struct Processor {
 /// What an invocation brings besides its event.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// How long look-ups may take, from now on.
-    pub time_for_look_ups: Duration,
+    /// When look-ups have to end, so that the reply is out in time.
+    pub look_ups_end: Instant,
     /// The AWS X-Ray trace to go on with.
     pub trace_id: Option<String>,
 }
@@ -107,20 +107,22 @@ impl Processor {
     /// [`HandleError`] where the batch as a whole can't be answered.
     pub async fn handle(
         &self,
-        payload: &[u8],
+        payload: &str,
         invocation: &Invocation,
         report: &mut Report,
     ) -> Result<Vec<u8>, HandleError> {
         report.event_bytes = payload.len();
         let event = Event::parse(payload)?;
-        report.invocation_id = event.invocation_id().map(Into::into);
-        report.records = event.records.len();
+        report.invocation_id = event.invocation_id().as_deref().map(report::cut);
+        report.records = event.record_count();
+        let mut reply = Reply::to(&event, RESPONSE_BUDGET_BYTES)?;
 
         let data = event.decode();
         let clicks = Clicks::parse(data.iter(), self.line.extra_fields());
         let answers = self.look_up(&clicks.mysfit_ids(), invocation, report).await?;
-        let reply = self.encode(&event, &clicks, &answers, report)?;
+        self.encode(&event, &clicks, &answers, &mut reply, report);
 
+        let reply = reply.finish();
         report.response_bytes = reply.len();
         Ok(reply)
     }
@@ -133,7 +135,7 @@ impl Processor {
         report: &mut Report,
     ) -> Result<Answers, HandleError> {
         let started = Instant::now();
-        let session = self.client.session(started + invocation.time_for_look_ups, invocation.trace_id.as_deref());
+        let session = self.client.session(invocation.look_ups_end, invocation.trace_id.as_deref());
         let answers = self.mysfits.look_up(ids, &session).await;
 
         report.look_up = started.elapsed();
@@ -147,18 +149,11 @@ impl Processor {
         Ok(answers)
     }
 
-    fn encode(
-        &self,
-        event: &Event,
-        clicks: &Clicks,
-        answers: &Answers,
-        report: &mut Report,
-    ) -> Result<Vec<u8>, HandleError> {
-        let mut reply = Reply::to(event, RESPONSE_BUDGET_BYTES)?;
+    fn encode(&self, event: &Event, clicks: &Clicks, answers: &Answers, reply: &mut Reply, report: &mut Report) {
         let mut lines = Vec::new();
         for (record, clicks) in event.records.iter().zip(clicks.records()) {
             let outcome = match clicks {
-                Ok(clicks) => self.deliver(record, clicks, answers, &mut lines, &mut reply),
+                Ok(clicks) => self.deliver(record, clicks, answers, &mut lines, reply),
                 Err(reason) => Outcome::Failed(reason),
             };
             match outcome {
@@ -176,7 +171,6 @@ impl Processor {
                 }
             }
         }
-        Ok(reply.finish())
     }
 
     /// Writes a record's lines into the reply, unless a policy or a bound is against it. `lines` is room to work in.
@@ -192,6 +186,7 @@ impl Processor {
             return outcome;
         }
         lines.clear();
+        let room = reply.room(record);
         let origin = self.line.origin(|| record.arrived_at().map(|at| format!("{at:.3}")), || record.id());
         let mut record_keys: Option<BTreeMap<&str, String>> = None;
         let mut count = 0;
@@ -202,6 +197,9 @@ impl Processor {
             };
             self.line.write(click, attributes, &origin, lines);
             count += 1;
+            if lines.len() > room {
+                return Outcome::Failed(Reason::ResponseBudget);
+            }
             // Firehose puts a record as a whole under one prefix.
             match self.line.partition_keys(click, attributes, &origin) {
                 Some(keys) if record_keys.as_ref().is_none_or(|known| *known == keys) => record_keys = Some(keys),

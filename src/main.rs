@@ -28,6 +28,9 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     let config = Config::from_env()?;
     let processor = Processor::new(&config)?;
+    if config.sends_key_in_the_clear() {
+        tracing::warn!("MYSFITS_API_KEY is sent without TLS: MYSFITS_API_URL is http, and not on this machine");
+    }
     anyhow::ensure!(
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
         "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda, or locally by `cargo clicks replay`"
@@ -45,11 +48,9 @@ async fn serve(
     metrics: &RefCell<Metrics>,
 ) -> Result<Box<RawValue>, Diagnostic> {
     let started = Instant::now();
-    let payload = event.payload.get().as_bytes();
-    let invocation = Invocation {
-        time_for_look_ups: deadline::time_for_look_ups(event.context.deadline, SystemTime::now(), payload.len()),
-        trace_id: event.context.xray_trace_id,
-    };
+    let payload = event.payload.get();
+    let time = deadline::time_for_look_ups(event.context.deadline, SystemTime::now(), payload.len());
+    let invocation = Invocation { look_ups_end: started + time, trace_id: event.context.xray_trace_id };
     let mut report = Report::default();
     let reply = processor.handle(payload, &invocation, &mut report).await;
 

@@ -13,7 +13,7 @@ const MAX_ID_CHARS: usize = 256;
 /// What one invocation did, for its log line and its metrics. Nothing here is a payload or an id of a visitor.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The id of this attempt, from the event.
+    /// The id of this attempt, from the event; cut as record ids are.
     pub invocation_id: Option<String>,
     /// Size of the event.
     pub event_bytes: usize,
@@ -44,8 +44,7 @@ impl Report {
     pub fn fail(&mut self, id: Option<&str>, reason: Reason) {
         self.failed[reason as usize] += 1;
         if self.failures.len() < MAX_FAILURES {
-            let id = id.map(|id| id.chars().take(MAX_ID_CHARS).collect());
-            self.failures.push((id, reason));
+            self.failures.push((id.map(cut), reason));
         }
     }
 
@@ -66,6 +65,11 @@ impl Report {
     pub fn failures(&self) -> &[(Option<String>, Reason)] {
         &self.failures
     }
+}
+
+/// As much of an id as is told.
+pub(crate) fn cut(id: &str) -> String {
+    id.chars().take(MAX_ID_CHARS).collect()
 }
 
 #[cfg(test)]

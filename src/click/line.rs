@@ -10,6 +10,10 @@ use crate::config::{Config, RecordField};
 use crate::json;
 use crate::mysfits::Attributes;
 
+/// The longest partition key. It becomes a part of an object's name, which may have 1,024 bytes in all ("Naming Amazon S3
+/// objects", Amazon S3 User Guide).
+const MAX_PARTITION_KEY_BYTES: usize = 256;
+
 /// Which fields a line has, in their order, and which of them are partition keys.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -120,7 +124,8 @@ impl Line {
         out.extend_from_slice(b"}\n");
     }
 
-    /// The partition keys of `click`'s line by name; `None` where one is missing, `null`, empty or no plain value.
+    /// The partition keys of `click`'s line by name; `None` where one is missing, `null`, empty, longer than
+    /// 256 bytes or no plain value.
     #[must_use]
     pub fn partition_keys(
         &self,
@@ -144,11 +149,11 @@ fn indexed(names: &[String], source: impl Fn(usize) -> Source) -> Vec<(&str, Sou
 /// Appends the JSON of one value; nothing for a click's field that is not there.
 fn write_value(source: Source, click: &Click, attributes: &Attributes, origin: &Origin, out: &mut Vec<u8>) {
     match source {
-        Source::UserId => write_text(Some(&click.user_id), out),
-        Source::MysfitId => write_text(Some(&click.mysfit_id), out),
+        Source::UserId => json::write_text(&*click.user_id, out),
+        Source::MysfitId => json::write_text(&*click.mysfit_id, out),
         Source::Attribute(index) => out.extend_from_slice(attributes.value(index).as_bytes()),
-        Source::Record(RecordField::ArrivedAt) => write_text(origin.arrived_at.as_deref(), out),
-        Source::Record(RecordField::RecordId) => write_text(origin.record_id.as_deref(), out),
+        Source::Record(RecordField::ArrivedAt) => json::write_text(origin.arrived_at.as_deref(), out),
+        Source::Record(RecordField::RecordId) => json::write_text(origin.record_id.as_deref(), out),
         Source::Extra(index) => {
             if let Some(raw) = click.extra[index] {
                 let written = json::write_compact(raw.0, out);
@@ -156,12 +161,6 @@ fn write_value(source: Source, click: &Click, attributes: &Attributes, origin: &
             }
         }
     }
-}
-
-fn write_text(text: Option<&str>, out: &mut Vec<u8>) {
-    // A Vec takes every write and a str serializes always, so there is no error to pass on.
-    let written = serde_json::to_writer(out, &text);
-    debug_assert!(written.is_ok());
 }
 
 /// A partition key is a non-empty string, so a string's text, or a number or boolean as it is written.
@@ -172,5 +171,5 @@ fn plain_text(json: &[u8]) -> Option<String> {
         (None, b'[' | b'{' | b'n') => return None,
         (None, _) => value.get().to_owned(),
     };
-    Some(text).filter(|text| !text.is_empty())
+    Some(text).filter(|text| (1..=MAX_PARTITION_KEY_BYTES).contains(&text.len()))
 }

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-use serde::Deserialize;
+use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::value::RawValue;
 
 use crate::json;
@@ -14,34 +13,27 @@ use crate::reason::Reason;
 /// A batch of records, borrowed from the payload of an invocation.
 ///
 /// Only the fields that are used are read; every other one is ignored.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct Event<'a> {
-    #[serde(borrow)]
-    invocation_id: Option<&'a RawValue>,
+    pub(super) invocation_id: Option<&'a RawValue>,
     /// The records, in the order in which the reply answers them.
-    #[serde(borrow)]
     pub records: Vec<Record<'a>>,
+    /// Records beyond what any reply can hold. They are counted and not kept: an event of nothing but `{}` would take
+    /// fifty times its size.
+    pub(super) unread: usize,
 }
 
 /// One record as it came.
 ///
-/// Each value stays raw JSON, so that a value of an unexpected kind is that record's trouble and not the batch's.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Each value stays raw JSON, so that one of an unexpected kind is that record's trouble and not the batch's.
+#[derive(Debug, Default)]
 pub struct Record<'a> {
-    #[serde(borrow)]
     pub(super) record_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow)]
-    kafka_record_value: Option<&'a RawValue>,
-    #[serde(borrow)]
-    approximate_arrival_timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    kinesis_record_metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    msk_record_metadata: Option<&'a RawValue>,
+    pub(super) data: Option<&'a RawValue>,
+    pub(super) kafka_record_value: Option<&'a RawValue>,
+    pub(super) arrival: Option<&'a RawValue>,
+    /// What Kinesis Data Streams or Amazon MSK tell of the record.
+    pub(super) source_metadata: Option<&'a RawValue>,
 }
 
 /// The payload of an invocation is no transformation event.
@@ -49,7 +41,8 @@ pub struct Record<'a> {
 /// It tells where the trouble is and not what stands there: the payload must not get into a log.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a Firehose transformation event, which is an object with an array `records` of objects: {what} at line {line}, column {column}"
+    "not a Firehose transformation event, which is an object with an array `records` of objects: \
+     {what} at line {line}, column {column}"
 )]
 pub struct EventError {
     what: &'static str,
@@ -62,17 +55,18 @@ impl<'a> Event<'a> {
     ///
     /// # Errors
     /// [`EventError`] where `payload` is not JSON, or not an object with an array `records` of objects.
-    pub fn parse(payload: &'a [u8]) -> Result<Self, EventError> {
-        // Checking the whole payload for UTF-8 once is faster than checking each value.
-        let parsed = match str::from_utf8(payload) {
-            Ok(text) => serde_json::from_str(text),
-            Err(_) => serde_json::from_slice(payload),
-        };
-        parsed.map_err(|error| EventError {
+    pub fn parse(payload: &'a str) -> Result<Self, EventError> {
+        serde_json::from_str(payload).map_err(|error| EventError {
             what: if error.is_data() { "another shape" } else { "no JSON" },
             line: error.line(),
             column: error.column(),
         })
+    }
+
+    /// How many records came, those included that no reply could hold.
+    #[must_use]
+    pub fn record_count(&self) -> usize {
+        self.records.len() + self.unread
     }
 
     /// The id of this attempt, which changes when Firehose sends the same records again; emulators leave it out.
@@ -112,10 +106,10 @@ impl<'a> Record<'a> {
     /// On the wire this is a number of milliseconds since 1970; AWS's own samples show ISO 8601 strings.
     #[must_use]
     pub fn arrived_at(&self) -> Option<Timestamp> {
-        self.approximate_arrival_timestamp.and_then(timestamp).or_else(|| {
-            let metadata = self.kinesis_record_metadata.or(self.msk_record_metadata)?;
-            let metadata: Record = serde_json::from_str(metadata.get()).ok()?;
-            metadata.approximate_arrival_timestamp.and_then(timestamp)
+        self.arrival.and_then(timestamp).or_else(|| {
+            // The metadata of either source names the time as the record does.
+            let metadata: Record = serde_json::from_str(self.source_metadata?.get()).ok()?;
+            metadata.arrival.and_then(timestamp)
         })
     }
 
@@ -163,9 +157,14 @@ fn timestamp(value: &RawValue) -> Option<Timestamp> {
     if let Some(text) = json::text(value).ok()? {
         return text.parse().ok();
     }
-    // An emulator may write the number of milliseconds as a float.
-    let whole_millis = value.get().split('.').next()?;
-    Timestamp::from_millisecond(whole_millis.parse().ok()?).ok()
+    let millis = value.get();
+    if let Ok(millis) = millis.parse() {
+        return Timestamp::from_millisecond(millis).ok();
+    }
+    // An emulator may write the number as a float.
+    let seconds = millis.parse::<f64>().ok()? / 1000.0;
+    let since_1970 = SignedDuration::try_from_secs_f64(seconds).ok()?;
+    Timestamp::from_duration(since_1970).ok()?.round(Unit::Millisecond).ok()
 }
 
 #[cfg(test)]
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn one_bad_record_leaves_its_neighbours_data_in_place() {
-        let event = br#"{"records":[{"data":"YQ=="},{"data":"YmI="},{"data":"YWF!"},{},{"data":"Yw=="}]}"#;
+        let event = r#"{"records":[{"data":"YQ=="},{"data":"YmI="},{"data":"YWF!"},{},{"data":"Yw=="}]}"#;
         let decoded = Event::parse(event).unwrap().decode();
         let expected: [Result<&[u8], Reason>; 5] =
             [Ok(b"a"), Ok(b"bb"), Err(Reason::InvalidBase64), Err(Reason::MissingData), Ok(b"c")];
@@ -211,6 +210,12 @@ mod tests {
         for (json, expected) in [
             (r#"{"approximateArrivalTimestamp":1495072949453}"#, Some("2017-05-18T02:02:29.453Z")),
             (r#"{"approximateArrivalTimestamp":1495072949453.0}"#, Some("2017-05-18T02:02:29.453Z")),
+            (r#"{"approximateArrivalTimestamp":1.495072949453E12}"#, Some("2017-05-18T02:02:29.453Z")),
+            (r#"{"approximateArrivalTimestamp":1495072949000}"#, Some("2017-05-18T02:02:29.000Z")),
+            (
+                r#"{"approximateArrivalTimestamp":null,"mskRecordMetadata":{"approximateArrivalTimestamp":0}}"#,
+                Some("1970-01-01T00:00:00.000Z"),
+            ),
             (r#"{"approximateArrivalTimestamp":"2017-05-18T02:02:29.453Z"}"#, Some("2017-05-18T02:02:29.453Z")),
             (r#"{"approximateArrivalTimestamp":"2017-05-18T04:02:29.453+02:00"}"#, Some("2017-05-18T02:02:29.453Z")),
             (
@@ -233,13 +238,41 @@ mod tests {
     }
 
     #[test]
+    fn of_a_member_that_comes_twice_the_last_counts() {
+        let twice = r#"{"recordId":"a","data":7,"recordId":"b","data":"aGk="}"#;
+        assert_eq!(record(twice).id().as_deref(), Some("b"));
+        assert_eq!(record(twice).decode_into(&mut Vec::new()), Ok(()));
+        let event = r#"{"records":[{}],"invocationId":"i","records":[],"invocationId":"j"}"#;
+        assert_eq!(Event::parse(event).unwrap().invocation_id().as_deref(), Some("j"));
+    }
+
+    #[test]
+    fn records_beyond_any_reply_are_counted_and_not_kept() {
+        let payload = format!("{{\"records\":[{}{{}}]}}", "{},".repeat(300_000));
+        let event = Event::parse(&payload).unwrap();
+        assert_eq!((event.record_count(), event.records.len() < 215_000), (300_001, true));
+    }
+
+    #[test]
     fn what_is_no_event_is_told() {
-        for payload in ["", "null", "[]", "{}", r#"{"Records":[]}"#, r#"{"records":{}}"#, r#"{"records":[1]}"#, "{"] {
-            let message = Event::parse(payload.as_bytes()).unwrap_err().to_string();
+        for payload in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "{",
+            r#"{"Records":[]}"#,
+            r#"{"records":{}}"#,
+            r#"{"records":null}"#,
+            r#"{"records":[1]}"#,
+            r#"["i",[]]"#,
+            r#"{"records":[["r0","e30="]]}"#,
+            r#"{"records":[null]}"#,
+        ] {
+            let message = Event::parse(payload).unwrap_err().to_string();
             assert!(message.starts_with("not a Firehose transformation event"), "{payload}: {message}");
         }
-        let message = Event::parse(br#"{"records":"a visitor"}"#).unwrap_err().to_string();
+        let message = Event::parse(r#"{"records":"a visitor"}"#).unwrap_err().to_string();
         assert!(message.ends_with("another shape at line 1, column 22"), "{message}");
-        assert!(Event::parse(b"{\"records\":[{\"data\":\"\xff\"}]}").is_err());
     }
 }

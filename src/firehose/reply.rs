@@ -6,12 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::event::{Event, Record};
+use crate::json;
 
 /// The most bytes a reply may have.
 ///
 /// A synchronous Lambda call takes 6 MB ("Lambda quotas", AWS Lambda Developer Guide); a larger reply fails the whole batch.
 /// Whether that is 6,000,000 or 6,291,556 bytes makes 5 % of room, which is not worth the risk.
 pub const RESPONSE_BUDGET_BYTES: usize = 6_000_000;
+
+/// More records than this can't be answered, however short each answer is.
+pub(super) const MAX_RECORDS: usize = RESPONSE_BUDGET_BYTES / FAILED.len();
 
 const OPEN: &[u8] = br#"{"records":["#;
 const CLOSE: &[u8] = b"]}";
@@ -49,16 +53,21 @@ impl Reply {
     /// # Errors
     /// [`TooManyRecords`] where even failing every record would take more; Firehose sends no such event.
     pub fn to(event: &Event, budget: usize) -> Result<Self, TooManyRecords> {
+        let records = event.record_count();
         let reserved = event.records.iter().map(failed_len).sum::<usize>() + CLOSE.len();
-        if OPEN.len() + reserved > budget {
-            return Err(TooManyRecords { records: event.records.len(), budget });
+        if records > MAX_RECORDS || OPEN.len() + reserved > budget {
+            return Err(TooManyRecords { records, budget });
         }
         Ok(Self { bytes: OPEN.to_vec(), budget, reserved })
     }
 
-    /// Makes room for `additional` bytes at once.
-    pub fn reserve(&mut self, additional: usize) {
-        self.bytes.reserve(additional.min(self.budget - self.bytes.len()));
+    /// How many bytes of data an answer to `record` can hold at most.
+    ///
+    /// Ask before making more: a record may turn into many times its size, and a function of 128 MB has no room for that.
+    #[must_use]
+    pub fn room(&self, record: &Record) -> usize {
+        let used = self.bytes.len() + self.reserved - failed_len(record);
+        (self.budget.saturating_sub(used)) / 4 * 3
     }
 
     /// Answers `record` with `Ok` and `lines` as its data; `keys` become `metadata.partitionKeys`, which is left out where
@@ -67,12 +76,12 @@ impl Reply {
     /// # Errors
     /// [`BudgetExceeded`] where the budget does not hold it; the record is then still to be answered.
     pub fn ok(&mut self, record: &Record, lines: &[u8], keys: &BTreeMap<&str, String>) -> Result<(), BudgetExceeded> {
-        let start = self.bytes.len();
-        let reserved_for_others = self.reserved - failed_len(record);
         // Checked before anything is written: encoding megabytes only to take them back would double the work.
-        if start + encoded_len(lines) + reserved_for_others > self.budget {
+        if lines.len() > self.room(record) {
             return Err(BudgetExceeded);
         }
+        let start = self.bytes.len();
+        let reserved_for_others = self.reserved - failed_len(record);
         self.open(record);
         self.bytes.extend_from_slice(if record.is_kafka() { OK_KAFKA } else { OK_DATA });
         append_base64(lines, &mut self.bytes);
@@ -130,9 +139,9 @@ impl Reply {
         let mut separator = b'{';
         for (name, value) in keys {
             self.bytes.push(separator);
-            append_json(name, &mut self.bytes);
+            json::write_text(*name, &mut self.bytes);
             self.bytes.push(b':');
-            append_json(value, &mut self.bytes);
+            json::write_text(value.as_str(), &mut self.bytes);
             separator = b',';
         }
         self.bytes.push(b'}');
@@ -156,17 +165,11 @@ fn append_base64(data: &[u8], out: &mut Vec<u8>) {
     debug_assert_eq!(written.ok(), Some(out.len() - start));
 }
 
-fn append_json(text: &str, out: &mut Vec<u8>) {
-    // A Vec takes every write and a str serializes always, so there is no error to pass on.
-    let written = serde_json::to_writer(out, text);
-    debug_assert!(written.is_ok());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const EVENT: &[u8] = br#"{"records":[{"recordId":"a","data":""},{"kafkaRecordValue":""},{"recordId":"c"}]}"#;
+    const EVENT: &str = r#"{"records":[{"recordId":"a","data":""},{"kafkaRecordValue":""},{"recordId":"c"}]}"#;
 
     fn none() -> BTreeMap<&'static str, String> {
         BTreeMap::new()

@@ -8,11 +8,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::de::Read;
 use serde_json::value::RawValue;
 
-use crate::json;
+use crate::json::{self, Name};
+
+/// The member that holds a mysfit's id.
+const ID: &str = "mysfitId";
 
 /// A mysfit's wanted attributes, ready-made as the JSON members of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,40 +92,85 @@ pub(super) type List = HashMap<Box<str>, Entry>;
 ///
 /// An entry without an id, or that is no object, is passed over: it can't be anybody's.
 pub(super) fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
-    let body: Object = serde_json::from_slice(body).map_err(|_| BadAnswer::Shape)?;
-    let entries: Vec<&RawValue> = match body.get("mysfits") {
-        // Go writes an empty list as null.
-        Some(entries) => {
-            serde_json::from_str::<Option<_>>(entries.get()).map_err(|_| BadAnswer::Shape)?.unwrap_or_default()
-        }
-        None if body.0.is_empty() => Vec::new(),
-        None => return Err(BadAnswer::Shape),
+    let body = Object::read(&mut serde_json::Deserializer::from_slice(body), &["mysfits"])?;
+    let Some(mysfits) = body.get("mysfits") else {
+        return if body.is_empty { Ok(List::new()) } else { Err(BadAnswer::Shape) };
     };
-    let entry = |entry: &RawValue| {
-        let mysfit: Object = serde_json::from_str(entry.get()).ok()?;
-        let id = json::text(mysfit.get("mysfitId")?).ok()??;
-        let entry = mysfit.attributes(names).map_or(Entry::Partial, Entry::Complete);
-        Some((id.into(), entry))
-    };
-    Ok(entries.into_iter().filter_map(entry).collect())
+    // Go writes an empty list as null.
+    if mysfits.get() == "null" {
+        return Ok(List::new());
+    }
+    let mut list = List::new();
+    let mut json = serde_json::Deserializer::from_str(mysfits.get());
+    json.deserialize_seq(Entries { names, list: &mut list }).map_err(|_| BadAnswer::Shape)?;
+    Ok(list)
 }
 
-/// Reads the answer to `GET /mysfits/{id}`: an object with a `mysfitId` and the mysfit's attributes.
-pub(super) fn item(body: &[u8], names: &[String]) -> Result<Arc<Attributes>, BadAnswer> {
-    let mysfit: Object = serde_json::from_slice(body).map_err(|_| BadAnswer::Shape)?;
-    // What has no id is no mysfit, but something like a gateway's `{"message": …}`.
-    mysfit.get("mysfitId").ok_or(BadAnswer::Shape)?;
+/// Reads the answer to `GET /mysfits/{id}`: an object with that `mysfitId` and the mysfit's attributes.
+pub(super) fn item(body: &[u8], id: &str, names: &[String]) -> Result<Arc<Attributes>, BadAnswer> {
+    let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_slice(body), names)?;
+    // What has no id, or another's, is not this mysfit: a gateway's `{"message": …}`, or an answer to someone else.
+    if mysfit.id().as_deref() != Some(id) {
+        return Err(BadAnswer::Shape);
+    }
     mysfit.attributes(names).map_err(|name| BadAnswer::Lacks(name.to_owned()))
 }
 
-/// The members of a JSON object.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// Puts the mysfits of an array into a list, one by one: eight megabytes of small entries would be many times that as values.
+struct Entries<'l> {
+    names: &'l [String],
+    list: &'l mut List,
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of mysfits")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(entry) = seq.next_element::<&RawValue>()? {
+            let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.names);
+            if let Ok(mysfit) = mysfit
+                && let Some(id) = mysfit.id()
+            {
+                let entry = mysfit.attributes(self.names).map_or(Entry::Partial, Entry::Complete);
+                self.list.insert(id.into(), entry);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The wanted members of a JSON object, which is all that is kept of it.
+struct Object<'a> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    is_empty: bool,
+}
 
 impl<'a> Object<'a> {
+    fn mysfit<R: Read<'a>>(json: &mut serde_json::Deserializer<R>, names: &[String]) -> Result<Self, BadAnswer> {
+        let wanted: Vec<&str> = names.iter().map(String::as_str).chain([ID]).collect();
+        Self::read(json, &wanted)
+    }
+
+    fn read<R: Read<'a>>(json: &mut serde_json::Deserializer<R>, wanted: &[&str]) -> Result<Self, BadAnswer> {
+        let object = json.deserialize_map(Wanted(wanted)).map_err(|_| BadAnswer::Shape)?;
+        json.end().map_err(|_| BadAnswer::Shape)?;
+        Ok(object)
+    }
+
     /// The member called `name`; where none is spelled just so, the first that differs in case alone.
     fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let exact = self.0.iter().find(|(known, _)| known == name);
-        exact.or_else(|| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))).map(|(_, value)| *value)
+        let exact = self.members.iter().find(|(known, _)| known == name);
+        exact
+            .or_else(|| self.members.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)))
+            .map(|(_, value)| *value)
+    }
+
+    fn id(&self) -> Option<Cow<'a, str>> {
+        json::text(self.get(ID)?).ok().flatten()
     }
 
     /// The attributes called `names`, or the name of one that is missing or can't be carried over.
@@ -137,33 +185,28 @@ impl<'a> Object<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+struct Wanted<'w>(&'w [&'w str]);
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Object<'de>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((Name(name), value)) = map.next_entry::<Name, &RawValue>()? {
-                    members.push((name, value));
-                }
-                Ok(Object(members))
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut object = Object { members: Vec::new(), is_empty: true };
+        while let Some(Name(name)) = map.next_key()? {
+            object.is_empty = false;
+            if self.0.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)) {
+                object.members.push((name, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-
-        deserializer.deserialize_map(Members)
+        Ok(object)
     }
 }
-
-/// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -187,7 +230,7 @@ mod tests {
                 r#""goodevil":"y","age":[1],"likes":"é\"""#,
             ),
         ] {
-            let attributes = item(body.as_bytes(), &wanted).unwrap();
+            let attributes = item(body.as_bytes(), "m", &wanted).unwrap();
             assert_eq!(attributes.members(), expected);
             assert_eq!(format!("\"age\":{}", attributes.value(1)), expected.split(',').nth(1).unwrap());
         }
@@ -206,12 +249,14 @@ mod tests {
             (r#"{"goodevil":"Good"} x"#, BadAnswer::Shape),
             ("{}", BadAnswer::Shape),
             (r#"{"message":"Internal server error"}"#, BadAnswer::Shape),
+            (r#"{"mysfitId":null,"goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
+            (r#"{"mysfitId":"n","goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
             (r#"{"mysfitId":"m"}"#, lacks("goodevil")),
             (r#"{"mysfitId":"m","goodevil":"Good"}"#, lacks("species")),
             (r#"{"mysfitId":"m","goodevil":"Good","species":"\ud800"}"#, lacks("species")),
             (r#"{"mysfitId":"m","goodevil":1e999,"species":"Yeti"}"#, lacks("goodevil")),
         ] {
-            assert_eq!(item(body.as_bytes(), &wanted), Err(expected), "{body}");
+            assert_eq!(item(body.as_bytes(), "m", &wanted), Err(expected), "{body}");
         }
     }
 
@@ -249,7 +294,7 @@ mod tests {
         #[test]
         fn any_body_is_judged(body: Vec<u8>) {
             let wanted = names(&["species"]);
-            let _ = (list(&body, &wanted), item(&body, &wanted));
+            let _ = (list(&body, &wanted), item(&body, "m", &wanted));
         }
     }
 }

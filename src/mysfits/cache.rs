@@ -14,7 +14,7 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// How young a catalogue is asked for again on behalf of an id that it lacks: at most one request in this time, however
 /// many unknown ids come.
 const RECHECK_AFTER: Duration = Duration::from_secs(10);
-/// The most mysfits that are remembered one by one, some 300 bytes each.
+/// The most mysfits that are remembered one by one: some 3 MB with the workshop's attributes.
 const MAX_ITEMS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// A moment from which an age is measured.
@@ -78,14 +78,14 @@ impl Catalogue {
 }
 
 /// Mysfits that were asked for one by one, those used last.
+///
+/// Strangers have their own room: however many ids are made up, they don't push out a mysfit that exists.
 #[derive(Debug)]
-pub(super) struct Items(LruCache<Box<str>, Item>);
-
-/// `None` for a mysfit that the service does not know.
-#[derive(Clone, Debug)]
-struct Item {
-    attributes: Option<Arc<Attributes>>,
-    since: Moment,
+pub(super) struct Items {
+    found: LruCache<Box<str>, (Arc<Attributes>, Moment)>,
+    unknown: LruCache<Box<str>, Moment>,
+    /// Those that failed when they were last asked for. Only a hint whom to ask last: an error is not an answer.
+    failed: LruCache<Box<str>, ()>,
 }
 
 /// What is remembered of one mysfit.
@@ -100,24 +100,42 @@ pub(super) enum Remembered {
 
 impl Items {
     pub(super) fn new() -> Self {
-        Self(LruCache::new(MAX_ITEMS))
+        Self { found: LruCache::new(MAX_ITEMS), unknown: LruCache::new(MAX_ITEMS), failed: LruCache::new(MAX_ITEMS) }
     }
 
     pub(super) fn get(&mut self, id: &str, lifetime: &Lifetime, now: Moment) -> Remembered {
-        let Some(item) = self.0.get(id) else {
-            return Remembered::Nothing;
-        };
-        let age = item.since.age_at(now);
-        match &item.attributes {
-            None if age < UNKNOWN_FOR => Remembered::Fresh(None),
-            Some(_) if lifetime.is_fresh(age) => Remembered::Fresh(item.attributes.clone()),
-            Some(attributes) if lifetime.is_servable(age) => Remembered::Stale(attributes.clone()),
-            None | Some(_) => Remembered::Nothing,
+        if self.unknown.get(id).is_some_and(|since| since.age_at(now) < UNKNOWN_FOR) {
+            return Remembered::Fresh(None);
+        }
+        let Some((attributes, since)) = self.found.get(id) else { return Remembered::Nothing };
+        let age = since.age_at(now);
+        if lifetime.is_fresh(age) {
+            Remembered::Fresh(Some(attributes.clone()))
+        } else if lifetime.is_servable(age) {
+            Remembered::Stale(attributes.clone())
+        } else {
+            Remembered::Nothing
         }
     }
 
+    /// Remembers the service's answer as of `since`.
     pub(super) fn put(&mut self, id: &str, attributes: Option<Arc<Attributes>>, since: Moment) {
-        self.0.put(id.into(), Item { attributes, since });
+        self.failed.pop(id);
+        if let Some(attributes) = attributes {
+            self.unknown.pop(id);
+            self.found.put(id.into(), (attributes, since));
+        } else {
+            self.found.pop(id);
+            self.unknown.put(id.into(), since);
+        }
+    }
+
+    pub(super) fn note_failure(&mut self, id: &str) {
+        self.failed.put(id.into(), ());
+    }
+
+    pub(super) fn failed_before(&self, id: &str) -> bool {
+        self.failed.contains(id)
     }
 }
 
@@ -188,14 +206,40 @@ mod tests {
     }
 
     #[test]
-    fn items_are_bounded_and_those_in_use_stay() {
+    fn items_are_bounded_and_strangers_push_out_no_mysfit() {
         let now = Moment::now();
         let mut items = Items::new();
         items.put("popular", Some(yeti()), now);
-        for stranger in 0..2 * MAX_ITEMS.get() {
-            items.put(&stranger.to_string(), None, now);
-            assert_ne!(items.get("popular", &LIFETIME, now), Remembered::Nothing);
+        for index in 0..2 * MAX_ITEMS.get() {
+            let id = index.to_string();
+            items.put(&id, None, now);
+            items.note_failure(&id);
         }
-        assert_eq!(items.0.len(), MAX_ITEMS.get());
+        assert_eq!(items.get("popular", &LIFETIME, now), Remembered::Fresh(Some(yeti())));
+        for index in 0..2 * MAX_ITEMS.get() {
+            items.put(&index.to_string(), Some(yeti()), now);
+            assert_ne!(items.get("popular", &LIFETIME, now), Remembered::Nothing, "what is used stays");
+        }
+        assert_eq!((items.found.len(), items.failed.len()), (MAX_ITEMS.get(), 0));
+        assert!(items.unknown.len() <= MAX_ITEMS.get());
+    }
+
+    #[test]
+    fn the_last_answer_counts() {
+        let now = Moment::now();
+        let mut items = Items::new();
+        items.note_failure("a");
+        assert!(items.failed_before("a"));
+        items.put("a", None, now);
+        assert_eq!(items.get("a", &LIFETIME, now), Remembered::Fresh(None));
+        items.put("a", Some(yeti()), now);
+        assert_eq!(items.get("a", &LIFETIME, now), Remembered::Fresh(Some(yeti())));
+        items.put("a", None, now);
+        assert_eq!(
+            items.get("a", &LIFETIME, later(now, 30)),
+            Remembered::Nothing,
+            "a mysfit that is gone is not served"
+        );
+        assert!(!items.failed_before("a"));
     }
 }

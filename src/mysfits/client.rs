@@ -150,7 +150,7 @@ impl Session<'_> {
     /// `GET /mysfits/{id}`; `None` where the service knows no such mysfit. `id` goes into the URL as it is.
     pub(super) async fn item(&self, id: &str) -> Result<Option<Arc<Attributes>>, Failure> {
         self.get("/mysfits/", id, MAX_ITEM_BYTES, |body| {
-            body.map(|body| answer::item(body, &self.client.names)).transpose()
+            body.map(|body| answer::item(body, id, &self.client.names)).transpose()
         })
         .await
     }
@@ -164,8 +164,12 @@ impl Session<'_> {
         read: impl Fn(Option<&[u8]>) -> Result<T, BadAnswer>,
     ) -> Result<T, Failure> {
         let url = format!("{}{path}{id}", self.client.base);
-        for attempt in 1.. {
-            self.may_send()?;
+        let mut attempt = 1;
+        let mut last = None;
+        loop {
+            if let Err(refusal) = self.may_send() {
+                return Err(last.unwrap_or(refusal));
+            }
             let failure = match self.attempt(&url, limit, &read).await {
                 Ok(answer) => {
                     self.failed_in_a_row.set(0);
@@ -174,21 +178,25 @@ impl Session<'_> {
                 Err(failure) => failure,
             };
             self.note(path, &failure);
-            let wait = failure.wait_after(attempt).filter(|wait| Instant::now() + *wait < self.deadline);
-            let Some(wait) = wait else {
+            let Some(wait) = failure.wait_after(attempt).filter(|wait| *wait < self.time_left()) else {
                 self.failed_in_a_row.set(self.failed_in_a_row.get() + 1);
                 return Err(failure);
             };
             tokio::time::sleep(wait).await;
+            last = Some(failure);
+            attempt += 1;
         }
-        Err(Failure::GaveUp)
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     fn may_send(&self) -> Result<(), Failure> {
         if self.failed_in_a_row.get() >= MAX_FAILED_IN_A_ROW {
             return Err(Failure::GaveUp);
         }
-        if Instant::now() >= self.deadline {
+        if self.time_left().is_zero() {
             return Err(Failure::Deadline);
         }
         Ok(())
@@ -201,7 +209,7 @@ impl Session<'_> {
         read: impl Fn(Option<&[u8]>) -> Result<T, BadAnswer>,
     ) -> Result<T, Failure> {
         self.requests.borrow_mut().sent += 1;
-        let time = self.client.timeout.min(self.deadline.saturating_duration_since(Instant::now()));
+        let time = self.client.timeout.min(self.time_left());
         tokio::time::timeout(time, async {
             let mut request = self.http()?.get(url);
             if let Some(trace_id) = &self.trace_id {
@@ -271,6 +279,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 impl Failure {
+    /// Whether a request was sent at all.
+    pub(super) fn was_sent(&self) -> bool {
+        !matches!(self, Self::GaveUp | Self::Deadline)
+    }
+
     /// How long to wait before the next attempt; `None` where there is none.
     fn wait_after(&self, attempt: u32) -> Option<Duration> {
         if attempt >= MAX_ATTEMPTS || !self.may_pass() {
@@ -343,6 +356,7 @@ mod tests {
         for (failure, tried_again) in [
             (status(StatusCode::INTERNAL_SERVER_ERROR, None), true),
             (status(StatusCode::TOO_MANY_REQUESTS, None), true),
+            (status(StatusCode::REQUEST_TIMEOUT, None), true),
             (status(StatusCode::FORBIDDEN, None), false),
             (status(StatusCode::FOUND, None), false),
             (Failure::Timeout(Duration::ZERO), true),
@@ -358,15 +372,34 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_and_honour_the_service() {
-        for (attempt, most) in [(1, 100), (2, 200), (3, 400)] {
-            for _ in 0..100 {
-                let wait = Failure::Timeout(Duration::ZERO).wait_after(attempt).unwrap();
-                assert!(wait <= Duration::from_millis(most), "{wait:?} after attempt {attempt}");
-            }
+    fn waits_grow_with_full_jitter() {
+        for (attempt, most_ms) in [(1, 100.0), (2, 200.0), (3, 400.0)] {
+            let draw = |_| Failure::Timeout(Duration::ZERO).wait_after(attempt).unwrap().as_secs_f64() * 1000.0;
+            let waits: Vec<f64> = (0..200).map(draw).collect();
+            let (least, longest) = waits.iter().fold((f64::MAX, 0.0_f64), |(a, b), wait| (a.min(*wait), b.max(*wait)));
+            assert!(longest <= most_ms, "{longest} ms after attempt {attempt}");
+            // 200 draws that all miss a quarter of the range have odds of 1 in 10 to the 24th.
+            assert!(
+                least < most_ms / 4.0 && longest > most_ms * 0.75,
+                "{least} to {longest} ms after attempt {attempt}"
+            );
         }
-        let asked = Duration::from_secs(7);
-        assert_eq!(status(StatusCode::SERVICE_UNAVAILABLE, Some(asked)).wait_after(1), Some(asked));
+    }
+
+    #[test]
+    fn the_service_is_left_alone_as_long_as_it_asks() {
+        for code in [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::INTERNAL_SERVER_ERROR]
+        {
+            let asked = Duration::from_secs(7);
+            assert_eq!(status(code, Some(asked)).wait_after(1), Some(asked));
+        }
+    }
+
+    #[test]
+    fn the_authorities_of_mozilla_are_built_in() {
+        assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 100);
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        assert!(add_roots(Path::new("/nowhere.pem"), &mut roots).is_err());
     }
 
     #[test]
@@ -379,12 +412,13 @@ mod tests {
             ("Wed, 21 Oct 2015 07:28:00 GMT", Some(0..1)),
             ("soon", None),
             ("-1", None),
+            ("18446744073709551615", Some(u64::MAX..u64::MAX)),
             ("99999999999999999999999", None),
         ] {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(value).unwrap())]);
             let found = retry_after(&headers).map(|wait| wait.as_secs());
             let fits = match (found, &expected) {
-                (Some(found), Some(range)) => range.contains(&found),
+                (Some(found), Some(range)) => range.contains(&found) || found == range.start,
                 (found, range) => found.is_none() && range.is_none(),
             };
             assert!(fits, "{value}: {found:?}, expected {expected:?}");

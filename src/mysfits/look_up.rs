@@ -42,8 +42,8 @@ pub enum Answer {
 pub struct Answers {
     /// One for each id, in the order of the ids.
     pub by_id: Vec<Answer>,
-    /// Whether the service, now or as far as it is remembered, answered for any mysfit. Where it did, a failure is about
-    /// single mysfits, and failing the whole batch would let one sick id stop the stream.
+    /// Whether the service, now or as far as it is remembered, answered for any of them, or failed for strangers alone.
+    /// Then a failure is about single mysfits, and failing the whole batch would let one sick id stop the stream.
     pub any: bool,
     /// How many mysfits were served from an answer past its time.
     pub stale: usize,
@@ -71,7 +71,7 @@ impl Mysfits {
         let mut memory = self.memory.lock().await;
         let mut answers = match self.lookup {
             Lookup::Catalogue => self.by_catalogue(ids, &mut memory, session).await,
-            Lookup::Item => self.by_items(ids, &mut memory.items, session).await,
+            Lookup::Item => self.by_items(ids, &mut memory.items, session, false).await,
         };
         answers.any |= answers.by_id.iter().any(|answer| *answer != Answer::Failed);
         answers
@@ -80,19 +80,17 @@ impl Mysfits {
     async fn by_catalogue(&self, ids: &[&str], memory: &mut Memory, session: &Session<'_>) -> Answers {
         let asked_at = Moment::now();
         let Memory { catalogue, items } = memory;
-        let mut is_current = catalogue.as_ref().is_some_and(|known| known.answers(ids, &self.lifetime, asked_at));
-        if !is_current && let Ok(list) = session.list().await {
-            *catalogue = Some(Catalogue { list, since: asked_at });
-            is_current = true;
-        }
+        let known_answers = catalogue.as_ref().is_some_and(|known| known.answers(ids, &self.lifetime, asked_at));
+        let answered_now = !known_answers && update(catalogue, asked_at, session).await;
+        let is_current = known_answers || answered_now;
+
         let now = Moment::now();
         let Some(catalogue) = catalogue.as_ref().filter(|known| is_current || known.is_servable(&self.lifetime, now))
         else {
             return Answers { by_id: vec![Answer::Failed; ids.len()], ..Answers::default() };
         };
-
         let is_stale = !is_current && !catalogue.is_fresh(&self.lifetime, now);
-        let mut answers = Answers { any: true, catalogue_age: Some(catalogue.since.age_at(now)), ..Answers::default() };
+        let mut answers = Answers { catalogue_age: Some(catalogue.since.age_at(now)), ..Answers::default() };
         let mut partial = Vec::new();
         for (index, id) in ids.iter().enumerate() {
             answers.by_id.push(match catalogue.list.get(*id) {
@@ -111,45 +109,69 @@ impl Mysfits {
         }
         if !partial.is_empty() {
             let partial_ids: Vec<&str> = partial.iter().map(|index| ids[*index]).collect();
-            let found = self.by_items(&partial_ids, items, session).await;
+            let found = self.by_items(&partial_ids, items, session, !is_current).await;
             answers.stale += found.stale;
             for (index, answer) in partial.into_iter().zip(found.by_id) {
                 answers.by_id[index] = answer;
             }
         }
+        let mut failed = ids.iter().zip(&answers.by_id).filter(|(_, answer)| **answer == Answer::Failed);
+        answers.any = answered_now || failed.all(|(id, _)| !catalogue.list.contains_key(*id));
         answers
     }
 
-    async fn by_items(&self, ids: &[&str], items: &mut Items, session: &Session<'_>) -> Answers {
+    /// Asks for each of `ids` that is not remembered. Where the service `is_away`, what is remembered past its time will do.
+    async fn by_items(&self, ids: &[&str], items: &mut Items, session: &Session<'_>, is_away: bool) -> Answers {
         let now = Moment::now();
         let mut answers = Answers { by_id: vec![Answer::Failed; ids.len()], ..Answers::default() };
         let mut wanted = Vec::new();
         for (index, id) in ids.iter().enumerate() {
             match items.get(id, &self.lifetime, now) {
                 Remembered::Fresh(attributes) => answers.by_id[index] = Answer::from(attributes),
+                Remembered::Stale(attributes) if is_away => {
+                    answers.stale += 1;
+                    answers.by_id[index] = Answer::Found(attributes);
+                }
                 Remembered::Stale(attributes) => wanted.push((index, Some(attributes))),
                 Remembered::Nothing => wanted.push((index, None)),
             }
         }
-        // Mysfits that are known to exist go first, so that a stranger's ids can't use up the failures that end it.
-        wanted.sort_by_key(|(_, stale)| stale.is_none());
+        // A few failures end it, and some services fail for an id that is not theirs. So mysfits that are known to exist go
+        // first, those that failed before go last, and among the others nobody can place ids in front.
+        fastrand::shuffle(&mut wanted);
+        wanted.sort_by_key(|(index, stale)| (stale.is_none(), items.failed_before(ids[*index])));
         let mut arriving = stream::iter(wanted)
             .map(async |(index, stale)| (index, stale, session.item(ids[index]).await))
             .buffer_unordered(self.concurrency);
         while let Some((index, stale, outcome)) = arriving.next().await {
+            let id = ids[index];
             answers.by_id[index] = match (outcome, stale) {
                 (Ok(attributes), _) => {
-                    items.put(ids[index], attributes.clone(), now);
+                    items.put(id, attributes.clone(), now);
                     Answer::from(attributes)
                 }
-                (Err(_), Some(attributes)) => {
-                    answers.stale += 1;
-                    Answer::Found(attributes)
+                (Err(failure), stale) => {
+                    if failure.was_sent() {
+                        items.note_failure(id);
+                    }
+                    answers.stale += usize::from(stale.is_some());
+                    stale.map_or(Answer::Failed, Answer::Found)
                 }
-                (Err(_), None) => Answer::Failed,
             };
         }
         answers
+    }
+}
+
+/// Asks for the catalogue; says whether there is a new one.
+async fn update(catalogue: &mut Option<Catalogue>, since: Moment, session: &Session<'_>) -> bool {
+    match session.list().await {
+        Ok(list) => {
+            *catalogue = Some(Catalogue { list, since });
+            true
+        }
+        // The session remembers what went wrong.
+        Err(_) => false,
     }
 }
 

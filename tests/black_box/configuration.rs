@@ -67,6 +67,24 @@ async fn lines_are_as_configured() {
 }
 
 #[tokio::test]
+async fn fields_that_are_kept_are_judged_as_the_others_are() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[("CLICK_FIELDS", "userId,mysfitId,page")]).await;
+    let with = |page: &str| format!(r#"{{"userId":"u","mysfitId":"{COCO}","page":{page}}}"#);
+    let bomb = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    for (page, reason) in [(bomb.as_str(), "too_deep"), ("1e400", "number_too_large"), (r#""\ud800""#, "invalid_json")]
+    {
+        let answered = invoke(&mut function, event(&[with(page), with("1")])).await;
+        assert_eq!(answered.counts(), (1, 0, 1), "{reason}");
+        assert_eq!(answered.reasons(), [("r0".to_owned(), reason.to_owned())]);
+    }
+    // Of a member that comes twice the last one counts.
+    let twice = format!(r#"{{"userId":"a","page":1,"userId":"b","page":2,"mysfitId":"{COCO}"}}"#);
+    let answered = invoke(&mut function, event(&[twice])).await;
+    assert!(answered.results()[0].1.starts_with(&format!(r#"{{"userId":"b","mysfitId":"{COCO}","page":2,"#)));
+}
+
+#[tokio::test]
 async fn record_fields_that_the_event_does_not_tell_are_null() {
     let service = Service::well_built().await;
     let event = json!({"records": [{"data": STANDARD.encode(click(COCO))}]}).to_string();
@@ -94,6 +112,7 @@ async fn partition_keys_come_from_any_output_field() {
         (click("u", &json!(true)), Some("true")),
         (two(click("u", &json!("a")), click("u", &json!("a"))), Some("a")),
         (two(click("u", &json!("a")), click("u", &json!("b"))), None),
+        (click("u", &json!("k".repeat(257))), None),
         (click("u", &json!("")), None),
         (click("", &json!("a")), None),
         (click("u", &json!(null)), None),
@@ -127,6 +146,18 @@ async fn the_base_url_may_have_a_path_and_slashes() {
         let mut function = Function::start(settings(&[("MYSFITS_API_URL", &url)])).await.unwrap();
         let answered = invoke(&mut function, clicks_on(&[COCO])).await;
         assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), vec![expected.to_owned()]), "{suffix}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_goes_over_a_network_without_tls_is_warned_of() {
+    for (url, warned) in [("http://mysfits.invalid", true), ("http://127.0.0.1:9", false)] {
+        let settings = settings(&[("MYSFITS_API_URL", url), ("MYSFITS_API_KEY", "k")]);
+        let mut function = Function::start(settings).await.unwrap();
+        let answered = invoke(&mut function, r#"{"records":[]}"#).await;
+        let is_warning =
+            |line: &&Value| line["level"] == "WARN" && line["message"].as_str().unwrap().contains("without TLS");
+        assert_eq!(answered.logs.iter().filter(is_warning).count(), usize::from(warned), "{url}");
     }
 }
 

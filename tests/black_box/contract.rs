@@ -1,14 +1,17 @@
 //! Events of every source, and the replies to them.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use runtime_api::{Function, Settings};
 use serde_json::{Value, json};
 
 use crate::harness::{
     COCO, EVANGELINE, PAULY, click, clicks_on, data, event, fixture, fixture_json, invoke, invoke_failing, once,
     processor,
 };
-use crate::service::Service;
+use crate::service::{Answer, Service};
 
 #[tokio::test]
 async fn fixtures_are_answered_as_expected() {
@@ -106,6 +109,8 @@ async fn what_is_no_firehose_event_is_an_error_that_says_so() {
         r#"{"Records":[{"eventSource":"aws:s3"}]}"#,
         r#"{"records":{"a":[]}}"#,
         r#"{"records":[7]}"#,
+        r#"["i",[]]"#,
+        r#"{"records":[["r0","e30="]]}"#,
     ] {
         let (error_type, message) = invoke_failing(&mut function, event).await;
         assert_eq!(error_type, "NotAFirehoseEvent", "{event}");
@@ -141,6 +146,17 @@ async fn ids_come_back_once_each_in_order_whatever_they_are() {
 }
 
 #[tokio::test]
+async fn a_record_with_both_kinds_of_data_is_taken_as_direct() {
+    let service = Service::well_built().await;
+    let (direct, kafka) = (STANDARD.encode(click(PAULY)), STANDARD.encode(click(COCO)));
+    let event = json!({"records": [{"recordId": "r0", "kafkaRecordValue": kafka, "data": direct}]});
+    let answered = once(&service, &[], event.to_string()).await;
+    let record = &answered.reply["records"][0];
+    assert!(record["data"].is_string() && record.get("kafkaRecordValue").is_none(), "{record}");
+    assert!(answered.results()[0].1.contains("Cyclops"));
+}
+
+#[tokio::test]
 async fn several_clicks_in_a_record_give_as_many_lines() {
     let service = Service::well_built().await;
     let (a, b, c) = (click(EVANGELINE), click(PAULY), click(COCO));
@@ -168,6 +184,41 @@ async fn the_reply_stays_within_its_budget_and_the_small_records_survive() {
     assert!(answered.bytes <= 6_000_000, "{}", answered.bytes);
     assert_eq!(answered.counts(), (9, 0, 3));
     assert_eq!(answered.summary()["response_bytes"], answered.bytes);
+}
+
+#[tokio::test]
+async fn failed_records_leave_their_room_to_the_others() {
+    let service = Service::well_built().await;
+    // The failed ones take 0.5 MB of the reply. What is left holds eight of the long ones, and would hold seven if the room
+    // kept for each of them as failed were never given back.
+    let long = format!("{}\n", click(EVANGELINE)).repeat(4_000);
+    let mut records = vec!["{".to_owned(); 10_000];
+    records.extend(vec![long; 9]);
+    let answered = once(&service, &[], event(&records)).await;
+    assert_eq!(answered.counts(), (8, 0, 10_001));
+}
+
+#[tokio::test]
+async fn a_record_that_grows_beyond_the_reply_is_given_up_before_it_takes_the_memory() {
+    // 36,000 clicks with 10 kB of attributes each would be 360 MB of lines. The process may have 300 MB of address space,
+    // which is several times what it uses.
+    let species = "s".repeat(10_000);
+    let service = Service::start(move |_| {
+        Answer::json(&json!({"mysfits": [{"mysfitId": "m", "goodevil": "", "lawchaos": "", "species": species}]}))
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let bounded = folder.path().join("bounded");
+    let script = format!("#!/bin/sh\nulimit -v 300000\nexec '{}'\n", env!("CARGO_BIN_EXE_click-processor"));
+    std::fs::write(&bounded, script).unwrap();
+    std::fs::set_permissions(&bounded, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+    let one = r#"{"userId":"","mysfitId":"m"}"#;
+    let settings = Settings::new(bounded).env("MYSFITS_API_URL", service.url());
+    let mut function = Function::start(settings).await.unwrap();
+    let answered = invoke(&mut function, event(&[&one.repeat(36_000), one])).await;
+    assert_eq!(answered.reasons(), [("r0".to_owned(), "response_budget".to_owned())]);
+    assert_eq!(answered.counts(), (1, 0, 1));
 }
 
 #[tokio::test]

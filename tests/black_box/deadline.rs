@@ -38,6 +38,32 @@ async fn retries_and_their_waits_end_in_time_to_answer() {
 }
 
 #[tokio::test]
+async fn no_request_is_sent_when_the_time_is_up() {
+    let service = Service::start(|_| Answer::Hang).await;
+    let env = [
+        ("MYSFITS_LOOKUP", "item"),
+        ("MYSFITS_CONCURRENCY", "1"),
+        ("MYSFITS_TIMEOUT_MS", "60000"),
+        ("ON_SERVICE_UNAVAILABLE", "fail"),
+    ];
+    let mut function = processor(&service, &env).await;
+    let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
+    assert_eq!((answered.counts(), service.paths().len()), ((0, 0, 2), 1));
+}
+
+#[tokio::test]
+async fn a_large_event_has_more_time_kept_for_its_reply() {
+    let service = Service::start(|_| Answer::Hang).await;
+    let env = [("MYSFITS_TIMEOUT_MS", "60000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let mut function = processor(&service, &env).await;
+    let mut event: serde_json::Value = serde_json::from_str(&clicks_on(&[COCO])).unwrap();
+    event["padding"] = "x".repeat(5_000_000).into();
+    let answered = invoke(&mut function, within(event.to_string(), 2)).await;
+    // Of two seconds, 250 ms and 100 ms for each megabyte are kept.
+    assert!(answered.summary()["look_up_ms"].as_f64().unwrap() < 1_300.0, "{}", answered.summary());
+}
+
+#[tokio::test]
 async fn what_was_found_before_the_deadline_is_delivered() {
     let service = Service::start(|request| match request.path.as_str() {
         path if path.ends_with(PAULY) => Answer::Hang,

@@ -14,6 +14,7 @@ const TIMEOUT: (&str, &str) = ("MYSFITS_TIMEOUT_MS", "1500");
 fn outages() -> Vec<(&'static str, Answer)> {
     let list = crate::harness::fixture("service/python-list.json");
     vec![
+        ("408", Answer::status(408)),
         ("500", Answer::status(500)),
         ("503", Answer::text(503, "busy")),
         ("429", Answer::status(429)),
@@ -53,7 +54,9 @@ async fn a_passing_fault_is_tried_again_within_the_invocation() {
                 if faults <= 3 { answer.clone() } else { well_built(request) }
             })
             .await;
-            let answered = once(&service, &[("MYSFITS_LOOKUP", lookup)], clicks_on(&[COCO])).await;
+            // A busy machine takes its time for an endless body.
+            let env = [("MYSFITS_LOOKUP", lookup), ("MYSFITS_TIMEOUT_MS", "6000")];
+            let answered = once(&service, &env, clicks_on(&[COCO])).await;
             assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 4), "{name} by {lookup}");
             assert_eq!(answered.summary()["service_requests"], 4, "{name} by {lookup}");
             assert_eq!(answered.summary()["service_errors"], 3, "{name} by {lookup}");
@@ -63,7 +66,8 @@ async fn a_passing_fault_is_tried_again_within_the_invocation() {
 
 #[tokio::test]
 async fn a_slow_answer_is_cut_off_and_asked_for_again() {
-    for slow in [Answer::Hang, Answer::status(200).after_ms(60_000)] {
+    let list = crate::harness::fixture("service/python-list.json");
+    for slow in [Answer::Hang, Answer::status(200).after_ms(60_000), Answer::HalfThenHang(list)] {
         let (slow, mut first) = (slow.clone(), true);
         let service = Service::start(
             move |request: &Request| {
@@ -102,9 +106,8 @@ async fn what_will_not_pass_is_not_tried_again() {
 
 #[tokio::test]
 async fn nothing_listening_is_an_outage() {
-    let service = Service::well_built().await;
-    let url = service.url();
-    drop(service);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{nobody}");
     let nobody = crate::harness::settings(&[("MYSFITS_API_URL", &url)]);
     let mut function = runtime_api::Function::start(nobody).await.unwrap();
     let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
@@ -117,7 +120,7 @@ async fn retry_after_is_honoured_as_seconds_and_as_a_date() {
     // Dates are told in whole seconds, so the one to come is between one and two seconds away.
     let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
     let second: fn() -> String = || "1".to_owned();
-    for (status, retry_after) in [(429, second), (503, second), (503, date)] {
+    for (status, retry_after) in [(429, second), (500, second), (503, date)] {
         let mut arrivals = Vec::new();
         let (told, times) = std::sync::mpsc::channel();
         let service = Service::start(move |request: &Request| {
@@ -147,6 +150,36 @@ async fn a_retry_after_beyond_the_deadline_ends_the_look_up_at_once() {
 }
 
 #[tokio::test]
+async fn a_retry_after_beyond_all_time_is_no_trouble() {
+    for seconds in ["9223372036854775807", "18446744073709551615", "99999999999999999999999"] {
+        let asked = vec![("retry-after", seconds.to_owned())];
+        let service = Service::start(move |_| Answer::With(503, asked.clone(), String::new())).await;
+        let answered = once(&service, &[("ON_SERVICE_UNAVAILABLE", "pass")], clicks_on(&[COCO])).await;
+        assert_eq!(answered.counts(), (1, 0, 0), "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_there_is_an_outage_and_no_empty_catalogue() {
+    for status in [200, 204, 404, 410] {
+        let service = Service::start(move |_| Answer::status(status)).await;
+        let mut function = processor(&service, &[("ON_UNKNOWN_MYSFIT", "drop")]).await;
+        let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 4), "{status}");
+        assert!(message.ends_with("GET /mysfits answered with no list of mysfits"), "{status}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_failure_is_the_one_that_is_told() {
+    let mut statuses = [500, 403].into_iter();
+    let service = Service::start(move |_| Answer::status(statuses.next().unwrap())).await;
+    let mut function = processor(&service, &[]).await;
+    let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
+    assert!(message.ends_with("GET /mysfits answered 500 Internal Server Error"), "{message}");
+}
+
+#[tokio::test]
 async fn too_long_a_body_is_not_read() {
     let long = |bytes: usize| Answer::text(200, format!("{{\"x\":\"{}\"}}", "x".repeat(bytes)));
     for (lookup, limit, path) in [("catalogue", 8 << 20, "/mysfits"), ("item", 1 << 20, "/mysfits/")] {
@@ -156,6 +189,11 @@ async fn too_long_a_body_is_not_read() {
         let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert!(message.ends_with(&format!("GET {path} answered with more than {limit} bytes")), "{message}");
     }
+    // Where no length is told beforehand, reading ends at the limit.
+    let service = Service::start(|_| Answer::Endless).await;
+    let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let answered = once(&service, &env, clicks_on(&[COCO])).await;
+    assert_eq!(answered.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
     // An answer just within the limit is read.
     let mysfits = json!({"mysfits": [], "x": "x".repeat((8 << 20) - 21)});
     assert_eq!(mysfits.to_string().len(), 8 << 20);
@@ -224,6 +262,43 @@ async fn after_three_requests_failed_for_good_no_more_are_sent() {
 }
 
 #[tokio::test]
+async fn requests_under_way_are_not_tried_again_when_others_have_ended_it() {
+    let service = Service::start(|_| Answer::status(503)).await;
+    let strangers: Vec<String> = (0..64).map(|index| format!("{STRANGER}-{index}")).collect();
+    let strangers: Vec<&str> = strangers.iter().map(String::as_str).collect();
+    let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
+    invoke_failing(&mut function, clicks_on(&strangers)).await;
+    // 32 are under way at once, each of which may be tried four times; when three have been, the others end as well.
+    assert!((12..32 * 4).contains(&service.paths().len()), "{}", service.paths().len());
+}
+
+#[tokio::test]
+async fn strangers_that_make_the_service_fail_do_not_keep_a_mysfit_from_being_found() {
+    // Python's service answers 500 to an unknown id. Firehose sends a batch that failed up to three more times.
+    for concurrency in ["1", "32"] {
+        let service = Service::start(|request: &Request| match well_built(request) {
+            Answer::With(404, ..) => Answer::status(500),
+            answer => answer,
+        })
+        .await;
+        let mut ids: Vec<String> = (0..8).map(|index| format!("{STRANGER}-{index}")).collect();
+        ids.push(COCO.to_owned());
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", concurrency)];
+        let mut function = processor(&service, &env).await;
+        let mut attempts = Vec::new();
+        while attempts.len() < 4 && attempts.last() != Some(&true) {
+            let invocation = function.invoke(clicks_on(&ids)).await.unwrap();
+            attempts.push(matches!(invocation.outcome, runtime_api::Outcome::Reply(_)));
+        }
+        assert_eq!(attempts.last(), Some(&true), "{concurrency}: {attempts:?}");
+        // From then on it is known, and goes before any stranger.
+        service.now(|_| Answer::status(403));
+        assert_eq!(invoke(&mut function, clicks_on(&ids)).await.counts(), (1, 0, 8), "{concurrency}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_went_stale_is_no_outage() {
     let close_after = |request: &Request| Answer::ThenClose(Box::new(well_built(request)));
     let service = Service::start(close_after).await;
@@ -233,5 +308,12 @@ async fn a_connection_that_went_stale_is_no_outage() {
         let answered = invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await;
         assert_eq!(answered.counts(), (3, 0, 0));
         assert_eq!(answered.summary()["service_errors"], 0);
+    }
+    // Whether it went stale can't be told beforehand, so none is kept from one invocation to the next.
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    for count in 1..=3 {
+        invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(service.connections(), count);
     }
 }

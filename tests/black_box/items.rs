@@ -36,6 +36,40 @@ async fn as_many_requests_as_configured_are_under_way_at_once() {
 }
 
 #[tokio::test]
+async fn what_the_list_lacks_is_asked_for_at_once_as_well() {
+    let service = Service::start(|request: &Request| well_built(request).after_ms(200)).await;
+    let mysfits = fixture_json("mysfits.json");
+    let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
+    let answered = once(&service, &[("MYSFIT_ATTRIBUTES", "age")], clicks_on(&ids)).await;
+    assert_eq!((answered.counts(), service.most_under_way()), ((12, 0, 0), 12));
+}
+
+#[tokio::test]
+async fn an_answer_about_another_mysfit_is_no_answer() {
+    let service = Service::start(|_| Answer::json(&fixture_json("service/python-item.json"))).await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let answered = once(&service, &env, clicks_on(&[COCO, EVANGELINE])).await;
+    assert_eq!(answered.counts(), (1, 0, 1));
+    assert_eq!(answered.reasons(), [("r0".to_owned(), "service_error".to_owned())]);
+}
+
+#[tokio::test]
+async fn strangers_push_no_mysfit_out_of_memory() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "0")]).await;
+    invoke(&mut function, clicks_on(&[COCO])).await;
+    service.now(|_| Answer::status(404));
+    let strangers: Vec<String> = (0..10_050).map(|index| format!("s{index}")).collect();
+    let strangers: Vec<&str> = strangers.iter().map(String::as_str).collect();
+    let mut request = runtime_api::Request::from(clicks_on(&strangers));
+    request.timeout = Some(std::time::Duration::from_secs(120));
+    assert_eq!(invoke(&mut function, request).await.counts(), (0, 0, 10_050));
+    service.now(|_| Answer::status(403));
+    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((answered.counts(), &answered.summary()["stale_served"]), ((1, 0, 0), &serde_json::json!(1)));
+}
+
+#[tokio::test]
 async fn what_the_service_says_is_not_there_is_unknown() {
     for (name, answer) in [
         ("404", Answer::text(404, "{\"message\":\"no such mysfit\"}")),

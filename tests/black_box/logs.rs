@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Answered, COCO, PAULY, STRANGER, click, clicks_on, event, fixture, invoke, log_lines, once, processor, summary,
 };
-use crate::service::{Answer, Service};
+use crate::service::{Answer, Service, well_built};
 
 fn metrics(logs: &[Value]) -> Vec<&Value> {
     logs.iter().filter(|line| line.get("_aws").is_some()).collect()
@@ -43,6 +43,36 @@ async fn an_invocation_is_summed_up_in_one_line() {
         assert!(summary[field].is_f64(), "{field}: {summary}");
     }
     assert!(summary["span"]["requestId"].is_string(), "{summary}");
+}
+
+#[tokio::test]
+async fn times_are_told_in_milliseconds() {
+    let service = Service::start(|request| well_built(request).after_ms(300)).await;
+    let mut function = processor(&service, &[]).await;
+    let first = invoke(&mut function, clicks_on(&[COCO])).await;
+    for field in ["look_up_ms", "duration_ms"] {
+        let told = first.summary()[field].as_f64().unwrap();
+        assert!((300.0..30_000.0).contains(&told), "{field}: {told}");
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let warm = invoke(&mut function, clicks_on(&[COCO])).await;
+    // The catalogue is as old as the question for it.
+    assert!(warm.summary()["cache_age_ms"].as_f64().unwrap() >= 500.0, "{}", warm.summary());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let told = u128::from(metrics(&warm.logs)[0]["_aws"]["Timestamp"].as_u64().unwrap());
+    assert!(now - told < 60_000, "{told} is not now, {now}");
+}
+
+#[tokio::test]
+async fn ids_are_told_as_they_are_and_not_at_any_length() {
+    let service = Service::well_built().await;
+    let long = "i".repeat(3_000);
+    let records = json!([{"recordId": 7}, {"recordId": long}, {}]);
+    let answered = once(&service, &[], json!({"invocationId": long, "records": records}).to_string()).await;
+    let told: Vec<&Value> =
+        answered.logs.iter().filter(|l| l["message"] == "record failed").map(|l| &l["record_id"]).collect();
+    assert_eq!(told, [&json!("7"), &json!(&long[..256]), &Value::Null]);
+    assert_eq!(answered.summary()["invocation_id"], long[..256]);
 }
 
 #[tokio::test]
@@ -99,6 +129,8 @@ async fn the_level_is_lambdas() {
         assert_eq!((count("invocation"), count("record failed")), (summaries, failures), "{level}");
         assert_eq!(metrics(&answered.logs).len(), 2, "metrics are told at {level}");
     }
+    let answered = once(&service, &[("RUST_LOG", "warn")], event(&["{"])).await;
+    assert!(answered.logs.iter().all(|line| line["message"] != "invocation"), "RUST_LOG serves outside Lambda");
 }
 
 #[tokio::test]

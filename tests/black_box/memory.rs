@@ -46,6 +46,89 @@ async fn after_ten_seconds_an_unknown_id_is_asked_about_again() {
 }
 
 #[tokio::test]
+async fn a_fresh_catalogue_that_can_not_be_checked_is_not_stale() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    invoke(&mut function, clicks_on(&[COCO])).await;
+    service.now(|_| Answer::status(403));
+    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
+    let answered = invoke(&mut function, clicks_on(&[COCO, STRANGER])).await;
+    assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 1), 1));
+    assert_eq!(answered.reasons(), [("r1".to_owned(), "service_error".to_owned())], "it may be a new mysfit");
+    assert_eq!(answered.summary()["stale_served"], 0);
+}
+
+#[tokio::test]
+async fn answers_expire_then_serve_as_a_stopgap_then_are_forgotten() {
+    for lookup in ["catalogue", "item"] {
+        let service = Service::well_built().await;
+        let env = [("MYSFITS_CACHE_SECONDS", "1"), ("MYSFITS_STALE_SECONDS", "2"), ("MYSFITS_LOOKUP", lookup)];
+        let mut function = processor(&service, &env).await;
+        invoke(&mut function, clicks_on(&[COCO])).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        service.now(|_| Answer::status(403));
+        let stale = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((stale.counts(), service.paths().len()), ((1, 0, 0), 1), "{lookup}");
+        assert_eq!(stale.summary()["stale_served"], 1, "{lookup}");
+        tokio::time::sleep(std::time::Duration::from_millis(2_000)).await;
+        invoke_failing(&mut function, clicks_on(&[COCO])).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_list_lacks_is_remembered_and_served_past_its_time_too() {
+    let service = Service::well_built().await;
+    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_TIMEOUT_MS", "60000")];
+    let mut function = processor(&service, &env).await;
+    invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
+    // The list is answered and the items are not: they are asked for, and the old ones serve.
+    service.now(|request| match request.path.as_str() {
+        "/mysfits" => well_built(request),
+        _ => Answer::status(403),
+    });
+    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
+    assert_eq!((answered.counts(), service.paths().len()), ((2, 0, 0), 3));
+    assert_eq!(answered.summary()["stale_served"], 2);
+    // Nothing is answered: once that is plain, what is remembered is served without asking for each.
+    service.now(|_| Answer::status(403));
+    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
+    assert_eq!((answered.counts(), service.paths()), ((2, 0, 0), vec!["/mysfits".to_owned()]));
+    assert_eq!(answered.summary()["stale_served"], 2);
+}
+
+#[tokio::test]
+async fn a_listed_mysfit_whose_item_is_gone_is_unknown() {
+    let service = Service::start(|request| match request.path.as_str() {
+        "/mysfits" => well_built(request),
+        _ => Answer::status(404),
+    })
+    .await;
+    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
+    for _ in 0..2 {
+        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(answered.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())]);
+        assert_eq!(service.paths().len(), 2, "it is remembered");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_that_leaves_known_mysfits_without_their_attributes_is_for_firehose_to_try_again() {
+    let service = Service::start(|request| match request.path.as_str() {
+        "/mysfits" => well_built(request),
+        _ => Answer::status(403),
+    })
+    .await;
+    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
+    // The list was answered, so the failure is about these mysfits.
+    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
+    assert_eq!(answered.counts(), (0, 0, 2));
+    // Now nothing is: the list is remembered, and that the mysfits exist makes it an outage.
+    service.now(|_| Answer::status(403));
+    let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO, PAULY])).await;
+    assert_eq!(error_type, "ServiceUnavailable");
+}
+
+#[tokio::test]
 async fn a_cache_of_no_seconds_asks_every_time() {
     let service = Service::well_built().await;
     for env in [

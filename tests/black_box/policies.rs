@@ -50,6 +50,19 @@ async fn a_batch_with_nothing_to_look_up_needs_no_service() {
 }
 
 #[tokio::test]
+async fn a_failure_weighs_more_than_an_unknown_mysfit() {
+    let service = Service::start(|request: &Request| match request.path.as_str() {
+        path if path.ends_with(COCO) => Answer::status(403),
+        _ => Answer::status(404),
+    })
+    .await;
+    let mixed = format!("{}{}", click(STRANGER), click(COCO));
+    let env = [("MYSFITS_LOOKUP", "item"), ("ON_UNKNOWN_MYSFIT", "drop")];
+    let answered = once(&service, &env, event(&[mixed])).await;
+    assert_eq!(answered.reasons(), [("r0".to_owned(), "service_error".to_owned())]);
+}
+
+#[tokio::test]
 async fn a_mysfit_the_service_fails_for_is_passed_when_so_configured() {
     let service = Service::start(|request: &Request| match request.path.as_str() {
         path if path.ends_with(STRANGER) => Answer::status(403),

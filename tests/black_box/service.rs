@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Close,
     /// Promises a body of which only the first half comes.
     Half(String),
+    /// Promises a body, sends the first half of it, and waits.
+    HalfThenHang(String),
     /// Sends a body that never ends.
     Endless,
     /// Answers with what is not HTTP.
@@ -223,6 +225,11 @@ async fn respond(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), answer:
         Answer::Close => None,
         Answer::Half(body) => {
             write(connection, 200, &[], &body[..body.len() / 2], body.len()).await?;
+            None
+        }
+        Answer::HalfThenHang(body) => {
+            write(connection, 200, &[], &body[..body.len() / 2], body.len()).await?;
+            connection.read_u8().await.ok()?;
             None
         }
         Answer::Endless => {
