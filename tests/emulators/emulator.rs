@@ -1,0 +1,57 @@
+//! What both emulators have in common: the Invoke API on a local address.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::{Background, LIMIT};
+
+/// An emulator that runs.
+pub(crate) struct Emulator {
+    pub(crate) process: Background,
+    address: SocketAddr,
+    http: reqwest::Client,
+}
+
+/// What the Invoke API answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Emulator {
+    /// Starts the command of an emulator that is going to listen on `address`.
+    pub(crate) fn start(command: Command, address: SocketAddr) -> Self {
+        // Even for plain HTTP reqwest asks for one. Another test may have installed it already.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().timeout(LIMIT).build().unwrap();
+        Self { process: Background::start(command), address, http }
+    }
+
+    /// Invokes `function` as the AWS SDKs do, once the emulator listens.
+    pub(crate) async fn invoke(&mut self, function: &str, event: &[u8]) -> Answer {
+        let url = format!("http://{}/2015-03-31/functions/{function}/invocations", self.address);
+        let http = &self.http;
+        let send = async |_: &Background| match http.post(&url).body(event.to_vec()).send().await {
+            Err(error) if error.is_connect() => None,
+            response => Some(response.unwrap()),
+        };
+        let response = self.process.until(send).await;
+        Answer { status: response.status().as_u16(), body: response.bytes().await.unwrap().to_vec() }
+    }
+}
+
+/// Addresses on which nothing listens. All are taken before one is given back, so that they differ.
+pub(crate) fn free_addresses<const N: usize>() -> [SocketAddr; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.each_ref().map(|listener| listener.local_addr().unwrap())
+}

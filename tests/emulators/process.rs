@@ -1,0 +1,96 @@
+//! Processes that run in the background until their test ends.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
+
+use crate::tools::{cargo, words};
+
+/// How long anything is waited for: longer than a cold build takes on a slow machine.
+pub(crate) const LIMIT: Duration = Duration::from_mins(10);
+
+/// How long a process may take to end its children and itself, before it is killed.
+const LIMIT_OF_ENDING: Duration = Duration::from_secs(10);
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A process with children of its own, all of which end when this is dropped.
+pub(crate) struct Background {
+    child: Child,
+    output: NamedTempFile,
+    what: String,
+}
+
+impl Background {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let output = NamedTempFile::new().unwrap();
+        let writer = |file: &File| Stdio::from(file.try_clone().unwrap());
+        command.stdin(Stdio::null()).stdout(writer(output.as_file())).stderr(writer(output.as_file()));
+        let what = words(&command);
+        let child = command.process_group(0).spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
+        Self { child, output, what }
+    }
+
+    /// All that it has written.
+    pub(crate) fn output(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.output.path()).unwrap()).into_owned()
+    }
+
+    /// Tries until there is something, as long as the process runs.
+    pub(crate) async fn until<T>(&mut self, mut attempt: impl AsyncFnMut(&Self) -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(something) = attempt(self).await {
+                return something;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{} has ended with {ended:?}:\n{}", self.what, self.output());
+            assert!(started.elapsed() < LIMIT, "{} is not ready:\n{}", self.what, self.output());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Signals to the process and to those of its children that have not left its group.
+    fn signal(&self, signal: &str) {
+        let group = format!("-{}", self.child.id());
+        // Fails only for a group that has ended already.
+        let _ended = Command::new("kill").args(["-s", signal, "--", &group]).stderr(Stdio::null()).status();
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // An emulator puts its function into a group of its own, and ends it when it is asked to end.
+        self.signal("TERM");
+        let started = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < LIMIT_OF_ENDING {
+            sleep(PAUSE);
+        }
+        self.signal("KILL");
+        let _ended = self.child.wait();
+    }
+}
+
+/// The mysfits service, by the README's command.
+pub(crate) struct Mysfits {
+    pub(crate) url: String,
+    _process: Background,
+}
+
+impl Mysfits {
+    pub(crate) async fn start() -> Self {
+        let mut process = Background::start(cargo(["mysfits", "--listen", "127.0.0.1:0"]));
+        // Its whole line, among those of cargo.
+        let url = async |process: &Background| {
+            let output = process.output();
+            let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            lines.find(|line| line.starts_with("http://")).map(str::to_owned)
+        };
+        let url = process.until(url).await;
+        Self { url, _process: process }
+    }
+}

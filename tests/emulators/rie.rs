@@ -1,0 +1,55 @@
+//! The executable that goes to Lambda, under AWS's Runtime Interface Emulator.
+
+use serde_json::json;
+
+use crate::emulator::{Emulator, free_addresses};
+use crate::process::Mysfits;
+use crate::tools::{release_executable, rie};
+use crate::{expected, read};
+
+/// What the emulator calls whatever it runs.
+const FUNCTION: &str = "function";
+
+async fn emulator(mysfits_api_url: &str) -> Emulator {
+    let [address, runtime_api] = free_addresses();
+    let mut command = rie();
+    command.args(["--runtime-interface-emulator-address", &address.to_string()]);
+    command.args(["--runtime-api-address", &runtime_api.to_string()]);
+    command.arg(release_executable().await).env("MYSFITS_API_URL", mysfits_api_url);
+    Emulator::start(command, address)
+}
+
+#[tokio::test]
+async fn fixtures_are_answered_as_expected() {
+    let mysfits = Mysfits::start().await;
+    let mut emulator = emulator(&mysfits.url).await;
+    for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
+        let answer = emulator.invoke(FUNCTION, &read(name)).await;
+        assert_eq!((answer.status, answer.json()), (200, expected(name)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_is_told_with_its_type() {
+    // It fails before the service is asked.
+    let mut emulator = emulator("http://127.0.0.1:1").await;
+    let answer = emulator.invoke(FUNCTION, br#"{"Records": []}"#).await;
+    assert_eq!(answer.json()["errorType"], json!("NotAFirehoseEvent"));
+}
+
+#[tokio::test]
+async fn a_service_that_cant_be_reached_fails_the_batch() {
+    let mut emulator = emulator("http://127.0.0.1:1").await;
+    let answer = emulator.invoke(FUNCTION, &read("direct-put")).await;
+    assert_eq!(answer.json()["errorType"], json!("ServiceUnavailable"));
+}
+
+#[tokio::test]
+async fn a_bad_configuration_is_told_and_fails_every_batch() {
+    let mut emulator = emulator("mysfits").await;
+    for _ in 0..2 {
+        assert_eq!(emulator.invoke(FUNCTION, &read("direct-put")).await.status, 502);
+    }
+    let output = emulator.process.output();
+    assert!(output.contains(r#"MYSFITS_API_URL: found \"mysfits\""#), "{output}");
+}

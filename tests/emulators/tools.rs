@@ -1,0 +1,94 @@
+//! The commands that the tests run.
+
+use std::env;
+use std::ffi::OsStr;
+use std::iter;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::process::LIMIT;
+
+/// What `cargo test` sets for a test. Under another name or version of a package, cargo would build ring anew.
+const OF_CARGO_TEST: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
+/// A command in the workspace's root, in the environment of a terminal in which `.venv` is on the `PATH`.
+fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    for (name, _) in env::vars_os() {
+        if OF_CARGO_TEST.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = [venv().join("bin")].into_iter().chain(env::split_paths(&path));
+    command.env("PATH", env::join_paths(path).unwrap());
+    command
+}
+
+/// `cargo` with arguments.
+pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = command(env!("CARGO"));
+    command.args(arguments);
+    command
+}
+
+/// `cargo lambda` with arguments.
+pub(crate) fn cargo_lambda<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    present(venv().join("bin/cargo-lambda"));
+    cargo(["lambda"].into_iter().chain(arguments))
+}
+
+/// AWS's Runtime Interface Emulator, of which the SAM CLI has one for each architecture.
+pub(crate) fn rie() -> Command {
+    let architecture = if env::consts::ARCH == "aarch64" { "arm64" } else { env::consts::ARCH };
+    let name = format!("site-packages/samcli/local/rapid/aws-lambda-rie-{architecture}");
+    let pythons = venv().join("lib").read_dir().into_iter().flatten();
+    let mut candidates = pythons.map(|python| python.unwrap().path().join(&name)).filter(|path| path.exists());
+    command(candidates.next().unwrap_or_else(|| present(venv().join("lib/python3*").join(&name))))
+}
+
+fn venv() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv")
+}
+
+#[track_caller]
+fn present(tool: PathBuf) -> PathBuf {
+    assert!(tool.exists(), "{} is missing: run `make tools`", tool.display());
+    tool
+}
+
+/// A command without its environment.
+pub(crate) fn words(command: &Command) -> String {
+    let words: Vec<_> =
+        iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy).collect();
+    words.join(" ")
+}
+
+/// Runs a command to its end.
+pub(crate) async fn output(command: Command) -> Output {
+    let what = words(&command);
+    let mut command = tokio::process::Command::from(command);
+    let output = timeout(LIMIT, command.kill_on_drop(true).output()).await;
+    output.unwrap_or_else(|_| panic!("{what} did not end")).unwrap_or_else(|error| panic!("{what}: {error}"))
+}
+
+/// Runs a command that has to succeed; tells what it wrote to standard output.
+pub(crate) async fn stdout(command: Command) -> Vec<u8> {
+    let what = words(&command);
+    let output = output(command).await;
+    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Builds what goes to Lambda, and tells where it is.
+pub(crate) async fn release_executable() -> String {
+    let arguments = "build --locked --release --package click-processor --bin click-processor --message-format json";
+    let messages = stdout(cargo(arguments.split(' '))).await;
+    let messages = messages.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let mut messages = messages.map(|line| serde_json::from_slice::<Value>(line).unwrap());
+    messages.find_map(|message| Some(message["executable"].as_str()?.to_owned())).unwrap()
+}
