@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use aws_sdk_dynamodb::{
-    Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
-};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use thiserror::Error;
 
 /// No client can be made of the environment.
@@ -25,15 +23,10 @@ pub enum ClientError {
 /// `AWS_ENDPOINT_URL_DYNAMODB`.
 pub async fn from_env() -> Result<Client, ClientError> {
     // ring, because the SDK's own default would bring aws-lc.
-    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https)
-        .timeout_config(timeouts())
-        .retry_config(retries())
-        .load()
-        .await;
+    let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(https).load().await;
     config.region().ok_or(ClientError::NoRegion)?;
-    Ok(Client::new(&config))
+    Ok(with_limits((&config).into()))
 }
 
 /// The client of a DynamoDB-compatible engine on this machine, which takes any region and any credentials.
@@ -43,25 +36,22 @@ pub fn for_endpoint(url: &str) -> Client {
     use aws_sdk_dynamodb::config::{Config, Credentials, Region};
 
     let config = Config::builder()
-        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .behavior_version(BehaviorVersion::latest())
         .endpoint_url(url)
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("local", "local", None, None, "mysfits-local"))
-        .http_client(Builder::new().build_http())
-        .timeout_config(timeouts())
-        .retry_config(retries())
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    with_limits(config)
+}
+
+/// An answer takes milliseconds, but the first one of a Lambda with 128 MB needs a TLS handshake before it, on a fourteenth
+/// of a core: an attempt has 2 s. All attempts together have 5 s, because whoever asks this service waits: better a prompt
+/// 503 than a late list.
+fn with_limits(config: Builder) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
         .build();
-    Client::from_conf(config)
-}
-
-/// DynamoDB answers in milliseconds, and whoever asks this service waits: better a prompt 503 than a late list.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(1))
-        .operation_timeout(Duration::from_secs(3))
-        .build()
-}
-
-fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(3)
+    let retries = RetryConfig::standard().with_max_attempts(3);
+    Client::from_conf(config.timeout_config(timeouts).retry_config(retries).build())
 }

@@ -1,81 +1,58 @@
 //! What `GET /mysfits` may be narrowed to: one value of one index.
 
-use serde::Deserialize;
 use thiserror::Error;
 
-/// How much of a refused parameter is repeated to whoever sent it.
-const ECHOED_CHARS: usize = 64;
+use crate::excerpt::Excerpt;
 
-/// The query parameters of `GET /mysfits`, as sent.
-#[derive(Debug, Default, Deserialize)]
-pub struct Parameters {
-    /// The attribute to filter by.
-    pub filter: Option<String>,
-    /// What the attribute must be.
-    pub value: Option<String>,
-}
+/// The longest `value`, in bytes of UTF-8. The workshop's longest has 7, and a table may have others.
+const MAX_VALUE_BYTES: usize = 64;
 
-/// An index of the table: its one attribute, and the values that the attribute takes.
+/// An index of the table, and its one attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     /// The index's name.
     pub name: &'static str,
     /// The index's hash key, which is also the `filter` parameter's value.
     pub attribute: &'static str,
-    /// The values of the attribute.
-    pub values: [&'static str; 3],
-}
-
-impl Index {
-    fn accepted(&self) -> String {
-        self.values.join(", ")
-    }
 }
 
 /// The indexes of the table.
-pub const INDEXES: [Index; 2] = [
-    Index { name: "GoodEvilIndex", attribute: "GoodEvil", values: ["Good", "Neutral", "Evil"] },
-    Index { name: "LawChaosIndex", attribute: "LawChaos", values: ["Lawful", "Neutral", "Chaotic"] },
-];
+pub const INDEXES: [Index; 2] =
+    [Index { name: "GoodEvilIndex", attribute: "GoodEvil" }, Index { name: "LawChaosIndex", attribute: "LawChaos" }];
 
 /// One value of one index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     /// The index to query.
     pub index: Index,
-    /// One of the index's values.
-    pub value: &'static str,
+    /// What the index's attribute must be. A value that no mysfit has gives an empty list.
+    pub value: String,
 }
 
 /// Why the query parameters are no filter. The text is for whoever sent them.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FilterError {
+    /// A parameter of which only one can count.
+    #[error("query parameter '{0}' is there more than once: send it once")]
+    Repeated(&'static str),
     /// A `value` without a `filter`.
     #[error("query parameter 'filter' is missing beside 'value': send one of GoodEvil, LawChaos")]
     NoFilter,
     /// A `filter` that is no index.
-    #[error("query parameter 'filter' is {0:?}: send one of GoodEvil, LawChaos")]
-    UnknownFilter(String),
+    #[error("query parameter 'filter' is {0}: send one of GoodEvil, LawChaos")]
+    UnknownFilter(Excerpt),
     /// A `filter` without a `value`.
-    #[error("query parameter 'value' is missing beside 'filter={}': send one of {}", .0.attribute, .0.accepted())]
+    #[error("query parameter 'value' is missing beside 'filter={}': send 1 to {MAX_VALUE_BYTES} bytes", .0.attribute)]
     NoValue(Index),
-    /// A `value` that the attribute never takes.
-    #[error(
-        "query parameter 'value' is {value:?}: with 'filter={}' send one of {}",
-        .index.attribute, .index.accepted()
-    )]
-    UnknownValue {
-        /// The index of the `filter`.
-        index: Index,
-        /// The start of what was sent.
-        value: String,
-    },
+    /// A `value` that is empty or too long.
+    #[error("query parameter 'value' is {0}: send 1 to {MAX_VALUE_BYTES} bytes")]
+    BadValue(Excerpt),
 }
 
-impl Parameters {
-    /// The filter that is asked for; `None` asks for every mysfit.
-    pub fn filter(&self) -> Result<Option<Filter>, FilterError> {
-        let (filter, value) = match (&self.filter, &self.value) {
+impl Filter {
+    /// The filter that query parameters ask for; `None` asks for every mysfit. Parameters of other names don't count.
+    pub fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, FilterError> {
+        let (filter, value) = match (only(parameters, "filter")?, only(parameters, "value")?) {
             (None, None) => return Ok(None),
             (None, Some(_)) => return Err(FilterError::NoFilter),
             (Some(filter), value) => (filter, value),
@@ -83,19 +60,20 @@ impl Parameters {
         let index = INDEXES
             .into_iter()
             .find(|index| index.attribute == filter)
-            .ok_or_else(|| FilterError::UnknownFilter(echo(filter)))?;
-        let value = value.as_ref().ok_or(FilterError::NoValue(index))?;
-        index
-            .values
-            .into_iter()
-            .find(|known| known == value)
-            .map(|value| Some(Filter { index, value }))
-            .ok_or_else(|| FilterError::UnknownValue { index, value: echo(value) })
+            .ok_or_else(|| FilterError::UnknownFilter(Excerpt::of(filter)))?;
+        let value = value.ok_or(FilterError::NoValue(index))?;
+        if !(1..=MAX_VALUE_BYTES).contains(&value.len()) {
+            return Err(FilterError::BadValue(Excerpt::of(value)));
+        }
+        Ok(Some(Self { index, value: value.to_owned() }))
     }
 }
 
-fn echo(sent: &str) -> String {
-    sent.chars().take(ECHOED_CHARS).collect()
+/// The value of the parameter `name`, which may be there once.
+fn only<'a>(parameters: &'a [(String, String)], name: &'static str) -> Result<Option<&'a str>, FilterError> {
+    let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let first = values.next();
+    if values.next().is_some() { Err(FilterError::Repeated(name)) } else { Ok(first) }
 }
 
 #[cfg(test)]
@@ -103,59 +81,66 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn parse(filter: Option<&str>, value: Option<&str>) -> Result<Option<(&'static str, &'static str)>, String> {
-        let parameters = Parameters { filter: filter.map(Into::into), value: value.map(Into::into) };
-        match parameters.filter() {
+    fn parse(parameters: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, String> {
+        let parameters: Vec<_> =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        match Filter::parse(&parameters) {
             Ok(filter) => Ok(filter.map(|filter| (filter.index.name, filter.value))),
             Err(error) => Err(error.to_string()),
         }
     }
 
     #[test]
-    fn each_value_of_each_index() {
-        assert_eq!(parse(None, None), Ok(None));
-        for value in ["Good", "Neutral", "Evil"] {
-            assert_eq!(parse(Some("GoodEvil"), Some(value)), Ok(Some(("GoodEvilIndex", value))));
-        }
-        for value in ["Lawful", "Neutral", "Chaotic"] {
-            assert_eq!(parse(Some("LawChaos"), Some(value)), Ok(Some(("LawChaosIndex", value))));
+    fn any_value_of_each_index() {
+        assert_eq!(parse(&[]), Ok(None));
+        assert_eq!(parse(&[("utm_source", "mail"), ("utm_source", "page")]), Ok(None));
+        for value in ["Good", "good", "Sleepy", "é ñ", &"x".repeat(64), &"é".repeat(32)] {
+            for (filter, index) in [("GoodEvil", "GoodEvilIndex"), ("LawChaos", "LawChaosIndex")] {
+                assert_eq!(parse(&[("filter", filter), ("value", value)]), Ok(Some((index, value.to_owned()))));
+            }
         }
     }
 
     #[test]
     fn a_refusal_names_the_parameter_what_was_found_and_what_is_accepted() {
-        let refusals = [
-            (None, Some("Good"), "query parameter 'filter' is missing beside 'value': send one of GoodEvil, LawChaos"),
-            (Some(""), Some("Good"), r#"query parameter 'filter' is "": send one of GoodEvil, LawChaos"#),
+        let longer = "é".repeat(33);
+        let longer_message = format!("query parameter 'value' is \"{longer}\": send 1 to 64 bytes");
+        let refusals: [(&[(&str, &str)], &str); 8] = [
             (
-                Some("goodevil"),
-                Some("Good"),
+                &[("value", "Good")],
+                "query parameter 'filter' is missing beside 'value': send one of GoodEvil, LawChaos",
+            ),
+            (&[("filter", ""), ("value", "Good")], r#"query parameter 'filter' is "": send one of GoodEvil, LawChaos"#),
+            (
+                &[("filter", "goodevil"), ("value", "Good")],
                 r#"query parameter 'filter' is "goodevil": send one of GoodEvil, LawChaos"#,
             ),
             (
-                Some("GoodEvil"),
-                None,
-                "query parameter 'value' is missing beside 'filter=GoodEvil': send one of Good, Neutral, Evil",
+                &[("filter", "LawChaos")],
+                "query parameter 'value' is missing beside 'filter=LawChaos': send 1 to 64 bytes",
+            ),
+            (&[("filter", "GoodEvil"), ("value", "")], r#"query parameter 'value' is "": send 1 to 64 bytes"#),
+            (&[("filter", "GoodEvil"), ("value", &longer)], &longer_message),
+            (
+                &[("filter", "GoodEvil"), ("filter", "GoodEvil"), ("value", "Good")],
+                "query parameter 'filter' is there more than once: send it once",
             ),
             (
-                Some("GoodEvil"),
-                Some(""),
-                r#"query parameter 'value' is "": with 'filter=GoodEvil' send one of Good, Neutral, Evil"#,
-            ),
-            (
-                Some("LawChaos"),
-                Some("Good"),
-                r#"query parameter 'value' is "Good": with 'filter=LawChaos' send one of Lawful, Neutral, Chaotic"#,
+                &[("value", "Good"), ("filter", "GoodEvil"), ("value", "Evil")],
+                "query parameter 'value' is there more than once: send it once",
             ),
         ];
-        for (filter, value, message) in refusals {
-            assert_eq!(parse(filter, value), Err(message.to_owned()));
+        for (parameters, message) in refusals {
+            assert_eq!(parse(parameters), Err(message.to_owned()));
         }
     }
 
     #[test]
     fn a_refusal_repeats_a_bounded_part() {
-        let message = parse(Some(&"é".repeat(10_000)), None).unwrap_err();
-        assert!(message.contains(&"é".repeat(64)) && !message.contains(&"é".repeat(65)), "{message}");
+        let long = "x".repeat(10_000);
+        for parameters in [[("filter", long.as_str()), ("value", "Good")], [("filter", "GoodEvil"), ("value", &long)]] {
+            let message = parse(&parameters).unwrap_err();
+            assert!(message.contains(&"x".repeat(64)) && !message.contains(&"x".repeat(65)), "{message}");
+        }
     }
 }

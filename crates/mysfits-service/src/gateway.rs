@@ -4,15 +4,13 @@
 //! path with its stage, a REST API without it, and `lambda_http` puts it back there unless the environment says not to.
 //! The routes want it gone in every case.
 
-use axum::{
-    Router,
-    http::{Uri, uri::PathAndQuery},
-};
-use lambda_http::{
-    Request, RequestExt,
-    request::RequestContext,
-    tower::{ServiceExt, util::MapRequest},
-};
+use axum::Router;
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+use lambda_http::request::RequestContext;
+use lambda_http::tower::ServiceExt;
+use lambda_http::tower::util::MapRequest;
+use lambda_http::{Request, RequestExt};
 
 /// The router as the service of [`lambda_http::run`].
 #[must_use]

@@ -9,6 +9,7 @@
 //! it through the AWS SDK.
 
 pub mod client;
+mod excerpt;
 pub mod filter;
 pub mod gateway;
 #[cfg(feature = "local")]

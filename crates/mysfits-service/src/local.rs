@@ -4,29 +4,24 @@ mod background;
 pub mod engine;
 pub mod seed;
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use axum::{
-    extract::{Request, State},
-    middleware::{self, Next},
-    response::Response,
-};
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use thiserror::Error;
-use tokio::{net::TcpListener, time};
+use tokio::net::TcpListener;
+use tokio::time;
 
-use self::{background::Background, engine::Engine, seed::SeedError};
-use crate::{
-    routes::router,
-    table::{Table, TableName},
-};
+use self::background::Background;
+use self::engine::Engine;
+use self::seed::SeedError;
+use crate::routes::router;
+use crate::table::{Table, TableName};
 
 /// A mysfits service on this machine, with its table in an embedded DynamoDB-compatible engine.
 ///
@@ -36,8 +31,8 @@ pub struct LocalService {
     address: SocketAddr,
     answered: Arc<AtomicU64>,
     server: Background,
-    /// `None` over a table that is somewhere else.
-    engine: Option<Engine>,
+    /// `None` over a table that is somewhere else. After the server, so that it outlives the last requests.
+    _engine: Option<Engine>,
 }
 
 /// Why there is no local service.
@@ -60,23 +55,19 @@ pub enum LocalError {
 }
 
 impl LocalService {
-    /// Starts on `listen` (port 0 takes a free one) with a fresh in-memory table holding the twelve mysfits.
-    pub async fn start(listen: SocketAddr) -> Result<Self, LocalError> {
-        Self::start_with_latency(listen, Duration::ZERO).await
-    }
-
-    /// Like [`start`](Self::start), with `latency` added to each answer.
+    /// Starts on `listen` (port 0 takes a free one) with a fresh in-memory table holding the twelve mysfits, and with
+    /// `latency` added to each answer.
     pub async fn start_with_latency(listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
         let listening = bind(listen).await?;
         let engine = Engine::start().await?;
         let client = engine.client();
         let name = TableName::default();
         seed::create_table(&client, &name).await?;
-        Ok(Self { engine: Some(engine), ..Self::serve(listening, Table::new(client, name), latency) })
+        Ok(Self { _engine: Some(engine), ..Self::serve(listening, Table::new(client, name), latency) })
     }
 
     /// Starts on `listen` over a table that is somewhere else, with `latency` added to each answer.
-    pub async fn start_over(table: Table, listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
+    pub async fn over(table: Table, listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
         Ok(Self::serve(bind(listen).await?, table, latency))
     }
 
@@ -88,7 +79,7 @@ impl LocalService {
             // Never an error: axum waits and accepts again when accepting fails.
             let _ = axum::serve(listener, app).with_graceful_shutdown(end.reached()).await;
         });
-        Self { address, answered, server, engine: None }
+        Self { address, answered, server, _engine: None }
     }
 
     /// The URL to put before `/mysfits`, such as `http://127.0.0.1:8080`.
@@ -113,11 +104,7 @@ impl LocalService {
 
     /// Takes no more requests, answers those that have begun, and ends.
     pub async fn stop(self) {
-        // The server first: the last requests still need their table.
         self.server.stop().await;
-        if let Some(engine) = self.engine {
-            engine.stop().await;
-        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{env, io};
 
-use lambda_http::tracing::subscriber::{self, filter::LevelFilter};
+use lambda_http::tracing::subscriber;
+use lambda_http::tracing::subscriber::filter::LevelFilter;
 
 /// Writes logs from now on.
 ///
@@ -26,4 +27,27 @@ fn parse_level(level: &str) -> LevelFilter {
         return LevelFilter::OFF;
     }
     level.parse().unwrap_or(LevelFilter::WARN).min(LevelFilter::DEBUG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lambdas_levels_and_rusts() {
+        for (text, level) in [
+            ("TRACE", LevelFilter::DEBUG),
+            ("DEBUG", LevelFilter::DEBUG),
+            ("INFO", LevelFilter::INFO),
+            ("info", LevelFilter::INFO),
+            ("WARN", LevelFilter::WARN),
+            ("ERROR", LevelFilter::ERROR),
+            ("FATAL", LevelFilter::OFF),
+            ("fatal", LevelFilter::OFF),
+            ("off", LevelFilter::OFF),
+            ("loud", LevelFilter::WARN),
+        ] {
+            assert_eq!(parse_level(text), level, "{text}");
+        }
+    }
 }

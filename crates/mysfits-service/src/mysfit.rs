@@ -4,7 +4,8 @@
 //! out of the answer, and a warning names the item and the attribute: one bad item neither fails the list nor turns a
 //! known mysfit into an unknown one.
 
-use std::{collections::HashMap, str::FromStr};
+use std::collections::HashMap;
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_http::tracing;

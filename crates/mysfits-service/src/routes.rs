@@ -2,25 +2,19 @@
 //!
 //! Everything but the health text is JSON, and every refusal is `{"message": "..."}`.
 
-use axum::{
-    Json, Router,
-    extract::{
-        Path, Query, State,
-        rejection::{PathRejection, QueryRejection},
-    },
-    http::{Method, StatusCode},
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use lambda_http::tracing;
 use serde::Serialize;
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::{
-    filter::{FilterError, Parameters},
-    mysfit::{Mysfit, MysfitId, Summary},
-    table::{Table, TableError},
-};
+use crate::filter::{Filter, FilterError};
+use crate::mysfit::{Mysfit, MysfitId, Summary};
+use crate::table::{Table, TableError};
 
 /// The service over `table`.
 pub fn router(table: Table) -> Router {
@@ -54,10 +48,10 @@ async fn health() -> &'static str {
 
 async fn list(
     State(table): State<Table>,
-    parameters: Result<Query<Parameters>, QueryRejection>,
+    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<List>, Refusal> {
     let Query(parameters) = parameters?;
-    let mysfits = match parameters.filter()? {
+    let mysfits = match Filter::parse(&parameters)? {
         None => table.list().await?,
         Some(filter) => table.list_by(filter).await?,
     };

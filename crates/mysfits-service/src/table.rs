@@ -1,19 +1,20 @@
 //! The DynamoDB table of the mysfits: its name, and the three questions that it is asked.
 
-use std::{env, error::Error, iter, str::FromStr};
+use std::error::Error;
+use std::str::FromStr;
+use std::{env, iter};
 
-use aws_sdk_dynamodb::{
-    Client,
-    error::SdkError,
-    operation::{get_item::GetItemError, query::QueryError, scan::ScanError},
-    types::AttributeValue,
-};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
+use aws_sdk_dynamodb::types::AttributeValue;
 use thiserror::Error;
 
-use crate::{
-    filter::Filter,
-    mysfit::{Mysfit, MysfitId, Summary},
-};
+use crate::excerpt::Excerpt;
+use crate::filter::Filter;
+use crate::mysfit::{Mysfit, MysfitId, Summary};
 
 /// The attributes of a [`Summary`]; `Name` is a reserved word to DynamoDB.
 const SUMMARY_PROJECTION: &str = "MysfitId, #name, GoodEvil, LawChaos, Species, ThumbImageUri";
@@ -34,8 +35,8 @@ pub struct TableName(String);
 
 /// A table name that DynamoDB would refuse.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("MYSFITS_TABLE is {0:?}: a table's name has 3 to 255 characters out of A-Z, a-z, 0-9, '_', '.' and '-'")]
-pub struct TableNameError(String);
+#[error("MYSFITS_TABLE is {0}: a table's name has 3 to 255 characters out of A-Z, a-z, 0-9, '_', '.' and '-'")]
+pub struct TableNameError(Excerpt);
 
 impl TableName {
     /// The name in [`TABLE_VARIABLE`], or the default one when the variable is not set.
@@ -64,7 +65,7 @@ impl FromStr for TableName {
         if (3..=255).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(TableNameError(name.chars().take(64).collect()))
+            Err(TableNameError(Excerpt::of(name)))
         }
     }
 }
@@ -124,7 +125,7 @@ impl Table {
             .table_name(self.name.as_str())
             .index_name(filter.index.name)
             .key_condition_expression(format!("{} = :value", filter.index.attribute))
-            .expression_attribute_values(":value", AttributeValue::S(filter.value.to_owned()))
+            .expression_attribute_values(":value", AttributeValue::S(filter.value))
             .projection_expression(SUMMARY_PROJECTION)
             .expression_attribute_names("#name", "Name")
             .into_paginator()

@@ -1,6 +1,7 @@
 //! The mysfits service as a Lambda behind API Gateway.
 
-use std::{env, process::ExitCode};
+use std::env;
+use std::process::ExitCode;
 
 use lambda_http::tracing;
 use mysfits_service::{Table, TableName, client, gateway, logs, router};

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::{sync::oneshot, task::JoinHandle, time};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time;
 
 /// How long a request that has begun may hold up the end.
 const GRACE: Duration = Duration::from_secs(5);

@@ -7,14 +7,15 @@ use std::net::Ipv4Addr;
 use aws_sdk_dynamodb::Client;
 use dynoxide::{Database, server};
 
-use super::{LocalError, background::Background, bind};
+use super::background::Background;
+use super::{LocalError, bind};
 use crate::client;
 
-/// A running engine without tables, for as long as it is kept.
+/// A running engine. Dropping it ends it, and its tables with it.
 #[derive(Debug)]
 pub struct Engine {
     url: String,
-    server: Background,
+    _server: Background,
 }
 
 impl Engine {
@@ -26,7 +27,7 @@ impl Engine {
             // Never an error, as axum has none.
             let _ = server::serve_with_shutdown(listener, database, end.reached()).await;
         });
-        Ok(Self { url: format!("http://{address}"), server })
+        Ok(Self { url: format!("http://{address}"), _server: server })
     }
 
     /// Where the engine answers, for `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -39,10 +40,5 @@ impl Engine {
     #[must_use]
     pub fn client(&self) -> Client {
         client::for_endpoint(&self.url)
-    }
-
-    /// Ends the engine, and its tables with it.
-    pub async fn stop(self) {
-        self.server.stop().await;
     }
 }

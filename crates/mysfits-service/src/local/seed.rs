@@ -1,22 +1,24 @@
-//! The table of the mysfits on an empty DynamoDB: created with its indexes, and filled with the twelve.
+//! The table of the mysfits: created with its indexes where there is none, and filled with the twelve where it is empty.
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{
-    Client,
-    client::Waiters,
-    error::{BuildError, SdkError},
-    operation::{create_table::CreateTableError, put_item::PutItemError},
-    types::{
-        AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-        ProjectionType, ScalarAttributeType,
-    },
-    waiters::table_exists::WaitUntilTableExistsError,
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::client::Waiters;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, Put, ScalarAttributeType, TransactWriteItem,
 };
+use aws_sdk_dynamodb::waiters::table_exists::WaitUntilTableExistsError;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{filter::INDEXES, mysfit::Item, table::TableName};
+use crate::filter::INDEXES;
+use crate::mysfit::Item;
+use crate::table::TableName;
 
 const FIXTURE: &str = include_str!("../../../../fixtures/mysfits.json");
 
@@ -35,28 +37,45 @@ pub enum SeedError {
     /// DynamoDB creates no table.
     #[error("DynamoDB CreateTable failed")]
     CreateTable(#[from] Box<SdkError<CreateTableError>>),
-    /// The new table does not become active.
-    #[error("the new table does not become active")]
+    /// The table does not become active.
+    #[error("the table does not become active")]
     Inactive(#[from] Box<WaitUntilTableExistsError>),
-    /// DynamoDB takes no item.
-    #[error("DynamoDB PutItem failed")]
-    PutItem(#[from] Box<SdkError<PutItemError>>),
+    /// DynamoDB does not tell whether the table is empty.
+    #[error("DynamoDB Scan failed")]
+    Scan(#[from] Box<SdkError<ScanError>>),
+    /// DynamoDB does not take the mysfits.
+    #[error("DynamoDB TransactWriteItems failed")]
+    TransactWriteItems(#[from] Box<SdkError<TransactWriteItemsError>>),
 }
 
-/// Creates the table with the twelve mysfits. A table that is there already stays as it is.
+/// Sees to a table with mysfits: creates it if it is missing, and puts the twelve into it if it is empty. What a table holds
+/// stays as it is.
 pub async fn create_table(client: &Client, name: &TableName) -> Result<(), SeedError> {
     let mysfits: Vec<Seed> = serde_json::from_str(FIXTURE)?;
-    if !create_empty_table(client, name).await? {
-        return Ok(());
-    }
-    for mysfit in mysfits {
-        client.put_item().table_name(name.as_str()).set_item(Some(mysfit.into())).send().await.map_err(Box::new)?;
+    create_if_missing(client, name).await?;
+    if is_empty(client, name).await? {
+        fill(client, name, mysfits).await?;
     }
     Ok(())
 }
 
-/// `false` when the table was there already.
-async fn create_empty_table(client: &Client, name: &TableName) -> Result<bool, SeedError> {
+async fn is_empty(client: &Client, name: &TableName) -> Result<bool, SeedError> {
+    let page = client.scan().table_name(name.as_str()).limit(1).send().await.map_err(Box::new)?;
+    Ok(page.items().is_empty())
+}
+
+/// All or none, so that a table is still empty after a failure.
+async fn fill(client: &Client, name: &TableName, mysfits: Vec<Seed>) -> Result<(), SeedError> {
+    let mut request = client.transact_write_items();
+    for mysfit in mysfits {
+        let put = Put::builder().table_name(name.as_str()).set_item(Some(mysfit.into())).build()?;
+        request = request.transact_items(TransactWriteItem::builder().put(put).build());
+    }
+    request.send().await.map_err(Box::new)?;
+    Ok(())
+}
+
+async fn create_if_missing(client: &Client, name: &TableName) -> Result<(), SeedError> {
     let mut request = client
         .create_table()
         .table_name(name.as_str())
@@ -74,13 +93,13 @@ async fn create_empty_table(client: &Client, name: &TableName) -> Result<bool, S
             request.attribute_definitions(string(index.attribute)?).global_secondary_indexes(index_with_everything);
     }
     match request.send().await {
-        Ok(_) => {
-            client.wait_until_table_exists().table_name(name.as_str()).wait(ACTIVE_WITHIN).await.map_err(Box::new)?;
-            Ok(true)
-        }
-        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(false),
-        Err(error) => Err(Box::new(error).into()),
+        Ok(_) => {}
+        // It is there, or still being created for someone else, or for an attempt that was not heard of.
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => {}
+        Err(error) => return Err(Box::new(error).into()),
     }
+    client.wait_until_table_exists().table_name(name.as_str()).wait(ACTIVE_WITHIN).await.map_err(Box::new)?;
+    Ok(())
 }
 
 fn string(attribute: &str) -> Result<AttributeDefinition, BuildError> {

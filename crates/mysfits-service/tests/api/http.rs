@@ -1,9 +1,11 @@
 //! A client that keeps the whole answer, and the fixture that answers are held against.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
 
-use mysfits_service::LocalService;
-use reqwest::{Client, Method, StatusCode, header::HeaderMap};
+use mysfits_service::{LocalService, Table};
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
 /// A free port on loopback.
@@ -18,7 +20,11 @@ pub(crate) fn nowhere() -> SocketAddr {
 }
 
 pub(crate) async fn start() -> LocalService {
-    LocalService::start(anywhere()).await.unwrap()
+    LocalService::start_with_latency(anywhere(), Duration::ZERO).await.unwrap()
+}
+
+pub(crate) async fn over(table: Table) -> LocalService {
+    LocalService::over(table, anywhere(), Duration::ZERO).await.unwrap()
 }
 
 pub(crate) struct Answer {

@@ -1,9 +1,8 @@
 //! The Lambda: the built executable over the Lambda Runtime API, with API Gateway's events.
 
-use mysfits_service::{
-    TableName,
-    local::{engine::Engine, seed},
-};
+use mysfits_service::TableName;
+use mysfits_service::local::engine::Engine;
+use mysfits_service::local::seed;
 use runtime_api::{Function, Outcome, Settings};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -93,7 +92,7 @@ async fn refuses_as_it_does_elsewhere() {
         (
             http("$default", "/mysfits", "filter=GoodEvil"),
             400,
-            "query parameter 'value' is missing beside 'filter=GoodEvil': send one of Good, Neutral, Evil",
+            "query parameter 'value' is missing beside 'filter=GoodEvil': send 1 to 64 bytes",
         ),
     ];
     for (event, status, message) in cases {

@@ -1,20 +1,21 @@
 //! The command `mysfits-local`.
 
-use std::{
-    net::TcpListener,
-    process::{Output, Stdio},
-    time::{Duration, Instant},
-};
+use std::net::TcpListener;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use mysfits_service::local::{engine::Engine, seed};
+use mysfits_service::local::engine::Engine;
+use mysfits_service::local::seed;
 use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use crate::http::{anywhere, fixture, get, ids, nowhere};
+
+/// Far longer than the command takes to do anything.
+const AT_MOST: Duration = Duration::from_secs(30);
 
 /// The command in an environment of nothing but `variables`.
 fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -28,39 +29,74 @@ fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
 async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> (Child, String) {
     let mut child = command(arguments, variables).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    timeout(AT_MOST, stdout.read_line(&mut line)).await.unwrap().unwrap();
     (child, line.trim_end().to_owned())
+}
+
+/// Runs the command, which ends by itself.
+async fn output(mut command: Command) -> Output {
+    timeout(AT_MOST, command.output()).await.unwrap().unwrap()
 }
 
 /// What Ctrl-C in a terminal does.
 async fn interrupt(child: Child) -> Output {
     let process = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-INT", &process]).status().await.unwrap().success());
-    child.wait_with_output().await.unwrap()
+    timeout(AT_MOST, child.wait_with_output()).await.unwrap().unwrap()
 }
 
 fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
+/// The one line that follows the line for people.
+fn one_log_line(output: &Output) -> Value {
+    let (for_people, log) = stderr(output).split_once('\n').unwrap();
+    assert!(for_people.ends_with("are served; Ctrl-C ends it"), "{for_people}");
+    serde_json::from_str(log).unwrap()
+}
+
 #[tokio::test]
 async fn serves_the_twelve_until_it_is_interrupted() {
-    let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &[]).await;
-    assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
+    for listen in ["127.0.0.1:0", "localhost:0"] {
+        let (child, base_url) = start(&["--listen", listen], &[]).await;
+        assert!(base_url.starts_with("http://127.0.0.1:"), "{base_url}");
+        assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
+        let output = interrupt(child).await;
+        let line = "the twelve mysfits are served; Ctrl-C ends it\n";
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), line));
+    }
+}
+
+#[tokio::test]
+async fn scripts_get_the_base_url_and_nothing_else() {
+    let mut child = command(&["--listen", "127.0.0.1:0"], &[]).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    timeout(AT_MOST, said.read_line(&mut String::new())).await.unwrap().unwrap();
     let output = interrupt(child).await;
-    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    assert!(stdout.starts_with("http://127.0.0.1:") && stdout.ends_with('\n'), "{stdout}");
 }
 
 #[tokio::test]
 async fn a_usage_mistake_exits_with_2() {
     let name = [("MYSFITS_TABLE", "no")];
     let cases = [
-        (command(&["--listen", "here"], &[]), "invalid value 'here' for '--listen <ADDRESS:PORT>'"),
+        (
+            command(&["--listen", "8080"], &[]),
+            "invalid value '8080' for '--listen <ADDRESS:PORT>': give an address and a port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080",
+        ),
+        (command(&["--listen", "localhost:"], &[]), "invalid value 'localhost:' for '--listen <ADDRESS:PORT>': give"),
         (command(&["--latency-ms", "soon"], &[]), "invalid value 'soon' for '--latency-ms <N>'"),
-        (command(&[], &name), "MYSFITS_TABLE is \"no\": a table's name has 3 to 255 characters"),
+        (
+            command(&["--listen", "127.0.0.1:0"], &name),
+            "MYSFITS_TABLE is \"no\": a table's name has 3 to 255 characters",
+        ),
     ];
-    for (mut command, message) in cases {
-        let output = command.output().await.unwrap();
+    for (command, message) in cases {
+        let output = output(command).await;
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         assert!(stderr(&output).contains(message), "{}", stderr(&output));
     }
@@ -70,7 +106,7 @@ async fn a_usage_mistake_exits_with_2() {
 async fn a_taken_address_is_told_with_its_option() {
     let listener = TcpListener::bind(anywhere()).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
-    let output = command(&["--listen", &taken], &[]).output().await.unwrap();
+    let output = output(command(&["--listen", &taken], &[])).await;
     assert_eq!(output.status.code(), Some(1));
     let expected = format!("mysfits-local: --listen needs another address: can't listen on {taken}: ");
     assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
@@ -89,7 +125,7 @@ async fn another_dynamodb_is_used_and_its_table_created_on_request() {
     let engine = Engine::start().await.unwrap();
     let variables = at(engine.url());
     let arguments = ["--listen", "127.0.0.1:0"];
-    let (_without_table, base_url) = start(&arguments, &variables).await;
+    let (without_table, base_url) = start(&arguments, &variables).await;
     assert_eq!(get(&base_url, "/mysfits").await.status.as_u16(), 503);
 
     // The second time it is there.
@@ -100,12 +136,15 @@ async fn another_dynamodb_is_used_and_its_table_created_on_request() {
     assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
     let tables = engine.client().list_tables().send().await.unwrap();
     assert_eq!(tables.table_names(), ["Mysfits-elsewhere"]);
+
+    let said = format!("the mysfits in the table Mysfits-elsewhere at {} are served; Ctrl-C ends it\n", engine.url());
+    assert!(stderr(&interrupt(without_table).await).starts_with(&said));
 }
 
 #[tokio::test]
 async fn another_dynamodb_needs_a_region() {
     let variables = [("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"), ("AWS_EC2_METADATA_DISABLED", "true")];
-    let output = command(&["--listen", "127.0.0.1:0"], &variables).output().await.unwrap();
+    let output = output(command(&["--listen", "127.0.0.1:0"], &variables)).await;
     let expected = "mysfits-local: no AWS region: set AWS_REGION, or a region in the AWS profile\n";
     assert_eq!((output.status.code(), stderr(&output)), (Some(1), expected));
 }
@@ -116,7 +155,7 @@ async fn a_failure_is_one_line_of_json() {
     let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &at(&url)).await;
     assert_eq!(get(&base_url, "/mysfits?filter=GoodEvil&value=Good").await.status.as_u16(), 503);
     let output = interrupt(child).await;
-    let line: Value = serde_json::from_str(stderr(&output)).unwrap();
+    let line = one_log_line(&output);
     assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"the table did not answer".into()));
     let cause = line["cause"].as_str().unwrap();
     assert!(cause.starts_with("DynamoDB Query failed: dispatch failure: "), "{cause}");
@@ -136,7 +175,7 @@ async fn what_an_item_lacks_is_one_warning() {
     let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &at(engine.url())).await;
     assert_eq!(get(&base_url, "/mysfits/odd").await.status.as_u16(), 200);
     let output = interrupt(child).await;
-    let line: Value = serde_json::from_str(stderr(&output)).unwrap();
+    let line = one_log_line(&output);
     assert_eq!((&line["level"], &line["mysfit_id"]), (&"WARN".into(), &"odd".into()));
     let lacking = "Name,GoodEvil,LawChaos,Species,ThumbImageUri,Age,Description,ProfileImageUri,Likes,Adopted";
     assert_eq!(line["attributes"], lacking);

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
 mod answers;
+mod dynamodb;
 mod http;
 mod lambda;
 mod local_command;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mysfits_service::{LocalService, Table, TableName, client, local::engine::Engine};
-use serde_json::json;
+use axum::http::StatusCode;
+use mysfits_service::local::engine::Engine;
+use mysfits_service::{LocalService, Table, TableName, client};
+use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::http::{anywhere, get, nowhere};
-
-async fn over(table: Table) -> LocalService {
-    LocalService::start_over(table, anywhere(), Duration::ZERO).await.unwrap()
-}
+use crate::dynamodb::DynamoDb;
+use crate::http::{get, nowhere, over};
 
 async fn assert_unavailable(service: &LocalService) {
     for path in ["/mysfits", "/mysfits?filter=GoodEvil&value=Good", "/mysfits/4e53920c-505a-4a90-a694-b9300791f0ae"] {
@@ -40,4 +40,61 @@ async fn there_is_no_table() {
     let engine = Engine::start().await.unwrap();
     let service = over(Table::new(engine.client(), TableName::default())).await;
     assert_unavailable(&service).await;
+}
+
+const EMPTY: &str = r#"{"Items":[],"Count":0,"ScannedCount":0}"#;
+
+#[tokio::test]
+async fn one_failure_is_tried_again() {
+    let dynamodb = DynamoDb::start(|number| match number {
+        0 => Some((StatusCode::INTERNAL_SERVER_ERROR, "{}")),
+        _ => Some((StatusCode::OK, EMPTY)),
+    })
+    .await;
+    let service = over(dynamodb.table()).await;
+    let answer = get(&service.base_url(), "/mysfits").await;
+    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "{}"));
+    assert_eq!(dynamodb.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_lasting_failure_is_tried_three_times() {
+    let dynamodb = DynamoDb::start(|_| Some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))).await;
+    let service = over(dynamodb.table()).await;
+    assert_eq!(get(&service.base_url(), "/mysfits").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(dynamodb.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_dynamodb_that_never_answers_is_given_up() {
+    let dynamodb = DynamoDb::start(|_| None).await;
+    let table = dynamodb.table();
+    let service = over(table.clone()).await;
+    let base_url = service.base_url();
+    let both = async { tokio::join!(get(&base_url, "/mysfits"), table.list()) };
+    let (answer, list) = timeout(Duration::from_secs(30), both).await.unwrap();
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let cause = list.unwrap_err().chain();
+    assert!(cause.contains("operation timeout (all attempts including retries)"), "{cause}");
+    // Each was given up at least once before the operation was: by the limit of an attempt.
+    assert!(dynamodb.requests().len() >= 4, "{}", dynamodb.requests().len());
+}
+
+#[tokio::test]
+async fn only_the_attributes_of_a_list_are_asked_for() {
+    let dynamodb = DynamoDb::start(|_| Some((StatusCode::OK, EMPTY))).await;
+    let service = over(dynamodb.table()).await;
+    get(&service.base_url(), "/mysfits").await;
+    get(&service.base_url(), "/mysfits?filter=LawChaos&value=Lawful").await;
+    let requests: Vec<Value> = dynamodb.requests();
+    assert_eq!(requests.len(), 2);
+    for request in &requests {
+        let projection = "MysfitId, #name, GoodEvil, LawChaos, Species, ThumbImageUri";
+        assert_eq!(
+            (&request["TableName"], &request["ProjectionExpression"]),
+            (&json!("MysfitsTable"), &json!(projection))
+        );
+        assert_eq!(request["ExpressionAttributeNames"], json!({"#name": "Name"}));
+    }
+    assert_eq!(requests[1]["IndexName"], "LawChaosIndex");
 }

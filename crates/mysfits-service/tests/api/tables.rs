@@ -1,17 +1,15 @@
 //! Tables other than the one of the twelve: larger than a page of DynamoDB, empty, and with items that lack something.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use mysfits_service::{
-    LocalService, Table, TableName,
-    local::{engine::Engine, seed},
-    mysfit::Item,
-};
-use reqwest::StatusCode;
+use axum::http::StatusCode;
+use mysfits_service::local::engine::Engine;
+use mysfits_service::local::seed;
+use mysfits_service::mysfit::Item;
+use mysfits_service::{LocalService, Table, TableName};
 use serde_json::json;
 
-use crate::http::{anywhere, fixture, get, ids};
+use crate::dynamodb::DynamoDb;
+use crate::http::{fixture, get, ids, over};
 
 /// An engine with the twelve mysfits in a table of this name, and the service over it.
 async fn start(name: &str) -> (Engine, TableName, LocalService) {
@@ -19,7 +17,7 @@ async fn start(name: &str) -> (Engine, TableName, LocalService) {
     let engine = Engine::start().await.unwrap();
     seed::create_table(&engine.client(), &name).await.unwrap();
     let table = Table::new(engine.client(), name.clone());
-    let service = LocalService::start_over(table, anywhere(), Duration::ZERO).await.unwrap();
+    let service = over(table).await;
     (engine, name, service)
 }
 
@@ -101,6 +99,49 @@ async fn what_an_item_lacks_its_answer_lacks() {
         let answer = get(&service.base_url(), &format!("/mysfits/{id}")).await;
         assert_eq!((answer.status, answer.json()), (StatusCode::OK, expected));
     }
+}
+
+#[tokio::test]
+async fn the_longest_id_is_found_and_a_longer_one_is_none() {
+    let (engine, name, service) = start("Long").await;
+    let (longest, longer) = ("a".repeat(128), "a".repeat(129));
+    for id in [&longest, &longer] {
+        put(&engine, &name, [("MysfitId", string(id))]).await;
+    }
+    let answer = get(&service.base_url(), &format!("/mysfits/{longest}")).await;
+    assert_eq!((answer.status, &answer.json()["mysfitId"]), (StatusCode::OK, &json!(longest)));
+    let answer = get(&service.base_url(), &format!("/mysfits/{longer}")).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_empty_table_is_filled() {
+    let (engine, name, service) = start("Unfilled").await;
+    for id in ids(&fixture()) {
+        let request = engine.client().delete_item().table_name(name.as_str());
+        request.key("MysfitId", string(&id)).send().await.unwrap();
+    }
+    assert_eq!(get(&service.base_url(), "/mysfits").await.text, "{}");
+
+    seed::create_table(&engine.client(), &name).await.unwrap();
+    assert_eq!(get(&service.base_url(), "/mysfits").await.ids(), ids(&fixture()));
+}
+
+#[tokio::test]
+async fn a_table_whose_creation_was_not_heard_of_is_filled_with_all_or_none() {
+    let dynamodb = DynamoDb::start(|number| {
+        Some(match number {
+            0 => (StatusCode::BAD_REQUEST, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceInUseException"}"#),
+            1 => (StatusCode::OK, r#"{"Table":{"TableName":"MysfitsTable","TableStatus":"ACTIVE"}}"#),
+            2 => (StatusCode::OK, r#"{"Items":[],"Count":0,"ScannedCount":0}"#),
+            _ => (StatusCode::OK, "{}"),
+        })
+    })
+    .await;
+    seed::create_table(&dynamodb.client(), &TableName::default()).await.unwrap();
+    let requests = dynamodb.requests();
+    assert_eq!(requests.len(), 4);
+    assert_eq!(requests[3]["TransactItems"].as_array().unwrap().len(), 12);
 }
 
 #[tokio::test]
