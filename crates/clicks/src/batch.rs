@@ -6,10 +6,19 @@ use runtime_api::MAX_EVENT_BYTES;
 use crate::event::{Event, Record};
 
 /// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
-pub const MAX_RECORD_BYTES: usize = 1000 * 1024;
+pub(crate) const MAX_RECORD_BYTES: usize = 1000 * 1024;
 
-/// Firehose's own `BufferSizeInMBs`, smallest, largest and default.
-pub const BUFFER_MB: (f64, f64, f64) = (0.2, 3.0, 1.0);
+/// Firehose's smallest `BufferSizeInMBs`.
+pub(crate) const SMALLEST_BUFFER_MB: f64 = 0.2;
+
+/// Firehose's largest `BufferSizeInMBs`.
+pub(crate) const LARGEST_BUFFER_MB: f64 = 3.0;
+
+/// Firehose's own `BufferSizeInMBs`.
+pub(crate) const DEFAULT_BUFFER_MB: f64 = 1.0;
+
+/// About as many clicks as make 1 MB.
+pub(crate) const DEFAULT_BUFFER_RECORDS: u32 = 10_000;
 
 /// What an event may have around its records, generously.
 const ENVELOPE_BYTES: usize = 1024;
@@ -19,29 +28,28 @@ const RECORD_OVERHEAD_BYTES: usize = 80;
 
 /// When a buffer is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// The most data of an event, before base64. One larger record is an event of its own.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// The most records of an event.
-    pub records: usize,
+    pub(crate) records: usize,
 }
 
 impl Limits {
     /// The limits of a buffer of so many MB, which are MiB to Firehose.
-    #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a size of at most 3 MB is what is asked"
     )]
-    pub fn new(megabytes: f64, records: usize) -> Self {
+    pub(crate) fn new(megabytes: f64, records: usize) -> Self {
         Self { bytes: (megabytes * 1024.0 * 1024.0) as usize, records }
     }
 }
 
 /// The records of the next event.
 #[derive(Debug)]
-pub struct Batcher {
+pub(crate) struct Batcher {
     limits: Limits,
     records: Vec<Record>,
     data_bytes: usize,
@@ -52,29 +60,29 @@ pub struct Batcher {
 
 impl Batcher {
     /// An empty buffer.
-    #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self { limits, records: Vec::new(), data_bytes: 0, payload_bytes: ENVELOPE_BYTES, sequence: 0 }
     }
 
-    /// Adds a record; gives the event of those before it, where it does not fit with them. Whatever the limits, an event is
-    /// never larger than what Lambda takes.
-    pub fn push(&mut self, data: &[u8], now: Timestamp) -> Option<Event> {
+    /// Adds a record's data as base64; gives the event of those before it, where it does not fit with them. Whatever the
+    /// limits, an event is never larger than what Lambda takes.
+    pub(crate) fn push(&mut self, data: String, now: Timestamp) -> Option<Event> {
+        let data_bytes = decoded_bytes(&data);
         let record = Record::direct_put(self.sequence, now.as_millisecond(), data);
-        let payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + record.data.len();
+        let payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + escaped_bytes(&record.data);
         let full = self.records.len() >= self.limits.records
-            || self.data_bytes + data.len() > self.limits.bytes
+            || self.data_bytes + data_bytes > self.limits.bytes
             || self.payload_bytes + payload_bytes > MAX_EVENT_BYTES;
         let event = if full { self.take() } else { None };
         self.sequence += 1;
-        self.data_bytes += data.len();
+        self.data_bytes += data_bytes;
         self.payload_bytes += payload_bytes;
         self.records.push(record);
         event
     }
 
     /// The event of what is left.
-    pub fn take(&mut self) -> Option<Event> {
+    pub(crate) fn take(&mut self) -> Option<Event> {
         self.data_bytes = 0;
         self.payload_bytes = ENVELOPE_BYTES;
         let records = std::mem::take(&mut self.records);
@@ -82,17 +90,37 @@ impl Batcher {
     }
 }
 
+/// The size of data before base64.
+pub(crate) fn decoded_bytes(data: &str) -> usize {
+    let padding = data.bytes().rev().take_while(|byte| *byte == b'=').count();
+    (data.len() * 3 / 4).saturating_sub(padding)
+}
+
+/// The size of data in JSON: base64 is as long as it is, but an error object may hold anything in its place.
+fn escaped_bytes(data: &str) -> usize {
+    let escaped = |byte| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    data.bytes().map(escaped).sum()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::encode;
 
     fn batched(limits: Limits, data: &[Vec<u8>]) -> Vec<Event> {
         let mut batcher = Batcher::new(limits);
-        let mut events: Vec<Event> = data.iter().filter_map(|data| batcher.push(data, Timestamp::UNIX_EPOCH)).collect();
+        let mut events: Vec<Event> =
+            data.iter().filter_map(|data| batcher.push(encode(data), Timestamp::UNIX_EPOCH)).collect();
         events.extend(batcher.take());
         events
     }
@@ -128,11 +156,36 @@ mod tests {
         let events = batched(Limits::new(3.0, usize::MAX), &vec![b"{}".to_vec(); 50_000]);
         assert!(events.len() > 1);
         for event in events {
-            assert!(event.payload(&uuid::Uuid::nil().to_string()).unwrap().len() <= MAX_EVENT_BYTES);
+            assert!(event.payload(uuid::Uuid::nil()).unwrap().len() <= MAX_EVENT_BYTES);
         }
     }
 
+    #[test]
+    fn what_is_no_base64_makes_no_event_too_large() {
+        let mut batcher = Batcher::new(Limits { bytes: usize::MAX, records: usize::MAX });
+        let data = "\u{1}\"\\".repeat(100_000);
+        let events = (0..10).filter_map(|_| batcher.push(data.clone(), Timestamp::UNIX_EPOCH));
+        let sizes: Vec<usize> = events.map(|event| event.payload(uuid::Uuid::nil()).unwrap().len()).collect();
+        assert!(
+            !sizes.is_empty() && sizes.iter().all(|size| (5_000_000..=MAX_EVENT_BYTES).contains(size)),
+            "{sizes:?}"
+        );
+    }
+
+    #[test]
+    fn ids_are_never_used_again() {
+        let events = batched(Limits { bytes: usize::MAX, records: 7_000 }, &vec![Vec::new(); 25_000]);
+        let ids: HashSet<&str> =
+            events.iter().flat_map(Event::records).map(|record| record.record_id.as_str()).collect();
+        assert_eq!((events.len(), ids.len()), (4, 25_000));
+    }
+
     proptest! {
+        #[test]
+        fn the_size_before_base64_is_known(data in prop::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(decoded_bytes(&encode(&data)), data.len());
+        }
+
         #[test]
         fn nothing_is_lost_and_the_limits_are_kept(
             data in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..60),
@@ -141,7 +194,7 @@ mod tests {
         ) {
             let events = batched(Limits { bytes, records }, &data);
             let mut out = Vec::new();
-            let mut ids = std::collections::HashSet::new();
+            let mut ids = HashSet::new();
             for event in &events {
                 let sizes: Vec<Vec<u8>> =
                     event.records().iter().map(|record| STANDARD.decode(&record.data).unwrap()).collect();

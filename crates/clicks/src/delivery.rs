@@ -1,7 +1,8 @@
 //! What Firehose does with a function's reply, fault by fault.
 //!
 //! The sources, in falling order of trust: the Firehose developer guide; probes of a real Firehose; error objects seen in
-//! public; captures that others describe. Each arm of [`apply`] and each [`Fault`] says which one it follows.
+//! public; captures that others describe. Each arm of [`judge`] and each [`Fault`] says which one it follows, or that it is an
+//! assumption.
 
 use std::collections::HashMap;
 
@@ -12,10 +13,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::event::Record;
+use crate::excerpt::excerpt;
+
+/// How much of a bad reply a message shows.
+const EXCERPT_CHARS: usize = 80;
 
 /// What becomes of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Its bytes, as the function wrote them, go to the destination.
     Delivered(Vec<u8>),
     /// The function did not want it.
@@ -26,7 +31,7 @@ pub enum Fate {
 
 /// Why a record failed, as Firehose names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The function said so (probed).
     ProcessingFailed,
     /// The reply has no such record (developer guide).
@@ -43,8 +48,7 @@ pub enum Fault {
 
 impl Fault {
     /// The `errorCode` of an error object.
-    #[must_use]
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::ProcessingFailed => "Lambda.ProcessingFailedStatus",
             Self::MissingRecordId => "Lambda.MissingRecordId",
@@ -56,8 +60,7 @@ impl Fault {
     }
 
     /// The `errorMessage` of an error object, as public objects have it; of a duplicate and of missing data as a probe saw it.
-    #[must_use]
-    pub fn message(self) -> &'static str {
+    pub(crate) fn message(self) -> &'static str {
         match self {
             Self::ProcessingFailed => "ProcessingFailed status set for record",
             Self::MissingRecordId => {
@@ -82,53 +85,55 @@ impl Fault {
 
 /// What an attempt comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attempt {
-    /// Firehose has a reply: each record's fate, in the records' order. It is final (probed: a malformed reply is not
-    /// retried).
+pub(crate) enum Attempt {
+    /// Firehose has a reply: each record's fate, in the records' order. It is final.
     Settled(Vec<Fate>),
+    /// Firehose has a reply that it can't use, and why: every record has this fault. It is final, too (probed: a malformed
+    /// reply is not retried).
+    Spoiled(Fault, String),
     /// The invocation failed: it is tried again, and after the last attempt every record has this fault.
     Failed(Fault),
 }
 
-/// Judges one invocation.
-#[must_use]
-pub fn judge(records: &[Record], outcome: &Outcome) -> Attempt {
+/// Judges one invocation. The records' ids differ: an event where they don't is refused when it is read.
+pub(crate) fn judge(records: &[Record], outcome: &Outcome) -> Attempt {
     match outcome {
-        Outcome::Reply(reply) => Attempt::Settled(apply(records, reply)),
+        Outcome::Reply(reply) => apply(records, reply),
         Outcome::Error { .. } | Outcome::Exited(_) => Attempt::Failed(Fault::FunctionError),
         Outcome::TimedOut => Attempt::Failed(Fault::FunctionTimedOut),
     }
 }
 
-/// Each record's fate, in the records' order, whatever the reply is.
-#[must_use]
-pub fn apply(records: &[Record], reply: &[u8]) -> Vec<Fate> {
-    let all = |fault| records.iter().map(|_| Fate::Failed(fault)).collect();
+fn apply(records: &[Record], reply: &[u8]) -> Attempt {
     // No readable `records`: every id is missing (probed).
     let Ok(reply) = serde_json::from_slice::<Reply>(reply) else {
-        return all(Fault::MissingRecordId);
+        let start = excerpt(&String::from_utf8_lossy(reply), EXCERPT_CHARS);
+        let why = format!("it is no JSON object with an array `records`: `{start}`");
+        return Attempt::Spoiled(Fault::MissingRecordId, why);
     };
 
-    // None: the id came more than once.
-    let mut by_id: HashMap<&str, Option<Output>> = HashMap::with_capacity(reply.records.len());
-    for value in &reply.records {
-        // One unreadable record spoils the reply (captured).
-        let Some(output) = Output::read(value) else {
-            return all(Fault::FunctionError);
-        };
-        // What has no id can't be matched, so that its record is missing. Order doesn't matter, and unknown ids are ignored
-        // (probed).
-        if let Some(id) = value.get("recordId").and_then(Value::as_str) {
-            by_id.entry(id).and_modify(|output| *output = None).or_insert(Some(output));
+    let mut by_id: HashMap<&str, Vec<Returned>> =
+        records.iter().map(|record| (record.record_id.as_str(), Vec::new())).collect();
+    for (index, value) in reply.records.iter().enumerate() {
+        // Order doesn't matter, and unknown ids are ignored (probed). What has no id can't be matched either.
+        let id = value.get("recordId").and_then(Value::as_str);
+        let Some(returned) = id.and_then(|id| by_id.get_mut(id)) else { continue };
+        match Returned::read(value) {
+            Ok(read) => returned.push(read),
+            // One unreadable record spoils the reply (captured).
+            Err(why) => return Attempt::Spoiled(Fault::FunctionError, format!("`records[{index}]`: {why}")),
         }
     }
-    let fates = records.iter().map(|record| match by_id.remove(record.record_id.as_str()) {
-        Some(Some(output)) => output.fate(),
-        // Only that record (probed); captures say the whole batch.
-        Some(None) => Fate::Failed(Fault::DuplicatedRecordId),
-        None => Fate::Failed(Fault::MissingRecordId),
+    let fates = records.iter().map(|record| {
+        let mut returned = by_id.remove(record.record_id.as_str()).unwrap_or_default();
+        match (returned.pop(), returned.is_empty()) {
+            (Some(only), true) => only.fate(),
+            // Only that record (probed); captures say the whole batch.
+            (Some(_), false) => Fate::Failed(Fault::DuplicatedRecordId),
+            (None, _) => Fate::Failed(Fault::MissingRecordId),
+        }
     });
-    fates.collect()
+    Attempt::Settled(fates.collect())
 }
 
 #[derive(Deserialize)]
@@ -137,26 +142,30 @@ struct Reply {
 }
 
 /// What the function made of one record.
-enum Output {
+enum Returned {
     Ok(Option<Vec<u8>>),
     Dropped,
     ProcessingFailed,
 }
 
-impl Output {
-    /// None where the data is not base64, or the result is outside the three. Data is read with every result, because
-    /// Firehose reads the reply before it looks at results.
-    fn read(value: &Value) -> Option<Self> {
+impl Returned {
+    /// Tells why not where the data is not base64, or the result is outside the three. Data is read with every result: an
+    /// assumption, as nobody has told what Firehose does of a dropped record with bad data.
+    fn read(value: &Value) -> Result<Self, String> {
         // The reply to Amazon MSK names the data as its event does.
         let data = match value.get("data").or_else(|| value.get("kafkaRecordValue")) {
             None | Some(Value::Null) => None,
-            Some(data) => Some(STANDARD.decode(data.as_str()?).ok()?),
+            Some(data) => {
+                let decoded = data.as_str().and_then(|data| STANDARD.decode(data).ok());
+                Some(decoded.ok_or_else(|| format!("its data {} is not base64", shown(data)))?)
+            }
         };
-        match value.get("result")?.as_str()? {
-            "Ok" => Some(Self::Ok(data)),
-            "Dropped" => Some(Self::Dropped),
-            "ProcessingFailed" => Some(Self::ProcessingFailed),
-            _ => None,
+        match value.get("result") {
+            Some(Value::String(result)) if result == "Ok" => Ok(Self::Ok(data)),
+            Some(Value::String(result)) if result == "Dropped" => Ok(Self::Dropped),
+            Some(Value::String(result)) if result == "ProcessingFailed" => Ok(Self::ProcessingFailed),
+            Some(other) => Err(format!("its result is {}; known are Ok, Dropped, ProcessingFailed", shown(other))),
+            None => Err("it has no result; known are Ok, Dropped, ProcessingFailed".to_owned()),
         }
     }
 
@@ -168,6 +177,10 @@ impl Output {
             Self::ProcessingFailed => Fate::Failed(Fault::ProcessingFailed),
         }
     }
+}
+
+fn shown(value: &Value) -> String {
+    format!("`{}`", excerpt(&value.to_string(), EXCERPT_CHARS))
 }
 
 #[cfg(test)]

@@ -1,73 +1,60 @@
 //! Firehose's error objects: lines of JSON, each with a failed record's original bytes and why it failed.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::delivery::Fault;
 use crate::event::Record;
 
-/// One line. The fields, their names and their order are those of objects that were seen in public; older ones spell
-/// `lambdaArn`, and have numbers as strings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One line. The fields, their names and their order are those of objects that were seen in public.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ErrorLine {
+pub(crate) struct ErrorLine<'a> {
     /// How often the batch was tried.
-    #[serde(default, deserialize_with = "number")]
-    pub attempts_made: i64,
+    attempts_made: u32,
     /// When Firehose got the record, in milliseconds since 1970.
-    #[serde(rename = "arrivalTimestamp", default, deserialize_with = "number")]
-    pub arrival_ms: i64,
+    #[serde(rename = "arrivalTimestamp")]
+    arrival_ms: i64,
     /// Such as `Lambda.FunctionError`.
-    #[serde(default)]
-    pub error_code: String,
+    error_code: &'static str,
     /// The same in words.
-    #[serde(default)]
-    pub error_message: String,
+    error_message: &'static str,
     /// When the last attempt ended, in milliseconds since 1970.
-    #[serde(rename = "attemptEndingTimestamp", default, deserialize_with = "number")]
-    pub attempt_end_ms: i64,
-    /// The record's original bytes as base64.
-    pub raw_data: String,
+    #[serde(rename = "attemptEndingTimestamp")]
+    attempt_end_ms: i64,
+    /// The record's original bytes as base64: as they came, even where they are none.
+    raw_data: &'a str,
     /// The function.
-    #[serde(rename = "lambdaARN", alias = "lambdaArn", default)]
-    pub lambda_arn: String,
+    #[serde(rename = "lambdaARN")]
+    lambda_arn: &'a str,
 }
 
-impl ErrorLine {
+impl<'a> ErrorLine<'a> {
     /// The line of a record that failed.
-    #[must_use]
-    pub fn new(record: &Record, fault: Fault, attempts: u32, attempt_end_ms: i64, lambda_arn: &str) -> Self {
+    pub(crate) fn new(
+        record: &'a Record,
+        fault: Fault,
+        attempts_made: u32,
+        attempt_end_ms: i64,
+        lambda_arn: &'a str,
+    ) -> Self {
         Self {
-            attempts_made: attempts.into(),
+            attempts_made,
             arrival_ms: record.arrival_ms,
-            error_code: fault.code().to_owned(),
-            error_message: fault.message().to_owned(),
+            error_code: fault.code(),
+            error_message: fault.message(),
             attempt_end_ms,
-            raw_data: record.data.clone(),
-            lambda_arn: lambda_arn.to_owned(),
+            raw_data: &record.data,
+            lambda_arn,
         }
     }
-
-    /// The record's original bytes.
-    pub fn data(&self) -> Result<Vec<u8>, base64::DecodeError> {
-        STANDARD.decode(&self.raw_data)
-    }
 }
 
-/// A number, or a string of one.
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Number {
-        Plain(i64),
-        Text(String),
-    }
-    match Number::deserialize(deserializer)? {
-        Number::Plain(number) => Ok(number),
-        Number::Text(text) => text.parse().map_err(D::Error::custom),
-    }
+/// What is needed of a line to put its record through again, whatever the line's age and the rest of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Original {
+    /// The record's original bytes as base64, or whatever stood in their place.
+    pub(crate) raw_data: String,
 }
 
 #[cfg(test)]
@@ -76,38 +63,29 @@ mod tests {
 
     #[test]
     fn a_line_comes_back() {
-        let record = Record::direct_put(1, 1_700_000_000_000, b"{\"mysfitId\":\"\xff\"}");
-        let line = ErrorLine::new(&record, Fault::FunctionTimedOut, 4, 1_700_000_060_000, "arn:f");
-        let text = serde_json::to_string(&line).unwrap();
-        let expected = format!(
-            concat!(
-                r#"{{"attemptsMade":4,"arrivalTimestamp":1700000000000,"errorCode":"Lambda.FunctionTimedOut","#,
-                r#""errorMessage":"The Lambda function invocation timed out. "#,
-                r#"Increase the Timeout setting in the Lambda function.","attemptEndingTimestamp":1700000060000,"#,
-                r#""rawData":"{}","lambdaARN":"arn:f"}}"#,
-            ),
-            record.data,
-        );
-        assert_eq!(text, expected);
-        let back: ErrorLine = serde_json::from_str(&text).unwrap();
-        assert_eq!(back, line);
-        assert_eq!(back.data().unwrap(), b"{\"mysfitId\":\"\xff\"}");
-    }
-
-    #[test]
-    fn older_lines_are_read() {
-        let line: ErrorLine = serde_json::from_str(
-            r#"{"attemptsMade":"4","arrivalTimestamp":"5","attemptEndingTimestamp":"6","rawData":"e30=","lambdaArn":"arn:f"}"#,
-        )
-        .unwrap();
-        assert_eq!((line.attempts_made, line.arrival_ms, line.attempt_end_ms), (4, 5, 6));
-        assert_eq!((line.data().unwrap(), line.lambda_arn.as_str()), (b"{}".to_vec(), "arn:f"));
+        for data in ["eyJteXNmaXRJZCI6Iv8ifQ==", "###", ""] {
+            let record = Record { record_id: "a".into(), arrival_ms: 1_700_000_000_000, data: data.into() };
+            let line = ErrorLine::new(&record, Fault::FunctionTimedOut, 4, 1_700_000_060_000, "arn:f");
+            let text = serde_json::to_string(&line).unwrap();
+            let expected = format!(
+                concat!(
+                    r#"{{"attemptsMade":4,"arrivalTimestamp":1700000000000,"errorCode":"Lambda.FunctionTimedOut","#,
+                    r#""errorMessage":"The Lambda function invocation timed out. "#,
+                    r#"Increase the Timeout setting in the Lambda function.","attemptEndingTimestamp":1700000060000,"#,
+                    r#""rawData":"{}","lambdaARN":"arn:f"}}"#,
+                ),
+                data,
+            );
+            assert_eq!(text, expected);
+            assert_eq!(serde_json::from_str::<Original>(&text).unwrap().raw_data, data);
+        }
     }
 
     #[test]
     fn only_the_data_is_needed() {
-        assert!(serde_json::from_str::<ErrorLine>(r#"{"rawData":"","more":1}"#).is_ok());
-        assert!(serde_json::from_str::<ErrorLine>(r#"{"attemptsMade":4}"#).is_err());
-        assert!(serde_json::from_str::<ErrorLine>(r#"{"rawData":"?"}"#).unwrap().data().is_err());
+        let older = r#"{"attemptsMade":"4","arrivalTimestamp":"5","rawData":"e30=","lambdaArn":"arn:f","more":1e400}"#;
+        assert_eq!(serde_json::from_str::<Original>(older).unwrap().raw_data, "e30=");
+        assert!(serde_json::from_str::<Original>(r#"{"attemptsMade":4}"#).is_err());
+        assert!(serde_json::from_str::<Original>(r#"{"rawData":7}"#).is_err());
     }
 }

@@ -6,7 +6,7 @@
 //! | error objects | a JSON object with `rawData`: one record a line |
 //! | clicks | any other JSON object: one record a line, and whatever the later lines are, they are data for the function to judge |
 //!
-//! Each may be gzipped. Lines are streamed, so a file may be larger than the memory.
+//! Each may be gzipped, and may start with a UTF-8 byte order mark. Lines are streamed, so a file may be larger than the memory.
 
 mod contents;
 mod kind;
@@ -15,12 +15,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use contents::{Contents, Item};
+pub(crate) use self::contents::{Contents, Item};
 
 use runtime_api::MAX_EVENT_BYTES;
 
 use crate::batch::MAX_RECORD_BYTES;
 use crate::event::EventError;
+
+/// The longest line, and the largest event over several lines: more than Lambda takes, in whatever way it is written.
+const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is accepted, for messages.
 const ACCEPTED: &str = "accepted are Firehose events (a JSON object with `records`), Firehose error objects (lines of JSON \
@@ -28,7 +31,7 @@ const ACCEPTED: &str = "accepted are Firehose events (a JSON object with `record
 
 /// Why something can't be replayed.
 #[derive(Debug, thiserror::Error)]
-pub enum InputError {
+pub(crate) enum InputError {
     /// The file system refused.
     #[error("could not read {name}")]
     Read {
@@ -65,7 +68,7 @@ pub enum InputError {
         accepted: &'static str,
     },
     /// An object with `records` that is no event.
-    #[error("{name}, line {line}: found an event whose {problem}")]
+    #[error("{name}, line {line}: found {problem}")]
     Event {
         /// The file.
         name: String,
@@ -81,8 +84,25 @@ pub enum InputError {
         name: String,
         /// Where it starts, counted from one.
         line: usize,
-        /// Its size, without spaces between its values.
+        /// Its size as it would be sent.
         bytes: usize,
+    },
+    /// A line that no record or event needs.
+    #[error("{name}, line {line}: found a line of more than {MAX_LINE_BYTES} bytes")]
+    LineTooLong {
+        /// The file.
+        name: String,
+        /// The line, counted from one.
+        line: usize,
+    },
+    /// Perhaps an event, but larger than any.
+    #[error(
+        "{name}: found JSON of more than {MAX_LINE_BYTES} bytes over several lines; an event has at most {MAX_EVENT_BYTES}, \
+         the white space between its values not counted"
+    )]
+    JsonTooLong {
+        /// The file.
+        name: String,
     },
     /// A record that no producer can put.
     #[error(
@@ -98,8 +118,8 @@ pub enum InputError {
 
 /// One file, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A file.
+pub(crate) enum Source {
+    /// A file, or a pipe with a name.
     File(PathBuf),
     /// `-`.
     Stdin,
@@ -107,19 +127,18 @@ pub enum Source {
 
 impl Source {
     /// The name in messages.
-    #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "standard input".to_owned(),
         }
     }
 
-    /// The size where it is known before reading.
-    #[must_use]
-    pub fn bytes(&self) -> Option<u64> {
+    /// The size where it is known before reading: that of a file which can be read more than once.
+    pub(crate) fn bytes(&self) -> Option<u64> {
         match self {
-            Self::File(path) => fs::metadata(path).ok().map(|metadata| metadata.len()),
+            // A pipe has a name, too.
+            Self::File(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len()),
             Self::Stdin => None,
         }
     }
@@ -127,7 +146,7 @@ impl Source {
 
 /// The files of some paths, in the paths' order; those of a folder are sorted by name, recursively, and hidden ones are left
 /// out.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<Source>, InputError> {
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Source>, InputError> {
     let mut sources = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -184,6 +203,17 @@ mod tests {
         let found = find(&["-".into(), folder.path().join("b.json"), folder.path().into()]).unwrap();
         let file = |name| Source::File(folder.path().join(name));
         assert_eq!(found, [Source::Stdin, file("b.json"), file("a/10.json"), file("a/2.json"), file("b.json")]);
+    }
+
+    #[test]
+    fn links_to_folders_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        fs::write(folder.path().join("a/clicks"), "{}").unwrap();
+        std::os::unix::fs::symlink("..", folder.path().join("a/loop")).unwrap();
+        std::os::unix::fs::symlink("a/clicks", folder.path().join("link")).unwrap();
+        let file = |name| Source::File(folder.path().join(name));
+        assert_eq!(find(&[folder.path().into()]).unwrap(), [file("a/clicks"), file("link")]);
     }
 
     #[test]

@@ -9,11 +9,11 @@ use serde::Deserialize;
 
 /// The numbers of one invocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Requests to the mysfits service; none where the function reports none.
-    pub service_requests: Option<u64>,
+    pub(crate) service_requests: Option<u64>,
     /// Failed records by reason; none where the function reports nothing at all.
-    pub failed_by_reason: Option<BTreeMap<String, u64>>,
+    pub(crate) failed_by_reason: Option<BTreeMap<String, u64>>,
 }
 
 #[derive(Deserialize)]
@@ -27,16 +27,10 @@ struct Line {
 }
 
 impl Metrics {
-    /// Takes the metrics out of an invocation's lines, and leaves the logs.
-    pub fn take(lines: &mut Vec<String>) -> Self {
+    /// The metrics among an invocation's lines.
+    pub(crate) fn of(lines: &[String]) -> Self {
         let mut metrics = Self::default();
-        lines.retain(|line| match read(line) {
-            Some(line) => {
-                metrics.add(line);
-                false
-            }
-            None => true,
-        });
+        lines.iter().filter_map(|line| read(line)).for_each(|line| metrics.add(line));
         metrics
     }
 
@@ -63,31 +57,32 @@ fn read(line: &str) -> Option<Line> {
 mod tests {
     use super::*;
 
-    fn taken(lines: &[&str]) -> (Metrics, Vec<String>) {
-        let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        (Metrics::take(&mut lines), lines)
+    fn metrics(lines: &[&str]) -> Metrics {
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        Metrics::of(&lines)
     }
 
     #[test]
-    fn metrics_are_taken_and_logs_are_left() {
-        let (metrics, logs) = taken(&[
+    fn metrics_are_found_among_logs_and_summed() {
+        let metrics = metrics(&[
             "starting",
             r#"{"_aws":{"Timestamp":1},"Records":9,"Failed":3,"ServiceRequests":2}"#,
             r#"{"_aws":{"Timestamp":1},"Reason":"invalid_json","Failed":2}"#,
             r#"{"_aws":{"Timestamp":1},"Reason":"unknown_mysfit","Failed":1}"#,
-            r#"{"message":"\"_aws\" in a message"}"#,
+            r#"{"_aws":{"Timestamp":1},"Reason":"invalid_json","Failed":3}"#,
+            r#"{"_aws":{"Timestamp":1},"ServiceRequests":3}"#,
+            r#"{"message":"\"_aws\" in a message","ServiceRequests":5}"#,
             r#"not JSON, but "_aws""#,
         ]);
-        assert_eq!(metrics.service_requests, Some(2));
-        let reasons = BTreeMap::from([("invalid_json".to_owned(), 2), ("unknown_mysfit".to_owned(), 1)]);
+        assert_eq!(metrics.service_requests, Some(5));
+        let reasons = BTreeMap::from([("invalid_json".to_owned(), 5), ("unknown_mysfit".to_owned(), 1)]);
         assert_eq!(metrics.failed_by_reason, Some(reasons));
-        assert_eq!(logs, ["starting", r#"{"message":"\"_aws\" in a message"}"#, r#"not JSON, but "_aws""#]);
     }
 
     #[test]
     fn no_metrics_are_not_zero() {
-        assert_eq!(taken(&["starting"]).0, Metrics { service_requests: None, failed_by_reason: None });
-        let (metrics, _) = taken(&[r#"{"_aws":{},"ServiceRequests":0}"#]);
-        assert_eq!(metrics, Metrics { service_requests: Some(0), failed_by_reason: Some(BTreeMap::new()) });
+        assert_eq!(metrics(&["starting"]), Metrics { service_requests: None, failed_by_reason: None });
+        let none = Metrics { service_requests: Some(0), failed_by_reason: Some(BTreeMap::new()) };
+        assert_eq!(metrics(&[r#"{"_aws":{},"ServiceRequests":0}"#]), none);
     }
 }

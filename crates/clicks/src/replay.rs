@@ -6,64 +6,69 @@ mod session;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mysfits_service::{LocalError, LocalService};
 use runtime_api::{InvokeError, StartError};
+use tokio::sync::mpsc;
 
-use self::feed::feed;
+use self::feed::{Batch, feed};
 use self::session::Session;
 use crate::batch::Limits;
 use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output, OutputError};
+use crate::processor::{self, ProcessorError};
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{End, Report, Tally};
 
 /// What is replayed, and how.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// Files, folders, and `-` for standard input.
-    pub inputs: Vec<PathBuf>,
-    /// The function's executable.
-    pub function: PathBuf,
+    pub(crate) inputs: Vec<PathBuf>,
+    /// The function's executable; without one, the processor is built.
+    pub(crate) function: Option<PathBuf>,
     /// The mysfits service's base URL; without one, a local service is started.
-    pub service: Option<String>,
+    pub(crate) service: Option<String>,
     /// What the local service waits before each answer.
-    pub service_latency: Duration,
+    pub(crate) service_latency: Duration,
     /// The function's environment, besides the service's URL. The last of several values counts.
-    pub env: Vec<(String, String)>,
+    pub(crate) env: Vec<(String, String)>,
     /// Where the objects go; without it, to a folder named after the time.
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// When a batch is full.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// How often a failed invocation is tried again.
-    pub retries: u32,
+    pub(crate) retries: u32,
     /// How long an invocation may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Whether the function's log is shown, too.
-    pub verbose: bool,
+    pub(crate) verbose: bool,
 }
 
-/// A replay that got as far as putting something through.
+/// A replay that got as far as putting something through, or was interrupted.
 #[derive(Debug)]
-pub struct Replayed {
+pub(crate) struct Replayed {
     /// What came of it.
-    pub report: Report,
+    pub(crate) report: Report,
     /// Why it did not get further, where it didn't; an interrupt is not an error.
-    pub error: Option<ReplayError>,
+    pub(crate) error: Option<ReplayError>,
 }
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
+pub(crate) enum ReplayError {
     /// Something to replay is not what it should be.
     #[error(transparent)]
     Input(#[from] InputError),
     /// The objects can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// There is no executable.
+    #[error(transparent)]
+    Processor(#[from] ProcessorError),
     /// The local service did not start.
     #[error("could not start the local mysfits service; name another one with `--service URL`")]
     Service(#[from] LocalError),
@@ -71,12 +76,12 @@ pub enum ReplayError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The function never asked for an event.
-    #[error("the function {how} before it asked for an event; its last lines:\n{lines}")]
+    #[error("the function {how} before it asked for an event, {wrote}")]
     NotStarted {
         /// What it did instead.
         how: String,
         /// What it wrote.
-        lines: String,
+        wrote: String,
     },
     /// An event never reached the function.
     #[error(transparent)]
@@ -88,23 +93,37 @@ pub enum ReplayError {
 
 impl ReplayError {
     /// Whether the caller asked for something that can't be done.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Input(_) | Self::Output(OutputError::NotEmpty(_)))
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Input(_) | Self::Processor(ProcessorError::NotExecutable(_)) => true,
+            Self::Output(error) => !matches!(error, OutputError::Write { .. }),
+            _ => false,
+        }
     }
 }
 
-/// Replays until the input ends, or `interrupt` does. The event in hand is then given up: its records are in no number and no
+/// Replays until the input ends, or `interrupt` does. The batch in hand is then given up: its records are in no number and no
 /// object, as if they had not been read.
-pub async fn run(options: Options, interrupt: impl Future<Output = ()>) -> Result<Replayed, ReplayError> {
+pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -> Result<Replayed, ReplayError> {
     let mut interrupt = pin!(interrupt);
+    // All that can be wrong with what was asked, before a build of minutes.
     let sources = input::find(&options.inputs)?;
     check(&sources)?;
-    let folder = options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now()));
-    let output = Output::create(folder)?;
-    let progress = Progress::new(sources.iter().map(Source::bytes).sum());
-    progress.line(&format!("writing to {}", output.folder().display()));
+    let named = options.function.as_deref().map(processor::named).transpose()?;
+    let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
+    let function = if let Some(function) = named {
+        function
+    } else {
+        tokio::select! {
+            biased;
+            () = &mut interrupt => {
+                let end = End { interrupted: true, out: output.folder().to_owned(), ..End::default() };
+                return Ok(Replayed { report: Tally::default().report(end), error: None });
+            }
+            built = processor::build() => built?,
+        }
+    };
     let local = if options.service.is_none() {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Some(LocalService::start_with_latency(any_port, options.service_latency).await?)
@@ -112,47 +131,58 @@ pub async fn run(options: Options, interrupt: impl Future<Output = ()>) -> Resul
         None
     };
     let service = options.service.clone().or(local.as_ref().map(LocalService::base_url)).unwrap_or_default();
-    let mut events = feed(sources, options.limits, progress.clone());
-    let mut session = Session::start(options, service, output, progress.clone()).await?;
 
-    let mut interrupted = false;
-    let mut error = None;
-    while error.is_none() {
-        let next = async {
-            match events.recv().await {
-                Some(event) => session.put_through(&event?).await.map(|()| true),
-                None => Ok(false),
-            }
-        };
-        tokio::select! {
-            biased;
-            () = &mut interrupt => {
-                interrupted = true;
-                break;
-            }
-            went_on = next => match went_on {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(reason) => error = Some(reason),
-            },
-        }
-    }
-    progress.finish();
-    let report = session.stop(interrupted).await;
+    let progress = Progress::new(sources.iter().map(Source::bytes).sum());
+    progress.line(&format!("running {}", function.display()));
+    progress.line(&format!("writing to {}", output.folder().display()));
+    let mut batches = feed(sources, options.limits);
+    let mut session = Session::start(options, function, &service, output, progress).await?;
+    let ended = put_through(&mut batches, &mut session, interrupt).await;
+    let answered = local.as_ref().map(LocalService::requests);
+    let report = session.stop(matches!(ended, Ok(Ended::Interrupted)), answered).await;
     if let Some(local) = local {
         local.stop().await;
     }
-    match (report, error) {
+    match (report, ended.err()) {
         (Ok(report), Some(error)) if report.batches == 0 => Err(error),
         (Ok(report), error) => Ok(Replayed { report, error }),
         (Err(unwritten), error) => Err(error.unwrap_or(unwritten)),
     }
 }
 
-/// Finds unknown files before anything is put through, by what comes first in each. Standard input can be read only once.
+/// Finds unknown files before anything is put through, by what comes first in each. What can be read only once is left alone.
 fn check(sources: &[Source]) -> Result<(), InputError> {
-    for source in sources.iter().filter(|source| **source != Source::Stdin) {
+    for source in sources.iter().filter(|source| source.bytes().is_some()) {
         Contents::open(source, |_| ())?.next().transpose()?;
     }
     Ok(())
+}
+
+/// What ended a replay without an error.
+enum Ended {
+    Input,
+    Interrupted,
+}
+
+async fn put_through(
+    batches: &mut mpsc::Receiver<Result<Batch, InputError>>,
+    session: &mut Session,
+    mut interrupt: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Ended, ReplayError> {
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = &mut interrupt => return Ok(Ended::Interrupted),
+            next = batches.recv() => next,
+        };
+        let Some(batch) = next.transpose()? else { return Ok(Ended::Input) };
+        tokio::select! {
+            biased;
+            () = &mut interrupt => {
+                session.give_up(&batch);
+                return Ok(Ended::Interrupted);
+            }
+            done = session.put_through(&batch) => done?,
+        }
+    }
 }

@@ -7,63 +7,79 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::delivery::Fate;
+use crate::delivery::{Fate, Fault};
 use crate::metrics::Metrics;
 
 /// Records by what became of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Records {
+pub(crate) struct Records {
     /// All that were put through.
-    pub total: u64,
+    pub(crate) total: u64,
     /// Delivered.
-    pub ok: u64,
+    pub(crate) ok: u64,
     /// Not wanted by the function.
-    pub dropped: u64,
+    pub(crate) dropped: u64,
     /// In the error output.
-    pub failed: u64,
+    pub(crate) failed: u64,
 }
 
 /// Milliseconds of the function's time for one batch, its repeated attempts included and the process's start excluded.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BatchMs {
+pub(crate) struct BatchMs {
     /// Of the first batch, which pays for connections and caches.
-    pub first: f64,
+    pub(crate) first: f64,
     /// Of the batch in the middle.
-    pub median: f64,
+    pub(crate) median: f64,
     /// Of the last batch.
-    pub last: f64,
+    pub(crate) last: f64,
 }
 
 /// The numbers of a replay. The names of the JSON are the names here.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// By outcome.
-    pub records: Records,
+    pub(crate) records: Records,
     /// Failed records by Firehose's error code.
-    pub failed_by_code: BTreeMap<&'static str, u64>,
+    pub(crate) failed_by_code: BTreeMap<&'static str, u64>,
     /// Failed records by the function's own reason; none where it reports nothing.
-    pub failed_by_reason: Option<BTreeMap<String, u64>>,
+    pub(crate) failed_by_reason: Option<BTreeMap<String, u64>>,
     /// Lines of delivered data.
-    pub clicks_delivered: u64,
-    /// Delivered lines for each second of the function's time; none where nothing was put through.
-    pub clicks_per_second: Option<f64>,
-    /// As the function reports them, those of failed attempts included; none where it reports nothing.
-    pub service_requests: Option<u64>,
+    pub(crate) clicks_delivered: u64,
+    /// From the start of the function to the end of the last batch, with the reading and the writing.
+    pub(crate) seconds: f64,
+    /// Delivered lines for each second of the function's own time; none where nothing was put through.
+    pub(crate) clicks_per_second: Option<f64>,
+    /// As the function reports them, those of failed attempts included; where it reports nothing, what the local service has
+    /// answered; none where nobody knows.
+    pub(crate) service_requests: Option<u64>,
     /// Events that ended.
-    pub batches: u64,
+    pub(crate) batches: u64,
     /// Invocations that they took.
-    pub attempts: u64,
+    pub(crate) attempts: u64,
     /// None where nothing was put through.
-    pub batch_ms: Option<BatchMs>,
+    pub(crate) batch_ms: Option<BatchMs>,
     /// Whether it was stopped before the end of the input.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
     /// The folder of the delivered and the error objects.
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
+}
+
+/// What only the end of a replay tells.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    /// How long it took.
+    pub(crate) elapsed: Duration,
+    /// What the local service has answered, where there is one.
+    pub(crate) answered: Option<u64>,
+    /// Whether it was stopped before the end of the input.
+    pub(crate) interrupted: bool,
+    /// The folder of the delivered and the error objects.
+    pub(crate) out: PathBuf,
 }
 
 /// The numbers while they grow.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     records: Records,
     failed_by_code: BTreeMap<&'static str, u64>,
     failed_by_reason: Option<BTreeMap<String, u64>>,
@@ -76,28 +92,27 @@ pub struct Tally {
 
 impl Tally {
     /// The records so far.
-    #[must_use]
-    pub fn records(&self) -> &Records {
+    pub(crate) fn records(&self) -> &Records {
         &self.records
     }
 
-    /// Adds one attempt. Its service requests were made whatever came of it; the reasons are those of its records only where
-    /// its reply is the last word on them.
-    pub fn attempt(&mut self, metrics: Metrics, last_word: bool) {
+    /// Adds one attempt. Its service requests were made whatever came of it; the reasons count only where Firehose took the
+    /// function's word for its records.
+    pub(crate) fn attempt(&mut self, metrics: Metrics, taken: bool) {
         self.attempts += 1;
         if let Some(requests) = metrics.service_requests {
             *self.service_requests.get_or_insert_default() += requests;
         }
         if let Some(reasons) = metrics.failed_by_reason {
             let total = self.failed_by_reason.get_or_insert_default();
-            for (reason, failed) in reasons.into_iter().filter(|_| last_word) {
+            for (reason, failed) in reasons.into_iter().filter(|_| taken) {
                 *total.entry(reason).or_default() += failed;
             }
         }
     }
 
     /// Adds one batch that ended.
-    pub fn batch(&mut self, fates: &[Fate], duration: Duration) {
+    pub(crate) fn batch(&mut self, fates: &[Fate], duration: Duration) {
         self.durations.push(duration);
         for fate in fates {
             self.records.total += 1;
@@ -116,23 +131,22 @@ impl Tally {
     }
 
     /// The numbers in the end.
-    #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "nobody counts clicks to the 53rd bit")]
-    pub fn report(self, out: PathBuf, interrupted: bool) -> Report {
-        let seconds = self.durations.iter().sum::<Duration>().as_secs_f64();
-        let rate = |seconds: f64| rounded(self.clicks_delivered as f64 / seconds);
+    pub(crate) fn report(self, end: End) -> Report {
+        let busy = self.durations.iter().sum::<Duration>().as_secs_f64();
         Report {
-            clicks_per_second: (seconds > 0.0).then(|| rate(seconds)),
+            seconds: end.elapsed.as_secs_f64(),
+            clicks_per_second: (busy > 0.0).then(|| rounded(self.clicks_delivered as f64 / busy)),
             batch_ms: batch_ms(&self.durations),
             records: self.records,
             failed_by_code: self.failed_by_code,
             failed_by_reason: self.failed_by_reason,
             clicks_delivered: self.clicks_delivered,
-            service_requests: self.service_requests,
+            service_requests: self.service_requests.or(end.answered),
             batches: self.durations.len() as u64,
             attempts: self.attempts,
-            interrupted,
-            out,
+            interrupted: end.interrupted,
+            out: end.out,
         }
     }
 }
@@ -169,18 +183,20 @@ impl Display for Report {
         row("  failed", failed.to_string());
         for (code, failed) in &self.failed_by_code {
             row(&format!("    {code}"), failed.to_string());
-        }
-        match &self.failed_by_reason {
-            Some(reasons) => {
-                for (reason, failed) in reasons {
-                    row(&format!("    reason {reason}"), failed.to_string());
-                }
+            if *code != Fault::ProcessingFailed.code() {
+                continue;
             }
-            None if *failed > 0 => row("    reasons", NOT_REPORTED.to_owned()),
-            None => {}
+            // Firehose never learns why the function failed a record; the function may tell.
+            for (reason, failed) in self.failed_by_reason.iter().flatten() {
+                row(&format!("      {reason}"), failed.to_string());
+            }
+            if self.failed_by_reason.is_none() {
+                row("      reasons", NOT_REPORTED.to_owned());
+            }
         }
         row("clicks delivered", self.clicks_delivered.to_string());
-        row("clicks per second", self.clicks_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}")));
+        row("seconds", format!("{:.3}", self.seconds));
+        row("clicks per second (function)", self.clicks_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}")));
         row("service requests", self.service_requests.map_or(NOT_REPORTED.to_owned(), |count| count.to_string()));
         row("batches", self.batches.to_string());
         row("attempts", self.attempts.to_string());

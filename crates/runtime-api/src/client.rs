@@ -11,19 +11,25 @@ pub struct Event {
     pub request_id: String,
     /// `Lambda-Runtime-Deadline-Ms` as it came.
     pub deadline_ms: String,
+    /// `Lambda-Runtime-Invoked-Function-Arn` as it came.
+    pub function_arn: String,
     /// `Lambda-Runtime-Trace-Id` as it came.
     pub trace_id: String,
     /// The payload.
     pub body: Vec<u8>,
 }
 
-/// Waits for the next event.
+/// Waits for the next event. A refusal is an error that tells the status.
 pub fn next() -> io::Result<Event> {
     let answer = call("GET", "/2018-06-01/runtime/invocation/next", b"")?;
+    if answer.status != 200 {
+        return Err(io::Error::other(format!("the Runtime API answered {}", answer.status)));
+    }
     let header = |name: &str| answer.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     Ok(Event {
         request_id: header("lambda-runtime-aws-request-id").unwrap_or_default(),
         deadline_ms: header("lambda-runtime-deadline-ms").unwrap_or_default(),
+        function_arn: header("lambda-runtime-invoked-function-arn").unwrap_or_default(),
         trace_id: header("lambda-runtime-trace-id").unwrap_or_default(),
         body: answer.body,
     })

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -15,14 +15,9 @@ use uuid::Uuid;
 
 use crate::invocation::{Outcome, Request};
 use crate::logs::Logs;
+use crate::process::Process;
 use crate::server::{Api, Call, Event};
 use crate::settings::Settings;
-
-/// How long a process may take before it asks for its first event (Lambda's limit of the init phase).
-const INIT_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long an answered event's logs are waited for. A process asks for its next event at once, unless it is stuck.
-const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why a function could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +42,10 @@ enum Happened {
     Exited(ExitStatus),
 }
 
-/// A running process. Dropping it kills the process.
+/// A running process. Dropping it kills the process, and all that the process has started.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    child: Child,
+    process: Process,
     server: JoinHandle<()>,
     events: mpsc::Sender<Event>,
     calls: mpsc::UnboundedReceiver<Call>,
@@ -67,17 +62,14 @@ impl Environment {
         let (writer, logs) = Logs::new().map_err(StartError::Serve)?;
         let error_writer = writer.try_clone().map_err(StartError::Serve)?;
 
-        let child = Command::new(&settings.command)
-            .args(&settings.args)
+        let mut command = Command::new(&settings.command);
+        command
             .env_clear()
             .envs(settings.environment(&address.to_string()))
             .stdin(Stdio::null())
             .stdout(writer)
-            .stderr(error_writer)
-            // Ctrl-C in a terminal is for the caller, who decides what becomes of the event in hand.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
+            .stderr(error_writer);
+        let process = Process::spawn(&mut command)
             .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
 
         let (events, event_receiver) = mpsc::channel(1);
@@ -87,7 +79,7 @@ impl Environment {
         let server = tokio::spawn(async move {
             let _never = axum::serve(listener, router).await;
         });
-        Ok(Self { child, server, events, calls, logs, idle: false })
+        Ok(Self { process, server, events, calls, logs, idle: false })
     }
 
     /// Waits for what the process does next. Cancelling loses nothing.
@@ -96,33 +88,33 @@ impl Environment {
             // A call that came before the exit is told before it.
             biased;
             Some(call) = self.calls.recv() => Ok(Happened::Called(call)),
-            status = self.child.wait() => status.map(Happened::Exited),
+            status = self.process.wait() => status.map(Happened::Exited),
         }
     }
 
-    /// The status of a process that has ended by itself.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+    /// Whether the process has ended by itself.
+    pub(crate) fn ended(&mut self) -> bool {
+        self.process.ended()
     }
 
-    /// Kills the process and waits for its end.
-    pub(crate) async fn kill(&mut self) -> Option<ExitStatus> {
-        // Fails only for a process that has ended already.
-        let _ended = self.child.start_kill();
-        self.child.wait().await.ok()
+    /// Kills the process and all that it has started, and waits for its end.
+    pub(crate) async fn kill(&mut self) {
+        self.process.kill();
+        // Fails only where the operating system has lost track of the process; then there is nothing to wait for.
+        let _lost = self.process.wait().await;
     }
 
     /// Waits until the process asks for an event; or tells why it never will.
-    pub(crate) async fn ready(&mut self) -> io::Result<Option<Outcome>> {
-        let limit = Instant::now() + INIT_LIMIT;
+    pub(crate) async fn ready(&mut self, within: Duration) -> io::Result<Option<Outcome>> {
+        let limit = Instant::now() + within;
         while !self.idle {
             match timeout_at(limit, self.happens()).await {
                 Err(_elapsed) => return Ok(Some(Outcome::TimedOut)),
                 Ok(happened) => match happened? {
                     Happened::Called(Call::Next) => self.idle = true,
-                    Happened::Called(Call::InitError(outcome) | Call::Answer(outcome)) => {
-                        return Ok(Some(outcome));
-                    }
+                    Happened::Called(Call::InitError(outcome)) => return Ok(Some(outcome)),
+                    // To an event whose invocation was cancelled.
+                    Happened::Called(Call::Answer(_)) => {}
                     Happened::Exited(status) => return Ok(Some(Outcome::Exited(status))),
                 },
             }
@@ -157,19 +149,20 @@ impl Environment {
     }
 
     /// Waits for a process that has answered to ask for its next event, so that its logs are complete; or to end.
-    pub(crate) async fn settle(&mut self) -> io::Result<Option<ExitStatus>> {
-        let limit = Instant::now() + SETTLE_LIMIT;
+    /// Tells whether it has ended.
+    pub(crate) async fn settle(&mut self, within: Duration) -> io::Result<bool> {
+        let limit = Instant::now() + within;
         while !self.idle {
             match timeout_at(limit, self.happens()).await {
-                Err(_elapsed) => return Ok(None),
+                Err(_elapsed) => return Ok(false),
                 Ok(happened) => match happened? {
                     Happened::Called(Call::Next) => self.idle = true,
                     Happened::Called(_) => {}
-                    Happened::Exited(status) => return Ok(Some(status)),
+                    Happened::Exited(_) => return Ok(true),
                 },
             }
         }
-        Ok(None)
+        Ok(false)
     }
 }
 

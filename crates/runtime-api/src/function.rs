@@ -1,6 +1,6 @@
 //! A function: events in, outcomes out, and a new process whenever the last one is gone.
 
-use std::process::ExitStatus;
+use std::path;
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -9,11 +9,9 @@ use crate::environment::{Environment, StartError};
 use crate::invocation::{Invocation, MAX_EVENT_BYTES, Outcome, Request};
 use crate::settings::Settings;
 
-/// How a function ended.
+/// What a function leaves behind.
 #[derive(Debug, Clone)]
 pub struct Exit {
-    /// The status of the last process; none where the operating system could not tell.
-    pub status: Option<ExitStatus>,
     /// The lines that no invocation has taken.
     pub logs: Vec<String>,
 }
@@ -35,14 +33,13 @@ pub enum InvokeError {
     Wait(#[source] std::io::Error),
 }
 
-/// One execution environment. Dropping it kills the process.
+/// One execution environment. Dropping it kills the process, and all that the process has started.
 #[derive(Debug)]
 pub struct Function {
     settings: Settings,
     environment: Option<Environment>,
-    /// Whether the environment has never had an event; when its process was started.
-    fresh_since: Option<Instant>,
-    last_status: Option<ExitStatus>,
+    /// Whether the environment has never been given to an invocation.
+    fresh: bool,
     /// Lines of processes that are gone.
     leftover: Vec<String>,
 }
@@ -50,15 +47,12 @@ pub struct Function {
 impl Function {
     /// Starts the process. That it runs is known only with the first [`invoke`](Self::invoke), which tells of an exit
     /// before it.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(mut settings: Settings) -> Result<Self, StartError> {
+        // Once: a new process is of the same executable, wherever the caller has moved to.
+        settings.command = path::absolute(&settings.command)
+            .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
         let environment = Environment::start(&settings).await?;
-        Ok(Self {
-            settings,
-            environment: Some(environment),
-            fresh_since: Some(Instant::now()),
-            last_status: None,
-            leftover: Vec::new(),
-        })
+        Ok(Self { settings, environment: Some(environment), fresh: true, leftover: Vec::new() })
     }
 
     /// Hands one event over and waits for its end.
@@ -74,8 +68,8 @@ impl Function {
         let Some(environment) = &mut self.environment else { unreachable!("revived") };
 
         let request_id = Uuid::new_v4().to_string();
-        let fresh_since = self.fresh_since.take();
-        let ready = environment.ready().await.map_err(InvokeError::Wait)?;
+        let cold = std::mem::take(&mut self.fresh);
+        let ready = environment.ready(self.settings.init_timeout).await.map_err(InvokeError::Wait)?;
         let started = Instant::now();
         let received = ready.is_none();
         let outcome = match ready {
@@ -84,46 +78,45 @@ impl Function {
         };
         let duration = started.elapsed();
 
-        let ended = match &outcome {
-            Outcome::Reply(_) | Outcome::Error { .. } => environment.settle().await.map_err(InvokeError::Wait)?,
-            Outcome::TimedOut => environment.kill().await,
-            Outcome::Exited(status) => Some(*status),
+        let gone = match &outcome {
+            Outcome::Reply(_) | Outcome::Error { .. } => {
+                environment.settle(self.settings.settle_timeout).await.map_err(InvokeError::Wait)?
+            }
+            Outcome::TimedOut => {
+                environment.kill().await;
+                true
+            }
+            Outcome::Exited(_) => true,
         };
         let mut logs = std::mem::take(&mut self.leftover);
         logs.extend(environment.logs.take().await);
-        if ended.is_some() {
-            self.last_status = ended;
+        if gone {
             self.environment = None;
         }
-        let init = fresh_since.map(|since| started.duration_since(since));
-        Ok(Invocation { request_id, outcome, duration, init, received, logs })
+        Ok(Invocation { request_id, outcome, duration, cold, received, logs })
     }
 
-    /// Kills the process, as Lambda does with one that has no extensions, and tells how it ended.
+    /// Kills the process, as Lambda does with one that has no extensions, and tells what is left of it.
     pub async fn stop(mut self) -> Exit {
         let mut logs = std::mem::take(&mut self.leftover);
         if let Some(environment) = &mut self.environment {
-            self.last_status = environment.kill().await;
+            environment.kill().await;
             logs.extend(environment.logs.take().await);
         }
-        Exit { status: self.last_status, logs }
+        Exit { logs }
     }
 
     /// Puts a new process in the place of one that is gone.
     async fn revive(&mut self) -> Result<(), StartError> {
         if let Some(environment) = &mut self.environment {
             // A first process that is gone already has its own story to tell: the exit and the logs of its start.
-            if self.fresh_since.is_some() {
+            if self.fresh || !environment.ended() {
                 return Ok(());
             }
-            let Some(status) = environment.ended() else {
-                return Ok(());
-            };
-            self.last_status = Some(status);
             self.leftover.extend(environment.logs.take().await);
         }
         self.environment = Some(Environment::start(&self.settings).await?);
-        self.fresh_since = Some(Instant::now());
+        self.fresh = true;
         Ok(())
     }
 }

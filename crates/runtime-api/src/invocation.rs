@@ -54,18 +54,10 @@ pub struct Invocation {
     pub outcome: Outcome,
     /// From handing the event over to its end, without the start of a process.
     pub duration: Duration,
-    /// How long the process took to start, where this event was its first.
-    pub init: Option<Duration>,
+    /// Whether this event was its process's first.
+    pub cold: bool,
     /// Whether the process took the event; not so where it ended, or was killed, before it asked for one.
     pub received: bool,
     /// The lines written to standard output and error since the previous invocation.
     pub logs: Vec<String>,
-}
-
-impl Invocation {
-    /// Whether this event was its process's first.
-    #[must_use]
-    pub fn cold(&self) -> bool {
-        self.init.is_some()
-    }
 }

@@ -19,6 +19,7 @@ mod environment;
 mod function;
 mod invocation;
 mod logs;
+mod process;
 mod server;
 mod settings;
 
@@ -26,4 +27,4 @@ pub use environment::StartError;
 pub use function::{Exit, Function, InvokeError};
 pub use invocation::{Invocation, MAX_EVENT_BYTES, Outcome, Request};
 pub use server::MAX_REPLY_BYTES;
-pub use settings::{REGION, Settings};
+pub use settings::{ACCOUNT, REGION, Settings};

@@ -33,7 +33,8 @@ impl Logs {
     }
 
     /// Takes the lines that have been written so far. What a process wrote before it called the Runtime API, or before it
-    /// ended, is among them: the kernel reports the pipe before the later socket or exit.
+    /// ended, is among them: Linux tells what happened in the order in which it happened, the pipe before the later call.
+    /// No manual promises that; the tests that count lines hold it.
     pub(crate) async fn take(&self) -> Vec<String> {
         let (done, drained) = oneshot::channel();
         if self.drain.send(done).await.is_ok() {

@@ -1,9 +1,9 @@
 //! The endpoints of the Runtime API (Lambda developer guide, "Using the Lambda runtime API", version 2018-06-01).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -19,6 +19,9 @@ pub const MAX_REPLY_BYTES: usize = 6_291_556;
 
 /// What is read of a reply at all, so that the function gets its 413 instead of a broken connection.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// The error type of a call that comes at the wrong time.
+const INVALID_STATE: &str = "InvalidStateTransition";
 
 /// One event on its way to the process.
 #[derive(Debug)]
@@ -41,18 +44,28 @@ pub(crate) enum Call {
     InitError(Outcome),
 }
 
+/// What the process is at, which says what it may call.
+#[derive(Debug, PartialEq)]
+enum Phase {
+    /// It has not asked for an event yet.
+    Starting,
+    /// It has nothing to answer.
+    Free,
+    /// It has the event with this id.
+    Running(String),
+}
+
 /// The shared side of one process's Runtime API.
 #[derive(Debug)]
 pub(crate) struct Api {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     calls: mpsc::UnboundedSender<Call>,
-    /// The event that waits for its answer.
-    current: Mutex<Option<String>>,
+    phase: Mutex<Phase>,
 }
 
 impl Api {
     pub(crate) fn new(events: mpsc::Receiver<Event>, calls: mpsc::UnboundedSender<Call>) -> Self {
-        Self { events: tokio::sync::Mutex::new(events), calls, current: Mutex::new(None) }
+        Self { events: tokio::sync::Mutex::new(events), calls, phase: Mutex::new(Phase::Starting) }
     }
 
     pub(crate) fn router(self) -> Router {
@@ -61,21 +74,21 @@ impl Api {
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
-            .layer(DefaultBodyLimit::disable())
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(Arc::new(self))
     }
 
-    fn current(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the answer to an event, once.
     fn answer(&self, id: &str, outcome: Outcome) -> bool {
-        let mut current = self.current();
-        if current.as_deref() != Some(id) {
+        let mut phase = self.phase();
+        if !matches!(&*phase, Phase::Running(running) if running == id) {
             return false;
         }
-        *current = None;
+        *phase = Phase::Free;
         self.tell(Call::Answer(outcome));
         true
     }
@@ -87,14 +100,18 @@ impl Api {
 }
 
 async fn next(State(api): State<Arc<Api>>) -> Response {
-    if api.current().is_some() {
-        return refusal(StatusCode::FORBIDDEN, "InvalidStateTransition", "the last event has not been answered");
+    {
+        let mut phase = api.phase();
+        if matches!(*phase, Phase::Running(_)) {
+            return refusal(StatusCode::FORBIDDEN, INVALID_STATE, "the last event has not been answered");
+        }
+        *phase = Phase::Free;
     }
     api.tell(Call::Next);
     let Some(event) = api.events.lock().await.recv().await else {
         return refusal(StatusCode::GONE, "ShuttingDown", "there will be no more events");
     };
-    *api.current() = Some(event.request_id.clone());
+    *api.phase() = Phase::Running(event.request_id.clone());
     let headers = [
         ("Content-Type", "application/json".to_owned()),
         ("Lambda-Runtime-Aws-Request-Id", event.request_id),
@@ -105,9 +122,17 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     (headers, event.body).into_response()
 }
 
-async fn response(State(api): State<Arc<Api>>, Path(id): Path<String>, body: Body) -> Response {
-    match to_bytes(body, MAX_BODY_BYTES).await {
+async fn response(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    match body {
         Ok(reply) if reply.len() <= MAX_REPLY_BYTES => accepted(api.answer(&id, Outcome::Reply(reply))),
+        // The process went away before it had sent all. What became of it tells its exit.
+        Err(broken) if broken.status() != StatusCode::PAYLOAD_TOO_LARGE => {
+            refusal(StatusCode::BAD_REQUEST, "InvalidRequest", &broken.body_text())
+        }
         _ => {
             let message =
                 format!("Response payload size exceeded maximum allowed payload size ({MAX_REPLY_BYTES} bytes).");
@@ -124,6 +149,9 @@ async fn error(State(api): State<Arc<Api>>, Path(id): Path<String>, headers: Hea
 }
 
 async fn init_error(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> Response {
+    if *api.phase() != Phase::Starting {
+        return refusal(StatusCode::FORBIDDEN, INVALID_STATE, "the function has started already");
+    }
     api.tell(Call::InitError(failure(&headers, &body)));
     accepted(true)
 }

@@ -1,14 +1,14 @@
 //! How a function process is started: its command and its environment.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The region the function believes it runs in.
 pub const REGION: &str = "us-east-1";
 
-/// An account that can't exist.
-const ACCOUNT: &str = "000000000000";
+/// The account the function believes it belongs to: one that can't exist.
+pub const ACCOUNT: &str = "000000000000";
 
 /// `PATH` of Lambda's operating-system-only runtimes (Lambda developer guide, "Defined runtime environment variables").
 const PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
@@ -16,10 +16,8 @@ const PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 /// How a function process is started.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The executable: a path, or a name that the caller's `PATH` finds.
+    /// The executable: a path; a relative one is resolved against the current folder when the function starts.
     pub command: PathBuf,
-    /// Its arguments. Lambda gives none.
-    pub args: Vec<String>,
     /// The function's own environment variables. Nothing else is inherited from the caller's environment.
     pub env: Vec<(String, String)>,
     /// The function's name, in its environment and its ARN.
@@ -28,18 +26,25 @@ pub struct Settings {
     pub memory_mb: u32,
     /// How long one invocation may take before the process is killed.
     pub timeout: Duration,
+    /// How long an invocation waits for a process to ask for its event, before the process is killed. 10 s, Lambda's limit of
+    /// a start (Lambda developer guide, "Understanding the Lambda execution environment lifecycle", "Init phase").
+    pub init_timeout: Duration,
+    /// How long a process that has answered may take to ask for its next event, until when its log lines are counted to the
+    /// answered one. 1 s, a choice: a process asks at once, unless it is stuck, and that is no fault of the answer.
+    pub settle_timeout: Duration,
 }
 
 impl Settings {
-    /// The settings of the published stack: `click-processor`, 128 MB, 30 s.
+    /// The settings of the published stack (`click-processor`, 128 MB, 30 s), and Lambda's limits.
     pub fn new(command: impl Into<PathBuf>) -> Self {
         Self {
             command: command.into(),
-            args: Vec::new(),
             env: Vec::new(),
             function_name: "click-processor".to_owned(),
             memory_mb: 128,
             timeout: Duration::from_secs(30),
+            init_timeout: Duration::from_secs(10),
+            settle_timeout: Duration::from_secs(1),
         }
     }
 
@@ -61,7 +66,8 @@ impl Settings {
     pub(crate) fn environment(&self, runtime_api: &str) -> Vec<(OsString, OsString)> {
         let log_group = format!("/aws/lambda/{}", self.function_name);
         let memory = self.memory_mb.to_string();
-        let task_root = self.command.parent().unwrap_or(Path::new("."));
+        // A path without a parent is the root itself.
+        let task_root = self.command.parent().unwrap_or(&self.command);
         let lambda = [
             ("AWS_DEFAULT_REGION", REGION),
             ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),

@@ -20,7 +20,8 @@ fn delivered(data: &str) -> Fate {
 /// A reply for the records `a` and `b`, and their fates.
 #[track_caller]
 fn case(reply: &Value, a: Fate, b: Fate) {
-    assert_eq!(apply(&records(&["a", "b"]), reply.to_string().as_bytes()), [a, b], "{reply}");
+    let attempt = apply(&records(&["a", "b"]), reply.to_string().as_bytes());
+    assert_eq!(attempt, Attempt::Settled(vec![a, b]), "{reply}");
 }
 
 fn a_and(b: &Value) -> Value {
@@ -63,46 +64,97 @@ fn order_and_strangers_change_nothing() {
 }
 
 #[test]
-fn a_reply_without_readable_records_misses_every_id() {
-    for reply in
-        [json!(null), json!({}), json!([]), json!("text"), json!({ "records": {} }), json!({ "records": null })]
-    {
-        case(&reply, failed(Fault::MissingRecordId), failed(Fault::MissingRecordId));
+fn what_is_not_of_the_event_spoils_nothing() {
+    let dropped = json!({ "recordId": "b", "result": "Dropped" });
+    for stranger in [
+        json!({ "recordId": "unknown", "result": "Ok", "data": "no base64" }),
+        json!({ "recordId": "unknown", "result": "OK" }),
+        json!({ "data": "no base64" }),
+        json!(7),
+    ] {
+        case(&json!({ "records": [stranger, dropped] }), failed(Fault::MissingRecordId), Fate::Dropped);
     }
-    assert_eq!(apply(&records(&["a"]), b"{\"records\":["), [failed(Fault::MissingRecordId)]);
-    assert_eq!(apply(&records(&["a"]), b""), [failed(Fault::MissingRecordId)]);
-    assert_eq!(apply(&[], b""), []);
+}
+
+#[test]
+fn a_reply_without_readable_records_misses_every_id() {
+    for reply in ["null", "{}", "[]", "\"text\"", "{\"records\":{}}", "{\"records\":null}", "{\"records\":[", ""] {
+        let why = format!("it is no JSON object with an array `records`: `{reply}`");
+        let expected = Attempt::Spoiled(Fault::MissingRecordId, why);
+        assert_eq!(apply(&records(&["a"]), reply.as_bytes()), expected);
+    }
+    let Attempt::Spoiled(_, why) = apply(&[], "\u{1b}\n".repeat(99).as_bytes()) else { panic!() };
+    assert!(why.ends_with("…`") && why.len() < 1000 && !why.contains(['\u{1b}', '\n']), "{why}");
 }
 
 #[test]
 fn one_unreadable_record_spoils_the_reply() {
-    for b in [
-        json!({ "recordId": "b", "result": "Ok", "data": "no base64" }),
-        json!({ "recordId": "b", "result": "Ok", "data": "Yg" }),
-        json!({ "recordId": "b", "result": "Ok", "data": 7 }),
-        json!({ "recordId": "b", "result": "Dropped", "data": "no base64" }),
-        json!({ "recordId": "b", "result": "OK", "data": "Yg==" }),
-        json!({ "recordId": "b", "result": null }),
-        json!({ "recordId": "b" }),
-        json!(7),
+    let known = "known are Ok, Dropped, ProcessingFailed";
+    for (b, why) in [
+        (json!({ "result": "Ok", "data": "no base64" }), "its data `\"no base64\"` is not base64".to_owned()),
+        (json!({ "result": "Ok", "data": "Yg" }), "its data `\"Yg\"` is not base64".to_owned()),
+        (json!({ "result": "Ok", "data": 7 }), "its data `7` is not base64".to_owned()),
+        (json!({ "result": "Dropped", "data": "?" }), "its data `\"?\"` is not base64".to_owned()),
+        (json!({ "result": "OK", "data": "Yg==" }), format!("its result is `\"OK\"`; {known}")),
+        (json!({ "result": null }), format!("its result is `null`; {known}")),
+        (json!({}), format!("it has no result; {known}")),
     ] {
-        case(&a_and(&b), failed(Fault::FunctionError), failed(Fault::FunctionError));
+        let mut b = b;
+        b["recordId"] = "b".into();
+        let attempt = apply(&records(&["a", "b"]), a_and(&b).to_string().as_bytes());
+        assert_eq!(attempt, Attempt::Spoiled(Fault::FunctionError, format!("`records[1]`: {why}")));
+    }
+}
+
+#[test]
+fn every_fault_has_firehoses_code_and_message() {
+    for (fault, code, message) in [
+        (Fault::ProcessingFailed, "Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"),
+        (
+            Fault::MissingRecordId,
+            "Lambda.MissingRecordId",
+            "One or more record Ids were not returned. Ensure that the Lambda function returns all received record Ids.",
+        ),
+        (
+            Fault::DuplicatedRecordId,
+            "Lambda.DuplicatedRecordId",
+            "Multiple records were returned with the same record Id. Ensure that the Lambda function returns a unique \
+             record Id for each record.",
+        ),
+        (
+            Fault::InvalidReturnFormat,
+            "Lambda.InvalidReturnFormat",
+            "The data field cannot be null when the SourceType is DirectPut or KinesisStreamAsSource and processing \
+             result is Ok. The value field cannot be null when the SourceType is MSKAsSource and processing result is Ok.",
+        ),
+        (
+            Fault::FunctionError,
+            "Lambda.FunctionError",
+            "The Lambda function was successfully invoked but it returned an error result.",
+        ),
+        (
+            Fault::FunctionTimedOut,
+            "Lambda.FunctionTimedOut",
+            "The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function.",
+        ),
+    ] {
+        assert_eq!((fault.code(), fault.message()), (code, message));
     }
 }
 
 #[test]
 fn only_a_failed_invocation_is_tried_again() {
     let records = records(&["a"]);
-    let settled = Attempt::Settled(vec![failed(Fault::MissingRecordId)]);
     let error = Outcome::Error { error_type: "Function.ResponseSizeTooLarge".into(), message: String::new() };
     for (outcome, expected) in [
-        (Outcome::Reply(Bytes::from_static(b"not a reply")), settled),
         (error, Attempt::Failed(Fault::FunctionError)),
         (Outcome::Exited(std::process::ExitStatus::default()), Attempt::Failed(Fault::FunctionError)),
         (Outcome::TimedOut, Attempt::Failed(Fault::FunctionTimedOut)),
     ] {
         assert_eq!(judge(&records, &outcome), expected, "{outcome:?}");
     }
+    let garbage = judge(&records, &Outcome::Reply(Bytes::from_static(b"not a reply")));
+    assert!(matches!(garbage, Attempt::Spoiled(Fault::MissingRecordId, _)));
 }
 
 /// Replies that are nearly right: ids of the event and strangers, results and data good and bad.
@@ -121,12 +173,10 @@ proptest! {
         reply in prop_oneof![nearly_right(), prop::collection::vec(any::<u8>(), 0..200)],
     ) {
         let records = records(&["a", "b", "c"]);
-        let fates = apply(&records, &reply);
-        prop_assert_eq!(fates.len(), records.len());
-        let is = |kind: fn(&Fate) -> bool| fates.iter().filter(|fate| kind(fate)).count();
-        let delivered = is(|fate| matches!(fate, Fate::Delivered(_)));
-        let dropped = is(|fate| matches!(fate, Fate::Dropped));
-        let failed = is(|fate| matches!(fate, Fate::Failed(_)));
-        prop_assert_eq!(delivered + dropped + failed, records.len());
+        match apply(&records, &reply) {
+            Attempt::Settled(fates) => prop_assert_eq!(fates.len(), records.len()),
+            Attempt::Spoiled(..) => {}
+            Attempt::Failed(_) => prop_assert!(false, "a reply is final"),
+        }
     }
 }

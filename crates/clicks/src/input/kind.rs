@@ -1,6 +1,9 @@
 //! The kind of a file, by its first line.
 
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
+
+use crate::excerpt::excerpt;
+use crate::fields::Fields;
 
 /// The longest beginning of unknown content that a message shows.
 const PREVIEW_CHARS: usize = 40;
@@ -31,23 +34,27 @@ pub(super) enum First {
 }
 
 pub(super) fn of_first_line(line: &[u8]) -> First {
-    match serde_json::from_slice::<Value>(line) {
-        Ok(Value::Object(fields)) => First::Line(of_fields(&fields)),
-        Err(error) if error.is_eof() => First::Unfinished,
-        _ => First::Unknown,
+    match serde_json::from_slice(line) {
+        Ok(fields) => First::Line(of_fields(&fields)),
+        Err(_) if is_json(line).is_err_and(|error| error.is_eof()) => First::Unfinished,
+        Err(_) => First::Unknown,
     }
+}
+
+fn is_json(content: &[u8]) -> serde_json::Result<IgnoredAny> {
+    serde_json::from_slice(content)
 }
 
 /// One object over all lines: an event, or a line of an error object that was made readable. Clicks are lines.
 pub(super) fn of_all_lines(content: &[u8]) -> Option<Kind> {
-    let fields: Map<String, Value> = serde_json::from_slice(content).ok()?;
+    let fields = serde_json::from_slice(content).ok()?;
     Some(of_fields(&fields)).filter(|kind| *kind != Kind::Clicks)
 }
 
-fn of_fields(fields: &Map<String, Value>) -> Kind {
-    if fields.contains_key("records") {
+fn of_fields(fields: &Fields<'_>) -> Kind {
+    if fields.get("records").is_some() {
         Kind::Events
-    } else if fields.contains_key("rawData") {
+    } else if fields.get("rawData").is_some() {
         Kind::Errors
     } else {
         Kind::Clicks
@@ -60,21 +67,18 @@ pub(super) fn describe(content: &[u8]) -> String {
     if content.is_empty() {
         return "nothing".to_owned();
     }
-    match serde_json::from_slice::<Value>(content) {
-        Ok(Value::Array(_)) => "a JSON array".to_owned(),
-        Ok(Value::Object(fields)) => {
-            let lines = if content.contains(&b'\n') { " over several lines" } else { "" };
-            let names: Vec<String> = fields.keys().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
-            let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-            format!("a JSON object{lines} with {names}")
-        }
-        Ok(_) => "a JSON value that is not an object".to_owned(),
-        Err(_) => {
-            let text = String::from_utf8_lossy(content);
-            let start: String = text.chars().take(PREVIEW_CHARS).flat_map(char::escape_debug).collect();
-            let more = if text.chars().nth(PREVIEW_CHARS).is_some() { "…" } else { "" };
-            format!("what is not JSON: `{start}{more}`")
-        }
+    if let Ok(fields) = serde_json::from_slice::<Fields<'_>>(content) {
+        let lines = if content.contains(&b'\n') { " over several lines" } else { "" };
+        let names: Vec<String> =
+            fields.names().take(MOST_NAMES).map(|name| format!("`{}`", excerpt(&name, PREVIEW_CHARS))).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        return format!("a JSON object{lines} with {names}");
+    }
+    match content.first().filter(|_| is_json(content).is_ok()) {
+        Some(b'{') => "a JSON object that is not UTF-8".to_owned(),
+        Some(b'[') => "a JSON array".to_owned(),
+        Some(_) => "a JSON value that is not an object".to_owned(),
+        None => format!("what is not JSON: `{}`", excerpt(&String::from_utf8_lossy(content), PREVIEW_CHARS)),
     }
 }
 
@@ -92,7 +96,9 @@ mod tests {
             ("{", First::Unfinished),
             (r#"{"records": ["#, First::Unfinished),
             (r#"{"userId":"#, First::Unfinished),
+            (r#"{"a":1e400,"b":"\ud800"}"#, First::Line(Kind::Clicks)),
             ("[", First::Unfinished),
+            ("[{},", First::Unfinished),
             ("[]", First::Unknown),
             ("7", First::Unknown),
             ("{}{}", First::Unknown),
@@ -109,8 +115,10 @@ mod tests {
             ("[1,\n2]", "a JSON array"),
             ("7", "a JSON value that is not an object"),
             ("{\"a\":\n1}", "a JSON object over several lines with `a`"),
-            ("{\"b\":1,\"a\":1}", "a JSON object with `a`, `b`"),
+            ("{\"b\":1,\"a\":1}", "a JSON object with `b`, `a`"),
+            ("[1e400]", "a JSON array"),
             ("{}", "a JSON object with nothing"),
+            ("{\"\\u001b\":1}", r"a JSON object with `\u{1b}`"),
             ("a,b\nc", r"what is not JSON: `a,b\nc`"),
             (
                 "0123456789012345678901234567890123456789x",
@@ -119,5 +127,6 @@ mod tests {
         ] {
             assert_eq!(describe(content.as_bytes()), description);
         }
+        assert_eq!(describe(b"{\"a\":\"\xff\"}"), "a JSON object that is not UTF-8");
     }
 }

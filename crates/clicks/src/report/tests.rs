@@ -16,7 +16,8 @@ fn replayed() -> Report {
     tally.batch(&fates, Duration::from_millis(30));
     tally.attempt(metrics(0, &[]), true);
     tally.batch(&[Fate::Delivered(b"{}".to_vec())], Duration::from_micros(9_960));
-    tally.report("out/x".into(), false)
+    let elapsed = Duration::from_millis(1_260);
+    tally.report(End { elapsed, answered: Some(99), interrupted: false, out: "out/x".into() })
 }
 
 #[test]
@@ -28,6 +29,7 @@ fn machines_get_the_numbers() {
             "failed_by_code": { "Lambda.ProcessingFailedStatus": 1 },
             "failed_by_reason": { "invalid_json": 1 },
             "clicks_delivered": 3,
+            "seconds": 1.26,
             "clicks_per_second": 75.1,
             "service_requests": 4,
             "batches": 2,
@@ -47,9 +49,10 @@ records                            4
   dropped                          1
   failed                           1
     Lambda.ProcessingFailedStatus  1
-    reason invalid_json            1
+      invalid_json                 1
 clicks delivered                   3
-clicks per second                  75.1
+seconds                            1.260
+clicks per second (function)       75.1
 service requests                   4
 batches                            2
 attempts                           3
@@ -63,27 +66,35 @@ out                                out/x
 fn what_is_not_known_is_not_zero() {
     let mut tally = Tally::default();
     tally.attempt(Metrics::default(), true);
-    tally.batch(&[Fate::Failed(Fault::MissingRecordId)], Duration::ZERO);
-    let report = tally.report("out".into(), true);
+    tally.batch(&[Fault::MissingRecordId, Fault::ProcessingFailed].map(Fate::Failed), Duration::ZERO);
+    let report = tally.report(End { interrupted: true, out: "out".into(), ..End::default() });
     assert_eq!((report.service_requests, &report.failed_by_reason, report.clicks_per_second), (None, &None, None));
     let expected = "\
-records                     1
-  ok                        0
-  dropped                   0
-  failed                    1
-    Lambda.MissingRecordId  1
-    reasons                 not reported by the function
-clicks delivered            0
-clicks per second           -
-service requests            not reported by the function
-batches                     1
-attempts                    1
-milliseconds per batch      first 0.0, median 0.0, last 0.0
-interrupted                 yes, before the end of the input
-out                         out
+records                            2
+  ok                               0
+  dropped                          0
+  failed                           2
+    Lambda.MissingRecordId         1
+    Lambda.ProcessingFailedStatus  1
+      reasons                      not reported by the function
+clicks delivered                   0
+seconds                            0.000
+clicks per second (function)       -
+service requests                   not reported by the function
+batches                            1
+attempts                           1
+milliseconds per batch             first 0.0, median 0.0, last 0.0
+interrupted                        yes, before the end of the input
+out                                out
 ";
     assert_eq!(report.to_string(), expected);
-    assert_eq!(Tally::default().report("out".into(), false).batch_ms, None);
+    assert_eq!(Tally::default().report(End::default()).batch_ms, None);
+}
+
+#[test]
+fn the_local_service_counts_where_the_function_does_not() {
+    let end = End { answered: Some(9), ..End::default() };
+    assert_eq!(Tally::default().report(end).service_requests, Some(9));
 }
 
 #[test]

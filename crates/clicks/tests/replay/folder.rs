@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use clicks::error_object::ErrorLine;
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// The executable that is run in the processor's place.
+pub(crate) const STAND_IN: &str = env!("CARGO_BIN_EXE_stand-in-function");
 
 /// A folder with inputs in `in/`, and the objects in `out/`.
 pub(crate) struct Replay {
@@ -28,14 +31,27 @@ impl Replay {
         self.folder.path().join("out")
     }
 
+    /// With nothing but these arguments, and no configuration from outside.
+    pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
+        for (key, _) in std::env::vars_os() {
+            let key = key.to_string_lossy().into_owned();
+            if ["MYSFIT", "ON_", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "SSL_CERT_FILE"]
+                .iter()
+                .any(|prefix| key.starts_with(prefix))
+            {
+                command.env_remove(key);
+            }
+        }
+        command.current_dir(self.folder.path()).arg("replay").args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// With the stand-in, and a service that nobody asks.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
-        command
-            .current_dir(self.folder.path())
-            .args(["replay", "--json", "--service", "http://127.0.0.1:9/prod/", "--out", "out"])
-            .args(["--function", env!("CARGO_BIN_EXE_stand-in-function")])
-            .args(arguments);
+        let mut command = self.bare_command(&["--json", "--service", "http://127.0.0.1:9/prod/", "--out", "out"]);
+        command.args(["--function", STAND_IN]).args(arguments);
         command
     }
 
@@ -54,14 +70,18 @@ impl Replay {
         self.objects("firehose").1
     }
 
-    pub(crate) fn errors(&self) -> Vec<ErrorLine> {
+    pub(crate) fn errors(&self) -> Vec<Value> {
         let (_, lines) = self.objects("errors/processing-failed");
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.out().join("function.log")).unwrap()
+    }
+
     /// The events that the function got: invocation and record ids.
     pub(crate) fn events(&self) -> Vec<(String, String)> {
-        let log = fs::read_to_string(self.out().join("function.log")).unwrap();
+        let log = self.log();
         let events = log.lines().filter_map(|line| line.strip_prefix("event "));
         events.map(|event| event.split_once(' ').unwrap()).map(|(id, records)| (id.into(), records.into())).collect()
     }
@@ -77,6 +97,33 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
             found.push(path);
         }
     }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(mut so: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !so() {
+        assert!(Instant::now() < patience, "it did not come to that");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Sends a signal to a running replay, and waits for its end.
+#[track_caller]
+pub(crate) fn end_with(signal: &str, child: Child) -> Ended {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    end_of(child)
+}
+
+/// Waits for the end of a replay, and kills it when it doesn't come.
+pub(crate) fn end_of(mut child: Child) -> Ended {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while child.try_wait().unwrap().is_none() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    Ended::from(child.wait_with_output().unwrap())
 }
 
 pub(crate) struct Ended {

@@ -1,11 +1,12 @@
 //! What is read, and how it is batched.
 
+use std::fs;
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::folder::{Ended, Replay};
+use crate::folder::{Ended, Replay, end_of};
 
 fn event(records: &[(&str, &str)]) -> Value {
     let record = |(id, data): &(&str, &str)| json!({ "recordId": id, "approximateArrivalTimestamp": 0, "data": data });
@@ -54,14 +55,51 @@ fn batches_are_cut_by_size_and_by_count() {
 }
 
 #[test]
+fn a_buffer_holds_one_mib_and_ten_thousand_records_unless_told() {
+    let line = |bytes: usize| "x".repeat(bytes);
+    // The first line tells that it is clicks.
+    let full = [line(500_000), line(500_000), line(1024 * 1024 - 1_000_002)];
+    let fuller = [line(500_000), line(500_000), line(1024 * 1024 - 1_000_001)];
+    for (clicks, batches) in [
+        (format!("{{}}\n{}\n", full.join("\n")), 1),
+        (format!("{{}}\n{}\n", fuller.join("\n")), 2),
+        ("{}\n".repeat(10_000), 1),
+        ("{}\n".repeat(10_001), 2),
+    ] {
+        let replay = Replay::of(&[("clicks", &clicks)]);
+        assert_eq!(replay.run(&["in"]).report()["batches"], batches);
+    }
+}
+
+#[test]
 fn standard_input_is_a_file() {
     let replay = Replay::of(&[]);
-    let mut child =
-        replay.command(&["-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = replay.command(&["-"]).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"{}\n{}\n").unwrap();
     let ended = Ended::from(child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(replay.delivered(), "{}\n{}\n");
+}
+
+#[test]
+fn what_can_be_read_only_once_is_read_once() {
+    let clicks = (0..5_000).map(|number| format!("{{\"n\":{number}}}\n")).collect::<Vec<_>>().concat();
+    let replay = Replay::of(&[]);
+    let pipe = replay.folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let child = replay.command(&["pipe"]).spawn().unwrap();
+    fs::write(&pipe, &clicks).unwrap();
+    let ended = end_of(child);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(replay.delivered(), clicks);
+
+    let replay = Replay::of(&[("clicks", &clicks)]);
+    let command = replay.command(&[]);
+    let mut shell = Command::new("bash");
+    shell.current_dir(replay.folder.path()).args(["-c", "\"$@\" <(cat in/clicks)", "bash"]);
+    let ended = Ended::from(shell.arg(command.get_program()).args(command.get_args()).output().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(replay.delivered(), clicks);
 }
 
 #[test]

@@ -4,5 +4,8 @@
 
 mod command_line;
 mod folder;
+mod function;
 mod inputs;
+mod interrupts;
+mod processor;
 mod records;

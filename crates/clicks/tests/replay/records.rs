@@ -1,7 +1,6 @@
 //! What becomes of the records, and of the numbers.
 
-use std::fs;
-use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -14,6 +13,7 @@ fn clicks_come_out_as_the_function_wrote_them() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let mut report = ended.report();
     assert!(report["clicks_per_second"].take().is_number());
+    assert!(report["seconds"].take().as_f64().is_some_and(|seconds| seconds > 0.0));
     assert!(report["batch_ms"].take()["median"].is_number());
     assert_eq!(
         report,
@@ -22,6 +22,7 @@ fn clicks_come_out_as_the_function_wrote_them() {
             "failed_by_code": {},
             "failed_by_reason": {},
             "clicks_delivered": 2,
+            "seconds": null,
             "clicks_per_second": null,
             "service_requests": 1,
             "batches": 1,
@@ -33,8 +34,8 @@ fn clicks_come_out_as_the_function_wrote_them() {
     );
     assert_eq!(replay.delivered(), "{\"a\":1}\nnot JSON\n");
     assert!(replay.errors().is_empty());
-    let log = fs::read_to_string(replay.out().join("function.log")).unwrap();
-    assert!(log.starts_with("service http://127.0.0.1:9/prod/\n") && !log.contains("_aws"), "{log}");
+    let log = replay.log();
+    assert!(log.starts_with("service http://127.0.0.1:9/prod/\n") && log.contains("_aws"), "{log}");
 }
 
 #[test]
@@ -50,25 +51,30 @@ fn a_failed_record_is_an_error_object_and_the_exit_code() {
             json!({ "Lambda.MissingRecordId": 1, "Lambda.ProcessingFailedStatus": 1 })
         );
         assert_eq!(report["failed_by_reason"], json!({ "told_to": 1 }));
-        let originals: Vec<_> = replay.errors().iter().map(|line| (line.data().unwrap(), line.attempts_made)).collect();
-        assert_eq!(originals, [(b"{\"do\":\"fail\"}".to_vec(), 1), (b"{\"do\":\"lose\"}".to_vec(), 1)]);
+        let errors = replay.errors();
+        let [failed, lost] = &errors[..] else { panic!("{errors:?}") };
+        assert_eq!((&failed["rawData"], &failed["attemptsMade"]), (&json!("eyJkbyI6ImZhaWwifQ=="), &json!(1)));
+        assert_eq!((&lost["rawData"], &lost["attemptsMade"]), (&json!("eyJkbyI6Imxvc2UifQ=="), &json!(1)));
         assert_eq!(replay.delivered(), "{}\n");
     }
 }
 
 #[test]
 fn a_failed_invocation_is_tried_four_times_with_the_same_records() {
-    for (what, code) in [("error", "Lambda.FunctionError"), ("crash", "Lambda.FunctionError")] {
+    for (what, how) in
+        [("error", r"failed: ServiceUnavailable: the service\n\u{1b}[31mis down"), ("crash", "ended (exit status: 7)")]
+    {
         let replay = Replay::of(&[("clicks.jsonl", &format!("{{\"do\":\"{what}\"}}\n{{}}\n"))]);
         let ended = replay.run(&["in"]);
         assert_eq!(ended.code, Some(1));
         let report = ended.report();
         assert_eq!((&report["attempts"], &report["batches"]), (&json!(4), &json!(1)));
-        assert_eq!(report["failed_by_code"], json!({ code: 2 }));
-        assert!(ended.stderr.contains("attempt 4 of 4 failed: the function"), "{}", ended.stderr);
+        assert_eq!(report["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
+        let message = format!("attempt 4 of 4 failed: the function {how}\n");
+        assert!(ended.stderr.contains(&message), "{}", ended.stderr);
         for line in replay.errors() {
-            assert_eq!((line.attempts_made, line.error_code.as_str()), (4, code));
-            assert_eq!(line.lambda_arn, "arn:aws:lambda:us-east-1:000000000000:function:click-processor:$LATEST");
+            assert_eq!((&line["attemptsMade"], &line["errorCode"]), (&json!(4), &json!("Lambda.FunctionError")));
+            assert_eq!(line["lambdaARN"], "arn:aws:lambda:us-east-1:000000000000:function:click-processor:$LATEST");
         }
         let events = replay.events();
         assert_eq!(events.len(), 4);
@@ -80,9 +86,23 @@ fn a_failed_invocation_is_tried_four_times_with_the_same_records() {
 #[test]
 fn a_timeout_has_its_own_code() {
     let replay = Replay::of(&[("clicks.jsonl", "{\"do\":\"hang\"}\n")]);
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let ended = replay.run(&["in", "--timeout-seconds", "1", "--retries", "0"]);
     assert_eq!(ended.report()["failed_by_code"], json!({ "Lambda.FunctionTimedOut": 1 }));
-    assert_eq!(replay.errors()[0].attempts_made, 1);
+    let line = &replay.errors()[0];
+    assert_eq!(line["attemptsMade"], 1);
+    let [arrived, ended] = ["arrivalTimestamp", "attemptEndingTimestamp"].map(|name| line[name].as_u64().unwrap());
+    assert!(u128::from(arrived) >= start && ended >= arrived + 1000, "{line}");
+}
+
+#[test]
+fn a_reply_that_is_none_is_explained() {
+    let replay = Replay::of(&[("clicks.jsonl", "{\"do\":\"garble\"}\n")]);
+    let ended = replay.run(&["in"]);
+    let message = "a reply can't be used: it is no JSON object with an array `records`: `\\u{1b}[31mOK`\n";
+    assert!(ended.stderr.contains(message), "{}", ended.stderr);
+    let report = ended.report();
+    assert_eq!((&report["failed_by_code"], &report["attempts"]), (&json!({ "Lambda.MissingRecordId": 1 }), &json!(1)));
 }
 
 #[test]
@@ -92,6 +112,8 @@ fn a_second_attempt_may_do() {
     assert_eq!(ended.code, Some(0));
     let report = ended.report();
     assert_eq!((&report["attempts"], &report["service_requests"]), (&json!(2), &json!(6)));
+    // The first attempt alone takes 300.
+    assert!(report["batch_ms"]["first"].as_f64().unwrap() >= 300.0, "{report}");
     assert_eq!(replay.delivered(), "{}\n");
 }
 
@@ -100,17 +122,4 @@ fn a_function_without_metrics_reports_nothing() {
     let replay = Replay::of(&[("clicks", "{\"do\":\"fail\"}\n")]);
     let report = replay.run(&["in", "--env", "NO_METRICS=1"]).report();
     assert_eq!((&report["service_requests"], &report["failed_by_reason"]), (&Value::Null, &Value::Null));
-}
-
-#[test]
-fn the_service_is_a_local_one_unless_named() {
-    let replay = Replay::of(&[("clicks", "{}\n")]);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
-    command.current_dir(replay.folder.path()).args(["replay", "in", "--out", "out"]);
-    command.env("MYSFITS_API_URL", "http://elsewhere.example").env("MYSFITS_TIMEOUT_MS", "7").env("HOME", "/home");
-    let output = command.args(["--function", env!("CARGO_BIN_EXE_stand-in-function")]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    let log = fs::read_to_string(replay.out().join("function.log")).unwrap();
-    assert!(log.starts_with("service http://127.0.0.1:"), "{log}");
-    assert!(log.contains("inherited MYSFITS_TIMEOUT_MS=7\n") && !log.contains("HOME"), "{log}");
 }

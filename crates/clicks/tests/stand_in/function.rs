@@ -1,6 +1,9 @@
-//! A function that does what its clicks tell it to: `{"do":"fail"}`, `drop`, `lose`, `error`, `crash`, `hang`; anything else is
-//! delivered. It logs each event's invocation and records, and reports like the click processor.
+//! A function that does what its clicks tell it to: `{"do":"fail"}`, `drop`, `lose`, `error`, `crash`, `hang`, `garble`, `ask`;
+//! anything else is delivered. It logs each event's invocation and records, and reports like the click processor.
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,12 +13,14 @@ use serde_json::{Value, json};
 
 fn main() -> std::io::Result<()> {
     let told = |name: &str| std::env::var(name).is_ok();
-    println!("service {}", std::env::var("MYSFITS_API_URL").unwrap_or_default());
-    for (key, value) in std::env::vars().filter(|(key, _)| key == "MYSFITS_TIMEOUT_MS" || key == "HOME") {
+    let service = std::env::var("MYSFITS_API_URL").unwrap_or_default();
+    println!("service {service}");
+    let shown = ["MYSFITS_TIMEOUT_MS", "SSL_CERT_FILE", "HOME"];
+    for (key, value) in std::env::vars().filter(|(key, _)| shown.contains(&key.as_str())) {
         println!("inherited {key}={value}");
     }
-    if told("REFUSE_TO_START") {
-        eprintln!("REFUSE_TO_START: found a value; accepted is none");
+    if told("REFUSE_TO_START") || std::env::var("START_ONCE").is_ok_and(|mark| File::create_new(mark).is_err()) {
+        (1..=30).for_each(|number| eprintln!("\x1b[31mrefusal {number}"));
         std::process::exit(78);
     }
     let mut fail_once = told("FAIL_ONCE");
@@ -38,12 +43,26 @@ fn main() -> std::io::Result<()> {
         if asked("crash") {
             std::process::exit(7);
         }
+        if asked("ask") {
+            ask(&service)?;
+        }
+        if asked("garble") {
+            client::reply(&event.request_id, b"\x1b[31mOK")?;
+            continue;
+        }
         if asked("hang") {
+            if let Ok(mark) = std::env::var("HANG_MARK") {
+                std::fs::write(mark, std::process::id().to_string())?;
+            }
             std::thread::sleep(Duration::from_mins(10));
         }
-        if asked("error") || std::mem::take(&mut fail_once) {
+        let slow_failure = std::mem::take(&mut fail_once);
+        if slow_failure {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        if asked("error") || slow_failure {
             println!("{}", json!({ "_aws": {}, "Records": 1, "ServiceRequests": 5 }));
-            client::error(&event.request_id, "ServiceUnavailable", "the service is down")?;
+            client::error(&event.request_id, "ServiceUnavailable", "the service\n\x1b[31mis down")?;
             continue;
         }
         let outputs: Vec<Value> = clicks.iter().filter_map(|(id, click)| output(id, click)).collect();
@@ -56,6 +75,14 @@ fn main() -> std::io::Result<()> {
             }
         }
     }
+}
+
+/// One request to the service, whatever it answers.
+fn ask(service: &str) -> std::io::Result<()> {
+    let host = service.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host)?;
+    write!(stream, "GET /mysfits HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+    stream.read_to_end(&mut Vec::new()).map(drop)
 }
 
 fn action(click: &[u8]) -> String {

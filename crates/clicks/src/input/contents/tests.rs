@@ -16,13 +16,13 @@ fn items(text: &str) -> Vec<Item> {
 #[track_caller]
 fn error(text: &str) -> String {
     match contents(text.as_bytes()) {
-        Ok(contents) => contents.collect::<Result<Vec<_>, _>>().unwrap_err().to_string(),
+        Ok(contents) => contents.collect::<Result<Vec<_>, _>>().map(|items| items.len()).unwrap_err().to_string(),
         Err(error) => error.to_string(),
     }
 }
 
 fn record(data: &str) -> Item {
-    Item::Record(data.as_bytes().to_vec())
+    Item::Record(encode(data.as_bytes()))
 }
 
 #[test]
@@ -33,11 +33,16 @@ fn clicks_are_lines_whatever_comes_after_the_first() {
 }
 
 #[test]
-fn error_objects_are_their_original_bytes() {
-    assert_eq!(
-        items("{\"rawData\":\"e30=\"}\n{\"rawData\":\"AP8=\",\"errorCode\":\"x\"}\n"),
-        [record("{}"), Item::Record(vec![0, 0xff]),]
-    );
+fn error_objects_are_their_original_bytes_or_what_stands_in_their_place() {
+    let text = "{\"rawData\":\"e30=\"}\n{\"rawData\":\"AP8=\",\"errorCode\":1e400}\n{\"rawData\":\"###\"}\n";
+    assert_eq!(items(text), ["e30=", "AP8=", "###"].map(|data| Item::Record(data.to_owned())));
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_at_the_start_only() {
+    assert_eq!(items("\u{feff}{\"a\":1}\n\u{feff}{}\n"), [record("{\"a\":1}"), record("\u{feff}{}")]);
+    assert_eq!(items("\u{feff}\n{\"a\":1}"), [record("{\"a\":1}")]);
+    assert!(matches!(items("\u{feff}{\n\"records\": []}")[..], [Item::Event(_)]));
 }
 
 #[test]
@@ -72,9 +77,13 @@ fn what_is_not_accepted_is_told_with_its_place() {
         ("[\n1]", "the-file: found a JSON array; accepted are"),
         ("{\n\"userId\":\"u\"}", "the-file: found a JSON object over several lines with `userId`; accepted"),
         ("{\"rawData\":\"\"}\n\n{\"a\":1}\n", "the-file, line 3: found a JSON object"),
-        ("{\"rawData\":\"?\"}", "the-file, line 1: found a JSON object"),
+        (
+            "{\"rawData\":7}",
+            "the-file, line 1: found a JSON object with `rawData`; accepted is an object with a failed",
+        ),
         ("{\"records\":[]}\nx", "the-file, line 2: found what is not JSON: `x`; accepted is a Firehose event"),
         ("{\"records\":7}", "the-file, line 1: found an event whose `records` is not an array of objects"),
+        ("{\"records\":[{\"result\":\"Dropped\"}]}", "the-file, line 1: found a function's reply"),
     ] {
         let error = error(text);
         assert!(error.starts_with(start), "{text:?}: {error}");
@@ -90,7 +99,17 @@ fn records_events_and_lines_have_a_largest_size() {
         "the-file, line 2: found a record of more than 1024000 bytes, which Firehose does not accept",
     );
     let event = json!({ "records": [{ "recordId": "a", "data": "x".repeat(MAX_EVENT_BYTES) }] });
-    let message = "the-file, line 1: found an event of 6291";
+    let message = "the-file, line 1: found an event of ";
     assert!(error(&event.to_string()).starts_with(message), "{}", error(&event.to_string()));
-    assert_eq!(error(&line(MAX_LINE_BYTES + 1)), "could not read the-file");
+    // It fits as it is, and not with the ids that it lacks.
+    let without_ids = json!({ "records": vec![json!({}); 100_000] }).to_string();
+    assert!(error(&without_ids).starts_with(message), "{}", error(&without_ids));
+    assert_eq!(error(&line(MAX_LINE_BYTES + 1)), "the-file, line 2: found a line of more than 16777216 bytes");
+    let pretty = |spaces: usize| format!("{{\n{}\"records\": []}}", " ".repeat(spaces));
+    assert!(matches!(items(&pretty(MAX_EVENT_BYTES + 1))[..], [Item::Event(_)]));
+    assert_eq!(
+        error(&pretty(MAX_LINE_BYTES)),
+        "the-file: found JSON of more than 16777216 bytes over several lines; an event has at most 6291456, \
+         the white space between its values not counted",
+    );
 }

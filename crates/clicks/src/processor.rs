@@ -2,22 +2,33 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
 use serde::Deserialize;
+use tokio::process::Command;
+
+use crate::progress;
 
 /// The processor's package in this workspace.
 const PACKAGE: &str = "click-processor";
 
+/// The variable with the mysfits service's base URL, which the replay sets itself.
+pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
+
 /// The configuration that the function inherits, besides `MYSFITS_*` and `ON_*`.
-const INHERITED: [&str; 5] =
-    ["MYSFIT_ATTRIBUTES", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL"];
+const INHERITED: [&str; 6] =
+    ["MYSFIT_ATTRIBUTES", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
 /// Why there is no executable.
 #[derive(Debug, thiserror::Error)]
-pub enum BuildError {
+pub(crate) enum ProcessorError {
+    /// A path that leads nowhere, to a folder, or to a file that may not be run.
+    #[error("`--function {}` is not an executable file", .0.display())]
+    NotExecutable(PathBuf),
     /// `clicks` was moved away from its sources.
     #[error("the sources of {PACKAGE} are not in {} any more: name its executable with `--function PATH`", .0.display())]
     NoWorkspace(PathBuf),
@@ -38,25 +49,38 @@ pub enum BuildError {
     NoExecutable,
 }
 
+/// An executable that somebody named, wherever the function will be started.
+pub(crate) fn named(path: &Path) -> Result<PathBuf, ProcessorError> {
+    let refused = || ProcessorError::NotExecutable(path.to_owned());
+    let metadata = fs::metadata(path).map_err(|_| refused())?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(refused());
+    }
+    std::path::absolute(path).map_err(|_| refused())
+}
+
 /// Builds the processor as it is released, and tells where it is. Cargo shows its progress on standard error where that is
-/// a terminal, and its errors in any case.
-pub fn build() -> Result<PathBuf, BuildError> {
+/// a terminal, and its errors in any case. Dropping the future kills cargo.
+pub(crate) async fn build() -> Result<PathBuf, ProcessorError> {
     let workspace = workspace();
     if !workspace.join("Cargo.toml").is_file() {
-        return Err(BuildError::NoWorkspace(workspace));
+        return Err(ProcessorError::NoWorkspace(workspace));
     }
     let cargo = env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(&cargo);
-    command.args(["build", "--release", "--package", PACKAGE, "--message-format", "json-render-diagnostics"]);
+    command.args(["build", "--release", "--locked", "--package", PACKAGE]);
+    command.args(["--message-format", "json-render-diagnostics"]);
     if !io::stderr().is_terminal() {
+        // It may take minutes.
+        progress::print(&format!("building {PACKAGE} (release)…"));
         command.arg("--quiet");
     }
-    let output = command.current_dir(workspace).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|source| BuildError::Cargo { cargo, source })?;
+    command.current_dir(workspace).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
+    let output = command.output().await.map_err(|source| ProcessorError::Cargo { cargo, source })?;
     if !output.status.success() {
-        return Err(BuildError::Failed(output.status));
+        return Err(ProcessorError::Failed(output.status));
     }
-    executable(&output.stdout).ok_or(BuildError::NoExecutable)
+    executable(&output.stdout).ok_or(ProcessorError::NoExecutable)
 }
 
 /// Where this crate's sources are: as cargo says when it runs `clicks`, or else where it was built.
@@ -77,9 +101,11 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
 }
 
 /// The variables of the caller's environment that configure the function.
-pub fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
+pub(crate) fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
-    let configures = |key: &str| key.starts_with("MYSFITS_") || key.starts_with("ON_") || INHERITED.contains(&key);
+    let configures = |key: &str| {
+        key != SERVICE_URL && (key.starts_with("MYSFITS_") || key.starts_with("ON_") || INHERITED.contains(&key))
+    };
     vars.into_iter().filter_map(text).filter(|(key, _)| configures(key)).collect()
 }
 
@@ -99,11 +125,19 @@ mod tests {
 
     #[test]
     fn only_configuration_is_inherited() {
-        let vars =
-            ["MYSFITS_API_URL", "ON_UNKNOWN_MYSFIT", "CLICK_FIELDS", "HOME", "AWS_SECRET_ACCESS_KEY", "XMYSFITS_"];
+        let vars = [
+            "MYSFITS_API_URL",
+            "MYSFITS_API_KEY",
+            "ON_UNKNOWN_MYSFIT",
+            "CLICK_FIELDS",
+            "SSL_CERT_FILE",
+            "HOME",
+            "AWS_SECRET_ACCESS_KEY",
+            "XMYSFITS_",
+        ];
         let inherited = inherited(vars.map(|key| (key.into(), "x".into())));
         let keys: Vec<&str> = inherited.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["MYSFITS_API_URL", "ON_UNKNOWN_MYSFIT", "CLICK_FIELDS"]);
+        assert_eq!(keys, ["MYSFITS_API_KEY", "ON_UNKNOWN_MYSFIT", "CLICK_FIELDS", "SSL_CERT_FILE"]);
     }
 
     #[test]

@@ -1,0 +1,88 @@
+use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
+use serde_json::json;
+
+use super::*;
+
+fn read(text: &str) -> Result<Event, EventError> {
+    Event::from_file(&serde_json::from_str(text).unwrap(), Timestamp::from_millisecond(99).unwrap())
+}
+
+fn sent(event: &Event) -> String {
+    String::from_utf8(event.payload(Uuid::nil()).unwrap()).unwrap()
+}
+
+#[test]
+fn direct_put_is_what_the_published_types_read() {
+    // Whole seconds: the published types read the time through a float, and lose milliseconds.
+    let event = Event::direct_put(vec![Record::direct_put(7, 1_700_000_000_000, encode(b"{}"))]);
+    let payload = event.payload(Uuid::nil()).unwrap();
+    let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(read.invocation_id.as_deref(), Some("00000000-0000-0000-0000-000000000000"));
+    assert_eq!(read.region.as_deref(), Some("us-east-1"));
+    assert_eq!(read.records[0].record_id.as_ref().map(String::len), Some(62));
+    assert_eq!(read.records[0].approximate_arrival_timestamp.timestamp_millis(), 1_700_000_000_000);
+    assert_eq!(read.records[0].data.0, b"{}");
+    let fields: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(fields.as_object().unwrap().len(), 4);
+    assert_eq!(fields["records"][0].as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn a_file_is_sent_as_it_is_but_for_the_invocation() {
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    let fields = format!(
+        r#""deliveryStreamArn":"arn","region":"eu-west-1","z":1e400,"a":"\ud800 \u00e9","n":{deep},"records":[{{"recordId":"a","data":"e30=","approximateArrivalTimestamp":5,"kinesisRecordMetadata":{{"z":123456789012345678901234567890,"a":1.0}},"b":"\ud800","c":{deep}}}]}}"#
+    );
+    let event = read(&format!("{{\n  \"invocationId\": \"old\",{}", fields.replace(":\"a", " :\t\"a"))).unwrap();
+    assert_eq!(sent(&event), format!(r#"{{"invocationId":"00000000-0000-0000-0000-000000000000",{fields}"#));
+    assert_eq!(event.records(), [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into() }]);
+    let other = Uuid::from_u128(1);
+    assert!(event.payload(other).unwrap().starts_with(format!("{{\"invocationId\":\"{other}\",").as_bytes()));
+}
+
+#[test]
+fn records_of_every_source_are_read() {
+    for (record, arrival_ms, data) in [
+        (r#"{ "data": "e30=", "approximateArrivalTimestamp": 5 }"#, 5, "e30="),
+        (r#"{ "data": "e30=", "approximateArrivalTimestamp": 1495072949453.0 }"#, 1_495_072_949_453, "e30="),
+        (r#"{ "data": "e30=", "approximateArrivalTimestamp": "1970-01-01T00:00:01Z" }"#, 1000, "e30="),
+        (r#"{ "kafkaRecordValue": "e30=" }"#, 99, "e30="),
+        (r#"{ "data": null, "approximateArrivalTimestamp": "soon" }"#, 99, ""),
+        (r#"{ "approximateArrivalTimestamp": 1e400 }"#, 99, ""),
+        (r#"{ "data": 7 }"#, 99, "7"),
+        (r####"{ "data": "###" }"####, 99, "###"),
+        (r#"{ "data": "\ud800" }"#, 99, r#""\ud800""#),
+    ] {
+        let event = read(&format!(r#"{{ "records": [{record}] }}"#)).unwrap();
+        assert_eq!(event.records(), [Record { record_id: record_id(0), arrival_ms, data: data.into() }]);
+    }
+}
+
+#[test]
+fn a_record_without_an_id_gets_one() {
+    let event = read(r#"{ "records": [{ "recordId": "a\"" }, { "data": "e30=" }, { "recordId": null }] }"#).unwrap();
+    let sent: Value = serde_json::from_str(&sent(&event)).unwrap();
+    for (index, id) in [(0, "a\"".to_owned()), (1, record_id(1)), (2, record_id(2))] {
+        assert_eq!(event.records()[index].record_id, id);
+        assert_eq!(sent["records"][index]["recordId"], id);
+    }
+}
+
+#[test]
+fn what_is_no_event_is_told() {
+    for (fields, message) in [
+        (json!({ "records": {} }), "an event whose `records` is not an array of objects"),
+        (json!({ "records": [7] }), "an event whose `records` is not an array of objects"),
+        (json!({ "records": [{ "recordId": 7 }] }), "an event whose `records[0].recordId` is not a string"),
+        (
+            json!({ "records": [{ "recordId": "a" }, { "recordId": "b" }, { "recordId": "a" }] }),
+            "an event whose `records[2].recordId` is also that of a record before it",
+        ),
+        (
+            json!({ "records": [{ "recordId": "a", "result": "Dropped" }] }),
+            "a function's reply (a record has `result`), not an event",
+        ),
+    ] {
+        assert_eq!(read(&fields.to_string()).unwrap_err().to_string(), message);
+    }
+}

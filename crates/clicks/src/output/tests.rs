@@ -1,0 +1,86 @@
+use serde_json::Value;
+
+use super::*;
+use crate::delivery::Fault;
+use crate::event::encode;
+
+const END: BatchEnd<'_> = BatchEnd { attempts: 1, time: Timestamp::UNIX_EPOCH, function_arn: "arn:f" };
+
+/// Records an hour after each other, the newest first.
+fn event(data: &[&str]) -> Event {
+    let records = data.iter().zip(0_i32..24).map(|(data, hour)| Record {
+        record_id: hour.to_string(),
+        arrival_ms: i64::from(hour) * 3_600_000,
+        data: encode(data.as_bytes()),
+    });
+    Event::direct_put(records.rev().collect())
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The one object of a folder.
+#[track_caller]
+fn object(folder: &Path) -> String {
+    let names = names(folder);
+    assert_eq!(names.len(), 1, "{names:?}");
+    fs::read_to_string(folder.join(&names[0])).unwrap()
+}
+
+#[test]
+fn objects_are_named_as_firehose_names_them() {
+    let arrival = "2026-11-20T08:22:01.9Z".parse().unwrap();
+    assert_eq!(
+        object_name("firehose/", arrival, Uuid::nil()),
+        "firehose/2026/11/20/08/mysfits-clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000",
+    );
+}
+
+#[test]
+fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Output::create(folder.path().join("new")).unwrap();
+    let event = event(&["a", "b", "c", "d", "e"]);
+    let fates = [
+        Fate::Delivered(b"E\n".to_vec()),
+        Fate::Failed(Fault::ProcessingFailed),
+        Fate::Delivered(b"C\n".to_vec()),
+        Fate::Failed(Fault::MissingRecordId),
+        Fate::Dropped,
+    ];
+    output.deliver(&event, &fates, &END).unwrap();
+
+    // Each object is named after the oldest of its own records.
+    assert_eq!(object(&output.folder().join("firehose/1970/01/01/02")), "E\nC\n");
+    let text = object(&output.folder().join("errors/processing-failed/1970/01/01/01"));
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["rawData"], &lines[1]["rawData"]), (&encode(b"d").into(), &encode(b"b").into()));
+    assert_eq!(names(output.folder()), ["errors", "firehose"]);
+    assert_eq!(names(&output.folder().join("firehose/1970/01/01")), ["02"]);
+}
+
+#[test]
+fn a_time_that_is_none_is_the_end_of_the_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Output::create(folder.path().to_owned()).unwrap();
+    let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new() };
+    output.deliver(&Event::direct_put(vec![record]), &[Fate::Delivered(b"A".to_vec())], &END).unwrap();
+    assert_eq!(object(&folder.path().join("firehose/1970/01/01/00")), "A");
+}
+
+#[test]
+fn nothing_to_write_makes_no_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut output = Output::create(folder.path().to_owned()).unwrap();
+    output.deliver(&event(&["a"]), &[Fate::Dropped], &END).unwrap();
+    output.log(&[]).unwrap();
+    assert!(names(folder.path()).is_empty());
+    output.log(&["one".to_owned()]).unwrap();
+    output.log(&["two".to_owned()]).unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("function.log")).unwrap(), "one\ntwo\n");
+    assert!(matches!(Output::create(folder.path().to_owned()), Err(OutputError::NotEmpty(_))));
+}

@@ -1,0 +1,174 @@
+//! How processes end, and what becomes of what they have started.
+
+use std::time::Duration;
+
+use runtime_api::{Function, Outcome, Request, Settings};
+use rustix::process::getpgrp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::function::{AT_MOST, error, exit_code, misbehaving, reply, settings, start, started, stop, told};
+
+#[tokio::test]
+async fn an_exit_in_init_comes_back_with_its_logs_and_every_time() {
+    let mut function = start(misbehaving("exit")).await;
+    // By then the first has ended, and nobody knows of it.
+    sleep(Duration::from_millis(300)).await;
+    for _ in 0..2 {
+        let invocation = told(&mut function, "never seen").await;
+        assert_eq!(exit_code(&invocation), Some(3));
+        assert_eq!(invocation.logs, ["starting", "bad configuration"]);
+        assert!(invocation.cold && !invocation.received);
+    }
+}
+
+#[tokio::test]
+async fn an_init_error_is_told() {
+    let mut function = start(misbehaving("init-error")).await;
+    let invocation = told(&mut function, "never seen").await;
+    assert_eq!(invocation.outcome, error("Extension.Bad", "no good"));
+    assert!(!invocation.received);
+}
+
+#[tokio::test]
+async fn a_silent_start_is_a_failed_one() {
+    let settings = Settings { init_timeout: Duration::from_millis(50), ..misbehaving("silent") };
+    let mut function = start(settings).await;
+    let invocation = told(&mut function, "never seen").await;
+    assert_eq!((invocation.outcome, invocation.received), (Outcome::TimedOut, false));
+}
+
+#[tokio::test]
+async fn a_process_that_never_asks_again_is_replaced() {
+    let settings =
+        Settings { init_timeout: Duration::from_secs(2), settle_timeout: Duration::from_millis(50), ..settings() };
+    let mut function = start(settings).await;
+    let answered = told(&mut function, "hang-after-reply").await;
+    assert_eq!(reply(&answered), "done");
+    let stuck = told(&mut function, "never seen").await;
+    assert_eq!((stuck.outcome, stuck.received, stuck.cold), (Outcome::TimedOut, false, false));
+    let next = told(&mut function, "back").await;
+    assert_eq!((reply(&next), next.cold), ("back", true));
+}
+
+#[tokio::test]
+async fn a_crash_is_told_with_its_logs_and_the_process_replaced() {
+    let mut function = started().await;
+    let crashed = told(&mut function, "exit").await;
+    assert_eq!(exit_code(&crashed), Some(7));
+    assert_eq!(crashed.logs, ["starting", "last words"]);
+    let next = told(&mut function, "back").await;
+    assert_eq!((reply(&next), next.cold), ("back", true));
+}
+
+#[tokio::test]
+async fn an_exit_at_once_after_the_reply_spoils_nothing() {
+    // A caller that is often away finds the answer and the exit together.
+    tokio::spawn(async {
+        loop {
+            std::thread::sleep(Duration::from_millis(5));
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut function = started().await;
+    for _ in 0..50 {
+        let invocation = told(&mut function, "exit-after-reply").await;
+        assert_eq!((reply(&invocation), invocation.cold), ("done", true));
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_broke_off_its_reply_is_told_by_its_exit() {
+    let mut function = started().await;
+    assert_eq!(exit_code(&told(&mut function, "half-reply").await), Some(5));
+}
+
+#[tokio::test]
+async fn a_process_out_of_time_is_killed_and_replaced() {
+    let mut function = started().await;
+    let request = Request { timeout: Some(Duration::from_millis(50)), ..Request::from("hang") };
+    assert_eq!(told(&mut function, request).await.outcome, Outcome::TimedOut);
+    let next = told(&mut function, "back").await;
+    assert_eq!((reply(&next), next.cold), ("back", true));
+}
+
+#[tokio::test]
+async fn lines_of_a_process_that_ended_between_two_events_are_kept() {
+    for stopped in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut function = started().await;
+        told(&mut function, format!("exit-when-idle {}", listener.local_addr().unwrap())).await;
+        let mut process = listener.accept().await.unwrap().0;
+        process.write_all(b"!").await.unwrap();
+        gone(process).await;
+        // Its files are closed a moment before it is over.
+        sleep(Duration::from_millis(200)).await;
+
+        if stopped {
+            assert_eq!(stop(function).await.logs, ["last words"]);
+            continue;
+        }
+        let next = told(&mut function, "back").await;
+        assert_eq!((reply(&next), next.cold), ("back", true));
+        assert_eq!(next.logs, ["last words", "starting"]);
+    }
+}
+
+#[tokio::test]
+async fn a_process_leads_a_group_of_its_own() {
+    let mut function = started().await;
+    let group = told(&mut function, "group").await;
+    assert_ne!(reply(&group), getpgrp().to_string());
+}
+
+/// A function that has started another process, and the connection that this one keeps for as long as it lives.
+async fn with_another_process() -> (Function, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut function = started().await;
+    told(&mut function, format!("start-another {}", listener.local_addr().unwrap())).await;
+    let (connection, _) = timeout(AT_MOST, listener.accept()).await.unwrap().unwrap();
+    (function, connection)
+}
+
+/// Waits for the end of the process that has the other end of the connection.
+async fn gone(mut connection: TcpStream) {
+    // A reset is an end too.
+    let _ended = timeout(AT_MOST, connection.read(&mut [0])).await.expect("the process lives on");
+}
+
+#[tokio::test]
+async fn what_a_process_has_started_ends_with_a_stop() {
+    let (function, other) = with_another_process().await;
+    stop(function).await;
+    gone(other).await;
+}
+
+#[tokio::test]
+async fn what_a_process_has_started_ends_with_a_drop() {
+    let (function, other) = with_another_process().await;
+    drop(function);
+    gone(other).await;
+}
+
+#[tokio::test]
+async fn what_a_process_has_started_ends_with_its_time() {
+    let (mut function, other) = with_another_process().await;
+    let request = Request { timeout: Some(Duration::from_millis(50)), ..Request::from("hang") };
+    assert_eq!(told(&mut function, request).await.outcome, Outcome::TimedOut);
+    gone(other).await;
+}
+
+#[tokio::test]
+async fn what_a_process_has_started_ends_with_its_crash() {
+    let (mut function, other) = with_another_process().await;
+    assert_eq!(exit_code(&told(&mut function, "exit").await), Some(7));
+    gone(other).await;
+}
+
+#[tokio::test]
+async fn stopping_tells_the_rest() {
+    let mut function = started().await;
+    told(&mut function, "one").await;
+    assert!(stop(function).await.logs.is_empty());
+}

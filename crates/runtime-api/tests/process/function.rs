@@ -1,0 +1,64 @@
+//! The function under test, and what it did.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use runtime_api::{Exit, Function, Invocation, Outcome, Request, Settings};
+use tokio::time::timeout;
+
+/// Far longer than anything here takes that goes as it should.
+pub(crate) const AT_MOST: Duration = Duration::from_secs(20);
+
+/// The folder of `examples/misbehaving.rs`, built: beside the one of this test.
+pub(crate) fn examples() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join("examples")
+}
+
+pub(crate) fn settings() -> Settings {
+    let command = examples().join("misbehaving");
+    assert!(command.is_file(), "{} is built by `cargo test` without `--test`", command.display());
+    Settings::new(command)
+}
+
+/// The function, which misbehaves at its start already.
+pub(crate) fn misbehaving(how: &str) -> Settings {
+    settings().env("MISBEHAVE", how)
+}
+
+pub(crate) async fn start(settings: Settings) -> Function {
+    Function::start(settings).await.expect("the function starts")
+}
+
+pub(crate) async fn started() -> Function {
+    start(settings()).await
+}
+
+pub(crate) async fn told(function: &mut Function, event: impl Into<Request>) -> Invocation {
+    let invocation = timeout(AT_MOST, function.invoke(event)).await.expect("the invocation ends");
+    invocation.expect("the event reaches the function")
+}
+
+pub(crate) async fn stop(function: Function) -> Exit {
+    timeout(AT_MOST, function.stop()).await.expect("the stop ends")
+}
+
+#[track_caller]
+pub(crate) fn reply(invocation: &Invocation) -> &str {
+    match &invocation.outcome {
+        Outcome::Reply(bytes) => str::from_utf8(bytes).expect("text"),
+        other => panic!("no reply: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn exit_code(invocation: &Invocation) -> Option<i32> {
+    match &invocation.outcome {
+        Outcome::Exited(status) => status.code(),
+        other => panic!("no exit: {other:?}"),
+    }
+}
+
+pub(crate) fn error(error_type: &str, message: &str) -> Outcome {
+    Outcome::Error { error_type: error_type.to_owned(), message: message.to_owned() }
+}
