@@ -244,12 +244,11 @@ impl<L: Fn(&str) -> Option<OsString>> Env<L> {
     }
 
     fn record_fields(&self, variable: &'static str) -> Result<Vec<RecordField>, ConfigError> {
-        let field = |name: &String| RecordField::ALL.iter().find(|(known, _)| known == name).map(|(_, field)| *field);
-        let names = self.names(variable, "")?;
-        let fields: Option<Vec<RecordField>> = names.iter().map(field).collect();
-        fields.ok_or_else(|| {
-            bad(variable, &names.join(","), format!("a comma-separated list of {}", one_of(&RecordField::ALL)))
-        })
+        let Some(text) = self.text(variable)? else { return Ok(Vec::new()) };
+        let field =
+            |name: &str| RecordField::ALL.iter().find(|(known, _)| *known == name.trim()).map(|(_, field)| *field);
+        let fields: Option<Vec<RecordField>> = text.split(',').map(field).collect();
+        fields.ok_or_else(|| bad(variable, &text, format!("a comma-separated list of {}", one_of(&RecordField::ALL))))
     }
 
     fn base_url(&self, variable: &'static str) -> Result<Url, ConfigError> {
@@ -365,6 +364,8 @@ mod tests {
             ("CLICK_FIELDS", &long, NAMES),
             ("CLICK_FIELDS", "userId,mysfitId,species", "each output field once"),
             ("RECORD_FIELDS", "arrivedat", "arrivedAt, recordId"),
+            ("RECORD_FIELDS", "arrived at,", "arrivedAt, recordId"),
+            ("RECORD_FIELDS", "recordId,recordId", "each output field once"),
             ("PARTITION_KEYS", "genus", "userId, mysfitId, goodevil, lawchaos, species"),
             ("MYSFITS_LOOKUP", "Item", "catalogue, item"),
             ("MYSFITS_CACHE_SECONDS", "-1", "a whole number from 0 to 86400"),
@@ -418,6 +419,7 @@ mod tests {
         let names = |count: usize| (0..count).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
         assert!(config(&[URL, ("CLICK_FIELDS", &names(32))]).is_ok());
         assert!(config(&[URL, ("CLICK_FIELDS", &names(33))]).is_err());
+        assert!(config(&[URL, ("CLICK_FIELDS", &format!("a-b_c,{}", "x".repeat(64)))]).is_ok());
         let message = config(&[URL, ("MYSFITS_LOOKUP", &"x".repeat(10_000))]).unwrap_err().to_string();
         assert!(message.len() < 300, "{message}");
     }

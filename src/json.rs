@@ -149,6 +149,8 @@ mod tests {
     fn values_that_cannot_be_carried_over_are_told() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(compact(&nested(128)), Ok(nested(128)));
+        let wide = format!("[{}{{}}]", "[],".repeat(200));
+        assert_eq!(compact(&wide), Ok(wide), "many side by side are not deep");
         assert_eq!(compact(&nested(129)), Err(Unusable::TooDeep));
         assert_eq!(compact(&nested(200_000)), Err(Unusable::TooDeep));
         assert_eq!(compact("1e400"), Err(Unusable::NumberTooLarge));

@@ -14,7 +14,9 @@ use crate::report::Report;
 /// Lambda's `FATAL`, which Rust does not know, leaves nothing to log. `TRACE` counts as `DEBUG`, because at `TRACE` the Lambda
 /// runtime logs whole events, and with them who clicked.
 pub fn init() {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| std::env::var("RUST_LOG"));
+    // An empty variable counts as not set, as everywhere; tracing would take it for ERROR.
+    let set = |name| std::env::var(name).ok().filter(|level| !level.is_empty());
+    let level = set("AWS_LAMBDA_LOG_LEVEL").or_else(|| set("RUST_LOG"));
     tracing::subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -95,6 +97,7 @@ mod tests {
             ("WARN", LevelFilter::WARN),
             ("ERROR", LevelFilter::ERROR),
             ("FATAL", LevelFilter::OFF),
+            ("fatal", LevelFilter::OFF),
             ("loud", LevelFilter::INFO),
         ] {
             assert_eq!(parse_level(level), expected, "{level}");

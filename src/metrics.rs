@@ -15,7 +15,7 @@ use crate::reason::Reason;
 use crate::report::Report;
 
 /// The CloudWatch namespace of the metrics.
-pub const NAMESPACE: &str = "ClickProcessor";
+const NAMESPACE: &str = "ClickProcessor";
 
 /// Writes one line of metrics for an invocation, and one for each reason for which records failed.
 pub struct Metrics {

@@ -35,7 +35,8 @@ pub enum Reason {
     ServiceError,
     /// The service answered for no mysfit of this batch.
     ServiceUnavailable,
-    /// A partition key is missing, empty, no plain value, or differs between the clicks of one record.
+    /// A partition key is missing, `null`, empty, longer than 256 bytes or no plain value, or differs between the clicks of
+    /// one record.
     PartitionKey,
     /// The reply has no room left for this record's line.
     ResponseBudget,

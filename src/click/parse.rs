@@ -241,6 +241,7 @@ mod tests {
         let cases = [
             (String::new(), Reason::Empty),
             (" \r\n\t".to_owned(), Reason::Empty),
+            ("\u{a0}".to_owned(), Reason::InvalidJson),
             ("click".to_owned(), Reason::InvalidJson),
             ("{".to_owned(), Reason::InvalidJson),
             (r#"{"userId":"u","mysfitId":"m"},"#.to_owned(), Reason::InvalidJson),
@@ -261,6 +262,8 @@ mod tests {
             (nested(100_000), Reason::NotAnObject),
             (with("\"x\":1e400"), Reason::NumberTooLarge),
             (mysfit("1e400"), Reason::NumberTooLarge),
+            (with(&format!(r#""x":{},"y":1e400"#, nested(129))), Reason::TooDeep),
+            (r#"{"x":1e400}"#.to_owned(), Reason::NumberTooLarge),
             ("{}".to_owned(), Reason::MissingField),
             (r#"{"userId":"u"}"#.to_owned(), Reason::MissingField),
             (r#"{"mysfitId":"m"}"#.to_owned(), Reason::MissingField),
@@ -274,9 +277,12 @@ mod tests {
             (mysfit(&format!("\"{}\"", "m".repeat(129))), Reason::TooLong),
             (mysfit("\"\""), Reason::InvalidMysfitId),
             (mysfit("\"../admin\""), Reason::InvalidMysfitId),
+            (mysfit("\"..\""), Reason::InvalidMysfitId),
+            (mysfit("\"a:b\""), Reason::InvalidMysfitId),
             (mysfit("\"a?b\""), Reason::InvalidMysfitId),
             (mysfit("\"a%2fb\""), Reason::InvalidMysfitId),
             (mysfit("\"é\""), Reason::InvalidMysfitId),
+            (mysfit(&format!("\"{}\"", "é".repeat(128))), Reason::InvalidMysfitId),
         ];
         for (data, reason) in cases {
             let shown: String = data.chars().take(80).collect();

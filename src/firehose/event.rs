@@ -187,6 +187,7 @@ mod tests {
             (r#"{"data":7}"#, Err(Reason::InvalidBase64)),
             (r#"{"data":["aGk="]}"#, Err(Reason::InvalidBase64)),
             (r#"{"data":"aGk"}"#, Err(Reason::InvalidBase64)),
+            (r#"{"data":"aGl="}"#, Err(Reason::InvalidBase64)),
             (r#"{"data":"a-k_"}"#, Err(Reason::InvalidBase64)),
             (r#"{"data":"aG k="}"#, Err(Reason::InvalidBase64)),
         ] {
@@ -211,6 +212,8 @@ mod tests {
             (r#"{"approximateArrivalTimestamp":1495072949453}"#, Some("2017-05-18T02:02:29.453Z")),
             (r#"{"approximateArrivalTimestamp":1495072949453.0}"#, Some("2017-05-18T02:02:29.453Z")),
             (r#"{"approximateArrivalTimestamp":1.495072949453E12}"#, Some("2017-05-18T02:02:29.453Z")),
+            // As seconds this float is a little less than it says.
+            (r#"{"approximateArrivalTimestamp":1495072949451.0}"#, Some("2017-05-18T02:02:29.451Z")),
             (r#"{"approximateArrivalTimestamp":1495072949000}"#, Some("2017-05-18T02:02:29.000Z")),
             (
                 r#"{"approximateArrivalTimestamp":null,"mskRecordMetadata":{"approximateArrivalTimestamp":0}}"#,
@@ -242,8 +245,12 @@ mod tests {
         let twice = r#"{"recordId":"a","data":7,"recordId":"b","data":"aGk="}"#;
         assert_eq!(record(twice).id().as_deref(), Some("b"));
         assert_eq!(record(twice).decode_into(&mut Vec::new()), Ok(()));
+        let kafka = r#"{"kafkaRecordValue":7,"approximateArrivalTimestamp":"soon","kafkaRecordValue":"aGk=","approximateArrivalTimestamp":0}"#;
+        assert_eq!(record(kafka).decode_into(&mut Vec::new()), Ok(()));
+        assert_eq!(record(kafka).arrived_at(), Some(Timestamp::UNIX_EPOCH));
         let event = r#"{"records":[{}],"invocationId":"i","records":[],"invocationId":"j"}"#;
-        assert_eq!(Event::parse(event).unwrap().invocation_id().as_deref(), Some("j"));
+        let event = Event::parse(event).unwrap();
+        assert_eq!((event.invocation_id().as_deref(), event.records.len()), (Some("j"), 0));
     }
 
     #[test]
@@ -274,5 +281,7 @@ mod tests {
         }
         let message = Event::parse(r#"{"records":"a visitor"}"#).unwrap_err().to_string();
         assert!(message.ends_with("another shape at line 1, column 22"), "{message}");
+        let message = Event::parse("{\n\"records\":[}").unwrap_err().to_string();
+        assert!(message.ends_with("no JSON at line 2, column 12"), "{message}");
     }
 }

@@ -14,7 +14,7 @@ use crate::json;
 /// Whether that is 6,000,000 or 6,291,556 bytes makes 5 % of room, which is not worth the risk.
 pub const RESPONSE_BUDGET_BYTES: usize = 6_000_000;
 
-/// More records than this can't be answered, however short each answer is.
+/// So many records can't be answered, however short each answer is: it takes two bytes more than this counts.
 pub(super) const MAX_RECORDS: usize = RESPONSE_BUDGET_BYTES / FAILED.len();
 
 const OPEN: &[u8] = br#"{"records":["#;
@@ -55,7 +55,7 @@ impl Reply {
     pub fn to(event: &Event, budget: usize) -> Result<Self, TooManyRecords> {
         let records = event.record_count();
         let reserved = event.records.iter().map(failed_len).sum::<usize>() + CLOSE.len();
-        if records > MAX_RECORDS || OPEN.len() + reserved > budget {
+        if OPEN.len() + reserved > budget {
             return Err(TooManyRecords { records, budget });
         }
         Ok(Self { bytes: OPEN.to_vec(), budget, reserved })
@@ -217,6 +217,19 @@ mod tests {
         let (fitted, shorter) = answer(needed - 1);
         assert!(!fitted && shorter.len() < needed, "{shorter}");
         assert!(shorter.starts_with(r#"{"records":[{"recordId":"a","result":"ProcessingFailed"},"#), "{shorter}");
+    }
+
+    #[test]
+    fn the_last_record_may_fill_the_budget() {
+        let event = Event::parse(r#"{"records":[{"recordId":"a"},{"recordId":"b"}]}"#).unwrap();
+        let answer = |budget| {
+            let mut reply = Reply::to(&event, budget).unwrap();
+            reply.ok(&event.records[0], b"", &none())?;
+            reply.ok(&event.records[1], &[b'x'; 30], &none()).map(|()| text(reply).len())
+        };
+        let needed = answer(RESPONSE_BUDGET_BYTES).unwrap();
+        assert_eq!(answer(needed), Ok(needed));
+        assert_eq!(answer(needed - 1), Err(BudgetExceeded));
     }
 
     #[test]

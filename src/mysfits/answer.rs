@@ -161,12 +161,10 @@ impl<'a> Object<'a> {
         Ok(object)
     }
 
-    /// The member called `name`; where none is spelled just so, the first that differs in case alone.
+    /// The last member called `name`; where none is spelled just so, the last that differs in case alone.
     fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let exact = self.members.iter().find(|(known, _)| known == name);
-        exact
-            .or_else(|| self.members.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)))
-            .map(|(_, value)| *value)
+        let last = |is: fn(&str, &str) -> bool| self.members.iter().rev().find(|(known, _)| is(known, name));
+        last(|known, name| known == name).or_else(|| last(str::eq_ignore_ascii_case)).map(|(_, value)| *value)
     }
 
     fn id(&self) -> Option<Cow<'a, str>> {
@@ -229,6 +227,10 @@ mod tests {
                 r#"{"mysfitId":"m","GoodEvil":"x","goodevil":"y","age":[ 1 ],"likes":"\u00e9\""}"#,
                 r#""goodevil":"y","age":[1],"likes":"é\"""#,
             ),
+            (
+                r#"{"mysfitId":"m","goodEvil":"x","GOODEVIL":"y","age":1,"likes":2}"#,
+                r#""goodevil":"y","age":1,"likes":2"#,
+            ),
         ] {
             let attributes = item(body.as_bytes(), "m", &wanted).unwrap();
             assert_eq!(attributes.members(), expected);
@@ -246,11 +248,12 @@ mod tests {
             ("", BadAnswer::Shape),
             ("[]", BadAnswer::Shape),
             ("null", BadAnswer::Shape),
-            (r#"{"goodevil":"Good"} x"#, BadAnswer::Shape),
+            (r#"{"mysfitId":"m","goodevil":"Good","species":"Yeti"} x"#, BadAnswer::Shape),
             ("{}", BadAnswer::Shape),
             (r#"{"message":"Internal server error"}"#, BadAnswer::Shape),
             (r#"{"mysfitId":null,"goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
             (r#"{"mysfitId":"n","goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
+            (r#"{"mysfitId":"M","goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
             (r#"{"mysfitId":"m"}"#, lacks("goodevil")),
             (r#"{"mysfitId":"m","goodevil":"Good"}"#, lacks("species")),
             (r#"{"mysfitId":"m","goodevil":"Good","species":"\ud800"}"#, lacks("species")),
@@ -271,6 +274,7 @@ mod tests {
                 r#"{"mysfits":[{"mysfitId":"a","Species":"Yeti"},{"MysfitId":"b"}]}"#,
                 Ok(vec![("a", true), ("b", false)]),
             ),
+            (r#"{"mysfits":[{"mysfitId":"a"},{"mysfitId":"a","species":"Yeti"}]}"#, Ok(vec![("a", true)])),
             (r#"{"mysfits":[7,{"species":"Yeti"},{"mysfitId":8},{"mysfitId":"a"}]}"#, Ok(vec![("a", false)])),
             ("", Err(BadAnswer::Shape)),
             ("<html>", Err(BadAnswer::Shape)),

@@ -225,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_that_keeps_coming_stays_known_as_one() {
+        let now = Moment::now();
+        let mut items = Items::new();
+        items.put("often", None, now);
+        for index in 0..2 * MAX_ITEMS.get() {
+            items.put(&index.to_string(), None, now);
+            assert_eq!(items.get("often", &LIFETIME, now), Remembered::Fresh(None));
+        }
+    }
+
+    #[test]
     fn the_last_answer_counts() {
         let now = Moment::now();
         let mut items = Items::new();

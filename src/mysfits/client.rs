@@ -23,7 +23,7 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The longest answers that are read: a list of some 40,000 mysfits, and an item far beyond the longest description.
 const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ITEM_BYTES: usize = 1024 * 1024;
-const MAX_ATTEMPTS: u32 = 4;
+pub(super) const MAX_ATTEMPTS: u32 = 4;
 /// The waits between attempts are drawn from 0 to this, doubled each time, up to the most: full jitter keeps many
 /// functions from coming back in step ("Exponential Backoff And Jitter", AWS Architecture Blog).
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ pub struct Client {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The file with further certificate authorities can't be used.
-    #[error("SSL_CERT_FILE: found {path}, which holds no PEM certificates: {source}; accepted: a PEM file with certificates", path = path.display())]
+    #[error("SSL_CERT_FILE: found {path}, which can't be used; accepted: a PEM file with certificates", path = path.display())]
     ExtraRoots {
         /// The file.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum ClientError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// TLS can't be set up.
-    #[error("TLS can't be set up: {0}")]
+    #[error("TLS can't be set up")]
     Tls(#[from] rustls::Error),
 }
 
@@ -98,6 +98,8 @@ pub struct Session<'c> {
     trace_id: Option<HeaderValue>,
     requests: RefCell<Requests>,
     failed_in_a_row: Cell<u32>,
+    /// Once set it stays, also when a request that was under way then succeeds.
+    gave_up: Cell<bool>,
 }
 
 impl Client {
@@ -127,6 +129,7 @@ impl Client {
             trace_id: trace_id.and_then(|id| HeaderValue::from_str(id).ok()),
             requests: RefCell::default(),
             failed_in_a_row: Cell::new(0),
+            gave_up: Cell::new(false),
         }
     }
 }
@@ -138,9 +141,9 @@ impl Session<'_> {
         self.requests.borrow().clone()
     }
 
-    /// `GET /mysfits`.
-    pub(super) async fn list(&self) -> Result<List, Failure> {
-        self.get("/mysfits", "", MAX_LIST_BYTES, |body| match body {
+    /// `GET /mysfits`, in so many attempts at the most.
+    pub(super) async fn list(&self, attempts: u32) -> Result<List, Failure> {
+        self.get("/mysfits", "", MAX_LIST_BYTES, attempts, |body| match body {
             Some(body) => answer::list(body, &self.client.names),
             None => Err(BadAnswer::NoList),
         })
@@ -149,7 +152,7 @@ impl Session<'_> {
 
     /// `GET /mysfits/{id}`; `None` where the service knows no such mysfit. `id` goes into the URL as it is.
     pub(super) async fn item(&self, id: &str) -> Result<Option<Arc<Attributes>>, Failure> {
-        self.get("/mysfits/", id, MAX_ITEM_BYTES, |body| {
+        self.get("/mysfits/", id, MAX_ITEM_BYTES, MAX_ATTEMPTS, |body| {
             body.map(|body| answer::item(body, id, &self.client.names)).transpose()
         })
         .await
@@ -161,6 +164,7 @@ impl Session<'_> {
         path: &str,
         id: &str,
         limit: usize,
+        attempts: u32,
         read: impl Fn(Option<&[u8]>) -> Result<T, BadAnswer>,
     ) -> Result<T, Failure> {
         let url = format!("{}{path}{id}", self.client.base);
@@ -178,8 +182,10 @@ impl Session<'_> {
                 Err(failure) => failure,
             };
             self.note(path, &failure);
-            let Some(wait) = failure.wait_after(attempt).filter(|wait| *wait < self.time_left()) else {
+            let wait = failure.wait_after(attempt).filter(|wait| attempt < attempts && *wait < self.time_left());
+            let Some(wait) = wait else {
                 self.failed_in_a_row.set(self.failed_in_a_row.get() + 1);
+                self.gave_up.set(self.gave_up.get() || self.failed_in_a_row.get() >= MAX_FAILED_IN_A_ROW);
                 return Err(failure);
             };
             tokio::time::sleep(wait).await;
@@ -193,7 +199,7 @@ impl Session<'_> {
     }
 
     fn may_send(&self) -> Result<(), Failure> {
-        if self.failed_in_a_row.get() >= MAX_FAILED_IN_A_ROW {
+        if self.gave_up.get() {
             return Err(Failure::GaveUp);
         }
         if self.time_left().is_zero() {
@@ -393,11 +399,23 @@ mod tests {
             let asked = Duration::from_secs(7);
             assert_eq!(status(code, Some(asked)).wait_after(1), Some(asked));
         }
+        // One that asks for no time is backed off from all the same.
+        let at_once = status(StatusCode::SERVICE_UNAVAILABLE, Some(Duration::ZERO));
+        assert!((0..200).any(|_| at_once.wait_after(3) > Some(Duration::from_millis(100))));
     }
 
     #[test]
     fn the_authorities_of_mozilla_are_built_in() {
-        assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 100);
+        let built_in = webpki_roots::TLS_SERVER_ROOTS.len();
+        assert!(built_in > 100);
+        let trusted = |roots: usize| format!("RootCertStore {{ roots: \"({roots} roots)\" }}");
+        let shown = format!("{:?}", tls(None).unwrap());
+        assert!(shown.contains(&trusted(built_in)), "{shown}");
+        let more = tempfile::NamedTempFile::new().unwrap();
+        let authority = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(more.path(), authority.cert.pem()).unwrap();
+        let shown = format!("{:?}", tls(Some(more.path())).unwrap());
+        assert!(shown.contains(&trusted(built_in + 1)), "{shown}");
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         assert!(add_roots(Path::new("/nowhere.pem"), &mut roots).is_err());
     }

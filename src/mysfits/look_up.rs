@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::answer::{Attributes, Entry};
 use super::cache::{Catalogue, Items, Lifetime, Moment, Remembered};
-use super::client::Session;
+use super::client::{MAX_ATTEMPTS, Session};
 use crate::config::{Config, Lookup};
 
 /// What the function knows of the mysfits, from one invocation to the next.
@@ -23,6 +23,8 @@ pub struct Mysfits {
 #[derive(Debug)]
 struct Memory {
     catalogue: Option<Catalogue>,
+    /// Whether the catalogue could not be had when it was last asked for.
+    catalogue_failed: bool,
     items: Items,
 }
 
@@ -59,7 +61,7 @@ impl Mysfits {
             lookup: config.lookup,
             lifetime: Lifetime { fresh: config.cache, stale: config.stale },
             concurrency: config.concurrency,
-            memory: Mutex::new(Memory { catalogue: None, items: Items::new() }),
+            memory: Mutex::new(Memory { catalogue: None, catalogue_failed: false, items: Items::new() }),
         }
     }
 
@@ -79,10 +81,12 @@ impl Mysfits {
 
     async fn by_catalogue(&self, ids: &[&str], memory: &mut Memory, session: &Session<'_>) -> Answers {
         let asked_at = Moment::now();
-        let Memory { catalogue, items } = memory;
-        let known_answers = catalogue.as_ref().is_some_and(|known| known.answers(ids, &self.lifetime, asked_at));
-        let answered_now = !known_answers && update(catalogue, asked_at, session).await;
+        let known = memory.catalogue.as_ref();
+        let known_answers = known.is_some_and(|known| known.answers(ids, &self.lifetime, asked_at));
+        let is_servable = known.is_some_and(|known| known.is_servable(&self.lifetime, asked_at));
+        let answered_now = !known_answers && memory.update_catalogue(asked_at, is_servable, session).await;
         let is_current = known_answers || answered_now;
+        let Memory { catalogue, items, .. } = memory;
 
         let now = Moment::now();
         let Some(catalogue) = catalogue.as_ref().filter(|known| is_current || known.is_servable(&self.lifetime, now))
@@ -163,15 +167,17 @@ impl Mysfits {
     }
 }
 
-/// Asks for the catalogue; says whether there is a new one.
-async fn update(catalogue: &mut Option<Catalogue>, since: Moment, session: &Session<'_>) -> bool {
-    match session.list().await {
-        Ok(list) => {
-            *catalogue = Some(Catalogue { list, since });
-            true
-        }
-        // The session remembers what went wrong.
-        Err(_) => false,
+impl Memory {
+    /// Asks for the catalogue; says whether there is a new one. After it could not be had, and while the old one will do,
+    /// one attempt shows whether the service is back, so that an outage does not hold up every batch.
+    async fn update_catalogue(&mut self, since: Moment, old_one_will_do: bool, session: &Session<'_>) -> bool {
+        let attempts = if self.catalogue_failed && old_one_will_do { 1 } else { MAX_ATTEMPTS };
+        let list = session.list(attempts).await;
+        self.catalogue_failed = list.is_err();
+        // What went wrong is remembered by the session.
+        let Ok(list) = list else { return false };
+        self.catalogue = Some(Catalogue { list, since });
+        true
     }
 }
 

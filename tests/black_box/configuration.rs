@@ -51,7 +51,7 @@ async fn lines_are_as_configured() {
             ),
         ),
         (
-            vec![("CLICK_FIELDS", "mysfitId"), ("MYSFIT_ATTRIBUTES", "age,adopted,LawChaos,name")],
+            vec![("CLICK_FIELDS", "missing,mysfitId"), ("MYSFIT_ATTRIBUTES", "age,adopted,LawChaos,name")],
             format!(r#"{{"mysfitId":"{id}","age":43,"adopted":false,"LawChaos":"Lawful","name":"Evangeline"}}"#),
         ),
         (
@@ -95,24 +95,38 @@ async fn record_fields_that_the_event_does_not_tell_are_null() {
 }
 
 #[tokio::test]
+async fn arrival_times_have_milliseconds_always() {
+    let service = Service::well_built().await;
+    let data = STANDARD.encode(click(COCO));
+    let event = json!({"records": [{"data": data, "approximateArrivalTimestamp": 1_495_072_949_000_i64}]});
+    let answered = once(&service, &[("RECORD_FIELDS", "arrivedAt")], event.to_string()).await;
+    let (_, data) = &answered.results()[0];
+    assert!(data.ends_with("\"arrivedAt\":\"2017-05-18T02:02:29.000Z\"}\n"), "{data}");
+}
+
+#[tokio::test]
 async fn partition_keys_come_from_any_output_field() {
     let service = Service::well_built().await;
     let env = [
         ("CLICK_FIELDS", "userId,mysfitId,page"),
         ("MYSFIT_ATTRIBUTES", "species,age"),
-        ("RECORD_FIELDS", "arrivedAt"),
-        ("PARTITION_KEYS", "page,age,arrivedAt,userId"),
+        ("RECORD_FIELDS", "arrivedAt,recordId"),
+        ("PARTITION_KEYS", "page,age,arrivedAt,userId,recordId"),
     ];
     let mut function = processor(&service, &env).await;
     let click = |user: &str, page: &Value| json!({"userId": user, "mysfitId": COCO, "page": page}).to_string();
     let two = |first: String, second: String| first + &second;
+    let longest = "k".repeat(256);
     for (data, expected) in [
         (click("u", &json!("home é")), Some("home é")),
+        (click("u", &json!("a\"b\\c")), Some("a\"b\\c")),
         (click("u", &json!(7)), Some("7")),
         (click("u", &json!(true)), Some("true")),
         (two(click("u", &json!("a")), click("u", &json!("a"))), Some("a")),
         (two(click("u", &json!("a")), click("u", &json!("b"))), None),
+        (click("u", &json!(longest)), Some(longest.as_str())),
         (click("u", &json!("k".repeat(257))), None),
+        (click("u", &json!("é".repeat(129))), None),
         (click("u", &json!("")), None),
         (click("", &json!("a")), None),
         (click("u", &json!(null)), None),
@@ -123,11 +137,13 @@ async fn partition_keys_come_from_any_output_field() {
         let answered = invoke(&mut function, event(&[&data])).await;
         let record = &answered.reply["records"][0];
         if let Some(page) = expected {
-            let keys = json!({"page": page, "age": "501", "arrivedAt": "2017-05-18T02:02:29.453Z", "userId": "u"});
+            let arrived = "2017-05-18T02:02:29.453Z";
+            let keys = json!({"page": page, "age": "501", "arrivedAt": arrived, "userId": "u", "recordId": "r0"});
             assert_eq!(record["metadata"], json!({"partitionKeys": keys}), "{data}");
         } else {
             assert_eq!(record, &json!({"recordId": "r0", "result": "ProcessingFailed"}), "{data}");
             assert_eq!(answered.reasons(), [("r0".to_owned(), "partition_key".to_owned())], "{data}");
+            assert_eq!(answered.summary()["failed.partition_key"], 1);
         }
     }
 }
@@ -177,4 +193,35 @@ async fn requests_say_who_asks() {
     assert_eq!(headers["x-api-key"], "hunter2");
     assert!(headers["user-agent"].starts_with("click-processor/"), "{headers:?}");
     assert_eq!(headers["accept"], "application/json");
+}
+
+#[tokio::test]
+async fn proxies_are_honoured() {
+    let proxy = Service::start(|_| Answer::json(&crate::harness::fixture_json("service/python-list.json"))).await;
+    let (url, proxy_url) = ("http://mysfits.invalid/prod", proxy.url());
+    let env = [("MYSFITS_API_URL", url), ("HTTP_PROXY", proxy_url.as_str())];
+    let mut function = Function::start(settings(&env)).await.unwrap();
+    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((answered.counts(), proxy.paths()), ((1, 0, 0), vec!["http://mysfits.invalid/prod/mysfits".to_owned()]));
+
+    let service = Service::well_built().await;
+    let env = [("HTTP_PROXY", "http://127.0.0.1:9"), ("NO_PROXY", "localhost,127.0.0.1")];
+    assert_eq!(once(&service, &env, clicks_on(&[COCO])).await.counts(), (1, 0, 0));
+}
+
+#[test]
+fn what_runs_outside_lambda_says_so() {
+    let run = |env: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_click-processor"));
+        command.env_clear().env("MYSFITS_API_URL", "http://127.0.0.1:9").envs(env.iter().copied());
+        let output = command.output().unwrap();
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), line["message"].as_str().unwrap().to_owned())
+    };
+    let (code, message) = run(&[]);
+    assert_eq!(code, Some(1));
+    assert!(message.starts_with("AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda"), "{message}");
+    let (code, message) = run(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]);
+    assert_eq!(code, Some(1));
+    assert_eq!(message, "AWS_LAMBDA_FUNCTION_NAME is not set: environment variable not found");
 }

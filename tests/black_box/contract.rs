@@ -1,7 +1,5 @@
 //! Events of every source, and the replies to them.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use runtime_api::{Function, Settings};
@@ -187,6 +185,28 @@ async fn the_reply_stays_within_its_budget_and_the_small_records_survive() {
 }
 
 #[tokio::test]
+async fn lines_that_fit_but_for_the_records_id_exceed_the_budget() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    let line = invoke(&mut function, clicks_on(&[EVANGELINE])).await.results()[0].1.len();
+    // As many lines as base64 of 6 MB can hold, in a record whose id leaves less room than that.
+    let clicks = click(EVANGELINE).repeat(4_499_980 / line);
+    let event = json!({"records": [{"recordId": "i".repeat(1_000), "data": STANDARD.encode(clicks)}]});
+    let answered = invoke(&mut function, event.to_string()).await;
+    assert_eq!((answered.counts(), &answered.summary()["failed.response_budget"]), ((0, 0, 1), &json!(1)));
+}
+
+#[tokio::test]
+async fn more_records_than_can_be_answered_are_an_error_that_says_so() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    let event = format!("{{\"records\":[{}{{}}]}}", "{},".repeat(250_000));
+    let (error_type, message) = invoke_failing(&mut function, event).await;
+    assert_eq!(error_type, "TooManyRecords");
+    assert_eq!(message, "250001 records can't be answered within 6000000 bytes");
+}
+
+#[tokio::test]
 async fn failed_records_leave_their_room_to_the_others() {
     let service = Service::well_built().await;
     // The failed ones take 0.5 MB of the reply. What is left holds eight of the long ones, and would hold seven if the room
@@ -207,14 +227,13 @@ async fn a_record_that_grows_beyond_the_reply_is_given_up_before_it_takes_the_me
         Answer::json(&json!({"mysfits": [{"mysfitId": "m", "goodevil": "", "lawchaos": "", "species": species}]}))
     })
     .await;
-    let folder = tempfile::tempdir().unwrap();
-    let bounded = folder.path().join("bounded");
-    let script = format!("#!/bin/sh\nulimit -v 300000\nexec '{}'\n", env!("CARGO_BIN_EXE_click-processor"));
-    std::fs::write(&bounded, script).unwrap();
-    std::fs::set_permissions(&bounded, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Not a script written here: a file is "busy" to run while a process that another test just started has it open.
+    let bounded = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/black_box/bounded.sh");
 
     let one = r#"{"userId":"","mysfitId":"m"}"#;
-    let settings = Settings::new(bounded).env("MYSFITS_API_URL", service.url());
+    let settings = Settings::new(bounded)
+        .env("EXECUTABLE", env!("CARGO_BIN_EXE_click-processor"))
+        .env("MYSFITS_API_URL", service.url());
     let mut function = Function::start(settings).await.unwrap();
     let answered = invoke(&mut function, event(&[&one.repeat(36_000), one])).await;
     assert_eq!(answered.reasons(), [("r0".to_owned(), "response_budget".to_owned())]);

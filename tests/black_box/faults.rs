@@ -189,6 +189,14 @@ async fn too_long_a_body_is_not_read() {
         let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert!(message.ends_with(&format!("GET {path} answered with more than {limit} bytes")), "{message}");
     }
+    // Where the length is told beforehand, nothing is waited for.
+    let mut first = true;
+    let service = Service::start(move |request: &Request| {
+        if std::mem::take(&mut first) { Answer::HalfThenHang("x".repeat((8 << 20) + 1)) } else { well_built(request) }
+    })
+    .await;
+    let answered = once(&service, &[("MYSFITS_TIMEOUT_MS", "20000")], clicks_on(&[COCO])).await;
+    assert_eq!(answered.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
     // Where no length is told beforehand, reading ends at the limit.
     let service = Service::start(|_| Answer::Endless).await;
     let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
@@ -270,6 +278,22 @@ async fn requests_under_way_are_not_tried_again_when_others_have_ended_it() {
     invoke_failing(&mut function, clicks_on(&strangers)).await;
     // 32 are under way at once, each of which may be tried four times; when three have been, the others end as well.
     assert!((12..32 * 4).contains(&service.paths().len()), "{}", service.paths().len());
+}
+
+#[tokio::test]
+async fn what_has_ended_stays_ended_also_when_one_under_way_succeeds() {
+    // Three fail for good at once, one succeeds after that, and one waits to be tried again.
+    let service = Service::start(|request: &Request| match request.path.as_str() {
+        path if path.ends_with(COCO) => well_built(request).after_ms(500),
+        path if path.ends_with(PAULY) => Answer::With(503, vec![("retry-after", "1".to_owned())], String::new()),
+        _ => Answer::status(403),
+    })
+    .await;
+    let strangers: Vec<String> = (0..3).map(|index| format!("{STRANGER}-{index}")).collect();
+    let mut ids: Vec<&str> = strangers.iter().map(String::as_str).collect();
+    ids.extend([COCO, PAULY]);
+    let answered = once(&service, &[("MYSFITS_LOOKUP", "item")], clicks_on(&ids)).await;
+    assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 4), 5), "{:?}", service.paths());
 }
 
 #[tokio::test]

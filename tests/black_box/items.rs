@@ -125,3 +125,139 @@ async fn an_expired_item_is_served_while_the_service_is_away() {
     assert_eq!(answered.reasons(), [("r1".to_owned(), "service_error".to_owned())]);
     assert_eq!(answered.summary()["stale_served"], 1);
 }
+
+/// So many ids that no mysfit has.
+fn strangers(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("{STRANGER}-{index}")).collect()
+}
+
+fn refs(ids: &[String]) -> Vec<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+/// One request at a time, of which three that fail end the look-up, and a batch that is answered all the same.
+const ONE_BY_ONE: [(&str, &str); 3] = [ITEM, ("MYSFITS_CONCURRENCY", "1"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+
+#[tokio::test]
+async fn each_mysfit_gets_its_own_attributes_in_whatever_order_the_answers_come() {
+    let mysfits = fixture_json("mysfits.json");
+    let mysfits = mysfits.as_array().unwrap();
+    let ids: Vec<&str> = mysfits.iter().map(|mysfit| mysfit["mysfitId"].as_str().unwrap()).collect();
+    for lookup in ["catalogue", "item"] {
+        let mut wait_ms = 360;
+        // The later asked, the sooner answered.
+        let service = Service::start(move |request: &Request| {
+            wait_ms -= 25;
+            well_built(request).after_ms(wait_ms)
+        })
+        .await;
+        let env = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "name,age")];
+        let answered = once(&service, &env, clicks_on(&ids)).await;
+        for (mysfit, (_, line)) in mysfits.iter().zip(answered.results()) {
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            for field in ["mysfitId", "name", "age"] {
+                assert_eq!(line[field], mysfit[field], "{field} by {lookup}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_item_is_as_old_as_the_question_for_it() {
+    let service = Service::start(|request: &Request| well_built(request).after_ms(1_300)).await;
+    let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "1")]).await;
+    for count in 1..=2 {
+        invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(service.paths().len(), count);
+    }
+}
+
+#[tokio::test]
+async fn no_place_in_the_batch_is_asked_for_first() {
+    let service = Service::start(|_| Answer::status(403)).await;
+    let mut function = processor(&service, &ONE_BY_ONE).await;
+    let ids = strangers(200);
+    let mut first_come_first_served = 0;
+    for batch in ids.chunks(40) {
+        service.now(|_| Answer::status(403));
+        invoke(&mut function, clicks_on(&refs(batch))).await;
+        first_come_first_served += usize::from(service.paths()[0] == format!("/mysfits/{}", batch[0]));
+    }
+    // By chance it is so five times of five once in 100 million.
+    assert!(first_come_first_served < 5);
+}
+
+#[tokio::test]
+async fn those_that_failed_before_are_asked_for_last() {
+    let service = Service::start(|_| Answer::status(403)).await;
+    let mut function = processor(&service, &ONE_BY_ONE).await;
+    let ids = strangers(30);
+    for _ in 0..10 {
+        assert_eq!(invoke(&mut function, clicks_on(&refs(&ids))).await.counts(), (0, 0, 30));
+    }
+    // Three of them each time, and none twice: not one of those that were given up had been asked for.
+    let paths = service.paths();
+    assert_eq!((paths.len(), paths.into_iter().collect::<BTreeSet<_>>().len()), (30, 30));
+}
+
+#[tokio::test]
+async fn a_request_whose_retry_was_given_up_has_failed() {
+    let slow: Vec<String> = (0..5).map(|index| format!("slow-{index}")).collect();
+    let quick: Vec<String> = (0..3).map(|index| format!("quick-{index}")).collect();
+    let new: Vec<String> = (0..24).map(|index| format!("new-{index}")).collect();
+    // Five wait to be tried again while three fail for good, which ends it for all.
+    let service = Service::start(|request: &Request| {
+        if request.path.contains("quick") {
+            Answer::status(403).after_ms(200)
+        } else {
+            Answer::With(503, vec![("retry-after", "1".to_owned())], String::new())
+        }
+    })
+    .await;
+    let env = [ITEM, ("MYSFITS_CONCURRENCY", "8"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let mut function = processor(&service, &env).await;
+    invoke(&mut function, clicks_on(&[refs(&slow), refs(&quick)].concat())).await;
+    assert_eq!(service.paths().len(), 8);
+
+    // They go last from then on. Eight are under way at once, so the order is told no more closely than that.
+    service.now(|_| Answer::status(404).after_ms(20));
+    invoke(&mut function, clicks_on(&[refs(&slow), refs(&new)].concat())).await;
+    let paths = service.paths();
+    assert_eq!(paths.len(), 29);
+    assert!(paths[..16].iter().all(|path| path.contains("new")), "{paths:?}");
+}
+
+#[tokio::test]
+async fn what_there_was_no_time_to_ask_for_has_not_failed() {
+    let ids = strangers(8);
+    let service = Service::start(|_| Answer::Hang).await;
+    let env = [ONE_BY_ONE.as_slice(), &[("MYSFITS_TIMEOUT_MS", "60000")]].concat();
+    let mut function = processor(&service, &env).await;
+    invoke(&mut function, r#"{"records":[]}"#).await;
+    for _ in &ids {
+        // Time for one request, and no more; the invocation itself may take longer on a busy machine.
+        let deadline = std::time::SystemTime::now() + std::time::Duration::from_millis(600);
+        let deadline = deadline.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+        let mut request = runtime_api::Request::from(clicks_on(&refs(&ids)));
+        request.deadline_ms = Some(u64::try_from(deadline).unwrap());
+        invoke(&mut function, request).await;
+    }
+    // Each time another one: those that were not asked for go before those that were.
+    let paths = service.paths();
+    let asked = paths.len();
+    assert!(asked > 3, "{paths:?}");
+    assert_eq!(paths.into_iter().collect::<BTreeSet<_>>().len(), asked);
+}
+
+#[tokio::test]
+async fn a_known_mysfit_goes_before_strangers_even_after_it_failed() {
+    let service = Service::well_built().await;
+    let env = [ONE_BY_ONE.as_slice(), &[("MYSFITS_CACHE_SECONDS", "0")]].concat();
+    let mut function = processor(&service, &env).await;
+    invoke(&mut function, clicks_on(&[COCO])).await;
+    service.now(|_| Answer::status(403));
+    invoke(&mut function, clicks_on(&[COCO])).await;
+    let ids = strangers(12);
+    invoke(&mut function, clicks_on(&[refs(&ids), vec![COCO]].concat())).await;
+    assert_eq!(service.paths()[..2], [format!("/mysfits/{COCO}"), format!("/mysfits/{COCO}")]);
+}

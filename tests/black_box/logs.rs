@@ -122,7 +122,7 @@ async fn at_most_twenty_failed_records_are_told_one_by_one() {
 async fn the_level_is_lambdas() {
     let service = Service::well_built().await;
     for (level, summaries, failures) in
-        [("DEBUG", 1, 1), ("INFO", 1, 1), ("WARN", 0, 1), ("ERROR", 0, 0), ("FATAL", 0, 0), ("info", 1, 1)]
+        [("DEBUG", 1, 1), ("INFO", 1, 1), ("WARN", 0, 1), ("ERROR", 0, 0), ("FATAL", 0, 0), ("info", 1, 1), ("", 1, 1)]
     {
         let answered = once(&service, &[("AWS_LAMBDA_LOG_LEVEL", level)], event(&["{"])).await;
         let count = |message: &str| answered.logs.iter().filter(|line| line["message"] == message).count();
@@ -131,6 +131,10 @@ async fn the_level_is_lambdas() {
     }
     let answered = once(&service, &[("RUST_LOG", "warn")], event(&["{"])).await;
     assert!(answered.logs.iter().all(|line| line["message"] != "invocation"), "RUST_LOG serves outside Lambda");
+    let answered = once(&service, &[("RUST_LOG", "warn"), ("AWS_LAMBDA_LOG_LEVEL", "INFO")], event(&["{"])).await;
+    assert_eq!(answered.summary()["level"], "INFO", "and within it, it does not");
+    let answered = once(&service, &[], clicks_on(&[COCO])).await;
+    assert!(answered.logs.iter().all(|line| line["level"] != "DEBUG"), "INFO where nothing is set");
 }
 
 #[tokio::test]

@@ -166,6 +166,23 @@ async fn an_expired_catalogue_is_served_while_the_service_is_away() {
 }
 
 #[tokio::test]
+async fn an_outage_that_goes_on_costs_one_attempt_a_batch_while_the_old_catalogue_will_do() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    invoke(&mut function, clicks_on(&[COCO])).await;
+    for expected in [4, 1, 1] {
+        service.now(|_| Answer::status(500));
+        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), expected));
+    }
+    // When it is back, that shows at once; and the next fault is tried again as ever.
+    let mut first = true;
+    service.now(move |request| if std::mem::take(&mut first) { well_built(request) } else { Answer::status(500) });
+    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.summary()["stale_served"], 0);
+    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.summary()["service_requests"], 4);
+}
+
+#[tokio::test]
 async fn beyond_its_time_nothing_is_served() {
     for lookup in ["catalogue", "item"] {
         let service = Service::well_built().await;
@@ -176,4 +193,20 @@ async fn beyond_its_time_nothing_is_served() {
         let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable", "{lookup}");
     }
+}
+
+#[tokio::test]
+async fn a_stranger_beside_a_known_mysfit_does_not_hide_an_outage() {
+    let service = Service::start(|request| match request.path.as_str() {
+        "/mysfits" => well_built(request),
+        _ => Answer::status(403),
+    })
+    .await;
+    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0")];
+    let mut function = processor(&service, &env).await;
+    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1));
+    // The list that is remembered has one of the two, whose attributes are not to be had.
+    service.now(|_| Answer::status(403));
+    let (error_type, _) = invoke_failing(&mut function, clicks_on(&[STRANGER, COCO])).await;
+    assert_eq!(error_type, "ServiceUnavailable");
 }

@@ -36,6 +36,7 @@ async fn while_the_service_is_away_a_batch_is_failed_record_by_record_or_passed(
     let answered = once(&service, &[("ON_SERVICE_UNAVAILABLE", "fail")], records.clone()).await;
     assert_eq!(answered.counts(), (0, 0, 2));
     assert_eq!(answered.reasons()[0].1, "service_unavailable");
+    assert_eq!(answered.summary()["failed.service_unavailable"], 1);
 
     let answered = once(&service, &[("ON_SERVICE_UNAVAILABLE", "pass")], records).await;
     assert_eq!(answered.counts(), (1, 0, 1));
@@ -60,6 +61,7 @@ async fn a_failure_weighs_more_than_an_unknown_mysfit() {
     let env = [("MYSFITS_LOOKUP", "item"), ("ON_UNKNOWN_MYSFIT", "drop")];
     let answered = once(&service, &env, event(&[mixed])).await;
     assert_eq!(answered.reasons(), [("r0".to_owned(), "service_error".to_owned())]);
+    assert_eq!(answered.summary()["failed.service_error"], 1);
 }
 
 #[tokio::test]

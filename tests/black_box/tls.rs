@@ -62,7 +62,11 @@ async fn a_service_that_is_not_who_it_should_be_is_told_nothing() {
 
 #[tokio::test]
 async fn a_file_without_certificates_stops_the_start() {
-    for content in ["", "not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    let (_, good) = service_called("localhost").await;
+    let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    // One that can't be used is a mistake beside one that can, too.
+    let both = std::fs::read_to_string(good.path()).unwrap() + bad;
+    for content in ["", "not PEM", bad, &both] {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(content.as_bytes()).unwrap();
         let mut function = function("https://localhost:9", file.path().to_str().unwrap()).await;

@@ -71,7 +71,7 @@ impl Drop for Background {
             sleep(PAUSE);
         }
         self.signal("KILL");
-        let _ended = self.child.wait();
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
     }
 }
 

@@ -127,3 +127,11 @@ fn more_records_than_can_be_answered_are_an_error_that_says_so() {
     let message = handle(&processor(), &payload).map(|_| ()).unwrap_err();
     assert_eq!(message, "250000 records can't be answered within 6000000 bytes");
 }
+
+#[test]
+fn a_batch_for_which_no_time_is_left_is_for_firehose_to_try_again() {
+    let config = Config::from_lookup(|name| (name == "MYSFITS_API_URL").then(|| "http://127.0.0.1:9".into()));
+    let payload = json!({"records": [{"data": STANDARD.encode(r#"{"userId":"u","mysfitId":"m"}"#)}]}).to_string();
+    let message = handle(&Processor::new(&config.unwrap()).unwrap(), &payload).map(|_| ()).unwrap_err();
+    assert_eq!(message, "the mysfits service can't be reached: no time left to ask");
+}

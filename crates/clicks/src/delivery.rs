@@ -153,8 +153,9 @@ impl Returned {
     /// assumption, as nobody has told what Firehose does of a dropped record with bad data.
     fn read(value: &Value) -> Result<Self, String> {
         // The reply to Amazon MSK names the data as its event does.
-        let data = match value.get("data").or_else(|| value.get("kafkaRecordValue")) {
-            None | Some(Value::Null) => None,
+        let there = |name| value.get(name).filter(|value| !value.is_null());
+        let data = match there("data").or_else(|| there("kafkaRecordValue")) {
+            None => None,
             Some(data) => {
                 let decoded = data.as_str().and_then(|data| STANDARD.decode(data).ok());
                 Some(decoded.ok_or_else(|| format!("its data {} is not base64", shown(data)))?)

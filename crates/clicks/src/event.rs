@@ -153,8 +153,10 @@ fn milliseconds(time: &str) -> Option<i64> {
 
 /// The text of a record's data; what is no text is kept as it is written, because an error object needs something to keep.
 fn data(record: &Fields<'_>) -> String {
-    match record.get("data").or(record.get("kafkaRecordValue")) {
-        None | Some("null") => String::new(),
+    // `null` counts as not there.
+    let there = |name| record.get(name).filter(|value| *value != "null");
+    match there("data").or(there("kafkaRecordValue")) {
+        None => String::new(),
         Some(data) => serde_json::from_str(data).unwrap_or_else(|_| data.to_owned()),
     }
 }

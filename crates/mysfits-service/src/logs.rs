@@ -10,7 +10,9 @@ use lambda_http::tracing::subscriber::filter::LevelFilter;
 /// The level is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging configuration sets, or else `RUST_LOG`. `TRACE` counts
 /// as `DEBUG`: at `TRACE` the Lambda runtime logs whole requests, and with them who sent them.
 pub fn init() {
-    let level = env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| env::var("RUST_LOG"));
+    // An empty variable counts as not set; tracing would take it for ERROR.
+    let set = |name| env::var(name).ok().filter(|level| !level.is_empty());
+    let level = set("AWS_LAMBDA_LOG_LEVEL").or_else(|| set("RUST_LOG"));
     subscriber::fmt()
         .json()
         .flatten_event(true)

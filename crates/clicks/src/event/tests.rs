@@ -47,6 +47,7 @@ fn records_of_every_source_are_read() {
         (r#"{ "data": "e30=", "approximateArrivalTimestamp": 1495072949453.0 }"#, 1_495_072_949_453, "e30="),
         (r#"{ "data": "e30=", "approximateArrivalTimestamp": "1970-01-01T00:00:01Z" }"#, 1000, "e30="),
         (r#"{ "kafkaRecordValue": "e30=" }"#, 99, "e30="),
+        (r#"{ "data": null, "kafkaRecordValue": "e30=" }"#, 99, "e30="),
         (r#"{ "data": null, "approximateArrivalTimestamp": "soon" }"#, 99, ""),
         (r#"{ "approximateArrivalTimestamp": 1e400 }"#, 99, ""),
         (r#"{ "data": 7 }"#, 99, "7"),
