@@ -27,7 +27,7 @@ use std::time::Instant;
 use click::{Click, Clicks, Line};
 use config::{Config, OnServiceUnavailable, OnUnknownMysfit};
 use firehose::{Event, EventError, RESPONSE_BUDGET_BYTES, Record, Reply, TooManyRecords};
-use mysfits::{Answer, Answers, Attributes, Client, ClientError, Mysfits};
+use mysfits::{Answer, Answers, Attributes, Client, ClientError, Mysfits, Session};
 
 pub use reason::Reason;
 pub use report::Report;
@@ -135,7 +135,7 @@ impl Processor {
         report: &mut Report,
     ) -> Result<Answers, HandleError> {
         let started = Instant::now();
-        let session = self.client.session(invocation.look_ups_end, invocation.trace_id.as_deref());
+        let session = Session::new(&self.client, invocation.look_ups_end, invocation.trace_id.as_deref());
         let answers = self.mysfits.look_up(ids, &session).await;
 
         report.look_up = started.elapsed();

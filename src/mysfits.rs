@@ -5,8 +5,11 @@
 mod answer;
 mod cache;
 mod client;
+mod failure;
 mod look_up;
+mod session;
 
 pub use answer::Attributes;
-pub use client::{Client, ClientError, Requests, Session};
+pub use client::{Client, ClientError};
 pub use look_up::{Answer, Answers, Mysfits};
+pub use session::{Requests, Session};

@@ -8,7 +8,8 @@ use tokio::sync::Mutex;
 
 use super::answer::{Attributes, Entry};
 use super::cache::{Catalogue, Items, Lifetime, Moment, Remembered};
-use super::client::{MAX_ATTEMPTS, Session};
+use super::failure::MAX_ATTEMPTS;
+use super::session::Session;
 use crate::config::{Config, Lookup};
 
 /// What the function knows of the mysfits, from one invocation to the next.
