@@ -183,6 +183,16 @@ async fn an_outage_that_goes_on_costs_one_attempt_a_batch_while_the_old_catalogu
 }
 
 #[tokio::test]
+async fn an_outage_that_goes_on_is_tried_in_full_while_there_is_no_catalogue_to_serve() {
+    let service = Service::start(|_| Answer::status(500)).await;
+    let mut function = processor(&service, &[]).await;
+    for expected in [4, 8] {
+        invoke_failing(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!(service.paths().len(), expected);
+    }
+}
+
+#[tokio::test]
 async fn beyond_its_time_nothing_is_served() {
     for lookup in ["catalogue", "item"] {
         let service = Service::well_built().await;
