@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 
-use crate::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB};
+use crate::firehose::batch::{
+    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB,
+};
 use crate::processor::{self, SERVICE_URL};
 use crate::replay::Options;
 

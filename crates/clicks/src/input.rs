@@ -19,8 +19,8 @@ pub(crate) use self::contents::{Contents, Item};
 
 use runtime_api::MAX_EVENT_BYTES;
 
-use crate::batch::MAX_RECORD_BYTES;
-use crate::event::EventError;
+use crate::firehose::batch::MAX_RECORD_BYTES;
+use crate::firehose::event::EventError;
 
 /// The longest line, and the largest event over several lines: more than Lambda takes, in whatever way it is written.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;

@@ -8,13 +8,10 @@
 //!
 //! [`command`] is what was asked; [`replay`] goes this way; every other module is a plain function or value of it.
 
-mod batch;
 mod command;
-mod delivery;
-mod error_object;
-mod event;
 mod excerpt;
 mod fields;
+mod firehose;
 mod input;
 mod metrics;
 mod output;

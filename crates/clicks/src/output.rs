@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::delivery::Fate;
-use crate::error_object::ErrorLine;
-use crate::event::{Event, Record, STREAM};
+use crate::firehose::delivery::Fate;
+use crate::firehose::error_object::ErrorLine;
+use crate::firehose::event::{Event, Record, STREAM};
 
 /// What could not be written, or should not be.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use self::feed::{Batch, feed};
 use self::session::Session;
-use crate::batch::Limits;
+use crate::firehose::batch::Limits;
 use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output, OutputError};
 use crate::processor::{self, ProcessorError};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::delivery::{Fate, Fault};
+use crate::firehose::delivery::{Fate, Fault};
 use crate::metrics::Metrics;
 
 /// Records by what became of them.

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::kind::{self, First, Kind};
 use super::{InputError, MAX_LINE_BYTES, Source};
-use crate::batch::{MAX_RECORD_BYTES, decoded_bytes};
-use crate::error_object::Original;
-use crate::event::{Event, encode};
 use crate::fields::Fields;
+use crate::firehose::batch::{MAX_RECORD_BYTES, decoded_bytes};
+use crate::firehose::error_object::Original;
+use crate::firehose::event::{Event, encode};
 
 /// The first bytes of gzip (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];

@@ -1,8 +1,8 @@
 use serde_json::Value;
 
 use super::*;
-use crate::delivery::Fault;
-use crate::event::encode;
+use crate::firehose::delivery::Fault;
+use crate::firehose::event::encode;
 
 const END: BatchEnd<'_> = BatchEnd { attempts: 1, time: Timestamp::UNIX_EPOCH, function_arn: "arn:f" };
 

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::batch::{Batcher, Limits};
-use crate::event::Event;
+use crate::firehose::batch::{Batcher, Limits};
+use crate::firehose::event::Event;
 use crate::input::{Contents, InputError, Item, Source};
 
 /// How many events are read ahead: enough to keep the function busy, few enough to keep memory small.

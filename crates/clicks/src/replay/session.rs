@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::feed::Batch;
 use super::{Options, ReplayError};
-use crate::delivery::{self, Attempt, Fate, Fault};
-use crate::event::Event;
 use crate::excerpt::excerpt;
+use crate::firehose::delivery::{self, Attempt, Fate, Fault};
+use crate::firehose::event::Event;
 use crate::metrics::Metrics;
 use crate::output::{BatchEnd, Output, OutputError};
 use crate::processor::SERVICE_URL;

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::delivery::Fault;
+use crate::firehose::delivery::Fault;
 
 fn metrics(requests: u64, reasons: &[(&str, u64)]) -> Metrics {
     let reasons = reasons.iter().map(|(reason, failed)| ((*reason).to_owned(), *failed));

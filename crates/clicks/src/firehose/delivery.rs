@@ -12,8 +12,8 @@ use runtime_api::Outcome;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event::Record;
 use crate::excerpt::excerpt;
+use crate::firehose::event::Record;
 
 /// How much of a bad reply a message shows.
 const EXCERPT_CHARS: usize = 80;

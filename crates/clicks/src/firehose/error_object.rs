@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::Fault;
-use crate::event::Record;
+use crate::firehose::delivery::Fault;
+use crate::firehose::event::Record;
 
 /// One line. The fields, their names and their order are those of objects that were seen in public.
 #[derive(Debug, Serialize)]

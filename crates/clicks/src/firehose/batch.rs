@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use runtime_api::MAX_EVENT_BYTES;
 
-use crate::event::{Event, Record};
+use crate::firehose::event::{Event, Record};
 
 /// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
 pub(crate) const MAX_RECORD_BYTES: usize = 1000 * 1024;
@@ -115,7 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::encode;
+    use crate::firehose::event::encode;
 
     fn batched(limits: Limits, data: &[Vec<u8>]) -> Vec<Event> {
         let mut batcher = Batcher::new(limits);
