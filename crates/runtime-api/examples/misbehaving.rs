@@ -90,6 +90,7 @@ fn logs(event: &client::Event, what: &str, how: &str) -> io::Result<bool> {
             println!("status {status}");
         }
         "error" => drop(client::error(&event.request_id, "Function.Told", how)?),
+        "args" => reply(event, &format!("{:?}", std::env::args().skip(1).collect::<Vec<_>>()))?,
         "env" => reply(event, &std::env::var(how).unwrap_or_else(|_| "unset".to_owned()))?,
         _ => return Ok(false),
     }

@@ -64,6 +64,7 @@ impl Environment {
 
         let mut command = Command::new(&settings.command);
         command
+            .args(&settings.args)
             .env_clear()
             .envs(settings.environment(&address.to_string()))
             .stdin(Stdio::null())

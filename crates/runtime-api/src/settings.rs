@@ -18,6 +18,8 @@ const PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 pub struct Settings {
     /// The executable: a path; a relative one is resolved against the current folder when the function starts.
     pub command: PathBuf,
+    /// What follows the command.
+    pub args: Vec<OsString>,
     /// The function's own environment variables. Nothing else is inherited from the caller's environment.
     pub env: Vec<(String, String)>,
     /// The function's name, in its environment and its ARN.
@@ -39,6 +41,7 @@ impl Settings {
     pub fn new(command: impl Into<PathBuf>) -> Self {
         Self {
             command: command.into(),
+            args: Vec::new(),
             env: Vec::new(),
             function_name: "click-processor".to_owned(),
             memory_mb: 128,

@@ -110,6 +110,16 @@ async fn the_environment_is_lambdas_and_the_functions_own() {
     }
 }
 
+#[tokio::test]
+async fn the_command_is_followed_by_its_arguments() {
+    for (args, told_args) in
+        [(vec![], "[]"), (vec!["--say".into(), "two words".into(), "".into()], r#"["--say", "two words", ""]"#)]
+    {
+        let mut function = start(Settings { args, ..settings() }).await;
+        assert_eq!(reply(&told(&mut function, "args").await), told_args);
+    }
+}
+
 /// `path` as the current folder has it.
 fn relative(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap();
