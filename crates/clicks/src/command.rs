@@ -10,6 +10,8 @@ use crate::firehose::batch::{
 };
 use crate::processor::{self, SERVICE_URL};
 use crate::replay::Options;
+use crate::up::options::{PipelineOptions, StreamOptions};
+use crate::up::settings::{Settings, SettingsError};
 
 /// Runs the click processor on this machine as Amazon Data Firehose would.
 #[derive(Parser)]
@@ -22,6 +24,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Replay(Replay),
+    Up(Box<Up>),
 }
 
 /// Puts files through the processor, as Firehose would, and writes what Firehose would deliver.
@@ -90,6 +93,33 @@ pub(crate) struct Replay {
     verbose: bool,
 }
 
+/// Runs the whole pipeline on this machine: a page to click, a Firehose, the function, and the objects that are delivered.
+///
+/// Every option can be in the file of `--config` too, by the same name without dashes in front; the command line counts first.
+/// The file can have several streams, each with a table of its own: see `fixtures/up.toml`.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed; 2 wrong usage.")]
+pub(crate) struct Up {
+    // In this order the help ends with the group of the others.
+    #[command(flatten)]
+    pub(crate) stream: StreamOptions,
+
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineOptions,
+
+    /// A TOML file with options; relative paths in it are, as on the command line, of the current folder [default: none]
+    #[arg(long, value_name = "FILE", help_heading = "Other")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl TryFrom<Up> for Settings {
+    type Error = SettingsError;
+
+    fn try_from(asked: Up) -> Result<Self, SettingsError> {
+        Self::read(&asked.pipeline, &asked.stream, asked.config.as_deref())
+    }
+}
+
 impl From<Replay> for Options {
     fn from(asked: Replay) -> Self {
         let mut env = processor::inherited(std::env::vars_os());
@@ -109,7 +139,7 @@ impl From<Replay> for Options {
     }
 }
 
-fn service_url(text: &str) -> Result<String, String> {
+pub(crate) fn service_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
     match rest {
         Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
@@ -117,7 +147,7 @@ fn service_url(text: &str) -> Result<String, String> {
     }
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((SERVICE_URL, _)) => Err("the service is named with `--service URL`".to_owned()),
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),

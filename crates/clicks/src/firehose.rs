@@ -4,3 +4,4 @@ pub(crate) mod batch;
 pub(crate) mod delivery;
 pub(crate) mod error_object;
 pub(crate) mod event;
+pub(crate) mod prefix;

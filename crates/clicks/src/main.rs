@@ -1,52 +1,74 @@
 //! Runs the click processor on this machine as Amazon Data Firehose would.
 //!
 //! ```text
-//! files ─▶ input ─▶ batch ─▶ event ─▶ the function's process ─▶ delivery ─▶ output: delivered lines, error objects
-//!          (told apart     (Firehose's      (runtime-api)        (what Firehose  ─▶ report: the table
-//!           by content)     buffer)                               does of a reply)
+//! replay   files ─▶ input ─▶ batch ─▶ event ─▶ the function's process ─▶ delivery ─▶ output: delivered lines, error objects
+//!                   (told apart     (Firehose's      (runtime-api)        (what Firehose  ─▶ report: the table
+//!                    by content)     buffer)                               does of a reply)
+//!
+//! up       a page's click ─▶ edge ─┐
+//!          an SDK's records ─▶ api ─┴▶ stream ─▶ bucket: delivered objects, error objects
+//!                                     (the same rules, with time)
 //! ```
 //!
-//! [`command`] is what was asked; [`replay`] goes this way; every other module is a plain function or value of it.
+//! [`command`] is what was asked; [`replay`] and [`up`] go these ways; [`firehose`] is what both know of Firehose, as plain
+//! functions and values.
 
+mod api;
+mod attempts;
+mod bucket;
 mod command;
+mod edge;
 mod excerpt;
 mod fields;
 mod firehose;
 mod input;
+mod interrupts;
 mod metrics;
 mod output;
 mod processor;
 mod progress;
 mod replay;
 mod report;
+mod site;
+mod stream;
+mod up;
 
-use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
 
-use self::command::{Cli, Command, Replay};
+use self::command::{Cli, Command, Replay, Up};
+use self::interrupts::Interrupts;
 use self::replay::ReplayError;
 use self::report::Report;
+use self::up::settings::{Settings, SettingsError};
+use self::up::{End, UpError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command: Command::Replay(arguments) } = Cli::parse();
-    match run(arguments).await {
+    let ended = match Cli::parse().command {
+        Command::Replay(arguments) => replay(arguments).await,
+        Command::Up(arguments) => up(*arguments).await,
+    };
+    match ended {
         Ok(code) => code,
         Err(error) => {
             progress::print(&format!("error: {error:#}"));
-            let usage = error.downcast_ref().is_some_and(ReplayError::is_usage);
-            ExitCode::from(if usage { 2 } else { 1 })
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }
 }
 
-async fn run(arguments: Replay) -> anyhow::Result<ExitCode> {
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<SettingsError>()
+        || error.downcast_ref().is_some_and(ReplayError::is_usage)
+        || error.downcast_ref().is_some_and(UpError::is_usage)
+}
+
+async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     let (json, allow_failed) = (arguments.json, arguments.allow_failed);
-    let replayed = replay::run(arguments.into(), interrupt()?).await?;
+    let replayed = replay::run(arguments.into(), Interrupts::listen()?.next()).await?;
     print(&replayed.report, json)?;
     if let Some(error) = replayed.error {
         return Err(error.into());
@@ -58,25 +80,12 @@ async fn run(arguments: Replay) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Ends with the first signal that asks for an end: by Ctrl-C, by `kill`, or by a terminal that was closed.
-fn interrupt() -> io::Result<impl Future<Output = ()>> {
-    let mut ctrl_c = signal(SignalKind::interrupt())?;
-    let mut kill = signal(SignalKind::terminate())?;
-    let mut hang_up = if outlives_its_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
-    Ok(async move {
-        tokio::select! {
-            _ = ctrl_c.recv() => {}
-            _ = kill.recv() => {}
-            Some(()) = async { hang_up.as_mut()?.recv().await } => {}
-        }
+async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
+    let mut interrupts = Interrupts::listen()?;
+    Ok(match up::run(Settings::try_from(arguments)?, &mut interrupts).await? {
+        End::Through => ExitCode::SUCCESS,
+        End::GivenUp => ExitCode::from(130),
     })
-}
-
-/// Whether the caller has SIGHUP ignored, as `nohup` does: the first bit in Linux's own words.
-fn outlives_its_terminal() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap_or_default();
-    u64::from_str_radix(ignored, 16).is_ok_and(|signals| signals & 1 == 1)
 }
 
 fn print(report: &Report, json: bool) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::firehose::delivery::Fate;
 use crate::firehose::error_object::ErrorLine;
 use crate::firehose::event::{Event, Record, STREAM};
+use crate::firehose::prefix::{Compression, object_name};
 
 /// What could not be written, or should not be.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +71,7 @@ impl Output {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for (record, fate) in event.records().iter().zip(fates) {
             match fate {
-                Fate::Delivered(data) => delivered.push((record, data)),
+                Fate::Delivered { data, .. } => delivered.push((record, data)),
                 Fate::Failed(fault) => failed.push((record, *fault)),
                 Fate::Dropped => {}
             }
@@ -93,7 +94,9 @@ impl Output {
     ) -> Result<(), OutputError> {
         let Some(oldest) = records.iter().map(|(record, _)| record.arrival_ms).min() else { return Ok(()) };
         let arrival = Timestamp::from_millisecond(oldest).unwrap_or(end.time);
-        let path = self.folder.join(object_name(prefix, arrival, Uuid::new_v4()));
+        let prefix = format!("{prefix}{}", arrival.strftime("%Y/%m/%d/%H/"));
+        let name = object_name(&prefix, STREAM, arrival, Uuid::new_v4(), Compression::None);
+        let path = self.folder.join(name);
         let written = || {
             fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
             let mut file = BufWriter::new(File::create(&path)?);
@@ -128,14 +131,6 @@ pub(crate) struct BatchEnd<'a> {
     pub(crate) time: Timestamp,
     /// The function that was invoked.
     pub(crate) function_arn: &'a str,
-}
-
-/// The name that Firehose gives an object (Firehose developer guide, "Configure Amazon S3 object name format"): the hour is
-/// that of the oldest record's arrival, in UTC. The stream's version is always 1 here.
-pub(crate) fn object_name(prefix: &str, oldest_arrival: Timestamp, id: Uuid) -> String {
-    let hour = oldest_arrival.strftime("%Y/%m/%d/%H/");
-    let time = oldest_arrival.strftime("%Y-%m-%d-%H-%M-%S");
-    format!("{prefix}{hour}{STREAM}-1-{time}-{id}")
 }
 
 /// The folder of a replay that was told none: `out/replay-2026-11-20T08-22-01Z`, or the next free name after it.

@@ -84,7 +84,7 @@ pub(crate) async fn build() -> Result<PathBuf, ProcessorError> {
 }
 
 /// Where this crate's sources are: as cargo says when it runs `clicks`, or else where it was built.
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let built = || OsString::from(env!("CARGO_MANIFEST_DIR"));
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built));
     package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)

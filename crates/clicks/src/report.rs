@@ -117,7 +117,7 @@ impl Tally {
         for fate in fates {
             self.records.total += 1;
             match fate {
-                Fate::Delivered(data) => {
+                Fate::Delivered { data, .. } => {
                     self.records.ok += 1;
                     self.clicks_delivered += lines(data);
                 }

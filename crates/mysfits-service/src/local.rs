@@ -96,6 +96,12 @@ impl LocalService {
         format!("http://{address}")
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// How many HTTP requests have been answered.
     #[must_use]
     pub fn requests(&self) -> u64 {

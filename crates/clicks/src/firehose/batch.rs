@@ -1,6 +1,7 @@
 //! Records into events, as Firehose's Lambda buffer does it: by size and by count.
 
-use jiff::Timestamp;
+use std::sync::Arc;
+
 use runtime_api::MAX_EVENT_BYTES;
 
 use crate::firehose::event::{Event, Record};
@@ -51,34 +52,36 @@ impl Limits {
 #[derive(Debug)]
 pub(crate) struct Batcher {
     limits: Limits,
+    stream: Arc<str>,
     records: Vec<Record>,
     data_bytes: usize,
     payload_bytes: usize,
-    /// The records that have come so far, in all events.
-    sequence: u64,
 }
 
 impl Batcher {
-    /// An empty buffer.
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, records: Vec::new(), data_bytes: 0, payload_bytes: ENVELOPE_BYTES, sequence: 0 }
+    /// An empty buffer of a stream.
+    pub(crate) fn new(limits: Limits, stream: Arc<str>) -> Self {
+        Self { limits, stream, records: Vec::new(), data_bytes: 0, payload_bytes: ENVELOPE_BYTES }
     }
 
-    /// Adds a record's data as base64; gives the event of those before it, where it does not fit with them. Whatever the
-    /// limits, an event is never larger than what Lambda takes.
-    pub(crate) fn push(&mut self, data: String, now: Timestamp) -> Option<Event> {
-        let data_bytes = decoded_bytes(&data);
-        let record = Record::direct_put(self.sequence, now.as_millisecond(), data);
+    /// Adds a record; gives the event of those before it, where it does not fit with them. Whatever the limits, an event is
+    /// never larger than what Lambda takes.
+    pub(crate) fn push(&mut self, record: Record) -> Option<Event> {
+        let data_bytes = decoded_bytes(&record.data);
         let payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + escaped_bytes(&record.data);
         let full = self.records.len() >= self.limits.records
             || self.data_bytes + data_bytes > self.limits.bytes
             || self.payload_bytes + payload_bytes > MAX_EVENT_BYTES;
         let event = if full { self.take() } else { None };
-        self.sequence += 1;
         self.data_bytes += data_bytes;
         self.payload_bytes += payload_bytes;
         self.records.push(record);
         event
+    }
+
+    /// The size of the data that waits, before base64.
+    pub(crate) fn data_bytes(&self) -> usize {
+        self.data_bytes
     }
 
     /// The event of what is left.
@@ -86,7 +89,7 @@ impl Batcher {
         self.data_bytes = 0;
         self.payload_bytes = ENVELOPE_BYTES;
         let records = std::mem::take(&mut self.records);
-        if records.is_empty() { None } else { Some(Event::direct_put(records)) }
+        if records.is_empty() { None } else { Some(Event::direct_put(Arc::clone(&self.stream), records)) }
     }
 }
 
@@ -115,12 +118,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::firehose::event::encode;
+    use crate::firehose::event::{STREAM, encode};
 
     fn batched(limits: Limits, data: &[Vec<u8>]) -> Vec<Event> {
-        let mut batcher = Batcher::new(limits);
-        let mut events: Vec<Event> =
-            data.iter().filter_map(|data| batcher.push(encode(data), Timestamp::UNIX_EPOCH)).collect();
+        let mut batcher = Batcher::new(limits, STREAM.into());
+        let records = data.iter().zip(0..).map(|(data, sequence)| Record::direct_put(sequence, 0, encode(data)));
+        let mut events: Vec<Event> = records.filter_map(|record| batcher.push(record)).collect();
         events.extend(batcher.take());
         events
     }
@@ -162,22 +165,14 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_makes_no_event_too_large() {
-        let mut batcher = Batcher::new(Limits { bytes: usize::MAX, records: usize::MAX });
+        let mut batcher = Batcher::new(Limits { bytes: usize::MAX, records: usize::MAX }, STREAM.into());
         let data = "\u{1}\"\\".repeat(100_000);
-        let events = (0..10).filter_map(|_| batcher.push(data.clone(), Timestamp::UNIX_EPOCH));
+        let events = (0..10).filter_map(|sequence| batcher.push(Record::direct_put(sequence, 0, data.clone())));
         let sizes: Vec<usize> = events.map(|event| event.payload(uuid::Uuid::nil()).unwrap().len()).collect();
         assert!(
             !sizes.is_empty() && sizes.iter().all(|size| (5_000_000..=MAX_EVENT_BYTES).contains(size)),
             "{sizes:?}"
         );
-    }
-
-    #[test]
-    fn ids_are_never_used_again() {
-        let events = batched(Limits { bytes: usize::MAX, records: 7_000 }, &vec![Vec::new(); 25_000]);
-        let ids: HashSet<&str> =
-            events.iter().flat_map(Event::records).map(|record| record.record_id.as_str()).collect();
-        assert_eq!((events.len(), ids.len()), (4, 25_000));
     }
 
     proptest! {

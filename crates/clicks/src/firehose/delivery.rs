@@ -4,7 +4,7 @@
 //! public; captures that others describe. Each arm of [`judge`] and each [`Fault`] says which one it follows, or that it is an
 //! assumption.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::excerpt::excerpt;
 use crate::firehose::event::Record;
+use crate::firehose::prefix::ErrorOutputType;
 
 /// How much of a bad reply a message shows.
 const EXCERPT_CHARS: usize = 80;
@@ -22,12 +23,28 @@ const EXCERPT_CHARS: usize = 80;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Its bytes, as the function wrote them, go to the destination.
-    Delivered(Vec<u8>),
+    Delivered {
+        /// The bytes.
+        data: Vec<u8>,
+        /// `metadata.partitionKeys`, for dynamic partitioning.
+        keys: PartitionKeys,
+    },
     /// The function did not want it.
     Dropped,
     /// Its original bytes go to the error output.
     Failed(Fault),
 }
+
+impl Fate {
+    /// To the destination, without partition keys.
+    pub(crate) fn delivered(data: impl Into<Vec<u8>>) -> Self {
+        Self::Delivered { data: data.into(), keys: PartitionKeys::new() }
+    }
+}
+
+/// Partition keys and their values. A value that is no string is as good as none: an assumption, as the developer guide asks
+/// for strings and does not say what becomes of others.
+pub(crate) type PartitionKeys = BTreeMap<String, String>;
 
 /// Why a record failed, as Firehose names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +61,11 @@ pub(crate) enum Fault {
     FunctionError,
     /// The invocation took too long (seen in a public error object).
     FunctionTimedOut,
+    /// A key that the prefix is made of is missing or empty (code and message seen in public).
+    NoPartition,
+    /// The record's partition would be one too many (the code is in a public README, the message is of the developer guide's
+    /// "Buffer data for dynamic partitioning").
+    TooManyPartitions,
 }
 
 impl Fault {
@@ -56,6 +78,8 @@ impl Fault {
             Self::InvalidReturnFormat => "Lambda.InvalidReturnFormat",
             Self::FunctionError => "Lambda.FunctionError",
             Self::FunctionTimedOut => "Lambda.FunctionTimedOut",
+            Self::NoPartition => "DynamicPartitioning.MetadataExtractionFailed",
+            Self::TooManyPartitions => "DynamicPartitioning.ActivePartitionsLimitExceeded",
         }
     }
 
@@ -79,6 +103,17 @@ impl Fault {
             Self::FunctionTimedOut => {
                 "The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function."
             }
+            Self::NoPartition => "partitionKeys values must not be null or empty",
+            Self::TooManyPartitions => "The number of active partitions has exceeded the limit.",
+        }
+    }
+
+    /// What the error prefix calls it.
+    pub(crate) fn output_type(self) -> ErrorOutputType {
+        match self {
+            Self::NoPartition => ErrorOutputType::PartitioningFailed,
+            Self::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,
+            _ => ErrorOutputType::ProcessingFailed,
         }
     }
 }
@@ -143,7 +178,7 @@ struct Reply {
 
 /// What the function made of one record.
 enum Returned {
-    Ok(Option<Vec<u8>>),
+    Ok(Option<Vec<u8>>, PartitionKeys),
     Dropped,
     ProcessingFailed,
 }
@@ -162,7 +197,7 @@ impl Returned {
             }
         };
         match value.get("result") {
-            Some(Value::String(result)) if result == "Ok" => Ok(Self::Ok(data)),
+            Some(Value::String(result)) if result == "Ok" => Ok(Self::Ok(data, partition_keys(value))),
             Some(Value::String(result)) if result == "Dropped" => Ok(Self::Dropped),
             Some(Value::String(result)) if result == "ProcessingFailed" => Ok(Self::ProcessingFailed),
             Some(other) => Err(format!("its result is {}; known are Ok, Dropped, ProcessingFailed", shown(other))),
@@ -172,12 +207,18 @@ impl Returned {
 
     fn fate(self) -> Fate {
         match self {
-            Self::Ok(Some(data)) => Fate::Delivered(data),
-            Self::Ok(None) => Fate::Failed(Fault::InvalidReturnFormat),
+            Self::Ok(Some(data), keys) => Fate::Delivered { data, keys },
+            Self::Ok(None, _) => Fate::Failed(Fault::InvalidReturnFormat),
             Self::Dropped => Fate::Dropped,
             Self::ProcessingFailed => Fate::Failed(Fault::ProcessingFailed),
         }
     }
+}
+
+fn partition_keys(value: &Value) -> PartitionKeys {
+    let keys = value.pointer("/metadata/partitionKeys").and_then(Value::as_object);
+    let text = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    keys.into_iter().flatten().filter_map(text).collect()
 }
 
 fn shown(value: &Value) -> String {

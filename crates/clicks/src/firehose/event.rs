@@ -1,6 +1,7 @@
 //! A Firehose event: built of records as Direct PUT does, or taken from a file as it is.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +13,13 @@ use uuid::Uuid;
 
 use crate::fields::{Fields, minified};
 
-/// The stream that the events say they come from.
+/// The stream that events say they come from, where nobody named another.
 pub(crate) const STREAM: &str = "mysfits-clicks";
+
+/// The ARN of a stream.
+pub(crate) fn stream_arn(stream: &str) -> String {
+    format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{stream}")
+}
 
 /// A record, before the function has seen it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,7 +47,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 }
 
 /// An id as opaque and as long as Firehose's (62 digits in the accounts that were seen).
-fn record_id(sequence: u64) -> String {
+pub(crate) fn record_id(sequence: u64) -> String {
     format!("49{sequence:060}")
 }
 
@@ -49,8 +55,17 @@ fn record_id(sequence: u64) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
     records: Vec<Record>,
+    source: Source,
+}
+
+/// What an event has around its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    DirectPut {
+        stream: Arc<str>,
+    },
     /// What an event that came from a file has after its `invocationId`, which is its first field here.
-    file: Option<String>,
+    File(String),
 }
 
 /// Why an object with `records` is no Firehose event.
@@ -71,9 +86,9 @@ pub(crate) enum EventError {
 }
 
 impl Event {
-    /// An event of Direct PUT.
-    pub(crate) fn direct_put(records: Vec<Record>) -> Self {
-        Self { records, file: None }
+    /// An event of Direct PUT to a stream.
+    pub(crate) fn direct_put(stream: Arc<str>, records: Vec<Record>) -> Self {
+        Self { records, source: Source::DirectPut { stream } }
     }
 
     /// An event as a file has it: of Direct PUT, of a Kinesis data stream, or of Amazon MSK. A record without an arrival time
@@ -106,7 +121,7 @@ impl Event {
         }
         let others = fields.without(&["invocationId", "records"]);
         let file = minified(&format!("{others},\"records\":[{}]}}", sent.join(",")));
-        Ok(Self { records, file: Some(file) })
+        Ok(Self { records, source: Source::File(file) })
     }
 
     /// The records, in their order.
@@ -114,13 +129,18 @@ impl Event {
         &self.records
     }
 
+    /// The records, where the event is not needed any more.
+    pub(crate) fn into_records(self) -> Vec<Record> {
+        self.records
+    }
+
     /// The bytes of one invocation. A repeated attempt has another id and the same records.
     pub(crate) fn payload(&self, invocation_id: Uuid) -> Result<Vec<u8>, serde_json::Error> {
-        match &self.file {
-            Some(file) => Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
-            None => serde_json::to_vec(&DirectPut {
+        match &self.source {
+            Source::File(file) => Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
+            Source::DirectPut { stream } => serde_json::to_vec(&DirectPut {
                 invocation_id: invocation_id.to_string(),
-                delivery_stream_arn: format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{STREAM}"),
+                delivery_stream_arn: stream_arn(stream),
                 region: REGION,
                 records: &self.records,
             }),

@@ -13,7 +13,7 @@ fn event(data: &[&str]) -> Event {
         arrival_ms: i64::from(hour) * 3_600_000,
         data: encode(data.as_bytes()),
     });
-    Event::direct_put(records.rev().collect())
+    Event::direct_put(STREAM.into(), records.rev().collect())
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -32,23 +32,14 @@ fn object(folder: &Path) -> String {
 }
 
 #[test]
-fn objects_are_named_as_firehose_names_them() {
-    let arrival = "2026-11-20T08:22:01.9Z".parse().unwrap();
-    assert_eq!(
-        object_name("firehose/", arrival, Uuid::nil()),
-        "firehose/2026/11/20/08/mysfits-clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000",
-    );
-}
-
-#[test]
 fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().join("new")).unwrap();
     let event = event(&["a", "b", "c", "d", "e"]);
     let fates = [
-        Fate::Delivered(b"E\n".to_vec()),
+        Fate::delivered("E\n"),
         Fate::Failed(Fault::ProcessingFailed),
-        Fate::Delivered(b"C\n".to_vec()),
+        Fate::delivered("C\n"),
         Fate::Failed(Fault::MissingRecordId),
         Fate::Dropped,
     ];
@@ -68,7 +59,7 @@ fn a_time_that_is_none_is_the_end_of_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().to_owned()).unwrap();
     let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new() };
-    output.deliver(&Event::direct_put(vec![record]), &[Fate::Delivered(b"A".to_vec())], &END).unwrap();
+    output.deliver(&Event::direct_put(STREAM.into(), vec![record]), &[Fate::delivered("A")], &END).unwrap();
     assert_eq!(object(&folder.path().join("firehose/1970/01/01/00")), "A");
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::firehose::batch::{Batcher, Limits};
-use crate::firehose::event::Event;
+use crate::firehose::event::{Event, Record, STREAM};
 use crate::input::{Contents, InputError, Item, Source};
 
 /// How many events are read ahead: enough to keep the function busy, few enough to keep memory small.
@@ -24,7 +24,7 @@ pub(super) struct Batch {
 pub(super) fn feed(sources: Vec<Source>, limits: Limits) -> mpsc::Receiver<Result<Batch, InputError>> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     std::thread::spawn(move || {
-        let mut batcher = Batcher::new(limits);
+        let mut batcher = Batcher::new(limits, STREAM.into());
         let unsent = Rc::new(Cell::new(0));
         let send = |event| sender.blocking_send(Ok(Batch { event, bytes: unsent.take() })).is_ok();
         let last = read(&sources, &mut batcher, &unsent, send).err();
@@ -45,11 +45,17 @@ fn read(
     unsent: &Rc<Cell<u64>>,
     send: impl Fn(Event) -> bool,
 ) -> Result<(), InputError> {
+    let mut ids = 0..;
     for source in sources {
         let unsent = Rc::clone(unsent);
         for item in Contents::open(source, move |bytes| unsent.update(|sum| sum + bytes))? {
             let wanted = match item? {
-                Item::Record(data) => batcher.push(data, Timestamp::now()).is_none_or(&send),
+                Item::Record(data) => {
+                    // The range has no end.
+                    let sequence = ids.next().unwrap_or_default();
+                    let record = Record::direct_put(sequence, Timestamp::now().as_millisecond(), data);
+                    batcher.push(record).is_none_or(&send)
+                }
                 // In the order of the files: the records before it go first.
                 Item::Event(event) => batcher.take().is_none_or(&send) && send(event),
             };

@@ -12,10 +12,10 @@ fn replayed() -> Report {
     let mut tally = Tally::default();
     tally.attempt(metrics(3, &[("service_unavailable", 2)]), false);
     tally.attempt(metrics(1, &[("invalid_json", 1)]), true);
-    let fates = [Fate::Delivered(b"{}\n{}\n".to_vec()), Fate::Failed(Fault::ProcessingFailed), Fate::Dropped];
+    let fates = [Fate::delivered("{}\n{}\n"), Fate::Failed(Fault::ProcessingFailed), Fate::Dropped];
     tally.batch(&fates, Duration::from_millis(30));
     tally.attempt(metrics(0, &[]), true);
-    tally.batch(&[Fate::Delivered(b"{}".to_vec())], Duration::from_micros(9_960));
+    tally.batch(&[Fate::delivered("{}")], Duration::from_micros(9_960));
     let elapsed = Duration::from_millis(1_260);
     tally.report(End { elapsed, answered: Some(99), interrupted: false, out: "out/x".into() })
 }

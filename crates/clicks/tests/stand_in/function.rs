@@ -1,5 +1,8 @@
-//! A function that does what its clicks tell it to: `{"do":"fail"}`, `drop`, `lose`, `error`, `crash`, `hang`, `garble`, `ask`;
-//! anything else is delivered. It logs each event's invocation and records, and reports like the click processor.
+//! A function that does what its clicks tell it to, such as `{"do":"fail"}`; anything else is delivered.
+//!
+//! To a record: `fail`, `drop`, `lose`, `double`, `no-data`, `no-base64`, `no-result`, `partition` (by the click's `keys`). To
+//! the whole event: `error`, `crash`, `hang`, `garble`, `ask` (the service), `shuffle`, `stranger` (an unknown id), `flood` (a
+//! reply over 6 MB). It logs each event's invocation and records, and reports like the click processor.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -65,7 +68,16 @@ fn main() -> std::io::Result<()> {
             client::error(&event.request_id, "ServiceUnavailable", "the service\n\x1b[31mis down")?;
             continue;
         }
-        let outputs: Vec<Value> = clicks.iter().filter_map(|(id, click)| output(id, click)).collect();
+        let mut outputs: Vec<Value> = clicks.iter().flat_map(|(id, click)| output(id, click)).collect();
+        if asked("shuffle") {
+            outputs.reverse();
+        }
+        if asked("stranger") {
+            outputs.push(json!({ "recordId": "stranger", "result": "Ok", "data": "c3RyYW5nZXIK" }));
+        }
+        if asked("flood") {
+            outputs.push(json!({ "recordId": "flood", "result": "Dropped", "data": "a".repeat(7_000_000) }));
+        }
         client::reply(&event.request_id, json!({ "records": outputs }).to_string().as_bytes())?;
         if !told("NO_METRICS") {
             let failed = clicks.iter().filter(|(_, click)| action(click) == "fail").count();
@@ -90,14 +102,22 @@ fn action(click: &[u8]) -> String {
     click["do"].as_str().unwrap_or_default().to_owned()
 }
 
-fn output(id: &str, click: &[u8]) -> Option<Value> {
+fn output(id: &str, click: &[u8]) -> Vec<Value> {
+    let ok = || json!({ "recordId": id, "result": "Ok", "data": STANDARD.encode([click, b"\n"].concat()) });
     match action(click).as_str() {
-        "lose" => None,
-        "fail" => Some(json!({ "recordId": id, "result": "ProcessingFailed" })),
-        "drop" => Some(json!({ "recordId": id, "result": "Dropped" })),
-        _ => {
-            let line = [click, b"\n"].concat();
-            Some(json!({ "recordId": id, "result": "Ok", "data": STANDARD.encode(line) }))
+        "lose" => vec![],
+        "double" => vec![ok(), ok()],
+        "fail" => vec![json!({ "recordId": id, "result": "ProcessingFailed" })],
+        "drop" => vec![json!({ "recordId": id, "result": "Dropped" })],
+        "no-data" => vec![json!({ "recordId": id, "result": "Ok" })],
+        "no-base64" => vec![json!({ "recordId": id, "result": "Ok", "data": "###" })],
+        "no-result" => vec![json!({ "recordId": id, "result": "Fine", "data": "" })],
+        "partition" => {
+            let click: Value = serde_json::from_slice(click).unwrap_or_default();
+            let mut output = ok();
+            output["metadata"] = json!({ "partitionKeys": click["keys"] });
+            vec![output]
         }
+        _ => vec![ok()],
     }
 }

@@ -14,7 +14,7 @@ fn failed(fault: Fault) -> Fate {
 }
 
 fn delivered(data: &str) -> Fate {
-    Fate::Delivered(data.as_bytes().to_vec())
+    Fate::delivered(data)
 }
 
 /// A reply for the records `a` and `b`, and their fates.

@@ -14,7 +14,7 @@ fn sent(event: &Event) -> String {
 #[test]
 fn direct_put_is_what_the_published_types_read() {
     // Whole seconds: the published types read the time through a float, and lose milliseconds.
-    let event = Event::direct_put(vec![Record::direct_put(7, 1_700_000_000_000, encode(b"{}"))]);
+    let event = Event::direct_put(STREAM.into(), vec![Record::direct_put(7, 1_700_000_000_000, encode(b"{}"))]);
     let payload = event.payload(Uuid::nil()).unwrap();
     let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
     assert_eq!(read.invocation_id.as_deref(), Some("00000000-0000-0000-0000-000000000000"));

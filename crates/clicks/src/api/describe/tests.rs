@@ -1,0 +1,123 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn described() -> Described {
+    Described {
+        name: "clicks".to_owned(),
+        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/clicks".to_owned(),
+        created_ms: 1_517_595_920_596,
+        bucket_arn: "arn:aws:s3:::bucket".to_owned(),
+        prefix: "firehose/".to_owned(),
+        error_prefix: "errors/!{firehose:error-output-type}/".to_owned(),
+        buffer_mb: 5,
+        buffer_seconds: 3,
+        gzip: false,
+        processing: None,
+        backup_prefix: None,
+        dynamic_partitioning: false,
+    }
+}
+
+fn answered(stream: &Described, body: &str) -> Value {
+    serde_json::from_slice(&answer(stream, &asked(body.as_bytes()).unwrap()).unwrap()).unwrap()
+}
+
+fn s3(prefix: &str) -> Value {
+    json!({
+        "RoleARN": "arn:aws:iam::000000000000:role/firehose_delivery_role",
+        "BucketARN": "arn:aws:s3:::bucket",
+        "Prefix": prefix,
+        "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+        "BufferingHints": { "SizeInMBs": 5, "IntervalInSeconds": 3 },
+        "CompressionFormat": "UNCOMPRESSED",
+        "EncryptionConfiguration": { "NoEncryptionConfig": "NoEncryption" },
+        "CloudWatchLoggingOptions": { "Enabled": false },
+    })
+}
+
+#[test]
+fn a_plain_stream_is_described() {
+    let mut extended = s3("firehose/");
+    extended["ProcessingConfiguration"] = json!({ "Enabled": false, "Processors": [] });
+    extended["S3BackupMode"] = json!("Disabled");
+    let expected = json!({ "DeliveryStreamDescription": {
+        "DeliveryStreamName": "clicks",
+        "DeliveryStreamARN": "arn:aws:firehose:us-east-1:000000000000:deliverystream/clicks",
+        "DeliveryStreamStatus": "ACTIVE",
+        "DeliveryStreamType": "DirectPut",
+        "DeliveryStreamEncryptionConfiguration": { "Status": "DISABLED" },
+        "VersionId": "1",
+        "CreateTimestamp": 1_517_595_920.596,
+        "HasMoreDestinations": false,
+        "Destinations": [{
+            "DestinationId": "destinationId-000000000001",
+            "ExtendedS3DestinationDescription": extended,
+            "S3DestinationDescription": s3("firehose/"),
+        }],
+    } });
+    assert_eq!(answered(&described(), r#"{"DeliveryStreamName":"clicks","Limit":1}"#), expected);
+}
+
+#[test]
+fn what_a_stream_does_is_described() {
+    let stream = Described {
+        gzip: true,
+        processing: Some(Processing {
+            lambda_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
+            buffer_mb: 0.2,
+            buffer_seconds: 60,
+            retries: 3,
+        }),
+        backup_prefix: Some("source/".to_owned()),
+        dynamic_partitioning: true,
+        ..described()
+    };
+    let answer = answered(&stream, r#"{"DeliveryStreamName":"clicks"}"#);
+    let extended = &answer["DeliveryStreamDescription"]["Destinations"][0]["ExtendedS3DestinationDescription"];
+    let parameter = |name, value| json!({ "ParameterName": name, "ParameterValue": value });
+    let parameters = [
+        parameter("LambdaArn", "arn:aws:lambda:us-east-1:000000000000:function:f"),
+        parameter("NumberOfRetries", "3"),
+        parameter("RoleArn", "arn:aws:iam::000000000000:role/firehose_delivery_role"),
+        parameter("BufferSizeInMBs", "0.2"),
+        parameter("BufferIntervalInSeconds", "60"),
+    ];
+    let processing = json!({ "Enabled": true, "Processors": [{ "Type": "Lambda", "Parameters": parameters }] });
+    assert_eq!(extended["ProcessingConfiguration"], processing);
+    assert_eq!(extended["CompressionFormat"], "GZIP");
+    assert_eq!(extended["S3BackupMode"], "Enabled");
+    assert_eq!(extended["S3BackupDescription"]["Prefix"], "source/");
+    let partitioning = json!({ "Enabled": true, "RetryOptions": { "DurationInSeconds": 300 } });
+    assert_eq!(extended["DynamicPartitioningConfiguration"], partitioning);
+}
+
+#[test]
+fn there_is_no_second_destination() {
+    for (after, count) in [("destinationId-000000000000", 1), ("destinationId-000000000001", 0)] {
+        let body = json!({ "DeliveryStreamName": "clicks", "ExclusiveStartDestinationId": after }).to_string();
+        let description = &answered(&described(), &body)["DeliveryStreamDescription"];
+        assert_eq!(description["Destinations"].as_array().map(Vec::len), Some(count), "{after}");
+        assert_eq!(description["HasMoreDestinations"], false);
+    }
+}
+
+#[test]
+fn what_breaks_a_constraint_is_refused() {
+    for (body, message) in [
+        (
+            "{}",
+            "1 validation error detected: \
+             Value null at 'deliveryStreamName' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            r#"{"DeliveryStreamName":"clicks","Limit":-1,"ExclusiveStartDestinationId":"a.b"}"#,
+            "2 validation errors detected: Value '-1' at 'limit' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1; \
+             Value 'a.b' at 'exclusiveStartDestinationId' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [a-zA-Z0-9-]+",
+        ),
+    ] {
+        assert_eq!(asked(body.as_bytes()), Err(Refusal::Validation(message.to_owned())), "{body}");
+    }
+}

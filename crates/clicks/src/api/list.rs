@@ -1,0 +1,116 @@
+//! ListDeliveryStreams.
+
+use serde::{Deserialize, Serialize};
+
+use super::constraint::Constraints;
+use super::input::parse;
+use super::refusal::{Refusal, json};
+
+/// The type of every stream here: records come by this API alone.
+pub(super) const DIRECT_PUT: &str = "DirectPut";
+
+/// Every type that there is (the service model).
+const TYPES: [&str; 4] = [DIRECT_PUT, "KinesisStreamAsSource", "MSKAsSource", "DatabaseAsSource"];
+
+/// How many names are in an answer if the call doesn't say (API reference).
+const DEFAULT_LIMIT: i64 = 10;
+
+/// Which names are asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    limit: usize,
+    direct_put: bool,
+    after: Option<String>,
+}
+
+/// Reads the call.
+pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        limit: Option<i64>,
+        delivery_stream_type: Option<String>,
+        exclusive_start_delivery_stream_name: Option<String>,
+    }
+
+    let input: Input = parse(body)?;
+    let mut constraints = Constraints::default();
+    let limit = input.limit.unwrap_or(DEFAULT_LIMIT);
+    constraints.number(limit, "limit", &(1..=10_000));
+    let stream_type = input.delivery_stream_type.as_deref().unwrap_or(DIRECT_PUT);
+    if !TYPES.contains(&stream_type) {
+        let set = TYPES.join(", ");
+        constraints.broken(stream_type, "deliveryStreamType", &format!("Member must satisfy enum value set: [{set}]"));
+    }
+    let after = input.exclusive_start_delivery_stream_name;
+    if let Some(name) = &after {
+        constraints.name(name, "exclusiveStartDeliveryStreamName");
+    }
+    constraints.judge()?;
+    // In range, as has been judged.
+    Ok(Asked { limit: usize::try_from(limit).unwrap_or_default(), direct_put: stream_type == DIRECT_PUT, after })
+}
+
+/// What is answered, of all names in alphabetical order.
+pub(super) fn answer<'a>(asked: &Asked, names: impl Iterator<Item = &'a str>) -> Result<Vec<u8>, Refusal> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer<'a> {
+        delivery_stream_names: Vec<&'a str>,
+        has_more_delivery_streams: bool,
+    }
+
+    let mut names = names.filter(|name| asked.direct_put && asked.after.as_deref().is_none_or(|after| *name > after));
+    let delivery_stream_names = names.by_ref().take(asked.limit).collect();
+    json(&Answer { delivery_stream_names, has_more_delivery_streams: names.next().is_some() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_by_page() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+        for (body, listed, more) in [
+            ("{}", &names[..10], true),
+            (r#"{"Limit":11}"#, &names, false),
+            (r#"{"Limit":2}"#, &names[..2], true),
+            (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"b"}"#, &names[2..4], true),
+            (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"bb"}"#, &names[2..4], true),
+            (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"i"}"#, &names[9..], false),
+            (r#"{"ExclusiveStartDeliveryStreamName":"k"}"#, &[], false),
+            (r#"{"Limit":10000,"DeliveryStreamType":"DirectPut"}"#, &names, false),
+            (r#"{"DeliveryStreamType":"KinesisStreamAsSource"}"#, &[], false),
+        ] {
+            let answer = answer(&asked(body.as_bytes()).unwrap(), names.into_iter()).unwrap();
+            let expected = serde_json::json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
+            assert_eq!(serde_json::from_slice::<serde_json::Value>(&answer).unwrap(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_constraint_is_refused() {
+        for (body, message) in [
+            (
+                r#"{"Limit":0}"#,
+                "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: \
+                 Member must have value greater than or equal to 1",
+            ),
+            (
+                r#"{"Limit":10001,"DeliveryStreamType":"Direct"}"#,
+                "2 validation errors detected: Value '10001' at 'limit' failed to satisfy constraint: \
+                 Member must have value less than or equal to 10000; \
+                 Value 'Direct' at 'deliveryStreamType' failed to satisfy constraint: \
+                 Member must satisfy enum value set: [DirectPut, KinesisStreamAsSource, MSKAsSource, DatabaseAsSource]",
+            ),
+            (
+                r#"{"ExclusiveStartDeliveryStreamName":"ä"}"#,
+                "1 validation error detected: Value 'ä' at 'exclusiveStartDeliveryStreamName' failed to satisfy constraint: \
+                 Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
+            ),
+        ] {
+            assert_eq!(asked(body.as_bytes()), Err(Refusal::Validation(message.to_owned())), "{body}");
+        }
+    }
+}

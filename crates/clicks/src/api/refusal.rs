@@ -1,0 +1,183 @@
+//! Why a call is refused, in the form in which AWS says it.
+
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use crate::excerpt::excerpt;
+
+/// The account that local tools use in place of a real one.
+pub(super) const ACCOUNT: &str = "000000000000";
+
+/// A call that changed nothing; each is shown as its message. Codes and statuses without a source are those of Firehose's
+/// API reference and of AWS's service model.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The body isn't JSON, or a value in it is not of its type. Where AWS has no message, there is none.
+    #[error("{}", .0.as_deref().unwrap_or_default())]
+    Serialization(Option<String>),
+    /// What is asked breaks constraints of the service model.
+    #[error("{0}")]
+    Validation(String),
+    /// The data of a batch is over 4 MiB. Seen of Firehose, code and text.
+    #[error("Records size exceeds 4 MB limit")]
+    BatchTooLarge,
+    /// The body is so large that it was not looked into.
+    #[error("the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64")]
+    BodyTooLarge,
+    /// There is no stream of that name.
+    #[error("Firehose {0} under account {ACCOUNT} not found.")]
+    NoStream(String),
+    /// The operation is not served here, or is none.
+    #[error(
+        "there is no {} here, only PutRecord, PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams: \
+         the streams of this local Firehose come from its options",
+        excerpt(.0, 64)
+    )]
+    UnknownOperation(String),
+    /// The request doesn't say which operation it is for.
+    #[error("the header X-Amz-Target must name an operation, such as Firehose_20150804.PutRecordBatch")]
+    NoOperation,
+    /// Somebody looks what is on this port.
+    #[error(
+        "this is the API of a local Amazon Data Firehose: give its address to the AWS CLI or an SDK as the endpoint URL, \
+         with any region and any credentials; streams: {streams}"
+    )]
+    NotTheApi {
+        /// The names of the streams that there are.
+        streams: String,
+    },
+    /// The stream's backlog is full. The text and the status 500 were seen of Firehose.
+    #[error("Slow down.")]
+    Busy,
+    /// The stream is stopping, or its state can't be written. AWS gives no message with it.
+    #[error("")]
+    InternalFailure,
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::NotTheApi { .. } => StatusCode::NOT_FOUND,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            // A fault of the service that names no other status is a 500, which every SDK tries again.
+            Self::Busy | Self::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Serialization(_)
+            | Self::Validation(_)
+            | Self::BatchTooLarge
+            | Self::NoStream(_)
+            | Self::UnknownOperation(_)
+            | Self::NoOperation => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// What an SDK takes for the error's name.
+    pub(super) fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Serialization(_) => "SerializationException",
+            Self::Validation(_) => "ValidationException",
+            Self::BatchTooLarge => "InvalidArgumentException",
+            Self::NoStream(_) => "ResourceNotFoundException",
+            Self::UnknownOperation(_) | Self::NoOperation | Self::NotTheApi { .. } => "UnknownOperationException",
+            Self::Busy => "ServiceUnavailableException",
+            Self::InternalFailure => "InternalFailure",
+            // Seen of Firehose: boto3 shows the status in the place of a code, which it does where there is none.
+            Self::BodyTooLarge => return None,
+        })
+    }
+
+    /// The response's body.
+    pub(super) fn body(&self) -> Vec<u8> {
+        /// In AWS's own order. What its framework finds while it reads a body has a capital M: probed on Kinesis by the
+        /// kinesalite project, on Athena by others.
+        #[derive(Serialize)]
+        struct Body {
+            #[serde(rename = "__type", skip_serializing_if = "Option::is_none")]
+            code: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            message: Option<String>,
+            #[serde(rename = "Message", skip_serializing_if = "Option::is_none")]
+            framework_message: Option<String>,
+        }
+
+        let message = Some(self.to_string()).filter(|message| !message.is_empty());
+        let (message, framework_message) = match self {
+            Self::Serialization(_) => (None, message),
+            _ => (message, None),
+        };
+        serde_json::to_vec(&Body { code: self.code(), message, framework_message }).unwrap_or_default()
+    }
+}
+
+/// The body of an answer.
+pub(super) fn json(answer: &impl Serialize) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(answer).map_err(|_unwritable| Refusal::InternalFailure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_told_as_aws_tells_it() {
+        for (refusal, status, body) in [
+            (
+                Refusal::NoStream("nobody".into()),
+                400,
+                r#"{"__type":"ResourceNotFoundException","message":"Firehose nobody under account 000000000000 not found."}"#,
+            ),
+            (Refusal::Serialization(None), 400, r#"{"__type":"SerializationException"}"#),
+            (
+                Refusal::Serialization(Some("Expected null".into())),
+                400,
+                r#"{"__type":"SerializationException","Message":"Expected null"}"#,
+            ),
+            (
+                Refusal::Validation("1 validation error detected: …".into()),
+                400,
+                r#"{"__type":"ValidationException","message":"1 validation error detected: …"}"#,
+            ),
+            (
+                Refusal::BatchTooLarge,
+                400,
+                r#"{"__type":"InvalidArgumentException","message":"Records size exceeds 4 MB limit"}"#,
+            ),
+            (Refusal::Busy, 500, r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#),
+            (Refusal::InternalFailure, 500, r#"{"__type":"InternalFailure"}"#),
+            (
+                Refusal::BodyTooLarge,
+                413,
+                r#"{"message":"the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64"}"#,
+            ),
+            (
+                Refusal::UnknownOperation("CreateDeliveryStream".into()),
+                400,
+                concat!(
+                    r#"{"__type":"UnknownOperationException","message":"there is no CreateDeliveryStream here, only PutRecord, "#,
+                    "PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams: ",
+                    r#"the streams of this local Firehose come from its options"}"#
+                ),
+            ),
+            (
+                Refusal::NoOperation,
+                400,
+                concat!(
+                    r#"{"__type":"UnknownOperationException","message":"#,
+                    r#""the header X-Amz-Target must name an operation, such as Firehose_20150804.PutRecordBatch"}"#
+                ),
+            ),
+            (
+                Refusal::NotTheApi { streams: "a, b".into() },
+                404,
+                concat!(
+                    r#"{"__type":"UnknownOperationException","message":"this is the API of a local Amazon Data Firehose: "#,
+                    "give its address to the AWS CLI or an SDK as the endpoint URL, with any region and any credentials; ",
+                    r#"streams: a, b"}"#
+                ),
+            ),
+        ] {
+            assert_eq!(refusal.status().as_u16(), status, "{refusal:?}");
+            assert_eq!(String::from_utf8(refusal.body()).unwrap(), body);
+        }
+    }
+}

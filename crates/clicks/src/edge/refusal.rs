@@ -1,0 +1,53 @@
+//! Why a request was not accepted, in API Gateway's words (API Gateway developer guide, "Gateway response types").
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// One answer that is not `{"status":"OK"}`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// Past the rate. Without `Retry-After`, as API Gateway's.
+    #[error("Too Many Requests")]
+    TooManyRequests,
+    /// A body past the limit.
+    #[error("Request Too Long")]
+    TooLong,
+    /// A body that did not come in time. The text is an assumption: API Gateway's front gives up without one.
+    #[error("Request Timeout")]
+    TooSlow,
+    /// A content type that is not JSON's.
+    #[error("Unsupported Media Type")]
+    MediaType,
+    /// A body that is no click. API Gateway's `$context.error.validationErrorString` tells the reason, too, but shows the
+    /// visitor's values in it; this reason does not.
+    #[error("Invalid request body: {0}")]
+    Body(String),
+    /// A method that is not there: to API Gateway, any unknown way is one that might need a signature.
+    #[error("Missing Authentication Token")]
+    NoSuchMethod,
+    /// Firehose did not take the record: its backlog is full, or it stops.
+    #[error("Service Unavailable")]
+    Unavailable,
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::NoSuchMethod => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status(), Json(json!({"message": self.to_string()}))).into_response()
+    }
+}

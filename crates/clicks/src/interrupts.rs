@@ -1,0 +1,37 @@
+//! What asks this process for an end: Ctrl-C, `kill`, or a terminal that was closed.
+
+use std::fs;
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals, from when they are listened for.
+pub(crate) struct Interrupts {
+    ctrl_c: Signal,
+    kill: Signal,
+    hang_up: Option<Signal>,
+}
+
+impl Interrupts {
+    /// Listens from now on; without it, each of them would end the process at once.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let hang_up = if outlives_its_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
+    }
+
+    /// Ends with the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.ctrl_c.recv() => {}
+            _ = self.kill.recv() => {}
+            Some(()) = async { self.hang_up.as_mut()?.recv().await } => {}
+        }
+    }
+}
+
+/// Whether the caller has SIGHUP ignored, as `nohup` does: the first bit in Linux's own words.
+fn outlives_its_terminal() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap_or_default();
+    u64::from_str_radix(ignored, 16).is_ok_and(|signals| signals & 1 == 1)
+}

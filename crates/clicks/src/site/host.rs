@@ -1,0 +1,113 @@
+//! The `Host` of a request: by which name or address this machine was found.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use axum::http::{HeaderMap, header};
+
+/// One that can't be a name that somebody else points at this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Host {
+    /// `localhost`, or a name that is allowed.
+    Name(String),
+    /// An address.
+    V4(Ipv4Addr),
+    /// An address, in brackets.
+    V6(Ipv6Addr),
+}
+
+impl Host {
+    /// The host that a request names, if it is one to answer to.
+    pub(super) fn of(headers: &HeaderMap, names: &[String]) -> Option<Self> {
+        let mut values = headers.get_all(header::HOST).iter();
+        let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+        let host = without_port(value)?;
+        if let Some(address) = host.strip_prefix('[') {
+            return Some(Self::V6(address.strip_suffix(']')?.parse().ok()?));
+        }
+        if let Ok(address) = host.parse() {
+            return Some(Self::V4(address));
+        }
+        let mut known = ["localhost"].into_iter().chain(names.iter().map(String::as_str));
+        known.find(|name| name.eq_ignore_ascii_case(host)).map(|name| Self::Name(name.to_owned()))
+    }
+}
+
+fn without_port(authority: &str) -> Option<&str> {
+    match authority.rsplit_once(':') {
+        // A colon within brackets is part of an address.
+        Some((host, port)) if !port.ends_with(']') => {
+            let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+            (digits && port.parse::<u16>().is_ok()).then_some(host)
+        }
+        _ => Some(authority),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn host_of(values: &[&str]) -> Option<Host> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::HOST, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        Host::of(&headers, &["Box.lan".to_owned()])
+    }
+
+    #[test]
+    fn addresses_and_known_names_are_answered_to() {
+        let name = |name: &str| Host::Name(name.to_owned());
+        let v6 = |address: &str| Host::V6(address.parse().unwrap());
+        for (value, host) in [
+            ("localhost", name("localhost")),
+            ("localhost:8000", name("localhost")),
+            ("LocalHost:8000", name("localhost")),
+            ("box.LAN:8000", name("Box.lan")),
+            ("127.0.0.1:8000", Host::V4(Ipv4Addr::LOCALHOST)),
+            ("192.168.1.20", Host::V4(Ipv4Addr::new(192, 168, 1, 20))),
+            ("0.0.0.0:65535", Host::V4(Ipv4Addr::UNSPECIFIED)),
+            ("[::1]", v6("::1")),
+            ("[::1]:8000", v6("::1")),
+            ("[fd00::a]:8000", v6("fd00::a")),
+        ] {
+            assert_eq!(host_of(&[value]), Some(host), "{value}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_not() {
+        for value in [
+            "",
+            ":8000",
+            "evil.example",
+            "evil.example:8000",
+            "localhost.evil.example",
+            "localhost.",
+            "127.0.0.1.evil.example",
+            "127.0.0.1@evil.example",
+            "user@127.0.0.1",
+            "127.1",
+            "0177.0.0.1",
+            "2130706433",
+            "127.0.0.1 ; script-src *",
+            "127.0.0.1:",
+            "127.0.0.1:+80",
+            "127.0.0.1:65536",
+            "127.0.0.1:80:80",
+            "::1",
+            "[::1",
+            "::1]",
+            "[::1]x",
+            "[::1%25lo]",
+            "[127.0.0.1]",
+            "locälhost",
+        ] {
+            assert_eq!(host_of(&[value]), None, "{value}");
+        }
+        assert_eq!(host_of(&[]), None);
+        assert_eq!(host_of(&["localhost", "localhost"]), None);
+    }
+}

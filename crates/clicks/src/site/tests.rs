@@ -1,0 +1,211 @@
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A site without streams, over a folder of a page and its parts.
+struct Served {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    _web: TempDir,
+}
+
+impl Served {
+    async fn start() -> Self {
+        let web = tempfile::tempdir().unwrap();
+        fs::create_dir(web.path().join("pipeline")).unwrap();
+        for (name, contents) in [
+            ("index.html", "the page"),
+            ("pipeline/index.html", "the pipeline"),
+            ("clicks.js", "export {}"),
+            ("style.css", "a {}"),
+            ("mysfit.svg", "<svg/>"),
+        ] {
+            fs::write(web.path().join(name), contents).unwrap();
+        }
+        let (stop, stopping) = watch::channel(false);
+        let site = Site {
+            web: web.path().to_owned(),
+            service: ServiceAddress::Local(8002),
+            host_names: vec!["box.lan".to_owned()],
+            streams: Vec::new(),
+            stopping,
+        };
+        let edge = Router::new().route("/clicks", any(async || "the edge"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, router(site, edge)).await });
+        Self { address, stop, _web: web }
+    }
+
+    /// Asks, and leaves the answer to be read.
+    fn request(&self, line: &str, host: &str) -> BufReader<TcpStream> {
+        let mut connection = TcpStream::connect(self.address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        write!(connection, "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        BufReader::new(connection)
+    }
+
+    fn get(&self, path: &str, host: &str) -> Answer {
+        Answer::read(self.request(&format!("GET {path}"), host))
+    }
+}
+
+/// An answer whose connection ends with it.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn read(mut connection: impl Read) -> Self {
+        let mut text = String::new();
+        connection.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head: format!("{head}\r\n"), body: body.to_owned() }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_have_their_types() {
+    let site = Served::start().await;
+    for (path, status, content_type, body) in [
+        ("/", 200, "text/html", "the page"),
+        ("/index.html?v=1", 200, "text/html", "the page"),
+        ("/pipeline/", 200, "text/html", "the pipeline"),
+        ("/clicks.js", 200, "text/javascript", "export {}"),
+        ("/style.css", 200, "text/css", "a {}"),
+        ("/mysfit.svg", 200, "image/svg+xml", "<svg/>"),
+        ("/nothing", 404, "application/json", r#"{"message":"no such page"}"#),
+        ("/../index.html", 404, "application/json", r#"{"message":"no such page"}"#),
+        ("/%2e%2e/index.html", 404, "application/json", r#"{"message":"no such page"}"#),
+        ("/clicks/", 404, "application/json", r#"{"message":"no such page"}"#),
+    ] {
+        let answer = site.get(path, "localhost");
+        let seen = (answer.status, answer.header("content-type"), answer.body.as_str());
+        assert_eq!(seen, (status, Some(content_type), body), "{path}");
+    }
+    let folder = site.get("/pipeline", "localhost");
+    assert_eq!((folder.status, folder.header("location")), (307, Some("/pipeline/")));
+    assert_eq!(Answer::read(site.request("POST /", "localhost")).status, 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_binds_the_browser() {
+    let site = Served::start().await;
+    for (path, host, status) in [
+        ("/", "localhost:8000", 200),
+        ("/nothing", "localhost:8000", 404),
+        ("/config.json", "localhost:8000", 200),
+        ("/pipeline/object", "localhost:8000", 400),
+        ("/", "evil.example", 421),
+        ("/clicks", "localhost:8000", 200),
+    ] {
+        let answer = site.get(path, host);
+        assert_eq!(answer.status, status, "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+        }
+        let is_page = path != "/clicks";
+        assert_eq!(answer.header("cache-control"), is_page.then_some("no-cache"), "{path}");
+        let policy = answer.header("content-security-policy");
+        assert_eq!(policy.is_some_and(|policy| policy.starts_with("default-src 'none'; ")), is_page, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_learns_where_the_mysfits_are() {
+    let site = Served::start().await;
+    for (host, origin) in [
+        ("localhost:8000", "http://localhost:8002"),
+        ("192.168.1.20:8000", "http://192.168.1.20:8002"),
+        ("[::1]:8000", "http://localhost:8002"),
+        ("box.lan", "http://box.lan:8002"),
+    ] {
+        let answer = site.get("/config.json", host);
+        let config = format!(r#"{{"mysfitsUrl":"{origin}","clicksUrl":"/clicks","pipelineUrl":"/pipeline/"}}"#);
+        assert_eq!((answer.header("content-type"), &answer.body), (Some("application/json"), &config));
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_answer_to_this_machine_alone_and_the_edge_to_any_name() {
+    let site = Served::start().await;
+    for path in ["/", "/nothing", "/config.json", "/pipeline/events", "/pipeline/object?stream=a&path=b"] {
+        let answer = site.get(path, "evil.example:8000");
+        assert_eq!(answer.status, 421, "{path}");
+        assert_eq!(
+            answer.body,
+            r#"{"message":"this page answers to localhost, to an IP address, and to the host names that it was started with"}"#
+        );
+    }
+    assert_eq!(site.get("/clicks", "evil.example:8000").body, "the edge");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_asked_for_by_stream_and_path() {
+    let site = Served::start().await;
+    for (query, status, message) in [
+        ("", 400, "wanted are the parameters stream and path, each once"),
+        ("?stream=a", 400, "wanted are the parameters stream and path, each once"),
+        ("?stream=a&path=b&path=c", 400, "wanted are the parameters stream and path, each once"),
+        ("?stream=a&path=..%2Fb", 404, "no such stream"),
+    ] {
+        let answer = site.get(&format!("/pipeline/object{query}"), "localhost");
+        assert_eq!((answer.status, answer.body), (status, format!(r#"{{"message":"{message}"}}"#)), "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pipeline_is_followed_until_the_process_stops() {
+    let site = Served::start().await;
+    let mut viewers: Vec<_> = (0..64).map(|_| site.request("GET /pipeline/events", "localhost")).collect();
+    for viewer in &mut viewers {
+        let lines: Vec<String> =
+            viewer.lines().map(Result::unwrap).take_while(|line| !line.starts_with("data")).collect();
+        assert_eq!(lines[0], "HTTP/1.1 200 OK");
+        assert!(lines.contains(&"content-type: text/event-stream".to_owned()), "{lines:?}");
+    }
+    let refused = site.get("/pipeline/events", "localhost");
+    assert_eq!(
+        (refused.status, refused.body.as_str()),
+        (503, r#"{"message":"too many pages follow the pipeline already"}"#)
+    );
+
+    // Who goes leaves a place, as soon as the server sees it.
+    drop(viewers.pop());
+    let state = loop {
+        let mut viewer = site.request("GET /pipeline/events", "localhost");
+        let mut status = String::new();
+        viewer.read_line(&mut status).unwrap();
+        if status == "HTTP/1.1 200 OK\r\n" {
+            let data = viewer.by_ref().lines().map(Result::unwrap).find(|line| line.starts_with("data: ")).unwrap();
+            viewers.push(viewer);
+            break data;
+        }
+    };
+    assert_eq!(state, r#"data: {"streams":[]}"#);
+
+    site.stop.send(true).unwrap();
+    for mut viewer in viewers {
+        viewer.read_to_end(&mut Vec::new()).unwrap();
+    }
+}

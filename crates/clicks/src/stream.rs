@@ -1,0 +1,228 @@
+//! One delivery stream on this machine: from an accepted record to an object in the storage.
+//!
+//! ```text
+//! put ─▶ ledger ─▶ buffer ─▶ transform ─▶ function ─▶ destination ─▶ upload ─▶ storage
+//!        (state     (by size   (attempts,    (a process    (an object per    (until it
+//!         on disk)   and time)  fates)        each)          prefix)           works)
+//! ```
+//!
+//! A record is accepted with a [`Receipt`](ledger::Receipt), which is settled when the record's bytes are stored, as what the
+//! function made of them, as an error object, or, dropped, not at all. What is not settled is on disk, where there is a state.
+
+mod buffer;
+mod clicks;
+mod destination;
+mod function_log;
+mod functions;
+mod ledger;
+mod state;
+mod transform;
+mod upload;
+mod view;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use self::buffer::Buffer;
+use self::destination::Destination;
+pub(crate) use self::function_log::{FunctionLog, FunctionLogError};
+use self::functions::Functions;
+use self::ledger::{Accepted, Ledger};
+use self::state::{State, StateError};
+use self::transform::Transform;
+use self::upload::Uploads;
+pub(crate) use self::view::View;
+use self::view::Watched;
+use crate::bucket::Bucket;
+use crate::firehose::event::{Record, record_id, stream_arn};
+use crate::up::settings::StreamSettings;
+
+/// Why a stream does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StreamError {
+    /// The records of an earlier run can't be read, or new ones not be kept.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The folder of the state can't be made.
+    #[error("could not make the folder {} (`--state`)", path.display())]
+    Folder {
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a record was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Too many bytes are under way.
+    Busy,
+    /// The stream is stopping, or its state can't be written.
+    Unavailable,
+}
+
+/// A running stream. Its clones are the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct Stream(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    settings: StreamSettings,
+    since: Timestamp,
+    bucket: Arc<Bucket>,
+    ledger: Arc<Ledger>,
+    watched: Arc<Watched>,
+    functions: Option<Arc<Functions>>,
+    /// The way into the buffer, until the stream stops.
+    intake: Mutex<Option<mpsc::UnboundedSender<Vec<Accepted>>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a stream needs besides its settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    /// How its function is started; without it, records are delivered as they came.
+    pub(crate) function: Option<runtime_api::Settings>,
+    /// Where the function's log goes.
+    pub(crate) function_log: Arc<FunctionLog>,
+    /// Where the objects go.
+    pub(crate) bucket: Arc<Bucket>,
+    /// The folder where accepted records are kept until they are settled.
+    pub(crate) state: Option<PathBuf>,
+}
+
+impl Stream {
+    /// Starts with what an earlier run has left in the state.
+    pub(crate) fn start(settings: StreamSettings, around: Surroundings) -> Result<Self, StreamError> {
+        let watched = Arc::new(Watched::new(&settings.name));
+        let (state, left) = match &around.state {
+            None => (None, Vec::new()),
+            Some(folder) => {
+                let (state, left) = open_state(folder, &settings.name)?;
+                (Some(state), left)
+            }
+        };
+        let (ledger, left) = Ledger::new(settings.backlog_bytes, state, left, Arc::clone(&watched));
+        let ledger = Arc::new(ledger);
+
+        let functions = around.function.map(|function| Arc::new(Functions::new(function, around.function_log)));
+        let function_arn = functions.as_ref().map(|functions| functions.arn().to_owned()).unwrap_or_default();
+        let (to_destination, items) = mpsc::unbounded_channel();
+        let transform = Transform {
+            functions: functions.clone(),
+            function_arn: function_arn.clone(),
+            retries: settings.retries,
+            prefix: settings.prefix.clone(),
+            ledger: Arc::clone(&ledger),
+            watched: Arc::clone(&watched),
+            destination: to_destination,
+        };
+        let buffer = Buffer::new(&settings, transform, Arc::clone(&watched));
+        let bucket = Arc::clone(&around.bucket);
+        let uploads = Uploads::new(settings.clone(), bucket, Arc::clone(&ledger), Arc::clone(&watched));
+        let destination = Destination::new(settings.destination_buffer, function_arn, uploads, Arc::clone(&watched));
+
+        let (intake, accepted) = mpsc::unbounded_channel();
+        let tasks = vec![tokio::spawn(buffer.run(accepted)), tokio::spawn(destination.run(items))];
+        // What an earlier run has left comes first.
+        let _received = intake.send(left);
+        Ok(Self(Arc::new(Parts {
+            settings,
+            since: Timestamp::now(),
+            bucket: around.bucket,
+            ledger,
+            watched,
+            functions,
+            intake: Mutex::new(Some(intake)),
+            tasks: Mutex::new(tasks),
+        })))
+    }
+
+    /// Such as `mysfits-clicks`.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.settings.name
+    }
+
+    /// The stream's ARN.
+    pub(crate) fn arn(&self) -> String {
+        stream_arn(self.name())
+    }
+
+    /// The function's ARN, where it has one.
+    pub(crate) fn function_arn(&self) -> Option<&str> {
+        self.0.functions.as_ref().map(|functions| functions.arn())
+    }
+
+    /// When it started.
+    pub(crate) fn since(&self) -> Timestamp {
+        self.0.since
+    }
+
+    /// What it was told to be.
+    pub(crate) fn settings(&self) -> &StreamSettings {
+        &self.0.settings
+    }
+
+    /// The storage.
+    pub(crate) fn bucket(&self) -> &Bucket {
+        &self.0.bucket
+    }
+
+    /// What is going on.
+    pub(crate) fn view(&self) -> View {
+        self.0.watched.view()
+    }
+
+    /// Accepts records, each base64 that has been checked: gives each one's id, in order. With a state, they are on disk then.
+    pub(crate) async fn put(&self, data: Vec<String>) -> Vec<Result<String, Refused>> {
+        // A sender of its own: what is accepted here gets into the buffer, whoever stops the stream meanwhile.
+        let intake = self.0.intake.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(intake) = intake else { return vec![Err(Refused::Unavailable); data.len()] };
+        let now_ms = Timestamp::now().as_millisecond();
+        let mut accepted = Vec::with_capacity(data.len());
+        let mut answers = Vec::with_capacity(data.len());
+        for data in data {
+            answers.push(match self.0.ledger.accept(data.len()) {
+                None => Err(Refused::Busy),
+                Some(receipt) => {
+                    let record = Record::direct_put(receipt.sequence(), now_ms, data);
+                    let id = record_id(receipt.sequence());
+                    accepted.push(Accepted { record, receipt });
+                    Ok(id)
+                }
+            });
+        }
+        if accepted.is_empty() || self.0.ledger.keep(accepted, intake).await {
+            answers
+        } else {
+            answers.into_iter().map(|answer| answer.and(Err(Refused::Unavailable))).collect()
+        }
+    }
+
+    /// Accepts nothing more, puts everything through to the storage, however long that takes, and ends.
+    pub(crate) async fn stop(&self) {
+        self.0.intake.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // A task that panicked has said so; what it had in hand is not settled.
+            let _panicked = task.await;
+        }
+        if let Some(functions) = &self.0.functions {
+            functions.stop().await;
+        }
+        self.0.ledger.close().await;
+    }
+}
+
+fn open_state(folder: &Path, stream: &str) -> Result<(State, Vec<(u64, Record)>), StreamError> {
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|source| StreamError::Folder { path: folder.to_owned(), source })?;
+    Ok(State::open(&folder.join(format!("{stream}.redb")))?)
+}

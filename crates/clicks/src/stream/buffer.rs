@@ -1,0 +1,107 @@
+//! The Lambda buffer: accepted records into events, by size, count and time, as many events at once as the function may have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::destination::Item;
+use super::ledger::{Accepted, Receipt};
+use super::transform::{Batch, Transform};
+use super::view::Watched;
+use crate::firehose::batch::{Batcher, Limits};
+use crate::up::settings::StreamSettings;
+
+/// The records of the next event, and the events under way.
+pub(super) struct Buffer {
+    batcher: Batcher,
+    receipts: Vec<Receipt>,
+    interval: Duration,
+    /// When the first record of the buffer has waited long enough.
+    due: Option<Instant>,
+    backup: bool,
+    free: Arc<Semaphore>,
+    under_way: JoinSet<()>,
+    transform: Arc<Transform>,
+    watched: Arc<Watched>,
+}
+
+impl Buffer {
+    /// An empty buffer.
+    pub(super) fn new(settings: &StreamSettings, transform: Transform, watched: Arc<Watched>) -> Self {
+        let limits = Limits { bytes: settings.buffer.bytes, records: settings.buffer_records };
+        Self {
+            batcher: Batcher::new(limits, settings.name.as_str().into()),
+            receipts: Vec::new(),
+            interval: settings.buffer.interval,
+            due: None,
+            backup: settings.backup_prefix.is_some(),
+            free: Arc::new(Semaphore::new(settings.concurrency)),
+            under_way: JoinSet::new(),
+            transform: Arc::new(transform),
+            watched,
+        }
+    }
+
+    /// Until nothing comes any more, and all that came is through.
+    pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
+        loop {
+            let due = self.due.unwrap_or_else(Instant::now);
+            tokio::select! {
+                // What is there already goes along with what is due.
+                biased;
+                records = accepted.recv() => match records {
+                    Some(records) => self.take(records).await,
+                    None => break,
+                },
+                () = sleep_until(due), if self.due.is_some() => self.flush().await,
+                Some(_done) = self.under_way.join_next() => {}
+            }
+        }
+        self.flush().await;
+        while self.under_way.join_next().await.is_some() {}
+    }
+
+    async fn take(&mut self, records: Vec<Accepted>) {
+        if self.backup {
+            let copies = records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.second()));
+            self.transform.deliver(copies.collect());
+        }
+        for Accepted { record, receipt } in records {
+            if let Some(event) = self.batcher.push(record) {
+                let receipts = std::mem::take(&mut self.receipts);
+                self.due = None;
+                self.dispatch(Batch { event, receipts }).await;
+            }
+            self.receipts.push(receipt);
+            self.due.get_or_insert_with(|| Instant::now() + self.interval);
+        }
+        self.tell();
+    }
+
+    async fn flush(&mut self) {
+        self.due = None;
+        if let Some(event) = self.batcher.take() {
+            let receipts = std::mem::take(&mut self.receipts);
+            self.dispatch(Batch { event, receipts }).await;
+        }
+        self.tell();
+    }
+
+    /// Hands an event over as soon as another may be under way. Meanwhile the records that come wait outside.
+    async fn dispatch(&mut self, batch: Batch) {
+        let permit: Option<OwnedSemaphorePermit> = Arc::clone(&self.free).acquire_owned().await.ok();
+        let transform = Arc::clone(&self.transform);
+        self.watched.dispatched(batch.receipts.len());
+        self.under_way.spawn(async move {
+            transform.run(batch).await;
+            drop(permit);
+        });
+    }
+
+    fn tell(&self) {
+        self.watched.buffered(self.batcher.data_bytes(), self.due);
+    }
+}

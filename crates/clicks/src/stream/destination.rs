@@ -1,0 +1,177 @@
+//! The destination buffer: records into objects, by size and time, one for each prefix that is open.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::ledger::Receipt;
+use super::upload::{Kind, Object, Uploads};
+use super::view::Watched;
+use crate::firehose::delivery::Fault;
+use crate::firehose::error_object::ErrorLine;
+use crate::firehose::event::Record;
+use crate::firehose::prefix::{MAX_ACTIVE_PARTITIONS, Partition};
+use crate::up::settings::Buffering;
+
+/// One record on its way into an object.
+#[derive(Debug)]
+pub(super) struct Item {
+    place: Place,
+    bytes: Vec<u8>,
+    arrival_ms: i64,
+    receipt: Receipt,
+    /// Why it failed.
+    fault: Option<Fault>,
+    /// Of what has a partition, which may be one too many.
+    original: Option<Record>,
+}
+
+/// Which objects a record may be in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    kind: Kind,
+    /// The one there is, without dynamic partitioning.
+    partition: Partition,
+}
+
+impl Place {
+    fn of(kind: Kind) -> Self {
+        Self { kind, partition: Partition::default() }
+    }
+}
+
+impl Item {
+    /// What the function made of a record.
+    pub(super) fn delivered(record: Record, bytes: Vec<u8>, partition: Partition, receipt: Receipt) -> Self {
+        let arrival_ms = record.arrival_ms;
+        let original = (partition != Partition::default()).then_some(record);
+        Self { place: Place { kind: Kind::Delivered, partition }, bytes, arrival_ms, receipt, fault: None, original }
+    }
+
+    /// A record that failed.
+    pub(super) fn failed(record: &Record, failure: Failure<'_>, receipt: Receipt) -> Self {
+        let Failure { fault, attempts, end_ms, function_arn } = failure;
+        let mut bytes = Vec::with_capacity(record.data.len() + 512);
+        // Numbers and texts into memory, which can't fail.
+        let _written =
+            serde_json::to_writer(&mut bytes, &ErrorLine::new(record, fault, attempts, end_ms, function_arn));
+        bytes.push(b'\n');
+        let place = Place::of(Kind::Error(fault.output_type()));
+        Self { place, bytes, arrival_ms: record.arrival_ms, receipt, fault: Some(fault), original: None }
+    }
+
+    /// A record as it came.
+    pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
+        // Its base64 was checked when it was accepted.
+        let bytes = STANDARD.decode(&record.data).unwrap_or_default();
+        Self {
+            place: Place::of(Kind::Backup),
+            bytes,
+            arrival_ms: record.arrival_ms,
+            receipt,
+            fault: None,
+            original: None,
+        }
+    }
+}
+
+/// How a record failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failure<'a> {
+    pub(super) fault: Fault,
+    pub(super) attempts: u32,
+    pub(super) end_ms: i64,
+    pub(super) function_arn: &'a str,
+}
+
+/// The objects that are being filled, and those that are being stored.
+pub(super) struct Destination {
+    buffer: Buffering,
+    function_arn: String,
+    open: HashMap<Place, Open>,
+    uploads: Arc<Uploads>,
+    under_way: JoinSet<()>,
+    watched: Arc<Watched>,
+}
+
+struct Open {
+    object: Object,
+    due: Instant,
+}
+
+impl Destination {
+    /// Nothing is open yet.
+    pub(super) fn new(buffer: Buffering, function_arn: String, uploads: Uploads, watched: Arc<Watched>) -> Self {
+        let uploads = Arc::new(uploads);
+        Self { buffer, function_arn, open: HashMap::new(), uploads, under_way: JoinSet::new(), watched }
+    }
+
+    /// Until nothing comes any more, and all that came is stored.
+    pub(super) async fn run(mut self, mut items: mpsc::UnboundedReceiver<Vec<Item>>) {
+        loop {
+            let due = self.due();
+            tokio::select! {
+                biased;
+                taken = items.recv() => match taken {
+                    Some(items) => items.into_iter().for_each(|item| self.take(item)),
+                    None => break,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                Some(_done) = self.under_way.join_next() => {}
+            }
+            self.store(|open| open.due <= Instant::now());
+            self.tell();
+        }
+        self.store(|_| true);
+        self.tell();
+        while self.under_way.join_next().await.is_some() {}
+    }
+
+    fn take(&mut self, item: Item) {
+        let Item { place, bytes, arrival_ms, receipt, fault, .. } = self.placed(item);
+        let open = self.open.entry(place).or_insert_with_key(|place| Open {
+            object: Object::new(place.kind, place.partition.clone(), arrival_ms),
+            due: Instant::now() + self.buffer.interval,
+        });
+        open.object.push(&bytes, arrival_ms, receipt, fault);
+        if open.object.bytes() >= self.buffer.bytes {
+            let size = self.buffer.bytes;
+            self.store(|open| open.object.bytes() >= size);
+        }
+    }
+
+    /// A record of one partition too many fails.
+    fn placed(&self, item: Item) -> Item {
+        let Some(record) = &item.original else { return item };
+        let partitions = self.open.keys().filter(|place| place.kind == Kind::Delivered).count();
+        if partitions < MAX_ACTIVE_PARTITIONS || self.open.contains_key(&item.place) {
+            return item;
+        }
+        let end_ms = Timestamp::now().as_millisecond();
+        let fault = Fault::TooManyPartitions;
+        Item::failed(record, Failure { fault, attempts: 1, end_ms, function_arn: &self.function_arn }, item.receipt)
+    }
+
+    /// When the first of the open objects has waited long enough.
+    fn due(&self) -> Option<Instant> {
+        self.open.values().map(|open| open.due).min()
+    }
+
+    fn store(&mut self, ready: impl Fn(&Open) -> bool) {
+        for (_, Open { object, .. }) in self.open.extract_if(|_, open| ready(open)) {
+            let uploads = Arc::clone(&self.uploads);
+            self.under_way.spawn(async move { uploads.store(object).await });
+        }
+    }
+
+    fn tell(&self) {
+        let bytes = self.open.values().map(|open| open.object.bytes()).sum();
+        self.watched.waiting(bytes, self.due());
+    }
+}

@@ -1,0 +1,65 @@
+//! The function's processes: one for each event under way, as Lambda scales.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use runtime_api::{Function, Settings, StartError};
+
+use super::function_log::FunctionLog;
+
+/// The processes that wait for an event, and how to start another.
+#[derive(Debug)]
+pub(super) struct Functions {
+    settings: Settings,
+    arn: String,
+    log: Arc<FunctionLog>,
+    idle: Mutex<Vec<Function>>,
+    processes: AtomicUsize,
+}
+
+impl Functions {
+    /// No process yet: the first event starts the first.
+    pub(super) fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
+        let arn = format!("{}:$LATEST", settings.function_arn());
+        Self { settings, arn, log, idle: Mutex::new(Vec::new()), processes: AtomicUsize::new(0) }
+    }
+
+    /// As it is invoked, with its version, which is how error objects name it.
+    pub(super) fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    /// Where its log goes.
+    pub(super) fn log(&self) -> &FunctionLog {
+        &self.log
+    }
+
+    /// The process that was busy last, or a new one.
+    pub(super) async fn take(&self) -> Result<Function, StartError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(function) = idle {
+            return Ok(function);
+        }
+        let function = Function::start(self.settings.clone()).await?;
+        self.processes.fetch_add(1, Ordering::Relaxed);
+        Ok(function)
+    }
+
+    /// How many there are: as many as there were ever events at once, because none ends before the stream does.
+    pub(super) fn processes(&self) -> usize {
+        self.processes.load(Ordering::Relaxed)
+    }
+
+    /// Takes a process back, for the next event.
+    pub(super) fn give_back(&self, function: Function) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(function);
+    }
+
+    /// Ends the processes that wait.
+    pub(super) async fn stop(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        for function in idle {
+            self.log.write(&function.stop().await.logs);
+        }
+    }
+}

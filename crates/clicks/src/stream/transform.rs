@@ -1,0 +1,140 @@
+//! One event through the function, and its records on to the destination.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use runtime_api::Function;
+use tokio::sync::mpsc;
+
+use super::destination::{Failure, Item};
+use super::functions::Functions;
+use super::ledger::{Ledger, Receipt};
+use super::view::Watched;
+use crate::attempts::{self, Seen, Settled, describe, last_lines};
+use crate::firehose::delivery::{Attempt, Fate, Fault};
+use crate::firehose::event::Event;
+use crate::firehose::prefix::Prefix;
+use crate::progress;
+
+/// An event, and a receipt for each of its records, in their order.
+pub(super) struct Batch {
+    pub(super) event: Event,
+    pub(super) receipts: Vec<Receipt>,
+}
+
+/// Between the buffer and the destination.
+pub(super) struct Transform {
+    /// None where records are delivered as they came.
+    pub(super) functions: Option<Arc<Functions>>,
+    /// As error objects name it.
+    pub(super) function_arn: String,
+    pub(super) retries: u32,
+    /// What records are partitioned by.
+    pub(super) prefix: Prefix,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) watched: Arc<Watched>,
+    pub(super) destination: mpsc::UnboundedSender<Vec<Item>>,
+}
+
+impl Transform {
+    /// Puts one event through, to its end.
+    pub(super) async fn run(&self, batch: Batch) {
+        let Batch { event, receipts } = batch;
+        let Settled { fates, attempts } = match &self.functions {
+            None => untransformed(&event),
+            Some(functions) => self.attempt(functions, &event).await,
+        };
+        let end_ms = Timestamp::now().as_millisecond();
+        let failure = |fault| Failure { fault, attempts, end_ms, function_arn: &self.function_arn };
+        let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
+        for ((record, fate), receipt) in event.into_records().into_iter().zip(fates).zip(receipts) {
+            match fate {
+                Fate::Dropped => dropped.push(receipt),
+                Fate::Failed(fault) => items.push(Item::failed(&record, failure(fault), receipt)),
+                Fate::Delivered { data, keys } => items.push(match self.prefix.partition(&keys) {
+                    Ok(partition) => Item::delivered(record, data, partition, receipt),
+                    Err(_) => Item::failed(&record, failure(Fault::NoPartition), receipt),
+                }),
+            }
+        }
+        self.watched.transformed(items.len(), dropped.len());
+        self.ledger.settle(dropped);
+        self.deliver(items);
+    }
+
+    /// Hands records over to the destination, which outlives all that deliver to it.
+    pub(super) fn deliver(&self, items: Vec<Item>) {
+        if !items.is_empty() {
+            let _gone = self.destination.send(items);
+        }
+    }
+
+    async fn attempt(&self, functions: &Functions, event: &Event) -> Settled {
+        let records = event.records().len();
+        let failed = |attempts| Settled { fates: vec![Fate::Failed(Fault::FunctionError); records], attempts };
+        let mut function = match self.process(functions).await {
+            Ok(function) => function,
+            Err(attempts) => return failed(attempts),
+        };
+        let settled = attempts::put_through(&mut function, event, self.retries, |seen| {
+            self.see(functions, records, &seen);
+            Ok::<(), serde_json::Error>(())
+        });
+        let settled = settled.await;
+        functions.give_back(function);
+        settled.unwrap_or_else(|error| {
+            progress::print(&format!("an event can't be written as JSON: {error}"));
+            failed(1)
+        })
+    }
+
+    /// A process for the event; or how often it was tried to start one.
+    async fn process(&self, functions: &Functions) -> Result<Function, u32> {
+        let mut attempt = 1;
+        loop {
+            match functions.take().await {
+                Ok(function) => {
+                    self.watched.functions(functions.processes());
+                    return Ok(function);
+                }
+                Err(error) => progress::print(&format!("the function does not start: {:#}", anyhow::Error::new(error))),
+            }
+            if attempt > self.retries {
+                return Err(attempt);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Tells of an attempt: in the log, in the view, and, where it failed, on the terminal.
+    fn see(&self, functions: &Functions, records: usize, seen: &Seen<'_>) {
+        if let Ok(invocation) = &seen.invocation {
+            functions.log().write(&invocation.logs);
+        }
+        self.watched.invoked(records, seen);
+        let how = match (&seen.invocation, seen.judged) {
+            (_, Attempt::Settled(_)) => return,
+            (_, Attempt::Spoiled(_, why)) => return progress::print(&format!("a reply can't be used: {why}")),
+            (Ok(invocation), Attempt::Failed(_)) if !invocation.received => {
+                let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
+                format!("{how} before it asked for an event, {wrote}")
+            }
+            (Ok(invocation), Attempt::Failed(_)) => describe(&invocation.outcome),
+            (Err(error), Attempt::Failed(_)) => format!("was not reached: {error}"),
+        };
+        let last = self.retries + 1;
+        progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
+    }
+}
+
+/// Records as they came, for a stream without a function.
+fn untransformed(event: &Event) -> Settled {
+    let fates = event.records().iter().map(|record| match STANDARD.decode(&record.data) {
+        Ok(data) => Fate::delivered(data),
+        // It was checked when it was accepted.
+        Err(_) => Fate::Failed(Fault::FunctionError),
+    });
+    Settled { fates: fates.collect(), attempts: 1 }
+}

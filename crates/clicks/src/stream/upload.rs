@@ -1,0 +1,169 @@
+//! One object into the storage, however often that takes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::clicks::Clicks;
+use super::ledger::{Ledger, Receipt};
+use super::view::{Stored, Watched};
+use crate::bucket::{Bucket, BucketError, gzip};
+use crate::firehose::delivery::Fault;
+use crate::firehose::prefix::{Compression, ErrorOutputType, Partition, object_name};
+use crate::progress;
+use crate::up::settings::StreamSettings;
+
+/// How many objects are stored at once.
+const AT_ONCE: usize = 16;
+
+/// The first pause after a storage that refused.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest: short, because somebody waits for it here. Firehose tries for 24 hours (Firehose developer guide, "Understand
+/// data delivery in Amazon Data Firehose"); this one, for as long as it runs.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What an object holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// What the function made of records.
+    Delivered,
+    /// Lines of JSON about records that failed, with the `error-output-type` of their prefix.
+    Error(ErrorOutputType),
+    /// Records as they came.
+    Backup,
+}
+
+/// An object that is being filled.
+#[derive(Debug)]
+pub(super) struct Object {
+    kind: Kind,
+    partition: Partition,
+    oldest_ms: i64,
+    bytes: Vec<u8>,
+    receipts: Vec<Receipt>,
+    /// Failed records by their code.
+    faults: BTreeMap<&'static str, u64>,
+}
+
+impl Kind {
+    /// As the page knows it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Error(_) => "error",
+            Self::Backup => "backup",
+        }
+    }
+}
+
+impl Object {
+    /// Empty.
+    pub(super) fn new(kind: Kind, partition: Partition, oldest_ms: i64) -> Self {
+        Self { kind, partition, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), faults: BTreeMap::new() }
+    }
+
+    /// Adds a record as it is: what is between two records is the function's to write.
+    pub(super) fn push(&mut self, bytes: &[u8], arrival_ms: i64, receipt: Receipt, fault: Option<Fault>) {
+        self.oldest_ms = self.oldest_ms.min(arrival_ms);
+        self.bytes.extend_from_slice(bytes);
+        self.receipts.push(receipt);
+        if let Some(fault) = fault {
+            *self.faults.entry(fault.code()).or_default() += 1;
+        }
+    }
+
+    /// Its size, before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// The way into the storage.
+pub(super) struct Uploads {
+    settings: StreamSettings,
+    bucket: Arc<Bucket>,
+    ledger: Arc<Ledger>,
+    watched: Arc<Watched>,
+    free: Semaphore,
+}
+
+impl Uploads {
+    /// The way of a stream's objects into a bucket.
+    pub(super) fn new(
+        settings: StreamSettings,
+        bucket: Arc<Bucket>,
+        ledger: Arc<Ledger>,
+        watched: Arc<Watched>,
+    ) -> Self {
+        Self { settings, bucket, ledger, watched, free: Semaphore::new(AT_ONCE) }
+    }
+
+    /// Stores one object, and settles its records.
+    pub(super) async fn store(&self, object: Object) {
+        self.watched.storing(object.bytes());
+        // Never closed.
+        let _permit = self.free.acquire().await;
+        let Object { kind, partition, oldest_ms, bytes, receipts, faults } = object;
+        // An assumption: nobody has told whether error objects are compressed.
+        let compression = if let Kind::Error(_) = kind { Compression::None } else { self.settings.compression };
+        let path = self.path(kind, &partition, oldest_ms, compression);
+        let clicks = if kind == Kind::Delivered { Clicks::of(&bytes) } else { Clicks::default() };
+        let stored = Stored { path, kind, records: receipts.len(), bytes: bytes.len(), faults };
+        let body = match compression {
+            Compression::None => bytes.into(),
+            Compression::Gzip => compress(bytes.into()).await,
+        };
+        self.put(&stored.path, body).await;
+        self.ledger.settle(receipts);
+        self.watched.stored(stored, clicks);
+    }
+
+    fn path(&self, kind: Kind, partition: &Partition, oldest_ms: i64, compression: Compression) -> String {
+        let oldest = Timestamp::from_millisecond(oldest_ms).unwrap_or_default();
+        let StreamSettings { name, prefix, error_prefix, backup_prefix, .. } = &self.settings;
+        let evaluated = match (kind, backup_prefix) {
+            (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, output_type, Uuid::new_v4),
+            (Kind::Backup, Some(backup)) => backup.evaluate(oldest, partition, Uuid::new_v4),
+            // Without a backup prefix there is no backup.
+            (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(oldest, partition, Uuid::new_v4),
+        };
+        object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
+    }
+
+    async fn put(&self, path: &str, body: Bytes) {
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = self.bucket.put(path, body.clone()).await {
+            self.refused(&error);
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+        if self.watched.storage_works() {
+            progress::print("the storage takes objects again");
+        }
+    }
+
+    fn refused(&self, error: &BucketError) {
+        let text = error.to_string();
+        if self.watched.storage_refuses(&text) {
+            progress::print(&format!("{text}; it is tried again until it works"));
+        }
+    }
+}
+
+/// Off the threads that serve requests: a large object takes a while.
+async fn compress(bytes: Bytes) -> Bytes {
+    let copy = bytes.clone();
+    match spawn_blocking(move || gzip(&copy)).await {
+        Ok(Ok(compressed)) => compressed,
+        // Compressing in memory does not fail; if it did, plain records would be better than none.
+        _ => bytes,
+    }
+}

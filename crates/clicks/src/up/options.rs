@@ -1,0 +1,199 @@
+//! What may be asked of `clicks up`: the same options, by the same names, on the command line and in the TOML file.
+//!
+//! Each field is one option: clap and serde both make its name of the field's, and its type holds the bounds for both.
+
+mod file;
+mod value;
+
+use std::path::PathBuf;
+
+use clap::{Args, Command};
+use serde::Deserialize;
+
+pub(crate) use self::file::{File, FileError};
+pub(crate) use self::value::{BufferMb, Encoding, Host, LogFormat, LogLevel, Port, ServiceUrl, StreamName, Whole};
+use self::value::{by_name, from_text, path, variable, variables};
+
+/// The options of the whole command. In the file they are at the top.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct PipelineOptions {
+    /// Where to listen; an address that is not loopback opens everything to the network [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Addresses")]
+    #[serde(deserialize_with = "from_text")]
+    pub(crate) host: Option<Host>,
+
+    /// The port of the pages and of the edge that takes their clicks; 0 takes a free one [default: 8000]
+    #[arg(long, value_name = "PORT", help_heading = "Addresses")]
+    pub(crate) port: Option<Port>,
+
+    /// The port of Firehose's own API, for `--endpoint-url` of the AWS CLI and every SDK; 0 takes a free one [default: 8001]
+    #[arg(long, value_name = "PORT", help_heading = "Addresses")]
+    pub(crate) firehose_port: Option<Port>,
+
+    /// The port of the local mysfits service; 0 takes a free one [default: 8002]
+    #[arg(long, value_name = "PORT", help_heading = "Addresses", conflicts_with = "service")]
+    pub(crate) service_port: Option<Port>,
+
+    /// How many clicks the edge takes in a second, before it answers 429 [default: 100]
+    #[arg(long, value_name = "N", help_heading = "Edge")]
+    pub(crate) rate: Option<Whole<1, 1_000_000>>,
+
+    /// How many clicks the edge takes at once after a quiet time [default: 200]
+    #[arg(long, value_name = "N", help_heading = "Edge")]
+    pub(crate) burst: Option<Whole<1, 1_000_000>>,
+
+    /// The stream that gets the edge's clicks [default: the only one, or else mysfits-clicks]
+    #[arg(long, value_name = "NAME", help_heading = "Edge")]
+    #[serde(deserialize_with = "from_text")]
+    pub(crate) click_stream: Option<StreamName>,
+
+    /// The folder of the pages [default: the `web` of this workspace]
+    #[arg(long, value_name = "DIR", help_heading = "Edge")]
+    #[serde(deserialize_with = "path")]
+    pub(crate) web: Option<PathBuf>,
+
+    /// The mysfits service's base URL [default: a local service that is started]
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    #[serde(deserialize_with = "from_text")]
+    pub(crate) service: Option<ServiceUrl>,
+
+    /// What the local service waits before each answer, in milliseconds: 0 to 60000 [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Service", conflicts_with = "service")]
+    pub(crate) service_latency_ms: Option<Whole<0, 60_000>>,
+
+    /// The name of the only stream; several are tables in the file [default: mysfits-clicks]
+    #[arg(long, value_name = "NAME", help_heading = "Other")]
+    #[serde(deserialize_with = "from_text")]
+    pub(crate) stream: Option<StreamName>,
+
+    /// A folder for what is accepted and not delivered yet, which a killed process then leaves to the next one [default: none]
+    #[arg(long, value_name = "DIR", help_heading = "Other")]
+    #[serde(deserialize_with = "path")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// The file of the functions' logs [default: out/function.log]
+    #[arg(long, value_name = "FILE", help_heading = "Other")]
+    #[serde(deserialize_with = "path")]
+    pub(crate) function_log: Option<PathBuf>,
+
+    /// Show the functions' logs, which are in `--function-log` in any case [default: false]
+    #[arg(long, short, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Other", hide_possible_values = true)]
+    pub(crate) verbose: Option<bool>,
+}
+
+/// The options of one stream. In the file they are in its table; at the top they are for every stream.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct StreamOptions {
+    /// The function's command, a Lambda runtime client in any language; `none` delivers records as they come [default: the
+    /// processor of this workspace, built when needed]
+    ///
+    /// Quotes are as in a shell. A command without a `/` is looked for in this PATH; the function itself has Lambda's, unless
+    /// `--env PATH=…` says another.
+    #[arg(long, value_name = "COMMAND", help_heading = "Function")]
+    pub(crate) function: Option<String>,
+
+    /// A variable of the function's environment; may be given several times
+    ///
+    /// In the file: env = { KEY = "VALUE" }. The processor's own configuration is taken over from this environment: MYSFITS_*
+    /// (except MYSFITS_API_URL: use --service), ON_*, MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS, PARTITION_KEYS,
+    /// AWS_LAMBDA_LOG_LEVEL, SSL_CERT_FILE.
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Function", value_parser = variable)]
+    #[serde(deserialize_with = "variables")]
+    pub(crate) env: Vec<(String, String)>,
+
+    /// The memory that the function is told it has, not enforced: 128 to 10240 [default: 128]
+    #[arg(long, value_name = "MB", help_heading = "Function")]
+    pub(crate) memory_mb: Option<Whole<128, 10_240>>,
+
+    /// The function's timeout: 1 to 300; Lambda allows 900, but Firehose waits no longer than 300 [default: 30]
+    #[arg(long, value_name = "N", help_heading = "Function")]
+    pub(crate) timeout_seconds: Option<Whole<1, 300>>,
+
+    /// The function's AWS_LAMBDA_LOG_FORMAT [default: json]
+    #[arg(long, value_name = "FORMAT", help_heading = "Function", ignore_case = true)]
+    #[serde(deserialize_with = "by_name")]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// The function's AWS_LAMBDA_LOG_LEVEL [default: the function's own]
+    #[arg(long, value_name = "LEVEL", help_heading = "Function", ignore_case = true)]
+    #[serde(deserialize_with = "by_name")]
+    pub(crate) log_level: Option<LogLevel>,
+
+    /// How often a failed invocation is tried again, as Firehose's NumberOfRetries: 0 to 300 [default: 3]
+    #[arg(long, value_name = "N", help_heading = "Function")]
+    pub(crate) retries: Option<Whole<0, 300>>,
+
+    /// How many invocations may be on their way at once, each in a process of its own: 1 to 100 [default: 5]
+    #[arg(long, value_name = "N", help_heading = "Function")]
+    pub(crate) concurrency: Option<Whole<1, 100>>,
+
+    /// The size of a batch's data, as Firehose's BufferSizeInMBs: 0.2 to 3 [default: 1]
+    #[arg(long, value_name = "MB", help_heading = "Buffers")]
+    pub(crate) buffer_mb: Option<BufferMb>,
+
+    /// How long a batch is waited for, as Firehose's BufferIntervalInSeconds: 0 to 900 [default: 1]
+    ///
+    /// Firehose's own default is 60: here somebody waits to see a click arrive.
+    #[arg(long, value_name = "N", help_heading = "Buffers")]
+    pub(crate) buffer_seconds: Option<Whole<0, 900>>,
+
+    /// The most records of a batch: 1 to 100000. Firehose documents no such number [default: 10000]
+    #[arg(long, value_name = "N", help_heading = "Buffers")]
+    pub(crate) buffer_records: Option<Whole<1, 100_000>>,
+
+    /// The most data that is accepted and not delivered yet; beyond it the stream answers "Slow down.": 8 to 65536 [default: 256]
+    #[arg(long, value_name = "MB", help_heading = "Buffers")]
+    pub(crate) backlog_mb: Option<Whole<8, 65_536>>,
+
+    /// Where objects go: a folder, or s3://BUCKET [default: out/bucket]
+    #[arg(long, value_name = "DIR|URL", help_heading = "Destination")]
+    pub(crate) destination: Option<String>,
+
+    /// Another S3 than Amazon's, such as MinIO: its URL [default: Amazon's]
+    #[arg(long, value_name = "URL", help_heading = "Destination")]
+    pub(crate) s3_endpoint: Option<String>,
+
+    /// The size of an object's data, as Firehose's SizeInMBs: 1 to 128, with --dynamic-partitioning from 64 [default: 5, or 64]
+    #[arg(long, value_name = "MB", help_heading = "Destination")]
+    pub(crate) destination_mb: Option<Whole<1, 128>>,
+
+    /// How long an object is waited for, as Firehose's IntervalInSeconds: 0 to 900 [default: 3]
+    ///
+    /// Firehose's own default is 300: here somebody waits to see a click arrive.
+    #[arg(long, value_name = "N", help_heading = "Destination")]
+    pub(crate) destination_seconds: Option<Whole<0, 900>>,
+
+    /// What the names of delivered objects begin with, with Firehose's expressions [default: firehose/]
+    ///
+    /// Expressions are !{timestamp:FORMAT}, !{firehose:random-string} and, with --dynamic-partitioning,
+    /// !{partitionKeyFromLambda:NAME}. Without a timestamp, yyyy/MM/dd/HH/ follows.
+    #[arg(long, value_name = "PREFIX", help_heading = "Destination")]
+    pub(crate) prefix: Option<String>,
+
+    /// What the names of error objects begin with, with Firehose's expressions [default: errors/!{firehose:error-output-type}/]
+    #[arg(long, value_name = "PREFIX", help_heading = "Destination")]
+    pub(crate) error_prefix: Option<String>,
+
+    /// What the names of the source records' objects begin with, which are written when this is given [default: none]
+    #[arg(long, value_name = "PREFIX", help_heading = "Destination")]
+    pub(crate) backup_prefix: Option<String>,
+
+    /// How objects are compressed [default: none]
+    #[arg(long, value_name = "HOW", help_heading = "Destination", ignore_case = true)]
+    #[serde(deserialize_with = "by_name")]
+    pub(crate) compression: Option<Encoding>,
+
+    /// Deliver by the partition keys that the function returns [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Destination", hide_possible_values = true)]
+    pub(crate) dynamic_partitioning: Option<bool>,
+}
+
+/// The names of options, as they are on the command line and in the file.
+fn names<A: Args>() -> Vec<String> {
+    let command = A::augment_args(Command::new(""));
+    command.get_arguments().filter_map(|argument| argument.get_long().map(str::to_owned)).collect()
+}

@@ -1,0 +1,271 @@
+//! The values of options: what is accepted is the same on the command line and in the file.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer};
+use toml::Value;
+
+use crate::command::{key_value, service_url};
+use crate::firehose::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
+
+/// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
+const LONGEST_STREAM_NAME: usize = 64;
+
+/// A whole number within bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(u32);
+
+impl<const LOW: u32, const HIGH: u32> Whole<LOW, HIGH> {
+    /// The number.
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+
+    fn within(number: Option<i64>) -> Result<Self, String> {
+        let number = number.and_then(|number| u32::try_from(number).ok());
+        let accepted = || format!("accepted is a whole number from {LOW} to {HIGH}");
+        number.filter(|number| (LOW..=HIGH).contains(number)).map(Self).ok_or_else(accepted)
+    }
+}
+
+impl<const LOW: u32, const HIGH: u32> FromStr for Whole<LOW, HIGH> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::within(text.parse().ok())
+    }
+}
+
+impl<'de, const LOW: u32, const HIGH: u32> Deserialize<'de> for Whole<LOW, HIGH> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(deserializer, |value| Self::within(value.as_integer()))
+    }
+}
+
+/// A TCP port; 0 is any that is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Port(pub(crate) u16);
+
+impl Port {
+    fn within(number: Option<i64>) -> Result<Self, String> {
+        let port = number.and_then(|number| u16::try_from(number).ok());
+        port.map(Self).ok_or_else(|| format!("accepted is a whole number from 0 to {}", u16::MAX))
+    }
+}
+
+impl FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::within(text.parse().ok())
+    }
+}
+
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(deserializer, |value| Self::within(value.as_integer()))
+    }
+}
+
+/// The size of the Lambda buffer, in MB.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BufferMb(f64);
+
+impl BufferMb {
+    /// The number.
+    pub(crate) fn get(self) -> f64 {
+        self.0
+    }
+
+    fn within(number: Option<f64>) -> Result<Self, String> {
+        let accepted = || format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}");
+        let bounds = SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB;
+        number.filter(|number| bounds.contains(number)).map(Self).ok_or_else(accepted)
+    }
+}
+
+impl FromStr for BufferMb {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::within(text.parse().ok())
+    }
+}
+
+impl<'de> Deserialize<'de> for BufferMb {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(deserializer, |value| {
+            let whole = value.as_integer().and_then(|number| u32::try_from(number).ok());
+            Self::within(value.as_float().or(whole.map(f64::from)))
+        })
+    }
+}
+
+/// An address of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Host(pub(crate) IpAddr);
+
+impl FromStr for Host {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "localhost" => Ok(Self(Ipv4Addr::LOCALHOST.into())),
+            _ => text.parse().map(Self).map_err(|_| "accepted is an IP address, or localhost for 127.0.0.1".to_owned()),
+        }
+    }
+}
+
+/// The base URL of a mysfits service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServiceUrl(pub(crate) String);
+
+impl FromStr for ServiceUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        service_url(text).map(Self)
+    }
+}
+
+/// The name of a stream, within Firehose's bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StreamName(pub(crate) String);
+
+impl FromStr for StreamName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        if (1..=LONGEST_STREAM_NAME).contains(&text.len()) && text.bytes().all(of_a_name) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!("accepted is a name of 1 to {LONGEST_STREAM_NAME} of the characters a-z A-Z 0-9 _ . -"))
+    }
+}
+
+/// The form of a function's logs (Lambda developer guide, "Configuring advanced logging controls for Lambda functions").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Json,
+    Text,
+}
+
+impl LogFormat {
+    /// As Lambda writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Text => "Text",
+        }
+    }
+}
+
+/// What a function logs at least (the same page as for [`LogFormat`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Fatal,
+}
+
+impl LogLevel {
+    /// As Lambda writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+            Self::Fatal => "FATAL",
+        }
+    }
+}
+
+/// What is done to an object's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Encoding {
+    None,
+    Gzip,
+}
+
+/// A variable on the command line.
+pub(super) fn variable(text: &str) -> Result<(String, String), String> {
+    let (key, value) = key_value(text)?;
+    // The operating system takes none.
+    if text.contains('\0') { Err("accepted is text without NUL".to_owned()) } else { Ok((key, value)) }
+}
+
+/// The variables in the file.
+pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    let table = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let read = |(key, value): (String, String)| {
+        // Not the value, which may be a secret.
+        let refused = |accepted: String| D::Error::custom(format!("the variable {key:?}: {accepted}"));
+        if key.contains('=') {
+            return Err(refused("accepted is a name without `=`".to_owned()));
+        }
+        variable(&format!("{key}={value}")).map_err(refused)
+    };
+    table.into_iter().map(read).collect()
+}
+
+/// A path in the file: as on the command line, not an empty one.
+pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    checked(deserializer, |value| {
+        let path = value.as_str().filter(|path| !path.is_empty());
+        path.map(|path| Some(path.into())).ok_or_else(|| "accepted is a path".to_owned())
+    })
+}
+
+/// A value in the file that is text on the command line too.
+pub(super) fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err = String>,
+{
+    // No such value is empty: what is not text gets the message of an empty one.
+    checked(deserializer, |value| value.as_str().unwrap_or_default().parse().map(Some))
+}
+
+/// One of the names that the command line knows.
+pub(super) fn by_name<'de, D: Deserializer<'de>, T: ValueEnum>(deserializer: D) -> Result<Option<T>, D::Error> {
+    checked(deserializer, |value| {
+        let ignore_case = true;
+        T::from_str(value.as_str().unwrap_or_default(), ignore_case).map(Some).map_err(|_| {
+            let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+            format!("accepted are {}", names.join(", "))
+        })
+    })
+}
+
+/// Reads a value of the file; what is not accepted is told with what was found.
+fn checked<'de, D, T>(deserializer: D, check: impl FnOnce(&Value) -> Result<T, String>) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let value = Value::deserialize(deserializer)?;
+    check(&value).map_err(|accepted| D::Error::custom(format!("found {}; {accepted}", described(&value))))
+}
+
+fn described(value: &Value) -> Unexpected<'_> {
+    match value {
+        Value::String(text) => Unexpected::Str(text),
+        Value::Integer(number) => Unexpected::Signed(*number),
+        Value::Float(number) => Unexpected::Float(*number),
+        Value::Boolean(value) => Unexpected::Bool(*value),
+        Value::Datetime(_) => Unexpected::Other("time"),
+        Value::Array(_) => Unexpected::Other("array"),
+        Value::Table(_) => Unexpected::Other("table"),
+    }
+}

@@ -1,0 +1,124 @@
+//! A stream's function: its command, and what it finds in its environment.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::layers::Layers;
+use super::{SettingsError, Surroundings};
+use crate::processor;
+use crate::up::options::{LogFormat, StreamOptions};
+
+/// The command of a stream without a function.
+const NO_FUNCTION: &str = "none";
+
+/// How a stream's function is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FunctionSettings {
+    /// What is run; without it, the processor of this workspace.
+    pub(crate) command: Option<Command>,
+    /// Its environment, besides the service's URL: each variable once, by name.
+    pub(crate) env: Vec<(String, String)>,
+    /// The memory that it is told it has.
+    pub(crate) memory_mb: u32,
+    /// How long an invocation may take.
+    pub(crate) timeout: Duration,
+}
+
+/// A command of somebody's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// The executable, by an absolute path.
+    pub(crate) executable: PathBuf,
+    /// What follows it.
+    pub(crate) args: Vec<OsString>,
+}
+
+impl FunctionSettings {
+    /// The function, unless there is to be none.
+    pub(super) fn from_options(
+        layers: &Layers<'_, StreamOptions>,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<Self>, SettingsError> {
+        let command = match layers.find("function", |options| options.function.as_deref()) {
+            Some(found) if found.value == NO_FUNCTION => return Ok(None),
+            Some(found) => Some(command(found.option, found.value, around.executable)?),
+            None => None,
+        };
+        Ok(Some(Self {
+            command,
+            env: environment(layers, &around.env),
+            memory_mb: layers.number(|options| options.memory_mb, 128),
+            timeout: Duration::from_secs(layers.number(|options| options.timeout_seconds, 30).into()),
+        }))
+    }
+}
+
+fn command(option: String, text: &str, executable: &dyn Fn(&str) -> Option<PathBuf>) -> Result<Command, SettingsError> {
+    let words = match shell_words::split(text) {
+        Ok(words) => words,
+        Err(source) => return Err(SettingsError::Command { option, found: text.to_owned(), source }),
+    };
+    let [first, args @ ..] = &words[..] else { return Err(SettingsError::NoCommand { option }) };
+    let Some(executable) = executable(first) else {
+        return Err(SettingsError::NotExecutable { option, found: first.clone() });
+    };
+    Ok(Command { executable, args: args.iter().map(OsString::from).collect() })
+}
+
+/// What the function inherits, over it what Lambda's logging configuration sets, and over that what is said outright.
+fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)]) -> Vec<(String, String)> {
+    let mut env: BTreeMap<String, String> = inherited.iter().cloned().collect();
+    let format = layers.value(|options| options.log_format).unwrap_or(LogFormat::Json);
+    env.insert("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.name().to_owned());
+    if let Some(level) = layers.value(|options| options.log_level) {
+        env.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.name().to_owned());
+    }
+    for (_, options) in layers.0.iter().rev() {
+        env.extend(options.env.iter().cloned());
+    }
+    env.into_iter().collect()
+}
+
+/// The executable that a command begins with, as a shell would find it. The function itself has another PATH: Lambda's.
+pub(super) fn executable(word: &str, path: &OsStr) -> Option<PathBuf> {
+    if word.contains('/') {
+        return processor::named(Path::new(word)).ok();
+    }
+    env::split_paths(path).find_map(|folder| processor::named(&folder.join(word)).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_found_as_a_shell_would() {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, mode) in [("first/function", 0o644), ("second/function", 0o755), ("third/function", 0o755)] {
+            let path = folder.path().join(file);
+            fs::create_dir(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let in_folder = |name: &str| folder.path().join(name);
+        let path = env::join_paths(["none", "first", "second", "third"].map(in_folder)).unwrap();
+        let by_path = |name: &str| in_folder(name).into_os_string().into_string().unwrap();
+        for (word, found) in [
+            ("function".to_owned(), Some("second/function")),
+            (by_path("third/function"), Some("third/function")),
+            (by_path("first/function"), None),
+            (by_path("second"), None),
+            ("second/function".to_owned(), None),
+            ("second".to_owned(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(executable(&word, &path), found.map(in_folder), "{word}");
+        }
+    }
+}

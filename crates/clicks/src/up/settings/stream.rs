@@ -1,0 +1,162 @@
+//! One stream's settings: Firehose's configuration of a stream, and what this machine adds to it.
+
+use std::time::Duration;
+
+use super::layers::{Found, Layers};
+use super::{FunctionSettings, SettingsError, Surroundings};
+use crate::bucket::{Destination, DestinationError};
+use crate::firehose::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
+use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
+use crate::up::options::{BufferMb, Encoding, StreamOptions, Whole};
+
+/// What the destinations in S3 begin with.
+pub(super) const S3: &str = "s3://";
+
+/// MB are MiB to Firehose.
+const MB: usize = 1024 * 1024;
+
+/// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
+const PARTITIONED_MB: u32 = 64;
+
+/// Everything that a stream runs by.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StreamSettings {
+    /// Its name.
+    pub(crate) name: String,
+    /// What records are put through; without it, they are delivered as they come.
+    pub(crate) function: Option<FunctionSettings>,
+    /// When a batch goes to the function, besides `buffer_records`.
+    pub(crate) buffer: Buffering,
+    /// The most records of a batch.
+    pub(crate) buffer_records: usize,
+    /// How many invocations may be on their way at once.
+    pub(crate) concurrency: usize,
+    /// How often a failed invocation is tried again.
+    pub(crate) retries: u32,
+    /// Where objects go.
+    pub(crate) destination: Destination,
+    /// When an object is written.
+    pub(crate) destination_buffer: Buffering,
+    /// What the names of delivered objects begin with.
+    pub(crate) prefix: Prefix,
+    /// What the names of error objects begin with.
+    pub(crate) error_prefix: ErrorPrefix,
+    /// How objects are compressed.
+    pub(crate) compression: Compression,
+    /// What the names of the source records' objects begin with; without it, there are none.
+    pub(crate) backup_prefix: Option<Prefix>,
+    /// Whether records are delivered by the partition keys that the function returns.
+    pub(crate) dynamic_partitioning: bool,
+    /// The most data that is accepted and not delivered.
+    pub(crate) backlog_bytes: usize,
+}
+
+/// When a buffer is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Buffering {
+    /// With so much data.
+    pub(crate) bytes: usize,
+    /// So long after its first record.
+    pub(crate) interval: Duration,
+}
+
+impl StreamSettings {
+    /// The settings of the stream with a name.
+    pub(super) fn from_options(
+        name: String,
+        layers: &Layers<'_, StreamOptions>,
+        around: &Surroundings<'_>,
+    ) -> Result<Self, SettingsError> {
+        let function = FunctionSettings::from_options(layers, around)?;
+        let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), "firehose/");
+        let partitioning = layers.find("dynamic-partitioning", |options| options.dynamic_partitioning);
+        let partitioning = partitioning.filter(|partitioning| partitioning.value).map(|found| found.option);
+        if let (Some(partitioning), None) = (&partitioning, &function) {
+            let function = layers.find_or("function", |options| options.function.as_deref(), "").option;
+            return Err(SettingsError::KeysWithoutFunction { partitioning: partitioning.clone(), function });
+        }
+        let megabytes = layers.value(|options| options.buffer_mb).map_or(DEFAULT_BUFFER_MB, BufferMb::get);
+        let records = layers.number(|options| options.buffer_records, DEFAULT_BUFFER_RECORDS);
+        let Limits { bytes, records } = Limits::new(megabytes, records as usize);
+        let backlog_mb = layers.number(|options| options.backlog_mb, 256);
+        Ok(Self {
+            name,
+            function,
+            buffer: Buffering { bytes, interval: seconds(layers.number(|options| options.buffer_seconds, 1)) },
+            buffer_records: records,
+            concurrency: layers.number(|options| options.concurrency, 5) as usize,
+            retries: layers.number(|options| options.retries, 3),
+            destination: destination(layers)?,
+            destination_buffer: destination_buffer(layers, partitioning.as_deref())?,
+            error_prefix: error_prefix(layers)?,
+            compression: match layers.value(|options| options.compression) {
+                None | Some(Encoding::None) => Compression::None,
+                Some(Encoding::Gzip) => Compression::Gzip,
+            },
+            backup_prefix: backup_prefix(layers)?,
+            dynamic_partitioning: partitioning.is_some(),
+            prefix: parse_prefix(prefix, partitioning.is_some())?,
+            backlog_bytes: backlog_mb as usize * MB,
+        })
+    }
+}
+
+#[cfg(test)]
+impl StreamSettings {
+    /// A stream without a function, into a folder.
+    pub(crate) fn untransformed(name: &str, folder: &std::path::Path) -> Self {
+        let around = Surroundings { env: Vec::new(), web: folder.to_owned(), executable: &|_| None };
+        let options = StreamOptions {
+            function: Some("none".to_owned()),
+            destination: Some(folder.to_str().unwrap().to_owned()),
+            ..StreamOptions::default()
+        };
+        Self::from_options(name.to_owned(), &Layers(vec![(super::Place::CommandLine, &options)]), &around).unwrap()
+    }
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number.into())
+}
+
+fn destination(layers: &Layers<'_, StreamOptions>) -> Result<Destination, SettingsError> {
+    let place = layers.find_or("destination", |options| options.destination.as_deref(), "out/bucket");
+    // The endpoint may be said for all streams: those that go to a folder have no use for it.
+    let endpoint = layers.find("s3-endpoint", |options| options.s3_endpoint.as_deref());
+    let endpoint = endpoint.filter(|_| place.value.starts_with(S3));
+    Destination::parse(place.value, endpoint.as_ref().map(|endpoint| endpoint.value)).map_err(|source| {
+        let endpoint = endpoint.filter(|_| matches!(source, DestinationError::Endpoint(_)));
+        SettingsError::Destination { option: endpoint.map_or(place.option, |endpoint| endpoint.option), source }
+    })
+}
+
+fn destination_buffer(
+    layers: &Layers<'_, StreamOptions>,
+    partitioning: Option<&str>,
+) -> Result<Buffering, SettingsError> {
+    let default = if partitioning.is_some() { PARTITIONED_MB } else { 5 };
+    let size = layers.find_or("destination-mb", |options| options.destination_mb.map(Whole::get), default);
+    if let Some(partitioning) = partitioning.filter(|_| size.value < PARTITIONED_MB) {
+        let partitioning = partitioning.to_owned();
+        return Err(SettingsError::SmallForPartitions { option: size.option, found: size.value, partitioning });
+    }
+    let interval = seconds(layers.number(|options| options.destination_seconds, 3));
+    Ok(Buffering { bytes: size.value as usize * MB, interval })
+}
+
+fn parse_prefix(found: Found<&str>, dynamic_partitioning: bool) -> Result<Prefix, SettingsError> {
+    let parsed = Prefix::parse(found.value, dynamic_partitioning);
+    parsed.map_err(|source| SettingsError::Prefix { option: found.option, source })
+}
+
+fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<ErrorPrefix, SettingsError> {
+    let default = "errors/!{firehose:error-output-type}/";
+    let found = layers.find_or("error-prefix", |options| options.error_prefix.as_deref(), default);
+    ErrorPrefix::parse(found.value).map_err(|source| SettingsError::Prefix { option: found.option, source })
+}
+
+/// Source records have been through no function, so they have no keys.
+fn backup_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Option<Prefix>, SettingsError> {
+    let found = layers.find("backup-prefix", |options| options.backup_prefix.as_deref());
+    found.map(|found| parse_prefix(found, false)).transpose()
+}

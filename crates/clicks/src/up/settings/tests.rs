@@ -1,0 +1,544 @@
+use std::collections::BTreeSet;
+
+use clap::{CommandFactory, Parser};
+
+use super::function::Command;
+use super::stream::Buffering;
+use super::*;
+use crate::bucket::Destination;
+use crate::command::{Cli, Command as Subcommand, Up};
+use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
+
+/// A place that is said to have every program but `missing`.
+fn around() -> Surroundings<'static> {
+    Surroundings {
+        env: vec![
+            ("AWS_LAMBDA_LOG_LEVEL".to_owned(), "WARN".to_owned()),
+            ("ON_UNKNOWN_MYSFIT".to_owned(), "drop".to_owned()),
+        ],
+        web: PathBuf::from("/sources/web"),
+        executable: &|word| (word != "missing").then(|| Path::new("/bin").join(word)),
+    }
+}
+
+fn command_line(arguments: &[String]) -> Result<Up, String> {
+    let words = ["clicks", "up"].into_iter().chain(arguments.iter().map(String::as_str));
+    match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
+        Subcommand::Up(asked) => Ok(*asked),
+        Subcommand::Replay(_) => unreachable!("`up` is asked for"),
+    }
+}
+
+/// The settings of a command line and a file, or the whole message.
+fn settings_of(arguments: &[String], file: Option<&str>) -> Result<Settings, String> {
+    let asked = command_line(arguments)?;
+    let path = Path::new("up.toml");
+    let file = file.map(File::parse).transpose().map_err(|error| SettingsError::File { file: path.to_owned(), error });
+    let settings = file.and_then(|file| {
+        Settings::from_options(&asked.pipeline, &asked.stream, file.as_ref().map(|file| (path, file)), &around())
+    });
+    settings.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+}
+
+fn arguments(line: &str) -> Vec<String> {
+    shell_words::split(line).unwrap()
+}
+
+#[track_caller]
+fn settings(line: &str, file: &str) -> Settings {
+    settings_of(&arguments(line), Some(file)).unwrap_or_else(|error| panic!("{line} {file}: {error}"))
+}
+
+#[track_caller]
+fn refusal(line: &str, file: &str) -> String {
+    settings_of(&arguments(line), Some(file)).expect_err(&format!("{line} {file}"))
+}
+
+fn pairs(env: &[(&str, &str)]) -> Vec<(String, String)> {
+    env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn prefix(text: &str) -> Prefix {
+    Prefix::parse(text, text.contains("partitionKey")).unwrap()
+}
+
+fn function() -> FunctionSettings {
+    FunctionSettings {
+        command: None,
+        env: pairs(&[
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+            ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
+            ("ON_UNKNOWN_MYSFIT", "drop"),
+        ]),
+        memory_mb: 128,
+        timeout: Duration::from_secs(30),
+    }
+}
+
+fn stream(name: &str) -> StreamSettings {
+    StreamSettings {
+        name: name.to_owned(),
+        function: Some(function()),
+        buffer: Buffering { bytes: 1_048_576, interval: Duration::from_secs(1) },
+        buffer_records: 10_000,
+        concurrency: 5,
+        retries: 3,
+        destination: Destination::parse("out/bucket", None).unwrap(),
+        destination_buffer: Buffering { bytes: 5 * 1_048_576, interval: Duration::from_secs(3) },
+        prefix: prefix("firehose/"),
+        error_prefix: ErrorPrefix::parse("errors/!{firehose:error-output-type}/").unwrap(),
+        compression: Compression::None,
+        backup_prefix: None,
+        dynamic_partitioning: false,
+        backlog_bytes: 256 * 1_048_576,
+    }
+}
+
+fn defaults() -> Settings {
+    Settings {
+        host: Ipv4Addr::LOCALHOST.into(),
+        port: 8000,
+        firehose_port: 8001,
+        service: Service::Local { port: 8002, latency: Duration::ZERO },
+        web: PathBuf::from("/sources/web"),
+        state: None,
+        rate: 100,
+        burst: 200,
+        click_stream: "mysfits-clicks".to_owned(),
+        verbose: false,
+        function_log: PathBuf::from("out/function.log"),
+        streams: vec![stream("mysfits-clicks")],
+    }
+}
+
+#[test]
+fn nothing_need_be_asked() {
+    assert_eq!(settings_of(&[], None).unwrap(), defaults());
+    assert_eq!(settings("", ""), defaults());
+}
+
+/// Some options by name, and what they change.
+type Row = (&'static [(&'static str, &'static str)], fn(&mut Settings));
+
+/// A change of the function, where there is one.
+fn of_function(settings: &mut Settings) -> &mut FunctionSettings {
+    settings.streams[0].function.as_mut().unwrap()
+}
+
+fn set(settings: &mut Settings, key: &str, value: &str) {
+    let env = &mut of_function(settings).env;
+    env.retain(|(name, _)| name != key);
+    env.push((key.to_owned(), value.to_owned()));
+    env.sort();
+}
+
+const OPTIONS: &[Row] = &[
+    (&[("host", "0.0.0.0")], |s| s.host = Ipv4Addr::UNSPECIFIED.into()),
+    (&[("host", "localhost")], |_| {}),
+    (&[("host", "::1")], |s| s.host = "::1".parse().unwrap()),
+    (&[("port", "9000")], |s| s.port = 9000),
+    (&[("firehose-port", "9001")], |s| s.firehose_port = 9001),
+    (&[("service-port", "9002")], |s| s.service = Service::Local { port: 9002, latency: Duration::ZERO }),
+    (&[("service", "https://x.example/prod")], |s| s.service = Service::Url("https://x.example/prod".to_owned())),
+    (&[("service-latency-ms", "250")], |s| {
+        s.service = Service::Local { port: 8002, latency: Duration::from_millis(250) };
+    }),
+    (&[("web", "pages")], |s| s.web = "pages".into()),
+    (&[("state", "out/state")], |s| s.state = Some("out/state".into())),
+    (&[("rate", "7")], |s| s.rate = 7),
+    (&[("burst", "8")], |s| s.burst = 8),
+    (&[("function-log", "log")], |s| s.function_log = "log".into()),
+    (&[("verbose", "true")], |s| s.verbose = true),
+    (&[("stream", "a.b_C-1")], |s| {
+        s.streams[0].name = "a.b_C-1".to_owned();
+        s.click_stream = "a.b_C-1".to_owned();
+    }),
+    (&[("stream", "a"), ("click-stream", "a")], |s| {
+        s.streams[0].name = "a".to_owned();
+        s.click_stream = "a".to_owned();
+    }),
+    (&[("function", "none")], |s| s.streams[0].function = None),
+    (&[("function", r#"python3 "my function.py" -v"#)], |s| {
+        let args = vec!["my function.py".into(), "-v".into()];
+        of_function(s).command = Some(Command { executable: "/bin/python3".into(), args });
+    }),
+    (&[("env", "A=b=c")], |s| set(s, "A", "b=c")),
+    (&[("env", "ON_UNKNOWN_MYSFIT=pass")], |s| set(s, "ON_UNKNOWN_MYSFIT", "pass")),
+    (&[("memory-mb", "1769")], |s| of_function(s).memory_mb = 1769),
+    (&[("timeout-seconds", "9")], |s| of_function(s).timeout = Duration::from_secs(9)),
+    (&[("log-format", "text")], |s| set(s, "AWS_LAMBDA_LOG_FORMAT", "Text")),
+    (&[("log-level", "debug")], |s| set(s, "AWS_LAMBDA_LOG_LEVEL", "DEBUG")),
+    (&[("log-level", "FATAL")], |s| set(s, "AWS_LAMBDA_LOG_LEVEL", "FATAL")),
+    (&[("log-level", "info"), ("env", "AWS_LAMBDA_LOG_LEVEL=TRACE")], |s| set(s, "AWS_LAMBDA_LOG_LEVEL", "TRACE")),
+    (&[("retries", "0")], |s| s.streams[0].retries = 0),
+    (&[("concurrency", "2")], |s| s.streams[0].concurrency = 2),
+    (&[("buffer-mb", "2")], |s| s.streams[0].buffer.bytes = 2 * 1_048_576),
+    (&[("buffer-mb", "0.2")], |s| s.streams[0].buffer.bytes = 209_715),
+    (&[("buffer-seconds", "0")], |s| s.streams[0].buffer.interval = Duration::ZERO),
+    (&[("buffer-records", "12")], |s| s.streams[0].buffer_records = 12),
+    (&[("destination", "elsewhere")], |s| s.streams[0].destination = Destination::parse("elsewhere", None).unwrap()),
+    (&[("destination", "s3://clicks"), ("s3-endpoint", "http://127.0.0.1:9000")], |s| {
+        s.streams[0].destination = Destination::parse("s3://clicks", Some("http://127.0.0.1:9000")).unwrap();
+    }),
+    (&[("destination-mb", "128")], |s| s.streams[0].destination_buffer.bytes = 128 * 1_048_576),
+    (&[("destination-seconds", "60")], |s| s.streams[0].destination_buffer.interval = Duration::from_secs(60)),
+    (&[("prefix", "clicks/")], |s| s.streams[0].prefix = prefix("clicks/")),
+    (&[("error-prefix", "failed/")], |s| s.streams[0].error_prefix = ErrorPrefix::parse("failed/").unwrap()),
+    (&[("compression", "gzip")], |s| s.streams[0].compression = Compression::Gzip),
+    (&[("backup-prefix", "source/")], |s| s.streams[0].backup_prefix = Some(prefix("source/"))),
+    (&[("dynamic-partitioning", "true"), ("prefix", "by/!{partitionKeyFromLambda:species}/")], |s| {
+        s.streams[0].dynamic_partitioning = true;
+        s.streams[0].prefix = prefix("by/!{partitionKeyFromLambda:species}/");
+        s.streams[0].destination_buffer.bytes = 64 * 1_048_576;
+    }),
+    (&[("backlog-mb", "8")], |s| s.streams[0].backlog_bytes = 8 * 1_048_576),
+];
+
+/// One option on the command line.
+fn argument((name, value): &(&str, &str)) -> String {
+    format!("--{name}={value}")
+}
+
+/// The same option in the file.
+fn line((name, value): &(&str, &str)) -> String {
+    match *name {
+        "env" => value.split_once('=').map(|(key, value)| format!("env = {{ {key} = '{value}' }}\n")).unwrap(),
+        _ if value.parse::<f64>().is_ok() || *value == "true" => format!("{name} = {value}\n"),
+        _ => format!("{name} = '{value}'\n"),
+    }
+}
+
+#[test]
+fn every_option_counts_on_the_command_line_and_in_the_file() {
+    for (options, change) in OPTIONS {
+        let mut expected = defaults();
+        change(&mut expected);
+        let arguments: Vec<String> = options.iter().map(argument).collect();
+        let file: String = options.iter().map(line).collect();
+        assert_eq!(settings_of(&arguments, None).as_ref(), Ok(&expected), "{arguments:?}");
+        assert_eq!(settings("", &file), expected, "{file}");
+    }
+}
+
+/// The options of `clicks up`, except those that no file has.
+fn known() -> Vec<clap::Arg> {
+    let command = Cli::command();
+    let arguments = command.find_subcommand("up").unwrap().get_arguments();
+    arguments.filter(|argument| argument.get_long() != Some("config")).cloned().collect()
+}
+
+#[test]
+fn no_option_is_untested() {
+    let tested: BTreeSet<&str> =
+        OPTIONS.iter().flat_map(|(options, _)| options.iter().map(|(name, _)| *name)).collect();
+    let known = known();
+    let known: BTreeSet<&str> = known.iter().filter_map(clap::Arg::get_long).collect();
+    assert_eq!(tested, known);
+}
+
+#[test]
+fn the_help_tells_the_real_defaults() {
+    let told: Vec<(String, String)> = known()
+        .iter()
+        .filter_map(|argument| {
+            let name = argument.get_long().filter(|name| *name != "env")?;
+            let help = argument.get_help()?.to_string();
+            let default = help.split_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']').to_owned());
+            let default = default.unwrap_or_else(|| panic!("{name} does not tell its default"));
+            Some((name.to_owned(), default))
+        })
+        .collect();
+    let in_words = ["none", "the only one", "the `web`", "a local", "the processor", "the function's", "Amazon's"];
+    let arguments: Vec<String> = told
+        .iter()
+        .filter(|(name, default)| name == "compression" || !in_words.iter().any(|words| default.starts_with(words)))
+        .map(|(name, default)| format!("--{name}={}", default.trim_end_matches(", or 64")))
+        .collect();
+    assert!(arguments.len() > 20, "{arguments:?}");
+    assert_eq!(settings_of(&arguments, None).unwrap(), defaults());
+}
+
+#[test]
+fn bounds_are_the_same_in_both_places() {
+    for (name, accepted, refused, bounds) in [
+        ("port", ["0", "65535"], ["-1", "65536"], "a whole number from 0 to 65535"),
+        ("firehose-port", ["0", "65535"], ["-1", "65536"], "a whole number from 0 to 65535"),
+        ("service-port", ["0", "65535"], ["-1", "65536"], "a whole number from 0 to 65535"),
+        ("service-latency-ms", ["0", "60000"], ["-1", "60001"], "a whole number from 0 to 60000"),
+        ("rate", ["1", "1000000"], ["0", "1000001"], "a whole number from 1 to 1000000"),
+        ("burst", ["1", "1000000"], ["0", "1000001"], "a whole number from 1 to 1000000"),
+        ("memory-mb", ["128", "10240"], ["127", "10241"], "a whole number from 128 to 10240"),
+        ("timeout-seconds", ["1", "300"], ["0", "301"], "a whole number from 1 to 300"),
+        ("retries", ["0", "300"], ["-1", "301"], "a whole number from 0 to 300"),
+        ("concurrency", ["1", "100"], ["0", "101"], "a whole number from 1 to 100"),
+        ("buffer-mb", ["0.2", "3"], ["0.19", "3.01"], "a number from 0.2 to 3"),
+        ("buffer-mb", ["3.0", "1e0"], ["nan", "inf"], "a number from 0.2 to 3"),
+        ("buffer-seconds", ["0", "900"], ["-1", "901"], "a whole number from 0 to 900"),
+        ("buffer-records", ["1", "100000"], ["0", "100001"], "a whole number from 1 to 100000"),
+        ("backlog-mb", ["8", "65536"], ["7", "65537"], "a whole number from 8 to 65536"),
+        ("destination-mb", ["1", "128"], ["0", "129"], "a whole number from 1 to 128"),
+        ("destination-seconds", ["0", "900"], ["-1", "9223372036854775807"], "a whole number from 0 to 900"),
+    ] {
+        for value in accepted {
+            let expected = settings(&argument(&(name, value)), "");
+            assert_eq!(settings("", &line(&(name, value))), expected, "{name} {value}");
+        }
+        for value in refused {
+            let told = refusal(&argument(&(name, value)), "");
+            let start = format!("error: invalid value '{value}' for '--{name} <");
+            assert!(told.starts_with(&start) && told.contains(&format!("accepted is {bounds}\n")), "{told}");
+            let told = refusal("", &line(&(name, value)));
+            let start = format!("up.toml, line 1, column {}: `{name}`: found ", name.len() + 4);
+            assert!(told.starts_with(&start) && told.ends_with(&format!("; accepted is {bounds}")), "{told}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
+    for (arguments, message) in [
+        ("--retries=three", "'three' for '--retries <N>': accepted is a whole number from 0 to 300"),
+        ("--buffer-mb=1MB", "'1MB' for '--buffer-mb <MB>': accepted is a number from 0.2 to 3"),
+        ("--port=80a", "'80a' for '--port <PORT>': accepted is a whole number from 0 to 65535"),
+        ("--host=here", "'here' for '--host <ADDRESS>': accepted is an IP address, or localhost for 127.0.0.1"),
+        ("--service=x", "'x' for '--service <URL>': accepted is a URL with http:// or https://"),
+        ("--stream=a/b", "accepted is a name of 1 to 64 of the characters a-z A-Z 0-9 _ . -"),
+        ("--stream=", "'' for '--stream <NAME>': accepted is a name of 1 to 64 of the characters"),
+        ("--state=", "a value is required for '--state <DIR>'"),
+        ("--env=A", "'A' for '--env <KEY=VALUE>': accepted is KEY=VALUE"),
+        ("--env=MYSFITS_API_URL=http://x", "the service is named with `--service URL`"),
+        ("--log-level=loud", "possible values: trace, debug, info, warn, error, fatal"),
+        ("--compression=zip", "possible values: none, gzip"),
+        ("--verbose=maybe", "'maybe' for '--verbose[=<BOOL>]'"),
+        ("--service=http://x --service-port=1", "cannot be used with"),
+        ("--service=http://x --service-latency-ms=1", "cannot be used with"),
+        ("--retrys=1", "unexpected argument '--retrys' found"),
+    ] {
+        let told = refusal(arguments, "");
+        assert!(told.contains(message), "{told}");
+    }
+}
+
+#[test]
+fn the_command_line_counts_before_the_table_before_the_top() {
+    let top = "retries = 1\nenv = { A = 'top', B = 'top', C = 'top' }\nport = 1\n";
+    let table = "[streams.a]\nretries = 2\nenv = { B = 'table', C = 'table' }\n[streams.b]\n";
+    let settings =
+        settings("--click-stream=a --env=C=line --env=D=first --env=D=last --port=2", &format!("{top}{table}"));
+    let of = |number: usize| {
+        let stream = &settings.streams[number];
+        let env = &stream.function.as_ref().unwrap().env;
+        let own: Vec<String> = env.iter().filter(|(key, _)| key.len() == 1).map(|(k, v)| format!("{k}={v}")).collect();
+        (stream.name.as_str(), stream.retries, own.join(" "))
+    };
+    assert_eq!(of(0), ("a", 2, "A=top B=table C=line D=last".to_owned()));
+    assert_eq!(of(1), ("b", 1, "A=top B=top C=line D=last".to_owned()));
+    assert_eq!(settings.port, 2);
+    for stream in super::tests::settings("--click-stream=a --retries=9", &format!("{top}{table}")).streams {
+        assert_eq!(stream.retries, 9);
+    }
+}
+
+#[test]
+fn a_switch_of_the_file_can_be_turned_off() {
+    for (arguments, verbose) in [("", true), ("--verbose=false", false), ("--verbose", true), ("-v", true)] {
+        assert_eq!(settings(arguments, "verbose = true").verbose, verbose, "{arguments}");
+    }
+    let file = "dynamic-partitioning = true";
+    assert_eq!(settings("--dynamic-partitioning=false", file), defaults());
+}
+
+#[test]
+fn streams_keep_the_order_of_the_file() {
+    let settings = settings("", "[streams.z]\n[streams.mysfits-clicks]\nretries = 0\n[streams.'a.b']\n");
+    let names: Vec<&str> = settings.streams.iter().map(|stream| stream.name.as_str()).collect();
+    assert_eq!(names, ["z", "mysfits-clicks", "a.b"]);
+    assert_eq!(settings.click_stream, "mysfits-clicks");
+    assert_eq!(super::tests::settings("", "[streams.z]").click_stream, "z");
+}
+
+#[test]
+fn what_counts_less_is_overruled_not_contradicted() {
+    let url = settings("--service=http://x", "service-port = 1\nservice-latency-ms = 2");
+    assert_eq!(url.service, Service::Url("http://x".to_owned()));
+    // No port is taken then.
+    assert_eq!(settings("--service=http://x --port=8002", "").port, 8002);
+    let any = settings("--port=0 --firehose-port=0 --service-port=0", "");
+    assert_eq!((any.port, any.firehose_port), (0, 0));
+    let to_both = "s3-endpoint = 'http://x'\n[streams.a]\ndestination = 's3://bucket'\n[streams.mysfits-clicks]\n";
+    let folder = Destination::parse("out/bucket", None).unwrap();
+    assert_eq!(settings("", to_both).streams[1].destination, folder);
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    let keys = "prefix = '!{partitionKeyFromLambda:a}/'\n";
+    let partitioned = format!("dynamic-partitioning = true\n{keys}");
+    for (arguments, file, message) in [
+        (
+            "--stream=c",
+            "[streams.a]\n[streams.b]",
+            "`--stream` names the only stream, but up.toml has tables of streams (a, b): leave it out",
+        ),
+        (
+            "",
+            "stream = 'c'\n[streams.a]",
+            "`stream` in up.toml names the only stream, but up.toml has tables of streams (a): leave it out",
+        ),
+        (
+            "--port=8001",
+            "",
+            "`--port` and the default of `--firehose-port` are both 8001: give each a port of its own, or 0 for \
+             any that is free",
+        ),
+        (
+            "--port=9",
+            "service-port = 9",
+            "`--port` and `service-port` in up.toml are both 9: give each a port of its own, or 0 for \
+             any that is free",
+        ),
+        (
+            "",
+            "firehose-port = 8002",
+            "`firehose-port` in up.toml and the default of `--service-port` are both 8002: give each a port of its own, or 0 for \
+             any that is free",
+        ),
+        (
+            "",
+            "service = 'http://x'\nservice-port = 9",
+            "`service-port` in up.toml is of the local service, which is not started because of `service` in up.toml: \
+             leave one of them out",
+        ),
+        (
+            "--service-latency-ms=9",
+            "service = 'http://x'",
+            "`--service-latency-ms` is of the local service, which is not started because of `service` in up.toml: \
+             leave one of them out",
+        ),
+        ("--click-stream=x", "", "`--click-stream` is x; accepted is one of the streams: mysfits-clicks"),
+        (
+            "",
+            "click-stream = 'x'\n[streams.b]\n[streams.a]",
+            "`click-stream` in up.toml is x; accepted is one of the streams: b, a",
+        ),
+        (
+            "",
+            "[streams.b]\n[streams.a]",
+            "which stream gets the clicks? Name one with `--click-stream` or `click-stream` in the file: b, a",
+        ),
+        ("--function=''", "", "`--function` is empty; accepted is a command, or `none` for no function"),
+        ("", "function = '  '", "`function` in up.toml is empty; accepted is a command, or `none` for no function"),
+        (
+            "",
+            "[streams.a]\nfunction = \"a 'b\"",
+            "`function` of [streams.a] in up.toml: found `a 'b`; accepted is a command with quotes as in a \
+             shell: missing closing quote",
+        ),
+        (
+            "--function='missing -x'",
+            "",
+            "`--function`: found `missing`, which is not an executable file; accepted is one, by its path or by a name in PATH",
+        ),
+        (
+            "--dynamic-partitioning",
+            "",
+            "the default of `--prefix`: dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`",
+        ),
+        (
+            "--function=none",
+            &partitioned,
+            "`dynamic-partitioning` in up.toml needs a function that returns the keys: `--function` is `none`",
+        ),
+        (
+            "--destination-mb=63",
+            &partitioned,
+            "`--destination-mb` is 63; accepted is 64 to 128 with `dynamic-partitioning` in up.toml",
+        ),
+        ("--s3-endpoint=http://x", "", "`--s3-endpoint` is for a destination s3://BUCKET, and no stream has one"),
+        (
+            "",
+            "[streams.a]\ns3-endpoint = 'http://x'",
+            "`s3-endpoint` of [streams.a] in up.toml is for a destination s3://BUCKET, and no stream has one",
+        ),
+    ] {
+        assert_eq!(refusal(arguments, file), message, "{arguments} {file}");
+    }
+    assert_eq!(settings("--destination-mb=64", &partitioned).streams[0].destination_buffer.bytes, 64 * 1_048_576);
+}
+
+#[test]
+fn what_firehose_would_refuse_is_told_with_its_option() {
+    let key = "!{partitionKeyFromLambda:a}/";
+    for (name, value) in [
+        ("prefix", "!{bad}"),
+        ("prefix", key),
+        ("backup-prefix", key),
+        ("error-prefix", "!{bad}"),
+        ("destination", "s3://"),
+    ] {
+        let told = refusal(&argument(&(name, value)), "");
+        assert!(told.starts_with(&format!("`--{name}`: ")), "{told}");
+        let told = refusal("", &format!("[streams.a]\n{}", line(&(name, value))));
+        assert!(told.starts_with(&format!("`{name}` of [streams.a] in up.toml: ")), "{told}");
+    }
+    let told = refusal("--destination=s3://bucket", "s3-endpoint = 'nowhere'");
+    assert!(told.starts_with("`s3-endpoint` in up.toml: "), "{told}");
+}
+
+#[test]
+fn the_example_is_what_it_says() {
+    let settings = settings("", include_str!("../../../../../fixtures/up.toml"));
+    let env = |more: &[(&str, &str)]| {
+        let common = [
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+            ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
+            ("MYSFITS_CACHE_SECONDS", "60"),
+            ("ON_UNKNOWN_MYSFIT", "fail"),
+        ];
+        pairs(&[&common, more].concat())
+    };
+    let clicks =
+        StreamSettings { function: Some(FunctionSettings { env: env(&[]), ..function() }), ..stream("mysfits-clicks") };
+    let by_species = StreamSettings {
+        function: Some(FunctionSettings {
+            env: env(&[("PARTITION_KEYS", "species")]),
+            timeout: Duration::from_secs(60),
+            ..function()
+        }),
+        buffer: Buffering { bytes: 524_288, interval: Duration::from_secs(1) },
+        destination_buffer: Buffering { bytes: 64 * 1_048_576, interval: Duration::from_secs(3) },
+        prefix: prefix("by-species/!{partitionKeyFromLambda:species}/!{timestamp:yyyy/MM/dd}/"),
+        compression: Compression::Gzip,
+        backup_prefix: Some(prefix("source/")),
+        dynamic_partitioning: true,
+        ..stream("clicks-by-species")
+    };
+    assert_eq!(settings, Settings { streams: vec![clicks, by_species], ..defaults() });
+}
+
+#[test]
+fn a_file_and_a_folder_that_are_not_there_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("up.toml");
+    let read = |pipeline: &PipelineOptions| {
+        let read = Settings::read(pipeline, &StreamOptions::default(), Some(&config));
+        read.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    };
+    let no_file = format!("could not read `--config {}`: No such file or directory (os error 2)", config.display());
+    assert_eq!(read(&PipelineOptions::default()).unwrap_err(), no_file);
+
+    fs::write(&config, format!("web = '{}'\nretries = 7\n", folder.path().display())).unwrap();
+    let settings = read(&PipelineOptions::default()).unwrap();
+    assert_eq!((settings.web.as_path(), settings.streams[0].retries), (folder.path(), 7));
+
+    let elsewhere = PipelineOptions { web: Some("no/such/folder".into()), ..PipelineOptions::default() };
+    let message = "`--web`: found no/such/folder; accepted is the folder of the pages, the `web` of the sources";
+    assert_eq!(read(&elsewhere).unwrap_err(), message);
+
+    fs::write(&config, "x = 1").unwrap();
+    let told = read(&PipelineOptions::default()).unwrap_err();
+    assert!(
+        told.starts_with(&format!("{}, line 1, column 1: `x` is no option; accepted are ", config.display())),
+        "{told}"
+    );
+}

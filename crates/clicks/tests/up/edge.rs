@@ -1,0 +1,141 @@
+//! The edge by the wire: what a browser, or who pretends to be one, sees of `/clicks`.
+
+use crate::http::{Answer, Connection};
+use crate::up::Up;
+
+const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// What module 5's pages need to see on any answer.
+const CORS: [(&str, &str); 3] = [
+    ("access-control-allow-origin", "*"),
+    ("access-control-allow-methods", "OPTIONS,PUT"),
+    ("access-control-allow-headers", "Content-Type"),
+];
+
+/// Every answer is of this status and body, JSON, and has the headers of API Gateway.
+#[track_caller]
+fn is(answer: &Answer, status: u16, body: &str) {
+    assert_eq!((answer.status, answer.body.as_str()), (status, body));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    for (name, value) in CORS {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    assert_eq!(answer.header("x-amzn-requestid").map(str::len), Some(36));
+}
+
+fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> Answer {
+    connection.ask(method, "/clicks", headers, body)
+}
+
+/// A click with spaces after it, so many bytes in all.
+fn padded(bytes: usize) -> String {
+    CLICK.to_owned() + &" ".repeat(bytes - CLICK.len())
+}
+
+#[test]
+fn clicks_are_answered_as_api_gateway_does() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    // One connection for all: a refusal does not end it.
+    for (headers, body, status, answer) in [
+        (JSON, CLICK, 200, r#"{"status":"OK"}"#),
+        ("Content-Type: application/json; charset=utf-8\r\n", CLICK, 200, r#"{"status":"OK"}"#),
+        ("", CLICK, 200, r#"{"status":"OK"}"#),
+        (JSON, &padded(8192), 200, r#"{"status":"OK"}"#),
+        (JSON, &padded(8193), 413, r#"{"message":"Request Too Long"}"#),
+        ("Content-Type: text/plain\r\n", CLICK, 415, r#"{"message":"Unsupported Media Type"}"#),
+        (JSON, "{}", 400, r#"{"message":"Invalid request body: userId is missing; mysfitId is missing"}"#),
+        (
+            JSON,
+            r#"{"userId":{"sub":"secret"},"mysfitId":"a b"}"#,
+            400,
+            r#"{"message":"Invalid request body: mysfitId does not match ^[A-Za-z0-9_-]{1,128}$; userId is not of type string"}"#,
+        ),
+        (
+            JSON,
+            "",
+            400,
+            r#"{"message":"Invalid request body: it is not JSON (EOF while parsing a value at line 1 column 0)"}"#,
+        ),
+        (JSON, CLICK, 200, r#"{"status":"OK"}"#),
+    ] {
+        is(&ask(&mut connection, "PUT", headers, body), status, answer);
+    }
+}
+
+#[test]
+fn a_preflight_is_allowed_and_other_methods_are_not_there() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    let origin = "Origin: https://mysfits.example\r\nAccess-Control-Request-Method: PUT\r\n";
+    is(&ask(&mut connection, "OPTIONS", origin, ""), 200, "");
+    for method in ["GET", "POST", "DELETE", "PATCH"] {
+        is(&ask(&mut connection, method, JSON, CLICK), 403, r#"{"message":"Missing Authentication Token"}"#);
+    }
+}
+
+#[test]
+fn any_host_may_be_named() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    let length = CLICK.len();
+    let request =
+        format!("PUT /clicks HTTP/1.1\r\nHost: clicks.example\r\n{JSON}Content-Length: {length}\r\n\r\n{CLICK}");
+    connection.send(request.as_bytes());
+    is(&connection.answer(), 200, r#"{"status":"OK"}"#);
+}
+
+#[test]
+fn each_answer_has_an_id_of_its_own() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    let ids = [(); 2].map(|()| ask(&mut connection, "PUT", JSON, CLICK).header("x-amzn-requestid").unwrap().to_owned());
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_body_of_unknown_length_is_bounded() {
+    let up = Up::start(&[]);
+    for (bytes, status, body) in [(8192, 200, r#"{"status":"OK"}"#), (8193, 413, r#"{"message":"Request Too Long"}"#)] {
+        let mut connection = Connection::open(up.page());
+        let head = format!("PUT /clicks HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n");
+        connection.send(head.as_bytes());
+        for chunk in padded(bytes).as_bytes().chunks(1000) {
+            connection.send(format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap()).as_bytes());
+        }
+        connection.send(b"0\r\n\r\n");
+        is(&connection.answer(), status, body);
+    }
+}
+
+/// As long as a browser sends for a page that is gone: it is read, so that the answer is seen.
+#[test]
+fn a_long_body_does_not_reset_the_connection() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    is(&ask(&mut connection, "PUT", JSON, &padded(65536)), 413, r#"{"message":"Request Too Long"}"#);
+    is(&ask(&mut connection, "PUT", JSON, CLICK), 200, r#"{"status":"OK"}"#);
+}
+
+#[test]
+fn past_the_rate_clicks_are_refused() {
+    let up = Up::start(&["--rate", "1", "--burst", "3"]);
+    let mut connection = Connection::open(up.page());
+    let answers: Vec<Answer> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
+    for answer in &answers[..3] {
+        is(answer, 200, r#"{"status":"OK"}"#);
+    }
+    let refused = answers.iter().find(|answer| answer.status != 200).expect("50 clicks came within 47 seconds");
+    is(refused, 429, r#"{"message":"Too Many Requests"}"#);
+}
+
+/// This takes the ten seconds that a body may take.
+#[test]
+fn a_body_that_does_not_come_is_given_up() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    connection
+        .send(format!("PUT /clicks HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: 99\r\n\r\n{{").as_bytes());
+    is(&connection.answer(), 408, r#"{"message":"Request Timeout"}"#);
+}

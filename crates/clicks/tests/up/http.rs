@@ -1,0 +1,62 @@
+//! HTTP as bytes, so that a test can send what no client would.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A connection that stays open from one request to the next.
+pub(crate) struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    /// To `http://ADDRESS:PORT`.
+    pub(crate) fn open(url: &str) -> Self {
+        let connection = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        connection.set_nodelay(true).unwrap();
+        Self(BufReader::new(connection))
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// `headers` with a line's end each.
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{headers}\r\n");
+        self.send((head + body).as_bytes());
+        self.answer()
+    }
+
+    /// The rest of the next line that begins so.
+    pub(crate) fn line_with(&mut self, start: &str) -> String {
+        let mut lines = self.0.by_ref().lines().map(Result::unwrap);
+        lines.find_map(|line| line.strip_prefix(start).map(ToOwned::to_owned)).expect(start)
+    }
+
+    /// The next answer, which has to tell its length.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let lines: Vec<String> =
+            self.0.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+        let status = lines[0].split(' ').nth(1).unwrap().parse().unwrap();
+        let mut answer = Answer { status, lines, body: String::new() };
+        let length = answer.header("content-length").unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        answer
+    }
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    lines: Vec<String>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.lines.iter().filter_map(|line| line.split_once(": "));
+        headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}

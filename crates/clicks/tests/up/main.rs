@@ -1,0 +1,7 @@
+//! The built `clicks up` by the wire, with a stand-in for the function where a test does not say otherwise.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
+
+mod edge;
+mod http;
+mod up;
