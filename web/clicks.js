@@ -1,0 +1,118 @@
+// Captures the clicks of a page, fire-and-forget. No dependency, and no error that a visitor could notice.
+//
+//   import { createClicks } from './clicks.js'
+//   const clicks = createClicks({ url: '/clicks' })
+//   clicks.capture(mysfitId)    // PUT {"userId": ..., "mysfitId": ...}
+//
+// `userId` is localStorage['userId'], which whoever signs the visitor in sets, or `guest`. A click that can't be sent now
+// waits in localStorage, and is sent again when the browser is online, when a later click succeeds, at the next visit, and
+// from time to time in between. `storage` may be another Storage, or null to keep nothing.
+
+const PREFIX = 'click:'
+// Beyond that the oldest go: storage is the visitor's.
+const LIMIT = 100
+const FIRST_DELAY_MS = 1000
+const LONGEST_DELAY_MS = 5 * 60 * 1000
+// A connection that hangs must not hold the other clicks for ever.
+const TIMEOUT_MS = 15 * 1000
+// Another tab learns of what was removed from storage a moment later, and would send it again (seen in Chromium).
+const SETTLE_MS = 1000
+
+export function createClicks({ url, storage = pageStorage() }) {
+  let delay = FIRST_DELAY_MS
+  let timer
+
+  async function capture(mysfitId) {
+    const body = JSON.stringify({ userId: read('userId') || 'guest', mysfitId })
+    // Kept only if it fails: kept before, a page left in the middle of a request would send the click a second time.
+    if (offline() || !(await send(url, body))) {
+      keep(body)
+      sendLater()
+    } else {
+      delay = FIRST_DELAY_MS
+      await sendKept()
+    }
+  }
+
+  /** Sends what waits, oldest first, until one does not get through. */
+  function sendKept() {
+    return alone(async () => {
+      let removed = 0
+      for (const key of keptKeys()) {
+        const body = read(key)
+        if (body === null) continue
+        if (offline() || !(await send(url, body))) break
+        storage.removeItem(key)
+        removed++
+        delay = FIRST_DELAY_MS
+      }
+      if (keptKeys().length > 0) sendLater()
+      if (removed > 0) await new Promise((done) => setTimeout(done, SETTLE_MS))
+    })
+  }
+
+  function sendLater() {
+    clearTimeout(timer)
+    // A random part, so that all the visitors of an outage do not come back in the same moment.
+    timer = setTimeout(quietly(sendKept), delay * (0.5 + Math.random() / 2))
+    delay = Math.min(delay * 2, LONGEST_DELAY_MS)
+  }
+
+  /** Each click has a key of its own: two tabs that changed one list would lose clicks of each other. */
+  function keep(body) {
+    const keys = keptKeys()
+    for (const key of keys.slice(0, Math.max(0, keys.length - LIMIT + 1))) storage.removeItem(key)
+    storage?.setItem(`${PREFIX}${Date.now()}:${Math.random().toString(36).slice(2)}`, body)
+  }
+
+  function keptKeys() {
+    return Object.keys(storage ?? {}).filter((key) => key.startsWith(PREFIX)).sort()
+  }
+
+  function read(key) {
+    return storage?.getItem(key) ?? null
+  }
+
+  globalThis.addEventListener?.('online', quietly(sendKept))
+  quietly(sendKept)()
+  return { capture: quietly(capture) }
+}
+
+/** Whether the click needs no further attempt: it arrived, or it is one that will never be accepted. */
+async function send(url, body) {
+  try {
+    const { status } = await fetch(url, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/json' },
+      body,
+      credentials: 'omit',
+      // The request outlives the page, as a visitor leaves when it suits them.
+      keepalive: true,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    return status < 500 && status !== 429
+  } catch {
+    return false
+  }
+}
+
+/** One tab at a time sends what waits, or each would send it. Without locks (plain HTTP, old browsers) that can happen. */
+function alone(work) {
+  return globalThis.navigator?.locks ? navigator.locks.request('clicks', work) : work()
+}
+
+const offline = () => globalThis.navigator?.onLine === false
+
+/** Browsers may forbid storage, and then the mere look at it throws. */
+function pageStorage() {
+  try {
+    return globalThis.localStorage ?? null
+  } catch {
+    return null
+  }
+}
+
+/** `work` without a result and without an error: storage may be full, and a visitor is not to see it. */
+function quietly(work) {
+  return (...values) => void (async () => work(...values))().catch(() => {})
+}
