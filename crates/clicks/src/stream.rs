@@ -20,6 +20,7 @@ mod transform;
 mod upload;
 mod view;
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +42,9 @@ use self::view::Watched;
 use crate::bucket::Bucket;
 use crate::firehose::event::{Record, record_id, stream_arn};
 use crate::up::settings::StreamSettings;
+
+/// The extension of a stream's state.
+const STATE: &str = "redb";
 
 /// Why a stream does not start.
 #[derive(Debug, thiserror::Error)]
@@ -221,8 +225,19 @@ impl Stream {
     }
 }
 
+/// The files in a state's folder that none of these streams opens: what they hold stays there.
+pub(crate) fn left_alone(folder: &Path, streams: &[StreamSettings]) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let of_a_stream = |path: &PathBuf| streams.iter().any(|stream| *path == state_path(folder, &stream.name));
+    entries.filter(|path| path.extension() == Some(OsStr::new(STATE)) && !of_a_stream(path)).collect()
+}
+
+fn state_path(folder: &Path, stream: &str) -> PathBuf {
+    folder.join(format!("{stream}.{STATE}"))
+}
+
 fn open_state(folder: &Path, stream: &str) -> Result<(State, Vec<(u64, Record)>), StreamError> {
     let made = std::fs::create_dir_all(folder);
     made.map_err(|source| StreamError::Folder { path: folder.to_owned(), source })?;
-    Ok(State::open(&folder.join(format!("{stream}.redb")))?)
+    Ok(State::open(&state_path(folder, stream))?)
 }

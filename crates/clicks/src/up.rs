@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use futures_util::future::join_all;
+use mysfits_service::local::reachable;
 use mysfits_service::{LocalError, LocalService};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -25,7 +26,7 @@ use crate::interrupts::Interrupts;
 use crate::processor::{self, ProcessorError, SERVICE_URL};
 use crate::site::{self, ServiceAddress, ServiceUrlError, Site};
 use crate::stream::{FunctionLog, FunctionLogError, Stream, StreamError, Surroundings, View};
-use crate::{api, progress};
+use crate::{api, progress, stream};
 
 /// Why the pipeline did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -107,18 +108,21 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
 
     let Pipeline { page, api, service, streams, stopping, .. } = pipeline;
     drop(stopping);
-    let end = tokio::select! {
+    tokio::select! {
         () = async {
             tokio::join!(page.stop(), api.stop());
             put_through(&streams).await;
-        } => End::Through,
-        () = interrupts.next() => give_up(&streams, settings.state.as_deref()),
-    };
+        } => {}
+        () = interrupts.next() => {
+            give_up(&streams, settings.state.as_deref());
+            return Ok(End::GivenUp);
+        }
+    }
     if let Some(service) = service {
         service.stop().await;
     }
     print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
-    Ok(end)
+    Ok(End::Through)
 }
 
 /// All streams at once: one that waits for its storage does not keep the others.
@@ -130,7 +134,7 @@ async fn put_through(streams: &[Stream]) {
     join_all(streams.iter().map(Stream::stop)).await;
 }
 
-fn give_up(streams: &[Stream], state: Option<&Path>) -> End {
+fn give_up(streams: &[Stream], state: Option<&Path>) {
     let left = under_way(streams);
     progress::print(&match state {
         Some(folder) => {
@@ -138,7 +142,6 @@ fn give_up(streams: &[Stream], state: Option<&Path>) -> End {
         }
         None => format!("{left} records are not through: they are lost (`--state DIR` would keep them)"),
     });
-    End::GivenUp
 }
 
 fn under_way(streams: &[Stream]) -> u64 {
@@ -146,13 +149,13 @@ fn under_way(streams: &[Stream]) -> u64 {
 }
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
-    let page = format!("http://{}", pipeline.page.address());
+    let page = format!("http://{}", reachable(pipeline.page.address()));
     let streams = settings.streams.iter();
     let streams = streams.map(|stream| format!("stream    {} into {}\n", stream.name, stream.destination));
     let streams = streams.collect::<Vec<_>>().concat();
     format!(
         "page      {page}/\npipeline  {page}/pipeline/\nclicks    {page}/clicks\nfirehose  http://{}\nmysfits   {}\n{streams}",
-        pipeline.api.address(),
+        reachable(pipeline.api.address()),
         pipeline.service_url,
     )
 }
@@ -224,6 +227,9 @@ async fn start_streams(settings: &Settings, service_url: &str) -> Result<Vec<Str
     } else {
         PathBuf::new()
     };
+    for path in settings.state.iter().flat_map(|folder| stream::left_alone(folder, &settings.streams)) {
+        progress::print(&format!("{} is of a stream that is not here: what it holds waits there", path.display()));
+    }
     let mut streams = Vec::new();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {
         let function = stream.function.as_ref().map(|function| function_start(function, &built, service_url));

@@ -85,15 +85,7 @@ impl LocalService {
     /// The URL to put before `/mysfits`, such as `http://127.0.0.1:8080`.
     #[must_use]
     pub fn base_url(&self) -> String {
-        let mut address = self.address;
-        // A service that listens everywhere is reached on loopback too, and no client can connect to "everywhere".
-        if address.ip().is_unspecified() {
-            address.set_ip(match address.ip() {
-                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        format!("http://{address}")
+        format!("http://{}", reachable(self.address))
     }
 
     /// Where it listens.
@@ -112,6 +104,19 @@ impl LocalService {
     pub async fn stop(self) {
         self.server.stop().await;
     }
+}
+
+/// Where a server that listens on `address` is reached from this machine: one that listens everywhere is on loopback, too, and
+/// no client can connect to "everywhere".
+#[must_use]
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
 }
 
 /// Listens on `address`, and tells which port that is when `address` left it open.

@@ -23,22 +23,22 @@ pub(crate) enum Destination {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DestinationError {
     /// There is nothing to open.
-    #[error("`destination` is empty: name a folder, or a bucket as s3://BUCKET")]
+    #[error("there is no destination: name a folder, or a bucket as s3://BUCKET")]
     Empty,
     /// Of the stores that have a scheme only S3 is one that Firehose delivers to.
-    #[error("`destination` {0} is neither a folder nor s3://BUCKET")]
+    #[error("{0} is neither a folder nor s3://BUCKET")]
     Scheme(String),
     /// Firehose has the rest in `Prefix`.
-    #[error("`destination` {0} has more than a bucket: write what comes after s3://{bucket} as `prefix`", bucket = bucket(.0))]
+    #[error("{0} has more than a bucket: write what comes after s3://{bucket} as `prefix`", bucket = bucket(.0))]
     Key(String),
     /// The rules of the Amazon S3 user guide, "General purpose bucket naming rules".
     #[error(
-        "`destination` s3://{0} is not a bucket's name: it has 3 to 63 lower-case letters, digits, dots and hyphens, \
+        "s3://{0} is not a bucket's name: it has 3 to 63 lower-case letters, digits, dots and hyphens, \
          and begins and ends with a letter or digit"
     )]
     Bucket(String),
     /// It would be of no use.
-    #[error("`s3-endpoint` is for a `destination` s3://BUCKET, not for the folder {0}")]
+    #[error("`s3-endpoint` is for a destination s3://BUCKET, not for the folder {0}")]
     EndpointOfFolder(String),
     /// Anything else can't be asked.
     #[error("`s3-endpoint` {0} is not the address of a service: it is such as http://127.0.0.1:9000")]
@@ -131,18 +131,18 @@ mod tests {
     fn faults_name_the_option_and_what_is_accepted() {
         let long = format!("s3://{}", "x".repeat(64));
         for (text, endpoint, expected) in [
-            ("", None, "`destination` is empty: name a folder, or a bucket as s3://BUCKET"),
-            ("gs://clicks", None, "`destination` gs://clicks is neither a folder nor s3://BUCKET"),
+            ("", None, "there is no destination: name a folder, or a bucket as s3://BUCKET"),
+            ("gs://clicks", None, "gs://clicks is neither a folder nor s3://BUCKET"),
             ("s3://clicks/raw/x", None, "write what comes after s3://clicks as `prefix`"),
-            ("s3://", None, "`destination` s3:// is not a bucket's name"),
-            ("s3://ab", None, "`destination` s3://ab is not a bucket's name: it has 3 to 63"),
-            ("s3://Clicks", None, "`destination` s3://Clicks is not a bucket's name"),
+            ("s3://", None, "s3:// is not a bucket's name"),
+            ("s3://ab", None, "s3://ab is not a bucket's name: it has 3 to 63"),
+            ("s3://Clicks", None, "s3://Clicks is not a bucket's name"),
             ("s3://-clicks", None, "is not a bucket's name"),
             (&long, None, "is not a bucket's name"),
             (
                 "out",
                 Some("http://127.0.0.1:9000"),
-                "`s3-endpoint` is for a `destination` s3://BUCKET, not for the folder out",
+                "`s3-endpoint` is for a destination s3://BUCKET, not for the folder out",
             ),
             ("s3://clicks", Some("127.0.0.1:9000"), "`s3-endpoint` 127.0.0.1:9000 is not the address of a service"),
             ("s3://clicks", Some("ftp://127.0.0.1"), "is not the address of a service"),

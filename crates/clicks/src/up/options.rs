@@ -173,7 +173,8 @@ pub(crate) struct StreamOptions {
     #[arg(long, value_name = "PREFIX", help_heading = "Destination")]
     pub(crate) prefix: Option<String>,
 
-    /// What the names of error objects begin with, with Firehose's expressions [default: errors/!{firehose:error-output-type}/]
+    /// What the names of error objects begin with, with Firehose's expressions [default:
+    /// errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/]
     #[arg(long, value_name = "PREFIX", help_heading = "Destination")]
     pub(crate) error_prefix: Option<String>,
 

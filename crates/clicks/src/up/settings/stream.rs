@@ -150,7 +150,7 @@ fn parse_prefix(found: Found<&str>, dynamic_partitioning: bool) -> Result<Prefix
 }
 
 fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<ErrorPrefix, SettingsError> {
-    let default = "errors/!{firehose:error-output-type}/";
+    let default = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/";
     let found = layers.find_or("error-prefix", |options| options.error_prefix.as_deref(), default);
     ErrorPrefix::parse(found.value).map_err(|source| SettingsError::Prefix { option: found.option, source })
 }

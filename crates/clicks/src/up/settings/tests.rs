@@ -86,7 +86,7 @@ fn stream(name: &str) -> StreamSettings {
         destination: Destination::parse("out/bucket", None).unwrap(),
         destination_buffer: Buffering { bytes: 5 * 1_048_576, interval: Duration::from_secs(3) },
         prefix: prefix("firehose/"),
-        error_prefix: ErrorPrefix::parse("errors/!{firehose:error-output-type}/").unwrap(),
+        error_prefix: ErrorPrefix::parse("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/").unwrap(),
         compression: Compression::None,
         backup_prefix: None,
         dynamic_partitioning: false,
