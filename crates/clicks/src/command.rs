@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, value_parser};
 use crate::firehose::batch::{
     DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB,
 };
-use crate::processor::{self, SERVICE_URL};
+use crate::processor::{self, key_value, service_url};
 use crate::replay::Options;
 use crate::up::options::{PipelineOptions, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
@@ -136,22 +136,6 @@ impl From<Replay> for Options {
             timeout: Duration::from_secs(asked.timeout_seconds),
             verbose: asked.verbose,
         }
-    }
-}
-
-pub(crate) fn service_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
-    match rest {
-        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
-        _ => Err("accepted is a URL with http:// or https://".to_owned()),
-    }
-}
-
-pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((SERVICE_URL, _)) => Err("the service is named with `--service URL`".to_owned()),
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("accepted is KEY=VALUE".to_owned()),
     }
 }
 

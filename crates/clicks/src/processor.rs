@@ -100,6 +100,24 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
     messages.filter_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable).next_back()
 }
 
+/// What `--service` accepts.
+pub(crate) fn service_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
+        _ => Err("accepted is a URL with http:// or https://".to_owned()),
+    }
+}
+
+/// What `--env` accepts.
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((SERVICE_URL, _)) => Err("the service is named with `--service URL`".to_owned()),
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("accepted is KEY=VALUE".to_owned()),
+    }
+}
+
 /// The variables of the caller's environment that configure the function.
 pub(crate) fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));

@@ -15,6 +15,7 @@ mod destination;
 mod function_log;
 mod functions;
 mod ledger;
+mod settings;
 mod state;
 mod transform;
 mod upload;
@@ -34,6 +35,7 @@ use self::destination::Destination;
 pub(crate) use self::function_log::{FunctionLog, FunctionLogError};
 use self::functions::Functions;
 use self::ledger::{Accepted, Ledger};
+pub(crate) use self::settings::{Buffering, Command, FunctionSettings, StreamSettings};
 use self::state::{State, StateError};
 use self::transform::Transform;
 use self::upload::Uploads;
@@ -41,7 +43,6 @@ pub(crate) use self::view::View;
 use self::view::Watched;
 use crate::bucket::Bucket;
 use crate::firehose::event::{Record, record_id, stream_arn};
-use crate::up::settings::StreamSettings;
 
 /// The extension of a stream's state.
 const STATE: &str = "redb";

@@ -19,13 +19,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use self::server::Server;
-use self::settings::{FunctionSettings, Service, Settings};
+use self::settings::{Service, Settings};
 use crate::bucket::{Bucket, BucketError};
 use crate::edge::{self, SchemaError};
 use crate::interrupts::Interrupts;
 use crate::processor::{self, ProcessorError, SERVICE_URL};
 use crate::site::{self, ServiceAddress, ServiceUrlError, Site};
-use crate::stream::{FunctionLog, FunctionLogError, Stream, StreamError, Surroundings, View};
+use crate::stream::{FunctionLog, FunctionLogError, FunctionSettings, Stream, StreamError, Surroundings, View};
 use crate::{api, progress, stream};
 
 /// Why the pipeline did not come up.

@@ -8,8 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::bucket::Bucket;
-use crate::stream::{FunctionLog, Surroundings};
-use crate::up::settings::StreamSettings;
+use crate::stream::{FunctionLog, StreamSettings, Surroundings};
 
 /// What came back.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::destination::Item;
 use super::ledger::{Accepted, Receipt};
+use super::settings::StreamSettings;
 use super::transform::{Batch, Transform};
 use super::view::Watched;
 use crate::firehose::batch::{Batcher, Limits};
-use crate::up::settings::StreamSettings;
 
 /// The records of the next event, and the events under way.
 pub(super) struct Buffer {

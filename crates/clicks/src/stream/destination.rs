@@ -11,13 +11,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::ledger::Receipt;
+use super::settings::Buffering;
 use super::upload::{Kind, Object, Uploads};
 use super::view::Watched;
 use crate::firehose::delivery::Fault;
 use crate::firehose::error_object::ErrorLine;
 use crate::firehose::event::Record;
 use crate::firehose::prefix::{MAX_ACTIVE_PARTITIONS, Partition};
-use crate::up::settings::Buffering;
 
 /// One record on its way into an object.
 #[derive(Debug)]

@@ -13,12 +13,12 @@ use uuid::Uuid;
 
 use super::clicks::Clicks;
 use super::ledger::{Ledger, Receipt};
+use super::settings::StreamSettings;
 use super::view::{Stored, Watched};
 use crate::bucket::{Bucket, BucketError, gzip};
 use crate::firehose::delivery::Fault;
 use crate::firehose::prefix::{Compression, ErrorOutputType, Partition, object_name};
 use crate::progress;
-use crate::up::settings::StreamSettings;
 
 /// How many objects are stored at once.
 const AT_ONCE: usize = 16;

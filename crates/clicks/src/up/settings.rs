@@ -13,13 +13,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use self::function::FunctionSettings;
 use self::layers::{Layers, Place};
-pub(crate) use self::stream::{Buffering, StreamSettings};
 use super::options::{File, FileError, Host, PipelineOptions, StreamOptions};
 use crate::bucket::DestinationError;
 use crate::firehose::prefix::PrefixError;
 use crate::processor;
+use crate::stream::StreamSettings;
 
 /// Everything that `clicks up` runs by.
 #[derive(Debug, Clone, PartialEq)]

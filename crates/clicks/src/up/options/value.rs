@@ -10,8 +10,8 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 use toml::Value;
 
-use crate::command::{key_value, service_url};
 use crate::firehose::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
+use crate::processor::{key_value, service_url};
 
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
 const LONGEST_STREAM_NAME: usize = 64;

@@ -9,32 +9,11 @@ use std::time::Duration;
 use super::layers::Layers;
 use super::{SettingsError, Surroundings};
 use crate::processor;
+use crate::stream::{Command, FunctionSettings};
 use crate::up::options::{LogFormat, StreamOptions};
 
 /// The command of a stream without a function.
 const NO_FUNCTION: &str = "none";
-
-/// How a stream's function is run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FunctionSettings {
-    /// What is run; without it, the processor of this workspace.
-    pub(crate) command: Option<Command>,
-    /// Its environment, besides the service's URL: each variable once, by name.
-    pub(crate) env: Vec<(String, String)>,
-    /// The memory that it is told it has.
-    pub(crate) memory_mb: u32,
-    /// How long an invocation may take.
-    pub(crate) timeout: Duration,
-}
-
-/// A command of somebody's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Command {
-    /// The executable, by an absolute path.
-    pub(crate) executable: PathBuf,
-    /// What follows it.
-    pub(crate) args: Vec<OsString>,
-}
 
 impl FunctionSettings {
     /// The function, unless there is to be none.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::layers::{Found, Layers};
-use super::{FunctionSettings, SettingsError, Surroundings};
+use super::{SettingsError, Surroundings};
 use crate::bucket::{Destination, DestinationError};
 use crate::firehose::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
+use crate::stream::{Buffering, FunctionSettings, StreamSettings};
 use crate::up::options::{BufferMb, Encoding, StreamOptions, Whole};
 
 /// What the destinations in S3 begin with.
@@ -17,48 +18,6 @@ const MB: usize = 1024 * 1024;
 
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;
-
-/// Everything that a stream runs by.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StreamSettings {
-    /// Its name.
-    pub(crate) name: String,
-    /// What records are put through; without it, they are delivered as they come.
-    pub(crate) function: Option<FunctionSettings>,
-    /// When a batch goes to the function, besides `buffer_records`.
-    pub(crate) buffer: Buffering,
-    /// The most records of a batch.
-    pub(crate) buffer_records: usize,
-    /// How many invocations may be on their way at once.
-    pub(crate) concurrency: usize,
-    /// How often a failed invocation is tried again.
-    pub(crate) retries: u32,
-    /// Where objects go.
-    pub(crate) destination: Destination,
-    /// When an object is written.
-    pub(crate) destination_buffer: Buffering,
-    /// What the names of delivered objects begin with.
-    pub(crate) prefix: Prefix,
-    /// What the names of error objects begin with.
-    pub(crate) error_prefix: ErrorPrefix,
-    /// How objects are compressed.
-    pub(crate) compression: Compression,
-    /// What the names of the source records' objects begin with; without it, there are none.
-    pub(crate) backup_prefix: Option<Prefix>,
-    /// Whether records are delivered by the partition keys that the function returns.
-    pub(crate) dynamic_partitioning: bool,
-    /// The most data that is accepted and not delivered.
-    pub(crate) backlog_bytes: usize,
-}
-
-/// When a buffer is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Buffering {
-    /// With so much data.
-    pub(crate) bytes: usize,
-    /// So long after its first record.
-    pub(crate) interval: Duration,
-}
 
 impl StreamSettings {
     /// The settings of the stream with a name.

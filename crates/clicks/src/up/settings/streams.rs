@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::layers::{Found, Layers, Place};
 use super::stream::S3;
-use super::{SettingsError, StreamSettings, Surroundings};
+use super::{SettingsError, Surroundings};
+use crate::stream::StreamSettings;
 use crate::up::options::{File, PipelineOptions, StreamName, StreamOptions};
 
 /// The stream of the workshop.

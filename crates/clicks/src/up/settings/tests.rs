@@ -2,12 +2,11 @@ use std::collections::BTreeSet;
 
 use clap::{CommandFactory, Parser};
 
-use super::function::Command;
-use super::stream::Buffering;
 use super::*;
 use crate::bucket::Destination;
 use crate::command::{Cli, Command as Subcommand, Up};
 use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
+use crate::stream::{Buffering, Command, FunctionSettings};
 
 /// A place that is said to have every program but `missing`.
 fn around() -> Surroundings<'static> {
