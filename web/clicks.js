@@ -8,7 +8,7 @@
 // waits in localStorage, and is sent again when the browser is online, when a later click succeeds, at the next visit, and
 // from time to time in between. `storage` may be another Storage, or null to keep nothing.
 
-const PREFIX = 'click:'
+const PREFIX = 'clicks.js:'
 // Beyond that the oldest go: storage is the visitor's.
 const LIMIT = 100
 const FIRST_DELAY_MS = 1000
@@ -78,7 +78,7 @@ export function createClicks({ url, storage = pageStorage() }) {
   return { capture: quietly(capture) }
 }
 
-/** Whether the click needs no further attempt: it arrived, or it is one that will never be accepted. */
+/** Whether the click needs no further attempt: it arrived, or it is one that will never be accepted. 408 and 429 say "later". */
 async function send(url, body) {
   try {
     const { status } = await fetch(url, {
@@ -90,7 +90,7 @@ async function send(url, body) {
       keepalive: true,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
-    return status < 500 && status !== 429
+    return status < 500 && status !== 408 && status !== 429
   } catch {
     return false
   }

@@ -17,14 +17,17 @@ mod refusal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::describe::Described;
@@ -42,27 +45,44 @@ const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// What is read of a body at all, so that its sender gets an answer instead of a broken connection.
 const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
 
+/// How long a body may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many bodies are read at once; others wait for their turn. Each may have 10 MiB.
+const READ_AT_ONCE: usize = 32;
+
 /// By name, and so in the order in which they are listed.
 type Streams = BTreeMap<String, Stream>;
 
-/// The API of these streams.
-pub(crate) fn router(streams: Vec<Stream>) -> Router {
-    let streams: Streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream)).collect();
-    Router::new().fallback(answer).with_state(Arc::new(streams))
+struct Api {
+    streams: Streams,
+    places: Semaphore,
 }
 
-async fn answer(State(streams): State<Arc<Streams>>, request: Request) -> Response {
+/// The API of these streams.
+pub(crate) fn router(streams: Vec<Stream>) -> Router {
+    let streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream)).collect();
+    Router::new().fallback(answer).with_state(Arc::new(Api { streams, places: Semaphore::new(READ_AT_ONCE) }))
+}
+
+async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let streams = &api.streams;
     if request.method() != Method::POST || request.uri().path() != "/" {
         let streams = streams.keys().cloned().collect::<Vec<_>>().join(", ");
         // Of a type that a browser shows.
         return response("application/json", Err(Refusal::NotTheApi { streams }));
     }
     let (head, body) = request.into_parts();
-    let answer = match read(&head.headers, body).await {
-        Ok(body) => call(&streams, &head.headers, &body).await,
-        Err(refusal) => Err(refusal),
+    let answer = async {
+        if head.headers.contains_key(ORIGIN) {
+            return Err(Refusal::FromAPage);
+        }
+        // Never closed.
+        let _place = api.places.acquire().await;
+        let body = timeout(READ_TIMEOUT, read(&head.headers, body)).await.unwrap_or(Err(Refusal::TooSlow))?;
+        call(streams, &head.headers, &body).await
     };
-    response("application/x-amz-json-1.1", answer)
+    response("application/x-amz-json-1.1", answer.await)
 }
 
 fn response(content_type: &'static str, answer: Result<Vec<u8>, Refusal>) -> Response {

@@ -18,10 +18,7 @@ use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt, PutOption
 
 pub(crate) use self::contents::{Contents, gzip};
 pub(crate) use self::destination::{Destination, DestinationError};
-use crate::firehose::prefix::Compression;
-
-/// The most bytes of an object's name in S3 (Amazon S3 user guide, "Naming Amazon S3 objects").
-const MAX_KEY_BYTES: usize = 1024;
+use crate::firehose::prefix::{Compression, MAX_KEY_BYTES};
 
 /// The most characters of a storage's cause: what a log line and a page have room for.
 const MAX_CAUSE_CHARACTERS: usize = 200;

@@ -85,6 +85,7 @@ async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
     Ok(match up::run(Settings::try_from(arguments)?, &mut interrupts).await? {
         End::Through => ExitCode::SUCCESS,
         End::GivenUp => ExitCode::from(130),
+        End::Failed => ExitCode::FAILURE,
     })
 }
 

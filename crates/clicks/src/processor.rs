@@ -16,7 +16,7 @@ use crate::progress;
 /// The processor's package in this workspace.
 const PACKAGE: &str = "click-processor";
 
-/// The variable with the mysfits service's base URL, which the replay sets itself.
+/// The variable with the mysfits service's base URL, which the commands set themselves.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
 
 /// The configuration that the function inherits, besides `MYSFITS_*` and `ON_*`.

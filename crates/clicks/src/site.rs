@@ -26,7 +26,7 @@ use tower_http::services::ServeDir;
 pub(crate) use self::service::{ServiceAddress, ServiceUrlError};
 
 use self::events::Events;
-use self::guard::{Guard, guard};
+use self::guard::guard;
 use self::service::ServiceUrl;
 use crate::stream::Stream;
 
@@ -36,8 +36,6 @@ pub(crate) struct Site {
     pub(crate) web: PathBuf,
     /// Where the page finds the mysfits.
     pub(crate) service: ServiceAddress,
-    /// Names that the site answers to, besides `localhost` and any IP address.
-    pub(crate) host_names: Vec<String>,
     /// What the pipeline page shows.
     pub(crate) streams: Vec<Stream>,
     /// Becomes true, or loses its sender, when the process stops: then the pages that follow the pipeline are let go.
@@ -47,7 +45,7 @@ pub(crate) struct Site {
 /// The site, with the edge at `/clicks`.
 pub(crate) fn router(site: Site, edge: Router) -> Router {
     let events = Arc::new(Events::new(site.streams.clone(), site.stopping));
-    let guarded = Arc::new(Guard { service: site.service, names: site.host_names });
+    let guarded = Arc::new(site.service);
     let files = ServeDir::new(site.web).fallback(any(no_file));
     Router::new()
         .route("/config.json", get(config))

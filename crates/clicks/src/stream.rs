@@ -42,7 +42,7 @@ use self::upload::Uploads;
 pub(crate) use self::view::View;
 use self::view::Watched;
 use crate::bucket::Bucket;
-use crate::firehose::event::{Record, record_id, stream_arn};
+use crate::firehose::event::{Record, stream_arn};
 
 /// The extension of a stream's state.
 const STATE: &str = "redb";
@@ -185,6 +185,11 @@ impl Stream {
         self.0.watched.view()
     }
 
+    /// How many records are accepted and not settled: neither stored nor dropped, or not in the backup.
+    pub(crate) fn left(&self) -> u64 {
+        self.0.ledger.unsettled()
+    }
+
     /// Accepts records, each base64 that has been checked: gives each one's id, in order. With a state, they are on disk then.
     pub(crate) async fn put(&self, data: Vec<String>) -> Vec<Result<String, Refused>> {
         // A sender of its own: what is accepted here gets into the buffer, whoever stops the stream meanwhile.
@@ -194,12 +199,11 @@ impl Stream {
         let mut accepted = Vec::with_capacity(data.len());
         let mut answers = Vec::with_capacity(data.len());
         for data in data {
-            answers.push(match self.0.ledger.accept(data.len()) {
+            answers.push(match self.0.ledger.accept(data, now_ms) {
                 None => Err(Refused::Busy),
-                Some(receipt) => {
-                    let record = Record::direct_put(receipt.sequence(), now_ms, data);
-                    let id = record_id(receipt.sequence());
-                    accepted.push(Accepted { record, receipt });
+                Some(record) => {
+                    let id = record.record.record_id.clone();
+                    accepted.push(record);
                     Ok(id)
                 }
             });
@@ -211,8 +215,9 @@ impl Stream {
         }
     }
 
-    /// Accepts nothing more, puts everything through to the storage, however long that takes, and ends.
-    pub(crate) async fn stop(&self) {
+    /// Accepts nothing more, puts everything through to the storage, however long that takes, and ends. Tells whether all is
+    /// settled, on the disk as well.
+    pub(crate) async fn stop(&self) -> bool {
         self.0.intake.lock().unwrap_or_else(PoisonError::into_inner).take();
         let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
@@ -222,7 +227,7 @@ impl Stream {
         if let Some(functions) = &self.0.functions {
             functions.stop().await;
         }
-        self.0.ledger.close().await;
+        self.0.ledger.close().await && self.left() == 0
     }
 }
 

@@ -24,7 +24,7 @@ use crate::bucket::{Bucket, BucketError};
 use crate::edge::{self, SchemaError};
 use crate::interrupts::Interrupts;
 use crate::processor::{self, ProcessorError, SERVICE_URL};
-use crate::site::{self, ServiceAddress, ServiceUrlError, Site};
+use crate::site::{self, ServiceAddress, Site};
 use crate::stream::{FunctionLog, FunctionLogError, FunctionSettings, Stream, StreamError, Surroundings, View};
 use crate::{api, progress, stream};
 
@@ -42,13 +42,8 @@ pub(crate) enum UpError {
         cause: io::Error,
     },
     /// The local service did not start.
-    #[error(
-        "could not start the local mysfits service; choose another port with `--service-port N`, or name a service with `--service URL`"
-    )]
-    Service(#[from] LocalError),
-    /// The page could not be told of the service.
-    #[error("`--service`: {0}")]
-    ServiceUrl(#[from] ServiceUrlError),
+    #[error("could not start the local mysfits service; name another one with `--service URL`")]
+    Service(#[source] LocalError),
     /// There is no executable.
     #[error(transparent)]
     Processor(#[from] ProcessorError),
@@ -72,7 +67,7 @@ pub(crate) enum UpError {
 impl UpError {
     /// Whether the caller asked for something that can't be done.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::ServiceUrl(_) | Self::Bucket(BucketError::NoCredentials(_)))
+        matches!(self, Self::Bucket(BucketError::NoCredentials(_)))
     }
 }
 
@@ -83,6 +78,8 @@ pub(crate) enum End {
     Through,
     /// Somebody did not want to wait for that.
     GivenUp,
+    /// It is not, although nobody interrupted it.
+    Failed,
 }
 
 /// The pipeline, as it is running.
@@ -108,44 +105,40 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
 
     let Pipeline { page, api, service, streams, stopping, .. } = pipeline;
     drop(stopping);
-    tokio::select! {
-        () = async {
-            tokio::join!(page.stop(), api.stop());
-            put_through(&streams).await;
-        } => {}
-        () = interrupts.next() => {
-            give_up(&streams, settings.state.as_deref());
-            return Ok(End::GivenUp);
+    let ended = async {
+        let ((), (), through) = tokio::join!(page.stop(), api.stop(), put_through(&streams));
+        if let Some(service) = service {
+            service.stop().await;
         }
-    }
-    if let Some(service) = service {
-        service.stop().await;
+        if through { End::Through } else { End::Failed }
+    };
+    let end = tokio::select! {
+        end = ended => end,
+        () = interrupts.next() => End::GivenUp,
+    };
+    let left = left(&streams);
+    if left > 0 {
+        progress::print(&match &settings.state {
+            Some(folder) => format!("not through: {left} records, kept in {} for the next start", folder.display()),
+            None => format!("not through: {left} records, which are lost (`--state DIR` would keep them)"),
+        });
     }
     print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
-    Ok(End::Through)
+    Ok(end)
 }
 
-/// All streams at once: one that waits for its storage does not keep the others.
-async fn put_through(streams: &[Stream]) {
-    let left = under_way(streams);
+/// All streams at once: one that waits for its storage does not keep the others. Tells whether all is through.
+async fn put_through(streams: &[Stream]) -> bool {
+    let left = left(streams);
     if left > 0 {
         progress::print(&format!("putting {left} records through; interrupt again to leave at once"));
     }
-    join_all(streams.iter().map(Stream::stop)).await;
+    join_all(streams.iter().map(Stream::stop)).await.into_iter().all(|through| through)
 }
 
-fn give_up(streams: &[Stream], state: Option<&Path>) {
-    let left = under_way(streams);
-    progress::print(&match state {
-        Some(folder) => {
-            format!("{left} records are not through: they are kept in {} for the next start", folder.display())
-        }
-        None => format!("{left} records are not through: they are lost (`--state DIR` would keep them)"),
-    });
-}
-
-fn under_way(streams: &[Stream]) -> u64 {
-    streams.iter().map(|stream| stream.view().under_way()).sum()
+/// The records that are at no end yet.
+fn left(streams: &[Stream]) -> u64 {
+    streams.iter().map(Stream::left).sum()
 }
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
@@ -175,20 +168,7 @@ fn print(text: &str) {
 async fn start(settings: &Settings) -> Result<Pipeline, UpError> {
     let page = bind("port", SocketAddr::new(settings.host, settings.port)).await?;
     let api = bind("firehose-port", SocketAddr::new(settings.host, settings.firehose_port)).await?;
-    let service = match &settings.service {
-        Service::Local { port, latency } => {
-            Some(LocalService::start_with_latency(SocketAddr::new(settings.host, *port), *latency).await?)
-        }
-        Service::Url(_) => None,
-    };
-    let (service_url, seen_by_the_page) = match (&settings.service, &service) {
-        (Service::Url(url), _) => (url.clone(), ServiceAddress::external(url)?),
-        (Service::Local { .. }, local) => {
-            let local = local.as_ref();
-            let port = local.map_or(0, |local| local.address().port());
-            (local.map(LocalService::base_url).unwrap_or_default(), ServiceAddress::Local(port))
-        }
-    };
+    let (service, service_url, seen_by_the_page) = start_service(settings).await?;
     let streams = start_streams(settings, &service_url).await?;
 
     let clicks = streams.iter().find(|stream| stream.name() == settings.click_stream);
@@ -199,13 +179,8 @@ async fn start(settings: &Settings) -> Result<Pipeline, UpError> {
         None => Router::new(),
     };
     let (stopping, stopped) = watch::channel(false);
-    let site = Site {
-        web: settings.web.clone(),
-        service: seen_by_the_page,
-        host_names: Vec::new(),
-        streams: streams.clone(),
-        stopping: stopped,
-    };
+    let site =
+        Site { web: settings.web.clone(), service: seen_by_the_page, streams: streams.clone(), stopping: stopped };
     Ok(Pipeline {
         page: Server::start(page, site::router(site, edge)).map_err(UpError::Serve)?,
         api: Server::start(api, api::router(streams.clone())).map_err(UpError::Serve)?,
@@ -214,6 +189,24 @@ async fn start(settings: &Settings) -> Result<Pipeline, UpError> {
         streams,
         stopping,
     })
+}
+
+/// The service, where it is a local one; its base URL; and the same for the page.
+async fn start_service(settings: &Settings) -> Result<(Option<LocalService>, String, ServiceAddress), UpError> {
+    match &settings.service {
+        Service::Elsewhere { url, page } => Ok((None, url.clone(), page.clone())),
+        Service::Local { port, latency } => {
+            let address = SocketAddr::new(settings.host, *port);
+            let service = LocalService::start_with_latency(address, *latency).await.map_err(|error| match error {
+                LocalError::Listen { address, source } => {
+                    UpError::Listen { option: "service-port", address, cause: source }
+                }
+                error => UpError::Service(error),
+            })?;
+            let (url, page) = (service.base_url(), ServiceAddress::Local(service.address().port()));
+            Ok((Some(service), url, page))
+        }
+    }
 }
 
 async fn start_streams(settings: &Settings, service_url: &str) -> Result<Vec<Stream>, UpError> {

@@ -10,6 +10,7 @@ use super::input::parse;
 use super::list::DIRECT_PUT;
 use super::refusal::{Refusal, json};
 use crate::bucket;
+use crate::firehose::batch::MB;
 use crate::firehose::prefix::Compression;
 use crate::stream::Stream;
 
@@ -84,9 +85,6 @@ impl From<&Stream> for Described {
         }
     }
 }
-
-/// MB are MiB to Firehose.
-const MB: usize = 1024 * 1024;
 
 /// To a hundredth, which is finer than anybody sets it.
 #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]

@@ -1,12 +1,11 @@
 //! Why a call is refused, in the form in which AWS says it.
 
 use axum::http::StatusCode;
+use runtime_api::ACCOUNT;
 use serde::Serialize;
 
+use super::READ_TIMEOUT;
 use crate::excerpt::excerpt;
-
-/// The account that local tools use in place of a real one.
-pub(super) const ACCOUNT: &str = "000000000000";
 
 /// A call that changed nothing; each is shown as its message. Codes and statuses without a source are those of Firehose's
 /// API reference and of AWS's service model.
@@ -24,6 +23,12 @@ pub(crate) enum Refusal {
     /// The body is so large that it was not looked into.
     #[error("the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64")]
     BodyTooLarge,
+    /// The body did not come in time.
+    #[error("the request's body did not come within {} seconds", READ_TIMEOUT.as_secs())]
+    TooSlow,
+    /// A page in a browser asks, wherever it is from: it would get past the edge. SDKs send no `Origin`.
+    #[error("a web page may not put records: its way in is PUT /clicks")]
+    FromAPage,
     /// There is no stream of that name.
     #[error("Firehose {0} under account {ACCOUNT} not found.")]
     NoStream(String),
@@ -60,6 +65,8 @@ impl Refusal {
         match self {
             Self::NotTheApi { .. } => StatusCode::NOT_FOUND,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::FromAPage => StatusCode::FORBIDDEN,
             // A fault of the service that names no other status is a 500, which every SDK tries again.
             Self::Busy | Self::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Serialization(_)
@@ -79,6 +86,8 @@ impl Refusal {
             Self::BatchTooLarge => "InvalidArgumentException",
             Self::NoStream(_) => "ResourceNotFoundException",
             Self::UnknownOperation(_) | Self::NoOperation | Self::NotTheApi { .. } => "UnknownOperationException",
+            Self::TooSlow => "RequestTimeoutException",
+            Self::FromAPage => "AccessDeniedException",
             Self::Busy => "ServiceUnavailableException",
             Self::InternalFailure => "InternalFailure",
             // Seen of Firehose: boto3 shows the status in the place of a code, which it does where there is none.
@@ -148,6 +157,16 @@ mod tests {
                 Refusal::BodyTooLarge,
                 413,
                 r#"{"message":"the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64"}"#,
+            ),
+            (
+                Refusal::TooSlow,
+                408,
+                r#"{"__type":"RequestTimeoutException","message":"the request's body did not come within 30 seconds"}"#,
+            ),
+            (
+                Refusal::FromAPage,
+                403,
+                r#"{"__type":"AccessDeniedException","message":"a web page may not put records: its way in is PUT /clicks"}"#,
             ),
             (
                 Refusal::UnknownOperation("CreateDeliveryStream".into()),

@@ -37,9 +37,6 @@ pub(crate) enum DestinationError {
          and begins and ends with a letter or digit"
     )]
     Bucket(String),
-    /// It would be of no use.
-    #[error("`s3-endpoint` is for a destination s3://BUCKET, not for the folder {0}")]
-    EndpointOfFolder(String),
     /// Anything else can't be asked.
     #[error("`s3-endpoint` {0} is not the address of a service: it is such as http://127.0.0.1:9000")]
     Endpoint(String),
@@ -52,8 +49,7 @@ impl Destination {
             return match (text, s3_endpoint) {
                 ("", _) => Err(DestinationError::Empty),
                 (text, _) if text.contains("://") => Err(DestinationError::Scheme(text.to_owned())),
-                (text, Some(_)) => Err(DestinationError::EndpointOfFolder(text.to_owned())),
-                (text, None) => Ok(Self::Folder(text.into())),
+                (text, _) => Ok(Self::Folder(text.into())),
             };
         };
         let bucket = rest.strip_suffix('/').unwrap_or(rest);

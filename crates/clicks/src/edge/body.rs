@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::refusal::Refusal;
 
-/// The longest body. The longest click has 3.2 KiB: each of 256 characters escaped as two times `\uXXXX`.
+/// The longest body. The longest click has 0.9 KiB: each of 64 characters escaped as two times `\uXXXX`.
 const LONGEST: usize = 8 * 1024;
 
 /// How much of a longer one is read, and thrown away, for its sender to see the answer: more than the 64 KiB that browsers

@@ -9,6 +9,9 @@ use crate::firehose::event::{Event, Record};
 /// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
 pub(crate) const MAX_RECORD_BYTES: usize = 1000 * 1024;
 
+/// MB are MiB to Firehose.
+pub(crate) const MB: usize = 1024 * 1024;
+
 /// Firehose's smallest `BufferSizeInMBs`.
 pub(crate) const SMALLEST_BUFFER_MB: f64 = 0.2;
 

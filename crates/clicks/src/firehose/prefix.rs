@@ -23,7 +23,7 @@ use self::timestamp::{Pattern, PatternError};
 const MAX_CHARACTERS: usize = 512;
 
 /// The most bytes of an object's name in S3 (Amazon S3 user guide, "Naming Amazon S3 objects").
-const MAX_KEY_BYTES: usize = 1024;
+pub(crate) const MAX_KEY_BYTES: usize = 1024;
 
 /// The characters of `!{firehose:random-string}`.
 const RANDOM_STRING_CHARACTERS: usize = 11;

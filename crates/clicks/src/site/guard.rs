@@ -13,29 +13,23 @@ use super::service::{ServiceAddress, ServiceUrl};
 
 pub(super) const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// What the guard knows.
-pub(super) struct Guard {
-    pub(super) service: ServiceAddress,
-    /// Hosts besides `localhost` and addresses.
-    pub(super) names: Vec<String>,
-}
-
 /// Answers a request by the page that it asks for, which finds the [`ServiceUrl`] in the request's extensions.
-pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    let host = Host::of(request.headers(), &guard.names);
-    let service = host.map(|host| guard.service.seen_from(&host));
+pub(super) async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request, next: Next) -> Response {
+    let service = Host::of(request.headers()).map(|host| service.seen_from(&host));
     // Fails closed; neither a host nor an origin has a character that a header may not have.
     let Ok(policy) = HeaderValue::try_from(content_security_policy(service.as_ref())) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let response = match service {
+        // A folder's redirect would lead to another host: `//pipeline/` is one to a browser.
+        _ if request.uri().path().starts_with("//") => refusal(StatusCode::NOT_FOUND, "no such page"),
         Some(service) => {
             request.extensions_mut().insert(service);
             next.run(request).await
         }
         None => refusal(
             StatusCode::MISDIRECTED_REQUEST,
-            "this page answers to localhost, to an IP address, and to the host names that it was started with",
+            "this page answers to localhost and to IP addresses: open it by one of them",
         ),
     };
     let headers = [
@@ -62,7 +56,7 @@ mod tests {
     #[test]
     fn the_policy_is_strict() {
         let service = ServiceAddress::external("https://a.example/prod/").unwrap();
-        let service = service.seen_from(&Host::Name("localhost".to_owned()));
+        let service = service.seen_from(&Host::Localhost);
         for (service, connect) in [(None, "'self'"), (Some(&service), "'self' https://a.example")] {
             assert_eq!(
                 content_security_policy(service),

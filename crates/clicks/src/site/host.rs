@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, header};
 /// One that can't be a name that somebody else points at this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Host {
-    /// `localhost`, or a name that is allowed.
-    Name(String),
+    /// The name that is always this machine's.
+    Localhost,
     /// An address.
     V4(Ipv4Addr),
     /// An address, in brackets.
@@ -17,7 +17,7 @@ pub(super) enum Host {
 
 impl Host {
     /// The host that a request names, if it is one to answer to.
-    pub(super) fn of(headers: &HeaderMap, names: &[String]) -> Option<Self> {
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(header::HOST).iter();
         let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
         let host = without_port(value)?;
@@ -27,8 +27,7 @@ impl Host {
         if let Ok(address) = host.parse() {
             return Some(Self::V4(address));
         }
-        let mut known = ["localhost"].into_iter().chain(names.iter().map(String::as_str));
-        known.find(|name| name.eq_ignore_ascii_case(host)).map(|name| Self::Name(name.to_owned()))
+        host.eq_ignore_ascii_case("localhost").then_some(Self::Localhost)
     }
 }
 
@@ -54,18 +53,16 @@ mod tests {
         for value in values {
             headers.append(header::HOST, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        Host::of(&headers, &["Box.lan".to_owned()])
+        Host::of(&headers)
     }
 
     #[test]
     fn addresses_and_known_names_are_answered_to() {
-        let name = |name: &str| Host::Name(name.to_owned());
         let v6 = |address: &str| Host::V6(address.parse().unwrap());
         for (value, host) in [
-            ("localhost", name("localhost")),
-            ("localhost:8000", name("localhost")),
-            ("LocalHost:8000", name("localhost")),
-            ("box.LAN:8000", name("Box.lan")),
+            ("localhost", Host::Localhost),
+            ("localhost:8000", Host::Localhost),
+            ("LocalHost:8000", Host::Localhost),
             ("127.0.0.1:8000", Host::V4(Ipv4Addr::LOCALHOST)),
             ("192.168.1.20", Host::V4(Ipv4Addr::new(192, 168, 1, 20))),
             ("0.0.0.0:65535", Host::V4(Ipv4Addr::UNSPECIFIED)),

@@ -5,7 +5,7 @@ use reqwest::Url;
 use super::host::Host;
 
 /// What is known of the service before anybody asks for the page.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServiceAddress {
     /// The service of this process, at a port of the host that the page is found at.
     Local(u16),
@@ -59,7 +59,7 @@ impl ServiceAddress {
             Self::External(url) => url.clone(),
             Self::Local(port) => {
                 let origin = match host {
-                    Host::Name(name) => format!("http://{name}:{port}"),
+                    Host::Localhost => format!("http://localhost:{port}"),
                     Host::V4(address) => format!("http://{address}:{port}"),
                     // A content security policy has no form for the address itself (CSP level 3, "host-source").
                     Host::V6(address) if address.is_loopback() => format!("http://localhost:{port}"),
@@ -90,8 +90,7 @@ mod tests {
     #[test]
     fn the_local_service_is_where_the_page_is() {
         for (host, url) in [
-            (Host::Name("localhost".to_owned()), "http://localhost:8002"),
-            (Host::Name("box.lan".to_owned()), "http://box.lan:8002"),
+            (Host::Localhost, "http://localhost:8002"),
             (Host::V4(Ipv4Addr::new(192, 168, 1, 20)), "http://192.168.1.20:8002"),
             (Host::V6("::1".parse().unwrap()), "http://localhost:8002"),
             (Host::V6("fd00::a".parse().unwrap()), "http://[fd00::a]:8002"),
@@ -111,7 +110,7 @@ mod tests {
             ("https://a.example:8443/a/prod/", "https://a.example:8443/a/prod", "https://a.example:8443"),
             ("https://a.example/a;b 'c", "https://a.example/a;b%20'c", "https://a.example"),
         ] {
-            let service = ServiceAddress::external(given).unwrap().seen_from(&Host::Name("localhost".to_owned()));
+            let service = ServiceAddress::external(given).unwrap().seen_from(&Host::Localhost);
             assert_eq!((service.as_str(), service.origin()), (url, origin), "{given}");
         }
     }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The most different values that are counted of one field. There are twelve mysfits; a function may write anything.
 const MAX_VALUES: usize = 200;
 
+/// The longest value that is counted: an id has 128 bytes at most.
+const MAX_VALUE_BYTES: usize = 128;
+
 /// How often each value was delivered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Clicks {
@@ -61,10 +64,11 @@ impl Clicks {
     }
 }
 
-fn add(counts: &mut BTreeMap<String, u64>, value: &str, count: u64) {
+/// Counts a value, within bounds: a page shows it.
+pub(super) fn add(counts: &mut BTreeMap<String, u64>, value: &str, count: u64) {
     if let Some(sum) = counts.get_mut(value) {
         *sum += count;
-    } else if counts.len() < MAX_VALUES {
+    } else if counts.len() < MAX_VALUES && value.len() <= MAX_VALUE_BYTES {
         counts.insert(value.to_owned(), count);
     }
 }
@@ -94,5 +98,10 @@ mod tests {
         let mut clicks = Clicks::of(lines.concat().as_bytes());
         clicks.add(Clicks::of(b"{\"mysfitId\":\"another\"}\n{\"mysfitId\":\"0\"}"));
         assert_eq!((clicks.mysfit.len(), clicks.mysfit["0"]), (MAX_VALUES, 2));
+
+        let of_length = |bytes: usize| format!("{{\"species\":\"{}\"}}", "x".repeat(bytes));
+        for (bytes, counted) in [(MAX_VALUE_BYTES, 1), (MAX_VALUE_BYTES + 1, 0)] {
+            assert_eq!(Clicks::of(of_length(bytes).as_bytes()).species.len(), counted);
+        }
     }
 }

@@ -20,6 +20,17 @@ pub(super) struct Accepted {
     pub(super) receipt: Receipt,
 }
 
+impl Accepted {
+    fn new(sequence: u64, record: Record) -> Self {
+        let bytes = record.data.len() + RECORD_BYTES;
+        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes })) }
+    }
+
+    fn bytes(&self) -> usize {
+        self.receipt.0.bytes
+    }
+}
+
 /// Stands for an accepted record until it is settled. A record that goes two ways, to the backup and through the function, has
 /// two, and is settled with the second.
 ///
@@ -50,6 +61,7 @@ impl Receipt {
 pub(super) struct Ledger {
     at_most: usize,
     bytes: AtomicUsize,
+    records: AtomicU64,
     next: AtomicU64,
     state: Option<State>,
     watched: Arc<Watched>,
@@ -67,25 +79,33 @@ impl Ledger {
         // record leaves room for a million a second.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let after_last = left.last().map_or(0, |(sequence, _)| sequence + 1);
-        let ledger =
-            Self { at_most, bytes: AtomicUsize::new(0), next: AtomicU64::new(now.max(after_last)), state, watched };
-        let accepted = left.into_iter().map(|(sequence, record)| {
-            let bytes = record.data.len() + RECORD_BYTES;
-            ledger.bytes.fetch_add(bytes, Ordering::Relaxed);
-            let receipt = Receipt(Arc::new(Entry { sequence, bytes }));
-            Accepted { record, receipt }
-        });
-        let accepted: Vec<Accepted> = accepted.collect();
+        let accepted: Vec<Accepted> =
+            left.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
+        let ledger = Self {
+            at_most,
+            bytes: AtomicUsize::new(accepted.iter().map(Accepted::bytes).sum()),
+            records: AtomicU64::new(accepted.len() as u64),
+            next: AtomicU64::new(now.max(after_last)),
+            state,
+            watched,
+        };
         ledger.watched.accepted(accepted.len());
         (ledger, accepted)
     }
 
-    /// A receipt for a record with so much data; none where that is too much now.
-    pub(super) fn accept(&self, data_bytes: usize) -> Option<Receipt> {
-        let bytes = data_bytes + RECORD_BYTES;
+    /// Accepts a record that arrived at a time; none where that is too much now.
+    pub(super) fn accept(&self, data: String, arrival_ms: i64) -> Option<Accepted> {
+        let bytes = data.len() + RECORD_BYTES;
         let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.at_most);
         self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Receipt(Arc::new(Entry { sequence: self.next.fetch_add(1, Ordering::Relaxed), bytes })))
+        self.records.fetch_add(1, Ordering::Relaxed);
+        let sequence = self.next.fetch_add(1, Ordering::Relaxed);
+        Some(Accepted::new(sequence, Record::direct_put(sequence, arrival_ms, data)))
+    }
+
+    /// How many records are accepted and not settled.
+    pub(super) fn unsettled(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
     }
 
     /// Puts accepted records on disk, where there is a state, and then into the buffer. Tells whether it could; else they are
@@ -106,33 +126,38 @@ impl Ledger {
     }
 
     async fn write(&self, accepted: Vec<Accepted>, buffer: &mpsc::UnboundedSender<Vec<Accepted>>) -> bool {
+        let (records, bytes) = (accepted.len(), accepted.iter().map(Accepted::bytes).sum());
         let kept = match &self.state {
             Some(state) => state.keep(accepted).await,
-            None => Ok(accepted),
+            None => Some(accepted),
         };
-        match kept {
-            Ok(accepted) => buffer.send(accepted).is_ok(),
-            Err(refused) => {
-                self.watched.unaccepted(refused.len());
-                self.bytes.fetch_sub(refused.iter().map(|refused| refused.receipt.0.bytes).sum(), Ordering::Relaxed);
-                false
-            }
+        let kept = kept.is_some_and(|accepted| buffer.send(accepted).is_ok());
+        if !kept {
+            self.watched.unaccepted(records);
+            self.give_back(records, bytes);
         }
+        kept
     }
 
     /// Ends what these receipts stand for, each with its record's last one.
     pub(super) fn settle(&self, receipts: Vec<Receipt>) {
         let settled: Vec<Entry> = receipts.into_iter().filter_map(|receipt| Arc::into_inner(receipt.0)).collect();
-        self.bytes.fetch_sub(settled.iter().map(|entry| entry.bytes).sum(), Ordering::Relaxed);
+        self.give_back(settled.len(), settled.iter().map(|entry| entry.bytes).sum());
         if let Some(state) = &self.state {
             state.settle(settled.into_iter().map(|entry| entry.sequence).collect());
         }
     }
 
-    /// Waits until what was settled is off the disk.
-    pub(super) async fn close(&self) {
-        if let Some(state) = &self.state {
-            state.close().await;
+    fn give_back(&self, records: usize, bytes: usize) {
+        self.records.fetch_sub(records as u64, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Waits until what was settled is off the disk; tells whether it is.
+    pub(super) async fn close(&self) -> bool {
+        match &self.state {
+            Some(state) => state.close().await,
+            None => true,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::oneshot;
@@ -20,6 +21,12 @@ const RECORDS: TableDefinition<u64, (i64, &str)> = TableDefinition::new("records
 /// The most commands of one transaction, so that its first caller does not wait for ever.
 const AT_ONCE: usize = 256;
 
+/// How often it is tried, in the end, to take off the disk what is settled.
+const LAST_ATTEMPTS: usize = 10;
+
+/// Between these.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// Why there is no state.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
@@ -27,7 +34,7 @@ pub(crate) enum StateError {
     #[error("{} is in use by another `clicks up`: name another folder with `--state DIR`", .0.display())]
     InUse(PathBuf),
     /// The file is damaged, or is none of ours, or the disk fails.
-    #[error("could not read the records in {}", path.display())]
+    #[error("could not read the records in {} (`--state`)", path.display())]
     Read {
         /// Where.
         path: PathBuf,
@@ -36,7 +43,7 @@ pub(crate) enum StateError {
         source: Box<redb::Error>,
     },
     /// The operating system has no thread left.
-    #[error("could not start the thread that writes {}", path.display())]
+    #[error("could not start the thread that writes {} (`--state`)", path.display())]
     Thread {
         /// Where.
         path: PathBuf,
@@ -46,18 +53,15 @@ pub(crate) enum StateError {
     },
 }
 
-/// Records that are on disk, or, where they could not be written, the same records.
-type Kept = Result<Vec<Accepted>, Vec<Accepted>>;
-
 enum Command {
-    Keep(Vec<Accepted>, oneshot::Sender<Kept>),
+    Keep(Vec<Accepted>, oneshot::Sender<Option<Vec<Accepted>>>),
     Settle(Vec<u64>),
 }
 
 /// The file of one stream, which no other process may open meanwhile.
 #[derive(Debug)]
 pub(super) struct State {
-    writer: Mutex<Option<(mpsc::Sender<Command>, JoinHandle<()>)>>,
+    writer: Mutex<Option<(mpsc::Sender<Command>, JoinHandle<bool>)>>,
 }
 
 impl State {
@@ -70,44 +74,40 @@ impl State {
         let records =
             read(&database).map_err(|source| StateError::Read { path: path.to_owned(), source: Box::new(source) })?;
         let (sender, commands) = mpsc::channel();
-        let named = path.display().to_string();
-        let thread = thread::Builder::new().name("state".to_owned());
-        let thread = thread.spawn(move || write_all(&database, &named, &commands));
+        let writer = Writer { path: path.to_owned(), database: Some(database), settled: Vec::new() };
+        let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&commands));
         let thread = thread.map_err(|source| StateError::Thread { path: path.to_owned(), source })?;
         Ok((Self { writer: Mutex::new(Some((sender, thread))) }, records))
     }
 
-    /// Writes records, and waits for the disk.
-    pub(super) async fn keep(&self, accepted: Vec<Accepted>) -> Kept {
+    /// Writes records and gives them back when they are on disk; none where they can't be written.
+    pub(super) async fn keep(&self, accepted: Vec<Accepted>) -> Option<Vec<Accepted>> {
         let (kept, answer) = oneshot::channel();
-        if let Err(Command::Keep(accepted, _)) = self.send(Command::Keep(accepted, kept)) {
-            return Err(accepted);
-        }
-        // The thread answers each command, unless it panicked; then nobody knows what is on disk.
-        answer.await.unwrap_or_else(|_panicked| Err(Vec::new()))
+        self.send(Command::Keep(accepted, kept));
+        // None, too, where the thread is closed or has panicked.
+        answer.await.ok()?
     }
 
     /// Takes records off the disk, some time soon: should the process be killed before, they are delivered again.
     pub(super) fn settle(&self, sequences: Vec<u64>) {
         if !sequences.is_empty() {
-            let _closed = self.send(Command::Settle(sequences));
+            self.send(Command::Settle(sequences));
         }
     }
 
-    /// Writes what waits, and closes the file.
-    pub(super) async fn close(&self) {
+    /// Writes what waits, and closes the file. Tells whether it could; else settled records are still in it.
+    pub(super) async fn close(&self) -> bool {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((commands, thread)) = writer {
-            drop(commands);
-            // A panic has been told by the thread.
-            let _panicked = tokio::task::spawn_blocking(|| thread.join()).await;
-        }
+        let Some((commands, thread)) = writer else { return true };
+        drop(commands);
+        let ended = tokio::task::spawn_blocking(|| thread.join()).await;
+        matches!(ended, Ok(Ok(true)))
     }
 
-    fn send(&self, command: Command) -> Result<(), Command> {
-        match &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some((commands, _)) => commands.send(command).map_err(|mpsc::SendError(command)| command),
-            None => Err(command),
+    /// Drops what comes after the end: whoever sent it gets no answer.
+    fn send(&self, command: Command) {
+        if let Some((commands, _)) = &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _panicked = commands.send(command);
         }
     }
 }
@@ -126,31 +126,67 @@ fn read(database: &Database) -> Result<Vec<(u64, Record)>, redb::Error> {
     Ok(records)
 }
 
-/// Until nobody can send any more, and all that was sent is written.
-fn write_all(database: &Database, path: &str, commands: &mpsc::Receiver<Command>) {
-    // What could not be taken off the disk: tried again with the next transaction.
-    let mut settled = Vec::new();
-    let mut failing = false;
-    while let Ok(first) = commands.recv() {
-        let mut keeps = Vec::new();
-        for command in std::iter::once(first).chain(commands.try_iter().take(AT_ONCE)) {
-            match command {
-                Command::Keep(accepted, kept) => keeps.push((accepted, kept)),
-                Command::Settle(sequences) => settled.extend(sequences),
+/// The file, and what is known to be off it one day.
+struct Writer {
+    path: PathBuf,
+    /// None after an error, which a database does not get over: it is opened again.
+    database: Option<Database>,
+    /// What is to be taken off the disk: with the next transaction, if the last one failed.
+    settled: Vec<u64>,
+}
+
+impl Writer {
+    /// Until nobody can send any more. Tells whether all that was settled is off the disk.
+    fn run(mut self, commands: &mpsc::Receiver<Command>) -> bool {
+        let mut failing = false;
+        while let Ok(first) = commands.recv() {
+            let mut keeps = Vec::new();
+            for command in std::iter::once(first).chain(commands.try_iter().take(AT_ONCE)) {
+                match command {
+                    Command::Keep(accepted, kept) => keeps.push((accepted, kept)),
+                    Command::Settle(sequences) => self.settled.extend(sequences),
+                }
+            }
+            let written = self.write(keeps.iter().flat_map(|(accepted, _)| accepted));
+            self.tell(&written, failing);
+            failing = written.is_err();
+            for (accepted, kept) in keeps {
+                // Somebody waits: see `Ledger::keep`.
+                let _gone = kept.send((!failing).then_some(accepted));
             }
         }
-        let written = write(database, keeps.iter().flat_map(|(accepted, _)| accepted), &settled);
-        match &written {
-            Ok(()) => settled.clear(),
+        for _ in 0..LAST_ATTEMPTS {
+            if self.settled.is_empty() || self.write(std::iter::empty()).is_ok() {
+                return true;
+            }
+            thread::sleep(PAUSE);
+        }
+        let (settled, path) = (self.settled.len(), self.path.display());
+        progress::print(&format!(
+            "{path} still has {settled} records that are through: the next start puts them through again"
+        ));
+        false
+    }
+
+    fn write<'a>(&mut self, accepted: impl Iterator<Item = &'a Accepted>) -> Result<(), redb::Error> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => Database::create(&self.path)?,
+        };
+        write(&database, accepted, &self.settled)?;
+        self.database = Some(database);
+        self.settled.clear();
+        Ok(())
+    }
+
+    fn tell(&self, written: &Result<(), redb::Error>, failing: bool) {
+        let path = self.path.display();
+        match written {
             Err(error) if !failing => {
-                progress::print(&format!("{path} can't be written: {error}; records are refused"));
+                progress::print(&format!("{path} (`--state`) can't be written: {error}; records are refused"));
             }
-            Err(_) => {}
-        }
-        failing = written.is_err();
-        for (accepted, kept) in keeps {
-            // Somebody waits: see `Ledger::keep`.
-            let _gone = kept.send(if failing { Err(accepted) } else { Ok(accepted) });
+            Ok(()) if failing => progress::print(&format!("{path} can be written again")),
+            _ => {}
         }
     }
 }

@@ -109,18 +109,12 @@ impl Uploads {
     /// Stores one object, and settles its records.
     pub(super) async fn store(&self, object: Object) {
         self.watched.storing(object.bytes());
-        // Never closed.
-        let _permit = self.free.acquire().await;
         let Object { kind, partition, oldest_ms, bytes, receipts, faults } = object;
         // An assumption: nobody has told whether error objects are compressed.
         let compression = if let Kind::Error(_) = kind { Compression::None } else { self.settings.compression };
         let path = self.path(kind, &partition, oldest_ms, compression);
-        let clicks = if kind == Kind::Delivered { Clicks::of(&bytes) } else { Clicks::default() };
         let stored = Stored { path, kind, records: receipts.len(), bytes: bytes.len(), faults };
-        let body = match compression {
-            Compression::None => bytes.into(),
-            Compression::Gzip => compress(bytes.into()).await,
-        };
+        let (body, clicks) = prepare(bytes.into(), kind, compression).await;
         self.put(&stored.path, body).await;
         self.ledger.settle(receipts);
         self.watched.stored(stored, clicks);
@@ -138,32 +132,43 @@ impl Uploads {
         object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
     }
 
+    /// Until the storage takes it. What it refuses does not keep what it would take.
     async fn put(&self, path: &str, body: Bytes) {
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = self.bucket.put(path, body.clone()).await {
-            self.refused(&error);
+        let mut refused = false;
+        while let Err(error) = self.attempt(path, body.clone()).await {
+            if !refused && self.watched.refused(&error.to_string()) {
+                progress::print(&format!("{error}; it is tried again until it works"));
+            }
+            refused = true;
             sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
-        if self.watched.storage_works() {
+        if refused && self.watched.taken() {
             progress::print("the storage takes objects again");
         }
     }
 
-    fn refused(&self, error: &BucketError) {
-        let text = error.to_string();
-        if self.watched.storage_refuses(&text) {
-            progress::print(&format!("{text}; it is tried again until it works"));
-        }
+    async fn attempt(&self, path: &str, body: Bytes) -> Result<(), BucketError> {
+        // Never closed.
+        let _permit = self.free.acquire().await;
+        self.bucket.put(path, body).await
     }
 }
 
-/// Off the threads that serve requests: a large object takes a while.
-async fn compress(bytes: Bytes) -> Bytes {
+/// An object's bytes as they are stored, and what they tell. Off the threads that serve requests: a large object takes a while.
+async fn prepare(bytes: Bytes, kind: Kind, compression: Compression) -> (Bytes, Clicks) {
     let copy = bytes.clone();
-    match spawn_blocking(move || gzip(&copy)).await {
-        Ok(Ok(compressed)) => compressed,
+    let prepared = spawn_blocking(move || {
+        let clicks = if kind == Kind::Delivered { Clicks::of(&copy) } else { Clicks::default() };
+        match compression {
+            Compression::None => Ok((copy, clicks)),
+            Compression::Gzip => gzip(&copy).map(|compressed| (compressed, clicks)),
+        }
+    });
+    match prepared.await {
+        Ok(Ok(prepared)) => prepared,
         // Compressing in memory does not fail; if it did, plain records would be better than none.
-        _ => bytes,
+        _ => (bytes, Clicks::default()),
     }
 }

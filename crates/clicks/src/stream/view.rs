@@ -8,7 +8,7 @@ use runtime_api::Outcome;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::clicks::Clicks;
+use super::clicks::{Clicks, add};
 use super::upload::Kind;
 use crate::attempts::Seen;
 use crate::firehose::delivery::{Attempt, Fate, Fault};
@@ -42,13 +42,6 @@ pub(crate) struct View {
     /// The last ones, newest first.
     pub(crate) objects: VecDeque<Object>,
     clicks: Clicks,
-}
-
-impl View {
-    /// How many records are accepted and at no end yet.
-    pub(crate) fn under_way(&self) -> u64 {
-        self.buffered.records + self.in_lambda.records + self.waiting.records
-    }
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -114,6 +107,8 @@ struct Now {
     /// Bytes that wait in open objects, and in objects that are being stored.
     open_bytes: usize,
     storing_bytes: usize,
+    /// Objects that the storage has refused and not taken yet.
+    refused: usize,
 }
 
 impl Watched {
@@ -136,7 +131,7 @@ impl Watched {
             objects: VecDeque::new(),
             clicks: Clicks::default(),
         };
-        let now = Now { view, buffer_due: None, destination_due: None, open_bytes: 0, storing_bytes: 0 };
+        let now = Now { view, buffer_due: None, destination_due: None, open_bytes: 0, storing_bytes: 0, refused: 0 };
         Self { now: Mutex::new(now) }
     }
 
@@ -211,7 +206,7 @@ impl Watched {
             now.view.retries += u64::from(seen.attempt > 1);
             if taken {
                 for (reason, failed) in metrics.failed_by_reason.into_iter().flatten() {
-                    *now.view.failed_by_reason.entry(reason).or_default() += failed;
+                    add(&mut now.view.failed_by_reason, &reason, failed);
                 }
             }
             push(&mut now.view.invocations, invoked);
@@ -264,15 +259,24 @@ impl Watched {
         });
     }
 
-    /// The storage refused an object; tells whether that is news.
-    pub(super) fn storage_refuses(&self, why: &str) -> bool {
-        let before = self.change(|now| now.view.storage_error.replace(why.to_owned()));
-        before.is_none()
+    /// The storage refused an object for the first time; tells whether it was in order until now.
+    pub(super) fn refused(&self, why: &str) -> bool {
+        self.change(|now| {
+            now.refused += 1;
+            now.view.storage_error = Some(why.to_owned());
+            now.refused == 1
+        })
     }
 
-    /// The storage took an object; tells whether that is news.
-    pub(super) fn storage_works(&self) -> bool {
-        self.change(|now| now.view.storage_error.take()).is_some()
+    /// The storage took an object that it had refused; tells whether it is in order again.
+    pub(super) fn taken(&self) -> bool {
+        self.change(|now| {
+            now.refused -= 1;
+            if now.refused == 0 {
+                now.view.storage_error = None;
+            }
+            now.refused == 0
+        })
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Now) -> T) -> T {

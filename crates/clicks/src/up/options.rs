@@ -35,11 +35,11 @@ pub(crate) struct PipelineOptions {
     #[arg(long, value_name = "PORT", help_heading = "Addresses", conflicts_with = "service")]
     pub(crate) service_port: Option<Port>,
 
-    /// How many clicks the edge takes in a second, before it answers 429 [default: 100]
+    /// How many clicks the edge takes in a second, before it answers 429: 1 to 1000000 [default: 100]
     #[arg(long, value_name = "N", help_heading = "Edge")]
     pub(crate) rate: Option<Whole<1, 1_000_000>>,
 
-    /// How many clicks the edge takes at once after a quiet time [default: 200]
+    /// How many clicks the edge takes at once after a quiet time: 1 to 1000000 [default: 200]
     #[arg(long, value_name = "N", help_heading = "Edge")]
     pub(crate) burst: Option<Whole<1, 1_000_000>>,
 

@@ -18,6 +18,7 @@ use super::options::{File, FileError, Host, PipelineOptions, StreamOptions};
 use crate::bucket::DestinationError;
 use crate::firehose::prefix::PrefixError;
 use crate::processor;
+use crate::site::{ServiceAddress, ServiceUrlError};
 use crate::stream::StreamSettings;
 
 /// Everything that `clicks up` runs by.
@@ -52,8 +53,13 @@ pub(crate) struct Settings {
 /// Which mysfits service is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// One that runs elsewhere, by its base URL.
-    Url(String),
+    /// One that runs elsewhere.
+    Elsewhere {
+        /// Its base URL.
+        url: String,
+        /// The same for the page.
+        page: ServiceAddress,
+    },
     /// One that is started.
     Local {
         /// Its port; 0 is any.
@@ -114,6 +120,14 @@ pub(crate) enum SettingsError {
         local: String,
         /// The option with the other service's URL.
         service: String,
+    },
+    /// A service that the page could not be told of.
+    #[error("{option}: {source}")]
+    Service {
+        /// The option.
+        option: String,
+        /// What is wrong with it.
+        source: ServiceUrlError,
     },
     /// The clicks go to a stream that is not there.
     #[error("{option} is {found}; accepted is one of the streams: {}", streams.join(", "))]

@@ -212,7 +212,7 @@ async function offline(visitor, page, pipeline) {
     await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).waitFor()
     assert.equal(await kept(page), 1, 'clicks that wait in the browser')
     await visitor.setOffline(false)
-    await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('click:')))
+    await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('clicks.js:')))
   })
   await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).click()
   await story(page, mysfits[0])
@@ -254,7 +254,7 @@ async function bounded() {
     assert.equal(await kept(page), 100, 'clicks that wait in the browser')
     await page.route(clicksUrl, (route) => route.fulfill({ status: 403 }))
     await context.setOffline(false)
-    await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('click:')))
+    await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('clicks.js:')))
   })
   await context.close()
 }
@@ -446,7 +446,7 @@ function objects(pipeline, kind) {
 
 /** How many clicks wait in the browser to be sent again. */
 function kept(page) {
-  return page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('click:')).length)
+  return page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('clicks.js:')).length)
 }
 
 /** Runs in the page: how light its background is, and which texts do not have the contrast of WCAG AA. */

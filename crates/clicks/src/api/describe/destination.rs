@@ -1,9 +1,9 @@
 //! Where a stream delivers to, in the shapes of the service model.
 
+use runtime_api::ACCOUNT;
 use serde::Serialize;
 
 use super::{Described, Processing};
-use crate::api::refusal::ACCOUNT;
 
 /// The id of a stream's one destination, as in the API reference's sample.
 pub(super) const DESTINATION_ID: &str = "destinationId-000000000001";

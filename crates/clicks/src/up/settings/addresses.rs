@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::layers::{Found, Layers};
 use super::{Service, SettingsError};
+use crate::site::ServiceAddress;
 use crate::up::options::{PipelineOptions, Port};
 
 /// The port of the local service where nobody says another.
@@ -22,7 +23,10 @@ pub(super) fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, S
     let mut local = [port.map(Found::place), latency.map(Found::place)].into_iter().flatten();
     match local.find(|(_, depth)| *depth <= url.depth) {
         Some((local, _)) => Err(SettingsError::NoLocalService { local, service: url.option }),
-        None => Ok(Service::Url(url.value.0)),
+        None => match ServiceAddress::external(&url.value.0) {
+            Ok(page) => Ok(Service::Elsewhere { url: url.value.0, page }),
+            Err(source) => Err(SettingsError::Service { option: url.option, source }),
+        },
     }
 }
 

@@ -5,16 +5,13 @@ use std::time::Duration;
 use super::layers::{Found, Layers};
 use super::{SettingsError, Surroundings};
 use crate::bucket::{Destination, DestinationError};
-use crate::firehose::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
+use crate::firehose::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
 use crate::stream::{Buffering, FunctionSettings, StreamSettings};
 use crate::up::options::{BufferMb, Encoding, StreamOptions, Whole};
 
 /// What the destinations in S3 begin with.
 pub(super) const S3: &str = "s3://";
-
-/// MB are MiB to Firehose.
-const MB: usize = 1024 * 1024;
 
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;

@@ -5,11 +5,9 @@ use std::path::Path;
 use super::layers::{Found, Layers, Place};
 use super::stream::S3;
 use super::{SettingsError, Surroundings};
+use crate::firehose::event::STREAM;
 use crate::stream::StreamSettings;
 use crate::up::options::{File, PipelineOptions, StreamName, StreamOptions};
-
-/// The stream of the workshop.
-const DEFAULT_STREAM: &str = "mysfits-clicks";
 
 /// One stream for each table; without tables, one.
 pub(super) fn of(
@@ -20,7 +18,7 @@ pub(super) fn of(
 ) -> Result<Vec<StreamSettings>, SettingsError> {
     let only = pipeline.find("stream", |options| options.stream.clone());
     let Some((path, file)) = file.filter(|(_, file)| !file.streams.is_empty()) else {
-        let name = only.map_or_else(|| DEFAULT_STREAM.to_owned(), |only| only.value.0);
+        let name = only.map_or_else(|| STREAM.to_owned(), |only| only.value.0);
         let top = file.map(|(path, file)| (Place::Top(path), &file.stream));
         let layers = Layers([(Place::CommandLine, command_line)].into_iter().chain(top).collect());
         endpoint_is_used(&layers)?;
@@ -60,7 +58,7 @@ pub(super) fn of_clicks(
         Some(Found { option, value: StreamName(found), .. }) => {
             Err(SettingsError::NoSuchStream { option, found, streams: names() })
         }
-        None if is_there(DEFAULT_STREAM) => Ok(DEFAULT_STREAM.to_owned()),
+        None if is_there(STREAM) => Ok(STREAM.to_owned()),
         None => match streams {
             [only] => Ok(only.name.clone()),
             _ => Err(SettingsError::NoClickStream { streams: names() }),
