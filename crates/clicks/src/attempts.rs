@@ -80,3 +80,86 @@ pub(crate) fn last_lines(logs: &[String]) -> String {
         lines => lines.iter().fold("and wrote:".to_owned(), |text, line| text + "\n" + &excerpt(line, MESSAGE_CHARS)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use runtime_api::{MAX_EVENT_BYTES, Settings};
+
+    use super::*;
+    use crate::firehose::event::{Record, STREAM};
+
+    fn event(data: &str) -> Event {
+        let records = (0..2).map(|sequence| Record::direct_put(sequence, 0, data.to_owned()));
+        Event::direct_put(STREAM.into(), records.collect())
+    }
+
+    #[tokio::test]
+    async fn a_failed_invocation_is_tried_as_often_as_asked() {
+        let too_large = "a".repeat(MAX_EVENT_BYTES);
+        for (event, reached) in [(event(""), true), (event(&too_large), false)] {
+            for retries in [0, 1, 3] {
+                let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+                let mut seen = Vec::new();
+                let settled = put_through(&mut function, &event, retries, |attempt| {
+                    assert_eq!(*attempt.judged, Attempt::Failed(Fault::FunctionError));
+                    seen.push((attempt.attempt, attempt.invocation.is_ok()));
+                    Ok::<_, anyhow::Error>(())
+                });
+                let Settled { fates, attempts } = settled.await.unwrap();
+                assert_eq!((fates, attempts), (vec![Fate::Failed(Fault::FunctionError); 2], retries + 1));
+                assert_eq!(seen, (1..=retries + 1).map(|attempt| (attempt, reached)).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_sees_an_attempt_may_end_it_all() {
+        let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+        let (event, mut seen) = (event(""), 0);
+        let settled = put_through(&mut function, &event, 9, |_| {
+            seen += 1;
+            if seen == 2 { Err(anyhow::anyhow!("a full disk")) } else { Ok(()) }
+        });
+        assert_eq!((settled.await.unwrap_err().to_string().as_str(), seen), ("a full disk", 2));
+    }
+
+    #[test]
+    fn an_outcome_is_told_without_what_a_terminal_would_obey() {
+        let error = |error_type: &str, message: &str| Outcome::Error {
+            error_type: error_type.to_owned(),
+            message: message.to_owned(),
+        };
+        let long = "x".repeat(MESSAGE_CHARS);
+        for (outcome, expected) in [
+            (
+                error("Runtime.ExitError", "it\n\u{1b}[31mis \"down\""),
+                r#"failed: Runtime.ExitError: it\n\u{1b}[31mis "down""#,
+            ),
+            (error("E", &long), &format!("failed: E: {}…", &long[3..])),
+            (Outcome::TimedOut, "ran out of time"),
+            (Outcome::Exited(ExitStatus::from_raw(7 << 8)), "ended (exit status: 7)"),
+            (Outcome::Exited(ExitStatus::from_raw(9)), "ended (signal: 9 (SIGKILL))"),
+            (Outcome::Reply(b"{}".to_vec().into()), "answered"),
+        ] {
+            assert_eq!(describe(&outcome), expected);
+        }
+    }
+
+    #[test]
+    fn the_last_lines_are_shown() {
+        let lines = |from: usize, to: usize| (from..to).map(|number| format!("line {number}")).collect::<Vec<_>>();
+        let shown = |from, to| format!("and wrote:\n{}", lines(from, to).join("\n"));
+        for (logs, expected) in [
+            (lines(0, 0), "and wrote nothing".to_owned()),
+            (lines(0, 1), shown(0, 1)),
+            (lines(0, LAST_LINES), shown(0, LAST_LINES)),
+            (lines(0, LAST_LINES + 2), shown(2, LAST_LINES + 2)),
+            (vec!["\u{1b}[31m".to_owned()], "and wrote:\n\\u{1b}[31m".to_owned()),
+        ] {
+            assert_eq!(last_lines(&logs), expected);
+        }
+    }
+}

@@ -27,7 +27,7 @@ const MAX_CAUSE_CHARACTERS: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BucketError {
     /// The folder can't be made, or not be looked into.
-    #[error("could not open the folder {}", path.display())]
+    #[error("could not open the folder {} (`--destination`)", path.display())]
     Folder {
         /// Where.
         path: PathBuf,

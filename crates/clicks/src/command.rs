@@ -98,7 +98,8 @@ pub(crate) struct Replay {
 /// Every option can be in the file of `--config` too, by the same name without dashes in front; the command line counts first.
 /// The file can have several streams, each with a table of its own: see `fixtures/up.toml`.
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed; 2 wrong usage.")]
+#[command(after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed; 2 wrong usage; \
+                        130 interrupted once more, before everything was delivered.")]
 pub(crate) struct Up {
     // In this order the help ends with the group of the others.
     #[command(flatten)]

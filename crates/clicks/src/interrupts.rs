@@ -29,9 +29,35 @@ impl Interrupts {
     }
 }
 
-/// Whether the caller has SIGHUP ignored, as `nohup` does: the first bit in Linux's own words.
+/// Whether the caller has SIGHUP ignored, as `nohup` does.
 fn outlives_its_terminal() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores_hang_up(&fs::read_to_string("/proc/self/status").unwrap_or_default())
+}
+
+/// What Linux tells of a process: the first bit of the ignored signals is SIGHUP (proc_pid_status(5), "SigIgn").
+fn ignores_hang_up(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap_or_default();
     u64::from_str_radix(ignored, 16).is_ok_and(|signals| signals & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_to_outlive_its_terminal_says_so() {
+        for (ignored, expected) in [
+            ("SigIgn:\t0000000000000001", true),
+            ("SigIgn:\t0000000000001001", true),
+            // Others: SIGINT, SIGPIPE.
+            ("SigIgn:\t0000000000000002", false),
+            ("SigIgn:\t0000000000001000", false),
+            ("SigIgn:\t0000000000000000", false),
+            ("SigIgn:\t", false),
+            ("", false),
+        ] {
+            let status = format!("Name:\tclicks\nSigBlk:\t0000000000000001\n{ignored}\nSigCgt:\t0000000000000001\n");
+            assert_eq!(ignores_hang_up(&status), expected, "{ignored}");
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //!         on disk)   and time)  fates)        each)          prefix)           works)
 //! ```
 //!
-//! A record is accepted with a [`Receipt`](ledger::Receipt), which is settled when the record's bytes are stored, as what the
+//! A record is accepted with a [`Receipt`](receipt::Receipt), which is settled when the record's bytes are stored, as what the
 //! function made of them, as an error object, or, dropped, not at all. What is not settled is on disk, where there is a state.
 
 mod buffer;
@@ -15,6 +15,8 @@ mod destination;
 mod function_log;
 mod functions;
 mod ledger;
+mod object;
+mod receipt;
 mod settings;
 mod state;
 mod transform;
@@ -34,7 +36,8 @@ use self::buffer::Buffer;
 use self::destination::Destination;
 pub(crate) use self::function_log::{FunctionLog, FunctionLogError};
 use self::functions::Functions;
-use self::ledger::{Accepted, Ledger};
+use self::ledger::Ledger;
+use self::receipt::Accepted;
 pub(crate) use self::settings::{Buffering, Command, FunctionSettings, StreamSettings};
 use self::state::{State, StateError};
 use self::transform::Transform;

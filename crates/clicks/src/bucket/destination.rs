@@ -135,11 +135,6 @@ mod tests {
             ("s3://Clicks", None, "s3://Clicks is not a bucket's name"),
             ("s3://-clicks", None, "is not a bucket's name"),
             (&long, None, "is not a bucket's name"),
-            (
-                "out",
-                Some("http://127.0.0.1:9000"),
-                "`s3-endpoint` is for a destination s3://BUCKET, not for the folder out",
-            ),
             ("s3://clicks", Some("127.0.0.1:9000"), "`s3-endpoint` 127.0.0.1:9000 is not the address of a service"),
             ("s3://clicks", Some("ftp://127.0.0.1"), "is not the address of a service"),
             ("s3://clicks", Some("http://me:secret@127.0.0.1"), "is not the address of a service"),

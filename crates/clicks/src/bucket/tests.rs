@@ -235,7 +235,7 @@ async fn a_folder_that_refuses_says_where_and_why() {
 
     let file = Destination::Folder(place.objects.join("a"));
     let error = Bucket::open(&file, false).unwrap_err();
-    assert_eq!(error.to_string(), format!("could not open the folder {}/a", place.objects.display()));
+    assert_eq!(error.to_string(), format!("could not open the folder {}/a (`--destination`)", place.objects.display()));
     assert!(error.source().is_some());
 }
 

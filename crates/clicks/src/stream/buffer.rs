@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::destination::Item;
-use super::ledger::{Accepted, Receipt};
+use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::transform::{Batch, Transform};
 use super::view::Watched;
@@ -105,3 +105,6 @@ impl Buffer {
         self.watched.buffered(self.batcher.data_bytes(), self.due);
     }
 }
+
+#[cfg(test)]
+mod tests;

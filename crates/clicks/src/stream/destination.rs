@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::ledger::Receipt;
+use super::object::{Kind, Object};
+use super::receipt::Receipt;
 use super::settings::Buffering;
-use super::upload::{Kind, Object, Uploads};
+use super::upload::Uploads;
 use super::view::Watched;
 use crate::firehose::delivery::Fault;
 use crate::firehose::error_object::ErrorLine;
@@ -175,3 +176,6 @@ impl Destination {
         self.watched.waiting(bytes, self.due());
     }
 }
+
+#[cfg(test)]
+mod tests;

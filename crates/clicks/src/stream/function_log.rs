@@ -52,3 +52,38 @@ impl FunctionLog {
         let _unwritten = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    #[test]
+    fn every_run_appends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/function.log");
+        for _run in 0..2 {
+            let log = FunctionLog::open(&path, false).unwrap();
+            log.write(&lines(&["one", "two"]));
+            log.write(&[]);
+            // As it is written: the file is for who wants it all.
+            log.write(&lines(&["\u{1b}[31mthree", ""]));
+        }
+        assert_eq!(fs::read_to_string(path).unwrap(), "one\ntwo\n\u{1b}[31mthree\n\n".repeat(2));
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_written_is_told_with_its_option() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        for path in [file.join("function.log"), folder.path().to_owned()] {
+            let error = FunctionLog::open(&path, false).unwrap_err();
+            assert_eq!(error.to_string(), format!("could not open {} (`--function-log`)", path.display()));
+            assert!(std::error::Error::source(&error).is_some());
+        }
+    }
+}

@@ -6,55 +6,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::receipt::{Accepted, Entry, RECORD_BYTES, Receipt};
 use super::state::State;
 use super::view::Watched;
 use crate::firehose::event::Record;
-
-/// What a record costs in memory besides its data, roughly.
-const RECORD_BYTES: usize = 200;
-
-/// A record that has been accepted, and its receipt.
-#[derive(Debug)]
-pub(super) struct Accepted {
-    pub(super) record: Record,
-    pub(super) receipt: Receipt,
-}
-
-impl Accepted {
-    fn new(sequence: u64, record: Record) -> Self {
-        let bytes = record.data.len() + RECORD_BYTES;
-        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes })) }
-    }
-
-    fn bytes(&self) -> usize {
-        self.receipt.0.bytes
-    }
-}
-
-/// Stands for an accepted record until it is settled. A record that goes two ways, to the backup and through the function, has
-/// two, and is settled with the second.
-///
-/// Dropping one settles nothing: the record stays in the state, and comes again with the next start.
-#[derive(Debug)]
-pub(super) struct Receipt(Arc<Entry>);
-
-#[derive(Debug)]
-struct Entry {
-    sequence: u64,
-    bytes: usize,
-}
-
-impl Receipt {
-    /// The record's number, which no other record of the stream has or had.
-    pub(super) fn sequence(&self) -> u64 {
-        self.0.sequence
-    }
-
-    /// For the record's second way.
-    pub(super) fn second(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
 
 /// All that is not settled.
 #[derive(Debug)]
@@ -141,7 +96,7 @@ impl Ledger {
 
     /// Ends what these receipts stand for, each with its record's last one.
     pub(super) fn settle(&self, receipts: Vec<Receipt>) {
-        let settled: Vec<Entry> = receipts.into_iter().filter_map(|receipt| Arc::into_inner(receipt.0)).collect();
+        let settled: Vec<Entry> = receipts.into_iter().filter_map(Receipt::into_last).collect();
         self.give_back(settled.len(), settled.iter().map(|entry| entry.bytes).sum());
         if let Some(state) = &self.state {
             state.settle(settled.into_iter().map(|entry| entry.sequence).collect());
@@ -161,3 +116,6 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! One thread writes. It takes all that waits into one transaction, so that many callers share one wait for the disk.
 
 use std::io;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::oneshot;
 
-use super::ledger::Accepted;
+use super::receipt::Accepted;
 use crate::firehose::event::Record;
 use crate::progress;
 
@@ -67,12 +68,11 @@ pub(super) struct State {
 impl State {
     /// Opens the file, or makes it, and reads what is in it, oldest first.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<(u64, Record)>), StateError> {
-        let database = Database::create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StateError::InUse(path.to_owned()),
-            error => StateError::Read { path: path.to_owned(), source: Box::new(error.into()) },
+        // Where pages make no sense, redb panics; that the panic is told before the error is better than no error.
+        let opened = catch_unwind(|| open_and_read(path));
+        let (database, records) = opened.unwrap_or_else(|_panicked| {
+            Err(unreadable(path, redb::Error::Corrupted("what is in its pages makes no sense".to_owned())))
         })?;
-        let records =
-            read(&database).map_err(|source| StateError::Read { path: path.to_owned(), source: Box::new(source) })?;
         let (sender, commands) = mpsc::channel();
         let writer = Writer { path: path.to_owned(), database: Some(database), settled: Vec::new() };
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&commands));
@@ -110,6 +110,23 @@ impl State {
             let _panicked = commands.send(command);
         }
     }
+}
+
+fn open_and_read(path: &Path) -> Result<(Database, Vec<(u64, Record)>), StateError> {
+    let mut database = Database::create(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => StateError::InUse(path.to_owned()),
+        error => unreadable(path, error.into()),
+    })?;
+    // Checksums are not looked at when a file is opened that was closed.
+    if !database.check_integrity().map_err(|error| unreadable(path, error.into()))? {
+        progress::print(&format!("{} was damaged: some of its records may be lost", path.display()));
+    }
+    let records = read(&database).map_err(|error| unreadable(path, error))?;
+    Ok((database, records))
+}
+
+fn unreadable(path: &Path, source: redb::Error) -> StateError {
+    StateError::Read { path: path.to_owned(), source: Box::new(source) }
 }
 
 fn read(database: &Database) -> Result<Vec<(u64, Record)>, redb::Error> {
@@ -210,3 +227,6 @@ fn write<'a>(
     begun.commit()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

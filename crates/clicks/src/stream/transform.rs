@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::destination::{Failure, Item};
 use super::functions::Functions;
-use super::ledger::{Ledger, Receipt};
+use super::ledger::Ledger;
+use super::receipt::Receipt;
 use super::view::Watched;
 use crate::attempts::{self, Seen, Settled, describe, last_lines};
 use crate::firehose::delivery::{Attempt, Fate, Fault};

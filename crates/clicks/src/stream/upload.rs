@@ -1,6 +1,5 @@
 //! One object into the storage, however often that takes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +11,12 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::clicks::Clicks;
-use super::ledger::{Ledger, Receipt};
+use super::ledger::Ledger;
+use super::object::{Kind, Object, Stored};
 use super::settings::StreamSettings;
-use super::view::{Stored, Watched};
+use super::view::Watched;
 use crate::bucket::{Bucket, BucketError, gzip};
-use crate::firehose::delivery::Fault;
-use crate::firehose::prefix::{Compression, ErrorOutputType, Partition, object_name};
+use crate::firehose::prefix::{Compression, Partition, object_name};
 use crate::progress;
 
 /// How many objects are stored at once.
@@ -29,62 +28,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest: short, because somebody waits for it here. Firehose tries for 24 hours (Firehose developer guide, "Understand
 /// data delivery in Amazon Data Firehose"); this one, for as long as it runs.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// What an object holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    /// What the function made of records.
-    Delivered,
-    /// Lines of JSON about records that failed, with the `error-output-type` of their prefix.
-    Error(ErrorOutputType),
-    /// Records as they came.
-    Backup,
-}
-
-/// An object that is being filled.
-#[derive(Debug)]
-pub(super) struct Object {
-    kind: Kind,
-    partition: Partition,
-    oldest_ms: i64,
-    bytes: Vec<u8>,
-    receipts: Vec<Receipt>,
-    /// Failed records by their code.
-    faults: BTreeMap<&'static str, u64>,
-}
-
-impl Kind {
-    /// As the page knows it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Error(_) => "error",
-            Self::Backup => "backup",
-        }
-    }
-}
-
-impl Object {
-    /// Empty.
-    pub(super) fn new(kind: Kind, partition: Partition, oldest_ms: i64) -> Self {
-        Self { kind, partition, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), faults: BTreeMap::new() }
-    }
-
-    /// Adds a record as it is: what is between two records is the function's to write.
-    pub(super) fn push(&mut self, bytes: &[u8], arrival_ms: i64, receipt: Receipt, fault: Option<Fault>) {
-        self.oldest_ms = self.oldest_ms.min(arrival_ms);
-        self.bytes.extend_from_slice(bytes);
-        self.receipts.push(receipt);
-        if let Some(fault) = fault {
-            *self.faults.entry(fault.code()).or_default() += 1;
-        }
-    }
-
-    /// Its size, before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-}
 
 /// The way into the storage.
 pub(super) struct Uploads {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::clicks::{Clicks, add};
-use super::upload::Kind;
+use super::object::{Kind, Stored};
 use crate::attempts::Seen;
 use crate::firehose::delivery::{Attempt, Fate, Fault};
 use crate::metrics::Metrics;
@@ -79,17 +79,6 @@ pub(crate) struct Object {
     records: usize,
     bytes: usize,
     at_ms: i64,
-}
-
-/// An object that is in the storage.
-pub(super) struct Stored {
-    pub(super) path: String,
-    pub(super) kind: Kind,
-    pub(super) records: usize,
-    /// Before compression.
-    pub(super) bytes: usize,
-    /// Failed records by their code.
-    pub(super) faults: BTreeMap<&'static str, u64>,
 }
 
 /// What the parts of a stream tell, as it happens.
@@ -302,3 +291,6 @@ fn outcome(seen: &Seen<'_>) -> &'static str {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A connection that stays open from one request to the next.
 pub(crate) struct Connection(BufReader<TcpStream>);
@@ -28,23 +28,44 @@ impl Connection {
         self.answer()
     }
 
+    /// A path as it is, at a host by its name.
+    pub(crate) fn get(&mut self, path: &str, host: &str) -> Answer {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+        self.answer()
+    }
+
     /// The rest of the next line that begins so.
     pub(crate) fn line_with(&mut self, start: &str) -> String {
         let mut lines = self.0.by_ref().lines().map(Result::unwrap);
         lines.find_map(|line| line.strip_prefix(start).map(ToOwned::to_owned)).expect(start)
     }
 
+    /// What comes until the other side ends the connection. It may not go on for ever, as an event stream does.
+    pub(crate) fn rest(&mut self) -> String {
+        let patience = Instant::now() + Duration::from_secs(30);
+        let mut rest = Vec::new();
+        while self.0.read_until(b'\n', &mut rest).unwrap() > 0 {
+            assert!(Instant::now() < patience, "the connection does not end: {}", String::from_utf8_lossy(&rest));
+        }
+        String::from_utf8(rest).unwrap()
+    }
+
     /// The next answer, which has to tell its length.
     pub(crate) fn answer(&mut self) -> Answer {
-        let lines: Vec<String> =
-            self.0.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
-        let status = lines[0].split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer { status, lines, body: String::new() };
+        let mut answer = self.head();
         let length = answer.header("content-length").unwrap().parse().unwrap();
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).unwrap();
         answer.body = String::from_utf8(body).unwrap();
         answer
+    }
+
+    /// The next answer but for its body.
+    pub(crate) fn head(&mut self) -> Answer {
+        let lines: Vec<String> =
+            self.0.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+        let status = lines[0].split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, lines, body: String::new() }
     }
 }
 

@@ -2,6 +2,10 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
+mod browser;
+mod command_line;
 mod edge;
 mod http;
+mod site;
+mod stop;
 mod up;

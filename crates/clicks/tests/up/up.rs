@@ -42,8 +42,12 @@ impl Up {
 
     /// In a folder that is there, perhaps with what an earlier pipeline has left.
     pub(crate) fn start_in(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child =
-            command(folder, arguments).stderr(File::create(folder.join("stderr")).unwrap()).spawn().unwrap();
+        Self::run(folder, command(folder, arguments))
+    }
+
+    /// By a command that runs in `folder`.
+    pub(crate) fn run(folder: &Path, mut command: Command) -> Self {
+        let mut child = command.stderr(File::create(folder.join("stderr")).unwrap()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut addresses = BTreeMap::new();
         // The stream is the last line.
@@ -55,6 +59,11 @@ impl Up {
             addresses.insert(name.to_owned(), address.trim().to_owned());
         }
         Self { folder: folder.to_owned(), own: None, child, stdout, addresses }
+    }
+
+    /// What it says is at an address.
+    pub(crate) fn address(&self, name: &str) -> &str {
+        &self.addresses[name]
     }
 
     /// The page's port, as `http://ADDRESS:PORT`.
@@ -189,8 +198,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// `clicks up` as [`Up::start_in`] runs it.
-pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+/// `clicks up` with no configuration from outside.
+pub(crate) fn bare_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
     let configuration = ["MYSFIT", "ON_", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "SSL_CERT_FILE", "AWS_"];
     for (key, _) in std::env::vars_os() {
@@ -198,8 +207,14 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
             command.env_remove(key);
         }
     }
-    command.current_dir(folder).arg("up");
-    let named = |option: &str| arguments.iter().any(|argument| *argument == option);
+    command.current_dir(folder).arg("up").stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+}
+
+/// `clicks up` as [`Up::start_in`] runs it.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = bare_command(folder);
+    let named = |option: &str| arguments.contains(&option);
     let defaults = [
         ("--port", "0"),
         ("--firehose-port", "0"),
@@ -212,7 +227,7 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     for (option, value) in defaults.into_iter().filter(|(option, _)| !named(option) && !elsewhere(option)) {
         command.args([option, value]);
     }
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.args(arguments);
     command
 }
 

@@ -40,6 +40,39 @@ fn the_three_results() {
 }
 
 #[test]
+fn partition_keys_are_texts_of_what_is_delivered() {
+    let keys = |pairs: &[(&str, &str)]| -> PartitionKeys {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let both = keys(&[("species", "Chimera"), ("a b", "é/")]);
+    for (metadata, expected) in [
+        (json!({ "partitionKeys": { "species": "Chimera", "a b": "é/" } }), both.clone()),
+        (json!({ "partitionKeys": { "species": "Chimera", "a b": "é/" }, "otfMetadata": {} }), both),
+        // An empty one is there; that it is none is the prefix's to say.
+        (json!({ "partitionKeys": { "species": "" } }), keys(&[("species", "")])),
+        (
+            json!({ "partitionKeys": { "a": 1, "b": null, "c": true, "d": ["x"], "e": {}, "f": "x" } }),
+            keys(&[("f", "x")]),
+        ),
+        (json!({ "partitionKeys": {} }), keys(&[])),
+        (json!({ "partitionKeys": null }), keys(&[])),
+        (json!({ "partitionKeys": ["species"] }), keys(&[])),
+        (json!({ "partitionkeys": { "species": "Chimera" } }), keys(&[])),
+        (json!({ "species": "Chimera" }), keys(&[])),
+        (json!("species"), keys(&[])),
+        (json!(null), keys(&[])),
+    ] {
+        let delivered_b = Fate::Delivered { data: b"b".to_vec(), keys: expected };
+        for (result, fate) in
+            [("Ok", delivered_b), ("Dropped", Fate::Dropped), ("ProcessingFailed", failed(Fault::ProcessingFailed))]
+        {
+            let b = json!({ "recordId": "b", "result": result, "data": "Yg==", "metadata": metadata });
+            case(&a_and(&b), delivered("a\n"), fate);
+        }
+    }
+}
+
+#[test]
 fn faults_of_one_record() {
     let missing = failed(Fault::MissingRecordId);
     case(&json!({ "records": [{ "recordId": "b", "result": "Dropped" }] }), missing.clone(), Fate::Dropped);
@@ -137,8 +170,24 @@ fn every_fault_has_firehoses_code_and_message() {
             "Lambda.FunctionTimedOut",
             "The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function.",
         ),
+        (
+            Fault::NoPartition,
+            "DynamicPartitioning.MetadataExtractionFailed",
+            "partitionKeys values must not be null or empty",
+        ),
+        (
+            Fault::TooManyPartitions,
+            "DynamicPartitioning.ActivePartitionsLimitExceeded",
+            "The number of active partitions has exceeded the limit.",
+        ),
     ] {
         assert_eq!((fault.code(), fault.message()), (code, message));
+        let folder = match fault {
+            Fault::NoPartition => ErrorOutputType::PartitioningFailed,
+            Fault::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,
+            _ => ErrorOutputType::ProcessingFailed,
+        };
+        assert_eq!(fault.output_type(), folder, "{code}");
     }
 }
 

@@ -61,6 +61,10 @@ fn prefix(text: &str) -> Prefix {
     Prefix::parse(text, text.contains("partitionKey")).unwrap()
 }
 
+fn elsewhere(url: &str) -> Service {
+    Service::Elsewhere { url: url.to_owned(), page: ServiceAddress::external(url).unwrap() }
+}
+
 fn function() -> FunctionSettings {
     FunctionSettings {
         command: None,
@@ -138,7 +142,7 @@ const OPTIONS: &[Row] = &[
     (&[("port", "9000")], |s| s.port = 9000),
     (&[("firehose-port", "9001")], |s| s.firehose_port = 9001),
     (&[("service-port", "9002")], |s| s.service = Service::Local { port: 9002, latency: Duration::ZERO }),
-    (&[("service", "https://x.example/prod")], |s| s.service = Service::Url("https://x.example/prod".to_owned())),
+    (&[("service", "https://x.example/prod")], |s| s.service = elsewhere("https://x.example/prod")),
     (&[("service-latency-ms", "250")], |s| {
         s.service = Service::Local { port: 8002, latency: Duration::from_millis(250) };
     }),
@@ -359,7 +363,7 @@ fn streams_keep_the_order_of_the_file() {
 #[test]
 fn what_counts_less_is_overruled_not_contradicted() {
     let url = settings("--service=http://x", "service-port = 1\nservice-latency-ms = 2");
-    assert_eq!(url.service, Service::Url("http://x".to_owned()));
+    assert_eq!(url.service, elsewhere("http://x"));
     // No port is taken then.
     assert_eq!(settings("--service=http://x --port=8002", "").port, 8002);
     let any = settings("--port=0 --firehose-port=0 --service-port=0", "");

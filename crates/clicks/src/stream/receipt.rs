@@ -1,0 +1,59 @@
+//! An accepted record, and what stands for it until it is settled.
+
+use std::sync::Arc;
+
+use crate::firehose::event::Record;
+
+/// What a record costs in memory besides its data, roughly.
+pub(super) const RECORD_BYTES: usize = 200;
+
+/// A record that has been accepted, and its receipt.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) record: Record,
+    pub(super) receipt: Receipt,
+}
+
+impl Accepted {
+    /// A record with its number.
+    pub(super) fn new(sequence: u64, record: Record) -> Self {
+        let bytes = record.data.len() + RECORD_BYTES;
+        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes })) }
+    }
+
+    /// What it costs in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.receipt.0.bytes
+    }
+}
+
+/// Stands for an accepted record until it is settled. A record that goes two ways, to the backup and through the function, has
+/// two, and is settled with the second.
+///
+/// Dropping one settles nothing: the record stays in the state, and comes again with the next start.
+#[derive(Debug)]
+pub(super) struct Receipt(Arc<Entry>);
+
+/// What a receipt stands for.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) sequence: u64,
+    pub(super) bytes: usize,
+}
+
+impl Receipt {
+    /// The record's number, which no other record of the stream has or had.
+    pub(super) fn sequence(&self) -> u64 {
+        self.0.sequence
+    }
+
+    /// For the record's second way.
+    pub(super) fn second(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    /// Gives it up: what it stands for, where it was the last.
+    pub(super) fn into_last(self) -> Option<Entry> {
+        Arc::into_inner(self.0)
+    }
+}

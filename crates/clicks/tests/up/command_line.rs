@@ -1,0 +1,298 @@
+//! What the command line answers: addresses, or why it can't be.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::http::Connection;
+use crate::up::{STREAM, Up, command};
+
+/// `clicks up` that comes to nothing: its exit code, and what it wrote on standard error.
+#[track_caller]
+fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut child = command(folder, arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(60);
+    while child.try_wait().unwrap().is_none() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _gone = child.kill();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "it came up");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Each of these is refused with this code, and with a message that begins so, on one line.
+#[track_caller]
+fn are_refused(folder: &Path, code: i32, cases: &[(&[&str], &str)]) {
+    for (arguments, message) in cases {
+        let (ended, stderr) = refused(folder, arguments);
+        assert_eq!(ended, Some(code), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with(&format!("error: {message}")), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn each_address_is_where_it_is_said_to_be() {
+    let up = Up::start(&[]);
+    let page = up.address("page");
+    assert!(page.starts_with("http://127.0.0.1:") && page.ends_with('/'), "{page}");
+    assert_eq!(up.address("pipeline"), format!("{page}pipeline/"));
+    assert_eq!(up.address("clicks"), format!("{page}clicks"));
+    assert_eq!(up.address("stream"), "mysfits-clicks into out/bucket");
+
+    let get = |url: &str, path: &str| Connection::open(url).get(path, "localhost");
+    assert_eq!(get(up.page(), "/").header("content-type"), Some("text/html"));
+    assert_eq!(get(up.page(), "/pipeline/").header("content-type"), Some("text/html"));
+    assert_eq!(get(up.page(), "/clicks").header("access-control-allow-methods"), Some("OPTIONS,PUT"));
+    let mysfits: Value = serde_json::from_str(&get(up.address("mysfits"), "/mysfits").body).unwrap();
+    assert_eq!(mysfits["mysfits"].as_array().unwrap().len(), 12);
+    let streams: Value = serde_json::from_str(&up.call("ListDeliveryStreams", &json!({})).body).unwrap();
+    assert_eq!(streams["DeliveryStreamNames"], json!([STREAM]));
+}
+
+#[test]
+fn addresses_and_in_the_end_totals_are_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[streams.mysfits-clicks]\n[streams.others]\ndestination = 'elsewhere'\n";
+    fs::write(folder.path().join("up.toml"), config).unwrap();
+    let mut child = command(folder.path(), &["--config", "up.toml"]).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    stdout.read_line(&mut text).unwrap();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    stdout.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut lines = text.lines();
+    for name in ["page", "pipeline", "clicks", "firehose", "mysfits"] {
+        let line = lines.next().unwrap();
+        assert!(line.starts_with(&format!("{name:<10}http://127.0.0.1:")), "{line}");
+    }
+    let rest: Vec<&str> = lines.collect();
+    let expected = [
+        "stream    mysfits-clicks into out/bucket",
+        "stream    others into elsewhere",
+        "mysfits-clicks: 0 accepted, 0 delivered, 0 dropped, 0 failed",
+        "others: 0 accepted, 0 delivered, 0 dropped, 0 failed",
+    ];
+    assert_eq!(rest, expected);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_its_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let port = address.port().to_string();
+    let in_use = "Address already in use (os error 98)";
+    let listen = |option| {
+        format!("can't listen on {address} ({in_use}): choose another port with `--{option} N`; 0 takes a free one\n")
+    };
+    are_refused(
+        folder.path(),
+        1,
+        &[
+            (&["--port", &port], &listen("port")),
+            (&["--firehose-port", &port], &listen("firehose-port")),
+            (
+                &["--service-port", &port],
+                &format!(
+                    "could not start the local mysfits service; choose another port with `--service-port N`, or name a \
+                     service with `--service URL`: can't listen on {address}: {in_use}\n"
+                ),
+            ),
+            // Of a network for documentation, which no machine is in (RFC 5737).
+            (&["--host", "192.0.2.1"], "can't listen on 192.0.2.1:0 ("),
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_option_or_no_value_is_refused_with_what_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, message) in [
+        (
+            &["--retrys", "1"][..],
+            "error: unexpected argument '--retrys' found\n\n  tip: a similar argument exists: '--retries'\n",
+        ),
+        (&["page"], "error: unexpected argument 'page' found\n"),
+        (&["--retries"], "error: a value is required for '--retries <N>' but none was supplied\n"),
+        (
+            &["--retries", "301"],
+            "error: invalid value '301' for '--retries <N>': accepted is a whole number from 0 to 300\n",
+        ),
+        (
+            &["--port", "http"],
+            "error: invalid value 'http' for '--port <PORT>': accepted is a whole number from 0 to 65535\n",
+        ),
+        (
+            &["--compression", "zip"],
+            "error: invalid value 'zip' for '--compression <HOW>'\n  [possible values: none, gzip]\n",
+        ),
+        (&["--env", "A"], "error: invalid value 'A' for '--env <KEY=VALUE>': accepted is KEY=VALUE\n"),
+    ] {
+        let (code, stderr) = refused(folder.path(), arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with(message), "{arguments:?}: {stderr}");
+        assert!(stderr.ends_with("\n\nFor more information, try '--help'.\n"), "{stderr}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_with_the_option_and_ends_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let toml = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    toml("key.toml", "port = 0\nretrys = 1\n");
+    toml("value.toml", "[streams.a]\nretries = 301\n");
+    toml("text.toml", "port 8000\n");
+    are_refused(
+        folder.path(),
+        2,
+        &[
+            (&["--config", "key.toml"], "key.toml, line 2, column 1: `retrys` is no option; accepted are host, port, "),
+            (
+                &["--config", "value.toml"],
+                "value.toml, line 2, column 11: `retries`: found integer `301`; accepted is a whole number from 0 to 300\n",
+            ),
+            (&["--config", "text.toml"], "text.toml, line 1, column 6: "),
+            (
+                &["--config", "nowhere.toml"],
+                "could not read `--config nowhere.toml`: No such file or directory (os error 2)\n",
+            ),
+            (
+                &["--function", "nonexistent"],
+                "`--function`: found `nonexistent`, which is not an executable file; accepted is one, by its path or by a \
+                 name in PATH\n",
+            ),
+            (&["--function", "./key.toml"], "`--function`: found `./key.toml`, which is not an executable file; "),
+            (
+                &["--destination", "s3://mysfits-clicks"],
+                "s3://mysfits-clicks needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (",
+            ),
+            (
+                &["--destination", "gs://clicks"],
+                "`--destination`: `destination` gs://clicks is neither a folder nor s3://BUCKET\n",
+            ),
+            (
+                &["--web", "nowhere"],
+                "`--web`: found nowhere; accepted is the folder of the pages, the `web` of the sources\n",
+            ),
+            (
+                &["--service", "http://me:secret@a.example"],
+                "`--service`: the service's URL has a user or a password in it",
+            ),
+            (&["--prefix", "!{timestamp:QQ}/"], "`--prefix`: `!{timestamp:QQ}`: `Q` is not known: "),
+            (&["--error-prefix", ""], "`--error-prefix`: an error prefix is needed, such as `errors/"),
+            (
+                &["--dynamic-partitioning"],
+                "the default of `--prefix`: dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`\n",
+            ),
+            (&["--port", "7", "--firehose-port", "7"], "`--port` and `--firehose-port` are both 7: "),
+        ],
+    );
+}
+
+#[test]
+fn what_can_not_be_written_is_told_and_ends_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    fs::create_dir_all(folder.path().join("state/mysfits-clicks.redb")).unwrap();
+    are_refused(
+        folder.path(),
+        1,
+        &[
+            (
+                &["--destination", "file/bucket"],
+                "could not open the folder file/bucket (`--destination`): Not a directory (os error 20)\n",
+            ),
+            (
+                &["--destination", "file"],
+                "could not open the folder file (`--destination`): File exists (os error 17)\n",
+            ),
+            (
+                &["--state", "file/state"],
+                "could not make the folder file/state (`--state`): Not a directory (os error 20)\n",
+            ),
+            (
+                &["--state", "state"],
+                "could not read the records in state/mysfits-clicks.redb (`--state`): I/O error: Is a directory (os error 21)\n",
+            ),
+            (
+                &["--function-log", "file/log"],
+                "could not open file/log (`--function-log`): File exists (os error 17)\n",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_state_is_of_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start_in(folder.path(), &["--state", "state"]);
+    let in_use = "state/mysfits-clicks.redb is in use by another `clicks up`: name another folder with `--state DIR`\n";
+    are_refused(folder.path(), 1, &[(&["--state", "state"], in_use)]);
+    // The first one is none the worse for it, and leaves the state to the next one.
+    up.put(&["{}"]);
+    up.until_through(1);
+    drop(up);
+    let up = Up::start_in(folder.path(), &["--state", "state"]);
+    assert_eq!(up.view()["accepted"], 0);
+}
+
+#[test]
+fn the_help_names_every_option() {
+    let folder = tempfile::tempdir().unwrap();
+    for flag in ["--help", "-h"] {
+        let output = command(folder.path(), &[flag]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let help = String::from_utf8(output.stdout).unwrap();
+        for option in [
+            "--host <ADDRESS>",
+            "--port <PORT>",
+            "--firehose-port <PORT>",
+            "--service-port <PORT>",
+            "--service <URL>",
+            "--service-latency-ms <N>",
+            "--web <DIR>",
+            "--rate <N>",
+            "--burst <N>",
+            "--click-stream <NAME>",
+            "--config <FILE>",
+            "--state <DIR>",
+            "--function-log <FILE>",
+            "-v, --verbose",
+            "--stream <NAME>",
+            "--function <COMMAND>",
+            "--env <KEY=VALUE>",
+            "--memory-mb <MB>",
+            "--timeout-seconds <N>",
+            "--log-format <FORMAT>",
+            "--log-level <LEVEL>",
+            "--retries <N>",
+            "--concurrency <N>",
+            "--buffer-mb <MB>",
+            "--buffer-seconds <N>",
+            "--buffer-records <N>",
+            "--backlog-mb <MB>",
+            "--destination <DIR|URL>",
+            "--s3-endpoint <URL>",
+            "--destination-mb <MB>",
+            "--destination-seconds <N>",
+            "--prefix <PREFIX>",
+            "--error-prefix <PREFIX>",
+            "--backup-prefix <PREFIX>",
+            "--compression <HOW>",
+            "--dynamic-partitioning",
+        ] {
+            assert!(help.lines().any(|line| line.trim_start().starts_with(option)), "{flag}: {option}\n{help}");
+        }
+        for text in ["Exit codes: 0 ", "130 ", "[default: 127.0.0.1]", "[default: 8000]", "[default: out/bucket]"] {
+            assert!(help.contains(text), "{flag}: {text}\n{help}");
+        }
+    }
+}

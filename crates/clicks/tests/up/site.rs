@@ -1,0 +1,306 @@
+//! The page's port by the wire: the files, what the page asks about the pipeline, and what it may do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Connection};
+use crate::up::{STREAM, Up, files};
+
+const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
+
+/// As much of an object as the page gets.
+const MOST_SHOWN: usize = 256 * 1024;
+
+fn web() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web")
+}
+
+/// What follows a URL's last colon.
+fn port(url: &str) -> &str {
+    url.trim_end_matches('/').rsplit(':').next().unwrap()
+}
+
+fn get(up: &Up, path: &str) -> Answer {
+    Connection::open(up.page()).get(path, "localhost")
+}
+
+fn click(up: &Up, body: &str) {
+    let answer = Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// The page's question for an object; all that could mean something in a URL is encoded.
+fn object(up: &Up, stream: &str, path: &str) -> Answer {
+    let encoded = path.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+    get(up, &format!("/pipeline/object?stream={stream}&path={encoded}"))
+}
+
+/// The newest object that the page lists of a kind.
+fn newest(up: &Up, kind: &str) -> String {
+    let view = up.view();
+    let objects = view["objects"].as_array().unwrap();
+    objects.iter().find(|object| object["kind"] == kind).unwrap()["path"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_page_finds_the_service_at_the_host_that_it_was_found_at() {
+    let up = Up::start(&[]);
+    let service = port(up.address("mysfits")).to_owned();
+    let mut connection = Connection::open(up.page());
+    for (host, origin) in [
+        ("127.0.0.1", format!("http://127.0.0.1:{service}")),
+        ("127.0.0.1:8000", format!("http://127.0.0.1:{service}")),
+        ("localhost:8000", format!("http://localhost:{service}")),
+        // A policy can't name the address itself.
+        ("[::1]:8000", format!("http://localhost:{service}")),
+    ] {
+        let answer = connection.get("/config.json", host);
+        let config: Value = serde_json::from_str(&answer.body).unwrap();
+        let expected = json!({ "mysfitsUrl": origin, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" });
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        assert_eq!(config, expected, "{host}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
+    }
+    // It is there: a page at localhost may ask it.
+    let mysfits = Connection::open(up.address("mysfits")).get("/mysfits", "localhost");
+    assert_eq!((mysfits.status, mysfits.header("access-control-allow-origin")), (200, Some("*")));
+
+    let elsewhere = Up::start(&["--service", "https://mysfits.example/prod/"]);
+    let answer = Connection::open(elsewhere.page()).get("/config.json", "localhost");
+    assert!(answer.body.contains(r#""mysfitsUrl":"https://mysfits.example/prod","#), "{}", answer.body);
+    let policy = answer.header("content-security-policy").unwrap();
+    assert!(policy.contains("connect-src 'self' https://mysfits.example;"), "{policy}");
+}
+
+#[test]
+fn only_this_machines_own_names_are_answered_to() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    for path in ["/", "/site.js", "/config.json", "/pipeline/", "/pipeline/events", "/pipeline/object", "/nothing"] {
+        let answer = connection.get(path, "evil.example:8000");
+        assert_eq!((answer.status, answer.header("content-type")), (421, Some("application/json")), "{path}");
+        assert!(answer.body.starts_with(r#"{"message":"this page answers to localhost"#), "{path}: {}", answer.body);
+    }
+}
+
+#[test]
+fn every_answer_binds_the_browser() {
+    let up = Up::start(&[]);
+    let service = port(up.address("mysfits")).to_owned();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self' http://localhost:{service}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    for (path, status) in [
+        ("/", 200),
+        ("/site.js", 200),
+        ("/pipeline/", 200),
+        ("/config.json", 200),
+        ("/nothing", 404),
+        ("/pipeline/object?stream=a&path=b", 404),
+        ("/pipeline/object", 400),
+        // An answer without an end; all that is looked at is its head.
+        ("/pipeline/events", 200),
+    ] {
+        let mut connection = Connection::open(up.page());
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+        let answer = connection.head();
+        assert_eq!(answer.status, status, "{path}");
+        for (name, value) in [
+            ("content-security-policy", policy.as_str()),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cache-control", "no-cache"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+        }
+        // Nobody else's scripts may read it.
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+    }
+}
+
+#[test]
+fn each_file_of_the_page_is_served_as_what_it_is() {
+    let up = Up::start(&[]);
+    let mut connection = Connection::open(up.page());
+    let mut paths = Vec::new();
+    files(&web(), &mut paths);
+    assert!(paths.len() > 10, "{paths:?}");
+    for path in paths {
+        let content_type = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("html") => "text/html",
+            Some("js") => "text/javascript",
+            Some("css") => "text/css",
+            Some("svg") => "image/svg+xml",
+            other => panic!("a file of which nobody says what it is served as: {other:?}"),
+        };
+        let name = path.strip_prefix(web()).unwrap().to_str().unwrap();
+        let answer = connection.get(&format!("/{name}"), "localhost");
+        let seen = (answer.status, answer.header("content-type"), answer.body.as_bytes());
+        assert_eq!(seen, (200, Some(content_type), &*fs::read(&path).unwrap()), "{name}");
+    }
+    for (folder, page) in [("/", "index.html"), ("/pipeline/", "pipeline/index.html")] {
+        assert_eq!(connection.get(folder, "localhost").body, fs::read_to_string(web().join(page)).unwrap());
+    }
+}
+
+#[test]
+fn nothing_outside_the_folder_of_the_page_is_served() {
+    let up = Up::start(&[]);
+    // It is there, one folder up.
+    assert!(web().join("../Cargo.toml").is_file());
+    for path in [
+        "/../Cargo.toml",
+        "/./../Cargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "/%2E%2E%2FCargo.toml",
+        "/..%2fCargo.toml",
+        "/..%5cCargo.toml",
+        "/..%252fCargo.toml",
+        "/pipeline/../../Cargo.toml",
+        "/pipeline/..%2f..%2fCargo.toml",
+        "/images/%2e%2e/%2e%2e/Cargo.toml",
+        "//../Cargo.toml",
+        "http://localhost/../Cargo.toml",
+        "//etc/passwd",
+        "/%2fetc/passwd",
+        "/%00",
+        "/index.html%00",
+        "/%ff",
+        "../Cargo.toml",
+    ] {
+        // A connection each: what is no request at all ends it.
+        let mut connection = Connection::open(up.page());
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+        let answer = connection.answer();
+        assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
+        assert!(!answer.body.contains('['), "{path}: {}", answer.body);
+    }
+}
+
+#[test]
+fn the_pipeline_is_followed_until_the_process_stops() {
+    let mut up = Up::start(&[]);
+    let mut viewer = Connection::open(up.page());
+    viewer.send(b"GET /pipeline/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let head = viewer.head();
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+    let mut next = || serde_json::from_str::<Value>(&viewer.line_with("data: ")).unwrap()["streams"][0].clone();
+    let nothing = |field: &Value| field["records"] == 0 && field["bytes"] == 0 && field["flush_in_ms"].is_null();
+
+    let first = next();
+    assert_eq!((&first["stream"], &first["accepted"]), (&json!(STREAM), &json!(0)));
+    assert!(nothing(&first["buffered"]) && nothing(&first["waiting"]), "{first:#}");
+    click(&up, CLICK);
+    let mut seen = vec![next()];
+    while seen.last().unwrap()["delivered"] != 1 {
+        seen.push(next());
+    }
+    for view in &seen {
+        assert_eq!(view["accepted"], 1);
+    }
+    let last = seen.last().unwrap();
+    assert_eq!((&last["objects"][0]["kind"], &last["objects"][0]["records"]), (&json!("delivered"), &json!(1)));
+    assert_eq!((&last["invocations"][0]["outcome"], &last["invocations"][0]["cold"]), (&json!("reply"), &json!(true)));
+    assert_eq!(last["clicks"]["mysfit"], json!({ "4e53920c-505a-4a90-a694-b9300791f0ae": 1 }));
+
+    up.signal("-TERM");
+    // The end of an answer in chunks: it was ended, not cut off.
+    assert!(viewer.rest().ends_with("\r\n0\r\n\r\n"));
+    assert_eq!(up.end().code, Some(0));
+}
+
+#[test]
+fn a_listed_object_is_shown_as_text() {
+    for compression in ["none", "gzip"] {
+        let up = Up::start(&["--compression", compression]);
+        up.put(&[CLICK, "{\"do\":\"fail\"}", "{\"do\":\"drop\"}", "\u{e9}"]);
+        up.until_through(4);
+        let answer = object(&up, STREAM, &newest(&up, "delivered"));
+        assert_eq!((answer.status, answer.body), (200, format!("{CLICK}\n\u{e9}\n")), "{compression}");
+
+        let answer = object(&up, STREAM, &newest(&up, "error"));
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(answer.header("x-truncated"), None);
+        let line: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(line["errorCode"], "Lambda.ProcessingFailedStatus");
+    }
+}
+
+#[test]
+fn of_a_long_object_the_start_is_shown() {
+    for compression in ["none", "gzip"] {
+        let up = Up::start(&["--compression", compression]);
+        // The stand-in adds a line's end.
+        for (number, (bytes, truncated)) in [(MOST_SHOWN - 1, None), (MOST_SHOWN, Some("true"))].into_iter().enumerate()
+        {
+            let record: String = ('a'..='w').cycle().take(bytes).collect();
+            up.put(&[&record]);
+            up.until_through(number as u64 + 1);
+            let answer = object(&up, STREAM, &newest(&up, "delivered"));
+            assert_eq!((answer.status, answer.header("x-truncated")), (200, truncated), "{compression} {bytes}");
+            assert_eq!(answer.body.len(), MOST_SHOWN);
+            assert!((record + "\n").starts_with(&answer.body));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_listed_is_not_shown() {
+    let up = Up::start(&[]);
+    click(&up, CLICK);
+    up.until_through(1);
+    let listed = newest(&up, "delivered");
+    let bucket = up.folder().join("out/bucket");
+    fs::write(bucket.join("firehose/other"), "of somebody else").unwrap();
+    let not_listed = "not one of the last objects of this stream";
+    for (stream, path, message) in [
+        (STREAM, "firehose/other", not_listed),
+        (STREAM, "../function.log", not_listed),
+        (STREAM, "/etc/passwd", not_listed),
+        (STREAM, "firehose", not_listed),
+        (STREAM, "", not_listed),
+        (STREAM, &format!("/{listed}"), not_listed),
+        (STREAM, &format!("firehose/../{listed}"), not_listed),
+        (STREAM, &listed.to_uppercase(), not_listed),
+        ("other", &listed, "no such stream"),
+    ] {
+        let answer = object(&up, stream, path);
+        let expected = json!({ "message": message }).to_string();
+        assert_eq!((answer.status, answer.body), (404, expected), "{path}");
+    }
+    assert_eq!(object(&up, STREAM, &listed).status, 200);
+    fs::remove_file(bucket.join(&listed)).unwrap();
+    let answer = object(&up, STREAM, &listed);
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (404, r#"{"message":"the object is not in the storage any more"}"#)
+    );
+}
+
+#[test]
+fn the_record_of_a_click_is_what_the_visitor_wrote_without_white_space() {
+    let up = Up::start(&["--backup-prefix", "source/"]);
+    for (number, (body, record)) in [
+        (CLICK, CLICK),
+        (" {\r\n\t\"mysfitId\" : \"a-1\" , \"userId\" : \"a  b\" }\n", r#"{"mysfitId":"a-1","userId":"a  b"}"#),
+        (r#"{"userId":"\u00e9 é \/ \"x\"","mysfitId":"1"}"#, r#"{"userId":"\u00e9 é \/ \"x\"","mysfitId":"1"}"#),
+        (r#"{"userId":"","mysfitId":"1"}"#, r#"{"userId":"","mysfitId":"1"}"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        click(&up, body);
+        let backups = |view: &Value| {
+            let objects = view["objects"].as_array().unwrap();
+            objects.iter().filter(|object| object["kind"] == "backup").count()
+        };
+        up.until(|view| backups(view) > number);
+        // No line's end either: Firehose adds none.
+        assert_eq!(object(&up, STREAM, &newest(&up, "backup")).body, record);
+    }
+}
