@@ -37,6 +37,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use self::command::{Cli, Command, Replay, Up};
 use self::interrupts::Interrupts;
@@ -45,19 +46,27 @@ use self::report::Report;
 use self::up::settings::{Settings, SettingsError};
 use self::up::{End, UpError};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
-        Command::Replay(arguments) => replay(arguments).await,
-        Command::Up(arguments) => up(*arguments).await,
-    };
-    match ended {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
             progress::print(&format!("error: {error:#}"));
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(async {
+        match command {
+            Command::Replay(arguments) => replay(arguments).await,
+            Command::Up(arguments) => up(*arguments).await,
+        }
+    });
+    // All that matters has been waited for: an upload that was given up, for one, has not.
+    runtime.shutdown_background();
+    ended
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {

@@ -106,7 +106,9 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
     let Pipeline { page, api, service, streams, stopping, .. } = pipeline;
     drop(stopping);
     let ended = async {
-        let ((), (), through) = tokio::join!(page.stop(), api.stop(), put_through(&streams));
+        // What a client has begun to send is taken.
+        tokio::join!(page.stop(), api.stop());
+        let through = put_through(&streams).await;
         if let Some(service) = service {
             service.stop().await;
         }
@@ -119,8 +121,10 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
     let left = left(&streams);
     if left > 0 {
         progress::print(&match &settings.state {
-            Some(folder) => format!("not through: {left} records, kept in {} for the next start", folder.display()),
-            None => format!("not through: {left} records, which are lost (`--state DIR` would keep them)"),
+            Some(folder) => {
+                format!("{left} records are not through: they are kept in {} for the next start", folder.display())
+            }
+            None => format!("{left} records are not through: they are lost (`--state DIR` would keep them)"),
         });
     }
     print(&streams.iter().map(totals).collect::<Vec<_>>().concat());

@@ -13,35 +13,50 @@ use tokio::process::{Child, Command};
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    group: Pid,
+    /// None once the process has ended and the group with it: the number may be somebody else's then.
+    group: Option<Pid>,
 }
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Self { child, group })
+        Ok(Self { child, group: Some(group) })
     }
 
-    /// Waits for the process to end; what it has started may go on. Cancelling loses nothing.
+    /// Waits for the process to end, and ends what it has started. Cancelling loses nothing.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+        let status = self.child.wait().await?;
+        self.end_group();
+        Ok(status)
     }
 
-    /// Whether the process has ended.
+    /// Whether the process has ended. What it has started ends with it.
     pub(crate) fn ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
+        let ended = matches!(self.child.try_wait(), Ok(Some(_)));
+        if ended {
+            self.end_group();
+        }
+        ended
     }
 
     /// Kills the whole group.
     pub(crate) fn kill(&self) {
-        // Fails only for a group that has ended already.
-        let _ended = kill_process_group(self.group, Signal::KILL);
+        if let Some(group) = self.group {
+            // Fails only for a group that has ended already.
+            let _ended = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// Kills what is left of the group, once: nothing holds its number any more when the last of it is gone.
+    fn end_group(&mut self) {
+        self.kill();
+        self.group = None;
     }
 }
 
 impl Drop for Process {
-    /// Where the process has ended by itself too: what it has started may not have.
+    /// Where nobody has waited for its end.
     fn drop(&mut self) {
         self.kill();
     }

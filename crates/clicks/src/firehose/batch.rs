@@ -82,6 +82,11 @@ impl Batcher {
         event
     }
 
+    /// Whether a limit is reached, so that there is nothing to wait for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.records.len() >= self.limits.records || self.data_bytes >= self.limits.bytes
+    }
+
     /// The size of the data that waits, before base64.
     pub(crate) fn data_bytes(&self) -> usize {
         self.data_bytes

@@ -77,6 +77,9 @@ impl Buffer {
             }
             self.receipts.push(receipt);
             self.due.get_or_insert_with(|| Instant::now() + self.interval);
+            if self.batcher.is_full() {
+                self.flush().await;
+            }
         }
         self.tell();
     }

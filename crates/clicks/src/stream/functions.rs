@@ -2,10 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use runtime_api::{Function, Settings, StartError};
+use tokio::time::timeout;
 
 use super::function_log::FunctionLog;
+
+/// How long a process that is killed may take to be gone.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The processes that wait for an event, and how to start another.
 #[derive(Debug)]
@@ -59,7 +64,10 @@ impl Functions {
     pub(super) async fn stop(&self) {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for function in idle {
-            self.log.write(&function.stop().await.logs);
+            // One that the operating system does not let go is killed all the same, and nobody waits for it.
+            if let Ok(exit) = timeout(GRACE, function.stop()).await {
+                self.log.write(&exit.logs);
+            }
         }
     }
 }

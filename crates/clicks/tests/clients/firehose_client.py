@@ -1,7 +1,7 @@
 """Puts clicks through a Firehose endpoint with boto3, as a producer does, and checks what the client gets to see.
 
 firehose_client.py ENDPOINT_URL STREAM N MYSFITS_JSON: one record by PutRecord, then N by PutRecordBatch. Prints one line of
-JSON that says what was done.
+JSON that says what was done; to standard error, each time that records are refused.
 """
 
 import json
@@ -67,6 +67,7 @@ def put_batch(client, stream, records):
         failed += len(again)
         if not again:
             return ids, failed
+        print(f"{len(again)} of {len(records)} records were refused", file=sys.stderr, flush=True)
         records = again
         time.sleep(min(1, 0.05 * 2**rounds))
     raise SystemExit(f"{len(records)} records were refused {MOST_ROUNDS} times")

@@ -2,11 +2,14 @@
 //!
 //! To a record: `fail`, `drop`, `lose`, `double`, `no-data`, `no-base64`, `no-result`, `partition` (by the click's `keys`). To
 //! the whole event: `error`, `crash`, `hang`, `garble`, `ask` (the service), `shuffle`, `stranger` (an unknown id), `flood` (a
-//! reply over 6 MB). It logs each event's invocation and records, and reports like the click processor.
+//! reply over 6 MB), `tell` (what it sees), `wait` (until there is a file `RELEASE`). It logs each event's invocation and
+//! records, and reports like the click processor.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
@@ -43,6 +46,12 @@ fn main() -> std::io::Result<()> {
             })
             .collect();
         let asked = |what: &str| clicks.iter().any(|(_, click)| action(click) == what);
+        if asked("tell") {
+            tell(&event, &body);
+        }
+        if asked("wait") {
+            wait();
+        }
         if asked("crash") {
             std::process::exit(7);
         }
@@ -87,6 +96,23 @@ fn main() -> std::io::Result<()> {
             }
         }
     }
+}
+
+/// What the function sees of Lambda, and of the event.
+fn tell(event: &client::Event, body: &Value) {
+    let env: BTreeMap<String, String> = std::env::vars().collect();
+    let (deadline_ms, function_arn) = (&event.deadline_ms, &event.function_arn);
+    println!("told {}", json!({ "deadline_ms": deadline_ms, "function_arn": function_arn, "env": env, "event": body }));
+}
+
+/// Waits for the file, or for the end of the test, which removes its folder.
+fn wait() {
+    let release = std::env::var("RELEASE").unwrap_or_default();
+    let release = Path::new(&release);
+    while !release.exists() && release.parent().is_some_and(Path::exists) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    println!("waited {}", std::process::id());
 }
 
 /// One request to the service, whatever it answers.

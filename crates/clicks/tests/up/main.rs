@@ -3,9 +3,13 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
 mod browser;
+mod client;
 mod command_line;
+mod contract;
 mod edge;
 mod http;
+mod objects;
 mod site;
 mod stop;
+mod storage;
 mod up;

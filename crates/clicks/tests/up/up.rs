@@ -93,20 +93,24 @@ impl Up {
         call(&mut Connection::open(self.firehose()), operation, input)
     }
 
-    /// Puts records into the stream, 500 at a time; all have to be accepted.
+    /// Puts records into the stream, 500 at a time; all have to be accepted. Gives their ids.
     #[track_caller]
-    pub(crate) fn put(&self, records: &[impl AsRef<[u8]>]) {
-        self.put_into(STREAM, records);
+    pub(crate) fn put(&self, records: &[impl AsRef<[u8]>]) -> Vec<String> {
+        self.put_into(STREAM, records)
     }
 
     #[track_caller]
-    pub(crate) fn put_into(&self, stream: &str, records: &[impl AsRef<[u8]>]) {
+    pub(crate) fn put_into(&self, stream: &str, records: &[impl AsRef<[u8]>]) -> Vec<String> {
         let mut connection = Connection::open(self.firehose());
+        let mut ids = Vec::new();
         for records in records.chunks(500) {
             let answer = call(&mut connection, "PutRecordBatch", &batch(stream, records));
             let output: Value = serde_json::from_str(&answer.body).unwrap();
             assert_eq!((answer.status, &output["FailedPutCount"]), (200, &json!(0)), "{output}");
+            let entries = output["RequestResponses"].as_array().unwrap();
+            ids.extend(entries.iter().map(|entry| entry["RecordId"].as_str().unwrap().to_owned()));
         }
+        ids
     }
 
     /// The stream at this moment, as the page sees it.
@@ -173,7 +177,12 @@ impl Up {
     pub(crate) fn end(&mut self) -> Ended {
         let patience = Instant::now() + Duration::from_secs(60);
         while self.child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < patience, "it did not end: {}", self.stderr());
+            if Instant::now() >= patience {
+                self.child.kill().unwrap();
+                let mut stdout = String::new();
+                self.stdout.read_to_string(&mut stdout).unwrap();
+                panic!("it did not end: {stdout}{}", self.stderr());
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
         let mut stdout = String::new();

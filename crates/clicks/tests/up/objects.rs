@@ -1,0 +1,366 @@
+//! What lies in the bucket, under which names, and when it gets there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::contract::base64;
+use crate::up::{Up, files, objects, view};
+
+/// Long enough that only a stop flushes.
+const NEVER: &str = "900";
+
+/// An object's name, taken apart.
+#[derive(Debug)]
+struct Name {
+    prefix: String,
+    stream: String,
+    time: DateTime,
+    extension: String,
+}
+
+impl Name {
+    /// `PREFIX` `STREAM`-1-`YYYY-MM-DD-HH-MM-SS`-`UUID``.gz`
+    fn read(path: &str) -> Self {
+        let (path, extension) = path.strip_suffix(".gz").map_or((path, ""), |path| (path, ".gz"));
+        let (path, id) = path.split_at(path.len() - 36);
+        id.parse::<Uuid>().unwrap();
+        let (path, time) = path.split_at(path.len() - "2026-11-20-08-22-01-".len());
+        let time = DateTime::strptime("%Y-%m-%d-%H-%M-%S-", time).unwrap();
+        let path = path.strip_suffix("-1-").unwrap();
+        let (folder, stream) = path.rsplit_once('/').map_or(("", path), |(folder, stream)| (folder, stream));
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        Self { prefix, stream: stream.to_owned(), time, extension: extension.to_owned() }
+    }
+}
+
+/// The names of all objects, sorted.
+fn names(up: &Up) -> Vec<String> {
+    let bucket = up.folder().join("out/bucket");
+    let mut paths = Vec::new();
+    files(&bucket, &mut paths);
+    let mut names: Vec<String> =
+        paths.iter().map(|path| path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// How many records each object of a kind has, the oldest first.
+fn records_of_objects(up: &Up, kind: &str) -> Vec<u64> {
+    let view = up.view();
+    let objects = view["objects"].as_array().unwrap().iter().rev();
+    objects.filter(|object| object["kind"] == kind).map(|object| object["records"].as_u64().unwrap()).collect()
+}
+
+/// How many records each event had, the first first.
+fn records_of_events(up: &Up) -> Vec<usize> {
+    up.log().lines().filter(|line| line.starts_with("event ")).map(|line| line.matches(',').count() + 1).collect()
+}
+
+fn padded(click: &str, bytes: usize) -> String {
+    click.to_owned() + &" ".repeat(bytes - click.len())
+}
+
+#[test]
+fn names_are_made_of_prefixes_and_the_oldest_arrival() {
+    for (prefix, error_prefix, delivered, failed) in [
+        ("firehose/", "errors/!{firehose:error-output-type}/", "firehose/%Y/%m/%d/%H/", "errors/processing-failed/"),
+        ("", "failed", "%Y/%m/%d/%H/", "failed"),
+        ("clicks-", "failed/", "clicks-%Y/%m/%d/%H/", "failed/"),
+        (
+            "year=!{timestamp:yyyy}/day=!{timestamp:MM-dd}/",
+            "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd'T'HHmmss}/",
+            "year=%Y/day=%m-%d/",
+            "processing-failed/%Y/%m/%dT%H%M%S/",
+        ),
+    ] {
+        let mut up = Up::start(&["--prefix", prefix, "--error-prefix", error_prefix]);
+        up.put(&["{}", r#"{"do":"fail"}"#]);
+        up.stop();
+        let view = names(&up);
+        let of = |expected: &str| {
+            let is = |name: &&String| {
+                let Name { prefix, stream, time, extension } = Name::read(name);
+                prefix + &stream + &extension == time.strftime(expected).to_string() + "mysfits-clicks"
+            };
+            view.iter().filter(is).count()
+        };
+        assert_eq!((view.len(), of(delivered), of(failed)), (2, 1, 1), "{view:?}");
+    }
+}
+
+/// The second of a name is that of the record that came first, whatever came later into the same object.
+#[test]
+fn an_object_is_named_by_its_oldest_record() {
+    let mut up = Up::start(&["--destination-seconds", NEVER]);
+    let second = || Timestamp::now().as_second();
+    up.put(&[r#"{"do":"fail"}"#]);
+    let first = second();
+    let patience = Instant::now() + Duration::from_secs(60);
+    while second() <= first {
+        assert!(Instant::now() < patience);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    up.put(&[r#"{"do":"fail"}"#]);
+    up.stop();
+    let errors = up.errors();
+    let arrivals: Vec<i64> = errors.iter().map(|error| error["arrivalTimestamp"].as_i64().unwrap()).collect();
+    assert!(arrivals.len() == 2 && arrivals[0] / 1000 < arrivals[1] / 1000, "{arrivals:?}");
+    let named = Name::read(&names(&up)[0]).time;
+    assert_eq!(Offset::UTC.to_timestamp(named).unwrap().as_second(), arrivals[0] / 1000);
+}
+
+#[test]
+fn gzip_is_for_what_is_delivered_and_for_the_backup() {
+    let mut up = Up::start(&["--compression", "gzip", "--backup-prefix", "source/"]);
+    up.put(&[r#"{"n":1}"#, r#"{"do":"fail"}"#]);
+    up.stop();
+    let kinds: BTreeMap<String, bool> = names(&up)
+        .iter()
+        .map(|name| {
+            let bytes = fs::read(up.folder().join("out/bucket").join(name)).unwrap();
+            let compressed = bytes.starts_with(b"\x1f\x8b");
+            assert_eq!(Name::read(name).extension == ".gz", compressed, "{name}");
+            (name.split('/').next().unwrap().to_owned(), compressed)
+        })
+        .collect();
+    let expected = [("errors", false), ("firehose", true), ("source", true)];
+    assert_eq!(kinds, expected.map(|(folder, compressed)| (folder.to_owned(), compressed)).into());
+    assert_eq!(
+        (up.delivered(), up.objects("source")),
+        (vec![r#"{"n":1}"#.to_owned()], r#"{"n":1}{"do":"fail"}"#.to_owned())
+    );
+    assert_eq!(up.errors().len(), 1);
+}
+
+/// Whatever becomes of a record, its bytes are in the backup, and it is counted once.
+#[test]
+fn the_backup_has_the_records_as_they_came() {
+    let mut up = Up::start(&["--backup-prefix", "source/!{timestamp:yyyy}/"]);
+    up.put(&[&b"{\"n\":1}\n"[..], b"\xff\x00", br#"{"do":"fail"}"#, br#"{"do":"drop"}"#]);
+    let end = up.stop();
+    assert_eq!(end.stdout, "mysfits-clicks: 4 accepted, 2 delivered, 1 dropped, 1 failed\n");
+    let names = names(&up);
+    let [backup] = &names.iter().filter(|name| name.starts_with("source/")).collect::<Vec<_>>()[..] else {
+        panic!("{names:?}")
+    };
+    let Name { prefix, stream, time, .. } = Name::read(backup);
+    assert_eq!((prefix, stream.as_str()), (format!("source/{:04}/", time.year()), "mysfits-clicks"));
+    let bytes = fs::read(up.folder().join("out/bucket").join(backup)).unwrap();
+    assert_eq!(bytes, b"{\"n\":1}\n\xff\x00{\"do\":\"fail\"}{\"do\":\"drop\"}");
+}
+
+/// What makes records of dynamic partitioning: a folder for each species.
+const BY_SPECIES: [&str; 5] = [
+    "--dynamic-partitioning",
+    "--prefix",
+    "by/!{partitionKeyFromLambda:species}/",
+    "--error-prefix",
+    "errors/!{firehose:error-output-type}/",
+];
+
+#[test]
+fn partitions_are_by_the_keys_that_the_function_returns() {
+    let mut up = Up::start(&BY_SPECIES);
+    let clicks = |keys: &Value| json!({ "do": "partition", "keys": keys }).to_string();
+    let [chimera, troll, other] = [
+        json!({ "species": "Chimera" }),
+        json!({ "species": "Troll" }),
+        json!({ "species": "Chimera", "more": "of no matter" }),
+    ]
+    .map(|keys| clicks(&keys));
+    let failing =
+        [json!({}), json!(null), json!({ "species": "" }), json!({ "species": 7 }), json!({ "kind": "Troll" })]
+            .map(|keys| clicks(&keys));
+    let failed = r#"{"do":"fail"}"#.to_owned();
+    let mut records = vec![chimera.clone(), troll.clone(), other.clone(), failed.clone()];
+    records.extend(failing.clone());
+    up.put(&records);
+    let end = up.stop();
+    assert_eq!(end.stdout, "mysfits-clicks: 9 accepted, 3 delivered, 0 dropped, 6 failed\n");
+
+    // No hour after the keys.
+    let folders: Vec<String> = names(&up).iter().map(|name| Name::read(name).prefix).collect();
+    assert_eq!(folders, ["by/Chimera/", "by/Troll/", "errors/partitioning-failed/", "errors/processing-failed/"]);
+    let lines = |records: &[String]| records.join("\n") + "\n";
+    assert_eq!((up.objects("by/Chimera"), up.objects("by/Troll")), (lines(&[chimera, other]), lines(&[troll])));
+    let errors = up.errors();
+    for (error, original) in errors.iter().zip(&failing) {
+        let expected = json!({
+            "rawData": base64(original),
+            "errorCode": "DynamicPartitioning.MetadataExtractionFailed",
+            "errorMessage": "partitionKeys values must not be null or empty",
+            "attemptsMade": 1,
+            "arrivalTimestamp": error["arrivalTimestamp"],
+            "attemptEndingTimestamp": error["attemptEndingTimestamp"],
+            "lambdaARN": "arn:aws:lambda:us-east-1:000000000000:function:click-processor:$LATEST",
+        });
+        assert_eq!(*error, expected);
+    }
+    assert_eq!(errors.len(), 6);
+    assert_eq!(errors[5]["rawData"], base64(&failed));
+}
+
+#[test]
+fn the_501st_partition_is_one_too_many() {
+    let options = ["--concurrency", "1", "--destination-seconds", NEVER];
+    let mut up = Up::start(&[&BY_SPECIES[..], &options].concat());
+    let click = |species: usize| json!({ "do": "partition", "keys": { "species": species.to_string() } }).to_string();
+    up.put(&(0..500).map(click).collect::<Vec<_>>());
+    // New, there already, new.
+    up.put(&[click(500), click(0), click(501)]);
+    let end = up.stop();
+    assert_eq!(end.stdout, "mysfits-clicks: 503 accepted, 501 delivered, 0 dropped, 2 failed\n");
+
+    let names = names(&up);
+    assert_eq!(names.len(), 501);
+    assert_eq!(Name::read(&names[500]).prefix, "errors/activePartitionExceeded/");
+    assert_eq!(up.objects("by/0"), format!("{}\n", click(0)).repeat(2));
+    let errors: Vec<Value> = up.errors();
+    let told = errors.iter().map(|error| (error["rawData"].clone(), error["errorCode"].as_str().unwrap()));
+    let expected =
+        [500, 501].map(|species| (json!(base64(&click(species))), "DynamicPartitioning.ActivePartitionsLimitExceeded"));
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn partitions_that_are_delivered_make_room() {
+    let up = Up::start(&BY_SPECIES);
+    let click = |species: usize| json!({ "do": "partition", "keys": { "species": species.to_string() } }).to_string();
+    for (puts, species) in [(1, 0..400), (2, 400..800)] {
+        up.put(&species.map(click).collect::<Vec<_>>());
+        up.until_through(puts * 400);
+    }
+    assert_eq!(up.view()["delivered"], 800);
+}
+
+#[test]
+fn an_object_is_delivered_by_size() {
+    let mut up = Up::start(&["--destination-mb", "1", "--destination-seconds", NEVER, "--concurrency", "1"]);
+    // With its newline, each is exactly a tenth of a megabyte and a bit; ten are less than one, eleven are more.
+    let clicks: Vec<String> = (0..25).map(|n| padded(&json!({ "n": n }).to_string(), 104_000)).collect();
+    up.put(&clicks);
+    up.until(|view| view["delivered"] == 22 && view["waiting"]["records"] == 3);
+    assert_eq!(records_of_objects(&up, "delivered"), [11, 11]);
+    let view = up.view();
+    assert_eq!(view["waiting"]["bytes"], 3 * 104_001);
+    assert!(view["waiting"]["flush_in_ms"].as_u64().is_some_and(|left| left > 0), "{view:#}");
+    up.stop();
+    let mut delivered = up.delivered();
+    delivered.sort();
+    let mut expected = clicks;
+    expected.sort();
+    assert!(delivered == expected);
+}
+
+#[test]
+fn an_object_is_delivered_by_time_and_by_a_stop() {
+    for seconds in ["0", "1"] {
+        let up = Up::start(&["--destination-seconds", seconds]);
+        up.put(&["{}"]);
+        up.until_through(1);
+    }
+    let mut up = Up::start(&["--destination-seconds", NEVER]);
+    for waiting in 1..=3 {
+        up.put(&["{}"]);
+        up.until(|view| view["waiting"]["records"] == waiting);
+    }
+    assert!(names(&up).is_empty());
+    up.stop();
+    assert_eq!((names(&up).len(), up.delivered()), (1, vec!["{}".to_owned(); 3]));
+}
+
+/// A buffer that never gets too old: how many records the events have while it runs, what waits then, and what a stop sends.
+#[test]
+fn an_event_is_full_by_size_or_by_count() {
+    let small = || (0..7).map(|n| json!({ "n": n }).to_string()).collect::<Vec<_>>();
+    let large = |bytes: usize, records: usize| vec![padded("{}", bytes); records];
+    for (arguments, records, running, left) in [
+        (["--buffer-records", "3"], small(), &[3, 3][..], 1),
+        // What is full does not wait for the next record.
+        (["--buffer-records", "7"], small(), &[7], 0),
+        (["--buffer-mb", "0.2"], large(50_000, 10), &[4, 4], 2),
+        (["--buffer-mb", "1"], large(131_072, 8), &[8], 0),
+        // One record may be more than the buffer.
+        (["--buffer-mb", "0.2"], large(500_000, 3), &[1, 1, 1], 0),
+        (["--buffer-mb", "3"], small(), &[], 7),
+    ] {
+        let options = ["--buffer-seconds", NEVER, "--concurrency", "1"];
+        let mut up = Up::start(&[&arguments[..], &options].concat());
+        up.put(&records);
+        let sent: usize = running.iter().sum();
+        up.until_through(sent as u64);
+        let view = up.view();
+        assert_eq!(view["buffered"]["records"], left, "{arguments:?}");
+        assert_eq!(view["buffered"]["flush_in_ms"].is_null(), left == 0, "{arguments:?} {view:#}");
+        up.stop();
+        let stopped = if left == 0 { vec![] } else { vec![left] };
+        assert_eq!(records_of_events(&up), [running, &stopped].concat(), "{arguments:?}");
+        assert_eq!(up.delivered().len(), records.len(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_event_is_due_by_time() {
+    for seconds in ["0", "1"] {
+        let up = Up::start(&["--buffer-seconds", seconds]);
+        up.put(&["{}"]);
+        up.until_through(1);
+        assert_eq!(records_of_events(&up), [1]);
+    }
+}
+
+const TWO_STREAMS: &str = r#"
+click-stream = "clicks"
+buffer-records = 2
+
+[streams.clicks]
+prefix = "here/"
+error-prefix = "here-failed/!{firehose:error-output-type}/"
+
+[streams.more-clicks]
+prefix = "there/!{timestamp:yyyy}/"
+compression = "gzip"
+destination = "elsewhere"
+buffer-records = 1
+"#;
+
+#[test]
+fn two_streams_have_nothing_in_common() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("up.toml"), TWO_STREAMS).unwrap();
+    let mut up = Up::start_in(folder.path(), &["--config", "up.toml"]);
+    let clicks = ["a", "b"].map(|stream| [0, 1].map(|n| json!({ "stream": stream, "n": n }).to_string()));
+    let failed = r#"{"do":"fail"}"#.to_owned();
+    up.put_into("clicks", &[&clicks[0][..], std::slice::from_ref(&failed)].concat());
+    up.put_into("more-clicks", &clicks[1]);
+    let names: Vec<Value> = [0, 1].map(|stream| view(up.page(), stream)["stream"].take()).into();
+    assert_eq!(names, ["clicks", "more-clicks"]);
+    let end = up.stop();
+    let totals = "clicks: 3 accepted, 2 delivered, 0 dropped, 1 failed\nmore-clicks: 2 accepted, 2 delivered, 0 dropped, 0 failed\n";
+    assert!(end.stdout.ends_with(totals), "{}", end.stdout);
+
+    // The hour is left out.
+    let found = |bucket: &str| -> BTreeSet<String> {
+        let bucket = folder.path().join(bucket);
+        let mut paths = Vec::new();
+        files(&bucket, &mut paths);
+        let names = paths.iter().map(|path| Name::read(path.strip_prefix(&bucket).unwrap().to_str().unwrap()));
+        names
+            .map(|name| name.prefix.split('/').next().unwrap().to_owned() + "/" + &name.stream + &name.extension)
+            .collect()
+    };
+    assert_eq!(found("out/bucket"), ["here-failed/clicks", "here/clicks"].map(ToOwned::to_owned).into());
+    assert_eq!(found("elsewhere"), ["there/more-clicks.gz"].map(ToOwned::to_owned).into());
+    assert_eq!(up.objects("here").lines().collect::<Vec<_>>(), clicks[0]);
+    let elsewhere = objects(&folder.path().join("elsewhere/there"));
+    let mut lines: Vec<&str> = elsewhere.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, clicks[1]);
+}

@@ -1,0 +1,161 @@
+//! Delivery to S3: a server of it in the test, which refuses for a while.
+
+use std::fs;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::error_handling::HandleError;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::up::{Up, files, objects};
+
+/// What is done with a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Gate {
+    Open,
+    /// The request is not looked at.
+    Refuses,
+    /// The request is done, and nobody is told.
+    Forgets,
+}
+
+/// S3 with one bucket, `clicks`, as files in a folder; it checks signatures.
+struct S3 {
+    folder: TempDir,
+    endpoint: String,
+    gate: watch::Sender<Gate>,
+    refused: Arc<AtomicUsize>,
+    _runtime: Runtime,
+}
+
+impl S3 {
+    fn start(gate: Gate) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("clicks")).unwrap();
+        let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
+        // What is signed with where nobody set credentials.
+        service.set_auth(SimpleAuth::from_single("test", "test"));
+        let service = HandleError::new(service.build(), async |_| StatusCode::INTERNAL_SERVER_ERROR);
+
+        let (gate, seen) = watch::channel(gate);
+        let refused = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&refused);
+        let gated = from_fn(move |request: Request, next: Next| {
+            let (gate, count) = (*seen.borrow(), Arc::clone(&count));
+            async move {
+                let answer = if gate == Gate::Refuses { None } else { Some(next.run(request).await) };
+                if let (Gate::Open, Some(answer)) = (gate, answer) {
+                    return answer;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+                let body = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+                (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+            }
+        });
+        let app = Router::new().fallback_service(service).layer(gated);
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move { axum::serve(listener, app).await });
+        Self { folder, endpoint, gate, refused, _runtime: runtime }
+    }
+
+    fn up(&self, more: &[&str]) -> Up {
+        let options = ["--destination", "s3://clicks", "--s3-endpoint", &self.endpoint];
+        Up::start(&[&options, more].concat())
+    }
+
+    fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    /// The objects' names and lines.
+    fn objects(&self, prefix: &str) -> (usize, Vec<String>) {
+        let folder = self.folder.path().join("clicks").join(prefix);
+        let mut paths: Vec<PathBuf> = Vec::new();
+        files(&folder, &mut paths);
+        (paths.len(), objects(&folder).lines().map(ToOwned::to_owned).collect())
+    }
+}
+
+fn clicks(numbers: Range<usize>) -> Vec<String> {
+    numbers.map(|n| json!({ "n": n }).to_string()).collect()
+}
+
+#[test]
+fn objects_are_delivered_to_s3() {
+    let s3 = S3::start(Gate::Open);
+    let mut up = s3.up(&["--compression", "gzip", "--backup-prefix", "source/"]);
+    let records = [clicks(0..3), vec![r#"{"do":"fail"}"#.to_owned()]].concat();
+    up.put(&records);
+    let end = up.stop();
+    assert_eq!(end.stdout, "mysfits-clicks: 4 accepted, 3 delivered, 0 dropped, 1 failed\n", "{}", end.stderr);
+    assert_eq!(s3.objects("firehose"), (1, clicks(0..3)));
+    assert_eq!(s3.objects("source"), (1, vec![records.concat()]));
+    assert_eq!(s3.objects("errors/processing-failed").0, 1);
+    assert!(!up.folder().join("out/bucket").exists());
+}
+
+#[test]
+fn a_storage_that_refuses_is_tried_until_it_takes_the_object() {
+    for gate in [Gate::Refuses, Gate::Forgets] {
+        let s3 = S3::start(gate);
+        let mut up = s3.up(&[]);
+        up.put(&clicks(0..5));
+        // More than once, and the stream goes on meanwhile.
+        up.until(|view| view["storage_error"].is_string() && s3.refused() >= 2);
+        up.put(&clicks(5..10));
+        up.until(|view| view["waiting"]["records"] == 10);
+        let view = up.view();
+        let error = view["storage_error"].as_str().unwrap();
+        assert!(error.starts_with("could not write s3://clicks/firehose/"), "{error}");
+        assert!(error.ends_with(": 503 Service Unavailable: SlowDown: Please reduce your request rate."), "{error}");
+        assert_eq!((&view["accepted"], &view["delivered"], &view["objects"]), (&json!(10), &json!(0), &json!([])));
+
+        // Told once, however often it was tried.
+        assert_eq!(up.stderr().matches("it is tried again until it works").count(), 1, "{}", up.stderr());
+
+        s3.gate.send_replace(Gate::Open);
+        up.until_through(10);
+        assert!(up.view()["storage_error"].is_null());
+        let end = up.stop();
+        assert_eq!(end.stdout, "mysfits-clicks: 10 accepted, 10 delivered, 0 dropped, 0 failed\n");
+        let (objects, mut delivered) = s3.objects("firehose");
+        delivered.sort();
+        assert_eq!((objects, delivered), (2, clicks(0..10)), "{gate:?}");
+        assert!(end.stderr.contains("the storage takes objects again"), "{}", end.stderr);
+    }
+}
+
+#[test]
+fn a_stop_waits_for_the_storage() {
+    let s3 = S3::start(Gate::Refuses);
+    let mut up = s3.up(&["--destination-seconds", "900"]);
+    up.put(&clicks(0..3));
+    up.until(|view| view["waiting"]["records"] == 3);
+    assert_eq!(s3.refused(), 0);
+    up.signal("-TERM");
+    // Nobody serves the view any more.
+    let patience = Instant::now() + Duration::from_secs(60);
+    while s3.refused() < 2 {
+        assert!(Instant::now() < patience, "{}", up.stderr());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    s3.gate.send_replace(Gate::Open);
+    let end = up.end();
+    assert_eq!((end.code, s3.objects("firehose")), (Some(0), (1, clicks(0..3))));
+}
