@@ -35,6 +35,7 @@ mod up;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio::runtime::Runtime;
@@ -45,6 +46,9 @@ use self::replay::ReplayError;
 use self::report::Report;
 use self::up::settings::{Settings, SettingsError};
 use self::up::{End, UpError};
+
+/// How long what is still going on in the end may take.
+const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -64,8 +68,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Up(arguments) => up(*arguments).await,
         }
     });
-    // All that matters has been waited for: an upload that was given up, for one, has not.
-    runtime.shutdown_background();
+    // Ends the functions of what was given up. All else that matters has been waited for.
+    runtime.shutdown_timeout(GRACE);
     ended
 }
 

@@ -23,6 +23,10 @@ pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
 const INHERITED: [&str; 6] =
     ["MYSFIT_ATTRIBUTES", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
+/// The variables by which `cargo run` tells a program of its own package. Build scripts would be run again for them, and all
+/// that depends on them be built again, each time that `clicks` and somebody else build in turn.
+const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 /// Why there is no executable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProcessorError {
@@ -70,6 +74,11 @@ pub(crate) async fn build() -> Result<PathBuf, ProcessorError> {
     let mut command = Command::new(&cargo);
     command.args(["build", "--release", "--locked", "--package", PACKAGE]);
     command.args(["--message-format", "json-render-diagnostics"]);
+    for (key, _) in env::vars_os() {
+        if OF_PACKAGE.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(key);
+        }
+    }
     if !io::stderr().is_terminal() {
         // It may take minutes.
         progress::print(&format!("building {PACKAGE} (release)…"));

@@ -24,6 +24,7 @@ mod upload;
 mod view;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -248,5 +249,9 @@ fn state_path(folder: &Path, stream: &str) -> PathBuf {
 fn open_state(folder: &Path, stream: &str) -> Result<(State, Vec<(u64, Record)>), StreamError> {
     let made = std::fs::create_dir_all(folder);
     made.map_err(|source| StreamError::Folder { path: folder.to_owned(), source })?;
-    Ok(State::open(&state_path(folder, stream))?)
+    let state = State::open(&state_path(folder, stream))?;
+    // That the file is there outlives a power cut, too.
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| StreamError::Folder { path: folder.to_owned(), source })?;
+    Ok(state)
 }

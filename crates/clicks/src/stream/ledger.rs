@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::receipt::{Accepted, Entry, RECORD_BYTES, Receipt};
+use super::receipt::{Accepted, RECORD_BYTES, Receipt, Settled};
 use super::state::State;
 use super::view::Watched;
 use crate::firehose::event::Record;
@@ -96,7 +96,7 @@ impl Ledger {
 
     /// Ends what these receipts stand for, each with its record's last one.
     pub(super) fn settle(&self, receipts: Vec<Receipt>) {
-        let settled: Vec<Entry> = receipts.into_iter().filter_map(Receipt::into_last).collect();
+        let settled: Vec<Settled> = receipts.into_iter().filter_map(Receipt::settle).collect();
         self.give_back(settled.len(), settled.iter().map(|entry| entry.bytes).sum());
         if let Some(state) = &self.state {
             state.settle(settled.into_iter().map(|entry| entry.sequence).collect());

@@ -1,6 +1,7 @@
 //! An accepted record, and what stands for it until it is settled.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::firehose::event::Record;
 
@@ -18,7 +19,7 @@ impl Accepted {
     /// A record with its number.
     pub(super) fn new(sequence: u64, record: Record) -> Self {
         let bytes = record.data.len() + RECORD_BYTES;
-        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes })) }
+        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes, ways: AtomicUsize::new(1) })) }
     }
 
     /// What it costs in memory.
@@ -34,9 +35,17 @@ impl Accepted {
 #[derive(Debug)]
 pub(super) struct Receipt(Arc<Entry>);
 
-/// What a receipt stands for.
 #[derive(Debug)]
-pub(super) struct Entry {
+struct Entry {
+    sequence: u64,
+    bytes: usize,
+    /// How many receipts are to be settled. A receipt that is lost, with a task that panicked, is still one of them.
+    ways: AtomicUsize,
+}
+
+/// What a settled record leaves to be given back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settled {
     pub(super) sequence: u64,
     pub(super) bytes: usize,
 }
@@ -49,11 +58,13 @@ impl Receipt {
 
     /// For the record's second way.
     pub(super) fn second(&self) -> Self {
+        self.0.ways.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(&self.0))
     }
 
-    /// Gives it up: what it stands for, where it was the last.
-    pub(super) fn into_last(self) -> Option<Entry> {
-        Arc::into_inner(self.0)
+    /// Tells what is settled, where this was the last receipt of its record.
+    pub(super) fn settle(self) -> Option<Settled> {
+        let Entry { sequence, bytes, ways } = &*self.0;
+        (ways.fetch_sub(1, Ordering::Relaxed) == 1).then_some(Settled { sequence: *sequence, bytes: *bytes })
     }
 }

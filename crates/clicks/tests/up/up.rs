@@ -18,6 +18,9 @@ use crate::http::{Answer, Connection};
 /// The executable that is run in the processor's place.
 pub(crate) const STAND_IN: &str = env!("CARGO_BIN_EXE_stand-in-function");
 
+/// Among the arguments: the processor of this workspace instead, as it is when nobody names a function.
+pub(crate) const PROCESSOR: &str = "--processor";
+
 /// The stream where nobody named another.
 pub(crate) const STREAM: &str = "mysfits-clicks";
 
@@ -82,6 +85,13 @@ impl Up {
 
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Lets no file of the process grow beyond so many bytes, as a full disk would not; none is no limit.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let arguments = ["--pid".to_owned(), self.child.id().to_string(), format!("--fsize={limit}:")];
+        assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
     }
 
     pub(crate) fn stderr(&self) -> String {
@@ -232,11 +242,15 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
         ("--buffer-seconds", "0"),
         ("--destination-seconds", "0"),
     ];
-    let elsewhere = |option: &str| option == "--service-port" && named("--service");
+    let elsewhere = |option: &str| match option {
+        "--service-port" => named("--service"),
+        "--function" => named(PROCESSOR),
+        _ => false,
+    };
     for (option, value) in defaults.into_iter().filter(|(option, _)| !named(option) && !elsewhere(option)) {
         command.args([option, value]);
     }
-    command.args(arguments);
+    command.args(arguments.iter().filter(|argument| **argument != PROCESSOR));
     command
 }
 

@@ -74,12 +74,13 @@ async fn an_event_is_dispatched_by_size_by_count_and_by_time() {
         // By time, from the first record on.
         (limits(10, 9), 60, &[(0, &[1][..]), (59, &[1])][..], LONG, &[(60, 2)][..]),
         (limits(10, 9), 60, &[(5, &[1]), (66, &[1]), (70, &[1])], LONG, &[(65, 1), (126, 2)]),
-        // By size: when one comes that does not fit, which waits for its own time.
-        (limits(10, 9), 60, &[(0, &[5, 5]), (10, &[1])], LONG, &[(10, 2), (70, 1)]),
-        (limits(10, 9), 60, &[(0, &[50]), (1, &[50])], LONG, &[(1, 1), (61, 1)]),
+        // By size: as soon as it is reached, or when one comes that does not fit, which waits for its own time.
+        (limits(10, 9), 60, &[(3, &[5, 5]), (10, &[1])], LONG, &[(3, 2), (70, 1)]),
+        (limits(10, 9), 60, &[(0, &[5, 4]), (10, &[2])], LONG, &[(10, 2), (70, 1)]),
+        (limits(10, 9), 60, &[(0, &[50]), (1, &[50])], LONG, &[(0, 1), (1, 1)]),
         // By count.
         (limits(99, 2), 60, &[(0, &[1, 1, 1]), (7, &[1, 1])], LONG, &[(0, 2), (7, 2), (67, 1)]),
-        (limits(99, 1), 60, &[(0, &[1, 1])], LONG, &[(0, 1), (60, 1)]),
+        (limits(99, 1), 60, &[(2, &[1, 1])], LONG, &[(2, 1), (2, 1)]),
         // Without a time, what comes together goes together.
         (limits(99, 9), 0, &[(0, &[1, 1]), (5, &[1]), (5, &[0])], LONG, &[(0, 2), (5, 2)]),
         // At the end, at once.

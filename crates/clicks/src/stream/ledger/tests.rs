@@ -56,6 +56,12 @@ fn a_record_with_two_ways_is_settled_with_the_second() {
 #[test]
 fn a_receipt_that_is_dropped_settles_nothing() {
     let ledger = ledger(1);
+    let receipt = accept(&ledger, 4).unwrap();
+    drop(receipt.second());
+    ledger.settle(vec![receipt]);
+    assert_eq!(ledger.unsettled(), 1);
+
+    let ledger = self::ledger(1);
     drop(accept(&ledger, 4).unwrap());
     assert!(accept(&ledger, 4).is_none());
 }

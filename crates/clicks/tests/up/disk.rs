@@ -1,0 +1,66 @@
+//! A disk that is full for a while: what can't be kept is refused, and afterwards all is as before.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::up::{STREAM, Up, batch, command};
+
+/// A click's number, and what makes it large.
+fn record(number: usize) -> String {
+    format!("{number} {}\n", "x".repeat(1000))
+}
+
+#[test]
+fn a_state_gets_over_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--state", "state", "--function", "none", "--retries", "0"];
+    // A file that is too large sends a signal, which would end the process, before it is an error.
+    let clicks = command(folder.path(), &arguments);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(clicks.get_program()).args(clicks.get_args());
+    for (key, _) in clicks.get_envs() {
+        shell.env_remove(key);
+    }
+    shell.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut up = Up::run(folder.path(), shell);
+
+    let mut accepted: Vec<usize> = Vec::new();
+    let mut next = 0;
+    let mut put = |up: &Up| {
+        let numbers: Vec<usize> = (next..next + 500).collect();
+        next += 500;
+        let records: Vec<String> = numbers.iter().map(|number| record(*number)).collect();
+        let answer = up.call("PutRecordBatch", &batch(STREAM, &records));
+        let output: Value = serde_json::from_str(&answer.body).unwrap();
+        let all = answer.status == 200 && output["FailedPutCount"] == 0;
+        if all {
+            accepted.extend(numbers);
+        } else {
+            assert_eq!((answer.status, output), (500, json!({ "__type": "InternalFailure" })));
+        }
+        all
+    };
+    assert!(put(&up));
+    let size = fs::metadata(folder.path().join("state").join(format!("{STREAM}.redb"))).unwrap().len();
+    up.limit_files(Some(size));
+    assert!((0..200).any(|_| !put(&up)), "the state did not grow");
+    up.limit_files(None);
+    assert!((0..200).any(|_| put(&up)), "{}", up.stderr());
+    assert!(put(&up));
+
+    let ended = up.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let state = format!("state/{STREAM}.redb");
+    assert!(ended.stderr.contains(&format!("{state} (`--state`) can't be written: ")), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("{state} can be written again\n")), "{}", ended.stderr);
+    let mut delivered: Vec<usize> =
+        up.delivered().iter().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
+    delivered.sort_unstable();
+    assert_eq!(delivered, accepted);
+
+    // What is delivered is off the disk.
+    let mut up = Up::start_in(folder.path(), &arguments);
+    assert_eq!(up.stop().stdout, format!("{STREAM}: 0 accepted, 0 delivered, 0 dropped, 0 failed\n"));
+}

@@ -1,0 +1,60 @@
+//! A client that puts many records, and lives on when its Firehose is killed.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::up::STREAM;
+
+/// The most records of a `PutRecordBatch`.
+pub(crate) const BATCH: usize = 500;
+
+/// A connection that stays open from one batch to the next.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+impl Client {
+    /// To `http://ADDRESS:PORT`.
+    pub(crate) fn open(url: &str) -> io::Result<Self> {
+        let connection = TcpStream::connect(url.trim_start_matches("http://"))?;
+        connection.set_nodelay(true)?;
+        Ok(Self(BufReader::new(connection)))
+    }
+
+    /// Puts a [`request`]: tells whether all its records were accepted. After an error nobody knows.
+    pub(crate) fn put(&mut self, request: &[u8]) -> io::Result<bool> {
+        self.0.get_mut().write_all(request)?;
+        let mut length = 0;
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            if self.0.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.trim_end().parse().map_err(io::Error::other)?;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body)?;
+        Ok(body.starts_with(br#"{"Encrypted":false,"FailedPutCount":0,"#))
+    }
+}
+
+/// A `PutRecordBatch` as it goes over the wire.
+pub(crate) fn request(records: impl Iterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
+    let mut body = format!(r#"{{"DeliveryStreamName":"{STREAM}","Records":["#);
+    for (index, record) in records.enumerate() {
+        body.push_str(if index == 0 { r#"{"Data":""# } else { r#",{"Data":""# });
+        STANDARD.encode_string(record, &mut body);
+        body.push_str(r#""}"#);
+    }
+    body.push_str("]}");
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.1\r\n\
+         X-Amz-Target: Firehose_20150804.PutRecordBatch\r\nContent-Length: {}\r\n\r\n",
+        body.len(),
+    );
+    (head + &body).into_bytes()
+}
