@@ -75,7 +75,7 @@ impl Transform {
     async fn attempt(&self, functions: &Functions, event: &Event) -> Settled {
         let records = event.records().len();
         let failed = |attempts| Settled { fates: vec![Fate::Failed(Fault::FunctionError); records], attempts };
-        let mut function = match self.process(functions).await {
+        let mut function = match self.process(functions, records).await {
             Ok(function) => function,
             Err(attempts) => return failed(attempts),
         };
@@ -92,7 +92,7 @@ impl Transform {
     }
 
     /// A process for the event; or how often it was tried to start one.
-    async fn process(&self, functions: &Functions) -> Result<Function, u32> {
+    async fn process(&self, functions: &Functions, records: usize) -> Result<Function, u32> {
         let mut attempt = 1;
         loop {
             match functions.take().await {
@@ -100,7 +100,10 @@ impl Transform {
                     self.watched.functions(functions.processes());
                     return Ok(function);
                 }
-                Err(error) => progress::print(&format!("the function does not start: {:#}", anyhow::Error::new(error))),
+                Err(error) => {
+                    self.watched.not_started(records, attempt);
+                    progress::print(&format!("the function does not start: {:#}", anyhow::Error::new(error)));
+                }
             }
             if attempt > self.retries {
                 return Err(attempt);

@@ -202,6 +202,18 @@ impl Watched {
         });
     }
 
+    /// An attempt had no process to go to.
+    pub(super) fn not_started(&self, records: usize, attempt: u32) {
+        let at_ms = Timestamp::now().as_millisecond();
+        let outcome = "not_started";
+        let invoked =
+            Invoked { at_ms, records, milliseconds: 0.0, cold: true, attempt, outcome, service_requests: None };
+        self.change(|now| {
+            now.view.retries += u64::from(attempt > 1);
+            push(&mut now.view.invocations, invoked);
+        });
+    }
+
     /// An event is through: so many records go on to the destination, and so many to nowhere.
     pub(super) fn transformed(&self, on: usize, dropped: usize) {
         self.change(|now| {

@@ -202,6 +202,18 @@ fn a_function_that_does_not_start_is_tried_again() {
     for arguments in [["--env", "REFUSE_TO_START=1"], ["--function", script.to_str().unwrap()]] {
         let mut up = Up::start(&arguments);
         faults(&mut up, &[("nothing", 4, FUNCTION_ERROR, FUNCTION_ERROR)], |_| 0);
+
+        let up = Up::start(&arguments);
+        up.put(&["{}"]);
+        up.until_through(1);
+        let view = up.view();
+        let invocations = view["invocations"].as_array().unwrap();
+        let seen: Vec<(u64, &str)> = invocations
+            .iter()
+            .map(|invocation| (invocation["attempt"].as_u64().unwrap(), invocation["outcome"].as_str().unwrap()))
+            .collect();
+        assert_eq!(seen, [4, 3, 2, 1].map(|attempt| (attempt, "not_started")));
+        assert_eq!(view["retries"], 3);
     }
 }
 
