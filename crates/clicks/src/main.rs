@@ -10,7 +10,7 @@
 //!                                     (the same rules, with time)
 //! ```
 //!
-//! [`command`] is what was asked; [`replay`] and [`up`] go these ways; [`firehose`] is what both know of Firehose, as plain
+//! [`command`] is what was asked; [`mod@replay`] and [`mod@up`] go these ways; [`firehose`] is what both know of Firehose, as plain
 //! functions and values.
 
 mod api;
