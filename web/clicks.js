@@ -4,9 +4,9 @@
 //   const clicks = createClicks({ url: '/clicks' })
 //   clicks.capture(mysfitId)    // PUT {"userId": ..., "mysfitId": ...}
 //
-// `userId` is localStorage['userId'], which whoever signs the visitor in sets, or `guest`. A click that can't be sent now
-// waits in localStorage, and is sent again when the browser is online, when a later click succeeds, at the next visit, and
-// from time to time in between. `storage` may be another Storage, or null to keep nothing.
+// `userId` is localStorage['userId'], which whoever signs the visitor in sets, or `guest`; the edge takes 64 characters. A
+// click that can't be sent now waits in localStorage, and is sent again when the browser is online, when a later click
+// succeeds, at the next visit, and from time to time in between. `storage` may be another Storage, or null to keep nothing.
 
 const PREFIX = 'clicks.js:'
 // Beyond that the oldest go: storage is the visitor's.

@@ -22,6 +22,7 @@ mod state;
 mod transform;
 mod upload;
 mod view;
+mod watched;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -44,7 +45,7 @@ use self::state::{State, StateError};
 use self::transform::Transform;
 use self::upload::Uploads;
 pub(crate) use self::view::View;
-use self::view::Watched;
+use self::watched::Watched;
 use crate::bucket::Bucket;
 use crate::firehose::event::{Record, stream_arn};
 
@@ -217,6 +218,11 @@ impl Stream {
         } else {
             answers.into_iter().map(|answer| answer.and(Err(Refused::Unavailable))).collect()
         }
+    }
+
+    /// Tells that nobody waits for the end: the process does not go on.
+    pub(crate) fn give_up(&self) {
+        self.0.ledger.give_up();
     }
 
     /// Accepts nothing more, puts everything through to the storage, however long that takes, and ends. Tells whether all is

@@ -116,7 +116,10 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
     };
     let end = tokio::select! {
         end = ended => end,
-        () = interrupts.next() => End::GivenUp,
+        () = interrupts.next() => {
+            streams.iter().for_each(Stream::give_up);
+            End::GivenUp
+        }
     };
     let left = left(&streams);
     if left > 0 {

@@ -8,7 +8,8 @@ use tokio::time::timeout;
 
 use super::refusal::Refusal;
 
-/// The longest body. The longest click has 0.9 KiB: each of 64 characters escaped as two times `\uXXXX`.
+/// The longest body. The longest click has 1.6 KiB: all of it escaped, 64 characters as two times
+/// `\uXXXX` each and 128 as one.
 const LONGEST: usize = 8 * 1024;
 
 /// How much of a longer one is read, and thrown away, for its sender to see the answer: more than the 64 KiB that browsers

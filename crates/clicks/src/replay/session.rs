@@ -57,7 +57,7 @@ impl Session {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, progress, tally, started, verbose, .. } = self;
-        let settled = attempts::put_through(function, &batch.event, self.retries, |seen| {
+        let settled = attempts::put_through(function, &batch.event, 1, self.retries, |seen| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
             log(output, verbose.then_some(&*progress), &invocation.logs)?;

@@ -11,7 +11,7 @@ use super::destination::Item;
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::transform::{Batch, Transform};
-use super::view::Watched;
+use super::watched::Watched;
 use crate::firehose::batch::{Batcher, Limits};
 
 /// The records of the next event, and the events under way.

@@ -14,7 +14,7 @@ use super::object::{Kind, Object};
 use super::receipt::Receipt;
 use super::settings::Buffering;
 use super::upload::Uploads;
-use super::view::Watched;
+use super::watched::Watched;
 use crate::firehose::delivery::Fault;
 use crate::firehose::error_object::ErrorLine;
 use crate::firehose::event::Record;

@@ -1,14 +1,14 @@
 //! What has been accepted, until it is settled: its bytes, its place on disk, and its number.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::receipt::{Accepted, RECORD_BYTES, Receipt, Settled};
 use super::state::State;
-use super::view::Watched;
+use super::watched::Watched;
 use crate::firehose::event::Record;
 
 /// All that is not settled.
@@ -20,6 +20,7 @@ pub(super) struct Ledger {
     next: AtomicU64,
     state: Option<State>,
     watched: Arc<Watched>,
+    given_up: AtomicBool,
 }
 
 impl Ledger {
@@ -43,6 +44,7 @@ impl Ledger {
             next: AtomicU64::new(now.max(after_last)),
             state,
             watched,
+            given_up: AtomicBool::new(false),
         };
         ledger.watched.accepted(accepted.len());
         (ledger, accepted)
@@ -106,6 +108,16 @@ impl Ledger {
     fn give_back(&self, records: usize, bytes: usize) {
         self.records.fetch_sub(records as u64, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Tells that nobody waits any more for what is left.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nobody waits any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// Waits until what was settled is off the disk; tells whether it is.

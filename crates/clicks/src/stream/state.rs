@@ -168,6 +168,10 @@ impl Writer {
             self.tell(&written, failing);
             failing = written.is_err();
             for (accepted, kept) in keeps {
+                if failing {
+                    // An error at the end of a transaction does not tell whether it is on disk.
+                    self.settled.extend(accepted.iter().map(|accepted| accepted.receipt.sequence()));
+                }
                 // Somebody waits: see `Ledger::keep`.
                 let _gone = kept.send((!failing).then_some(accepted));
             }

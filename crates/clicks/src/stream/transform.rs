@@ -12,7 +12,7 @@ use super::destination::{Failure, Item};
 use super::functions::Functions;
 use super::ledger::Ledger;
 use super::receipt::Receipt;
-use super::view::Watched;
+use super::watched::Watched;
 use crate::attempts::{self, Seen, Settled, describe, last_lines};
 use crate::firehose::delivery::{Attempt, Fate, Fault};
 use crate::firehose::event::Event;
@@ -75,11 +75,11 @@ impl Transform {
     async fn attempt(&self, functions: &Functions, event: &Event) -> Settled {
         let records = event.records().len();
         let failed = |attempts| Settled { fates: vec![Fate::Failed(Fault::FunctionError); records], attempts };
-        let mut function = match self.process(functions, records).await {
-            Ok(function) => function,
+        let (mut function, attempt) = match self.process(functions, records).await {
+            Ok(started) => started,
             Err(attempts) => return failed(attempts),
         };
-        let settled = attempts::put_through(&mut function, event, self.retries, |seen| {
+        let settled = attempts::put_through(&mut function, event, attempt, self.retries, |seen| {
             self.see(functions, records, &seen);
             Ok::<(), serde_json::Error>(())
         });
@@ -87,18 +87,18 @@ impl Transform {
         functions.give_back(function);
         settled.unwrap_or_else(|error| {
             progress::print(&format!("an event can't be written as JSON: {error}"));
-            failed(1)
+            failed(attempt)
         })
     }
 
-    /// A process for the event; or how often it was tried to start one.
-    async fn process(&self, functions: &Functions, records: usize) -> Result<Function, u32> {
+    /// A process for the event, and which attempt it is for; or how often it was tried to start one.
+    async fn process(&self, functions: &Functions, records: usize) -> Result<(Function, u32), u32> {
         let mut attempt = 1;
         loop {
             match functions.take().await {
                 Ok(function) => {
                     self.watched.functions(functions.processes());
-                    return Ok(function);
+                    return Ok((function, attempt));
                 }
                 Err(error) => {
                     self.watched.not_started(records, attempt);

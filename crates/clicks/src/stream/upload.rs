@@ -14,7 +14,7 @@ use super::clicks::Clicks;
 use super::ledger::Ledger;
 use super::object::{Kind, Object, Stored};
 use super::settings::StreamSettings;
-use super::view::Watched;
+use super::watched::Watched;
 use crate::bucket::{Bucket, BucketError, gzip};
 use crate::firehose::prefix::{Compression, Partition, object_name};
 use crate::progress;
@@ -80,6 +80,10 @@ impl Uploads {
         let mut pause = FIRST_PAUSE;
         let mut refused = false;
         while let Err(error) = self.attempt(path, body.clone()).await {
+            // In the end uploads are cut off, and there is nothing wrong with the storage.
+            if self.ledger.is_given_up() {
+                return std::future::pending().await;
+            }
             if !refused && self.watched.refused(&error.to_string()) {
                 progress::print(&format!("{error}; it is tried again until it works"));
             }

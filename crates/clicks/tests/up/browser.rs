@@ -60,8 +60,9 @@ fn a_browser_goes_through_the_pages() {
     for picture in ["page.png", "pipeline.png"] {
         let bytes = fs::read(pictures.join(picture)).unwrap();
         assert_eq!(size_of_png(&bytes), (1280, 800), "{picture}");
-        // An empty page of this size has 5 KB.
-        assert!((20_000..250_000).contains(&bytes.len()), "{picture}: {}", bytes.len());
+        // An empty page of this size has 5 KB. Everybody who clones gets those of the README.
+        let largest = if env::var_os("SCREENSHOTS").is_some() { 250_000 } else { usize::MAX };
+        assert!((20_000..largest).contains(&bytes.len()), "{picture}: {}", bytes.len());
     }
 
     let ended = up.stop();

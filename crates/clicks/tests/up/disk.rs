@@ -15,7 +15,9 @@ fn record(number: usize) -> String {
 #[test]
 fn a_state_gets_over_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["--state", "state", "--function", "none", "--retries", "0"];
+    // What is accepted stays in the state until the end, so that it has to grow.
+    let arguments =
+        ["--state", "state", "--function", "none", "--destination-seconds", "900", "--destination-mb", "128"];
     // A file that is too large sends a signal, which would end the process, before it is an error.
     let clicks = command(folder.path(), &arguments);
     let mut shell = Command::new("sh");

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::stream::ledger::Ledger;
-use crate::stream::view::Watched;
+use crate::stream::watched::Watched;
 
 /// Records as a ledger accepts them, numbered.
 fn accepted(count: usize) -> Vec<Accepted> {
