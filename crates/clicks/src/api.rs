@@ -79,7 +79,7 @@ async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
         }
         // Never closed.
         let _place = api.places.acquire().await;
-        let body = timeout(READ_TIMEOUT, read(&head.headers, body)).await.unwrap_or(Err(Refusal::TooSlow))?;
+        let body = read(&head.headers, body, READ_TIMEOUT).await?;
         call(streams, &head.headers, &body).await
     };
     response("application/x-amz-json-1.1", answer.await)
@@ -94,8 +94,12 @@ fn response(content_type: &'static str, answer: Result<Vec<u8>, Refusal>) -> Res
     (status, headers, body).into_response()
 }
 
-/// The body, if it is not too large.
-async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refusal> {
+/// The body, if it is not too large and comes in time.
+async fn read(headers: &HeaderMap, body: Body, time: Duration) -> Result<Vec<u8>, Refusal> {
+    timeout(time, read_all(headers, body)).await.unwrap_or(Err(Refusal::TooSlow))
+}
+
+async fn read_all(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refusal> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
     let mut bytes = Vec::with_capacity(announced.min(MAX_BODY_BYTES));
     let mut size = 0;

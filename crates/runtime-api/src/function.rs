@@ -45,14 +45,20 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts the process. That it runs is known only with the first [`invoke`](Self::invoke), which tells of an exit
-    /// before it.
-    pub async fn start(mut settings: Settings) -> Result<Self, StartError> {
+    /// A function without a process yet: the first [`invoke`](Self::invoke) starts it.
+    pub fn new(mut settings: Settings) -> Result<Self, StartError> {
         // Once: a new process is of the same executable, wherever the caller has moved to.
         settings.command = path::absolute(&settings.command)
             .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
-        let environment = Environment::start(&settings).await?;
-        Ok(Self { settings, environment: Some(environment), fresh: true, leftover: Vec::new() })
+        Ok(Self { settings, environment: None, fresh: true, leftover: Vec::new() })
+    }
+
+    /// Starts the process. That it runs is known only with the first [`invoke`](Self::invoke), which tells of an exit
+    /// before it.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let mut function = Self::new(settings)?;
+        function.revive().await?;
+        Ok(function)
     }
 
     /// Hands one event over and waits for its end.

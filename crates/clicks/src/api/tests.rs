@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -31,22 +32,26 @@ impl Answer {
 }
 
 async fn serve(names: &[&str]) -> SocketAddr {
-    let router = router(names.iter().map(|name| stream(name)).collect());
+    let (streams, folders): (Vec<Stream>, Vec<TempDir>) = names.iter().map(|name| stream(name)).unzip();
+    let router = router(streams);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    tokio::spawn(async move {
+        let _until_the_end = folders;
+        axum::serve(listener, router).await
+    });
     address
 }
 
 /// A stream that accepts what comes.
-fn stream(name: &str) -> Stream {
-    let folder = tempfile::tempdir().unwrap().keep();
-    let function_log = FunctionLog::open(&folder.join("function.log"), false).unwrap();
-    let settings = StreamSettings::untransformed(name, &folder);
+fn stream(name: &str) -> (Stream, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let function_log = FunctionLog::open(&folder.path().join("function.log"), false).unwrap();
+    let settings = StreamSettings::untransformed(name, folder.path());
     let bucket = Bucket::open(&settings.destination, false).unwrap();
     let around =
         Surroundings { function: None, function_log: Arc::new(function_log), bucket: Arc::new(bucket), state: None };
-    Stream::start(settings, around).unwrap()
+    (Stream::start(settings, around).unwrap(), folder)
 }
 
 async fn send(address: SocketAddr, request_line: &str, headers: &str, body: &[u8]) -> Answer {
@@ -93,6 +98,24 @@ async fn records_come_in_signed_or_not() {
 }
 
 #[tokio::test]
+async fn a_page_may_not_put_records() {
+    let address = serve(&["clicks"]).await;
+    let record = json!({ "DeliveryStreamName": "clicks", "Record": { "Data": "aGk=" } }).to_string();
+    let target = "x-amz-target: Firehose_20150804.PutRecord\r\n";
+    for (origin, status) in [("", 200), ("origin: http://127.0.0.1:8000\r\n", 403), ("origin: null\r\n", 403)] {
+        let answer = send(address, "POST /", &format!("{target}{origin}"), record.as_bytes()).await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let silent = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let read = read(&HeaderMap::new(), silent, Duration::from_millis(1)).await;
+    assert_eq!(read, Err(Refusal::TooSlow));
+}
+
+#[tokio::test]
 async fn a_batch_comes_in_with_an_id_for_each_record() {
     let address = serve(&["clicks"]).await;
     let records = vec![json!({ "Data": "aGk=" }); 500];
@@ -114,7 +137,7 @@ async fn streams_are_listed_by_name_and_described() {
     let answer = call(address, "DescribeDeliveryStream", json!({ "DeliveryStreamName": "audit" })).await;
     let description = &answer.json()["DeliveryStreamDescription"];
     assert_eq!((answer.status, &description["DeliveryStreamName"]), (200, &json!("audit")));
-    assert_eq!(description["DeliveryStreamARN"], stream("audit").arn());
+    assert_eq!(description["DeliveryStreamARN"], stream("audit").0.arn());
 }
 
 #[tokio::test]

@@ -130,6 +130,14 @@ pub(crate) enum Attempt {
     Failed(Fault),
 }
 
+impl Attempt {
+    /// Whether Firehose takes records as failed that the function says failed. The function counts them in an attempt that is
+    /// not taken, too.
+    pub(crate) fn takes_failures(&self) -> bool {
+        matches!(self, Self::Settled(fates) if fates.contains(&Fate::Failed(Fault::ProcessingFailed)))
+    }
+}
+
 /// Judges one invocation. The records' ids differ: an event where they don't is refused when it is read.
 pub(crate) fn judge(records: &[Record], outcome: &Outcome) -> Attempt {
     match outcome {

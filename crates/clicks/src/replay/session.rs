@@ -10,7 +10,7 @@ use super::feed::Batch;
 use super::{Options, ReplayError};
 use crate::attempts::{self, Settled, describe, last_lines};
 use crate::excerpt::excerpt;
-use crate::firehose::delivery::{Attempt, Fate, Fault};
+use crate::firehose::delivery::Attempt;
 use crate::metrics::Metrics;
 use crate::output::{BatchEnd, Output, OutputError};
 use crate::processor::SERVICE_URL;
@@ -57,13 +57,12 @@ impl Session {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, progress, tally, started, verbose, .. } = self;
-        let settled = attempts::put_through(function, &batch.event, 1, self.retries, |seen| {
+        let settled = attempts::put_through(function, &batch.event, self.retries, |seen| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
             log(output, verbose.then_some(&*progress), &invocation.logs)?;
             see_started(started, &invocation)?;
-            let taken = matches!(seen.judged, Attempt::Settled(fates) if fates.contains(&Fate::Failed(Fault::ProcessingFailed)));
-            tally.attempt(Metrics::of(&invocation.logs), taken);
+            tally.attempt(Metrics::of(&invocation.logs), seen.judged.takes_failures());
             match seen.judged {
                 Attempt::Settled(_) => {}
                 Attempt::Spoiled(_, why) => progress.line(&format!("a reply can't be used: {why}")),

@@ -155,6 +155,14 @@ async fn pages_answer_to_this_machine_alone_and_the_edge_to_any_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sent_to_another_host() {
+    let site = Served::start().await;
+    for (path, status) in [("/pipeline", 307), ("//pipeline", 404), ("//evil.example/..", 404)] {
+        assert_eq!(site.get(path, "localhost").status, status, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn objects_are_asked_for_by_stream_and_path() {
     let site = Served::start().await;
     for (query, status, message) in [

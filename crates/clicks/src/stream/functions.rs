@@ -39,13 +39,13 @@ impl Functions {
         &self.log
     }
 
-    /// The process that was busy last, or a new one.
-    pub(super) async fn take(&self) -> Result<Function, StartError> {
+    /// The one that was busy last, or a new one, whose process starts with its event.
+    pub(super) fn take(&self) -> Result<Function, StartError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(function) = idle {
             return Ok(function);
         }
-        let function = Function::start(self.settings.clone()).await?;
+        let function = Function::new(self.settings.clone())?;
         self.processes.fetch_add(1, Ordering::Relaxed);
         Ok(function)
     }

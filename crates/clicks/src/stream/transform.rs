@@ -1,11 +1,13 @@
 //! One event through the function, and its records on to the destination.
 
+use std::error::Error;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use runtime_api::Function;
+use runtime_api::InvokeError;
 use tokio::sync::mpsc;
 
 use super::destination::{Failure, Item};
@@ -74,42 +76,22 @@ impl Transform {
 
     async fn attempt(&self, functions: &Functions, event: &Event) -> Settled {
         let records = event.records().len();
-        let failed = |attempts| Settled { fates: vec![Fate::Failed(Fault::FunctionError); records], attempts };
-        let (mut function, attempt) = match self.process(functions, records).await {
-            Ok(started) => started,
-            Err(attempts) => return failed(attempts),
+        let failed = |why: &dyn Display| {
+            progress::print(&format!("an event was not put through: {why}"));
+            Settled { fates: vec![Fate::Failed(Fault::FunctionError); records], attempts: 1 }
         };
-        let settled = attempts::put_through(&mut function, event, attempt, self.retries, |seen| {
+        let mut function = match functions.take() {
+            Ok(function) => function,
+            Err(error) => return failed(&error),
+        };
+        self.watched.functions(functions.processes());
+        let settled = attempts::put_through(&mut function, event, self.retries, |seen| {
             self.see(functions, records, &seen);
             Ok::<(), serde_json::Error>(())
         });
         let settled = settled.await;
         functions.give_back(function);
-        settled.unwrap_or_else(|error| {
-            progress::print(&format!("an event can't be written as JSON: {error}"));
-            failed(attempt)
-        })
-    }
-
-    /// A process for the event, and which attempt it is for; or how often it was tried to start one.
-    async fn process(&self, functions: &Functions, records: usize) -> Result<(Function, u32), u32> {
-        let mut attempt = 1;
-        loop {
-            match functions.take().await {
-                Ok(function) => {
-                    self.watched.functions(functions.processes());
-                    return Ok((function, attempt));
-                }
-                Err(error) => {
-                    self.watched.not_started(records, attempt);
-                    progress::print(&format!("the function does not start: {:#}", anyhow::Error::new(error)));
-                }
-            }
-            if attempt > self.retries {
-                return Err(attempt);
-            }
-            attempt += 1;
-        }
+        settled.unwrap_or_else(|error| failed(&error))
     }
 
     /// Tells of an attempt: in the log, in the view, and, where it failed, on the terminal.
@@ -126,11 +108,15 @@ impl Transform {
                 format!("{how} before it asked for an event, {wrote}")
             }
             (Ok(invocation), Attempt::Failed(_)) => describe(&invocation.outcome),
-            (Err(error), Attempt::Failed(_)) => format!("was not reached: {error}"),
+            (Err(error), Attempt::Failed(_)) => format!("was not reached: {}", with_cause(error)),
         };
         let last = self.retries + 1;
         progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
     }
+}
+
+fn with_cause(error: &InvokeError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Records as they came, for a stream without a function.

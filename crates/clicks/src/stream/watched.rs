@@ -11,7 +11,7 @@ use super::clicks::{Clicks, add};
 use super::object::{Kind, Stored};
 use super::view::{Invoked, Object, View};
 use crate::attempts::Seen;
-use crate::firehose::delivery::{Attempt, Fate, Fault};
+use crate::firehose::delivery::Attempt;
 use crate::metrics::Metrics;
 
 /// How many of the last invocations and objects are shown.
@@ -108,28 +108,13 @@ impl Watched {
             outcome: outcome(seen),
             service_requests: metrics.service_requests,
         };
-        // The function counts what it fails in an attempt that Firehose does not take, too.
-        let taken =
-            matches!(seen.judged, Attempt::Settled(fates) if fates.contains(&Fate::Failed(Fault::ProcessingFailed)));
         self.change(|now| {
             now.view.retries += u64::from(seen.attempt > 1);
-            if taken {
+            if seen.judged.takes_failures() {
                 for (reason, failed) in metrics.failed_by_reason.into_iter().flatten() {
                     add(&mut now.view.failed_by_reason, &reason, failed);
                 }
             }
-            push(&mut now.view.invocations, invoked);
-        });
-    }
-
-    /// An attempt had no process to go to.
-    pub(super) fn not_started(&self, records: usize, attempt: u32) {
-        let at_ms = Timestamp::now().as_millisecond();
-        let outcome = "not_started";
-        let invoked =
-            Invoked { at_ms, records, milliseconds: 0.0, cold: false, attempt, outcome, service_requests: None };
-        self.change(|now| {
-            now.view.retries += u64::from(attempt > 1);
             push(&mut now.view.invocations, invoked);
         });
     }

@@ -236,6 +236,17 @@ fn a_state_is_of_one_process() {
 }
 
 #[test]
+fn a_state_of_a_stream_that_is_not_here_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for (stream, told) in
+        [("a", ""), ("a", ""), ("b", "state/a.redb is of a stream that is not here: what it holds waits there\n")]
+    {
+        let up = Up::start_in(folder.path(), &["--state", "state", "--stream", stream]);
+        assert_eq!(up.stderr(), told, "{stream}");
+    }
+}
+
+#[test]
 fn the_help_names_every_option() {
     let folder = tempfile::tempdir().unwrap();
     for flag in ["--help", "-h"] {

@@ -7,6 +7,7 @@ use runtime_api::{Invocation, InvokeError, MAX_EVENT_BYTES};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::firehose::delivery::{Fate, Fault};
 use crate::firehose::prefix::ErrorOutputType;
 
 /// Something that happens.
