@@ -159,3 +159,29 @@ fn a_stop_waits_for_the_storage() {
     let end = up.end();
     assert_eq!((end.code, s3.objects("firehose")), (Some(0), (1, clicks(0..3))));
 }
+
+#[test]
+fn what_is_refused_does_not_hold_up_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file in the place of a folder: whatever belongs there is refused.
+    let bad = folder.path().join("out/bucket/bad");
+    fs::create_dir_all(bad.parent().unwrap()).unwrap();
+    fs::write(&bad, "").unwrap();
+    let prefix = "!{partitionKeyFromLambda:a}/!{partitionKeyFromLambda:b}/";
+    let mut up = Up::start_in(folder.path(), &["--dynamic-partitioning", "--prefix", prefix]);
+    let click = |a: &str, b: usize| json!({ "do": "partition", "keys": { "a": a, "b": b.to_string() } }).to_string();
+    // More objects than are stored at once.
+    up.put(&(0..40).map(|b| click("bad", b)).collect::<Vec<_>>());
+    up.until(|view| !view["storage_error"].is_null());
+    up.put(&[click("good", 0)]);
+    up.until_through(1);
+    let view = up.view();
+    assert_eq!((&view["delivered"], view["storage_error"].is_null()), (&json!(1), false), "{view:#}");
+    fs::remove_file(&bad).unwrap();
+    up.until_through(41);
+    up.until(|view| view["storage_error"].is_null());
+    let ended = up.stop();
+    // Told once, and taken back once.
+    let told = |text: &str| ended.stderr.matches(text).count();
+    assert_eq!((told("it is tried again until it works"), told("the storage takes objects again")), (1, 1));
+}
