@@ -1,0 +1,115 @@
+import { Annotations, CfnOutput, Duration, Stack, type SecretValue, type StackProps, Validations } from 'aws-cdk-lib'
+import * as sns from 'aws-cdk-lib/aws-sns'
+import type { Construct } from 'constructs'
+import { Analysis } from './analysis.ts'
+import { Edge, type EdgeProps } from './edge.ts'
+import { Firewall } from './firewall.ts'
+import { Operations } from './operations.ts'
+import { REPLY_BUDGET_BYTES, worstReplyBytes } from './processor-buffer.ts'
+import type { ProcessorSettings } from './processor-settings.ts'
+import { Processor, type ProcessorProps } from './processor.ts'
+import { Storage, type StorageProps } from './storage.ts'
+import { Stream, type StreamProps } from './stream.ts'
+
+/** What is chosen of each part; the parts have the defaults. */
+export interface ClickStreamStackProps extends StackProps {
+  /** The base URL of the mysfits service. */
+  readonly mysfitsApiUrl: string
+  /** What the service is asked with, where it asks for a key. @default none */
+  readonly mysfitsApiKey?: SecretValue
+  /** What the processor does. @default the processor's own defaults */
+  readonly settings?: ProcessorSettings
+  readonly processor?: Omit<ProcessorProps, 'mysfitsApiUrl' | 'mysfitsApiKey' | 'settings'>
+  readonly stream?: Omit<StreamProps, 'bucket' | 'processor' | 'settings' | 'parquetTable'>
+  /** Parquet instead of lines of JSON. @default false */
+  readonly parquet?: boolean
+  readonly edge?: Omit<EdgeProps, 'deliveryStream'>
+  /** A firewall in front of the edge, and how many requests it lets through from one address in 5 minutes. @default none */
+  readonly firewallRequests?: number
+  readonly storage?: StorageProps
+  /** The topic that alarms go to. @default one of the stack */
+  readonly alarmTopicArn?: string
+  /** Who subscribes to the stack's topic. @default nobody */
+  readonly alarmEmail?: string
+}
+
+/** Module 5, for production: a click goes from the edge through Firehose and the processor into storage, for analysts to ask. */
+export class ClickStreamStack extends Stack {
+  constructor(scope: Construct, id: string, props: ClickStreamStackProps) {
+    super(scope, id, props)
+    const { settings = {} } = props
+
+    const storage = new Storage(this, 'Storage', props.storage)
+    const analysis = new Analysis(this, 'Analysis', {
+      bucket: storage.bucket,
+      queryResults: storage.queryResults,
+      settings,
+      parquet: props.parquet,
+      deliveredDays: props.storage?.deliveredDays,
+      errorDays: props.storage?.errorDays,
+    })
+    const processor = new Processor(this, 'Processor', {
+      ...props.processor,
+      mysfitsApiUrl: props.mysfitsApiUrl,
+      mysfitsApiKey: props.mysfitsApiKey,
+      settings,
+    })
+    const stream = new Stream(this, 'Stream', {
+      ...props.stream,
+      bucket: storage.bucket,
+      processor: processor.alias,
+      settings,
+      parquetTable: props.parquet ? analysis.clicksTable : undefined,
+    })
+    const edge = new Edge(this, 'Edge', { ...props.edge, deliveryStream: stream.deliveryStream })
+    if (props.firewallRequests) {
+      new Firewall(this, 'Firewall', {
+        api: edge.api,
+        requestsPerFiveMinutes: props.firewallRequests,
+        allowedOrigins: props.edge?.allowedOrigins,
+      })
+    }
+    new Operations(this, 'Operations', {
+      api: edge.api,
+      deliveryStream: stream.deliveryStream,
+      function: processor.function,
+      bucket: storage.bucket,
+      functionTimeout: props.processor?.timeout ?? Duration.seconds(30),
+      destinationInterval: stream.destinationInterval,
+      topic: props.alarmTopicArn ? sns.Topic.fromTopicArn(this, 'AlarmTopic', props.alarmTopicArn) : undefined,
+      alarmEmail: props.alarmEmail,
+    })
+
+    this.warn(props, stream)
+    Validations.of(this).acknowledge({
+      id: 'CloudFormation-Validate::W7001',
+      reason: "The L2 DeliveryStream adds a mapping of Firehose's addresses, which only destinations in a VPC use.",
+    })
+    this.output('ClicksUrl', edge.clicksUrl, 'Where the page sends clicks: clicksUrl in its config.json')
+    this.output('StreamName', stream.deliveryStream.deliveryStreamName, 'The Firehose stream')
+    this.output('FunctionName', processor.function.functionName, 'The processor')
+    this.output('BucketName', storage.bucket.bucketName, 'Delivered clicks, and what failed')
+    this.output('WorkGroupName', analysis.workGroup.name, 'The Athena work group with the saved queries')
+  }
+
+  private warn(props: ClickStreamStackProps, stream: Stream): void {
+    const worst = worstReplyBytes(stream.processorBufferMib, props.settings ?? {})
+    if (worst > REPLY_BUDGET_BYTES) {
+      Annotations.of(stream).addWarningV2(
+        'click-stream:processor-buffer',
+        `A buffer of ${stream.processorBufferMib} MiB can make a reply of ${worst} bytes, above the processor's ${REPLY_BUDGET_BYTES}: ` +
+          'the records beyond them would fail. Choose a smaller bufferMb, or fewer attributes.',
+      )
+    }
+    if (props.mysfitsApiUrl.startsWith('http:')) {
+      Annotations.of(this).addWarningV2(
+        'click-stream:service-without-tls',
+        'mysfitsApiUrl is http: what the service answers could be changed on its way.',
+      )
+    }
+  }
+
+  private output(id: string, value: string, description: string): void {
+    new CfnOutput(this, id, { value, description })
+  }
+}

@@ -1,0 +1,26 @@
+import { MockIntegration, PassthroughBehavior, type Resource } from 'aws-cdk-lib/aws-apigateway'
+
+import { type Cors, declared, mapped } from './cors.ts'
+import { template } from './templates.ts'
+
+/** A day, because preflights are billed as any request. Firefox believes that; Chromium no more than two hours. */
+const MAX_AGE_SECONDS = 86_400
+
+/** `OPTIONS /clicks`: API Gateway answers by itself. */
+export function addPreflight(clicks: Resource, allowed: Cors): void {
+  const headers = { ...allowed.headers, 'Access-Control-Max-Age': String(MAX_AGE_SECONDS) }
+  const integration = new MockIntegration({
+    requestTemplates: { 'application/json': template('preflight') },
+    passthroughBehavior: PassthroughBehavior.NEVER,
+    integrationResponses: [
+      {
+        statusCode: '200',
+        responseParameters: mapped(headers),
+        ...(allowed.choice && { responseTemplates: { 'application/json': allowed.choice } }),
+      },
+    ],
+  })
+  clicks.addMethod('OPTIONS', integration, {
+    methodResponses: [{ statusCode: '200', responseParameters: declared(headers) }],
+  })
+}

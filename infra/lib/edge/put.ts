@@ -1,0 +1,88 @@
+import { Token } from 'aws-cdk-lib'
+import * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type { IDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
+import type { Construct } from 'constructs'
+
+import click from '../../click.schema.json' with { type: 'json' }
+import { type Cors, declared, mapped } from './cors.ts'
+import { template } from './templates.ts'
+
+const JSON_TYPE = 'application/json'
+
+/** `PUT /clicks`: API Gateway checks the body, and calls Firehose's `PutRecord`. */
+export function addPut(
+  scope: Construct,
+  api: apigateway.RestApi,
+  clicks: apigateway.Resource,
+  stream: IDeliveryStream,
+  allowed: Cors,
+): void {
+  clicks.addMethod('PUT', putRecord(stream, putRole(scope, stream), allowed), {
+    requestModels: {
+      [JSON_TYPE]: api.addModel('Click', {
+        contentType: JSON_TYPE,
+        description: 'The JSON schema of every edge: infra/click.schema.json',
+        // The file has the names of JSON schema, such as `$schema`, which pass through as they are.
+        schema: click as unknown as apigateway.JsonSchema,
+      }),
+    },
+    requestValidator: api.addRequestValidator('Body', { validateRequestBody: true }),
+    methodResponses: ['200', '503'].map((statusCode) => ({
+      statusCode,
+      responseParameters: declared(allowed.headers),
+    })),
+  })
+}
+
+/**
+ * An error of Firehose is never 200: only its 200 is, and the response without a pattern takes the rest. For AWS services
+ * the pattern is matched with the HTTP status (API Gateway API reference, "IntegrationResponse"). Throttling is a 400 of a
+ * certain `__type`, which `refused.vtl` answers by 429, with or without a name space before it; that a stream's own quota is
+ * exceeded is a `ServiceUnavailableException` (Firehose API reference, "PutRecord" and "Common Errors").
+ */
+function putRecord(stream: IDeliveryStream, credentialsRole: iam.IRole, allowed: Cors): apigateway.AwsIntegration {
+  const response = (statusCode: string, name: 'accepted' | 'refused') => ({
+    statusCode,
+    responseParameters: mapped(allowed.headers),
+    responseTemplates: { [JSON_TYPE]: allowed.choice + template(name) },
+  })
+  return new apigateway.AwsIntegration({
+    service: 'firehose',
+    action: 'PutRecord',
+    integrationHttpMethod: 'POST',
+    options: {
+      credentialsRole,
+      requestParameters: { 'integration.request.header.Content-Type': "'application/x-amz-json-1.1'" },
+      requestTemplates: { [JSON_TYPE]: template('put-record', { stream: nameOf(stream) }) },
+      // Another content type is answered 415, instead of going to Firehose as it is.
+      passthroughBehavior: apigateway.PassthroughBehavior.NEVER,
+      integrationResponses: [{ ...response('200', 'accepted'), selectionPattern: '200' }, response('503', 'refused')],
+    },
+  })
+}
+
+/**
+ * `PutRecord` on the stream: `grantPutRecords` would allow batches, too. The trust has no condition on `aws:SourceAccount`
+ * or `aws:SourceArn`: API Gateway sends neither when it takes an integration's role, so that every request would fail
+ * (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws, pull request 479).
+ */
+function putRole(scope: Construct, stream: IDeliveryStream): iam.Role {
+  const statement = new iam.PolicyStatement({
+    actions: ['firehose:PutRecord'],
+    resources: [stream.deliveryStreamArn],
+  })
+  return new iam.Role(scope, 'PutRole', {
+    description: 'API Gateway puts clicks into the delivery stream',
+    assumedBy: new iam.ServicePrincipal('apigateway.amazonaws.com'),
+    inlinePolicies: { PutRecord: new iam.PolicyDocument({ statements: [statement] }) },
+  })
+}
+
+/** The stream's name, which becomes part of a mapping template. */
+function nameOf({ deliveryStreamName }: IDeliveryStream): string {
+  if (!Token.isUnresolved(deliveryStreamName) && !/^[a-zA-Z0-9_.-]{1,64}$/.test(deliveryStreamName)) {
+    throw new Error(`${JSON.stringify(deliveryStreamName)} is no name of a delivery stream`)
+  }
+  return deliveryStreamName
+}

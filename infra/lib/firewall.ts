@@ -1,0 +1,99 @@
+import { Names } from 'aws-cdk-lib'
+import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
+import * as wafv2 from 'aws-cdk-lib/aws-wafv2'
+import { Construct } from 'constructs'
+
+import { cors } from './edge/cors.ts'
+
+/** What a {@link Firewall} is made of. */
+export interface FirewallProps {
+  /** The API whose stage is protected. */
+  readonly api: RestApi
+  /** As the edge's. @default * */
+  readonly allowedOrigins?: string[]
+  /** Requests that one address may send in five minutes, preflights included; many visitors may share one. @default 1000 */
+  readonly requestsPerFiveMinutes?: number
+  /** The longest body. The longest click has 1.6 KiB. @default 8192 */
+  readonly bodyBytes?: number
+}
+
+/**
+ * What WAF is given of a body to API Gateway; more would match `OversizeHandling` instead of the size asked for.
+ *
+ * @see https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-setting-body-inspection-limit.html
+ */
+const MOST_BYTES = 16_384
+
+/** A web ACL before the edge: so many requests an address, and no long body. WAF has no L2 constructs. */
+export class Firewall extends Construct {
+  constructor(scope: Construct, id: string, props: FirewallProps) {
+    super(scope, id)
+    const bodyBytes = props.bodyBytes ?? 8192
+    if (!(bodyBytes >= 1 && bodyBytes <= MOST_BYTES))
+      throw new Error(`bodyBytes is ${bodyBytes}, not 1 to ${MOST_BYTES}`)
+    const { fixedHeaders } = cors(props.allowedOrigins ?? ['*'])
+    const responseHeaders = Object.entries(fixedHeaders).map(([name, value]) => ({ name, value }))
+    const block = (responseCode: number, customResponseBodyKey: string) => ({
+      block: {
+        customResponse: {
+          responseCode,
+          customResponseBodyKey,
+          responseHeaders,
+        },
+      },
+    })
+
+    const acl = new wafv2.CfnWebACL(this, 'Acl', {
+      scope: 'REGIONAL',
+      description: 'Requests an address, and the size of a body',
+      defaultAction: { allow: {} },
+      visibilityConfig: this.visibility('All'),
+      customResponseBodies: {
+        TooManyRequests: { contentType: 'APPLICATION_JSON', content: '{"message":"Too Many Requests"}' },
+        RequestTooLong: { contentType: 'APPLICATION_JSON', content: '{"message":"Request Too Long"}' },
+      },
+      rules: [
+        {
+          name: 'Rate',
+          priority: 0,
+          statement: {
+            rateBasedStatement: {
+              aggregateKeyType: 'IP',
+              limit: props.requestsPerFiveMinutes ?? 1000,
+              evaluationWindowSec: 300,
+            },
+          },
+          action: block(429, 'TooManyRequests'),
+          visibilityConfig: this.visibility('Rate'),
+        },
+        {
+          name: 'BodySize',
+          priority: 1,
+          statement: {
+            sizeConstraintStatement: {
+              fieldToMatch: { body: { oversizeHandling: 'MATCH' } },
+              comparisonOperator: 'GT',
+              size: bodyBytes,
+              textTransformations: [{ priority: 0, type: 'NONE' }],
+            },
+          },
+          action: block(413, 'RequestTooLong'),
+          visibilityConfig: this.visibility('BodySize'),
+        },
+      ],
+    })
+    new wafv2.CfnWebACLAssociation(this, 'Association', {
+      resourceArn: props.api.deploymentStage.stageArn,
+      webAclArn: acl.attrArn,
+    })
+  }
+
+  /** No samples: they show addresses and headers of visitors. */
+  private visibility(rule: string): wafv2.CfnWebACL.VisibilityConfigProperty {
+    return {
+      cloudWatchMetricsEnabled: true,
+      metricName: `${Names.uniqueId(this)}${rule}`,
+      sampledRequestsEnabled: false,
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { Duration } from 'aws-cdk-lib'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import type { Construct } from 'constructs'
+import type { Metrics } from './metrics.ts'
+
+const { ORANGE, RED } = cloudwatch.Color
+
+/** A dashboard is 24 wide, and the pipeline has six parts. */
+const WIDTH = 4
+
+const TEXT = `**A click goes from left to right**: the edge takes it and puts it into Firehose, Firehose gives it to the function in batches, \
+the function asks the mysfits service, and Firehose delivers what comes back. What can't be delivered ends on the right, with its original bytes.
+
+In order, as many records come in as are Ok and delivered, and the last column is empty. Counts are of 5 minutes, times of the \
+dashboard's own zone. A batch that Firehose sends again is counted again by the function.`
+
+/** Draws the pipeline from left to right. `alarms` are by id. */
+export function drawDashboard(
+  scope: Construct,
+  id: string,
+  m: Metrics,
+  alarms: ReadonlyMap<string, cloudwatch.Alarm>,
+): cloudwatch.Dashboard {
+  const dashboard = new cloudwatch.Dashboard(scope, id, { defaultInterval: Duration.hours(12) })
+  const limit = (alarm: string) => [alarms.get(alarm)!.toAnnotation()]
+  dashboard.addWidgets(
+    new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms.values()], width: 24, height: 3 }),
+  )
+  dashboard.addWidgets(new cloudwatch.TextWidget({ markdown: TEXT, width: 24, height: 3 }))
+  dashboard.addWidgets(
+    part(
+      'Edge',
+      counts(
+        'Requests',
+        line(m.requests, 'All'),
+        line(m.clientErrors, '4xx', ORANGE),
+        line(m.serverErrors, '5xx', RED),
+      ),
+      graph('Latency (ms)', { left: [line(m.latencyMedian, 'p50'), line(m.latencyTail, 'p99')] }),
+    ),
+    part(
+      'Firehose in',
+      counts('Records', line(m.incomingRecords, 'Taken'), line(m.throttledRecords, 'Throttled', RED)),
+      counts('Bytes', line(m.incomingBytes, 'Taken')),
+    ),
+    part(
+      'Function',
+      counts(
+        'Invocations',
+        line(m.invocations, 'All'),
+        line(m.errors, 'Errors', RED),
+        line(m.throttles, 'Throttled', ORANGE),
+      ),
+      share('Attempts that succeed', line(m.processingSuccess, 'Of 1')),
+      graph('Duration (ms)', { left: [line(m.duration, 'Longest')], leftAnnotations: limit('FunctionDuration') }),
+      counts('Records by outcome', line(m.ok, 'Ok'), line(m.dropped, 'Dropped', ORANGE), line(m.failed, 'Failed', RED)),
+      counts('Failed by reason', line(m.failedByReason, "${PROP('Dim.Reason')}")),
+    ),
+    part(
+      'Mysfits service',
+      counts('Requests', line(m.serviceRequests, 'All'), line(m.serviceErrors, 'Errors', RED)),
+      counts('Answered from an older catalogue', line(m.staleServed, 'Records', ORANGE)),
+    ),
+    part(
+      'Delivery',
+      counts('Records, failed ones included', line(m.deliveredRecords, 'Delivered')),
+      share('Puts that succeed', line(m.deliverySuccess, 'Of 1')),
+      graph('Age of the oldest record (s)', {
+        left: [line(m.freshness, 'Oldest')],
+        leftAnnotations: limit('DeliveryLate'),
+      }),
+    ),
+    part('Error output', counts('Writes', line(m.errorObjectRequests, 'Requests', RED))),
+  )
+  return dashboard
+}
+
+/** A part of the pipeline: its graphs one below the other. */
+function part(name: string, ...widgets: cloudwatch.IWidget[]): cloudwatch.Column {
+  const heading = new cloudwatch.TextWidget({
+    markdown: `## ${name}`,
+    width: WIDTH,
+    height: 1,
+    background: cloudwatch.TextWidgetBackground.TRANSPARENT,
+  })
+  return new cloudwatch.Column(heading, ...widgets)
+}
+
+function line(
+  metric: cloudwatch.Metric | cloudwatch.MathExpression,
+  label: string,
+  color?: string,
+): cloudwatch.IMetric {
+  return metric.with({ label, color })
+}
+
+function counts(title: string, ...left: cloudwatch.IMetric[]): cloudwatch.GraphWidget {
+  return graph(title, { left, leftYAxis: { min: 0, showUnits: false } })
+}
+
+function share(title: string, metric: cloudwatch.IMetric): cloudwatch.GraphWidget {
+  return graph(title, { left: [metric], leftYAxis: { min: 0, max: 1, showUnits: false } })
+}
+
+function graph(title: string, props: cloudwatch.GraphWidgetProps): cloudwatch.GraphWidget {
+  return new cloudwatch.GraphWidget({ title, width: WIDTH, height: 5, ...props })
+}

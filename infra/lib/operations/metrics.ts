@@ -1,0 +1,94 @@
+import { Duration } from 'aws-cdk-lib'
+import type * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import type * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
+import type * as s3 from 'aws-cdk-lib/aws-s3'
+
+/** What is watched. */
+export interface Watched {
+  /** The edge. Its metrics go by its name, which must be no other API's in the account and region. */
+  readonly api: apigateway.RestApiBase
+  readonly deliveryStream: firehose.IDeliveryStream
+  /** The function itself, not an alias: its own metrics go by the function's name. */
+  readonly function: lambda.IFunction
+  /** Where objects go, with request metrics under the id `errors` for the error output. */
+  readonly bucket: s3.IBucket
+}
+
+/** Of alarms and graphs. Firehose, API Gateway, Lambda and S3 publish every minute. */
+const period = Duration.minutes(5)
+
+/**
+ * Every metric of the pipeline that is looked at, from left to right.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+ * @see https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+ */
+export function metrics({ api, deliveryStream, function: processor, bucket }: Watched) {
+  const stream = (name: string, statistic: string) => deliveryStream.metric(name, { statistic, period })
+  const own = (metricName: string) =>
+    new cloudwatch.Metric({
+      namespace: 'ClickProcessor',
+      metricName,
+      dimensionsMap: { FunctionName: processor.functionName },
+      statistic: cloudwatch.Stats.SUM,
+      period,
+    })
+  const errorRequests = (metricName: string) =>
+    new cloudwatch.Metric({
+      namespace: 'AWS/S3',
+      metricName,
+      dimensionsMap: { BucketName: bucket.bucketName, FilterId: 'errors' },
+      statistic: cloudwatch.Stats.SUM,
+      period,
+    })
+
+  return {
+    requests: api.metricCount({ period }),
+    clientErrors: api.metricClientError({ period }),
+    serverErrors: api.metricServerError({ period }),
+    latencyMedian: api.metricLatency({ statistic: cloudwatch.Stats.p(50), period }),
+    latencyTail: api.metricLatency({ statistic: cloudwatch.Stats.p(99), period }),
+
+    incomingRecords: deliveryStream.metricIncomingRecords({ period }),
+    incomingBytes: deliveryStream.metricIncomingBytes({ period }),
+    throttledRecords: stream('ThrottledRecords', 'Sum'),
+    // "The sum of the successful Lambda function invocations over the sum of the total Lambda function invocations": 0 to 1.
+    processingSuccess: stream('ExecuteProcessing.Success', 'Average'),
+
+    invocations: processor.metricInvocations({ period }),
+    errors: processor.metricErrors({ period }),
+    throttles: processor.metricThrottles({ period }),
+    duration: processor.metricDuration({ statistic: cloudwatch.Stats.MAXIMUM, period }),
+    ok: own('Ok'),
+    dropped: own('Dropped'),
+    failed: own('Failed'),
+    // One line for each reason that there is: a reason has no metric before a record failed for it.
+    failedByReason: new cloudwatch.MathExpression({
+      expression: `SEARCH('{ClickProcessor,FunctionName,Reason} MetricName="Failed" FunctionName="${processor.functionName}"', 'Sum', ${period.toSeconds()})`,
+      period,
+    }),
+
+    serviceRequests: own('ServiceRequests'),
+    serviceErrors: own('ServiceErrors'),
+    staleServed: own('StaleServed'),
+
+    deliveredRecords: stream('DeliveryToS3.Records', 'Sum'),
+    deliverySuccess: stream('DeliveryToS3.Success', 'Average'),
+    freshness: stream('DeliveryToS3.DataFreshness', 'Maximum'),
+
+    // An object is one PUT, or POSTs with PUTs between where it is uploaded in parts. Where only one of the two has a value, the
+    // other counts as 0 ("Using metric math", Amazon CloudWatch User Guide).
+    errorObjectRequests: new cloudwatch.MathExpression({
+      expression: 'puts + posts',
+      usingMetrics: { puts: errorRequests('PutRequests'), posts: errorRequests('PostRequests') },
+      period,
+    }),
+  }
+}
+
+/** See {@link metrics}. */
+export type Metrics = ReturnType<typeof metrics>

@@ -1,0 +1,100 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import { Construct } from 'constructs'
+import { layout } from './layout.ts'
+
+/** How long objects are kept, in days. */
+export interface StorageProps {
+  /** Delivered clicks, and the source where it is kept. @default 365 */
+  readonly deliveredDays?: number
+  /** The originals of the records that failed: longer, since what failed may be found late. @default 730 */
+  readonly errorDays?: number
+  /** The answers to analysts' queries. @default 30 */
+  readonly queryResultDays?: number
+  /** What tells who read or wrote an object. @default 90 */
+  readonly accessLogDays?: number
+}
+
+/** When delivered clicks go to cheaper storage. S3 leaves objects below 128 KiB where they are, because they'd cost more there. */
+const INFREQUENT_ACCESS_AFTER = Duration.days(30)
+const NONCURRENT_VERSIONS_KEPT = Duration.days(30)
+
+/** The buckets. All stay when the stack is removed, with what is in them. */
+export class Storage extends Construct {
+  /** Delivered clicks, error output and source: see {@link layout}. */
+  readonly bucket: s3.Bucket
+  /** The answers to analysts' queries: never versioned, soon gone. */
+  readonly queryResults: s3.Bucket
+
+  constructor(scope: Construct, id: string, props: StorageProps = {}) {
+    super(scope, id)
+    const delivered = Duration.days(props.deliveredDays ?? 365)
+    const accessLogs = this.accessLogs(Duration.days(props.accessLogDays ?? 90))
+
+    this.bucket = new s3.Bucket(this, 'Clicks', {
+      ...privateBucket,
+      versioned: true,
+      serverAccessLogsBucket: accessLogs,
+      serverAccessLogsPrefix: 'clicks/',
+      // Operations alarms on what is put under this prefix.
+      metrics: [{ id: 'errors', prefix: layout.errors }],
+      lifecycleRules: [
+        keptFor('delivered', layout.delivered, delivered),
+        keptFor('source', layout.source, delivered),
+        {
+          id: 'errors',
+          prefix: layout.errors,
+          expiration: Duration.days(props.errorDays ?? 730),
+          noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
+        },
+        {
+          id: 'left-overs',
+          abortIncompleteMultipartUploadAfter: Duration.days(7),
+          expiredObjectDeleteMarker: true,
+        },
+      ],
+    })
+    this.queryResults = new s3.Bucket(this, 'QueryResults', {
+      ...privateBucket,
+      serverAccessLogsBucket: accessLogs,
+      serverAccessLogsPrefix: 'query-results/',
+      lifecycleRules: [
+        {
+          id: 'answers',
+          expiration: Duration.days(props.queryResultDays ?? 30),
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+        },
+      ],
+    })
+  }
+
+  private accessLogs(kept: Duration): s3.Bucket {
+    const bucket = new s3.Bucket(this, 'AccessLogs', {
+      ...privateBucket,
+      lifecycleRules: [{ id: 'logs', expiration: kept }],
+    })
+    Validations.of(bucket).acknowledge({
+      id: 'AwsSolutions-S1',
+      reason: 'This bucket holds the access logs; logs of who read logs would have no end.',
+    })
+    return bucket
+  }
+}
+
+const privateBucket = {
+  encryption: s3.BucketEncryption.S3_MANAGED,
+  blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+  objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+  enforceSSL: true,
+  minimumTLSVersion: 1.2,
+  removalPolicy: RemovalPolicy.RETAIN,
+} as const
+
+function keptFor(id: string, prefix: string, expiration: Duration): s3.LifecycleRule {
+  // S3 refuses a transition that comes no earlier than the expiry.
+  const transitions =
+    expiration.toDays() > INFREQUENT_ACCESS_AFTER.toDays()
+      ? [{ storageClass: s3.StorageClass.INFREQUENT_ACCESS, transitionAfter: INFREQUENT_ACCESS_AFTER }]
+      : []
+  return { id, prefix, transitions, expiration, noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT }
+}

@@ -1,0 +1,99 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { createServer } from 'node:net'
+import { delimiter } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The repository. */
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+
+/** What `make lambda-tools` installs. */
+export const TOOLS = `${ROOT}.venv/bin`
+
+/** How long a program may take to do what is waited for; building one takes minutes. */
+const LIMIT_MS = 60_000
+const BUILD_LIMIT_MS = 15 * 60_000
+
+const environment = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH }
+
+/** Runs a program to its end in `cwd`; tells what it wrote to standard output. */
+export function run(program: string, args: string[], cwd = ROOT): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    env: environment,
+    encoding: 'utf8',
+    timeout: BUILD_LIMIT_MS,
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  if (error) throw error
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`)
+  return stdout
+}
+
+/** Builds an executable of the workspace; tells where it is. */
+export function built(workspacePackage: string, bin: string): string {
+  const messages = run('cargo', [
+    'build',
+    '--locked',
+    '--package',
+    workspacePackage,
+    '--bin',
+    bin,
+    '--message-format',
+    'json',
+  ])
+  const executables = messages
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line).executable as string | null)
+  return executables.findLast((executable) => executable?.endsWith(`/${bin}`))!
+}
+
+/** A program that runs until it is stopped. */
+export class Background {
+  readonly #child: ChildProcess
+  #output = ''
+
+  constructor(program: string, args: string[], variables: Record<string, string> = {}) {
+    this.#child = spawn(program, args, {
+      cwd: ROOT,
+      env: { ...environment, ...variables },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+      stream.on('data', (data) => (this.#output += data))
+    }
+  }
+
+  /** Waits until the output matches; tells the match. */
+  async says(pattern: RegExp): Promise<RegExpMatchArray> {
+    return this.until(() => this.#output.match(pattern))
+  }
+
+  /** Waits until `found` finds something. */
+  async until<T>(found: () => T | null | undefined | Promise<T | null | undefined>): Promise<T> {
+    for (const end = Date.now() + LIMIT_MS; Date.now() < end;) {
+      const result = await found()
+      if (result !== null && result !== undefined) return result
+      if (this.#child.exitCode !== null) throw new Error(`it ended with ${this.#child.exitCode}: ${this.#output}`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error(`it was waited for in vain: ${this.#output}`)
+  }
+
+  /** Ends it, and waits until it has ended. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill('SIGTERM')
+    await ended
+  }
+}
+
+/** A port on which nothing listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import type { Stack } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import { clickStream } from '../../lib/app.ts'
+import { ConfigurationError } from '../../lib/configuration.ts'
+import { bundling } from '../support/bundling.ts'
+import { CONFIGURATIONS, SERVICE } from '../support/configurations.ts'
+import { app, statements } from '../support/synth.ts'
+
+function stacks(context: Record<string, unknown>): { stack: Stack; template: Template }[] {
+  const root = app(context)
+  const stack = clickStream(root, {}, bundling)
+  // Checks against cdk-nag's rules, and throws where one is broken.
+  root.synth()
+  const service = root.node.tryFindChild('MysfitsService') as Stack | undefined
+  return [stack, ...(service ? [service] : [])].map((one) => ({ stack: one, template: Template.fromStack(one) }))
+}
+
+for (const [name, context] of Object.entries(CONFIGURATIONS)) {
+  const found = stacks(context)
+
+  test(`${name}: no permission is wider than what it is for`, () => {
+    for (const { template } of found) {
+      for (const { role, statement } of statements(template)) {
+        const actions = [statement.Action].flat()
+        assert.ok(!actions.some((action) => action.includes('*')), `${role} may ${actions}`)
+        const tracing = actions.every((action) => /^xray:Put(TraceSegments|TelemetryRecords)$/.test(action))
+        assert.ok(tracing || ![statement.Resource].flat().includes('*'), `${role} may ${actions} everywhere`)
+      }
+    }
+  })
+
+  test(`${name}: the click stream knows nothing of DynamoDB`, () => {
+    assert.ok(!JSON.stringify(found[0]!.template.toJSON()).toLowerCase().includes('dynamodb'))
+  })
+
+  test(`${name}: nobody but the roles of the stack may invoke the processor`, () => {
+    found[0]!.template.resourceCountIs('AWS::Lambda::Permission', 0)
+  })
+
+  test(`${name}: nothing has a name of its own that stood in the way of a second copy`, () => {
+    const named = Object.values(found[0]!.template.toJSON().Resources as Record<string, any>).flatMap(
+      ({ Type, Properties = {} }) =>
+        Object.keys(Properties)
+          .filter((key) =>
+            ['BucketName', 'FunctionName', 'DeliveryStreamName', 'RoleName', 'LogGroupName', 'TopicName'].includes(key),
+          )
+          .map((key) => ({ Type, value: Properties[key] })),
+    )
+    assert.deepEqual(
+      named.filter(({ value }) => typeof value === 'string'),
+      [],
+    )
+  })
+}
+
+test('a rule of cdk-nag that is broken fails the synthesis', () => {
+  const root = app(SERVICE)
+  new s3.Bucket(clickStream(root, {}, bundling), 'Open')
+  assert.throws(() => root.synth(), /Validation failed/)
+})
+
+test('without a service there is no stack, but a message', () => {
+  assert.throws(() => clickStream(app(), {}), ConfigurationError)
+})
+
+test('the service that is deployed is the one that is asked', () => {
+  const { template } = stacks(CONFIGURATIONS['the service deployed, and every option'])[0]!
+  const [fn] = Object.values(template.findResources('AWS::Lambda::Function'))
+  assert.match(JSON.stringify(fn!.Properties.Environment.Variables.MYSFITS_API_URL), /MysfitsService/)
+})
+
+test('warnings tell of what is allowed but not advised', () => {
+  for (const [context, warning] of [
+    [SERVICE, /allowedOrigins is \*/],
+    [{ ...SERVICE, bufferMb: 3 }, /A buffer of 3 MiB can make a reply of \d+ bytes, above the processor's 6000000/],
+    [{ mysfitsApiUrl: 'http://example.com', allowedOrigins: 'https://a.example' }, /mysfitsApiUrl is http/],
+  ] as const) {
+    assert.match(warnings(context).join('\n'), warning)
+  }
+  assert.deepEqual(warnings({ ...SERVICE, allowedOrigins: 'https://a.example' }), [])
+})
+
+function warnings(context: Record<string, unknown>): string[] {
+  const root = app(context)
+  return clickStream(root, {}, bundling)
+    .node.findAll()
+    .flatMap(({ node }) => node.metadata)
+    .filter(({ type }) => type === 'aws:cdk:warning')
+    .map(({ data }) => String(data))
+}
+
+test('the outputs are what a page, an analyst and an operator need', () => {
+  const { template } = stacks(SERVICE)[0]!
+  assert.deepEqual(
+    Object.keys(template.findOutputs('*')).filter((name) => !name.startsWith('EdgeApi')),
+    ['ClicksUrl', 'StreamName', 'FunctionName', 'BucketName', 'WorkGroupName'],
+  )
+})
+
+test('the templates are the ones that were reviewed', () => {
+  for (const { stack, template } of stacks({ ...SERVICE, mysfitsService: undefined }).concat(
+    stacks({ mysfitsService: true }).slice(1),
+  )) {
+    const file = new URL(`../snapshots/${stack.node.id}.snapshot.json`, import.meta.url)
+    // The names of assets are hashes of what is in them, and change with the code of the functions.
+    const found = JSON.stringify(template.toJSON(), null, 2).replaceAll(/[0-9a-f]{64}/g, 'HASH') + '\n'
+    if (process.env.UPDATE_SNAPSHOTS) writeFileSync(file, found)
+    assert.deepEqual(
+      JSON.parse(found),
+      JSON.parse(readFileSync(file, 'utf8')),
+      'if the change is meant: UPDATE_SNAPSHOTS=1 npm run unit, and review the difference',
+    )
+  }
+})

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ConfigurationError, processorSettings, readConfiguration, variable } from '../../lib/configuration.ts'
+import { environment } from '../../lib/processor-settings.ts'
+
+const URL_GIVEN = { mysfitsApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
+
+function refused(context: Record<string, unknown>, variables: Record<string, string> = {}): string {
+  try {
+    readConfiguration(context, variables)
+  } catch (error) {
+    assert.ok(error instanceof ConfigurationError)
+    return error.message
+  }
+  return assert.fail('it was accepted')
+}
+
+test('only the service is needed', () => {
+  assert.deepEqual(readConfiguration(URL_GIVEN, {}), URL_GIVEN)
+  assert.deepEqual(readConfiguration({ mysfitsService: true }, {}), { mysfitsService: true })
+})
+
+test('without the service, the message says how to give it', () => {
+  const message = refused({})
+  assert.match(message, /^mysfitsApiUrl: found no value; accepted: an http or https URL/)
+  assert.match(message, /-c mysfitsApiUrl=URL or MYSFITS_API_URL/)
+})
+
+test('a URL is one that the processor takes, with a path and a slash or without', () => {
+  for (const url of ['http://example.com', 'https://a.b/prod/', 'HTTPS://example.com:8443', 'http://[::1]:8080/x']) {
+    assert.equal(readConfiguration({ mysfitsApiUrl: url }, {}).mysfitsApiUrl, url)
+  }
+  for (const url of [
+    'example.com',
+    'ftp://example.com',
+    'https://',
+    'https:///x',
+    'https://a.b/?q=1',
+    'https://a.b/#f',
+    'https://a b',
+  ]) {
+    assert.match(
+      refused({ mysfitsApiUrl: url }),
+      /^the context's mysfitsApiUrl: found .*; accepted: an http or https URL/,
+      url,
+    )
+  }
+})
+
+test('a URL with a password is refused without being shown', () => {
+  const message = refused({ mysfitsApiUrl: 'https://user:hunter2@example.com' })
+  assert.ok(!message.includes('hunter2'))
+})
+
+test('an option comes from the context or from its variable', () => {
+  for (const [name, given, value] of [
+    ['MYSFITS_API_URL', 'https://example.com', { mysfitsApiUrl: 'https://example.com' }],
+    ['MYSFIT_ATTRIBUTES', 'species, age', { ...URL_GIVEN, mysfitAttributes: ['species', 'age'] }],
+    ['CLICK_STREAM_BUFFER_MB', '0.5', { ...URL_GIVEN, bufferMb: 0.5 }],
+    ['CLICK_STREAM_SOURCE_BACKUP', 'true', { ...URL_GIVEN, sourceBackup: true }],
+    ['CLICK_STREAM_EDGE_RATE', '', URL_GIVEN],
+  ] as const) {
+    assert.deepEqual(readConfiguration(name === 'MYSFITS_API_URL' ? {} : URL_GIVEN, { [name]: given }), value)
+  }
+})
+
+test('the context may hold JSON values', () => {
+  const context = {
+    ...URL_GIVEN,
+    edgeRate: 10,
+    parquet: false,
+    allowedOrigins: ['https://a.example', 'https://b.example'],
+  }
+  assert.deepEqual(readConfiguration(context, {}), context)
+})
+
+test('an option that is given twice must be given the same', () => {
+  assert.equal(readConfiguration({ ...URL_GIVEN, edgeRate: '7' }, { CLICK_STREAM_EDGE_RATE: '7' }).edgeRate, 7)
+  assert.equal(
+    refused({ ...URL_GIVEN, edgeRate: 8 }, { CLICK_STREAM_EDGE_RATE: '7' }),
+    "edgeRate: given twice, with different values, as the context's edgeRate and as CLICK_STREAM_EDGE_RATE",
+  )
+})
+
+test('what is not accepted is named, with what was found and what is', () => {
+  for (const [name, found, accepted] of [
+    ['edgeRate', '0', 'a whole number from 1 to 10000'],
+    ['edgeRate', '1.5', 'a whole number from 1 to 10000'],
+    ['timeoutSeconds', '301', 'a whole number from 1 to 300'],
+    ['retries', '0', 'a whole number from 1 to 300'],
+    ['bufferMb', '0.1', 'a number from 0.2 to 3'],
+    ['bufferMb', '3.1', 'a number from 0.2 to 3'],
+    ['bufferMb', '1e0', 'a number from 0.2 to 3'],
+    ['architecture', 'arm', 'one of arm64, x86_64'],
+    ['parquet', 'yes', 'true or false'],
+    ['mysfitsCacheSeconds', '86401', 'a whole number from 0 to 86400'],
+    [
+      'mysfitAttributes',
+      'a,A',
+      'a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]',
+    ],
+    [
+      'clickFields',
+      'user id',
+      'a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]',
+    ],
+    ['recordFields', 'arrivedAt,id', 'a comma-separated list of arrivedAt, recordId'],
+    [
+      'allowedOrigins',
+      '*,https://a.example',
+      '*, or a comma-separated list of up to 10 origins such as https://www.example.com',
+    ],
+    [
+      'allowedOrigins',
+      'https://a.example/',
+      '*, or a comma-separated list of up to 10 origins such as https://www.example.com',
+    ],
+    [
+      'allowedOrigins',
+      'https://a"b',
+      '*, or a comma-separated list of up to 10 origins such as https://www.example.com',
+    ],
+    ['stackName', '1st', '1 to 100 letters, digits and hyphens, a letter first'],
+    ['alarmEmail', 'me', 'an e-mail address'],
+    ['alarmTopicArn', 'alarms', 'the ARN of an SNS topic'],
+  ] as const) {
+    const message = refused({ ...URL_GIVEN, [name]: found })
+    assert.equal(message, `the context's ${name}: found ${JSON.stringify(found)}; accepted: ${accepted}`)
+  }
+  assert.match(
+    refused({ ...URL_GIVEN, logDays: 31 }),
+    /^the context's logDays: found "31"; accepted: one of 1, 3, 5, 7, 14, 30,/,
+  )
+})
+
+test('all that is wrong is told at once', () => {
+  assert.equal(refused({ edgeRate: 'fast', parquet: 'maybe' }, { MYSFITS_API_URL: 'x' }).split('\n').length, 3)
+})
+
+test('a name that no option has is a slip', () => {
+  assert.match(refused({ ...URL_GIVEN, buferMb: 1 }), /^the context's buferMb: no such option; accepted: .*bufferMb/)
+  readConfiguration({ ...URL_GIVEN, '@aws-cdk/core:checkSecretUsage': true, 'aws:cdk:bundling-stacks': [] }, {})
+})
+
+test('options that contradict each other are refused together', () => {
+  for (const [context, message] of [
+    [{ mysfitsService: true }, /^mysfitsApiUrl and mysfitsService: found both/],
+    [
+      { partitionKeys: 'planet' },
+      /^partitionKeys: found planet; accepted: fields of the delivered line, out of userId, mysfitId, goodevil,/,
+    ],
+    [{ partitionKeys: 'species', onUnknownMysfit: 'pass' }, /^partitionKeys: found together with a "pass"/],
+    [{ partitionKeys: 'species', onServiceUnavailable: 'pass' }, /^partitionKeys: found together with a "pass"/],
+    [{ partitionKeys: 'species', destinationMb: 63 }, /^destinationMb: found 63; accepted: from 64/],
+    [{ partitionKeys: 'species', destinationSeconds: 59 }, /^destinationSeconds: found 59; accepted: from 60/],
+    [{ parquet: true, destinationMb: 5 }, /^destinationMb: found 5; accepted: from 64/],
+    [{ parquet: true, compression: 'gzip' }, /^compression: found together with parquet/],
+    [
+      { mysfitAttributes: 'species,userid' },
+      /^clickFields, mysfitAttributes and recordFields: found userId, mysfitId, species, userid;/,
+    ],
+    [
+      { alarmEmail: 'a@b.example', alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms' },
+      /^alarmEmail: found together/,
+    ],
+  ] as const) {
+    assert.match(refused({ ...URL_GIVEN, ...context }), message)
+  }
+  readConfiguration({ ...URL_GIVEN, partitionKeys: 'species', destinationMb: 64, destinationSeconds: 60 }, {})
+})
+
+test("every variable of the function is one of the README's table, and every one of the table is here or left out on purpose", () => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+  const documented = [...readme.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/[A-Z_]+/g)].map(String),
+  )
+  const set = environment(
+    processorSettings({
+      mysfitAttributes: ['a'],
+      clickFields: ['b'],
+      recordFields: ['arrivedAt'],
+      partitionKeys: ['a'],
+      mysfitsLookup: 'item',
+      mysfitsCacheSeconds: 1,
+      mysfitsStaleSeconds: 2,
+      mysfitsTimeoutMs: 3,
+      mysfitsConcurrency: 4,
+      onUnknownMysfit: 'drop',
+      onServiceUnavailable: 'fail',
+    }),
+  )
+  // The URL, the key and the level are properties of the function; the last four concern a network that the function is not in.
+  const elsewhere = [
+    'MYSFITS_API_URL',
+    'MYSFITS_API_KEY',
+    'AWS_LAMBDA_LOG_LEVEL',
+    'SSL_CERT_FILE',
+    'HTTPS_PROXY',
+    'HTTP_PROXY',
+    'NO_PROXY',
+  ]
+  assert.deepEqual([...Object.keys(set), ...elsewhere].sort(), documented.sort())
+  assert.ok(
+    Object.keys(set).every(
+      (name) => ['mysfitsLookup', 'mysfitsCacheSeconds'].map(variable).includes(name) || name in set,
+    ),
+  )
+})
+
+test('the README tells of every option, and of no other', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const table = readme.slice(readme.indexOf('## Options'), readme.indexOf('## Update'))
+  const told = [...table.matchAll(/^\| ((?:`[A-Za-z]+`(?:, )?)+) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/\w+/g)].map(String),
+  )
+  const [message] = refused({ nobody: 1 }).split('\n')
+  assert.deepEqual(
+    told.sort(),
+    message!
+      .slice(message!.indexOf('accepted: ') + 'accepted: '.length)
+      .split(', ')
+      .sort(),
+  )
+})

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Stack, Validations } from 'aws-cdk-lib'
+import { MockIntegration, RestApi } from 'aws-cdk-lib/aws-apigateway'
+import { DeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
+import { AwsSolutionsChecks } from 'cdk-nag'
+
+import { Edge } from '../../lib/edge.ts'
+import { Firewall, type FirewallProps } from '../../lib/firewall.ts'
+import { app, only, synthesised } from '../support/synth.ts'
+
+const firewall = (props: Omit<FirewallProps, 'api'> = {}) =>
+  synthesised((stack) => {
+    const api = new RestApi(stack, 'Api')
+    api.root.addMethod('PUT', new MockIntegration())
+    return new Firewall(stack, 'Firewall', { api, ...props })
+  }).template
+
+const template = firewall()
+const acl = only(template, 'AWS::WAFv2::WebACL')
+
+const blocked = (ResponseCode: number, CustomResponseBodyKey: string, ResponseHeaders?: unknown) => ({
+  Block: { CustomResponse: { ResponseCode, CustomResponseBodyKey, ...(ResponseHeaders ? { ResponseHeaders } : {}) } },
+})
+
+const allowing = (origin: string) => [
+  { Name: 'Access-Control-Allow-Origin', Value: origin },
+  { Name: 'Access-Control-Allow-Methods', Value: 'OPTIONS,PUT' },
+  { Name: 'Access-Control-Allow-Headers', Value: 'Content-Type' },
+]
+
+for (const [props, limit] of [
+  [{}, 1000],
+  [{ requestsPerFiveMinutes: 10 }, 10],
+] as const) {
+  test(`more than ${limit} requests of one address in five minutes are 429`, () => {
+    const [rule] = only(firewall(props), 'AWS::WAFv2::WebACL').Rules
+    assert.deepEqual(rule.Statement, {
+      RateBasedStatement: { AggregateKeyType: 'IP', Limit: limit, EvaluationWindowSec: 300 },
+    })
+    assert.deepEqual(rule.Action, blocked(429, 'TooManyRequests', allowing('*')))
+  })
+}
+
+for (const [props, bytes] of [
+  [{}, 8192],
+  [{ bodyBytes: 16_384 }, 16_384],
+] as const) {
+  test(`a body of more than ${bytes} bytes is 413, also one that WAF can't see whole`, () => {
+    const [, rule] = only(firewall(props), 'AWS::WAFv2::WebACL').Rules
+    assert.deepEqual(rule.Statement, {
+      SizeConstraintStatement: {
+        FieldToMatch: { Body: { OversizeHandling: 'MATCH' } },
+        ComparisonOperator: 'GT',
+        Size: bytes,
+        TextTransformations: [{ Priority: 0, Type: 'NONE' }],
+      },
+    })
+    assert.deepEqual(rule.Action, blocked(413, 'RequestTooLong', allowing('*')))
+  })
+}
+
+test('a size that WAF would not see is refused', () => {
+  for (const bodyBytes of [0, 16_385, NaN]) assert.throws(() => firewall({ bodyBytes }), /not 1 to 16384/)
+})
+
+test('the answers are JSON, in the words of the local edge', () => {
+  assert.deepEqual(acl.CustomResponseBodies, {
+    TooManyRequests: { ContentType: 'APPLICATION_JSON', Content: '{"message":"Too Many Requests"}' },
+    RequestTooLong: { ContentType: 'APPLICATION_JSON', Content: '{"message":"Request Too Long"}' },
+  })
+})
+
+for (const [allowedOrigins, headers] of [
+  [['https://www.example.com'], allowing('https://www.example.com')],
+  [['https://a.example', 'https://b.example'], allowing('*')],
+] as const) {
+  test(`the answers allow as many origins as the edge's own, for ${allowedOrigins.length}`, () => {
+    const { Rules } = only(firewall({ allowedOrigins: [...allowedOrigins] }), 'AWS::WAFv2::WebACL')
+    assert.deepEqual(
+      Rules.map(({ Action }: any) => Action),
+      [blocked(429, 'TooManyRequests', headers), blocked(413, 'RequestTooLong', headers)],
+    )
+  })
+}
+
+test('the rate comes first, so that long bodies count, and the rest is let in', () => {
+  assert.deepEqual(
+    acl.Rules.map(({ Name, Priority }: any) => [Name, Priority]),
+    [
+      ['Rate', 0],
+      ['BodySize', 1],
+    ],
+  )
+  assert.deepEqual(acl.DefaultAction, { Allow: {} })
+})
+
+test('every rule has a metric of its own, and keeps no sample of requests', () => {
+  const configs: Record<string, any>[] = [acl, ...acl.Rules].map(({ VisibilityConfig }) => VisibilityConfig)
+  for (const { CloudWatchMetricsEnabled, SampledRequestsEnabled } of configs) {
+    assert.equal(CloudWatchMetricsEnabled, true)
+    assert.equal(SampledRequestsEnabled, false)
+  }
+  assert.equal(new Set(configs.map(({ MetricName }) => MetricName)).size, 3)
+})
+
+test('the stage of the API is what it protects, in its own region', () => {
+  assert.equal(acl.Scope, 'REGIONAL')
+  const { ResourceArn, WebACLArn } = only(template, 'AWS::WAFv2::WebACLAssociation')
+  const [aclId] = Object.keys(template.findResources('AWS::WAFv2::WebACL'))
+  assert.deepEqual(WebACLArn, { 'Fn::GetAtt': [aclId, 'Arn'] })
+  const [apiId] = Object.keys(template.findResources('AWS::ApiGateway::RestApi'))
+  const [stageId] = Object.keys(template.findResources('AWS::ApiGateway::Stage'))
+  assert.deepEqual(ResourceArn['Fn::Join'][1], [
+    'arn:',
+    { Ref: 'AWS::Partition' },
+    ':apigateway:',
+    { Ref: 'AWS::Region' },
+    '::/restapis/',
+    { Ref: apiId },
+    '/stages/',
+    { Ref: stageId },
+  ])
+})
+
+test('cdk-nag finds nothing in an edge with a firewall', () => {
+  const checked = app()
+  const stack = new Stack(checked, 'Test')
+  const deliveryStream = DeliveryStream.fromDeliveryStreamName(stack, 'Stream', 'clicks')
+  const { api } = new Edge(stack, 'Edge', { deliveryStream })
+  new Firewall(stack, 'Firewall', { api })
+  Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
+  checked.synth()
+})

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { Template } from 'aws-cdk-lib/assertions'
+import * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+
+import { Edge } from '../../lib/edge.ts'
+import { synthesised } from '../support/synth.ts'
+import { answer, method, putRecordBody } from '../support/velocity.ts'
+
+const STREAM = 'ClickStream-Stream-4uJ0_x.9'
+
+function edge(allowedOrigins?: string[]): Template {
+  return synthesised((stack) => {
+    const destination = new firehose.S3Bucket(new s3.Bucket(stack, 'Bucket'))
+    const deliveryStream = new firehose.DeliveryStream(stack, 'Stream', { destination })
+    return new Edge(stack, 'Edge', { deliveryStream, allowedOrigins })
+  }).template
+}
+
+const anyOrigin = edge()
+
+const click = (userId: string, mysfitId = 'b41ff031-141e-4a8d-bb56-158a22bea0b3') =>
+  JSON.stringify({ userId, mysfitId })
+
+const BODIES: Record<string, string> = {
+  'a click': click('guest'),
+  'an empty user': click(''),
+  'white space': ' {\r\n\t"userId" : "guest",\n "mysfitId":"a" } \n',
+  quotes: click('"quoted" and \'apostrophes\''),
+  backslashes: click('C:\\new\\table\\u0041 \\\\ \\"'),
+  'escapes in the body': '{"userId":"\\u0022\\u005c\\u0027\\n\\t\\b\\f\\r\\/\\u00e9","mysfitId":"a"}',
+  'line ends': click('one\ntwo\r\nthree\u2028four\u2029five\u0085'),
+  'control characters': click('\u0000\u0001\u001f\u007f'),
+  accents: click('Zoë Ångström ñ ß'),
+  'other scripts': click('ドラゴン 키메라 Дракон χίμαιρα'),
+  astral: click('🐉👨‍👩‍👧‍👦𝔇'),
+  'astral, escaped': '{"userId":"\\ud83d\\udc09","mysfitId":"a"}',
+  'right to left': click('\u202eתנין\u202c تنين \u200f'),
+  'JSON in a string': click(JSON.stringify({ userId: 'inner', nested: [1, { a: '"' }] })),
+  'no click': '{"a":[1,2.5,true,null,{"b":{}}],"c":"d"}',
+  'an array': '[1,"two"]',
+  'VTL: set': click('#set($x=1)$x'),
+  'VTL: if': click('#if(true)yes#end #foreach($i in [1..9])$i#end #stop'),
+  'VTL: a method': click('$util.base64Encode("a") ${util.base64Encode("a")} $!util'),
+  'VTL: variables': click("$context.identity.sourceIp $input.json('$') ${context.requestId}"),
+  'VTL: an override': click('#set($context.responseOverride.status=200)'),
+  'VTL: comments': click('## the rest is gone #* and this *# #[[ raw ]]# *# ]]#'),
+  'VTL: a macro': click('#macro(m)x#end #m() #parse("x") #include("x") #evaluate("$util")'),
+  'VTL: escapes': click('\\$util \\#set \\\\$x $ # $$ ## #'),
+  'VTL: in the key': '{"$util.base64Encode(1)":"#set($x=1)","##":"$x"}',
+  'another stream': click('","DeliveryStreamName":"other'),
+  'an end of the record': click('"}}, "DeliveryStreamName": "other", "Record": {"Data": "eA=='),
+  'fields of the request': '{"DeliveryStreamName":"other","Record":{"Data":"eA=="}}',
+  'the placeholder': click('%stream% %listed%'),
+  'replacement patterns': click("$& $1 $` $' $$"),
+  HTML: click('</script><script>alert(1)</script><!--'),
+  'a prototype': '{"__proto__":{"polluted":true},"constructor":1,"userId":"a"}',
+  'a key twice': '{"userId":"first","mysfitId":"a","userId":"last"}',
+  'large numbers': '{"n":1e21,"m":-0.1,"k":9007199254740991}',
+}
+
+for (const [name, body] of Object.entries({ ...BODIES, '8 KiB': filled(8192) })) {
+  test(`what Firehose gets of ${name} is the body, and nothing else`, () => {
+    const request = JSON.parse(putRecordBody(anyOrigin, STREAM, body))
+    assert.deepEqual(Object.keys(request), ['DeliveryStreamName', 'Record'])
+    assert.equal(request.DeliveryStreamName, STREAM)
+    assert.deepEqual(Object.keys(request.Record), ['Data'])
+    assert.match(request.Record.Data, /^[A-Za-z0-9+/]+={0,2}$/)
+    assert.deepEqual(JSON.parse(Buffer.from(request.Record.Data, 'base64').toString()), JSON.parse(body))
+  })
+}
+
+/** A click of so many bytes, of what has to be escaped or takes four bytes. */
+function filled(bytes: number): string {
+  const most = click('"🐉\\\'$'.repeat(800))
+  const body = most + ' '.repeat(bytes - Buffer.byteLength(most))
+  assert.equal(Buffer.byteLength(body), bytes)
+  return body
+}
+
+test('the request template is module 5’s', () => {
+  assert.equal(
+    putRecordBody(anyOrigin, STREAM, '{"userId":"guest"}'),
+    `{"DeliveryStreamName": "${STREAM}", "Record": {"Data": "${btoa('{"userId":"guest"}')}"}}`,
+  )
+})
+
+const UNAVAILABLE = { status: 503, body: { message: 'Service Unavailable' } }
+const TOO_MANY = { status: 429, body: { message: 'Too Many Requests' } }
+
+/** Firehose's error, with words that no visitor may see. */
+const error = (type: unknown) => JSON.stringify({ __type: type, message: 'Firehose SECRET under account 123456789012' })
+
+const BACKEND: [string, { status: number; body: string }, { status: number; body: unknown }][] = [
+  [
+    'a record',
+    { status: 200, body: '{"RecordId":"SECRET","Encrypted":false}' },
+    { status: 200, body: { status: 'OK' } },
+  ],
+  ['throttling', { status: 400, body: error('ThrottlingException') }, TOO_MANY],
+  [
+    'throttling, with a name space',
+    { status: 400, body: error('com.amazon.coral.availability#ThrottlingException') },
+    TOO_MANY,
+  ],
+  ['a limit of requests', { status: 400, body: error('RequestLimitExceeded') }, TOO_MANY],
+  ['a limit', { status: 400, body: error('LimitExceededException') }, TOO_MANY],
+  ["the stream's quota", { status: 500, body: error('ServiceUnavailableException') }, UNAVAILABLE],
+  ['the service', { status: 503, body: error('ServiceUnavailable') }, UNAVAILABLE],
+  ['no stream', { status: 400, body: error('ResourceNotFoundException') }, UNAVAILABLE],
+  ['a bad record', { status: 400, body: error('InvalidArgumentException') }, UNAVAILABLE],
+  ['no access', { status: 400, body: error('AccessDeniedException') }, UNAVAILABLE],
+  ['no access to the key', { status: 400, body: error('InvalidKMSResourceException') }, UNAVAILABLE],
+  ['a failure inside', { status: 500, body: error('InternalFailure') }, UNAVAILABLE],
+  ['a redirection', { status: 302, body: '' }, UNAVAILABLE],
+  ['another success', { status: 204, body: '' }, UNAVAILABLE],
+  ['a status that begins like success', { status: 2000, body: '{}' }, UNAVAILABLE],
+  ['an error without a type', { status: 400, body: '{"message":"SECRET"}' }, UNAVAILABLE],
+  ['a page', { status: 502, body: '<html>SECRET ThrottlingException</html>' }, UNAVAILABLE],
+  ['nothing', { status: 500, body: '' }, UNAVAILABLE],
+  ['null', { status: 500, body: 'null' }, UNAVAILABLE],
+  ['a text', { status: 400, body: '"ThrottlingException SECRET"' }, UNAVAILABLE],
+  ['a type that is none', { status: 400, body: error({ a: 'ThrottlingException' }) }, UNAVAILABLE],
+  ['a type in a list', { status: 400, body: error([1, 2]) }, UNAVAILABLE],
+  [
+    'throttling in the words',
+    { status: 400, body: '{"__type":"X","message":"ThrottlingException SECRET"}' },
+    UNAVAILABLE,
+  ],
+  ['VTL', { status: 400, body: error('#set($context.responseOverride.status = 200)$util SECRET') }, UNAVAILABLE],
+  ['a break-out', { status: 400, body: error('"} SECRET {"') }, UNAVAILABLE],
+]
+
+for (const allowedOrigins of [['*'], ['https://a.example', 'https://b.example']]) {
+  const template = edge(allowedOrigins)
+  for (const [name, backend, expected] of BACKEND) {
+    test(`with ${allowedOrigins.length} origins, ${name} from Firehose is ${expected.status}`, () => {
+      const { status, body } = answer(template, 'PUT', backend)
+      assert.deepEqual({ status, body: JSON.parse(body) }, expected)
+    })
+  }
+}
+
+const several = edge(['https://a.example', 'https://b.example:8443'])
+
+const ORIGINS: [string, Record<string, string>, string | undefined][] = [
+  ['the first', { Origin: 'https://a.example' }, 'https://a.example'],
+  ['the second, by HTTP/2', { origin: 'https://b.example:8443' }, 'https://b.example:8443'],
+  ['another', { Origin: 'https://c.example' }, undefined],
+  ['none', {}, undefined],
+  ['an opaque one', { Origin: 'null' }, undefined],
+  ['any', { Origin: '*' }, undefined],
+  ['one with a host after', { Origin: 'https://a.example.evil.test' }, undefined],
+  ['one with a host before', { Origin: 'https://evil-a.example' }, undefined],
+  ['one with another character for the dot', { Origin: 'https://aXexample' }, undefined],
+  ['one by another scheme', { Origin: 'http://a.example' }, undefined],
+  ['one on another port', { Origin: 'https://b.example' }, undefined],
+  ['both', { Origin: 'https://a.example', origin: 'https://b.example:8443' }, undefined],
+  ['VTL', { Origin: "#set($x='https://a.example')$x" }, undefined],
+  ['a break-out', { Origin: "' || true || '" }, undefined],
+]
+
+for (const [name, headers, expected] of ORIGINS) {
+  for (const [kind, httpMethod, backend] of [
+    ['a preflight', 'OPTIONS', { status: 200, body: '' }],
+    ['a click', 'PUT', { status: 200, body: '{}' }],
+    ['an error', 'PUT', { status: 500, body: '{}' }],
+    ['throttling', 'PUT', { status: 400, body: error('ThrottlingException') }],
+  ] as const) {
+    test(`with several origins, ${kind} from ${name} is allowed ${expected ?? 'nothing'}`, () => {
+      const found = answer(several, httpMethod, backend, headers).headers
+      assert.equal(found['Access-Control-Allow-Origin'], expected)
+      assert.equal(found['Vary'], 'Origin')
+    })
+  }
+}
+
+for (const [origins, expected] of [
+  [['*'], '*'],
+  [['https://a.example'], 'https://a.example'],
+  [['https://a.example', 'https://a.example'], 'https://a.example'],
+] as const) {
+  test(`${origins} is on every answer, whoever asks`, () => {
+    const template = edge([...origins])
+    for (const headers of [{}, { Origin: 'https://c.example' }] as Record<string, string>[]) {
+      for (const [httpMethod, status] of [
+        ['OPTIONS', 200],
+        ['PUT', 200],
+        ['PUT', 500],
+      ] as const) {
+        const found = answer(template, httpMethod, { status, body: '{}' }, headers).headers
+        assert.equal(found['Access-Control-Allow-Origin'], expected)
+        assert.equal(found['Vary'], undefined)
+      }
+    }
+  })
+}
+
+for (const origins of [['*'], ['https://a.example', 'https://b.example']]) {
+  test(`a preflight for ${origins} is answered without a backend, for a day`, () => {
+    const template = edge(origins)
+    const { Type, RequestTemplates } = method(template, 'OPTIONS').Integration
+    assert.equal(Type, 'MOCK')
+    assert.deepEqual(JSON.parse(RequestTemplates['application/json']), { statusCode: 200 })
+    const found = answer(template, 'OPTIONS', { status: 200, body: '' }, { Origin: origins[0]! })
+    assert.equal(found.status, 200)
+    assert.equal(found.body, '')
+    const { Vary: _, ...headers } = found.headers
+    assert.deepEqual(headers, {
+      'Access-Control-Allow-Origin': origins[0],
+      'Access-Control-Allow-Methods': 'OPTIONS,PUT',
+      'Access-Control-Allow-Headers': 'Content-Type',
+      'Access-Control-Max-Age': '86400',
+    })
+  })
+}

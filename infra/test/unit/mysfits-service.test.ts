@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { Validations } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { Architecture } from 'aws-cdk-lib/aws-lambda'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { AwsSolutionsChecks } from 'cdk-nag'
+import { MysfitsServiceStack } from '../../lib/mysfits-service-stack.ts'
+import { MysfitsService, type MysfitsServiceProps } from '../../lib/mysfits-service.ts'
+import { bundling } from '../support/bundling.ts'
+import { app, only, statements, synthesised } from '../support/synth.ts'
+
+function service(props: MysfitsServiceProps = {}) {
+  return synthesised((stack) => new MysfitsService(stack, 'Service', { bundling, ...props }))
+}
+
+const { built, stack, template } = service()
+const [tableId] = Object.keys(template.findResources('AWS::DynamoDB::GlobalTable')) as [string]
+const tableArn = { 'Fn::GetAtt': [tableId, 'Arn'] }
+
+test('the table is the workshop’s', () => {
+  const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = only(template, 'AWS::DynamoDB::GlobalTable')
+  assert.deepEqual(AttributeDefinitions, [
+    { AttributeName: 'MysfitId', AttributeType: 'S' },
+    { AttributeName: 'GoodEvil', AttributeType: 'S' },
+    { AttributeName: 'LawChaos', AttributeType: 'S' },
+  ])
+  assert.deepEqual(KeySchema, [{ AttributeName: 'MysfitId', KeyType: 'HASH' }])
+  const index = (IndexName: string, attribute: string) => ({
+    IndexName,
+    KeySchema: [
+      { AttributeName: attribute, KeyType: 'HASH' },
+      { AttributeName: 'MysfitId', KeyType: 'RANGE' },
+    ],
+    Projection: { ProjectionType: 'ALL' },
+  })
+  assert.deepEqual(GlobalSecondaryIndexes, [index('GoodEvilIndex', 'GoodEvil'), index('LawChaosIndex', 'LawChaos')])
+})
+
+test('the table is in one region, paid by request, recoverable and protected', () => {
+  const { BillingMode, Replicas, SSESpecification, TableName } = only(template, 'AWS::DynamoDB::GlobalTable')
+  assert.equal(BillingMode, 'PAY_PER_REQUEST')
+  // With a key of DynamoDB's own: it has no table that is not encrypted.
+  assert.deepEqual(SSESpecification, { SSEEnabled: false })
+  assert.deepEqual(Replicas, [
+    {
+      Region: { Ref: 'AWS::Region' },
+      DeletionProtectionEnabled: true,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      GlobalSecondaryIndexes: [{ IndexName: 'GoodEvilIndex' }, { IndexName: 'LawChaosIndex' }],
+    },
+  ])
+  assert.equal(TableName, undefined)
+})
+
+test('the table stays when the stack goes, and the logs do not', () => {
+  const policies = (type: string) =>
+    Object.values(template.findResources(type)).map(({ DeletionPolicy, UpdateReplacePolicy }) => [
+      DeletionPolicy,
+      UpdateReplacePolicy,
+    ])
+  assert.deepEqual(policies('AWS::DynamoDB::GlobalTable'), [['Retain', 'Retain']])
+  assert.deepEqual(policies('AWS::Logs::LogGroup'), Array(3).fill(['Delete', 'Delete']))
+})
+
+test('the function is the Lambda binary on arm64', () => {
+  const { Architectures, Runtime, Handler, MemorySize, Timeout } = serviceFunction(template)
+  assert.deepEqual(
+    { Architectures, Runtime, Handler, MemorySize, Timeout },
+    { Architectures: ['arm64'], Runtime: 'provided.al2023', Handler: 'bootstrap', MemorySize: 256, Timeout: 10 },
+  )
+})
+
+test('the architecture is a choice', () => {
+  const chosen = service({ architecture: Architecture.X86_64 })
+  assert.deepEqual(serviceFunction(chosen.template).Architectures, ['x86_64'])
+})
+
+test('the function finds the table by the variable that the binary reads', () => {
+  const source = readFileSync(new URL('../../../crates/mysfits-service/src/table.rs', import.meta.url), 'utf8')
+  const [, variable] = /TABLE_VARIABLE: &str = "(\w+)"/.exec(source)!
+  assert.deepEqual(serviceFunction(template).Environment, { Variables: { [variable!]: { Ref: tableId } } })
+})
+
+test('the function writes JSON to a log of its own, and traces', () => {
+  const { LoggingConfig, TracingConfig } = serviceFunction(template)
+  assert.deepEqual(LoggingConfig, {
+    LogFormat: 'JSON',
+    ApplicationLogLevel: 'WARN',
+    LogGroup: { Ref: log('FunctionLog') },
+  })
+  assert.deepEqual(TracingConfig, { Mode: 'Active' })
+})
+
+test('the executable is built of its package without the local server', () => {
+  assert.equal(
+    buildCommand(),
+    'cargo lambda build --lambda-dir /asset-output --release --arm64 --bin mysfits-service --flatten mysfits-service ' +
+      '--package mysfits-service --no-default-features --locked',
+  )
+  assert.match(buildCommand(['--verbose']), /--locked --verbose$/)
+})
+
+test('the function may read the table and its indexes, write its log and trace', () => {
+  const [role] = Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => id.includes('FunctionRole'))
+  assert.deepEqual(
+    statements(template)
+      .filter((found) => found.role === role)
+      .map(({ statement }) => statement),
+    [
+      { Effect: 'Allow', Action: ['dynamodb:GetItem', 'dynamodb:Scan'], Resource: tableArn },
+      {
+        Effect: 'Allow',
+        Action: 'dynamodb:Query',
+        Resource: ['GoodEvilIndex', 'LawChaosIndex'].map((name) => ({
+          'Fn::Join': ['', [tableArn, `/index/${name}`]],
+        })),
+      },
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: { 'Fn::GetAtt': [log('FunctionLog'), 'Arn'] },
+      },
+      { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' },
+    ],
+  )
+})
+
+test('the seed may put items into the table and write its log', () => {
+  const [role] = Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => id.includes('SeedRole'))
+  assert.deepEqual(
+    statements(template)
+      .filter((found) => found.role === role)
+      .map(({ statement }) => statement),
+    [
+      { Effect: 'Allow', Action: 'dynamodb:PutItem', Resource: tableArn },
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: { 'Fn::GetAtt': [log('SeedLog'), 'Arn'] },
+      },
+    ],
+  )
+})
+
+test('there are two roles, for Lambda alone, without managed policies', () => {
+  const roles = Object.values(template.findResources('AWS::IAM::Role')).map(({ Properties }) => Properties)
+  assert.equal(roles.length, 2)
+  for (const { AssumeRolePolicyDocument, ManagedPolicyArns } of roles) {
+    assert.deepEqual(AssumeRolePolicyDocument.Statement, [
+      { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'lambda.amazonaws.com' } },
+    ])
+    assert.equal(ManagedPolicyArns, undefined)
+  }
+})
+
+test('the API has the three routes to the function and no other', () => {
+  const routes = Object.values(template.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => Properties)
+  assert.deepEqual(routes.map(({ RouteKey }) => RouteKey).sort(), ['GET /', 'GET /mysfits', 'GET /mysfits/{id}'])
+  const [functionId] = Object.entries(template.findResources('AWS::Lambda::Function')).find(
+    ([, { Properties }]) => Properties.Handler === 'bootstrap',
+  )!
+  const { IntegrationType, IntegrationUri, PayloadFormatVersion } = only(template, 'AWS::ApiGatewayV2::Integration')
+  assert.deepEqual(
+    { IntegrationType, IntegrationUri, PayloadFormatVersion },
+    {
+      IntegrationType: 'AWS_PROXY',
+      IntegrationUri: { 'Fn::GetAtt': [functionId, 'Arn'] },
+      PayloadFormatVersion: '2.0',
+    },
+  )
+})
+
+test('CORS is left to the service', () => {
+  assert.equal(only(template, 'AWS::ApiGatewayV2::Api').CorsConfiguration, undefined)
+})
+
+test('requests are throttled', () => {
+  const settings = (props?: MysfitsServiceProps) =>
+    only(props ? service(props).template : template, 'AWS::ApiGatewayV2::Stage').DefaultRouteSettings
+  assert.deepEqual(settings(), { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 })
+  assert.deepEqual(settings({ throttle: { rateLimit: 7, burstLimit: 9 } }), {
+    ThrottlingRateLimit: 7,
+    ThrottlingBurstLimit: 9,
+  })
+})
+
+test('the access log tells the route, and nothing of who asked or for what', () => {
+  const { AccessLogSettings, StageName } = only(template, 'AWS::ApiGatewayV2::Stage')
+  assert.equal(StageName, '$default')
+  assert.deepEqual(AccessLogSettings.DestinationArn, { 'Fn::GetAtt': [log('AccessLog'), 'Arn'] })
+  assert.deepEqual(Object.values(JSON.parse(AccessLogSettings.Format)), [
+    '$context.requestId',
+    '$context.requestTime',
+    '$context.routeKey',
+    '$context.status',
+    '$context.responseLength',
+    '$context.responseLatency',
+    '$context.integrationLatency',
+    '$context.integrationErrorMessage',
+  ])
+})
+
+test('every log ends', () => {
+  const days = (found: Template) =>
+    Object.values(found.findResources('AWS::Logs::LogGroup')).map(({ Properties }) => Properties.RetentionInDays)
+  assert.deepEqual(days(template), [30, 30, 30])
+  assert.deepEqual(days(service({ logRetention: RetentionDays.ONE_WEEK }).template), [7, 7, 7])
+})
+
+test('the seed puts the twelve mysfits into the table, all or none, and replaces nothing', () => {
+  const { service, action, parameters } = seedCall()
+  assert.deepEqual([service, action], ['DynamoDB', 'TransactWriteItems'])
+  const mysfits = fixture()
+  assert.equal(mysfits.length, 12)
+  assert.deepEqual(parameters, {
+    TransactItems: mysfits.map((mysfit) => ({
+      Put: {
+        TableName: tableId,
+        Item: {
+          MysfitId: { S: mysfit.mysfitId },
+          Name: { S: mysfit.name },
+          Species: { S: mysfit.species },
+          Age: { N: `${mysfit.age}` },
+          GoodEvil: { S: mysfit.goodevil },
+          LawChaos: { S: mysfit.lawchaos },
+          Description: { S: mysfit.description },
+          ThumbImageUri: { S: mysfit.thumbImageUri },
+          ProfileImageUri: { S: mysfit.profileImageUri },
+          Likes: { N: `${mysfit.likes}` },
+          Adopted: { BOOL: mysfit.adopted },
+        },
+        ConditionExpression: 'attribute_not_exists(MysfitId)',
+      },
+    })),
+  })
+})
+
+test('the seed’s items are those of the service’s own seed.rs', () => {
+  const source = readFileSync(new URL('../../../crates/mysfits-service/src/local/seed.rs', import.meta.url), 'utf8')
+  const written = [...source.matchAll(/\("(\w+)", AttributeValue::(\w+)\(seed\.(\w+)/g)]
+  assert.equal(written.length, 11)
+  const mysfits = fixture()
+  const items = seedCall().parameters.TransactItems.map(({ Put }: any) => Put.Item)
+  for (const [number, mysfit] of mysfits.entries()) {
+    const expected = written.map(([, name, variant, field]) => {
+      const value = mysfit[field!.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())]
+      return [name, { [variant!.toUpperCase()]: variant === 'N' ? String(value) : value }]
+    })
+    assert.deepEqual(items[number], Object.fromEntries(expected))
+  }
+})
+
+test('the seed is sown once: never on update or delete, and with the SDK at hand', () => {
+  const { Update, Delete, InstallLatestAwsSdk } = only(template, 'Custom::AWS')
+  assert.deepEqual(
+    { Update, Delete, InstallLatestAwsSdk },
+    { Update: undefined, Delete: undefined, InstallLatestAwsSdk: false },
+  )
+  assert.deepEqual(seedCall().physicalResourceId, { id: 'twelve-mysfits' })
+})
+
+test('without the seed there is one function, one role, and nobody who may write', () => {
+  const bare = service({ seed: false }).template
+  bare.resourceCountIs('Custom::AWS', 0)
+  bare.resourceCountIs('AWS::Lambda::Function', 1)
+  bare.resourceCountIs('AWS::IAM::Role', 1)
+  assert.doesNotMatch(JSON.stringify(bare.toJSON()), /dynamodb:(Put|Update|Delete|Batch)/)
+})
+
+test('the URL has no slash at its end', () => {
+  const [apiId] = Object.keys(template.findResources('AWS::ApiGatewayV2::Api'))
+  assert.deepEqual(stack.resolve(built.url), { 'Fn::GetAtt': [apiId, 'ApiEndpoint'] })
+})
+
+test('the stack tells the URL', () => {
+  const made = new MysfitsServiceStack(app(), 'MysfitsService', { bundling })
+  const outputs = Template.fromStack(made).findOutputs('*')
+  assert.deepEqual(Object.keys(outputs), ['MysfitsApiUrl'])
+  assert.deepEqual(outputs.MysfitsApiUrl!.Value, made.resolve(made.url))
+})
+
+test('AwsSolutions has no objection', () => {
+  const checked = app()
+  new MysfitsServiceStack(checked, 'MysfitsService', { bundling })
+  Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
+  assert.doesNotThrow(() => checked.synth())
+})
+
+function serviceFunction(template: Template): Record<string, any> {
+  const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties)
+  return functions.find(({ Handler }) => Handler === 'bootstrap')!
+}
+
+/** What would be run in a container. */
+function buildCommand(cargoLambdaFlags?: string[]): string {
+  const commands: string[][] = []
+  const dockerImage: any = { run: ({ command }: { command: string[] }) => commands.push(command) }
+  const dockerOptions = { local: { tryBundle: () => false } }
+  // Nothing is built, and that is refused.
+  assert.throws(() =>
+    service({ bundling: { dockerImage, dockerOptions, forcedDockerBundling: true, cargoLambdaFlags } }),
+  )
+  return commands[0]!.at(-1)!
+}
+
+/** The logical id of the only log group with `name` in it. */
+function log(name: string): string {
+  const ids = Object.keys(template.findResources('AWS::Logs::LogGroup')).filter((id) => id.includes(name))
+  assert.equal(ids.length, 1)
+  return ids[0]!
+}
+
+/** The call of the custom resource as its function reads it, with the table's logical id for its name. */
+function seedCall(): Record<string, any> {
+  const [, parts] = only(template, 'Custom::AWS').Create['Fn::Join']
+  return JSON.parse(
+    parts.map((part: string | { Ref: string }) => (typeof part === 'string' ? part : part.Ref)).join(''),
+  )
+}
+
+function fixture(): Record<string, unknown>[] {
+  return JSON.parse(readFileSync(new URL('../../../fixtures/mysfits.json', import.meta.url), 'utf8'))
+}

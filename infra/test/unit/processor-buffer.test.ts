@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { processorBufferMib, REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
+
+const MIB = 1024 * 1024
+
+test('the arithmetic of the comment holds', () => {
+  assert.equal(processorBufferMib({}), 0.85)
+  assert.equal(worstReplyBytes((14_851 * 63) / MIB, {}), 14_851 * 404)
+})
+
+test('the worst reply to the chosen buffer is within the budget, and a step more is not', () => {
+  for (const settings of [
+    {},
+    { mysfitAttributes: ['species'], recordFields: ['arrivedAt', 'recordId'] },
+    { mysfitAttributes: ['goodevil', 'lawchaos', 'species', 'name', 'age'], partitionKeys: ['species', 'goodevil'] },
+    { mysfitAttributes: ['GoodEvil', 'likes', 'adopted', 'colour'] },
+  ] as const) {
+    const chosen = processorBufferMib(settings as never)
+    assert.ok(worstReplyBytes(chosen, settings as never) <= REPLY_BUDGET_BYTES, JSON.stringify(settings))
+    assert.ok(
+      chosen === 1 || worstReplyBytes(chosen + 0.05, settings as never) > REPLY_BUDGET_BYTES,
+      JSON.stringify(settings),
+    )
+  }
+})
+
+test("it is never above Firehose's own default, nor below its least", () => {
+  assert.equal(processorBufferMib({ clickFields: ['mysfitId'], mysfitAttributes: [] }), 1)
+  assert.equal(
+    processorBufferMib({ mysfitAttributes: ['description', 'thumbImageUri', 'profileImageUri', 'colour'] }),
+    0.2,
+  )
+})

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Duration, SecretValue } from 'aws-cdk-lib'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import * as logs from 'aws-cdk-lib/aws-logs'
+import { Processor, type ProcessorProps } from '../../lib/processor.ts'
+import { bundling } from '../support/bundling.ts'
+import { only, statements, synthesised } from '../support/synth.ts'
+
+const URL = 'https://example.com/prod'
+
+function processor(props: Partial<ProcessorProps> = {}) {
+  const { template } = synthesised(
+    (stack) => new Processor(stack, 'Processor', { mysfitsApiUrl: URL, bundling, ...props }),
+  )
+  return { template, fn: only(template, 'AWS::Lambda::Function') }
+}
+
+test('it is a small Graviton function on Amazon Linux 2023, in no VPC', () => {
+  const { fn } = processor()
+  const { Architectures, Handler, MemorySize, Runtime, Timeout, VpcConfig, ReservedConcurrentExecutions } = fn
+  assert.deepEqual(
+    { Architectures, Handler, MemorySize, Runtime, Timeout, VpcConfig, ReservedConcurrentExecutions },
+    {
+      Architectures: ['arm64'],
+      Handler: 'bootstrap',
+      MemorySize: 128,
+      Runtime: 'provided.al2023',
+      Timeout: 30,
+      VpcConfig: undefined,
+      ReservedConcurrentExecutions: undefined,
+    },
+  )
+})
+
+test('machine, time and concurrency are a choice', () => {
+  const { fn } = processor({
+    architecture: lambda.Architecture.X86_64,
+    memoryMb: 256,
+    timeout: Duration.minutes(1),
+    reservedConcurrentExecutions: 20,
+    logLevel: lambda.ApplicationLogLevel.WARN,
+    logRetention: logs.RetentionDays.ONE_WEEK,
+  })
+  assert.deepEqual(
+    [fn.Architectures, fn.MemorySize, fn.Timeout, fn.ReservedConcurrentExecutions],
+    [['x86_64'], 256, 60, 20],
+  )
+  assert.equal(fn.LoggingConfig.ApplicationLogLevel, 'WARN')
+})
+
+test('the environment holds what is set, and no more', () => {
+  assert.deepEqual(processor().fn.Environment.Variables, { MYSFITS_API_URL: URL })
+  const { fn } = processor({
+    settings: { mysfitAttributes: ['species', 'age'], cacheSeconds: 0, onUnknownMysfit: 'drop', lookup: 'item' },
+  })
+  assert.deepEqual(fn.Environment.Variables, {
+    MYSFITS_API_URL: URL,
+    MYSFIT_ATTRIBUTES: 'species,age',
+    MYSFITS_CACHE_SECONDS: '0',
+    MYSFITS_LOOKUP: 'item',
+    ON_UNKNOWN_MYSFIT: 'drop',
+  })
+})
+
+test('a key is in the template by the name of its secret', () => {
+  const { fn } = processor({ mysfitsApiKey: SecretValue.secretsManager('mysfits/key') })
+  assert.match(
+    JSON.stringify(fn.Environment.Variables.MYSFITS_API_KEY),
+    /\{\{resolve:secretsmanager:.*mysfits\/key:SecretString/,
+  )
+})
+
+test('logs are JSON, in a group of its own that forgets', () => {
+  const { template, fn } = processor()
+  const [group] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
+  assert.deepEqual(fn.LoggingConfig, {
+    ApplicationLogLevel: 'INFO',
+    LogFormat: 'JSON',
+    LogGroup: { Ref: group },
+    SystemLogLevel: 'INFO',
+  })
+  assert.equal(only(template, 'AWS::Logs::LogGroup').RetentionInDays, 30)
+  assert.deepEqual(fn.TracingConfig, { Mode: 'Active' })
+})
+
+test('it may write its logs and traces, and nothing else', () => {
+  const { template } = processor()
+  const [group] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
+  assert.deepEqual(
+    statements(template).map(({ statement }) => statement),
+    [
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: { 'Fn::GetAtt': [group, 'Arn'] },
+      },
+      { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' },
+    ],
+  )
+  assert.equal(only(template, 'AWS::IAM::Role').ManagedPolicyArns, undefined)
+})
+
+test('Firehose invokes it by an alias, and earlier versions stay', () => {
+  const { template } = processor()
+  const [version] = Object.keys(template.findResources('AWS::Lambda::Version'))
+  const alias = only(template, 'AWS::Lambda::Alias')
+  assert.deepEqual([alias.Name, alias.FunctionVersion], ['live', { 'Fn::GetAtt': [version, 'Version'] }])
+  template.hasResource('AWS::Lambda::Version', { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+})

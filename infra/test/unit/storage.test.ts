@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Template } from 'aws-cdk-lib/assertions'
+import { Storage, type StorageProps } from '../../lib/storage.ts'
+import { synthesised } from '../support/synth.ts'
+
+function buckets(props: StorageProps = {}) {
+  const { template } = synthesised((stack) => new Storage(stack, 'Storage', props))
+  const found = template.findResources('AWS::S3::Bucket')
+  const called = (part: string) => Object.values(found)[Object.keys(found).findIndex((id) => id.includes(part))]!
+  return {
+    template,
+    all: Object.entries(found),
+    clicks: called('Clicks'),
+    results: called('QueryResults'),
+    logs: called('AccessLogs'),
+  }
+}
+
+test('every bucket is encrypted, private, and stays when the stack goes', () => {
+  for (const [id, bucket] of buckets().all) {
+    assert.deepEqual(
+      bucket.Properties.BucketEncryption,
+      { ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }] },
+      id,
+    )
+    assert.deepEqual(
+      bucket.Properties.PublicAccessBlockConfiguration,
+      { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
+      id,
+    )
+    assert.equal(bucket.DeletionPolicy, 'Retain', id)
+    assert.equal(bucket.UpdateReplacePolicy, 'Retain', id)
+  }
+})
+
+test('every bucket refuses requests without TLS, or with an old one', () => {
+  const { template, all } = buckets()
+  for (const [id] of all) {
+    const denied = policyOf(template, id).filter(({ Effect }) => Effect === 'Deny')
+    assert.deepEqual(
+      denied.map(({ Action, Principal, Condition }) => ({ Action, Principal, Condition })),
+      [
+        { Action: 's3:*', Principal: { AWS: '*' }, Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+        { Action: 's3:*', Principal: { AWS: '*' }, Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
+      ],
+      id,
+    )
+  }
+})
+
+function policyOf(template: Template, bucket: string): Record<string, any>[] {
+  const policies = Object.values(template.findResources('AWS::S3::BucketPolicy'))
+  return policies.find(({ Properties }) => Properties.Bucket.Ref === bucket)!.Properties.PolicyDocument.Statement
+}
+
+test('clicks are versioned, and left-overs go', () => {
+  const { clicks } = buckets()
+  assert.deepEqual(clicks.Properties.VersioningConfiguration, { Status: 'Enabled' })
+  const expiry = { Status: 'Enabled', NoncurrentVersionExpiration: { NoncurrentDays: 30 } }
+  const moved = { Transitions: [{ StorageClass: 'STANDARD_IA', TransitionInDays: 30 }] }
+  assert.deepEqual(clicks.Properties.LifecycleConfiguration.Rules, [
+    { Id: 'delivered', Prefix: 'firehose/', ...expiry, ...moved, ExpirationInDays: 365 },
+    { Id: 'source', Prefix: 'source/', ...expiry, ...moved, ExpirationInDays: 365 },
+    { Id: 'errors', Prefix: 'errors/', ...expiry, ExpirationInDays: 730 },
+    {
+      Id: 'left-overs',
+      Status: 'Enabled',
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+      ExpiredObjectDeleteMarker: true,
+    },
+  ])
+})
+
+test('the days are a choice, and nothing is moved that is about to expire', () => {
+  const { clicks, results, logs } = buckets({ deliveredDays: 30, errorDays: 31, queryResultDays: 2, accessLogDays: 3 })
+  const days = (bucket: typeof clicks) =>
+    bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.ExpirationInDays)
+  assert.deepEqual(days(clicks), [30, 30, 31, undefined])
+  assert.deepEqual([days(results), days(logs)], [[2], [3]])
+  assert.ok(!JSON.stringify(clicks).includes('Transitions'))
+})
+
+test('who reads and writes is logged, and the error output is measured', () => {
+  const { clicks, results, logs } = buckets()
+  assert.equal(clicks.Properties.LoggingConfiguration.LogFilePrefix, 'clicks/')
+  assert.equal(results.Properties.LoggingConfiguration.LogFilePrefix, 'query-results/')
+  assert.equal(logs.Properties.LoggingConfiguration, undefined)
+  assert.deepEqual(clicks.Properties.MetricsConfigurations, [{ Id: 'errors', Prefix: 'errors/' }])
+})
