@@ -26,7 +26,7 @@ pub(crate) use self::click::SchemaError;
 
 use self::click::ClickSchema;
 use self::refusal::Refusal;
-use crate::stream::Stream;
+use crate::stream::{Refused, Stream};
 
 /// What API Gateway calls a request in its logs, on every answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -55,7 +55,9 @@ async fn put_click(State(edge): State<Arc<Edge>>, request: Request) -> Result<Js
     let click = edge.schema.check(&head.headers, &body?)?;
     match edge.stream.put(vec![STANDARD.encode(click)]).await.pop() {
         Some(Ok(_)) => Ok(Json(json!({"status": "OK"}))),
-        Some(Err(_)) | None => Err(Refusal::Unavailable),
+        // Firehose's "Slow down." is the mapping template's 429.
+        Some(Err(Refused::Busy)) => Err(Refusal::TooManyRequests),
+        Some(Err(Refused::Unavailable)) | None => Err(Refusal::Unavailable),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 /// One answer that is not `{"status":"OK"}`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    /// Past the rate. Without `Retry-After`, as API Gateway's.
+    /// Past the rate, or past what Firehose takes: its backlog is full. Without `Retry-After`, as API Gateway's.
     #[error("Too Many Requests")]
     TooManyRequests,
     /// A body past the limit.
@@ -27,7 +27,7 @@ pub(super) enum Refusal {
     /// A method that is not there: to API Gateway, any unknown way is one that might need a signature.
     #[error("Missing Authentication Token")]
     NoSuchMethod,
-    /// Firehose did not take the record: its backlog is full, or it stops.
+    /// Firehose did not take the record, because it stops or can't keep it.
     #[error("Service Unavailable")]
     Unavailable,
 }

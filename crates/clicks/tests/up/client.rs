@@ -160,7 +160,7 @@ fn a_full_backlog_is_told_at_every_door_and_what_was_accepted_is_delivered() {
     assert_eq!((answer.status, serde_json::from_str::<Value>(&answer.body).unwrap()), (500, busy));
     let put_click = || Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", click);
     let answer = put_click();
-    assert_eq!((answer.status, answer.body.as_str()), (503, r#"{"message":"Service Unavailable"}"#));
+    assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
     assert_eq!(up.view()["accepted"], 1 + accepted.len());
 
     held.release();
