@@ -25,7 +25,9 @@ export function clickStream(
   const service = configuration.mysfitsService
     ? new MysfitsServiceStack(app, 'MysfitsService', {
         stackName: `${stackName}-MysfitsService`,
+        description: 'The mysfits service that the click stream asks: GET /mysfits over DynamoDB.',
         architecture,
+        logRetention: configuration.logDays,
         bundling,
       })
     : undefined
@@ -33,7 +35,7 @@ export function clickStream(
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
     mysfitsApiUrl: service?.url ?? configuration.mysfitsApiUrl ?? '',
-    mysfitsApiKey: secret(configuration.mysfitsApiKeySecret),
+    mysfitsApiKey: secret(configuration.mysfitsApiKeySecret, configuration.mysfitsApiKeySecretVersion),
     settings: processorSettings(configuration),
     processor: {
       architecture,
@@ -66,6 +68,7 @@ export function clickStream(
     storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
     alarmTopicArn: configuration.alarmTopicArn,
     alarmEmail: configuration.alarmEmail,
+    thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
   })
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
   return stack
@@ -75,6 +78,6 @@ function seconds(number: number | undefined): Duration | undefined {
   return number === undefined ? undefined : Duration.seconds(number)
 }
 
-function secret(name: string | undefined): SecretValue | undefined {
-  return name === undefined ? undefined : SecretValue.secretsManager(name)
+function secret(name: string | undefined, versionId: string | undefined): SecretValue | undefined {
+  return name === undefined ? undefined : SecretValue.secretsManager(name, { versionId })
 }

@@ -5,6 +5,7 @@ import { Analysis } from './analysis.ts'
 import { Edge, type EdgeProps } from './edge.ts'
 import { Firewall } from './firewall.ts'
 import { Operations } from './operations.ts'
+import type { Thresholds } from './operations/alarms.ts'
 import { REPLY_BUDGET_BYTES, worstReplyBytes } from './processor-buffer.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
 import { Processor, type ProcessorProps } from './processor.ts'
@@ -19,16 +20,22 @@ export interface ClickStreamStackProps extends StackProps {
   readonly mysfitsApiKey?: SecretValue
   /** What the processor does. @default the processor's own defaults */
   readonly settings?: ProcessorSettings
+  /** The function. @default see {@link ProcessorProps} */
   readonly processor?: Omit<ProcessorProps, 'mysfitsApiUrl' | 'mysfitsApiKey' | 'settings'>
+  /** The Firehose stream. @default see {@link StreamProps} */
   readonly stream?: Omit<StreamProps, 'bucket' | 'processor' | 'settings' | 'parquetTable'>
   /** Parquet instead of lines of JSON. @default false */
   readonly parquet?: boolean
+  /** The way in. @default see {@link EdgeProps} */
   readonly edge?: Omit<EdgeProps, 'deliveryStream'>
   /** A firewall in front of the edge, and how many requests it lets through from one address in 5 minutes. @default none */
   readonly firewallRequests?: number
+  /** How long objects are kept. @default see {@link StorageProps} */
   readonly storage?: StorageProps
   /** The topic that alarms go to. @default one of the stack */
   readonly alarmTopicArn?: string
+  /** From where on alarms are raised. @default see {@link Thresholds} */
+  readonly thresholds?: Thresholds
   /** Who subscribes to the stack's topic. @default nobody */
   readonly alarmEmail?: string
 }
@@ -45,8 +52,8 @@ export class ClickStreamStack extends Stack {
       queryResults: storage.queryResults,
       settings,
       parquet: props.parquet,
-      deliveredDays: props.storage?.deliveredDays,
-      errorDays: props.storage?.errorDays,
+      deliveredDays: storage.deliveredDays,
+      errorDays: storage.errorDays,
     })
     const processor = new Processor(this, 'Processor', {
       ...props.processor,
@@ -78,6 +85,7 @@ export class ClickStreamStack extends Stack {
       destinationInterval: stream.destinationInterval,
       topic: props.alarmTopicArn ? sns.Topic.fromTopicArn(this, 'AlarmTopic', props.alarmTopicArn) : undefined,
       alarmEmail: props.alarmEmail,
+      thresholds: props.thresholds,
     })
 
     this.warn(props, stream)
@@ -101,7 +109,7 @@ export class ClickStreamStack extends Stack {
           'the records beyond them would fail. Choose a smaller bufferMb, or fewer attributes.',
       )
     }
-    if (props.mysfitsApiUrl.startsWith('http:')) {
+    if (/^http:/i.test(props.mysfitsApiUrl)) {
       Annotations.of(this).addWarningV2(
         'click-stream:service-without-tls',
         'mysfitsApiUrl is http: what the service answers could be changed on its way.',

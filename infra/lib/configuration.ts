@@ -12,8 +12,11 @@ import {
   text,
   whole,
 } from './configuration/option.ts'
+import click from '../click.schema.json' with { type: 'json' }
+import { HOUR } from './analysis/columns.ts'
 import { BUFFER } from './processor-buffer.ts'
-import { lineFields, type ProcessorSettings } from './processor-settings.ts'
+import { DEFAULT_ATTRIBUTES, lineFields, type ProcessorSettings } from './processor-settings.ts'
+import { DEFAULT_DAYS } from './storage.ts'
 
 /** The processor's own settings: their variables are those of the function. */
 const processorOptions = {
@@ -36,6 +39,7 @@ const otherOptions = {
   stackName: text(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, '1 to 100 letters, digits and hyphens, a letter first'),
   mysfitsService: flag,
   mysfitsApiKeySecret: text(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'the name of a secret in AWS Secrets Manager'),
+  mysfitsApiKeySecretVersion: text(/^[A-Za-z0-9-]{32,64}$/, 'the id of a version of that secret'),
 
   allowedOrigins: origins,
   edgeRate: whole(1, 10_000),
@@ -48,7 +52,9 @@ const otherOptions = {
   memoryMb: whole(128, 10_240),
   timeoutSeconds: whole(1, 300),
   reservedConcurrency: whole(1, 1_000),
-  logLevel: choice('TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'),
+  // Above INFO, Lambda drops the function's metrics, too: they are lines of its log, and a line without a level counts as INFO
+  // (AWS Lambda Developer Guide, "Log-level filtering").
+  logLevel: choice('TRACE', 'DEBUG', 'INFO'),
   logDays: oneOf(
     Object.values(RetentionDays).filter((days): days is number => typeof days === 'number' && days < 9999),
   ),
@@ -65,6 +71,8 @@ const otherOptions = {
   errorDays: whole(1, 36_500),
 
   alarmTopicArn: text(/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/, 'the ARN of an SNS topic'),
+  alarmFailedRecords: whole(1, 1_000_000),
+  alarmErrorObjects: whole(1, 1_000_000),
   alarmEmail: text(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, 'an e-mail address'),
 }
 
@@ -89,7 +97,7 @@ export function readConfiguration(
   context: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): Configuration {
-  const faults = unknownNames(context)
+  const faults = [...unknownNames(context), ...unknownVariables(environment)]
   const values: Record<string, unknown> = {}
   for (const [name, option] of Object.entries<Option<unknown>>(options)) {
     const given = [
@@ -133,7 +141,7 @@ export function processorSettings(configuration: Configuration): ProcessorSettin
 /** The environment variable of an option. */
 export function variable(name: string): string {
   const upper = name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
-  return name in processorOptions ? upper : `CLICK_STREAM_${upper}`
+  return Object.hasOwn(processorOptions, name) ? upper : `CLICK_STREAM_${upper}`
 }
 
 /** `-c` gives text, `cdk.json` may give numbers, flags and lists. */
@@ -144,13 +152,23 @@ function asText(value: unknown): string {
 /** A name in the context that is nobody's is a slip: CDK's own hold a colon or a slash. */
 function unknownNames(context: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(context)
-    .filter((name) => /^[\w-]+$/.test(name) && !(name in options))
+    .filter((name) => /^[\w-]+$/.test(name) && !Object.hasOwn(options, name))
     .map((name) => `the context's ${name}: no such option; accepted: ${Object.keys(options).join(', ')}`)
+}
+
+/** A variable with this app's own prefix that is nobody's is a slip, too. */
+function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = Object.keys(options).map(variable)
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('CLICK_STREAM_') && !known.includes(name))
+    .map((name) => `${name}: no such variable; accepted: ${known.join(', ')}`)
 }
 
 function contradictions(given: Configuration): string[] {
   const settings = processorSettings(given)
   const fields = lineFields(settings)
+  const clickFields = Object.keys(click.properties)
+  const attributes = settings.mysfitAttributes ?? DEFAULT_ATTRIBUTES
   const keys = given.partitionKeys ?? []
   const folded = fields.map((field) => field.toLowerCase())
   const faults: [boolean, string][] = [
@@ -168,8 +186,25 @@ function contradictions(given: Configuration): string[] {
       `clickFields, mysfitAttributes and recordFields: found ${fields.join(', ')}; accepted: names that differ in more than case, as the table's columns do`,
     ],
     [
-      keys.some((key) => !fields.includes(key)),
-      `partitionKeys: found ${keys.join(', ')}; accepted: fields of the delivered line, out of ${fields.join(', ')}`,
+      (given.clickFields ?? []).some((field) => !clickFields.includes(field)),
+      `clickFields: found ${given.clickFields}; accepted: out of ${clickFields.join(', ')}, as the edge takes clicks with no other field`,
+    ],
+    [
+      folded.includes(HOUR.name),
+      `mysfitAttributes: found ${HOUR.name}; accepted: any other name, as that is the hour's column of the table`,
+    ],
+    [
+      keys.some((key) => !attributes.includes(key)),
+      `partitionKeys: found ${keys.join(', ')}; accepted: attributes, out of ${attributes.join(', ')}, ` +
+        'as visitors could fill all partitions with what they make up',
+    ],
+    [
+      given.mysfitsApiKeySecretVersion !== undefined && given.mysfitsApiKeySecret === undefined,
+      'mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret; accepted: the two together',
+    ],
+    [
+      (given.errorDays ?? Infinity) < (given.deliveredDays ?? DEFAULT_DAYS.delivered),
+      `errorDays: found ${given.errorDays}; accepted: from the ${given.deliveredDays ?? DEFAULT_DAYS.delivered} of deliveredDays on, as what failed may be found late`,
     ],
     [
       keys.length > 0 && (given.onUnknownMysfit === 'pass' || given.onServiceUnavailable === 'pass'),

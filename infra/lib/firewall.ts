@@ -92,7 +92,7 @@ export class Firewall extends Construct {
   private visibility(rule: string): wafv2.CfnWebACL.VisibilityConfigProperty {
     return {
       cloudWatchMetricsEnabled: true,
-      metricName: `${Names.uniqueId(this)}${rule}`,
+      metricName: `${Names.uniqueResourceName(this, { maxLength: 100 })}${rule}`,
       sampledRequestsEnabled: false,
     }
   }

@@ -21,7 +21,12 @@ export interface MysfitsServiceProps {
   readonly bundling?: BundlingOptions
   /** How long logs are kept. @default one month */
   readonly logRetention?: logs.RetentionDays
-  /** Requests a second, and at once. @default 50 and 100: a processor asks once in 5 minutes, a page once a visit */
+  /**
+   * Requests a second, and at once. Pages and processors share them: where visitors use them up, a processor without a
+   * catalogue fails its batches, so they are not scarce.
+   *
+   * @default 500 and 1000
+   */
   readonly throttle?: apigateway.ThrottleSettings
 }
 
@@ -141,7 +146,7 @@ function httpApi(
   scope: Construct,
   service: RustFunction,
   logRetention: logs.RetentionDays,
-  throttle: apigateway.ThrottleSettings = { rateLimit: 50, burstLimit: 100 },
+  throttle: apigateway.ThrottleSettings = { rateLimit: 500, burstLimit: 1000 },
 ): apigateway.HttpApi {
   const logGroup = new logs.LogGroup(scope, 'AccessLog', {
     retention: logRetention,

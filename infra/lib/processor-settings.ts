@@ -27,11 +27,14 @@ export interface ProcessorSettings {
   readonly onServiceUnavailable?: 'retry' | 'fail' | 'pass'
 }
 
+/** What is added where nothing else is asked for. */
+export const DEFAULT_ATTRIBUTES = ['goodevil', 'lawchaos', 'species']
+
 /** The names of the delivered line's fields, in order. */
 export function lineFields(settings: ProcessorSettings): string[] {
   return [
     ...(settings.clickFields ?? ['userId', 'mysfitId']),
-    ...(settings.mysfitAttributes ?? ['goodevil', 'lawchaos', 'species']),
+    ...(settings.mysfitAttributes ?? DEFAULT_ATTRIBUTES),
     ...(settings.recordFields ?? []),
   ]
 }

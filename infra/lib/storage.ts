@@ -3,11 +3,18 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { layout } from './layout.ts'
 
+/** How long clicks are kept where nothing else is asked for. */
+export const DEFAULT_DAYS = { delivered: 365, errors: 730 } as const
+
 /** How long objects are kept, in days. */
 export interface StorageProps {
   /** Delivered clicks, and the source where it is kept. @default 365 */
   readonly deliveredDays?: number
-  /** The originals of the records that failed: longer, since what failed may be found late. @default 730 */
+  /**
+   * The originals of the records that failed: longer, since what failed may be found late.
+   *
+   * @default 730, or twice the days of delivered clicks where that is more
+   */
   readonly errorDays?: number
   /** The answers to analysts' queries. @default 30 */
   readonly queryResultDays?: number
@@ -25,10 +32,14 @@ export class Storage extends Construct {
   readonly bucket: s3.Bucket
   /** The answers to analysts' queries: never versioned, soon gone. */
   readonly queryResults: s3.Bucket
+  readonly deliveredDays: number
+  readonly errorDays: number
 
   constructor(scope: Construct, id: string, props: StorageProps = {}) {
     super(scope, id)
-    const delivered = Duration.days(props.deliveredDays ?? 365)
+    this.deliveredDays = props.deliveredDays ?? DEFAULT_DAYS.delivered
+    this.errorDays = props.errorDays ?? Math.max(DEFAULT_DAYS.errors, 2 * this.deliveredDays)
+    const delivered = Duration.days(this.deliveredDays)
     const accessLogs = this.accessLogs(Duration.days(props.accessLogDays ?? 90))
 
     this.bucket = new s3.Bucket(this, 'Clicks', {
@@ -44,7 +55,7 @@ export class Storage extends Construct {
         {
           id: 'errors',
           prefix: layout.errors,
-          expiration: Duration.days(props.errorDays ?? 730),
+          expiration: Duration.days(this.errorDays),
           noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
         },
         {
@@ -66,6 +77,10 @@ export class Storage extends Construct {
         },
       ],
     })
+    // A bucket that stays still wants TLS.
+    for (const bucket of [accessLogs, this.bucket, this.queryResults]) {
+      bucket.policy?.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+    }
   }
 
   private accessLogs(kept: Duration): s3.Bucket {
@@ -87,7 +102,8 @@ const privateBucket = {
   objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
   enforceSSL: true,
   minimumTLSVersion: 1.2,
-  removalPolicy: RemovalPolicy.RETAIN,
+  // They stay, but for those of a first deployment that fails: there is nothing in them.
+  removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 } as const
 
 function keptFor(id: string, prefix: string, expiration: Duration): s3.LifecycleRule {

@@ -46,8 +46,10 @@ export interface StreamProps {
  * The Firehose stream: Direct PUT in, the processor, S3 out.
  *
  * With `settings.partitionKeys` it delivers each combination of their values under a prefix of its own. Firehose then buffers
- * at least 64 MiB for each, up to 500 at once, refuses keys that are empty, and takes the choice only when a stream is
- * made: to change it makes another stream.
+ * at least 64 MiB for each, up to 500 at once, and refuses keys that are empty.
+ *
+ * Partitioning can be chosen only when a stream is made, and neither source backup nor Parquet can be turned off by leaving them
+ * out of an update: so each combination of these choices is a stream of its own, and to change one makes another stream.
  */
 export class Stream extends Construct {
   readonly deliveryStream: firehose.DeliveryStream
@@ -75,7 +77,7 @@ export class Stream extends Construct {
     }
     const compression = props.compressed === false ? firehose.Compression.UNCOMPRESSED : firehose.Compression.GZIP
 
-    this.deliveryStream = new firehose.DeliveryStream(this, partitionKeys.length ? 'PartitionedStream' : 'Stream', {
+    this.deliveryStream = new firehose.DeliveryStream(this, streamId(props), {
       encryption: firehose.StreamEncryption.awsOwnedKey(),
       destination: new firehose.S3Bucket(props.bucket, {
         role: complete,
@@ -99,7 +101,10 @@ export class Stream extends Construct {
     })
   }
 
-  /** May do what the Firehose developer guide lists ("Controlling access"), on what this stream touches. */
+  /**
+   * May do what the Firehose developer guide lists ("Controlling access"), on what this stream touches; but for
+   * `lambda:GetFunctionConfiguration`, without which module 5 and CDK's own streams do.
+   */
   private role(props: StreamProps, logGroup: logs.ILogGroup): iam.Role {
     const prefixes = [layout.delivered, layout.errors, ...(props.sourceBackup ? [layout.source] : [])]
     const statements = [
@@ -142,6 +147,15 @@ export class Stream extends Construct {
     }
     return role
   }
+}
+
+function streamId({ settings, parquetTable, sourceBackup }: StreamProps): string {
+  const choices = [
+    ...(settings?.partitionKeys ?? []),
+    ...(parquetTable ? ['parquet'] : []),
+    ...(sourceBackup ? ['source'] : []),
+  ]
+  return ['Stream', ...choices].join('-')
 }
 
 /** A bucket's ARN as cdk-nag writes it. */

@@ -14,15 +14,7 @@ const ATTRIBUTE_TYPES: Record<string, glue.Type> = { age: glue.Schema.INTEGER, a
  * @see https://docs.aws.amazon.com/firehose/latest/APIReference/API_OpenXJsonSerDe.html
  */
 export function clickColumns(settings: ProcessorSettings): glue.Column[] {
-  const fields = lineFields(settings)
-  const names = fields.map((field) => field.toLowerCase())
-  const twice = fields.filter((_, index) => names.indexOf(names[index]!) < index)
-  if (twice.length > 0) {
-    throw new Error(`Columns know no case, so the delivered line can't have twice: ${twice.join(', ')}`)
-  }
-  if (names.includes(HOUR.name)) {
-    throw new Error(`A field of the delivered line can't be called ${HOUR.name}: that is the table's partition key`)
-  }
+  const names = lineFields(settings).map((field) => field.toLowerCase())
   const attributes = new Set((settings.mysfitAttributes ?? []).map((attribute) => attribute.toLowerCase()))
   return names.map((name) => ({
     name,

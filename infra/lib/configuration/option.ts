@@ -1,3 +1,5 @@
+import { isOrigin } from '../edge/origin.ts'
+
 /** One option: how its text becomes a value, and what it takes. */
 export interface Option<T> {
   /** What is accepted, for the message. */
@@ -34,7 +36,7 @@ export function choice<const T extends string>(...choices: T[]): Option<T> {
 
 export const flag: Option<boolean> = {
   accepted: 'true or false',
-  parse: (value) => ({ true: true, false: false })[value],
+  parse: (value) => (value === 'true' || value === 'false' ? value === 'true' : undefined),
 }
 
 /** Days that CloudWatch Logs, or any other list, allows. */
@@ -79,10 +81,10 @@ export const baseUrl: Option<string> = {
 
 /** `*` alone, or origins as browsers send them. */
 export const origins: Option<string[]> = {
-  accepted: '*, or a comma-separated list of up to 10 origins such as https://www.example.com',
+  accepted:
+    '*, or a comma-separated list of up to 10 origins such as https://www.example.com, in lower case, without a path and without a default port',
   parse: (value) => {
     if (value.trim() === '*') return ['*']
-    const origin = text(/^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/, '')
-    return list(origin, '', 10).parse(value)
+    return list({ accepted: '', parse: (one) => (isOrigin(one) ? one : undefined) }, '', 10).parse(value)
   },
 }

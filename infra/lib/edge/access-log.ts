@@ -14,7 +14,9 @@ export const accessLogFormat = AccessLogFormat.custom(
     status: AccessLogField.contextStatus(),
     responseLength: AccessLogField.contextResponseLength(),
     responseLatency: AccessLogField.contextResponseLatency(),
-    integrationStatus: AccessLogField.contextIntegrationStatus(),
+    // What Firehose answered, and by which id AWS finds it.
+    integrationStatus: '$context.integration.status',
+    integrationRequestId: '$context.awsEndpointRequestId',
     integrationLatency: AccessLogField.contextIntegrationLatency(),
     errorType: AccessLogField.contextErrorResponseType(),
   }),

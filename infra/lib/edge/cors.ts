@@ -1,3 +1,4 @@
+import { isOrigin } from './origin.ts'
 import { template } from './templates.ts'
 
 const METHODS_AND_HEADERS = {
@@ -6,9 +7,6 @@ const METHODS_AND_HEADERS = {
 }
 
 const ORIGIN = 'Access-Control-Allow-Origin'
-
-/** An origin as browsers send it; nothing in it means anything in a mapping template or in a quoted header value. */
-const FORM = /^https?:\/\/[a-z0-9.-]+(:\d{1,5})?$/
 
 /** The pages that may see the edge's answers, and how each kind of answer says so. */
 export interface Cors {
@@ -41,7 +39,7 @@ export function cors(origins: string[]): Cors {
 }
 
 function checkForm(origin: string): void {
-  if (origin !== '*' && !FORM.test(origin)) {
+  if (origin !== '*' && !isOrigin(origin)) {
     throw new Error(
       `allowedOrigins: ${JSON.stringify(origin)} is not *, and not like https://host or https://host:port in lower case`,
     )

@@ -4,11 +4,9 @@ import type { Cors } from './cors.ts'
 
 const UNAVAILABLE = { 'application/json': '{"message":"Service Unavailable"}' }
 
-/** API Gateway's own word for what is wrong, such as `Invalid request body`, in quotes. */
-const OWN_WORDS = { 'application/json': '{"message":$context.error.messageString}' }
-
 /**
- * The answers that API Gateway gives by itself. A type that is not here follows `DEFAULT_4XX` or `DEFAULT_5XX`.
+ * The answers that API Gateway gives by itself. A type that is not here follows `DEFAULT_4XX` or `DEFAULT_5XX`, with the default text:
+ * `$context.error.messageString`. `$context.error.validationErrorString` would tell more, but shows the visitor's values.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
  */
@@ -16,12 +14,6 @@ export function addGatewayResponses(api: RestApi, { fixedHeaders }: Cors): void 
   const responseHeaders = Object.fromEntries(Object.entries(fixedHeaders).map(([name, value]) => [name, `'${value}'`]))
   api.addGatewayResponse('Default4xx', { type: ResponseType.DEFAULT_4XX, responseHeaders })
   api.addGatewayResponse('Default5xx', { type: ResponseType.DEFAULT_5XX, responseHeaders })
-  // `$context.error.validationErrorString` would tell more, but shows the visitor's values.
-  api.addGatewayResponse('BadRequestBody', {
-    type: ResponseType.BAD_REQUEST_BODY,
-    responseHeaders,
-    templates: OWN_WORDS,
-  })
   // 504 by default: to the page it is the same as Firehose's refusal.
   for (const [id, type] of [
     ['IntegrationFailure', ResponseType.INTEGRATION_FAILURE],

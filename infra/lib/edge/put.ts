@@ -1,4 +1,3 @@
-import { Token } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type { IDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
@@ -37,9 +36,11 @@ export function addPut(
 
 /**
  * An error of Firehose is never 200: only its 200 is, and the response without a pattern takes the rest. For AWS services
- * the pattern is matched with the HTTP status (API Gateway API reference, "IntegrationResponse"). Throttling is a 400 of a
- * certain `__type`, which `refused.vtl` answers by 429, with or without a name space before it; that a stream's own quota is
- * exceeded is a `ServiceUnavailableException` (Firehose API reference, "PutRecord" and "Common Errors").
+ * the pattern is matched with the HTTP status (API Gateway API reference, "IntegrationResponse").
+ *
+ * Throttling is told in the body, and `refused.vtl` answers it by 429: past a stream's own quota Firehose says
+ * `ServiceUnavailableException` with the message `Slow down.` (boto3 issue 2804), and any AWS API may say
+ * `ThrottlingException` and the like, with or without a name space before it.
  */
 function putRecord(stream: IDeliveryStream, credentialsRole: iam.IRole, allowed: Cors): apigateway.AwsIntegration {
   const response = (statusCode: string, name: 'accepted' | 'refused') => ({
@@ -54,7 +55,7 @@ function putRecord(stream: IDeliveryStream, credentialsRole: iam.IRole, allowed:
     options: {
       credentialsRole,
       requestParameters: { 'integration.request.header.Content-Type': "'application/x-amz-json-1.1'" },
-      requestTemplates: { [JSON_TYPE]: template('put-record', { stream: nameOf(stream) }) },
+      requestTemplates: { [JSON_TYPE]: template('put-record', { stream: stream.deliveryStreamName }) },
       // Another content type is answered 415, instead of going to Firehose as it is.
       passthroughBehavior: apigateway.PassthroughBehavior.NEVER,
       integrationResponses: [{ ...response('200', 'accepted'), selectionPattern: '200' }, response('503', 'refused')],
@@ -77,12 +78,4 @@ function putRole(scope: Construct, stream: IDeliveryStream): iam.Role {
     assumedBy: new iam.ServicePrincipal('apigateway.amazonaws.com'),
     inlinePolicies: { PutRecord: new iam.PolicyDocument({ statements: [statement] }) },
   })
-}
-
-/** The stream's name, which becomes part of a mapping template. */
-function nameOf({ deliveryStreamName }: IDeliveryStream): string {
-  if (!Token.isUnresolved(deliveryStreamName) && !/^[a-zA-Z0-9_.-]{1,64}$/.test(deliveryStreamName)) {
-    throw new Error(`${JSON.stringify(deliveryStreamName)} is no name of a delivery stream`)
-  }
-  return deliveryStreamName
 }

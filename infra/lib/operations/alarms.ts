@@ -4,7 +4,7 @@ import type { Metrics } from './metrics.ts'
 
 /** From where on somebody is told. Counts are of 5 minutes. */
 export interface Thresholds {
-  /** Answers of the edge with 5xx: each is a lost click. @default 5 */
+  /** Answers of the edge with 5xx: clicks that pages keep, and send again. @default 5 */
   readonly edgeErrors?: number
   /** Records that Firehose did not take. @default 1 */
   readonly throttledRecords?: number
@@ -57,7 +57,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.edgeErrors,
       periods: AT_ONCE,
       description:
-        'The edge answers 5xx, and those clicks are lost: see in its access log what Firehose said, and whether its role may still put records.',
+        'The edge answers 5xx, and pages keep those clicks to send them again: see in its access log which status Firehose answered, and whether its role may still put records.',
     },
     {
       id: 'RecordsThrottled',
@@ -65,7 +65,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.throttledRecords,
       periods: AT_ONCE,
       description:
-        'Firehose takes no more than its quota, and the clicks above it are lost: tell an attack from success in the access log, then ask for a higher quota.',
+        "Firehose takes no more than its quota, and pages keep the clicks above it to send them again: tell an attack from success by the edge's requests, then ask for a higher quota, or for a firewall.",
     },
     {
       id: 'ProcessingFailures',
@@ -129,7 +129,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.errorObjects,
       periods: EVEN_IF_LATE,
       description:
-        'Firehose writes records to the error output, where they are kept but not analysed: run the saved query for failed records by code, mend the cause, and put them through again.',
+        'Firehose writes records to the error output, where they are kept but not analysed: run the saved query for failed records by code, mend the cause, and put them through again. One visitor with a made-up mysfit is enough.',
     },
   ]
 }

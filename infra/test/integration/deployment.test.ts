@@ -8,6 +8,7 @@ import { Template } from 'aws-cdk-lib/assertions'
 import { clickStream } from '../../lib/app.ts'
 import { lineFields } from '../../lib/processor-settings.ts'
 import { REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
+import { BODIES } from '../support/bodies.ts'
 import { bundling } from '../support/bundling.ts'
 import { type Deployment, synthesise } from '../support/deployment.ts'
 import { Background, built, freePort, ROOT, TOOLS } from '../support/programs.ts'
@@ -144,14 +145,7 @@ test('a click that left the mapping template arrives in the columns of the table
       { userId: 'stranger', mysfitId: 'nobody' },
     ]
     for (const click of clicks) {
-      const record = putRecordBody(deployment.template, 'mysfits-clicks', JSON.stringify(click, null, 2))
-      await posted(firehose, record, {
-        'Content-Type': 'application/x-amz-json-1.1',
-        'X-Amz-Target': 'Firehose_20150804.PutRecord',
-        // Any credentials do.
-        Authorization:
-          'AWS4-HMAC-SHA256 Credential=any/20261120/us-east-1/firehose/aws4_request, SignedHeaders=host, Signature=any',
-      })
+      await put(firehose, JSON.stringify(click, null, 2))
     }
 
     const delivered = await pipeline.until(() => whole(lines(bucket, 'firehose/'), 3))
@@ -192,6 +186,47 @@ test('a click that left the mapping template arrives in the columns of the table
     rmSync(bucket, { recursive: true })
   }
 })
+
+test('every body comes out of Firehose as it went into the mapping template', async () => {
+  const destination = only(
+    deployment.template,
+    'AWS::KinesisFirehose::DeliveryStream',
+  ).ExtendedS3DestinationConfiguration
+  const bucket = mkdtempSync(join(tmpdir(), 'bucket-'))
+  const pipeline = await localPipeline(destination, bucket)
+  try {
+    const firehose = (await pipeline.says(/^firehose +(\S+)$/m))[1]!
+    const bodies = Object.values(BODIES)
+    for (const body of bodies) await put(firehose, body)
+    const [delivered, originals] = await pipeline.until(() => {
+      const found = [lines(bucket, 'firehose/'), lines(bucket, 'errors/processing-failed/')]
+      return found.flat().length === bodies.length ? found : undefined
+    })
+
+    // A click on a mysfit that exists is delivered; anything else is kept as it came.
+    const seen = [
+      ...delivered!.map((line) => JSON.parse(line)).map(({ userId, mysfitId }) => ({ userId, mysfitId })),
+      ...originals!.map((line) => JSON.parse(Buffer.from(JSON.parse(line).rawData, 'base64').toString())),
+    ]
+    assert.ok(delivered!.length >= 20 && originals!.length >= 5, `${delivered!.length} and ${originals!.length}`)
+    const inOrder = (values: unknown[]) => values.map((value) => JSON.stringify(value)).sort()
+    assert.deepEqual(inOrder(seen), inOrder(bodies.map((body) => JSON.parse(body))))
+  } finally {
+    await pipeline.stop()
+    rmSync(bucket, { recursive: true })
+  }
+})
+
+/** Puts what the mapping template makes of `body` into the local Firehose, as API Gateway does. */
+async function put(firehose: string, body: string): Promise<void> {
+  await posted(firehose, putRecordBody(deployment.template, 'mysfits-clicks', body), {
+    'Content-Type': 'application/x-amz-json-1.1',
+    'X-Amz-Target': 'Firehose_20150804.PutRecord',
+    // Any credentials do.
+    Authorization:
+      'AWS4-HMAC-SHA256 Credential=any/20261120/us-east-1/firehose/aws4_request, SignedHeaders=host, Signature=any',
+  })
+}
 
 /** The local Firehose, with what the template says of the stream but for its patience: nobody waits for minutes here. */
 async function localPipeline(destination: any, bucket: string): Promise<Background> {

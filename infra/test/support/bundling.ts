@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BundlingOptions } from 'cargo-lambda-cdk'
 
-/** An executable that is there at once, where a test is about the template: `test/end-to-end` builds the real one. */
+/** An executable that is there at once, where a test is about the template: `test/integration` builds the real one. */
 export const bundling: BundlingOptions = {
   dockerOptions: {
     local: {

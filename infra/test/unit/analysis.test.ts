@@ -121,19 +121,6 @@ for (const [what, settings, expected] of COLUMNS) {
   })
 }
 
-test('two fields that would be one column are refused', () => {
-  const settings = { clickFields: ['userId', 'mysfitId', 'Species', 'mysfitid'] }
-  assert.throws(() => analysis({ settings }), {
-    message: "Columns know no case, so the delivered line can't have twice: mysfitid, species",
-  })
-})
-
-test('a field that would be a partition key is refused', () => {
-  assert.throws(() => analysis({ settings: { clickFields: ['dateHour'] } }), {
-    message: "A field of the delivered line can't be called datehour: that is the table's partition key",
-  })
-})
-
 test('Parquet is read as such, and the error output stays lines of JSON', () => {
   const { template } = analysis({ parquet: true })
   const { StorageDescriptor, Parameters } = table(template, 'clicks')

@@ -93,6 +93,95 @@ function warnings(context: Record<string, unknown>): string[] {
     .map(({ data }) => String(data))
 }
 
+/** Each option, with a value that is not its default. */
+const OPTIONS: Record<string, unknown> = {
+  mysfitsApiUrl: 'https://another.example',
+  mysfitAttributes: 'species',
+  clickFields: 'mysfitId',
+  recordFields: 'arrivedAt',
+  partitionKeys: 'species',
+  mysfitsLookup: 'item',
+  mysfitsCacheSeconds: 1,
+  mysfitsStaleSeconds: 1,
+  mysfitsTimeoutMs: 1,
+  mysfitsConcurrency: 1,
+  onUnknownMysfit: 'drop',
+  onServiceUnavailable: 'fail',
+  stackName: 'Another',
+  mysfitsApiKeySecret: 'mysfits/key',
+  allowedOrigins: 'https://a.example',
+  edgeRate: 1,
+  edgeBurst: 1,
+  firewallRequests: 10,
+  apiGatewayLogsRole: false,
+  architecture: 'x86_64',
+  memoryMb: 256,
+  timeoutSeconds: 60,
+  reservedConcurrency: 1,
+  logLevel: 'DEBUG',
+  logDays: 7,
+  bufferMb: 0.5,
+  bufferSeconds: 0,
+  retries: 1,
+  destinationMb: 65,
+  destinationSeconds: 60,
+  compression: 'none',
+  sourceBackup: true,
+  parquet: true,
+  deliveredDays: 100,
+  errorDays: 1000,
+  alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms',
+  alarmFailedRecords: 1,
+  alarmErrorObjects: 2,
+  alarmEmail: 'on-call@a.example',
+}
+
+test('every option changes what is deployed', () => {
+  const text = (context: Record<string, unknown>) =>
+    JSON.stringify(Template.fromStack(clickStream(app({ ...SERVICE, ...context }), {}, bundling)).toJSON())
+  const usual = text({})
+  assert.deepEqual(
+    Object.entries(OPTIONS)
+      .filter(([name, value]) => text({ [name]: value }) === usual)
+      .map(([name]) => name),
+    [],
+  )
+  const key = { mysfitsApiKeySecret: 'mysfits/key' }
+  assert.notEqual(text({ ...key, mysfitsApiKeySecretVersion: 'a'.repeat(32) }), text(key))
+})
+
+test("the service's stack follows the options that concern it", () => {
+  const text = (context: Record<string, unknown>) => {
+    const root = app({ mysfitsService: true, ...context })
+    clickStream(root, {}, bundling)
+    return JSON.stringify(Template.fromStack(root.node.findChild('MysfitsService') as Stack).toJSON())
+  }
+  for (const [name, found] of [
+    ['logDays', '"RetentionInDays":7'],
+    ['architecture', '"Architectures":["x86_64"]'],
+  ] as const) {
+    assert.ok(text({ [name]: OPTIONS[name] }).includes(found), name)
+    assert.ok(!text({}).includes(found), name)
+  }
+})
+
+test('two copies of the stack have nothing in common', () => {
+  const names = (stackName: string) => {
+    const stack = clickStream(app({ ...SERVICE, stackName, firewallRequests: 10 }), {}, bundling)
+    const properties = JSON.stringify(Template.fromStack(stack).toJSON().Resources)
+    // What has a name of its own in an account, and whose name CDK had to make.
+    return ['Name', 'MetricName', 'DashboardName'].flatMap((key) =>
+      [...properties.matchAll(new RegExp(`"${key}":"([^"]*${stackName}[^"]*)"`, 'gi'))].map(([, name]) => name!),
+    )
+  }
+  assert.ok(names('ClickStream').length >= 5, names('ClickStream').join())
+  assert.deepEqual(
+    names('ClickStream').filter((name) => names('Another').includes(name)),
+    [],
+  )
+  assert.equal(names('Another').length, names('ClickStream').length)
+})
+
 test('the outputs are what a page, an analyst and an operator need', () => {
   const { template } = stacks(SERVICE)[0]!
   assert.deepEqual(

@@ -179,7 +179,7 @@ test('CORS is left to the service', () => {
 test('requests are throttled', () => {
   const settings = (props?: MysfitsServiceProps) =>
     only(props ? service(props).template : template, 'AWS::ApiGatewayV2::Stage').DefaultRouteSettings
-  assert.deepEqual(settings(), { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 })
+  assert.deepEqual(settings(), { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 })
   assert.deepEqual(settings({ throttle: { rateLimit: 7, burstLimit: 9 } }), {
     ThrottlingRateLimit: 7,
     ThrottlingBurstLimit: 9,

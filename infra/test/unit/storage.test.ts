@@ -29,9 +29,25 @@ test('every bucket is encrypted, private, and stays when the stack goes', () => 
       { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
       id,
     )
-    assert.equal(bucket.DeletionPolicy, 'Retain', id)
-    assert.equal(bucket.UpdateReplacePolicy, 'Retain', id)
+    assert.deepEqual([bucket.DeletionPolicy, bucket.UpdateReplacePolicy], ['RetainExceptOnCreate', 'Retain'], id)
   }
+})
+
+test('a bucket that stays keeps its policy', () => {
+  const policies = Object.values(buckets().template.findResources('AWS::S3::BucketPolicy'))
+  assert.equal(policies.length, 3)
+  assert.ok(policies.every(({ DeletionPolicy }) => DeletionPolicy === 'RetainExceptOnCreate'))
+})
+
+test('the error output is kept for longer than the clicks', () => {
+  const kept = (props: StorageProps) => {
+    const { built } = synthesised((stack) => new Storage(stack, 'Storage', props))
+    return [built.deliveredDays, built.errorDays]
+  }
+  assert.deepEqual(kept({}), [365, 730])
+  assert.deepEqual(kept({ deliveredDays: 30 }), [30, 730])
+  assert.deepEqual(kept({ deliveredDays: 1000 }), [1000, 2000])
+  assert.deepEqual(kept({ deliveredDays: 30, errorDays: 60 }), [30, 60])
 })
 
 test('every bucket refuses requests without TLS, or with an old one', () => {

@@ -97,9 +97,8 @@ test('the source is kept where that is wanted', () => {
   assert.deepEqual(destination.S3BackupConfiguration.BufferingHints, { IntervalInSeconds: 300, SizeInMBs: 64 })
 })
 
-test('partitions lie below the hours, of a stream that is another', () => {
-  const plain = stream()
-  const { template, destination } = stream({ settings: { partitionKeys: ['goodevil', 'species'] } })
+test('partitions lie below the hours', () => {
+  const { destination } = stream({ settings: { partitionKeys: ['goodevil', 'species'] } })
   assert.deepEqual(destination.DynamicPartitioningConfiguration, {
     Enabled: true,
     RetryOptions: { DurationInSeconds: 300 },
@@ -108,10 +107,25 @@ test('partitions lie below the hours, of a stream that is another', () => {
     destination.Prefix,
     'firehose/!{timestamp:yyyy/MM/dd/HH}/goodevil=!{partitionKeyFromLambda:goodevil}/species=!{partitionKeyFromLambda:species}/',
   )
-  const id = ({ findResources }: any) => Object.keys(findResources('AWS::KinesisFirehose::DeliveryStream'))[0]
-  assert.notEqual(
-    id({ findResources: template.findResources.bind(template) }),
-    id({ findResources: plain.template.findResources.bind(plain.template) }),
+})
+
+test('what can only be chosen when a stream is made makes another stream', () => {
+  const id = ({ template }: ReturnType<typeof stream>) =>
+    Object.keys(template.findResources('AWS::KinesisFirehose::DeliveryStream'))[0]!
+  const plain = id(stream())
+  const ids = [
+    plain,
+    id(stream({ sourceBackup: true })),
+    id(stream({}, true)),
+    id(stream({ settings: { partitionKeys: ['species'] } })),
+    id(stream({ settings: { partitionKeys: ['goodevil'] } })),
+    id(stream({ settings: { partitionKeys: ['goodevil'] }, sourceBackup: true })),
+  ]
+  assert.equal(new Set(ids).size, ids.length)
+  // Everything else is changed in place.
+  assert.equal(
+    id(stream({ compressed: false, destinationSizeMib: 5, processorRetries: 9, processorBufferMib: 0.2 })),
+    plain,
   )
 })
 
