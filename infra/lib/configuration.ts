@@ -159,9 +159,15 @@ function unknownNames(context: Readonly<Record<string, unknown>>): string[] {
 /** A variable with this app's own prefix that is nobody's is a slip, too. */
 function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   const known = Object.keys(options).map(variable)
-  return Object.keys(environment)
+  const slips = Object.keys(environment)
     .filter((name) => name.startsWith('CLICK_STREAM_') && !known.includes(name))
     .map((name) => `${name}: no such variable; accepted: ${known.join(', ')}`)
+  // The processor knows it, but as an option it would put the key into the template.
+  if (environment.MYSFITS_API_KEY)
+    slips.push(
+      'MYSFITS_API_KEY: found a value (not shown); accepted: mysfitsApiKeySecret, the name of a secret with it',
+    )
+  return slips
 }
 
 function contradictions(given: Configuration): string[] {
@@ -203,8 +209,8 @@ function contradictions(given: Configuration): string[] {
       'mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret; accepted: the two together',
     ],
     [
-      (given.errorDays ?? Infinity) < (given.deliveredDays ?? DEFAULT_DAYS.delivered),
-      `errorDays: found ${given.errorDays}; accepted: from the ${given.deliveredDays ?? DEFAULT_DAYS.delivered} of deliveredDays on, as what failed may be found late`,
+      (given.errorDays ?? Infinity) <= (given.deliveredDays ?? DEFAULT_DAYS.delivered),
+      `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_DAYS.delivered} of deliveredDays, as what failed may be found late`,
     ],
     [
       keys.length > 0 && (given.onUnknownMysfit === 'pass' || given.onServiceUnavailable === 'pass'),

@@ -20,7 +20,7 @@ export interface EdgeProps {
   readonly rate?: number
   /**
    * Requests that may come at once after a quiet time. With the rate they are the 1,000 puts a second that a stream takes
-   * in most regions ("Amazon Data Firehose Quota", Direct PUT); what exceeds that is answered 503, and sent again by the page.
+   * in most regions ("Amazon Data Firehose Quota", Direct PUT); what exceeds that is answered 429, too, and sent again by the page.
    *
    * @default 500
    */

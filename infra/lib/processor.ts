@@ -76,8 +76,8 @@ export class Processor extends Construct {
       applicationLogLevelV2: props.logLevel ?? lambda.ApplicationLogLevel.INFO,
       systemLogLevelV2: lambda.SystemLogLevel.INFO,
       tracing: lambda.Tracing.ACTIVE,
-      // An earlier version must still be there to be gone back to.
-      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+      // An earlier version must still be there to be gone back to; one of a deployment that failed would be in the way of the next.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
     })
     this.alias = new lambda.Alias(this, 'Live', { aliasName: 'live', version: this.function.currentVersion })
 

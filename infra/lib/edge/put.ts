@@ -73,7 +73,8 @@ function putRole(scope: Construct, stream: IDeliveryStream): iam.Role {
     actions: ['firehose:PutRecord'],
     resources: [stream.deliveryStreamArn],
   })
-  return new iam.Role(scope, 'PutRole', {
+  // Another stream has another role: the one that is deployed puts into the old stream until the stage is changed.
+  return new iam.Role(scope, `PutRole-${stream.node.id}`, {
     description: 'API Gateway puts clicks into the delivery stream',
     assumedBy: new iam.ServicePrincipal('apigateway.amazonaws.com'),
     inlinePolicies: { PutRecord: new iam.PolicyDocument({ statements: [statement] }) },

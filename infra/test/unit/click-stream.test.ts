@@ -6,6 +6,7 @@ import { Template } from 'aws-cdk-lib/assertions'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { clickStream } from '../../lib/app.ts'
 import { ConfigurationError } from '../../lib/configuration.ts'
+import { processorBufferMib } from '../../lib/processor-buffer.ts'
 import { bundling } from '../support/bundling.ts'
 import { CONFIGURATIONS, SERVICE } from '../support/configurations.ts'
 import { app, statements } from '../support/synth.ts'
@@ -148,6 +149,80 @@ test('every option changes what is deployed', () => {
   )
   const key = { mysfitsApiKeySecret: 'mysfits/key' }
   assert.notEqual(text({ ...key, mysfitsApiKeySecretVersion: 'a'.repeat(32) }), text(key))
+})
+
+test('an option arrives wherever it counts', () => {
+  const options = {
+    partitionKeys: 'species',
+    mysfitAttributes: 'species,description',
+    deliveredDays: 60,
+    errorDays: 600,
+    timeoutSeconds: 100,
+    bufferSeconds: 30,
+    destinationSeconds: 600,
+    logDays: 7,
+    allowedOrigins: 'https://a.example',
+    firewallRequests: 777,
+    alarmFailedRecords: 33,
+    alarmErrorObjects: 44,
+  }
+  const template = Template.fromStack(clickStream(app({ ...SERVICE, ...options }), {}, bundling))
+  const all = (type: string) =>
+    Object.entries(template.findResources(type)).map(([id, { Properties }]) => ({ id, ...Properties }))
+  const called = (type: string, part: string) => all(type).find(({ id }) => id.includes(part))!
+  const destination = all('AWS::KinesisFirehose::DeliveryStream')[0]!.ExtendedS3DestinationConfiguration
+  const parameter = (name: string) =>
+    destination.ProcessingConfiguration.Processors[0].Parameters.find((one: any) => one.ParameterName === name)
+      .ParameterValue
+  const [fn] = all('AWS::Lambda::Function')
+  const table = (part: string) => called('AWS::Glue::Table', part).TableInput
+  const rules = called('AWS::S3::Bucket', 'Clicks').LifecycleConfiguration.Rules
+  const acl = all('AWS::WAFv2::WebACL')[0]!
+
+  assert.equal(fn!.Environment.Variables.PARTITION_KEYS, 'species')
+  assert.equal(fn!.Environment.Variables.MYSFIT_ATTRIBUTES, 'species,description')
+  assert.match(destination.Prefix, /species=!\{partitionKeyFromLambda:species\}/)
+  assert.equal(destination.DynamicPartitioningConfiguration.Enabled, true)
+  assert.equal(
+    parameter('BufferSizeInMBs'),
+    String(processorBufferMib({ mysfitAttributes: ['species', 'description'], partitionKeys: ['species'] })),
+  )
+  assert.deepEqual(
+    table('Clicks').StorageDescriptor.Columns.map(({ Name }: any) => Name),
+    ['userid', 'mysfitid', 'species', 'description'],
+  )
+
+  assert.deepEqual(
+    rules.map((rule: any) => rule.ExpirationInDays),
+    [60, 60, 600, undefined],
+  )
+  assert.equal(rules[0].Transitions[0].TransitionInDays, 30)
+  assert.equal(table('Clicks').Parameters['projection.datehour.range'], 'NOW-60DAYS,NOW')
+  assert.equal(table('FailedRecords').Parameters['projection.datehour.range'], 'NOW-600DAYS,NOW')
+
+  assert.equal(fn!.Timeout, 100)
+  assert.equal(called('AWS::CloudWatch::Alarm', 'FunctionDuration').Threshold, 80_000)
+  assert.equal(parameter('BufferIntervalInSeconds'), '30')
+  assert.equal(destination.BufferingHints.IntervalInSeconds, 600)
+  assert.equal(called('AWS::CloudWatch::Alarm', 'DeliveryLate').Threshold, 1800)
+  assert.equal(called('AWS::CloudWatch::Alarm', 'RecordsFailed').Threshold, 33)
+  assert.equal(called('AWS::CloudWatch::Alarm', 'ErrorObjects').Threshold, 44)
+
+  assert.deepEqual(
+    all('AWS::Logs::LogGroup').map(({ RetentionInDays }) => RetentionInDays),
+    [7, 7, 7],
+  )
+  assert.equal(acl.Rules[0].Statement.RateBasedStatement.Limit, 777)
+  assert.ok(acl.Rules.every((rule: any) => JSON.stringify(rule.Action).includes('"https://a.example"')))
+  assert.ok(JSON.stringify(all('AWS::ApiGateway::GatewayResponse')).includes("'https://a.example'"))
+})
+
+test('what puts into a stream may put into no other', () => {
+  const roles = (context: Record<string, unknown>) =>
+    Object.keys(
+      Template.fromStack(clickStream(app({ ...SERVICE, ...context }), {}, bundling)).findResources('AWS::IAM::Role'),
+    ).filter((id) => id.startsWith('EdgePutRole'))
+  assert.notDeepEqual(roles({}), roles({ parquet: true }))
 })
 
 test("the service's stack follows the options that concern it", () => {

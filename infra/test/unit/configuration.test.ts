@@ -148,6 +148,12 @@ test("a variable with the app's prefix that no option has is a slip", () => {
   )
 })
 
+test('a key is given by the name of its secret', () => {
+  const message = refused(URL_GIVEN, { MYSFITS_API_KEY: 'hunter2' })
+  assert.match(message, /^MYSFITS_API_KEY: found a value \(not shown\); accepted: mysfitsApiKeySecret/)
+  assert.ok(!message.includes('hunter2'))
+})
+
 test('options that contradict each other are refused together', () => {
   for (const [context, message] of [
     [{ mysfitsService: true }, /^mysfitsApiUrl and mysfitsService: found both/],
@@ -159,8 +165,8 @@ test('options that contradict each other are refused together', () => {
     [{ clickFields: 'userId,page' }, /^clickFields: found userId,page; accepted: out of userId, mysfitId, as the edge/],
     [{ mysfitAttributes: 'species,dateHour' }, /^mysfitAttributes: found datehour; accepted: any other name/],
     [{ mysfitsApiKeySecretVersion: 'a'.repeat(32) }, /^mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret/],
-    [{ errorDays: 364 }, /^errorDays: found 364; accepted: from the 365 of deliveredDays on/],
-    [{ errorDays: 999, deliveredDays: 1000 }, /^errorDays: found 999; accepted: from the 1000 of deliveredDays on/],
+    [{ errorDays: 365 }, /^errorDays: found 365; accepted: more than the 365 of deliveredDays,/],
+    [{ errorDays: 999, deliveredDays: 1000 }, /^errorDays: found 999; accepted: more than the 1000 of deliveredDays,/],
     [{ partitionKeys: 'species', onUnknownMysfit: 'pass' }, /^partitionKeys: found together with a "pass"/],
     [{ partitionKeys: 'species', onServiceUnavailable: 'pass' }, /^partitionKeys: found together with a "pass"/],
     [{ partitionKeys: 'species', destinationMb: 63 }, /^destinationMb: found 63; accepted: from 64/],

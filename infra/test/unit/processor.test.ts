@@ -106,5 +106,8 @@ test('Firehose invokes it by an alias, and earlier versions stay', () => {
   const [version] = Object.keys(template.findResources('AWS::Lambda::Version'))
   const alias = only(template, 'AWS::Lambda::Alias')
   assert.deepEqual([alias.Name, alias.FunctionVersion], ['live', { 'Fn::GetAtt': [version, 'Version'] }])
-  template.hasResource('AWS::Lambda::Version', { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+  template.hasResource('AWS::Lambda::Version', {
+    DeletionPolicy: 'RetainExceptOnCreate',
+    UpdateReplacePolicy: 'Retain',
+  })
 })

@@ -94,6 +94,7 @@ test('the source is kept where that is wanted', () => {
   assert.equal(destination.S3BackupMode, 'Enabled')
   assert.equal(destination.S3BackupConfiguration.Prefix, 'source/')
   assert.equal(destination.S3BackupConfiguration.CompressionFormat, 'GZIP')
+  assert.equal(destination.S3BackupConfiguration.CloudWatchLoggingOptions.Enabled, true)
   assert.deepEqual(destination.S3BackupConfiguration.BufferingHints, { IntervalInSeconds: 300, SizeInMBs: 64 })
 })
 
@@ -195,10 +196,22 @@ test('its role may invoke the function, write its objects and its log, and nothi
 test('an option adds what it needs to the role, and no wildcard', () => {
   const backup = permissions(stream({ sourceBackup: true }).template)
   assert.deepEqual(backup[1]!.Resource, [`${BUCKET}/errors/*`, `${BUCKET}/firehose/*`, `${BUCKET}/source/*`])
-  const parquet = permissions(stream({}, true).template)
-  assert.deepEqual((parquet[4] as any).Action, ['glue:GetTable', 'glue:GetTableVersion', 'glue:GetTableVersions'])
-  assert.equal(parquet[4]!.Resource.length, 3)
-  assert.ok(parquet.every(({ Resource }) => !Resource.includes('*')))
+  const { template } = stream({}, true)
+  const glue = (...name: unknown[]) => ({
+    'Fn::Join': [
+      '',
+      ['arn:', { Ref: 'AWS::Partition' }, ':glue:', { Ref: 'AWS::Region' }, ':', { Ref: 'AWS::AccountId' }, ...name],
+    ],
+  })
+  const id = (type: string, part: string) =>
+    Object.keys(template.findResources(type)).find((one) => one.includes(part))!
+  const database = { Ref: id('AWS::Glue::Database', 'Database') }
+  const table = { Ref: id('AWS::Glue::Table', 'Clicks') }
+  assert.deepEqual(permissions(template)[4], {
+    Effect: 'Allow',
+    Action: ['glue:GetTable', 'glue:GetTableVersion', 'glue:GetTableVersions'],
+    Resource: [glue(':catalog'), glue(':database/', database), glue(':table/', database, '/', table)],
+  })
 })
 
 test('only Firehose, for this account, may use the role', () => {
