@@ -61,7 +61,9 @@ tests: tools            ## Runs the tests.
 infra: tools            ## Checks and tests the deployment, without an account.
 	cd infra && npm test --silent
 
-bench:                  ## Measures how many clicks a second go through the pipeline on this machine.
+bench: $(PYTHON_TOOLS)  ## Measures the handler, whole functions side by side, and the pipeline on this machine.
+	cargo bench --locked --bench handler
+	cargo bench --locked --bench lambda
 	cargo bench --locked --package clicks --bench pipeline
 
 pictures: tools         ## Takes the README's pictures of the pages anew.

@@ -17,14 +17,18 @@ pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 /// # Errors
 /// [`Unusable::Escape`] for a string that holds a lone surrogate.
 pub(crate) fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, Unusable> {
-    let json = value.get();
-    let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+    let Some(inner) = quoted(value) else {
         return Ok(None);
     };
     if !inner.contains('\\') {
         return Ok(Some(Cow::Borrowed(inner)));
     }
-    serde_json::from_str(json).map(|text| Some(Cow::Owned(text))).map_err(|_| Unusable::Escape)
+    serde_json::from_str(value.get()).map(|text| Some(Cow::Owned(text))).map_err(|_| Unusable::Escape)
+}
+
+/// What stands between the quotes of `value` where it is a JSON string, escapes and all.
+pub(crate) fn quoted(value: &RawValue) -> Option<&str> {
+    value.get().strip_prefix('"')?.strip_suffix('"')
 }
 
 /// Why a value that parsed as JSON can't be carried over.
@@ -53,6 +57,19 @@ pub(crate) fn write_text<'a>(text: impl Into<Option<&'a str>>, out: &mut Vec<u8>
     // A Vec takes every write and a str serializes always, so there is no error to pass on.
     let written = text.into().serialize(&mut serde_json::Serializer::new(out));
     debug_assert!(written.is_ok());
+}
+
+/// Appends the JSON of a text that was in JSON: borrowed, it held no escape there, and needs none here.
+#[expect(clippy::ptr_arg, reason = "whether it is borrowed is what matters")]
+pub(crate) fn write_again(text: &Cow<'_, str>, out: &mut Vec<u8>) {
+    match text {
+        Cow::Borrowed(text) => {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        }
+        Cow::Owned(text) => write_text(text.as_str(), out),
+    }
 }
 
 /// Says whether [`write_compact`] would carry `value` over.

@@ -9,7 +9,7 @@ use super::parse::{self, Click};
 use crate::reason::Reason;
 
 /// The clicks of a batch of records: each record's clicks, or why it has none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Clicks<'a> {
     clicks: Vec<Click<'a>>,
     /// For each click, which of the distinct mysfits it is for.
@@ -21,7 +21,14 @@ pub struct Clicks<'a> {
 impl<'a> Clicks<'a> {
     /// Parses the data of each record; `extra` names the fields of a click to keep besides the two.
     pub fn parse(records: impl Iterator<Item = Result<&'a [u8], Reason>>, extra: &[String]) -> Self {
-        let mut batch = Self::default();
+        // Nearly every record is one click.
+        let (count, _) = records.size_hint();
+        let mut batch = Self {
+            clicks: Vec::with_capacity(count),
+            mysfits: Vec::with_capacity(count),
+            records: Vec::with_capacity(count),
+            ids: Vec::new(),
+        };
         for data in records {
             let start = batch.clicks.len();
             let outcome = data.and_then(|data| parse::parse(data, extra, |click| batch.clicks.push(click)));
@@ -48,7 +55,8 @@ impl<'a> Clicks<'a> {
     }
 
     fn number_mysfits(&mut self) {
-        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        // Each batch hashes by a seed of its own, which visitors can't know.
+        let mut numbers: HashMap<&str, usize, foldhash::fast::RandomState> = HashMap::default();
         for click in &self.clicks {
             let next = numbers.len();
             self.mysfits.push(match numbers.entry(&click.mysfit_id) {

@@ -149,8 +149,8 @@ fn indexed(names: &[String], source: impl Fn(usize) -> Source) -> Vec<(&str, Sou
 /// Appends the JSON of one value; nothing for a click's field that is not there.
 fn write_value(source: Source, click: &Click, attributes: &Attributes, origin: &Origin, out: &mut Vec<u8>) {
     match source {
-        Source::UserId => json::write_text(&*click.user_id, out),
-        Source::MysfitId => json::write_text(&*click.mysfit_id, out),
+        Source::UserId => json::write_again(&click.user_id, out),
+        Source::MysfitId => json::write_again(&click.mysfit_id, out),
         Source::Attribute(index) => out.extend_from_slice(attributes.value(index).as_bytes()),
         Source::Record(RecordField::ArrivedAt) => json::write_text(origin.arrived_at.as_deref(), out),
         Source::Record(RecordField::RecordId) => json::write_text(origin.record_id.as_deref(), out),

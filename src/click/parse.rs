@@ -45,6 +45,10 @@ pub(super) fn parse<'a>(data: &'a [u8], extra: &[String], mut push: impl FnMut(C
     if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
         return Err(Reason::Empty);
     }
+    if let Some((user_id, mysfit_id)) = usual(text) {
+        push(Click { user_id: user_id.into(), mysfit_id: mysfit_id.into(), extra: vec![None; extra.len()] });
+        return Ok(());
+    }
     let wanted = Wanted { extra };
     // Nearly every record is one click, and one pass over it does.
     let mut json = serde_json::Deserializer::from_str(text);
@@ -59,6 +63,18 @@ pub(super) fn parse<'a>(data: &'a [u8], extra: &[String], mut push: impl FnMut(C
         push(wanted.deserialize(&mut json).map_err(|error| reason(&error))?.validate()?);
     }
     Ok(())
+}
+
+/// The two values of a click as the page writes it: these members in this order, without white space or escapes.
+fn usual(text: &str) -> Option<(&str, &str)> {
+    let (user_id, rest) = text.strip_prefix(r#"{"userId":""#)?.split_once('"')?;
+    let mysfit_id = rest.strip_prefix(r#","mysfitId":""#)?.strip_suffix(r#""}"#)?;
+    let as_it_stands = |byte| byte >= b' ' && byte != b'\\';
+    let usual = user_id.len() <= MAX_USER_ID_BYTES
+        && all_bytes(user_id, as_it_stands)
+        && mysfit_id.len() <= MAX_MYSFIT_ID_CHARS
+        && is_mysfit_id(mysfit_id);
+    usual.then_some((user_id, mysfit_id))
 }
 
 fn reason(error: &serde_json::Error) -> Reason {
@@ -108,9 +124,14 @@ fn required_text(value: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
     }
 }
 
+/// Whether `holds` for every byte. It looks at all of them, 16 and more at once, where `Iterator::all` goes one by one.
+fn all_bytes(text: &str, holds: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |so_far, byte| so_far & holds(byte))
+}
+
 /// Whether `id` may become a part of a URL's path: 1 or more characters of `[A-Za-z0-9_-]`.
 fn is_mysfit_id(id: &str) -> bool {
-    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    !id.is_empty() && all_bytes(id, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 impl From<Unusable> for Reason {
@@ -299,7 +320,36 @@ mod tests {
         assert_eq!(kept, [None, Some("17")]);
     }
 
+    #[test]
+    fn what_is_not_as_the_page_writes_it_is_left_to_serde() {
+        for (text, expected) in [
+            (r#"{"userId":"u","mysfitId":"m"}"#, Some(("u", "m"))),
+            (r#"{"userId":"","mysfitId":"m"}"#, Some(("", "m"))),
+            ("{\"userId\":\"\u{7f}é\",\"mysfitId\":\"m\"}", Some(("\u{7f}é", "m"))),
+            (r#"{"userId":"u","mysfitId":"m"}{"userId":"v","mysfitId":"n"}"#, None),
+            (r#"{"userId":"u","mysfitId":"m","x":1}"#, None),
+            (r#"{"mysfitId":"m","userId":"u"}"#, None),
+            (r#"{"userId":"\n","mysfitId":"m"}"#, None),
+            (r#"{"userId":"u","mysfitId":"\u006d"}"#, None),
+            (r#"{"userId": "u","mysfitId":"m"}"#, None),
+            ("{\"userId\":\"\n\",\"mysfitId\":\"m\"}", None),
+            (r#"{"userId":"u","mysfitId":""}"#, None),
+            (r#"{"userId":"u","mysfitId":"m"}} "#, None),
+        ] {
+            assert_eq!(usual(text), expected, "{text}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn what_is_usual_is_what_serde_reads(user in "[ -~\\x00-\\x20é\\x7f]{0,8}", mysfit in "[a-z_\\-\"\\\\ ]{0,4}", end in "[}\n]{0,2}") {
+            let text = format!(r#"{{"userId":"{user}","mysfitId":"{mysfit}"{end}"#);
+            if let Some((user_id, mysfit_id)) = usual(&text) {
+                let click: serde_json::Value = serde_json::from_str(&text).unwrap();
+                proptest::prop_assert_eq!(click, serde_json::json!({"userId": user_id, "mysfitId": mysfit_id}));
+            }
+        }
+
         #[test]
         fn any_bytes_are_judged(data: Vec<u8>) {
             let _ = parsed(&data, &[]);

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 
 use super::event::{Event, Record};
 use crate::json;
@@ -58,7 +57,10 @@ impl Reply {
         if OPEN.len() + reserved > budget {
             return Err(TooManyRecords { records, budget });
         }
-        Ok(Self { bytes: OPEN.to_vec(), budget, reserved })
+        // Room that is never written to costs no memory, and a buffer that grows is copied each time.
+        let mut bytes = Vec::with_capacity(budget);
+        bytes.extend_from_slice(OPEN);
+        Ok(Self { bytes, budget, reserved })
     }
 
     /// How many bytes of data an answer to `record` can hold at most.
@@ -84,7 +86,7 @@ impl Reply {
         let reserved_for_others = self.reserved - failed_len(record);
         self.open(record);
         self.bytes.extend_from_slice(if record.is_kafka() { OK_KAFKA } else { OK_DATA });
-        append_base64(lines, &mut self.bytes);
+        STANDARD.encode_append(lines, &mut self.bytes);
         self.bytes.push(b'"');
         if !keys.is_empty() {
             self.bytes.extend_from_slice(METADATA);
@@ -152,17 +154,6 @@ impl Reply {
 fn failed_len(record: &Record) -> usize {
     let id = record.record_id.map_or(0, |id| RECORD_ID.len() + id.get().len() + 1);
     1 + 1 + id + FAILED.len()
-}
-
-fn encoded_len(data: &[u8]) -> usize {
-    data.len().div_ceil(3) * 4
-}
-
-fn append_base64(data: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + encoded_len(data), 0);
-    let written = STANDARD.encode_slice(data, &mut out[start..]);
-    debug_assert_eq!(written.ok(), Some(out.len() - start));
 }
 
 #[cfg(test)]

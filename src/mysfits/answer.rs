@@ -86,7 +86,7 @@ pub(super) enum Entry {
 }
 
 /// The mysfits of a list, by id.
-pub(super) type List = HashMap<Box<str>, Entry>;
+pub(super) type List = HashMap<Box<str>, Entry, foldhash::fast::RandomState>;
 
 /// Reads the answer to `GET /mysfits`: `{"mysfits": [{"mysfitId": …, …}, …]}`, or `{}` where there is none.
 ///
@@ -94,13 +94,13 @@ pub(super) type List = HashMap<Box<str>, Entry>;
 pub(super) fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
     let body = Object::read(&mut serde_json::Deserializer::from_slice(body), &["mysfits"])?;
     let Some(mysfits) = body.get("mysfits") else {
-        return if body.is_empty { Ok(List::new()) } else { Err(BadAnswer::Shape) };
+        return if body.is_empty { Ok(List::default()) } else { Err(BadAnswer::Shape) };
     };
     // Go writes an empty list as null.
     if mysfits.get() == "null" {
-        return Ok(List::new());
+        return Ok(List::default());
     }
-    let mut list = List::new();
+    let mut list = List::default();
     let mut json = serde_json::Deserializer::from_str(mysfits.get());
     json.deserialize_seq(Entries { names, list: &mut list }).map_err(|_| BadAnswer::Shape)?;
     Ok(list)

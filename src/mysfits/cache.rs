@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_catalogue_answers_while_fresh_and_for_unknown_ids_while_young() {
         let since = Moment::now();
-        let catalogue = Catalogue { list: List::from([("a".into(), Entry::Complete(yeti()))]), since };
+        let catalogue = Catalogue { list: List::from_iter([("a".into(), Entry::Complete(yeti()))]), since };
         for (age, ids, expected) in [
             (0, vec!["a"], true),
             (299, vec!["a"], true),

@@ -1,0 +1,76 @@
+//! Whole functions over the Lambda Runtime API, side by side: ours, straightforward Rust, Python with a cache and without,
+//! and for the start an empty function.
+//!
+//! ```sh
+//! make bench
+//! ```
+//!
+//! CPU is the process's own, from Linux's scheduler; the functions take turns, and the middle of the rounds is told.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that can't go on fails")]
+
+mod chart;
+mod function;
+mod measure;
+
+#[path = "../support/batch.rs"]
+mod batch;
+#[path = "../support/service.rs"]
+mod service;
+#[path = "../support/straightforward.rs"]
+mod straightforward;
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::measure::{Kind, growth, look_ups, memory, round, starts};
+
+/// How often the functions take turns.
+const ROUNDS: usize = 5;
+
+fn main() {
+    if let Ok(name) = std::env::var(function::VARIABLE) {
+        return function::run(&name);
+    }
+    // `cargo test --benches` runs this, too, and is no place to measure.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let report = runtime.block_on(report());
+    println!("{report}");
+}
+
+async fn report() -> String {
+    let mut report = String::from("| function | CPU a record, warm | of ours |\n|---|---|---|\n");
+    let cpu = cpu().await;
+    let ours = cpu[0].1;
+    for (kind, nanoseconds) in &cpu {
+        writeln!(report, "| {} | {} | {:.1} |", kind.name(), time(*nanoseconds), nanoseconds / ours).unwrap();
+    }
+    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cpu.svg"), chart::bars(&cpu)).unwrap();
+
+    report.push_str("\n| what of ours | measured | beside |\n|---|---|---|\n");
+    for (what, measured, beside) in
+        [starts(), memory().await, look_ups().await].into_iter().flatten().chain(growth().await)
+    {
+        writeln!(report, "| {what} | {measured} | {beside} |").unwrap();
+    }
+    report
+}
+
+/// The CPU of each function in nanoseconds a record: the middle of the rounds.
+async fn cpu() -> Vec<(Kind, f64)> {
+    let mut measured: Vec<(Kind, Vec<f64>)> = Kind::ALL.map(|kind| (kind, Vec::new())).into();
+    for _ in 0..ROUNDS {
+        for (kind, rounds) in &mut measured {
+            rounds.push(round(*kind).await);
+        }
+    }
+    measured.into_iter().map(|(kind, rounds)| (kind, measure::middle(rounds))).collect()
+}
+
+/// Nanoseconds for people.
+fn time(nanoseconds: f64) -> String {
+    if nanoseconds < 1_000.0 { format!("{nanoseconds:.0} ns") } else { format!("{:.2} µs", nanoseconds / 1_000.0) }
+}

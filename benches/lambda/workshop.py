@@ -1,0 +1,24 @@
+"""The workshop's way: a request for each record, one after the other, on a connection of its own."""
+
+import base64
+import json
+import os
+import urllib.request
+
+
+def handler(event, context):
+    records = []
+    for record in event["records"]:
+        click = json.loads(base64.b64decode(record["data"]))
+        with urllib.request.urlopen(os.environ["MYSFITS_API_URL"] + "/mysfits/" + click["mysfitId"]) as answer:
+            mysfit = json.load(answer)
+        line = {
+            "userId": click["userId"],
+            "mysfitId": click["mysfitId"],
+            "goodevil": mysfit["goodevil"],
+            "lawchaos": mysfit["lawchaos"],
+            "species": mysfit["species"],
+        }
+        data = base64.b64encode((json.dumps(line) + "\n").encode()).decode()
+        records.append({"recordId": record["recordId"], "result": "Ok", "data": data})
+    return {"records": records}
