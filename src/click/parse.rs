@@ -318,6 +318,8 @@ mod tests {
         let clicks = parsed(br#"{"at":17, "userId":"u","mysfitId":"m"}"#, &extra).unwrap();
         let kept: Vec<_> = clicks[0].extra.iter().map(|value| value.map(|raw| raw.0.get())).collect();
         assert_eq!(kept, [None, Some("17")]);
+        let none = parsed(br#"{"userId":"u","mysfitId":"m"}"#, &extra).unwrap();
+        assert_eq!(none[0].extra, [None, None]);
     }
 
     #[test]

@@ -127,12 +127,10 @@ impl<'a> Record<'a> {
 
     fn decode_into(&self, bytes: &mut Vec<u8>) -> Result<(), Reason> {
         let encoded = self.encoded().ok_or(Reason::MissingData)?;
-        let start = bytes.len();
         // Base64 has no backslash, so what decodes held no escape: there is no need to look for one first.
         if json::quoted(encoded).is_some_and(|text| STANDARD.decode_append(text, bytes).is_ok()) {
             return Ok(());
         }
-        bytes.truncate(start);
         let encoded = json::text(encoded).ok().flatten().ok_or(Reason::InvalidBase64)?;
         STANDARD.decode_append(encoded.as_bytes(), bytes).map_err(|_| Reason::InvalidBase64)
     }
