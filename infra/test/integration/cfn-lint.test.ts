@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { clickStream } from '../../lib/app.ts'
-import { bundling } from '../support/bundling.ts'
-import { CONFIGURATIONS } from '../support/configurations.ts'
+import { composed, CONFIGURATIONS } from '../support/configurations.ts'
 import { TOOLS } from '../support/programs.ts'
-import { app } from '../support/synth.ts'
 
 /** What is not a fault, and why. */
 const IGNORED = [
@@ -17,9 +14,9 @@ const IGNORED = [
 
 for (const [name, context] of Object.entries(CONFIGURATIONS)) {
   test(`${name}: cfn-lint finds nothing`, () => {
-    const root = app(context)
-    clickStream(root, {}, bundling)
-    const templates = root.synth().stacks.map(({ templateFullPath }) => templateFullPath)
+    const templates = composed(context)
+      .root.synth()
+      .stacks.map(({ templateFullPath }) => templateFullPath)
     const { stdout, stderr, status, error } = spawnSync(
       `${TOOLS}/cfn-lint`,
       ['--regions', 'us-east-1', '--ignore-checks', ...IGNORED, '--template', ...templates],

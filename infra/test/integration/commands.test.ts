@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { clickTemplate, SERVICE } from '../support/configurations.ts'
 
 const HERE = fileURLToPath(new URL('../..', import.meta.url))
 
-/** `cdk list` with `variables`, which reads the options as each of the CDK's commands does, and builds nothing. */
-function list(variables: Record<string, string>, ...args: string[]) {
-  return spawnSync('npx', ['cdk', 'list', ...args], {
+/** One of the CDK's commands with `variables`. */
+function cdk(variables: Record<string, string>, ...args: string[]) {
+  return spawnSync('npx', ['cdk', ...args], {
     cwd: HERE,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...variables },
     encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
   })
 }
 
@@ -19,14 +23,46 @@ test('the variables of the README are all that the commands need', () => {
   const readme = readFileSync(`${HERE}/README.md`, 'utf8')
   const exports = [...readme.matchAll(/export ([A-Z_]+)=([^\s`]+)/g)].map(([, name, value]) => ({ [name!]: value! }))
   assert.deepEqual(
-    exports.map((variables) => list(variables).stdout.trim().split('\n')),
+    // It reads the options as each of the commands does, and builds nothing.
+    exports.map((variables) => cdk(variables, 'list').stdout.trim().split('\n')),
     [['ClickStream'], ['MysfitsService (ClickStream-MysfitsService)', 'ClickStream']],
   )
 })
 
 test('a bad configuration is told without a stack trace', () => {
-  const { status, stderr } = list({}, '-c', 'edgeRate=fast')
+  const { status, stderr } = cdk({}, 'list', '-c', 'edgeRate=fast')
   assert.notEqual(status, 0)
   assert.match(stderr, /^the context's edgeRate: found "fast"; accepted: a whole number from 1 to 10000$/m)
   assert.doesNotMatch(stderr, /^ +at /m)
+})
+
+/** Stands in for cargo, so that nothing is built for a target that is not this machine's: notes what it is asked for. */
+const CARGO = `#!/bin/sh
+[ "$2" = build ] || exit 0
+echo "$*" >> "$ASKED"
+while [ "$1" != --lambda-dir ]; do shift; done
+echo bootstrap > "$2/bootstrap"
+chmod +x "$2/bootstrap"
+`
+
+test("with the service's URL alone, cdk synth prints the template", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cargo-'))
+  try {
+    const asked = join(folder, 'asked')
+    writeFileSync(join(folder, 'cargo'), CARGO, { mode: 0o755 })
+    const { status, stdout, stderr } = cdk(
+      { MYSFITS_API_URL: SERVICE.mysfitsApiUrl, PATH: folder + delimiter + process.env.PATH, ASKED: asked },
+      'synth',
+      '--json',
+      '--output',
+      join(folder, 'out'),
+    )
+    assert.equal(status, 0, stderr)
+    const printed = Object.values<any>(JSON.parse(stdout).Resources).map(({ Type }) => Type)
+    const checked = Object.values<any>(clickTemplate().toJSON().Resources).map(({ Type }) => Type)
+    assert.deepEqual(printed, checked)
+    assert.match(readFileSync(asked, 'utf8'), /^lambda build .* --release --arm64 --bin click-processor .*--locked$/m)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -5,15 +5,13 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { clickStream } from '../../lib/app.ts'
-import { lineFields } from '../../lib/processor-settings.ts'
 import { REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
 import { BODIES } from '../support/bodies.ts'
-import { bundling } from '../support/bundling.ts'
+import { clickTemplate } from '../support/configurations.ts'
 import { type Deployment, synthesise } from '../support/deployment.ts'
 import { Background, built, freePort, ROOT, TOOLS } from '../support/programs.ts'
 import { runSavedQuery } from '../support/queries.ts'
-import { app, only } from '../support/synth.ts'
+import { only } from '../support/synth.ts'
 import { putRecordBody } from '../support/velocity.ts'
 
 const SERVICE = 'https://id.execute-api.us-east-1.amazonaws.com/prod'
@@ -25,8 +23,7 @@ before(() => {
 after(() => deployment?.remove())
 
 test('a deployer gets the template that the other tests check', () => {
-  const root = app({ mysfitsApiUrl: SERVICE, architecture: 'x86_64' })
-  const checked = Template.fromStack(clickStream(root, {}, bundling))
+  const checked = clickTemplate({ mysfitsApiUrl: SERVICE, architecture: 'x86_64' })
   // The code's hash is in the names of its asset and its version, and the command adds metadata, such as paths.
   const normal = (template: Template) =>
     JSON.parse(JSON.stringify(template.toJSON()).replaceAll(/[0-9a-f]{32,64}/g, 'HASH'), (key, value) =>
@@ -127,14 +124,7 @@ async function posted(url: string, body: string, headers: Record<string, string>
 }
 
 test('a click that left the mapping template arrives in the columns of the table', async () => {
-  const destination = only(
-    deployment.template,
-    'AWS::KinesisFirehose::DeliveryStream',
-  ).ExtendedS3DestinationConfiguration
-  const bucket = mkdtempSync(join(tmpdir(), 'bucket-'))
-  const pipeline = await localPipeline(destination, bucket)
-  try {
-    const firehose = (await pipeline.says(/^firehose +(\S+)$/m))[1]!
+  await withPipeline(async (firehose, bucket, pipeline) => {
     const clicks = [
       { userId: 'guest', mysfitId: 'a68db521-c031-44c7-b5ef-bfa4c0850e2a' },
       {
@@ -151,17 +141,20 @@ test('a click that left the mapping template arrives in the columns of the table
     const delivered = await pipeline.until(() => whole(lines(bucket, 'firehose/'), 3))
     const failed = await pipeline.until(() => whole(lines(bucket, 'errors/processing-failed/'), 1))
 
-    // The lines, byte for byte in the order of their fields.
+    const [nessi, snowflake] = [
+      { goodevil: 'Neutral', lawchaos: 'Neutral', species: 'Plesiosaurus' },
+      { goodevil: 'Evil', lawchaos: 'Neutral', species: 'Yeti' },
+    ]
+    // Byte for byte, and so in the order of their fields.
     assert.deepEqual(
-      delivered.map((line) => Object.keys(JSON.parse(line))),
-      delivered.map(() => lineFields({})),
-    )
-    assert.deepEqual(
-      delivered.map((line) => JSON.parse(line).userId).sort(),
-      clicks
-        .slice(0, 3)
-        .map(({ userId }) => userId)
-        .sort(),
+      delivered.toSorted(),
+      [
+        { ...clicks[0], ...nessi },
+        { ...clicks[1], ...snowflake },
+        { ...clicks[2], ...snowflake },
+      ]
+        .map((line) => JSON.stringify(line))
+        .toSorted(),
     )
     assert.deepEqual(JSON.parse(Buffer.from(JSON.parse(failed[0]!).rawData, 'base64').toString()), clicks[3])
 
@@ -181,21 +174,11 @@ test('a click that left the mapping template arrives in the columns of the table
     )
     const [original] = runSavedQuery(deployment.template, bucket, 'Originals of failed records')
     assert.deepEqual(JSON.parse(String(original!.original)), clicks[3])
-  } finally {
-    await pipeline.stop()
-    rmSync(bucket, { recursive: true })
-  }
+  })
 })
 
 test('every body comes out of Firehose as it went into the mapping template', async () => {
-  const destination = only(
-    deployment.template,
-    'AWS::KinesisFirehose::DeliveryStream',
-  ).ExtendedS3DestinationConfiguration
-  const bucket = mkdtempSync(join(tmpdir(), 'bucket-'))
-  const pipeline = await localPipeline(destination, bucket)
-  try {
-    const firehose = (await pipeline.says(/^firehose +(\S+)$/m))[1]!
+  await withPipeline(async (firehose, bucket, pipeline) => {
     const bodies = Object.values(BODIES)
     for (const body of bodies) await put(firehose, body)
     const [delivered, originals] = await pipeline.until(() => {
@@ -211,10 +194,7 @@ test('every body comes out of Firehose as it went into the mapping template', as
     assert.ok(delivered!.length >= 20 && originals!.length >= 5, `${delivered!.length} and ${originals!.length}`)
     const inOrder = (values: unknown[]) => values.map((value) => JSON.stringify(value)).sort()
     assert.deepEqual(inOrder(seen), inOrder(bodies.map((body) => JSON.parse(body))))
-  } finally {
-    await pipeline.stop()
-    rmSync(bucket, { recursive: true })
-  }
+  })
 })
 
 /** Puts what the mapping template makes of `body` into the local Firehose, as API Gateway does. */
@@ -228,8 +208,18 @@ async function put(firehose: string, body: string): Promise<void> {
   })
 }
 
-/** The local Firehose, with what the template says of the stream but for its patience: nobody waits for minutes here. */
-async function localPipeline(destination: any, bucket: string): Promise<Background> {
+/**
+ * Gives `use` the local Firehose, its bucket and its process, with what the template says of the stream but for its
+ * patience: nobody waits for minutes here.
+ */
+async function withPipeline(
+  use: (firehose: string, bucket: string, pipeline: Background) => Promise<void>,
+): Promise<void> {
+  const destination = only(
+    deployment.template,
+    'AWS::KinesisFirehose::DeliveryStream',
+  ).ExtendedS3DestinationConfiguration
+  const bucket = mkdtempSync(join(tmpdir(), 'bucket-'))
   const parameter = (name: string) =>
     destination.ProcessingConfiguration.Processors[0].Parameters.find((one: any) => one.ParameterName === name)
       .ParameterValue
@@ -242,10 +232,18 @@ async function localPipeline(destination: any, bucket: string): Promise<Backgrou
     ['--destination-mb', String(destination.BufferingHints.SizeInMBs)],
     ['--buffer-mb', parameter('BufferSizeInMBs')],
     ['--retries', parameter('NumberOfRetries')],
-    ['--function-log', join(bucket, '..', `${bucket}.log`)],
+    ['--function-log', `${bucket}.log`],
     ...['--port', '--firehose-port', '--service-port'].map((name) => [name, '0']),
   ]
-  return new Background(built('clicks', 'clicks'), ['up', ...options.flat()])
+  const pipeline = new Background(built('clicks', 'clicks'), ['up', ...options.flat()])
+  try {
+    const [, firehose] = await pipeline.says(/^firehose +(\S+)$/m)
+    await use(firehose!, bucket, pipeline)
+  } finally {
+    await pipeline.stop()
+    rmSync(bucket, { recursive: true })
+    rmSync(`${bucket}.log`, { force: true })
+  }
 }
 
 /** The lines of all objects whose keys begin with `prefix`. */

@@ -1,3 +1,9 @@
+import { type App, Stack } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { clickStream } from '../../lib/app.ts'
+import { bundling } from './bundling.ts'
+import { app } from './synth.ts'
+
 /** All that has to be given. */
 export const SERVICE = { mysfitsApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
 
@@ -23,4 +29,16 @@ export const CONFIGURATIONS = {
     mysfitsApiKeySecret: 'mysfits/key',
     recordFields: 'arrivedAt,recordId',
   },
+}
+
+/** The app of a configuration, with the executables replaced: not yet synthesised, so that more can be put into it. */
+export function composed(context: Record<string, unknown>): { root: App; click: Stack; stacks: Stack[] } {
+  const root = app(context)
+  const click = clickStream(root, {}, bundling)
+  return { root, click, stacks: root.node.children.filter((child): child is Stack => Stack.isStack(child)) }
+}
+
+/** The template of the click stream with the usual service and `options`. */
+export function clickTemplate(options: Record<string, unknown> = {}): Template {
+  return Template.fromStack(composed({ ...SERVICE, ...options }).click)
 }

@@ -7,17 +7,17 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import { clickStream } from '../../lib/app.ts'
 import { ConfigurationError } from '../../lib/configuration.ts'
 import { processorBufferMib } from '../../lib/processor-buffer.ts'
-import { bundling } from '../support/bundling.ts'
-import { CONFIGURATIONS, SERVICE } from '../support/configurations.ts'
+import { clickTemplate, composed, CONFIGURATIONS, SERVICE } from '../support/configurations.ts'
 import { app, statements } from '../support/synth.ts'
 
 function stacks(context: Record<string, unknown>): { stack: Stack; template: Template }[] {
-  const root = app(context)
-  const stack = clickStream(root, {}, bundling)
+  const { root, click, stacks } = composed(context)
   // Checks against cdk-nag's rules, and throws where one is broken.
   root.synth()
-  const service = root.node.tryFindChild('MysfitsService') as Stack | undefined
-  return [stack, ...(service ? [service] : [])].map((one) => ({ stack: one, template: Template.fromStack(one) }))
+  return [click, ...stacks.filter((one) => one !== click)].map((stack) => ({
+    stack,
+    template: Template.fromStack(stack),
+  }))
 }
 
 for (const [name, context] of Object.entries(CONFIGURATIONS)) {
@@ -59,8 +59,8 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
 }
 
 test('a rule of cdk-nag that is broken fails the synthesis', () => {
-  const root = app(SERVICE)
-  new s3.Bucket(clickStream(root, {}, bundling), 'Open')
+  const { root, click } = composed(SERVICE)
+  new s3.Bucket(click, 'Open')
   assert.throws(() => root.synth(), /Validation failed/)
 })
 
@@ -86,9 +86,8 @@ test('warnings tell of what is allowed but not advised', () => {
 })
 
 function warnings(context: Record<string, unknown>): string[] {
-  const root = app(context)
-  return clickStream(root, {}, bundling)
-    .node.findAll()
+  return composed(context)
+    .click.node.findAll()
     .flatMap(({ node }) => node.metadata)
     .filter(({ type }) => type === 'aws:cdk:warning')
     .map(({ data }) => String(data))
@@ -138,8 +137,7 @@ const OPTIONS: Record<string, unknown> = {
 }
 
 test('every option changes what is deployed', () => {
-  const text = (context: Record<string, unknown>) =>
-    JSON.stringify(Template.fromStack(clickStream(app({ ...SERVICE, ...context }), {}, bundling)).toJSON())
+  const text = (context: Record<string, unknown>) => JSON.stringify(clickTemplate(context).toJSON())
   const usual = text({})
   assert.deepEqual(
     Object.entries(OPTIONS)
@@ -166,7 +164,7 @@ test('an option arrives wherever it counts', () => {
     alarmFailedRecords: 33,
     alarmErrorObjects: 44,
   }
-  const template = Template.fromStack(clickStream(app({ ...SERVICE, ...options }), {}, bundling))
+  const template = clickTemplate(options)
   const all = (type: string) =>
     Object.entries(template.findResources(type)).map(([id, { Properties }]) => ({ id, ...Properties }))
   const called = (type: string, part: string) => all(type).find(({ id }) => id.includes(part))!
@@ -219,16 +217,13 @@ test('an option arrives wherever it counts', () => {
 
 test('what puts into a stream may put into no other', () => {
   const roles = (context: Record<string, unknown>) =>
-    Object.keys(
-      Template.fromStack(clickStream(app({ ...SERVICE, ...context }), {}, bundling)).findResources('AWS::IAM::Role'),
-    ).filter((id) => id.startsWith('EdgePutRole'))
+    Object.keys(clickTemplate(context).findResources('AWS::IAM::Role')).filter((id) => id.startsWith('EdgePutRole'))
   assert.notDeepEqual(roles({}), roles({ parquet: true }))
 })
 
 test("the service's stack follows the options that concern it", () => {
   const text = (context: Record<string, unknown>) => {
-    const root = app({ mysfitsService: true, ...context })
-    clickStream(root, {}, bundling)
+    const { root } = composed({ mysfitsService: true, ...context })
     return JSON.stringify(Template.fromStack(root.node.findChild('MysfitsService') as Stack).toJSON())
   }
   for (const [name, found] of [
@@ -242,8 +237,7 @@ test("the service's stack follows the options that concern it", () => {
 
 test('two copies of the stack have nothing in common', () => {
   const names = (stackName: string) => {
-    const stack = clickStream(app({ ...SERVICE, stackName, firewallRequests: 10 }), {}, bundling)
-    const properties = JSON.stringify(Template.fromStack(stack).toJSON().Resources)
+    const properties = JSON.stringify(clickTemplate({ stackName, firewallRequests: 10 }).toJSON().Resources)
     // What has a name of its own in an account, and whose name CDK had to make.
     return ['Name', 'MetricName', 'DashboardName'].flatMap((key) =>
       [...properties.matchAll(new RegExp(`"${key}":"([^"]*${stackName}[^"]*)"`, 'gi'))].map(([, name]) => name!),

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import permissions from '../../permissions.json' with { type: 'json' }
-import { clickStream } from '../../lib/app.ts'
-import { bundling } from '../support/bundling.ts'
-import { CONFIGURATIONS } from '../support/configurations.ts'
-import { app } from '../support/synth.ts'
+import { composed, CONFIGURATIONS } from '../support/configurations.ts'
 
 /** What CloudFormation calls to make a resource of a type, and to take it back when a deployment fails (registry schemas, `handlers`). */
 const ACTIONS: Record<string, string[]> = {
@@ -81,14 +77,10 @@ const isAllowed = (action: string) =>
 
 test('the policy for CloudFormation has what every resource of the stacks needs', () => {
   const types = new Set(
-    Object.values(CONFIGURATIONS).flatMap((context) => {
-      const root = app(context)
-      clickStream(root, {}, bundling)
-      const stacks = root.node.children.filter((child): child is Stack => Stack.isStack(child))
-      return stacks.flatMap((stack) =>
-        Object.values<any>(Template.fromStack(stack).toJSON().Resources).map(({ Type }) => Type as string),
-      )
-    }),
+    Object.values(CONFIGURATIONS)
+      .flatMap((context) => composed(context).stacks)
+      .flatMap((stack) => Object.values<any>(Template.fromStack(stack).toJSON().Resources))
+      .map(({ Type }) => Type as string),
   )
   assert.deepEqual([...types].sort(), Object.keys(ACTIONS).sort())
   for (const [type, actions] of Object.entries(ACTIONS)) {
