@@ -57,6 +57,8 @@ impl<'a> Clicks<'a> {
     fn number_mysfits(&mut self) {
         // Each batch hashes by a seed of its own, which visitors can't know.
         let mut numbers: HashMap<&str, usize, foldhash::fast::RandomState> = HashMap::default();
+        // Each may be on another; growing step by step would take twice as long then.
+        numbers.reserve(self.clicks.len());
         for click in &self.clicks {
             let next = numbers.len();
             self.mysfits.push(match numbers.entry(&click.mysfit_id) {

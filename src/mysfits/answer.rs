@@ -3,7 +3,7 @@
 //! Go and .NET spell `goodEvil` where Python and Java spell `goodevil`, so names are matched without regard to case.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::json::{self, Name};
 const ID: &str = "mysfitId";
 
 /// A mysfit's wanted attributes, ready-made as the JSON members of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attributes {
     members: Box<str>,
     values: Box<[Range<usize>]>,
@@ -100,10 +100,8 @@ pub(super) fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
     if mysfits.get() == "null" {
         return Ok(List::default());
     }
-    let mut list = List::default();
     let mut json = serde_json::Deserializer::from_str(mysfits.get());
-    json.deserialize_seq(Entries { names, list: &mut list }).map_err(|_| BadAnswer::Shape)?;
-    Ok(list)
+    json.deserialize_seq(Entries(names)).map_err(|_| BadAnswer::Shape)
 }
 
 /// Reads the answer to `GET /mysfits/{id}`: an object with that `mysfitId` and the mysfit's attributes.
@@ -117,30 +115,42 @@ pub(super) fn item(body: &[u8], id: &str, names: &[String]) -> Result<Arc<Attrib
 }
 
 /// Puts the mysfits of an array into a list, one by one: eight megabytes of small entries would be many times that as values.
-struct Entries<'l> {
-    names: &'l [String],
-    list: &'l mut List,
-}
+struct Entries<'n>(&'n [String]);
 
 impl<'de> Visitor<'de> for Entries<'_> {
-    type Value = ();
+    type Value = List;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of mysfits")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List, A::Error> {
+        let mut list = List::default();
+        // Mysfits that differ in nothing share their attributes, which stay in the CPU's cache then.
+        let mut shared = HashSet::new();
         while let Some(entry) = seq.next_element::<&RawValue>()? {
-            let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.names);
+            let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.0);
             if let Ok(mysfit) = mysfit
                 && let Some(id) = mysfit.id()
             {
-                let entry = mysfit.attributes(self.names).map_or(Entry::Partial, Entry::Complete);
-                self.list.insert(id.into(), entry);
+                let entry = match mysfit.attributes(self.0) {
+                    Ok(attributes) => Entry::Complete(share(attributes, &mut shared)),
+                    Err(_) => Entry::Partial,
+                };
+                list.insert(id.into(), entry);
             }
         }
-        Ok(())
+        Ok(list)
     }
+}
+
+/// The same attributes out of `shared`, or these, which are there from now on.
+fn share(attributes: Arc<Attributes>, shared: &mut HashSet<Arc<Attributes>>) -> Arc<Attributes> {
+    if let Some(same) = shared.get(&attributes) {
+        return same.clone();
+    }
+    shared.insert(attributes.clone());
+    attributes
 }
 
 /// The wanted members of a JSON object, which is all that is kept of it.
@@ -292,6 +302,18 @@ mod tests {
                 expected.map(|found| found.into_iter().map(|(id, whole)| (id.into(), whole)).collect::<Vec<_>>());
             assert_eq!(found, expected, "{body}");
         }
+    }
+
+    #[test]
+    fn mysfits_that_differ_in_nothing_share_their_attributes() {
+        let body = br#"{"mysfits":[{"mysfitId":"a","species":"Yeti"},{"mysfitId":"b","species":"Yeti"},{"mysfitId":"c","species":"Troll"}]}"#;
+        let list = list(body, &names(&["species"])).unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|id| match &list[id] {
+            Entry::Complete(attributes) => attributes,
+            Entry::Partial => panic!("{id} lacks something"),
+        });
+        assert!(Arc::ptr_eq(a, b));
+        assert_eq!([a, c].map(|attributes| attributes.members()), [r#""species":"Yeti""#, r#""species":"Troll""#]);
     }
 
     proptest::proptest! {

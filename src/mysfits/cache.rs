@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use lru::LruCache;
 
-use super::answer::{Attributes, List};
+use super::answer::{Attributes, Entry, List};
 
 /// How long "there is no such mysfit" is believed: long enough to bear a stranger's random ids, short enough that a new
 /// mysfit's clicks do not fail for long.
@@ -62,10 +62,16 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Whether the catalogue answers for `ids` without a request. One that does not know an id is believed while it is young.
-    pub(super) fn answers(&self, ids: &[&str], lifetime: &Lifetime, now: Moment) -> bool {
+    /// What the catalogue says of each of `ids`.
+    pub(super) fn entries(&self, ids: &[&str]) -> Vec<Option<Entry>> {
+        ids.iter().map(|id| self.list.get(*id).cloned()).collect()
+    }
+
+    /// The same, where it answers for `ids` without a request. One that does not know an id is believed while it is young.
+    pub(super) fn answers(&self, ids: &[&str], lifetime: &Lifetime, now: Moment) -> Option<Vec<Option<Entry>>> {
         let age = self.since.age_at(now);
-        lifetime.is_fresh(age) && (age <= RECHECK_AFTER || ids.iter().all(|id| self.list.contains_key(*id)))
+        let entries = lifetime.is_fresh(age).then(|| self.entries(ids))?;
+        (age <= RECHECK_AFTER || entries.iter().all(Option::is_some)).then_some(entries)
     }
 
     pub(super) fn is_fresh(&self, lifetime: &Lifetime, now: Moment) -> bool {
@@ -142,7 +148,6 @@ impl Items {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mysfits::answer::Entry;
 
     const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(300), stale: Duration::from_secs(1000) };
 
@@ -178,12 +183,13 @@ mod tests {
             (10, vec!["a", "b"], true),
             (11, vec!["a", "b"], false),
         ] {
-            assert_eq!(catalogue.answers(&ids, &LIFETIME, later(since, age)), expected, "{ids:?} at {age} s");
+            let answers = catalogue.answers(&ids, &LIFETIME, later(since, age));
+            assert_eq!(answers.is_some(), expected, "{ids:?} at {age} s");
         }
         assert!(catalogue.is_servable(&LIFETIME, later(since, 1299)));
         assert!(!catalogue.is_servable(&LIFETIME, later(since, 1300)));
         let never = Lifetime { fresh: Duration::ZERO, stale: Duration::ZERO };
-        assert!(!catalogue.answers(&["a"], &never, since) && !catalogue.is_servable(&never, since));
+        assert!(catalogue.answers(&["a"], &never, since).is_none() && !catalogue.is_servable(&never, since));
     }
 
     #[test]

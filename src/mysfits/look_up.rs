@@ -83,10 +83,10 @@ impl Mysfits {
     async fn by_catalogue(&self, ids: &[&str], memory: &mut Memory, session: &Session<'_>) -> Answers {
         let asked_at = Moment::now();
         let known = memory.catalogue.as_ref();
-        let known_answers = known.is_some_and(|known| known.answers(ids, &self.lifetime, asked_at));
+        let known_entries = known.and_then(|known| known.answers(ids, &self.lifetime, asked_at));
         let is_servable = known.is_some_and(|known| known.is_servable(&self.lifetime, asked_at));
-        let answered_now = !known_answers && memory.update_catalogue(asked_at, is_servable, session).await;
-        let is_current = known_answers || answered_now;
+        let answered_now = known_entries.is_none() && memory.update_catalogue(asked_at, is_servable, session).await;
+        let is_current = known_entries.is_some() || answered_now;
         let Memory { catalogue, items, .. } = memory;
 
         let now = Moment::now();
@@ -97,11 +97,12 @@ impl Mysfits {
         let is_stale = !is_current && !catalogue.is_fresh(&self.lifetime, now);
         let mut answers = Answers { catalogue_age: Some(catalogue.since.age_at(now)), ..Answers::default() };
         let mut partial = Vec::new();
-        for (index, id) in ids.iter().enumerate() {
-            answers.by_id.push(match catalogue.list.get(*id) {
+        let entries = known_entries.unwrap_or_else(|| catalogue.entries(ids));
+        for (index, entry) in entries.into_iter().enumerate() {
+            answers.by_id.push(match entry {
                 Some(Entry::Complete(attributes)) => {
                     answers.stale += usize::from(is_stale);
-                    Answer::Found(attributes.clone())
+                    Answer::Found(attributes)
                 }
                 Some(Entry::Partial) => {
                     partial.push(index);
