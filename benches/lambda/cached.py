@@ -3,16 +3,18 @@
 import base64
 import json
 import os
-import urllib.request
 
+import requests
+
+SESSION = requests.Session()
 CACHE = {}
 ATTRIBUTES = ("goodevil", "lawchaos", "species")
 
 
 def handler(event, context):
     if not CACHE:
-        with urllib.request.urlopen(os.environ["MYSFITS_API_URL"] + "/mysfits") as answer:
-            CACHE.update((mysfit["mysfitId"], mysfit) for mysfit in json.load(answer)["mysfits"])
+        answer = SESSION.get(os.environ["MYSFITS_API_URL"] + "/mysfits")
+        CACHE.update((mysfit["mysfitId"], mysfit) for mysfit in answer.json()["mysfits"])
     records = []
     for record in event["records"]:
         click = json.loads(base64.b64decode(record["data"]))

@@ -52,7 +52,7 @@ async fn report() -> String {
 
     report.push_str("\n| what of ours | measured | beside |\n|---|---|---|\n");
     for (what, measured, beside) in
-        [starts(), memory().await, look_ups().await].into_iter().flatten().chain(growth().await)
+        [starts(), memory().await, look_ups().await].into_iter().flatten().chain(growth(ROUNDS).await)
     {
         writeln!(report, "| {what} | {measured} | {beside} |").unwrap();
     }

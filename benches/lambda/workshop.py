@@ -1,17 +1,17 @@
-"""The workshop's way: a request for each record, one after the other, on a connection of its own."""
+"""The workshop's way: a request for each record, one after the other, each on a connection of its own."""
 
 import base64
 import json
 import os
-import urllib.request
+
+import requests
 
 
 def handler(event, context):
     records = []
     for record in event["records"]:
         click = json.loads(base64.b64decode(record["data"]))
-        with urllib.request.urlopen(os.environ["MYSFITS_API_URL"] + "/mysfits/" + click["mysfitId"]) as answer:
-            mysfit = json.load(answer)
+        mysfit = requests.get(os.environ["MYSFITS_API_URL"] + "/mysfits/" + click["mysfitId"]).json()
         line = {
             "userId": click["userId"],
             "mysfitId": click["mysfitId"],
