@@ -1,11 +1,13 @@
-//! What no handler can do without: the event's JSON is scanned, its base64 decoded, and as much encoded.
+//! What no handler can do without: the event's JSON is scanned, its base64 decoded, and lines as long as the enriched ones encoded.
 
 use std::hint::black_box;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+/// As long as what is added to a click.
+const ADDED: &[u8] = br#","goodevil":"Neutral","lawchaos":"Neutral","species":"Chimera""#;
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -32,11 +34,12 @@ pub(crate) fn prepare(event: &str) -> Prepared {
 pub(crate) fn run(prepared: &Prepared) -> usize {
     serde_json::from_str::<IgnoredAny>(&prepared.event).unwrap();
     let mut decoded = Vec::with_capacity(prepared.event.len());
-    let mut encoded = String::with_capacity(2 * prepared.event.len());
+    let mut encoded: Vec<u8> = Vec::with_capacity(2 * prepared.event.len());
     for data in &prepared.data {
         decoded.clear();
-        STANDARD.decode_vec(data, &mut decoded).unwrap();
-        STANDARD.encode_string(&decoded, &mut encoded);
+        STANDARD.decode_append(data, &mut decoded).unwrap();
+        decoded.extend_from_slice(ADDED);
+        STANDARD.encode_append(&decoded, &mut encoded);
     }
     black_box(&encoded).len()
 }

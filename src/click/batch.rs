@@ -1,9 +1,12 @@
 //! The clicks of a whole batch, and the distinct mysfits among them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::BuildHasher as _;
 use std::ops::Range;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::parse::{self, Click};
 use crate::reason::Reason;
@@ -56,16 +59,20 @@ impl<'a> Clicks<'a> {
 
     fn number_mysfits(&mut self) {
         // Each batch hashes by a seed of its own, which visitors can't know.
-        let mut numbers: HashMap<&str, usize, foldhash::fast::RandomState> = HashMap::default();
-        // Each may be on another; growing step by step would take twice as long then.
-        numbers.reserve(self.clicks.len());
-        for click in &self.clicks {
-            let next = numbers.len();
-            self.mysfits.push(match numbers.entry(&click.mysfit_id) {
+        let hasher = RandomState::default();
+        // A number a place, for as many mysfits as there may be: with the ids in it, and growing step by step, it takes up so
+        // much of the CPU's cache that a batch of 10,000 clicks on as many mysfits takes 1.2 times as long.
+        let mut numbers: HashTable<usize> = HashTable::with_capacity(self.clicks.len());
+        for Click { mysfit_id, .. } in &self.clicks {
+            let is_it = |number: &usize| self.ids[*number] == *mysfit_id;
+            let hash_again = |number: &usize| hasher.hash_one(&*self.ids[*number]);
+            self.mysfits.push(match numbers.entry(hasher.hash_one(&**mysfit_id), is_it, hash_again) {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(new) => {
-                    self.ids.push(click.mysfit_id.clone());
-                    *new.insert(next)
+                    let next = self.ids.len();
+                    new.insert(next);
+                    self.ids.push(mysfit_id.clone());
+                    next
                 }
             });
         }

@@ -220,3 +220,25 @@ async fn a_stranger_beside_a_known_mysfit_does_not_hide_an_outage() {
     let (error_type, _) = invoke_failing(&mut function, clicks_on(&[STRANGER, COCO])).await;
     assert_eq!(error_type, "ServiceUnavailable");
 }
+
+#[tokio::test]
+async fn a_warm_function_keeps_the_memory_of_a_batch_for_the_next() {
+    let service = Service::well_built().await;
+    let mut function = processor(&service, &[]).await;
+    let event = clicks_on(&vec![COCO; 10_000]);
+    let mut before = 0;
+    for batch in 1..=6 {
+        invoke(&mut function, event.clone()).await;
+        let faults = page_faults(function.process_id().unwrap());
+        // Without it, each batch would have some 500 pages of memory anew.
+        assert!(batch <= 3 || faults - before < 100, "{} page faults in batch {batch}", faults - before);
+        before = faults;
+    }
+}
+
+/// The pages that a process got from the system so far (proc_pid_stat(5), "minflt").
+fn page_faults(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let after_name = stat.rsplit_once(") ").unwrap().1;
+    after_name.split(' ').nth(7).unwrap().parse().unwrap()
+}

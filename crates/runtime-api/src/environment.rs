@@ -45,7 +45,7 @@ enum Happened {
 /// A running process. Dropping it kills the process, and all that the process has started.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    process: Process,
+    pub(crate) process: Process,
     server: JoinHandle<()>,
     events: mpsc::Sender<Event>,
     calls: mpsc::UnboundedReceiver<Call>,

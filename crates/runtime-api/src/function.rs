@@ -102,6 +102,12 @@ impl Function {
         Ok(Invocation { request_id, outcome, duration, cold, received, logs })
     }
 
+    /// The operating system's number of the running process, by which to measure it.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.environment.as_ref()?.process.id()
+    }
+
     /// Kills the process, as Lambda does with one that has no extensions, and tells what is left of it.
     pub async fn stop(mut self) -> Exit {
         let mut logs = std::mem::take(&mut self.leftover);

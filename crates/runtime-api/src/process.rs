@@ -24,6 +24,11 @@ impl Process {
         Ok(Self { child, group: Some(group) })
     }
 
+    /// The operating system's number of it; none once it has ended.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits for the process to end, and ends what it has started. Cancelling loses nothing.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
