@@ -1,0 +1,331 @@
+//! The configuration: every environment variable with its meaning, default and bounds.
+//!
+//! A variable that is set to the empty string counts as not set, because templates write optional values that way.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::personal::{HashKey, Treatment};
+
+/// What the collector chooses, and where it puts it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `COLLECTOR_STREAM`: the data stream's name.
+    pub stream: String,
+    /// `COLLECTOR_FIELDS`: what a record holds, in order.
+    pub fields: Vec<Field>,
+    /// `COLLECTOR_PARTITION_KEY_FIELD`: what says to which shard a record goes; it need not be one of the record's fields.
+    pub partition_key: Field,
+}
+
+/// A top-level field of a body.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name, which is matched exactly.
+    pub name: String,
+    /// What becomes of its value, by `COLLECTOR_MASK_FIELDS` and `COLLECTOR_HASH_FIELDS`.
+    pub treatment: Treatment,
+}
+
+/// A variable whose value can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: found {found}; accepted: {accepted}")]
+pub struct ConfigError {
+    /// The variable's name.
+    variable: String,
+    /// The value as found, or what may be said of it.
+    found: String,
+    /// What the variable takes.
+    accepted: String,
+}
+
+const STREAM: &str = "COLLECTOR_STREAM";
+const FIELDS: &str = "COLLECTOR_FIELDS";
+const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
+const MASK_FIELDS: &str = "COLLECTOR_MASK_FIELDS";
+const HASH_FIELDS: &str = "COLLECTOR_HASH_FIELDS";
+const HASH_KEY: &str = "COLLECTOR_HASH_KEY";
+const VARIABLES: [&str; 6] = [STREAM, FIELDS, PARTITION_KEY_FIELD, MASK_FIELDS, HASH_FIELDS, HASH_KEY];
+const PREFIX: &str = "COLLECTOR_";
+
+const DEFAULT_FIELDS: &str = "id,title,price,category,name,phone,address,quantity,item_id,item_name";
+const DEFAULT_PARTITION_KEY_FIELD: &str = "id";
+
+/// `StreamName` of `PutRecord` ("PutRecord", Amazon Kinesis Data Streams API Reference).
+const STREAM_NAME: &str = "a data stream's name, and not its ARN: 1 to 128 characters of [A-Za-z0-9_.-]";
+const MAX_STREAM_NAME_LEN: usize = 128;
+const NAME: &str = "a name of 1 to 64 characters of [A-Za-z0-9_-]";
+const NAMES: &str = "a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]";
+const MAX_NAMES: usize = 32;
+const MAX_NAME_LEN: usize = 64;
+const KEY: &str = "a secret of 32 bytes or more, which a deployment takes from a secrets' store";
+/// As long as the hash: a shorter key is weaker than what it is for (RFC 2104, section 3).
+const MIN_KEY_LEN: usize = 32;
+const MAX_SHOWN_CHARS: usize = 200;
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first variable whose value can't be used, or that is required and missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(std::env::vars_os())
+    }
+
+    /// Reads `variables`, each a name and a value.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, ConfigError> {
+        let env = Env::of(variables)?;
+        let stream = env.stream()?;
+        let fields = env.names(FIELDS, DEFAULT_FIELDS)?;
+        let partition_key = env.name(PARTITION_KEY_FIELD, DEFAULT_PARTITION_KEY_FIELD)?;
+        let mask = env.names(MASK_FIELDS, "")?;
+        let hash = env.names(HASH_FIELDS, "")?;
+        let key = env.key()?;
+        check_personal(&mask, &hash, &fields, &partition_key)?;
+        if !hash.is_empty() && key.is_none() {
+            return Err(error(HASH_KEY, "no value", format!("{KEY}, because {HASH_FIELDS} names fields")));
+        }
+        let field = |name: String| {
+            let treatment = match &key {
+                _ if mask.contains(&name) => Treatment::Mask,
+                Some(key) if hash.contains(&name) => Treatment::Hash(key.clone()),
+                _ => Treatment::Keep,
+            };
+            Field { name, treatment }
+        };
+        Ok(Self { stream, partition_key: field(partition_key), fields: fields.into_iter().map(field).collect() })
+    }
+}
+
+/// A name to mask or to hash that nothing else names would be a slip that leaves somebody's data in the clear.
+fn check_personal(mask: &[String], hash: &[String], fields: &[String], key_field: &str) -> Result<(), ConfigError> {
+    for (variable, names) in [(MASK_FIELDS, mask), (HASH_FIELDS, hash)] {
+        let is_read = |name: &String| fields.contains(name) || name == key_field;
+        if let Some(stray) = names.iter().find(|name| !is_read(name)) {
+            let found = format!("\"{stray}\", which is read from no body");
+            let accepted = format!("names out of {FIELDS} and {PARTITION_KEY_FIELD}: {}", fields.join(", "));
+            return Err(error(variable, found, accepted));
+        }
+    }
+    if let Some(both) = hash.iter().find(|name| mask.contains(name)) {
+        let found = format!("\"{both}\", which {MASK_FIELDS} names too");
+        return Err(error(HASH_FIELDS, found, "names that are not masked"));
+    }
+    Ok(())
+}
+
+/// The variables, by name.
+struct Env(HashMap<String, OsString>);
+
+impl Env {
+    /// Refuses a name that begins as the collector's do and is none of them: a slip in `COLLECTOR_HASH_FIELDS` would leave
+    /// somebody's data in the clear.
+    fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, ConfigError> {
+        let own = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .collect::<HashMap<_, _>>();
+        match own.keys().find(|name| !VARIABLES.contains(&name.as_str())) {
+            Some(unknown) => Err(error(&shown(unknown), "a variable that is not known", VARIABLES.join(", "))),
+            None => Ok(Self(own)),
+        }
+    }
+
+    fn text(&self, variable: &str) -> Result<Option<&str>, ConfigError> {
+        let Some(value) = self.0.get(variable) else { return Ok(None) };
+        match value.to_str() {
+            Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+            None => Err(error(variable, "a value that is not UTF-8", "UTF-8 text")),
+        }
+    }
+
+    fn stream(&self) -> Result<String, ConfigError> {
+        let name = self.text(STREAM)?.ok_or_else(|| error(STREAM, "no value", STREAM_NAME))?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        let usable = name.len() <= MAX_STREAM_NAME_LEN && name.bytes().all(allowed);
+        usable.then(|| name.to_owned()).ok_or_else(|| bad(STREAM, name, STREAM_NAME))
+    }
+
+    fn name(&self, variable: &str, default: &str) -> Result<String, ConfigError> {
+        let name = self.text(variable)?.unwrap_or(default).trim();
+        is_name(name).then(|| name.to_owned()).ok_or_else(|| bad(variable, name, NAME))
+    }
+
+    fn names(&self, variable: &str, default: &str) -> Result<Vec<String>, ConfigError> {
+        let text = self.text(variable)?.unwrap_or(default);
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        // Readers such as Athena know columns without regard to case, so that two names that differ in case alone are one.
+        let different: HashSet<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let usable =
+            names.len() <= MAX_NAMES && different.len() == names.len() && names.iter().all(|name| is_name(name));
+        usable.then_some(names).ok_or_else(|| bad(variable, text, NAMES))
+    }
+
+    fn key(&self) -> Result<Option<Arc<HashKey>>, ConfigError> {
+        match self.text(HASH_KEY)? {
+            Some(secret) if secret.len() < MIN_KEY_LEN => {
+                Err(error(HASH_KEY, "a value of fewer than 32 bytes (not shown)", KEY))
+            }
+            secret => Ok(secret.map(|secret| Arc::new(HashKey::new(secret.as_bytes())))),
+        }
+    }
+}
+
+fn error(variable: &str, found: impl Into<String>, accepted: impl Into<String>) -> ConfigError {
+    ConfigError { variable: variable.to_owned(), found: found.into(), accepted: accepted.into() }
+}
+
+fn bad(variable: &str, found: &str, accepted: impl fmt::Display) -> ConfigError {
+    error(variable, format!("{:?}", shown(found)), accepted.to_string())
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARS).collect()
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_LEN).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM_SET: (&str, &str) = ("COLLECTOR_STREAM", "orders");
+    const KEY_SET: (&str, &str) = ("COLLECTOR_HASH_KEY", "hunter2-hunter2-hunter2-hunter2-");
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_variables(variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))))
+    }
+
+    fn told(field: &Field) -> String {
+        let treatment = match field.treatment {
+            Treatment::Keep => "kept",
+            Treatment::Mask => "masked",
+            Treatment::Hash(_) => "hashed",
+        };
+        format!("{} {treatment}", field.name)
+    }
+
+    #[test]
+    fn defaults() {
+        for variables in [
+            vec![STREAM_SET],
+            vec![
+                STREAM_SET,
+                ("COLLECTOR_FIELDS", ""),
+                ("COLLECTOR_PARTITION_KEY_FIELD", ""),
+                ("COLLECTOR_MASK_FIELDS", ""),
+                ("COLLECTOR_HASH_FIELDS", ""),
+                ("COLLECTOR_HASH_KEY", ""),
+            ],
+        ] {
+            let config = config(&variables).unwrap();
+            assert_eq!(
+                config.fields.iter().map(told).collect::<Vec<_>>(),
+                [
+                    "id kept",
+                    "title kept",
+                    "price kept",
+                    "category kept",
+                    "name kept",
+                    "phone kept",
+                    "address kept",
+                    "quantity kept",
+                    "item_id kept",
+                    "item_name kept"
+                ]
+            );
+            assert_eq!((config.stream.as_str(), told(&config.partition_key).as_str()), ("orders", "id kept"));
+        }
+    }
+
+    #[test]
+    fn values_are_read() {
+        let config = config(&[
+            ("COLLECTOR_STREAM", "a_b-C.9"),
+            ("COLLECTOR_FIELDS", "phone, id,name"),
+            ("COLLECTOR_PARTITION_KEY_FIELD", "customer"),
+            ("COLLECTOR_MASK_FIELDS", "name"),
+            ("COLLECTOR_HASH_FIELDS", "customer,phone"),
+            KEY_SET,
+            ("AWS_REGION", "eu-west-1"),
+        ])
+        .unwrap();
+        assert_eq!(config.fields.iter().map(told).collect::<Vec<_>>(), ["phone hashed", "id kept", "name masked"]);
+        assert_eq!((config.stream.as_str(), told(&config.partition_key).as_str()), ("a_b-C.9", "customer hashed"));
+    }
+
+    #[test]
+    fn a_bad_value_is_told_with_its_variable_and_what_is_accepted() {
+        let names = |count: usize| (0..count).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
+        assert!(config(&[STREAM_SET, ("COLLECTOR_FIELDS", &names(32))]).is_ok());
+        assert!(config(&[("COLLECTOR_STREAM", &"x".repeat(128))]).is_ok());
+        for (variable, value, found, accepted) in [
+            ("COLLECTOR_STREAM", "", "no value", STREAM_NAME),
+            ("COLLECTOR_STREAM", "arn:aws:kinesis", "\"arn:aws:kinesis\"", STREAM_NAME),
+            ("COLLECTOR_STREAM", &"x".repeat(129), "\"xxx", STREAM_NAME),
+            ("COLLECTOR_FIELDS", "id,,name", "\"id,,name\"", NAMES),
+            ("COLLECTOR_FIELDS", "id,ID", "\"id,ID\"", NAMES),
+            ("COLLECTOR_FIELDS", "a b", "\"a b\"", NAMES),
+            ("COLLECTOR_FIELDS", "a\"b", "\"a\\\"b\"", NAMES),
+            ("COLLECTOR_FIELDS", &names(33), "\"n0,", NAMES),
+            ("COLLECTOR_FIELDS", &"x".repeat(65), "\"xxx", NAMES),
+            ("COLLECTOR_PARTITION_KEY_FIELD", "id,name", "\"id,name\"", NAME),
+            ("COLLECTOR_PARTITION_KEY_FIELD", &"x".repeat(65), "\"xxx", NAME),
+            ("COLLECTOR_MASK_FIELDS", "phon", "\"phon\", which is read from no body", "id, title, price"),
+            ("COLLECTOR_MASK_FIELDS", "Phone", "\"Phone\", which is read from no body", "id, title, price"),
+            ("COLLECTOR_HASH_FIELDS", "phon", "\"phon\", which is read from no body", "id, title, price"),
+            ("COLLECTOR_HASH_KEY", "hunter2", "fewer than 32 bytes (not shown)", "32 bytes or more"),
+            ("COLLECTOR_HASHED_FIELDS", "phone", "a variable that is not known", "COLLECTOR_HASH_FIELDS"),
+        ] {
+            let message = config(&[STREAM_SET, (variable, value)]).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{variable}: found ")), "{variable}={value}: {message}");
+            assert!(message.contains(found) && message.contains(accepted), "{variable}={value}: {message}");
+            assert!(message.len() < 600, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_masked_or_hashed_but_not_both() {
+        let both =
+            [STREAM_SET, KEY_SET, ("COLLECTOR_MASK_FIELDS", "name,phone"), ("COLLECTOR_HASH_FIELDS", "address,phone")];
+        let message = config(&both).unwrap_err().to_string();
+        assert!(message.contains("found \"phone\", which COLLECTOR_MASK_FIELDS names too"), "{message}");
+    }
+
+    #[test]
+    fn nothing_is_hashed_without_a_key() {
+        let message = config(&[STREAM_SET, ("COLLECTOR_HASH_FIELDS", "phone")]).unwrap_err().to_string();
+        let accepted = "a secret of 32 bytes or more, which a deployment takes from a secrets' store";
+        let because = "because COLLECTOR_HASH_FIELDS names fields";
+        assert_eq!(message, format!("COLLECTOR_HASH_KEY: found no value; accepted: {accepted}, {because}"));
+    }
+
+    #[test]
+    fn the_key_is_never_shown() {
+        let shown = format!("{:?}", config(&[STREAM_SET, KEY_SET, ("COLLECTOR_HASH_FIELDS", "phone")]).unwrap());
+        assert!(shown.contains("Hash") && !shown.contains("hunter2"), "{shown}");
+        let short = config(&[STREAM_SET, ("COLLECTOR_HASH_KEY", "hunter2")]).unwrap_err();
+        assert!(!format!("{short} {short:?}").contains("hunter2"), "{short:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_text_is_told() {
+        use std::os::unix::ffi::OsStringExt;
+        let bytes = OsString::from_vec(vec![0xff]);
+        let message = Config::from_variables([(OsString::from("COLLECTOR_STREAM"), bytes)]).unwrap_err().to_string();
+        assert_eq!(message, "COLLECTOR_STREAM: found a value that is not UTF-8; accepted: UTF-8 text");
+    }
+}

@@ -1,0 +1,67 @@
+//! What one call of Kinesis takes.
+
+use crate::record::Record;
+
+/// The most records of a call ("PutRecords", Amazon Kinesis Data Streams API Reference).
+const MAX_RECORDS: usize = 500;
+/// The most bytes of a call, partition keys included. Kinesis takes 10 MiB since it takes large records; 5 MiB is what it has
+/// always taken, and what its emulators take, and a larger call only has more to lose.
+const MAX_BYTES: usize = 5 << 20;
+
+/// Divides the records with the indices `left`, in order, into as few calls as the limits allow.
+pub(super) fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize]> {
+    let mut calls = Vec::new();
+    let mut rest = left;
+    while !rest.is_empty() {
+        let (call, after) = rest.split_at(fitting(records, rest));
+        calls.push(call);
+        rest = after;
+    }
+    calls
+}
+
+/// How many of the first ones go into one call: one at the least, whatever its size.
+fn fitting(records: &[Record], indices: &[usize]) -> usize {
+    let mut bytes = 0;
+    let fits = indices.iter().take(MAX_RECORDS).take_while(|index| {
+        bytes += records[**index].size();
+        bytes <= MAX_BYTES
+    });
+    fits.count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(sizes: &[usize]) -> Vec<Record> {
+        sizes.iter().map(|size| Record { data: vec![b'x'; size - 1], partition_key: "k".to_owned() }).collect()
+    }
+
+    #[test]
+    fn calls_keep_the_limits_and_the_order() {
+        const MIB: usize = 1 << 20;
+        for (sizes, lengths) in [
+            (vec![], vec![]),
+            (vec![9], vec![1]),
+            (vec![9; 500], vec![500]),
+            (vec![9; 1_001], vec![500, 500, 1]),
+            (vec![MIB; 5], vec![5]),
+            (vec![MIB; 11], vec![5, 5, 1]),
+            (vec![MIB, MIB, MIB, MIB, MIB - 1, 1, 1], vec![6, 1]),
+            (vec![6 * MIB, 9], vec![1, 1]),
+        ] {
+            let left: Vec<usize> = (0..sizes.len()).collect();
+            let records = records(&sizes);
+            let calls = calls(&records, &left);
+            assert_eq!(calls.iter().map(|call| call.len()).collect::<Vec<_>>(), lengths, "{} records", sizes.len());
+            assert_eq!(calls.concat(), left);
+        }
+    }
+
+    #[test]
+    fn only_what_is_left_counts() {
+        let records = records(&[1 << 20; 8]);
+        assert_eq!(calls(&records, &[1, 3, 4, 5, 6, 7]), [&[1, 3, 4, 5, 6][..], &[7][..]]);
+    }
+}

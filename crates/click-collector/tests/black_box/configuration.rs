@@ -1,0 +1,78 @@
+//! Variables that can't be used end the process at its start.
+
+use runtime_api::{Function, Outcome};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::harness::{collector, invoke, log_lines, rest, settings};
+use crate::kinesis::Kinesis;
+
+const STREAM: (&str, &str) = ("COLLECTOR_STREAM", "orders");
+const KEY: &str = "hunter2-hunter2-hunter2-hunter2-";
+
+#[tokio::test]
+async fn a_fault_is_told_and_ends_it_with_2() {
+    for (env, told) in [
+        (vec![], "COLLECTOR_STREAM: found no value; accepted: a data stream's name, and not its ARN"),
+        (vec![("COLLECTOR_STREAM", "my stream")], "COLLECTOR_STREAM: found \"my stream\"; accepted: "),
+        (vec![STREAM, ("COLLECTOR_FIELDS", "id,id")], "COLLECTOR_FIELDS: found \"id,id\"; accepted: "),
+        (
+            vec![STREAM, ("COLLECTOR_PARTITION_KEY_FIELD", "a b")],
+            "COLLECTOR_PARTITION_KEY_FIELD: found \"a b\"; accepted: ",
+        ),
+        (vec![STREAM, ("COLLECTOR_MASK_FIELDS", "phon")], "COLLECTOR_MASK_FIELDS: found \"phon\", which is read from"),
+        (vec![STREAM, ("COLLECTOR_HASH_FIELDS", "phone")], "COLLECTOR_HASH_KEY: found no value; accepted: "),
+        (
+            vec![STREAM, ("COLLECTOR_HASH_FIELDS", "phone"), ("COLLECTOR_HASH_KEY", "hunter2")],
+            "COLLECTOR_HASH_KEY: found a value of fewer than 32 bytes (not shown); accepted: ",
+        ),
+        (
+            vec![STREAM, ("COLLECTOR_HASH_KEY", KEY), ("COLLECTOR_HASH_FIELD", "phone")],
+            "COLLECTOR_HASH_FIELD: found a variable that is not known; accepted: COLLECTOR_STREAM, ",
+        ),
+        (vec![STREAM, ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")], "AWS_REGION: found no value; accepted: "),
+    ] {
+        let mut function = Function::start(settings(&env)).await.unwrap();
+        let invocation = function.invoke("{}").await.unwrap();
+        let Outcome::Exited(status) = invocation.outcome else { panic!("{env:?}: {invocation:?}") };
+        let logs = log_lines(&invocation);
+        let message = logs[0]["message"].as_str().unwrap();
+        assert_eq!((status.code(), &logs[0]["level"]), (Some(2), &Value::from("ERROR")));
+        assert!(message.starts_with(told), "{message}");
+        assert!(!format!("{logs:?}").contains("hunter2"), "{logs:?}");
+    }
+}
+
+#[tokio::test]
+async fn outside_lambda_it_names_the_local_command() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_click-collector"));
+    let output = command.env_clear().env("COLLECTOR_STREAM", "orders").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let message = line["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("AWS_LAMBDA_RUNTIME_API is not set") && message.contains("cargo clicks up"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn the_configured_fields_are_stored_in_their_order() {
+    let kinesis = Kinesis::start([]).await;
+    let env = [
+        ("COLLECTOR_STREAM", "returns"),
+        ("COLLECTOR_FIELDS", "reason, order"),
+        ("COLLECTOR_PARTITION_KEY_FIELD", "shop"),
+    ];
+    let mut function = collector(&kinesis, &env).await;
+    let answered = invoke(&mut function, &rest("POST", r#"{"order":1,"shop":"b","reason":"chipped","id":9}"#)).await;
+    assert_eq!(kinesis.stored(), [("b".to_owned(), "{\"reason\":\"chipped\",\"order\":1}\n".to_owned())]);
+    assert_eq!(kinesis.streams(), ["returns"]);
+
+    let emf = answered.logs.iter().find(|line| line.get("_aws").is_some()).unwrap();
+    assert_eq!(emf["_aws"]["CloudWatchMetrics"][0]["Namespace"], "ClickCollector");
+    assert_eq!((&emf["FunctionName"], &emf["Put"], &emf["Attempts"]), (&"collector".into(), &1.into(), &1.into()));
+    let summary = answered.summary();
+    assert_eq!((&summary["status"], &summary["put_bytes"]), (&200.into(), &32.into()));
+    assert!(summary["took_ms"].is_f64() && summary["span"]["requestId"].is_string(), "{summary}");
+}

@@ -1,0 +1,55 @@
+//! How long Kinesis may keep a request waiting: of the collector as a library, since the executable's longest wait is too long
+//! for a test.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_http_client::Builder;
+use click_collector::config::Config;
+use click_collector::{Collector, Reply, Report};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::harness::{messages, rest};
+use crate::kinesis::{Answer, Kinesis};
+
+/// Longer than any test runs.
+const FAR: Duration = Duration::from_hours(1);
+
+/// The collector's reply to an event whose deadline is far, and its report.
+async fn handled(kinesis: &Kinesis, longest_wait: Duration, event: &Value) -> (Value, Report) {
+    let client = Client::from_conf(
+        aws_sdk_kinesis::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(Builder::new().build_http())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(kinesis.url())
+            .build(),
+    );
+    let stream = (OsString::from("COLLECTOR_STREAM"), OsString::from("orders"));
+    let collector = Collector::new(&Config::from_variables([stream]).unwrap(), client, longest_wait);
+    let mut report = Report::default();
+    let reply: Reply = collector.handle(&event.to_string(), Instant::now() + FAR, &mut report).await.unwrap();
+    (serde_json::to_value(reply).unwrap(), report)
+}
+
+#[tokio::test]
+async fn a_request_is_answered_long_before_a_far_deadline() {
+    for (answer, longest_wait) in [(Answer::Store, Duration::ZERO), (Answer::Hang, Duration::from_millis(200))] {
+        let kinesis = Kinesis::always(answer).await;
+        let (reply, report) = handled(&kinesis, longest_wait, &rest("POST", r#"{"id":0}"#)).await;
+        assert_eq!((&reply["statusCode"], report.status), (&json!(503), Some(503)));
+        assert_eq!((report.failed, report.calls, report.kinesis_error.as_deref()), (1, 1, Some("deadline")));
+    }
+}
+
+#[tokio::test]
+async fn messages_may_take_until_the_deadline() {
+    let kinesis = Kinesis::always(Answer::Store).await;
+    let (reply, report) = handled(&kinesis, Duration::ZERO, &messages(&[r#"{"id":0}"#])).await;
+    assert_eq!((reply, report.failed, report.calls), (json!({"batchItemFailures": []}), 0, 1));
+    assert_eq!(kinesis.sizes(), [1]);
+}
