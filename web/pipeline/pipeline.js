@@ -65,7 +65,11 @@ function show() {
   const before = shown?.stream === view.stream ? shown : undefined
   shown = view
 
-  byId('empty').hidden = view.accepted > 0
+  byId('empty').hidden = view.accepted > 0 || view.data_stream !== null
+  byId('unfed').hidden = view.accepted > 0 || view.data_stream === null
+  text(byId('unfed').querySelector('code'), `/v2/${view.stream}`)
+  text(detail('source'), source(view.data_stream))
+  text(byId('uncalled'), view.transformed ? 'The function has not been called yet.' : 'This stream has no function: records are delivered as they come.')
   byId('storage').hidden = !view.storage_error
   text(byId('storage').querySelector('code'), view.storage_error ?? '')
 
@@ -75,7 +79,7 @@ function show() {
   }
   const { invocations, functions } = view.in_lambda
   text(detail('invocations'), plural(invocations, 'invocation'))
-  text(detail('functions'), plural(functions, 'function'))
+  text(detail('functions'), view.transformed ? plural(functions, 'function') : 'no function')
   text(detail('retries'), view.retries ? plural(view.retries, 'retry', 'retries') : '')
   document.querySelector('.outcome .evil').classList.toggle('some', view.failed > 0)
 
@@ -86,6 +90,10 @@ function show() {
   if (changed(before?.objects, view.objects)) showObjects(view)
   if (changed(before?.clicks, view.clicks)) showCharts(view.clicks)
 }
+
+/** Where records come from: into the stream itself, or by the shards of a data stream. */
+const source = (dataStream) =>
+  dataStream === null ? 'by the stream' : `by ${plural(dataStream.shards, 'shard')}${dataStream.on_demand ? ', on demand' : ''}`
 
 const detail = (name) => document.querySelector(`[data-detail=${name}]`)
 const changed = (before, now) => JSON.stringify(before) !== JSON.stringify(now)
@@ -321,6 +329,8 @@ function decode(base64) {
 // Charts
 
 function showCharts(clicks) {
+  // What comes by a data stream need not be clicks: then there is nothing to draw.
+  byId('charts').hidden = shown.data_stream !== null && Object.values(clicks).every((counts) => Object.keys(counts).length === 0)
   for (const chart of all('[data-chart]')) {
     const by = chart.dataset.chart
     const counts = ranked(clicks[by] ?? {})

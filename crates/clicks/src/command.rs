@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, value_parser};
 use crate::firehose::batch::{
     DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB,
 };
-use crate::processor::{self, key_value, service_url};
+use crate::packages::{self, service_url, variable_of_processor};
 use crate::replay::Options;
 use crate::up::options::{PipelineOptions, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
@@ -57,7 +57,7 @@ pub(crate) struct Replay {
     /// A variable of the function's environment; may be given several times. Its own configuration is taken over from this
     /// environment: MYSFITS_* (except MYSFITS_API_URL: use --service), ON_*, MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS,
     /// PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL, SSL_CERT_FILE.
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor)]
     env: Vec<(String, String)>,
 
     /// The folder of the delivered and the error objects, new or empty [default: out/replay-TIME]
@@ -96,7 +96,8 @@ pub(crate) struct Replay {
 /// Runs the whole pipeline on this machine: a page to click, a Firehose, the function, and the objects that are delivered.
 ///
 /// Every option can be in the file of `--config` too, by the same name without dashes in front; the command line counts first.
-/// The file can have several streams, each with a table of its own: see `fixtures/up.toml`.
+/// The file can have several streams, each with a table of its own: see `fixtures/up.toml`, and `fixtures/ways-in.toml` for
+/// streams of services and the collector.
 #[derive(Args)]
 #[command(after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed; 2 wrong usage; \
                         130 interrupted once more, before everything was delivered.")]
@@ -123,7 +124,7 @@ impl TryFrom<Up> for Settings {
 
 impl From<Replay> for Options {
     fn from(asked: Replay) -> Self {
-        let mut env = processor::inherited(std::env::vars_os());
+        let mut env = packages::inherited(std::env::vars_os());
         env.extend(asked.env);
         Self {
             inputs: asked.inputs,

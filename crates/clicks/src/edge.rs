@@ -1,82 +1,99 @@
-//! `PUT` and `OPTIONS /clicks`, as module 5's API Gateway answers them, with a check of the body, a size and a rate.
+//! The ways in by HTTP that API Gateway has in the cloud, on the page's port:
 //!
-//! The order is API Gateway's: the rate first, then the size, the content type, the body, and at last Firehose. Firehose
-//! itself, which refuses in its own words, is not seen from here, and neither are its credentials.
+//! ```text
+//! PUT  /clicks             ─▶ a click ─▶ the delivery stream of the clicks
+//! POST /v2/{stream-name}   ─▶ any JSON object ─▶ the data stream of that name
+//! POST /collect            ─▶ whatever the collector takes ─▶ the collector ─▶ its data stream
+//! ```
+//!
+//! The order is API Gateway's: the rate first, then the size, the content type, the body, and at last whoever is behind it.
+//! Firehose, Kinesis and Lambda, which refuse in their own words, are not seen from here, and neither are their credentials.
+//! Each way has a rate of its own, so that one that is flooded does not keep the others.
 
 mod body;
 mod click;
+mod clicks;
+mod collect;
+mod entrance;
 mod refusal;
+mod streams;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, header};
-use axum::middleware::map_response;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::HeaderName;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::put;
-use axum::{Json, Router};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use serde_json::{Value, json};
+use governor::Quota;
 use uuid::Uuid;
 
 pub(crate) use self::click::SchemaError;
 
-use self::click::ClickSchema;
 use self::refusal::Refusal;
-use crate::stream::{Refused, Stream};
+use crate::collector::Collector;
+use crate::stream::{DataStream, Stream};
 
 /// What API Gateway calls a request in its logs, on every answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The way of clicks into `stream`: so many requests a second, and so many at once, as API Gateway's `rateLimit` and
-/// `burstLimit`.
-pub(crate) fn router(stream: Stream, rate: NonZeroU32, burst: NonZeroU32) -> Result<Router, SchemaError> {
-    let rate = RateLimiter::direct(Quota::per_second(rate).allow_burst(burst));
-    let edge = Edge { stream, schema: ClickSchema::new()?, rate };
-    let clicks = put(put_click).options(preflight).fallback(other_method).layer(map_response(with_headers));
-    Ok(Router::new().route("/clicks", clicks).with_state(Arc::new(edge)))
+/// The longest click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
+const LONGEST_CLICK: usize = 8 * 1024;
+
+/// Where what comes in goes.
+pub(crate) struct Ways {
+    /// Where the page's clicks go, if anywhere.
+    pub(crate) clicks: Option<Stream>,
+    /// The data streams that anybody may name: not the collector's, which gets what the collector keeps alone.
+    pub(crate) streams: Vec<DataStream>,
+    /// The function behind `/collect`, if there is one.
+    pub(crate) collector: Option<Collector>,
+    /// What each of them takes.
+    pub(crate) rate: Rate,
 }
 
-struct Edge {
-    stream: Stream,
-    schema: ClickSchema,
-    rate: DefaultDirectRateLimiter,
+/// So many requests a second, and so many at once, as API Gateway's `rateLimit` and `burstLimit`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rate {
+    /// In a second.
+    pub(crate) per_second: NonZeroU32,
+    /// After a quiet time.
+    pub(crate) burst: NonZeroU32,
 }
 
-async fn put_click(State(edge): State<Arc<Edge>>, request: Request) -> Result<Json<Value>, Refusal> {
-    let in_rate = edge.rate.check();
-    let (head, body) = request.into_parts();
-    // Read in any case: who is still sending when the connection is closed sees that instead of the answer.
-    let body = body::read(body, body::TIMEOUT).await;
-    in_rate.map_err(|_| Refusal::TooManyRequests)?;
-    let click = edge.schema.check(&head.headers, &body?)?;
-    match edge.stream.put(vec![STANDARD.encode(click)]).await.pop() {
-        Some(Ok(_)) => Ok(Json(json!({"status": "OK"}))),
-        // Firehose's "Slow down." is the mapping template's 429.
-        Some(Err(Refused::Busy)) => Err(Refusal::TooManyRequests),
-        Some(Err(Refused::Unavailable)) | None => Err(Refusal::Unavailable),
+impl Rate {
+    fn quota(self) -> Quota {
+        Quota::per_second(self.per_second).allow_burst(self.burst)
     }
 }
 
-/// A mock integration in API Gateway, which is under the rate as well: JSON of no content.
-async fn preflight(State(edge): State<Arc<Edge>>) -> Result<impl IntoResponse, Refusal> {
-    edge.rate.check().map_err(|_| Refusal::TooManyRequests)?;
-    Ok([(header::CONTENT_TYPE, "application/json")])
+/// The id of a request, as its handler finds it in the request's extensions.
+#[derive(Debug, Clone, Copy)]
+struct RequestId(Uuid);
+
+/// All ways in.
+pub(crate) fn router(ways: Ways) -> Result<Router, SchemaError> {
+    let Ways { clicks, streams, collector, rate } = ways;
+    let mut router = Router::new();
+    if let Some(stream) = clicks {
+        router = router.merge(clicks::router(stream, rate)?);
+    }
+    if !streams.is_empty() {
+        router = router.merge(streams::router(streams, rate));
+    }
+    if let Some(collector) = collector {
+        router = router.merge(collect::router(collector, rate));
+    }
+    Ok(router.layer(from_fn(identify)))
+}
+
+/// Gives a request its id, and its answer the same.
+async fn identify(mut request: Request, next: Next) -> Response {
+    let id = Uuid::new_v4();
+    request.extensions_mut().insert(RequestId(id));
+    ([(REQUEST_ID, id.to_string())], next.run(request).await).into_response()
 }
 
 async fn other_method() -> Refusal {
     Refusal::NoSuchMethod
-}
-
-/// CORS on refusals, too: a page of another origin could not see them otherwise.
-async fn with_headers(response: Response) -> impl IntoResponse {
-    let cors = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS,PUT"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
-    ];
-    (cors, [(REQUEST_ID, Uuid::new_v4().to_string())], response)
 }

@@ -5,27 +5,31 @@
 //!                   (told apart     (Firehose's      (runtime-api)        (what Firehose  ─▶ report: the table
 //!                    by content)     buffer)                               does of a reply)
 //!
-//! up       a page's click ─▶ edge ─┐
-//!          an SDK's records ─▶ api ─┴▶ stream ─▶ bucket: delivered objects, error objects
-//!                                     (the same rules, with time)
+//! up       a page's click, a service's ─▶ edge ─┬──────────────┐
+//!          record, a form's request             └▶ collector ─┤
+//!          an SDK's records ─▶ api ───────────────────────────┴▶ stream ─▶ bucket: delivered objects, error objects
+//!                                                                (the same rules, with time)
 //! ```
 //!
-//! [`command`] is what was asked; [`mod@replay`] and [`mod@up`] go these ways; [`firehose`] is what both know of Firehose, as plain
-//! functions and values.
+//! [`command`] is what was asked; [`mod@replay`] and [`mod@up`] go these ways; [`firehose`] and [`kinesis`] are what is known of these
+//! services, as plain functions and values.
 
 mod api;
 mod attempts;
 mod bucket;
+mod collector;
 mod command;
 mod edge;
 mod excerpt;
 mod fields;
 mod firehose;
+mod functions;
 mod input;
 mod interrupts;
+mod kinesis;
 mod metrics;
 mod output;
-mod processor;
+mod packages;
 mod progress;
 mod replay;
 mod report;

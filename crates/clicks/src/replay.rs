@@ -19,7 +19,7 @@ use self::session::Session;
 use crate::firehose::batch::Limits;
 use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output, OutputError};
-use crate::processor::{self, ProcessorError};
+use crate::packages::{self, BuildError, PROCESSOR};
 use crate::progress::Progress;
 use crate::report::{End, Report, Tally};
 
@@ -68,7 +68,7 @@ pub(crate) enum ReplayError {
     Output(#[from] OutputError),
     /// There is no executable.
     #[error(transparent)]
-    Processor(#[from] ProcessorError),
+    Build(#[from] BuildError),
     /// The local service did not start.
     #[error("could not start the local mysfits service; name another one with `--service URL`")]
     Service(#[from] LocalError),
@@ -95,7 +95,7 @@ impl ReplayError {
     /// Whether the caller asked for something that can't be done.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
-            Self::Input(_) | Self::Processor(ProcessorError::NotExecutable(_)) => true,
+            Self::Input(_) | Self::Build(BuildError::NotExecutable(_)) => true,
             Self::Output(error) => !matches!(error, OutputError::Write { .. }),
             _ => false,
         }
@@ -109,7 +109,7 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     // All that can be wrong with what was asked, before a build of minutes.
     let sources = input::find(&options.inputs)?;
     check(&sources)?;
-    let named = options.function.as_deref().map(processor::named).transpose()?;
+    let named = options.function.as_deref().map(packages::named).transpose()?;
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
     let function = if let Some(function) = named {
@@ -121,7 +121,7 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
                 let end = End { interrupted: true, out: output.folder().to_owned(), ..End::default() };
                 return Ok(Replayed { report: Tally::default().report(end), error: None });
             }
-            built = processor::build() => built?,
+            built = packages::build(PROCESSOR) => built?,
         }
     };
     let local = if options.service.is_none() {

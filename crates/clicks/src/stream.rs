@@ -1,53 +1,61 @@
 //! One delivery stream on this machine: from an accepted record to an object in the storage.
 //!
 //! ```text
-//! put ─▶ ledger ─▶ buffer ─▶ transform ─▶ function ─▶ destination ─▶ upload ─▶ storage
-//!        (state     (by size   (attempts,    (a process    (an object per    (until it
-//!         on disk)   and time)  fates)        each)          prefix)           works)
+//! put ─▶ ledger ─▶ lanes ─▶ buffer ─▶ transform ─▶ function ─▶ destination ─▶ upload ─▶ storage
+//!        (state     (one a    (by size   (attempts,    (a process    (an object per    (until it
+//!         on disk)   shard)    and time)  fates)        each)          prefix)           works)
 //! ```
+//!
+//! Records come by Direct PUT, or by the data stream that the delivery stream reads; theirs is an order, which holds up to the
+//! storage.
 //!
 //! A record is accepted with a [`Receipt`](receipt::Receipt), which is settled when the record's bytes are stored, as what the
 //! function made of them, as an error object, or, dropped, not at all. What is not settled is on disk, where there is a state.
 
 mod buffer;
 mod clicks;
+mod data_stream;
 mod destination;
-mod function_log;
-mod functions;
+mod lanes;
 mod ledger;
 mod object;
 mod receipt;
 mod settings;
 mod state;
 mod transform;
+mod turns;
 mod upload;
 mod view;
 mod watched;
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::future::{Future, ready};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use self::buffer::Buffer;
+pub(crate) use self::data_stream::{DataStream, NotPlaced, Placed, ToShard};
 use self::destination::Destination;
-pub(crate) use self::function_log::{FunctionLog, FunctionLogError};
-use self::functions::Functions;
+use self::lanes::Lanes;
 use self::ledger::Ledger;
 use self::receipt::Accepted;
-pub(crate) use self::settings::{Buffering, Command, FunctionSettings, StreamSettings};
+pub(crate) use self::settings::{Buffering, Command, DataStreamSettings, FunctionSettings, Source, StreamSettings};
 use self::state::{State, StateError};
 use self::transform::Transform;
 use self::upload::Uploads;
+use self::view::Shards;
 pub(crate) use self::view::View;
 use self::watched::Watched;
 use crate::bucket::Bucket;
 use crate::firehose::event::{Record, stream_arn};
+use crate::functions::{FunctionLog, Functions};
 
 /// The extension of a stream's state.
 const STATE: &str = "redb";
@@ -76,6 +84,15 @@ pub(crate) enum Refused {
     Busy,
     /// The stream is stopping, or its state can't be written.
     Unavailable,
+}
+
+/// The stream is stopping, or its state can't be written.
+pub(crate) struct Unavailable;
+
+impl From<Unavailable> for Refused {
+    fn from(_: Unavailable) -> Self {
+        Self::Unavailable
+    }
 }
 
 /// A running stream. Its clones are the same one.
@@ -134,13 +151,13 @@ impl Stream {
             watched: Arc::clone(&watched),
             destination: to_destination,
         };
-        let buffer = Buffer::new(&settings, transform, Arc::clone(&watched));
+        let lanes = Lanes::new(&settings, transform, Arc::clone(&watched));
         let bucket = Arc::clone(&around.bucket);
         let uploads = Uploads::new(settings.clone(), bucket, Arc::clone(&ledger), Arc::clone(&watched));
         let destination = Destination::new(settings.destination_buffer, function_arn, uploads, Arc::clone(&watched));
 
         let (intake, accepted) = mpsc::unbounded_channel();
-        let tasks = vec![tokio::spawn(buffer.run(accepted)), tokio::spawn(destination.run(items))];
+        let tasks = vec![tokio::spawn(lanes.run(accepted)), tokio::spawn(destination.run(items))];
         // What an earlier run has left comes first.
         let _received = intake.send(left);
         Ok(Self(Arc::new(Parts {
@@ -187,7 +204,13 @@ impl Stream {
 
     /// What is going on.
     pub(crate) fn view(&self) -> View {
-        self.0.watched.view()
+        let data_stream = match &self.0.settings.source {
+            Source::DirectPut => None,
+            Source::Kinesis(settings) => {
+                Some(Shards { shards: settings.shards().count(), on_demand: settings.provisioned.is_none() })
+            }
+        };
+        View { data_stream, transformed: self.0.functions.is_some(), ..self.0.watched.view() }
     }
 
     /// How many records are accepted and not settled: neither stored nor dropped, or not in the backup.
@@ -197,27 +220,43 @@ impl Stream {
 
     /// Accepts records, each base64 that has been checked: gives each one's id, in order. With a state, they are on disk then.
     pub(crate) async fn put(&self, data: Vec<String>) -> Vec<Result<String, Refused>> {
+        let now_ms = Timestamp::now().as_millisecond();
+        let accepted = data.into_iter().map(|data| self.0.ledger.accept(data, now_ms).ok_or(Refused::Busy));
+        self.keep(accepted, |record| record.record_id.clone()).await
+    }
+
+    /// Keeps what the ledger accepts, and gives the answer to each record. It has begun when the call is back.
+    fn keep<A, E: From<Unavailable>>(
+        &self,
+        records: impl ExactSizeIterator<Item = Result<Accepted, E>>,
+        answer: impl Fn(&Record) -> A,
+    ) -> impl Future<Output = Vec<Result<A, E>>> {
         // A sender of its own: what is accepted here gets into the buffer, whoever stops the stream meanwhile.
         let intake = self.0.intake.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(intake) = intake else { return vec![Err(Refused::Unavailable); data.len()] };
-        let now_ms = Timestamp::now().as_millisecond();
-        let mut accepted = Vec::with_capacity(data.len());
-        let mut answers = Vec::with_capacity(data.len());
-        for data in data {
-            answers.push(match self.0.ledger.accept(data, now_ms) {
-                None => Err(Refused::Busy),
-                Some(record) => {
-                    let id = record.record.record_id.clone();
-                    accepted.push(record);
-                    Ok(id)
-                }
-            });
+        let Some(intake) = intake else {
+            let refused = (0..records.len()).map(|_| Err(Unavailable.into()));
+            return Either::Left(ready(refused.collect()));
+        };
+        let mut accepted = Vec::with_capacity(records.len());
+        let mut answers = Vec::with_capacity(records.len());
+        for record in records {
+            answers.push(record.map(|record| {
+                let answer = answer(&record.record);
+                accepted.push(record);
+                answer
+            }));
         }
-        if accepted.is_empty() || self.0.ledger.keep(accepted, intake).await {
-            answers
+        let kept = if accepted.is_empty() {
+            Either::Left(ready(true))
         } else {
-            answers.into_iter().map(|answer| answer.and(Err(Refused::Unavailable))).collect()
-        }
+            Either::Right(self.0.ledger.keep(accepted, intake))
+        };
+        Either::Right(kept.map(|kept| {
+            if kept {
+                return answers;
+            }
+            answers.into_iter().map(|answer| answer.and(Err(Unavailable.into()))).collect()
+        }))
     }
 
     /// Tells that nobody waits for the end: the process does not go on.

@@ -3,30 +3,25 @@
 pub(crate) mod options;
 pub(crate) mod settings;
 
+mod pipeline;
 mod server;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use axum::Router;
 use futures_util::future::join_all;
+use mysfits_service::LocalError;
 use mysfits_service::local::reachable;
-use mysfits_service::{LocalError, LocalService};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 
-use self::server::Server;
-use self::settings::{Service, Settings};
-use crate::bucket::{Bucket, BucketError};
-use crate::edge::{self, SchemaError};
+use self::pipeline::Pipeline;
+use self::settings::Settings;
+use crate::bucket::BucketError;
+use crate::edge::SchemaError;
+use crate::functions::FunctionLogError;
 use crate::interrupts::Interrupts;
-use crate::processor::{self, ProcessorError, SERVICE_URL};
-use crate::site::{self, ServiceAddress, Site};
-use crate::stream::{FunctionLog, FunctionLogError, FunctionSettings, Stream, StreamError, Surroundings, View};
-use crate::{api, progress, stream};
+use crate::packages::BuildError;
+use crate::progress;
+use crate::stream::{Source, Stream, StreamError, StreamSettings, View};
 
 /// Why the pipeline did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +41,7 @@ pub(crate) enum UpError {
     Service(#[source] LocalError),
     /// There is no executable.
     #[error(transparent)]
-    Processor(#[from] ProcessorError),
+    Build(#[from] BuildError),
     /// The storage can't be opened.
     #[error(transparent)]
     Bucket(#[from] BucketError),
@@ -82,32 +77,28 @@ pub(crate) enum End {
     Failed,
 }
 
-/// The pipeline, as it is running.
-struct Pipeline {
-    page: Server,
-    api: Server,
-    service: Option<LocalService>,
-    service_url: String,
-    streams: Vec<Stream>,
-    /// Dropped to let the pages go that follow the pipeline.
-    stopping: watch::Sender<bool>,
-}
-
 /// Runs the pipeline until it is interrupted, and then puts through what was accepted, until it is interrupted again.
 pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Result<End, UpError> {
     let pipeline = tokio::select! {
         biased;
         () = interrupts.next() => return Ok(End::Through),
-        started = start(&settings) => started?,
+        started = Pipeline::start(&settings) => started?,
     };
     print(&addresses(&pipeline, &settings));
     interrupts.next().await;
 
-    let Pipeline { page, api, service, streams, stopping, .. } = pipeline;
+    let Pipeline { page, firehose, kinesis, collector, service, streams, stopping, .. } = pipeline;
     drop(stopping);
     let ended = async {
-        // What a client has begun to send is taken.
-        tokio::join!(page.stop(), api.stop());
+        // What a client has begun to send is taken. A request that the collector has still needs Kinesis, whether or not its
+        // client is there.
+        tokio::join!(page.stop(), firehose.stop());
+        if let Some(collector) = collector {
+            collector.stop().await;
+        }
+        if let Some(kinesis) = kinesis {
+            kinesis.stop().await;
+        }
         let through = put_through(&streams).await;
         if let Some(service) = service {
             service.stop().await;
@@ -150,14 +141,23 @@ fn left(streams: &[Stream]) -> u64 {
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
     let page = format!("http://{}", reachable(pipeline.page.address()));
-    let streams = settings.streams.iter();
-    let streams = streams.map(|stream| format!("stream    {} into {}\n", stream.name, stream.destination));
-    let streams = streams.collect::<Vec<_>>().concat();
-    format!(
-        "page      {page}/\npipeline  {page}/pipeline/\nclicks    {page}/clicks\nfirehose  http://{}\nmysfits   {}\n{streams}",
-        reachable(pipeline.api.address()),
-        pipeline.service_url,
-    )
+    let mut lines = vec![("page", format!("{page}/")), ("pipeline", format!("{page}/pipeline/"))];
+    lines.extend(settings.click_stream.as_ref().map(|_| ("clicks", format!("{page}/clicks"))));
+    lines.extend(settings.collector.as_ref().map(|_| ("collect", format!("{page}/collect"))));
+    lines.push(("firehose", format!("http://{}", reachable(pipeline.firehose.address()))));
+    lines.extend(pipeline.kinesis.as_ref().map(|api| ("kinesis", format!("http://{}", reachable(api.address())))));
+    lines.push(("mysfits", pipeline.service_url.clone()));
+    lines.extend(settings.streams.iter().map(|stream| {
+        let StreamSettings { name, destination, source, .. } = stream;
+        let way_in = match source {
+            Source::DirectPut => String::new(),
+            Source::Kinesis(_) if settings.is_of_collector(name) => format!(" from {page}/collect"),
+            Source::Kinesis(_) => format!(" from {page}/v2/{name}"),
+        };
+        ("stream", format!("{name} into {destination}{way_in}"))
+    }));
+    let lines: Vec<String> = lines.into_iter().map(|(name, what)| format!("{name:<10}{what}\n")).collect();
+    lines.concat()
 }
 
 fn totals(stream: &Stream) -> String {
@@ -169,94 +169,4 @@ fn totals(stream: &Stream) -> String {
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Listens first, and looks at the folders: building the function takes minutes, and none of this should fail after them.
-async fn start(settings: &Settings) -> Result<Pipeline, UpError> {
-    let page = bind("port", SocketAddr::new(settings.host, settings.port)).await?;
-    let api = bind("firehose-port", SocketAddr::new(settings.host, settings.firehose_port)).await?;
-    let (service, service_url, seen_by_the_page) = start_service(settings).await?;
-    let streams = start_streams(settings, &service_url).await?;
-
-    let clicks = streams.iter().find(|stream| stream.name() == settings.click_stream);
-    let per_second = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    let edge = match clicks {
-        Some(stream) => edge::router(stream.clone(), per_second(settings.rate), per_second(settings.burst))?,
-        // The settings name one that is there.
-        None => Router::new(),
-    };
-    let (stopping, stopped) = watch::channel(false);
-    let site =
-        Site { web: settings.web.clone(), service: seen_by_the_page, streams: streams.clone(), stopping: stopped };
-    Ok(Pipeline {
-        page: Server::start(page, site::router(site, edge)).map_err(UpError::Serve)?,
-        api: Server::start(api, api::router(streams.clone())).map_err(UpError::Serve)?,
-        service,
-        service_url,
-        streams,
-        stopping,
-    })
-}
-
-/// The service, where it is a local one; its base URL; and the same for the page.
-async fn start_service(settings: &Settings) -> Result<(Option<LocalService>, String, ServiceAddress), UpError> {
-    match &settings.service {
-        Service::Elsewhere { url, page } => Ok((None, url.clone(), page.clone())),
-        Service::Local { port, latency } => {
-            let address = SocketAddr::new(settings.host, *port);
-            let service = LocalService::start_with_latency(address, *latency).await.map_err(|error| match error {
-                LocalError::Listen { address, source } => {
-                    UpError::Listen { option: "service-port", address, cause: source }
-                }
-                error => UpError::Service(error),
-            })?;
-            let (url, page) = (service.base_url(), ServiceAddress::Local(service.address().port()));
-            Ok((Some(service), url, page))
-        }
-    }
-}
-
-async fn start_streams(settings: &Settings, service_url: &str) -> Result<Vec<Stream>, UpError> {
-    let function_log = Arc::new(FunctionLog::open(&settings.function_log, settings.verbose)?);
-    let durable = settings.state.is_some();
-    let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
-    let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
-    let needs_the_processor = |function: &FunctionSettings| function.command.is_none();
-    let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(needs_the_processor) {
-        processor::build().await?
-    } else {
-        PathBuf::new()
-    };
-    for path in settings.state.iter().flat_map(|folder| stream::left_alone(folder, &settings.streams)) {
-        progress::print(&format!("{} is of a stream that is not here: what it holds waits there", path.display()));
-    }
-    let mut streams = Vec::new();
-    for (stream, bucket) in settings.streams.iter().zip(buckets) {
-        let function = stream.function.as_ref().map(|function| function_start(function, &built, service_url));
-        let around = Surroundings {
-            function,
-            function_log: Arc::clone(&function_log),
-            bucket: Arc::new(bucket),
-            state: settings.state.clone(),
-        };
-        streams.push(Stream::start(stream.clone(), around)?);
-    }
-    Ok(streams)
-}
-
-async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListener, UpError> {
-    TcpListener::bind(address).await.map_err(|cause| UpError::Listen { option, address, cause })
-}
-
-fn function_start(function: &FunctionSettings, built: &Path, service_url: &str) -> runtime_api::Settings {
-    let (command, args) = match &function.command {
-        Some(command) => (command.executable.clone(), command.args.clone()),
-        None => (built.to_owned(), Vec::new()),
-    };
-    let mut start = runtime_api::Settings::new(command).env(SERVICE_URL, service_url);
-    start.args = args;
-    start.env.extend(function.env.iter().cloned());
-    start.memory_mb = function.memory_mb;
-    start.timeout = function.timeout;
-    start
 }

@@ -40,6 +40,11 @@ impl Blob {
     }
 }
 
+/// Data as Firehose and Kinesis were seen to tell it.
+pub(super) fn buffer(size: usize) -> String {
+    format!("java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]")
+}
+
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;

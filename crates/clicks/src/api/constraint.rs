@@ -15,6 +15,9 @@ const MOST_TOLD: usize = 10;
 /// How much of a value is told. AWS tells all; this is enough for the records of a batch that has twice too many.
 const MOST_SHOWN_BYTES: usize = 64 * 1024;
 
+/// The most characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
+pub(super) const MAX_DELIVERY_STREAM_NAME: usize = 64;
+
 /// What an input breaks.
 #[derive(Debug, Default)]
 pub(super) struct Constraints {
@@ -30,18 +33,18 @@ impl Constraints {
         value
     }
 
-    /// The name of the stream that a call is for.
-    pub(super) fn stream_name(&mut self, name: Option<String>) -> String {
+    /// The name of the delivery stream that a call is for.
+    pub(super) fn delivery_stream_name(&mut self, name: Option<String>) -> String {
         let path = "deliveryStreamName";
         if let Some(name) = self.required(name.as_deref(), path) {
-            self.name(name, path);
+            self.name(name, path, MAX_DELIVERY_STREAM_NAME);
         }
         name.unwrap_or_default()
     }
 
-    /// A stream's name.
-    pub(super) fn name(&mut self, name: &str, path: &str) {
-        self.text(name, path, 64, |char| matches!(char, '_' | '.' | '-'), "[a-zA-Z0-9_.-]+");
+    /// A name, or an id that has the form of one: letters, digits, and `_`, `.`, `-`.
+    pub(super) fn name(&mut self, name: &str, path: &str, most: usize) {
+        self.text(name, path, most, |char| matches!(char, '_' | '.' | '-'), "[a-zA-Z0-9_.-]+");
     }
 
     /// A text of letters, digits and some more, told as a regular expression.
@@ -53,6 +56,13 @@ impl Constraints {
             self.broken(text, path, "Member must have length greater than or equal to 1");
         }
         self.at_most(text.chars().count(), most, || text, path);
+    }
+
+    /// One of a few values.
+    pub(super) fn one_of(&mut self, value: &str, path: &str, values: &[&str]) {
+        if !values.contains(&value) {
+            self.broken(value, path, &format!("Member must satisfy enum value set: [{}]", values.join(", ")));
+        }
     }
 
     /// A length that must not be over a limit; `value` is what has it.
@@ -124,7 +134,7 @@ mod tests {
         let longest = "n".repeat(64);
         for name in ["a", "Mysfits-clicks_2.0", &longest] {
             let mut constraints = Constraints::default();
-            constraints.name(name, "deliveryStreamName");
+            constraints.name(name, "deliveryStreamName", 64);
             assert_eq!(constraints.judge(), Ok(()), "{name}");
         }
         assert_broken(
@@ -133,19 +143,19 @@ mod tests {
              Member must not be null",
         );
         assert_broken(
-            |constraints| constraints.name("my clicks", "deliveryStreamName"),
+            |constraints| constraints.name("my clicks", "deliveryStreamName", 64),
             "1 validation error detected: Value 'my clicks' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
         );
         assert_broken(
-            |constraints| constraints.name("", "deliveryStreamName"),
+            |constraints| constraints.name("", "deliveryStreamName", 64),
             "2 validation errors detected: Value '' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
              Value '' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must have length greater than or equal to 1",
         );
         assert_broken(
-            |constraints| constraints.name(&(longest.clone() + "n"), "deliveryStreamName"),
+            |constraints| constraints.name(&(longest.clone() + "n"), "deliveryStreamName", 64),
             &format!(
                 "1 validation error detected: Value '{longest}n' at 'deliveryStreamName' failed to satisfy constraint: \
                  Member must have length less than or equal to 64"

@@ -69,6 +69,7 @@ fn wrong_type(error: &serde_json::Error) -> Option<String> {
         STRUCTURE => return Some("Expected null".to_owned()),
         "a string" => "a String",
         "i64" => "an Integer",
+        "a boolean" => "a Boolean",
         other => other,
     };
     Some(format!("{found} can not be converted to {expected}"))

@@ -4,11 +4,11 @@ use axum::http::StatusCode;
 use runtime_api::ACCOUNT;
 use serde::Serialize;
 
-use super::READ_TIMEOUT;
+use super::call::{READ_TIMEOUT, Service};
 use crate::excerpt::excerpt;
 
-/// A call that changed nothing; each is shown as its message. Codes and statuses without a source are those of Firehose's
-/// API reference and of AWS's service model.
+/// A call that changed nothing; each is shown as its message. Codes and statuses without a source are those of AWS's API
+/// references and service models.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// The body isn't JSON, or a value in it is not of its type. Where AWS has no message, there is none.
@@ -17,43 +17,69 @@ pub(crate) enum Refusal {
     /// What is asked breaks constraints of the service model.
     #[error("{0}")]
     Validation(String),
-    /// The data of a batch is over 4 MiB. Seen of Firehose, code and text.
-    #[error("Records size exceeds 4 MB limit")]
-    BatchTooLarge,
+    /// What is asked is in order by itself, and not here.
+    #[error("{0}")]
+    InvalidArgument(String),
     /// The body is so large that it was not looked into.
-    #[error("the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64")]
-    BodyTooLarge,
+    #[error("the request's body is larger than {}", .0.largest_body)]
+    BodyTooLarge(&'static Service),
     /// The body did not come in time.
     #[error("the request's body did not come within {} seconds", READ_TIMEOUT.as_secs())]
     TooSlow,
+    /// The body is in the binary form that AWS's older Java clients prefer.
+    #[error(
+        "this local {} reads JSON, not CBOR: set AWS_CBOR_DISABLE=1 for the AWS SDK for Java",
+        .0.short_name
+    )]
+    Cbor(&'static Service),
     /// A page in a browser asks, wherever it is from: it would get past the edge. SDKs send no `Origin`.
-    #[error("a web page may not put records: its way in is PUT /clicks")]
-    FromAPage,
+    #[error("a web page may not put records: its way in is {}", .0.way_of_pages)]
+    FromAPage(&'static Service),
     /// There is no stream of that name.
-    #[error("Firehose {0} under account {ACCOUNT} not found.")]
-    NoStream(String),
+    #[error("{kind} {name} under account {ACCOUNT} not found.")]
+    NotFound {
+        /// What the service calls a stream.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
     /// The operation is not served here, or is none.
     #[error(
-        "there is no {} here, only PutRecord, PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams: \
-         the streams of this local Firehose come from its options",
-        excerpt(.0, 64)
+        "there is no {} here, only {}: the streams of this local {} come from its options",
+        excerpt(.operation, 64), .service.operations, .service.short_name
     )]
-    UnknownOperation(String),
+    UnknownOperation {
+        /// Who does not serve it.
+        service: &'static Service,
+        /// The operation.
+        operation: String,
+    },
     /// The request doesn't say which operation it is for.
-    #[error("the header X-Amz-Target must name an operation, such as Firehose_20150804.PutRecordBatch")]
-    NoOperation,
+    #[error(
+        "the header X-Amz-Target must name an operation, such as {}{}",
+        .0.target_prefix, .0.operation
+    )]
+    NoOperation(&'static Service),
     /// Somebody looks what is on this port.
     #[error(
-        "this is the API of a local Amazon Data Firehose: give its address to the AWS CLI or an SDK as the endpoint URL, \
-         with any region and any credentials; streams: {streams}"
+        "this is the API of a local {}: give its address to the AWS CLI or an SDK as the endpoint URL, \
+         with any region and any credentials; streams: {streams}", .service.name
     )]
     NotTheApi {
+        /// What it is.
+        service: &'static Service,
         /// The names of the streams that there are.
         streams: String,
     },
-    /// The stream's backlog is full. The text and the status 500 were seen of Firehose.
+    /// The delivery stream's backlog is full. The text and the status 500 were seen of Firehose.
     #[error("Slow down.")]
     Busy,
+    /// A shard takes no more at the moment. The text was seen of Kinesis.
+    #[error("{0}")]
+    ThroughputExceeded(String),
+    /// What was asked would have been done, had it not been asked to do nothing.
+    #[error("The request was rejected because the DryRun parameter was specified.")]
+    DryRun,
     /// The stream is stopping, or its state can't be written. AWS gives no message with it.
     #[error("")]
     InternalFailure,
@@ -64,34 +90,41 @@ impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NotTheApi { .. } => StatusCode::NOT_FOUND,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::FromAPage => StatusCode::FORBIDDEN,
+            Self::FromAPage(_) => StatusCode::FORBIDDEN,
             // A fault of the service that names no other status is a 500, which every SDK tries again.
             Self::Busy | Self::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Serialization(_)
             | Self::Validation(_)
-            | Self::BatchTooLarge
-            | Self::NoStream(_)
-            | Self::UnknownOperation(_)
-            | Self::NoOperation => StatusCode::BAD_REQUEST,
+            | Self::InvalidArgument(_)
+            | Self::Cbor(_)
+            | Self::NotFound { .. }
+            | Self::ThroughputExceeded(_)
+            | Self::DryRun
+            | Self::UnknownOperation { .. }
+            | Self::NoOperation(_) => StatusCode::BAD_REQUEST,
         }
     }
 
     /// What an SDK takes for the error's name.
     pub(super) fn code(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Serialization(_) => "SerializationException",
+            Self::Serialization(_) | Self::Cbor(_) => "SerializationException",
             Self::Validation(_) => "ValidationException",
-            Self::BatchTooLarge => "InvalidArgumentException",
-            Self::NoStream(_) => "ResourceNotFoundException",
-            Self::UnknownOperation(_) | Self::NoOperation | Self::NotTheApi { .. } => "UnknownOperationException",
+            Self::InvalidArgument(_) => "InvalidArgumentException",
+            Self::NotFound { .. } => "ResourceNotFoundException",
+            Self::UnknownOperation { .. } | Self::NoOperation(_) | Self::NotTheApi { .. } => {
+                "UnknownOperationException"
+            }
             Self::TooSlow => "RequestTimeoutException",
-            Self::FromAPage => "AccessDeniedException",
+            Self::FromAPage(_) => "AccessDeniedException",
             Self::Busy => "ServiceUnavailableException",
+            Self::ThroughputExceeded(_) => "ProvisionedThroughputExceededException",
+            Self::DryRun => "DryRunOperationException",
             Self::InternalFailure => "InternalFailure",
             // Seen of Firehose: boto3 shows the status in the place of a code, which it does where there is none.
-            Self::BodyTooLarge => return None,
+            Self::BodyTooLarge(_) => return None,
         })
     }
 
@@ -126,12 +159,13 @@ pub(super) fn json(answer: &impl Serialize) -> Result<Vec<u8>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{firehose, kinesis};
 
     #[test]
     fn each_is_told_as_aws_tells_it() {
         for (refusal, status, body) in [
             (
-                Refusal::NoStream("nobody".into()),
+                Refusal::NotFound { kind: "Firehose", name: "nobody".into() },
                 400,
                 r#"{"__type":"ResourceNotFoundException","message":"Firehose nobody under account 000000000000 not found."}"#,
             ),
@@ -147,14 +181,45 @@ mod tests {
                 r#"{"__type":"ValidationException","message":"1 validation error detected: …"}"#,
             ),
             (
-                Refusal::BatchTooLarge,
+                Refusal::InvalidArgument("Records size exceeds 4 MB limit".into()),
                 400,
                 r#"{"__type":"InvalidArgumentException","message":"Records size exceeds 4 MB limit"}"#,
             ),
             (Refusal::Busy, 500, r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#),
             (Refusal::InternalFailure, 500, r#"{"__type":"InternalFailure"}"#),
             (
-                Refusal::BodyTooLarge,
+                Refusal::NotFound { kind: "Stream", name: "nobody".into() },
+                400,
+                r#"{"__type":"ResourceNotFoundException","message":"Stream nobody under account 000000000000 not found."}"#,
+            ),
+            (
+                Refusal::ThroughputExceeded("Rate exceeded for shard …".into()),
+                400,
+                r#"{"__type":"ProvisionedThroughputExceededException","message":"Rate exceeded for shard …"}"#,
+            ),
+            (
+                Refusal::DryRun,
+                400,
+                concat!(
+                    r#"{"__type":"DryRunOperationException","#,
+                    r#""message":"The request was rejected because the DryRun parameter was specified."}"#
+                ),
+            ),
+            (
+                Refusal::Cbor(&kinesis::SERVICE),
+                400,
+                concat!(
+                    r#"{"__type":"SerializationException","message":"this local Kinesis reads JSON, not CBOR: "#,
+                    r#"set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"}"#
+                ),
+            ),
+            (
+                Refusal::FromAPage(&kinesis::SERVICE),
+                403,
+                r#"{"__type":"AccessDeniedException","message":"a web page may not put records: its way in is POST /v2/STREAM"}"#,
+            ),
+            (
+                Refusal::BodyTooLarge(&firehose::SERVICE),
                 413,
                 r#"{"message":"the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64"}"#,
             ),
@@ -164,12 +229,12 @@ mod tests {
                 r#"{"__type":"RequestTimeoutException","message":"the request's body did not come within 30 seconds"}"#,
             ),
             (
-                Refusal::FromAPage,
+                Refusal::FromAPage(&firehose::SERVICE),
                 403,
                 r#"{"__type":"AccessDeniedException","message":"a web page may not put records: its way in is PUT /clicks"}"#,
             ),
             (
-                Refusal::UnknownOperation("CreateDeliveryStream".into()),
+                Refusal::UnknownOperation { service: &firehose::SERVICE, operation: "CreateDeliveryStream".into() },
                 400,
                 concat!(
                     r#"{"__type":"UnknownOperationException","message":"there is no CreateDeliveryStream here, only PutRecord, "#,
@@ -178,7 +243,7 @@ mod tests {
                 ),
             ),
             (
-                Refusal::NoOperation,
+                Refusal::NoOperation(&firehose::SERVICE),
                 400,
                 concat!(
                     r#"{"__type":"UnknownOperationException","message":"#,
@@ -186,7 +251,7 @@ mod tests {
                 ),
             ),
             (
-                Refusal::NotTheApi { streams: "a, b".into() },
+                Refusal::NotTheApi { service: &firehose::SERVICE, streams: "a, b".into() },
                 404,
                 concat!(
                     r#"{"__type":"UnknownOperationException","message":"this is the API of a local Amazon Data Firehose: "#,

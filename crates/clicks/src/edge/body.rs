@@ -3,40 +3,46 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::refusal::Refusal;
 
-/// The longest body. The longest click has 1.6 KiB: all of it escaped, 64 characters as two times
-/// `\uXXXX` each and 128 as one.
-const LONGEST: usize = 8 * 1024;
-
-/// How much of a longer one is read, and thrown away, for its sender to see the answer: more than the 64 KiB that browsers
-/// allow a request that outlives its page (Fetch standard, `keepalive`).
-const MOST_READ: usize = 1024 * 1024;
+/// How much of a body that is too long is read, and thrown away, for its sender to see the answer: more than the 64 KiB that
+/// browsers allow a request that outlives its page (Fetch standard, `keepalive`).
+const MOST_MORE: usize = 1024 * 1024;
 
 /// How long a body may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The whole body, whether or not its length was announced.
-pub(super) async fn read(body: Body, time: Duration) -> Result<Vec<u8>, Refusal> {
-    timeout(time, read_all(body)).await.unwrap_or(Err(Refusal::TooSlow))
+/// The whole body of so many bytes at most, whether or not its length was announced.
+pub(super) async fn read(body: Body, longest: usize, time: Duration) -> Result<Vec<u8>, Refusal> {
+    timeout(time, read_all(body, longest)).await.unwrap_or(Err(Refusal::TooSlow))
 }
 
-async fn read_all(body: Body) -> Result<Vec<u8>, Refusal> {
+async fn read_all(body: Body, longest: usize) -> Result<Vec<u8>, Refusal> {
     let mut chunks = body.into_data_stream();
     let (mut kept, mut read) = (Vec::new(), 0);
-    while read <= MOST_READ
+    while read <= longest + MOST_MORE
         && let Some(chunk) = chunks.next().await
     {
         let chunk = chunk.map_err(|_| Refusal::Body("it did not come whole".to_owned()))?;
         read += chunk.len();
-        if read <= LONGEST {
+        if read <= longest {
             kept.extend_from_slice(&chunk);
         }
     }
-    if read <= LONGEST { Ok(kept) } else { Err(Refusal::TooLong) }
+    if read <= longest { Ok(kept) } else { Err(Refusal::TooLong) }
+}
+
+/// Whether a body is JSON by its content type. None at all counts as JSON to API Gateway (API Gateway developer guide,
+/// "Integration passthrough behaviors").
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
+        let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        media_type.trim().eq_ignore_ascii_case("application/json")
+    })
 }
 
 #[cfg(test)]
@@ -49,6 +55,7 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
+    use crate::edge::LONGEST_CLICK;
 
     /// A body of so many chunks that announces no length.
     fn chunks(count: usize, bytes: usize) -> Body {
@@ -65,7 +72,7 @@ mod tests {
             (chunks(8193, 1), Err(Refusal::TooLong)),
             (chunks(2, 8192), Err(Refusal::TooLong)),
         ] {
-            assert_eq!(read(body, TIMEOUT).await.map(|kept| kept.len()), expected);
+            assert_eq!(read(body, LONGEST_CLICK, TIMEOUT).await.map(|kept| kept.len()), expected);
         }
     }
 
@@ -77,15 +84,15 @@ mod tests {
             counted.fetch_add(1024, Ordering::Relaxed);
             Ok::<_, io::Error>(Bytes::from_static(&[b' '; 1024]))
         });
-        assert_eq!(read(Body::from_stream(endless), TIMEOUT).await, Err(Refusal::TooLong));
-        assert_eq!(sent.load(Ordering::Relaxed), MOST_READ + 1024);
+        assert_eq!(read(Body::from_stream(endless), LONGEST_CLICK, TIMEOUT).await, Err(Refusal::TooLong));
+        assert_eq!(sent.load(Ordering::Relaxed), LONGEST_CLICK + MOST_MORE + 1024);
     }
 
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let silent = Body::from_stream(stream::pending::<io::Result<Bytes>>());
-        assert_eq!(read(silent, Duration::from_millis(1)).await, Err(Refusal::TooSlow));
+        assert_eq!(read(silent, LONGEST_CLICK, Duration::from_millis(1)).await, Err(Refusal::TooSlow));
         let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other("reset"))]));
-        assert_eq!(read(broken, TIMEOUT).await, Err(Refusal::Body("it did not come whole".to_owned())));
+        assert_eq!(read(broken, LONGEST_CLICK, TIMEOUT).await, Err(Refusal::Body("it did not come whole".to_owned())));
     }
 }

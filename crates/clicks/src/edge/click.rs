@@ -1,10 +1,11 @@
 //! The check of a click against the JSON schema that the infrastructure gives API Gateway, too.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator, draft4};
 use serde_json::Value;
 
+use super::body::is_json;
 use super::refusal::Refusal;
 use crate::fields::{Fields, minified};
 
@@ -58,15 +59,6 @@ impl ClickSchema {
         }
         Ok(minified(text))
     }
-}
-
-/// Whether a body is JSON by its content type. None at all counts as JSON to API Gateway (API Gateway developer guide,
-/// "Integration passthrough behaviors").
-fn is_json(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
-        let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case("application/json")
-    })
 }
 
 /// What is wrong, without what the visitor sent: every name and number here is the schema's own.

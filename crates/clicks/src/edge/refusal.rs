@@ -1,11 +1,10 @@
 //! Why a request was not accepted, in API Gateway's words (API Gateway developer guide, "Gateway response types").
 
-use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// One answer that is not `{"status":"OK"}`.
+/// One answer that is a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     /// Past the rate, or past what Firehose takes: its backlog is full. Without `Retry-After`, as API Gateway's.
@@ -24,12 +23,24 @@ pub(super) enum Refusal {
     /// visitor's values in it; this reason does not.
     #[error("Invalid request body: {0}")]
     Body(String),
+    /// A partition key that Kinesis would not take.
+    #[error("Invalid partition key: {0}")]
+    PartitionKey(String),
+    /// A stream that nobody has configured.
+    #[error("Not Found")]
+    NoSuchStream,
     /// A method that is not there: to API Gateway, any unknown way is one that might need a signature.
     #[error("Missing Authentication Token")]
     NoSuchMethod,
-    /// Firehose did not take the record, because it stops or can't keep it.
+    /// Firehose or Kinesis did not take the record, because it stops or can't keep it.
     #[error("Service Unavailable")]
     Unavailable,
+    /// A function that failed, or that answered what is no answer.
+    #[error("Internal server error")]
+    BadFunction,
+    /// A function that did not answer in time.
+    #[error("Endpoint request timed out")]
+    SlowFunction,
 }
 
 impl Refusal {
@@ -39,15 +50,23 @@ impl Refusal {
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Body(_) | Self::PartitionKey(_) => StatusCode::BAD_REQUEST,
+            Self::NoSuchStream => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BadFunction => StatusCode::BAD_GATEWAY,
+            Self::SlowFunction => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status(), Json(json!({"message": self.to_string()}))).into_response()
+        let body = match self {
+            // As API Gateway writes those that are about a function, with a space.
+            Self::BadFunction | Self::SlowFunction => format!("{{\"message\": \"{self}\"}}"),
+            _ => json!({"message": self.to_string()}).to_string(),
+        };
+        (self.status(), [(header::CONTENT_TYPE, "application/json")], body).into_response()
     }
 }

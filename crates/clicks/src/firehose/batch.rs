@@ -30,6 +30,9 @@ const ENVELOPE_BYTES: usize = 1024;
 /// What a record has around its data and id: the three names, their quotes, and a timestamp of 13 digits and to spare.
 const RECORD_OVERHEAD_BYTES: usize = 80;
 
+/// What a record that came by a shard has besides: the six names, their quotes, a shard's id, 56 digits and a timestamp.
+const FROM_SHARD_OVERHEAD_BYTES: usize = 300;
+
 /// When a buffer is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -51,7 +54,7 @@ impl Limits {
     }
 }
 
-/// The records of the next event.
+/// The records of the next event, which all come the same way.
 #[derive(Debug)]
 pub(crate) struct Batcher {
     limits: Limits,
@@ -71,7 +74,10 @@ impl Batcher {
     /// never larger than what Lambda takes.
     pub(crate) fn push(&mut self, record: Record) -> Option<Event> {
         let data_bytes = decoded_bytes(&record.data);
-        let payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + escaped_bytes(&record.data);
+        let mut payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + escaped_bytes(&record.data);
+        if record.shard().is_some() {
+            payload_bytes += FROM_SHARD_OVERHEAD_BYTES + escaped_bytes(record.partition_key());
+        }
         let full = self.records.len() >= self.limits.records
             || self.data_bytes + data_bytes > self.limits.bytes
             || self.payload_bytes + payload_bytes > MAX_EVENT_BYTES;
@@ -97,7 +103,11 @@ impl Batcher {
         self.data_bytes = 0;
         self.payload_bytes = ENVELOPE_BYTES;
         let records = std::mem::take(&mut self.records);
-        if records.is_empty() { None } else { Some(Event::direct_put(Arc::clone(&self.stream), records)) }
+        let event = match records.first()?.shard() {
+            None => Event::direct_put,
+            Some(_) => Event::from_shard,
+        };
+        Some(event(Arc::clone(&self.stream), records))
     }
 }
 
@@ -127,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::firehose::event::{STREAM, encode};
+    use crate::kinesis::shard::Shard;
 
     fn batched(limits: Limits, data: &[Vec<u8>]) -> Vec<Event> {
         let mut batcher = Batcher::new(limits, STREAM.into());
@@ -168,6 +179,21 @@ mod tests {
         assert!(events.len() > 1);
         for event in events {
             assert!(event.payload(uuid::Uuid::nil()).unwrap().len() <= MAX_EVENT_BYTES);
+        }
+    }
+
+    #[test]
+    fn what_a_shard_adds_makes_no_event_too_large() {
+        let mut batcher = Batcher::new(Limits { bytes: usize::MAX, records: usize::MAX }, STREAM.into());
+        for partition_key in ["k", &"\u{1}".repeat(256), &"🐉".repeat(256)] {
+            let record = |sequence| {
+                Record::from_shard(Shard(u32::MAX), sequence, partition_key.to_owned(), i64::MAX, encode(b"{}"))
+            };
+            let mut events: Vec<Event> = (0..30_000).map(record).filter_map(|record| batcher.push(record)).collect();
+            events.extend(batcher.take());
+            for event in events {
+                assert!(event.payload(uuid::Uuid::nil()).unwrap().len() <= MAX_EVENT_BYTES);
+            }
         }
     }
 

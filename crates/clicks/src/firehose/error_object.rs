@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn a_line_comes_back() {
         for data in ["eyJteXNmaXRJZCI6Iv8ifQ==", "###", ""] {
-            let record = Record { record_id: "a".into(), arrival_ms: 1_700_000_000_000, data: data.into() };
+            let record =
+                Record { record_id: "a".into(), arrival_ms: 1_700_000_000_000, data: data.into(), kinesis: None };
             let line = ErrorLine::new(&record, Fault::FunctionTimedOut, 4, 1_700_000_060_000, "arn:f");
             let text = serde_json::to_string(&line).unwrap();
             let expected = format!(

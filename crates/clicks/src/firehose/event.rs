@@ -12,6 +12,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::fields::{Fields, minified};
+use crate::kinesis::data_stream_arn;
+use crate::kinesis::sequence::sequence_number;
+use crate::kinesis::shard::Shard;
 
 /// The stream that events say they come from, where nobody named another.
 pub(crate) const STREAM: &str = "mysfits-clicks";
@@ -32,12 +35,59 @@ pub(crate) struct Record {
     pub(crate) arrival_ms: i64,
     /// The original bytes as base64: what an error object keeps. It may be anything in an event that came from a file.
     pub(crate) data: String,
+    /// What is told of a record that came by a shard.
+    #[serde(rename = "kinesisRecordMetadata", skip_serializing_if = "Option::is_none")]
+    pub(crate) kinesis: Option<Box<FromShard>>,
+}
+
+/// How a record came by a shard. The fields and their order are those of AWS's sample event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FromShard {
+    #[serde(rename = "shardId")]
+    shard: Shard,
+    partition_key: String,
+    #[serde(rename = "approximateArrivalTimestamp")]
+    arrival_ms: i64,
+    sequence_number: String,
+    /// Which it was of records that a producer had put into one: here each is its own.
+    subsequence_number: u64,
 }
 
 impl Record {
     /// A record of Direct PUT with the `sequence`th id.
     pub(crate) fn direct_put(sequence: u64, arrival_ms: i64, data: String) -> Self {
-        Self { record_id: record_id(sequence), arrival_ms, data }
+        Self { record_id: record_id(sequence), arrival_ms, data, kinesis: None }
+    }
+
+    /// The `sequence`th record, which came by a shard.
+    pub(crate) fn from_shard(
+        shard: Shard,
+        sequence: u64,
+        partition_key: String,
+        arrival_ms: i64,
+        data: String,
+    ) -> Self {
+        let sequence_number = sequence_number(shard, sequence, arrival_ms);
+        // The form and the length of what Firehose was seen to send.
+        let record_id = format!("{shard}{sequence_number:0>140}");
+        let kinesis = FromShard { shard, partition_key, arrival_ms, sequence_number, subsequence_number: 0 };
+        Self { record_id, arrival_ms, data, kinesis: Some(Box::new(kinesis)) }
+    }
+
+    /// Its shard, if it came by one.
+    pub(crate) fn shard(&self) -> Option<Shard> {
+        self.kinesis.as_ref().map(|kinesis| kinesis.shard)
+    }
+
+    /// Its partition key; without a shard, it has none.
+    pub(crate) fn partition_key(&self) -> &str {
+        self.kinesis.as_ref().map_or("", |kinesis| &kinesis.partition_key)
+    }
+
+    /// Its sequence number in its shard; without one, its id.
+    pub(crate) fn sequence_number(&self) -> &str {
+        self.kinesis.as_ref().map_or(&self.record_id, |kinesis| &kinesis.sequence_number)
     }
 }
 
@@ -55,15 +105,16 @@ pub(crate) fn record_id(sequence: u64) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
     records: Vec<Record>,
-    source: Source,
+    envelope: Envelope,
 }
 
 /// What an event has around its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Source {
-    DirectPut {
-        stream: Arc<str>,
-    },
+enum Envelope {
+    /// The stream that the records were put into.
+    DirectPut { stream: Arc<str> },
+    /// The stream that reads a data stream of the same name.
+    Kinesis { stream: Arc<str> },
     /// What an event that came from a file has after its `invocationId`, which is its first field here.
     File(String),
 }
@@ -88,7 +139,12 @@ pub(crate) enum EventError {
 impl Event {
     /// An event of Direct PUT to a stream.
     pub(crate) fn direct_put(stream: Arc<str>, records: Vec<Record>) -> Self {
-        Self { records, source: Source::DirectPut { stream } }
+        Self { records, envelope: Envelope::DirectPut { stream } }
+    }
+
+    /// An event of records that came by one shard.
+    pub(crate) fn from_shard(stream: Arc<str>, records: Vec<Record>) -> Self {
+        Self { records, envelope: Envelope::Kinesis { stream } }
     }
 
     /// An event as a file has it: of Direct PUT, of a Kinesis data stream, or of Amazon MSK. A record without an arrival time
@@ -117,11 +173,13 @@ impl Event {
                 record_id,
                 arrival_ms: arrival_ms.unwrap_or(now.as_millisecond()),
                 data: data(text),
+                // It is in the file's text, which is what is sent.
+                kinesis: None,
             });
         }
         let others = fields.without(&["invocationId", "records"]);
         let file = minified(&format!("{others},\"records\":[{}]}}", sent.join(",")));
-        Ok(Self { records, source: Source::File(file) })
+        Ok(Self { records, envelope: Envelope::File(file) })
     }
 
     /// The records, in their order.
@@ -136,23 +194,28 @@ impl Event {
 
     /// The bytes of one invocation. A repeated attempt has another id and the same records.
     pub(crate) fn payload(&self, invocation_id: Uuid) -> Result<Vec<u8>, serde_json::Error> {
-        match &self.source {
-            Source::File(file) => Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
-            Source::DirectPut { stream } => serde_json::to_vec(&DirectPut {
-                invocation_id: invocation_id.to_string(),
-                delivery_stream_arn: stream_arn(stream),
-                region: REGION,
-                records: &self.records,
-            }),
-        }
+        let (stream, source_kinesis_stream_arn) = match &self.envelope {
+            Envelope::File(file) => return Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
+            Envelope::DirectPut { stream } => (stream, None),
+            Envelope::Kinesis { stream } => (stream, Some(data_stream_arn(stream))),
+        };
+        serde_json::to_vec(&Payload {
+            invocation_id: invocation_id.to_string(),
+            source_kinesis_stream_arn,
+            delivery_stream_arn: stream_arn(stream),
+            region: REGION,
+            records: &self.records,
+        })
     }
 }
 
-/// `aws_lambda_events` writes `null` for what Direct PUT leaves out, so the event is written here; a test reads it there.
+/// `aws_lambda_events` writes `null` for what a source leaves out, so the event is written here; a test reads it there.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DirectPut<'a> {
+struct Payload<'a> {
     invocation_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_kinesis_stream_arn: Option<String>,
     delivery_stream_arn: String,
     region: &'static str,
     records: &'a [Record],

@@ -12,6 +12,7 @@ fn event(data: &[&str]) -> Event {
         record_id: hour.to_string(),
         arrival_ms: i64::from(hour) * 3_600_000,
         data: encode(data.as_bytes()),
+        kinesis: None,
     });
     Event::direct_put(STREAM.into(), records.rev().collect())
 }
@@ -58,7 +59,7 @@ fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
 fn a_time_that_is_none_is_the_end_of_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().to_owned()).unwrap();
-    let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new() };
+    let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new(), kinesis: None };
     output.deliver(&Event::direct_put(STREAM.into(), vec![record]), &[Fate::delivered("A")], &END).unwrap();
     assert_eq!(object(&folder.path().join("firehose/1970/01/01/00")), "A");
 }

@@ -13,7 +13,7 @@ use crate::excerpt::excerpt;
 use crate::firehose::delivery::Attempt;
 use crate::metrics::Metrics;
 use crate::output::{BatchEnd, Output, OutputError};
-use crate::processor::SERVICE_URL;
+use crate::packages::SERVICE_URL;
 use crate::progress::Progress;
 use crate::report::{End, Report, Tally};
 

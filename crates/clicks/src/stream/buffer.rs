@@ -1,4 +1,8 @@
 //! The Lambda buffer: accepted records into events, by size, count and time, as many events at once as the function may have.
+//!
+//! A shard has one event at once, so that what becomes of its records comes in their order, whatever an event takes and how
+//! often it is tried. AWS is looser: it has up to five outstanding invocations for a shard (Firehose quotas), and promises no
+//! order of what is delivered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::destination::Item;
+use super::lanes::Lane;
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::transform::{Batch, Transform};
@@ -16,12 +21,16 @@ use crate::firehose::batch::{Batcher, Limits};
 
 /// The records of the next event, and the events under way.
 pub(super) struct Buffer {
+    lane: Lane,
     batcher: Batcher,
     receipts: Vec<Receipt>,
     interval: Duration,
     /// When the first record of the buffer has waited long enough.
     due: Option<Instant>,
     backup: bool,
+    /// For the events of this buffer.
+    in_turn: Arc<Semaphore>,
+    /// For those of all buffers of the stream.
     free: Arc<Semaphore>,
     under_way: JoinSet<()>,
     transform: Arc<Transform>,
@@ -30,17 +39,26 @@ pub(super) struct Buffer {
 
 impl Buffer {
     /// An empty buffer.
-    pub(super) fn new(settings: &StreamSettings, transform: Transform, watched: Arc<Watched>) -> Self {
+    pub(super) fn new(
+        settings: &StreamSettings,
+        lane: Lane,
+        transform: Arc<Transform>,
+        free: Arc<Semaphore>,
+        watched: Arc<Watched>,
+    ) -> Self {
+        let at_once = if lane.is_some() { 1 } else { settings.concurrency };
         let limits = Limits { bytes: settings.buffer.bytes, records: settings.buffer_records };
         Self {
+            lane,
             batcher: Batcher::new(limits, settings.name.as_str().into()),
             receipts: Vec::new(),
             interval: settings.buffer.interval,
             due: None,
             backup: settings.backup_prefix.is_some(),
-            free: Arc::new(Semaphore::new(settings.concurrency)),
+            in_turn: Arc::new(Semaphore::new(at_once)),
+            free,
             under_way: JoinSet::new(),
-            transform: Arc::new(transform),
+            transform,
             watched,
         }
     }
@@ -95,17 +113,19 @@ impl Buffer {
 
     /// Hands an event over as soon as another may be under way. Meanwhile the records that come wait outside.
     async fn dispatch(&mut self, batch: Batch) {
-        let permit: Option<OwnedSemaphorePermit> = Arc::clone(&self.free).acquire_owned().await.ok();
+        // Never closed. The turn first: who waits for it takes no place.
+        let turn: Option<OwnedSemaphorePermit> = Arc::clone(&self.in_turn).acquire_owned().await.ok();
+        let place = Arc::clone(&self.free).acquire_owned().await.ok();
         let transform = Arc::clone(&self.transform);
         self.watched.dispatched(batch.receipts.len());
         self.under_way.spawn(async move {
             transform.run(batch).await;
-            drop(permit);
+            drop((turn, place));
         });
     }
 
     fn tell(&self) {
-        self.watched.buffered(self.batcher.data_bytes(), self.due);
+        self.watched.buffered(self.lane, self.batcher.data_bytes(), self.due);
     }
 }
 

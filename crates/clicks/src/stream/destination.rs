@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::object::{Kind, Object};
 use super::receipt::Receipt;
 use super::settings::Buffering;
+use super::turns::Turns;
 use super::upload::Uploads;
 use super::watched::Watched;
 use crate::firehose::delivery::Fault;
@@ -97,6 +98,8 @@ pub(super) struct Destination {
     function_arn: String,
     open: HashMap<Place, Open>,
     uploads: Arc<Uploads>,
+    /// In which objects of one place are stored, where their records have an order.
+    order: HashMap<Place, Turns>,
     under_way: JoinSet<()>,
     watched: Arc<Watched>,
 }
@@ -110,7 +113,15 @@ impl Destination {
     /// Nothing is open yet.
     pub(super) fn new(buffer: Buffering, function_arn: String, uploads: Uploads, watched: Arc<Watched>) -> Self {
         let uploads = Arc::new(uploads);
-        Self { buffer, function_arn, open: HashMap::new(), uploads, under_way: JoinSet::new(), watched }
+        Self {
+            buffer,
+            function_arn,
+            open: HashMap::new(),
+            uploads,
+            order: HashMap::new(),
+            under_way: JoinSet::new(),
+            watched,
+        }
     }
 
     /// Until nothing comes any more, and all that came is stored.
@@ -165,10 +176,12 @@ impl Destination {
     }
 
     fn store(&mut self, ready: impl Fn(&Open) -> bool) {
-        for (_, Open { object, .. }) in self.open.extract_if(|_, open| ready(open)) {
+        for (place, Open { object, .. }) in self.open.extract_if(|_, open| ready(open)) {
             let uploads = Arc::clone(&self.uploads);
-            self.under_way.spawn(async move { uploads.store(object).await });
+            let turn = uploads.are_in_order().then(|| self.order.entry(place).or_default().next());
+            self.under_way.spawn(async move { uploads.store(object, turn).await });
         }
+        self.order.retain(|_, turns| !turns.are_over());
     }
 
     fn tell(&self) {

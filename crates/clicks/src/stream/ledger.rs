@@ -1,15 +1,20 @@
 //! What has been accepted, until it is settled: its bytes, its place on disk, and its number.
 
-use std::sync::Arc;
+use std::future::{Future, ready};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::receipt::{Accepted, RECORD_BYTES, Receipt, Settled};
+use super::receipt::{Accepted, Receipt, Settled, cost};
 use super::state::State;
+use super::turns::{Turn, Turns};
 use super::watched::Watched;
 use crate::firehose::event::Record;
+use crate::kinesis::shard::Shard;
 
 /// All that is not settled.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct Ledger {
     records: AtomicU64,
     next: AtomicU64,
     state: Option<State>,
+    /// In which what is on disk gets into the buffer.
+    order: Mutex<Turns>,
     watched: Arc<Watched>,
     given_up: AtomicBool,
 }
@@ -34,7 +41,8 @@ impl Ledger {
         // By the clock, so that the numbers of a run without a state are not those of the run before it; a microsecond a
         // record leaves room for a million a second.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
-        let after_last = left.last().map_or(0, |(sequence, _)| sequence + 1);
+        let last = left.last().map(|(sequence, _)| *sequence).max(state.as_ref().and_then(State::last));
+        let after_last = last.map_or(0, |last| last + 1);
         let accepted: Vec<Accepted> =
             left.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
         let ledger = Self {
@@ -43,6 +51,7 @@ impl Ledger {
             records: AtomicU64::new(accepted.len() as u64),
             next: AtomicU64::new(now.max(after_last)),
             state,
+            order: Mutex::default(),
             watched,
             given_up: AtomicBool::new(false),
         };
@@ -52,12 +61,28 @@ impl Ledger {
 
     /// Accepts a record that arrived at a time; none where that is too much now.
     pub(super) fn accept(&self, data: String, arrival_ms: i64) -> Option<Accepted> {
-        let bytes = data.len() + RECORD_BYTES;
+        let sequence = self.admit(cost(&data, ""))?;
+        Some(Accepted::new(sequence, Record::direct_put(sequence, arrival_ms, data)))
+    }
+
+    /// The same of a record that came by a shard.
+    pub(super) fn accept_from(
+        &self,
+        shard: Shard,
+        partition_key: String,
+        data: String,
+        arrival_ms: i64,
+    ) -> Option<Accepted> {
+        let sequence = self.admit(cost(&data, &partition_key))?;
+        Some(Accepted::new(sequence, Record::from_shard(shard, sequence, partition_key, arrival_ms, data)))
+    }
+
+    /// Makes room, and gives a number to who needs it.
+    fn admit(&self, bytes: usize) -> Option<u64> {
         let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.at_most);
         self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         self.records.fetch_add(1, Ordering::Relaxed);
-        let sequence = self.next.fetch_add(1, Ordering::Relaxed);
-        Some(Accepted::new(sequence, Record::direct_put(sequence, arrival_ms, data)))
+        Some(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// How many records are accepted and not settled.
@@ -65,33 +90,53 @@ impl Ledger {
         self.records.load(Ordering::Relaxed)
     }
 
-    /// Puts accepted records on disk, where there is a state, and then into the buffer. Tells whether it could; else they are
-    /// as if they had never been accepted.
-    pub(super) async fn keep(
+    /// Puts accepted records on disk, where there is a state, and then into the buffer, in the order of the calls. Tells whether
+    /// it could; else they are as if they had never been accepted.
+    ///
+    /// It has begun when the call is back, and goes on whether or not somebody waits for it: a client that hangs up meanwhile
+    /// does not take the records along.
+    pub(super) fn keep(
         self: &Arc<Self>,
         accepted: Vec<Accepted>,
         buffer: mpsc::UnboundedSender<Vec<Accepted>>,
-    ) -> bool {
+    ) -> impl Future<Output = bool> + use<> {
         self.watched.accepted(accepted.len());
         if self.state.is_none() {
-            return self.write(accepted, &buffer).await;
+            let cost = Cost::of(&accepted);
+            return Either::Left(ready(self.hand_over(Some(accepted), cost, &buffer)));
         }
-        // In a task of its own: a client that hangs up meanwhile does not take the records along.
+        let turn = self.order.lock().unwrap_or_else(PoisonError::into_inner).next();
         let ledger = Arc::clone(self);
-        let kept = tokio::spawn(async move { ledger.write(accepted, &buffer).await });
-        kept.await.unwrap_or(false)
+        let kept = tokio::spawn(async move { ledger.write(accepted, turn, &buffer).await });
+        Either::Right(kept.map(|kept| kept.unwrap_or(false)))
     }
 
-    async fn write(&self, accepted: Vec<Accepted>, buffer: &mpsc::UnboundedSender<Vec<Accepted>>) -> bool {
-        let (records, bytes) = (accepted.len(), accepted.iter().map(Accepted::bytes).sum());
+    async fn write(
+        &self,
+        accepted: Vec<Accepted>,
+        mut turn: Turn,
+        buffer: &mpsc::UnboundedSender<Vec<Accepted>>,
+    ) -> bool {
+        let cost = Cost::of(&accepted);
         let kept = match &self.state {
             Some(state) => state.keep(accepted).await,
             None => Some(accepted),
         };
+        turn.come().await;
+        self.hand_over(kept, cost, buffer)
+    }
+
+    /// Into the buffer with what could be kept.
+    fn hand_over(
+        &self,
+        kept: Option<Vec<Accepted>>,
+        cost: Cost,
+        buffer: &mpsc::UnboundedSender<Vec<Accepted>>,
+    ) -> bool {
         let kept = kept.is_some_and(|accepted| buffer.send(accepted).is_ok());
         if !kept {
-            self.watched.unaccepted(records);
-            self.give_back(records, bytes);
+            self.watched.unaccepted(cost.records);
+            self.give_back(cost.records, cost.bytes);
         }
         kept
     }
@@ -126,6 +171,19 @@ impl Ledger {
             Some(state) => state.close().await,
             None => true,
         }
+    }
+}
+
+/// What records take of a ledger.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    records: usize,
+    bytes: usize,
+}
+
+impl Cost {
+    fn of(accepted: &[Accepted]) -> Self {
+        Self { records: accepted.len(), bytes: accepted.iter().map(Accepted::bytes).sum() }
     }
 }
 

@@ -8,6 +8,11 @@ use crate::firehose::event::Record;
 /// What a record costs in memory besides its data, roughly.
 pub(super) const RECORD_BYTES: usize = 200;
 
+/// What a record costs in memory.
+pub(super) fn cost(data: &str, partition_key: &str) -> usize {
+    data.len() + partition_key.len() + RECORD_BYTES
+}
+
 /// A record that has been accepted, and its receipt.
 #[derive(Debug)]
 pub(super) struct Accepted {
@@ -18,7 +23,7 @@ pub(super) struct Accepted {
 impl Accepted {
     /// A record with its number.
     pub(super) fn new(sequence: u64, record: Record) -> Self {
-        let bytes = record.data.len() + RECORD_BYTES;
+        let bytes = cost(&record.data, record.partition_key());
         Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes, ways: AtomicUsize::new(1) })) }
     }
 

@@ -1,17 +1,21 @@
 //! What a stream runs by: Firehose's configuration of it, its function, and its place on this machine.
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::bucket::Destination;
 use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
+use crate::kinesis::shard::{ON_DEMAND, Shards};
 
 /// Everything that a stream runs by.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StreamSettings {
     /// Its name.
     pub(crate) name: String,
+    /// Where its records come from.
+    pub(crate) source: Source,
     /// What records are put through; without it, they are delivered as they come.
     pub(crate) function: Option<FunctionSettings>,
     /// When a batch goes to the function, besides `buffer_records`.
@@ -38,6 +42,31 @@ pub(crate) struct StreamSettings {
     pub(crate) dynamic_partitioning: bool,
     /// The most data that is accepted and not delivered.
     pub(crate) backlog_bytes: usize,
+}
+
+/// Where a stream's records come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From whoever puts them into it.
+    DirectPut,
+    /// From a data stream of the same name.
+    Kinesis(DataStreamSettings),
+}
+
+/// What a data stream runs by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DataStreamSettings {
+    /// How many shards it has; without a number, it is on demand.
+    pub(crate) provisioned: Option<NonZeroU32>,
+    /// The field of a record's JSON that the edge takes for its partition key.
+    pub(crate) partition_key_field: Option<String>,
+}
+
+impl DataStreamSettings {
+    /// Its shards. On demand, Kinesis adds more as they are needed; here it stays with those that it begins with.
+    pub(crate) fn shards(&self) -> Shards {
+        Shards::new(self.provisioned.unwrap_or(ON_DEMAND))
+    }
 }
 
 /// When a buffer is full.

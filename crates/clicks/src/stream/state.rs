@@ -14,10 +14,17 @@ use tokio::sync::oneshot;
 
 use super::receipt::Accepted;
 use crate::firehose::event::Record;
+use crate::kinesis::shard::Shard;
 use crate::progress;
 
 /// A record's number, its arrival in milliseconds since 1970, and its data as base64.
 const RECORDS: TableDefinition<u64, (i64, &str)> = TableDefinition::new("records");
+
+/// The same of a record that came by a shard: its number, its arrival, its shard, its partition key, and its data.
+const FROM_SHARDS: TableDefinition<u64, (i64, u32, &str, &str)> = TableDefinition::new("records from shards");
+
+/// The greatest number that was ever given, whatever has become of its record: numbers go on after it.
+const LAST: TableDefinition<(), u64> = TableDefinition::new("last");
 
 /// The most commands of one transaction, so that its first caller does not wait for ever.
 const AT_ONCE: usize = 256;
@@ -63,6 +70,7 @@ enum Command {
 #[derive(Debug)]
 pub(super) struct State {
     writer: Mutex<Option<(mpsc::Sender<Command>, JoinHandle<bool>)>>,
+    last: Option<u64>,
 }
 
 impl State {
@@ -70,14 +78,19 @@ impl State {
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<(u64, Record)>), StateError> {
         // Where pages make no sense, redb panics; that the panic is told before the error is better than no error.
         let opened = catch_unwind(|| open_and_read(path));
-        let (database, records) = opened.unwrap_or_else(|_panicked| {
+        let (database, Left { records, last }) = opened.unwrap_or_else(|_panicked| {
             Err(unreadable(path, redb::Error::Corrupted("what is in its pages makes no sense".to_owned())))
         })?;
         let (sender, commands) = mpsc::channel();
         let writer = Writer { path: path.to_owned(), database: Some(database), settled: Vec::new() };
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&commands));
         let thread = thread.map_err(|source| StateError::Thread { path: path.to_owned(), source })?;
-        Ok((Self { writer: Mutex::new(Some((sender, thread))) }, records))
+        Ok((Self { writer: Mutex::new(Some((sender, thread))), last }, records))
+    }
+
+    /// The greatest number of an earlier run.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.last
     }
 
     /// Writes records and gives them back when they are on disk; none where they can't be written.
@@ -112,7 +125,13 @@ impl State {
     }
 }
 
-fn open_and_read(path: &Path) -> Result<(Database, Vec<(u64, Record)>), StateError> {
+/// What an earlier run has left.
+struct Left {
+    records: Vec<(u64, Record)>,
+    last: Option<u64>,
+}
+
+fn open_and_read(path: &Path) -> Result<(Database, Left), StateError> {
     let mut database = Database::create(path).map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => StateError::InUse(path.to_owned()),
         error => unreadable(path, error.into()),
@@ -121,26 +140,37 @@ fn open_and_read(path: &Path) -> Result<(Database, Vec<(u64, Record)>), StateErr
     if !database.check_integrity().map_err(|error| unreadable(path, error.into()))? {
         progress::print(&format!("{} was damaged: some of its records may be lost", path.display()));
     }
-    let records = read(&database).map_err(|error| unreadable(path, error))?;
-    Ok((database, records))
+    let left = read(&database).map_err(|error| unreadable(path, error))?;
+    Ok((database, left))
 }
 
 fn unreadable(path: &Path, source: redb::Error) -> StateError {
     StateError::Read { path: path.to_owned(), source: Box::new(source) }
 }
 
-fn read(database: &Database) -> Result<Vec<(u64, Record)>, redb::Error> {
-    // Makes the table of a new file.
+fn read(database: &Database) -> Result<Left, redb::Error> {
+    // Makes the tables of a new file.
     let begun = database.begin_write()?;
     begun.open_table(RECORDS)?;
+    begun.open_table(FROM_SHARDS)?;
+    begun.open_table(LAST)?;
     begun.commit()?;
     let mut records = Vec::new();
-    for entry in database.begin_read()?.open_table(RECORDS)?.iter()? {
+    let begun = database.begin_read()?;
+    for entry in begun.open_table(RECORDS)?.iter()? {
         let (sequence, record) = entry?;
-        let (arrival_ms, data) = record.value();
-        records.push((sequence.value(), Record::direct_put(sequence.value(), arrival_ms, data.to_owned())));
+        let (sequence, (arrival_ms, data)) = (sequence.value(), record.value());
+        records.push((sequence, Record::direct_put(sequence, arrival_ms, data.to_owned())));
     }
-    Ok(records)
+    for entry in begun.open_table(FROM_SHARDS)?.iter()? {
+        let (sequence, record) = entry?;
+        let (sequence, (arrival_ms, shard, partition_key, data)) = (sequence.value(), record.value());
+        let (partition_key, data) = (partition_key.to_owned(), data.to_owned());
+        records.push((sequence, Record::from_shard(Shard(shard), sequence, partition_key, arrival_ms, data)));
+    }
+    records.sort_unstable_by_key(|(sequence, _)| *sequence);
+    let last = begun.open_table(LAST)?.get(())?.map(|last| last.value());
+    Ok(Left { records, last })
 }
 
 /// The file, and what is known to be off it one day.
@@ -219,12 +249,28 @@ fn write<'a>(
 ) -> Result<(), redb::Error> {
     let begun = database.begin_write()?;
     {
-        let mut table = begun.open_table(RECORDS)?;
+        let mut records = begun.open_table(RECORDS)?;
+        let mut from_shards = begun.open_table(FROM_SHARDS)?;
+        let mut last = None;
         for Accepted { record, receipt } in accepted {
-            table.insert(receipt.sequence(), (record.arrival_ms, record.data.as_str()))?;
+            let (sequence, arrival_ms, data) = (receipt.sequence(), record.arrival_ms, record.data.as_str());
+            match record.shard() {
+                None => drop(records.insert(sequence, (arrival_ms, data))?),
+                Some(Shard(shard)) => {
+                    from_shards.insert(sequence, (arrival_ms, shard, record.partition_key(), data))?;
+                }
+            }
+            last = last.max(Some(sequence));
         }
         for sequence in settled {
-            table.remove(sequence)?;
+            if records.remove(sequence)?.is_none() {
+                from_shards.remove(sequence)?;
+            }
+        }
+        if let Some(last) = last {
+            let mut table = begun.open_table(LAST)?;
+            let before = table.get(())?.map_or(0, |before| before.value());
+            table.insert((), last.max(before))?;
         }
     }
     // Waits for the disk, which is what redb does of itself.

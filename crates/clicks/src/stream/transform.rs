@@ -11,7 +11,6 @@ use runtime_api::InvokeError;
 use tokio::sync::mpsc;
 
 use super::destination::{Failure, Item};
-use super::functions::Functions;
 use super::ledger::Ledger;
 use super::receipt::Receipt;
 use super::watched::Watched;
@@ -19,6 +18,7 @@ use crate::attempts::{self, Seen, Settled, describe, last_lines};
 use crate::firehose::delivery::{Attempt, Fate, Fault};
 use crate::firehose::event::Event;
 use crate::firehose::prefix::Prefix;
+use crate::functions::Functions;
 use crate::progress;
 
 /// An event, and a receipt for each of its records, in their order.

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::clicks::Clicks;
 use super::ledger::Ledger;
 use super::object::{Kind, Object, Stored};
-use super::settings::StreamSettings;
+use super::settings::{Source, StreamSettings};
+use super::turns::Turn;
 use super::watched::Watched;
 use crate::bucket::{Bucket, BucketError, gzip};
 use crate::firehose::prefix::{Compression, Partition, object_name};
@@ -49,8 +50,13 @@ impl Uploads {
         Self { settings, bucket, ledger, watched, free: Semaphore::new(AT_ONCE) }
     }
 
-    /// Stores one object, and settles its records.
-    pub(super) async fn store(&self, object: Object) {
+    /// Whether one object of a place is stored after the other: what came by shards has an order. AWS promises none.
+    pub(super) fn are_in_order(&self) -> bool {
+        self.settings.source != Source::DirectPut
+    }
+
+    /// Stores one object when it is its turn, and settles its records.
+    pub(super) async fn store(&self, object: Object, mut turn: Option<Turn>) {
         self.watched.storing(object.bytes());
         let Object { kind, partition, oldest_ms, bytes, receipts, faults } = object;
         // An assumption: nobody has told whether error objects are compressed.
@@ -58,6 +64,9 @@ impl Uploads {
         let path = self.path(kind, &partition, oldest_ms, compression);
         let stored = Stored { path, kind, records: receipts.len(), bytes: bytes.len(), faults };
         let (body, clicks) = prepare(bytes.into(), kind, compression).await;
+        if let Some(turn) = &mut turn {
+            turn.come().await;
+        }
         self.put(&stored.path, body).await;
         self.ledger.settle(receipts);
         self.watched.stored(stored, clicks);

@@ -11,6 +11,10 @@ use super::clicks::Clicks;
 pub(crate) struct View {
     /// Its name.
     pub(crate) stream: String,
+    /// The data stream that it reads, if it reads one.
+    pub(super) data_stream: Option<Shards>,
+    /// Whether records go through a function.
+    pub(super) transformed: bool,
     /// Records that were accepted.
     pub(crate) accepted: u64,
     pub(super) buffered: Waiting,
@@ -31,6 +35,13 @@ pub(crate) struct View {
     /// The last ones, newest first.
     pub(crate) objects: VecDeque<Object>,
     pub(super) clicks: Clicks,
+}
+
+/// A data stream's shards.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Shards {
+    pub(super) shards: u32,
+    pub(super) on_demand: bool,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]

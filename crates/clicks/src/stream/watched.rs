@@ -1,6 +1,6 @@
 //! What goes on in a stream, as its parts tell it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use runtime_api::Outcome;
 use tokio::time::Instant;
 
 use super::clicks::{Clicks, add};
+use super::lanes::Lane;
 use super::object::{Kind, Stored};
 use super::view::{Invoked, Object, View};
 use crate::attempts::Seen;
@@ -26,8 +27,9 @@ pub(super) struct Watched {
 #[derive(Debug)]
 struct Now {
     view: View,
-    /// When the buffers are flushed.
-    buffer_due: Option<Instant>,
+    /// What each Lambda buffer has, and when it is flushed.
+    buffers: BTreeMap<Lane, (usize, Option<Instant>)>,
+    /// When the first open object is stored.
     destination_due: Option<Instant>,
     /// Bytes that wait in open objects, and in objects that are being stored.
     open_bytes: usize,
@@ -40,7 +42,8 @@ impl Watched {
     /// Nothing has happened yet.
     pub(super) fn new(stream: &str) -> Self {
         let view = View { stream: stream.to_owned(), ..View::default() };
-        let now = Now { view, buffer_due: None, destination_due: None, open_bytes: 0, storing_bytes: 0, refused: 0 };
+        let buffers = BTreeMap::new();
+        let now = Now { view, buffers, destination_due: None, open_bytes: 0, storing_bytes: 0, refused: 0 };
         Self { now: Mutex::new(now) }
     }
 
@@ -52,7 +55,8 @@ impl Watched {
             Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
         };
         let mut view = now.view.clone();
-        view.buffered.flush_in_ms = in_ms(now.buffer_due);
+        view.buffered.bytes = now.buffers.values().map(|(bytes, _)| bytes).sum();
+        view.buffered.flush_in_ms = in_ms(now.buffers.values().filter_map(|(_, due)| *due).min());
         view.waiting.flush_in_ms = in_ms(now.destination_due);
         view.waiting.bytes = now.open_bytes + now.storing_bytes;
         view
@@ -74,12 +78,9 @@ impl Watched {
         });
     }
 
-    /// What the Lambda buffer has.
-    pub(super) fn buffered(&self, bytes: usize, due: Option<Instant>) {
-        self.change(|now| {
-            now.view.buffered.bytes = bytes;
-            now.buffer_due = due;
-        });
+    /// What a Lambda buffer has.
+    pub(super) fn buffered(&self, lane: Lane, bytes: usize, due: Option<Instant>) {
+        self.change(|now| now.buffers.insert(lane, (bytes, due)));
     }
 
     /// An event is on its way to the function.

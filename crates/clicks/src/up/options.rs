@@ -11,8 +11,10 @@ use clap::{Args, Command};
 use serde::Deserialize;
 
 pub(crate) use self::file::{File, FileError};
-pub(crate) use self::value::{BufferMb, Encoding, Host, LogFormat, LogLevel, Port, ServiceUrl, StreamName, Whole};
-use self::value::{by_name, from_text, path, variable, variables};
+pub(crate) use self::value::{
+    BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName, Whole,
+};
+use self::value::{by_name, from_text, path, variable, variable_of_collector, variables, variables_of_collector};
 
 /// The options of the whole command. In the file they are at the top.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
@@ -31,22 +33,53 @@ pub(crate) struct PipelineOptions {
     #[arg(long, value_name = "PORT", help_heading = "Addresses")]
     pub(crate) firehose_port: Option<Port>,
 
+    /// The port of Kinesis' own API, where a stream reads one; 0 takes a free one [default: 8003]
+    #[arg(long, value_name = "PORT", help_heading = "Addresses")]
+    pub(crate) kinesis_port: Option<Port>,
+
     /// The port of the local mysfits service; 0 takes a free one [default: 8002]
     #[arg(long, value_name = "PORT", help_heading = "Addresses", conflicts_with = "service")]
     pub(crate) service_port: Option<Port>,
 
-    /// How many clicks the edge takes in a second, before it answers 429: 1 to 1000000 [default: 100]
+    /// How many requests each way of the edge takes in a second, before it answers 429: 1 to 1000000 [default: 100]
     #[arg(long, value_name = "N", help_heading = "Edge")]
     pub(crate) rate: Option<Whole<1, 1_000_000>>,
 
-    /// How many clicks the edge takes at once after a quiet time: 1 to 1000000 [default: 200]
+    /// How many requests each way of the edge takes at once after a quiet time: 1 to 1000000 [default: 200]
     #[arg(long, value_name = "N", help_heading = "Edge")]
     pub(crate) burst: Option<Whole<1, 1_000_000>>,
 
-    /// The stream that gets the edge's clicks [default: the only one, or else mysfits-clicks]
+    /// The stream that gets the page's clicks [default: the only one of Direct PUT, or else mysfits-clicks]
     #[arg(long, value_name = "NAME", help_heading = "Edge")]
     #[serde(deserialize_with = "from_text")]
     pub(crate) click_stream: Option<StreamName>,
+
+    /// The data stream that gets what the collector keeps of `POST /collect`; without one, no collector runs [default: none]
+    #[arg(long, value_name = "NAME", help_heading = "Collector")]
+    #[serde(deserialize_with = "from_text")]
+    pub(crate) collector_stream: Option<StreamName>,
+
+    /// The collector's command, a Lambda runtime client in any language [default: the collector of this workspace, built when
+    /// needed]
+    #[arg(long, value_name = "COMMAND", help_heading = "Collector")]
+    pub(crate) collector: Option<String>,
+
+    /// A variable of the collector's environment; may be given several times
+    ///
+    /// In the file: collector-env = { KEY = "VALUE" }. Its own configuration is taken over from this environment: COLLECTOR_*
+    /// (except COLLECTOR_STREAM: use --collector-stream), AWS_LAMBDA_LOG_LEVEL.
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Collector", value_parser = variable_of_collector)]
+    #[serde(deserialize_with = "variables_of_collector")]
+    pub(crate) collector_env: Vec<(String, String)>,
+
+    /// How long a request may take, with its wait for a process of the collector, before it is answered 504, as API Gateway's
+    /// integration timeout: 1 to 29 [default: 29]
+    #[arg(long, value_name = "N", help_heading = "Collector")]
+    pub(crate) collector_timeout_seconds: Option<Whole<1, 29>>,
+
+    /// How many requests the collector has at once, each in a process of its own; others wait: 1 to 100 [default: 5]
+    #[arg(long, value_name = "N", help_heading = "Collector")]
+    pub(crate) collector_concurrency: Option<Whole<1, 100>>,
 
     /// The folder of the pages [default: the `web` of this workspace]
     #[arg(long, value_name = "DIR", help_heading = "Edge")]
@@ -87,8 +120,24 @@ pub(crate) struct PipelineOptions {
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct StreamOptions {
-    /// The function's command, a Lambda runtime client in any language; `none` delivers records as they come [default: the
-    /// processor of this workspace, built when needed]
+    /// Where records come from: whoever puts them into the stream itself, or a Kinesis data stream of the same name, which
+    /// `POST /v2/NAME` puts into, too [default: direct-put]
+    #[arg(long, value_name = "SOURCE", help_heading = "Source", ignore_case = true)]
+    #[serde(deserialize_with = "by_name")]
+    pub(crate) source: Option<Source>,
+
+    /// How many shards the data stream has: 1 to 100 [default: none; it is on demand, which begins with 4]
+    #[arg(long, value_name = "N", help_heading = "Source")]
+    pub(crate) shards: Option<Whole<1, 100>>,
+
+    /// The field of a JSON object that is its partition key at `POST /v2/NAME`, where no header x-partition-key says another
+    /// [default: none; the request's id]
+    #[arg(long, value_name = "FIELD", help_heading = "Source")]
+    #[serde(deserialize_with = "from_text")]
+    pub(crate) partition_key_field: Option<FieldName>,
+
+    /// The function's command, a Lambda runtime client in any language; `none` delivers records as they come, and `processor` is
+    /// the one of this workspace, built when needed [default: the processor; with --source kinesis, none]
     ///
     /// Quotes are as in a shell. A command without a `/` is looked for in this PATH; the function itself has Lambda's, unless
     /// `--env PATH=…` says another.
@@ -166,7 +215,8 @@ pub(crate) struct StreamOptions {
     #[arg(long, value_name = "N", help_heading = "Destination")]
     pub(crate) destination_seconds: Option<Whole<0, 900>>,
 
-    /// What the names of delivered objects begin with, with Firehose's expressions [default: firehose/]
+    /// What the names of delivered objects begin with, with Firehose's expressions; with --source kinesis NAME/, or rawdata/ of
+    /// the collector's stream [default: firehose/]
     ///
     /// Expressions are !{timestamp:FORMAT}, !{firehose:random-string} and, with --dynamic-partitioning,
     /// !{partitionKeyFromLambda:NAME}. Without a timestamp, yyyy/MM/dd/HH/ follows.

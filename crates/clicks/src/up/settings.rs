@@ -1,6 +1,7 @@
 //! What `clicks up` was asked for, checked: the command line and the file together.
 
 mod addresses;
+mod collector;
 mod function;
 mod layers;
 mod stream;
@@ -13,11 +14,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use self::collector::CollectorSettings;
+
+use self::addresses::Ports;
 use self::layers::{Layers, Place};
 use super::options::{File, FileError, Host, PipelineOptions, StreamOptions};
-use crate::bucket::DestinationError;
+use crate::bucket::{Destination, DestinationError};
 use crate::firehose::prefix::PrefixError;
-use crate::processor;
+use crate::packages;
 use crate::site::{ServiceAddress, ServiceUrlError};
 use crate::stream::StreamSettings;
 
@@ -30,18 +34,22 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// The port of Firehose's API; 0 is any.
     pub(crate) firehose_port: u16,
+    /// The port of Kinesis' API, where a stream reads one; 0 is any.
+    pub(crate) kinesis_port: u16,
     /// Which mysfits service is asked.
     pub(crate) service: Service,
     /// The folder of the pages.
     pub(crate) web: PathBuf,
     /// The folder for what is accepted and not delivered; without it, memory.
     pub(crate) state: Option<PathBuf>,
-    /// The clicks that the edge takes in a second.
+    /// The requests that each way of the edge takes in a second.
     pub(crate) rate: u32,
-    /// The clicks that the edge takes at once after a quiet time.
+    /// The requests that each way of the edge takes at once after a quiet time.
     pub(crate) burst: u32,
-    /// The stream that gets the edge's clicks: one of `streams`.
-    pub(crate) click_stream: String,
+    /// The stream that gets the page's clicks: one of `streams`, if there is one of Direct PUT.
+    pub(crate) click_stream: Option<String>,
+    /// The collector, if there is to be one.
+    pub(crate) collector: Option<CollectorSettings>,
     /// Whether the functions' logs are shown, too.
     pub(crate) verbose: bool,
     /// The file of the functions' logs.
@@ -145,6 +153,58 @@ pub(crate) enum SettingsError {
         /// Those that are there.
         streams: Vec<String>,
     },
+    /// The clicks go to a stream that takes none.
+    #[error(
+        "{option} is {found}, which reads a data stream: clicks come by Direct PUT; accepted is one of the streams: {}",
+        streams.join(", ")
+    )]
+    ClicksIntoDataStream {
+        /// The option.
+        option: String,
+        /// The name.
+        found: String,
+        /// Those that take clicks.
+        streams: Vec<String>,
+    },
+    /// An option of data streams, and nothing reads one.
+    #[error("{option} is of a data stream: say `source = \"kinesis\"` of its stream, too, or leave it out")]
+    NoDataStream {
+        /// The option.
+        option: String,
+    },
+    /// The collector's stream is none, or none that reads a data stream.
+    #[error("{option} is {found}; accepted is one of the streams with `source = \"kinesis\"`: {}", streams.join(", "))]
+    NoSuchDataStream {
+        /// The option.
+        option: String,
+        /// The name.
+        found: String,
+        /// Those that are there.
+        streams: Vec<String>,
+    },
+    /// A collector that has nowhere to put anything.
+    #[error(
+        "{option} is of the collector, which runs with `--collector-stream` or `collector-stream` in the file alone"
+    )]
+    NoCollectorStream {
+        /// The option.
+        option: String,
+    },
+    /// Two tables in one place, one of them of a data stream.
+    #[error(
+        "the streams {first} and {second} both deliver to {destination} under the prefix {prefix}: give each a `prefix` of its \
+         own, so that what comes by a data stream is a table of its own"
+    )]
+    SamePrefix {
+        /// One stream.
+        first: String,
+        /// The other.
+        second: String,
+        /// Where both deliver to.
+        destination: Destination,
+        /// The prefix.
+        prefix: String,
+    },
     /// The folder of the pages is none.
     #[error("{option}: found {}; accepted is the folder of the pages, the `web` of the sources", folder.display())]
     Web {
@@ -227,6 +287,8 @@ pub(crate) enum SettingsError {
 struct Surroundings<'a> {
     /// What the function inherits.
     env: Vec<(String, String)>,
+    /// What the collector inherits.
+    collector_env: Vec<(String, String)>,
     /// The folder of the pages.
     web: PathBuf,
     /// Finds the executable that a command's first word names.
@@ -243,8 +305,9 @@ impl Settings {
         let file = config.map(|path| Ok::<_, SettingsError>((path, read_file(path)?))).transpose()?;
         let path = env::var_os("PATH").unwrap_or_default();
         let around = Surroundings {
-            env: processor::inherited(env::vars_os()),
-            web: processor::workspace().join("web"),
+            env: packages::inherited(env::vars_os()),
+            collector_env: packages::inherited_by_collector(env::vars_os()),
+            web: packages::workspace().join("web"),
             executable: &|word| function::executable(word, &path),
         };
         let file = file.as_ref().map(|(path, file)| (*path, file));
@@ -267,23 +330,32 @@ impl Settings {
         let layers = pipeline_layers(pipeline, file);
         let streams = streams::of(&layers, stream, file, around)?;
         let service = addresses::service(&layers)?;
-        let (port, firehose_port) = addresses::ports(&layers, &service)?;
+        let Ports { page, firehose, kinesis } = addresses::ports(&layers, &service, &streams)?;
         Ok(Self {
             host: layers.value(|options| options.host).map_or(Ipv4Addr::LOCALHOST.into(), |Host(address)| address),
-            port,
-            firehose_port,
+            port: page,
+            firehose_port: firehose,
+            kinesis_port: kinesis,
             service,
             web: layers.value(|options| options.web.clone()).unwrap_or_else(|| around.web.clone()),
             state: layers.value(|options| options.state.clone()),
             rate: layers.number(|options| options.rate, 100),
             burst: layers.number(|options| options.burst, 200),
             click_stream: streams::of_clicks(&layers, &streams)?,
+            collector: CollectorSettings::from_options(&layers, &streams, around)?,
             verbose: layers.value(|options| options.verbose).unwrap_or(false),
             function_log: layers
                 .value(|options| options.function_log.clone())
                 .unwrap_or_else(|| PathBuf::from("out/function.log")),
             streams,
         })
+    }
+}
+
+impl Settings {
+    /// Whether a stream is the collector's: what it keeps of requests alone is put there.
+    pub(super) fn is_of_collector(&self, stream: &str) -> bool {
+        self.collector.as_ref().is_some_and(|collector| collector.stream == stream)
     }
 }
 

@@ -5,13 +5,13 @@
 // Nobody else may click meanwhile: it counts. CHROMIUM names the browser, or it is the `chromium` or `google-chrome` of the PATH.
 
 import assert from 'node:assert/strict'
-import { accessSync, constants, mkdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
+import { executable } from './executable.mjs'
+
 const TIMEOUT_MS = 30_000
-// Debian's Chromium, or Chrome.
-const NAMES = ['chromium', 'google-chrome']
 const DESKTOP = { width: 1280, height: 800 }
 const PHONE = { width: 360, height: 740 }
 
@@ -465,21 +465,4 @@ function contrasts() {
     if (ratio < 4.5) poor.push(`${text.slice(0, 30)}: ${ratio.toFixed(2)}`)
   }
   return { background: luminance(getComputedStyle(document.body).backgroundColor), poor }
-}
-
-function executable() {
-  const candidates = process.env.CHROMIUM
-    ? [process.env.CHROMIUM]
-    : NAMES.flatMap((name) => (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, name)))
-  const found = candidates.find((path) => {
-    try {
-      accessSync(path, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
-  if (found) return found
-  console.error(`No Chromium at ${process.env.CHROMIUM ?? 'any directory of the PATH'}: install Debian's chromium, or set CHROMIUM.`)
-  process.exit(2)
 }

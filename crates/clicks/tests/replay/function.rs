@@ -40,7 +40,7 @@ fn the_locked_release_is_built_and_said_to_be() {
     let start = format!("building click-processor (release)…\nrunning {STAND_IN}\n");
     assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
     let arguments = fs::read_to_string(replay.folder.path().join("arguments")).unwrap();
-    assert!(arguments.starts_with("build --release --locked --package click-processor "), "{arguments}");
+    assert!(arguments.starts_with("build --profile release --locked --package click-processor "), "{arguments}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::up::{Up, bare_command};
+use crate::ways;
 
 /// What the browser is made of, besides itself.
 fn tools() -> PathBuf {
@@ -20,26 +21,18 @@ fn size_of_png(bytes: &[u8]) -> (u32, u32) {
     (number(16), number(20))
 }
 
-/// With `SCREENSHOTS=DIR` the pictures of the README are put there.
-#[test]
-fn a_browser_goes_through_the_pages() {
+/// Runs a script of the browser's, with the page's address and more arguments: it has to find everything as it should be.
+#[track_caller]
+fn browse(up: &Up, script: &str, arguments: &[&str]) {
     assert!(
         tools().join("node_modules/playwright-core").is_dir(),
         "`make tools` puts there what the browser test needs"
     );
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = bare_command(folder.path());
-    command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0"]);
-    // Long enough that a picture shows clicks that wait.
-    command.args(["--buffer-seconds", "1", "--destination-seconds", "1"]);
-    let mut up = Up::run(folder.path(), command);
-
-    let pictures = env::var_os("SCREENSHOTS").map_or_else(|| folder.path().join("pictures"), PathBuf::from);
     // Into a file: nobody reads while it runs.
-    let told = folder.path().join("browser");
+    let told = up.folder().join("browser");
     let log = File::create(&told).unwrap();
     let mut browser = Command::new("node");
-    browser.arg(tools().join("browser.mjs")).arg(up.page()).arg(&pictures);
+    browser.arg(tools().join(script)).arg(up.page()).args(arguments);
     browser.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     let mut browser = browser.spawn().expect("`node`, which `scripts/needs` tells how to install");
     let patience = Instant::now() + Duration::from_secs(300);
@@ -56,6 +49,20 @@ fn a_browser_goes_through_the_pages() {
     let told = fs::read_to_string(told).unwrap();
     assert_eq!(status, "exit status: 0", "{told}{}{}", up.stderr(), up.log());
     println!("{told}");
+}
+
+/// With `SCREENSHOTS=DIR` the pictures of the README are put there.
+#[test]
+fn a_browser_goes_through_the_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bare_command(folder.path());
+    command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0"]);
+    // Long enough that a picture shows clicks that wait.
+    command.args(["--buffer-seconds", "1", "--destination-seconds", "1"]);
+    let mut up = Up::run(folder.path(), command);
+
+    let pictures = env::var_os("SCREENSHOTS").map_or_else(|| folder.path().join("pictures"), PathBuf::from);
+    browse(&up, "browser.mjs", &[pictures.to_str().unwrap()]);
 
     for picture in ["page.png", "pipeline.png"] {
         let bytes = fs::read(pictures.join(picture)).unwrap();
@@ -67,4 +74,11 @@ fn a_browser_goes_through_the_pages() {
 
     let ended = up.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn a_browser_sees_data_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = ways::start(folder.path(), ways::STREAMS, &["--function", "none"]);
+    browse(&up, "streams.mjs", &["orders", "reviews"]);
 }

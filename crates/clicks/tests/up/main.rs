@@ -4,15 +4,19 @@
 
 mod browser;
 mod client;
+mod collect;
 mod command_line;
 mod contract;
 mod disk;
 mod edge;
 mod faults;
 mod http;
+mod kinesis;
 mod load;
 mod objects;
 mod site;
 mod stop;
 mod storage;
+mod streams;
 mod up;
+mod ways;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 fn records(ids: &[&str]) -> Vec<Record> {
-    let record = |id: &&str| Record { record_id: (*id).to_owned(), arrival_ms: 0, data: String::new() };
+    let record = |id: &&str| Record { record_id: (*id).to_owned(), arrival_ms: 0, data: String::new(), kinesis: None };
     ids.iter().map(record).collect()
 }
 

@@ -28,6 +28,38 @@ fn direct_put_is_what_the_published_types_read() {
 }
 
 #[test]
+fn what_came_by_a_shard_is_what_the_published_types_read() {
+    let arrival_ms = 1_700_000_000_000;
+    let record =
+        |sequence| Record::from_shard(Shard(3), sequence, "pärtition \"key\"".to_owned(), arrival_ms, encode(b"{}"));
+    let event = Event::from_shard(STREAM.into(), vec![record(7), record(8)]);
+    let payload = event.payload(Uuid::nil()).unwrap();
+    let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/mysfits-clicks";
+    assert_eq!(read.source_kinesis_stream_arn.as_deref(), Some(arn));
+    let ids: Vec<&str> = read.records.iter().filter_map(|record| record.record_id.as_deref()).collect();
+    assert!(ids[0] < ids[1], "{ids:?}");
+    for (record, number) in read.records.iter().zip([7, 8]) {
+        let sequence_number = sequence_number(Shard(3), number, arrival_ms);
+        let metadata = record.kinesis_firehose_record_metadata.as_ref().unwrap();
+        assert_eq!(metadata.shard_id.as_deref(), Some("shardId-000000000003"));
+        assert_eq!(metadata.partition_key.as_deref(), Some("pärtition \"key\""));
+        assert_eq!((metadata.sequence_number.as_deref(), metadata.subsequence_number), (Some(&*sequence_number), 0));
+        assert_eq!(metadata.approximate_arrival_timestamp, record.approximate_arrival_timestamp);
+        let id = record.record_id.as_deref().unwrap();
+        assert!(id.len() == 160 && id.starts_with("shardId-000000000003") && id.ends_with(&sequence_number), "{id}");
+    }
+    // Field by field as the sample of AWS's documentation.
+    let sample: Value = serde_json::from_str(include_str!("../../../../../fixtures/kinesis.json")).unwrap();
+    let sent: Value = serde_json::from_slice(&payload).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&sent), keys(&sample));
+    assert_eq!(keys(&sent["records"][0]), keys(&sample["records"][0]));
+    let metadata = |event: &Value| keys(&event["records"][0]["kinesisRecordMetadata"]);
+    assert_eq!(metadata(&sent), metadata(&sample));
+}
+
+#[test]
 fn a_file_is_sent_as_it_is_but_for_the_invocation() {
     let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
     let fields = format!(
@@ -35,7 +67,7 @@ fn a_file_is_sent_as_it_is_but_for_the_invocation() {
     );
     let event = read(&format!("{{\n  \"invocationId\": \"old\",{}", fields.replace(":\"a", " :\t\"a"))).unwrap();
     assert_eq!(sent(&event), format!(r#"{{"invocationId":"00000000-0000-0000-0000-000000000000",{fields}"#));
-    assert_eq!(event.records(), [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into() }]);
+    assert_eq!(event.records(), [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into(), kinesis: None }]);
     let other = Uuid::from_u128(1);
     assert!(event.payload(other).unwrap().starts_with(format!("{{\"invocationId\":\"{other}\",").as_bytes()));
 }
@@ -55,7 +87,7 @@ fn records_of_every_source_are_read() {
         (r#"{ "data": "\ud800" }"#, 99, r#""\ud800""#),
     ] {
         let event = read(&format!(r#"{{ "records": [{record}] }}"#)).unwrap();
-        assert_eq!(event.records(), [Record { record_id: record_id(0), arrival_ms, data: data.into() }]);
+        assert_eq!(event.records(), [Record { record_id: record_id(0), arrival_ms, data: data.into(), kinesis: None }]);
     }
 }
 

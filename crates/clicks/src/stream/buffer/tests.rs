@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::firehose::event::encode;
+use crate::stream::lanes::Lanes;
 use crate::stream::ledger::Ledger;
 
 /// A buffer without a function behind it: each event comes out as a list of its records.
@@ -28,7 +29,7 @@ impl Running {
             destination,
         };
         let (intake, accepted) = mpsc::unbounded_channel();
-        tokio::spawn(Buffer::new(&settings, transform, Arc::clone(&watched)).run(accepted));
+        tokio::spawn(Lanes::new(&settings, transform, Arc::clone(&watched)).run(accepted));
         (Self { ledger, watched, intake }, events)
     }
 

@@ -1,6 +1,7 @@
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
+use crate::stream::receipt::RECORD_BYTES;
 
 type Buffer = UnboundedReceiver<Vec<Accepted>>;
 
@@ -80,6 +81,50 @@ fn numbers_go_on_after_those_that_were_left() {
         assert!(next[0] >= least && next[0] < least + hour, "{next:?} after {left:?}");
         assert_eq!(next, [next[0], next[0] + 1, next[0] + 2]);
     }
+}
+
+/// As with a clock that is set back between two runs.
+#[tokio::test]
+async fn numbers_go_on_after_those_that_are_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.redb");
+    let hour = 3_600_000_000;
+    let mut last = u64::try_from(Timestamp::now().as_microsecond()).unwrap() + hour;
+    let (state, _) = State::open(&path).unwrap();
+    assert_eq!(state.last(), None);
+    // The greatest counts, whichever gets to the disk last.
+    for sequence in [last, last - 1] {
+        let record = Record::from_shard(Shard(1), sequence, "key".to_owned(), 0, "YQo=".to_owned());
+        assert!(state.keep(vec![Accepted::new(sequence, record)]).await.is_some());
+        state.settle(vec![sequence]);
+    }
+    state.close().await;
+    for _run in 0..3 {
+        let (state, left) = State::open(&path).unwrap();
+        assert_eq!((state.last(), left.len()), (Some(last), 0));
+        let ledger = Arc::new(Ledger::new(usize::MAX, Some(state), left, Arc::new(Watched::new("s"))).0);
+        let accepted = ledger.accept_from(Shard(1), "key".to_owned(), "YQo=".to_owned(), 0).unwrap();
+        last += 1;
+        assert_eq!(accepted.receipt.sequence(), last);
+        let (sender, mut buffer) = buffer();
+        assert!(ledger.keep(vec![accepted], sender).await);
+        ledger.settle(buffer.recv().await.unwrap().into_iter().map(|accepted| accepted.receipt).collect());
+        ledger.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_gets_into_the_buffer_in_the_order_of_the_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(&folder.path().join("s.redb")).unwrap();
+    let ledger = Arc::new(Ledger::new(usize::MAX, Some(state), Vec::new(), Arc::new(Watched::new("s"))).0);
+    let (sender, mut buffer) = buffer();
+    // The earlier the call, the more there is to write.
+    let record = |bytes: usize| ledger.accept("a".repeat(bytes), 0).unwrap();
+    let calls: Vec<_> = (0..20).rev().map(|call| ledger.keep(vec![record(call * 50_000)], sender.clone())).collect();
+    assert!(futures_util::future::join_all(calls).await.into_iter().all(|kept| kept));
+    let numbers: Vec<u64> = (0..20).map(|_| buffer.try_recv().unwrap().remove(0).receipt.sequence()).collect();
+    assert!(numbers.is_sorted(), "{numbers:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::kinesis::shard::Shard;
 use crate::stream::ledger::Ledger;
 use crate::stream::watched::Watched;
 
@@ -53,6 +54,25 @@ async fn what_is_not_settled_comes_again_as_it_was_and_in_order() {
     state.settle(vec![numbers[0], numbers[2]]);
     state.close().await;
     assert_eq!(data(&State::open(&path).unwrap().1), ["data4"]);
+}
+
+#[tokio::test]
+async fn what_came_by_a_shard_comes_again_as_it_was_among_others() {
+    let (_folder, path) = place();
+    let (state, _) = State::open(&path).unwrap();
+    let (ledger, _) = Ledger::new(usize::MAX, None, Vec::new(), Arc::new(Watched::new("s")));
+    let from_shard = |shard| ledger.accept_from(Shard(shard), format!("key {shard} é"), "YQo=".to_owned(), 7).unwrap();
+    let records = vec![from_shard(3), ledger.accept("YQo=".to_owned(), 7).unwrap(), from_shard(0), from_shard(3)];
+    let expected: Vec<(u64, Record)> =
+        records.iter().map(|accepted| (accepted.receipt.sequence(), accepted.record.clone())).collect();
+    assert!(state.keep(records).await.is_some());
+    state.settle(vec![expected[2].0]);
+    state.close().await;
+    let (state, left) = State::open(&path).unwrap();
+    assert_eq!(left, [0, 1, 3].map(|index: usize| expected[index].clone()));
+    state.settle(expected.into_iter().map(|(number, _)| number).collect());
+    state.close().await;
+    assert_eq!(State::open(&path).unwrap().1, []);
 }
 
 #[tokio::test]

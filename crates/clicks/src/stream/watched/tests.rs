@@ -91,13 +91,13 @@ async fn a_buffer_tells_when_it_is_flushed() {
     let watched = watched();
     let in_ms = |view: &Value| ["buffered", "waiting"].map(|buffer| view[buffer]["flush_in_ms"].clone());
     assert_eq!(in_ms(&json_of(&watched)), [json!(null), json!(null)]);
-    watched.buffered(9, Some(Instant::now() + Duration::from_secs(2)));
+    watched.buffered(None, 9, Some(Instant::now() + Duration::from_secs(2)));
     watched.waiting(9, Some(Instant::now() + Duration::from_secs(60)));
     for (after, expected) in [(0, [2000, 60_000]), (500, [1500, 59_500]), (9_500, [0, 50_000])] {
         tokio::time::advance(Duration::from_millis(after)).await;
         assert_eq!(in_ms(&json_of(&watched)), expected.map(|ms| json!(ms)));
     }
-    watched.buffered(0, None);
+    watched.buffered(None, 0, None);
     watched.waiting(0, None);
     assert_eq!(in_ms(&json_of(&watched)), [json!(null), json!(null)]);
 }

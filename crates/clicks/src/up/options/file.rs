@@ -213,15 +213,14 @@ mod tests {
     #[test]
     fn what_is_not_known_is_told_with_what_is() {
         let told = refusal("port = 1\nretrys = 1");
-        let start =
-            "line 2, column 1: `retrys` is no option; accepted are host, port, firehose-port, service-port, rate, ";
+        let start = "line 2, column 1: `retrys` is no option; accepted are host, port, firehose-port, kinesis-port, service-port, ";
         assert!(told.starts_with(start) && told.contains(", stream, ") && told.contains(", retries, "), "{told}");
         assert!(told.ends_with(", dynamic-partitioning, streams"), "{told}");
         assert!(refusal("config = 'x'").starts_with("line 1, column 1: `config` is no option; "));
         // An option of the whole command is none of a stream's.
         for text in ["[streams.a]\nport = 1", "[streams.a]\nstream = 'b'"] {
             let told = refusal(text);
-            let start = " is no option of a stream; accepted are function, env, memory-mb, ";
+            let start = " is no option of a stream; accepted are source, shards, partition-key-field, function, ";
             assert!(told.starts_with("line 2, column 1: `") && told.contains(start), "{told}");
         }
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Value;
 
 use crate::firehose::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
-use crate::processor::{key_value, service_url};
+use crate::packages::{COLLECTOR_STREAM, key_value, service_url, variable_of_processor};
 
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
 const LONGEST_STREAM_NAME: usize = 64;
@@ -149,6 +149,25 @@ impl FromStr for StreamName {
     }
 }
 
+/// The name of a field of a JSON object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldName(pub(crate) String);
+
+impl FromStr for FieldName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("accepted is the name of a field".to_owned()) } else { Ok(Self(text.to_owned())) }
+    }
+}
+
+/// Where a stream's records come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Source {
+    DirectPut,
+    Kinesis,
+}
+
 /// The form of a function's logs (Lambda developer guide, "Configuring advanced logging controls for Lambda functions").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -200,13 +219,38 @@ pub(crate) enum Encoding {
 
 /// A variable on the command line.
 pub(super) fn variable(text: &str) -> Result<(String, String), String> {
-    let (key, value) = key_value(text)?;
-    // The operating system takes none.
-    if text.contains('\0') { Err("accepted is text without NUL".to_owned()) } else { Ok((key, value)) }
+    without_nul(text).and_then(variable_of_processor)
+}
+
+/// The same of the collector, which asks no mysfits service.
+pub(super) fn variable_of_collector(text: &str) -> Result<(String, String), String> {
+    match without_nul(text).and_then(key_value)? {
+        (key, _) if key == COLLECTOR_STREAM => Err("the stream is named with `--collector-stream NAME`".to_owned()),
+        pair => Ok(pair),
+    }
+}
+
+/// The operating system takes none.
+fn without_nul(text: &str) -> Result<&str, String> {
+    if text.contains('\0') { Err("accepted is text without NUL".to_owned()) } else { Ok(text) }
 }
 
 /// The variables in the file.
 pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    table_of(deserializer, variable)
+}
+
+/// The same of the collector.
+pub(super) fn variables_of_collector<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, String)>, D::Error> {
+    table_of(deserializer, variable_of_collector)
+}
+
+fn table_of<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    variable: impl Fn(&str) -> Result<(String, String), String>,
+) -> Result<Vec<(String, String)>, D::Error> {
     let table = BTreeMap::<String, String>::deserialize(deserializer)?;
     let read = |(key, value): (String, String)| {
         // Not the value, which may be a secret.

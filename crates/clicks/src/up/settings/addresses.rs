@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::layers::{Found, Layers};
 use super::{Service, SettingsError};
 use crate::site::ServiceAddress;
+use crate::stream::{Source, StreamSettings};
 use crate::up::options::{PipelineOptions, Port};
 
 /// The port of the local service where nobody says another.
@@ -30,20 +31,33 @@ pub(super) fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, S
     }
 }
 
-/// The ports of the pages and of Firehose's API, unlike each other's and the local service's.
-pub(super) fn ports(layers: &Layers<'_, PipelineOptions>, service: &Service) -> Result<(u16, u16), SettingsError> {
+/// The ports of the pages, of Firehose's API and of Kinesis' API, where a stream reads one: unlike each other's and the local
+/// service's.
+pub(super) fn ports(
+    layers: &Layers<'_, PipelineOptions>,
+    service: &Service,
+    streams: &[StreamSettings],
+) -> Result<Ports, SettingsError> {
     let page = layers.find_or("port", |options| options.port, Port(8000));
     let firehose = layers.find_or("firehose-port", |options| options.firehose_port, Port(8001));
     let local = layers.find_or("service-port", |options| options.service_port, SERVICE_PORT);
-    let mut pairs = vec![(&page, &firehose)];
-    if matches!(service, Service::Local { .. }) {
-        pairs.extend([(&page, &local), (&firehose, &local)]);
-    }
-    for (first, second) in pairs {
-        if first.value == second.value && first.value != Port(0) {
+    let kinesis = layers.find_or("kinesis-port", |options| options.kinesis_port, Port(8003));
+    let mut taken = vec![&page, &firehose];
+    taken.extend(matches!(service, Service::Local { .. }).then_some(&local));
+    taken.extend(streams.iter().any(|stream| stream.source != Source::DirectPut).then_some(&kinesis));
+    for (index, first) in taken.iter().enumerate() {
+        let same = taken[index + 1..].iter().find(|second| second.value == first.value);
+        if let Some(second) = same.filter(|_| first.value != Port(0)) {
             let (port, first, second) = (first.value.0, first.option.clone(), second.option.clone());
             return Err(SettingsError::SamePort { first, second, port });
         }
     }
-    Ok((page.value.0, firehose.value.0))
+    Ok(Ports { page: page.value.0, firehose: firehose.value.0, kinesis: kinesis.value.0 })
+}
+
+/// Where to listen; 0 is any.
+pub(super) struct Ports {
+    pub(super) page: u16,
+    pub(super) firehose: u16,
+    pub(super) kinesis: u16,
 }

@@ -8,23 +8,30 @@ use std::time::Duration;
 
 use super::layers::Layers;
 use super::{SettingsError, Surroundings};
-use crate::processor;
-use crate::stream::{Command, FunctionSettings};
+use crate::packages;
+use crate::stream::{Command, FunctionSettings, Source};
 use crate::up::options::{LogFormat, StreamOptions};
 
 /// The command of a stream without a function.
 const NO_FUNCTION: &str = "none";
 
+/// The command of a stream with the processor of this workspace.
+const PROCESSOR: &str = "processor";
+
 impl FunctionSettings {
-    /// The function, unless there is to be none.
+    /// The function, unless there is to be none. What comes by a data stream need not be clicks: without a word it is
+    /// delivered as it comes.
     pub(super) fn from_options(
         layers: &Layers<'_, StreamOptions>,
+        source: &Source,
         around: &Surroundings<'_>,
     ) -> Result<Option<Self>, SettingsError> {
-        let command = match layers.find("function", |options| options.function.as_deref()) {
-            Some(found) if found.value == NO_FUNCTION => return Ok(None),
-            Some(found) => Some(command(found.option, found.value, around.executable)?),
-            None => None,
+        let default = if *source == Source::DirectPut { PROCESSOR } else { NO_FUNCTION };
+        let found = layers.find_or("function", |options| options.function.as_deref(), default);
+        let command = match found.value {
+            NO_FUNCTION => return Ok(None),
+            PROCESSOR => None,
+            text => Some(command(found.option, text, around.executable)?),
         };
         Ok(Some(Self {
             command,
@@ -35,7 +42,12 @@ impl FunctionSettings {
     }
 }
 
-fn command(option: String, text: &str, executable: &dyn Fn(&str) -> Option<PathBuf>) -> Result<Command, SettingsError> {
+/// The command that an option says.
+pub(super) fn command(
+    option: String,
+    text: &str,
+    executable: &dyn Fn(&str) -> Option<PathBuf>,
+) -> Result<Command, SettingsError> {
     let words = match shell_words::split(text) {
         Ok(words) => words,
         Err(source) => return Err(SettingsError::Command { option, found: text.to_owned(), source }),
@@ -64,9 +76,9 @@ fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)
 /// The executable that a command begins with, as a shell would find it. The function itself has another PATH: Lambda's.
 pub(super) fn executable(word: &str, path: &OsStr) -> Option<PathBuf> {
     if word.contains('/') {
-        return processor::named(Path::new(word)).ok();
+        return packages::named(Path::new(word)).ok();
     }
-    env::split_paths(path).find_map(|folder| processor::named(&folder.join(word)).ok())
+    env::split_paths(path).find_map(|folder| packages::named(&folder.join(word)).ok())
 }
 
 #[cfg(test)]

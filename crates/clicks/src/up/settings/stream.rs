@@ -1,5 +1,6 @@
 //! One stream's settings: Firehose's configuration of a stream, and what this machine adds to it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::layers::{Found, Layers};
@@ -7,8 +8,8 @@ use super::{SettingsError, Surroundings};
 use crate::bucket::{Destination, DestinationError};
 use crate::firehose::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
-use crate::stream::{Buffering, FunctionSettings, StreamSettings};
-use crate::up::options::{BufferMb, Encoding, StreamOptions, Whole};
+use crate::stream::{Buffering, DataStreamSettings, FunctionSettings, Source, StreamSettings};
+use crate::up::options::{self, BufferMb, Encoding, FieldName, StreamOptions, Whole};
 
 /// What the destinations in S3 begin with.
 pub(super) const S3: &str = "s3://";
@@ -17,14 +18,21 @@ pub(super) const S3: &str = "s3://";
 const PARTITIONED_MB: u32 = 64;
 
 impl StreamSettings {
-    /// The settings of the stream with a name.
+    /// The settings of the stream with a name, which may be the collector's.
     pub(super) fn from_options(
         name: String,
         layers: &Layers<'_, StreamOptions>,
+        of_collector: bool,
         around: &Surroundings<'_>,
     ) -> Result<Self, SettingsError> {
-        let function = FunctionSettings::from_options(layers, around)?;
-        let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), "firehose/");
+        let source = source(layers);
+        let function = FunctionSettings::from_options(layers, &source, around)?;
+        let default_prefix = match source {
+            Source::DirectPut => "firehose/".to_owned(),
+            Source::Kinesis(_) if of_collector => "rawdata/".to_owned(),
+            Source::Kinesis(_) => format!("{name}/"),
+        };
+        let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), default_prefix.as_str());
         let partitioning = layers.find("dynamic-partitioning", |options| options.dynamic_partitioning);
         let partitioning = partitioning.filter(|partitioning| partitioning.value).map(|found| found.option);
         if let (Some(partitioning), None) = (&partitioning, &function) {
@@ -36,7 +44,9 @@ impl StreamSettings {
         let Limits { bytes, records } = Limits::new(megabytes, records as usize);
         let backlog_mb = layers.number(|options| options.backlog_mb, 256);
         Ok(Self {
+            prefix: parse_prefix(prefix, partitioning.is_some())?,
             name,
+            source,
             function,
             buffer: Buffering { bytes, interval: seconds(layers.number(|options| options.buffer_seconds, 1)) },
             buffer_records: records,
@@ -51,7 +61,6 @@ impl StreamSettings {
             },
             backup_prefix: backup_prefix(layers)?,
             dynamic_partitioning: partitioning.is_some(),
-            prefix: parse_prefix(prefix, partitioning.is_some())?,
             backlog_bytes: backlog_mb as usize * MB,
         })
     }
@@ -61,14 +70,34 @@ impl StreamSettings {
 impl StreamSettings {
     /// A stream without a function, into a folder.
     pub(crate) fn untransformed(name: &str, folder: &std::path::Path) -> Self {
-        let around = Surroundings { env: Vec::new(), web: folder.to_owned(), executable: &|_| None };
+        let around =
+            Surroundings { env: Vec::new(), collector_env: Vec::new(), web: folder.to_owned(), executable: &|_| None };
         let options = StreamOptions {
             function: Some("none".to_owned()),
             destination: Some(folder.to_str().unwrap().to_owned()),
             ..StreamOptions::default()
         };
-        Self::from_options(name.to_owned(), &Layers(vec![(super::Place::CommandLine, &options)]), &around).unwrap()
+        let layers = Layers(vec![(super::Place::CommandLine, &options)]);
+        Self::from_options(name.to_owned(), &layers, false, &around).unwrap()
     }
+}
+
+fn source(layers: &Layers<'_, StreamOptions>) -> Source {
+    match layers.value(|options| options.source) {
+        None | Some(options::Source::DirectPut) => Source::DirectPut,
+        Some(options::Source::Kinesis) => Source::Kinesis(DataStreamSettings {
+            provisioned: layers.value(|options| options.shards).and_then(|shards| NonZeroU32::new(shards.get())),
+            partition_key_field: layers
+                .value(|options| options.partition_key_field.clone())
+                .map(|FieldName(name)| name),
+        }),
+    }
+}
+
+/// The first of the options that only a data stream has.
+pub(super) fn of_data_streams(layers: &Layers<'_, StreamOptions>) -> Option<String> {
+    let shards = layers.find("shards", |options| options.shards).map(|found| found.option);
+    shards.or_else(|| Some(layers.find("partition-key-field", |options| options.partition_key_field.as_ref())?.option))
 }
 
 fn seconds(number: u32) -> Duration {

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use clap::{CommandFactory, Parser};
 
@@ -6,7 +7,9 @@ use super::*;
 use crate::bucket::Destination;
 use crate::command::{Cli, Command as Subcommand, Up};
 use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
-use crate::stream::{Buffering, Command, FunctionSettings};
+use crate::stream::{Buffering, Command, DataStreamSettings, FunctionSettings, Source};
+
+mod ways;
 
 /// A place that is said to have every program but `missing`.
 fn around() -> Surroundings<'static> {
@@ -15,6 +18,7 @@ fn around() -> Surroundings<'static> {
             ("AWS_LAMBDA_LOG_LEVEL".to_owned(), "WARN".to_owned()),
             ("ON_UNKNOWN_MYSFIT".to_owned(), "drop".to_owned()),
         ],
+        collector_env: pairs(&[("COLLECTOR_HASH_FIELDS", "phone")]),
         web: PathBuf::from("/sources/web"),
         executable: &|word| (word != "missing").then(|| Path::new("/bin").join(word)),
     }
@@ -81,6 +85,7 @@ fn function() -> FunctionSettings {
 fn stream(name: &str) -> StreamSettings {
     StreamSettings {
         name: name.to_owned(),
+        source: Source::DirectPut,
         function: Some(function()),
         buffer: Buffering { bytes: 1_048_576, interval: Duration::from_secs(1) },
         buffer_records: 10_000,
@@ -97,17 +102,52 @@ fn stream(name: &str) -> StreamSettings {
     }
 }
 
+/// A stream that reads a data stream.
+fn data_stream(name: &str, shards: Option<u32>, partition_key_field: Option<&str>) -> StreamSettings {
+    let source = Source::Kinesis(DataStreamSettings {
+        provisioned: shards.and_then(NonZeroU32::new),
+        partition_key_field: partition_key_field.map(str::to_owned),
+    });
+    StreamSettings { source, function: None, prefix: prefix(&format!("{name}/")), ..stream(name) }
+}
+
+/// The only stream reads one.
+fn kinesis(settings: &mut Settings, shards: Option<u32>, partition_key_field: Option<&str>) {
+    settings.streams = vec![data_stream("mysfits-clicks", shards, partition_key_field)];
+    settings.click_stream = None;
+}
+
+/// The only stream reads the one that the collector puts into.
+fn collector(settings: &mut Settings, command: Option<Command>, env: &[(&str, &str)]) {
+    kinesis(settings, None, None);
+    settings.streams[0].prefix = prefix("rawdata/");
+    settings.collector = Some(CollectorSettings { command, env: pairs(env), ..of_collector("mysfits-clicks") });
+}
+
+/// The collector of a stream, as it is when nobody says more.
+fn of_collector(stream: &str) -> CollectorSettings {
+    CollectorSettings {
+        stream: stream.to_owned(),
+        command: None,
+        timeout: Duration::from_secs(29),
+        concurrency: 5,
+        env: pairs(&[("COLLECTOR_HASH_FIELDS", "phone")]),
+    }
+}
+
 fn defaults() -> Settings {
     Settings {
         host: Ipv4Addr::LOCALHOST.into(),
         port: 8000,
         firehose_port: 8001,
+        kinesis_port: 8003,
         service: Service::Local { port: 8002, latency: Duration::ZERO },
         web: PathBuf::from("/sources/web"),
         state: None,
         rate: 100,
         burst: 200,
-        click_stream: "mysfits-clicks".to_owned(),
+        click_stream: Some("mysfits-clicks".to_owned()),
+        collector: None,
         verbose: false,
         function_log: PathBuf::from("out/function.log"),
         streams: vec![stream("mysfits-clicks")],
@@ -141,6 +181,7 @@ const OPTIONS: &[Row] = &[
     (&[("host", "::1")], |s| s.host = "::1".parse().unwrap()),
     (&[("port", "9000")], |s| s.port = 9000),
     (&[("firehose-port", "9001")], |s| s.firehose_port = 9001),
+    (&[("kinesis-port", "9003")], |s| s.kinesis_port = 9003),
     (&[("service-port", "9002")], |s| s.service = Service::Local { port: 9002, latency: Duration::ZERO }),
     (&[("service", "https://x.example/prod")], |s| s.service = elsewhere("https://x.example/prod")),
     (&[("service-latency-ms", "250")], |s| {
@@ -154,13 +195,68 @@ const OPTIONS: &[Row] = &[
     (&[("verbose", "true")], |s| s.verbose = true),
     (&[("stream", "a.b_C-1")], |s| {
         s.streams[0].name = "a.b_C-1".to_owned();
-        s.click_stream = "a.b_C-1".to_owned();
+        s.click_stream = Some("a.b_C-1".to_owned());
     }),
     (&[("stream", "a"), ("click-stream", "a")], |s| {
         s.streams[0].name = "a".to_owned();
-        s.click_stream = "a".to_owned();
+        s.click_stream = Some("a".to_owned());
     }),
+    (&[("source", "direct-put")], |_| {}),
+    (&[("source", "kinesis")], |s| kinesis(s, None, None)),
+    (&[("source", "kinesis"), ("shards", "2")], |s| kinesis(s, Some(2), None)),
+    (&[("source", "kinesis"), ("partition-key-field", "a b")], |s| kinesis(s, None, Some("a b"))),
+    (&[("source", "kinesis"), ("function", "processor")], |s| {
+        kinesis(s, None, None);
+        s.streams[0].function = Some(function());
+    }),
+    (&[("source", "kinesis"), ("prefix", "p/")], |s| {
+        kinesis(s, None, None);
+        s.streams[0].prefix = prefix("p/");
+    }),
+    (&[("source", "kinesis"), ("collector-stream", "mysfits-clicks")], |s| {
+        collector(s, None, &[("COLLECTOR_HASH_FIELDS", "phone")]);
+    }),
+    (&[("source", "kinesis"), ("collector-stream", "mysfits-clicks"), ("collector", "python3 c.py")], |s| {
+        let command = Command { executable: "/bin/python3".into(), args: vec!["c.py".into()] };
+        collector(s, Some(command), &[("COLLECTOR_HASH_FIELDS", "phone")]);
+    }),
+    (
+        &[
+            ("source", "kinesis"),
+            ("collector-stream", "mysfits-clicks"),
+            ("collector-timeout-seconds", "3"),
+            ("collector-concurrency", "2"),
+        ],
+        |s| {
+            collector(s, None, &[("COLLECTOR_HASH_FIELDS", "phone")]);
+            let Some(collector) = &mut s.collector else { return };
+            (collector.timeout, collector.concurrency) = (Duration::from_secs(3), 2);
+        },
+    ),
+    // The processor has an option for it, which is nothing to the collector.
+    (
+        &[
+            ("source", "kinesis"),
+            ("collector-stream", "mysfits-clicks"),
+            ("collector-env", "MYSFITS_API_URL=http://x.example"),
+        ],
+        |s| collector(s, None, &[("COLLECTOR_HASH_FIELDS", "phone"), ("MYSFITS_API_URL", "http://x.example")]),
+    ),
+    (
+        &[
+            ("source", "kinesis"),
+            ("partition-key-field", "order"),
+            ("collector-stream", "mysfits-clicks"),
+            ("collector-env", "COLLECTOR_HASH_FIELDS=name"),
+        ],
+        |s| {
+            collector(s, None, &[("COLLECTOR_HASH_FIELDS", "name"), ("COLLECTOR_PARTITION_KEY_FIELD", "order")]);
+            let Source::Kinesis(data_stream) = &mut s.streams[0].source else { return };
+            data_stream.partition_key_field = Some("order".to_owned());
+        },
+    ),
     (&[("function", "none")], |s| s.streams[0].function = None),
+    (&[("function", "processor")], |_| {}),
     (&[("function", r#"python3 "my function.py" -v"#)], |s| {
         let args = vec!["my function.py".into(), "-v".into()];
         of_function(s).command = Some(Command { executable: "/bin/python3".into(), args });
@@ -205,7 +301,9 @@ fn argument((name, value): &(&str, &str)) -> String {
 /// The same option in the file.
 fn line((name, value): &(&str, &str)) -> String {
     match *name {
-        "env" => value.split_once('=').map(|(key, value)| format!("env = {{ {key} = '{value}' }}\n")).unwrap(),
+        "env" | "collector-env" => {
+            value.split_once('=').map(|(key, value)| format!("{name} = {{ {key} = '{value}' }}\n")).unwrap()
+        }
         _ if value.parse::<f64>().is_ok() || *value == "true" => format!("{name} = {value}\n"),
         _ => format!("{name} = '{value}'\n"),
     }
@@ -244,21 +342,38 @@ fn the_help_tells_the_real_defaults() {
     let told: Vec<(String, String)> = known()
         .iter()
         .filter_map(|argument| {
-            let name = argument.get_long().filter(|name| *name != "env")?;
+            let name = argument.get_long().filter(|name| !["env", "collector-env"].contains(name))?;
             let help = argument.get_help()?.to_string();
             let default = help.split_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']').to_owned());
             let default = default.unwrap_or_else(|| panic!("{name} does not tell its default"));
             Some((name.to_owned(), default))
         })
         .collect();
-    let in_words = ["none", "the only one", "the `web`", "a local", "the processor", "the function's", "Amazon's"];
+    let in_words = [
+        "none",
+        "the only one",
+        "the `web`",
+        "a local",
+        "the processor",
+        "the collector",
+        "the function's",
+        "Amazon's",
+    ];
     let arguments: Vec<String> = told
         .iter()
         .filter(|(name, default)| name == "compression" || !in_words.iter().any(|words| default.starts_with(words)))
         .map(|(name, default)| format!("--{name}={}", default.trim_end_matches(", or 64")))
         .collect();
-    assert!(arguments.len() > 20, "{arguments:?}");
+    let (of_collector, mut arguments): (Vec<String>, Vec<String>) =
+        arguments.into_iter().partition(|argument| argument.starts_with("--collector-"));
+    assert!(arguments.len() > 20 && of_collector.len() == 2, "{arguments:?} {of_collector:?}");
     assert_eq!(settings_of(&arguments, None).unwrap(), defaults());
+
+    // Those of the collector need its stream.
+    arguments = ["--source=kinesis", "--collector-stream=mysfits-clicks"].map(str::to_owned).to_vec();
+    let without_a_word = settings_of(&arguments, None).unwrap();
+    arguments.extend(of_collector);
+    assert_eq!(settings_of(&arguments, None).unwrap(), without_a_word);
 }
 
 #[test]
@@ -266,6 +381,7 @@ fn bounds_are_the_same_in_both_places() {
     for (name, accepted, refused, bounds) in [
         ("port", ["0", "65535"], ["-1", "65536"], "a whole number from 0 to 65535"),
         ("firehose-port", ["0", "65535"], ["-1", "65536"], "a whole number from 0 to 65535"),
+        ("kinesis-port", ["0", "65535"], ["-1", "65536"], "a whole number from 0 to 65535"),
         ("service-port", ["0", "65535"], ["-1", "65536"], "a whole number from 0 to 65535"),
         ("service-latency-ms", ["0", "60000"], ["-1", "60001"], "a whole number from 0 to 60000"),
         ("rate", ["1", "1000000"], ["0", "1000001"], "a whole number from 1 to 1000000"),
@@ -313,6 +429,15 @@ fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
         ("--log-level=loud", "possible values: trace, debug, info, warn, error, fatal"),
         ("--compression=zip", "possible values: none, gzip"),
         ("--verbose=maybe", "'maybe' for '--verbose[=<BOOL>]'"),
+        ("--source=kafka", "possible values: direct-put, kinesis"),
+        ("--shards=0", "'0' for '--shards <N>': accepted is a whole number from 1 to 100"),
+        ("--shards=101", "'101' for '--shards <N>': accepted is a whole number from 1 to 100"),
+        ("--partition-key-field=", "'' for '--partition-key-field <FIELD>': accepted is the name of a field"),
+        ("--collector-stream=a/b", "accepted is a name of 1 to 64 of the characters a-z A-Z 0-9 _ . -"),
+        ("--collector-env=A", "'A' for '--collector-env <KEY=VALUE>': accepted is KEY=VALUE"),
+        ("--collector-env=COLLECTOR_STREAM=a", "the stream is named with `--collector-stream NAME`"),
+        ("--collector-timeout-seconds=30", "accepted is a whole number from 1 to 29"),
+        ("--collector-concurrency=0", "accepted is a whole number from 1 to 100"),
         ("--service=http://x --service-port=1", "cannot be used with"),
         ("--service=http://x --service-latency-ms=1", "cannot be used with"),
         ("--retrys=1", "unexpected argument '--retrys' found"),
@@ -356,8 +481,8 @@ fn streams_keep_the_order_of_the_file() {
     let settings = settings("", "[streams.z]\n[streams.mysfits-clicks]\nretries = 0\n[streams.'a.b']\n");
     let names: Vec<&str> = settings.streams.iter().map(|stream| stream.name.as_str()).collect();
     assert_eq!(names, ["z", "mysfits-clicks", "a.b"]);
-    assert_eq!(settings.click_stream, "mysfits-clicks");
-    assert_eq!(super::tests::settings("", "[streams.z]").click_stream, "z");
+    assert_eq!(settings.click_stream.as_deref(), Some("mysfits-clicks"));
+    assert_eq!(super::tests::settings("", "[streams.z]").click_stream.as_deref(), Some("z"));
 }
 
 #[test]

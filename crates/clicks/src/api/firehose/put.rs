@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blob::Blob;
-use super::constraint::Constraints;
-use super::input::{Structure, parse};
-use super::refusal::{Refusal, json};
+use crate::api::blob::{Blob, buffer};
+use crate::api::constraint::Constraints;
+use crate::api::input::{Structure, parse};
+use crate::api::refusal::{Refusal, json};
 use crate::firehose::batch::MAX_RECORD_BYTES;
 use crate::stream::Refused;
 
@@ -70,7 +70,7 @@ pub(super) fn record(body: &[u8]) -> Result<Put, Refusal> {
     let size = record.as_ref().map_or(Ok(0), |record| record.size(&mut Vec::new()))?;
 
     let mut constraints = Constraints::default();
-    let stream = constraints.stream_name(delivery_stream_name);
+    let stream = constraints.delivery_stream_name(delivery_stream_name);
     let record = constraints.required(record, "record");
     let data = record.and_then(|record| record.data(size, &mut constraints, || "record".to_owned()));
     constraints.judge()?;
@@ -88,14 +88,15 @@ pub(super) fn batch(body: &[u8]) -> Result<Put, Refusal> {
     let sizes: Vec<usize> = sizes.collect::<Result<_, _>>()?;
 
     let mut constraints = Constraints::default();
-    let stream = constraints.stream_name(delivery_stream_name);
+    let stream = constraints.delivery_stream_name(delivery_stream_name);
     let data = match constraints.required(records, "records") {
         Some(records) => batch_data(records, &sizes, &mut constraints),
         None => Vec::new(),
     };
     constraints.judge()?;
     if sizes.iter().sum::<usize>() > MAX_BATCH_BYTES {
-        return Err(Refusal::BatchTooLarge);
+        // Seen of Firehose, code and text.
+        return Err(Refusal::InvalidArgument("Records size exceeds 4 MB limit".to_owned()));
     }
     Ok(Put { stream, data })
 }
@@ -123,11 +124,6 @@ fn batch_data(records: Vec<Option<Structure<Record>>>, sizes: &[usize], constrai
 fn told(sizes: &[usize]) -> String {
     let records = sizes.iter().take(MOST_RECORDS_TOLD).map(|size| format!("Record(data={})", buffer(*size)));
     format!("[{}]", records.collect::<Vec<_>>().join(", "))
-}
-
-/// Data as Firehose was seen to tell it.
-fn buffer(size: usize) -> String {
-    format!("java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]")
 }
 
 /// What PutRecord answers.

@@ -2,17 +2,19 @@
 
 mod destination;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use self::destination::{DESTINATION_ID, Destination};
-use super::constraint::Constraints;
-use super::input::parse;
-use super::list::DIRECT_PUT;
-use super::refusal::{Refusal, json};
+use self::destination::{DESTINATION_ID, Destination, role_arn};
+use super::list::{DIRECT_PUT, KINESIS};
+use crate::api::constraint::Constraints;
+use crate::api::input::parse;
+use crate::api::refusal::{Refusal, json};
+use crate::api::seconds::Seconds;
 use crate::bucket;
 use crate::firehose::batch::MB;
 use crate::firehose::prefix::Compression;
-use crate::stream::Stream;
+use crate::kinesis::data_stream_arn;
+use crate::stream::{Source, Stream};
 
 /// A stream, in the words and units of its description.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,8 @@ pub(crate) struct Described {
     pub(crate) arn: String,
     /// When the stream was made, in milliseconds since 1970.
     pub(crate) created_ms: i64,
+    /// The ARN of the data stream that it reads, if it reads one.
+    pub(crate) data_stream_arn: Option<String>,
     /// The bucket's ARN; of a folder, one that says so.
     pub(crate) bucket_arn: String,
     /// The prefix of objects, as it was given.
@@ -68,6 +72,10 @@ impl From<&Stream> for Described {
             name: stream.name().to_owned(),
             arn: stream.arn(),
             created_ms: stream.since().as_millisecond(),
+            data_stream_arn: match settings.source {
+                Source::DirectPut => None,
+                Source::Kinesis(_) => Some(data_stream_arn(stream.name())),
+            },
             bucket_arn: format!("arn:aws:s3:::{bucket}"),
             prefix: settings.prefix.text().to_owned(),
             error_prefix: settings.error_prefix.text().to_owned(),
@@ -112,7 +120,7 @@ pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
 
     let input: Input = parse(body)?;
     let mut constraints = Constraints::default();
-    let stream = constraints.stream_name(input.delivery_stream_name);
+    let stream = constraints.delivery_stream_name(input.delivery_stream_name);
     constraints.number(input.limit.unwrap_or(1), "limit", &(1..=10_000));
     let after = input.exclusive_start_destination_id;
     if let Some(id) = &after {
@@ -127,7 +135,7 @@ pub(super) fn answer(stream: &Described, asked: &Asked) -> Result<Vec<u8>, Refus
     let wanted = asked.after.as_deref().is_none_or(|after| DESTINATION_ID > after);
     json(&Answer {
         delivery_stream_description: Description {
-            delivery_stream_type: DIRECT_PUT,
+            delivery_stream_type: if stream.data_stream_arn.is_some() { KINESIS } else { DIRECT_PUT },
             has_more_destinations: false,
             // A stream's settings are those of its start.
             version_id: "1",
@@ -135,7 +143,18 @@ pub(super) fn answer(stream: &Described, asked: &Asked) -> Result<Vec<u8>, Refus
             delivery_stream_arn: &stream.arn,
             delivery_stream_status: "ACTIVE",
             delivery_stream_name: &stream.name,
-            delivery_stream_encryption_configuration: Encryption { status: "DISABLED" },
+            // A data stream has its own (Firehose API reference, "StartDeliveryStreamEncryption").
+            delivery_stream_encryption_configuration: stream
+                .data_stream_arn
+                .is_none()
+                .then_some(Encryption { status: "DISABLED" }),
+            source: stream.data_stream_arn.as_deref().map(|kinesis_stream_arn| SourceDescription {
+                kinesis_stream_source_description: KinesisStreamSource {
+                    kinesis_stream_arn,
+                    role_arn: role_arn(),
+                    delivery_start_timestamp: Seconds { ms: stream.created_ms },
+                },
+            }),
             destinations: wanted.then(|| Destination::of(stream)).into_iter().collect(),
         },
     })
@@ -158,26 +177,34 @@ struct Description<'a> {
     delivery_stream_arn: &'a str,
     delivery_stream_status: &'static str,
     delivery_stream_name: &'a str,
-    delivery_stream_encryption_configuration: Encryption,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_stream_encryption_configuration: Option<Encryption>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<SourceDescription<'a>>,
     destinations: Vec<Destination<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SourceDescription<'a> {
+    kinesis_stream_source_description: KinesisStreamSource<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct KinesisStreamSource<'a> {
+    #[serde(rename = "KinesisStreamARN")]
+    kinesis_stream_arn: &'a str,
+    #[serde(rename = "RoleARN")]
+    role_arn: String,
+    /// Since when records are read.
+    delivery_start_timestamp: Seconds,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Encryption {
     status: &'static str,
-}
-
-/// Seconds since 1970 with their milliseconds.
-struct Seconds {
-    ms: i64,
-}
-
-impl Serialize for Seconds {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have 41 bits")]
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.ms as f64 / 1000.0)
-    }
 }
 
 #[cfg(test)]

@@ -119,7 +119,10 @@ fn a_batch_of_very_many_is_refused_with_less() {
 #[test]
 fn a_batch_over_4_mib_is_refused() {
     for sizes in [vec![1_024_000, 1_024_000, 1_024_000, 1_024_000, 98_305], vec![10_000; 450]] {
-        assert_eq!(batch(batch_of(&sizes).as_bytes()), Err(Refusal::BatchTooLarge));
+        assert_eq!(
+            batch(batch_of(&sizes).as_bytes()),
+            Err(Refusal::InvalidArgument("Records size exceeds 4 MB limit".to_owned()))
+        );
     }
 }
 

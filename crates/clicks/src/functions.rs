@@ -1,4 +1,6 @@
-//! The function's processes: one for each event under way, as Lambda scales.
+//! A function's processes: one for each event under way, as Lambda scales.
+
+mod log;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +9,14 @@ use std::time::Duration;
 use runtime_api::{Function, Settings, StartError};
 use tokio::time::timeout;
 
-use super::function_log::FunctionLog;
+pub(crate) use self::log::{FunctionLog, FunctionLogError};
 
 /// How long a process that is killed may take to be gone.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The processes that wait for an event, and how to start another.
 #[derive(Debug)]
-pub(super) struct Functions {
+pub(crate) struct Functions {
     settings: Settings,
     arn: String,
     log: Arc<FunctionLog>,
@@ -24,23 +26,23 @@ pub(super) struct Functions {
 
 impl Functions {
     /// No process yet: the first event starts the first.
-    pub(super) fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
+    pub(crate) fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
         let arn = format!("{}:$LATEST", settings.function_arn());
         Self { settings, arn, log, idle: Mutex::new(Vec::new()), processes: AtomicUsize::new(0) }
     }
 
     /// As it is invoked, with its version, which is how error objects name it.
-    pub(super) fn arn(&self) -> &str {
+    pub(crate) fn arn(&self) -> &str {
         &self.arn
     }
 
     /// Where its log goes.
-    pub(super) fn log(&self) -> &FunctionLog {
+    pub(crate) fn log(&self) -> &FunctionLog {
         &self.log
     }
 
     /// The one that was busy last, or a new one, whose process starts with its event.
-    pub(super) fn take(&self) -> Result<Function, StartError> {
+    pub(crate) fn take(&self) -> Result<Function, StartError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(function) = idle {
             return Ok(function);
@@ -51,17 +53,17 @@ impl Functions {
     }
 
     /// How many there are: as many as there were ever events at once, because none ends before the stream does.
-    pub(super) fn processes(&self) -> usize {
+    pub(crate) fn processes(&self) -> usize {
         self.processes.load(Ordering::Relaxed)
     }
 
     /// Takes a process back, for the next event.
-    pub(super) fn give_back(&self, function: Function) {
+    pub(crate) fn give_back(&self, function: Function) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(function);
     }
 
     /// Ends the processes that wait.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for function in idle {
             // One that the operating system does not let go is killed all the same, and nobody waits for it.

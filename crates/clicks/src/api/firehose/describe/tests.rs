@@ -7,6 +7,7 @@ fn described() -> Described {
         name: "clicks".to_owned(),
         arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/clicks".to_owned(),
         created_ms: 1_517_595_920_596,
+        data_stream_arn: None,
         bucket_arn: "arn:aws:s3:::bucket".to_owned(),
         prefix: "firehose/".to_owned(),
         error_prefix: "errors/!{firehose:error-output-type}/".to_owned(),
@@ -90,6 +91,21 @@ fn what_a_stream_does_is_described() {
     assert_eq!(extended["S3BackupDescription"]["Prefix"], "source/");
     let partitioning = json!({ "Enabled": true, "RetryOptions": { "DurationInSeconds": 300 } });
     assert_eq!(extended["DynamicPartitioningConfiguration"], partitioning);
+}
+
+#[test]
+fn the_data_stream_that_is_read_is_described() {
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks";
+    let stream = Described { data_stream_arn: Some(arn.to_owned()), ..described() };
+    let description = &answered(&stream, r#"{"DeliveryStreamName":"clicks"}"#)["DeliveryStreamDescription"];
+    assert_eq!(description["DeliveryStreamType"], "KinesisStreamAsSource");
+    let source = json!({ "KinesisStreamSourceDescription": {
+        "KinesisStreamARN": arn,
+        "RoleARN": "arn:aws:iam::000000000000:role/firehose_delivery_role",
+        "DeliveryStartTimestamp": 1_517_595_920.596,
+    } });
+    assert_eq!(description["Source"], source);
+    assert_eq!(description.get("DeliveryStreamEncryptionConfiguration"), None);
 }
 
 #[test]

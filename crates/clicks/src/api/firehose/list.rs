@@ -2,15 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::constraint::Constraints;
-use super::input::parse;
-use super::refusal::{Refusal, json};
+use crate::api::constraint::{Constraints, MAX_DELIVERY_STREAM_NAME};
+use crate::api::input::parse;
+use crate::api::refusal::{Refusal, json};
+use crate::stream::{Source, Stream};
 
-/// The type of every stream here: records come by this API alone.
+/// The type of a stream whose records come by this API.
 pub(super) const DIRECT_PUT: &str = "DirectPut";
 
+/// The type of a stream that reads a data stream.
+pub(super) const KINESIS: &str = "KinesisStreamAsSource";
+
 /// Every type that there is (the service model).
-const TYPES: [&str; 4] = [DIRECT_PUT, "KinesisStreamAsSource", "MSKAsSource", "DatabaseAsSource"];
+const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"];
 
 /// How many names are in an answer if the call doesn't say (API reference).
 const DEFAULT_LIMIT: i64 = 10;
@@ -19,8 +23,17 @@ const DEFAULT_LIMIT: i64 = 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     limit: usize,
-    direct_put: bool,
+    /// Of this type alone; of any, where none is asked for.
+    stream_type: Option<String>,
     after: Option<String>,
+}
+
+/// What a stream is, to this API.
+pub(super) fn type_of(stream: &Stream) -> &'static str {
+    match stream.settings().source {
+        Source::DirectPut => DIRECT_PUT,
+        Source::Kinesis(_) => KINESIS,
+    }
 }
 
 /// Reads the call.
@@ -37,22 +50,21 @@ pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
     let mut constraints = Constraints::default();
     let limit = input.limit.unwrap_or(DEFAULT_LIMIT);
     constraints.number(limit, "limit", &(1..=10_000));
-    let stream_type = input.delivery_stream_type.as_deref().unwrap_or(DIRECT_PUT);
-    if !TYPES.contains(&stream_type) {
-        let set = TYPES.join(", ");
-        constraints.broken(stream_type, "deliveryStreamType", &format!("Member must satisfy enum value set: [{set}]"));
+    let stream_type = input.delivery_stream_type;
+    if let Some(stream_type) = &stream_type {
+        constraints.one_of(stream_type, "deliveryStreamType", &TYPES);
     }
     let after = input.exclusive_start_delivery_stream_name;
     if let Some(name) = &after {
-        constraints.name(name, "exclusiveStartDeliveryStreamName");
+        constraints.name(name, "exclusiveStartDeliveryStreamName", MAX_DELIVERY_STREAM_NAME);
     }
     constraints.judge()?;
     // In range, as has been judged.
-    Ok(Asked { limit: usize::try_from(limit).unwrap_or_default(), direct_put: stream_type == DIRECT_PUT, after })
+    Ok(Asked { limit: usize::try_from(limit).unwrap_or_default(), stream_type, after })
 }
 
-/// What is answered, of all names in alphabetical order.
-pub(super) fn answer<'a>(asked: &Asked, names: impl Iterator<Item = &'a str>) -> Result<Vec<u8>, Refusal> {
+/// What is answered, of all names in alphabetical order with their types.
+pub(super) fn answer<'a>(asked: &Asked, streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<u8>, Refusal> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Answer<'a> {
@@ -60,7 +72,9 @@ pub(super) fn answer<'a>(asked: &Asked, names: impl Iterator<Item = &'a str>) ->
         has_more_delivery_streams: bool,
     }
 
-    let mut names = names.filter(|name| asked.direct_put && asked.after.as_deref().is_none_or(|after| *name > after));
+    let of_type = streams.filter(|(_, type_of)| asked.stream_type.as_deref().is_none_or(|asked| asked == *type_of));
+    let mut names =
+        of_type.map(|(name, _)| name).filter(|name| asked.after.as_deref().is_none_or(|after| *name > after));
     let delivery_stream_names = names.by_ref().take(asked.limit).collect();
     json(&Answer { delivery_stream_names, has_more_delivery_streams: names.next().is_some() })
 }
@@ -83,7 +97,8 @@ mod tests {
             (r#"{"Limit":10000,"DeliveryStreamType":"DirectPut"}"#, &names, false),
             (r#"{"DeliveryStreamType":"KinesisStreamAsSource"}"#, &[], false),
         ] {
-            let answer = answer(&asked(body.as_bytes()).unwrap(), names.into_iter()).unwrap();
+            let streams = names.into_iter().map(|name| (name, DIRECT_PUT));
+            let answer = answer(&asked(body.as_bytes()).unwrap(), streams).unwrap();
             let expected = serde_json::json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
             assert_eq!(serde_json::from_slice::<serde_json::Value>(&answer).unwrap(), expected, "{body}");
         }

@@ -160,6 +160,6 @@ impl<'a> Processor<'a> {
 }
 
 /// The role that a description must have, of which there is none here.
-fn role_arn() -> String {
+pub(super) fn role_arn() -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/firehose_delivery_role")
 }

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use uuid::Uuid;
 
 use super::*;
 use crate::bucket::Bucket;
-use crate::stream::{FunctionLog, StreamSettings, Surroundings};
+use crate::functions::FunctionLog;
+use crate::stream::{StreamSettings, Surroundings};
 
 /// What came back.
 #[derive(Debug)]
@@ -106,13 +108,6 @@ async fn a_page_may_not_put_records() {
         let answer = send(address, "POST /", &format!("{target}{origin}"), record.as_bytes()).await;
         assert_eq!(answer.status, status, "{origin}");
     }
-}
-
-#[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
-    let silent = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
-    let read = read(&HeaderMap::new(), silent, Duration::from_millis(1)).await;
-    assert_eq!(read, Err(Refusal::TooSlow));
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl FunctionLog {
     }
 
     /// Appends lines, together.
-    pub(super) fn write(&self, lines: &[String]) {
+    pub(crate) fn write(&self, lines: &[String]) {
         if self.shown {
             for line in lines {
                 progress::print(&excerpt(line, usize::MAX));

@@ -1,4 +1,4 @@
-//! The function that is run: which executable, and what it finds in its environment.
+//! The functions that are run: which executables, and what they find in their environment.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,13 +13,38 @@ use tokio::process::Command;
 
 use crate::progress;
 
-/// The processor's package in this workspace.
-const PACKAGE: &str = "click-processor";
+/// A function of this workspace, which is built when nobody names another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Package {
+    name: &'static str,
+    /// How cargo builds it.
+    profile: &'static str,
+    /// By which another one is named.
+    option: &'static str,
+}
+
+impl Package {
+    /// Its name, which is its function's, too.
+    pub(crate) fn name(self) -> &'static str {
+        self.name
+    }
+}
+
+/// What streams put their records through, as it is released.
+pub(crate) const PROCESSOR: Package =
+    Package { name: "click-processor", profile: "release", option: "--function PATH" };
+
+/// What is behind `/collect`. To optimise the AWS SDK takes minutes, and here a request is one at a time.
+pub(crate) const COLLECTOR: Package =
+    Package { name: "click-collector", profile: "dev", option: "--collector COMMAND" };
 
 /// The variable with the mysfits service's base URL, which the commands set themselves.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
 
-/// The configuration that the function inherits, besides `MYSFITS_*` and `ON_*`.
+/// The variable with the collector's data stream, which is the option `--collector-stream`.
+pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
+
+/// The configuration that the processor inherits, besides `MYSFITS_*` and `ON_*`.
 const INHERITED: [&str; 6] =
     ["MYSFIT_ATTRIBUTES", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
@@ -29,16 +54,18 @@ const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 /// Why there is no executable.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ProcessorError {
+pub(crate) enum BuildError {
     /// A path that leads nowhere, to a folder, or to a file that may not be run.
     #[error("`--function {}` is not an executable file", .0.display())]
     NotExecutable(PathBuf),
     /// `clicks` was moved away from its sources.
-    #[error("the sources of {PACKAGE} are not in {} any more: name its executable with `--function PATH`", .0.display())]
-    NoWorkspace(PathBuf),
+    #[error("the sources of {} are not in {} any more: name its executable with `{}`", .0.name, .1.display(), .0.option)]
+    NoWorkspace(Package, PathBuf),
     /// Cargo could not be run.
-    #[error("could not run {} to build {PACKAGE}; name its executable with `--function PATH`", cargo.display())]
+    #[error("could not run {} to build {}; name its executable with `{}`", cargo.display(), package.name, package.option)]
     Cargo {
+        /// What was to be built.
+        package: Package,
         /// The command.
         cargo: PathBuf,
         /// What the operating system said.
@@ -46,16 +73,21 @@ pub(crate) enum ProcessorError {
         source: io::Error,
     },
     /// Cargo said why, above.
-    #[error("could not build {PACKAGE} ({0})")]
-    Failed(ExitStatus),
+    #[error("could not build {} ({status})", package.name)]
+    Failed {
+        /// What was to be built.
+        package: Package,
+        /// How cargo ended.
+        status: ExitStatus,
+    },
     /// The package has no binary.
-    #[error("the build of {PACKAGE} made no executable")]
-    NoExecutable,
+    #[error("the build of {} made no executable", .0.name)]
+    NoExecutable(Package),
 }
 
 /// An executable that somebody named, wherever the function will be started.
-pub(crate) fn named(path: &Path) -> Result<PathBuf, ProcessorError> {
-    let refused = || ProcessorError::NotExecutable(path.to_owned());
+pub(crate) fn named(path: &Path) -> Result<PathBuf, BuildError> {
+    let refused = || BuildError::NotExecutable(path.to_owned());
     let metadata = fs::metadata(path).map_err(|_| refused())?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Err(refused());
@@ -63,16 +95,16 @@ pub(crate) fn named(path: &Path) -> Result<PathBuf, ProcessorError> {
     std::path::absolute(path).map_err(|_| refused())
 }
 
-/// Builds the processor as it is released, and tells where it is. Cargo shows its progress on standard error where that is
+/// Builds a function, and tells where it is. Cargo shows its progress on standard error where that is
 /// a terminal, and its errors in any case. Dropping the future kills cargo.
-pub(crate) async fn build() -> Result<PathBuf, ProcessorError> {
+pub(crate) async fn build(package: Package) -> Result<PathBuf, BuildError> {
     let workspace = workspace();
     if !workspace.join("Cargo.toml").is_file() {
-        return Err(ProcessorError::NoWorkspace(workspace));
+        return Err(BuildError::NoWorkspace(package, workspace));
     }
     let cargo = env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(&cargo);
-    command.args(["build", "--release", "--locked", "--package", PACKAGE]);
+    command.args(["build", "--profile", package.profile, "--locked", "--package", package.name]);
     command.args(["--message-format", "json-render-diagnostics"]);
     for (key, _) in env::vars_os() {
         if OF_PACKAGE.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
@@ -81,15 +113,15 @@ pub(crate) async fn build() -> Result<PathBuf, ProcessorError> {
     }
     if !io::stderr().is_terminal() {
         // It may take minutes.
-        progress::print(&format!("building {PACKAGE} (release)…"));
+        progress::print(&format!("building {} ({})…", package.name, package.profile));
         command.arg("--quiet");
     }
     command.current_dir(workspace).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
-    let output = command.output().await.map_err(|source| ProcessorError::Cargo { cargo, source })?;
+    let output = command.output().await.map_err(|source| BuildError::Cargo { package, cargo, source })?;
     if !output.status.success() {
-        return Err(ProcessorError::Failed(output.status));
+        return Err(BuildError::Failed { package, status: output.status });
     }
-    executable(&output.stdout).ok_or(ProcessorError::NoExecutable)
+    executable(&output.stdout).ok_or(BuildError::NoExecutable(package))
 }
 
 /// Where this crate's sources are: as cargo says when it runs `clicks`, or else where it was built.
@@ -119,20 +151,38 @@ pub(crate) fn service_url(text: &str) -> Result<String, String> {
 }
 
 /// What `--env` accepts.
+pub(crate) fn variable_of_processor(text: &str) -> Result<(String, String), String> {
+    match key_value(text)? {
+        (key, _) if key == SERVICE_URL => Err("the service is named with `--service URL`".to_owned()),
+        pair => Ok(pair),
+    }
+}
+
+/// What is a variable at all.
 pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((SERVICE_URL, _)) => Err("the service is named with `--service URL`".to_owned()),
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("accepted is KEY=VALUE".to_owned()),
     }
 }
 
-/// The variables of the caller's environment that configure the function.
+/// The variables of the caller's environment that configure the processor.
 pub(crate) fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
-    let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
-    let configures = |key: &str| {
+    taken_over(vars, |key| {
         key != SERVICE_URL && (key.starts_with("MYSFITS_") || key.starts_with("ON_") || INHERITED.contains(&key))
-    };
+    })
+}
+
+/// The same of the collector, whose stream the command sets itself.
+pub(crate) fn inherited_by_collector(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
+    taken_over(vars, |key| key != COLLECTOR_STREAM && (key.starts_with("COLLECTOR_") || key == "AWS_LAMBDA_LOG_LEVEL"))
+}
+
+fn taken_over(
+    vars: impl IntoIterator<Item = (OsString, OsString)>,
+    configures: impl Fn(&str) -> bool,
+) -> Vec<(String, String)> {
+    let text = |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
     vars.into_iter().filter_map(text).filter(|(key, _)| configures(key)).collect()
 }
 
@@ -165,6 +215,14 @@ mod tests {
         let inherited = inherited(vars.map(|key| (key.into(), "x".into())));
         let keys: Vec<&str> = inherited.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["MYSFITS_API_KEY", "ON_UNKNOWN_MYSFIT", "CLICK_FIELDS", "SSL_CERT_FILE"]);
+    }
+
+    #[test]
+    fn the_collector_inherits_its_own() {
+        let vars = ["COLLECTOR_STREAM", "COLLECTOR_MASK_FIELDS", "AWS_LAMBDA_LOG_LEVEL", "MYSFITS_API_KEY", "HOME"];
+        let inherited = inherited_by_collector(vars.map(|key| (key.into(), "x".into())));
+        let keys: Vec<&str> = inherited.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["COLLECTOR_MASK_FIELDS", "AWS_LAMBDA_LOG_LEVEL"]);
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! A request as a record: its body on one line, and its partition key.
+
+use axum::http::{HeaderMap, HeaderName};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
+
+use super::super::body::is_json;
+use super::super::refusal::Refusal;
+use crate::fields::Fields;
+use crate::kinesis::shard::hash_key;
+use crate::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use crate::stream::ToShard;
+
+/// By which a request tells its partition key.
+const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
+
+/// The record of a request. Without a key in the header or the field it gets the request's id for one: a constant would put
+/// all records into one shard.
+pub(super) fn of(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<ToShard, Refusal> {
+    if !is_json(headers) {
+        return Err(Refusal::MediaType);
+    }
+    let not = |what: &str| Refusal::Body(format!("it is not {what}"));
+    let text = str::from_utf8(body).map_err(|_| not("UTF-8"))?;
+    let fields: Fields<'_> = serde_json::from_str(text)
+        .map_err(|error| if error.is_data() { not("of type object") } else { not(&format!("JSON ({error})")) })?;
+    let partition_key = match in_header(headers)? {
+        Some(key) => key,
+        None => field.and_then(|field| plain(fields.get(field)?)).unwrap_or_else(|| id.to_string()),
+    };
+    if partition_key.chars().count() > MAX_PARTITION_KEY_CHARACTERS {
+        return Err(Refusal::PartitionKey(format!("it is longer than {MAX_PARTITION_KEY_CHARACTERS} characters")));
+    }
+    // Breaks of lines stand between the tokens of JSON alone, which is else as it was sent: each digit of a number counts.
+    let line = text.replace(['\r', '\n'], " ") + "\n";
+    let bytes = line.len() + partition_key.len();
+    if bytes > MAX_RECORD_BYTES {
+        return Err(Refusal::TooLong);
+    }
+    let hash_key = hash_key(&partition_key);
+    Ok(ToShard { data: STANDARD.encode(line), bytes, partition_key, hash_key })
+}
+
+/// The key in the header; an empty one is none.
+fn in_header(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let Some(key) = headers.get(PARTITION_KEY) else { return Ok(None) };
+    let key = str::from_utf8(key.as_bytes()).map_err(|_| Refusal::PartitionKey("it is not UTF-8".to_owned()))?;
+    Ok(Some(key.to_owned()).filter(|key| !key.is_empty()))
+}
+
+/// A value that can be a key: a string that is not empty, or a number as it is written.
+fn plain(value: &str) -> Option<String> {
+    match value.as_bytes().first()? {
+        b'"' => serde_json::from_str(value).ok().filter(|text: &String| !text.is_empty()),
+        b'-' | b'0'..=b'9' => Some(value.to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(partition_key: Option<&[u8]>) -> HeaderMap {
+        let value = partition_key.map(|key| (PARTITION_KEY, HeaderValue::from_bytes(key).unwrap()));
+        value.into_iter().collect()
+    }
+
+    #[test]
+    fn the_partition_key_is_of_the_header_or_the_field_or_the_request() {
+        let id = Uuid::from_u128(7).to_string();
+        let longest = "é".repeat(256);
+        for (header, body, field, key) in [
+            (Some("k"), r#"{"id":"i"}"#, Some("id"), "k"),
+            (Some("é k"), "{}", None, "é k"),
+            (Some(&*longest), "{}", None, &longest),
+            (Some(""), r#"{"id":"i"}"#, Some("id"), "i"),
+            (None, r#"{"id":"i"}"#, Some("id"), "i"),
+            (None, r#"{"\u0069d":"\u00e9"}"#, Some("id"), "é"),
+            (None, &format!(r#"{{"id":"{longest}"}}"#), Some("id"), &longest),
+            (None, r#"{"id":12345678901234567890.50}"#, Some("id"), "12345678901234567890.50"),
+            (None, r#"{"id":-1}"#, Some("id"), "-1"),
+            // Of several, the last one counts, as to API Gateway.
+            (None, r#"{"id":1,"id":2}"#, Some("id"), "2"),
+            (None, r#"{"id":"i"}"#, None, &id),
+            (None, r#"{"ID":"i"}"#, Some("id"), &id),
+            (None, r#"{"a":{"id":"i"}}"#, Some("id"), &id),
+            (None, r#"{"id":""}"#, Some("id"), &id),
+            (None, r#"{"id":null}"#, Some("id"), &id),
+            (None, r#"{"id":true}"#, Some("id"), &id),
+            (None, r#"{"id":["i"]}"#, Some("id"), &id),
+            (None, r#"{"id":{}}"#, Some("id"), &id),
+            (None, r#"{"id":"\ud800"}"#, Some("id"), &id),
+        ] {
+            let record = of(&headers(header.map(str::as_bytes)), body.as_bytes(), field, Uuid::from_u128(7)).unwrap();
+            assert_eq!((&*record.partition_key, record.hash_key), (key, hash_key(key)), "{header:?} {body}");
+        }
+    }
+
+    #[test]
+    fn the_record_is_the_body_on_a_line() {
+        for (body, line) in [
+            ("{}", "{}\n"),
+            (" {\r\n\t\"a b\" : [ 1.50 , \" \\\" \" ] }\n", " {  \t\"a b\" : [ 1.50 , \" \\\" \" ] } \n"),
+            ("{\"a\":\"\u{e9}\\u00e9\\n\"}", "{\"a\":\"\u{e9}\\u00e9\\n\"}\n"),
+        ] {
+            let record = of(&headers(Some(b"key")), body.as_bytes(), None, Uuid::nil()).unwrap();
+            assert_eq!(
+                (STANDARD.decode(record.data).unwrap(), record.bytes),
+                (line.as_bytes().to_vec(), line.len() + 3)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        let body = |fault: &str| Refusal::Body(fault.to_owned());
+        let key = |fault: &str| Refusal::PartitionKey(fault.to_owned());
+        let filled = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)).into_bytes();
+        let longer = "é".repeat(257);
+        for (header, sent, refusal) in [
+            (None, b"".to_vec(), body("it is not JSON (EOF while parsing a value at line 1 column 0)")),
+            (None, b"{} {}".to_vec(), body("it is not JSON (trailing characters at line 1 column 4)")),
+            (None, b"[{}]".to_vec(), body("it is not of type object")),
+            (None, b"\"secret\"".to_vec(), body("it is not of type object")),
+            (None, b"{\"a\":\"\xff\"}".to_vec(), body("it is not UTF-8")),
+            (Some(longer.as_bytes()), b"{}".to_vec(), key("it is longer than 256 characters")),
+            (None, format!(r#"{{"id":"{longer}"}}"#).into_bytes(), key("it is longer than 256 characters")),
+            (Some(b"\xff"), b"{}".to_vec(), key("it is not UTF-8")),
+            // With its line's end and the key.
+            (Some(b"key"), filled(MAX_RECORD_BYTES - 3), Refusal::TooLong),
+        ] {
+            assert_eq!(of(&headers(header), &sent, Some("id"), Uuid::nil()), Err(refusal));
+        }
+        assert!(of(&headers(Some(b"key")), &filled(MAX_RECORD_BYTES - 4), None, Uuid::nil()).is_ok());
+        let mut text = headers(None);
+        text.insert("content-type", HeaderValue::from_static("text/plain"));
+        assert_eq!(of(&text, b"{}", None, Uuid::nil()), Err(Refusal::MediaType));
+    }
+}

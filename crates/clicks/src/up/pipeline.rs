@@ -1,0 +1,171 @@
+//! The pipeline on its way up: servers, functions, streams, and what is between them.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mysfits_service::local::reachable;
+use mysfits_service::{LocalError, LocalService};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::UpError;
+use super::server::Server;
+use super::settings::{CollectorSettings, Service, Settings};
+use crate::bucket::Bucket;
+use crate::collector::Collector;
+use crate::edge::{self, Rate, Ways};
+use crate::functions::FunctionLog;
+use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
+use crate::site::{self, ServiceAddress, Site};
+use crate::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, Surroundings};
+use crate::{api, progress};
+
+/// The pipeline, as it is running.
+pub(super) struct Pipeline {
+    pub(super) page: Server,
+    pub(super) firehose: Server,
+    /// Kinesis' API, where a stream reads one.
+    pub(super) kinesis: Option<Server>,
+    pub(super) collector: Option<Collector>,
+    pub(super) service: Option<LocalService>,
+    pub(super) service_url: String,
+    pub(super) streams: Vec<Stream>,
+    /// Dropped to let the pages go that follow the pipeline.
+    pub(super) stopping: watch::Sender<bool>,
+}
+
+impl Pipeline {
+    /// Listens first, and looks at the folders: building a function takes minutes, and none of this should fail after them.
+    pub(super) async fn start(settings: &Settings) -> Result<Self, UpError> {
+        let page = bind("port", SocketAddr::new(settings.host, settings.port)).await?;
+        let firehose = bind("firehose-port", SocketAddr::new(settings.host, settings.firehose_port)).await?;
+        let kinesis = if settings.streams.iter().any(|stream| stream.source != Source::DirectPut) {
+            Some(bind("kinesis-port", SocketAddr::new(settings.host, settings.kinesis_port)).await?)
+        } else {
+            None
+        };
+        let (service, service_url, seen_by_the_page) = start_service(settings).await?;
+        let function_log = Arc::new(FunctionLog::open(&settings.function_log, settings.verbose)?);
+        let streams = start_streams(settings, &service_url, &function_log).await?;
+
+        let data_streams: Vec<DataStream> = streams.iter().filter_map(DataStream::read_by).collect();
+        let serve = |listener, app| Server::start(listener, app).map_err(UpError::Serve);
+        let kinesis = kinesis.map(|listener| serve(listener, api::kinesis::router(&data_streams))).transpose()?;
+        let collector = match (&settings.collector, &kinesis) {
+            (Some(collector), Some(kinesis)) => {
+                let start = collector_start(collector, kinesis.address()).await?;
+                Some(Collector::new(start, collector.concurrency, Arc::clone(&function_log)))
+            }
+            // The settings give it a data stream.
+            _ => None,
+        };
+        let per_second = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let edge = edge::router(Ways {
+            clicks: streams.iter().find(|stream| settings.click_stream.as_deref() == Some(stream.name())).cloned(),
+            streams: data_streams.into_iter().filter(|stream| !settings.is_of_collector(stream.name())).collect(),
+            collector: collector.clone(),
+            rate: Rate { per_second: per_second(settings.rate), burst: per_second(settings.burst) },
+        })?;
+        let (stopping, stopped) = watch::channel(false);
+        let site =
+            Site { web: settings.web.clone(), service: seen_by_the_page, streams: streams.clone(), stopping: stopped };
+        Ok(Self {
+            page: serve(page, site::router(site, edge))?,
+            firehose: serve(firehose, api::firehose::router(streams.clone()))?,
+            kinesis,
+            collector,
+            service,
+            service_url,
+            streams,
+            stopping,
+        })
+    }
+}
+
+/// The service, where it is a local one; its base URL; and the same for the page.
+async fn start_service(settings: &Settings) -> Result<(Option<LocalService>, String, ServiceAddress), UpError> {
+    match &settings.service {
+        Service::Elsewhere { url, page } => Ok((None, url.clone(), page.clone())),
+        Service::Local { port, latency } => {
+            let address = SocketAddr::new(settings.host, *port);
+            let service = LocalService::start_with_latency(address, *latency).await.map_err(|error| match error {
+                LocalError::Listen { address, source } => {
+                    UpError::Listen { option: "service-port", address, cause: source }
+                }
+                error => UpError::Service(error),
+            })?;
+            let (url, page) = (service.base_url(), ServiceAddress::Local(service.address().port()));
+            Ok((Some(service), url, page))
+        }
+    }
+}
+
+async fn start_streams(
+    settings: &Settings,
+    service_url: &str,
+    function_log: &Arc<FunctionLog>,
+) -> Result<Vec<Stream>, UpError> {
+    let durable = settings.state.is_some();
+    let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
+    let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
+    let needs_the_processor = |function: &FunctionSettings| function.command.is_none();
+    let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(needs_the_processor) {
+        packages::build(PROCESSOR).await?
+    } else {
+        PathBuf::new()
+    };
+    for path in settings.state.iter().flat_map(|folder| stream::left_alone(folder, &settings.streams)) {
+        progress::print(&format!("{} is of a stream that is not here: what it holds waits there", path.display()));
+    }
+    let mut streams = Vec::new();
+    for (stream, bucket) in settings.streams.iter().zip(buckets) {
+        let function = stream.function.as_ref().map(|function| function_start(function, &built, service_url));
+        let around = Surroundings {
+            function,
+            function_log: Arc::clone(function_log),
+            bucket: Arc::new(bucket),
+            state: settings.state.clone(),
+        };
+        streams.push(Stream::start(stream.clone(), around)?);
+    }
+    Ok(streams)
+}
+
+async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListener, UpError> {
+    TcpListener::bind(address).await.map_err(|cause| UpError::Listen { option, address, cause })
+}
+
+fn function_start(function: &FunctionSettings, built: &Path, service_url: &str) -> runtime_api::Settings {
+    let mut start = command_start(function.command.as_ref(), built).env(SERVICE_URL, service_url);
+    start.env.extend(function.env.iter().cloned());
+    start.memory_mb = function.memory_mb;
+    start.timeout = function.timeout;
+    start
+}
+
+/// A collector that finds the local Kinesis as it would find another one: by its SDK's own variables.
+async fn collector_start(collector: &CollectorSettings, kinesis: SocketAddr) -> Result<runtime_api::Settings, UpError> {
+    let built = match collector.command {
+        Some(_) => PathBuf::new(),
+        None => packages::build(COLLECTOR).await?,
+    };
+    let mut start = command_start(collector.command.as_ref(), &built);
+    start.env.extend(collector.env.iter().cloned());
+    COLLECTOR.name().clone_into(&mut start.function_name);
+    start.timeout = collector.timeout;
+    Ok(start
+        .env(COLLECTOR_STREAM, &collector.stream)
+        .env("AWS_ENDPOINT_URL_KINESIS", format!("http://{}", reachable(kinesis)))
+        // Anybody may put here, but an SDK signs in any case.
+        .env("AWS_ACCESS_KEY_ID", "local")
+        .env("AWS_SECRET_ACCESS_KEY", "local"))
+}
+
+fn command_start(command: Option<&Command>, built: &Path) -> runtime_api::Settings {
+    let Some(command) = command else { return runtime_api::Settings::new(built) };
+    let mut start = runtime_api::Settings::new(&command.executable);
+    start.args.clone_from(&command.args);
+    start
+}

@@ -1,0 +1,76 @@
+//! The collector: its stream, its command, and what it finds in its environment.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::layers::{Found, Layers};
+use super::{SettingsError, Surroundings, function};
+use crate::stream::{Command, Source, StreamSettings};
+use crate::up::options::{PipelineOptions, StreamName};
+
+/// How the collector is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CollectorSettings {
+    /// The data stream that it puts into: one of the streams.
+    pub(crate) stream: String,
+    /// What is run; without it, the collector of this workspace.
+    pub(crate) command: Option<Command>,
+    /// How long a request may take, with its wait for a process.
+    pub(crate) timeout: Duration,
+    /// How many requests are with the function at once.
+    pub(crate) concurrency: usize,
+    /// Its environment, besides the stream and where Kinesis is: each variable once, by name.
+    pub(crate) env: Vec<(String, String)>,
+}
+
+/// By which the collector is told its partition keys' field.
+const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
+
+impl CollectorSettings {
+    /// The collector, where it has a stream.
+    pub(super) fn from_options(
+        layers: &Layers<'_, PipelineOptions>,
+        streams: &[StreamSettings],
+        around: &Surroundings<'_>,
+    ) -> Result<Option<Self>, SettingsError> {
+        let command = layers.find("collector", |options| options.collector.as_deref());
+        let env = layers.find("collector-env", |options| options.collector_env.first());
+        let timeout = layers.find("collector-timeout-seconds", |options| options.collector_timeout_seconds);
+        let concurrency = layers.find("collector-concurrency", |options| options.collector_concurrency);
+        let Some(stream) = layers.find("collector-stream", |options| options.collector_stream.clone()) else {
+            let without_stream = [
+                command.map(|found| found.option),
+                env.map(|found| found.option),
+                timeout.map(|found| found.option),
+                concurrency.map(|found| found.option),
+            ];
+            return match without_stream.into_iter().flatten().next() {
+                Some(option) => Err(SettingsError::NoCollectorStream { option }),
+                None => Ok(None),
+            };
+        };
+        let Found { option, value: StreamName(stream), .. } = stream;
+        let source = streams.iter().find(|known| known.name == stream).map(|known| &known.source);
+        let Some(Source::Kinesis(data_stream)) = source else {
+            let of_kinesis = streams.iter().filter(|stream| stream.source != Source::DirectPut);
+            let streams = of_kinesis.map(|stream| stream.name.clone()).collect();
+            return Err(SettingsError::NoSuchDataStream { option, found: stream, streams });
+        };
+        let field = data_stream.partition_key_field.clone();
+        let command =
+            command.map(|found| function::command(found.option, found.value, around.executable)).transpose()?;
+        let mut env: BTreeMap<String, String> = BTreeMap::new();
+        env.extend(field.map(|field| (PARTITION_KEY_FIELD.to_owned(), field)));
+        env.extend(around.collector_env.iter().cloned());
+        for (_, options) in layers.0.iter().rev() {
+            env.extend(options.collector_env.iter().cloned());
+        }
+        Ok(Some(Self {
+            stream,
+            command,
+            timeout: Duration::from_secs(layers.number(|options| options.collector_timeout_seconds, 29).into()),
+            concurrency: layers.number(|options| options.collector_concurrency, 5) as usize,
+            env: env.into_iter().collect(),
+        }))
+    }
+}

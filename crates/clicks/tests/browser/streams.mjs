@@ -1,0 +1,48 @@
+// A real browser looks at data streams on the pipeline's page of a running `clicks up`, which has those of the arguments.
+//
+//   npm ci && node streams.mjs PAGE_URL STREAM_WITH_2_SHARDS STREAM_ON_DEMAND
+
+import assert from 'node:assert/strict'
+import { chromium } from 'playwright-core'
+
+import { executable } from './executable.mjs'
+
+const [pageUrl, provisioned, onDemand] = process.argv.slice(2)
+if (!onDemand) {
+  console.error('Usage: node streams.mjs PAGE_URL STREAM_WITH_2_SHARDS STREAM_ON_DEMAND')
+  process.exit(2)
+}
+
+// Its sandbox is refused to root, and by some machines to everybody; the pages are ours.
+const browser = await chromium.launch({ executablePath: executable(), chromiumSandbox: false })
+try {
+  const page = await browser.newPage()
+  const complaints = []
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  await page.goto(new URL('pipeline/', pageUrl).href)
+  await page.getByText('Live', { exact: true }).waitFor()
+
+  for (const [stream, shards] of [[provisioned, 'by 2 shards'], [onDemand, 'by 4 shards, on demand']]) {
+    await page.getByLabel('Stream').selectOption(stream)
+    // It is told how to feed it, not to click.
+    await page.getByText(`Post a JSON object to /v2/${stream}, or to /collect`).waitFor()
+    assert.equal(await page.getByText('No click has come yet').isVisible(), false)
+    await page.getByText(shards, { exact: true }).waitFor()
+    await page.getByText('This stream has no function').waitFor()
+    assert.equal(await page.getByText('Delivered clicks').isVisible(), false)
+
+    const record = { stream, total: 12.5 }
+    const headers = { 'Content-Type': 'application/json' }
+    const answer = await fetch(new URL(`v2/${stream}`, pageUrl), { method: 'POST', headers, body: JSON.stringify(record) })
+    assert.equal(answer.status, 200)
+    await page.locator('[data-count=delivered]', { hasText: /^1$/ }).waitFor()
+    assert.equal(await page.getByText('No record has come yet').isVisible(), false)
+    await page.locator('#objects button').click()
+    await page.getByRole('dialog').getByText(JSON.stringify(record)).waitFor()
+    await page.keyboard.press('Escape')
+  }
+  assert.deepEqual(complaints, [])
+} finally {
+  await browser.close()
+}

@@ -1,0 +1,417 @@
+//! Kinesis as the source: its API, what a function sees of it, and the order of a shard.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::http::Connection;
+use crate::up::{Up, objects};
+use crate::ways::{Place, STREAMS, by_shard, call, put, start, told, until, until_through, view_of};
+
+/// What a call answers: the status, and the body.
+fn answered(up: &Up, operation: &str, input: &Value) -> (u16, Value) {
+    let answer = call(up, operation, input);
+    (answer.status, serde_json::from_str(&answer.body).unwrap())
+}
+
+#[test]
+fn each_address_is_where_it_is_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = start(folder.path(), STREAMS, &[]);
+    let kinesis = up.address("kinesis").to_owned();
+    let answer = Connection::open(&kinesis).get("/", "localhost");
+    assert_eq!(answer.status, 404);
+    assert!(answer.body.contains("this is the API of a local Amazon Kinesis Data Streams"), "{}", answer.body);
+    assert!(answer.body.contains("streams: orders, reviews"), "{}", answer.body);
+    let page = up.page().to_owned();
+    let end = up.stop();
+    let expected = format!(
+        "stream    orders into out/bucket from {page}/v2/orders\nstream    reviews into out/bucket from {page}/v2/reviews\n\
+         clicks: 0 accepted, 0 delivered, 0 dropped, 0 failed\norders: 0 accepted, 0 delivered, 0 dropped, 0 failed\n\
+         reviews: 0 accepted, 0 delivered, 0 dropped, 0 failed\n"
+    );
+    assert_eq!((end.code, end.stdout), (Some(0), expected));
+}
+
+#[test]
+fn records_are_in_the_shards_of_their_md5() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &[]);
+    let key = |partition_key: &str| json!({ "PartitionKey": partition_key, "Data": "aGk=" });
+    let explicit = |hash_key: &str| json!({ "PartitionKey": "a", "ExplicitHashKey": hash_key, "Data": "aGk=" });
+    let half = "170141183460469231731687303715884105728";
+    // By the first digit of the MD5: 0c…, 92…, 90…, 66…, 12….
+    for (stream, record, shard) in [
+        ("orders", key("a"), 0),
+        ("orders", key("b"), 1),
+        ("orders", key("abc"), 1),
+        ("orders", key("é"), 0),
+        ("orders", explicit(half), 1),
+        ("orders", explicit("170141183460469231731687303715884105727"), 0),
+        ("reviews", key("a"), 0),
+        ("reviews", key("b"), 2),
+        ("reviews", key("é"), 1),
+        ("reviews", key("orders"), 0),
+        ("reviews", explicit("340282366920938463463374607431768211455"), 3),
+    ] {
+        let mut input = record.clone();
+        input["StreamName"] = json!(stream);
+        let (status, answer) = answered(&up, "PutRecord", &input);
+        let shard_id = format!("shardId-{shard:012}");
+        assert_eq!((status, &answer["ShardId"], &answer["EncryptionType"]), (200, &json!(shard_id), &json!("NONE")));
+        let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{stream}");
+        let (status, answer) = answered(&up, "PutRecords", &json!({ "StreamARN": arn, "Records": [record] }));
+        assert_eq!((status, &answer["Records"][0]["ShardId"]), (200, &json!(shard_id)), "{record}");
+        assert_eq!((&answer["FailedRecordCount"], &answer["EncryptionType"]), (&json!(0), &json!("NONE")));
+    }
+}
+
+#[test]
+fn what_can_not_be_put_is_refused_in_the_words_of_aws() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &[]);
+    for (operation, input, code, message) in [
+        (
+            "PutRecord",
+            json!({ "StreamName": "clicks", "PartitionKey": "a", "Data": "" }),
+            "ResourceNotFoundException",
+            "Stream clicks under account 000000000000 not found.",
+        ),
+        (
+            "PutRecord",
+            json!({ "StreamName": "orders", "Data": "" }),
+            "ValidationException",
+            "1 validation error detected: Value null at 'partitionKey' failed to satisfy constraint: Member must not be null",
+        ),
+        (
+            "PutRecord",
+            json!({ "PartitionKey": "a", "Data": "" }),
+            "InvalidArgumentException",
+            "Either StreamName or StreamARN must be specified.",
+        ),
+        (
+            "PutRecord",
+            json!({ "StreamName": "orders", "PartitionKey": "a", "Data": "", "DryRun": true }),
+            "DryRunOperationException",
+            "The request was rejected because the DryRun parameter was specified.",
+        ),
+        (
+            "GetRecords",
+            json!({}),
+            "UnknownOperationException",
+            "there is no GetRecords here, only PutRecord, PutRecords, DescribeStreamSummary, ListShards and ListStreams: the \
+             streams of this local Kinesis come from its options",
+        ),
+    ] {
+        let refusal = (400, json!({ "__type": code, "message": message }));
+        assert_eq!(answered(&up, operation, &input), refusal, "{operation}");
+    }
+    // In binary, and from a page.
+    let target = "X-Amz-Target: Kinesis_20131202.PutRecord\r\n";
+    for (headers, status) in [
+        (format!("{target}Content-Type: application/x-amz-cbor-1.1\r\n"), 400),
+        (format!("{target}Origin: http://127.0.0.1:8000\r\n"), 403),
+    ] {
+        assert_eq!(Connection::open(up.address("kinesis")).ask("POST", "/", &headers, "{}").status, status);
+    }
+    assert_eq!(view_of(&up, "orders")["accepted"], 0);
+}
+
+#[test]
+fn firehose_tells_that_the_stream_has_a_source_and_takes_nothing_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &[]);
+    let firehose = |operation: &str, input: Value| -> (u16, Value) {
+        let answer = up.call(operation, &input);
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
+    };
+    let not_permitted = (
+        400,
+        json!({
+            "__type": "InvalidArgumentException",
+            "message": "This operation is not permitted on KinesisStreamAsSource delivery stream type.",
+        }),
+    );
+    let record = json!({ "Data": "aGk=" });
+    let one = json!({ "DeliveryStreamName": "orders", "Record": record });
+    assert_eq!(firehose("PutRecord", one), not_permitted);
+    let several = json!({ "DeliveryStreamName": "orders", "Records": [record] });
+    assert_eq!(firehose("PutRecordBatch", several), not_permitted);
+
+    let (_, described) = firehose("DescribeDeliveryStream", json!({ "DeliveryStreamName": "orders" }));
+    let described = &described["DeliveryStreamDescription"];
+    assert_eq!(described["DeliveryStreamType"], "KinesisStreamAsSource");
+    let source = &described["Source"]["KinesisStreamSourceDescription"];
+    assert_eq!(source["KinesisStreamARN"], "arn:aws:kinesis:us-east-1:000000000000:stream/orders");
+    for (input, names) in [
+        (json!({}), &["clicks", "orders", "reviews"][..]),
+        (json!({ "DeliveryStreamType": "DirectPut" }), &["clicks"]),
+        (json!({ "DeliveryStreamType": "KinesisStreamAsSource" }), &["orders", "reviews"]),
+    ] {
+        assert_eq!(firehose("ListDeliveryStreams", input).1["DeliveryStreamNames"], json!(names));
+    }
+}
+
+#[test]
+fn a_function_sees_where_a_record_was_and_only_one_shard_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &[]);
+    let record = |key: &str, n: usize| (key.to_owned(), json!({ "do": "tell", "n": n }).to_string());
+    let records = [record("a", 0), record("b", 1), record("é", 2), record("abc", 3)];
+    let places = put(&up, "orders", &records);
+    until_through(&up, "orders", 4);
+
+    let events = told(&up);
+    assert_eq!(events.len(), 2, "one for each shard");
+    assert_eq!(seen(&events), records.into_iter().zip(places).collect());
+}
+
+/// What events tell of each record, by its partition key and its data. Each event is of one shard, in its order.
+#[track_caller]
+fn seen(events: &[Value]) -> BTreeMap<(String, String), Place> {
+    let mut seen = BTreeMap::new();
+    for event in events {
+        // The published types read it.
+        let read: KinesisFirehoseEvent = serde_json::from_value(event.clone()).unwrap();
+        let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
+        assert_eq!(read.source_kinesis_stream_arn.as_deref(), Some(arn));
+        let arn = "arn:aws:firehose:us-east-1:000000000000:deliverystream/orders";
+        assert_eq!(read.delivery_stream_arn.as_deref(), Some(arn));
+        let mut places = Vec::new();
+        for (record, sent) in read.records.iter().zip(event["records"].as_array().unwrap()) {
+            let metadata = record.kinesis_firehose_record_metadata.as_ref().unwrap();
+            let text = |text: &Option<String>| text.clone().unwrap();
+            let place = (text(&metadata.shard_id), text(&metadata.sequence_number));
+            assert_eq!(record.record_id.as_deref(), Some(&*format!("{}{:0>140}", place.0, place.1)));
+            assert_eq!((metadata.subsequence_number, record.record_id.as_ref().unwrap().len()), (0, 160));
+            let metadata_sent = &sent["kinesisRecordMetadata"];
+            assert_eq!(metadata_sent["approximateArrivalTimestamp"], sent["approximateArrivalTimestamp"]);
+            let data = String::from_utf8(record.data.0.clone()).unwrap();
+            seen.insert((text(&metadata.partition_key), data), place.clone());
+            places.push(place);
+        }
+        assert!(places.is_sorted() && places.iter().all(|(shard, _)| *shard == places[0].0), "{places:?}");
+    }
+    seen
+}
+
+/// The delivered lines by shard, in the order of one object or of several.
+fn delivered_by_shard(up: &Up, prefix: &str, shard_of: &BTreeMap<String, String>) -> BTreeMap<String, Vec<String>> {
+    let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in up.objects(prefix).lines() {
+        shards.entry(shard_of[line].clone()).or_default().push(line.to_owned());
+    }
+    shards
+}
+
+#[test]
+fn a_shard_is_delivered_in_order_whoever_puts_and_however_often_it_is_tried() {
+    for options in [&[][..], &["--state", "state"]] {
+        let folder = tempfile::tempdir().unwrap();
+        // Each process fails its first event, after a while; and all lies in one object.
+        let config = "env = { FAIL_ONCE = '1' }\nbuffer-records = 20\n[streams.orders]\nsource = 'kinesis'\n";
+        let mut up = start(folder.path(), config, &[options, &["--destination-seconds", "900"]].concat());
+        let (lines, places): (Vec<String>, Vec<_>) = thread::scope(|scope| {
+            let up = &up;
+            let clients: Vec<_> = (0..4)
+                .map(|client| {
+                    scope.spawn(move || {
+                        let mut put_and_placed = Vec::new();
+                        for call in 0..20 {
+                            let records: Vec<(String, String)> = (0..10)
+                                .map(|n| {
+                                    (
+                                        format!("{client}-{call}-{n}"),
+                                        json!({ "client": client, "call": call, "n": n }).to_string(),
+                                    )
+                                })
+                                .collect();
+                            let places = put(up, "orders", &records);
+                            put_and_placed.extend(records.into_iter().map(|(_, line)| line).zip(places));
+                        }
+                        put_and_placed
+                    })
+                })
+                .collect();
+            clients.into_iter().flat_map(|client| client.join().unwrap()).unzip()
+        });
+        assert_eq!(up.stop().code, Some(0));
+        let expected = by_shard(&lines, &places);
+        assert_eq!(expected.len(), 4);
+        let shard_of = lines.iter().cloned().zip(places.into_iter().map(|(shard, _)| shard)).collect();
+        assert_eq!(delivered_by_shard(&up, "orders", &shard_of), expected);
+
+        // Some were tried again, none with records of another shard, and no shard was in two events at once.
+        let log = up.log();
+        let events: Vec<&str> =
+            log.lines().filter_map(|line| line.strip_prefix("event ")?.split_once(' ')).map(|event| event.1).collect();
+        assert!(events.iter().collect::<BTreeSet<_>>().len() < events.len());
+        for event in events {
+            let shards: BTreeSet<&str> = event.split(',').map(|id| &id[..20]).collect();
+            assert_eq!(shards.len(), 1, "{event}");
+        }
+    }
+}
+
+#[test]
+fn a_shard_has_one_event_at_once_and_does_not_keep_another_shard() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = folder.path().join("release");
+    let config = format!(
+        "env = {{ RELEASE = '{}' }}\nbuffer-records = 1\n[streams.orders]\nsource = 'kinesis'\nshards = 2\n",
+        release.display()
+    );
+    let up = start(folder.path(), &config, &[]);
+    let waiting: Vec<(String, String)> =
+        (0..5).map(|n| ("a".to_owned(), json!({ "do": "wait", "n": n }).to_string())).collect();
+    put(&up, "orders", &waiting);
+    until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
+    put(&up, "orders", &(0..5).map(|n| ("b".to_owned(), n.to_string())).collect::<Vec<_>>());
+    // All of the other shard, while there is one event of this one.
+    until_through(&up, "orders", 5);
+    let view = view_of(&up, "orders");
+    assert_eq!(view["in_lambda"], json!({ "records": 1, "invocations": 1, "functions": 2 }));
+    assert_eq!(
+        (&view["buffered"]["records"], &view["data_stream"]),
+        (&json!(4), &json!({ "shards": 2, "on_demand": false }))
+    );
+    fs::write(release, "").unwrap();
+    until_through(&up, "orders", 10);
+}
+
+#[test]
+fn objects_are_stored_in_order_although_the_first_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("out/bucket/orders");
+    fs::create_dir_all(folder.path().join("disk")).unwrap();
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    // A file, where a folder is needed.
+    fs::write(&place, "").unwrap();
+    let up = start(folder.path(), "[streams.orders]\nsource = 'kinesis'\nshards = 1\nfunction = 'none'\n", &[]);
+    for number in 0..6 {
+        put(&up, "orders", &[("key".to_owned(), format!("{number}\n").repeat(number + 1))]);
+        until(&up, "orders", |view| view["waiting"]["records"] == number + 1);
+    }
+    until(&up, "orders", |view| view["storage_error"].is_string());
+    fs::remove_file(&place).unwrap();
+    symlink(folder.path().join("disk"), &place).unwrap();
+    until_through(&up, "orders", 6);
+    let view = view_of(&up, "orders");
+    let sizes: Vec<u64> =
+        view["objects"].as_array().unwrap().iter().map(|object| object["bytes"].as_u64().unwrap()).collect();
+    // The newest first.
+    assert_eq!(sizes, [12, 10, 8, 6, 4, 2]);
+}
+
+#[test]
+fn a_state_keeps_what_a_shard_knows_of_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = ["--state", "state"];
+    let record = |n: usize| (format!("key-{n}-é"), json!({ "do": "tell", "n": n }).to_string());
+    let records: Vec<(String, String)> = (0..40).map(record).collect();
+    let config = "[streams.orders]\nsource = 'kinesis'\nshards = 4\n";
+    // Nothing goes anywhere by itself.
+    let mut up = start(folder.path(), config, &[&state[..], &["--buffer-seconds", "900"]].concat());
+    let places = put(&up, "orders", &records);
+    up.signal("-KILL");
+    up.end();
+
+    // Fewer shards than before: what was in the others is delivered as well, as that of a shard that is closed.
+    let config = "[streams.orders]\nsource = 'kinesis'\nshards = 2\n";
+    let up = start(folder.path(), config, &state);
+    let later = record(40);
+    let later_place = put(&up, "orders", std::slice::from_ref(&later)).remove(0);
+    until_through(&up, "orders", 41);
+    let before: Vec<&Place> = places.iter().filter(|(shard, _)| *shard == later_place.0).collect();
+    assert!(!before.is_empty() && before.into_iter().all(|before| *before < later_place), "numbers go on");
+    let expected: BTreeMap<_, _> = records.iter().cloned().zip(places.clone()).chain([(later, later_place)]).collect();
+    assert_eq!(seen(&told(&up)), expected);
+
+    let lines: Vec<String> = records.into_iter().map(|(_, line)| line).collect();
+    let shard_of = lines.iter().cloned().zip(places.iter().map(|(shard, _)| shard.clone()));
+    let shard_of = shard_of.chain([(record(40).1, "later".to_owned())]).collect();
+    let mut delivered = delivered_by_shard(&up, "orders", &shard_of);
+    assert_eq!(delivered.remove("later"), Some(vec![record(40).1]));
+    assert_eq!(delivered, by_shard(&lines, &places));
+    assert_eq!(delivered.len(), 4);
+}
+
+#[test]
+fn errors_and_the_backup_have_what_was_put() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[streams.orders]\nsource = 'kinesis'\nshards = 1\nbackup-prefix = 'source/'\n";
+    let mut up = start(folder.path(), config, &[]);
+    let lines = [r#"{"n":0}"#, r#"{"do":"fail"}"#, "\u{fe}no JSON", r#"{"do":"drop"}"#].map(str::to_owned);
+    put(&up, "orders", &lines.clone().map(|line| ("key".to_owned(), line)));
+    assert_eq!(up.stop().stdout, "orders: 4 accepted, 2 delivered, 1 dropped, 1 failed\n");
+    assert_eq!(up.objects("orders").lines().collect::<Vec<_>>(), [&lines[0], &lines[2]]);
+    assert_eq!(up.objects("source"), lines.concat());
+    let [error] = &up.errors()[..] else { panic!("not one error") };
+    assert_eq!(error["rawData"], STANDARD.encode(&lines[1]));
+    assert_eq!(error["errorCode"], "Lambda.ProcessingFailedStatus");
+}
+
+#[test]
+fn a_shard_past_its_throughput_refuses_and_the_others_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &["--function", "none"]);
+    // 5 MB at once for a shard that takes one in a second, and a record of the other shard among them.
+    let large = json!({ "PartitionKey": "a", "Data": STANDARD.encode(vec![b'x'; 10_000]) });
+    let mut records = vec![large; 499];
+    records.push(json!({ "PartitionKey": "b", "Data": "aGk=" }));
+    let (status, output) = answered(&up, "PutRecords", &json!({ "StreamName": "orders", "Records": records }));
+    let entries = output["Records"].as_array().unwrap();
+    let refused: Vec<&Value> = entries.iter().filter(|entry| entry["ErrorCode"].is_string()).collect();
+    assert_eq!((status, output["FailedRecordCount"].as_u64()), (200, Some(refused.len() as u64)));
+    assert!(!refused.is_empty() && refused.len() < 499);
+    let message = "Rate exceeded for shard shardId-000000000000 in stream orders under account 000000000000.";
+    let expected = json!({ "ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": message });
+    assert!(refused.iter().all(|entry| **entry == expected));
+    assert_eq!(entries[499]["ShardId"], "shardId-000000000001");
+
+    // The call itself fails where it is of one record.
+    let half = STANDARD.encode(vec![b'x'; 1_000_000]);
+    let one = json!({ "StreamName": "orders", "PartitionKey": "a", "Data": half });
+    let refusal = (0..50).map(|_| answered(&up, "PutRecord", &one)).find(|(status, _)| *status != 200);
+    let expected = json!({ "__type": "ProvisionedThroughputExceededException", "message": message });
+    assert_eq!(refusal, Some((400, expected)));
+    let (status, _) =
+        answered(&up, "PutRecord", &json!({ "StreamName": "reviews", "PartitionKey": "a", "Data": half }));
+    assert_eq!(status, 200);
+}
+
+/// Where the workspace is.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+#[test]
+fn a_real_client_puts_each_record_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = start(folder.path(), STREAMS, &["--function", "none"]);
+    let python = Path::new(ROOT).join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make tools`", python.display());
+    let mut client = Command::new(python);
+    client.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/kinesis_client.py"));
+    client.args([up.address("kinesis"), "orders", "2", "3000"]);
+    // Nobody's own settings of AWS.
+    client.env_clear().env("AWS_CONFIG_FILE", "/dev/null").stdin(Stdio::null());
+    let output = client.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(done["records"], 3001);
+    assert_eq!(up.stop().code, Some(0));
+
+    let delivered = objects(&folder.path().join("out/bucket/orders"));
+    let mut numbers: Vec<u64> =
+        delivered.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["n"].as_u64().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..=3000).collect::<Vec<_>>());
+}

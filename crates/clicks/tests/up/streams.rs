@@ -1,0 +1,220 @@
+//! `POST /v2/{stream-name}` by the wire: a record for each service's stream, and nothing that one stream does to another.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Connection};
+use crate::up::Up;
+use crate::ways::{STREAMS, call, start, told, until, until_through, view_of};
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+fn post(up: &Up, stream: &str, headers: &str, body: &str) -> Answer {
+    Connection::open(up.page()).ask("POST", &format!("/v2/{stream}"), headers, body)
+}
+
+/// The answer to a record that was put: where it is.
+#[track_caller]
+fn placed(answer: &Answer) -> (String, String) {
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{}", answer.body);
+    let body: BTreeMap<String, String> = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(body.keys().collect::<Vec<_>>(), ["sequenceNumber", "shardId"]);
+    assert!(answer.body.starts_with(r#"{"sequenceNumber":"49"#), "{}", answer.body);
+    (body["shardId"].clone(), body["sequenceNumber"].clone())
+}
+
+#[test]
+fn a_request_is_answered_as_api_gateway_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &["--function", "none"]);
+    let mebibyte = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
+    let mut connection = Connection::open(up.page());
+    // One connection for all: a refusal does not end it.
+    for (stream, headers, body, status, answer) in [
+        (
+            "orders",
+            format!("{JSON}x-partition-key: {}\r\n", "k".repeat(257)),
+            "{}".to_owned(),
+            400,
+            r#"{"message":"Invalid partition key: it is longer than 256 characters"}"#,
+        ),
+        (
+            "orders",
+            JSON.to_owned(),
+            "[]".to_owned(),
+            400,
+            r#"{"message":"Invalid request body: it is not of type object"}"#,
+        ),
+        (
+            "orders",
+            JSON.to_owned(),
+            "{".to_owned(),
+            400,
+            r#"{"message":"Invalid request body: it is not JSON (EOF while parsing an object at line 1 column 1)"}"#,
+        ),
+        (
+            "orders",
+            "Content-Type: text/plain\r\n".to_owned(),
+            "{}".to_owned(),
+            415,
+            r#"{"message":"Unsupported Media Type"}"#,
+        ),
+        ("orders", JSON.to_owned(), mebibyte(1_048_577), 413, r#"{"message":"Request Too Long"}"#),
+        (
+            "orders",
+            format!("{JSON}x-partition-key: k\r\n"),
+            mebibyte(1_048_575),
+            413,
+            r#"{"message":"Request Too Long"}"#,
+        ),
+        // Names that nobody has configured, or that are no data stream's.
+        ("nobody", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
+        ("clicks", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
+        ("Orders", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
+        ("orders%00", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
+        ("%ff", JSON.to_owned(), "no JSON".to_owned(), 404, r#"{"message":"Not Found"}"#),
+    ] {
+        let answered = connection.ask("POST", &format!("/v2/{stream}"), &headers, &body);
+        assert_eq!((answered.status, answered.body.as_str()), (status, answer), "{stream} {body:.20}");
+        assert_eq!(answered.header("content-type"), Some("application/json"));
+        assert_eq!(answered.header("x-amzn-requestid").map(str::len), Some(36));
+    }
+    for method in ["GET", "PUT", "OPTIONS", "DELETE"] {
+        let answered = connection.ask(method, "/v2/orders", JSON, "{}");
+        let expected = (403, r#"{"message":"Missing Authentication Token"}"#);
+        assert_eq!((answered.status, answered.body.as_str()), expected, "{method}");
+    }
+    assert_eq!((&view_of(&up, "orders")["accepted"], &view_of(&up, "reviews")["accepted"]), (&json!(0), &json!(0)));
+    placed(&connection.ask("POST", "/v2/orders", &format!("{JSON}x-partition-key: k\r\n"), &mebibyte(1_048_574)));
+    // What API Gateway takes for JSON.
+    placed(&connection.ask("POST", "/v2/reviews", "", "{}"));
+    placed(&connection.ask("POST", "/v2/reviews", "Content-Type: application/json; charset=utf-8\r\n", "{}"));
+}
+
+#[test]
+fn the_lines_lie_under_each_streams_own_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &["--function", "none"]);
+    post(&up, "orders", JSON, "{ \"customer\": \"7\",\r\n \"total\": 12.50 }");
+    post(&up, "reviews", JSON, r#"{"stars":5,"text":"a b \u00e9 é"}"#);
+    until_through(&up, "orders", 1);
+    until_through(&up, "reviews", 1);
+    assert_eq!(up.objects("orders"), "{ \"customer\": \"7\",   \"total\": 12.50 }\n");
+    assert_eq!(up.objects("reviews"), "{\"stars\":5,\"text\":\"a b \\u00e9 é\"}\n");
+    // By the hour.
+    let path = view_of(&up, "orders")["objects"][0]["path"].take();
+    let folders: Vec<&str> = path.as_str().unwrap().split('/').collect();
+    assert_eq!(folders.iter().map(|folder| folder.len()).take(5).collect::<Vec<_>>(), [6, 4, 2, 2, 2]);
+    assert!(folders[5].starts_with("orders-1-"), "{path}");
+    let mut bucket: Vec<_> =
+        fs::read_dir(folder.path().join("out/bucket")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    bucket.sort();
+    assert_eq!(bucket, ["orders", "reviews"]);
+}
+
+#[test]
+fn the_partition_key_is_of_the_header_or_the_field_or_the_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &[]);
+    let tell = |customer: Value| json!({ "do": "tell", "customer": customer }).to_string();
+    let header = format!("{JSON}x-partition-key: b\r\n");
+    for (stream, headers, body, key) in [
+        ("orders", header.as_str(), tell(json!("a")), Some("b")),
+        ("orders", JSON, tell(json!("a")), Some("a")),
+        ("orders", JSON, tell(json!(7)), Some("7")),
+        ("orders", JSON, tell(json!(null)), None),
+        ("reviews", header.as_str(), tell(json!("a")), Some("b")),
+        ("reviews", JSON, tell(json!("a")), None),
+    ] {
+        let before = told(&up).len();
+        let answer = post(&up, stream, headers, &body);
+        let (shard, number) = placed(&answer);
+        until(&up, stream, |_| told(&up).len() > before);
+        let event = told(&up).remove(before);
+        let metadata = &event["records"][0]["kinesisRecordMetadata"];
+        let request = answer.header("x-amzn-requestid").unwrap();
+        assert_eq!(metadata["partitionKey"], key.unwrap_or(request), "{stream} {body}");
+        assert_eq!((&metadata["shardId"], &metadata["sequenceNumber"]), (&json!(shard), &json!(number)));
+    }
+}
+
+#[test]
+fn past_the_rate_of_one_stream_the_others_take_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &["--function", "none", "--rate", "1", "--burst", "3"]);
+    let mut connection = Connection::open(up.page());
+    let answers: Vec<Answer> = (0..50).map(|_| connection.ask("POST", "/v2/orders", JSON, "{}")).collect();
+    let refused = answers.iter().find(|answer| answer.status != 200).expect("50 requests came within 47 seconds");
+    assert_eq!((refused.status, refused.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    for answer in &answers[..3] {
+        placed(answer);
+    }
+    for _ in 0..3 {
+        placed(&connection.ask("POST", "/v2/reviews", JSON, "{}"));
+    }
+    let click = r#"{"userId":"guest","mysfitId":"a"}"#;
+    assert_eq!(connection.ask("PUT", "/clicks", JSON, click).status, 200);
+}
+
+#[test]
+fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let release = folder.path().join("release");
+    // So many shards that none is past its throughput, and a place for one event.
+    let streams = STREAMS.replace("shards = 2", "shards = 100\nconcurrency = 1");
+    let config = format!("env = {{ RELEASE = '{}' }}\nbacklog-mb = 8\n{streams}", release.display());
+    let up = start(folder.path(), &config, &[]);
+    placed(&post(&up, "orders", JSON, r#"{"do":"wait"}"#));
+    until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
+    let large = |customer: usize| format!("{{\"customer\":{customer},\"a\":\"{}\"}}", "x".repeat(900_000));
+    let answers: Vec<Answer> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
+    let (accepted, refused): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.status == 200);
+    // Six are 7.2 MB as base64, and seven are too many.
+    assert_eq!(accepted.len(), 6);
+    for answer in refused {
+        assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    }
+    let record = json!({ "StreamName": "orders", "PartitionKey": "new", "Data": "x".repeat(1_200_000) });
+    let answer: Value = serde_json::from_str(&call(&up, "PutRecord", &record).body).unwrap();
+    assert_eq!(answer["__type"], "ProvisionedThroughputExceededException");
+
+    // Meanwhile the others deliver.
+    placed(&post(&up, "reviews", JSON, r#"{"stars":5}"#));
+    let click = r#"{"userId":"guest","mysfitId":"a"}"#;
+    assert_eq!(Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).status, 200);
+    until_through(&up, "reviews", 1);
+    until_through(&up, "clicks", 1);
+    assert_eq!(up.objects("reviews"), "{\"stars\":5}\n\n");
+    let view = view_of(&up, "orders");
+    assert_eq!((view["delivered"].as_u64(), view["accepted"].as_u64()), (Some(0), Some(7)), "{view:#}");
+
+    fs::write(release, "").unwrap();
+    until_through(&up, "orders", 7);
+    placed(&post(&up, "orders", JSON, &large(0)));
+}
+
+#[test]
+fn a_function_that_fails_is_the_streams_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &["--retries", "1"]);
+    post(&up, "orders", JSON, r#"{"do":"crash","customer":"a"}"#);
+    post(&up, "reviews", JSON, r#"{"stars":5}"#);
+    until_through(&up, "orders", 1);
+    until_through(&up, "reviews", 1);
+    assert_eq!((&view_of(&up, "orders")["failed"], &view_of(&up, "reviews")["delivered"]), (&json!(1), &json!(1)));
+    assert_eq!((up.objects("orders").as_str(), up.errors().len()), ("", 1));
+}
+
+#[test]
+fn without_a_stream_of_direct_put_there_is_no_way_for_clicks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = start(folder.path(), "[streams.orders]\nsource = 'kinesis'\nfunction = 'none'\n", &[]);
+    let click = r#"{"userId":"guest","mysfitId":"a"}"#;
+    assert_eq!(Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).status, 405);
+    assert_eq!(Connection::open(up.page()).ask("POST", "/collect", JSON, "{}").status, 405);
+    placed(&post(&up, "orders", JSON, "{}"));
+    let end = up.stop();
+    assert_eq!((end.code, end.stdout.as_str()), (Some(0), "orders: 1 accepted, 1 delivered, 0 dropped, 0 failed\n"));
+}

@@ -1,0 +1,116 @@
+//! A pipeline with data streams, and Kinesis' API as its tests call it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Connection};
+use crate::up::{STAND_IN, Up, bare_command, view};
+
+/// Two data streams with the stand-in, one with another configuration than the other, and a stream of clicks.
+pub(crate) const STREAMS: &str = r#"
+[streams.clicks]
+[streams.orders]
+source = "kinesis"
+shards = 2
+partition-key-field = "customer"
+[streams.reviews]
+source = "kinesis"
+"#;
+
+/// With free ports, short buffers, and the stand-in for every stream whose table says no other function.
+pub(crate) fn start(folder: &Path, config: &str, arguments: &[&str]) -> Up {
+    let top = format!(
+        "port = 0\nfirehose-port = 0\nkinesis-port = 0\nservice-port = 0\nbuffer-seconds = 0\ndestination-seconds = 0\n\
+         function = \"{STAND_IN}\"\n"
+    );
+    fs::write(folder.join("ways.toml"), top + config).unwrap();
+    let mut command = bare_command(folder);
+    command.args(["--config", "ways.toml"]).args(arguments);
+    Up::run(folder, command)
+}
+
+/// One call of Kinesis' API.
+pub(crate) fn call(up: &Up, operation: &str, input: &Value) -> Answer {
+    let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n");
+    Connection::open(up.address("kinesis")).ask("POST", "/", &headers, &input.to_string())
+}
+
+/// Where a record is: its shard and its sequence number.
+pub(crate) type Place = (String, String);
+
+/// Puts records with their partition keys, 500 at a time; all have to be accepted. Tells where each one is.
+#[track_caller]
+pub(crate) fn put(up: &Up, stream: &str, records: &[(String, String)]) -> Vec<Place> {
+    let mut places = Vec::new();
+    for records in records.chunks(500) {
+        let entry = |(key, data): &(String, String)| json!({ "PartitionKey": key, "Data": STANDARD.encode(data) });
+        let entries: Vec<Value> = records.iter().map(entry).collect();
+        let answer = call(up, "PutRecords", &json!({ "StreamName": stream, "Records": entries }));
+        let output: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status, &output["FailedRecordCount"]), (200, &json!(0)), "{output}");
+        places.extend(output["Records"].as_array().unwrap().iter().map(place));
+    }
+    places
+}
+
+/// Where an entry of an answer says that a record is.
+pub(crate) fn place(entry: &Value) -> Place {
+    let text = |name: &str| entry[name].as_str().unwrap().to_owned();
+    (text("ShardId"), text("SequenceNumber"))
+}
+
+/// The number of a stream in a page's events.
+pub(crate) fn index(up: &Up, stream: &str) -> usize {
+    (0..9).find(|index| view(up.page(), *index)["stream"] == stream).unwrap()
+}
+
+/// A stream's view.
+pub(crate) fn view_of(up: &Up, stream: &str) -> Value {
+    view(up.page(), index(up, stream))
+}
+
+/// Waits until a stream's view is as it should be.
+#[track_caller]
+pub(crate) fn until(up: &Up, stream: &str, so: impl Fn(&Value) -> bool) {
+    let index = index(up, stream);
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let view = view(up.page(), index);
+        if so(&view) {
+            return;
+        }
+        assert!(Instant::now() < patience, "it did not come to that: {view:#}\n{}", up.stderr());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until so many records of a stream are delivered or failed.
+#[track_caller]
+pub(crate) fn until_through(up: &Up, stream: &str, records: u64) {
+    until(up, stream, |view| view["delivered"].as_u64().unwrap() + view["failed"].as_u64().unwrap() >= records);
+}
+
+/// The events that the function told of.
+pub(crate) fn told(up: &Up) -> Vec<Value> {
+    let log = up.log();
+    let told = log.lines().filter_map(|line| line.strip_prefix("told "));
+    told.map(|told| serde_json::from_str::<Value>(told).unwrap()["event"].take()).collect()
+}
+
+/// Lines by shard, each shard's in the order of its sequence numbers.
+pub(crate) fn by_shard(lines: &[String], places: &[Place]) -> BTreeMap<String, Vec<String>> {
+    let mut numbered: Vec<(&Place, &String)> = places.iter().zip(lines).collect();
+    numbered.sort_unstable();
+    let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for ((shard, _), line) in numbered {
+        shards.entry(shard.clone()).or_default().push(line.clone());
+    }
+    shards
+}
