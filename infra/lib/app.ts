@@ -3,7 +3,8 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { BundlingOptions } from 'cargo-lambda-cdk'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { ClickStreamStack } from './click-stream-stack.ts'
-import { processorSettings, readConfiguration } from './configuration.ts'
+import { type Configuration, processorSettings, readConfiguration } from './configuration.ts'
+import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 
 /**
@@ -20,6 +21,7 @@ export function clickStream(
 ): ClickStreamStack {
   const configuration = readConfiguration(app.node.getAllContext(), environment)
   const stackName = configuration.stackName ?? 'ClickStream'
+  const withIngest = Object.keys(configuration.streams ?? {}).length > 0 || configuration.collector === true
   const architecture = configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : undefined
 
   const service = configuration.mysfitsService
@@ -47,12 +49,7 @@ export function clickStream(
       bundling,
     },
     stream: {
-      processorBufferMib: configuration.bufferMb,
-      processorInterval: seconds(configuration.bufferSeconds),
-      processorRetries: configuration.retries,
-      destinationSizeMib: configuration.destinationMb,
-      destinationInterval: seconds(configuration.destinationSeconds),
-      compressed: configuration.compression !== 'none',
+      ...delivery(configuration),
       sourceBackup: configuration.sourceBackup,
       logRetention: configuration.logDays,
     },
@@ -67,11 +64,70 @@ export function clickStream(
     firewallRequests: configuration.firewallRequests,
     storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
     alarmTopicArn: configuration.alarmTopicArn,
+    keepOwnAlarmTopic: withIngest,
     alarmEmail: configuration.alarmEmail,
     thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
+    fanOut: configuration.fanOut,
   })
+  if (withIngest) ingest(app, `${stackName}-Ingest`, configuration, stack, { architecture, bundling })
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
   return stack
+}
+
+/** Puts the other ways in beside `click`, whose processor and alarm topic they share. */
+function ingest(
+  app: App,
+  stackName: string,
+  configuration: Configuration,
+  click: ClickStreamStack,
+  machine: { architecture?: lambda.Architecture; bundling?: BundlingOptions },
+): void {
+  const { collectorHashKeySecret, collectorHashKeySecretVersion } = configuration
+  const stack = new IngestStack(app, 'Ingest', {
+    stackName,
+    description: 'The ways in beside PUT /clicks: a stream for each service, and the collector, into S3.',
+    streams: configuration.streams,
+    authorization: configuration.ingestAuthorization,
+    processor: click.processor,
+    collector: configuration.collector
+      ? {
+          ...machine,
+          settings: {
+            fields: configuration.collectorFields,
+            partitionKeyField: configuration.collectorPartitionKeyField,
+            maskFields: configuration.collectorMaskFields,
+            hashFields: configuration.collectorHashFields,
+          },
+          hashKey: secret(collectorHashKeySecret, collectorHashKeySecretVersion),
+          shards: configuration.collectorShards,
+          queue: configuration.collectorQueue,
+          logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
+        }
+      : undefined,
+    delivery: { ...delivery(configuration), settings: processorSettings(configuration) },
+    storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
+    logRetention: configuration.logDays,
+    alarmTopic: click.alarmTopic,
+    fanOut: configuration.ingestFanOut,
+  })
+  // So that a stream can be given the processor, or be without it, and alarms can go to another topic, or come back, at any time:
+  // CloudFormation refuses to take an export back that the other stack still has, and it updates the click stream first.
+  click.exportValue(click.processor.functionArn)
+  click.exportValue(click.ownAlarmTopic!.topicArn)
+  // Its APIs write logs by the account's role, which the click stream makes.
+  stack.addStackDependency(click)
+}
+
+/** How every Firehose stream delivers. */
+function delivery(configuration: Configuration) {
+  return {
+    processorBufferMib: configuration.bufferMb,
+    processorInterval: seconds(configuration.bufferSeconds),
+    processorRetries: configuration.retries,
+    destinationSizeMib: configuration.destinationMb,
+    destinationInterval: seconds(configuration.destinationSeconds),
+    compressed: configuration.compression !== 'none',
+  }
 }
 
 function seconds(number: number | undefined): Duration | undefined {

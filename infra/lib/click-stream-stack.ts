@@ -1,9 +1,12 @@
 import { Annotations, CfnOutput, Duration, Stack, type SecretValue, type StackProps, Validations } from 'aws-cdk-lib'
+import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { Analysis } from './analysis.ts'
 import { Edge, type EdgeProps } from './edge.ts'
+import { addFanOut } from './fan-out.ts'
 import { Firewall } from './firewall.ts'
+import { layout } from './layout.ts'
 import { Operations } from './operations.ts'
 import type { Thresholds } from './operations/alarms.ts'
 import { REPLY_BUDGET_BYTES, worstReplyBytes } from './processor-buffer.ts'
@@ -34,14 +37,25 @@ export interface ClickStreamStackProps extends StackProps {
   readonly storage?: StorageProps
   /** The topic that alarms go to. @default one of the stack */
   readonly alarmTopicArn?: string
+  /** Makes the stack's own topic in any case, for another stack that may still use it. @default false */
+  readonly keepOwnAlarmTopic?: boolean
   /** From where on alarms are raised. @default see {@link Thresholds} */
   readonly thresholds?: Thresholds
   /** Who subscribes to the stack's topic. @default nobody */
   readonly alarmEmail?: string
+  /** Tells of each object of clicks, to a queue for each of these consumers. @default nobody is told */
+  readonly fanOut?: string[]
 }
 
 /** Module 5, for production: a click goes from the edge through Firehose and the processor into storage, for analysts to ask. */
 export class ClickStreamStack extends Stack {
+  /** The processor, for other streams to invoke. */
+  readonly processor: lambda.IFunction
+  /** Where alarms go. */
+  readonly alarmTopic: sns.ITopic
+  /** The stack's own topic, where it has one. */
+  readonly ownAlarmTopic?: sns.ITopic
+
   constructor(scope: Construct, id: string, props: ClickStreamStackProps) {
     super(scope, id, props)
     const { settings = {} } = props
@@ -76,7 +90,7 @@ export class ClickStreamStack extends Stack {
         allowedOrigins: props.edge?.allowedOrigins,
       })
     }
-    new Operations(this, 'Operations', {
+    const operations = new Operations(this, 'Operations', {
       api: edge.api,
       deliveryStream: stream.deliveryStream,
       function: processor.function,
@@ -84,9 +98,21 @@ export class ClickStreamStack extends Stack {
       functionTimeout: props.processor?.timeout ?? Duration.seconds(30),
       destinationInterval: stream.destinationInterval,
       topic: props.alarmTopicArn ? sns.Topic.fromTopicArn(this, 'AlarmTopic', props.alarmTopicArn) : undefined,
+      keepOwnTopic: props.keepOwnAlarmTopic,
       alarmEmail: props.alarmEmail,
       thresholds: props.thresholds,
     })
+
+    if (props.fanOut) {
+      addFanOut(this, 'clicks', operations.topic, {
+        bucket: storage.bucket,
+        prefixes: [layout.delivered],
+        queues: props.fanOut,
+      })
+    }
+    this.processor = processor.alias
+    this.alarmTopic = operations.topic
+    this.ownAlarmTopic = operations.ownTopic
 
     this.warn(props, stream)
     Validations.of(this).acknowledge({

@@ -14,9 +14,18 @@ import {
 } from './configuration/option.ts'
 import click from '../click.schema.json' with { type: 'json' }
 import { HOUR } from './analysis/columns.ts'
+import { ingestContradictions, streams } from './configuration/ingest.ts'
 import { BUFFER } from './processor-buffer.ts'
 import { DEFAULT_ATTRIBUTES, lineFields, type ProcessorSettings } from './processor-settings.ts'
 import { DEFAULT_DAYS } from './storage.ts'
+
+const secretName = text(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'the name of a secret in AWS Secrets Manager')
+const secretVersion = text(/^[A-Za-z0-9-]{32,64}$/, 'the id of a version of that secret')
+
+const consumers = list(
+  text(/^[A-Za-z][A-Za-z0-9]{0,31}$/, ''),
+  'a comma-separated list of up to 32 different names, each 1 to 32 letters and digits, a letter first',
+)
 
 /** The processor's own settings: their variables are those of the function. */
 const processorOptions = {
@@ -38,8 +47,8 @@ const processorOptions = {
 const otherOptions = {
   stackName: text(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, '1 to 100 letters, digits and hyphens, a letter first'),
   mysfitsService: flag,
-  mysfitsApiKeySecret: text(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'the name of a secret in AWS Secrets Manager'),
-  mysfitsApiKeySecretVersion: text(/^[A-Za-z0-9-]{32,64}$/, 'the id of a version of that secret'),
+  mysfitsApiKeySecret: secretName,
+  mysfitsApiKeySecretVersion: secretVersion,
 
   allowedOrigins: origins,
   edgeRate: whole(1, 10_000),
@@ -74,6 +83,22 @@ const otherOptions = {
   alarmFailedRecords: whole(1, 1_000_000),
   alarmErrorObjects: whole(1, 1_000_000),
   alarmEmail: text(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, 'an e-mail address'),
+
+  streams,
+  ingestAuthorization: choice('iam', 'none'),
+
+  collector: flag,
+  collectorFields: names,
+  collectorPartitionKeyField: text(/^[A-Za-z0-9_-]{1,64}$/, 'a name of 1 to 64 characters of [A-Za-z0-9_-]'),
+  collectorMaskFields: names,
+  collectorHashFields: names,
+  collectorHashKeySecret: secretName,
+  collectorHashKeySecretVersion: secretVersion,
+  collectorShards: whole(1, 1_000),
+  collectorQueue: flag,
+
+  fanOut: consumers,
+  ingestFanOut: consumers,
 }
 
 const options = { ...processorOptions, ...otherOptions }
@@ -111,7 +136,9 @@ export function readConfiguration(
     if (given.length === 0) continue
     const { where, text } = given[0]!
     values[name] = option.parse(text)
-    if (values[name] === undefined) {
+    const within = option.faults?.(text) ?? []
+    faults.push(...within.map((fault) => `${where}${fault}`))
+    if (values[name] === undefined && within.length === 0) {
       const found = option.secret ? 'a value that is not one (not shown)' : JSON.stringify(text.slice(0, 200))
       faults.push(`${where}: found ${found}; accepted: ${option.accepted}`)
     }
@@ -144,9 +171,10 @@ export function variable(name: string): string {
   return Object.hasOwn(processorOptions, name) ? upper : `CLICK_STREAM_${upper}`
 }
 
-/** `-c` gives text, `cdk.json` may give numbers, flags and lists. */
+/** `-c` gives text, `cdk.json` may give numbers, flags, lists and objects. */
 function asText(value: unknown): string {
-  return Array.isArray(value) ? value.join(',') : String(value ?? '')
+  if (Array.isArray(value)) return value.join(',')
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '')
 }
 
 /** A name in the context that is nobody's is a slip: CDK's own hold a colon or a slash. */
@@ -232,6 +260,7 @@ function contradictions(given: Configuration): string[] {
       Boolean(given.alarmTopicArn && given.alarmEmail),
       "alarmEmail: found together with alarmTopicArn; accepted: one of the two, as another topic's subscriptions are not this app's",
     ],
+    ...ingestContradictions(given),
   ]
   return faults.filter(([holds]) => holds).map(([, message]) => message)
 }

@@ -1,14 +1,14 @@
-import { Annotations, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
-import * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import { Annotations } from 'aws-cdk-lib'
+import type * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import type { IDeliveryStream } from 'aws-cdk-lib/aws-kinesisfirehose'
-import * as logs from 'aws-cdk-lib/aws-logs'
+import type * as logs from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 
-import { accessLogFormat } from './edge/access-log.ts'
 import { cors } from './edge/cors.ts'
-import { addGatewayResponses } from './edge/gateway-responses.ts'
+import { addGatewayResponses, addUnavailable } from './edge/gateway-responses.ts'
 import { addPreflight } from './edge/preflight.ts'
 import { addPut } from './edge/put.ts'
+import { regionalApi } from './edge/rest-api.ts'
 
 /** What an {@link Edge} is made of. */
 export interface EdgeProps {
@@ -53,66 +53,25 @@ export class Edge extends Construct {
       )
     }
 
-    this.api = this.makeApi(props)
+    this.api = regionalApi(this, {
+      name: 'clicks',
+      description: 'PUT /clicks into the delivery stream',
+      throttle: { rate: props.rate ?? 500, burst: props.burst ?? 500 },
+      logRetention: props.logRetention,
+      createLogsRole: props.createLogsRole ?? true,
+      acknowledged: {
+        'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
+        'AwsSolutions-APIG3':
+          'The rate, the schema and API Gateway bound what comes in; a web ACL (Firewall) is an option.',
+        'AwsSolutions-APIG4': 'Visitors who have not signed in click, too. The way leads to one action on one stream.',
+        'AwsSolutions-COG4': 'Visitors who have not signed in click, too.',
+      },
+    })
     addGatewayResponses(this.api, allowed)
+    addUnavailable(this.api, allowed)
     const clicks = this.api.root.addResource('clicks')
     addPut(this, this.api, clicks, props.deliveryStream, allowed)
     addPreflight(clicks, allowed)
     this.clicksUrl = this.api.urlForPath(clicks.path)
-  }
-
-  private makeApi(props: EdgeProps): apigateway.RestApi {
-    const createLogsRole = props.createLogsRole ?? true
-    const accessLogs = new logs.LogGroup(this, 'AccessLogs', {
-      retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    })
-    const api = new apigateway.RestApi(this, 'Api', {
-      // Metrics are told apart by this name alone, and two stacks may be in one account.
-      restApiName: `${Stack.of(this).stackName}-clicks`,
-      description: 'PUT /clicks into the delivery stream',
-      endpointConfiguration: { types: [apigateway.EndpointType.REGIONAL] },
-      disableExecuteApiEndpoint: false,
-      cloudWatchRole: createLogsRole,
-      // Other APIs of the account may have come to use it.
-      ...(createLogsRole && { cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }),
-      deployOptions: {
-        stageName: 'prod',
-        throttlingRateLimit: props.rate ?? 500,
-        throttlingBurstLimit: props.burst ?? 500,
-        accessLogDestination: new apigateway.LogGroupLogDestination(accessLogs),
-        accessLogFormat,
-        loggingLevel: apigateway.MethodLoggingLevel.OFF,
-      },
-    })
-    // Outputs are the stack's.
-    api.node.tryRemoveChild('Endpoint')
-
-    Validations.of(api).acknowledge(
-      {
-        id: 'AwsSolutions-APIG2',
-        reason: 'The validator checks the body against the model; there are no parameters to check.',
-      },
-      {
-        id: 'AwsSolutions-APIG3',
-        reason: 'The rate, the schema and API Gateway bound what comes in; a web ACL (Firewall) is an option.',
-      },
-      {
-        id: 'AwsSolutions-APIG4',
-        reason: 'Visitors who have not signed in click, too. The way leads to one action on one stream.',
-      },
-      { id: 'AwsSolutions-COG4', reason: 'Visitors who have not signed in click, too.' },
-      {
-        id: 'AwsSolutions-APIG6',
-        reason: 'Execution logs hold what visitors sent where a body is refused; access logs tell the rest.',
-      },
-    )
-    if (createLogsRole) {
-      Validations.of(api.node.findChild('CloudWatchRole')).acknowledge({
-        id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
-        reason: "The role serves every API of the account, and API Gateway demands this policy's permissions of it.",
-      })
-    }
-    return api
   }
 }

@@ -10,6 +10,8 @@ export const layout = {
   errors: 'errors/',
   /** Every record as it came, where the source is kept. */
   source: 'source/',
+  /** What the collector chose. A service's stream has its own name for a folder. */
+  collected: 'rawdata/',
 } as const
 
 /** The hours of Firehose's own object names, as its expressions and Athena's projection write them. */

@@ -1,13 +1,13 @@
 import { ArnFormat, Aws, Duration, Stack } from 'aws-cdk-lib'
-import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
-import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
+import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
-import { alarmRows, type Limits, type Thresholds } from './operations/alarms.ts'
+import { alarmRows, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
 import { drawDashboard } from './operations/dashboard.ts'
 import { metrics, type Watched } from './operations/metrics.ts'
+import { raiseAlarms } from './operations/raise.ts'
 
 /** What is watched, from where on somebody is told, and who. */
 export interface OperationsProps extends Watched {
@@ -19,6 +19,8 @@ export interface OperationsProps extends Watched {
   readonly thresholds?: Thresholds
   /** Where alarms go. Its policy must let CloudWatch publish. @default a new topic */
   readonly topic?: sns.ITopic
+  /** Makes the new topic even where `topic` is given. @default false */
+  readonly keepOwnTopic?: boolean
   /** Who gets them by mail, once the address is confirmed. @default nobody */
   readonly alarmEmail?: string
 }
@@ -26,33 +28,20 @@ export interface OperationsProps extends Watched {
 /** Alarms along the whole pipeline, and a dashboard that shows it from left to right. */
 export class Operations extends Construct {
   readonly topic: sns.ITopic
+  /** The new topic, where one is made. */
+  readonly ownTopic?: sns.ITopic
   /** From left to right along the pipeline. */
   readonly alarms: cloudwatch.Alarm[]
   readonly dashboard: cloudwatch.Dashboard
 
   constructor(scope: Construct, id: string, props: OperationsProps) {
     super(scope, id)
-    this.topic = props.topic ?? this.newTopic()
+    if (!props.topic || props.keepOwnTopic) this.ownTopic = this.newTopic()
+    this.topic = props.topic ?? this.ownTopic!
     if (props.alarmEmail) this.topic.addSubscription(new EmailSubscription(props.alarmEmail))
 
     const watched = metrics(props)
-    const byId = new Map<string, cloudwatch.Alarm>()
-    const action = new SnsAction(this.topic)
-    for (const row of alarmRows(watched, limits(props), props.functionTimeout)) {
-      const alarm = new cloudwatch.Alarm(this, row.id, {
-        alarmDescription: row.description,
-        metric: row.metric,
-        threshold: row.threshold,
-        comparisonOperator: row.comparison ?? cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        datapointsToAlarm: row.periods[0],
-        evaluationPeriods: row.periods[1],
-        // All of these metrics are silent while nobody clicks, and then nothing fails and nothing is late.
-        treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-      })
-      alarm.addAlarmAction(action)
-      alarm.addOkAction(action)
-      byId.set(row.id, alarm)
-    }
+    const byId = raiseAlarms(this, alarmRows(watched, limits(props), props.functionTimeout), this.topic)
     this.alarms = [...byId.values()]
     this.dashboard = drawDashboard(this, 'Dashboard', watched, byId)
   }
@@ -89,9 +78,7 @@ function limits({ thresholds = {}, destinationInterval }: OperationsProps): Limi
     durationPercent: thresholds.durationPercent ?? 80,
     staleServed: thresholds.staleServed ?? 1,
     failedRecords: thresholds.failedRecords ?? 10,
-    // AWS advises 15 minutes, the longest that a buffer can wait ("Implement best practices with CloudWatch Alarms"); with
-    // partitions a delivery takes 1.5 intervals ("Buffer data for dynamic partitioning").
-    freshness: thresholds.freshness ?? Duration.seconds(Math.max(15 * 60, 3 * destinationInterval.toSeconds())),
+    freshness: thresholds.freshness ?? lateAfter(destinationInterval),
     errorObjects: thresholds.errorObjects ?? 1,
   }
 }

@@ -7,7 +7,7 @@ import { layout } from './layout.ts'
 export const DEFAULT_DAYS = { delivered: 365, errors: 730 } as const
 
 /** How long objects are kept, in days. */
-export interface StorageProps {
+export interface DaysKept {
   /** Delivered clicks, and the source where it is kept. @default 365 */
   readonly deliveredDays?: number
   /**
@@ -16,17 +16,27 @@ export interface StorageProps {
    * @default 730, or twice the days of delivered clicks where that is more
    */
   readonly errorDays?: number
-  /** The answers to analysts' queries. @default 30 */
-  readonly queryResultDays?: number
   /** What tells who read or wrote an object. @default 90 */
   readonly accessLogDays?: number
+}
+
+/** See {@link Storage}. */
+export interface StorageProps extends DaysKept {
+  /** The answers to analysts' queries. @default 30 */
+  readonly queryResultDays?: number
+}
+
+/** See {@link ServicesStorage}. */
+export interface ServicesStorageProps extends DaysKept {
+  /** The folders in which services' records are delivered, each with its slash. */
+  readonly folders: string[]
 }
 
 /** When delivered clicks go to cheaper storage. S3 leaves objects below 128 KiB where they are, because they'd cost more there. */
 const INFREQUENT_ACCESS_AFTER = Duration.days(30)
 const NONCURRENT_VERSIONS_KEPT = Duration.days(30)
 
-/** The buckets. All stay when the stack is removed, with what is in them. */
+/** The click stream's buckets. All stay when the stack is removed, with what is in them. */
 export class Storage extends Construct {
   /** Delivered clicks, error output and source: see {@link layout}. */
   readonly bucket: s3.Bucket
@@ -37,33 +47,14 @@ export class Storage extends Construct {
 
   constructor(scope: Construct, id: string, props: StorageProps = {}) {
     super(scope, id)
-    this.deliveredDays = props.deliveredDays ?? DEFAULT_DAYS.delivered
-    this.errorDays = props.errorDays ?? Math.max(DEFAULT_DAYS.errors, 2 * this.deliveredDays)
-    const delivered = Duration.days(this.deliveredDays)
-    const accessLogs = this.accessLogs(Duration.days(props.accessLogDays ?? 90))
+    const { deliveredDays, errorDays } = days(props)
+    this.deliveredDays = deliveredDays
+    this.errorDays = errorDays
+    const accessLogs = accessLogsBucket(this, props)
 
-    this.bucket = new s3.Bucket(this, 'Clicks', {
-      ...privateBucket,
-      versioned: true,
-      serverAccessLogsBucket: accessLogs,
-      serverAccessLogsPrefix: 'clicks/',
-      // Operations alarms on what is put under this prefix.
-      metrics: [{ id: 'errors', prefix: layout.errors }],
-      lifecycleRules: [
-        keptFor('delivered', layout.delivered, delivered),
-        keptFor('source', layout.source, delivered),
-        {
-          id: 'errors',
-          prefix: layout.errors,
-          expiration: Duration.days(this.errorDays),
-          noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
-        },
-        {
-          id: 'left-overs',
-          abortIncompleteMultipartUploadAfter: Duration.days(7),
-          expiredObjectDeleteMarker: true,
-        },
-      ],
+    this.bucket = deliveredBucket(this, 'Clicks', props, accessLogs, {
+      delivered: layout.delivered,
+      source: layout.source,
     })
     this.queryResults = new s3.Bucket(this, 'QueryResults', {
       ...privateBucket,
@@ -77,23 +68,76 @@ export class Storage extends Construct {
         },
       ],
     })
-    // A bucket that stays still wants TLS.
-    for (const bucket of [accessLogs, this.bucket, this.queryResults]) {
-      bucket.policy?.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-    }
+    keepPolicies(accessLogs, this.bucket, this.queryResults)
   }
+}
 
-  private accessLogs(kept: Duration): s3.Bucket {
-    const bucket = new s3.Bucket(this, 'AccessLogs', {
-      ...privateBucket,
-      lifecycleRules: [{ id: 'logs', expiration: kept }],
-    })
-    Validations.of(bucket).acknowledge({
-      id: 'AwsSolutions-S1',
-      reason: 'This bucket holds the access logs; logs of who read logs would have no end.',
-    })
-    return bucket
+/** The buckets of the services' streams. Both stay when the stack is removed, with what is in them. */
+export class ServicesStorage extends Construct {
+  /** A folder for each stream, and the error output. */
+  readonly bucket: s3.Bucket
+
+  constructor(scope: Construct, id: string, props: ServicesStorageProps) {
+    super(scope, id)
+    const accessLogs = accessLogsBucket(this, props)
+    const folders = Object.fromEntries(props.folders.map((folder) => [`delivered-${folder.slice(0, -1)}`, folder]))
+    this.bucket = deliveredBucket(this, 'Records', props, accessLogs, folders)
+    keepPolicies(accessLogs, this.bucket)
   }
+}
+
+function days({ deliveredDays = DEFAULT_DAYS.delivered, errorDays }: DaysKept) {
+  return { deliveredDays, errorDays: errorDays ?? Math.max(DEFAULT_DAYS.errors, 2 * deliveredDays) }
+}
+
+/** The bucket that Firehose delivers into, with a rule for each of `folders`, by the rule's id. */
+function deliveredBucket(
+  scope: Construct,
+  id: string,
+  kept: DaysKept,
+  accessLogs: s3.Bucket,
+  folders: Record<string, string>,
+): s3.Bucket {
+  const { deliveredDays, errorDays } = days(kept)
+  return new s3.Bucket(scope, id, {
+    ...privateBucket,
+    versioned: true,
+    serverAccessLogsBucket: accessLogs,
+    serverAccessLogsPrefix: `${id.toLowerCase()}/`,
+    // There are alarms on what is put under this prefix.
+    metrics: [{ id: 'errors', prefix: layout.errors }],
+    lifecycleRules: [
+      ...Object.entries(folders).map(([rule, prefix]) => keptFor(rule, prefix, Duration.days(deliveredDays))),
+      {
+        id: 'errors',
+        prefix: layout.errors,
+        expiration: Duration.days(errorDays),
+        noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
+      },
+      {
+        id: 'left-overs',
+        abortIncompleteMultipartUploadAfter: Duration.days(7),
+        expiredObjectDeleteMarker: true,
+      },
+    ],
+  })
+}
+
+function accessLogsBucket(scope: Construct, { accessLogDays = 90 }: DaysKept): s3.Bucket {
+  const bucket = new s3.Bucket(scope, 'AccessLogs', {
+    ...privateBucket,
+    lifecycleRules: [{ id: 'logs', expiration: Duration.days(accessLogDays) }],
+  })
+  Validations.of(bucket).acknowledge({
+    id: 'AwsSolutions-S1',
+    reason: 'This bucket holds the access logs; logs of who read logs would have no end.',
+  })
+  return bucket
+}
+
+/** A bucket that stays still wants TLS. */
+function keepPolicies(...buckets: s3.Bucket[]): void {
+  for (const bucket of buckets) bucket.policy?.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 }
 
 const privateBucket = {

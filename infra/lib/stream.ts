@@ -1,6 +1,7 @@
 import { Aws, Duration, RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib'
 import type * as glue from 'aws-cdk-lib/aws-glue'
 import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
@@ -12,10 +13,14 @@ import type { ProcessorSettings } from './processor-settings.ts'
 
 /** What a stream delivers, how, and where to. */
 export interface StreamProps {
-  /** Where objects go: see {@link layout}. */
+  /** Where objects go. */
   readonly bucket: s3.IBucket
-  /** The transformation Lambda. */
-  readonly processor: lambda.IFunction
+  /** A data stream that Firehose reads. @default none: records are put into Firehose directly */
+  readonly source?: kinesis.IStream
+  /** The folder of what is delivered, whose errors lie in a folder of the same name below `errors/`. @default see {@link layout} */
+  readonly prefix?: string
+  /** The transformation Lambda. @default none: what is delivered is what came */
+  readonly processor?: lambda.IFunction
   /** The processor's settings, which the buffer and the partitions follow. @default the processor's own defaults */
   readonly settings?: ProcessorSettings
   /** The size of a batch in MiB, 0.2 to 3. @default as much as the reply allows: see `processor-buffer.ts` */
@@ -43,7 +48,7 @@ export interface StreamProps {
 }
 
 /**
- * The Firehose stream: Direct PUT in, the processor, S3 out.
+ * The Firehose stream: Direct PUT or a data stream in, the processor, S3 out.
  *
  * With `settings.partitionKeys` it delivers each combination of their values under a prefix of its own. Firehose then buffers
  * at least 64 MiB for each, up to 500 at once, and refuses keys that are empty.
@@ -67,7 +72,11 @@ export class Stream extends Construct {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     })
-    const role = this.role(props, logGroup)
+    const folders = {
+      delivered: props.prefix ?? layout.delivered,
+      errors: `${layout.errors}${props.prefix ?? ''}`,
+    }
+    const role = this.role(props, folders, logGroup)
     // The role is complete: what the L2 would add (s3:DeleteObject* among others) is more than Firehose needs.
     const complete = role.withoutPolicyUpdates()
     const loggingConfig = new firehose.EnableLogging(logGroup)
@@ -78,35 +87,46 @@ export class Stream extends Construct {
     const compression = props.compressed === false ? firehose.Compression.UNCOMPRESSED : firehose.Compression.GZIP
 
     this.deliveryStream = new firehose.DeliveryStream(this, streamId(props), {
-      encryption: firehose.StreamEncryption.awsOwnedKey(),
+      ...(props.source
+        ? { source: new firehose.KinesisStreamSource(props.source), role: complete }
+        : { encryption: firehose.StreamEncryption.awsOwnedKey() }),
       destination: new firehose.S3Bucket(props.bucket, {
         role: complete,
         loggingConfig,
         ...buffer,
-        dataOutputPrefix: deliveredPrefix(partitionKeys),
-        errorOutputPrefix: `${layout.errors}!{firehose:error-output-type}/!{timestamp:${HOURS}}/`,
+        dataOutputPrefix: deliveredPrefix(folders.delivered, partitionKeys),
+        errorOutputPrefix: `${folders.errors}!{firehose:error-output-type}/!{timestamp:${HOURS}}/`,
         ...(props.parquetTable ? { dataFormatConversion: parquet(props.parquetTable) } : { compression }),
         ...(partitionKeys.length && { dynamicPartitioning: { enabled: true, retryDuration: Duration.minutes(5) } }),
         ...(props.sourceBackup && {
           s3Backup: { bucket: props.bucket, dataOutputPrefix: layout.source, compression, loggingConfig, ...buffer },
         }),
-        processors: [
-          new firehose.LambdaFunctionProcessor(props.processor, {
-            bufferSize: Size.mebibytes(this.processorBufferMib),
-            bufferInterval: props.processorInterval ?? Duration.minutes(1),
-            retries: props.processorRetries ?? 3,
-          }),
-        ],
+        ...(props.processor && {
+          processors: [
+            new firehose.LambdaFunctionProcessor(props.processor, {
+              bufferSize: Size.mebibytes(this.processorBufferMib),
+              bufferInterval: props.processorInterval ?? Duration.minutes(1),
+              retries: props.processorRetries ?? 3,
+            }),
+          ],
+        }),
       }),
     })
+    if (props.source) {
+      Validations.of(this.deliveryStream).acknowledge({
+        id: 'AwsSolutions-KDF1',
+        reason:
+          'Firehose keeps nothing of what it reads from a data stream, where it is encrypted ("Data protection", Firehose developer guide).',
+      })
+    }
   }
 
   /**
    * May do what the Firehose developer guide lists ("Controlling access"), on what this stream touches; but for
    * `lambda:GetFunctionConfiguration`, without which module 5 and CDK's own streams do.
    */
-  private role(props: StreamProps, logGroup: logs.ILogGroup): iam.Role {
-    const prefixes = [layout.delivered, layout.errors, ...(props.sourceBackup ? [layout.source] : [])]
+  private role(props: StreamProps, folders: Record<string, string>, logGroup: logs.ILogGroup): iam.Role {
+    const prefixes = [...Object.values(folders), ...(props.sourceBackup ? [layout.source] : [])]
     const statements = [
       new iam.PolicyStatement({
         actions: ['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'],
@@ -116,9 +136,21 @@ export class Stream extends Construct {
         actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
         resources: prefixes.map((prefix) => props.bucket.arnForObjects(`${prefix}*`)),
       }),
-      new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [props.processor.functionArn] }),
+      ...(props.processor
+        ? [new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [props.processor.functionArn] })]
+        : []),
       new iam.PolicyStatement({ actions: ['logs:PutLogEvents'], resources: [logGroup.logGroupArn] }),
     ]
+    if (props.source) {
+      // No permission for its key: for the key that AWS manages none is needed ("Permissions to use user-generated KMS keys",
+      // Kinesis Data Streams developer guide).
+      statements.push(
+        new iam.PolicyStatement({
+          actions: ['kinesis:DescribeStream', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards'],
+          resources: [props.source.streamArn],
+        }),
+      )
+    }
     if (props.parquetTable) {
       statements.push(
         new iam.PolicyStatement({
@@ -136,7 +168,9 @@ export class Stream extends Construct {
       assumedBy: new iam.ServicePrincipal('firehose.amazonaws.com', {
         conditions: { StringEquals: { 'sts:ExternalId': Aws.ACCOUNT_ID } },
       }),
-      description: 'The click stream: invokes the processor, writes its objects and its error log.',
+      description: props.source
+        ? 'Reads a data stream, writes its objects and its error log.'
+        : 'The click stream: invokes the processor, writes its objects and its error log.',
       inlinePolicies: { Deliver: new iam.PolicyDocument({ statements }) },
     })
     for (const prefix of prefixes) {
@@ -168,10 +202,10 @@ function finding(scope: Construct, bucket: s3.IBucket): string {
  * The hours come before the keys, so that they are the table's partitions with keys and without, and those who read whole
  * hours find all keys below them.
  */
-function deliveredPrefix(partitionKeys: string[]): string {
-  if (partitionKeys.length === 0) return layout.delivered
+function deliveredPrefix(folder: string, partitionKeys: string[]): string {
+  if (partitionKeys.length === 0) return folder
   const folders = partitionKeys.map((key) => `${key}=!{partitionKeyFromLambda:${key}}/`)
-  return `${layout.delivered}!{timestamp:${HOURS}}/${folders.join('')}`
+  return `${folder}!{timestamp:${HOURS}}/${folders.join('')}`
 }
 
 function parquet(table: glue.S3Table): firehose.DataFormatConversionProps {

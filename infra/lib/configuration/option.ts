@@ -6,6 +6,8 @@ export interface Option<T> {
   readonly accepted: string
   /** The value, or nothing where the text is not accepted. */
   readonly parse: (text: string) => T | undefined
+  /** What is wrong within a value that has parts, each beginning with the path from it. */
+  readonly faults?: (text: string) => string[]
   /** Whether the text may hold something private, which a message must not show. */
   readonly secret?: boolean
 }
@@ -62,7 +64,7 @@ export function list<T>(item: Option<T>, accepted: string, most = 32): Option<T[
   }
 }
 
-/** The processor's own rule, with the same words. */
+/** The functions' own rule, with the same words. */
 export const names = list(
   text(/^[A-Za-z0-9_-]{1,64}$/, ''),
   'a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]',

@@ -6,8 +6,8 @@ import { template } from './templates.ts'
 /** A day, because preflights are billed as any request. Firefox believes that; Chromium no more than two hours. */
 const MAX_AGE_SECONDS = 86_400
 
-/** `OPTIONS /clicks`: API Gateway answers by itself. */
-export function addPreflight(clicks: Resource, allowed: Cors): void {
+/** `OPTIONS` of a resource, such as `/clicks`: API Gateway answers by itself. */
+export function addPreflight(resource: Resource, allowed: Cors): void {
   const headers = { ...allowed.headers, 'Access-Control-Max-Age': String(MAX_AGE_SECONDS) }
   const integration = new MockIntegration({
     requestTemplates: { 'application/json': template('preflight') },
@@ -20,7 +20,7 @@ export function addPreflight(clicks: Resource, allowed: Cors): void {
       },
     ],
   })
-  clicks.addMethod('OPTIONS', integration, {
+  resource.addMethod('OPTIONS', integration, {
     methodResponses: [{ statusCode: '200', responseParameters: declared(headers) }],
   })
 }

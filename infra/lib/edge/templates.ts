@@ -1,9 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { templates } from '../templates.ts'
 
-type Name = 'put-record' | 'accepted' | 'refused' | 'preflight' | 'origin'
-
-/** The mapping template `NAME.vtl` of this folder, with `values` for its `%placeholders%`: they become part of a program. */
-export function template(name: Name, values: Record<string, string> = {}): string {
-  const text = readFileSync(new URL(`./${name}.vtl`, import.meta.url), 'utf8').trim()
-  return Object.entries(values).reduce((filled, [key, value]) => filled.replaceAll(`%${key}%`, () => value), text)
-}
+/** The edge's mapping templates. */
+export const template = templates<'put-record' | 'accepted' | 'refused' | 'preflight' | 'origin'>(import.meta.url)

@@ -1,4 +1,4 @@
-import { type Duration } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type { Metrics } from './metrics.ts'
 
@@ -24,6 +24,14 @@ export interface Thresholds {
   readonly errorObjects?: number
 }
 
+/**
+ * The age of a record that says that delivery is late. AWS advises 15 minutes, the longest that a buffer can wait ("Implement
+ * best practices with CloudWatch Alarms"); with partitions a delivery takes 1.5 intervals ("Buffer data for dynamic partitioning").
+ */
+export function lateAfter(destinationInterval: Duration): Duration {
+  return Duration.seconds(Math.max(15 * 60, 3 * destinationInterval.toSeconds()))
+}
+
 /** {@link Thresholds} with nothing left open. */
 export type Limits = Required<Thresholds>
 
@@ -41,11 +49,11 @@ export interface AlarmRow {
 }
 
 /** One is enough. */
-const AT_ONCE = [1, 1] as const
+export const AT_ONCE = [1, 1] as const
 /** Firehose tries a failed batch again: what passes by itself wakes nobody. */
-const LASTING = [2, 3] as const
+export const LASTING = [2, 3] as const
 /** S3's request metrics may come late ("Metrics and dimensions", Amazon S3 User Guide), so two more periods are looked at again. */
-const EVEN_IF_LATE = [1, 3] as const
+export const EVEN_IF_LATE = [1, 3] as const
 
 /** Every alarm, from left to right along the pipeline. */
 export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Duration): AlarmRow[] {

@@ -17,7 +17,7 @@ export interface Watched {
 }
 
 /** Of alarms and graphs. Firehose, API Gateway, Lambda and S3 publish every minute. */
-const period = Duration.minutes(5)
+export const period = Duration.minutes(5)
 
 /**
  * Every metric of the pipeline that is looked at, from left to right.
@@ -34,14 +34,6 @@ export function metrics({ api, deliveryStream, function: processor, bucket }: Wa
       namespace: 'ClickProcessor',
       metricName,
       dimensionsMap: { FunctionName: processor.functionName },
-      statistic: cloudwatch.Stats.SUM,
-      period,
-    })
-  const errorRequests = (metricName: string) =>
-    new cloudwatch.Metric({
-      namespace: 'AWS/S3',
-      metricName,
-      dimensionsMap: { BucketName: bucket.bucketName, FilterId: 'errors' },
       statistic: cloudwatch.Stats.SUM,
       period,
     })
@@ -80,14 +72,29 @@ export function metrics({ api, deliveryStream, function: processor, bucket }: Wa
     deliverySuccess: stream('DeliveryToS3.Success', 'Average'),
     freshness: stream('DeliveryToS3.DataFreshness', 'Maximum'),
 
-    // An object is one PUT, or POSTs with PUTs between where it is uploaded in parts. Where only one of the two has a value, the
-    // other counts as 0 ("Using metric math", Amazon CloudWatch User Guide).
-    errorObjectRequests: new cloudwatch.MathExpression({
-      expression: 'puts + posts',
-      usingMetrics: { puts: errorRequests('PutRequests'), posts: errorRequests('PostRequests') },
-      period,
-    }),
+    errorObjectRequests: errorObjectRequests(bucket),
   }
+}
+
+/**
+ * What is written to the error output of a bucket that has request metrics under the id `errors`. An object is one PUT, or POSTs
+ * with PUTs between where it is uploaded in parts. Where only one of the two has a value, the other counts as 0 ("Using metric
+ * math", Amazon CloudWatch User Guide).
+ */
+export function errorObjectRequests(bucket: s3.IBucket): cloudwatch.MathExpression {
+  const requests = (metricName: string) =>
+    new cloudwatch.Metric({
+      namespace: 'AWS/S3',
+      metricName,
+      dimensionsMap: { BucketName: bucket.bucketName, FilterId: 'errors' },
+      statistic: cloudwatch.Stats.SUM,
+      period,
+    })
+  return new cloudwatch.MathExpression({
+    expression: 'puts + posts',
+    usingMetrics: { puts: requests('PutRequests'), posts: requests('PostRequests') },
+    period,
+  })
 }
 
 /** See {@link metrics}. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -8,8 +8,9 @@ import { Template } from 'aws-cdk-lib/assertions'
 import { REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
 import { BODIES } from '../support/bodies.ts'
 import { clickTemplate } from '../support/configurations.ts'
-import { type Deployment, synthesise } from '../support/deployment.ts'
-import { Background, built, freePort, ROOT, TOOLS } from '../support/programs.ts'
+import { checkExecutable, type Deployment, synthesise } from '../support/deployment.ts'
+import { posted, withEmulator } from '../support/emulator.ts'
+import { Background, built, ROOT } from '../support/programs.ts'
 import { runSavedQuery } from '../support/queries.ts'
 import { only } from '../support/synth.ts'
 import { putRecordBody } from '../support/velocity.ts'
@@ -33,18 +34,11 @@ test('a deployer gets the template that the other tests check', () => {
 })
 
 test('the asset is one executable for x86-64, and small', () => {
-  assert.deepEqual(readdirSync(deployment.asset), ['bootstrap'])
-  const bootstrap = join(deployment.asset, 'bootstrap')
-  accessSync(bootstrap, constants.X_OK)
-  const elf = readFileSync(bootstrap)
-  assert.equal(elf.subarray(0, 4).toString('latin1'), '\x7fELF')
-  // e_machine, of which 62 is x86-64.
-  assert.equal(elf.readUInt16LE(18), 62)
-  assert.ok(statSync(bootstrap).size < 5_000_000, `it has ${statSync(bootstrap).size} bytes`)
+  checkExecutable(deployment.asset, 5_000_000)
 })
 
 test("it starts under AWS's Runtime Interface Emulator, and answers a batch", async () => {
-  await withEmulator(async (invoke) => {
+  await withProcessor(async (invoke) => {
     const expected = JSON.parse(readFileSync(`${ROOT}fixtures/expected/direct-put.json`, 'utf8'))
     assert.deepEqual(JSON.parse(await invoke(readFileSync(`${ROOT}fixtures/direct-put.json`, 'utf8'))), expected)
   })
@@ -55,7 +49,7 @@ test("a buffer full of the shortest clicks, with the longest ids, has a reply wi
     .ExtendedS3DestinationConfiguration.ProcessingConfiguration.Processors[0].Parameters
   const bufferMib = Number(parameters.find((one: any) => one.ParameterName === 'BufferSizeInMBs').ParameterValue)
   const event = worstBatch(bufferMib * 1024 * 1024)
-  await withEmulator(async (invoke) => {
+  await withProcessor(async (invoke) => {
     const text = await invoke(JSON.stringify(event))
     const results: string[] = JSON.parse(text).records.map(({ result }: { result: string }) => result)
     assert.equal(results.length, event.records.length)
@@ -82,45 +76,16 @@ function worstBatch(bytes: number) {
 }
 
 /** Gives `use` the function under the emulator, with the template's own variables but for the service, which is local. */
-async function withEmulator(use: (invoke: (event: string) => Promise<string>) => Promise<void>): Promise<void> {
+async function withProcessor(use: (invoke: (event: string) => Promise<string>) => Promise<void>): Promise<void> {
   const service = new Background(built('mysfits-service', 'mysfits-local'), ['--listen', '127.0.0.1:0'])
-  const [port, runtimeApi] = [await freePort(), await freePort()]
-  let emulator: Background | undefined
   try {
     const [url] = await service.says(/http:\/\/127\.0\.0\.1:\d+/)
     const { Variables } = only(deployment.template, 'AWS::Lambda::Function').Environment
     assert.equal(Variables.MYSFITS_API_URL, SERVICE)
-    emulator = new Background(
-      emulatorProgram(),
-      [
-        '--runtime-interface-emulator-address',
-        `127.0.0.1:${port}`,
-        '--runtime-api-address',
-        `127.0.0.1:${runtimeApi}`,
-        join(deployment.asset, 'bootstrap'),
-      ],
-      { ...Variables, MYSFITS_API_URL: url },
-    )
-    const invocations = `http://127.0.0.1:${port}/2015-03-31/functions/function/invocations`
-    await use((event) => emulator!.until(() => posted(invocations, event)))
+    await withEmulator(deployment.asset, { ...Variables, MYSFITS_API_URL: url }, use)
   } finally {
-    await emulator?.stop()
     await service.stop()
   }
-}
-
-/** The SAM CLI has one emulator for each architecture. */
-function emulatorProgram(): string {
-  const python = readdirSync(`${TOOLS}/../lib`).find((name) => name.startsWith('python'))
-  return `${TOOLS}/../lib/${python}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64`
-}
-
-/** The answer, or nothing as long as nobody listens. */
-async function posted(url: string, body: string, headers: Record<string, string> = {}): Promise<string | undefined> {
-  const response = await fetch(url, { method: 'POST', body, headers }).catch(() => undefined)
-  const text = await response?.text()
-  if (response && response.status !== 200) throw new Error(`${url} answered ${response.status}: ${text}`)
-  return text
 }
 
 test('a click that left the mapping template arrives in the columns of the table', async () => {

@@ -29,6 +29,22 @@ export const CONFIGURATIONS = {
     mysfitsApiKeySecret: 'mysfits/key',
     recordFields: 'arrivedAt,recordId',
   },
+  'every way in and out': {
+    ...SERVICE,
+    streams: { orders: {}, reviews: { shards: 2, partitionKeyField: 'productId', processor: true, rate: 100 } },
+    collector: true,
+    collectorHashFields: 'phone,name',
+    collectorHashKeySecret: 'collector/key',
+    collectorShards: 1,
+    collectorQueue: true,
+    fanOut: 'search,audit',
+    ingestFanOut: 'lake',
+  },
+  'streams that anyone may fill': {
+    ...SERVICE,
+    streams: '{"open.data": {}}',
+    ingestAuthorization: 'none',
+  },
 }
 
 /** The app of a configuration, with the executables replaced: not yet synthesised, so that more can be put into it. */

@@ -11,15 +11,15 @@ export const TOOLS = `${ROOT}.venv/bin`
 
 /** How long a program may take to do what is waited for; building one takes minutes. */
 const LIMIT_MS = 60_000
-const BUILD_LIMIT_MS = 15 * 60_000
+const BUILD_LIMIT_MS = 30 * 60_000
 
 const environment = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH }
 
-/** Runs a program to its end in `cwd`; tells what it wrote to standard output. */
-export function run(program: string, args: string[], cwd = ROOT): string {
+/** Runs a program to its end in `cwd`, with `variables`; tells what it wrote to standard output. */
+export function run(program: string, args: string[], cwd = ROOT, variables: Record<string, string> = {}): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd,
-    env: environment,
+    env: { ...environment, ...variables },
     encoding: 'utf8',
     timeout: BUILD_LIMIT_MS,
     maxBuffer: 64 * 1024 * 1024,

@@ -20,6 +20,19 @@ export function putRecordBody(template: Template, streamName: string, body: stri
   return run(textOf(requestTemplate, streamName), body).text
 }
 
+/** The body that an integration's backend gets of a request to a resource's `path` with `body` of `type` and `headers`. */
+export function requestBody(
+  path: string,
+  { Integration }: Record<string, any>,
+  body: string,
+  headers: Record<string, string> = {},
+  type = 'application/json',
+): string {
+  const vtl = Integration.RequestTemplates[type]
+  if (vtl === undefined) throw new Error(`415: there is no template for ${type}`)
+  return run(vtl, body, headers, path).text
+}
+
 /** What a request with `headers` is answered when `backend` has answered the integration of `httpMethod`. */
 export function answer(
   template: Template,
@@ -27,14 +40,23 @@ export function answer(
   backend: { status: number; body: string },
   headers: Record<string, string> = {},
 ): Answer {
-  const responses: Record<string, any>[] = method(template, httpMethod).Integration.IntegrationResponses
+  return answered(method(template, httpMethod), backend, headers)
+}
+
+/** What a request with `headers` to a method is answered when `backend` has answered its integration. */
+export function answered(
+  { Integration }: Record<string, any>,
+  backend: { status: number; body: string },
+  headers: Record<string, string> = {},
+): Answer {
+  const responses: Record<string, any>[] = Integration.IntegrationResponses
   const matches = ({ SelectionPattern }: Record<string, any>) =>
     SelectionPattern !== undefined && new RegExp(`^(?:${SelectionPattern})$`).test(String(backend.status))
   const response = responses.find(matches) ?? responses.find((each) => each.SelectionPattern === undefined)
   if (response === undefined) throw new Error(`no integration response for ${backend.status}`)
   const vtl = response.ResponseTemplates?.['application/json']
   const { text, status, overridden } = vtl === undefined ? passed(backend.body) : run(vtl, backend.body, headers)
-  const fixed = Object.entries(response.ResponseParameters as Record<string, string>).map(([name, value]) => [
+  const fixed = Object.entries((response.ResponseParameters ?? {}) as Record<string, string>).map(([name, value]) => [
     name.replace('method.response.header.', ''),
     value.replace(/^'(.*)'$/, '$1'),
   ])
@@ -54,6 +76,21 @@ export function method(template: Template, httpMethod: string): Record<string, a
   return found[0]!.Properties
 }
 
+/** The methods of the template by path and HTTP method: `/v2/orders POST`. */
+export function methods(template: Template): Map<string, Record<string, any>> {
+  const resources = template.findResources('AWS::ApiGateway::Resource')
+  const pathOf = (id: string | undefined): string => {
+    const found = id === undefined ? undefined : resources[id]?.Properties
+    return found === undefined ? '' : `${pathOf(found.ParentId.Ref)}/${found.PathPart}`
+  }
+  return new Map(
+    Object.values(template.findResources('AWS::ApiGateway::Method')).map(({ Properties }) => [
+      `${pathOf(Properties.ResourceId.Ref)} ${Properties.HttpMethod}`,
+      Properties,
+    ]),
+  )
+}
+
 /** A text that CloudFormation puts together, with `ref` for whatever resource is named in it. */
 function textOf(value: any, ref: string): string {
   if (typeof value === 'string') return value
@@ -71,27 +108,58 @@ interface Ran {
 
 const passed = (text: string): Ran => ({ text, status: undefined, overridden: {} })
 
-function run(vtl: string, body: string, headers: Record<string, string> = {}): Ran {
+/** Java's maps have a method for their keys, too. */
+class JavaMap extends Map<string, string> {
+  keySet = () => [...this.keys()]
+}
+
+/** The `replaceAll` of a Java text, which takes a regular expression. */
+const replaceAll = {
+  uid: 'replaceAll of a text',
+  match: ({ property, context }: { property: string; context: unknown }) =>
+    property === 'replaceAll' && typeof context === 'string',
+  resolve: ({ context, params }: { context: string; params: string[] }) =>
+    context.replace(new RegExp(params[0]!, 'g'), params[1]!),
+}
+
+function run(vtl: string, body: string, headers: Record<string, string> = {}, resourcePath = ''): Ran {
   const responseOverride: { status?: number; header: Record<string, string> } = { header: {} }
   // Strictly: in development it throws where a plain reference or a call is to nothing.
-  const text = new Compile(parse(vtl), { env: 'development' }).render({
+  const text = new Compile(parse(vtl), { env: 'development', customMethodHandlers: [replaceAll] }).render({
     input: {
       body,
-      json: (path: string) => JSON.stringify(at(JSON.parse(body), path)),
+      json: (path: string) => jsonAt(body, path),
       path: (path: string) => at(parsed(body), path),
       // Maps, because the engine would find a plain object's `Origin` by `get('origin')`, too.
-      params: () => ({ header: new Map(Object.entries(headers)), querystring: new Map(), path: new Map() }),
+      params: () => ({ header: new JavaMap(Object.entries(headers)), querystring: new Map(), path: new Map() }),
     },
     util: {
       base64Encode: (value: string) => Buffer.from(value).toString('base64'),
       base64Decode: (value: string) => Buffer.from(value, 'base64').toString(),
-      escapeJavaScript: (value: string) => JSON.stringify(value).slice(1, -1).replaceAll("'", "\\'"),
+      escapeJavaScript: escaped,
       urlEncode: encodeURIComponent,
       parseJson: JSON.parse,
     },
-    context: { requestId: 'a-request', identity: { sourceIp: '192.0.2.1' }, responseOverride },
+    context: { requestId: 'a-request', resourcePath, identity: { sourceIp: '192.0.2.1' }, responseOverride },
   })
   return { text, status: responseOverride.status, overridden: responseOverride.header }
+}
+
+/** As Apache Commons escapes, which is what API Gateway names: apostrophes and slashes, too, and all but ASCII. */
+function escaped(value: string): string {
+  const unit = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()}`
+  return JSON.stringify(value)
+    .slice(1, -1)
+    .replaceAll(/['/]/g, '\\$&')
+    .replaceAll(/[\u007f-\uffff]/g, unit)
+}
+
+/**
+ * JSON at a path; nothing there is an empty text. Numbers are doubles here, and written anew: of its own API Gateway's documentation
+ * promises no more, but of `$input.body`, that it "preserves entire floating point numbers, such as 10.00".
+ */
+function jsonAt(body: string, path: string): string {
+  return JSON.stringify(at(JSON.parse(body === '' ? '{}' : body), path)) ?? '""'
 }
 
 /** A backend's body that is no JSON has nothing at any path. */

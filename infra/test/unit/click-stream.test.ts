@@ -9,6 +9,7 @@ import { ConfigurationError } from '../../lib/configuration.ts'
 import { processorBufferMib } from '../../lib/processor-buffer.ts'
 import { clickTemplate, composed, CONFIGURATIONS, SERVICE } from '../support/configurations.ts'
 import { app, statements } from '../support/synth.ts'
+import { methods } from '../support/velocity.ts'
 
 function stacks(context: Record<string, unknown>): { stack: Stack; template: Template }[] {
   const { root, click, stacks } = composed(context)
@@ -18,6 +19,18 @@ function stacks(context: Record<string, unknown>): { stack: Stack; template: Tem
     stack,
     template: Template.fromStack(stack),
   }))
+}
+
+const NAMES = [
+  ...['BucketName', 'FunctionName', 'DeliveryStreamName', 'RoleName', 'LogGroupName', 'TopicName', 'QueueName'],
+  ...['AlarmName', 'PolicyName', 'TableName'],
+]
+
+/** Names that are known beforehand, for who has to give them, with the stack's before them. */
+const NAMED_BY_THE_STACK: Record<string, RegExp> = {
+  'AWS::SQS::Queue': /^ClickStream-/,
+  // A policy within a role is nobody else's.
+  'AWS::IAM::Policy': /./,
 }
 
 for (const [name, context] of Object.entries(CONFIGURATIONS)) {
@@ -43,16 +56,15 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
   })
 
   test(`${name}: nothing has a name of its own that stood in the way of a second copy`, () => {
-    const named = Object.values(found[0]!.template.toJSON().Resources as Record<string, any>).flatMap(
-      ({ Type, Properties = {} }) =>
+    const named = found
+      .flatMap(({ template }) => Object.values(template.toJSON().Resources as Record<string, any>))
+      .flatMap(({ Type, Properties = {} }) =>
         Object.keys(Properties)
-          .filter((key) =>
-            ['BucketName', 'FunctionName', 'DeliveryStreamName', 'RoleName', 'LogGroupName', 'TopicName'].includes(key),
-          )
+          .filter((key) => NAMES.includes(key))
           .map((key) => ({ Type, value: Properties[key] })),
-    )
+      )
     assert.deepEqual(
-      named.filter(({ value }) => typeof value === 'string'),
+      named.filter(({ Type, value }) => typeof value === 'string' && !NAMED_BY_THE_STACK[Type]?.test(value)),
       [],
     )
   })
@@ -134,10 +146,145 @@ const OPTIONS: Record<string, unknown> = {
   alarmFailedRecords: 1,
   alarmErrorObjects: 2,
   alarmEmail: 'on-call@a.example',
+  streams: { orders: {} },
+  collector: true,
+  fanOut: 'search',
 }
 
+/** Options that others must be given with, which are given here with a value that is not their default. */
+const TOGETHER: Record<string, Record<string, unknown>> = {
+  ingestAuthorization: { streams: { orders: {} } },
+  ingestFanOut: { streams: { orders: {} } },
+  collectorFields: { collector: true },
+  collectorPartitionKeyField: { collector: true },
+  collectorMaskFields: { collector: true },
+  collectorShards: { collector: true },
+  collectorQueue: { collector: true },
+  collectorHashFields: { collector: true, collectorHashFields: 'phone', collectorHashKeySecret: 'key' },
+  collectorHashKeySecret: { collector: true, collectorHashFields: 'phone', collectorHashKeySecret: 'key' },
+  collectorHashKeySecretVersion: { collector: true, collectorHashFields: 'phone', collectorHashKeySecret: 'key' },
+}
+const OTHERS: Record<string, unknown> = {
+  ingestAuthorization: 'none',
+  ingestFanOut: 'lake',
+  collectorFields: 'id,phone',
+  collectorPartitionKeyField: 'shop',
+  collectorMaskFields: 'phone',
+  collectorShards: 2,
+  collectorQueue: true,
+  collectorHashFields: 'address',
+  collectorHashKeySecret: 'another',
+  collectorHashKeySecretVersion: 'a'.repeat(32),
+}
+
+/** The templates of all stacks of a configuration. */
+function textOf(context: Record<string, unknown>): string {
+  const { stacks } = composed({ ...SERVICE, ...context })
+  return JSON.stringify(stacks.map((stack) => Template.fromStack(stack).toJSON()))
+}
+
+test('every option of the other ways in changes what is deployed', () => {
+  for (const [name, context] of Object.entries(TOGETHER)) {
+    assert.notEqual(textOf({ ...context, [name]: OTHERS[name] }), textOf(context), name)
+  }
+  for (const choice of [{ shards: 2 }, { partitionKeyField: 'id' }, { processor: true }, { rate: 1 }, { burst: 1 }]) {
+    assert.notEqual(textOf({ streams: { orders: choice } }), textOf({ streams: { orders: {} } }))
+  }
+})
+
+test('options that concern every stream reach those of the services', () => {
+  const context = { streams: { orders: { processor: true } }, collector: true, collectorQueue: true }
+  const services = (options: Record<string, unknown>) => {
+    const { root } = composed({ ...SERVICE, ...context, ...options })
+    return JSON.stringify(Template.fromStack(root.node.findChild('Ingest') as Stack).toJSON())
+  }
+  const names = [
+    ...['stackName', 'architecture', 'logLevel', 'logDays', 'bufferMb', 'bufferSeconds', 'retries', 'compression'],
+    ...['destinationMb', 'destinationSeconds', 'deliveredDays', 'errorDays', 'alarmTopicArn'],
+  ]
+  for (const name of names) assert.notEqual(services({ [name]: OPTIONS[name] }), services({}), name)
+})
+
+test('a stream can be given the processor, and alarms another topic, or be without it, while the other stack lives', () => {
+  const outputs = (options: Record<string, unknown>) =>
+    Object.entries(clickTemplate(options).findOutputs('*')).filter(([id]) => id.startsWith('Exports'))
+  const alarmTopicArn = 'arn:aws:sns:us-east-1:123456789012:alarms'
+  const usual = outputs({ streams: { orders: {} } })
+  assert.equal(usual.length, 2)
+  for (const options of [
+    { streams: { orders: { processor: true } } },
+    { streams: { orders: {} }, alarmTopicArn },
+    { streams: { orders: { processor: true } }, alarmTopicArn },
+    { collector: true, alarmTopicArn },
+  ]) {
+    assert.deepEqual(outputs(options), usual)
+  }
+})
+
+test('where alarms go to another topic, nothing publishes to that of the stack, which is there for the other stack alone', () => {
+  const alarmTopicArn = 'arn:aws:sns:us-east-1:123456789012:alarms'
+  clickTemplate({ alarmTopicArn }).resourceCountIs('AWS::SNS::Topic', 0)
+  const template = clickTemplate({ alarmTopicArn, collector: true })
+  template.resourceCountIs('AWS::SNS::Topic', 1)
+  template.resourceCountIs('AWS::SNS::Subscription', 0)
+  template.allResourcesProperties('AWS::CloudWatch::Alarm', {
+    AlarmActions: [alarmTopicArn],
+    OKActions: [alarmTopicArn],
+  })
+})
+
+/** What CDK calls children of its own, and what every object has. */
+const ODD_NAMES = ['Resource', 'Default', 'constructor', '__proto__', 'toString', 'Delivered']
+
+test('streams and queues may have names that mean something elsewhere', () => {
+  const streams = ODD_NAMES.map((name) => `"${name}": {"processor": true}`).join()
+  const consumers = ODD_NAMES.filter((name) => name !== '__proto__').join()
+  const options = { streams: `{${streams}}`, collector: true, fanOut: consumers, ingestFanOut: consumers }
+  const [click, ingest] = stacks({ ...SERVICE, ...options })
+  assert.deepEqual([...methods(ingest!.template).keys()].filter((path) => /^\/v2\/[^{]/.test(path)).sort(), [
+    ...ODD_NAMES.map((name) => `/v2/${name} POST`).sort(),
+  ])
+  const prefixes = Object.values(ingest!.template.findResources('AWS::KinesisFirehose::DeliveryStream')).map(
+    ({ Properties }) => Properties.ExtendedS3DestinationConfiguration.Prefix,
+  )
+  assert.deepEqual(prefixes.sort(), [...ODD_NAMES.map((name) => `${name}/`), 'rawdata/'].sort())
+  for (const { template } of [click!, ingest!]) template.resourceCountIs('AWS::SQS::Queue', 2 * (ODD_NAMES.length - 1))
+})
+
+test('the other bucket tells of what is delivered of each stream and of the collector, and of no errors', () => {
+  const told = (options: Record<string, unknown>) => {
+    const { root } = composed({ ...SERVICE, streams: { orders: {}, reviews: {} }, ingestFanOut: 'lake', ...options })
+    const template = Template.fromStack(root.node.findChild('Ingest') as Stack)
+    const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'))
+    const [notified] = Object.values(template.findResources('AWS::S3::Bucket')).flatMap(
+      ({ Properties }) => Properties.NotificationConfiguration ?? [],
+    )
+    const { TopicConfigurations } = notified
+    for (const { Event, Topic } of TopicConfigurations) {
+      assert.deepEqual([Event, Topic], ['s3:ObjectCreated:*', { Ref: topic }])
+    }
+    assert.equal(
+      Object.keys(template.findResources('AWS::CloudWatch::Alarm')).filter((id) => id.includes('lake')).length,
+      1,
+    )
+    return TopicConfigurations.map(({ Filter }: any) => Filter.S3Key.Rules).flat()
+  }
+  const prefixes = (...values: string[]) => values.map((Value) => ({ Name: 'prefix', Value }))
+  assert.deepEqual(told({}), prefixes('orders/', 'reviews/'))
+  assert.deepEqual(told({ collector: true }), prefixes('orders/', 'reviews/', 'rawdata/'))
+  assert.deepEqual(told({ collector: true, streams: {} }), prefixes('rawdata/'))
+})
+
+test('as many streams as can be configured fit into a stack', () => {
+  const streams = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`s${index}`, { processor: true }]))
+  const ingestFanOut = 'a,b,c,d,e'
+  const { root } = composed({ ...SERVICE, streams, collector: true, collectorQueue: true, ingestFanOut })
+  const template = Template.fromStack(root.node.findChild('Ingest') as Stack)
+  assert.ok(Object.keys(template.toJSON().Resources).length <= 500)
+})
+
 test('every option changes what is deployed', () => {
-  const text = (context: Record<string, unknown>) => JSON.stringify(clickTemplate(context).toJSON())
+  const text = textOf
   const usual = text({})
   assert.deepEqual(
     Object.entries(OPTIONS)
@@ -259,10 +406,47 @@ test('the outputs are what a page, an analyst and an operator need', () => {
   )
 })
 
+test('the outputs of the other ways in and out are what services and consumers need', () => {
+  const found = stacks(CONFIGURATIONS['every way in and out'])
+  const outputs = (template: Template) =>
+    Object.keys(template.findOutputs('*')).filter((name) => !/^(EdgeApi|Exports)/.test(name))
+  assert.deepEqual(
+    found.map(({ stack, template }) => [stack.stackName, outputs(template)]),
+    [
+      [
+        'ClickStream',
+        [
+          ...['FanOutTopicArn', 'FanOutQueueUrlsearch', 'FanOutQueueUrlaudit'],
+          ...['ClicksUrl', 'StreamName', 'FunctionName', 'BucketName', 'WorkGroupName'],
+        ],
+      ],
+      [
+        'ClickStream-Ingest',
+        ['StreamsUrl', 'CollectUrl', 'CollectQueueUrl', 'FanOutTopicArn', 'FanOutQueueUrllake', 'BucketName'],
+      ],
+    ],
+  )
+})
+
+test('the other ways in are a stack of their own, only where one is asked for, after the click stream', () => {
+  const names = (context: Record<string, unknown>) =>
+    composed({ ...SERVICE, ...context }).stacks.map(({ node }) => node.id)
+  assert.deepEqual(names({}), ['ClickStream'])
+  assert.deepEqual(names({ streams: {} }), ['ClickStream'])
+  assert.deepEqual(names({ collector: false }), ['ClickStream'])
+  assert.deepEqual(names({ fanOut: 'search' }), ['ClickStream'])
+  assert.deepEqual(names({ collector: true }), ['ClickStream', 'Ingest'])
+  const { root, click } = composed({ ...SERVICE, streams: { orders: {} } })
+  const ingest = root.node.findChild('Ingest') as Stack
+  assert.deepEqual(ingest.dependencies, [click])
+})
+
 test('the templates are the ones that were reviewed', () => {
-  for (const { stack, template } of stacks({ ...SERVICE, mysfitsService: undefined }).concat(
-    stacks({ mysfitsService: true }).slice(1),
-  )) {
+  for (const { stack, template } of [
+    ...stacks(SERVICE),
+    ...stacks({ mysfitsService: true }).slice(1),
+    ...stacks(CONFIGURATIONS['every way in and out']).slice(1),
+  ]) {
     const file = new URL(`../snapshots/${stack.node.id}.snapshot.json`, import.meta.url)
     // The names of assets are hashes of what is in them, and change with the code of the functions.
     const found = JSON.stringify(template.toJSON(), null, 2).replaceAll(/[0-9a-f]{64}/g, 'HASH') + '\n'

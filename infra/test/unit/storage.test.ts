@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Template } from 'aws-cdk-lib/assertions'
-import { Storage, type StorageProps } from '../../lib/storage.ts'
+import { ServicesStorage, Storage, type StorageProps } from '../../lib/storage.ts'
 import { synthesised } from '../support/synth.ts'
 
 function buckets(props: StorageProps = {}) {
@@ -103,4 +103,38 @@ test('who reads and writes is logged, and the error output is measured', () => {
   assert.equal(results.Properties.LoggingConfiguration.LogFilePrefix, 'query-results/')
   assert.equal(logs.Properties.LoggingConfiguration, undefined)
   assert.deepEqual(clicks.Properties.MetricsConfigurations, [{ Id: 'errors', Prefix: 'errors/' }])
+})
+
+test("services' records have a rule for each folder, and are kept as clicks are", () => {
+  const { template } = synthesised(
+    (stack) => new ServicesStorage(stack, 'Storage', { folders: ['orders/', 'rawdata/'], deliveredDays: 60 }),
+  )
+  const found = template.findResources('AWS::S3::Bucket')
+  const id = Object.keys(found).find((one) => one.includes('Records'))!
+  const { Properties } = found[id]!
+  assert.deepEqual(
+    Properties.LifecycleConfiguration.Rules.map(({ Id, Prefix, ExpirationInDays }: any) => [
+      Id,
+      Prefix,
+      ExpirationInDays,
+    ]),
+    [
+      ['delivered-orders', 'orders/', 60],
+      ['delivered-rawdata', 'rawdata/', 60],
+      ['errors', 'errors/', 730],
+      ['left-overs', undefined, undefined],
+    ],
+  )
+  assert.deepEqual(Properties.VersioningConfiguration, { Status: 'Enabled' })
+  assert.equal(Properties.LoggingConfiguration.LogFilePrefix, 'records/')
+  assert.deepEqual(Properties.MetricsConfigurations, [{ Id: 'errors', Prefix: 'errors/' }])
+  assert.equal(Object.keys(found).length, 2)
+  for (const [bucket, { DeletionPolicy }] of Object.entries(found)) {
+    assert.equal(DeletionPolicy, 'RetainExceptOnCreate')
+    const denied = policyOf(template, bucket).filter(({ Effect }) => Effect === 'Deny')
+    assert.deepEqual(
+      denied.map(({ Condition }) => Condition),
+      [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
+    )
+  }
 })

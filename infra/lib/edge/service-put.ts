@@ -1,0 +1,79 @@
+import * as apigateway from 'aws-cdk-lib/aws-apigateway'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type { Construct } from 'constructs'
+import { declared, mapped } from './cors.ts'
+
+export const JSON_TYPE = 'application/json'
+
+/** An action of an AWS service that puts one record. */
+export interface PutAction {
+  readonly service: 'firehose' | 'kinesis'
+  readonly action: 'PutRecord'
+}
+
+/** See {@link servicePut}. */
+export interface ServicePutProps extends PutAction {
+  /** By which API Gateway calls the action. */
+  readonly role: iam.IRole
+  /** What the service is sent, what its 200 is answered with, and what all else is: mapping templates. */
+  readonly templates: { readonly request: string; readonly accepted: string; readonly refused: string }
+  /** Headers of every answer. @default none */
+  readonly headers?: Record<string, string>
+}
+
+/**
+ * API Gateway calls the service by itself.
+ *
+ * An error of the service is never 200: only its 200 is, and the response without a pattern takes the rest. For AWS services
+ * the pattern is matched with the HTTP status (API Gateway API reference, "IntegrationResponse"). The template `refused` tells
+ * errors apart by their bodies.
+ */
+export function servicePut({ service, action, role, templates, headers }: ServicePutProps) {
+  const response = (statusCode: string, template: string) => ({
+    statusCode,
+    responseParameters: headers && mapped(headers),
+    responseTemplates: { [JSON_TYPE]: template },
+  })
+  const responses = [
+    { ...response('200', templates.accepted), selectionPattern: '200' },
+    response('503', templates.refused),
+  ]
+  return {
+    integration: new apigateway.AwsIntegration({
+      service,
+      action,
+      integrationHttpMethod: 'POST',
+      options: {
+        credentialsRole: role,
+        requestParameters: { 'integration.request.header.Content-Type': "'application/x-amz-json-1.1'" },
+        requestTemplates: { [JSON_TYPE]: templates.request },
+        // Another content type is answered 415, instead of going to the service as it is.
+        passthroughBehavior: apigateway.PassthroughBehavior.NEVER,
+        integrationResponses: responses,
+      },
+    }),
+    methodResponses: responses.map(({ statusCode }) => ({
+      statusCode,
+      responseParameters: headers && declared(headers),
+    })),
+  }
+}
+
+/**
+ * The one action on one stream, so that no path leads into another's: the streams' own grants would allow batches and more. The
+ * trust has no condition on `aws:SourceAccount` or `aws:SourceArn`: API Gateway sends neither when it takes an integration's role,
+ * so that every request would fail (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws, pull
+ * request 479).
+ */
+export function putRole(
+  scope: Construct,
+  id: string,
+  { service, action, streamArn, description }: PutAction & { streamArn: string; description: string },
+): iam.Role {
+  const statement = new iam.PolicyStatement({ actions: [`${service}:${action}`], resources: [streamArn] })
+  return new iam.Role(scope, id, {
+    description,
+    assumedBy: new iam.ServicePrincipal('apigateway.amazonaws.com'),
+    inlinePolicies: { [action]: new iam.PolicyDocument({ statements: [statement] }) },
+  })
+}

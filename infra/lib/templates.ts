@@ -1,0 +1,12 @@
+import { readFileSync } from 'node:fs'
+
+/**
+ * Reads the mapping templates `NAME.vtl` beside a module, given its `import.meta.url`; with `values` for a template's
+ * `%placeholders%`: they become part of a program.
+ */
+export function templates<Name extends string>(module: string) {
+  return (name: Name, values: Record<string, string> = {}): string => {
+    const text = readFileSync(new URL(`./${name}.vtl`, module), 'utf8').trim()
+    return Object.entries(values).reduce((filled, [key, value]) => filled.replaceAll(`%${key}%`, () => value), text)
+  }
+}

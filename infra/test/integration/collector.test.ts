@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Template } from 'aws-cdk-lib/assertions'
+import { checkExecutable, type Deployment, synthesise } from '../support/deployment.ts'
+import { withEmulator } from '../support/emulator.ts'
+import { only } from '../support/synth.ts'
+import { answered, methods } from '../support/velocity.ts'
+
+/**
+ * It only has to be built, started and asked, so it is built in a fraction of the time. How small it is as it is deployed, is not
+ * asked here: its profile is the processor's, of which `deployment.test.ts` asks it.
+ */
+const QUICKLY = {
+  CARGO_PROFILE_RELEASE_LTO: 'off',
+  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
+  CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
+}
+
+let deployment: Deployment
+before(() => {
+  const options = { collector: 'true', collectorMaskFields: 'phone,address' }
+  deployment = synthesise('https://id.execute-api.us-east-1.amazonaws.com/prod', 'Ingest', options, QUICKLY)
+})
+after(() => deployment?.remove())
+
+test('the asset is one executable for x86-64', () => {
+  checkExecutable(deployment.asset)
+})
+
+/** A request as API Gateway gives it to the function. */
+const request = (httpMethod: string, body: string | null) =>
+  JSON.stringify({
+    resource: '/collect',
+    path: '/collect',
+    httpMethod,
+    headers: { 'Content-Type': 'application/json' },
+    multiValueHeaders: { 'Content-Type': ['application/json'] },
+    queryStringParameters: null,
+    pathParameters: null,
+    requestContext: { requestId: 'a-request', stage: 'prod', httpMethod, path: '/prod/collect' },
+    body,
+    isBase64Encoded: false,
+  })
+
+/** The template's variables, with the name that CloudFormation makes up for the data stream; and a region and credentials. */
+function variables(template: Template): Record<string, string> {
+  const { COLLECTOR_STREAM: stream, ...rest } = only(template, 'AWS::Lambda::Function').Environment.Variables
+  assert.match(stream.Ref, /^CollectorStreamDataStream/)
+  return {
+    ...rest,
+    COLLECTOR_STREAM: stream.Ref,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'any',
+    AWS_SECRET_ACCESS_KEY: 'any',
+  }
+}
+
+test("it starts under AWS's Runtime Interface Emulator with the template's variables, and answers as API Gateway's preflight does", async () => {
+  const preflight = answered(methods(deployment.template).get('/collect OPTIONS')!, { status: 200, body: '' })
+  const { 'Access-Control-Max-Age': _, ...cors } = preflight.headers
+  assert.equal(Object.keys(cors).length, 3)
+  await withEmulator(deployment.asset, variables(deployment.template), async (invoke) => {
+    for (const [method, body, status] of [
+      ['POST', 'no JSON', 400],
+      ['POST', '["a text"]', 400],
+      ['POST', '7', 400],
+      ['POST', null, 400],
+      ['POST', JSON.stringify({ id: 'x'.repeat(1024 * 1024) }), 413],
+    ] as const) {
+      const { statusCode, headers } = JSON.parse(await invoke(request(method, body)))
+      assert.equal(statusCode, status, String(body).slice(0, 20))
+      for (const [name, value] of Object.entries(cors)) assert.equal(headers[name], value, name)
+    }
+  })
+})

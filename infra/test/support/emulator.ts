@@ -1,0 +1,47 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Background, freePort, TOOLS } from './programs.ts'
+
+/** Gives `use` the function in the folder `asset` under AWS's Runtime Interface Emulator, with `variables`. */
+export async function withEmulator(
+  asset: string,
+  variables: Record<string, string>,
+  use: (invoke: (event: string) => Promise<string>) => Promise<void>,
+): Promise<void> {
+  const [port, runtimeApi] = [await freePort(), await freePort()]
+  const emulator = new Background(
+    emulatorProgram(),
+    [
+      '--runtime-interface-emulator-address',
+      `127.0.0.1:${port}`,
+      '--runtime-api-address',
+      `127.0.0.1:${runtimeApi}`,
+      join(asset, 'bootstrap'),
+    ],
+    variables,
+  )
+  try {
+    const invocations = `http://127.0.0.1:${port}/2015-03-31/functions/function/invocations`
+    await use((event) => emulator.until(() => posted(invocations, event)))
+  } finally {
+    await emulator.stop()
+  }
+}
+
+/** The SAM CLI has one emulator for each architecture. */
+function emulatorProgram(): string {
+  const python = readdirSync(`${TOOLS}/../lib`).find((name) => name.startsWith('python'))
+  return `${TOOLS}/../lib/${python}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64`
+}
+
+/** The answer, or nothing as long as nobody listens. */
+export async function posted(
+  url: string,
+  body: string,
+  headers: Record<string, string> = {},
+): Promise<string | undefined> {
+  const response = await fetch(url, { method: 'POST', body, headers }).catch(() => undefined)
+  const text = await response?.text()
+  if (response && response.status !== 200) throw new Error(`${url} answered ${response.status}: ${text}`)
+  return text
+}

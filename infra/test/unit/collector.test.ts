@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Duration, SecretValue } from 'aws-cdk-lib'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import { Collector, type CollectorProps } from '../../lib/collector.ts'
+import { bundling } from '../support/bundling.ts'
+import { only, statements, synthesised } from '../support/synth.ts'
+import { answered, methods } from '../support/velocity.ts'
+
+function collector(props: Partial<CollectorProps> = {}) {
+  const { template } = synthesised((stack) => {
+    const bucket = s3.Bucket.fromBucketName(stack, 'Bucket', 'records')
+    return new Collector(stack, 'Collector', { delivery: { bucket }, bundling, ...props })
+  })
+  return { template, fn: only(template, 'AWS::Lambda::Function'), methods: methods(template) }
+}
+
+const plain = collector()
+const queued = collector({ queue: true })
+const idOf = (type: string, { template } = plain, part = '') =>
+  Object.keys(template.findResources(type)).find((id) => id.includes(part))!
+const DATA_STREAM = idOf('AWS::Kinesis::Stream')
+
+test('it is a Graviton function, in no VPC, which gives up before its time is over', () => {
+  const { Architectures, MemorySize, Runtime, Timeout, VpcConfig, LoggingConfig, TracingConfig } = plain.fn
+  assert.deepEqual(
+    { Architectures, MemorySize, Runtime, Timeout, VpcConfig, TracingConfig },
+    {
+      Architectures: ['arm64'],
+      MemorySize: 256,
+      Runtime: 'provided.al2023',
+      Timeout: 30,
+      VpcConfig: undefined,
+      TracingConfig: { Mode: 'Active' },
+    },
+  )
+  assert.equal(LoggingConfig.LogFormat, 'JSON')
+})
+
+test('machine and time are a choice', () => {
+  const { fn } = collector({
+    architecture: lambda.Architecture.X86_64,
+    memoryMb: 512,
+    timeout: Duration.seconds(10),
+    logLevel: lambda.ApplicationLogLevel.DEBUG,
+  })
+  assert.deepEqual([fn.Architectures, fn.MemorySize, fn.Timeout], [['x86_64'], 512, 10])
+  assert.equal(fn.LoggingConfig.ApplicationLogLevel, 'DEBUG')
+})
+
+test('the environment holds its stream and what is set, and no more', () => {
+  assert.deepEqual(plain.fn.Environment.Variables, { COLLECTOR_STREAM: { Ref: DATA_STREAM } })
+  const { fn } = collector({
+    settings: { fields: ['id', 'phone'], partitionKeyField: 'shop', maskFields: ['phone'], hashFields: ['shop'] },
+    hashKey: SecretValue.secretsManager('collector/key'),
+  })
+  const { COLLECTOR_HASH_KEY: key, COLLECTOR_STREAM: _, ...rest } = fn.Environment.Variables
+  assert.deepEqual(rest, {
+    COLLECTOR_FIELDS: 'id,phone',
+    COLLECTOR_PARTITION_KEY_FIELD: 'shop',
+    COLLECTOR_MASK_FIELDS: 'phone',
+    COLLECTOR_HASH_FIELDS: 'shop',
+  })
+  assert.match(JSON.stringify(key), /\{\{resolve:secretsmanager:.*collector\/key:SecretString/)
+})
+
+test('its stream is encrypted, takes what comes or so many shards, and is delivered under rawdata/', () => {
+  const stream = only(plain.template, 'AWS::Kinesis::Stream')
+  assert.deepEqual(
+    [stream.Name, stream.StreamModeDetails, stream.StreamEncryption.KeyId],
+    [undefined, { StreamMode: 'ON_DEMAND' }, 'alias/aws/kinesis'],
+  )
+  assert.equal(only(collector({ shards: 3 }).template, 'AWS::Kinesis::Stream').ShardCount, 3)
+  const delivery = only(plain.template, 'AWS::KinesisFirehose::DeliveryStream')
+  assert.deepEqual(delivery.KinesisStreamSourceConfiguration.KinesisStreamARN, { 'Fn::GetAtt': [DATA_STREAM, 'Arn'] })
+  const { Prefix, ErrorOutputPrefix, ProcessingConfiguration } = delivery.ExtendedS3DestinationConfiguration
+  assert.deepEqual(
+    [Prefix, ErrorOutputPrefix, ProcessingConfiguration],
+    ['rawdata/', 'errors/rawdata/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/', undefined],
+  )
+})
+
+for (const [name, of, more] of [
+  ['alone', plain, []],
+  [
+    'with a queue',
+    queued,
+    [
+      {
+        Effect: 'Allow',
+        Action: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
+        Resource: { 'Fn::GetAtt': [idOf('AWS::SQS::Queue', queued, 'CollectorQueue8'), 'Arn'] },
+      },
+    ],
+  ],
+] as const) {
+  test(`${name}, it may put into its stream, write its logs and traces, and nothing else`, () => {
+    assert.deepEqual(
+      statements(of.template)
+        .filter(({ role }) => role.startsWith('CollectorRole'))
+        .map(({ statement }) => statement),
+      [
+        {
+          Effect: 'Allow',
+          Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          Resource: { 'Fn::GetAtt': [idOf('AWS::Logs::LogGroup', of, 'CollectorLogs'), 'Arn'] },
+        },
+        {
+          Effect: 'Allow',
+          Action: ['kinesis:PutRecord', 'kinesis:PutRecords'],
+          Resource: { 'Fn::GetAtt': [DATA_STREAM, 'Arn'] },
+        },
+        ...more,
+        { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' },
+      ],
+    )
+  })
+}
+
+test('POST /collect goes to the alias as it is, which the API alone may invoke there', () => {
+  const alias = { Ref: idOf('AWS::Lambda::Alias') }
+  const { Integration, AuthorizationType } = plain.methods.get('/collect POST')!
+  assert.deepEqual([Integration.Type, AuthorizationType], ['AWS_PROXY', 'NONE'])
+  assert.deepEqual(Integration.Uri['Fn::Join'][1].slice(-2), [alias, '/invocations'])
+  const permission = only(plain.template, 'AWS::Lambda::Permission')
+  assert.deepEqual(
+    [permission.FunctionName, permission.Principal, permission.Action],
+    [alias, 'apigateway.amazonaws.com', 'lambda:InvokeFunction'],
+  )
+  const stage = idOf('AWS::ApiGateway::Stage')
+  assert.deepEqual(permission.SourceArn['Fn::Join'][1].slice(-4), [
+    { Ref: idOf('AWS::ApiGateway::RestApi') },
+    '/',
+    { Ref: stage },
+    '/POST/collect',
+  ])
+  assert.deepEqual([...plain.methods.keys()].sort(), ['/collect OPTIONS', '/collect POST'])
+})
+
+const HEADERS = {
+  'Access-Control-Allow-Headers': 'Content-Type',
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'OPTIONS,POST,GET',
+}
+
+test('a preflight is answered without the function, with the headers of its answers', () => {
+  const { status, headers, body } = answered(plain.methods.get('/collect OPTIONS')!, { status: 200, body: '' })
+  assert.deepEqual([status, headers, body], [200, { ...HEADERS, 'Access-Control-Max-Age': '86400' }, ''])
+})
+
+test("API Gateway's own answers can be read by a page, too", () => {
+  const found = Object.values(plain.template.findResources('AWS::ApiGateway::GatewayResponse'))
+  for (const { Properties } of found) {
+    assert.deepEqual(
+      Properties.ResponseParameters,
+      Object.fromEntries(
+        Object.entries(HEADERS).map(([name, value]) => [`gatewayresponse.header.${name}`, `'${value}'`]),
+      ),
+    )
+  }
+  // A function that can't be called, or does not answer in time, is as unavailable as Kinesis.
+  assert.deepEqual(
+    found.map(({ Properties }) => [Properties.ResponseType, Properties.StatusCode, Properties.ResponseTemplates]),
+    [
+      ['DEFAULT_4XX', undefined, undefined],
+      ['DEFAULT_5XX', undefined, undefined],
+      ['INTEGRATION_FAILURE', '503', { 'application/json': '{"message":"Service Unavailable"}' }],
+      ['INTEGRATION_TIMEOUT', '503', { 'application/json': '{"message":"Service Unavailable"}' }],
+    ],
+  )
+})
+
+test('every way is throttled', () => {
+  const [settings] = only(plain.template, 'AWS::ApiGateway::Stage').MethodSettings
+  assert.deepEqual([settings.ThrottlingRateLimit, settings.ThrottlingBurstLimit], [500, 500])
+})
+
+test('a queue is there when it is asked for, and what fails of a batch comes back alone', () => {
+  plain.template.resourceCountIs('AWS::SQS::Queue', 0)
+  plain.template.resourceCountIs('AWS::Lambda::EventSourceMapping', 0)
+  const source = only(queued.template, 'AWS::Lambda::EventSourceMapping')
+  assert.deepEqual(source.FunctionResponseTypes, ['ReportBatchItemFailures'])
+  assert.equal(source.BatchSize, 10)
+  assert.match(JSON.stringify(source.FunctionName), /CollectorLive.*:live/)
+  const queue = queued.template.findResources('AWS::SQS::Queue')[source.EventSourceArn['Fn::GetAtt'][0]]!.Properties
+  assert.equal(queue.QueueName, 'Test-collect')
+  // Six times the function's timeout.
+  assert.equal(queue.VisibilityTimeout, 180)
+  assert.equal(queue.SqsManagedSseEnabled, true)
+  assert.equal(queue.RedrivePolicy.maxReceiveCount, 5)
+})

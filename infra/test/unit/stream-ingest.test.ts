@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Stack } from 'aws-cdk-lib'
+import { Annotations, Match } from 'aws-cdk-lib/assertions'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import { StreamIngest, type StreamIngestProps } from '../../lib/stream-ingest.ts'
+import { only, statements, synthesised } from '../support/synth.ts'
+import { methods } from '../support/velocity.ts'
+
+const FUNCTION = 'arn:aws:lambda:us-east-1:123456789012:function:processor:live'
+
+const STREAMS = { orders: {}, reviews: { shards: 2, partitionKeyField: 'productId', processor: true, rate: 100 } }
+
+function ingest(props: Partial<StreamIngestProps> = {}) {
+  const { built, stack, template } = synthesised((stack) => {
+    const processor = lambda.Function.fromFunctionAttributes(stack, 'Function', {
+      functionArn: FUNCTION,
+      sameEnvironment: true,
+    })
+    const bucket = s3.Bucket.fromBucketName(stack, 'Bucket', 'records')
+    return new StreamIngest(stack, 'Streams', { streams: STREAMS, processor, delivery: { bucket }, ...props })
+  })
+  return { built, stack, template, methods: methods(template) }
+}
+
+const { built, stack, template, methods: byPath } = ingest()
+
+/** The resources of a type whose ids name a stream, with their ids. */
+function of(name: string, type: string, within = template): [string, Record<string, any>][] {
+  return Object.entries(within.findResources(type)).filter(([id]) => id.includes(name))
+}
+
+const [[ordersId]] = of('orders', 'AWS::Kinesis::Stream') as [[string, unknown]]
+const [[reviewsId]] = of('reviews', 'AWS::Kinesis::Stream') as [[string, unknown]]
+const DATA_STREAMS: Record<string, string> = { orders: ordersId, reviews: reviewsId }
+const arnOf = (id: string) => ({ 'Fn::GetAtt': [id, 'Arn'] })
+
+test('a data stream takes what comes, or so many shards, is encrypted, and goes with its line', () => {
+  for (const [name, mode] of [
+    ['orders', { StreamModeDetails: { StreamMode: 'ON_DEMAND' } }],
+    ['reviews', { StreamModeDetails: { StreamMode: 'PROVISIONED' }, ShardCount: 2 }],
+  ] as const) {
+    const [[, { Properties, DeletionPolicy }]] = of(name, 'AWS::Kinesis::Stream') as [[string, any]]
+    assert.deepEqual(Properties, {
+      // The stack's name is in it, so that a second copy has another.
+      Name: `Test-${name}`,
+      RetentionPeriodHours: 24,
+      StreamEncryption: { EncryptionType: 'KMS', KeyId: 'alias/aws/kinesis' },
+      ...mode,
+    })
+    assert.equal(DeletionPolicy, 'Delete')
+  }
+})
+
+for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
+  test(`${name} has a Firehose stream of its own, that delivers into its folder`, () => {
+    const [[, { Properties }], ...others] = of(name, 'AWS::KinesisFirehose::DeliveryStream') as [[string, any]]
+    assert.deepEqual(others, [])
+    const { KinesisStreamSourceConfiguration: source, ExtendedS3DestinationConfiguration: destination } = Properties
+    assert.equal(Properties.DeliveryStreamType, 'KinesisStreamAsSource')
+    assert.equal(Properties.DeliveryStreamEncryptionConfigurationInput, undefined)
+    assert.deepEqual(source.KinesisStreamARN, arnOf(dataStream))
+    assert.deepEqual(source.RoleARN, destination.RoleARN)
+    assert.equal(destination.Prefix, `${name}/`)
+    assert.equal(
+      destination.ErrorOutputPrefix,
+      `errors/${name}/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/`,
+    )
+    assert.equal(destination.CompressionFormat, 'GZIP')
+  })
+}
+
+test('the processor is attached where it is asked for', () => {
+  const processing = (name: string) =>
+    of(name, 'AWS::KinesisFirehose::DeliveryStream')[0]![1].Properties.ExtendedS3DestinationConfiguration
+      .ProcessingConfiguration
+  assert.equal(processing('orders'), undefined)
+  const parameters = processing('reviews').Processors[0].Parameters
+  assert.equal(parameters.find((one: any) => one.ParameterName === 'LambdaArn').ParameterValue, FUNCTION)
+  assert.throws(() => ingest({ processor: undefined }), /^Error: streams\.reviews\.processor: there is no processor/)
+})
+
+test('partitions of clicks are none of theirs', () => {
+  const bucket = s3.Bucket.fromBucketName(new Stack(undefined, 'Other'), 'Bucket', 'records')
+  const settings = { partitionKeys: ['species'] }
+  const delivered = ingest({ streams: { orders: {} }, delivery: { bucket, settings } }).template
+  const destination = only(delivered, 'AWS::KinesisFirehose::DeliveryStream').ExtendedS3DestinationConfiguration
+  assert.equal(destination.DynamicPartitioningConfiguration, undefined)
+  assert.equal(destination.Prefix, 'orders/')
+})
+
+const object = (key: string) => ({
+  'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:s3:::records${key && `/${key}`}`]],
+})
+
+for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
+  test(`the roles of ${name} may put into, read and deliver ${name}, and nothing else`, () => {
+    const [[log]] = of(name, 'AWS::Logs::LogGroup') as [[string, unknown]]
+    assert.deepEqual(
+      statements(template)
+        .filter(({ role }) => role.includes(name))
+        .map(({ role, statement }) => [role.replace(/[0-9A-F]{8}$/, ''), statement]),
+      [
+        [
+          `StreamsStream${name}DeliveryRole`,
+          {
+            Effect: 'Allow',
+            Action: ['s3:GetBucketLocation', 's3:ListBucket', 's3:ListBucketMultipartUploads'],
+            Resource: object(''),
+          },
+        ],
+        [
+          `StreamsStream${name}DeliveryRole`,
+          {
+            Effect: 'Allow',
+            Action: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject'],
+            Resource: [object(`errors/${name}/*`), object(`${name}/*`)],
+          },
+        ],
+        ...(name === 'reviews'
+          ? [
+              [
+                `StreamsStream${name}DeliveryRole`,
+                { Effect: 'Allow', Action: 'lambda:InvokeFunction', Resource: FUNCTION },
+              ],
+            ]
+          : []),
+        [`StreamsStream${name}DeliveryRole`, { Effect: 'Allow', Action: 'logs:PutLogEvents', Resource: arnOf(log) }],
+        [
+          `StreamsStream${name}DeliveryRole`,
+          {
+            Effect: 'Allow',
+            Action: ['kinesis:DescribeStream', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards'],
+            Resource: arnOf(dataStream),
+          },
+        ],
+        [`StreamsPutRole${name}`, { Effect: 'Allow', Action: 'kinesis:PutRecord', Resource: arnOf(dataStream) }],
+      ],
+    )
+  })
+}
+
+test('no role has a statement that this table does not tell of', () => {
+  assert.ok(statements(template).every(({ role }) => Object.keys(DATA_STREAMS).some((name) => role.includes(name))))
+  template.resourceCountIs('AWS::IAM::Policy', 0)
+  for (const { Properties } of Object.values(template.findResources('AWS::IAM::Role'))) {
+    assert.equal(Properties.ManagedPolicyArns, undefined)
+  }
+})
+
+test('only API Gateway may use the roles that put, and only Firehose, for this account, those that deliver', () => {
+  for (const [id, { Properties }] of Object.entries(template.findResources('AWS::IAM::Role'))) {
+    const [statement] = Properties.AssumeRolePolicyDocument.Statement
+    assert.deepEqual(
+      [statement.Principal.Service, statement.Condition],
+      id.includes('PutRole')
+        ? ['apigateway.amazonaws.com', undefined]
+        : ['firehose.amazonaws.com', { StringEquals: { 'sts:ExternalId': { Ref: 'AWS::AccountId' } } }],
+    )
+  }
+})
+
+test("one stream's trouble never touches another's: they have nothing in common but the bucket, the API and its templates", () => {
+  const shared = ['StreamsApi', 'StreamsAccessLogs']
+  const used = (name: string) => {
+    const seen = new Set<string>()
+    const follow = (value: unknown): void => {
+      for (const [, id] of JSON.stringify(value).matchAll(/"(?:Ref":|Fn::GetAtt":\[)"(\w+)"/g)) {
+        const resource = template.toJSON().Resources[id!]
+        if (resource === undefined || seen.has(id!) || shared.some((part) => id!.startsWith(part))) continue
+        seen.add(id!)
+        follow(resource)
+      }
+    }
+    follow(byPath.get(`/v2/${name} POST`))
+    for (const [id, resource] of of(name, 'AWS::KinesisFirehose::DeliveryStream')) {
+      seen.add(id)
+      follow(resource)
+    }
+    return [...seen]
+  }
+  const [orders, reviews] = [used('orders'), used('reviews')]
+  // The data stream, the Firehose stream with its log, and the two roles.
+  for (const type of ['AWS::Kinesis::Stream', 'AWS::KinesisFirehose::DeliveryStream', 'AWS::Logs::LogGroup']) {
+    assert.equal(orders.filter((id) => template.toJSON().Resources[id].Type === type).length, 1, type)
+  }
+  assert.equal(orders.filter((id) => template.toJSON().Resources[id].Type === 'AWS::IAM::Role').length, 2)
+  assert.deepEqual(
+    orders.filter((id) => reviews.includes(id)),
+    [],
+  )
+  // A stream more or less changes nothing of the others but the deployment of the API.
+  const alone = ingest({ streams: { orders: {} } }).template.toJSON().Resources
+  for (const id of orders) assert.deepEqual(template.toJSON().Resources[id], alone[id], id)
+})
+
+test('each stream is throttled and measured by itself', () => {
+  const { MethodSettings } = only(template, 'AWS::ApiGateway::Stage')
+  const quiet = { LoggingLevel: 'OFF', DataTraceEnabled: false }
+  assert.deepEqual(MethodSettings, [
+    { HttpMethod: '*', ResourcePath: '/*', ThrottlingRateLimit: 50, ThrottlingBurstLimit: 50, ...quiet },
+    {
+      HttpMethod: 'POST',
+      ResourcePath: '/~1v2~1orders',
+      ThrottlingRateLimit: 500,
+      ThrottlingBurstLimit: 500,
+      MetricsEnabled: true,
+      ...quiet,
+    },
+    {
+      HttpMethod: 'POST',
+      ResourcePath: '/~1v2~1reviews',
+      ThrottlingRateLimit: 100,
+      ThrottlingBurstLimit: 500,
+      MetricsEnabled: true,
+      ...quiet,
+    },
+  ])
+})
+
+test('each stream has a way in of its own, and there is one for all other names', () => {
+  assert.deepEqual([...byPath.keys()].sort(), ['/v2/orders POST', '/v2/reviews POST', '/v2/{stream-name} ANY'])
+})
+
+test('the request goes to PutRecord by POST, as the type that Kinesis takes, by the role of its stream', () => {
+  for (const name of Object.keys(DATA_STREAMS)) {
+    const { Type, IntegrationHttpMethod, Uri, RequestParameters, PassthroughBehavior, Credentials } = byPath.get(
+      `/v2/${name} POST`,
+    )!.Integration
+    assert.deepEqual([Type, IntegrationHttpMethod, PassthroughBehavior], ['AWS', 'POST', 'NEVER'])
+    assert.equal(Uri['Fn::Join'][1].at(-1), ':kinesis:action/PutRecord')
+    assert.deepEqual(RequestParameters, {
+      'integration.request.header.Content-Type': "'application/x-amz-json-1.1'",
+    })
+    assert.match(Credentials['Fn::GetAtt'][0], new RegExp(`^StreamsPutRole${name}`))
+  }
+})
+
+test('a body is a JSON object, which is checked before Kinesis is called', () => {
+  const { Schema, ContentType } = only(template, 'AWS::ApiGateway::Model')
+  assert.deepEqual(Schema, { $schema: 'http://json-schema.org/draft-04/schema#', type: 'object' })
+  assert.equal(ContentType, 'application/json')
+  const [model] = Object.keys(template.findResources('AWS::ApiGateway::Model'))
+  const [validator] = Object.keys(template.findResources('AWS::ApiGateway::RequestValidator'))
+  assert.equal(only(template, 'AWS::ApiGateway::RequestValidator').ValidateRequestBody, true)
+  for (const name of Object.keys(DATA_STREAMS)) {
+    const post = byPath.get(`/v2/${name} POST`)!
+    assert.deepEqual(post.RequestModels, { 'application/json': { Ref: model } })
+    assert.deepEqual(post.RequestValidatorId, { Ref: validator })
+  }
+})
+
+test('every status that an integration sends is declared by its method', () => {
+  for (const { Integration, MethodResponses } of byPath.values()) {
+    assert.deepEqual(
+      Integration.IntegrationResponses.map(({ StatusCode }: any) => StatusCode),
+      MethodResponses.map(({ StatusCode }: any) => StatusCode),
+    )
+  }
+})
+
+for (const [authorization, expected] of [
+  [undefined, 'AWS_IAM'],
+  ['iam', 'AWS_IAM'],
+  ['none', 'NONE'],
+] as const) {
+  test(`who calls is asked for a signature with ${authorization ?? 'nothing chosen'}: ${expected}, for names that there are and others`, () => {
+    const found = [...ingest({ authorization }).methods.values()]
+    assert.deepEqual(
+      found.map(({ AuthorizationType }) => AuthorizationType),
+      [expected, expected, expected],
+    )
+  })
+}
+
+test('what is not advised is told at synthesis, and only then', () => {
+  const warnings = (of: Stack) =>
+    Annotations.fromStack(of)
+      .findWarning('*', Match.anyValue())
+      .map(({ entry }) => String(entry.data))
+  assert.deepEqual(warnings(stack), [])
+  assert.match(warnings(ingest({ authorization: 'none' }).stack).join(), /^ingestAuthorization is none: anyone/)
+  const streams = { a: { rate: 9_600 }, b: { rate: 401 } }
+  assert.match(warnings(ingest({ streams }).stack).join(), /^The streams' rates are 10001 requests a second together/)
+  assert.deepEqual(warnings(ingest({ streams: { a: { rate: 9_600 }, b: { rate: 400 } } }).stack), [])
+})
+
+test("API Gateway's own failures are 503, and a line of the access log has the stream, but nothing of who sent what", () => {
+  const responses = Object.values(template.findResources('AWS::ApiGateway::GatewayResponse'))
+  assert.deepEqual(
+    responses.map(({ Properties: { ResponseType, StatusCode } }) => [ResponseType, StatusCode]),
+    [
+      ['INTEGRATION_FAILURE', '503'],
+      ['INTEGRATION_TIMEOUT', '503'],
+    ],
+  )
+  const { Format } = only(template, 'AWS::ApiGateway::Stage').AccessLogSetting
+  assert.equal(JSON.parse(Format).resource, '$context.resourcePath')
+  assert.doesNotMatch(Format, /identity|validationErrorString|context\.path|body|authorizer|header/i)
+})
+
+test('the API is regional, with a name of its own, and leaves the account’s role for logs alone', () => {
+  const api = only(template, 'AWS::ApiGateway::RestApi')
+  assert.deepEqual([api.EndpointConfiguration, api.Name], [{ Types: ['REGIONAL'] }, 'Test-streams'])
+  template.resourceCountIs('AWS::ApiGateway::Account', 0)
+  assert.match(JSON.stringify(stack.resolve(built.url)), /"\/v2\/"\]\]\}$/)
+})
