@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import * as s3 from 'aws-cdk-lib/aws-s3'
+import { StreamIngest } from '../../lib/stream-ingest.ts'
+import { BODIES } from '../support/bodies.ts'
+import { Background, built } from '../support/programs.ts'
+import { synthesised } from '../support/synth.ts'
+import { type Answer, answered, methods, requestBody } from '../support/velocity.ts'
+
+const { template } = synthesised(
+  (stack) =>
+    new StreamIngest(stack, 'Streams', {
+      streams: { orders: {} },
+      delivery: { bucket: s3.Bucket.fromBucketName(stack, 'Bucket', 'records') },
+    }),
+)
+const orders = methods(template).get('/v2/orders POST')!
+
+/** The data stream that the template names, in one shard, and the objects in a folder. */
+let folder: string
+let pipeline: Background
+let kinesis: string
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'streams-'))
+  const config = join(folder, 'up.toml')
+  writeFileSync(config, '[streams.Test-orders]\nsource = "kinesis"\nshards = 1\n')
+  const options = ['--config', config, '--destination', join(folder, 'bucket'), '--function-log', join(folder, 'log')]
+  const ports = ['--port', '--firehose-port', '--kinesis-port', '--service-port'].flatMap((port) => [port, '0'])
+  pipeline = new Background(built('clicks', 'clicks'), ['up', ...options, ...ports])
+  kinesis = (await pipeline.says(/^kinesis +(\S+)$/m))[1]!
+})
+after(async () => {
+  await pipeline?.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** What a service is answered: its request goes by the mapping templates into the local Kinesis, and Kinesis' answer back. */
+async function posted(body: string, headers: Record<string, string> = {}): Promise<Answer> {
+  return put(requestBody('/v2/orders', orders, body, headers))
+}
+
+async function put(request: string): Promise<Answer> {
+  const response = await fetch(kinesis, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': 'Kinesis_20131202.PutRecord' },
+    body: request,
+  })
+  return answered(orders, { status: response.status, body: await response.text() })
+}
+
+test('what the mapping template makes of each body is a record, and lies on a line of its own', async () => {
+  const objects = Object.values(BODIES).filter((body) => body.trimStart().startsWith('{'))
+  for (const [index, body] of objects.entries()) {
+    const answer = await posted(body, { 'X-Partition-Key': `"key" '${index}' é` })
+    assert.equal(answer.status, 200, answer.body)
+    const { sequenceNumber, shardId, ...rest } = JSON.parse(answer.body)
+    assert.match(sequenceNumber, /^\d+$/)
+    assert.deepEqual([shardId, rest], ['shardId-000000000000', {}])
+  }
+  const lines = await pipeline.until(() => {
+    const found = delivered()
+    return found.length < objects.length ? undefined : found
+  })
+  // One shard, so in the order in which they were sent.
+  assert.deepEqual(
+    lines,
+    objects.map((body) => body.replace(/[\r\n]/g, ' ')),
+  )
+})
+
+test("Kinesis' refusals become the edge's", async () => {
+  for (const [body, headers, status, message] of [
+    ['{}', { 'x-partition-key': 'k'.repeat(257) }, 400, 'Invalid partition key'],
+    [JSON.stringify({ a: 'x'.repeat(1024 * 1024) }), {}, 413, 'Request Too Long'],
+  ] as const) {
+    const answer = await posted(body, headers)
+    assert.deepEqual([answer.status, JSON.parse(answer.body)], [status, { message }])
+  }
+  // A shard takes 1 MiB a second, and so not eight records of most of that at once.
+  const large = requestBody('/v2/orders', orders, JSON.stringify({ a: 'x'.repeat(900 * 1024) }))
+  const answers = await Promise.all(Array.from({ length: 8 }, () => put(large)))
+  const refused = answers.filter(({ status }) => status !== 200)
+  assert.ok(refused.length > 0)
+  for (const { status, body } of refused) {
+    assert.deepEqual([status, JSON.parse(body)], [429, { message: 'Too Many Requests' }])
+  }
+})
+
+/** The lines of all objects of the stream, in the order in which they were written. */
+function delivered(): string[] {
+  const objects = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.startsWith('Test-orders-1-'))
+    .map((entry) => join(entry.parentPath, entry.name))
+  return objects.sort().flatMap((path) => readFileSync(path).toString().split('\n').filter(Boolean))
+}
