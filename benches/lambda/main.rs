@@ -12,6 +12,7 @@
 mod chart;
 mod function;
 mod measure;
+mod tls;
 
 #[path = "../support/batch.rs"]
 mod batch;
@@ -23,7 +24,7 @@ mod straightforward;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::measure::{Kind, growth, look_ups, memory, round, size, starts};
+use crate::measure::{Kind, growth, look_ups, memory, round, size, starts, tls_cost};
 
 /// How often the functions take turns.
 const ROUNDS: usize = 5;
@@ -53,8 +54,10 @@ async fn report() -> String {
     fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cpu.svg"), chart::bars(&cpu)).unwrap();
 
     report.push_str("\n| what of ours | measured | beside |\n|---|---|---|\n");
-    for (what, measured, beside) in
-        [starts(), vec![size()], memory().await, look_ups().await].into_iter().flatten().chain(growth(ROUNDS).await)
+    for (what, measured, beside) in [starts(), vec![tls_cost().await, size()], memory().await, look_ups().await]
+        .into_iter()
+        .flatten()
+        .chain(growth(ROUNDS).await)
     {
         writeln!(report, "| {what} | {measured} | {beside} |").unwrap();
     }

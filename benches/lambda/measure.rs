@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use runtime_api::{Function, Outcome, Settings};
 
 use crate::batch::batch;
-use crate::{function, service, time};
+use crate::{function, service, time, tls};
 
 /// The records of a batch, as many as Firehose's default buffer of 1 MiB holds.
 const RECORDS: usize = 10_000;
@@ -128,6 +128,31 @@ pub(crate) fn starts() -> Vec<Row> {
         ("start to first poll, service by HTTP".to_owned(), format!("{ours:.2} ms"), beside(ours)),
         ("start to first poll, service by HTTPS".to_owned(), format!("{ours_with_tls:.2} ms"), beside(ours_with_tls)),
     ]
+}
+
+/// What TLS costs a process in CPU, all in all: authorities, client, handshake and certificate, for the service's first answer.
+pub(crate) async fn tls_cost() -> Row {
+    let (https, authority) = tls::start();
+    let http = service::start(1, Duration::ZERO);
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..30 {
+        let settings = Kind::Ours.settings(&https).env("SSL_CERT_FILE", authority.path().display().to_string());
+        with.push(cpu_of_first_answer(settings).await);
+        without.push(cpu_of_first_answer(Kind::Ours.settings(&http)).await);
+    }
+    let (with, without) = (middle(with), middle(without));
+    let beside = format!("CPU up to the first answer {with:.2} ms by HTTPS, {without:.2} ms by HTTP");
+    ("TLS, once a process".to_owned(), format!("{:.2} ms", with - without), beside)
+}
+
+/// In milliseconds, from the process's start on.
+async fn cpu_of_first_answer(settings: Settings) -> f64 {
+    let mut function = Function::start(settings).await.unwrap();
+    let reply = invoke(&mut function, &batch(1, 1)).await;
+    assert!(String::from_utf8(reply).unwrap().contains(r#""result":"Ok""#));
+    let spent = cpu(function.process_id().unwrap());
+    function.stop().await;
+    spent.as_secs_f64() * 1e3
 }
 
 /// The size of the executable, stripped as it is for Lambda.

@@ -15,7 +15,7 @@ export interface ProcessorProps extends MachineProps {
   /**
    * Memory in MB, of which the function's share of a CPU follows: 128 is a fourteenth of one.
    *
-   * @default 128: an event of 6 MB and a reply of as much take 31 MiB at their peak (`make bench`); 16,000 of the shortest
+   * @default 128: an event of 6 MB and a reply of as much take 35 MiB at their peak (`make bench`); 16,000 of the shortest
    * clicks take 9 ms of a whole CPU, so 0.13 s of a fourteenth.
    */
   readonly memoryMb?: number

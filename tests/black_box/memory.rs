@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{COCO, EVANGELINE, PAULY, STRANGER, clicks_on, invoke, invoke_failing, processor};
+use crate::harness::{COCO, EVANGELINE, PAULY, STRANGER, clicks_on, event, invoke, invoke_failing, processor};
 use crate::service::{Answer, Service, well_built};
 
 #[tokio::test]
@@ -19,6 +19,16 @@ async fn while_the_cache_is_fresh_no_request_is_sent() {
         assert!(warm.summary()["cache_age_ms"].as_f64().unwrap() < 300_000.0);
     }
     assert_eq!(service.paths().len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_before_a_click_comes() {
+    let service = Service::well_built().await;
+    for lookup in ["catalogue", "item"] {
+        let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
+        let answered = invoke(&mut function, event(&["no click"])).await;
+        assert_eq!((answered.counts(), service.paths().len()), ((0, 0, 1), 0), "{lookup}");
+    }
 }
 
 #[tokio::test]
