@@ -6,31 +6,13 @@ JSON that says what was done; to standard error, each time that records are refu
 
 import json
 import sys
-import time
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from client import error_code, new_client, put_until_taken
 
 # Amazon Data Firehose quotas.
 BATCH_RECORDS = 500
 RECORD_BYTES = 1000 * 1024
 BATCH_BYTES = 4 * 1024 * 1024
-
-# With pauses of at most a second: longer than a full backlog lasts.
-MOST_ROUNDS = 120
-
-
-def new_client(endpoint_url):
-    return boto3.client(
-        "firehose",
-        endpoint_url=endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="nobody",
-        aws_secret_access_key="nothing",
-        # A proxy of the environment must not get in between.
-        config=Config(retries={"mode": "standard", "max_attempts": 5}, proxies={}),
-    )
 
 
 def check_stream(client, stream):
@@ -55,30 +37,14 @@ def check_stream(client, stream):
 
 
 def put_batch(client, stream, records):
-    """Puts records until each is accepted, and only those again that failed. Gives the ids, and how often one failed."""
-    ids, failed = [], 0
-    for rounds in range(MOST_ROUNDS):
+    """Puts records until each is accepted. Gives the ids, and how often one failed."""
+
+    def put(records):
         answer = client.put_record_batch(DeliveryStreamName=stream, Records=records)
-        entries = answer["RequestResponses"]
-        assert len(entries) == len(records), (len(entries), len(records))
-        again = [record for record, entry in zip(records, entries) if "ErrorCode" in entry]
-        assert len(again) == answer["FailedPutCount"], answer["FailedPutCount"]
-        ids += [entry["RecordId"] for entry in entries if "ErrorCode" not in entry]
-        failed += len(again)
-        if not again:
-            return ids, failed
-        print(f"{len(again)} of {len(records)} records were refused", file=sys.stderr, flush=True)
-        records = again
-        time.sleep(min(1, 0.05 * 2**rounds))
-    raise SystemExit(f"{len(records)} records were refused {MOST_ROUNDS} times")
+        return answer["RequestResponses"], answer["FailedPutCount"]
 
-
-def error_code(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return None
+    taken, refused = put_until_taken(put, records)
+    return [entry["RecordId"] for _, entry in taken], len(refused)
 
 
 def error_codes(client, stream):
@@ -124,7 +90,7 @@ def main(endpoint_url, stream, count, mysfits):
         click = {"userId": f"client-{number}", "mysfitId": mysfit_ids[number % len(mysfit_ids)]}
         return {"Data": json.dumps(click, separators=(",", ":")).encode()}
 
-    client = new_client(endpoint_url)
+    client = new_client("firehose", endpoint_url)
     streams = check_stream(client, stream)
     codes = error_codes(client, stream)
     assert codes == EXPECTED_CODES, codes

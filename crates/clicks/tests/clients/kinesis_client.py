@@ -7,31 +7,13 @@ says what was done; to standard error, each time that records are refused.
 import hashlib
 import json
 import sys
-import time
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from client import error_code, new_client, put_until_taken
 
 # Kinesis Data Streams quotas.
 REQUEST_RECORDS = 500
 RECORD_BYTES = 1024 * 1024
 REQUEST_BYTES = 10 * 1024 * 1024
-
-# With pauses of at most a second: longer than a shard is past its throughput.
-MOST_ROUNDS = 120
-
-
-def new_client(endpoint_url):
-    return boto3.client(
-        "kinesis",
-        endpoint_url=endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="nobody",
-        aws_secret_access_key="nothing",
-        # A proxy of the environment must not get in between.
-        config=Config(retries={"mode": "standard", "max_attempts": 5}, proxies={}),
-    )
 
 
 def check_stream(client, stream, count):
@@ -66,31 +48,16 @@ def shard_of(shards, partition_key):
 
 
 def put_records(client, stream, records):
-    """Puts records until each is accepted, and only those again that failed. Gives where each one is."""
-    placed = []
-    for rounds in range(MOST_ROUNDS):
+    """Puts records until each is accepted. Gives where each one is."""
+
+    def put(records):
         answer = client.put_records(StreamName=stream, Records=records)
-        entries = answer["Records"]
-        assert len(entries) == len(records), (len(entries), len(records))
-        again = [record for record, entry in zip(records, entries) if "ErrorCode" in entry]
-        codes = {entry["ErrorCode"] for entry in entries if "ErrorCode" in entry}
-        assert codes <= {"ProvisionedThroughputExceededException"}, codes
-        assert len(again) == answer["FailedRecordCount"], answer["FailedRecordCount"]
-        placed += [(record, entry) for record, entry in zip(records, entries) if "ErrorCode" not in entry]
-        if not again:
-            return placed
-        print(f"{len(again)} of {len(records)} records were refused", file=sys.stderr, flush=True)
-        records = again
-        time.sleep(min(1, 0.05 * 2**rounds))
-    raise SystemExit(f"{len(records)} records were refused {MOST_ROUNDS} times")
+        return answer["Records"], answer["FailedRecordCount"]
 
-
-def error_code(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return None
+    placed, refused = put_until_taken(put, records)
+    codes = {entry["ErrorCode"] for entry in refused}
+    assert codes <= {"ProvisionedThroughputExceededException"}, codes
+    return placed
 
 
 def error_codes(client, stream):
@@ -137,7 +104,7 @@ def main(endpoint_url, stream, shard_count, count):
     def record(number):
         return {"Data": json.dumps({"n": number}).encode() + b"\n", "PartitionKey": f"key-{number}"}
 
-    client = new_client(endpoint_url)
+    client = new_client("kinesis", endpoint_url)
     shards = check_stream(client, stream, shard_count)
     codes = error_codes(client, stream)
     assert codes == EXPECTED_CODES, codes
