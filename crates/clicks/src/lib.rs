@@ -1,0 +1,118 @@
+//! Runs the click processor on this machine as Amazon Data Firehose would.
+//!
+//! ```text
+//! replay   files ─▶ input ─▶ batch ─▶ event ─▶ the function's process ─▶ delivery ─▶ output: delivered lines, error objects
+//!                   (told apart     (Firehose's      (runtime-api)        (what Firehose  ─▶ report: the table
+//!                    by content)     buffer)                               does of a reply)
+//!
+//! up       a page's click, a service's ─▶ edge ─┬──────────────┐
+//!          record, a form's request             └▶ collector ─┤
+//!          an SDK's records ─▶ api ───────────────────────────┴▶ stream ─▶ bucket: delivered objects, error objects
+//!                                                                (the same rules, with time)
+//! ```
+//!
+//! `command` is what was asked; `replay` and `up` go these ways; `firehose` and `kinesis` are what is known of these services, as
+//! plain functions and values.
+
+mod api;
+mod attempts;
+mod bucket;
+mod collector;
+mod command;
+mod edge;
+mod excerpt;
+mod fields;
+mod firehose;
+mod functions;
+mod input;
+mod interrupts;
+mod kinesis;
+mod metrics;
+mod output;
+mod packages;
+mod progress;
+mod replay;
+mod report;
+mod site;
+mod stream;
+mod up;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::runtime::Runtime;
+
+use self::command::{Cli, Command, Replay, Up};
+use self::interrupts::Interrupts;
+use self::replay::ReplayError;
+use self::report::Report;
+use self::up::settings::{Settings, SettingsError};
+use self::up::{End, UpError};
+
+/// How long what is still going on in the end may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The command line's whole run, from its arguments to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            progress::print(&format!("error: {error:#}"));
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(async {
+        match command {
+            Command::Replay(arguments) => replay(arguments).await,
+            Command::Up(arguments) => up(*arguments).await,
+        }
+    });
+    // Ends the functions of what was given up. All else that matters has been waited for.
+    runtime.shutdown_timeout(GRACE);
+    ended
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<SettingsError>()
+        || error.downcast_ref().is_some_and(ReplayError::is_usage)
+        || error.downcast_ref().is_some_and(UpError::is_usage)
+}
+
+async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
+    let (json, allow_failed) = (arguments.json, arguments.allow_failed);
+    let replayed = replay::run(arguments.into(), Interrupts::listen()?.next()).await?;
+    print(&replayed.report, json)?;
+    if let Some(error) = replayed.error {
+        return Err(error.into());
+    }
+    Ok(match replayed.report.records.failed {
+        _ if replayed.report.interrupted => ExitCode::from(130),
+        failed if failed > 0 && !allow_failed => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
+    let mut interrupts = Interrupts::listen()?;
+    Ok(match up::run(Settings::try_from(arguments)?, &mut interrupts).await? {
+        End::Through => ExitCode::SUCCESS,
+        End::GivenUp => ExitCode::from(130),
+        End::Failed => ExitCode::FAILURE,
+    })
+}
+
+fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+    let text = if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() };
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads it has read enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
