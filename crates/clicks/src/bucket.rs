@@ -3,6 +3,7 @@
 mod contents;
 mod destination;
 mod folder;
+mod objects;
 mod s3;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt, PutOption
 
 pub(crate) use self::contents::{Contents, gzip};
 pub(crate) use self::destination::{Destination, DestinationError};
+pub(crate) use self::objects::Object;
 use crate::firehose::prefix::{Compression, MAX_KEY_BYTES};
 
 /// The most characters of a storage's cause: what a log line and a page have room for.
@@ -54,6 +56,24 @@ pub(crate) enum BucketError {
     Put {
         /// Which object.
         place: String,
+        /// In one line.
+        cause: String,
+    },
+    /// What is there can't be listed.
+    #[error("could not list what is in {place}: {cause}")]
+    List {
+        /// Below what.
+        place: String,
+        /// In one line.
+        cause: String,
+    },
+    /// An object was not moved, or perhaps copied only.
+    #[error("could not move {place} to {to}: {cause}")]
+    Move {
+        /// Which object.
+        place: String,
+        /// Where it should be.
+        to: String,
         /// In one line.
         cause: String,
     },

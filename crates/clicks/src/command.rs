@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use jiff::Timestamp;
+use object_store::path::Path as ObjectPath;
 
 use crate::firehose::batch::{
     DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB,
 };
 use crate::packages::{self, service_url, variable_of_processor};
+use crate::redrive::{self, Again, Selection, Source, SourceError, When};
 use crate::replay::Options;
-use crate::up::options::{PipelineOptions, StreamOptions};
+use crate::up::options::{PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
 
 /// Runs the click processor on this machine as Amazon Data Firehose would.
@@ -24,6 +27,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Replay(Replay),
+    Redrive(Redrive),
     Up(Box<Up>),
 }
 
@@ -93,6 +97,94 @@ pub(crate) struct Replay {
     verbose: bool,
 }
 
+/// Puts what Firehose wrote into its error output back into the stream: each record once.
+///
+/// Reads error objects (lines of JSON with `rawData`, plain or GZIP) and puts the original records with PutRecordBatch. Each
+/// record's state is in a ledger on this machine, so a run that was stopped goes on where it was; with another ledger, or none,
+/// records are put twice. Mend first what failed them; look with --dry-run; and try some with --limit.
+///
+/// AWS is reached as the AWS_… variables say: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+/// (`aws configure export-credentials --format env` prints those of a profile).
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 everything selected is in the stream; 1 something is left that somebody must look at \
+                        (held back, uncertain, corrupt, not moved), or it failed; 2 wrong usage; 130 interrupted by Ctrl-C, \
+                        SIGTERM or SIGHUP. An interrupt lets the call in hand end, one more does not."
+)]
+pub(crate) struct Redrive {
+    /// Where the error objects are; a file is one of them. Hidden files are left out.
+    #[arg(value_name = "s3://BUCKET/PREFIX|DIR")]
+    source: String,
+
+    /// The delivery stream, whose source has to be Direct PUT.
+    #[arg(long, value_name = "NAME")]
+    stream: StreamName,
+
+    /// Only tell what would be put: nothing is put, moved or written. Firehose is not asked.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Only records that failed so, such as Lambda.FunctionError; may be given several times.
+    #[arg(long, value_name = "CODE", help_heading = "Which records")]
+    error_code: Vec<String>,
+
+    /// Only records that arrived then or later: 2026-11-26T10:00:00Z, 2026-11-26 (UTC), or so long ago: 90m, 12h, 3d.
+    #[arg(long, value_name = "WHEN", help_heading = "Which records")]
+    since: Option<When>,
+
+    /// Only records that arrived before.
+    #[arg(long, value_name = "WHEN", help_heading = "Which records")]
+    until: Option<When>,
+
+    /// The most records of this run.
+    #[arg(long, value_name = "N", help_heading = "Which records", value_parser = value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// Also what is held back: `failed` has failed again after it was put; of what is `uncertain` nobody knows whether an
+    /// earlier run has put it. Without a value, it is `failed`.
+    #[arg(
+        long,
+        value_name = "WHICH",
+        help_heading = "Which records",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "failed"
+    )]
+    again: Option<HeldBack>,
+
+    /// The most records a second, which live ones may need beside it: a stream takes 1 MiB/s by its smallest default quota.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+
+    /// The file with the state of each record [default: ~/.local/state/clicks/redrive/STREAM@REGION.ledger]
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+
+    /// Move objects of which nothing is left to this prefix of the bucket or folder.
+    #[arg(long, value_name = "PREFIX")]
+    archive: Option<String>,
+
+    /// A Firehose that is not AWS, such as http://127.0.0.1:8001 of `clicks up`.
+    #[arg(long, value_name = "URL", value_parser = service_url)]
+    endpoint: Option<String>,
+
+    /// An S3 that is not AWS, such as http://127.0.0.1:9000.
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+
+    /// Print the numbers as JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `--again` puts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum HeldBack {
+    Failed,
+    Uncertain,
+    All,
+}
+
 /// Runs the whole pipeline on this machine: a page to click, a Firehose, the function, and the objects that are delivered.
 ///
 /// Every option can be in the file of `--config` too, by the same name without dashes in front; the command line counts first.
@@ -119,6 +211,35 @@ impl TryFrom<Up> for Settings {
 
     fn try_from(asked: Up) -> Result<Self, SettingsError> {
         Self::read(&asked.pipeline, &asked.stream, asked.config.as_deref())
+    }
+}
+
+impl TryFrom<Redrive> for redrive::Options {
+    type Error = SourceError;
+
+    fn try_from(asked: Redrive) -> Result<Self, SourceError> {
+        let now = Timestamp::now();
+        let moment = |when: Option<When>| when.map(|when| when.milliseconds(now));
+        let again = |which: HeldBack| matches!(asked.again, Some(HeldBack::All)) || asked.again == Some(which);
+        let archive = |prefix: &String| {
+            ObjectPath::parse(prefix).map_err(|cause| SourceError::Prefix { text: prefix.clone(), cause })
+        };
+        Ok(Self {
+            source: Source::parse(&asked.source, asked.s3_endpoint.as_deref())?,
+            again: Again { failed: again(HeldBack::Failed), uncertain: again(HeldBack::Uncertain) },
+            archive: asked.archive.as_ref().map(archive).transpose()?,
+            stream: asked.stream.0,
+            endpoint: asked.endpoint,
+            selection: Selection {
+                error_codes: asked.error_code,
+                since_ms: moment(asked.since),
+                until_ms: moment(asked.until),
+            },
+            limit: asked.limit,
+            rate: asked.rate,
+            ledger: asked.ledger,
+            dry_run: asked.dry_run,
+        })
     }
 }
 

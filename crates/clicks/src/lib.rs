@@ -5,13 +5,15 @@
 //!                   (told apart     (Firehose's      (runtime-api)        (what Firehose  ─▶ report: the table
 //!                    by content)     buffer)                               does of a reply)
 //!
+//! redrive  error objects ─▶ the original records, each once ─▶ a stream's API, AWS's or that of `up`
+//!
 //! up       a page's click, a service's ─▶ edge ─┬──────────────┐
 //!          record, a form's request             └▶ collector ─┤
 //!          an SDK's records ─▶ api ───────────────────────────┴▶ stream ─▶ bucket: delivered objects, error objects
 //!                                                                (the same rules, with time)
 //! ```
 //!
-//! `command` is what was asked; `replay` and `up` go these ways; `firehose` and `kinesis` are what is known of these services, as
+//! `command` is what was asked; `replay`, `redrive` and `up` go these ways; `firehose` and `kinesis` are what is known of these services, as
 //! plain functions and values.
 
 mod api;
@@ -31,23 +33,26 @@ mod metrics;
 mod output;
 mod packages;
 mod progress;
+mod redrive;
 mod replay;
 mod report;
 mod site;
 mod stream;
 mod up;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use self::command::{Cli, Command, Replay, Up};
+use self::command::{Cli, Command, Redrive, Replay, Up};
 use self::interrupts::Interrupts;
+use self::redrive::{RedriveError, SourceError};
 use self::replay::ReplayError;
-use self::report::Report;
 use self::up::settings::{Settings, SettingsError};
 use self::up::{End, UpError};
 
@@ -71,6 +76,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let ended = runtime.block_on(async {
         match command {
             Command::Replay(arguments) => replay(arguments).await,
+            Command::Redrive(arguments) => redrive(arguments).await,
             Command::Up(arguments) => up(*arguments).await,
         }
     });
@@ -81,6 +87,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<SettingsError>()
+        || error.is::<SourceError>()
+        || error.downcast_ref().is_some_and(RedriveError::is_usage)
         || error.downcast_ref().is_some_and(ReplayError::is_usage)
         || error.downcast_ref().is_some_and(UpError::is_usage)
 }
@@ -99,6 +107,20 @@ async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     })
 }
 
+async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
+    let json = arguments.json;
+    let redriven = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
+    print(&redriven.report, json)?;
+    if let Some(error) = redriven.error {
+        return Err(error.into());
+    }
+    Ok(match redriven.report {
+        report if report.interrupted => ExitCode::from(130),
+        report if report.needs_somebody() => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    })
+}
+
 async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen()?;
     Ok(match up::run(Settings::try_from(arguments)?, &mut interrupts).await? {
@@ -108,7 +130,7 @@ async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+fn print(report: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {
     let text = if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() };
     match io::stdout().write_all(text.as_bytes()) {
         // Whoever reads it has read enough, as `head` does.

@@ -1,16 +1,14 @@
-//! How far a long replay has come: a bar on a terminal, and nothing anywhere else.
+//! How far something long has come: a bar on a terminal, and nothing anywhere else.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::report::Records;
-
 /// How often the bar moves, so that nobody takes a slow batch for a dead one.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A bar of the bytes whose records have been put through.
+/// A bar of the bytes that are behind.
 #[derive(Debug)]
 pub(crate) struct Progress(ProgressBar);
 
@@ -29,10 +27,10 @@ impl Progress {
         Self(bar)
     }
 
-    /// So many more bytes have been put through, and so many records in all.
-    pub(crate) fn advance(&self, bytes: u64, records: &Records) {
+    /// So many more bytes are behind; `so_far` says what came of all of them.
+    pub(crate) fn advance(&self, bytes: u64, so_far: String) {
         self.0.inc(bytes);
-        self.0.set_message(format!("{} records, {} failed", records.total, records.failed));
+        self.0.set_message(so_far);
     }
 
     /// Prints a line on standard error without breaking the bar.

@@ -208,12 +208,14 @@ impl Display for Report {
         }
         row("out", self.out.display().to_string());
 
-        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-        for (name, value) in rows {
-            writeln!(f, "{name:width$}  {value}")?;
-        }
-        Ok(())
+        table(f, &rows)
     }
+}
+
+/// Names and values below each other.
+pub(crate) fn table(f: &mut Formatter<'_>, rows: &[(String, String)]) -> fmt::Result {
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    rows.iter().try_for_each(|(name, value)| writeln!(f, "{}", format!("{name:width$}  {value}").trim_end()))
 }
 
 const NOT_REPORTED: &str = "not reported by the function";

@@ -13,12 +13,15 @@ pub(super) const MAX_NAME_BYTES: usize = 240;
 
 /// The folder, which is made if need be. What a process that was killed left unfinished in it is removed.
 pub(super) fn open(path: &Path, durable: bool) -> Result<LocalFileSystem, BucketError> {
-    let failed = |source| BucketError::Folder { path: path.to_owned(), source };
-    fs::create_dir_all(path).map_err(failed)?;
+    fs::create_dir_all(path).map_err(|source| BucketError::Folder { path: path.to_owned(), source })?;
     remove_unfinished(path);
-    let store = LocalFileSystem::new_with_prefix(path);
-    let store = store.map_err(|error| failed(io::Error::other(cause(&error))))?;
-    Ok(store.with_fsync(durable))
+    Ok(open_existing(path)?.with_fsync(durable))
+}
+
+/// A folder that is there already, as it is.
+pub(super) fn open_existing(path: &Path) -> Result<LocalFileSystem, BucketError> {
+    let failed = |error| BucketError::Folder { path: path.to_owned(), source: io::Error::other(cause(&error)) };
+    LocalFileSystem::new_with_prefix(path).map_err(failed)
 }
 
 /// Goes on where something can't be looked into or be removed: a folder that is someone's own may have such.

@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::output::{BatchEnd, Output, OutputError};
 use crate::packages::SERVICE_URL;
 use crate::progress::Progress;
-use crate::report::{End, Report, Tally};
+use crate::report::{End, Records, Report, Tally};
 
 /// A function, and what has come of it so far.
 pub(super) struct Session {
@@ -77,7 +77,8 @@ impl Session {
         let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
         self.output.deliver(&batch.event, &fates, &end)?;
         self.tally.batch(&fates, duration);
-        self.progress.advance(batch.bytes, self.tally.records());
+        let Records { total, failed, .. } = self.tally.records();
+        self.progress.advance(batch.bytes, format!("{total} records, {failed} failed"));
         Ok(())
     }
 

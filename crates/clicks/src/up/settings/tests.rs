@@ -28,7 +28,7 @@ fn command_line(arguments: &[String]) -> Result<Up, String> {
     let words = ["clicks", "up"].into_iter().chain(arguments.iter().map(String::as_str));
     match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
         Subcommand::Up(asked) => Ok(*asked),
-        Subcommand::Replay(_) => unreachable!("`up` is asked for"),
+        Subcommand::Replay(_) | Subcommand::Redrive(_) => unreachable!("`up` is asked for"),
     }
 }
 

@@ -1,0 +1,112 @@
+//! The objects that lie in the storage already: found, read and moved.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use object_store::buffered::BufReader;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
+
+use super::{Bucket, BucketError, Destination, Kind, cause, folder, s3};
+
+/// How much of an object one request asks for: a few requests for one of Firehose's largest (128 MB), and little to hold.
+const READ_BYTES: usize = 4 * 1024 * 1024;
+
+/// One object, as it was when it was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Object {
+    meta: ObjectMeta,
+}
+
+impl Object {
+    /// Its name in the storage.
+    pub(crate) fn path(&self) -> &Path {
+        &self.meta.location
+    }
+
+    /// Its size as it is stored.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.meta.size
+    }
+
+    /// What is another text once the object is another: S3's entity tag, or what a file system knows.
+    pub(crate) fn version(&self) -> String {
+        let tag = self.meta.e_tag.clone().unwrap_or_else(|| self.meta.last_modified.timestamp_micros().to_string());
+        format!("{} {tag}", self.meta.size)
+    }
+}
+
+impl Bucket {
+    /// A storage that is there already; nothing is made or removed in it.
+    pub(crate) fn open_existing(destination: &Destination) -> Result<Self, BucketError> {
+        match destination {
+            Destination::Folder(path) => {
+                let store = Arc::new(folder::open_existing(path)?);
+                Ok(Self { store, kind: Kind::Folder, place: destination.to_string() })
+            }
+            Destination::S3 { bucket, endpoint } => {
+                let store = Arc::new(s3::open(s3::environment(), bucket, endpoint.as_deref())?);
+                Ok(Self { store, kind: Kind::S3, place: destination.to_string() })
+            }
+        }
+    }
+
+    /// The objects below a prefix, in the order of their names; without those of which a part of the name is hidden, as `.git`.
+    /// All are in memory at once, at some 300 bytes each.
+    pub(crate) async fn find(&self, prefix: &Path) -> Result<Vec<Object>, BucketError> {
+        let failed = |error| BucketError::List { place: self.place_of(prefix), cause: cause(&error) };
+        let mut found: Vec<Object> = match self.store.head(prefix).await {
+            // The name of one object, not of what it is in.
+            Ok(meta) if !prefix.is_root() => vec![Object { meta }],
+            _ => self.store.list(Some(prefix)).map_ok(|meta| Object { meta }).try_collect().await.map_err(failed)?,
+        };
+        let hidden = |object: &Object| {
+            let below = object.meta.location.prefix_match(prefix);
+            below.is_some_and(|mut parts| parts.any(|part| part.as_ref().starts_with('.')))
+        };
+        found.retain(|object| !hidden(object));
+        found.sort_unstable_by(|one, other| one.meta.location.cmp(&other.meta.location));
+        Ok(found)
+    }
+
+    /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each.
+    pub(crate) fn read(&self, object: &Object) -> BufReader {
+        BufReader::with_capacity(Arc::clone(&self.store), &object.meta, READ_BYTES)
+    }
+
+    /// Whether the object is still what it was when it was found.
+    pub(crate) async fn is_unchanged(&self, object: &Object) -> Result<bool, BucketError> {
+        match self.store.head(&object.meta.location).await {
+            Ok(meta) => Ok(Object { meta }.version() == object.version()),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(self.unreadable(&object.meta.location, &error)),
+        }
+    }
+
+    /// Moves an object. One of the same size that lies there already is what an interrupted move has left; any other is not
+    /// overwritten.
+    pub(crate) async fn rename(&self, object: &Object, to: &Path) -> Result<(), BucketError> {
+        let failed = |cause: String| BucketError::Move {
+            place: self.place_of(&object.meta.location),
+            to: self.place_of(to),
+            cause,
+        };
+        match self.store.head(to).await {
+            Ok(there) if there.size != object.meta.size => {
+                return Err(failed("another object is there already".to_owned()));
+            }
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(failed(cause(&error))),
+        }
+        self.store.rename(&object.meta.location, to).await.map_err(|error| failed(cause(&error)))
+    }
+
+    /// Where an object is, for messages.
+    pub(crate) fn place_of_object(&self, object: &Object) -> String {
+        self.place_of(&object.meta.location)
+    }
+
+    fn unreadable(&self, location: &Path, error: &object_store::Error) -> BucketError {
+        BucketError::Get { place: self.place_of(location), cause: cause(error) }
+    }
+}

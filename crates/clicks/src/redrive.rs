@@ -1,0 +1,202 @@
+//! `clicks redrive`: what Firehose put into its error output goes back into the stream, each record once.
+//!
+//! ```text
+//! objects ─▶ lines ─▶ failed ─▶ selection ─▶ ledger ─▶ session ─▶ target
+//! (bucket)   (a       (record   (options)    (on disk)  (500 records (PutRecordBatch)
+//!            thread)   or why                           or 4 MiB)
+//!                      not) ─▶ aside
+//! ```
+//!
+//! A record is never sent without having been written down before as being sent, and an answer that is lost is not taken for
+//! either: so no record is put twice unless somebody says so (`--again`), and none is forgotten.
+
+mod aside;
+mod failed;
+mod ledger;
+mod lines;
+mod pace;
+mod report;
+mod selection;
+mod session;
+mod source;
+mod stop;
+mod target;
+
+use std::path::{Path, PathBuf};
+use std::{env, io};
+
+use jiff::Timestamp;
+use object_store::path::Path as ObjectPath;
+
+use self::aside::Aside;
+use self::ledger::{Ledger, LedgerError};
+pub(crate) use self::report::Report;
+pub(crate) use self::selection::{Selection, When};
+use self::session::Session;
+pub(crate) use self::source::{Source, SourceError};
+use self::stop::Stop;
+use self::target::{Target, TargetError};
+use crate::bucket::{Bucket, BucketError};
+use crate::interrupts::Interrupts;
+use crate::progress;
+
+/// What is put back, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Where the error objects are.
+    pub(crate) source: Source,
+    /// The delivery stream's name.
+    pub(crate) stream: String,
+    /// A Firehose that is not AWS.
+    pub(crate) endpoint: Option<String>,
+    /// Which records.
+    pub(crate) selection: Selection,
+    /// The most records.
+    pub(crate) limit: Option<u64>,
+    /// The most records a second.
+    pub(crate) rate: u32,
+    /// What is held back else.
+    pub(crate) again: Again,
+    /// The ledger's file; without one, by the stream's name.
+    pub(crate) ledger: Option<PathBuf>,
+    /// Where objects go that are done.
+    pub(crate) archive: Option<ObjectPath>,
+    /// Whether nothing is to be put or written.
+    pub(crate) dry_run: bool,
+}
+
+/// What is put although it was put before, perhaps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// What failed again.
+    pub(crate) failed: bool,
+    /// What got no answer.
+    pub(crate) uncertain: bool,
+}
+
+/// A redrive that got as far as looking at objects.
+#[derive(Debug)]
+pub(crate) struct Redriven {
+    /// What came of it.
+    pub(crate) report: Report,
+    /// Why it did not get further, where it didn't; an interrupt is not an error.
+    pub(crate) error: Option<RedriveError>,
+}
+
+/// Why a redrive ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RedriveError {
+    /// The stream takes no records.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The objects can't be had.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// What was put can't be written down.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// There is no place for the ledger.
+    #[error("found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`")]
+    NoHome,
+    /// The objects that are done would lie where they are.
+    #[error("--archive {0}: found the source itself, or what it is in; accepted is another prefix")]
+    Archive(ObjectPath),
+    /// Corrupt lines can't be copied.
+    #[error("could not write {}, where corrupt lines are copied to", path.display())]
+    Aside {
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Firehose said no, too often.
+    #[error("the stream takes no records: {0}")]
+    Refused(String),
+    /// Firehose said no for good.
+    #[error("the stream does not take records: {0}")]
+    Failed(String),
+    /// One call after the other gets no answer.
+    #[error("Firehose does not answer: {0}")]
+    Lost(String),
+}
+
+impl RedriveError {
+    /// Whether the caller asked for something that can't be done.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            Self::Target(error) => error.is_usage(),
+            Self::Bucket(BucketError::NoCredentials(_))
+            | Self::Ledger(LedgerError::Other { .. })
+            | Self::NoHome
+            | Self::Archive(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Puts records back until there are none, or somebody interrupts. An interrupt lets the call in hand end; one more does not.
+pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
+    let stop = Stop::listen(interrupts);
+    if let Some(archive) = options.archive.as_ref().filter(|archive| options.source.is_within(archive)) {
+        return Err(RedriveError::Archive(archive.clone()));
+    }
+    let target = Target::new(&options.stream, options.endpoint.as_deref()).await?;
+    if !options.dry_run {
+        target.check().await?;
+    }
+    let bucket = Bucket::open_existing(&options.source.store)?;
+    let path = match &options.ledger {
+        Some(path) => path.clone(),
+        None => state_folder(|name| env::var_os(name).map(PathBuf::from))
+            .ok_or(RedriveError::NoHome)?
+            .join(format!("{}.ledger", target.name())),
+    };
+    let mut ledger = Ledger::open(&path, &target.name(), options.dry_run)?;
+
+    let mut objects = bucket.find(&options.source.prefix).await?;
+    if let Some(archive) = &options.archive {
+        objects.retain(|object| !object.path().prefix_matches(archive));
+    }
+    if objects.is_empty() {
+        progress::print(&format!("found no object below {}", options.source));
+    }
+    let objects = session::Known::all(&bucket, objects, &mut ledger, now_ms())?;
+    let aside = Aside::new(path.with_extension("corrupt.jsonl"));
+    Ok(Session::new(options, target, bucket, ledger, aside, stop, objects).run().await)
+}
+
+/// The folder of what a program keeps for its user (XDG Base Directory Specification): one ledger for each stream, whatever
+/// copy of an object is looked at.
+fn state_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let home = || Some(variable("HOME").filter(|path| path.is_absolute())?.join(".local/state"));
+    let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute()).or_else(home)?;
+    Some(state.join(Path::new("clicks/redrive")))
+}
+
+/// Now, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ledger_lies_where_programs_keep_their_state() {
+        for (xdg, home, expected) in [
+            (Some("/state"), Some("/home/me"), Some("/state/clicks/redrive")),
+            (Some("state"), Some("/home/me"), Some("/home/me/.local/state/clicks/redrive")),
+            (None, Some("/home/me"), Some("/home/me/.local/state/clicks/redrive")),
+            (None, Some(""), None),
+            (None, None, None),
+        ] {
+            let folder = state_folder(|name| match name {
+                "XDG_STATE_HOME" => xdg.map(PathBuf::from),
+                _ => home.map(PathBuf::from),
+            });
+            assert_eq!(folder, expected.map(PathBuf::from), "{xdg:?} {home:?}");
+        }
+    }
+}

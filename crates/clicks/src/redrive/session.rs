@@ -1,0 +1,231 @@
+//! One run: objects one after the other, and their records in calls.
+
+mod calls;
+mod objects;
+
+use std::mem;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::aside::Aside;
+use super::failed::Failed;
+use super::ledger::{Entry, Identity, Ledger, LedgerError, Seen, State};
+use super::pace::Pace;
+use super::stop::Stop;
+use super::target::Target;
+use super::{Options, RedriveError, Redriven, Report};
+use crate::bucket::{Bucket, Object};
+use crate::progress::Progress;
+
+/// An object with what the ledger knows of it.
+#[derive(Debug)]
+pub(super) struct Known {
+    object: Object,
+    /// By what the ledger knows it.
+    name: String,
+    seen: Seen,
+    /// Records that are selected, and not put yet.
+    open: u64,
+    /// Whether something of it stays where it is: not selected, held back, or sent without an answer.
+    stays: bool,
+    /// Whether all its lines were looked at.
+    read: bool,
+}
+
+impl Known {
+    /// The objects of a run, from now on known to the ledger.
+    pub(super) fn all(
+        bucket: &Bucket,
+        objects: Vec<Object>,
+        ledger: &mut Ledger,
+        now_ms: u64,
+    ) -> Result<Vec<Self>, LedgerError> {
+        let names: Vec<String> =
+            objects.iter().map(|object| Identity::of(&bucket.place_of_object(object)).name()).collect();
+        let seen = ledger.see(names.iter().map(String::as_str), now_ms)?;
+        let known = objects.into_iter().zip(names).zip(seen);
+        Ok(known
+            .map(|((object, name), seen)| Self { object, name, seen, open: 0, stays: false, read: false })
+            .collect())
+    }
+}
+
+/// A record on its way.
+#[derive(Debug)]
+struct Taken {
+    /// Its object, by its place among them.
+    object: usize,
+    entry: Entry,
+    data: Vec<u8>,
+}
+
+/// Why a run ends before the end of the objects.
+enum Halt {
+    /// Somebody asked for it.
+    Interrupted,
+    /// As many records as were asked for.
+    Limit,
+    /// It can't go on.
+    Error(RedriveError),
+}
+
+impl<E: Into<RedriveError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// A run.
+pub(super) struct Session {
+    options: Options,
+    target: Target,
+    bucket: Bucket,
+    ledger: Ledger,
+    aside: Aside,
+    stop: Stop,
+    objects: Vec<Known>,
+    pace: Pace,
+    /// What the next call sends.
+    batch: Vec<Taken>,
+    batch_bytes: usize,
+    /// Calls on end that got no answer.
+    lost: u32,
+    /// Messages about single lines so far.
+    told: usize,
+    report: Report,
+    progress: Progress,
+}
+
+impl Session {
+    pub(super) fn new(
+        options: Options,
+        target: Target,
+        bucket: Bucket,
+        ledger: Ledger,
+        aside: Aside,
+        stop: Stop,
+        objects: Vec<Known>,
+    ) -> Self {
+        let mut report = Report {
+            target: target.name(),
+            dry_run: options.dry_run,
+            ledger: ledger.path().to_owned(),
+            ..Report::default()
+        };
+        report.objects.found = objects.len() as u64;
+        let bytes = objects.iter().map(|known| known.object.bytes()).sum();
+        Self {
+            pace: Pace::new(options.rate),
+            progress: Progress::new(Some(bytes)),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            lost: 0,
+            told: 0,
+            options,
+            target,
+            bucket,
+            ledger,
+            aside,
+            stop,
+            objects,
+            report,
+        }
+    }
+
+    /// All objects, and what is left in the end.
+    pub(super) async fn run(mut self) -> Redriven {
+        let begun = Instant::now();
+        let mut halt = self.objects().await.err();
+        if matches!(halt, None | Some(Halt::Limit)) {
+            halt = self.flush().await.err().or(halt);
+        }
+        self.progress.finish();
+        let mut error = None;
+        match halt {
+            None => {}
+            Some(Halt::Interrupted) => self.report.interrupted = true,
+            Some(Halt::Limit) => self.report.limit_reached = true,
+            Some(Halt::Error(why)) => error = Some(why),
+        }
+        let records = &mut self.report.records;
+        if !self.report.dry_run {
+            records.left = records.selected - records.put - records.uncertain_now;
+        }
+        self.report.seconds = begun.elapsed().as_secs_f64();
+        self.report.copied_aside = self.aside.path().map(ToOwned::to_owned);
+        Redriven { report: self.report, error }
+    }
+
+    async fn objects(&mut self) -> Result<(), Halt> {
+        for index in 0..self.objects.len() {
+            if self.stop.is_asked() {
+                return Err(Halt::Interrupted);
+            }
+            self.object(index).await?;
+        }
+        Ok(())
+    }
+
+    /// What is to be done with good lines of an object.
+    async fn records(&mut self, object: usize, lines: Vec<(u128, Failed)>) -> Result<(), Halt> {
+        let entries: Vec<Entry> = lines.iter().map(|(line, failed)| Entry::of(*line, failed)).collect();
+        let chosen: Vec<bool> = lines.iter().map(|(_, failed)| self.options.selection.has(failed)).collect();
+        let looked_at: Vec<Entry> =
+            entries.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(entry, _)| *entry).collect();
+        let first_ms = self.objects[object].seen.first_ms;
+        let mut states = self.ledger.look(&looked_at, first_ms, super::now_ms())?.into_iter();
+        for (((_, failed), entry), chosen) in lines.into_iter().zip(entries).zip(chosen) {
+            let state = if chosen { states.next() } else { None };
+            let again = self.options.again;
+            let records = &mut self.report.records;
+            let held = match state {
+                None => &mut records.not_selected,
+                Some(State::Put) => {
+                    records.found += 1;
+                    records.put_before += 1;
+                    continue;
+                }
+                Some(State::FailedAgain) if !again.failed => &mut records.failed_again,
+                Some(State::Sending) if !again.uncertain => &mut records.uncertain,
+                Some(_) => {
+                    self.take(Taken { object, entry, data: failed.data.clone() }, &failed).await?;
+                    continue;
+                }
+            };
+            *held += 1;
+            records.found += 1;
+            self.objects[object].stays = true;
+        }
+        Ok(())
+    }
+
+    /// Takes a record along with the next call, which is made when there is no room for more.
+    async fn take(&mut self, taken: Taken, failed: &Failed) -> Result<(), Halt> {
+        if self.options.limit.is_some_and(|limit| self.report.records.selected >= limit) {
+            return Err(Halt::Limit);
+        }
+        if self.stop.is_asked() {
+            return Err(Halt::Interrupted);
+        }
+        if !calls::fits(self.batch.len(), self.batch_bytes, taken.data.len(), self.options.rate) {
+            self.flush().await?;
+        }
+        self.report.records.found += 1;
+        self.report.select(failed, Timestamp::now().as_millisecond());
+        self.objects[taken.object].open += 1;
+        self.batch_bytes += taken.data.len();
+        self.batch.push(taken);
+        Ok(())
+    }
+
+    /// A line for whoever looks on.
+    fn tell(&self, line: &str) {
+        self.progress.line(line);
+    }
+
+    fn take_batch(&mut self) -> Vec<Taken> {
+        self.batch_bytes = 0;
+        mem::take(&mut self.batch)
+    }
+}

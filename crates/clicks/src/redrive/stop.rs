@@ -1,0 +1,36 @@
+//! How often somebody asked for an end: once lets the call in hand come to its end, twice does not.
+
+use tokio::sync::watch;
+
+use crate::interrupts::Interrupts;
+
+/// The interrupts so far.
+#[derive(Debug, Clone)]
+pub(super) struct Stop(watch::Receiver<u32>);
+
+impl Stop {
+    /// Counts from now on.
+    pub(super) fn listen(mut interrupts: Interrupts) -> Self {
+        let (sender, receiver) = watch::channel(0);
+        tokio::spawn(async move {
+            loop {
+                interrupts.next().await;
+                sender.send_modify(|times| *times += 1);
+            }
+        });
+        Self(receiver)
+    }
+
+    /// Whether somebody asked.
+    pub(super) fn is_asked(&self) -> bool {
+        *self.0.borrow() > 0
+    }
+
+    /// Waits until somebody has asked so often.
+    pub(super) async fn asked(&mut self, times: u32) {
+        if self.0.wait_for(|asked| *asked >= times).await.is_err() {
+            // Nobody can ask any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}

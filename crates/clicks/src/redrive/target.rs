@@ -1,0 +1,272 @@
+//! The delivery stream that records are put into, and what its answers mean.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_firehose::Client;
+use aws_sdk_firehose::config::Credentials;
+use aws_sdk_firehose::config::http::HttpResponse;
+use aws_sdk_firehose::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_firehose::operation::put_record_batch::PutRecordBatchOutput;
+use aws_sdk_firehose::primitives::Blob;
+use aws_sdk_firehose::types::{DeliveryStreamStatus, DeliveryStreamType, Record};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use reqwest::Url;
+
+use crate::excerpt::excerpt;
+
+/// An address that answers at all does it within that.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// 4 MiB over 1 Mbit/s. A call that is given up may be stored all the same.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The longest message of a service that is shown.
+const MESSAGE_CHARS: usize = 300;
+
+/// What a service on this machine is asked with where nobody says otherwise: what LocalStack's documentation has.
+const LOCAL: (&str, &str) = ("us-east-1", "test");
+
+/// Refusals with a status of 4xx that pass ("PutRecordBatch", "Errors", Amazon Data Firehose API Reference, and "Common Errors"
+/// there). All tell that nothing was stored.
+const PASSING: [&str; 5] = [
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailableException",
+    "Throttling",
+    "ThrottlingException",
+];
+
+/// The stream can't be put into.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    /// There is no address without it.
+    #[error("found no region: set AWS_REGION to that of the stream, such as us-east-1")]
+    NoRegion,
+    /// Firehose knows no such stream here.
+    #[error("{target}: found no such stream; accepted is the name of one (`--stream`)")]
+    Missing {
+        /// The stream and where it should be.
+        target: String,
+    },
+    /// A stream that reads from elsewhere takes no records ("PutRecordBatch", Amazon Data Firehose API Reference).
+    #[error(
+        "{target}: found a stream whose source is {found}; accepted is one with Direct PUT, as only that takes records"
+    )]
+    NotDirectPut {
+        /// The stream and where it is.
+        target: String,
+        /// What it reads.
+        found: String,
+    },
+    /// It is being made or removed.
+    #[error("{target}: found a stream that is {found}; accepted is one that is ACTIVE")]
+    NotActive {
+        /// The stream and where it is.
+        target: String,
+        /// In Firehose's words.
+        found: String,
+    },
+    /// Nobody can tell.
+    #[error("{target}: could not ask for the stream: {cause}")]
+    Ask {
+        /// The stream and where it should be.
+        target: String,
+        /// In one line.
+        cause: String,
+    },
+}
+
+impl TargetError {
+    /// Whether the caller asked for something that can't be done.
+    pub(crate) fn is_usage(&self) -> bool {
+        !matches!(self, Self::Ask { .. })
+    }
+}
+
+/// A delivery stream.
+#[derive(Debug)]
+pub(super) struct Target {
+    client: Client,
+    stream: String,
+    place: String,
+}
+
+/// What became of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Firehose has stored all records but these, by their index; the code of the last of them.
+    Stored {
+        /// In order.
+        refused: Vec<usize>,
+        /// Such as `ServiceUnavailableException`.
+        code: Option<String>,
+    },
+    /// Firehose has stored nothing, and may do so later.
+    Refused(String),
+    /// Firehose has stored nothing, and will not.
+    Failed(String),
+    /// Firehose may have stored them, or not.
+    Lost(String),
+}
+
+impl Target {
+    /// The stream as the environment says, like every AWS tool reads it (region, credentials, `AWS_ENDPOINT_URL`), and
+    /// `endpoint` for a service that is not AWS.
+    ///
+    /// The client tries each call once: a second time may put records twice, and so is not its to decide.
+    pub(super) async fn new(stream: &str, endpoint: Option<&str>) -> Result<Self, TargetError> {
+        // The one provider of this workspace; it may be installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let https =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build();
+        let named = endpoint.map(str::to_owned).or_else(endpoint_of_environment);
+        let endpoint = named.as_deref();
+        let mut config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(https)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        if let Some(endpoint) = endpoint {
+            config = config.endpoint_url(endpoint);
+            if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() {
+                config = config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "none are set"));
+            }
+        }
+        let config = config.load().await;
+        let region = config.region().map(|region| region.as_ref().to_owned()).filter(|region| !region.is_empty());
+        let region = region.or_else(|| endpoint.map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
+        let host = endpoint.and_then(|endpoint| Url::parse(endpoint).ok()?.host_str().map(str::to_owned));
+        let place = host.unwrap_or_else(|| region.clone());
+        let config = aws_sdk_firehose::config::Builder::from(&config).region(Region::new(region)).build();
+        Ok(Self { client: Client::from_conf(config), stream: stream.to_owned(), place })
+    }
+
+    /// The stream's name and where it is: its region, or the host of a service that is not AWS.
+    pub(super) fn name(&self) -> String {
+        format!("{}@{}", self.stream, self.place)
+    }
+
+    /// Finds out whether the stream takes records, before anything is written down.
+    pub(super) async fn check(&self) -> Result<(), TargetError> {
+        let target = self.name();
+        // Boxed, because the SDK's futures nest so deep that the compiler would give up on those around them.
+        let asked = Box::pin(self.client.describe_delivery_stream().delivery_stream_name(&self.stream).send()).await;
+        let described = match asked {
+            Ok(output) => output.delivery_stream_description,
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                return Err(TargetError::Missing { target });
+            }
+            Err(error) => return Err(TargetError::Ask { target, cause: cause(&error) }),
+        };
+        let Some(stream) = described else {
+            return Err(TargetError::Ask { target, cause: "the answer describes none".to_owned() });
+        };
+        if stream.delivery_stream_type != DeliveryStreamType::DirectPut {
+            return Err(TargetError::NotDirectPut { target, found: stream.delivery_stream_type.to_string() });
+        }
+        if stream.delivery_stream_status != DeliveryStreamStatus::Active {
+            return Err(TargetError::NotActive { target, found: stream.delivery_stream_status.to_string() });
+        }
+        Ok(())
+    }
+
+    /// One call, with at most 500 records and 4 MiB.
+    pub(super) async fn put(&self, records: impl Iterator<Item = Vec<u8>>) -> Answer {
+        let entries: Result<Vec<Record>, _> =
+            records.map(|data| Record::builder().data(Blob::new(data)).build()).collect();
+        let Ok(entries) = entries else { return Answer::Failed("a record has no data".to_owned()) };
+        let count = entries.len();
+        let call = self.client.put_record_batch().delivery_stream_name(&self.stream).set_records(Some(entries));
+        match Box::pin(call.send()).await {
+            Ok(output) => stored(&output, count),
+            Err(error) => judge(&error),
+        }
+    }
+}
+
+/// The variables by which every SDK of AWS takes it, the first one first (AWS SDKs and Tools Reference Guide, "Service-specific
+/// endpoints").
+fn endpoint_of_environment() -> Option<String> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    ["AWS_ENDPOINT_URL_FIREHOSE", "AWS_ENDPOINT_URL"].into_iter().find_map(variable)
+}
+
+/// An answer tells of each record, in the records' order.
+fn stored(output: &PutRecordBatchOutput, count: usize) -> Answer {
+    let entries = output.request_responses();
+    if entries.len() != count {
+        return Answer::Lost(format!("the answer tells of {} records out of {count}", entries.len()));
+    }
+    let refused = entries.iter().enumerate().filter(|(_, entry)| entry.record_id().is_none());
+    let code = entries.iter().rev().find_map(|entry| entry.error_code()).map(|code| excerpt(code, MESSAGE_CHARS));
+    Answer::Stored { refused: refused.map(|(index, _)| index).collect(), code }
+}
+
+fn judge<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> Answer {
+    let told = cause(error);
+    match error {
+        SdkError::ConstructionFailure(_) => Answer::Failed(told),
+        SdkError::ServiceError(service) => {
+            let (code, status) = (service.err().code().unwrap_or_default(), service.raw().status().as_u16());
+            match status {
+                // Without a code it is the word of something between, which may not know what Firehose did.
+                _ if PASSING.contains(&code) => Answer::Refused(told),
+                429 => Answer::Refused(told),
+                400..=499 if !code.is_empty() => Answer::Failed(told),
+                _ => Answer::Lost(told),
+            }
+        }
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            // It never came to a request: no credentials, for one.
+            Some(error) if error.is_user() || (error.is_other() && error.as_other().is_none()) => Answer::Failed(told),
+            Some(error) if is_before_a_connection(error) => Answer::Refused(told),
+            _ => Answer::Lost(told),
+        },
+        _ => Answer::Lost(told),
+    }
+}
+
+/// Whether the operating system says that there was nobody to send anything to.
+fn is_before_a_connection(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+            if matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) {
+                return true;
+            }
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// An error in one line.
+fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let text = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => root(error),
+    };
+    excerpt(&text, MESSAGE_CHARS)
+}
+
+fn root(error: &(dyn Error + 'static)) -> String {
+    let mut causes = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(error) = next {
+        let text = error.to_string();
+        if causes.last() != Some(&text) {
+            causes.push(text);
+        }
+        next = error.source();
+    }
+    causes.join(": ")
+}
