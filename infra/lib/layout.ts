@@ -8,6 +8,8 @@ export const layout = {
   delivered: 'firehose/',
   /** Originals of the records that failed. */
   errors: 'errors/',
+  /** The same, once `clicks redrive --archive` has put them back: outside of what is counted as new. */
+  redriven: 'redriven/',
   /** Every record as it came, where the source is kept. */
   source: 'source/',
   /** What the collector chose. A service's stream has its own name for a folder. */

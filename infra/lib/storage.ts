@@ -53,8 +53,8 @@ export class Storage extends Construct {
     const accessLogs = accessLogsBucket(this, props)
 
     this.bucket = deliveredBucket(this, 'Clicks', props, accessLogs, {
-      delivered: layout.delivered,
-      source: layout.source,
+      delivered: { delivered: layout.delivered, source: layout.source },
+      originals: { errors: layout.errors, redriven: layout.redriven },
     })
     this.queryResults = new s3.Bucket(this, 'QueryResults', {
       ...privateBucket,
@@ -80,8 +80,12 @@ export class ServicesStorage extends Construct {
   constructor(scope: Construct, id: string, props: ServicesStorageProps) {
     super(scope, id)
     const accessLogs = accessLogsBucket(this, props)
-    const folders = Object.fromEntries(props.folders.map((folder) => [`delivered-${folder.slice(0, -1)}`, folder]))
-    this.bucket = deliveredBucket(this, 'Records', props, accessLogs, folders)
+    const delivered = Object.fromEntries(props.folders.map((folder) => [`delivered-${folder.slice(0, -1)}`, folder]))
+    // Firehose takes nothing back into a stream that reads a data stream.
+    this.bucket = deliveredBucket(this, 'Records', props, accessLogs, {
+      delivered,
+      originals: { errors: layout.errors },
+    })
     keepPolicies(accessLogs, this.bucket)
   }
 }
@@ -90,13 +94,19 @@ function days({ deliveredDays = DEFAULT_DAYS.delivered, errorDays }: DaysKept) {
   return { deliveredDays, errorDays: errorDays ?? Math.max(DEFAULT_DAYS.errors, 2 * deliveredDays) }
 }
 
-/** The bucket that Firehose delivers into, with a rule for each of `folders`, by the rule's id. */
+/** Folders by the id of the rule that ends what is in them. */
+interface Folders {
+  delivered: Record<string, string>
+  originals: Record<string, string>
+}
+
+/** The bucket that Firehose delivers into. */
 function deliveredBucket(
   scope: Construct,
   id: string,
   kept: DaysKept,
   accessLogs: s3.Bucket,
-  folders: Record<string, string>,
+  { delivered, originals }: Folders,
 ): s3.Bucket {
   const { deliveredDays, errorDays } = days(kept)
   return new s3.Bucket(scope, id, {
@@ -107,13 +117,13 @@ function deliveredBucket(
     // There are alarms on what is put under this prefix.
     metrics: [{ id: 'errors', prefix: layout.errors }],
     lifecycleRules: [
-      ...Object.entries(folders).map(([rule, prefix]) => keptFor(rule, prefix, Duration.days(deliveredDays))),
-      {
-        id: 'errors',
-        prefix: layout.errors,
+      ...Object.entries(delivered).map(([rule, prefix]) => keptFor(rule, prefix, Duration.days(deliveredDays))),
+      ...Object.entries(originals).map(([id, prefix]) => ({
+        id,
+        prefix,
         expiration: Duration.days(errorDays),
         noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
-      },
+      })),
       {
         id: 'left-overs',
         abortIncompleteMultipartUploadAfter: Duration.days(7),

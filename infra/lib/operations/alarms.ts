@@ -14,7 +14,7 @@ export interface Thresholds {
   readonly functionThrottles?: number
   /** The longest invocation, in percent of the timeout. @default 80 */
   readonly durationPercent?: number
-  /** Records that were given what an older catalogue says. @default 1 */
+  /** Mysfits of a batch that were answered from an older catalogue. @default 1 */
   readonly staleServed?: number
   /** Records that the function failed. @default 10, since any visitor can send a mysfit that there is not */
   readonly failedRecords?: number

@@ -59,7 +59,7 @@ export function drawDashboard(
     part(
       'Mysfits service',
       counts('Requests', line(m.serviceRequests, 'All'), line(m.serviceErrors, 'Errors', RED)),
-      counts('Answered from an older catalogue', line(m.staleServed, 'Records', ORANGE)),
+      counts('Answered from an older catalogue', line(m.staleServed, 'Mysfits', ORANGE)),
     ),
     part(
       'Delivery',

@@ -339,7 +339,7 @@ test('an option arrives wherever it counts', () => {
 
   assert.deepEqual(
     rules.map((rule: any) => rule.ExpirationInDays),
-    [60, 60, 600, undefined],
+    [60, 60, 600, 600, undefined],
   )
   assert.equal(rules[0].Transitions[0].TransitionInDays, 30)
   assert.equal(table('Clicks').Parameters['projection.datehour.range'], 'NOW-60DAYS,NOW')

@@ -79,6 +79,7 @@ test('clicks are versioned, and left-overs go', () => {
     { Id: 'delivered', Prefix: 'firehose/', ...expiry, ...moved, ExpirationInDays: 365 },
     { Id: 'source', Prefix: 'source/', ...expiry, ...moved, ExpirationInDays: 365 },
     { Id: 'errors', Prefix: 'errors/', ...expiry, ExpirationInDays: 730 },
+    { Id: 'redriven', Prefix: 'redriven/', ...expiry, ExpirationInDays: 730 },
     {
       Id: 'left-overs',
       Status: 'Enabled',
@@ -92,7 +93,7 @@ test('the days are a choice, and nothing is moved that is about to expire', () =
   const { clicks, results, logs } = buckets({ deliveredDays: 30, errorDays: 31, queryResultDays: 2, accessLogDays: 3 })
   const days = (bucket: typeof clicks) =>
     bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.ExpirationInDays)
-  assert.deepEqual(days(clicks), [30, 30, 31, undefined])
+  assert.deepEqual(days(clicks), [30, 30, 31, 31, undefined])
   assert.deepEqual([days(results), days(logs)], [[2], [3]])
   assert.ok(!JSON.stringify(clicks).includes('Transitions'))
 })

@@ -54,8 +54,8 @@ pub(crate) enum Corrupt {
 
 impl Failed {
     /// Reads a line, whatever its age: `lambdaARN` or `lambdaArn`, numbers as such or as text (both were seen in public), and
-    /// the names of other kinds of error output (`lastErrorCode`: Amazon Data Firehose developer guide, "Record format
-    /// conversion error handling").
+    /// the names of other kinds of error output (`ErrorCode`, `lastErrorCode`: Amazon Data Firehose developer guide, "Record
+    /// format conversion error handling").
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Corrupt> {
         let fields: Fields<'_> = serde_json::from_slice(line).map_err(|_| Corrupt::Json)?;
         let data: Text<'_> = fields.get("rawData").and_then(value).ok_or(Corrupt::NoData)?;
@@ -63,15 +63,15 @@ impl Failed {
         if data.len() > MAX_RECORD_BYTES {
             return Err(Corrupt::TooLarge(data.len()));
         }
-        let told = |names: [&str; 2]| {
+        let told = |names: &[&str]| {
             let text = names.iter().find_map(|name| fields.get(name).and_then(value::<Text<'_>>));
             text.filter(|text| !text.0.is_empty())
                 .map_or_else(|| UNKNOWN.to_owned(), |text| excerpt(&text.0, SHOWN_CHARS))
         };
         Ok(Self {
             data,
-            code: told(["errorCode", "lastErrorCode"]),
-            function: told(["lambdaARN", "lambdaArn"]),
+            code: told(&["errorCode", "ErrorCode", "lastErrorCode"]),
+            function: told(&["lambdaARN", "lambdaArn"]),
             arrival_ms: fields.get("arrivalTimestamp").and_then(milliseconds),
         })
     }
@@ -111,6 +111,10 @@ mod tests {
             ),
             (
                 r#"{"lastErrorCode":"DataFormatConversion.ParseError","rawData":"e30K","more":1e400}"#,
+                failed(b"{}\n", "DataFormatConversion.ParseError", "unknown", None),
+            ),
+            (
+                r#"{"rawData":"e30K","ErrorCode":"DataFormatConversion.ParseError"}"#,
                 failed(b"{}\n", "DataFormatConversion.ParseError", "unknown", None),
             ),
             (
