@@ -20,6 +20,7 @@ use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt, PutOption
 pub(crate) use self::contents::{Contents, gzip};
 pub(crate) use self::destination::{Destination, DestinationError};
 pub(crate) use self::objects::Object;
+use crate::excerpt::excerpt;
 use crate::firehose::prefix::{Compression, MAX_KEY_BYTES};
 
 /// The most characters of a storage's cause: what a log line and a page have room for.
@@ -58,6 +59,15 @@ pub(crate) enum BucketError {
         place: String,
         /// In one line.
         cause: String,
+    },
+    /// There is nothing to look into.
+    #[error("could not look into the folder {}", path.display())]
+    Missing {
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
     },
     /// What is there can't be listed.
     #[error("could not list what is in {place}: {cause}")]
@@ -220,11 +230,7 @@ fn cause(error: &object_store::Error) -> String {
         }
         None => text.trim_end_matches([' ', ':']).to_owned(),
     };
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MAX_CAUSE_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CAUSE_CHARACTERS)
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {

@@ -152,7 +152,8 @@ pub(crate) struct Redrive {
     )]
     again: Option<HeldBack>,
 
-    /// The most records a second, which live ones may need beside it: a stream takes 1 MiB/s by its smallest default quota.
+    /// The most records a second, so that live ones have room: one that is larger counts as one for each 512 bytes, and a
+    /// stream's smallest default quota is 1 MiB/s.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
     rate: u32,
 
@@ -161,8 +162,8 @@ pub(crate) struct Redrive {
     ledger: Option<PathBuf>,
 
     /// Move objects of which nothing is left to this prefix of the bucket or folder.
-    #[arg(long, value_name = "PREFIX")]
-    archive: Option<String>,
+    #[arg(long, value_name = "PREFIX", value_parser = redrive::archive)]
+    archive: Option<ObjectPath>,
 
     /// A Firehose that is not AWS, such as http://127.0.0.1:8001 of `clicks up`.
     #[arg(long, value_name = "URL", value_parser = service_url)]
@@ -221,13 +222,10 @@ impl TryFrom<Redrive> for redrive::Options {
         let now = Timestamp::now();
         let moment = |when: Option<When>| when.map(|when| when.milliseconds(now));
         let again = |which: HeldBack| matches!(asked.again, Some(HeldBack::All)) || asked.again == Some(which);
-        let archive = |prefix: &String| {
-            ObjectPath::parse(prefix).map_err(|cause| SourceError::Prefix { text: prefix.clone(), cause })
-        };
         Ok(Self {
             source: Source::parse(&asked.source, asked.s3_endpoint.as_deref())?,
             again: Again { failed: again(HeldBack::Failed), uncertain: again(HeldBack::Uncertain) },
-            archive: asked.archive.as_ref().map(archive).transpose()?,
+            archive: asked.archive,
             stream: asked.stream.0,
             endpoint: asked.endpoint,
             selection: Selection {

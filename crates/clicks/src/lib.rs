@@ -110,10 +110,11 @@ async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
 async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     let redriven = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
-    print(&redriven.report, json)?;
+    let printed = print(&redriven.report, json);
     if let Some(error) = redriven.error {
         return Err(error.into());
     }
+    printed?;
     Ok(match redriven.report {
         report if report.interrupted => ExitCode::from(130),
         report if report.needs_somebody() => ExitCode::FAILURE,

@@ -33,7 +33,7 @@ use self::ledger::{Ledger, LedgerError};
 pub(crate) use self::report::Report;
 pub(crate) use self::selection::{Selection, When};
 use self::session::Session;
-pub(crate) use self::source::{Source, SourceError};
+pub(crate) use self::source::{Source, SourceError, archive};
 use self::stop::Stop;
 use self::target::{Target, TargetError};
 use crate::bucket::{Bucket, BucketError};
@@ -127,7 +127,7 @@ impl RedriveError {
         match self {
             Self::Target(error) => error.is_usage(),
             Self::Bucket(BucketError::NoCredentials(_))
-            | Self::Ledger(LedgerError::Other { .. })
+            | Self::Ledger(LedgerError::Other { .. } | LedgerError::Form { .. })
             | Self::NoHome
             | Self::Archive(_) => true,
             _ => false,
@@ -137,14 +137,24 @@ impl RedriveError {
 
 /// Puts records back until there are none, or somebody interrupts. An interrupt lets the call in hand end; one more does not.
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
-    let stop = Stop::listen(interrupts);
+    let mut stop = Stop::listen(interrupts);
     if let Some(archive) = options.archive.as_ref().filter(|archive| options.source.is_within(archive)) {
         return Err(RedriveError::Archive(archive.clone()));
     }
     let target = Target::new(&options.stream, options.endpoint.as_deref()).await?;
-    if !options.dry_run {
-        target.check().await?;
-    }
+    let report = Report { target: target.name(), dry_run: options.dry_run, interrupted: true, ..Report::default() };
+    let preparing = prepare(options, target, stop.clone());
+    let session = tokio::select! {
+        biased;
+        () = stop.asked(1) => return Ok(Redriven { report, error: None }),
+        session = preparing => session?,
+    };
+    Ok(session.run().await)
+}
+
+/// Asks for all that the first call needs.
+async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session, RedriveError> {
+    let identity = if options.dry_run { None } else { Some(target.check().await?) };
     let bucket = Bucket::open_existing(&options.source.store)?;
     let path = match &options.ledger {
         Some(path) => path.clone(),
@@ -152,18 +162,26 @@ pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redr
             .ok_or(RedriveError::NoHome)?
             .join(format!("{}.ledger", target.name())),
     };
-    let mut ledger = Ledger::open(&path, &target.name(), options.dry_run)?;
-
     let mut objects = bucket.find(&options.source.prefix).await?;
     if let Some(archive) = &options.archive {
         objects.retain(|object| !object.path().prefix_matches(archive));
     }
     if objects.is_empty() {
-        progress::print(&format!("found no object below {}", options.source));
+        progress::print(&format!(
+            "found no object below {}: a prefix ends where a name between two slashes does",
+            options.source
+        ));
     }
-    let objects = session::Known::all(&bucket, objects, &mut ledger, now_ms())?;
+    let mut ledger = Ledger::open(&path, options.dry_run)?;
+    if let Some(identity) = identity {
+        ledger.is_of(&identity)?;
+        if ledger.is_new() {
+            progress::print(&format!("begins a new ledger, as if nothing had been put yet: {}", path.display()));
+        }
+    }
+    let objects = session::Candidate::all(&bucket, objects, &mut ledger)?;
     let aside = Aside::new(path.with_extension("corrupt.jsonl"));
-    Ok(Session::new(options, target, bucket, ledger, aside, stop, objects).run().await)
+    Ok(Session::new(options, target, bucket, ledger, aside, stop, objects))
 }
 
 /// The folder of what a program keeps for its user (XDG Base Directory Specification): one ledger for each stream, whatever

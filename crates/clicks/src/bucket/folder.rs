@@ -13,15 +13,19 @@ pub(super) const MAX_NAME_BYTES: usize = 240;
 
 /// The folder, which is made if need be. What a process that was killed left unfinished in it is removed.
 pub(super) fn open(path: &Path, durable: bool) -> Result<LocalFileSystem, BucketError> {
-    fs::create_dir_all(path).map_err(|source| BucketError::Folder { path: path.to_owned(), source })?;
+    let failed = |source| BucketError::Folder { path: path.to_owned(), source };
+    fs::create_dir_all(path).map_err(failed)?;
     remove_unfinished(path);
-    Ok(open_existing(path)?.with_fsync(durable))
+    Ok(store(path).map_err(failed)?.with_fsync(durable))
 }
 
 /// A folder that is there already, as it is.
 pub(super) fn open_existing(path: &Path) -> Result<LocalFileSystem, BucketError> {
-    let failed = |error| BucketError::Folder { path: path.to_owned(), source: io::Error::other(cause(&error)) };
-    LocalFileSystem::new_with_prefix(path).map_err(failed)
+    store(path).map_err(|source| BucketError::Missing { path: path.to_owned(), source })
+}
+
+fn store(path: &Path) -> io::Result<LocalFileSystem> {
+    LocalFileSystem::new_with_prefix(path).map_err(|error| io::Error::other(cause(&error)))
 }
 
 /// Goes on where something can't be looked into or be removed: a folder that is someone's own may have such.

@@ -51,20 +51,24 @@ impl Bucket {
         }
     }
 
-    /// The objects below a prefix, in the order of their names; without those of which a part of the name is hidden, as `.git`.
-    /// All are in memory at once, at some 300 bytes each.
+    /// The objects below a prefix, or else the one of that name, in the order of their names: without empty ones, and without
+    /// those of which a part of the name is hidden, as `.git`. All are in memory at once, at some 300 bytes each.
     pub(crate) async fn find(&self, prefix: &Path) -> Result<Vec<Object>, BucketError> {
         let failed = |error| BucketError::List { place: self.place_of(prefix), cause: cause(&error) };
-        let mut found: Vec<Object> = match self.store.head(prefix).await {
-            // The name of one object, not of what it is in.
-            Ok(meta) if !prefix.is_root() => vec![Object { meta }],
-            _ => self.store.list(Some(prefix)).map_ok(|meta| Object { meta }).try_collect().await.map_err(failed)?,
-        };
-        let hidden = |object: &Object| {
+        let listed = self.store.list(Some(prefix)).map_ok(|meta| Object { meta });
+        let mut found: Vec<Object> = listed.try_collect().await.map_err(failed)?;
+        if found.is_empty() && !prefix.is_root() {
+            match self.store.head(prefix).await {
+                Ok(meta) => found.push(Object { meta }),
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        let is_hidden = |object: &Object| {
             let below = object.meta.location.prefix_match(prefix);
             below.is_some_and(|mut parts| parts.any(|part| part.as_ref().starts_with('.')))
         };
-        found.retain(|object| !hidden(object));
+        found.retain(|object| object.bytes() > 0 && !is_hidden(object));
         found.sort_unstable_by(|one, other| one.meta.location.cmp(&other.meta.location));
         Ok(found)
     }
@@ -83,8 +87,8 @@ impl Bucket {
         }
     }
 
-    /// Moves an object. One of the same size that lies there already is what an interrupted move has left; any other is not
-    /// overwritten.
+    /// Moves an object. What lies there already is not overwritten, but for the copy that an interrupted move has left: S3 moves
+    /// by copying, a folder at once.
     pub(crate) async fn rename(&self, object: &Object, to: &Path) -> Result<(), BucketError> {
         let failed = |cause: String| BucketError::Move {
             place: self.place_of(&object.meta.location),
@@ -92,10 +96,9 @@ impl Bucket {
             cause,
         };
         match self.store.head(to).await {
-            Ok(there) if there.size != object.meta.size => {
-                return Err(failed("another object is there already".to_owned()));
-            }
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+            Ok(there) if self.kind == Kind::S3 && there.e_tag.is_some() && there.e_tag == object.meta.e_tag => {}
+            Ok(_) => return Err(failed("another object is there already".to_owned())),
+            Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(cause(&error))),
         }
         self.store.rename(&object.meta.location, to).await.map_err(|error| failed(cause(&error)))

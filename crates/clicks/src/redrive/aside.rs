@@ -1,18 +1,18 @@
 //! Copies of what holds no record, so that somebody can look into it after the objects are gone.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-/// One copy. The names are those in the file.
+/// One line. The names are those in the file.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Copy<'a> {
+pub(super) struct SetAside<'a> {
     /// Where the line was.
     pub(super) object: &'a str,
     /// Counted from one.
@@ -38,12 +38,13 @@ impl Aside {
     }
 
     /// Appends copies; they are on disk when the call is back.
-    pub(super) fn keep(&mut self, copies: &[Copy<'_>]) -> io::Result<()> {
+    pub(super) fn keep(&mut self, copies: &[SetAside<'_>]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?),
+            none => none.insert(open(&self.path)?),
         };
-        let mut lines = Vec::new();
+        // A disk that was full may have left half a line.
+        let mut lines = vec![b'\n'; usize::from(!ends_a_line(file)?)];
         for copy in copies {
             serde_json::to_writer(&mut lines, copy)?;
             lines.push(b'\n');
@@ -63,6 +64,46 @@ impl Aside {
     }
 }
 
+/// The file, which is there after a power cut, too.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()?;
+    Ok(file)
+}
+
+fn ends_a_line(file: &File) -> io::Result<bool> {
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(true) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte == *b"\n")
+}
+
 fn base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&STANDARD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn copies_are_lines_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("corrupt.jsonl");
+        let copy = |line| SetAside { object: "a", line, problem: "p".to_owned(), content: b"\xff\n" };
+        let mut aside = Aside::new(path.clone());
+        assert_eq!((aside.path(), path.exists()), (None, false));
+        // Left by a disk that was full.
+        fs::write(&path, "half").unwrap();
+        aside.keep(&[copy(1)]).unwrap();
+        aside.keep(&[copy(2), copy(3)]).unwrap();
+        let line = |line: u64| format!(r#"{{"object":"a","line":{line},"problem":"p","content":"/wo="}}"#) + "\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("half\n{}{}{}", line(1), line(2), line(3)));
+        assert_eq!(aside.path(), Some(path.as_path()));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 }

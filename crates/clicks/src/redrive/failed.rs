@@ -47,9 +47,6 @@ pub(crate) enum Corrupt {
     /// Longer than a line with the largest record.
     #[error("found a line of more than {0} bytes")]
     TooLong(usize),
-    /// What comes after it is lost, too.
-    #[error("found what can't be decompressed ({0}), and so nothing of what follows")]
-    Compression(String),
 }
 
 impl Failed {

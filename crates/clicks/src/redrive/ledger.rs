@@ -4,41 +4,51 @@
 //!
 //! ```text
 //! (unknown) ─▶ sending ─▶ put               Firehose has the record
-//!     │           ├─────▶ (unknown)         Firehose has refused it: it may be tried again
+//!     │           ├─────▶ what it was       Firehose has refused it: unknown, failed again or sending, as before
 //!     │           └─────▶ sending           the answer was lost, or the process was killed: nobody knows
-//!     ├─▶ failed again                      it has been put before, and failed once more
+//!     ├─▶ failed again                      it has been put before, and failed once more; one that was sending is put, then
 //!     └─▶ set aside                         it holds no record
 //! ```
 //!
-//! Lines are known by what they hold and by the name of their object, not by their place: [`line_key`].
+//! Lines are known by what they hold and by the name of their object, not by their place: see [`Identity`].
 
 mod keys;
 
-use std::fs;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::backends::InMemoryBackend;
-use redb::{Database, DatabaseError, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, DatabaseError, MultimapTable, MultimapTableDefinition, ReadableMultimapTable, ReadableTable, Table,
+    TableDefinition, WriteTransaction,
+};
 
-pub(super) use self::keys::Identity;
 use self::keys::content_key;
+pub(super) use self::keys::{Identity, object_name};
 use super::failed::Failed;
 
 /// A line's key: its state, and when that came about, in milliseconds since 1970.
 const LINES: TableDefinition<u128, (u8, u64)> = TableDefinition::new("lines");
 
-/// What was put: the key of a record's bytes and the start of the call; the call's end, and how many such records it put that
-/// have not failed again.
-const PUTS: TableDefinition<(u128, u64), (u64, u32)> = TableDefinition::new("puts");
+/// What was put: the key of a record's bytes and the start of the call; the call's end, the run, and how many such records it
+/// put that have not failed again.
+const PUTS: TableDefinition<(u128, u64), (u64, u64, u32)> = TableDefinition::new("puts");
 
-/// An object's name: when it was seen first, and its version once all its lines are put or set aside.
-const OBJECTS: TableDefinition<&str, (u64, Option<&str>)> = TableDefinition::new("objects");
+/// What is being sent: the key of a record's bytes and the start of the call; the keys of the lines.
+const SENDING: MultimapTableDefinition<(u128, u64), u128> = MultimapTableDefinition::new("sending");
+
+/// An object's name: its version, the run that saw it first, and whether all its lines are put or set aside.
+const OBJECTS: TableDefinition<&str, (&str, u64, bool)> = TableDefinition::new("objects");
+
+/// How many runs there were. Their order does not depend on a clock.
+const RUNS: TableDefinition<(), u64> = TableDefinition::new("runs");
 
 /// What the ledger is of.
 const ABOUT: TableDefinition<&str, &str> = TableDefinition::new("about");
 
-/// The stream, and where it is.
+/// Which stream.
 const TARGET: &str = "target";
 
 /// The form of the tables, which goes up with each change of them.
@@ -49,14 +59,14 @@ const FORM: (&str, &str) = ("form", "1");
 const MOST_SKEW_MS: u64 = 5 * 60 * 1000;
 
 /// Longer than any call takes.
-pub(super) const LONGEST_CALL_MS: u64 = 2 * 60 * 1000;
+const LONGEST_CALL_MS: u64 = 2 * 60 * 1000;
 
 /// Why there is no ledger.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LedgerError {
-    /// Its folder can't be made.
-    #[error("could not make the folder of {} (`--ledger`)", path.display())]
-    Folder {
+    /// Its file, or the folder of it, can't be made or opened.
+    #[error("could not open {} (`--ledger`)", path.display())]
+    File {
         /// Of the ledger.
         path: PathBuf,
         /// What the operating system said.
@@ -66,8 +76,16 @@ pub(crate) enum LedgerError {
     /// Two processes would put the same records.
     #[error("{} is in use by another `clicks redrive`", .0.display())]
     InUse(PathBuf),
+    /// A later version has written it.
+    #[error("{}: found a ledger of the form {found}; accepted is the form {form}", path.display(), form = FORM.1)]
+    Form {
+        /// Where.
+        path: PathBuf,
+        /// Of what form it is.
+        found: String,
+    },
     /// What is put into one stream is not put into another.
-    #[error("{}: found the ledger of {found}; accepted is that of {expected}, or a new one (`--ledger FILE`)", path.display())]
+    #[error("{}: found the ledger of {found}; accepted is that of {expected}: name it with `--ledger FILE`", path.display())]
     Other {
         /// Where.
         path: PathBuf,
@@ -124,12 +142,14 @@ pub(super) struct Entry {
     pub(super) content: u128,
     /// When Firehose got it, where the line tells.
     pub(super) arrival_ms: Option<i64>,
+    /// What is known of it, which holds again once Firehose has refused it.
+    pub(super) state: State,
 }
 
 impl Entry {
     /// A record with the key of its line.
     pub(super) fn of(line: u128, failed: &Failed) -> Self {
-        Self { line, content: content_key(&failed.data), arrival_ms: failed.arrival_ms }
+        Self { line, content: content_key(&failed.data), arrival_ms: failed.arrival_ms, state: State::Open }
     }
 }
 
@@ -139,34 +159,31 @@ pub(super) struct Ledger {
     database: Database,
     /// Of a dry run, which is never committed.
     dry: Option<WriteTransaction>,
+    run: u64,
+    is_new: bool,
 }
 
 impl Ledger {
-    /// Opens the ledger of a target, or begins it. That of a dry run is read, and never written or made.
-    pub(super) fn open(path: &Path, target: &str, dry_run: bool) -> Result<Self, LedgerError> {
+    /// Opens a ledger, or begins it. That of a dry run is read, and never written or made.
+    pub(super) fn open(path: &Path, dry_run: bool) -> Result<Self, LedgerError> {
         let failed = |source: redb::Error| LedgerError::Database { path: path.to_owned(), source: Box::new(source) };
-        let opened = if dry_run && !path.exists() {
+        let is_new = !path.exists();
+        let opened = if dry_run && is_new {
             Database::builder().create_with_backend(InMemoryBackend::new())
         } else {
-            make_folder(path)?;
-            Database::create(path)
+            let file = open_file(path).map_err(|source| LedgerError::File { path: path.to_owned(), source })?;
+            Database::builder().create_file(file)
         };
         let database = opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => LedgerError::InUse(path.to_owned()),
             error => failed(error.into()),
         })?;
-        let ledger = Self { path: path.to_owned(), database, dry: None };
-        let begun = ledger.database.begin_write().map_err(|error| failed(error.into()))?;
-        let found = about(&begun, target).map_err(failed)?;
-        let expected = [FORM.1.to_owned(), target.to_owned()];
-        if found != expected {
-            let describe = |[form, target]: [String; 2]| format!("{target} in form {form}");
-            return Err(LedgerError::Other {
-                path: path.to_owned(),
-                found: describe(found),
-                expected: describe(expected),
-            });
+        let begun = database.begin_write().map_err(|error| failed(error.into()))?;
+        let (form, run) = begin_run(&begun).map_err(failed)?;
+        if form != FORM.1 {
+            return Err(LedgerError::Form { path: path.to_owned(), found: form });
         }
+        let ledger = Self { path: path.to_owned(), database, dry: None, run, is_new };
         if dry_run {
             return Ok(Self { dry: Some(begun), ..ledger });
         }
@@ -174,52 +191,80 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Whether there was none before.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Makes sure that the ledger is that of a stream, by all that tells it from any other; a new one becomes it.
+    pub(super) fn is_of(&mut self, target: &str) -> Result<(), LedgerError> {
+        let found = self.write(|begun| {
+            let mut table = begun.open_table(ABOUT)?;
+            let found = told_or_new(&mut table, TARGET, target)?;
+            Ok((found, true))
+        })?;
+        if found == target {
+            return Ok(());
+        }
+        Err(LedgerError::Other { path: self.path.clone(), found, expected: target.to_owned() })
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Remembers when objects were seen first; tells for each that, and the version with which it was done.
+    /// Remembers which run saw these objects first, in these versions, by name and version; tells that of each, and whether it
+    /// is done.
     pub(super) fn see<'a>(
         &mut self,
-        objects: impl Iterator<Item = &'a str>,
-        now_ms: u64,
+        objects: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<Vec<Seen>, LedgerError> {
+        let run = self.run;
         self.write(|begun| {
             let mut table = begun.open_table(OBJECTS)?;
-            let mut seen = Vec::new();
-            for name in objects {
-                let known = table.get(name)?.map(|object| {
-                    let (first_ms, done) = object.value();
-                    Seen { first_ms, done: done.map(str::to_owned) }
+            let mut all = Vec::new();
+            for (name, version) in objects {
+                let known = table.get(name)?.and_then(|object| {
+                    let (seen, first_run, is_done) = object.value();
+                    (seen == version).then_some(Seen { first_run, is_done })
                 });
                 if known.is_none() {
-                    table.insert(name, (now_ms, None))?;
+                    table.insert(name, (version, run, false))?;
                 }
-                seen.push(known.unwrap_or(Seen { first_ms: now_ms, done: None }));
+                all.push(known.unwrap_or(Seen { first_run: run, is_done: false }));
             }
-            Ok((seen, true))
+            Ok((all, true))
         })
     }
 
     /// All lines of an object of this version are put or set aside.
-    pub(super) fn done(&mut self, object: &str, first_ms: u64, version: &str) -> Result<(), LedgerError> {
-        self.write(|begun| Ok((drop(begun.open_table(OBJECTS)?.insert(object, (first_ms, Some(version)))?), true)))
+    pub(super) fn done(&mut self, object: &str, version: &str, seen: Seen) -> Result<(), LedgerError> {
+        self.write(|begun| {
+            Ok((drop(begun.open_table(OBJECTS)?.insert(object, (version, seen.first_run, true))?), true))
+        })
     }
 
-    /// What is known of lines, of an object that was seen first at a time. One that is not known, and comes from Firehose after
-    /// the same bytes were put into it, has failed again: as many as were put, and no more.
-    pub(super) fn look(&mut self, entries: &[Entry], first_ms: u64, now_ms: u64) -> Result<Vec<State>, LedgerError> {
+    /// What is known of lines, of an object that was seen first by a run. One that is not known, and comes from Firehose after
+    /// the same bytes were put into it by an earlier run, has failed again: as many as were put, and no more. Lines that are
+    /// not `chosen` stay unknown, though they have.
+    pub(super) fn look(
+        &mut self,
+        entries: &[Entry],
+        chosen: &[bool],
+        first_run: u64,
+        now_ms: u64,
+    ) -> Result<Vec<State>, LedgerError> {
         self.write(|begun| {
-            let (mut lines, mut puts) = (begun.open_table(LINES)?, begun.open_table(PUTS)?);
+            let mut tables = Tables::open(begun)?;
             let (mut states, mut changed) = (Vec::new(), false);
-            for entry in entries {
-                let known = lines.get(entry.line)?.map(|line| State::read(line.value().0));
+            for (entry, chosen) in entries.iter().zip(chosen) {
+                let known = tables.lines.get(entry.line)?.map(|line| State::read(line.value().0));
                 let state = match known {
                     Some(state) => state,
-                    None if take_put(&mut puts, entry, first_ms)? => {
+                    None if *chosen && tables.take_put(entry, first_run, now_ms)? => {
                         changed = true;
-                        set(&mut lines, entry.line, State::FailedAgain, now_ms)?;
+                        tables.set(entry.line, State::FailedAgain, now_ms)?;
                         State::FailedAgain
                     }
                     None => State::Open,
@@ -242,9 +287,9 @@ impl Ledger {
     /// Lines without a record are kept elsewhere.
     pub(super) fn set_aside(&mut self, lines: &[u128], now_ms: u64) -> Result<(), LedgerError> {
         self.write(|begun| {
-            let mut table = begun.open_table(LINES)?;
+            let mut tables = Tables::open(begun)?;
             for line in lines {
-                set(&mut table, *line, State::SetAside, now_ms)?;
+                tables.set(*line, State::SetAside, now_ms)?;
             }
             Ok(((), true))
         })
@@ -252,13 +297,15 @@ impl Ledger {
 
     /// Records are about to be sent. From now on they may be in the stream.
     pub(super) fn sending(&mut self, entries: &[Entry], start_ms: u64) -> Result<(), LedgerError> {
+        let run = self.run;
         self.write(|begun| {
-            let (mut lines, mut puts) = (begun.open_table(LINES)?, begun.open_table(PUTS)?);
+            let mut tables = Tables::open(begun)?;
             for entry in entries {
-                set(&mut lines, entry.line, State::Sending, start_ms)?;
                 let key = (entry.content, start_ms);
-                let count = puts.get(key)?.map_or(0, |put| put.value().1);
-                puts.insert(key, (start_ms + LONGEST_CALL_MS, count + 1))?;
+                let count = tables.puts.get(key)?.map_or(0, |put| put.value().2);
+                tables.puts.insert(key, (start_ms + LONGEST_CALL_MS, run, count + 1))?;
+                tables.sending.insert(key, entry.line)?;
+                tables.set(entry.line, State::Sending, start_ms)?;
             }
             Ok(((), true))
         })
@@ -272,19 +319,23 @@ impl Ledger {
         start_ms: u64,
         end_ms: u64,
     ) -> Result<(), LedgerError> {
+        let run = self.run;
         self.write(|begun| {
-            let (mut lines, mut puts) = (begun.open_table(LINES)?, begun.open_table(PUTS)?);
+            let mut tables = Tables::open(begun)?;
             for entry in put {
-                set(&mut lines, entry.line, State::Put, end_ms)?;
                 let key = (entry.content, start_ms);
-                let count = puts.get(key)?.map(|put| put.value().1);
+                tables.sending.remove(key, entry.line)?;
+                tables.set(entry.line, State::Put, end_ms)?;
+                let count = tables.puts.get(key)?.map(|put| put.value().2);
                 if let Some(count) = count {
-                    puts.insert(key, (end_ms, count))?;
+                    tables.puts.insert(key, (end_ms, run, count))?;
                 }
             }
             for entry in refused {
-                lines.remove(entry.line)?;
-                take_from(&mut puts, (entry.content, start_ms))?;
+                let key = (entry.content, start_ms);
+                tables.sending.remove(key, entry.line)?;
+                tables.set(entry.line, entry.state, end_ms)?;
+                tables.take_from(key)?;
             }
             Ok(((), true))
         })
@@ -314,77 +365,102 @@ impl Ledger {
 }
 
 /// What is known of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// When it was seen first. What was put later can't have come back in it.
-    pub(super) first_ms: u64,
-    /// Its version when all its lines were put or set aside.
-    pub(super) done: Option<String>,
+    /// The run that saw it first. What that run put, or a later one, can't have come back in it.
+    pub(super) first_run: u64,
+    /// Whether all its lines are put or set aside.
+    pub(super) is_done: bool,
 }
 
-type Puts<'a> = redb::Table<'a, (u128, u64), (u64, u32)>;
-type Lines<'a> = redb::Table<'a, u128, (u8, u64)>;
-
-fn set(lines: &mut Lines<'_>, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
-    if let Some(stored) = state.stored() {
-        lines.insert(line, (stored, at_ms))?;
-    }
-    Ok(())
+/// What a transaction works with.
+struct Tables<'a> {
+    lines: Table<'a, u128, (u8, u64)>,
+    puts: Table<'a, (u128, u64), (u64, u64, u32)>,
+    sending: MultimapTable<'a, (u128, u64), u128>,
 }
 
-/// Finds what was put and may have come back as this record, and takes one of it.
-fn take_put(puts: &mut Puts<'_>, entry: &Entry, first_ms: u64) -> Result<bool, redb::Error> {
-    let arrival = entry.arrival_ms.and_then(|arrival| u64::try_from(arrival).ok());
-    // A call that began before has ended before the record arrived, even by another clock.
-    let earliest = arrival.map_or(0, |arrival| arrival.saturating_sub(LONGEST_CALL_MS + MOST_SKEW_MS));
-    let latest = arrival.map_or(first_ms, |arrival| arrival.saturating_add(MOST_SKEW_MS).min(first_ms));
-    if earliest > latest {
-        return Ok(false);
+impl<'a> Tables<'a> {
+    fn open(begun: &'a WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            lines: begun.open_table(LINES)?,
+            puts: begun.open_table(PUTS)?,
+            sending: begun.open_multimap_table(SENDING)?,
+        })
     }
-    let mut found = None;
-    for put in puts.range((entry.content, earliest)..=(entry.content, latest))? {
-        let (key, put) = put?;
-        let ((_, start_ms), (end_ms, count)) = (key.value(), put.value());
-        if count > 0 && start_ms < first_ms && arrival.is_none_or(|arrival| arrival <= end_ms + MOST_SKEW_MS) {
-            found = Some((entry.content, start_ms));
-            break;
+
+    fn set(&mut self, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
+        match state.stored() {
+            Some(stored) => drop(self.lines.insert(line, (stored, at_ms))?),
+            None => drop(self.lines.remove(line)?),
         }
+        Ok(())
     }
-    match found {
-        Some(key) => take_from(puts, key).map(|()| true),
-        None => Ok(false),
+
+    /// Finds what was put and may have come back as this record, and takes one of it. Where nobody knew whether it was put, one
+    /// was.
+    fn take_put(&mut self, entry: &Entry, first_run: u64, now_ms: u64) -> Result<bool, redb::Error> {
+        let arrival = entry.arrival_ms.and_then(|arrival| u64::try_from(arrival).ok());
+        // A call that began before has ended before the record arrived, even by another clock.
+        let earliest = arrival.map_or(0, |arrival| arrival.saturating_sub(LONGEST_CALL_MS + MOST_SKEW_MS));
+        let latest = arrival.map_or(u64::MAX, |arrival| arrival.saturating_add(MOST_SKEW_MS));
+        let mut found = None;
+        for put in self.puts.range((entry.content, earliest)..=(entry.content, latest))? {
+            let (key, put) = put?;
+            let (end_ms, run, _) = put.value();
+            if run < first_run && arrival.is_none_or(|arrival| arrival <= end_ms.saturating_add(MOST_SKEW_MS)) {
+                found = Some(key.value());
+                break;
+            }
+        }
+        let Some(key) = found else { return Ok(false) };
+        self.take_from(key)?;
+        let uncertain = self.sending.get(key)?.next().transpose()?.map(|line| line.value());
+        if let Some(line) = uncertain {
+            self.sending.remove(key, line)?;
+            self.set(line, State::Put, now_ms)?;
+        }
+        Ok(true)
+    }
+
+    fn take_from(&mut self, key: (u128, u64)) -> Result<(), redb::Error> {
+        let Some((end_ms, run, count)) = self.puts.get(key)?.map(|put| put.value()) else { return Ok(()) };
+        if count > 1 {
+            self.puts.insert(key, (end_ms, run, count - 1))?;
+        } else {
+            self.puts.remove(key)?;
+        }
+        Ok(())
     }
 }
 
-fn take_from(puts: &mut Puts<'_>, key: (u128, u64)) -> Result<(), redb::Error> {
-    let Some((end_ms, count)) = puts.get(key)?.map(|put| put.value()) else { return Ok(()) };
-    if count > 1 {
-        puts.insert(key, (end_ms, count - 1))?;
-    } else {
-        puts.remove(key)?;
-    }
-    Ok(())
+/// Opens the file, or makes it, in a folder that is made: both for their owner alone, as hashes of visitors' data are in it.
+fn open_file(path: &Path) -> io::Result<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    // A name that a power cut takes away would be a ledger that never was.
+    File::open(folder)?.sync_all()?;
+    Ok(file)
 }
 
-fn make_folder(path: &Path) -> Result<(), LedgerError> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
-    fs::create_dir_all(folder).map_err(|source| LedgerError::Folder { path: path.to_owned(), source })
-}
-
-/// The form and the target of the ledger, which are written into a new one.
-fn about(begun: &WriteTransaction, target: &str) -> Result<[String; 2], redb::Error> {
-    begun.open_table(LINES)?;
-    begun.open_table(PUTS)?;
+/// The form of the ledger, and the number of the run that begins. Makes the tables of a new one.
+fn begin_run(begun: &WriteTransaction) -> Result<(String, u64), redb::Error> {
+    Tables::open(begun)?;
     begun.open_table(OBJECTS)?;
-    let mut table = begun.open_table(ABOUT)?;
-    let mut known = |name: &str, new: &str| -> Result<String, redb::Error> {
-        let known = table.get(name)?.map(|text| text.value().to_owned());
-        if known.is_none() {
-            table.insert(name, new)?;
-        }
-        Ok(known.unwrap_or_else(|| new.to_owned()))
-    };
-    Ok([known(FORM.0, FORM.1)?, known(TARGET, target)?])
+    let form = told_or_new(&mut begun.open_table(ABOUT)?, FORM.0, FORM.1)?;
+    let mut runs = begun.open_table(RUNS)?;
+    let run = runs.get(())?.map_or(0, |run| run.value()) + 1;
+    runs.insert((), run)?;
+    Ok((form, run))
+}
+
+fn told_or_new(table: &mut Table<'_, &str, &str>, name: &str, new: &str) -> Result<String, redb::Error> {
+    let told = table.get(name)?.map(|text| text.value().to_owned());
+    if told.is_none() {
+        table.insert(name, new)?;
+    }
+    Ok(told.unwrap_or_else(|| new.to_owned()))
 }
 
 #[cfg(test)]

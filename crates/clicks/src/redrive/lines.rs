@@ -1,7 +1,6 @@
 //! The lines of an object, in a thread of their own: decompression and a slow storage do not hold up the calls.
 
-use std::io::{self, BufRead, BufReader, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use tokio::sync::mpsc;
@@ -26,17 +25,19 @@ pub(super) struct Line {
     pub(super) number: u64,
     /// Without its end.
     pub(super) bytes: Vec<u8>,
-    /// Whether it is no line as it should be.
-    pub(super) fault: Option<Fault>,
+    /// How much of it that is.
+    pub(super) extent: Extent,
 }
 
-/// What is wrong with a line as such.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+/// How much of a line was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
     /// It goes on, beyond what is kept of it.
-    TooLong,
-    /// It ends where decompression did.
-    Compression(String),
+    Cut,
+    /// Reading broke off in it, or at its end.
+    BrokenOff,
 }
 
 /// Some lines, or the end.
@@ -44,97 +45,68 @@ pub(super) enum Fault {
 pub(super) enum Chunk {
     /// In their order.
     Lines(Vec<Line>),
-    /// The storage failed: what follows is not known.
+    /// There are no more.
+    End,
+    /// There may be more, but the storage failed, or it can't be decompressed.
     Unreadable(String),
 }
 
-/// Reads lines, plain or gzipped, until the end, or until nobody wants more.
+/// Reads lines, plain or gzipped, until the end, or until nobody wants more. Without an end, the thread has panicked.
 pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
     let (chunks, received) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || {
-        let failure = Arc::new(Mutex::new(None));
-        let stored = BufReader::new(Stored { bytes, failure: Arc::clone(&failure) });
-        let sent = hand_over(stored, &chunks);
-        let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Ok(()), Some(cause)) = (sent, failure) {
-            let _nobody_waits = chunks.blocking_send(Chunk::Unreadable(cause));
+        let mut stored = BufReader::new(bytes);
+        let ended = match stored.fill_buf() {
+            Ok(start) if start.starts_with(&GZIP) => lines(BufReader::new(MultiGzDecoder::new(stored)), &chunks),
+            Ok(_) => lines(stored, &chunks),
+            Err(error) => Ok(Chunk::Unreadable(error.to_string())),
+        };
+        if let Ok(end) = ended {
+            let _nobody_waits = chunks.blocking_send(end);
         }
     });
     received
 }
 
-/// The bytes as they are stored, which remember why they ended.
-struct Stored<R> {
-    bytes: R,
-    failure: Arc<Mutex<Option<String>>>,
-}
-
-impl<R: Read> Read for Stored<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.bytes.read(buffer).inspect_err(|error| {
-            if error.kind() != io::ErrorKind::Interrupted {
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-            }
-        })
-    }
-}
-
 /// Nobody wants more.
 struct Unwanted;
 
-fn hand_over<R: Read>(mut stored: BufReader<Stored<R>>, chunks: &mpsc::Sender<Chunk>) -> Result<(), Unwanted> {
-    // An error is remembered; whoever asks for the failure gets it.
-    let zipped = stored.fill_buf().is_ok_and(|start| start.starts_with(&GZIP));
-    let failure = Arc::clone(&stored.get_ref().failure);
-    if zipped {
-        lines(BufReader::new(MultiGzDecoder::new(stored)), &failure, chunks)
-    } else {
-        lines(stored, &failure, chunks)
-    }
-}
-
-fn lines(
-    mut reader: impl BufRead,
-    failure: &Mutex<Option<String>>,
-    chunks: &mpsc::Sender<Chunk>,
-) -> Result<(), Unwanted> {
-    let (mut chunk, mut bytes, mut number) = (Vec::new(), 0, 0);
-    loop {
+/// Hands lines over; gives the end.
+fn lines(mut reader: impl BufRead, chunks: &mpsc::Sender<Chunk>) -> Result<Chunk, Unwanted> {
+    let (mut chunk, mut bytes, mut number, mut end) = (Vec::new(), 0, 0, None);
+    while end.is_none() {
         number += 1;
         let mut line = Vec::new();
         let read = reader.by_ref().take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line);
-        if failure.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            break;
-        }
-        let fault = match read {
-            Ok(0) => break,
-            Ok(_) if line.len() > MAX_LINE_BYTES && !line.ends_with(b"\n") => {
-                line.truncate(MAX_LINE_BYTES);
-                let _next_read_fails_too = reader.skip_until(b'\n');
-                Some(Fault::TooLong)
-            }
+        let is_cut = line.len() > MAX_LINE_BYTES && !line.ends_with(b"\n");
+        let skipped = if is_cut { reader.skip_until(b'\n') } else { Ok(0) };
+        end = match read.and_then(|read| skipped.map(|_| read)) {
+            Ok(0) => Some(Chunk::End),
             Ok(_) => None,
-            Err(error) => Some(Fault::Compression(error.to_string())),
+            Err(error) => Some(Chunk::Unreadable(format!("after line {}: {error}", number - 1))),
         };
-        let ended = matches!(fault, Some(Fault::Compression(_)));
-        line.truncate(line.trim_ascii_end().len());
-        if !line.is_empty() || fault.is_some() {
+        line.truncate(line.trim_ascii_end().len().min(MAX_LINE_BYTES));
+        if !line.is_empty() {
             bytes += line.len();
-            chunk.push(Line { number, bytes: line, fault });
+            let extent = match &end {
+                Some(Chunk::Unreadable(_)) => Extent::BrokenOff,
+                _ if is_cut => Extent::Cut,
+                _ => Extent::Whole,
+            };
+            chunk.push(Line { number, bytes: line, extent });
         }
-        if ended {
-            break;
-        }
-        if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_LINES {
+        if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_LINES || end.is_some() {
             bytes = 0;
             chunks.blocking_send(Chunk::Lines(std::mem::take(&mut chunk))).map_err(|_| Unwanted)?;
         }
     }
-    if chunk.is_empty() { Ok(()) } else { chunks.blocking_send(Chunk::Lines(chunk)).map_err(|_| Unwanted) }
+    Ok(end.unwrap_or(Chunk::End))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::bucket::gzip;
 
@@ -143,14 +115,15 @@ mod tests {
         while let Some(chunk) = chunks.recv().await {
             match chunk {
                 Chunk::Lines(lines) => all.extend(lines),
+                Chunk::End => return (all, None),
                 Chunk::Unreadable(cause) => return (all, Some(cause)),
             }
         }
-        (all, None)
+        panic!("there is no end")
     }
 
     fn line(number: u64, bytes: &str) -> Line {
-        Line { number, bytes: bytes.as_bytes().to_vec(), fault: None }
+        Line { number, bytes: bytes.as_bytes().to_vec(), extent: Extent::Whole }
     }
 
     #[tokio::test]
@@ -177,10 +150,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_that_is_too_long_does_not_harm_the_next() {
-        for (length, fault) in [(MAX_LINE_BYTES, None), (MAX_LINE_BYTES + 1, Some(Fault::TooLong))] {
+        for (length, extent) in
+            [(MAX_LINE_BYTES, Extent::Whole), (MAX_LINE_BYTES + 1, Extent::Cut), (2 * MAX_LINE_BYTES, Extent::Cut)]
+        {
             let text = [&vec![b'x'; length][..], b"\nnext\n"].concat();
             let (lines, _) = read_all(io::Cursor::new(text)).await;
-            assert_eq!((lines[0].bytes.len(), &lines[0].fault), (MAX_LINE_BYTES, &fault), "{length}");
+            assert_eq!((lines[0].bytes.len(), lines[0].extent), (MAX_LINE_BYTES, extent), "{length}");
             assert_eq!(lines[1..], [line(2, "next")], "{length}");
         }
     }
@@ -189,17 +164,20 @@ mod tests {
     async fn what_is_before_a_broken_stream_is_read() {
         let line = |number: u32| format!("line {number} {}\n", number * 7919 % 10_007);
         let text = (0..20_000).map(line).collect::<Vec<_>>().concat();
-        let mut zipped = gzip(text.as_bytes()).unwrap().to_vec();
-        zipped.truncate(zipped.len() / 2);
-        let (lines, failure) = read_all(io::Cursor::new(zipped)).await;
-        let (last, whole) = lines.split_last().unwrap();
-        assert!(whole.len() > 5_000 && failure.is_none());
-        assert!(whole.iter().zip(text.lines()).all(|(read, line)| read.bytes == line.as_bytes()));
-        assert!(matches!(&last.fault, Some(Fault::Compression(_))), "{last:?}");
+        let zipped = gzip(text.as_bytes()).unwrap();
+        // Cut off, and with what is no gzip between two streams.
+        for stored in [zipped[..zipped.len() / 2].to_vec(), [&zipped[..], b"\xff\xff\xff\xff", &zipped[..]].concat()] {
+            let (lines, failure) = read_all(io::Cursor::new(stored)).await;
+            let failure = failure.unwrap();
+            assert!(failure.starts_with("after line "), "{failure}");
+            let (_last, whole) = lines.split_last().unwrap();
+            assert!(whole.len() > 5_000);
+            assert!(whole.iter().zip(text.lines()).all(|(read, line)| read.bytes == line.as_bytes()));
+        }
     }
 
     #[tokio::test]
-    async fn a_storage_that_fails_is_no_broken_stream() {
+    async fn a_storage_that_fails_is_no_end() {
         struct Fails;
         impl Read for Fails {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -207,10 +185,12 @@ mod tests {
             }
         }
         let zipped = gzip(&b"one\ntwo\n".repeat(10_000)).unwrap();
-        for start in [&b"one\ntw"[..], b"", &zipped[..zipped.len() / 2]] {
-            let (lines, failure) = read_all(io::Cursor::new(start.to_vec()).chain(Fails)).await;
-            assert_eq!(failure.as_deref(), Some("gone"));
-            assert!(lines.iter().all(|line| line.fault.is_none() && [&b"one"[..], b"two"].contains(&&line.bytes[..])));
+        for start in [&b"one\ntwo\n"[..], b"", &zipped[..zipped.len() / 2]] {
+            let (_, failure) = read_all(io::Cursor::new(start.to_vec()).chain(Fails)).await;
+            assert!(failure.unwrap().ends_with("gone"));
         }
+        let (lines, failure) = read_all(io::Cursor::new(b"one\nhalf").chain(Fails)).await;
+        let half = Line { extent: Extent::BrokenOff, ..line(2, "half") };
+        assert_eq!((lines, failure.as_deref()), (vec![line(1, "one"), half], Some("after line 1: gone")));
     }
 }

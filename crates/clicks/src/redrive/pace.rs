@@ -9,6 +9,14 @@ const MAX_FRUITLESS: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// So much of a record counts as one.
+const BYTES_OF_ONE: usize = 512;
+
+/// As how many a record counts: a large one takes its stream's bytes, of which there are fewer than records.
+pub(super) fn count(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(BYTES_OF_ONE)).unwrap_or(u32::MAX).max(1)
+}
+
 /// The pace of the calls.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -24,10 +32,10 @@ impl Pace {
         Self { per_record: Duration::from_secs(1) / records_per_second.max(1), next: Instant::now(), fruitless: 0 }
     }
 
-    /// When so many records may be sent. What was not sent in time is not made up for.
-    pub(super) fn book(&mut self, records: usize) -> Instant {
+    /// When records may be sent that count as so many. What was not sent in time is not made up for.
+    pub(super) fn book(&mut self, count: u32) -> Instant {
         let start = self.next.max(Instant::now());
-        self.next = start + self.per_record * u32::try_from(records).unwrap_or(u32::MAX);
+        self.next = start + self.per_record * count;
         start
     }
 
@@ -62,6 +70,13 @@ mod tests {
         tokio::time::advance(Duration::from_secs(10)).await;
         // Ten seconds without a call are no credit.
         assert_eq!([(); 2].map(|()| (pace.book(50) - begin).as_millis()), [10_000, 10_500]);
+    }
+
+    #[test]
+    fn a_large_record_counts_as_several() {
+        for (bytes, expected) in [(0, 1), (1, 1), (512, 1), (513, 2), (1_024_000, 2_000)] {
+            assert_eq!(count(bytes), expected, "{bytes}");
+        }
     }
 
     #[test]

@@ -3,27 +3,33 @@
 mod calls;
 mod objects;
 
-use std::mem;
+use std::collections::HashSet;
 use std::time::Instant;
 
 use jiff::Timestamp;
 
 use super::aside::Aside;
 use super::failed::Failed;
-use super::ledger::{Entry, Identity, Ledger, LedgerError, Seen, State};
+use super::ledger::{Entry, Ledger, LedgerError, Seen, State, object_name};
 use super::pace::Pace;
 use super::stop::Stop;
 use super::target::Target;
 use super::{Options, RedriveError, Redriven, Report};
 use crate::bucket::{Bucket, Object};
+use crate::excerpt::excerpt;
 use crate::progress::Progress;
 
-/// An object with what the ledger knows of it.
+/// The longest line that is told: a name of S3's has up to 1,024 bytes.
+const MESSAGE_CHARS: usize = 2_000;
+
+/// An object, and how far it has come.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct Candidate {
     object: Object,
-    /// By what the ledger knows it.
-    name: String,
+    /// Where it is.
+    place: String,
+    version: String,
+    /// What the ledger knows of it.
     seen: Seen,
     /// Records that are selected, and not put yet.
     open: u64,
@@ -33,21 +39,24 @@ pub(super) struct Known {
     read: bool,
 }
 
-impl Known {
+impl Candidate {
     /// The objects of a run, from now on known to the ledger.
-    pub(super) fn all(
-        bucket: &Bucket,
-        objects: Vec<Object>,
-        ledger: &mut Ledger,
-        now_ms: u64,
-    ) -> Result<Vec<Self>, LedgerError> {
-        let names: Vec<String> =
-            objects.iter().map(|object| Identity::of(&bucket.place_of_object(object)).name()).collect();
-        let seen = ledger.see(names.iter().map(String::as_str), now_ms)?;
-        let known = objects.into_iter().zip(names).zip(seen);
-        Ok(known
-            .map(|((object, name), seen)| Self { object, name, seen, open: 0, stays: false, read: false })
-            .collect())
+    pub(super) fn all(bucket: &Bucket, objects: Vec<Object>, ledger: &mut Ledger) -> Result<Vec<Self>, LedgerError> {
+        let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
+        let versions: Vec<String> = objects.iter().map(Object::version).collect();
+        let names = places.iter().map(|place| object_name(place));
+        let seen = ledger.see(names.zip(versions.iter().map(String::as_str)))?;
+        let candidates = objects.into_iter().zip(places).zip(versions).zip(seen);
+        let candidate = |(((object, place), version), seen)| Self {
+            object,
+            place,
+            version,
+            seen,
+            open: 0,
+            stays: false,
+            read: false,
+        };
+        Ok(candidates.map(candidate).collect())
     }
 }
 
@@ -84,11 +93,12 @@ pub(super) struct Session {
     ledger: Ledger,
     aside: Aside,
     stop: Stop,
-    objects: Vec<Known>,
+    objects: Vec<Candidate>,
     pace: Pace,
     /// What the next call sends.
     batch: Vec<Taken>,
-    batch_bytes: usize,
+    /// The keys of its lines: a copy of their object may be among the objects.
+    waiting: HashSet<u128>,
     /// Calls on end that got no answer.
     lost: u32,
     /// Messages about single lines so far.
@@ -105,7 +115,7 @@ impl Session {
         ledger: Ledger,
         aside: Aside,
         stop: Stop,
-        objects: Vec<Known>,
+        objects: Vec<Candidate>,
     ) -> Self {
         let mut report = Report {
             target: target.name(),
@@ -114,12 +124,12 @@ impl Session {
             ..Report::default()
         };
         report.objects.found = objects.len() as u64;
-        let bytes = objects.iter().map(|known| known.object.bytes()).sum();
+        let bytes = objects.iter().map(|candidate| candidate.object.bytes()).sum();
         Self {
             pace: Pace::new(options.rate),
             progress: Progress::new(Some(bytes)),
             batch: Vec::new(),
-            batch_bytes: 0,
+            waiting: HashSet::new(),
             lost: 0,
             told: 0,
             options,
@@ -169,27 +179,27 @@ impl Session {
 
     /// What is to be done with good lines of an object.
     async fn records(&mut self, object: usize, lines: Vec<(u128, Failed)>) -> Result<(), Halt> {
+        if lines.iter().any(|(line, _)| self.waiting.contains(line)) {
+            self.flush().await?;
+        }
         let entries: Vec<Entry> = lines.iter().map(|(line, failed)| Entry::of(*line, failed)).collect();
         let chosen: Vec<bool> = lines.iter().map(|(_, failed)| self.options.selection.has(failed)).collect();
-        let looked_at: Vec<Entry> =
-            entries.iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(entry, _)| *entry).collect();
-        let first_ms = self.objects[object].seen.first_ms;
-        let mut states = self.ledger.look(&looked_at, first_ms, super::now_ms())?.into_iter();
-        for (((_, failed), entry), chosen) in lines.into_iter().zip(entries).zip(chosen) {
-            let state = if chosen { states.next() } else { None };
+        let first_run = self.objects[object].seen.first_run;
+        let states = self.ledger.look(&entries, &chosen, first_run, super::now_ms())?;
+        for ((((_, failed), entry), chosen), state) in lines.into_iter().zip(entries).zip(chosen).zip(states) {
             let again = self.options.again;
             let records = &mut self.report.records;
             let held = match state {
-                None => &mut records.not_selected,
-                Some(State::Put) => {
+                State::Put => {
                     records.found += 1;
                     records.put_before += 1;
                     continue;
                 }
-                Some(State::FailedAgain) if !again.failed => &mut records.failed_again,
-                Some(State::Sending) if !again.uncertain => &mut records.uncertain,
-                Some(_) => {
-                    self.take(Taken { object, entry, data: failed.data.clone() }, &failed).await?;
+                _ if !chosen => &mut records.not_selected,
+                State::FailedAgain if !again.failed => &mut records.failed_again,
+                State::Sending if !again.uncertain => &mut records.uncertain,
+                State::Open | State::FailedAgain | State::Sending | State::SetAside => {
+                    self.take(object, Entry { state, ..entry }, failed).await?;
                     continue;
                 }
             };
@@ -201,31 +211,26 @@ impl Session {
     }
 
     /// Takes a record along with the next call, which is made when there is no room for more.
-    async fn take(&mut self, taken: Taken, failed: &Failed) -> Result<(), Halt> {
+    async fn take(&mut self, object: usize, entry: Entry, failed: Failed) -> Result<(), Halt> {
         if self.options.limit.is_some_and(|limit| self.report.records.selected >= limit) {
             return Err(Halt::Limit);
         }
         if self.stop.is_asked() {
             return Err(Halt::Interrupted);
         }
-        if !calls::fits(self.batch.len(), self.batch_bytes, taken.data.len(), self.options.rate) {
+        if !calls::fits(&self.batch, failed.data.len(), self.options.rate) {
             self.flush().await?;
         }
         self.report.records.found += 1;
-        self.report.select(failed, Timestamp::now().as_millisecond());
-        self.objects[taken.object].open += 1;
-        self.batch_bytes += taken.data.len();
-        self.batch.push(taken);
+        self.report.select(&failed, Timestamp::now().as_millisecond());
+        self.objects[object].open += 1;
+        self.waiting.insert(entry.line);
+        self.batch.push(Taken { object, entry, data: failed.data });
         Ok(())
     }
 
-    /// A line for whoever looks on.
+    /// A line for whoever looks on, whatever is in the names and messages in it.
     fn tell(&self, line: &str) {
-        self.progress.line(line);
-    }
-
-    fn take_batch(&mut self) -> Vec<Taken> {
-        self.batch_bytes = 0;
-        mem::take(&mut self.batch)
+        self.progress.line(&excerpt(line, MESSAGE_CHARS));
     }
 }

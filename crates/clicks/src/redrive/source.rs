@@ -42,13 +42,16 @@ impl Source {
     /// What `s3://BUCKET/PREFIX`, a folder or a file is.
     pub(crate) fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, SourceError> {
         let Some(rest) = text.strip_prefix("s3://") else {
-            // For its message about other stores.
-            Destination::parse(text, s3_endpoint).map_err(SourceError::Bucket)?;
+            if text.contains("://") {
+                // For its message about other stores.
+                Destination::parse(text, s3_endpoint).map_err(SourceError::Bucket)?;
+            }
             return Self::local(text);
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(SourceError::Bucket)?;
-        Ok(Self { store, prefix: name(text, prefix)? })
+        let prefix = Path::parse(prefix).map_err(|cause| SourceError::Prefix { text: text.to_owned(), cause })?;
+        Ok(Self { store, prefix })
     }
 
     fn local(text: &str) -> Result<Self, SourceError> {
@@ -61,7 +64,8 @@ impl Source {
         let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
             return Err(SourceError::Path(text.into()));
         };
-        Ok(Self { store: Destination::Folder(folder.to_owned()), prefix: name(text, file)? })
+        let prefix = Path::parse(file).map_err(|cause| SourceError::Prefix { text: text.to_owned(), cause })?;
+        Ok(Self { store: Destination::Folder(folder.to_owned()), prefix })
     }
 
     /// Whether all of this source is below a prefix, so that nothing can be moved there from it.
@@ -89,9 +93,12 @@ impl fmt::Display for Source {
     }
 }
 
-/// A name or prefix in a storage, with or without a slash before and after it.
-pub(super) fn name(text: &str, name: &str) -> Result<Path, SourceError> {
-    Path::parse(name).map_err(|cause| SourceError::Prefix { text: text.to_owned(), cause })
+/// What `--archive` is: a prefix of the source's own bucket or folder.
+pub(crate) fn archive(text: &str) -> Result<Path, String> {
+    let accepted = || "accepted is a prefix of the source's own bucket or folder, such as redriven/".to_owned();
+    // An absolute path would be taken for one below the folder.
+    let relative = Some(text).filter(|text| !text.starts_with('/') && !text.contains("://"));
+    relative.and_then(|text| Path::parse(text).ok()).filter(|path| !path.is_root()).ok_or_else(accepted)
 }
 
 #[cfg(test)]
@@ -119,6 +126,7 @@ mod tests {
     #[test]
     fn faults_say_what_is_accepted() {
         for (text, expected) in [
+            ("", ": found neither a folder nor a file"),
             ("no/such", "no/such: found neither a folder nor a file; accepted is one of both, or s3://BUCKET/PREFIX"),
             ("gs://clicks/errors", "gs://clicks/errors is neither a folder nor s3://BUCKET"),
             ("s3://C/errors", "s3://C is not a bucket's name"),
@@ -126,6 +134,16 @@ mod tests {
         ] {
             let message = Source::parse(text, None).unwrap_err().to_string();
             assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_archive_is_a_prefix() {
+        for (text, expected) in [("redriven/", "redriven"), ("errors/done", "errors/done")] {
+            assert_eq!(archive(text).unwrap().as_ref(), expected);
+        }
+        for text in ["", "/", "/tmp/done", "s3://clicks/done", "a/../b", "a//b"] {
+            assert!(archive(text).unwrap_err().starts_with("accepted is a prefix"), "{text}");
         }
     }
 

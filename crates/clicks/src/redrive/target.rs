@@ -1,7 +1,6 @@
 //! The delivery stream that records are put into, and what its answers mean.
 
 use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -10,7 +9,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_firehose::Client;
 use aws_sdk_firehose::config::Credentials;
 use aws_sdk_firehose::config::http::HttpResponse;
-use aws_sdk_firehose::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_firehose::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_firehose::operation::put_record_batch::PutRecordBatchOutput;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::{DeliveryStreamStatus, DeliveryStreamType, Record};
@@ -127,34 +126,36 @@ impl Target {
             aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build();
-        let named = endpoint.map(str::to_owned).or_else(endpoint_of_environment);
-        let endpoint = named.as_deref();
         let mut config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(https)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
-        if let Some(endpoint) = endpoint {
+        let named = endpoint.map(str::to_owned).or_else(endpoint_of_environment);
+        if let Some(endpoint) = &named {
             config = config.endpoint_url(endpoint);
-            if std::env::var_os("AWS_ACCESS_KEY_ID").is_none() {
-                config = config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "none are set"));
-            }
+        }
+        let is_this_machine =
+            named.as_deref().and_then(Elsewhere::of).is_some_and(|elsewhere| elsewhere.is_this_machine);
+        if is_this_machine && env_is_unset("AWS_ACCESS_KEY_ID") {
+            config = config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "none are set"));
         }
         let config = config.load().await;
+        // None where AWS is meant, in whatever way it is reached: its streams are told apart by their ARN.
+        let elsewhere = named.as_deref().or(config.endpoint_url()).and_then(Elsewhere::of);
         let region = config.region().map(|region| region.as_ref().to_owned()).filter(|region| !region.is_empty());
-        let region = region.or_else(|| endpoint.map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
-        let host = endpoint.and_then(|endpoint| Url::parse(endpoint).ok()?.host_str().map(str::to_owned));
-        let place = host.unwrap_or_else(|| region.clone());
+        let region = region.or_else(|| elsewhere.as_ref().map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
+        let place = elsewhere.map_or_else(|| region.clone(), |elsewhere| elsewhere.place);
         let config = aws_sdk_firehose::config::Builder::from(&config).region(Region::new(region)).build();
         Ok(Self { client: Client::from_conf(config), stream: stream.to_owned(), place })
     }
 
-    /// The stream's name and where it is: its region, or the host of a service that is not AWS.
+    /// The stream's name and where it is: its region, or the address of a service that is not AWS.
     pub(super) fn name(&self) -> String {
         format!("{}@{}", self.stream, self.place)
     }
 
-    /// Finds out whether the stream takes records, before anything is written down.
-    pub(super) async fn check(&self) -> Result<(), TargetError> {
+    /// Finds out whether the stream takes records, before anything is written down. Gives what tells it from any other.
+    pub(super) async fn check(&self) -> Result<String, TargetError> {
         let target = self.name();
         // Boxed, because the SDK's futures nest so deep that the compiler would give up on those around them.
         let asked = Box::pin(self.client.describe_delivery_stream().delivery_stream_name(&self.stream).send()).await;
@@ -169,12 +170,12 @@ impl Target {
             return Err(TargetError::Ask { target, cause: "the answer describes none".to_owned() });
         };
         if stream.delivery_stream_type != DeliveryStreamType::DirectPut {
-            return Err(TargetError::NotDirectPut { target, found: stream.delivery_stream_type.to_string() });
+            return Err(TargetError::NotDirectPut { target, found: told(stream.delivery_stream_type.as_str()) });
         }
         if stream.delivery_stream_status != DeliveryStreamStatus::Active {
-            return Err(TargetError::NotActive { target, found: stream.delivery_stream_status.to_string() });
+            return Err(TargetError::NotActive { target, found: told(stream.delivery_stream_status.as_str()) });
         }
-        Ok(())
+        Ok(format!("{} ({})", told(&stream.delivery_stream_arn), self.place))
     }
 
     /// One call, with at most 500 records and 4 MiB.
@@ -205,47 +206,76 @@ fn stored(output: &PutRecordBatchOutput, count: usize) -> Answer {
         return Answer::Lost(format!("the answer tells of {} records out of {count}", entries.len()));
     }
     let refused = entries.iter().enumerate().filter(|(_, entry)| entry.record_id().is_none());
-    let code = entries.iter().rev().find_map(|entry| entry.error_code()).map(|code| excerpt(code, MESSAGE_CHARS));
+    let code = entries.iter().rev().find_map(|entry| entry.error_code()).map(told);
     Answer::Stored { refused: refused.map(|(index, _)| index).collect(), code }
 }
 
+/// What is not known to have been refused may have been stored.
 fn judge<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> Answer {
     let told = cause(error);
     match error {
         SdkError::ConstructionFailure(_) => Answer::Failed(told),
         SdkError::ServiceError(service) => {
-            let (code, status) = (service.err().code().unwrap_or_default(), service.raw().status().as_u16());
-            match status {
-                // Without a code it is the word of something between, which may not know what Firehose did.
+            let code = service.err().code().unwrap_or_default();
+            match service.raw().status().as_u16() {
                 _ if PASSING.contains(&code) => Answer::Refused(told),
-                429 => Answer::Refused(told),
-                400..=499 if !code.is_empty() => Answer::Failed(told),
-                _ => Answer::Lost(told),
+                408 | 500.. => Answer::Lost(told),
+                _ => Answer::Failed(told),
             }
         }
-        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            // It never came to a request: no credentials, for one.
-            Some(error) if error.is_user() || (error.is_other() && error.as_other().is_none()) => Answer::Failed(told),
-            Some(error) if is_before_a_connection(error) => Answer::Refused(told),
-            _ => Answer::Lost(told),
-        },
+        // Of something between, which does not speak as Firehose does.
+        SdkError::ResponseError(answer) if answer.raw().status().as_u16() == 429 => Answer::Refused(told),
+        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(is_before_a_connection) => {
+            Answer::Refused(told)
+        }
         _ => Answer::Lost(told),
     }
 }
 
-/// Whether the operating system says that there was nobody to send anything to.
-fn is_before_a_connection(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
+/// Whether there was nobody to send anything to: no address, no connection, no TLS.
+fn is_before_a_connection(error: &ConnectorError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-            if matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable) {
-                return true;
-            }
+        if error.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect) {
+            return true;
         }
         cause = error.source();
     }
     false
+}
+
+/// A service that is not AWS.
+#[derive(Debug, PartialEq, Eq)]
+struct Elsewhere {
+    /// Its address, in a form that a file's name may have.
+    place: String,
+    is_this_machine: bool,
+}
+
+impl Elsewhere {
+    fn of(endpoint: &str) -> Option<Self> {
+        let url = Url::parse(endpoint).ok()?;
+        let host = url.host_str()?;
+        if ["amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(|domain| is_within(host, domain)) {
+            return None;
+        }
+        let is_this_machine = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+        let host = if is_this_machine { "localhost" } else { host };
+        Some(Self { place: format!("{host}-{}", url.port_or_known_default()?), is_this_machine })
+    }
+}
+
+fn is_within(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
+fn env_is_unset(name: &str) -> bool {
+    std::env::var_os(name).is_none_or(|value| value.is_empty())
+}
+
+/// What a service says, for a terminal.
+fn told(text: &str) -> String {
+    excerpt(text, MESSAGE_CHARS)
 }
 
 /// An error in one line.
@@ -255,7 +285,7 @@ fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResp
         (Some(code), None) => code.to_owned(),
         _ => root(error),
     };
-    excerpt(&text, MESSAGE_CHARS)
+    told(&text)
 }
 
 fn root(error: &(dyn Error + 'static)) -> String {
@@ -269,4 +299,25 @@ fn root(error: &(dyn Error + 'static)) -> String {
         next = error.source();
     }
     causes.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_is_not_aws_is_known_by_its_address() {
+        let elsewhere = |place: &str, is_this_machine| Some(Elsewhere { place: place.to_owned(), is_this_machine });
+        for (endpoint, expected) in [
+            ("http://127.0.0.1:8001", elsewhere("localhost-8001", true)),
+            ("http://localhost:8001/", elsewhere("localhost-8001", true)),
+            ("http://[::1]:8001", elsewhere("localhost-8001", true)),
+            ("https://firehose.test", elsewhere("firehose.test-443", false)),
+            ("https://firehose.eu-west-1.amazonaws.com", None),
+            ("https://vpce-1.firehose.eu-west-1.vpce.amazonaws.com", None),
+            ("https://notamazonaws.com", elsewhere("notamazonaws.com-443", false)),
+        ] {
+            assert_eq!(Elsewhere::of(endpoint), expected, "{endpoint}");
+        }
+    }
 }

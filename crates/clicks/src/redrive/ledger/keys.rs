@@ -16,19 +16,12 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The object of a name. Firehose's names end in a UUID, so that such an object is the same in whatever folder it lies, moved,
-    /// copied or unzipped; any other is known by its whole name.
-    pub(crate) fn of(name: &str) -> Self {
-        let last = name.rsplit('/').next().unwrap_or(name);
-        let last = last.strip_suffix(".gz").unwrap_or(last);
-        let id = last.len().checked_sub(UUID_CHARS).and_then(|start| last.get(start..));
-        let name = if id.is_some_and(|id| Uuid::try_parse(id).is_ok()) { last } else { name };
+    /// The object that is in a place. Firehose's names hold a UUID, so that such an object is the same in whatever folder it
+    /// lies, moved, copied or unzipped, and whatever its extension is. So is any other by its name without folders: two objects
+    /// of one name may be two, but a line that they share, with its times, is one.
+    pub(crate) fn of(place: &str) -> Self {
+        let name = firehose_name(place).unwrap_or_else(|| file_name(place));
         Self { name: name.to_owned(), occurrences: HashMap::new() }
-    }
-
-    /// The object's name in the ledger.
-    pub(crate) fn name(self) -> String {
-        self.name
     }
 
     /// The key of the next line. Of equal lines of an object each is another: two visitors may do the same in the same
@@ -38,6 +31,28 @@ impl Identity {
         *occurrence += 1;
         key([self.name.as_bytes(), line, &occurrence.to_le_bytes()])
     }
+}
+
+/// By what an object as a whole is known: wherever it lies, if its name is one of Firehose's.
+pub(crate) fn object_name(place: &str) -> &str {
+    firehose_name(place).unwrap_or(place)
+}
+
+/// The name up to the end of its UUID.
+fn firehose_name(place: &str) -> Option<&str> {
+    let name = file_name(place);
+    let ends = (UUID_CHARS..=name.len()).rev();
+    let end = ends.into_iter().find(|end| name.get(end - UUID_CHARS..*end).is_some_and(is_uuid))?;
+    name.get(..end)
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.contains('-') && Uuid::try_parse(text).is_ok()
+}
+
+fn file_name(place: &str) -> &str {
+    let name = place.rsplit('/').next().unwrap_or(place);
+    name.strip_suffix(".gz").unwrap_or(name)
 }
 
 /// The key of a record's bytes.
@@ -68,11 +83,25 @@ mod tests {
         for (one, other, same) in [
             (format!("errors/2026/{NAME}"), format!("done/{NAME}"), true),
             (format!("errors/{NAME}.gz"), NAME.to_owned(), true),
-            ("a/errors.jsonl".to_owned(), "b/errors.jsonl".to_owned(), false),
+            (format!("errors/{NAME}.jsonl.gz"), format!("{NAME}.jsonl"), true),
+            ("a/errors.jsonl".to_owned(), "b/errors.jsonl.gz".to_owned(), true),
+            ("a/errors.jsonl".to_owned(), "a/errors-2.jsonl".to_owned(), false),
             (NAME.to_owned(), NAME.replace("0f0e", "0f0f"), false),
             (String::new(), "é".repeat(30), false),
         ] {
             assert_eq!(key(&one) == key(&other), same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn an_object_without_a_uuid_is_known_by_its_place() {
+        let uuid = "0f0e1d2c-3b4a-4958-8776-655443322110";
+        for (place, name) in [
+            ("s3://b/a/errors.jsonl", "s3://b/a/errors.jsonl".to_owned()),
+            (&format!("s3://b/a/clicks-1-{uuid}.gz"), format!("clicks-1-{uuid}")),
+            (&format!("s3://b/{uuid}/errors"), format!("s3://b/{uuid}/errors")),
+        ] {
+            assert_eq!(object_name(place), name);
         }
     }
 

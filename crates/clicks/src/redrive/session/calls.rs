@@ -1,9 +1,13 @@
 //! Calls of Firehose, until it has what it was sent.
 
+use std::mem;
+use std::time::Duration;
+
 use tokio::time::{sleep, sleep_until};
 
 use super::{Halt, Session, Taken};
 use crate::redrive::ledger::Entry;
+use crate::redrive::pace;
 use crate::redrive::target::Answer;
 use crate::redrive::{RedriveError, now_ms};
 
@@ -16,21 +20,33 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How many calls on end may get no answer: each leaves up to 500 records of which nobody knows.
 const MAX_LOST: u32 = 3;
 
+/// After one of them, times how many there were: long enough for a connection or a proxy to come back.
+const LOST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Whether one more record of so many bytes goes along with a call. One call is no more than a second's worth.
-pub(super) fn fits(records: usize, bytes: usize, more: usize, rate: u32) -> bool {
-    let at_most = MAX_RECORDS.min(usize::try_from(rate).unwrap_or(usize::MAX));
-    records < at_most && bytes + more <= MAX_BYTES
+pub(super) fn fits(batch: &[Taken], more: usize, rate: u32) -> bool {
+    let bytes: usize = batch.iter().map(|taken| taken.data.len()).sum();
+    let is_in_a_second = count_of(batch).saturating_add(pace::count(more)) <= rate;
+    batch.is_empty() || (batch.len() < MAX_RECORDS && bytes + more <= MAX_BYTES && is_in_a_second)
+}
+
+fn count_of(batch: &[Taken]) -> u32 {
+    batch.iter().map(|taken| pace::count(taken.data.len())).fold(0, u32::saturating_add)
 }
 
 impl Session {
     /// Sends what waits, again and again those that are refused.
     pub(super) async fn flush(&mut self) -> Result<(), Halt> {
-        let mut batch = self.take_batch();
+        let mut batch = mem::take(&mut self.batch);
+        self.waiting.clear();
         if self.options.dry_run {
-            return Ok(());
+            // So that a copy of an object is none more to put.
+            let entries: Vec<Entry> = batch.iter().map(|taken| taken.entry).collect();
+            self.ledger.sending(&entries, now_ms())?;
+            return Ok(self.ledger.answered(&entries, &[], now_ms(), now_ms())?);
         }
         while !batch.is_empty() {
-            let start = self.pace.book(batch.len());
+            let start = self.pace.book(count_of(&batch));
             tokio::select! {
                 biased;
                 () = self.stop.asked(1) => return Err(Halt::Interrupted),
@@ -52,22 +68,30 @@ impl Session {
             () = self.stop.asked(2) => Answer::Lost("interrupted".to_owned()),
         };
         let (refused, why) = match answer {
-            Answer::Stored { refused, code } => (refused, code),
+            Answer::Stored { refused, code } => {
+                self.lost = 0;
+                (refused, code)
+            }
             Answer::Refused(why) => ((0..batch.len()).collect(), Some(why)),
             Answer::Failed(why) => {
-                self.ledger.answered(&[], &entries, start_ms, now_ms())?;
+                if self.ledger.answered(&[], &entries, start_ms, now_ms()).is_err() {
+                    self.report.records.uncertain_now += batch.len() as u64;
+                }
                 return Err(RedriveError::Failed(why).into());
             }
-            Answer::Lost(why) => return self.lost(&batch, why).map(|()| Vec::new()),
+            Answer::Lost(why) => return self.lost(&batch, why).await.map(|()| Vec::new()),
         };
-        self.lost = 0;
         let mut is_refused = vec![false; batch.len()];
         for index in &refused {
             is_refused[*index] = true;
         }
         let (refused, put): (Vec<_>, Vec<_>) = batch.into_iter().zip(is_refused).partition(|(_, refused)| *refused);
         let entries = |part: &[(Taken, bool)]| part.iter().map(|(taken, _)| taken.entry).collect::<Vec<_>>();
-        self.ledger.answered(&entries(&put), &entries(&refused), start_ms, now_ms())?;
+        if let Err(error) = self.ledger.answered(&entries(&put), &entries(&refused), start_ms, now_ms()) {
+            // What is written down is that they are being sent.
+            self.report.records.uncertain_now += (put.len() + refused.len()) as u64;
+            return Err(error.into());
+        }
 
         self.report.records.put += put.len() as u64;
         let put_some = !put.is_empty();
@@ -81,48 +105,62 @@ impl Session {
         }
         self.report.refusals += refused.len() as u64;
         let Some(pause) = self.pace.pause(put_some, fastrand::f64()) else {
-            return Err(RedriveError::Refused(why.unwrap_or_default()).into());
+            return Err(RedriveError::Refused(why.unwrap_or_else(|| "it tells no reason".to_owned())).into());
         };
-        tokio::select! {
-            biased;
-            () = self.stop.asked(1) => return Err(Halt::Interrupted),
-            () = sleep(pause) => {}
-        }
+        self.rest(pause).await?;
         Ok(refused.into_iter().map(|(taken, _)| taken).collect())
     }
 
     /// Nobody knows what became of these records. They stay as they are in the ledger: sending.
-    fn lost(&mut self, batch: &[Taken], why: String) -> Result<(), Halt> {
+    async fn lost(&mut self, batch: &[Taken], why: String) -> Result<(), Halt> {
         self.report.records.uncertain_now += batch.len() as u64;
         for taken in batch {
             self.objects[taken.object].stays = true;
         }
         self.tell(&format!("{} records were sent, and perhaps not stored: {why}", batch.len()));
         self.lost += 1;
-        if self.stop.is_asked() {
-            return Err(Halt::Interrupted);
+        if self.lost >= MAX_LOST && !self.stop.is_asked() {
+            return Err(RedriveError::Lost(why).into());
         }
-        if self.lost >= MAX_LOST { Err(RedriveError::Lost(why).into()) } else { Ok(()) }
+        self.rest(LOST_PAUSE * self.lost).await
+    }
+
+    async fn rest(&mut self, pause: Duration) -> Result<(), Halt> {
+        tokio::select! {
+            biased;
+            () = self.stop.asked(1) => Err(Halt::Interrupted),
+            () = sleep(pause) => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redrive::ledger::State;
 
     #[test]
     fn a_call_keeps_within_its_limits() {
+        let taken = |bytes: usize| Taken {
+            object: 0,
+            entry: Entry { line: 0, content: 0, arrival_ms: None, state: State::Open },
+            data: vec![0; bytes],
+        };
         for (records, bytes, more, rate, expected) in [
             (0, 0, 1_024_000, 1_000, true),
-            (499, 0, 1, 1_000, true),
-            (500, 0, 1, 1_000, false),
-            (1, MAX_BYTES - 1, 1, 1_000, true),
-            (1, MAX_BYTES - 1, 2, 1_000, false),
-            (9, 0, 1, 10, true),
-            (10, 0, 1, 10, false),
-            (0, 0, 1, 1, true),
+            (499, 1, 1, 1_000, true),
+            (500, 1, 1, 1_000, false),
+            (4, 1_000_000, 194_304, 100_000, true),
+            (4, 1_000_000, 194_305, 100_000, false),
+            (9, 1, 1, 10, true),
+            (10, 1, 1, 10, false),
+            // Each counts as two.
+            (4, 513, 513, 10, true),
+            (5, 513, 513, 10, false),
+            (0, 0, 1_024_000, 1, true),
         ] {
-            assert_eq!(fits(records, bytes, more, rate), expected, "{records} {bytes} {more} {rate}");
+            let batch: Vec<Taken> = (0..records).map(|_| taken(bytes)).collect();
+            assert_eq!(fits(&batch, more, rate), expected, "{records} {bytes} {more} {rate}");
         }
     }
 }

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::io::SyncIoBridge;
 
 use super::{Halt, Session};
-use crate::redrive::aside::Copy;
+use crate::redrive::aside::SetAside;
 use crate::redrive::failed::{Corrupt, Failed};
-use crate::redrive::ledger::Identity;
-use crate::redrive::lines::{self, Chunk, Fault, Line, MAX_LINE_BYTES};
+use crate::redrive::ledger::{Identity, object_name};
+use crate::redrive::lines::{self, Chunk, Extent, Line, MAX_LINE_BYTES};
 use crate::redrive::{RedriveError, now_ms};
 
-/// How many lines may hold no record, one after the other, before an object is taken for something else.
-const MOST_FOREIGN_LINES: usize = 100;
+/// How many lines without a record are kept until there is one with one: before that, it may be no error object.
+const MOST_DOUBTFUL: usize = 100;
 
 /// How many corrupt lines are told one by one; the copies have them all.
 const MOST_TOLD: usize = 20;
@@ -27,68 +27,103 @@ struct Bad {
     problem: Corrupt,
 }
 
+/// What is known of an object's lines so far.
+enum Sight {
+    /// One of them holds a record.
+    ErrorObject,
+    /// None does: they may be of something else.
+    Doubtful(Vec<Bad>),
+    /// None does, and they are too many to keep.
+    Unlikely,
+}
+
+/// How a look at an object ended.
+enum Looked {
+    /// All of its lines were looked at.
+    Whole,
+    /// Its lines are not all known.
+    Partly,
+    /// It is no error object.
+    Foreign,
+    /// It is one, although it did not look like it: from the start again.
+    OnceMore,
+}
+
 impl Session {
     /// Puts the records of an object back, as far as they are to be.
     pub(super) async fn object(&mut self, index: usize) -> Result<(), Halt> {
-        let known = &mut self.objects[index];
-        if known.seen.done.as_ref() == Some(&known.object.version()) {
+        let candidate = &self.objects[index];
+        if candidate.seen.is_done {
             self.report.objects.done += 1;
-            self.progress.advance(known.object.bytes(), so_far(&self.report));
+            self.progress.advance(candidate.object.bytes(), so_far(&self.report));
             return self.archive(index).await;
         }
-        let place = self.bucket.place_of_object(&known.object);
-        let mut identity = Identity::of(&place);
-        let count = Arc::new(AtomicU64::new(0));
-        let bytes = SyncIoBridge::new(self.bucket.read(&known.object));
-        let mut chunks = lines::read(Counted { bytes, count: Arc::clone(&count) });
+        let place = candidate.place.clone();
+        let mut looked = self.look_at(index, &place, Sight::Doubtful(Vec::new())).await?;
+        if matches!(looked, Looked::OnceMore) {
+            looked = self.look_at(index, &place, Sight::ErrorObject).await?;
+        }
+        match looked {
+            Looked::Whole => {
+                self.objects[index].read = true;
+                return self.done(index).await;
+            }
+            Looked::Foreign => {
+                self.report.objects.foreign += 1;
+                self.tell(&format!("{place}: found no line with a failed record; it is left as it is"));
+            }
+            Looked::Partly | Looked::OnceMore => self.report.objects.unreadable += 1,
+        }
+        self.objects[index].stays = true;
+        Ok(())
+    }
 
-        // Until the first line with a record: it may be no error object.
-        let mut doubtful = Some(Vec::new());
-        while let Some(chunk) = chunks.recv().await {
-            if self.stop.is_asked() {
-                return Err(Halt::Interrupted);
-            }
-            let lines = match chunk {
-                Chunk::Lines(lines) => lines,
-                Chunk::Unreadable(cause) => {
-                    self.report.objects.unreadable += 1;
-                    self.objects[index].stays = true;
-                    self.tell(&format!("{place}: could not read it to its end: {cause}"));
-                    return Ok(());
-                }
+    async fn look_at(&mut self, index: usize, place: &str, mut sight: Sight) -> Result<Looked, Halt> {
+        let mut identity = Identity::of(place);
+        let count = Arc::new(AtomicU64::new(0));
+        let bytes = SyncIoBridge::new(self.bucket.read(&self.objects[index].object));
+        let mut chunks = lines::read(Counted { bytes, count: Arc::clone(&count) });
+        let broken_off = loop {
+            let chunk = tokio::select! {
+                biased;
+                () = self.stop.asked(1) => return Err(Halt::Interrupted),
+                chunk = chunks.recv() => chunk,
             };
-            let (good, mut bad) = judged(lines, &mut identity);
-            if let Some(mut before) = doubtful.take() {
-                before.append(&mut bad);
-                bad = before;
-                if good.is_empty() && bad.len() <= MOST_FOREIGN_LINES {
-                    doubtful = Some(bad);
-                    continue;
-                }
-                if good.is_empty() {
-                    self.foreign(index, &place);
-                    return Ok(());
-                }
+            let lines = match chunk {
+                Some(Chunk::Lines(lines)) => lines,
+                Some(Chunk::End) => break None,
+                Some(Chunk::Unreadable(cause)) => break Some(cause),
+                None => break Some("its reader has failed".to_owned()),
+            };
+            let (good, bad) = judged(lines, &mut identity);
+            let (next, bad) = sight.with(&good, bad);
+            sight = next;
+            match bad {
+                Some(bad) => self.set_aside(place, bad)?,
+                None if good.is_empty() => continue,
+                None => return Ok(Looked::OnceMore),
             }
-            self.set_aside(&place, bad)?;
             self.records(index, good).await?;
             self.progress.advance(count.swap(0, Ordering::Relaxed), so_far(&self.report));
+        };
+        if let Some(cause) = broken_off {
+            self.tell(&format!("{place}: could not read it to its end: {cause}"));
+            return Ok(Looked::Partly);
         }
-        if doubtful.is_some_and(|lines| !lines.is_empty()) {
-            self.foreign(index, &place);
-            return Ok(());
-        }
-        self.objects[index].read = true;
-        self.done(index).await
+        Ok(match sight {
+            Sight::Doubtful(lines) if lines.is_empty() => Looked::Whole,
+            Sight::ErrorObject => Looked::Whole,
+            Sight::Doubtful(_) | Sight::Unlikely => Looked::Foreign,
+        })
     }
 
     /// Marks an object as done and archives it, if nothing of it is left.
     pub(super) async fn done(&mut self, index: usize) -> Result<(), Halt> {
-        let known = &self.objects[index];
-        if !known.read || known.open > 0 || known.stays || self.options.dry_run {
+        let candidate = &self.objects[index];
+        if !candidate.read || candidate.open > 0 || candidate.stays || self.options.dry_run {
             return Ok(());
         }
-        self.ledger.done(&known.name, known.seen.first_ms, &known.object.version())?;
+        self.ledger.done(object_name(&candidate.place), &candidate.version, candidate.seen)?;
         self.report.objects.done += 1;
         self.archive(index).await
     }
@@ -114,12 +149,6 @@ impl Session {
         Ok(())
     }
 
-    fn foreign(&mut self, index: usize, place: &str) {
-        self.report.objects.foreign += 1;
-        self.objects[index].stays = true;
-        self.tell(&format!("{place}: found no line with a failed record; it is left as it is"));
-    }
-
     /// Copies what holds no record, counts and tells it. What was copied before is not copied again.
     fn set_aside(&mut self, place: &str, bad: Vec<Bad>) -> Result<(), Halt> {
         if bad.is_empty() {
@@ -140,7 +169,7 @@ impl Session {
         if new.is_empty() || self.options.dry_run {
             return Ok(());
         }
-        let copies: Vec<Copy<'_>> = new.iter().map(|line| line.copy(place)).collect();
+        let copies: Vec<SetAside<'_>> = new.iter().map(|line| line.copy(place)).collect();
         self.aside
             .keep(&copies)
             .map_err(|source| RedriveError::Aside { path: self.aside.place().to_owned(), source })?;
@@ -149,22 +178,44 @@ impl Session {
     }
 }
 
+impl Sight {
+    /// What is known with some lines more, and which bad lines are to be set aside now; none where it is not known yet, or only
+    /// known now that too many are gone.
+    fn with(self, good: &[(u128, Failed)], mut bad: Vec<Bad>) -> (Self, Option<Vec<Bad>>) {
+        match self {
+            Self::ErrorObject => (Self::ErrorObject, Some(bad)),
+            Self::Unlikely => (Self::Unlikely, None),
+            Self::Doubtful(mut before) => {
+                before.append(&mut bad);
+                match good {
+                    [] if before.len() > MOST_DOUBTFUL => (Self::Unlikely, None),
+                    [] => (Self::Doubtful(before), None),
+                    _ => (Self::ErrorObject, Some(before)),
+                }
+            }
+        }
+    }
+}
+
 impl Bad {
-    fn copy<'a>(&'a self, object: &'a str) -> Copy<'a> {
-        Copy { object, line: self.number, problem: self.problem.to_string(), content: &self.bytes }
+    fn copy<'a>(&'a self, object: &'a str) -> SetAside<'a> {
+        SetAside { object, line: self.number, problem: self.problem.to_string(), content: &self.bytes }
     }
 }
 
 /// The lines with a record, each with its key, and those without.
 fn judged(lines: Vec<Line>, identity: &mut Identity) -> (Vec<(u128, Failed)>, Vec<Bad>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for Line { number, bytes, fault } in lines {
-        let key = identity.line_key(&bytes);
-        let failed = match fault {
-            Some(Fault::TooLong) => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
-            Some(Fault::Compression(cause)) => Err(Corrupt::Compression(cause)),
-            None => Failed::parse(&bytes),
+    for Line { number, bytes, extent } in lines {
+        let failed = match extent {
+            Extent::Cut => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
+            Extent::Whole | Extent::BrokenOff => Failed::parse(&bytes),
         };
+        // What is missing of a line that broke off may make it a record.
+        if failed.is_err() && extent == Extent::BrokenOff {
+            continue;
+        }
+        let key = identity.line_key(&bytes);
         match failed {
             Ok(failed) => good.push((key, failed)),
             Err(problem) => bad.push(Bad { key, number, bytes, problem }),
