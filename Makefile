@@ -1,6 +1,11 @@
 # Everything is a target, and `make test` is all of them: what CI runs is what runs here.
 
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+
+# What `make fuzz` does, and how long each.
+TARGET := answer error_object event prefix record
+SECONDS := 600
 
 BROWSER := crates/clicks/tests/browser
 
@@ -8,10 +13,11 @@ BROWSER := crates/clicks/tests/browser
 PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
 NODE_TOOLS := $(foreach folder,$(BROWSER) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests infra instructions bench pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies docs tests infra instructions bench fuzz pictures fmt clean
 
 help:                   ## Tells what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,9 +37,11 @@ $(NODE_TOOLS): | needs
 	cd $(@D:/node_modules=) && npm ci --silent
 	touch $@
 
-# Without optimisation it takes one minute to build instead of many, and checks as fast.
-$(CARGO_DENY): | $(PYTHON_TOOLS)
-	cargo install --quiet --debug --config profile.dev.debug=false --locked --root $(@D:/bin=) --version $(CARGO_DENY_VERSION) cargo-deny
+# Without optimisation they take one minute to build instead of many, and are as fast.
+$(CARGO_DENY): VERSION = $(CARGO_DENY_VERSION)
+$(CARGO_FUZZ): VERSION = $(CARGO_FUZZ_VERSION)
+$(CARGO_DENY) $(CARGO_FUZZ): | $(PYTHON_TOOLS)
+	cargo install --quiet --debug --config profile.dev.debug=false --locked --root $(@D:/bin=) --version $(VERSION) $(@F)
 
 needs:
 	scripts/needs
@@ -69,6 +77,14 @@ bench: $(PYTHON_TOOLS)  ## Measures the handler, whole functions side by side, a
 	cargo bench --locked --bench handler
 	cargo bench --locked --bench lambda
 	cargo bench --locked --package clicks --bench pipeline
+
+# Without a sanitizer it needs no nightly Rust, and there is no unsafe code to sanitize. The release's own profile builds for ages.
+fuzz: $(CARGO_FUZZ)     ## Fuzzes each TARGET for SECONDS, and ends where something is found; needs a C++ compiler.
+	cargo run --locked --quiet --package fuzz --example corpus
+	set -e; for target in $(TARGET); do \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_STRIP=none $(CARGO_FUZZ) run --sanitizer none --codegen-units 16 \
+			--features libfuzzer $$target -- -dict=fuzz/tokens.dict -max_len=4096 -timeout=10 -max_total_time=$(SECONDS); \
+	done
 
 pictures: tools         ## Takes the README's pictures of the pages anew.
 	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser
