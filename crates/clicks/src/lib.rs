@@ -26,6 +26,7 @@ mod excerpt;
 mod fields;
 mod firehose;
 mod functions;
+pub mod fuzzing;
 mod input;
 mod interrupts;
 mod kinesis;

@@ -29,6 +29,7 @@ use jiff::Timestamp;
 use object_store::path::Path as ObjectPath;
 
 use self::aside::Aside;
+use self::failed::Failed;
 use self::ledger::{Ledger, LedgerError};
 pub(crate) use self::report::Report;
 pub(crate) use self::selection::{Selection, When};
@@ -182,6 +183,11 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
     let objects = session::Candidate::all(&bucket, objects, &mut ledger)?;
     let aside = Aside::new(path.with_extension("corrupt.jsonl"));
     Ok(Session::new(options, target, bucket, ledger, aside, stop, objects))
+}
+
+/// The original bytes in a line of an error object.
+pub(crate) fn record_of(line: &[u8]) -> Option<Vec<u8>> {
+    Failed::parse(line).ok().map(|failed| failed.data)
 }
 
 /// The folder of what a program keeps for its user (XDG Base Directory Specification): one ledger for each stream, whatever

@@ -1,7 +1,8 @@
 //! Firehose's error objects: lines of JSON, each with a failed record's original bytes and why it failed.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::fields::Fields;
 use crate::firehose::delivery::Fault;
 use crate::firehose::event::Record;
 
@@ -49,12 +50,12 @@ impl<'a> ErrorLine<'a> {
     }
 }
 
-/// What is needed of a line to put its record through again, whatever the line's age and the rest of it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Original {
-    /// The record's original bytes as base64, or whatever stood in their place.
-    pub(crate) raw_data: String,
+/// What is needed of a line to put its record through again, whatever the line's age and the rest of it: the record's original
+/// bytes as base64, or whatever stood in their place. `None` where the line is no object with such a text.
+pub(crate) fn raw_data(line: &[u8]) -> Option<String> {
+    // What serde derives would take an array for the object.
+    let fields: Fields<'_> = serde_json::from_slice(line).ok()?;
+    serde_json::from_str(fields.get("rawData")?).ok()
 }
 
 #[cfg(test)]
@@ -78,15 +79,19 @@ mod tests {
                 data,
             );
             assert_eq!(text, expected);
-            assert_eq!(serde_json::from_str::<Original>(&text).unwrap().raw_data, data);
+            assert_eq!(raw_data(text.as_bytes()).as_deref(), Some(data));
         }
     }
 
     #[test]
     fn only_the_data_is_needed() {
         let older = r#"{"attemptsMade":"4","arrivalTimestamp":"5","rawData":"e30=","lambdaArn":"arn:f","more":1e400}"#;
-        assert_eq!(serde_json::from_str::<Original>(older).unwrap().raw_data, "e30=");
-        assert!(serde_json::from_str::<Original>(r#"{"attemptsMade":4}"#).is_err());
-        assert!(serde_json::from_str::<Original>(r#"{"rawData":7}"#).is_err());
+        let twice = r#"{"rawData":7,"rawData":"e30="}"#;
+        for line in [older, twice] {
+            assert_eq!(raw_data(line.as_bytes()).as_deref(), Some("e30="), "{line}");
+        }
+        for line in [r#"{"attemptsMade":4}"#, r#"{"rawData":7}"#, r#"["e30="]"#] {
+            assert_eq!(raw_data(line.as_bytes()), None, "{line}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::kind::{self, First, Kind};
 use super::{InputError, MAX_LINE_BYTES, Source};
 use crate::fields::Fields;
 use crate::firehose::batch::{MAX_RECORD_BYTES, decoded_bytes};
-use crate::firehose::error_object::Original;
+use crate::firehose::error_object::raw_data;
 use crate::firehose::event::{Event, encode};
 
 /// The first bytes of gzip (RFC 1952).
@@ -52,7 +52,8 @@ impl Contents {
         Self::of(name.clone(), Counted { reader, count })
     }
 
-    fn of(name: String, reader: impl Read + 'static) -> Result<Self, InputError> {
+    /// Finds out the kind of what `reader` gives.
+    pub(crate) fn of(name: String, reader: impl Read + 'static) -> Result<Self, InputError> {
         let unreadable = |source| InputError::Read { name: name.clone(), source };
         let mut reader = BufReader::new(reader);
         let zipped = reader.fill_buf().map_err(unreadable)?.starts_with(&GZIP);
@@ -106,8 +107,7 @@ impl Contents {
 
     fn original(&self, line: &[u8]) -> Result<String, InputError> {
         let accepted = "an object with a failed record's bytes as base64 in `rawData`";
-        let original: Original = serde_json::from_slice(line).map_err(|_| self.other(line, accepted))?;
-        Ok(original.raw_data)
+        raw_data(line).ok_or_else(|| self.other(line, accepted))
     }
 
     fn other(&self, content: &[u8], accepted: &'static str) -> InputError {

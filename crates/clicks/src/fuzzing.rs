@@ -1,0 +1,134 @@
+//! What fuzzing reaches of this crate, all else of which is private: plain functions over plain values.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::firehose::delivery::Fault;
+use crate::firehose::error_object::ErrorLine;
+use crate::firehose::event::Record;
+use crate::firehose::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
+use crate::input::{Contents, Item};
+use crate::redrive;
+
+/// What was read out of a file until its end or the first error.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// The base64 of each record, or whatever stood in its place; of an event, its payload.
+    pub items: Vec<String>,
+    /// Why no more was read.
+    pub error: Option<String>,
+}
+
+/// Reads a file with these bytes, plain or gzip, as `clicks replay` does.
+#[must_use]
+pub fn replayed(file: Vec<u8>) -> Replayed {
+    let mut replayed = Replayed::default();
+    let contents = match Contents::of("the file".to_owned(), std::io::Cursor::new(file)) {
+        Ok(contents) => contents,
+        Err(error) => return Replayed { error: Some(error.to_string()), ..replayed },
+    };
+    for item in contents {
+        match item {
+            Ok(Item::Record(data)) => replayed.items.push(data),
+            Ok(Item::Event(event)) => {
+                let payload = event.payload(Uuid::nil()).unwrap_or_default();
+                replayed.items.push(String::from_utf8_lossy(&payload).into_owned());
+            }
+            Err(error) => replayed.error = Some(error.to_string()),
+        }
+    }
+    replayed
+}
+
+/// The bytes that `clicks redrive` would put back for a line of an error object; none where it holds no record.
+#[must_use]
+pub fn redriven(line: &[u8]) -> Option<Vec<u8>> {
+    redrive::record_of(line)
+}
+
+/// The lines of an error object for records with this `rawData`, one fault after the other.
+#[must_use]
+pub fn error_lines(raw_data: &[String]) -> Vec<String> {
+    let faults = [
+        Fault::ProcessingFailed,
+        Fault::MissingRecordId,
+        Fault::DuplicatedRecordId,
+        Fault::InvalidReturnFormat,
+        Fault::FunctionError,
+        Fault::FunctionTimedOut,
+        Fault::NoPartition,
+        Fault::TooManyPartitions,
+    ];
+    let lines = raw_data.iter().zip(0..).zip(faults.into_iter().cycle()).map(|((data, sequence), fault)| {
+        let record = Record::direct_put(sequence, i64::MAX, data.clone());
+        serde_json::to_string(&ErrorLine::new(&record, fault, u32::MAX, i64::MIN, "arn:f")).unwrap_or_default()
+    });
+    lines.collect()
+}
+
+/// Bytes as the storage has them where a stream compresses.
+#[must_use]
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    crate::bucket::gzip(bytes).map(Vec::from).unwrap_or_default()
+}
+
+/// An object's name.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The prefix, evaluated.
+    pub prefix: String,
+    /// All of it.
+    pub name: String,
+    /// What `!{firehose:error-output-type}` stands for; nothing in the name of a delivered object.
+    pub error: &'static str,
+}
+
+/// Why an object has no name.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unnamed {
+    /// The prefix is refused when a stream is made.
+    Prefix(String),
+    /// The record belongs to no partition.
+    Record(String),
+}
+
+/// The name of a delivered object with a record of these partition keys. `random` is asked for each random string, and for the
+/// object's id.
+///
+/// # Errors
+/// [`Unnamed`] where the prefix or the record's keys are refused.
+pub fn delivered_object(
+    prefix: &str,
+    keys: &BTreeMap<String, String>,
+    stream: &str,
+    oldest_arrival: Timestamp,
+    mut random: impl FnMut() -> u128,
+) -> Result<Named, Unnamed> {
+    let parsed = Prefix::parse(prefix, !keys.is_empty()).map_err(|error| Unnamed::Prefix(error.to_string()))?;
+    let partition = parsed.partition(keys).map_err(|error| Unnamed::Record(error.to_string()))?;
+    let prefix = parsed.evaluate(oldest_arrival, &partition, || Uuid::from_u128(random()));
+    let name = object_name(&prefix, stream, oldest_arrival, Uuid::from_u128(random()), Compression::Gzip);
+    Ok(Named { prefix, name, error: "" })
+}
+
+/// The names of error objects, one for each kind of errors.
+///
+/// # Errors
+/// [`Unnamed::Prefix`] where the prefix is refused.
+pub fn error_objects(
+    prefix: &str,
+    stream: &str,
+    oldest_arrival: Timestamp,
+    mut random: impl FnMut() -> u128,
+) -> Result<Vec<Named>, Unnamed> {
+    use ErrorOutputType::{ActivePartitionExceeded, PartitioningFailed, ProcessingFailed};
+    let parsed = ErrorPrefix::parse(prefix).map_err(|error| Unnamed::Prefix(error.to_string()))?;
+    let named = |error: ErrorOutputType| {
+        let prefix = parsed.evaluate(oldest_arrival, error, || Uuid::from_u128(random()));
+        let name = object_name(&prefix, stream, oldest_arrival, Uuid::from_u128(random()), Compression::None);
+        Named { prefix, name, error: error.as_str() }
+    };
+    Ok([ProcessingFailed, PartitioningFailed, ActivePartitionExceeded].map(named).into())
+}

@@ -1,0 +1,97 @@
+//! The mysfits service's answers: the list, and one mysfit.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use click_processor::click::{Clicks, Origin};
+use click_processor::config::Config;
+use click_processor::mysfits::Attributes;
+use click_processor::mysfits::answer::{BadAnswer, Entry, item, list};
+use serde_json::value::RawValue;
+
+use crate::json::{Members, assert_carried, carried, text};
+use crate::line::{assert_line, config};
+
+static CONFIGS: LazyLock<[Config; 2]> =
+    LazyLock::new(|| [config(&[]), config(&[("MYSFIT_ATTRIBUTES", "age,likes,name,thumbImageUri")])]);
+
+const CLICK: &str = r#"{"userId":"u","mysfitId":"m"}"#;
+
+/// - A list is accepted exactly where it is one, and has the mysfits that it has, each complete or not.
+/// - A mysfit is accepted exactly where it is the one that was asked for, with every attribute.
+/// - Its attributes are those of the answer, in the configured order, and make a line.
+pub fn check(body: &[u8]) {
+    for config in &*CONFIGS {
+        check_list(body, config);
+        check_item(body, config);
+    }
+}
+
+fn check_list(body: &[u8], config: &Config) {
+    let names = &config.mysfit_attributes;
+    let (found, expected) = match (list(body, names), expected_list(body)) {
+        (Ok(found), Some(expected)) => (found, expected),
+        (Err(error), None) => return assert_eq!(error, BadAnswer::Shape),
+        (found, expected) => panic!("{found:?}, and not {expected:?}"),
+    };
+    assert_eq!(found.len(), expected.len());
+    for (id, mysfit) in &expected {
+        match (&found[id.as_str()], attributes(mysfit, names)) {
+            (Entry::Complete(found), Some(expected)) => assert_attributes(found, &expected, config),
+            (Entry::Partial, None) => {}
+            (found, expected) => panic!("{id}: {found:?}, and not {expected:?}"),
+        }
+    }
+}
+
+fn check_item(body: &[u8], config: &Config) {
+    let names = &config.mysfit_attributes;
+    let mysfit = members(body);
+    let id = mysfit.as_ref().and_then(id);
+    if let (Some(mysfit), Some(id)) = (&mysfit, &id) {
+        match (item(body, id, names), attributes(mysfit, names)) {
+            (Ok(found), Some(expected)) => assert_attributes(&found, &expected, config),
+            (Err(BadAnswer::Lacks(name)), None) => assert!(names.contains(&name), "{name}"),
+            (found, expected) => panic!("{found:?}, and not {expected:?}"),
+        }
+    }
+    let other = format!("{}-", id.unwrap_or_default());
+    assert_eq!(item(body, &other, names), Err(BadAnswer::Shape), "it is no answer about {other}");
+}
+
+fn assert_attributes(found: &Attributes, expected: &[&str], config: &Config) {
+    let json = format!("{{{}}}", found.members());
+    let members = Members::of(&json).unwrap();
+    assert_eq!(members.names(), config.mysfit_attributes);
+    for (index, (original, (_, written))) in expected.iter().zip(&members.0).enumerate() {
+        assert_eq!(found.value(index), written.get());
+        assert_carried(original, written.get());
+    }
+    let clicks = Clicks::parse([Ok(CLICK.as_bytes())].into_iter(), &[]);
+    let mut records = clicks.records();
+    let (click, _) = records.next().unwrap().unwrap().next().unwrap();
+    assert_line(config, click, &Members::of(CLICK).unwrap(), found, &Origin::default());
+}
+
+fn members(body: &[u8]) -> Option<Members<'_>> {
+    serde_json::from_slice(body).ok()
+}
+
+fn id(mysfit: &Members) -> Option<String> {
+    mysfit.get_in_any_case("mysfitId").and_then(text)
+}
+
+fn expected_list(body: &[u8]) -> Option<BTreeMap<String, Members<'_>>> {
+    let body = members(body)?;
+    let Some(mysfits) = body.get_in_any_case("mysfits") else {
+        return body.0.is_empty().then(BTreeMap::new);
+    };
+    let mysfits: Option<Vec<&RawValue>> = serde_json::from_str(mysfits).ok()?;
+    let entries = mysfits.unwrap_or_default().into_iter().filter_map(|mysfit| Members::of(mysfit.get()));
+    Some(entries.filter_map(|mysfit| Some((id(&mysfit)?, mysfit))).collect())
+}
+
+/// The values of all attributes, if all are there.
+fn attributes<'a>(mysfit: &Members<'a>, names: &[String]) -> Option<Vec<&'a str>> {
+    names.iter().map(|name| mysfit.get_in_any_case(name).filter(|value| carried(value).is_some())).collect()
+}

@@ -1,0 +1,67 @@
+//! The lines that configurations ask for, and what must hold for each line.
+
+use std::collections::BTreeMap;
+
+use click_processor::click::{Click, Line, Origin};
+use click_processor::config::Config;
+use click_processor::mysfits::Attributes;
+
+use crate::json::{Members, assert_carried, text};
+
+/// A configuration by its environment variables; the service is where nobody answers.
+pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
+    let set = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
+    Config::from_lookup(|name| if name == "MYSFITS_API_URL" { Some("http://127.0.0.1:9".into()) } else { set(name) })
+        .unwrap()
+}
+
+/// What a line can have at most.
+pub(crate) const ALL_FIELDS: [(&str, &str); 3] = [
+    ("CLICK_FIELDS", "page,userId,mysfitId,at"),
+    ("RECORD_FIELDS", "arrivedAt,recordId"),
+    ("PARTITION_KEYS", "userId,page"),
+];
+
+/// Asserts that the line of `click`, which was made of `members`, says what they and `attributes` say; returns it.
+pub(crate) fn assert_line(
+    config: &Config,
+    click: &Click,
+    members: &Members,
+    attributes: &Attributes,
+    origin: &Origin,
+) -> String {
+    let line = Line::new(config);
+    let mut bytes = Vec::new();
+    line.write(click, attributes, origin, &mut bytes);
+    let written = String::from_utf8(bytes).unwrap();
+    let json = written.strip_suffix('\n').expect("a line ends");
+    assert!(json.bytes().all(|byte| byte >= b' '), "a line is one line: {json:?}");
+
+    let read = Members::of(json).unwrap();
+    let is_there = |name: &&str| !config.click_fields.iter().any(|field| field == name) || members.get(name).is_some();
+    assert_eq!(read.names(), config.output_fields().filter(is_there).collect::<Vec<_>>());
+    for name in &config.click_fields {
+        if let Some(original) = members.get(name) {
+            assert_carried(original, read.get(name).unwrap());
+        }
+    }
+    for (index, name) in config.mysfit_attributes.iter().enumerate() {
+        assert_eq!(read.get(name), Some(attributes.value(index)));
+    }
+    let told = |name| read.some(name).map(|json| text(json).expect("a text"));
+    assert_eq!(told("arrivedAt"), origin.arrived_at);
+    assert_eq!(told("recordId").as_deref(), origin.record_id.as_deref());
+    assert_eq!(line.partition_keys(click, attributes, origin), partition_keys(config, &read));
+    written
+}
+
+/// The partition keys by the line that was written.
+fn partition_keys<'c>(config: &'c Config, line: &Members) -> Option<BTreeMap<&'c str, String>> {
+    let key = |name: &'c String| {
+        let json = line.some(name)?;
+        let plain = text(json).unwrap_or_else(|| json.to_owned());
+        let is_plain = !json.starts_with(['{', '[']) && (1..=256).contains(&plain.len());
+        is_plain.then_some((name.as_str(), plain))
+    };
+    config.partition_keys.iter().map(key).collect()
+}

@@ -1,0 +1,96 @@
+//! The data of one record: clicks as the page sends them, or anything.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use click_processor::Reason;
+use click_processor::click::{Click, Clicks, Line, Origin};
+use click_processor::config::Config;
+use click_processor::mysfits::Attributes;
+
+use crate::json::{Members, carried, text};
+use crate::line::{ALL_FIELDS, assert_line, config};
+
+static CONFIGS: LazyLock<[Config; 2]> = LazyLock::new(|| [config(&[]), config(&ALL_FIELDS)]);
+
+/// What stands beside the record in its batch.
+const NEIGHBOUR: &[u8] = br#"{"userId":"neighbour","mysfitId":"next-door"}"#;
+
+/// - It is accepted exactly where it is objects, each with a valid `userId` and `mysfitId` and nothing that no line can carry.
+/// - Each click gives one line, which says what the click says.
+/// - The short way, for a click as the page writes it, reads what the long way reads.
+/// - The records beside it in the batch are none of its business.
+pub fn check(data: &[u8]) {
+    let expected = expected(data);
+    for config in &*CONFIGS {
+        check_configured(data, expected.as_deref(), config);
+    }
+}
+
+fn check_configured(data: &[u8], expected: Option<&[Members]>, config: &Config) {
+    // What begins with a space goes the long way.
+    let long_way = [b" ", data].concat();
+    let line = Line::new(config);
+    let batch = Clicks::parse([data, NEIGHBOUR, &long_way].into_iter().map(Ok), line.extra_fields());
+    let ids = batch.mysfit_ids();
+    let records: Vec<Result<Vec<&Click>, Reason>> = batch
+        .records()
+        .map(|clicks| {
+            let id_is_known = |(click, mysfit): (_, usize)| {
+                let click: &Click = click;
+                assert_eq!(click.mysfit_id, ids[mysfit]);
+                click
+            };
+            clicks.map(|clicks| clicks.map(id_is_known).collect())
+        })
+        .collect();
+    let clicked: BTreeSet<&str> = records.iter().flatten().flatten().map(|click| &*click.mysfit_id).collect();
+    assert_eq!(ids.len(), clicked.len(), "each mysfit of an accepted click is asked for once, and no other: {ids:?}");
+    let [short, neighbour, long] = records.as_slice() else { panic!("{} records", records.len()) };
+    assert_eq!(short, long, "the two ways differ");
+    assert!(matches!(neighbour.as_deref(), Ok([click]) if click.user_id == "neighbour"), "{neighbour:?}");
+
+    match (short, expected) {
+        (Ok(clicks), Some(expected)) => {
+            assert_eq!(clicks.len(), expected.len());
+            for (click, members) in clicks.iter().zip(expected) {
+                check_click(click, members, config);
+            }
+        }
+        (Err(reason), None) => {
+            assert_eq!(*reason == Reason::InvalidUtf8, str::from_utf8(data).is_err());
+            assert_eq!(*reason == Reason::Empty, data.trim_ascii().is_empty());
+        }
+        (short, expected) => panic!("{short:?}, and not {expected:?}"),
+    }
+}
+
+fn check_click(click: &Click, members: &Members, config: &Config) {
+    let said = |name| members.get(name).and_then(text);
+    assert_eq!(Some(&*click.user_id), said("userId").as_deref());
+    assert_eq!(Some(&*click.mysfit_id), said("mysfitId").as_deref());
+    let origin = Line::new(config).origin(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
+    let unknown = Attributes::unknown(&config.mysfit_attributes);
+    let line = assert_line(config, click, members, &unknown, &origin);
+    // Lines of which nobody wanted more are all that there is.
+    assert!(origin != Origin::default() || line.len() < 2_000, "{} bytes", line.len());
+}
+
+/// The clicks that are in a record's data; `None` where it fails. By the README's table of reasons.
+pub(crate) fn expected(data: &[u8]) -> Option<Vec<Members<'_>>> {
+    let text = str::from_utf8(data).ok().filter(|text| !text.trim_ascii().is_empty())?;
+    let clicks: Result<Vec<Members>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
+    clicks.ok().filter(|clicks| clicks.iter().all(is_click))
+}
+
+fn is_click(members: &Members) -> bool {
+    let is_id = |name: &str| matches!(name, "userId" | "mysfitId");
+    has_valid_ids(members) && members.0.iter().all(|(name, value)| is_id(name) || carried(value.get()).is_some())
+}
+
+fn has_valid_ids(members: &Members) -> bool {
+    let said = |name| members.get(name).and_then(text);
+    let (Some(user_id), Some(mysfit_id)) = (said("userId"), said("mysfitId")) else { return false };
+    let may_be_in_an_id = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
+    user_id.len() <= 256 && (1..=128).contains(&mysfit_id.len()) && mysfit_id.chars().all(may_be_in_an_id)
+}
