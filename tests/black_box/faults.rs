@@ -23,6 +23,7 @@ fn outages() -> Vec<(&'static str, Answer)> {
         ("half a list", Answer::text(200, &list[..list.len() / 2])),
         ("a broken body", Answer::Half(list)),
         ("a closed connection", Answer::Close),
+        ("a reset connection", Answer::Reset),
         ("no HTTP", Answer::Garbage),
         ("an endless body", Answer::Endless),
     ]
@@ -334,7 +335,7 @@ async fn a_connection_that_went_stale_is_no_outage() {
         assert_eq!(answered.summary()["service_errors"], 0);
     }
     // Whether it went stale can't be told beforehand, so none is kept from one invocation to the next.
-    let service = Service::well_built().await;
+    let service = Service::start(|request: &Request| Answer::ThenHang(Box::new(well_built(request)))).await;
     let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
     for count in 1..=3 {
         invoke(&mut function, clicks_on(&[COCO])).await;

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-
-use crate::harness::fixture_json;
+use tokio_rustls::server::TlsStream;
 
 /// What the service does with a request.
 #[derive(Clone, Debug)]
@@ -21,10 +20,14 @@ pub(crate) enum Answer {
     After(Duration, Box<Answer>),
     /// Answers, then closes the connection without having said so: what a connection looks like that went stale.
     ThenClose(Box<Answer>),
+    /// Answers, then says nothing more and leaves the connection open: what one looks like whose other side is gone.
+    ThenHang(Box<Answer>),
     /// Never answers.
     Hang,
     /// Closes the connection without a word.
     Close,
+    /// Resets the connection, as a machine does that knows nothing of it any more.
+    Reset,
     /// Promises a body of which only the first half comes.
     Half(String),
     /// Promises a body, sends the first half of it, and waits.
@@ -164,10 +167,11 @@ impl Drop for Service {
 
 /// What a well-built service answers, under any base path.
 pub(crate) fn well_built(request: &Request) -> Answer {
-    let mysfits = fixture_json("mysfits.json");
+    let fixture = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let mysfits = fixture(include_str!("../../fixtures/mysfits.json"));
     let path = request.path.trim_start_matches("/prod");
     if path == "/mysfits" {
-        return Answer::json(&fixture_json("service/python-list.json"));
+        return Answer::json(&fixture(include_str!("../../fixtures/service/python-list.json")));
     }
     let id = path.strip_prefix("/mysfits/").unwrap_or_default();
     match mysfits.as_array().unwrap().iter().find(|mysfit| mysfit["mysfitId"] == id) {
@@ -176,7 +180,25 @@ pub(crate) fn well_built(request: &Request) -> Answer {
     }
 }
 
-async fn serve(mut connection: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) -> Option<()> {
+/// What requests come by.
+trait Connection: AsyncRead + AsyncWrite + Unpin {
+    /// Makes the end of the connection a reset.
+    fn end_with_a_reset(&self);
+}
+
+impl Connection for TcpStream {
+    fn end_with_a_reset(&self) {
+        self.set_zero_linger().unwrap();
+    }
+}
+
+impl Connection for TlsStream<TcpStream> {
+    fn end_with_a_reset(&self) {
+        self.get_ref().0.end_with_a_reset();
+    }
+}
+
+async fn serve(mut connection: impl Connection, state: &Mutex<State>) -> Option<()> {
     loop {
         let request = read_request(&mut connection).await?;
         let answer = {
@@ -193,7 +215,7 @@ async fn serve(mut connection: impl AsyncRead + AsyncWrite + Unpin, state: &Mute
 }
 
 /// Reads the head of a request; a GET has no more.
-async fn read_request(connection: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
+async fn read_request(connection: &mut impl Connection) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(connection.read_u8().await.ok()?);
@@ -206,7 +228,7 @@ async fn read_request(connection: &mut (impl AsyncRead + Unpin)) -> Option<Reque
 }
 
 /// Answers; `None` where the connection ends with it.
-async fn respond(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: Answer) -> Option<()> {
+async fn respond(connection: &mut impl Connection, answer: Answer) -> Option<()> {
     match answer {
         Answer::With(status, headers, body) => write(connection, status, &headers, &body, body.len()).await,
         Answer::After(delay, answer) => {
@@ -217,12 +239,20 @@ async fn respond(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), answer:
             Box::pin(respond(connection, *answer)).await?;
             None
         }
+        Answer::ThenHang(answer) => {
+            Box::pin(respond(connection, *answer)).await?;
+            Box::pin(respond(connection, Answer::Hang)).await
+        }
         Answer::Hang => {
-            // Ends when the other side has had enough.
-            connection.read_u8().await.ok()?;
+            // Ends when the other side has had enough, whatever it says until then.
+            while connection.read_u8().await.is_ok() {}
             None
         }
         Answer::Close => None,
+        Answer::Reset => {
+            connection.end_with_a_reset();
+            None
+        }
         Answer::Half(body) => {
             write(connection, 200, &[], &body[..body.len() / 2], body.len()).await?;
             None
@@ -247,7 +277,7 @@ async fn respond(connection: &mut (impl AsyncRead + AsyncWrite + Unpin), answer:
 }
 
 async fn write(
-    connection: &mut (impl AsyncWrite + Unpin),
+    connection: &mut impl Connection,
     status: u16,
     headers: &[(&str, String)],
     body: &str,

@@ -1,36 +1,19 @@
 //! Services behind TLS: whom the function trusts, and whom it does not.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use runtime_api::{Function, Outcome};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::TlsAcceptor;
+use tempfile::NamedTempFile;
 
+use crate::authority::{Authority, acceptor};
 use crate::harness::{COCO, clicks_on, invoke, invoke_failing, settings};
 use crate::service::Service;
 
 /// A service with a certificate for `name`, and the PEM file of the authority that signed it.
-async fn service_called(name: &str) -> (Service, tempfile::NamedTempFile) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let mut pem = tempfile::NamedTempFile::new().unwrap();
-    pem.write_all(authority.pem().as_bytes()).unwrap();
-
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    (Service::with_tls(TlsAcceptor::from(Arc::new(server))).await, pem)
+async fn service_called(name: &str) -> (Service, NamedTempFile) {
+    let authority = Authority::new();
+    let certificate = authority.sign(name);
+    (Service::with_tls(acceptor(move || certificate.clone())).await, authority.file())
 }
 
 async fn function(url: &str, roots: &str) -> Function {

@@ -11,7 +11,7 @@
 #[path = "../tests/up/http.rs"]
 #[expect(dead_code, reason = "what only tests need")]
 mod http;
-#[path = "../tests/up/load.rs"]
+#[path = "../tests/faults/load.rs"]
 mod load;
 #[expect(dead_code, reason = "what only tests need")]
 #[path = "../tests/up/up.rs"]

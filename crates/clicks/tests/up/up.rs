@@ -90,7 +90,7 @@ impl Up {
     /// Lets no file of the process grow beyond so many bytes, as a full disk would not; none is no limit.
     pub(crate) fn limit_files(&self, bytes: Option<u64>) {
         let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
-        let arguments = ["--pid".to_owned(), self.child.id().to_string(), format!("--fsize={limit}:")];
+        let arguments = ["--pid".to_owned(), self.process().to_string(), format!("--fsize={limit}:")];
         assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
     }
 
@@ -172,7 +172,7 @@ impl Up {
 
     /// Asks it to end.
     pub(crate) fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &self.process().to_string()]).status().unwrap().success());
     }
 
     /// Asks it to end, and waits until it has.

@@ -1,0 +1,137 @@
+//! A clock that is set while the function is warm. Lambda tells the deadline by the wall clock, and ends the invocation by its
+//! own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+
+use crate::clicks::{event, put_through};
+use crate::counts::{delivers, fails};
+use crate::misbehaving::{Misbehaving, asking, summaries};
+use crate::service::{Answer, well_built};
+use crate::up::Up;
+
+/// Debian's libfaketime; the loader knows the folder of this machine's libraries as `$LIB`.
+const LIBRARY: &str = "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1";
+
+/// The wall clock of a function.
+struct Clock {
+    file: PathBuf,
+    variable: String,
+}
+
+impl Clock {
+    fn in_folder(folder: &Path) -> Self {
+        let file = folder.join("clock");
+        let clock = Self { variable: format!("FAKETIME_TIMESTAMP_FILE={}", file.display()), file };
+        clock.set("+0");
+        clock
+    }
+
+    /// So that a function has it. The other clock, by which time is measured, goes on as it does.
+    fn variables(&self) -> [&str; 4] {
+        [LIBRARY, &self.variable, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+    }
+
+    /// Sets it, by so much from the right time.
+    fn set(&self, offset: &str) {
+        let new = self.file.with_extension("new");
+        fs::write(&new, offset).unwrap();
+        fs::rename(new, &self.file).unwrap();
+    }
+}
+
+/// Checks that the function's clock is off by so many hours, as its last line says: without the library there would be nothing
+/// to test.
+#[track_caller]
+fn assert_hours_off(up: &Up, hours: i64) {
+    let told = summaries(up, 1)[0]["timestamp"].as_str().unwrap().to_owned();
+    let told: jiff::Timestamp = told.parse().unwrap();
+    let off = told.duration_since(jiff::Timestamp::now()).as_secs();
+    assert!((off - hours * 3600).abs() < 600, "{off} s off: is faketime installed?\n{}", up.log());
+}
+
+/// Sets the clock forwards and backwards, with a batch at each time.
+fn jumps(up: &Up, clock: &Clock, how: &str, stale: usize) {
+    for (nth, (name, offset, hours)) in (1..).zip([
+        ("five hours on", "+5h", 5),
+        ("seven hours back from there", "-2h", -2),
+        ("to the right time", "+0", 0),
+    ]) {
+        clock.set(offset);
+        delivers(up, &format!("the clock of a warm function jumps {name}{how}"), &event(nth));
+        assert_hours_off(up, hours);
+        assert_eq!(summaries(up, 1)[0]["stale_served"], stale);
+    }
+    assert_eq!(up.view()["retries"], 0);
+}
+
+#[test]
+fn what_becomes_of_clicks_when_the_clock_of_a_warm_function_jumps() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::in_folder(folder.path());
+    let service = Misbehaving::start(well_built);
+    let url = service.url();
+    let up = Up::start(&asking(&url, &clock.variables()));
+    put_through(&up, &event(0));
+    jumps(&up, &clock, "", 0);
+    // Once at the start, and when the list seems to be hours old. A clock that goes back makes nothing older.
+    assert_eq!(service.paths().len(), 2);
+
+    // The same while the service hangs, and each event asks.
+    let variables = [&clock.variables()[..], &["MYSFITS_TIMEOUT_MS=300", "MYSFITS_CACHE_SECONDS=0"]].concat();
+    let up = Up::start(&asking(&url, &variables));
+    put_through(&up, &event(0));
+    service.now(|_| Answer::Hang);
+    jumps(&up, &clock, ", the service hanging", 1);
+}
+
+/// With a clock that is wrong by hours, no deadline is plausible, and the function counts on 30 seconds: where it has less, and
+/// the service hangs, Lambda ends it. Its clicks are in the error output then, as after any failure.
+#[test]
+fn what_becomes_of_clicks_when_the_deadline_can_not_be_told() {
+    let set_to = |name: &str, offset| {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::in_folder(folder.path());
+        clock.set(offset);
+        let service = Misbehaving::start(|_| Answer::Hang);
+        let url = service.url();
+        let variables = [&clock.variables()[..], &["MYSFITS_TIMEOUT_MS=60000"]].concat();
+        let up = Up::start(&[&asking(&url, &variables)[..], &["--timeout-seconds", "1"]].concat());
+        let case = format!("a clock that is {name}, the service hanging, a function of one second");
+        fails(&up, &case, &event(0), "Lambda.FunctionTimedOut");
+        service.now(well_built);
+        delivers(&up, &format!("{case}, over"), &event(1));
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| set_to("hours on", "+5h"));
+        scope.spawn(|| set_to("hours back", "-5h"));
+    });
+}
+
+#[test]
+fn a_date_to_come_back_at_is_no_trouble_to_a_wrong_clock() {
+    for offset in ["+5h", "-5h"] {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::in_folder(folder.path());
+        clock.set(offset);
+        let mut busy = 2;
+        let service = Misbehaving::start(move |request| {
+            if busy == 0 {
+                return well_built(request);
+            }
+            busy -= 1;
+            let date = jiff::Timestamp::try_from(SystemTime::now() + Duration::from_secs(1)).unwrap();
+            let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            Answer::With(503, vec![("retry-after", date)], String::new())
+        });
+        let url = service.url();
+        let up = Up::start(&asking(&url, &clock.variables()));
+        delivers(&up, &format!("Retry-After as a date, the clock at {offset}"), &event(0));
+        // To a clock that is behind, the date is hours away: then it is for Firehose to come again.
+        assert_eq!((service.paths().len(), &up.view()["retries"]), (3, &json!(if offset == "+5h" { 0 } else { 2 })));
+    }
+}

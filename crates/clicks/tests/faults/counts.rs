@@ -1,0 +1,142 @@
+//! Where each click is in the end.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::clicks::{CLICK, LINE, number, put_through};
+use crate::up::{Up, objects};
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Clicks that Firehose has accepted.
+    pub(crate) put: usize,
+    /// Clicks of which there is an enriched line in the destination.
+    pub(crate) delivered: usize,
+    /// Clicks of which the error output has the original, byte by byte.
+    pub(crate) failed: usize,
+    /// Clicks that are nowhere.
+    pub(crate) lost: usize,
+    /// How often a click is there that is there already.
+    pub(crate) doubled: usize,
+}
+
+impl Counts {
+    /// Some delivered, some in the error output, each once.
+    pub(crate) fn split(delivered: usize, failed: usize) -> Self {
+        Self { put: delivered + failed, delivered, failed, lost: 0, doubled: 0 }
+    }
+
+    pub(crate) fn delivered(put: usize) -> Self {
+        Self::split(put, 0)
+    }
+
+    pub(crate) fn failed(put: usize) -> Self {
+        Self::split(0, put)
+    }
+
+    /// Prints the row.
+    pub(crate) fn tell(&self, case: &str) {
+        let Self { put, delivered, failed, lost, doubled } = self;
+        println!("| {case} | {put} | {delivered} | {failed} | {lost} | {doubled} |");
+    }
+}
+
+/// How often each click of a range is in the storage, and why some are in the error output.
+pub(crate) struct Found {
+    delivered: Vec<usize>,
+    failed: Vec<usize>,
+    /// The `errorCode` of each that is in the error output, and its `attemptsMade`.
+    pub(crate) errors: BTreeSet<(String, u64)>,
+    /// What else is in the error output, and is no numbered click.
+    pub(crate) others: Vec<String>,
+}
+
+impl Found {
+    /// Reads a bucket. Whatever else is in it, of other numbers, is passed over.
+    #[track_caller]
+    pub(crate) fn of(bucket: &Path, clicks: &Range<usize>) -> Self {
+        let none = vec![0; clicks.len()];
+        let mut found = Self { delivered: none.clone(), failed: none, errors: BTreeSet::new(), others: Vec::new() };
+        let index = |number| clicks.contains(&number).then(|| number - clicks.start);
+        for line in objects(&bucket.join("firehose")).lines() {
+            if let Some(index) = index(number(line, LINE).expect(line)) {
+                found.delivered[index] += 1;
+            }
+        }
+        for line in objects(&bucket.join("errors")).lines() {
+            let error: Value = serde_json::from_str(line).unwrap();
+            let original = STANDARD.decode(error["rawData"].as_str().unwrap()).unwrap();
+            let original = String::from_utf8(original).unwrap();
+            let Some(number) = number(&original, CLICK) else {
+                found.others.push(original);
+                continue;
+            };
+            if let Some(index) = index(number) {
+                found.failed[index] += 1;
+                let code = error["errorCode"].as_str().unwrap().to_owned();
+                found.errors.insert((code, error["attemptsMade"].as_u64().unwrap()));
+            }
+        }
+        found
+    }
+
+    /// The codes alone.
+    pub(crate) fn codes(&self) -> BTreeSet<&str> {
+        self.errors.iter().map(|(code, _)| code.as_str()).collect()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let there = |times: &[usize]| times.iter().filter(|times| **times > 0).count();
+        let times = self.delivered.iter().zip(&self.failed).map(|(delivered, failed)| delivered + failed);
+        Counts {
+            put: self.delivered.len(),
+            delivered: there(&self.delivered),
+            failed: there(&self.failed),
+            lost: times.clone().filter(|times| *times == 0).count(),
+            doubled: times.map(|times| times.saturating_sub(1)).sum(),
+        }
+    }
+}
+
+/// Counts clicks in a bucket, and prints and checks their row.
+#[track_caller]
+pub(crate) fn check(case: &str, bucket: &Path, clicks: &Range<usize>, expected: Counts) -> Found {
+    let found = Found::of(bucket, clicks);
+    found.counts().tell(case);
+    assert_eq!(found.counts(), expected, "{case}");
+    assert_eq!(found.others, Vec::<String>::new(), "{case}");
+    found
+}
+
+/// The same in the pipeline's folder.
+#[track_caller]
+pub(crate) fn check_in(up: &Up, case: &str, clicks: &Range<usize>, expected: Counts) -> Found {
+    check(case, &up.folder().join("out/bucket"), clicks, expected)
+}
+
+/// All of them are in the error output, because the whole invocation failed as often as it was tried.
+#[track_caller]
+pub(crate) fn check_failed(up: &Up, case: &str, clicks: &Range<usize>, code: &str) {
+    let found = check_in(up, case, clicks, Counts::failed(clicks.len()));
+    assert_eq!(found.errors, BTreeSet::from([(code.to_owned(), 4)]), "{case}\n{}", up.log());
+}
+
+/// Puts clicks, all of which are delivered.
+#[track_caller]
+pub(crate) fn delivers(up: &Up, case: &str, clicks: &Range<usize>) {
+    put_through(up, clicks);
+    check_in(up, case, clicks, Counts::delivered(clicks.len()));
+}
+
+/// Puts clicks, all of which are in the error output after four attempts.
+#[track_caller]
+pub(crate) fn fails(up: &Up, case: &str, clicks: &Range<usize>, code: &str) {
+    put_through(up, clicks);
+    check_failed(up, case, clicks, code);
+}

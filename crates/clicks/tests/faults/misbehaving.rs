@@ -1,0 +1,51 @@
+//! The service that does as it is told, beside a test that does not wait with it.
+
+use std::ops::Deref;
+
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+use crate::service::{Answer, Request, Service};
+use crate::up::{PROCESSOR, Up};
+
+/// The service, and what it runs on.
+pub(crate) struct Misbehaving {
+    service: Service,
+    _runtime: Runtime,
+}
+
+impl Misbehaving {
+    pub(crate) fn start(behaviour: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
+        let runtime = Runtime::new().unwrap();
+        Self { service: runtime.block_on(Service::start(behaviour)), _runtime: runtime }
+    }
+
+    pub(crate) fn with_tls(tls: TlsAcceptor) -> Self {
+        let runtime = Runtime::new().unwrap();
+        Self { service: runtime.block_on(Service::with_tls(tls)), _runtime: runtime }
+    }
+}
+
+impl Deref for Misbehaving {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.service
+    }
+}
+
+/// The options of the processor that asks at `url`, with these variables.
+pub(crate) fn asking<'a>(url: &'a str, variables: &[&'a str]) -> Vec<&'a str> {
+    let variables = variables.iter().flat_map(|variable| ["--env", variable]);
+    [PROCESSOR, "--service", url].into_iter().chain(variables).collect()
+}
+
+/// The last lines that functions wrote to sum an invocation up, of so many invocations.
+pub(crate) fn summaries(up: &Up, last: usize) -> Vec<Value> {
+    let log = up.log();
+    let lines = log.lines().filter(|line| line.contains(r#""message":"invocation""#));
+    let mut summaries: Vec<_> = lines.rev().take(last).map(|line| serde_json::from_str(line).unwrap()).collect();
+    summaries.reverse();
+    summaries
+}

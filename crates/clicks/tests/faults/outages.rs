@@ -1,0 +1,179 @@
+//! A service that is down, slow, or answers wrong: while the function knows nothing, for a moment, while it has a catalogue,
+//! and when it is over.
+
+use std::thread;
+
+use serde_json::json;
+
+use crate::clicks::{event, put};
+use crate::counts::{Counts, check_failed, check_in, delivers, fails};
+use crate::load::BATCH;
+use crate::misbehaving::{Misbehaving, asking, summaries};
+use crate::mysfits::Mysfits;
+use crate::processes::signal_children;
+use crate::service::{Answer, Request, well_built};
+use crate::up::Up;
+
+/// A way to fail.
+struct Outage {
+    name: &'static str,
+    answer: fn() -> Answer,
+    /// How often the service is asked while it lasts, by one event: four attempts of the function, in each of which four, or
+    /// fewer where it makes no sense to ask again.
+    requests: usize,
+    timeout_ms: &'static str,
+}
+
+/// Long enough for a busy machine.
+const PATIENT: &str = "MYSFITS_TIMEOUT_MS=10000";
+/// Where the timeout is what is waited for.
+const SHORT: &str = "MYSFITS_TIMEOUT_MS=1000";
+
+const OUTAGES: [Outage; 16] = [
+    Outage { name: "slow", answer: || list().after_ms(60_000), requests: 16, timeout_ms: SHORT },
+    Outage { name: "hanging", answer: || Answer::Hang, requests: 16, timeout_ms: SHORT },
+    Outage {
+        name: "half a body, then nothing",
+        answer: || Answer::HalfThenHang(body()),
+        requests: 16,
+        timeout_ms: SHORT,
+    },
+    Outage { name: "429 with Retry-After: 1", answer: || retry_after("1"), requests: 16, timeout_ms: PATIENT },
+    Outage { name: "resetting connections", answer: || Answer::Reset, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "closing connections", answer: || Answer::Close, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "answering garbage", answer: || Answer::Garbage, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "answering HTML", answer: html, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "answering other JSON", answer: message, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "half a body", answer: || Answer::Half(body()), requests: 16, timeout_ms: PATIENT },
+    Outage { name: "half a list", answer: half_a_list, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "an endless body", answer: || Answer::Endless, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "503", answer: || Answer::status(503), requests: 16, timeout_ms: PATIENT },
+    Outage { name: "429", answer: || Answer::status(429), requests: 16, timeout_ms: PATIENT },
+    // Longer than the invocation has: it ends at once.
+    Outage { name: "429 with Retry-After: 3600", answer: || retry_after("3600"), requests: 4, timeout_ms: PATIENT },
+    Outage { name: "403", answer: || Answer::status(403), requests: 4, timeout_ms: PATIENT },
+];
+
+fn list() -> Answer {
+    well_built(&Request { path: "/mysfits".to_owned(), headers: [].into() })
+}
+
+fn body() -> String {
+    let Answer::With(200, _, body) = list() else { unreachable!("the list") };
+    body
+}
+
+/// As API Gateway words its own failures.
+fn message() -> Answer {
+    Answer::json(&json!({ "message": "Internal server error" }))
+}
+
+fn half_a_list() -> Answer {
+    let body = body();
+    Answer::text(200, &body[..body.len() / 2])
+}
+
+fn html() -> Answer {
+    Answer::With(200, vec![("content-type", "text/html".to_owned())], "<!DOCTYPE html><title>Sorry</title>".to_owned())
+}
+
+fn retry_after(seconds: &str) -> Answer {
+    Answer::With(429, vec![("retry-after", seconds.to_owned())], String::new())
+}
+
+#[test]
+fn what_becomes_of_clicks_while_the_service_answers_wrong_or_not() {
+    // They wait most of the time, the first of them longest.
+    for outages in OUTAGES.chunks(8) {
+        thread::scope(|scope| {
+            for outage in outages {
+                scope.spawn(|| lasts_passes_returns_ends(outage));
+            }
+        });
+    }
+}
+
+fn lasts_passes_returns_ends(outage: &Outage) {
+    let Outage { name, answer, requests, timeout_ms } = outage;
+    let answer = *answer;
+    let service = Misbehaving::start(move |_| answer());
+    let url = service.url();
+    // Each event asks anew; what was answered before is there only as a stopgap.
+    let up = Up::start(&asking(&url, &["MYSFITS_CACHE_SECONDS=0", timeout_ms]));
+
+    fails(&up, &format!("{name}, lasting, a cold function"), &event(0), "Lambda.FunctionError");
+    assert_eq!(service.paths(), vec!["/mysfits"; *requests], "{name}");
+
+    let mut wrong = 3;
+    service.now(move |request| {
+        if wrong == 0 {
+            return well_built(request);
+        }
+        wrong -= 1;
+        answer()
+    });
+    delivers(&up, &format!("{name}, three times"), &event(1));
+    assert_eq!(service.paths().len(), 4, "{name}");
+
+    service.now(move |_| answer());
+    let retries = up.view()["retries"].clone();
+    delivers(&up, &format!("{name}, lasting, a warm function"), &event(2));
+    assert_eq!(summaries(&up, 1)[0]["stale_served"], 1, "{name}");
+    assert!(service.paths().len() <= 4, "{name}: {:?}", service.paths());
+
+    service.now(well_built);
+    delivers(&up, &format!("{name}, over"), &event(3));
+    let summary = &summaries(&up, 1)[0];
+    assert_eq!((&summary["service_requests"], &summary["stale_served"]), (&json!(1), &json!(0)), "{name}: {summary}");
+    assert_eq!(up.view()["retries"], retries, "{name}");
+}
+
+#[test]
+fn what_becomes_of_clicks_while_the_service_is_slow_and_in_time() {
+    let service = Misbehaving::start(|request| well_built(request).after_ms(1000));
+    let url = service.url();
+    let up = Up::start(&asking(&url, &["MYSFITS_CACHE_SECONDS=0", PATIENT]));
+    delivers(&up, "slow, and in time", &(0..8 * BATCH));
+    assert!(up.view()["retries"] == 0 && summaries(&up, 9).iter().all(|line| line["service_errors"] == 0));
+}
+
+#[test]
+fn what_becomes_of_clicks_while_the_service_is_down() {
+    let mut service = Mysfits::start();
+    let url = service.url();
+    service.switch_off();
+    let no_cache = asking(&url, &["MYSFITS_CACHE_SECONDS=0"]);
+    let up = Up::start(&no_cache);
+    fails(&up, "down, lasting, a cold function", &event(0), "Lambda.FunctionError");
+    service.switch_on();
+    delivers(&up, "down, over", &event(1));
+    service.switch_off();
+    delivers(&up, "down, lasting, a warm function", &event(2));
+
+    // Firehose comes again for as long as it takes.
+    let up = Up::start(&[&no_cache[..], &["--retries", "300"]].concat());
+    put(&up, event(0));
+    up.until(|view| view["retries"].as_u64() > Some(1));
+    service.switch_on();
+    up.until_through(BATCH as u64);
+    check_in(&up, "down, for two attempts", &event(0), Counts::delivered(BATCH));
+}
+
+#[test]
+fn what_becomes_of_clicks_while_functions_are_killed_at_each_attempt() {
+    let service = Misbehaving::start(|_| Answer::Hang);
+    let url = service.url();
+    let up = Up::start(&asking(&url, &["MYSFITS_TIMEOUT_MS=60000"]));
+    put(&up, event(0));
+    let mut kills = 0;
+    while up.view()["failed"] != BATCH {
+        // While it waits for the service; before that there is no telling whether it has the event.
+        up.until(|view| service.paths().len() > kills || view["failed"] == BATCH);
+        kills += signal_children(up.process(), "-KILL");
+    }
+    check_failed(&up, "functions killed at each attempt", &event(0), "Lambda.FunctionError");
+    assert_eq!(service.paths().len(), 4);
+    service.now(well_built);
+    delivers(&up, "functions killed, over", &event(1));
+    assert_eq!(up.view()["retries"], 3);
+}

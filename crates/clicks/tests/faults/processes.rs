@@ -1,0 +1,37 @@
+//! The processes of a pipeline: its functions.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The numbers of those that a process has started.
+pub(crate) fn children(process: u32) -> Vec<String> {
+    let children = Command::new("pgrep").args(["-P", &process.to_string()]).output().unwrap().stdout;
+    String::from_utf8(children).unwrap().lines().map(ToOwned::to_owned).collect()
+}
+
+/// Sends a signal to the functions that there are; tells to how many.
+pub(crate) fn signal_children(process: u32, signal: &str) -> usize {
+    // One may be gone meanwhile.
+    let reached = |child: &String| Command::new("kill").args([signal, child]).status().unwrap().success();
+    children(process).iter().filter(|child| reached(child)).count()
+}
+
+/// What was killed leaves nothing behind that goes on.
+#[track_caller]
+pub(crate) fn nothing_runs_in(folder: &Path) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !processes_in(folder).is_empty() {
+        assert!(Instant::now() < patience, "{:?}", processes_in(folder));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// By where they were started. Without `/proc`, there are none.
+fn processes_in(folder: &Path) -> Vec<PathBuf> {
+    let folder = folder.canonicalize().unwrap();
+    let processes = fs::read_dir("/proc").into_iter().flatten().map(|process| process.unwrap().path());
+    processes.filter(|process| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder)).collect()
+}

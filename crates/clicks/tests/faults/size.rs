@@ -1,0 +1,50 @@
+//! Batches and replies at the 6 MB that Lambda takes.
+
+use std::collections::BTreeSet;
+
+use crate::clicks::put;
+use crate::counts::{Counts, check_in};
+use crate::load::BATCH;
+use crate::misbehaving::summaries;
+use crate::up::{PROCESSOR, Up};
+
+/// Enough for one event that is full, and the rest of it.
+const CLICKS: usize = 40_000;
+
+/// The largest event that Lambda takes, and the largest reply that the processor makes.
+const EVENT_BYTES: u64 = 6 * 1024 * 1024;
+const REPLY_BYTES: u64 = 6_000_000;
+
+/// How many of the 26,430 clicks that fill an event have no room in the reply: each is 228 bytes there, and some 310 here.
+const PAST_THE_BUDGET: usize = 7_392;
+
+/// A batch of clicks, which waits until it is full, and what is left until the end.
+fn batches(buffer_mb: &str) -> (Up, Vec<serde_json::Value>) {
+    let wait = ["--buffer-seconds", "900", "--buffer-records", "100000"];
+    let mut up = Up::start(&[&[PROCESSOR, "--buffer-mb", buffer_mb], &wait[..]].concat());
+    put(&up, 0..CLICKS);
+    assert_eq!(up.stop().code, Some(0));
+    let invocations = summaries(&up, usize::MAX);
+    (up, invocations)
+}
+
+#[test]
+fn a_reply_that_would_be_over_6_mb_fails_the_records_past_it_alone() {
+    let (up, invocations) = batches("3");
+    let number = |line: &serde_json::Value, field: &str| line[field].as_u64().unwrap();
+    let full = invocations.iter().max_by_key(|line| number(line, "event_bytes")).unwrap();
+    // The buffer reckons with a little more around each record than there is.
+    assert!((EVENT_BYTES / 20 * 19..=EVENT_BYTES).contains(&number(full, "event_bytes")), "{full}");
+    assert!((REPLY_BYTES - 1000..=REPLY_BYTES).contains(&number(full, "response_bytes")), "{full}");
+    assert_eq!(full["failed.response_budget"], PAST_THE_BUDGET, "{full}");
+    let expected = Counts::split(CLICKS - PAST_THE_BUDGET, PAST_THE_BUDGET);
+    let found = check_in(&up, "an event of 6 MB, a reply that would be larger", &(0..CLICKS), expected);
+    assert_eq!(found.errors, BTreeSet::from([("Lambda.ProcessingFailedStatus".to_owned(), 1)]));
+}
+
+#[test]
+fn batches_as_they_are_deployed_are_delivered_whole() {
+    let (up, invocations) = batches("0.85");
+    assert!(invocations.len() > CLICKS / 15_000 && CLICKS.is_multiple_of(BATCH), "{}", invocations.len());
+    check_in(&up, "events of 0.85 MB", &(0..CLICKS), Counts::delivered(CLICKS));
+}
