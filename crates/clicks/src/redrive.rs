@@ -173,14 +173,14 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
             options.source
         ));
     }
-    let mut ledger = Ledger::open(&path, options.dry_run)?;
+    let ledger = Ledger::open(&path, options.dry_run)?;
     if let Some(identity) = identity {
         ledger.is_of(&identity)?;
         if ledger.is_new() {
             progress::print(&format!("begins a new ledger, as if nothing had been put yet: {}", path.display()));
         }
     }
-    let objects = session::Candidate::all(&bucket, objects, &mut ledger)?;
+    let objects = session::Candidate::all(&bucket, objects, &ledger)?;
     let aside = Aside::new(path.with_extension("corrupt.jsonl"));
     Ok(Session::new(options, target, bucket, ledger, aside, stop, objects))
 }

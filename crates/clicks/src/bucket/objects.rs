@@ -1,11 +1,13 @@
 //! The objects that lie in the storage already: found, read and moved.
 
+use std::io;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use object_store::buffered::BufReader;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
+use tokio::io::AsyncBufReadExt;
 
 use super::{Bucket, BucketError, Destination, Kind, cause, folder, s3};
 
@@ -34,6 +36,16 @@ impl Object {
         let tag = self.meta.e_tag.clone().unwrap_or_else(|| self.meta.last_modified.timestamp_micros().to_string());
         format!("{} {tag}", self.meta.size)
     }
+}
+
+/// Whether an object is the same at two moments. Not every S3 tells an entity tag in its list, and one asked for a single
+/// object tells whole seconds.
+fn is_same(one: &ObjectMeta, other: &ObjectMeta) -> bool {
+    one.size == other.size
+        && match (&one.e_tag, &other.e_tag) {
+            (Some(one), Some(other)) => one == other,
+            _ => one.last_modified.timestamp() == other.last_modified.timestamp(),
+        }
 }
 
 impl Bucket {
@@ -81,14 +93,14 @@ impl Bucket {
     /// Whether the object is still what it was when it was found.
     pub(crate) async fn is_unchanged(&self, object: &Object) -> Result<bool, BucketError> {
         match self.store.head(&object.meta.location).await {
-            Ok(meta) => Ok(Object { meta }.version() == object.version()),
+            Ok(meta) => Ok(is_same(&meta, &object.meta)),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(self.unreadable(&object.meta.location, &error)),
         }
     }
 
-    /// Moves an object. What lies there already is not overwritten, but for the copy that an interrupted move has left: S3 moves
-    /// by copying, a folder at once.
+    /// Moves an object. What lies there already and holds the same is what an interrupted move has left, as S3 moves by copying;
+    /// any other is not overwritten.
     pub(crate) async fn rename(&self, object: &Object, to: &Path) -> Result<(), BucketError> {
         let failed = |cause: String| BucketError::Move {
             place: self.place_of(&object.meta.location),
@@ -96,12 +108,34 @@ impl Bucket {
             cause,
         };
         match self.store.head(to).await {
-            Ok(there) if self.kind == Kind::S3 && there.e_tag.is_some() && there.e_tag == object.meta.e_tag => {}
-            Ok(_) => return Err(failed("another object is there already".to_owned())),
+            Ok(there) => match self.hold_the_same(object, &Object { meta: there }).await {
+                Ok(true) => {}
+                Ok(false) => return Err(failed("another object is there already".to_owned())),
+                Err(error) => return Err(failed(format!("could not compare it with what is there already: {error}"))),
+            },
             Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(cause(&error))),
         }
         self.store.rename(&object.meta.location, to).await.map_err(|error| failed(cause(&error)))
+    }
+
+    async fn hold_the_same(&self, one: &Object, other: &Object) -> io::Result<bool> {
+        if one.bytes() != other.bytes() {
+            return Ok(false);
+        }
+        let (mut one, mut other) = (self.read(one), self.read(other));
+        loop {
+            let (ours, theirs) = (one.fill_buf().await?, other.fill_buf().await?);
+            let length = ours.len().min(theirs.len());
+            if ours[..length] != theirs[..length] {
+                return Ok(false);
+            }
+            if length == 0 {
+                return Ok(true);
+            }
+            one.consume(length);
+            other.consume(length);
+        }
     }
 
     /// Where an object is, for messages.

@@ -14,15 +14,15 @@
 
 mod keys;
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::backends::InMemoryBackend;
 use redb::{
-    Database, DatabaseError, MultimapTable, MultimapTableDefinition, ReadableMultimapTable, ReadableTable, Table,
-    TableDefinition, WriteTransaction,
+    Database, DatabaseError, MultimapTable, MultimapTableDefinition, ReadableMultimapTable, ReadableTable,
+    StorageBackend, Table, TableDefinition, WriteTransaction,
 };
 
 use self::keys::content_key;
@@ -157,22 +157,21 @@ impl Entry {
 pub(super) struct Ledger {
     path: PathBuf,
     database: Database,
-    /// Of a dry run, which is never committed.
-    dry: Option<WriteTransaction>,
     run: u64,
     is_new: bool,
 }
 
 impl Ledger {
-    /// Opens a ledger, or begins it. That of a dry run is read, and never written or made.
+    /// Opens a ledger, or begins it. A dry run has a copy of it in memory, so that the file stays as it is.
     pub(super) fn open(path: &Path, dry_run: bool) -> Result<Self, LedgerError> {
         let failed = |source: redb::Error| LedgerError::Database { path: path.to_owned(), source: Box::new(source) };
         let is_new = !path.exists();
-        let opened = if dry_run && is_new {
-            Database::builder().create_with_backend(InMemoryBackend::new())
+        let unusable = |source| LedgerError::File { path: path.to_owned(), source };
+        let opened = if dry_run {
+            let copy = copy_of(path).map_err(unusable)?.ok_or_else(|| LedgerError::InUse(path.to_owned()))?;
+            Database::builder().create_with_backend(copy)
         } else {
-            let file = open_file(path).map_err(|source| LedgerError::File { path: path.to_owned(), source })?;
-            Database::builder().create_file(file)
+            Database::builder().create_file(open_file(path).map_err(unusable)?)
         };
         let database = opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => LedgerError::InUse(path.to_owned()),
@@ -183,12 +182,8 @@ impl Ledger {
         if form != FORM.1 {
             return Err(LedgerError::Form { path: path.to_owned(), found: form });
         }
-        let ledger = Self { path: path.to_owned(), database, dry: None, run, is_new };
-        if dry_run {
-            return Ok(Self { dry: Some(begun), ..ledger });
-        }
         begun.commit().map_err(|error| failed(error.into()))?;
-        Ok(ledger)
+        Ok(Self { path: path.to_owned(), database, run, is_new })
     }
 
     /// Whether there was none before.
@@ -197,7 +192,7 @@ impl Ledger {
     }
 
     /// Makes sure that the ledger is that of a stream, by all that tells it from any other; a new one becomes it.
-    pub(super) fn is_of(&mut self, target: &str) -> Result<(), LedgerError> {
+    pub(super) fn is_of(&self, target: &str) -> Result<(), LedgerError> {
         let found = self.write(|begun| {
             let mut table = begun.open_table(ABOUT)?;
             let found = told_or_new(&mut table, TARGET, target)?;
@@ -216,10 +211,7 @@ impl Ledger {
 
     /// Remembers which run saw these objects first, in these versions, by name and version; tells that of each, and whether it
     /// is done.
-    pub(super) fn see<'a>(
-        &mut self,
-        objects: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Vec<Seen>, LedgerError> {
+    pub(super) fn see<'a>(&self, objects: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Seen>, LedgerError> {
         let run = self.run;
         self.write(|begun| {
             let mut table = begun.open_table(OBJECTS)?;
@@ -239,7 +231,7 @@ impl Ledger {
     }
 
     /// All lines of an object of this version are put or set aside.
-    pub(super) fn done(&mut self, object: &str, version: &str, seen: Seen) -> Result<(), LedgerError> {
+    pub(super) fn done(&self, object: &str, version: &str, seen: Seen) -> Result<(), LedgerError> {
         self.write(|begun| {
             Ok((drop(begun.open_table(OBJECTS)?.insert(object, (version, seen.first_run, true))?), true))
         })
@@ -249,7 +241,7 @@ impl Ledger {
     /// the same bytes were put into it by an earlier run, has failed again: as many as were put, and no more. Lines that are
     /// not `chosen` stay unknown, though they have.
     pub(super) fn look(
-        &mut self,
+        &self,
         entries: &[Entry],
         chosen: &[bool],
         first_run: u64,
@@ -276,7 +268,7 @@ impl Ledger {
     }
 
     /// Lines without a record, which are kept elsewhere by now. Tells which of them were not known.
-    pub(super) fn known(&mut self, lines: &[u128]) -> Result<Vec<bool>, LedgerError> {
+    pub(super) fn known(&self, lines: &[u128]) -> Result<Vec<bool>, LedgerError> {
         self.write(|begun| {
             let table = begun.open_table(LINES)?;
             let known = lines.iter().map(|line| Ok(table.get(line)?.is_some())).collect::<Result<_, redb::Error>>()?;
@@ -285,7 +277,7 @@ impl Ledger {
     }
 
     /// Lines without a record are kept elsewhere.
-    pub(super) fn set_aside(&mut self, lines: &[u128], now_ms: u64) -> Result<(), LedgerError> {
+    pub(super) fn set_aside(&self, lines: &[u128], now_ms: u64) -> Result<(), LedgerError> {
         self.write(|begun| {
             let mut tables = Tables::open(begun)?;
             for line in lines {
@@ -296,7 +288,7 @@ impl Ledger {
     }
 
     /// Records are about to be sent. From now on they may be in the stream.
-    pub(super) fn sending(&mut self, entries: &[Entry], start_ms: u64) -> Result<(), LedgerError> {
+    pub(super) fn sending(&self, entries: &[Entry], start_ms: u64) -> Result<(), LedgerError> {
         let run = self.run;
         self.write(|begun| {
             let mut tables = Tables::open(begun)?;
@@ -313,7 +305,7 @@ impl Ledger {
 
     /// A call was answered: these are in the stream, and those are not.
     pub(super) fn answered(
-        &mut self,
+        &self,
         put: &[Entry],
         refused: &[Entry],
         start_ms: u64,
@@ -343,13 +335,10 @@ impl Ledger {
 
     /// Does something in one transaction, which is kept where `work` says that it changed something.
     fn write<T>(
-        &mut self,
+        &self,
         work: impl FnOnce(&WriteTransaction) -> Result<(T, bool), redb::Error>,
     ) -> Result<T, LedgerError> {
         let run = || {
-            if let Some(dry) = &self.dry {
-                return Ok(work(dry)?.0);
-            }
             let begun = self.database.begin_write()?;
             let (value, changed) = work(&begun)?;
             // Waits for the disk.
@@ -432,6 +421,26 @@ impl<'a> Tables<'a> {
         }
         Ok(())
     }
+}
+
+/// What is in the file, or nothing yet; none where another process has it.
+fn copy_of(path: &Path) -> io::Result<Option<InMemoryBackend>> {
+    let copy = InMemoryBackend::new();
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(copy)),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    copy.set_len(bytes.len() as u64)?;
+    copy.write(0, &bytes)?;
+    Ok(Some(copy))
 }
 
 /// Opens the file, or makes it, in a folder that is made: both for their owner alone, as hashes of visitors' data are in it.

@@ -79,8 +79,9 @@ fn lines(mut reader: impl BufRead, chunks: &mpsc::Sender<Chunk>) -> Result<Chunk
         let mut line = Vec::new();
         let read = reader.by_ref().take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line);
         let is_cut = line.len() > MAX_LINE_BYTES && !line.ends_with(b"\n");
-        let skipped = if is_cut { reader.skip_until(b'\n') } else { Ok(0) };
-        end = match read.and_then(|read| skipped.map(|_| read)) {
+        // After an error, a storage's client can't be asked again.
+        let read = read.and_then(|read| if is_cut { reader.skip_until(b'\n').map(|_| read) } else { Ok(read) });
+        end = match read {
             Ok(0) => Some(Chunk::End),
             Ok(_) => None,
             Err(error) => Some(Chunk::Unreadable(format!("after line {}: {error}", number - 1))),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many calls on end may store nothing. The pauses between them take 25 s at the least.
+/// How many calls on end may store nothing. The pauses between them take 16 s at the least.
 const MAX_FRUITLESS: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

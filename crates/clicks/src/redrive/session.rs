@@ -41,7 +41,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// The objects of a run, from now on known to the ledger.
-    pub(super) fn all(bucket: &Bucket, objects: Vec<Object>, ledger: &mut Ledger) -> Result<Vec<Self>, LedgerError> {
+    pub(super) fn all(bucket: &Bucket, objects: Vec<Object>, ledger: &Ledger) -> Result<Vec<Self>, LedgerError> {
         let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
         let versions: Vec<String> = objects.iter().map(Object::version).collect();
         let names = places.iter().map(|place| object_name(place));

@@ -205,6 +205,9 @@ fn stored(output: &PutRecordBatchOutput, count: usize) -> Answer {
     if entries.len() != count {
         return Answer::Lost(format!("the answer tells of {} records out of {count}", entries.len()));
     }
+    if entries.iter().any(|entry| entry.record_id().is_none() && entry.error_code().is_none()) {
+        return Answer::Lost("the answer does not tell what became of each record".to_owned());
+    }
     let refused = entries.iter().enumerate().filter(|(_, entry)| entry.record_id().is_none());
     let code = entries.iter().rev().find_map(|entry| entry.error_code()).map(told);
     Answer::Stored { refused: refused.map(|(index, _)| index).collect(), code }
@@ -283,7 +286,10 @@ fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResp
     let text = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ => root(error),
+        _ => match error.raw_response() {
+            Some(raw) => format!("found an answer with status {} that can't be read", raw.status().as_u16()),
+            None => root(error),
+        },
     };
     told(&text)
 }

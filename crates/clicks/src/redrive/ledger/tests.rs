@@ -15,7 +15,7 @@ fn entry(line: u128, content: u128, arrival_ms: Option<i64>) -> Entry {
 
 /// What a later run finds, of objects that it sees first.
 fn look(path: &Path, entries: &[Entry]) -> Vec<State> {
-    let mut ledger = open(path);
+    let ledger = open(path);
     let run = ledger.run;
     ledger.look(entries, &vec![true; entries.len()], run, NOW).unwrap()
 }
@@ -25,7 +25,7 @@ fn each_state_outlives_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/ledger");
     let [put, refused, lost, unknown] = [1, 2, 3, 4].map(|line| entry(line, 100 + line, Some(1)));
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     ledger.sending(&[put, refused, lost], 10).unwrap();
     ledger.answered(&[put], &[refused], 10, 20).unwrap();
     ledger.set_aside(&[9], 10).unwrap();
@@ -41,7 +41,7 @@ fn what_is_refused_is_what_it_was() {
     let states = [State::Open, State::Sending, State::FailedAgain];
     let entries: Vec<Entry> =
         (1..).zip(states).map(|(line, state)| Entry { state, ..entry(line, 100 + line, None) }).collect();
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     ledger.sending(&entries, NOW).unwrap();
     ledger.answered(&[], &entries, NOW, NOW).unwrap();
     drop(ledger);
@@ -63,7 +63,7 @@ fn what_was_put_fails_again_as_often_as_it_was_put() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger");
-        let mut ledger = open(&path);
+        let ledger = open(&path);
         let put = [entry(1, 7, None), entry(2, 7, None), entry(3, 8, None)];
         ledger.sending(&put, NOW).unwrap();
         ledger.answered(&put, &[], NOW, END).unwrap();
@@ -74,7 +74,7 @@ fn what_was_put_fails_again_as_often_as_it_was_put() {
         assert_eq!(ledger.look(&come, &vec![true; come.len()], seen_before, NOW).unwrap(), open_ones);
         drop(ledger);
         // Nor is anything taken for lines that nobody chose.
-        let mut ledger = open(&path);
+        let ledger = open(&path);
         let run = ledger.run;
         assert_eq!(ledger.look(&come, &vec![false; come.len()], run, NOW).unwrap(), open_ones);
         assert_eq!(ledger.look(&come, &vec![true; come.len()], seen_before, NOW).unwrap(), open_ones);
@@ -92,7 +92,7 @@ fn what_was_put_fails_again_as_often_as_it_was_put() {
 fn what_was_refused_can_not_fail_again_and_what_was_lost_is_put_once_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     let [put, refused] = [entry(1, 7, None), entry(2, 7, None)];
     ledger.sending(&[put, refused], 1_000).unwrap();
     ledger.answered(&[put], &[refused], 1_000, 2_000).unwrap();
@@ -111,11 +111,11 @@ fn objects_are_done_in_a_version() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
     let seen = |first_run, is_done| Seen { first_run, is_done };
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     assert_eq!(ledger.see([("a", "1"), ("b", "1")].into_iter()).unwrap(), [seen(1, false), seen(1, false)]);
     ledger.done("a", "1", seen(1, false)).unwrap();
     drop(ledger);
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     let found = ledger.see([("a", "1"), ("b", "1"), ("c", "1")].into_iter()).unwrap();
     assert_eq!(found, [seen(1, true), seen(1, false), seen(2, false)]);
     // In another version something may have come back.
@@ -131,12 +131,12 @@ fn a_dry_run_leaves_no_trace() {
     dry().sending(&[one], 1).unwrap();
     assert!(!path.parent().unwrap().exists());
 
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     ledger.sending(&[one], 1_000).unwrap();
     ledger.answered(&[one], &[], 1_000, 2_000).unwrap();
     drop(ledger);
     for _ in 0..2 {
-        let mut dry = dry();
+        let dry = dry();
         // It sees what is there, and what it did itself.
         let found = dry.look(&[one, entry(10, 7, None)], &[true; 2], dry.run, 9_000).unwrap();
         assert_eq!(found, [State::Put, State::FailedAgain]);
@@ -150,13 +150,13 @@ fn a_dry_run_leaves_no_trace() {
 fn a_ledger_is_of_one_stream_and_of_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/ledger");
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     assert!(ledger.is_new());
     ledger.is_of("arn:one").unwrap();
     let error = Ledger::open(&path, true).err().unwrap().to_string();
     assert!(error.ends_with("is in use by another `clicks redrive`"), "{error}");
     drop(ledger);
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     assert!(!ledger.is_new());
     ledger.is_of("arn:one").unwrap();
     let error = ledger.is_of("arn:two").unwrap_err().to_string();
@@ -177,7 +177,7 @@ fn what_is_no_ledger_is_told() {
     assert!(error.starts_with("could not read or write the ledger"), "{error}");
 
     let path = folder.path().join("later");
-    let mut ledger = open(&path);
+    let ledger = open(&path);
     let later = |begun: &WriteTransaction| Ok((drop(begun.open_table(ABOUT)?.insert(FORM.0, "2")?), true));
     ledger.write(later).unwrap();
     drop(ledger);
