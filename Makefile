@@ -71,12 +71,12 @@ lint:                   ## Lints all code; a warning is an error.
 
 # By its own guess, a crate whose library has another name would be unused: so cargo tells it the names.
 dependencies: $(CARGO_DENY) $(CARGO_MACHETE)  ## Checks licences, sources and bans of the dependencies, and that each is used.
-	$(CARGO_DENY) --locked check bans licenses sources
+	$(CARGO_DENY) --locked --workspace --all-features check bans licenses sources
 	$(CARGO_MACHETE) --with-metadata
 
 # No part of `make test`: the database is on the network, and what is found tomorrow must not fail the commit of today.
 advisories: $(CARGO_DENY)  ## Asks the RustSec database (GitHub) for known vulnerabilities; CI does each week.
-	$(CARGO_DENY) --locked check advisories
+	$(CARGO_DENY) --locked --workspace --all-features check advisories
 
 # Of the architecture that is deployed by default; nothing is built.
 SBOM_TARGET := aarch64-unknown-linux-gnu

@@ -1,5 +1,7 @@
 //! Firehose's error objects, and whatever else is in a file.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clicks::fuzzing::{Replayed, error_lines, gzip, redriven, replayed};
@@ -19,8 +21,8 @@ pub fn check(data: &[u8]) {
         // Each that reads error objects reads a line alike.
         let raw_data = raw_data(line);
         assert_replayed(line, raw_data.as_deref());
-        assert_eq!(redriven(line), raw_data.and_then(|data| STANDARD.decode(data).ok()));
     }
+    check_redriven(data);
     let plain = replayed(data.to_vec());
     assert!(plain.items.len() <= lines(data).count() || data.starts_with(GZIP), "{plain:?}");
     if !data.starts_with(GZIP) {
@@ -43,9 +45,32 @@ fn check_round_trip(data: &[u8]) {
             assert_eq!(STANDARD.decode(item).unwrap(), chunk);
         }
     }
-    for (chunk, line) in chunks.zip(error_lines(&raw_data)) {
-        assert_eq!(redriven(line.as_bytes()).as_deref(), Some(chunk));
+    let lines = error_lines(&raw_data[..raw_data.len() - 1]).join("\n");
+    assert!(redriven(lines.as_bytes()).records.iter().eq(chunks));
+}
+
+/// Each line is a record or corrupt, and none harms another; what is cut off is a beginning, and says so.
+fn check_redriven(data: &[u8]) {
+    if data.starts_with(GZIP) {
+        // Whatever it is.
+        let _read = redriven(data);
+        return;
     }
+    let record = |line: &[u8]| STANDARD.decode(raw_data(line)?).ok();
+    let expected: Vec<Vec<u8>> = lines(data).filter_map(record).collect();
+    let plain = redriven(data);
+    assert_eq!(plain.records, expected);
+    assert_eq!((plain.records.len() + plain.corrupt, plain.is_whole), (lines(data).count(), true));
+    let distinct: BTreeSet<&u128> = plain.keys.iter().collect();
+    assert_eq!(distinct.len(), plain.keys.len());
+
+    let zipped = gzip(data);
+    assert_eq!(redriven(&zipped), plain);
+    let cut = redriven(&zipped[..zipped.len() - 1 - data.len() % (zipped.len() - GZIP.len())]);
+    assert!(!cut.is_whole && plain.records.starts_with(&cut.records) && plain.keys.starts_with(&cut.keys), "{cut:?}");
+    // What is in front of a line is no part of what it is known by.
+    let moved = redriven(&[b"\nin front\n", data].concat());
+    assert_eq!((moved.records, moved.keys, moved.corrupt), (plain.records, plain.keys, plain.corrupt + 1));
 }
 
 /// Replays a line between two others.

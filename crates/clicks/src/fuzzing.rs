@@ -42,10 +42,25 @@ pub fn replayed(file: Vec<u8>) -> Replayed {
     replayed
 }
 
-/// The bytes that `clicks redrive` would put back for a line of an error object; none where it holds no record.
+/// What `clicks redrive` finds in an object.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Redriven {
+    /// The bytes that it would put back, in order.
+    pub records: Vec<Vec<u8>>,
+    /// By what it would know their lines again.
+    pub keys: Vec<u128>,
+    /// How many lines hold no record.
+    pub corrupt: usize,
+    /// Whether it could be read to its end.
+    pub is_whole: bool,
+}
+
+/// Reads an object with these bytes, plain or gzip, as `clicks redrive` does.
 #[must_use]
-pub fn redriven(line: &[u8]) -> Option<Vec<u8>> {
-    redrive::record_of(line)
+pub fn redriven(object: &[u8]) -> Redriven {
+    let read = redrive::read("the object", object);
+    let (keys, records) = read.records.into_iter().unzip();
+    Redriven { records, keys, corrupt: read.bad, is_whole: read.is_whole }
 }
 
 /// The lines of an error object for records with this `rawData`, one fault after the other.

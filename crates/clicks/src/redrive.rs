@@ -12,6 +12,7 @@
 
 mod aside;
 mod failed;
+mod judge;
 mod ledger;
 mod lines;
 mod pace;
@@ -29,8 +30,8 @@ use jiff::Timestamp;
 use object_store::path::Path as ObjectPath;
 
 use self::aside::Aside;
-use self::failed::Failed;
-use self::ledger::{Ledger, LedgerError};
+use self::ledger::{Identity, Ledger, LedgerError};
+use self::lines::Chunk;
 pub(crate) use self::report::Report;
 pub(crate) use self::selection::{Selection, When};
 use self::session::Session;
@@ -185,9 +186,33 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
     Ok(Session::new(options, target, bucket, ledger, aside, stop, objects))
 }
 
-/// The original bytes in a line of an error object.
-pub(crate) fn record_of(line: &[u8]) -> Option<Vec<u8>> {
-    Failed::parse(line).ok().map(|failed| failed.data)
+/// What is in an object, without a ledger, a storage and a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// The records' original bytes, in order, each with the key of its line.
+    pub(crate) records: Vec<(u128, Vec<u8>)>,
+    /// How many lines hold none.
+    pub(crate) bad: usize,
+    /// Whether it was read to its end.
+    pub(crate) is_whole: bool,
+}
+
+/// Reads an object as it is stored.
+pub(crate) fn read(place: &str, object: &[u8]) -> Read {
+    let (mut identity, mut read) = (Identity::of(place), Read::default());
+    lines::each(object, |chunk| {
+        match chunk {
+            Chunk::Lines(lines) => {
+                let (good, bad) = judge::judged(lines, &mut identity);
+                read.records.extend(good.into_iter().map(|(key, failed)| (key, failed.data)));
+                read.bad += bad.len();
+            }
+            Chunk::End => read.is_whole = true,
+            Chunk::Unreadable(_) => {}
+        }
+        true
+    });
+    read
 }
 
 /// The folder of what a program keeps for its user (XDG Base Directory Specification): one ledger for each stream, whatever

@@ -51,28 +51,26 @@ pub(super) enum Chunk {
     Unreadable(String),
 }
 
-/// Reads lines, plain or gzipped, until the end, or until nobody wants more. Without an end, the thread has panicked.
+/// Reads lines in a thread of its own until the end, or until nobody wants more. Without an end, the thread has panicked.
 pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
     let (chunks, received) = mpsc::channel(CHUNKS);
-    tokio::task::spawn_blocking(move || {
-        let mut stored = BufReader::new(bytes);
-        let ended = match stored.fill_buf() {
-            Ok(start) if start.starts_with(&GZIP) => lines(BufReader::new(MultiGzDecoder::new(stored)), &chunks),
-            Ok(_) => lines(stored, &chunks),
-            Err(error) => Ok(Chunk::Unreadable(error.to_string())),
-        };
-        if let Ok(end) = ended {
-            let _nobody_waits = chunks.blocking_send(end);
-        }
-    });
+    tokio::task::spawn_blocking(move || each(bytes, |chunk| chunks.blocking_send(chunk).is_ok()));
     received
 }
 
-/// Nobody wants more.
-struct Unwanted;
+/// Hands lines over, plain or gzipped, and the end, as long as `is_wanted` says so.
+pub(super) fn each(bytes: impl Read, mut is_wanted: impl FnMut(Chunk) -> bool) {
+    let mut stored = BufReader::new(bytes);
+    let end = match stored.fill_buf() {
+        Ok(start) if start.starts_with(&GZIP) => lines(BufReader::new(MultiGzDecoder::new(stored)), &mut is_wanted),
+        Ok(_) => lines(stored, &mut is_wanted),
+        Err(error) => Some(Chunk::Unreadable(error.to_string())),
+    };
+    end.map(is_wanted);
+}
 
-/// Hands lines over; gives the end.
-fn lines(mut reader: impl BufRead, chunks: &mpsc::Sender<Chunk>) -> Result<Chunk, Unwanted> {
+/// Hands lines over; gives the end, if it is wanted.
+fn lines(mut reader: impl BufRead, mut is_wanted: impl FnMut(Chunk) -> bool) -> Option<Chunk> {
     let (mut chunk, mut bytes, mut number, mut end) = (Vec::new(), 0, 0, None);
     while end.is_none() {
         number += 1;
@@ -98,10 +96,12 @@ fn lines(mut reader: impl BufRead, chunks: &mpsc::Sender<Chunk>) -> Result<Chunk
         }
         if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_LINES || end.is_some() {
             bytes = 0;
-            chunks.blocking_send(Chunk::Lines(std::mem::take(&mut chunk))).map_err(|_| Unwanted)?;
+            if !is_wanted(Chunk::Lines(std::mem::take(&mut chunk))) {
+                return None;
+            }
         }
     }
-    Ok(end.unwrap_or(Chunk::End))
+    end
 }
 
 #[cfg(test)]

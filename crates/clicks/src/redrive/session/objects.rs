@@ -8,34 +8,13 @@ use tokio_util::io::SyncIoBridge;
 
 use super::{Halt, Session};
 use crate::redrive::aside::SetAside;
-use crate::redrive::failed::{Corrupt, Failed};
+use crate::redrive::judge::{Bad, Sight, judged};
 use crate::redrive::ledger::{Identity, object_name};
-use crate::redrive::lines::{self, Chunk, Extent, Line, MAX_LINE_BYTES};
+use crate::redrive::lines::{self, Chunk};
 use crate::redrive::{RedriveError, now_ms};
-
-/// How many lines without a record are kept until there is one with one: before that, it may be no error object.
-const MOST_DOUBTFUL: usize = 100;
 
 /// How many corrupt lines are told one by one; the copies have them all.
 const MOST_TOLD: usize = 20;
-
-/// A line without a record.
-struct Bad {
-    key: u128,
-    number: u64,
-    bytes: Vec<u8>,
-    problem: Corrupt,
-}
-
-/// What is known of an object's lines so far.
-enum Sight {
-    /// One of them holds a record.
-    ErrorObject,
-    /// None does: they may be of something else.
-    Doubtful(Vec<Bad>),
-    /// None does, and they are too many to keep.
-    Unlikely,
-}
 
 /// How a look at an object ended.
 enum Looked {
@@ -169,7 +148,7 @@ impl Session {
         if new.is_empty() || self.options.dry_run {
             return Ok(());
         }
-        let copies: Vec<SetAside<'_>> = new.iter().map(|line| line.copy(place)).collect();
+        let copies: Vec<SetAside<'_>> = new.iter().map(|line| copy(place, line)).collect();
         self.aside
             .keep(&copies)
             .map_err(|source| RedriveError::Aside { path: self.aside.place().to_owned(), source })?;
@@ -178,50 +157,8 @@ impl Session {
     }
 }
 
-impl Sight {
-    /// What is known with some lines more, and which bad lines are to be set aside now; none where it is not known yet, or only
-    /// known now that too many are gone.
-    fn with(self, good: &[(u128, Failed)], mut bad: Vec<Bad>) -> (Self, Option<Vec<Bad>>) {
-        match self {
-            Self::ErrorObject => (Self::ErrorObject, Some(bad)),
-            Self::Unlikely => (Self::Unlikely, None),
-            Self::Doubtful(mut before) => {
-                before.append(&mut bad);
-                match good {
-                    [] if before.len() > MOST_DOUBTFUL => (Self::Unlikely, None),
-                    [] => (Self::Doubtful(before), None),
-                    _ => (Self::ErrorObject, Some(before)),
-                }
-            }
-        }
-    }
-}
-
-impl Bad {
-    fn copy<'a>(&'a self, object: &'a str) -> SetAside<'a> {
-        SetAside { object, line: self.number, problem: self.problem.to_string(), content: &self.bytes }
-    }
-}
-
-/// The lines with a record, each with its key, and those without.
-fn judged(lines: Vec<Line>, identity: &mut Identity) -> (Vec<(u128, Failed)>, Vec<Bad>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for Line { number, bytes, extent } in lines {
-        let failed = match extent {
-            Extent::Cut => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
-            Extent::Whole | Extent::BrokenOff => Failed::parse(&bytes),
-        };
-        // What is missing of a line that broke off may make it a record.
-        if failed.is_err() && extent == Extent::BrokenOff {
-            continue;
-        }
-        let key = identity.line_key(&bytes);
-        match failed {
-            Ok(failed) => good.push((key, failed)),
-            Err(problem) => bad.push(Bad { key, number, bytes, problem }),
-        }
-    }
-    (good, bad)
+fn copy<'a>(object: &'a str, Bad { number, problem, bytes, .. }: &'a Bad) -> SetAside<'a> {
+    SetAside { object, line: *number, problem: problem.to_string(), content: bytes }
 }
 
 fn so_far(report: &super::Report) -> String {
