@@ -233,6 +233,14 @@ fn cause(error: &object_store::Error) -> String {
     excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CAUSE_CHARACTERS)
 }
 
+/// The same of an error of the storage's while an object is read.
+fn read_cause(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(error) => cause(error),
+        None => error.to_string(),
+    }
+}
+
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     Some(text.split_once(start)?.1.split_once(end)?.0)
 }

@@ -164,7 +164,7 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
             .ok_or(RedriveError::NoHome)?
             .join(format!("{}.ledger", target.name())),
     };
-    let mut objects = bucket.find(&options.source.prefix).await?;
+    let mut objects = bucket.find(&options.source.prefix, options.source.may_be_object).await?;
     if let Some(archive) = &options.archive {
         objects.retain(|object| !object.path().prefix_matches(archive));
     }

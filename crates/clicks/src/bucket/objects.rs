@@ -1,6 +1,6 @@
 //! The objects that lie in the storage already: found, read and moved.
 
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
@@ -8,8 +8,9 @@ use object_store::buffered::BufReader;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use tokio::io::AsyncBufReadExt;
+use tokio_util::io::SyncIoBridge;
 
-use super::{Bucket, BucketError, Destination, Kind, cause, folder, s3};
+use super::{Bucket, BucketError, Destination, Kind, cause, folder, read_cause, s3};
 
 /// How much of an object one request asks for: a few requests for one of Firehose's largest (128 MB), and little to hold.
 const READ_BYTES: usize = 4 * 1024 * 1024;
@@ -48,6 +49,15 @@ fn is_same(one: &ObjectMeta, other: &ObjectMeta) -> bool {
         }
 }
 
+/// A reader whose errors are told in one line.
+struct Told<R>(R);
+
+impl<R: Read> Read for Told<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| io::Error::new(error.kind(), read_cause(&error)))
+    }
+}
+
 impl Bucket {
     /// A storage that is there already; nothing is made or removed in it.
     pub(crate) fn open_existing(destination: &Destination) -> Result<Self, BucketError> {
@@ -63,13 +73,14 @@ impl Bucket {
         }
     }
 
-    /// The objects below a prefix, or else the one of that name, in the order of their names: without empty ones, and without
-    /// those of which a part of the name is hidden, as `.git`. All are in memory at once, at some 300 bytes each.
-    pub(crate) async fn find(&self, prefix: &Path) -> Result<Vec<Object>, BucketError> {
+    /// The objects below a prefix, or else the one of that name if it `may_be_one`, in the order of their names: without empty
+    /// ones, and without those of which a part of the name is hidden, as `.git`. All are in memory at once, at some 300 bytes
+    /// each.
+    pub(crate) async fn find(&self, prefix: &Path, may_be_one: bool) -> Result<Vec<Object>, BucketError> {
         let failed = |error| BucketError::List { place: self.place_of(prefix), cause: cause(&error) };
         let listed = self.store.list(Some(prefix)).map_ok(|meta| Object { meta });
         let mut found: Vec<Object> = listed.try_collect().await.map_err(failed)?;
-        if found.is_empty() && !prefix.is_root() {
+        if found.is_empty() && may_be_one {
             match self.store.head(prefix).await {
                 Ok(meta) => found.push(Object { meta }),
                 Err(object_store::Error::NotFound { .. }) => {}
@@ -85,8 +96,13 @@ impl Bucket {
         Ok(found)
     }
 
-    /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each.
-    pub(crate) fn read(&self, object: &Object) -> BufReader {
+    /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each. To be read
+    /// by a thread that may wait. After an error it may not be asked again.
+    pub(crate) fn read(&self, object: &Object) -> impl Read + Send + use<> {
+        Told(SyncIoBridge::new(self.reader(object)))
+    }
+
+    fn reader(&self, object: &Object) -> BufReader {
         BufReader::with_capacity(Arc::clone(&self.store), &object.meta, READ_BYTES)
     }
 
@@ -123,7 +139,7 @@ impl Bucket {
         if one.bytes() != other.bytes() {
             return Ok(false);
         }
-        let (mut one, mut other) = (self.read(one), self.read(other));
+        let (mut one, mut other) = (self.reader(one), self.reader(other));
         loop {
             let (ours, theirs) = (one.fill_buf().await?, other.fill_buf().await?);
             let length = ours.len().min(theirs.len());

@@ -14,6 +14,8 @@ pub(crate) struct Source {
     pub(super) store: Destination,
     /// Below which the objects are; or the name of one.
     pub(super) prefix: Path,
+    /// Whether it may be the latter.
+    pub(super) may_be_object: bool,
 }
 
 /// Why there can't be error objects.
@@ -51,7 +53,7 @@ impl Source {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(SourceError::Bucket)?;
         let prefix = Path::parse(prefix).map_err(|cause| SourceError::Prefix { text: text.to_owned(), cause })?;
-        Ok(Self { store, prefix })
+        Ok(Self { store, may_be_object: !(prefix.is_root() || text.ends_with('/')), prefix })
     }
 
     fn local(text: &str) -> Result<Self, SourceError> {
@@ -59,13 +61,13 @@ impl Source {
         // The client takes no `..`, and the ledger of a folder is the same whatever way leads there.
         let path = fs::canonicalize(text).map_err(|_| SourceError::Path(text.into()))?;
         if metadata.is_dir() {
-            return Ok(Self { store: Destination::Folder(path), prefix: Path::default() });
+            return Ok(Self { store: Destination::Folder(path), prefix: Path::default(), may_be_object: false });
         }
         let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
             return Err(SourceError::Path(text.into()));
         };
         let prefix = Path::parse(file).map_err(|cause| SourceError::Prefix { text: text.to_owned(), cause })?;
-        Ok(Self { store: Destination::Folder(folder.to_owned()), prefix })
+        Ok(Self { store: Destination::Folder(folder.to_owned()), prefix, may_be_object: true })
     }
 
     /// Whether all of this source is below a prefix, so that nothing can be moved there from it.

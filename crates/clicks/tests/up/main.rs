@@ -12,6 +12,7 @@ mod edge;
 mod http;
 mod kinesis;
 mod objects;
+#[allow(dead_code, reason = "the tests of `redrive` use the rest")]
 mod s3;
 mod site;
 mod stop;

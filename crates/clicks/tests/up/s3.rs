@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::error_handling::HandleError;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use s3s::auth::SimpleAuth;
@@ -28,12 +28,16 @@ pub(crate) enum Gate {
     Refuses,
     /// The request is done, and nobody is told.
     Forgets,
+    /// Objects with this in their name are found, and not read.
+    Hides(&'static str),
+    /// Objects with this in their name are found, and whoever reads one waits for ever.
+    Holds(&'static str),
 }
 
 /// S3 with one bucket, `clicks`, as files in a folder; it checks signatures.
 pub(crate) struct S3 {
     folder: TempDir,
-    endpoint: String,
+    pub(crate) endpoint: String,
     pub(crate) gate: watch::Sender<Gate>,
     refused: Arc<AtomicUsize>,
     _runtime: Runtime,
@@ -54,8 +58,21 @@ impl S3 {
         let gated = from_fn(move |request: Request, next: Next| {
             let (gate, count) = (*seen.borrow(), Arc::clone(&count));
             async move {
-                let answer = if gate == Gate::Refuses { None } else { Some(next.run(request).await) };
-                if let (Gate::Open, Some(answer)) = (gate, answer) {
+                let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+                let is_about = |name| method == Method::GET && path.contains(name);
+                if let Gate::Holds(name) = gate
+                    && is_about(name)
+                {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    std::future::pending::<()>().await;
+                }
+                let is_shut = match gate {
+                    Gate::Refuses => true,
+                    Gate::Hides(name) => is_about(name),
+                    Gate::Open | Gate::Forgets | Gate::Holds(_) => false,
+                };
+                let answer = if is_shut { None } else { Some(next.run(request).await) };
+                if let (Gate::Open | Gate::Hides(_) | Gate::Holds(_), Some(answer)) = (gate, answer) {
                     return answer;
                 }
                 count.fetch_add(1, Ordering::SeqCst);

@@ -20,8 +20,8 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How many calls on end may get no answer: each leaves up to 500 records of which nobody knows.
 const MAX_LOST: u32 = 3;
 
-/// After one of them, times how many there were: long enough for a connection or a proxy to come back.
-const LOST_PAUSE: Duration = Duration::from_secs(1);
+/// After the first of them, and four times as long after each one more: for a connection or a proxy to come back.
+const LOST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Whether one more record of so many bytes goes along with a call. One call is no more than a second's worth.
 pub(super) fn fits(batch: &[Taken], more: usize, rate: u32) -> bool {
@@ -122,7 +122,7 @@ impl Session {
         if self.lost >= MAX_LOST && !self.stop.is_asked() {
             return Err(RedriveError::Lost(why).into());
         }
-        self.rest(LOST_PAUSE * self.lost).await
+        self.rest(LOST_PAUSE * 4_u32.pow(self.lost.saturating_sub(1).min(MAX_LOST))).await
     }
 
     async fn rest(&mut self, pause: Duration) -> Result<(), Halt> {

@@ -4,8 +4,6 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio_util::io::SyncIoBridge;
-
 use super::{Halt, Session};
 use crate::redrive::aside::SetAside;
 use crate::redrive::judge::{Bad, Sight, judged};
@@ -60,7 +58,7 @@ impl Session {
     async fn look_at(&mut self, index: usize, place: &str, mut sight: Sight) -> Result<Looked, Halt> {
         let mut identity = Identity::of(place);
         let count = Arc::new(AtomicU64::new(0));
-        let bytes = SyncIoBridge::new(self.bucket.read(&self.objects[index].object));
+        let bytes = self.bucket.read(&self.objects[index].object);
         let mut chunks = lines::read(Counted { bytes, count: Arc::clone(&count) });
         let broken_off = loop {
             let chunk = tokio::select! {
@@ -143,6 +141,8 @@ impl Session {
             self.told += 1;
             if self.told <= MOST_TOLD {
                 self.tell(&format!("{place}, line {}: {}", line.number, line.problem));
+            } else if self.told == MOST_TOLD + 1 && !self.options.dry_run {
+                self.tell(&format!("more corrupt lines are told in {} alone", self.aside.place().display()));
             }
         }
         if new.is_empty() || self.options.dry_run {

@@ -1,0 +1,98 @@
+//! Objects of which nothing is left are moved out of the way.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::firehose::{Act, Firehose};
+use crate::folder::{end_of, until};
+use crate::run::{NAME, Numbers, Redrive, all, line, old};
+
+#[test]
+fn what_is_done_is_moved_and_the_rest_stays() {
+    let mixed = old("a") + &line("b", "Other", 1);
+    let name = format!("2026/11/{NAME}");
+    let (redrive, firehose) =
+        (Redrive::of(&[(&name, &all(["c"])), ("mixed", &mixed), ("z/blank", "\n")]), Firehose::start());
+    let archive = ["--archive", "old/done/"];
+    let code = ["--error-code", "Lambda.FunctionError"];
+    let ended = redrive.run(
+        &firehose,
+        &[archive, code].concat(),
+        0,
+        &json!({ "found": 3, "selected": 2, "put": 2, "not_selected": 1 }),
+    );
+    ended.objects(&json!({ "found": 3, "done": 2, "archived": 2 }));
+    let done = [format!("old/done/2026/11/{NAME}"), "old/done/z/blank".to_owned()];
+    assert_eq!(redrive.names(), ["mixed", &done[0], &done[1]]);
+    assert_eq!(fs::read_to_string(redrive.errors().join(&done[0])).unwrap(), all(["c"]));
+    // What is archived is not read again, though it lies below the source.
+    let rest = json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 });
+    redrive.run(&firehose, &archive, 0, &rest).objects(&json!({ "found": 1, "done": 1, "archived": 1 }));
+    assert_eq!(redrive.names(), [&done[0], "old/done/mixed", &done[1]]);
+    redrive.run(&firehose, &archive, 0, &json!({})).objects(&json!({}));
+    assert_eq!(firehose.texts(), ["c", "a", "b"]);
+}
+
+#[test]
+fn what_was_done_by_an_earlier_run_is_moved_by_a_later_one() {
+    let (redrive, firehose) = (Redrive::of(&[("2026/a", &all(["a"])), ("2026/b", &all(["b"]))]), Firehose::start());
+    redrive.run(&firehose, &["--limit", "1"], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    redrive.run(&firehose, &["--archive", "done", "--dry-run"], 0, &json!({ "found": 1, "selected": 1 }));
+    assert_eq!(redrive.names(), ["2026/a", "2026/b"]);
+    redrive.run(&firehose, &[], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    redrive
+        .run(&firehose, &["--archive", "done"], 0, &json!({}))
+        .objects(&json!({ "found": 2, "done": 2, "archived": 2 }));
+    assert_eq!(redrive.names(), ["done/2026/a", "done/2026/b"]);
+    // One object alone.
+    redrive.write("c", old("c"));
+    redrive.run(&firehose, &["errors/c", "--archive", "done"], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    assert_eq!(redrive.names(), ["done/2026/a", "done/2026/b", "done/c"]);
+}
+
+#[test]
+fn what_has_changed_meanwhile_is_not_moved() {
+    let firehose = Firehose::with(&[Act::Waits(Duration::from_secs(1))]);
+    let redrive = Redrive::of(&[("a", &all(["a"])), ("b", &all(["b"]))]);
+    let child = redrive.spawn(&firehose, &["--archive", "done"]);
+    until(|| firehose.calls().len() == 1);
+    redrive.write("a", all(["a", "new"]));
+    fs::remove_file(redrive.errors().join("b")).unwrap();
+    let ended = end_of(child);
+    ended.comes_to(1, &json!({ "found": 2, "selected": 2, "put": 2 }));
+    ended.objects(&json!({ "found": 2, "done": 2, "not_archived": 2 }));
+    let place = |name: &str| redrive.errors().canonicalize().unwrap().join(name).display().to_string();
+    ended.tells(
+        &["a", "b"]
+            .map(|name| format!("{} was changed meanwhile, and so is not moved", place(name)))
+            .each_ref()
+            .map(String::as_str),
+    );
+    let rest = json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 });
+    redrive.run(&firehose, &["--archive", "done"], 0, &rest).objects(&json!({ "found": 1, "done": 1, "archived": 1 }));
+    assert_eq!(
+        (redrive.names(), firehose.texts()),
+        (vec!["done/a".to_owned()], vec!["a".into(), "b".into(), "new".into()])
+    );
+}
+
+#[test]
+fn what_lies_there_already_is_not_overwritten() {
+    // Of another size, and of the same.
+    for there in ["another", &old("b")] {
+        let (redrive, firehose) = (Redrive::of(&[("a", &old("a")), ("done/a", there)]), Firehose::start());
+        for put in [json!({ "found": 1, "selected": 1, "put": 1 }), json!({})] {
+            let ended = redrive.run(&firehose, &["--archive", "done"], 1, &put);
+            ended.objects(&json!({ "found": 1, "done": 1, "not_archived": 1 }));
+            assert!(ended.stderr.ends_with("/done/a: another object is there already\n"), "{}", ended.stderr);
+        }
+        assert_eq!(redrive.names(), ["a", "done/a"]);
+        assert_eq!(fs::read_to_string(redrive.errors().join("done/a")).unwrap(), there);
+        // What is the same is no other.
+        fs::copy(redrive.errors().join("a"), redrive.errors().join("done/a")).unwrap();
+        redrive.run(&firehose, &["--archive", "done"], 0, &json!({}));
+        assert_eq!((redrive.names(), firehose.texts()), (vec!["done/a".to_owned()], vec!["a".to_owned()]));
+    }
+}

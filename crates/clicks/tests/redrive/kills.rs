@@ -1,0 +1,157 @@
+//! Killed at any moment, and told to end.
+
+use std::env;
+use std::fs;
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use crate::firehose::{Act, Firehose};
+use crate::folder::{end_of, end_with, until};
+use crate::run::{Numbers, Redrive, all, each, now_ms, numbered, whole};
+
+const RECORDS: usize = 3_200;
+const KILLS: usize = 40;
+
+/// `REDRIVE_SEED` is that of an earlier run.
+fn seed() -> u64 {
+    let seed = env::var("REDRIVE_SEED").map_or_else(|_| now_ms(), |seed| seed.parse().unwrap());
+    println!("REDRIVE_SEED={seed}");
+    seed
+}
+
+/// What a call may come to.
+fn act(random: &mut Rng) -> Act {
+    match random.u8(0..10) {
+        0 => Act::Refuses((0..60).filter(|_| random.bool()).collect()),
+        1 => Act::Fails(503, "ServiceUnavailableException"),
+        2 => Act::Aborts,
+        3..=5 => Act::Waits(Duration::from_millis(random.u64(0..20))),
+        _ => Act::Takes,
+    }
+}
+
+#[test]
+fn whenever_it_is_killed_nothing_is_put_twice_or_forgotten() {
+    let mut random = Rng::with_seed(seed());
+    let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
+    let write = || {
+        for (number, records) in numbered(0, RECORDS).chunks(RECORDS / 8).enumerate() {
+            redrive.write(&format!("2026/{number}"), all(records));
+        }
+    };
+    write();
+    for _ in 0..KILLS {
+        firehose.script(&(0..20).map(|_| act(&mut random)).collect::<Vec<_>>());
+        let calls = firehose.calls().len();
+        let limit = random.usize(20..200).to_string();
+        let mut child = redrive.spawn(&firehose, &["--limit", &limit]);
+        // Around a call, or wherever it may be.
+        if random.u8(0..4) > 0 {
+            until(|| firehose.calls().len() > calls || child.try_wait().unwrap().is_some());
+            sleep(Duration::from_micros(random.u64(0..15_000)));
+        } else {
+            sleep(Duration::from_millis(random.u64(0..100)));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    firehose.script(&[]);
+    // Written anew, so that those that are done are read as well.
+    write();
+    // The ledger of a process that was killed stays as it is, too.
+    let ledger = fs::read(redrive.ledger()).unwrap();
+    let told = redrive.end(&firehose, &["--dry-run"]).report()["records"].clone();
+    assert!(fs::read(redrive.ledger()).unwrap() == ledger);
+    let ended = redrive.end(&firehose, &[]);
+    let report = ended.report();
+    whole(&report);
+    let number = |name: &str| usize::try_from(report["records"][name].as_u64().unwrap()).unwrap();
+    let uncertain = number("uncertain");
+    for name in ["found", "selected", "put_before", "uncertain"] {
+        assert_eq!(told[name], report["records"][name], "{name}");
+    }
+    println!("{uncertain} uncertain, {} put before the last run", number("put_before"));
+    assert_eq!(number("put") + number("put_before") + uncertain, RECORDS, "{report:#}");
+    assert_eq!(ended.code, Some(i32::from(uncertain > 0)), "{}", ended.stderr);
+    let stored = firehose.counts();
+    assert!(stored.values().all(|times| *times == 1), "put twice");
+    assert!(stored.len() >= RECORDS - uncertain, "forgotten: {} of {uncertain}", RECORDS - stored.len());
+    // There was something to find out.
+    assert!(uncertain > 0 && number("put_before") > 0, "{report:#}");
+
+    let ended = redrive.end(&firehose, &["--again=uncertain"]);
+    assert_eq!((ended.code, &ended.report()["records"]["put"]), (Some(0), &json!(uncertain)), "{}", ended.stderr);
+    let again = firehose.counts();
+    assert_eq!(again.len(), RECORDS);
+    assert_eq!(again.values().sum::<usize>(), stored.len() + uncertain);
+}
+
+#[test]
+fn an_interrupt_lets_the_call_in_hand_end() {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let firehose = Firehose::with(&[Act::Waits(Duration::from_secs(1))]);
+        let redrive = Redrive::of(&[("a", &all(numbered(0, 700))), ("b", &all(numbered(700, 1_400)))]);
+        let child = redrive.spawn(&firehose, &[]);
+        until(|| firehose.calls().len() == 1);
+        let ended = end_with(signal, child);
+        let report = ended.report();
+        assert_eq!((ended.code, &report["interrupted"]), (Some(130), &json!(true)), "{}", ended.stderr);
+        whole(&report);
+        let left = report["records"]["left"].as_u64().unwrap();
+        assert_eq!((&report["records"]["put"], firehose.stored().len()), (&json!(500), 500));
+        assert_eq!(report["records"]["selected"], 500 + left);
+        redrive.run(&firehose, &[], 0, &json!({ "found": 1_400, "put_before": 500, "selected": 900, "put": 900 }));
+        assert_eq!(firehose.counts(), each(numbered(0, 1_400), 1));
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_pause() {
+    let firehose = Firehose::start();
+    firehose.always(Act::Fails(503, "ServiceUnavailableException"));
+    let redrive = Redrive::of(&[("a", &all(numbered(0, 10)))]);
+    let child = redrive.spawn(&firehose, &[]);
+    until(|| firehose.calls().len() == 4);
+    let ended = end_with("-TERM", child);
+    ended.comes_to(130, &json!({ "found": 10, "selected": 10, "left": 10 }));
+    firehose.always(Act::Takes);
+    redrive.run(&firehose, &[], 0, &json!({ "found": 10, "selected": 10, "put": 10 }));
+}
+
+/// Asks for an end until it comes.
+fn insist(mut child: Child) -> crate::folder::Ended {
+    while child.try_wait().unwrap().is_none() {
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        sleep(Duration::from_millis(50));
+    }
+    end_of(child)
+}
+
+#[test]
+fn one_more_interrupt_does_not_wait() {
+    let firehose = Firehose::with(&[Act::Takes, Act::Hangs]);
+    let redrive = Redrive::of(&[("a", &all(numbered(0, 1_000)))]);
+    let child = redrive.spawn(&firehose, &[]);
+    until(|| firehose.calls().len() == 2);
+    let ended = insist(child);
+    ended.comes_to(130, &json!({ "found": 1_000, "selected": 1_000, "put": 500, "uncertain_now": 500 }));
+    ended.tells(&["500 records were sent, and perhaps not stored: interrupted"]);
+    redrive.run(&firehose, &[], 1, &json!({ "found": 1_000, "put_before": 500, "uncertain": 500 }));
+    assert_eq!(firehose.counts(), each(numbered(0, 1_000), 1));
+}
+
+#[test]
+fn an_interrupt_does_not_wait_for_what_was_not_begun() {
+    let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
+    firehose.describe(0, Value::Null);
+    let child = redrive.spawn(&firehose, &[]);
+    until(|| !firehose.authorization().is_empty());
+    let ended = end_with("-TERM", child);
+    ended.comes_to(130, &json!({}));
+    assert_eq!(ended.report()["interrupted"], true);
+    assert!(!redrive.ledger().exists() && firehose.calls().is_empty());
+}

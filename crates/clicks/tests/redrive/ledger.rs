@@ -1,0 +1,140 @@
+//! What is remembered from one run to the next.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::firehose::{ARN, Act, Firehose};
+use crate::folder::{Ended, until};
+use crate::run::{NAME, Numbers, Redrive, all, each, gzip, numbered, old};
+
+#[test]
+fn limits_add_up() {
+    let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
+    for number in 0..3 {
+        redrive.write(&number.to_string(), all(numbered(number * 350, number * 350 + 350)));
+    }
+    for (limit, before, put, is_reached) in [
+        ("1", 0, 1, true),
+        ("499", 1, 499, true),
+        ("501", 500, 501, true),
+        ("49", 1_001, 49, false),
+        ("1", 1_050, 0, false),
+    ] {
+        let ended = redrive.end(&firehose, &["--limit", limit]);
+        let report = ended.report();
+        assert_eq!((ended.code, &report["limit_reached"]), (Some(0), &json!(is_reached)), "{limit}");
+        assert_eq!((&report["records"]["put"], &report["records"]["selected"]), (&json!(put), &json!(put)), "{limit}");
+        assert_eq!(firehose.texts(), numbered(0, before + put), "{limit}");
+    }
+    redrive.end(&firehose, &[]).objects(&json!({ "found": 3, "done": 3 }));
+}
+
+#[test]
+fn a_ledger_is_of_one_stream_and_one_process() {
+    let firehose = Firehose::with(&[Act::Hangs]);
+    let redrive = Redrive::of(&[("a", &all(["a"]))]);
+    let mut first = redrive.spawn(&firehose, &[]);
+    until(|| firehose.calls().len() == 1);
+    redrive.end(&firehose, &[]).refuses(1, "state/ledger is in use by another `clicks redrive`\n");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    redrive.run(&firehose, &[], 1, &json!({ "found": 1, "uncertain": 1 }));
+
+    // The same by another name.
+    let same = firehose.url().replace("127.0.0.1", "localhost");
+    let ended = Ended::from(redrive.command(&same, &[]).output().unwrap());
+    ended.comes_to(1, &json!({ "found": 1, "uncertain": 1 }));
+    let other = Firehose::start();
+    let told = |firehose: &Firehose| format!("{ARN} (localhost-{})", firehose.url().rsplit(':').next().unwrap());
+    let message = format!(
+        "error: state/ledger: found the ledger of {}; accepted is that of {}: name it with `--ledger FILE`\n",
+        told(&firehose),
+        told(&other)
+    );
+    redrive.end(&other, &[]).refuses(2, &message);
+    fs::write(redrive.ledger(), "no database").unwrap();
+    redrive.end(&firehose, &[]).refuses(1, "could not read or write the ledger state/ledger (`--ledger`): ");
+    assert_eq!(firehose.texts(), ["a"]);
+}
+
+#[test]
+fn an_object_of_firehose_is_known_wherever_it_lies() {
+    let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
+    let text = all(["a", "b", "a"]);
+    redrive.write(&format!("2026/11/{NAME}"), &text);
+    redrive.run(&firehose, &[], 0, &json!({ "found": 3, "selected": 3, "put": 3 }));
+    let plain = text.clone().into_bytes();
+    for (name, content) in
+        [(format!("done/{NAME}"), plain.clone()), (format!("{NAME}.gz"), gzip(&text)), (NAME.to_owned(), plain)]
+    {
+        fs::rename(redrive.errors(), redrive.folder.path().join("before")).unwrap();
+        redrive.write(&name, content);
+        redrive.run(&firehose, &[], 0, &json!({ "found": 3, "put_before": 3 }));
+        fs::remove_dir_all(redrive.folder.path().join("before")).unwrap();
+    }
+    assert_eq!(firehose.texts(), ["a", "b", "a"]);
+}
+
+#[test]
+fn an_object_that_is_there_twice_is_put_once() {
+    for options in [&[][..], &["--dry-run"]] {
+        let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
+        let text = all(["a", "b", "a"]);
+        redrive.write(&format!("2026/{NAME}"), &text);
+        redrive.write(&format!("copy/{NAME}"), &text);
+        redrive.write(&format!("copy/{NAME}.gz"), gzip(text + &old("c")));
+        let ended = redrive.end(&firehose, options);
+        let records = ended.report()["records"].clone();
+        assert_eq!(
+            (&records["found"], &records["selected"], &records["put_before"]),
+            (&json!(10), &json!(4), &json!(6))
+        );
+        if options.is_empty() {
+            assert_eq!(firehose.texts(), ["a", "b", "a", "c"]);
+            redrive.run(&firehose, &[], 0, &json!({ "found": 10, "put_before": 10 }));
+        }
+    }
+}
+
+#[test]
+fn of_an_object_that_changes_only_new_lines_are_put() {
+    let (redrive, firehose) = (Redrive::of(&[("a", &all(["x", "y", "x"]))]), Firehose::start());
+    let run = |records: &[&str], numbers| {
+        redrive.write("a", all(records));
+        redrive.run(&firehose, &[], 0, &numbers);
+    };
+    run(&["x", "y", "x"], json!({ "found": 3, "selected": 3, "put": 3 }));
+    // More, others, fewer, another order.
+    run(&["x", "y", "x", "z", "x"], json!({ "found": 5, "put_before": 3, "selected": 2, "put": 2 }));
+    run(&["new", "z", "x"], json!({ "found": 3, "put_before": 2, "selected": 1, "put": 1 }));
+    run(&["y"], json!({ "found": 1, "put_before": 1 }));
+    run(&["x", "x", "z", "y", "x", "new"], json!({ "found": 6, "put_before": 6 }));
+    assert_eq!(firehose.texts(), ["x", "y", "x", "z", "x", "new"]);
+}
+
+#[test]
+fn the_ledger_lies_where_programs_keep_their_state() {
+    let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
+    let root = redrive.folder.path().to_owned();
+    let command = || redrive.bare_command(&["errors", "--stream", "clicks", "--json", "--endpoint", &firehose.url()]);
+    let in_state: fn(&mut Command) = |command| {
+        command.env("XDG_STATE_HOME", command.get_current_dir().unwrap().join("xdg"));
+    };
+    let relative: fn(&mut Command) = |command| {
+        command.env("XDG_STATE_HOME", "xdg");
+    };
+    for (change, expected) in [(in_state, "xdg/clicks"), (relative, ".local/state/clicks")] {
+        let mut command = command();
+        change(&mut command);
+        let ended = Ended::from(command.output().unwrap());
+        let path = root.join(expected).join(format!("redrive/{}.ledger", firehose.target()));
+        assert_eq!((ended.code, &ended.report()["ledger"]), (Some(0), &json!(path)), "{}", ended.stderr);
+        assert!(path.is_file());
+    }
+    // Two ledgers do not know of each other.
+    assert_eq!(firehose.counts(), each(["a"], 2));
+    let ended = Ended::from(command().env_remove("HOME").output().unwrap());
+    ended.refuses(2, "found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`\n");
+}

@@ -1,0 +1,83 @@
+//! Answers that nobody gets: what was sent may be stored.
+
+use serde_json::json;
+
+use crate::firehose::{Act, Firehose};
+use crate::run::{Numbers, Redrive, all, each, new, numbered};
+
+#[test]
+fn what_got_no_answer_is_put_again_only_when_asked() {
+    for (act, why) in [
+        (Act::Lies(500, "InternalFailure"), "InternalFailure: told to"),
+        (Act::Lies(502, ""), "found an answer with status 502 that can't be read"),
+        (Act::Lies(400, ""), "found an answer with status 400 that can't be read"),
+        (Act::Aborts, ""),
+        (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
+        (Act::Babbles("{}"), "the answer tells of 0 records out of 3"),
+        (
+            Act::Babbles(r#"{"FailedPutCount":0,"RequestResponses":[{},{},{}]}"#),
+            "the answer does not tell what became of each record",
+        ),
+        (Act::Forgets, "the answer tells of 2 records out of 3"),
+    ] {
+        let firehose = Firehose::with(std::slice::from_ref(&act));
+        let redrive = Redrive::of(&[("a", &all(["a", "b", "c"])), ("b", "\n")]);
+        let ended = redrive.run(
+            &firehose,
+            &["--archive", "done"],
+            1,
+            &json!({ "found": 3, "selected": 3, "uncertain_now": 3 }),
+        );
+        let told = format!("3 records were sent, and perhaps not stored: {why}");
+        assert!(ended.stderr.contains(&told), "{act:?}: {}", ended.stderr);
+        ended.objects(&json!({ "found": 2, "done": 1, "archived": 1 }));
+        for option in ["--archive=done", "--again", "--again=failed"] {
+            redrive.run(&firehose, &[option], 1, &json!({ "found": 3, "uncertain": 3 }));
+        }
+        assert_eq!(firehose.calls().len(), 1, "{act:?}");
+        let again = ["--again=uncertain", "--archive", "done"];
+        redrive
+            .run(&firehose, &again, 0, &json!({ "found": 3, "selected": 3, "put": 3 }))
+            .objects(&json!({ "found": 1, "done": 1, "archived": 1 }));
+        assert_eq!(firehose.counts(), each(["a", "b", "c"], 2), "{act:?}");
+        redrive.run(&firehose, &["errors/done"], 0, &json!({ "found": 3, "put_before": 3 }));
+    }
+}
+
+#[test]
+fn three_on_end_are_the_end() {
+    let lost = Act::Lies(500, "InternalFailure");
+    let firehose = Firehose::with(&[lost.clone(), lost.clone(), Act::Takes, lost.clone(), lost.clone(), lost]);
+    let redrive = Redrive::of(&[("a", &all(numbered(0, 80)))]);
+    let ended = redrive.run(
+        &firehose,
+        &["--rate", "10"],
+        1,
+        &json!({ "found": 60, "selected": 60, "put": 10, "uncertain_now": 50 }),
+    );
+    assert!(
+        ended.stderr.ends_with("\nerror: Firehose does not answer: InternalFailure: told to\n"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(firehose.calls().len(), 6);
+    let rest = json!({ "found": 80, "selected": 20, "put": 20, "put_before": 10, "uncertain": 50 });
+    redrive.run(&firehose, &[], 1, &rest);
+    assert_eq!(firehose.counts(), each(numbered(0, 80), 1));
+    redrive.run(&firehose, &["--again=all"], 0, &json!({ "found": 80, "selected": 50, "put": 50, "put_before": 30 }));
+    assert_eq!(firehose.stored().len(), 130);
+}
+
+#[test]
+fn what_got_no_answer_may_fail_again() {
+    let firehose = Firehose::with(&[Act::Aborts]);
+    let redrive = Redrive::of(&[("a", &all(["a"]))]);
+    redrive.run(&firehose, &[], 1, &json!({ "found": 1, "selected": 1, "uncertain_now": 1 }));
+    redrive.write("b", new("a"));
+    // That it has come back tells that it was stored; `a` was looked at before.
+    redrive.run(&firehose, &[], 1, &json!({ "found": 2, "uncertain": 1, "failed_again": 1 }));
+    redrive.run(&firehose, &[], 1, &json!({ "found": 2, "put_before": 1, "failed_again": 1 }));
+    assert_eq!(firehose.texts(), ["a"]);
+    redrive.run(&firehose, &["--again=all"], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    assert_eq!(firehose.texts(), ["a"; 2]);
+}

@@ -1,0 +1,212 @@
+//! A redrive in a folder of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::firehose::Firehose;
+use crate::folder::Ended;
+use crate::up::files;
+
+/// Long ago, so that nothing that arrived then was put by a test.
+pub(crate) const LONG_AGO: u64 = 1_700_000_000_000;
+
+/// A name such as Firehose gives.
+pub(crate) const NAME: &str = "clicks-1-2026-11-26-10-00-00-0f0e1d2c-3b4a-4958-8776-655443322110";
+
+/// A folder with error objects in `errors/`, and the ledger in `state/`.
+pub(crate) struct Redrive {
+    pub(crate) folder: TempDir,
+}
+
+impl Redrive {
+    pub(crate) fn of(objects: &[(&str, &str)]) -> Self {
+        let redrive = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(redrive.errors()).unwrap();
+        for (name, text) in objects {
+            redrive.write(name, text);
+        }
+        redrive
+    }
+
+    pub(crate) fn errors(&self) -> PathBuf {
+        self.folder.path().join("errors")
+    }
+
+    /// Writes an object, or another one in its place.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.errors().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.folder.path().join("state/ledger")
+    }
+
+    /// The copies of corrupt lines.
+    pub(crate) fn aside(&self) -> PathBuf {
+        self.folder.path().join("state/ledger.corrupt.jsonl")
+    }
+
+    /// What lies there, below the errors, but for folders.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let (root, mut paths) = (self.errors(), Vec::new());
+        files(&root, &mut paths);
+        let mut names: Vec<String> =
+            paths.iter().map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// With nothing but these arguments, and no configuration from outside.
+    pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
+        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(key);
+        }
+        command.env("HOME", self.folder.path()).env_remove("XDG_STATE_HOME");
+        command.current_dir(self.folder.path()).arg("redrive").args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// The errors into a stream, as fast as it goes.
+    pub(crate) fn command(&self, url: &str, arguments: &[&str]) -> Command {
+        let mut command = self.bare_command(&["--stream", "clicks", "--json", "--endpoint", url]);
+        for (option, value) in [("--ledger", "state/ledger"), ("--rate", "100000")] {
+            if !arguments.contains(&option) {
+                command.args([option, value]);
+            }
+        }
+        let source = arguments.first().is_none_or(|argument| argument.starts_with('-')).then_some("errors");
+        command.args(source).args(arguments);
+        command
+    }
+
+    pub(crate) fn spawn(&self, firehose: &Firehose, arguments: &[&str]) -> Child {
+        self.command(&firehose.url(), arguments).spawn().unwrap()
+    }
+
+    pub(crate) fn end(&self, firehose: &Firehose, arguments: &[&str]) -> Ended {
+        self.command(&firehose.url(), arguments).output().unwrap().into()
+    }
+
+    /// Ends with a code, and with these records; what is not named is zero.
+    #[track_caller]
+    pub(crate) fn run(&self, firehose: &Firehose, arguments: &[&str], code: i32, records: &Value) -> Ended {
+        let ended = self.end(firehose, arguments);
+        ended.comes_to(code, records);
+        ended
+    }
+}
+
+pub(crate) trait Numbers {
+    fn comes_to(&self, code: i32, records: &Value);
+    fn objects(&self, objects: &Value);
+    fn tells(&self, lines: &[&str]);
+}
+
+impl Numbers for Ended {
+    /// Ended with a code, and with these records; what is not named is zero.
+    #[track_caller]
+    fn comes_to(&self, code: i32, records: &Value) {
+        let report = self.report();
+        assert_eq!((self.code, &numbers(&report["records"])), (Some(code), records), "{}", self.stderr);
+        whole(&report);
+    }
+
+    /// Found these objects; what is not named is zero.
+    #[track_caller]
+    fn objects(&self, objects: &Value) {
+        assert_eq!(&numbers(&self.report()["objects"]), objects, "{}", self.stderr);
+    }
+
+    /// Said these lines, and no others; but the first run with a ledger says that it is one.
+    #[track_caller]
+    fn tells(&self, lines: &[&str]) {
+        let is_first = |line: &&str| line.starts_with("begins a new ledger, as if nothing had been put yet: ");
+        assert_eq!(self.stderr.lines().filter(|line| !is_first(line)).collect::<Vec<_>>(), lines);
+    }
+}
+
+/// The numbers that are not zero.
+fn numbers(all: &Value) -> Value {
+    let all = all.as_object().unwrap();
+    all.iter().filter(|(_, number)| **number != 0).map(|(name, number)| (name.clone(), number.clone())).collect()
+}
+
+/// Each record is in one place.
+#[track_caller]
+pub(crate) fn whole(report: &Value) {
+    let sum = |names: &[&str]| names.iter().map(|name| report["records"][name].as_u64().unwrap()).sum::<u64>();
+    let parts = ["put_before", "failed_again", "uncertain", "not_selected", "corrupt", "corrupt_before"];
+    assert_eq!(sum(&["found"]), sum(&["selected"]) + sum(&parts), "{report:#}");
+    let ends = if report["dry_run"] == true { sum(&["selected"]) } else { sum(&["put", "left", "uncertain_now"]) };
+    assert_eq!(sum(&["selected"]), ends, "{report:#}");
+    for by in ["selected_by_error_code", "selected_by_age", "selected_by_function"] {
+        let counts = report[by].as_object().unwrap().values();
+        assert_eq!(counts.map(|count| count.as_u64().unwrap()).sum::<u64>(), sum(&["selected"]), "{by}: {report:#}");
+    }
+}
+
+/// A line of an error object, with its end.
+pub(crate) fn line(data: impl AsRef<[u8]>, code: &str, arrival_ms: u64) -> String {
+    let line = json!({
+        "attemptsMade": 4, "arrivalTimestamp": arrival_ms, "errorCode": code, "errorMessage": "It failed.",
+        "attemptEndingTimestamp": arrival_ms + 60_000, "rawData": STANDARD.encode(data), "lambdaARN": "arn:f",
+    });
+    format!("{line}\n")
+}
+
+/// One that failed long ago.
+pub(crate) fn old(data: impl AsRef<[u8]>) -> String {
+    line(data, "Lambda.FunctionError", LONG_AGO)
+}
+
+/// One that arrived now.
+pub(crate) fn new(data: impl AsRef<[u8]>) -> String {
+    line(data, "Lambda.FunctionError", now_ms())
+}
+
+/// Lines that failed long ago.
+pub(crate) fn all(records: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    records.into_iter().map(old).collect()
+}
+
+/// So many records, all different.
+pub(crate) fn numbered(from: usize, to: usize) -> Vec<String> {
+    (from..to).map(|number| format!("record {number:05}")).collect()
+}
+
+/// Each so often.
+pub(crate) fn each(records: impl IntoIterator<Item = impl Into<String>>, times: usize) -> BTreeMap<String, usize> {
+    records.into_iter().map(|record| (record.into(), times)).collect()
+}
+
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes.as_ref()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The files of a folder with their bytes.
+pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut paths = Vec::new();
+    files(folder, &mut paths);
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}

@@ -1,0 +1,203 @@
+//! What error objects look like, and what is no error object.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::firehose::Firehose;
+use crate::run::{NAME, Numbers, Redrive, all, gzip, old};
+
+#[test]
+fn the_fixtures_are_put_as_they_came() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/error-objects");
+    let names = ["processing-failed-older.jsonl", "processing-failed.jsonl"];
+    let texts = names.map(|name| fs::read_to_string(folder.join(name)).unwrap());
+    let data = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        STANDARD.decode(line["rawData"].as_str().unwrap()).unwrap()
+    };
+    let expected: Vec<Vec<u8>> = texts.iter().flat_map(|text| text.lines()).map(data).collect();
+    let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
+    let ended = redrive.run(
+        &firehose,
+        &[folder.to_str().unwrap()],
+        0,
+        &json!({ "found": expected.len(), "selected": expected.len(), "put": expected.len() }),
+    );
+    ended.tells(&[]);
+    assert_eq!(firehose.stored(), expected);
+    assert_eq!(
+        ended.report()["selected_by_function"],
+        json!({ "arn:aws:lambda:us-east-1:123456789012:function:click-processor:$LATEST": expected.len() })
+    );
+}
+
+#[test]
+fn the_bytes_are_the_same_however_the_object_is_written() {
+    let records: [&[u8]; 6] = [b"{}\n", b"", b"\x00\xff\n\"", b" a ", b"{}\n", &vec![7; 100_000]];
+    let text = all(records);
+    let (one, two) = text.split_at(text.len() / 3);
+    let older = |text: &str| {
+        let lines = text.lines().map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            for name in ["attemptsMade", "arrivalTimestamp", "attemptEndingTimestamp"] {
+                line[name] = json!(line[name].to_string());
+            }
+            line["lambdaArn"] = line["lambdaARN"].take();
+            format!("{line}\n")
+        });
+        lines.collect::<String>()
+    };
+    let ending = format!("errors/{NAME}.gz");
+    for (source, name, content) in [
+        ("errors", "a.jsonl", text.clone().into_bytes()),
+        ("errors", "a.jsonl", text.trim_end().as_bytes().to_vec()),
+        ("errors", "a.jsonl", text.replace('\n', "\r\n\n").into_bytes()),
+        ("errors", "a.jsonl", older(&text).into_bytes()),
+        ("errors", "a.gz", gzip(&text)),
+        // By what it holds, not by its name.
+        ("errors", NAME, gzip(&text)),
+        ("errors", "a.gz", text.clone().into_bytes()),
+        // Streams that end within a line.
+        ("errors", "a.gz", [gzip(one), gzip(two)].concat()),
+        ("errors/a.jsonl", "a.jsonl", text.clone().into_bytes()),
+        (&ending, &ending["errors/".len()..], gzip(&text)),
+        // A file is asked for by its name, though it is hidden.
+        ("errors/.a", ".a", text.clone().into_bytes()),
+    ] {
+        let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
+        redrive.write(name, content);
+        redrive
+            .run(&firehose, &[source], 0, &json!({ "found": 6, "selected": 6, "put": 6 }))
+            .objects(&json!({ "found": 1, "done": 1 }));
+        assert_eq!(firehose.stored(), records, "{source} {name}");
+        redrive.run(&firehose, &[source], 0, &json!({})).objects(&json!({ "found": 1, "done": 1 }));
+        assert_eq!(firehose.stored().len(), 6, "{source} {name}");
+    }
+}
+
+#[test]
+fn codes_and_functions_are_those_of_all_kinds_of_error_output() {
+    let redrive = Redrive::of(&[(
+        "a",
+        concat!(
+            r#"{"lastErrorCode":"DataFormatConversion.ParseError","rawData":"YQ=="}"#,
+            "\n",
+            r#"{"errorCode":"S3.AccessDenied","rawData":"Yg==","lambdaArn":"arn:g","arrivalTimestamp":"1700000000000"}"#,
+            "\n",
+            r#"{"rawData":"Yw==","errorCode":"\u001b[31m"}"#,
+        ),
+    )]);
+    let firehose = Firehose::start();
+    let report = redrive.run(&firehose, &[], 0, &json!({ "found": 3, "selected": 3, "put": 3 })).report();
+    assert_eq!(firehose.texts(), ["a", "b", "c"]);
+    assert_eq!(
+        report["selected_by_error_code"],
+        json!({ "DataFormatConversion.ParseError": 1, "S3.AccessDenied": 1, "\\u{1b}[31m": 1 })
+    );
+    assert_eq!(report["selected_by_age"], json!({ "over_thirty_days": 1, "unknown": 2 }));
+    assert_eq!(report["selected_by_function"], json!({ "arn:g": 1, "unknown": 2 }));
+}
+
+#[test]
+fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
+    let large = json!({ "rawData": STANDARD.encode(vec![b'x'; 1_024_001]) }).to_string();
+    let long = "x".repeat(4 * 1024 * 1024 + 1);
+    let largest = old(vec![b'x'; 1_024_000]);
+    let corrupt = [
+        ("no JSON\u{1b}", "found what is no JSON object"),
+        (
+            r#"{"errorCode":"Lambda.FunctionError"}"#,
+            "found a JSON object without `rawData`, or with one that is no text",
+        ),
+        (r#"{"rawData":"???"}"#, "found a `rawData` that is not base64"),
+        (&large, "found a record of 1024001 bytes; Firehose accepts at most 1024000"),
+        (&long, "found a line of more than 4194304 bytes"),
+        // The same line twice is two.
+        ("no JSON\u{1b}", "found what is no JSON object"),
+    ];
+    let text = corrupt.map(|(line, _)| format!("{line}\n{}", old("good"))).concat() + &largest;
+    let (redrive, firehose) = (Redrive::of(&[("2026/a", &text)]), Firehose::start());
+    let place = redrive.errors().canonicalize().unwrap().join("2026/a").display().to_string();
+    let told: Vec<String> =
+        (0..).zip(corrupt).map(|(index, (_, problem))| format!("{place}, line {}: {problem}", 2 * index + 1)).collect();
+
+    let numbers = json!({ "found": 13, "selected": 7, "put": 7, "corrupt": 6 });
+    let ended = redrive.run(&firehose, &[], 1, &numbers);
+    ended.tells(&told.iter().map(String::as_str).collect::<Vec<_>>());
+    ended.objects(&json!({ "found": 1, "done": 1 }));
+    assert_eq!(ended.report()["copied_aside"], "state/ledger.corrupt.jsonl");
+    let stored = firehose.stored();
+    assert_eq!((stored.len(), stored[5].as_slice(), stored[6].len()), (7, &b"good"[..], 1_024_000));
+    let copies = fs::read_to_string(redrive.aside()).unwrap();
+    for (index, (copy, (line, problem))) in copies.lines().zip(corrupt).enumerate() {
+        let copy: Value = serde_json::from_str(copy).unwrap();
+        let start = &line.as_bytes()[..line.len().min(4 * 1024 * 1024)];
+        let expected = json!({
+            "object": place, "line": 2 * index + 1, "problem": problem, "content": STANDARD.encode(start),
+        });
+        assert!(copy == expected, "{problem}");
+    }
+    assert_eq!(copies.lines().count(), 6);
+    assert_eq!(fs::metadata(redrive.aside()).unwrap().permissions().mode() & 0o777, 0o600);
+
+    // A line more, so that the object is read again: neither puts nor copies what was there.
+    redrive.write("2026/a", text + "new\n");
+    let ended =
+        redrive.run(&firehose, &[], 1, &json!({ "found": 14, "put_before": 7, "corrupt": 1, "corrupt_before": 6 }));
+    ended.tells(&[&format!("{place}, line 14: found what is no JSON object")]);
+    assert_eq!((firehose.stored().len(), fs::read_to_string(redrive.aside()).unwrap().lines().count()), (7, 7));
+    redrive.run(&firehose, &[], 0, &json!({}));
+}
+
+#[test]
+fn a_gzip_that_is_cut_off_loses_its_end_alone() {
+    let noise = |number: u64| (number * 7_919 % 10_007).to_string().repeat(20);
+    let text = all((0..2_000).map(|number| format!("{number} {}", noise(number))));
+    let mut cut = gzip(&text);
+    cut.truncate(cut.len() / 2);
+    let (redrive, firehose) = (Redrive::of(&[("b", &old("next"))]), Firehose::start());
+    redrive.write("a.gz", cut);
+    let ended = redrive.end(&firehose, &[]);
+    let report = ended.report();
+    let put = report["records"]["put"].as_u64().unwrap();
+    assert!((500..1_999).contains(&put), "{report}");
+    ended.comes_to(1, &json!({ "found": put, "selected": put, "put": put }));
+    ended.objects(&json!({ "found": 2, "done": 1, "unreadable": 1 }));
+    let told = format!("/a.gz: could not read it to its end: after line {}: ", put - 1);
+    assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    let texts = firehose.texts();
+    assert_eq!((texts.len() as u64, texts.last().unwrap().as_str()), (put, "next"));
+    assert!((0..).zip(&texts[..texts.len() - 1]).all(|(number, text)| *text == format!("{number} {}", noise(number))));
+}
+
+#[test]
+fn what_is_no_error_object_is_left_alone() {
+    let (redrive, firehose) = (
+        Redrive::of(&[
+            ("a.txt", "some\ntext\n"),
+            ("b.json", "{\"records\":[]}"),
+            ("empty", ""),
+            ("blank", "\n \n"),
+            (".hidden/c", &old("hidden")),
+            ("2026/.d", &old("hidden")),
+            ("long", &"{}\n".repeat(1_000)),
+            ("z", &old("good")),
+        ]),
+        Firehose::start(),
+    );
+    redrive.write("c.gz", gzip(""));
+    redrive.write("cut.gz", &gzip("text")[..12]);
+    let ended = redrive.run(&firehose, &["--archive", "done"], 1, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    ended.objects(&json!({ "found": 7, "done": 3, "archived": 3, "foreign": 3, "unreadable": 1 }));
+    assert_eq!(ended.stderr.matches("found no line with a failed record; it is left as it is").count(), 3);
+    assert_eq!(firehose.texts(), ["good"]);
+    assert!(!redrive.aside().exists());
+    let names =
+        [".hidden/c", "2026/.d", "a.txt", "b.json", "cut.gz", "done/blank", "done/c.gz", "done/z", "empty", "long"];
+    assert_eq!(redrive.names(), names);
+}

@@ -1,0 +1,105 @@
+//! Error objects in S3.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::firehose::Firehose;
+use crate::folder::{Ended, end_with, until};
+use crate::run::{NAME, Numbers, Redrive, all, each, gzip, numbered};
+use crate::s3::{Gate, S3};
+
+fn write(s3: &S3, name: &str, content: impl AsRef<[u8]>) {
+    let path = s3.bucket().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+/// From the bucket, by a server for which default credentials are those it takes.
+fn command(redrive: &Redrive, s3: &S3, firehose: &Firehose, arguments: &[&str]) -> Command {
+    let mut command =
+        redrive.bare_command(&["s3://clicks/errors/", "--stream", "clicks", "--json", "--ledger", "ledger"]);
+    command.args(["--endpoint", &firehose.url(), "--s3-endpoint", &s3.endpoint, "--rate", "100000"]).args(arguments);
+    command
+}
+
+#[test]
+fn objects_are_read_and_moved_in_a_bucket() {
+    let (s3, redrive, firehose) = (S3::start(Gate::Open), Redrive::of(&[]), Firehose::start());
+    write(&s3, "errors/2026/a", all(numbered(0, 600)));
+    write(&s3, &format!("errors/2026/{NAME}.gz"), gzip(all(numbered(600, 700))));
+    write(&s3, "errors/z", all(["bad"]) + "corrupt\n");
+    write(&s3, "errors-of-others/x", all(["x"]));
+    write(&s3, "firehose/x", "{}\n");
+    let run = |arguments: &[&str], code, records| {
+        let ended = Ended::from(command(&redrive, &s3, &firehose, arguments).output().unwrap());
+        ended.comes_to(code, &records);
+        ended
+    };
+    run(&["--dry-run"], 0, json!({ "found": 702, "selected": 701, "corrupt": 1 }));
+    let archive = ["--archive", "redriven"];
+    let ended = run(&archive, 1, json!({ "found": 702, "selected": 701, "put": 701, "corrupt": 1 }));
+    ended.tells(&["s3://clicks/errors/z, line 2: found what is no JSON object"]);
+    ended.objects(&json!({ "found": 3, "done": 3, "archived": 3 }));
+    assert_eq!(s3.objects("errors").0, 0);
+    assert_eq!(s3.objects("redriven").1.len(), 702);
+    assert!(s3.bucket().join(format!("redriven/2026/{NAME}.gz")).exists());
+    // Somebody brings it back.
+    write(&s3, &format!("errors/{NAME}"), all(numbered(600, 700)));
+    run(&archive, 0, json!({ "found": 100, "put_before": 100 }));
+    let nothing = "found no object below s3://clicks/errors: a prefix ends where a name between two slashes does";
+    run(&archive, 0, json!({})).tells(&[nothing]);
+    assert_eq!(firehose.counts(), each(numbered(0, 700).into_iter().chain(["bad".to_owned()]), 1));
+}
+
+#[test]
+fn what_can_not_be_read_holds_up_nothing_else() {
+    let (s3, redrive, firehose) = (S3::start(Gate::Hides("/bad")), Redrive::of(&[]), Firehose::start());
+    for name in ["a", "bad", "c"] {
+        write(&s3, &format!("errors/{name}"), all([name]));
+    }
+    let run = |code, records| {
+        let ended = Ended::from(command(&redrive, &s3, &firehose, &["--archive", "errors/done"]).output().unwrap());
+        ended.comes_to(code, &records);
+        ended
+    };
+    let ended = run(1, json!({ "found": 2, "selected": 2, "put": 2 }));
+    ended.objects(&json!({ "found": 3, "done": 2, "archived": 2, "unreadable": 1 }));
+    ended.tells(&[
+        "s3://clicks/errors/bad: could not read it to its end: 503 Service Unavailable: SlowDown: Please reduce \
+                   your request rate.",
+    ]);
+    s3.gate.send_replace(Gate::Open);
+    run(0, json!({ "found": 1, "selected": 1, "put": 1 })).objects(&json!({ "found": 1, "done": 1, "archived": 1 }));
+    assert_eq!(firehose.texts(), ["a", "c", "bad"]);
+    assert_eq!((s3.objects("errors/done").0, s3.objects("errors").0), (3, 3));
+}
+
+#[test]
+fn an_interrupt_does_not_wait_for_an_object() {
+    let (s3, redrive, firehose) = (S3::start(Gate::Holds("/held")), Redrive::of(&[]), Firehose::start());
+    write(&s3, "errors/a", all(["a"]));
+    write(&s3, "errors/held", all(["held"]));
+    let child = command(&redrive, &s3, &firehose, &[]).spawn().unwrap();
+    until(|| s3.refused() == 1);
+    let ended = end_with("-TERM", child);
+    ended.comes_to(130, &json!({ "found": 1, "selected": 1, "left": 1 }));
+    s3.gate.send_replace(Gate::Open);
+    let ended = Ended::from(command(&redrive, &s3, &firehose, &[]).output().unwrap());
+    ended.comes_to(0, &json!({ "found": 2, "selected": 2, "put": 2 }));
+}
+
+#[test]
+fn a_bucket_that_can_not_be_listed_is_an_error() {
+    let (s3, redrive, firehose) = (S3::start(Gate::Refuses), Redrive::of(&[]), Firehose::start());
+    Ended::from(command(&redrive, &s3, &firehose, &[]).output().unwrap())
+        .refuses(1, "error: could not list what is in s3://clicks/errors: 503");
+    s3.gate.send_replace(Gate::Open);
+    let ended = Ended::from(command(&redrive, &s3, &firehose, &["--archive", "errors"]).output().unwrap());
+    ended
+        .refuses(2, "error: --archive errors: found the source itself, or what it is in; accepted is another prefix\n");
+    // With no endpoint there are no default credentials.
+    let arguments = ["s3://clicks/errors", "--stream", "clicks", "--ledger", "ledger", "--endpoint", &firehose.url()];
+    Ended::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, "s3://clicks needs credentials");
+}
