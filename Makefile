@@ -32,8 +32,11 @@ tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_MACHETE)  ## Installs
 
 lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
 
+# Cargo's tools stay: each is a folder of its own, and takes minutes to build.
 $(PYTHON_TOOLS): | needs-to-deploy
-	python3 -m venv --clear .venv
+	mkdir -p .venv
+	find .venv/ -mindepth 1 -maxdepth 1 ! -name 'cargo-*' -exec rm -rf {} +
+	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.txt
 	touch $@
 
@@ -44,16 +47,16 @@ $(NODE_TOOLS): | needs
 # Without optimisation each takes a minute to build, and not many, and works as fast.
 cargo-install = cargo install --quiet --debug --config profile.dev.debug=false --locked --root $(@D:/bin=) --version $(1) $(@F)
 
-$(CARGO_DENY): | $(PYTHON_TOOLS)
+$(CARGO_DENY): | needs-to-deploy
 	$(call cargo-install,$(CARGO_DENY_VERSION))
 
-$(CARGO_MACHETE): | $(PYTHON_TOOLS)
+$(CARGO_MACHETE): | needs-to-deploy
 	$(call cargo-install,$(CARGO_MACHETE_VERSION))
 
-$(CARGO_CYCLONEDX): | $(PYTHON_TOOLS)
+$(CARGO_CYCLONEDX): | needs-to-deploy
 	$(call cargo-install,$(CARGO_CYCLONEDX_VERSION))
 
-$(CARGO_FUZZ): | $(PYTHON_TOOLS)
+$(CARGO_FUZZ): | needs-to-deploy
 	$(call cargo-install,$(CARGO_FUZZ_VERSION))
 
 needs:

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Template } from 'aws-cdk-lib/assertions'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
@@ -8,20 +8,24 @@ import { processorBufferMib, worstReplyBytes } from '../../lib/processor-buffer.
 import type { ProcessorSettings } from '../../lib/processor-settings.ts'
 import { composed, CONFIGURATIONS } from '../support/configurations.ts'
 
-/** What `docs/operations.md` says of the templates is what they are. */
-const MANUAL = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+/** A file of the repository. */
+const file = (path: string) => new URL(`../../../${path}`, import.meta.url)
+const read = (path: string) => readFileSync(file(path), 'utf8')
+
+/** What `docs/operations.md` says of the templates and of the sources is what they are. */
+const MANUAL = read('docs/operations.md')
+const SIZES = read('docs/sizes.md')
 
 const stacks = Object.values(CONFIGURATIONS)
   .flatMap((context) => composed(context).stacks)
   .map((stack) => ({ stack, template: Template.fromStack(stack) }))
 
-/** The rows of the table whose header begins with `header`, cell by cell. */
-function table(header: string): string[][] {
-  const lines = MANUAL.slice(MANUAL.indexOf(`\n| ${header} |`) + 1).split('\n')
-  const end = lines.findIndex((line) => !line.startsWith('|'))
-  const rows = lines.slice(2, end)
-  assert.ok(rows.length > 0, header)
-  return rows.map((row) =>
+/** Every resource of a type in any configuration, by its logical id. */
+const resources = (type: string) => stacks.flatMap(({ template }) => Object.entries(template.findResources(type)))
+
+/** The cells of each row. Its first two are the header and what divides it from the others. */
+function cells(lines: string[]): string[][] {
+  return lines.map((row) =>
     row
       .split('|')
       .slice(1, -1)
@@ -29,8 +33,30 @@ function table(header: string): string[][] {
   )
 }
 
+/** The rows of the table whose header begins with `header`, cell by cell. */
+function table(header: string, text = MANUAL): string[][] {
+  const lines = text.slice(text.indexOf(`\n| ${header} |`) + 1).split('\n')
+  const end = lines.findIndex((line) => !line.startsWith('|'))
+  const rows = cells(lines.slice(2, end))
+  assert.ok(rows.length > 0, header)
+  return rows
+}
+
 /** What is in backquotes. */
 const quoted = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, name]) => name!)
+
+/** The prose, without what is in fences. */
+const unfenced = (text: string) => text.replaceAll(/^ *```[^]*?^ *```$/gm, '')
+
+/** Headings by their level. */
+const headings = (text: string) => [...unfenced(text).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!)
+
+/** A heading's address, as GitHub makes it. */
+const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')
 
 const COMPARISONS: Record<string, string> = {
   GreaterThanOrEqualToThreshold: '≥',
@@ -65,34 +91,206 @@ const alarms = new Map(
   }),
 )
 
-test('the manual tells of every alarm when it is raised, and of no other', () => {
-  const told = table('alarm | raised when').map(([name, when]): [string, string] => [quoted(name!)[0]!, when!])
-  assert.deepEqual(Object.fromEntries(told), Object.fromEntries(alarms))
+/** The manual's sections about alarms: each with its heading, and what it says that its alarms are raised at. */
+const sections = MANUAL.split(/^## /m)
+  .find((part) => part.startsWith('1. An alarm'))!
+  .split(/^### /m)
+  .slice(1)
+  .map((part) => {
+    const raised = [...part.matchAll(/^- `([\w-]+)`: (`[^`]+` \w+ [≥<>] \d+, \d of \d)\./gm)]
+    return { heading: part.split('\n')[0]!, part, raised: raised.map(([, name, at]): [string, string] => [name!, at!]) }
+  })
+  .filter(({ heading }) => heading !== 'Questions to the logs')
+
+test('the manual tells of every alarm when it is raised, once, and of no other', () => {
+  const told = sections.flatMap(({ raised }) => raised)
+  const sorted = (pairs: Iterable<[string, string]>) => [...pairs].toSorted(([one], [other]) => (one < other ? -1 : 1))
+  assert.deepEqual(sorted(told), sorted(alarms))
 })
 
-test('it tells of every alarm what to do, and of no other', () => {
-  const named = table('alarm | means').flatMap(([names]) => quoted(names!))
-  assert.deepEqual(named.toSorted(), [...alarms.keys()].toSorted())
+test('it tells of every alarm what it means, what to look at and what to do, below its name', () => {
+  for (const { heading, part, raised } of sections) {
+    assert.equal(heading, raised.map(([name]) => name).join(', '))
+    for (const word of ['Means', 'Look first', 'Do']) assert.ok(part.includes(`\n- **${word}**`), `${heading}: ${word}`)
+  }
+})
+
+test('it lists every alarm by its urgency, once, with a link to it', () => {
+  const links = [...MANUAL.matchAll(/\[([A-Z]\w+(?:-NAME)?)\]\(#([a-z][\w-]*)\)/g)].map(([, name, to]) => [name!, to!])
+  const expected = sections.flatMap(({ heading, raised }) => raised.map(([name]) => [name, anchor(heading)]))
+  assert.deepEqual(links.toSorted(), expected.toSorted())
 })
 
 test('it tells of every log group, and of no other', () => {
-  const groups = stacks.flatMap(({ template }) => Object.keys(template.findResources('AWS::Logs::LogGroup')))
+  const groups = resources('AWS::Logs::LogGroup').map(([id]) => id)
   const named = groups.map((id) => id.replace(/[0-9A-F]{8}$/, '').replace(/orders|reviews|opendata/, 'NAME'))
   const told = table('log group').flatMap(([names]) => quoted(names!))
   assert.deepEqual(told.toSorted(), [...new Set(named)].toSorted())
 })
 
 test('the saved queries and graphs that it names are there', () => {
-  const boards = stacks.flatMap(({ template }) => Object.values(template.findResources('AWS::CloudWatch::Dashboard')))
+  const boards = resources('AWS::CloudWatch::Dashboard').map(([, board]) => board)
   const titles = [...JSON.stringify(boards).matchAll(/title\\+":\\+"([^"\\]+)/g)].map(([, title]) => title)
   const known = new Set([...SAVED_QUERIES.map(({ name }) => name), ...titles])
-  const named = quoted(MANUAL.replaceAll(/^```[^]*?^```$/gm, '')).filter((text) => /^[A-Z][a-z]+( [a-z]+)+$/.test(text))
+  const named = quoted(unfenced(MANUAL)).filter((text) => /^[A-Z][a-z]+( [a-z]+)+$/.test(text))
   assert.ok(named.length > 3)
   const unknown = named.filter((text) => !known.has(text))
   assert.deepEqual(unknown, [])
 })
 
-for (const [options, bytes, mebibytes] of table('options')) {
+test('the outputs that it asks for are those of the stacks', () => {
+  const outputs = (ofStack: string) =>
+    stacks
+      .filter(({ stack }) => stack.stackName === ofStack)
+      .flatMap(({ template }) => Object.keys(template.toJSON().Outputs))
+  const names: Record<string, string> = { STACK: 'ClickStream', INGEST: 'ClickStream-Ingest' }
+  const asked = [...MANUAL.matchAll(/\$\(output "\$(\w+)" (\w+)\)/g)].map(([, stack, name]) => [names[stack!]!, name!])
+  const named = [...MANUAL.matchAll(/the output `(\w+)`/g)].map(([, name]) => ['ClickStream', name!])
+  assert.ok(asked.length > 3 && named.length > 0)
+  for (const [stack, name] of [...asked, ...named]) assert.ok(outputs(stack!).includes(name!), `${stack} ${name}`)
+  assert.ok(MANUAL.includes('\nINGEST=$STACK-Ingest '))
+})
+
+test('what its commands use is set before, in order', () => {
+  const known = new Set<string>()
+  for (const [, command] of MANUAL.matchAll(/^ *```sh\n([^]*?)^ *```$/gm)) {
+    for (const line of command!.split('\n')) {
+      // A line may set what it uses.
+      for (const [, name] of line.matchAll(/(?:^|\s)([A-Z_]+)=/g)) known.add(name!)
+      for (const [, name] of line.matchAll(/\$([A-Z_]+)/g)) assert.ok(known.has(name!), `${name} in ${line}`)
+    }
+  }
+  assert.ok(known.size > 5)
+})
+
+/** The events that a `logs.rs` writes: their fields by their message. */
+function events(source: string): Map<string, Set<string>> {
+  const calls = [...source.matchAll(/\b(?:info|warn)!\(([^]*?)"([a-z ]+)"\s*\);/g)]
+  return new Map(
+    calls.map(([, fields, message]) => [
+      message!,
+      new Set([...fields!.matchAll(/(?:^|,)\s*([a-z_.]+)(?= =|,)/g)].map(([, name]) => name!)),
+    ]),
+  )
+}
+
+/** The fields of the access logs of the APIs whose log group's logical id begins so. */
+function accessLogFields(group: string): Set<string> {
+  const stages = [...resources('AWS::ApiGateway::Stage'), ...resources('AWS::ApiGatewayV2::Stage')]
+  const settings = stages.map(([, { Properties }]) => Properties.AccessLogSetting ?? Properties.AccessLogSettings)
+  const formats = settings.filter(({ DestinationArn }) => JSON.stringify(DestinationArn).includes(`"${group}`))
+  assert.ok(formats.length > 0, group)
+  return new Set(formats.flatMap(({ Format }) => Object.keys(JSON.parse(Format))))
+}
+
+const PROCESSOR = events(read('src/logs.rs'))
+const COLLECTOR = events(read('crates/click-collector/src/logs.rs'))
+
+/**
+ * What Lambda adds to a function's log in JSON: `level` and `message` are of each line, and `record.status` is of its own
+ * ("Working with Lambda function logs", AWS Lambda Developer Guide).
+ */
+const LAMBDA = ['level', 'message', 'record.status']
+/** What Firehose logs ("Monitor Amazon Data Firehose Using CloudWatch Logs", Amazon Data Firehose Developer Guide). */
+const FIREHOSE = ['deliveryStreamARN', 'destination', 'deliveryStreamVersionId', 'message', 'errorCode', 'processor']
+
+/** The fields that a question with `message` finds in a log group. */
+function fieldsOf(group: string, message?: string): Set<string> {
+  if (group.endsWith('DeliveryLogs') || group === 'StreamLogs') return new Set(FIREHOSE)
+  if (group.endsWith('AccessLogs') || group.endsWith('AccessLog')) return accessLogFields(group)
+  const own = { ProcessorLogs: PROCESSOR, CollectorLogs: COLLECTOR }[group]
+  if (message !== undefined) assert.ok(own?.has(message), `${group}: ${message}`)
+  return new Set([...LAMBDA, ...((message !== undefined && own?.get(message)) || [])])
+}
+
+/** What is no field in a question. */
+const WORDS = new Set('filter stats sort limit by and or in as asc desc'.split(' '))
+
+/** The questions to the logs by their number. */
+const questions = new Map([...MANUAL.matchAll(/^(Q\d) +(.+)$/gm)].map(([, number, text]) => [number!, text!]))
+
+test('every question is asked of some log group, whose log has its fields', () => {
+  const asked = table('log group').flatMap(([groups, , numbers]) =>
+    [...numbers!.matchAll(/Q\d/g)].flatMap(([number]) => quoted(groups!).map((group) => ({ number, group }))),
+  )
+  assert.deepEqual([...new Set(asked.map(({ number }) => number))].toSorted(), [...questions.keys()])
+  for (const { number, group } of asked) {
+    const text = questions.get(number)!
+    const [, message] = /message = "([^"]+)"/.exec(text) ?? []
+    const bare = text.replaceAll(/"[^"]*"/g, '').replaceAll(/\w+\(/g, '(')
+    const fields = [...bare.matchAll(/(?<![\w.])@?[A-Za-z_][\w.]*/g)]
+      .map(([word]) => word)
+      .filter((word) => !WORDS.has(word))
+    const known = fieldsOf(group, message)
+    const unknown = fields.filter((field) => !known.has(field) && field !== '@timestamp')
+    assert.deepEqual(unknown, [], `${number} on ${group}`)
+    assert.ok(fields.length > 0, number)
+  }
+})
+
+test('what else it says of the logs is in them', () => {
+  assert.ok(MANUAL.includes('`filter message = "record failed"`') && MANUAL.includes('by `record_id` and `reason`'))
+  assert.deepEqual(PROCESSOR.get('record failed'), new Set(['record_id', 'reason']))
+  assert.ok(MANUAL.includes('at `body refused` in `CollectorLogs`, with its `reason`'))
+  assert.ok(COLLECTOR.get('body refused')?.has('reason'))
+  assert.ok(MANUAL.includes('`StreamsAccessLogs`, where `resource` is the stream'))
+  assert.ok(accessLogFields('StreamsAccessLogs').has('resource'))
+})
+
+test("the processor's own metrics are those that it writes", () => {
+  const entry = /struct InvocationEntry[^]*?\n}/.exec(read('src/metrics.rs'))![0]
+  const written = [...entry.matchAll(/^ {4}(\w+): As(?:Count|Bytes)</gm)].map(([, name]) =>
+    name!.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+  )
+  const watched = resources('AWS::CloudWatch::Alarm')
+    .map(([, { Properties }]) => Properties)
+    .filter(({ Namespace }) => Namespace === 'ClickProcessor')
+    .map(({ MetricName }) => MetricName as string)
+  const told = quoted(/^6\. \*\*Verify\*\*[^]*?\n\n/m.exec(MANUAL)![0]).filter((name) => /^[A-Z][a-z]+$/.test(name))
+  assert.ok(watched.length > 1 && told.length > 2)
+  const unknown = [...watched, ...told, 'Dropped'].filter((name) => !written.includes(name))
+  assert.deepEqual(unknown, [])
+})
+
+test('it tells of every row of `clicks redrive` that is not always there, as it is called', () => {
+  const source = read('crates/clicks/src/redrive/report.rs')
+  const display = source.slice(source.indexOf('impl Display for Report'), source.indexOf('#[cfg(test)]'))
+  const rows = [...display.matchAll(/^ *\(" {2}([^"]+)", [^)]*\),$/gm)].map(([, name]) => name!)
+  const told = table('it says').flatMap(([names]) => quoted(names!))
+  assert.ok(rows.length > 10)
+  assert.deepEqual(told.toSorted(), rows.toSorted())
+  assert.ok(
+    quoted(MANUAL)
+      .filter((text) => text.startsWith('held back'))
+      .every((text) => rows.includes(text)),
+  )
+})
+
+test('no cell of its tables is longer than can be read at night', () => {
+  const long = cells(MANUAL.split('\n').filter((line) => line.startsWith('|')))
+  assert.deepEqual(
+    long.flat().filter((cell) => cell.length > 160),
+    [],
+  )
+})
+
+const DOCS = readdirSync(file('docs')).filter((name) => name.endsWith('.md'))
+
+for (const page of ['README.md', 'CONTRIBUTING.md', 'infra/README.md', ...DOCS.map((name) => `docs/${name}`)]) {
+  test(`the links of ${page} lead somewhere`, () => {
+    const links = [...unfenced(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+    for (const link of links.filter((link) => !/^https?:/.test(link))) {
+      const { pathname, hash } = new URL(link, file(page))
+      const target = new URL(pathname, file(page))
+      assert.ok(existsSync(target), link)
+      if (hash === '') continue
+      const there = headings(readFileSync(target, 'utf8')).map(anchor)
+      assert.ok(there.includes(hash.slice(1)), link)
+    }
+  })
+}
+
+for (const [options, bytes, mebibytes] of table('options', SIZES)) {
   test(`the buffer of ${options} is the arithmetic's`, () => {
     const given = quoted(options!).map((text) => text.split('='))
     const settings: ProcessorSettings = Object.fromEntries(given.map(([name, value]) => [name, value!.split(',')]))
