@@ -112,7 +112,7 @@ pub(crate) struct Replay {
                         SIGTERM or SIGHUP. An interrupt lets the call in hand end, one more does not."
 )]
 pub(crate) struct Redrive {
-    /// Where the error objects are; a file is one of them. Hidden files are left out.
+    /// Where the error objects are; a file is one of them. Hidden files are left out, and unfinished ones (`NAME#1`).
     #[arg(value_name = "s3://BUCKET/PREFIX|DIR")]
     source: String,
 
@@ -120,7 +120,8 @@ pub(crate) struct Redrive {
     #[arg(long, value_name = "NAME")]
     stream: StreamName,
 
-    /// Only tell what would be put: nothing is put, moved or written. Firehose is not asked.
+    /// Only tell what would be put: nothing is put, moved or written. Firehose is not asked, so the ledger is not compared with
+    /// the stream either.
     #[arg(long)]
     dry_run: bool,
 

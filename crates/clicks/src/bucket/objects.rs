@@ -73,17 +73,19 @@ impl Bucket {
         }
     }
 
-    /// The objects below a prefix, or else the one of that name if it `may_be_one`, in the order of their names: without empty
-    /// ones, and without those of which a part of the name is hidden, as `.git`. All are in memory at once, at some 300 bytes
-    /// each.
+    /// The objects below a prefix, and the one of that name if it `may_be_one`, in the order of their names: without empty ones,
+    /// and without those of which a part of the name is hidden, as `.git`. A file that ends in `#` and a number is none: it is
+    /// being written. All are in memory at once, at some 300 bytes each.
     pub(crate) async fn find(&self, prefix: &Path, may_be_one: bool) -> Result<Vec<Object>, BucketError> {
         let failed = |error| BucketError::List { place: self.place_of(prefix), cause: cause(&error) };
         let listed = self.store.list(Some(prefix)).map_ok(|meta| Object { meta });
         let mut found: Vec<Object> = listed.try_collect().await.map_err(failed)?;
-        if found.is_empty() && may_be_one {
+        if may_be_one {
             match self.store.head(prefix).await {
-                Ok(meta) => found.push(Object { meta }),
-                Err(object_store::Error::NotFound { .. }) => {}
+                Ok(meta) if found.iter().all(|object| object.meta.location != meta.location) => {
+                    found.push(Object { meta });
+                }
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(failed(error)),
             }
         }

@@ -6,7 +6,7 @@
 //! (unknown) ─▶ sending ─▶ put               Firehose has the record
 //!     │           ├─────▶ what it was       Firehose has refused it: unknown, failed again or sending, as before
 //!     │           └─────▶ sending           the answer was lost, or the process was killed: nobody knows
-//!     ├─▶ failed again                      it has been put before, and failed once more; one that was sending is put, then
+//!     ├─▶ failed again                      it has been put before, and failed once more
 //!     └─▶ set aside                         it holds no record
 //! ```
 //!
@@ -20,13 +20,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::backends::InMemoryBackend;
-use redb::{
-    Database, DatabaseError, MultimapTable, MultimapTableDefinition, ReadableMultimapTable, ReadableTable,
-    StorageBackend, Table, TableDefinition, WriteTransaction,
-};
+use redb::{Database, DatabaseError, ReadableTable, StorageBackend, Table, TableDefinition, WriteTransaction};
 
 use self::keys::content_key;
-pub(super) use self::keys::{Identity, object_name};
+pub(super) use self::keys::{Identity, ObjectName};
 use super::failed::Failed;
 
 /// A line's key: its state, and when that came about, in milliseconds since 1970.
@@ -35,9 +32,6 @@ const LINES: TableDefinition<u128, (u8, u64)> = TableDefinition::new("lines");
 /// What was put: the key of a record's bytes and the start of the call; the call's end, the run, and how many such records it
 /// put that have not failed again.
 const PUTS: TableDefinition<(u128, u64), (u64, u64, u32)> = TableDefinition::new("puts");
-
-/// What is being sent: the key of a record's bytes and the start of the call; the keys of the lines.
-const SENDING: MultimapTableDefinition<(u128, u64), u128> = MultimapTableDefinition::new("sending");
 
 /// An object's name: its version, the run that saw it first, and whether all its lines are put or set aside.
 const OBJECTS: TableDefinition<&str, (&str, u64, bool)> = TableDefinition::new("objects");
@@ -58,7 +52,7 @@ const FORM: (&str, &str) = ("form", "1");
 /// Identity and Access Management user guide, "AWS Signature Version 4": within five minutes).
 const MOST_SKEW_MS: u64 = 5 * 60 * 1000;
 
-/// Longer than any call takes.
+/// Longer than a call takes; by this the end of one is guessed that was never answered.
 const LONGEST_CALL_MS: u64 = 2 * 60 * 1000;
 
 /// Why there is no ledger.
@@ -211,29 +205,36 @@ impl Ledger {
 
     /// Remembers which run saw these objects first, in these versions, by name and version; tells that of each, and whether it
     /// is done.
-    pub(super) fn see<'a>(&self, objects: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<Seen>, LedgerError> {
+    pub(super) fn see<'a>(
+        &self,
+        objects: impl Iterator<Item = (ObjectName<'a>, &'a str)>,
+    ) -> Result<Vec<Seen>, LedgerError> {
         let run = self.run;
         self.write(|begun| {
             let mut table = begun.open_table(OBJECTS)?;
             let mut all = Vec::new();
             for (name, version) in objects {
-                let known = table.get(name)?.and_then(|object| {
+                let known = table.get(name.text())?.map(|object| {
                     let (seen, first_run, is_done) = object.value();
-                    (seen == version).then_some(Seen { first_run, is_done })
+                    (seen == version, Seen { first_run, is_done, is_new: false })
                 });
-                if known.is_none() {
-                    table.insert(name, (version, run, false))?;
-                }
-                all.push(known.unwrap_or(Seen { first_run: run, is_done: false }));
+                let seen = match known {
+                    Some((true, seen)) => seen,
+                    // Firehose does not write an object twice: this is a copy of the same.
+                    Some((false, seen)) if name.is_of_firehose() => Seen { is_done: false, ..seen },
+                    known => Seen { first_run: run, is_done: false, is_new: known.is_none() },
+                };
+                table.insert(name.text(), (version, seen.first_run, seen.is_done))?;
+                all.push(seen);
             }
             Ok((all, true))
         })
     }
 
     /// All lines of an object of this version are put or set aside.
-    pub(super) fn done(&self, object: &str, version: &str, seen: Seen) -> Result<(), LedgerError> {
+    pub(super) fn done(&self, object: ObjectName<'_>, version: &str, seen: Seen) -> Result<(), LedgerError> {
         self.write(|begun| {
-            Ok((drop(begun.open_table(OBJECTS)?.insert(object, (version, seen.first_run, true))?), true))
+            Ok((drop(begun.open_table(OBJECTS)?.insert(object.text(), (version, seen.first_run, true))?), true))
         })
     }
 
@@ -254,7 +255,7 @@ impl Ledger {
                 let known = tables.lines.get(entry.line)?.map(|line| State::read(line.value().0));
                 let state = match known {
                     Some(state) => state,
-                    None if *chosen && tables.take_put(entry, first_run, now_ms)? => {
+                    None if *chosen && tables.take_put(entry, first_run)? => {
                         changed = true;
                         tables.set(entry.line, State::FailedAgain, now_ms)?;
                         State::FailedAgain
@@ -267,7 +268,7 @@ impl Ledger {
         })
     }
 
-    /// Lines without a record, which are kept elsewhere by now. Tells which of them were not known.
+    /// Which of these lines without a record are kept elsewhere already.
     pub(super) fn known(&self, lines: &[u128]) -> Result<Vec<bool>, LedgerError> {
         self.write(|begun| {
             let table = begun.open_table(LINES)?;
@@ -296,7 +297,6 @@ impl Ledger {
                 let key = (entry.content, start_ms);
                 let count = tables.puts.get(key)?.map_or(0, |put| put.value().2);
                 tables.puts.insert(key, (start_ms + LONGEST_CALL_MS, run, count + 1))?;
-                tables.sending.insert(key, entry.line)?;
                 tables.set(entry.line, State::Sending, start_ms)?;
             }
             Ok(((), true))
@@ -316,7 +316,6 @@ impl Ledger {
             let mut tables = Tables::open(begun)?;
             for entry in put {
                 let key = (entry.content, start_ms);
-                tables.sending.remove(key, entry.line)?;
                 tables.set(entry.line, State::Put, end_ms)?;
                 let count = tables.puts.get(key)?.map(|put| put.value().2);
                 if let Some(count) = count {
@@ -325,7 +324,6 @@ impl Ledger {
             }
             for entry in refused {
                 let key = (entry.content, start_ms);
-                tables.sending.remove(key, entry.line)?;
                 tables.set(entry.line, entry.state, end_ms)?;
                 tables.take_from(key)?;
             }
@@ -360,22 +358,19 @@ pub(super) struct Seen {
     pub(super) first_run: u64,
     /// Whether all its lines are put or set aside.
     pub(super) is_done: bool,
+    /// Whether nothing was known of it, in any version.
+    pub(super) is_new: bool,
 }
 
 /// What a transaction works with.
 struct Tables<'a> {
     lines: Table<'a, u128, (u8, u64)>,
     puts: Table<'a, (u128, u64), (u64, u64, u32)>,
-    sending: MultimapTable<'a, (u128, u64), u128>,
 }
 
 impl<'a> Tables<'a> {
     fn open(begun: &'a WriteTransaction) -> Result<Self, redb::Error> {
-        Ok(Self {
-            lines: begun.open_table(LINES)?,
-            puts: begun.open_table(PUTS)?,
-            sending: begun.open_multimap_table(SENDING)?,
-        })
+        Ok(Self { lines: begun.open_table(LINES)?, puts: begun.open_table(PUTS)? })
     }
 
     fn set(&mut self, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
@@ -386,15 +381,13 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// Finds what was put and may have come back as this record, and takes one of it. Where nobody knew whether it was put, one
-    /// was.
-    fn take_put(&mut self, entry: &Entry, first_run: u64, now_ms: u64) -> Result<bool, redb::Error> {
+    /// Finds what was put, or perhaps was, and may have come back as this record, and takes one of it. Of equal records nobody
+    /// can tell which one it is, so that it proves nothing of another line.
+    fn take_put(&mut self, entry: &Entry, first_run: u64) -> Result<bool, redb::Error> {
         let arrival = entry.arrival_ms.and_then(|arrival| u64::try_from(arrival).ok());
-        // A call that began before has ended before the record arrived, even by another clock.
-        let earliest = arrival.map_or(0, |arrival| arrival.saturating_sub(LONGEST_CALL_MS + MOST_SKEW_MS));
         let latest = arrival.map_or(u64::MAX, |arrival| arrival.saturating_add(MOST_SKEW_MS));
         let mut found = None;
-        for put in self.puts.range((entry.content, earliest)..=(entry.content, latest))? {
+        for put in self.puts.range((entry.content, 0)..=(entry.content, latest))?.rev() {
             let (key, put) = put?;
             let (end_ms, run, _) = put.value();
             if run < first_run && arrival.is_none_or(|arrival| arrival <= end_ms.saturating_add(MOST_SKEW_MS)) {
@@ -402,14 +395,10 @@ impl<'a> Tables<'a> {
                 break;
             }
         }
-        let Some(key) = found else { return Ok(false) };
-        self.take_from(key)?;
-        let uncertain = self.sending.get(key)?.next().transpose()?.map(|line| line.value());
-        if let Some(line) = uncertain {
-            self.sending.remove(key, line)?;
-            self.set(line, State::Put, now_ms)?;
+        match found {
+            Some(key) => self.take_from(key).map(|()| true),
+            None => Ok(false),
         }
-        Ok(true)
     }
 
     fn take_from(&mut self, key: (u128, u64)) -> Result<(), redb::Error> {

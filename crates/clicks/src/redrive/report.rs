@@ -73,7 +73,7 @@ pub(crate) struct Records {
     pub(crate) put_before: u64,
     /// Held back: they were put before, and failed again.
     pub(crate) failed_again: u64,
-    /// Held back: an earlier run sent them, and got no answer.
+    /// Held back: they were sent before, and got no answer.
     pub(crate) uncertain: u64,
     /// Not asked for.
     pub(crate) not_selected: u64,
@@ -119,7 +119,7 @@ pub(crate) struct Report {
     pub(crate) selected_by_function: BTreeMap<String, u64>,
     /// Calls of Firehose.
     pub(crate) calls: u64,
-    /// How often records were refused, and tried again.
+    /// How often records were refused.
     pub(crate) refusals: u64,
     /// From the first object to the last call.
     pub(crate) seconds: f64,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::aside::Aside;
 use super::failed::Failed;
-use super::ledger::{Entry, Ledger, LedgerError, Seen, State, object_name};
+use super::ledger::{Entry, Ledger, LedgerError, ObjectName, Seen, State};
 use super::pace::Pace;
 use super::stop::Stop;
 use super::target::Target;
@@ -44,7 +44,7 @@ impl Candidate {
     pub(super) fn all(bucket: &Bucket, objects: Vec<Object>, ledger: &Ledger) -> Result<Vec<Self>, LedgerError> {
         let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
         let versions: Vec<String> = objects.iter().map(Object::version).collect();
-        let names = places.iter().map(|place| object_name(place));
+        let names = places.iter().map(|place| ObjectName::of(place));
         let seen = ledger.see(names.zip(versions.iter().map(String::as_str)))?;
         let candidates = objects.into_iter().zip(places).zip(versions).zip(seen);
         let candidate = |(((object, place), version), seen)| Self {
@@ -101,6 +101,8 @@ pub(super) struct Session {
     waiting: HashSet<u128>,
     /// Calls on end that got no answer.
     lost: u32,
+    /// The keys of all lines that this run has sent without an answer.
+    lost_lines: HashSet<u128>,
     /// Messages about single lines so far.
     told: usize,
     report: Report,
@@ -131,6 +133,7 @@ impl Session {
             batch: Vec::new(),
             waiting: HashSet::new(),
             lost: 0,
+            lost_lines: HashSet::new(),
             told: 0,
             options,
             target,
@@ -188,6 +191,7 @@ impl Session {
         let states = self.ledger.look(&entries, &chosen, first_run, super::now_ms())?;
         for ((((_, failed), entry), chosen), state) in lines.into_iter().zip(entries).zip(chosen).zip(states) {
             let again = self.options.again;
+            let is_lost = self.lost_lines.contains(&entry.line);
             let records = &mut self.report.records;
             let held = match state {
                 State::Put => {
@@ -197,7 +201,7 @@ impl Session {
                 }
                 _ if !chosen => &mut records.not_selected,
                 State::FailedAgain if !again.failed => &mut records.failed_again,
-                State::Sending if !again.uncertain => &mut records.uncertain,
+                State::Sending if !again.uncertain || is_lost => &mut records.uncertain,
                 State::Open | State::FailedAgain | State::Sending | State::SetAside => {
                     self.take(object, Entry { state, ..entry }, failed).await?;
                     continue;

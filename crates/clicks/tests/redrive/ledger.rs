@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::firehose::{ARN, Act, Firehose};
 use crate::folder::{Ended, until};
-use crate::run::{NAME, Numbers, Redrive, all, each, gzip, numbered, old};
+use crate::run::{NAME, Numbers, Redrive, all, each, gzip, new, numbered, old};
 
 #[test]
 fn limits_add_up() {
@@ -137,4 +137,44 @@ fn the_ledger_lies_where_programs_keep_their_state() {
     assert_eq!(firehose.counts(), each(["a"], 2));
     let ended = Ended::from(command().env_remove("HOME").output().unwrap());
     ended.refuses(2, "found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`\n");
+}
+
+/// Firehose writes an object once, so that nothing can have come back in it.
+#[test]
+fn another_copy_of_an_object_is_no_newer_than_the_first() {
+    let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
+    let text = [new("a"), new("a")].concat();
+    redrive.write(NAME, &text);
+    redrive.run(&firehose, &["--limit", "1"], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    redrive.write(&format!("{NAME}.gz"), gzip(&text));
+    redrive.write(NAME, &(text + "\n"));
+    redrive.run(&firehose, &[], 0, &json!({ "found": 4, "put_before": 3, "selected": 1, "put": 1 }));
+    assert_eq!(firehose.texts(), ["a", "a"]);
+}
+
+#[test]
+fn lines_that_are_known_from_another_object_of_the_name_are_told() {
+    let (redrive, firehose) = (Redrive::of(&[("a/errors.jsonl", &all(["a", "b"]))]), Firehose::start());
+    redrive.run(&firehose, &[], 0, &json!({ "found": 2, "selected": 2, "put": 2 }));
+    redrive.write("b/errors.jsonl", all(["b", "c"]));
+    let ended = redrive.run(&firehose, &[], 0, &json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 }));
+    let place = redrive.errors().canonicalize().unwrap().join("b/errors.jsonl");
+    ended.tells(&[&format!(
+        "{}: 1 of its lines are known from an object of this name, and are not put again",
+        place.display()
+    )]);
+    redrive.run(&firehose, &[], 0, &json!({}));
+    assert_eq!(firehose.texts(), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_dry_run_counts_copies_as_a_run_does() {
+    let firehose = Firehose::start();
+    let text = all(["a", "b"]) + "corrupt\n";
+    let redrive = Redrive::of(&[(&format!("a/{NAME}"), &text), (&format!("b/{NAME}"), &text)]);
+    let expected = json!({ "found": 6, "selected": 2, "put_before": 2, "corrupt": 1, "corrupt_before": 1 });
+    redrive.run(&firehose, &["--dry-run"], 0, &expected);
+    let mut expected = expected;
+    expected["put"] = json!(2);
+    redrive.run(&firehose, &[], 1, &expected);
 }

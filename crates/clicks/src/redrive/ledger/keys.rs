@@ -16,11 +16,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The object that is in a place. Firehose's names hold a UUID, so that such an object is the same in whatever folder it
+    /// The object that is in a place. Firehose's names end in a UUID, so that such an object is the same in whatever folder it
     /// lies, moved, copied or unzipped, and whatever its extension is. So is any other by its name without folders: two objects
-    /// of one name may be two, but a line that they share, with its times, is one.
+    /// of one name may be two, but a line that they share, with its times, is taken for one.
     pub(crate) fn of(place: &str) -> Self {
-        let name = firehose_name(place).unwrap_or_else(|| file_name(place));
+        let name = ObjectName::of(place).firehose.unwrap_or_else(|| file_name(place));
         Self { name: name.to_owned(), occurrences: HashMap::new() }
     }
 
@@ -33,17 +33,38 @@ impl Identity {
     }
 }
 
-/// By what an object as a whole is known: wherever it lies, if its name is one of Firehose's.
-pub(crate) fn object_name(place: &str) -> &str {
-    firehose_name(place).unwrap_or(place)
+/// By what an object as a whole is known: wherever it lies, if its name is one of Firehose's; else by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ObjectName<'a> {
+    place: &'a str,
+    firehose: Option<&'a str>,
 }
 
-/// The name up to the end of its UUID.
+impl<'a> ObjectName<'a> {
+    /// The object that is in a place.
+    pub(crate) fn of(place: &'a str) -> Self {
+        Self { place, firehose: firehose_name(place) }
+    }
+
+    /// As the ledger has it.
+    pub(crate) fn text(self) -> &'a str {
+        self.firehose.unwrap_or(self.place)
+    }
+
+    /// Whether Firehose has given it, and will not give it again.
+    pub(crate) fn is_of_firehose(self) -> bool {
+        self.firehose.is_some()
+    }
+}
+
+/// The name up to the end of its UUID, after which there may be an extension, but no number: parts of an object have such.
 fn firehose_name(place: &str) -> Option<&str> {
     let name = file_name(place);
-    let ends = (UUID_CHARS..=name.len()).rev();
-    let end = ends.into_iter().find(|end| name.get(end - UUID_CHARS..*end).is_some_and(is_uuid))?;
-    name.get(..end)
+    let extension = name.rfind(|char: char| char != '.' && !char.is_ascii_alphabetic()).unwrap_or_default();
+    let dot = name[extension..].find('.').map_or(name.len(), |dot| extension + dot);
+    let name = name.get(..dot)?;
+    let id = name.len().checked_sub(UUID_CHARS).and_then(|start| name.get(start..))?;
+    is_uuid(id).then_some(name)
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -84,6 +105,10 @@ mod tests {
             (format!("errors/2026/{NAME}"), format!("done/{NAME}"), true),
             (format!("errors/{NAME}.gz"), NAME.to_owned(), true),
             (format!("errors/{NAME}.jsonl.gz"), format!("{NAME}.jsonl"), true),
+            (format!("{NAME}.json.gz"), NAME.to_owned(), true),
+            // As `split` names them.
+            (format!("{NAME}.00"), format!("{NAME}.01"), false),
+            (format!("my.stream-{NAME}"), format!("a/my.stream-{NAME}.gz"), true),
             ("a/errors.jsonl".to_owned(), "b/errors.jsonl.gz".to_owned(), true),
             ("a/errors.jsonl".to_owned(), "a/errors-2.jsonl".to_owned(), false),
             (NAME.to_owned(), NAME.replace("0f0e", "0f0f"), false),
@@ -101,7 +126,8 @@ mod tests {
             (&format!("s3://b/a/clicks-1-{uuid}.gz"), format!("clicks-1-{uuid}")),
             (&format!("s3://b/{uuid}/errors"), format!("s3://b/{uuid}/errors")),
         ] {
-            assert_eq!(object_name(place), name);
+            assert_eq!(ObjectName::of(place).text(), name);
+            assert_eq!(ObjectName::of(place).is_of_firehose(), name != *place);
         }
     }
 

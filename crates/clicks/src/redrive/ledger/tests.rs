@@ -89,7 +89,7 @@ fn what_was_put_fails_again_as_often_as_it_was_put() {
 }
 
 #[test]
-fn what_was_refused_can_not_fail_again_and_what_was_lost_is_put_once_it_has() {
+fn what_was_refused_can_not_fail_again_and_what_was_lost_can() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
     let ledger = open(&path);
@@ -101,25 +101,34 @@ fn what_was_refused_can_not_fail_again_and_what_was_lost_is_put_once_it_has() {
     drop(ledger);
     let come = [entry(10, 7, Some(1_500)), entry(11, 7, Some(1_500)), entry(12, 8, Some(3_500))];
     assert_eq!(look(&path, &come), [State::FailedAgain, State::Open, State::FailedAgain]);
-    let mut states = look(&path, &lost);
-    states.sort_by_key(|state| state.stored());
-    assert_eq!(states, [State::Sending, State::Put]);
+    // Perhaps it was another one of the same bytes that failed.
+    assert_eq!(look(&path, &lost), [State::Sending; 2]);
 }
 
 #[test]
 fn objects_are_done_in_a_version() {
+    const NAME: &str = "clicks-1-2026-11-26-10-00-00-0f0e1d2c-3b4a-4958-8776-655443322110";
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
-    let seen = |first_run, is_done| Seen { first_run, is_done };
+    let new = |first_run| Seen { first_run, is_done: false, is_new: true };
+    let seen = |first_run, is_done| Seen { first_run, is_done, is_new: false };
+    let see = |ledger: &Ledger, objects: &[(&'static str, &'static str)]| {
+        let objects = objects.iter().map(|(place, version)| (ObjectName::of(place), *version));
+        ledger.see(objects).unwrap()
+    };
     let ledger = open(&path);
-    assert_eq!(ledger.see([("a", "1"), ("b", "1")].into_iter()).unwrap(), [seen(1, false), seen(1, false)]);
-    ledger.done("a", "1", seen(1, false)).unwrap();
+    let found = see(&ledger, &[("a", "1"), ("b", "1"), (NAME, "1")]);
+    assert_eq!(found, [new(1); 3]);
+    for name in ["a", NAME] {
+        ledger.done(ObjectName::of(name), "1", seen(1, false)).unwrap();
+    }
     drop(ledger);
     let ledger = open(&path);
-    let found = ledger.see([("a", "1"), ("b", "1"), ("c", "1")].into_iter()).unwrap();
-    assert_eq!(found, [seen(1, true), seen(1, false), seen(2, false)]);
-    // In another version something may have come back.
-    assert_eq!(ledger.see([("a", "2")].into_iter()).unwrap(), [seen(2, false)]);
+    let found = see(&ledger, &[("a", "1"), ("b", "1"), ("c", "1"), (NAME, "1")]);
+    assert_eq!(found, [seen(1, true), seen(1, false), new(2), seen(1, true)]);
+    // In another version something may have come back, unless it is another copy of what Firehose has written once.
+    assert_eq!(see(&ledger, &[("a", "2"), (NAME, "2")]), [seen(2, false), seen(1, false)]);
+    assert_eq!(see(&ledger, &[(NAME, "1")]), [seen(1, false)]);
 }
 
 #[test]

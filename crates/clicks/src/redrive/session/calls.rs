@@ -42,8 +42,9 @@ impl Session {
         if self.options.dry_run {
             // So that a copy of an object is none more to put.
             let entries: Vec<Entry> = batch.iter().map(|taken| taken.entry).collect();
-            self.ledger.sending(&entries, now_ms())?;
-            return Ok(self.ledger.answered(&entries, &[], now_ms(), now_ms())?);
+            let now_ms = now_ms();
+            self.ledger.sending(&entries, now_ms)?;
+            return Ok(self.ledger.answered(&entries, &[], now_ms, now_ms)?);
         }
         while !batch.is_empty() {
             let start = self.pace.book(count_of(&batch));
@@ -116,6 +117,7 @@ impl Session {
         self.report.records.uncertain_now += batch.len() as u64;
         for taken in batch {
             self.objects[taken.object].stays = true;
+            self.lost_lines.insert(taken.entry.line);
         }
         self.tell(&format!("{} records were sent, and perhaps not stored: {why}", batch.len()));
         self.lost += 1;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{Halt, Session};
 use crate::redrive::aside::SetAside;
 use crate::redrive::judge::{Bad, Sight, judged};
-use crate::redrive::ledger::{Identity, object_name};
+use crate::redrive::ledger::{Identity, ObjectName};
 use crate::redrive::lines::{self, Chunk};
 use crate::redrive::{RedriveError, now_ms};
 
@@ -36,9 +36,17 @@ impl Session {
             return self.archive(index).await;
         }
         let place = candidate.place.clone();
+        let is_new = candidate.seen.is_new && !ObjectName::of(&place).is_of_firehose();
+        let before = self.report.records.put_before;
         let mut looked = self.look_at(index, &place, Sight::Doubtful(Vec::new())).await?;
         if matches!(looked, Looked::OnceMore) {
             looked = self.look_at(index, &place, Sight::ErrorObject).await?;
+        }
+        let known = self.report.records.put_before - before;
+        if is_new && known > 0 {
+            self.tell(&format!(
+                "{place}: {known} of its lines are known from an object of this name, and are not put again"
+            ));
         }
         match looked {
             Looked::Whole => {
@@ -100,7 +108,7 @@ impl Session {
         if !candidate.read || candidate.open > 0 || candidate.stays || self.options.dry_run {
             return Ok(());
         }
-        self.ledger.done(object_name(&candidate.place), &candidate.version, candidate.seen)?;
+        self.ledger.done(ObjectName::of(&candidate.place), &candidate.version, candidate.seen)?;
         self.report.objects.done += 1;
         self.archive(index).await
     }
@@ -145,13 +153,15 @@ impl Session {
                 self.tell(&format!("more corrupt lines are told in {} alone", self.aside.place().display()));
             }
         }
-        if new.is_empty() || self.options.dry_run {
+        if new.is_empty() {
             return Ok(());
         }
-        let copies: Vec<SetAside<'_>> = new.iter().map(|line| copy(place, line)).collect();
-        self.aside
-            .keep(&copies)
-            .map_err(|source| RedriveError::Aside { path: self.aside.place().to_owned(), source })?;
+        if !self.options.dry_run {
+            let copies: Vec<SetAside<'_>> = new.iter().map(|line| copy(place, line)).collect();
+            self.aside
+                .keep(&copies)
+                .map_err(|source| RedriveError::Aside { path: self.aside.place().to_owned(), source })?;
+        }
         let keys: Vec<u128> = new.iter().map(|line| line.key).collect();
         Ok(self.ledger.set_aside(&keys, now_ms())?)
     }
