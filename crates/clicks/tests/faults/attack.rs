@@ -1,5 +1,6 @@
 //! A stranger with a million ids.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::clicks::{MYSFIT, click};
@@ -11,6 +12,9 @@ use crate::up::Up;
 
 /// Records of the stranger, and clicks of others.
 const RECORDS: usize = 10_000;
+
+/// An attempt that is given up makes for one more, and it is the requests that are counted.
+const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";
 
 /// How many clicks the stranger puts into one record.
 const IDS: usize = 100;
@@ -35,7 +39,7 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     let service = Misbehaving::start(well_built);
     let url = service.url();
     // One function, as each asks for itself.
-    let up = Up::start(&[&asking(&url, &[])[..], &["--concurrency", "1"]].concat());
+    let up = Up::start(&[&asking(&url, &[PATIENT])[..], &["--concurrency", "1"]].concat());
 
     let started = Instant::now();
     let mut client = Client::open(up.firehose()).unwrap();
@@ -59,4 +63,48 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     // Not by `assert_eq`, which would print them all.
     assert!(found.others == attack, "{} of {} are in the error output", found.others.len(), attack.len());
     Counts::split(RECORDS, attack.len()).tell("a million made-up ids, among clicks of others");
+}
+
+/// Where mysfits are asked for one by one, each made-up id costs a request: so the requests grow with the ids, and the catalogue,
+/// which is what there is by default, is what bears a stranger.
+#[test]
+fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
+    // Fewer than are remembered; each comes several times.
+    const MADE_UP: usize = 3_000;
+    const TIMES: usize = 4;
+    let id = |number: usize| format!("00000000-0000-4000-8000-{number:012}");
+    let service = Misbehaving::start(well_built);
+    let url = service.url();
+    let variables = ["MYSFITS_LOOKUP=item", PATIENT];
+    let up = Up::start(&[&asking(&url, &variables)[..], &["--concurrency", "1"]].concat());
+
+    let started = Instant::now();
+    let mut client = Client::open(up.firehose()).unwrap();
+    let mut attack: Vec<String> = Vec::new();
+    for first in (0..TIMES * MADE_UP).step_by(BATCH / 2) {
+        let numbers = first..first + BATCH / 2;
+        attack.extend(numbers.clone().map(|number| click(0).replace(MYSFIT, &id(number % MADE_UP))));
+        // In turns with the clicks of others.
+        let records = numbers.flat_map(|number| [attack[number].clone(), click(number)]);
+        assert!(client.put(&request(records)).unwrap());
+    }
+    up.until_through(2 * attack.len() as u64);
+    let elapsed = started.elapsed();
+
+    let requests = service.paths();
+    println!("{} requests in {:.1} s for {MADE_UP} made-up ids", requests.len(), elapsed.as_secs_f64());
+    let asked_for = BTreeSet::from_iter(requests.clone());
+    let path = |id: &str| format!("/mysfits/{id}");
+    assert!(asked_for == (0..MADE_UP).map(|number| path(&id(number))).chain([path(MYSFIT)]).collect());
+    // Each once, and once more for each thirty seconds that all this took; it takes less on any machine that is not busy.
+    let most = usize::try_from(1 + elapsed.as_secs() / 30).unwrap() * asked_for.len();
+    assert!((asked_for.len()..=most).contains(&requests.len()), "{} in {elapsed:?}", requests.len());
+
+    let clicks = 0..attack.len();
+    let mut found = Found::of(&up.folder().join("out/bucket"), &clicks);
+    assert_eq!(found.counts(), Counts::delivered(attack.len()));
+    found.others.sort_unstable();
+    attack.sort_unstable();
+    assert!(found.others == attack, "{} of {} are in the error output", found.others.len(), attack.len());
+    Counts::split(attack.len(), attack.len()).tell("made-up ids in the item mode, among clicks of others");
 }

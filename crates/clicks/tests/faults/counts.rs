@@ -91,15 +91,19 @@ impl Found {
         self.errors.iter().map(|(code, _)| code.as_str()).collect()
     }
 
+    /// How often each is there.
+    pub(crate) fn times(&self) -> impl Iterator<Item = usize> {
+        self.delivered.iter().zip(&self.failed).map(|(delivered, failed)| delivered + failed)
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         let there = |times: &[usize]| times.iter().filter(|times| **times > 0).count();
-        let times = self.delivered.iter().zip(&self.failed).map(|(delivered, failed)| delivered + failed);
         Counts {
             put: self.delivered.len(),
             delivered: there(&self.delivered),
             failed: there(&self.failed),
-            lost: times.clone().filter(|times| *times == 0).count(),
-            doubled: times.map(|times| times.saturating_sub(1)).sum(),
+            lost: self.times().filter(|times| *times == 0).count(),
+            doubled: self.times().map(|times| times.saturating_sub(1)).sum(),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The mysfits service, which can be taken away and put back at its address.
 
-use std::fmt::Debug;
 use std::net::{SocketAddr, TcpListener};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mysfits_service::LocalService;
 use tokio::runtime::Runtime;
+
+use crate::s3::patiently;
 
 /// Where nobody else listens, so that the port is still free when the service comes back; only Linux has it of itself.
 const ADDRESS: [u8; 4] = if cfg!(target_os = "linux") { [127, 0, 0, 2] } else { [127, 0, 0, 1] };
@@ -48,20 +48,11 @@ impl Mysfits {
         self.hanging = Some(patiently(|| TcpListener::bind(self.address)));
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-}
-
-/// Until it works. A process that another test is starting has, for a moment, all that is open in this one: also a port that
-/// was given up meanwhile.
-fn patiently<T, E: Debug>(attempt: impl Fn() -> Result<T, E>) -> T {
-    let patience = Instant::now() + Duration::from_secs(30);
-    loop {
-        match attempt() {
-            Ok(done) => return done,
-            Err(error) => assert!(Instant::now() < patience, "{error:?}"),
-        }
-        thread::sleep(Duration::from_millis(5));
     }
 }

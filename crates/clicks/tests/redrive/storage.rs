@@ -55,7 +55,7 @@ fn objects_are_read_and_moved_in_a_bucket() {
 
 #[test]
 fn what_can_not_be_read_holds_up_nothing_else() {
-    let (s3, redrive, firehose) = (S3::start(Gate::Hides("/bad")), Redrive::of(&[]), Firehose::start());
+    let (s3, redrive, firehose) = (S3::start_for_readers(Gate::Refuses, "/bad"), Redrive::of(&[]), Firehose::start());
     for name in ["a", "bad", "c"] {
         write(&s3, &format!("errors/{name}"), all([name]));
     }
@@ -78,11 +78,11 @@ fn what_can_not_be_read_holds_up_nothing_else() {
 
 #[test]
 fn an_interrupt_does_not_wait_for_an_object() {
-    let (s3, redrive, firehose) = (S3::start(Gate::Holds("/held")), Redrive::of(&[]), Firehose::start());
+    let (s3, redrive, firehose) = (S3::start_for_readers(Gate::Hangs, "/held"), Redrive::of(&[]), Firehose::start());
     write(&s3, "errors/a", all(["a"]));
     write(&s3, "errors/held", all(["held"]));
     let child = command(&redrive, &s3, &firehose, &[]).spawn().unwrap();
-    until(|| s3.refused() == 1);
+    until(|| s3.met(Gate::Hangs) == 1);
     let ended = end_with("-TERM", child);
     ended.comes_to(130, &json!({ "found": 1, "selected": 1, "left": 1 }));
     s3.gate.send_replace(Gate::Open);

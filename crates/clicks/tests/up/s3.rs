@@ -1,9 +1,13 @@
-//! A server of S3 in the test, which refuses for a while.
+//! A server of S3 in the test, which refuses for a while, or is gone.
 
+use std::fmt::Debug;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::error_handling::HandleError;
@@ -18,7 +22,10 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::up::{Up, files, objects};
+use crate::up::{PATIENCE, Up, files, objects};
+
+/// Where nobody else listens, so that the port is still free when the storage comes back; only Linux has it of itself.
+const ADDRESS: [u8; 4] = if cfg!(target_os = "linux") { [127, 0, 0, 3] } else { [127, 0, 0, 1] };
 
 /// What is done with a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,23 +35,33 @@ pub(crate) enum Gate {
     Refuses,
     /// The request is done, and nobody is told.
     Forgets,
-    /// Objects with this in their name are found, and not read.
-    Hides(&'static str),
-    /// Objects with this in their name are found, and whoever reads one waits for ever.
-    Holds(&'static str),
+    /// The request waits until the gate is another, and is refused then.
+    Hangs,
 }
 
 /// S3 with one bucket, `clicks`, as files in a folder; it checks signatures.
 pub(crate) struct S3 {
     folder: TempDir,
+    app: Router,
+    address: SocketAddr,
     pub(crate) endpoint: String,
     pub(crate) gate: watch::Sender<Gate>,
-    refused: Arc<AtomicUsize>,
-    _runtime: Runtime,
+    met: Arc<[AtomicUsize; 4]>,
+    /// What it runs on, with its connections.
+    on: Option<Runtime>,
 }
 
 impl S3 {
     pub(crate) fn start(gate: Gate) -> Self {
+        Self::with(gate, |_| true)
+    }
+
+    /// With a gate for who reads objects with this in their name, while all other requests are answered.
+    pub(crate) fn start_for_readers(gate: Gate, of: &'static str) -> Self {
+        Self::with(gate, move |request| request.method() == Method::GET && request.uri().path().contains(of))
+    }
+
+    fn with(gate: Gate, is_about: impl Fn(&Request) -> bool + Clone + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("clicks")).unwrap();
         let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
@@ -53,39 +70,50 @@ impl S3 {
         let service = HandleError::new(service.build(), async |_| StatusCode::INTERNAL_SERVER_ERROR);
 
         let (gate, seen) = watch::channel(gate);
-        let refused = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&refused);
+        let met = Arc::new([const { AtomicUsize::new(0) }; 4]);
+        let count = Arc::clone(&met);
         let gated = from_fn(move |request: Request, next: Next| {
-            let (gate, count) = (*seen.borrow(), Arc::clone(&count));
+            let (gate, mut seen, count) = (*seen.borrow(), seen.clone(), Arc::clone(&count));
+            let is_about = is_about.clone();
             async move {
-                let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-                let is_about = |name| method == Method::GET && path.contains(name);
-                if let Gate::Holds(name) = gate
-                    && is_about(name)
-                {
-                    count.fetch_add(1, Ordering::SeqCst);
-                    std::future::pending::<()>().await;
+                if !is_about(&request) {
+                    return next.run(request).await;
                 }
-                let is_shut = match gate {
-                    Gate::Refuses => true,
-                    Gate::Hides(name) => is_about(name),
-                    Gate::Open | Gate::Forgets | Gate::Holds(_) => false,
-                };
-                let answer = if is_shut { None } else { Some(next.run(request).await) };
-                if let (Gate::Open | Gate::Hides(_) | Gate::Holds(_), Some(answer)) = (gate, answer) {
-                    return answer;
+                count[gate as usize].fetch_add(1, Ordering::SeqCst);
+                match gate {
+                    Gate::Open => return next.run(request).await,
+                    Gate::Forgets => drop(next.run(request).await),
+                    Gate::Hangs => drop(seen.wait_for(|gate| *gate != Gate::Hangs).await),
+                    Gate::Refuses => {}
                 }
-                count.fetch_add(1, Ordering::SeqCst);
                 let body = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
                 (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
             }
         });
         let app = Router::new().fallback_service(service).layer(gated);
+        let address = SocketAddr::from((ADDRESS, 0));
+        let mut s3 = Self { folder, app, address, endpoint: String::new(), gate, met, on: None };
+        s3.switch_on();
+        s3
+    }
+
+    /// Starts it where it is off, at the address that it had before.
+    pub(crate) fn switch_on(&mut self) {
+        if self.on.is_some() {
+            return;
+        }
         let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let listener = patiently(|| runtime.block_on(TcpListener::bind(self.address)));
+        self.address = listener.local_addr().unwrap();
+        self.endpoint = format!("http://{}", self.address);
+        let app = self.app.clone();
         runtime.spawn(async move { axum::serve(listener, app).await });
-        Self { folder, endpoint, gate, refused, _runtime: runtime }
+        self.on = Some(runtime);
+    }
+
+    /// Ends it in the middle of whatever it does: its connections break, and nobody takes new ones.
+    pub(crate) fn switch_off(&mut self) {
+        self.on = None;
     }
 
     pub(crate) fn up(&self, more: &[&str]) -> Up {
@@ -102,8 +130,9 @@ impl S3 {
         self.folder.path().join("clicks")
     }
 
-    pub(crate) fn refused(&self) -> usize {
-        self.refused.load(Ordering::SeqCst)
+    /// How many requests have met a gate like this.
+    pub(crate) fn met(&self, gate: Gate) -> usize {
+        self.met[gate as usize].load(Ordering::SeqCst)
     }
 
     /// The objects' names and lines.
@@ -112,5 +141,18 @@ impl S3 {
         let mut paths: Vec<PathBuf> = Vec::new();
         files(&folder, &mut paths);
         (paths.len(), objects(&folder).lines().map(ToOwned::to_owned).collect())
+    }
+}
+
+/// Until it works. A process that another test is starting has, for a moment, all that is open in this one: also a port that
+/// was given up meanwhile.
+pub(crate) fn patiently<T, E: Debug>(attempt: impl Fn() -> Result<T, E>) -> T {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Ok(done) => return done,
+            Err(error) => assert!(Instant::now() < patience, "{error:?}"),
+        }
+        thread::sleep(Duration::from_millis(5));
     }
 }

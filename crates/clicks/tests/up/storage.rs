@@ -1,4 +1,4 @@
-//! Delivery to S3: a server of it in the test, which refuses for a while.
+//! Delivery to S3: a server of it in the test, which refuses for a while, or is gone.
 
 use std::fs;
 use std::ops::Range;
@@ -34,7 +34,7 @@ fn a_storage_that_refuses_is_tried_until_it_takes_the_object() {
         let mut up = s3.up(&[]);
         up.put(&clicks(0..5));
         // More than once, and the stream goes on meanwhile.
-        up.until(|view| view["storage_error"].is_string() && s3.refused() >= 2);
+        up.until(|view| view["storage_error"].is_string() && s3.met(gate) >= 2);
         up.put(&clicks(5..10));
         up.until(|view| view["waiting"]["records"] == 10);
         let view = up.view();
@@ -59,16 +59,35 @@ fn a_storage_that_refuses_is_tried_until_it_takes_the_object() {
 }
 
 #[test]
+fn a_storage_that_hangs_and_then_is_gone_gets_each_object_when_it_is_back() {
+    let mut s3 = S3::start(Gate::Hangs);
+    let mut up = s3.up(&[]);
+    up.put(&clicks(0..5));
+    up.until(|_| s3.met(Gate::Hangs) > 0);
+    // In the middle of the request.
+    s3.switch_off();
+    up.until(|view| view["storage_error"].is_string());
+    up.put(&clicks(5..10));
+    up.until(|view| view["waiting"]["records"] == 10);
+    s3.gate.send_replace(Gate::Open);
+    s3.switch_on();
+    assert_eq!(up.stop().code, Some(0));
+    let (objects, mut delivered) = s3.objects("firehose");
+    delivered.sort();
+    assert_eq!((objects, delivered), (2, clicks(0..10)));
+}
+
+#[test]
 fn a_stop_waits_for_the_storage() {
     let s3 = S3::start(Gate::Refuses);
     let mut up = s3.up(&["--destination-seconds", "900"]);
     up.put(&clicks(0..3));
     up.until(|view| view["waiting"]["records"] == 3);
-    assert_eq!(s3.refused(), 0);
+    assert_eq!(s3.met(Gate::Refuses), 0);
     up.signal("-TERM");
     // Nobody serves the view any more.
     let patience = Instant::now() + Duration::from_secs(60);
-    while s3.refused() < 2 {
+    while s3.met(Gate::Refuses) < 2 {
         assert!(Instant::now() < patience, "{}", up.stderr());
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -24,6 +24,9 @@ pub(crate) const PROCESSOR: &str = "--processor";
 /// The stream where nobody named another.
 pub(crate) const STREAM: &str = "mysfits-clicks";
 
+/// How long anything may take on a busy machine, and after much has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
 /// A running `clicks up`, killed when it is dropped.
 pub(crate) struct Up {
     folder: PathBuf,
@@ -131,7 +134,7 @@ impl Up {
     /// Waits until the stream's view is as it should be.
     #[track_caller]
     pub(crate) fn until(&self, so: impl Fn(&Value) -> bool) {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + PATIENCE;
         loop {
             let view = self.view();
             if so(&view) {
@@ -185,7 +188,7 @@ impl Up {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn end(&mut self) -> Ended {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + PATIENCE;
         while self.child.try_wait().unwrap().is_none() {
             if Instant::now() >= patience {
                 self.child.kill().unwrap();
