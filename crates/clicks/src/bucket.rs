@@ -17,7 +17,7 @@ use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt, PutOptions};
 
-pub(crate) use self::contents::{Contents, gzip};
+pub(crate) use self::contents::{Contents, GZIP_MAGIC, gzip};
 pub(crate) use self::destination::{Destination, DestinationError};
 pub(crate) use self::objects::Object;
 use crate::excerpt::excerpt;

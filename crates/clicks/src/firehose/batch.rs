@@ -9,6 +9,12 @@ use crate::firehose::event::{Event, Record};
 /// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
 pub(crate) const MAX_RECORD_BYTES: usize = 1000 * 1024;
 
+/// The most records of a `PutRecordBatch` (Amazon Data Firehose quotas).
+pub(crate) const MAX_PUT_RECORDS: usize = 500;
+
+/// The most data of a `PutRecordBatch`, before base64 (Amazon Data Firehose quotas: 4 MiB).
+pub(crate) const MAX_PUT_BYTES: usize = 4 * 1024 * 1024;
+
 /// MB are MiB to Firehose.
 pub(crate) const MB: usize = 1024 * 1024;
 

@@ -10,13 +10,11 @@ use uuid::Uuid;
 
 use super::kind::{self, First, Kind};
 use super::{InputError, MAX_LINE_BYTES, Source};
+use crate::bucket::GZIP_MAGIC;
 use crate::fields::Fields;
 use crate::firehose::batch::{MAX_RECORD_BYTES, decoded_bytes};
 use crate::firehose::error_object::raw_data;
 use crate::firehose::event::{Event, encode};
-
-/// The first bytes of gzip (RFC 1952).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The UTF-8 byte order mark, with which some editors start a file.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
@@ -56,7 +54,7 @@ impl Contents {
     pub(crate) fn of(name: String, reader: impl Read + 'static) -> Result<Self, InputError> {
         let unreadable = |source| InputError::Read { name: name.clone(), source };
         let mut reader = BufReader::new(reader);
-        let zipped = reader.fill_buf().map_err(unreadable)?.starts_with(&GZIP);
+        let zipped = reader.fill_buf().map_err(unreadable)?.starts_with(&GZIP_MAGIC);
         let reader: Box<dyn BufRead> =
             if zipped { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { Box::new(reader) };
         let mut lines = Lines { name: name.clone(), reader, number: 0 };

@@ -12,26 +12,19 @@
 //!
 //! Lines are known by what they hold and by the name of their object, not by their place: see [`Identity`].
 
+mod file;
 mod keys;
+mod tables;
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::backends::InMemoryBackend;
-use redb::{Database, DatabaseError, ReadableTable, StorageBackend, Table, TableDefinition, WriteTransaction};
+use redb::{Database, DatabaseError, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use self::keys::content_key;
 pub(super) use self::keys::{Identity, ObjectName};
+use self::tables::Tables;
 use super::failed::Failed;
-
-/// A line's key: its state, and when that came about, in milliseconds since 1970.
-const LINES: TableDefinition<u128, (u8, u64)> = TableDefinition::new("lines");
-
-/// What was put: the key of a record's bytes and the start of the call; the call's end, the run, and how many such records it
-/// put that have not failed again.
-const PUTS: TableDefinition<(u128, u64), (u64, u64, u32)> = TableDefinition::new("puts");
 
 /// An object's name: its version, the run that saw it first, and whether all its lines are put or set aside.
 const OBJECTS: TableDefinition<&str, (&str, u64, bool)> = TableDefinition::new("objects");
@@ -48,12 +41,11 @@ const TARGET: &str = "target";
 /// The form of the tables, which goes up with each change of them.
 const FORM: (&str, &str) = ("form", "1");
 
-/// How far the clocks of this machine and of Firehose may be apart: a request that is signed with another time is refused (AWS
-/// Identity and Access Management user guide, "AWS Signature Version 4": within five minutes).
-const MOST_SKEW_MS: u64 = 5 * 60 * 1000;
-
 /// Longer than a call takes; by this the end of one is guessed that was never answered.
 const LONGEST_CALL_MS: u64 = 2 * 60 * 1000;
+
+/// The most of the file that is in memory at once.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why there is no ledger.
 #[derive(Debug, thiserror::Error)]
@@ -156,16 +148,17 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Opens a ledger, or begins it. A dry run has a copy of it in memory, so that the file stays as it is.
+    /// Opens a ledger, or begins it. A dry run has a copy of it in memory, at some 500 bytes a record, so that the file stays as
+    /// it is.
     pub(super) fn open(path: &Path, dry_run: bool) -> Result<Self, LedgerError> {
         let failed = |source: redb::Error| LedgerError::Database { path: path.to_owned(), source: Box::new(source) };
         let is_new = !path.exists();
         let unusable = |source| LedgerError::File { path: path.to_owned(), source };
         let opened = if dry_run {
-            let copy = copy_of(path).map_err(unusable)?.ok_or_else(|| LedgerError::InUse(path.to_owned()))?;
+            let copy = file::copy_of(path).map_err(unusable)?.ok_or_else(|| LedgerError::InUse(path.to_owned()))?;
             Database::builder().create_with_backend(copy)
         } else {
-            Database::builder().create_file(open_file(path).map_err(unusable)?)
+            Database::builder().set_cache_size(CACHE_BYTES).create_file(file::open(path).map_err(unusable)?)
         };
         let database = opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => LedgerError::InUse(path.to_owned()),
@@ -271,7 +264,7 @@ impl Ledger {
     /// Which of these lines without a record are kept elsewhere already.
     pub(super) fn known(&self, lines: &[u128]) -> Result<Vec<bool>, LedgerError> {
         self.write(|begun| {
-            let table = begun.open_table(LINES)?;
+            let table = Tables::open(begun)?.lines;
             let known = lines.iter().map(|line| Ok(table.get(line)?.is_some())).collect::<Result<_, redb::Error>>()?;
             Ok((known, false))
         })
@@ -360,86 +353,6 @@ pub(super) struct Seen {
     pub(super) is_done: bool,
     /// Whether nothing was known of it, in any version.
     pub(super) is_new: bool,
-}
-
-/// What a transaction works with.
-struct Tables<'a> {
-    lines: Table<'a, u128, (u8, u64)>,
-    puts: Table<'a, (u128, u64), (u64, u64, u32)>,
-}
-
-impl<'a> Tables<'a> {
-    fn open(begun: &'a WriteTransaction) -> Result<Self, redb::Error> {
-        Ok(Self { lines: begun.open_table(LINES)?, puts: begun.open_table(PUTS)? })
-    }
-
-    fn set(&mut self, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
-        match state.stored() {
-            Some(stored) => drop(self.lines.insert(line, (stored, at_ms))?),
-            None => drop(self.lines.remove(line)?),
-        }
-        Ok(())
-    }
-
-    /// Finds what was put, or perhaps was, and may have come back as this record, and takes one of it. Of equal records nobody
-    /// can tell which one it is, so that it proves nothing of another line.
-    fn take_put(&mut self, entry: &Entry, first_run: u64) -> Result<bool, redb::Error> {
-        let arrival = entry.arrival_ms.and_then(|arrival| u64::try_from(arrival).ok());
-        let latest = arrival.map_or(u64::MAX, |arrival| arrival.saturating_add(MOST_SKEW_MS));
-        let mut found = None;
-        for put in self.puts.range((entry.content, 0)..=(entry.content, latest))?.rev() {
-            let (key, put) = put?;
-            let (end_ms, run, _) = put.value();
-            if run < first_run && arrival.is_none_or(|arrival| arrival <= end_ms.saturating_add(MOST_SKEW_MS)) {
-                found = Some(key.value());
-                break;
-            }
-        }
-        match found {
-            Some(key) => self.take_from(key).map(|()| true),
-            None => Ok(false),
-        }
-    }
-
-    fn take_from(&mut self, key: (u128, u64)) -> Result<(), redb::Error> {
-        let Some((end_ms, run, count)) = self.puts.get(key)?.map(|put| put.value()) else { return Ok(()) };
-        if count > 1 {
-            self.puts.insert(key, (end_ms, run, count - 1))?;
-        } else {
-            self.puts.remove(key)?;
-        }
-        Ok(())
-    }
-}
-
-/// What is in the file, or nothing yet; none where another process has it.
-fn copy_of(path: &Path) -> io::Result<Option<InMemoryBackend>> {
-    let copy = InMemoryBackend::new();
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(copy)),
-        Err(error) => return Err(error),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    copy.set_len(bytes.len() as u64)?;
-    copy.write(0, &bytes)?;
-    Ok(Some(copy))
-}
-
-/// Opens the file, or makes it, in a folder that is made: both for their owner alone, as hashes of visitors' data are in it.
-fn open_file(path: &Path) -> io::Result<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    // A name that a power cut takes away would be a ledger that never was.
-    File::open(folder)?.sync_all()?;
-    Ok(file)
 }
 
 /// The form of the ledger, and the number of the run that begins. Makes the tables of a new one.

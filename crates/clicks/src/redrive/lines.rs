@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 use tokio::sync::mpsc;
 
+use crate::bucket::GZIP_MAGIC;
+
 /// The longest line: several times what the largest record needs.
 pub(super) const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
@@ -14,9 +16,6 @@ const CHUNK_LINES: usize = 500;
 
 /// How many chunks may wait.
 const CHUNKS: usize = 2;
-
-/// The first bytes of gzip (RFC 1952).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// One line that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +61,9 @@ pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
 pub(super) fn each(bytes: impl Read, mut is_wanted: impl FnMut(Chunk) -> bool) {
     let mut stored = BufReader::new(bytes);
     let end = match stored.fill_buf() {
-        Ok(start) if start.starts_with(&GZIP) => lines(BufReader::new(MultiGzDecoder::new(stored)), &mut is_wanted),
+        Ok(start) if start.starts_with(&GZIP_MAGIC) => {
+            lines(BufReader::new(MultiGzDecoder::new(stored)), &mut is_wanted)
+        }
         Ok(_) => lines(stored, &mut is_wanted),
         Err(error) => Some(Chunk::Unreadable(error.to_string())),
     };

@@ -97,8 +97,6 @@ pub(super) struct Session {
     pace: Pace,
     /// What the next call sends.
     batch: Vec<Taken>,
-    /// The keys of its lines: a copy of their object may be among the objects.
-    waiting: HashSet<u128>,
     /// Calls on end that got no answer.
     lost: u32,
     /// The keys of all lines that this run has sent without an answer.
@@ -131,7 +129,6 @@ impl Session {
             pace: Pace::new(options.rate),
             progress: Progress::new(Some(bytes)),
             batch: Vec::new(),
-            waiting: HashSet::new(),
             lost: 0,
             lost_lines: HashSet::new(),
             told: 0,
@@ -182,7 +179,8 @@ impl Session {
 
     /// What is to be done with good lines of an object.
     async fn records(&mut self, object: usize, lines: Vec<(u128, Failed)>) -> Result<(), Halt> {
-        if lines.iter().any(|(line, _)| self.waiting.contains(line)) {
+        // Of a copy of an object, what waits is not known yet.
+        if lines.iter().any(|(line, _)| self.batch.iter().any(|taken| taken.entry.line == *line)) {
             self.flush().await?;
         }
         let entries: Vec<Entry> = lines.iter().map(|(line, failed)| Entry::of(*line, failed)).collect();
@@ -228,7 +226,6 @@ impl Session {
         self.report.records.found += 1;
         self.report.select(&failed, Timestamp::now().as_millisecond());
         self.objects[object].open += 1;
-        self.waiting.insert(entry.line);
         self.batch.push(Taken { object, entry, data: failed.data });
         Ok(())
     }

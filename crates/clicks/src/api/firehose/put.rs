@@ -6,17 +6,11 @@ use crate::api::blob::{Blob, buffer};
 use crate::api::constraint::Constraints;
 use crate::api::input::{Structure, parse};
 use crate::api::refusal::{Refusal, json};
-use crate::firehose::batch::MAX_RECORD_BYTES;
+use crate::firehose::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS, MAX_RECORD_BYTES};
 use crate::stream::Refused;
 
-/// The most records of a batch (Amazon Data Firehose quotas).
-const MAX_BATCH_RECORDS: usize = 500;
-
-/// The most data of a batch, before base64 (Amazon Data Firehose quotas: 4 MiB).
-const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
-
 /// How many records of a batch with too many are told.
-const MOST_RECORDS_TOLD: usize = 2 * MAX_BATCH_RECORDS;
+const MOST_RECORDS_TOLD: usize = 2 * MAX_PUT_RECORDS;
 
 /// Records that may come in, if there is such a stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,7 +88,7 @@ pub(super) fn batch(body: &[u8]) -> Result<Put, Refusal> {
         None => Vec::new(),
     };
     constraints.judge()?;
-    if sizes.iter().sum::<usize>() > MAX_BATCH_BYTES {
+    if sizes.iter().sum::<usize>() > MAX_PUT_BYTES {
         // Seen of Firehose, code and text.
         return Err(Refusal::InvalidArgument("Records size exceeds 4 MB limit".to_owned()));
     }
@@ -105,7 +99,7 @@ fn batch_data(records: Vec<Option<Structure<Record>>>, sizes: &[usize], constrai
     if records.is_empty() {
         constraints.broken("[]", "records", "Member must have length greater than or equal to 1");
     }
-    constraints.at_most(records.len(), MAX_BATCH_RECORDS, || told(sizes), "records");
+    constraints.at_most(records.len(), MAX_PUT_RECORDS, || told(sizes), "records");
     let mut data = Vec::with_capacity(records.len());
     for (index, (record, size)) in records.into_iter().zip(sizes).enumerate() {
         let path = || format!("records.{}.member", index + 1);

@@ -1,6 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use super::tables::MOST_SKEW_MS;
 use super::*;
 
 const NOW: u64 = 1_700_000_000_000;

@@ -6,16 +6,11 @@ use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 
 use super::{Halt, Session, Taken};
+use crate::firehose::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS};
 use crate::redrive::ledger::Entry;
 use crate::redrive::pace;
 use crate::redrive::target::Answer;
 use crate::redrive::{RedriveError, now_ms};
-
-/// The most records of a call (Amazon Data Firehose quotas).
-const MAX_RECORDS: usize = 500;
-
-/// The most data of a call, before base64 (Amazon Data Firehose quotas: 4 MiB).
-const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// How many calls on end may get no answer: each leaves up to 500 records of which nobody knows.
 const MAX_LOST: u32 = 3;
@@ -27,7 +22,7 @@ const LOST_PAUSE: Duration = Duration::from_millis(250);
 pub(super) fn fits(batch: &[Taken], more: usize, rate: u32) -> bool {
     let bytes: usize = batch.iter().map(|taken| taken.data.len()).sum();
     let is_in_a_second = count_of(batch).saturating_add(pace::count(more)) <= rate;
-    batch.is_empty() || (batch.len() < MAX_RECORDS && bytes + more <= MAX_BYTES && is_in_a_second)
+    batch.is_empty() || (batch.len() < MAX_PUT_RECORDS && bytes + more <= MAX_PUT_BYTES && is_in_a_second)
 }
 
 fn count_of(batch: &[Taken]) -> u32 {
@@ -38,7 +33,6 @@ impl Session {
     /// Sends what waits, again and again those that are refused.
     pub(super) async fn flush(&mut self) -> Result<(), Halt> {
         let mut batch = mem::take(&mut self.batch);
-        self.waiting.clear();
         if self.options.dry_run {
             // So that a copy of an object is none more to put.
             let entries: Vec<Entry> = batch.iter().map(|taken| taken.entry).collect();
