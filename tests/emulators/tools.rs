@@ -16,7 +16,7 @@ const OF_CARGO_TEST: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 /// A command in the workspace's root, in the environment of a terminal in which `.venv` is on the `PATH`.
 fn command(program: impl AsRef<Path>) -> Command {
-    let mut command = Command::new(program.as_ref());
+    let mut command = test_support::command(program.as_ref());
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     for (name, _) in env::vars_os() {
         if OF_CARGO_TEST.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {

@@ -128,7 +128,9 @@ pub(crate) struct Surroundings {
 impl Stream {
     /// Starts with what an earlier run has left in the state.
     pub(crate) fn start(settings: StreamSettings, around: Surroundings) -> Result<Self, StreamError> {
-        let watched = Arc::new(Watched::new(&settings.name));
+        let watched =
+            Watched::new(&settings.name).with_intervals(settings.buffer.interval, settings.destination_buffer.interval);
+        let watched = Arc::new(watched);
         let (state, left) = match &around.state {
             None => (None, Vec::new()),
             Some(folder) => {

@@ -38,8 +38,12 @@ impl Logs {
     pub(crate) async fn take(&self) -> Vec<String> {
         let (done, drained) = oneshot::channel();
         if self.drain.send(done).await.is_ok() {
-            // An error means that the pipe has just ended, and so has been read.
-            let _ended = drained.await;
+            tokio::select! {
+                // An error means that the pipe has just ended, and so has been read.
+                _ = drained => {}
+                // A request that is sent while the receiver is dropped stays in the channel, without an answer or an error.
+                () = self.drain.closed() => {}
+            }
         }
         std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -75,5 +79,38 @@ async fn read(pipe: pipe::Receiver, lines: Arc<Mutex<Vec<String>>>, mut drains: 
         let Ok(Some(segment)) = segment else { return };
         let line = String::from_utf8_lossy(&segment).trim_end_matches('\r').to_owned();
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A process closes its pipe a moment before it ends, so one thread reads the end of the pipe while another takes the lines.
+    /// Here a second pipe stands for the process. About one attempt in ten thousand meets that moment.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_pipe_that_ends_while_its_lines_are_taken_is_not_waited_for() {
+        for attempt in 0..30_000 {
+            let (mut writer, logs) = Logs::new().unwrap();
+            let (reader, process) = io::pipe().unwrap();
+            let mut over = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).unwrap();
+            let taken = tokio::spawn(async move {
+                over.read_to_end(&mut Vec::new()).await.unwrap();
+                logs.take().await
+            });
+            for _ in 0..10 {
+                writer.write_all(b"last words\n").unwrap();
+            }
+            drop(writer);
+            drop(process);
+            let lines = timeout(Duration::from_secs(60), taken).await;
+            assert_eq!(lines.unwrap_or_else(|_| panic!("attempt {attempt} hangs")).unwrap().len(), 10, "{attempt}");
+        }
     }
 }

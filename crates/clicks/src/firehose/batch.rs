@@ -99,11 +99,6 @@ impl Batcher {
         self.records.len() >= self.limits.records || self.data_bytes >= self.limits.bytes
     }
 
-    /// The size of the data that waits, before base64.
-    pub(crate) fn data_bytes(&self) -> usize {
-        self.data_bytes
-    }
-
     /// The event of what is left.
     pub(crate) fn take(&mut self) -> Option<Event> {
         self.data_bytes = 0;

@@ -40,8 +40,12 @@ impl Events {
         Self { streams, latest: Mutex::default(), places, stopping }
     }
 
-    fn snapshot(&self) -> Arc<str> {
+    /// The snapshot of about now, or, for a page that was just opened, of now: it shows all that came before.
+    fn snapshot(&self, is_first: bool) -> Arc<str> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_first {
+            latest.made = None;
+        }
         latest.at(Instant::now(), || self.to_json())
     }
 
@@ -89,7 +93,7 @@ struct Viewer {
     events: Arc<Events>,
     stopping: watch::Receiver<bool>,
     timer: Interval,
-    sent: Arc<str>,
+    sent: Option<Arc<str>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -98,7 +102,7 @@ impl Viewer {
         let stopping = events.stopping.clone();
         let mut timer = interval(PERIOD);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { events, stopping, timer, sent: Arc::default(), _place: place }
+        Self { events, stopping, timer, sent: None, _place: place }
     }
 
     /// The next state that is not the last one; none when the process stops.
@@ -109,9 +113,9 @@ impl Viewer {
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
                 _ = self.timer.tick() => {}
             }
-            let snapshot = self.events.snapshot();
-            if snapshot != self.sent {
-                self.sent = Arc::clone(&snapshot);
+            let snapshot = self.events.snapshot(self.sent.is_none());
+            if self.sent.as_ref() != Some(&snapshot) {
+                self.sent = Some(Arc::clone(&snapshot));
                 return Some(snapshot);
             }
         }

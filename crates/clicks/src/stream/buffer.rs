@@ -17,7 +17,7 @@ use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::transform::{Batch, Transform};
 use super::watched::Watched;
-use crate::firehose::batch::{Batcher, Limits};
+use crate::firehose::batch::{Batcher, Limits, decoded_bytes};
 
 /// The records of the next event, and the events under way.
 pub(super) struct Buffer {
@@ -85,7 +85,9 @@ impl Buffer {
     async fn take(&mut self, records: Vec<Accepted>) {
         if self.backup {
             let copies = records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.second()));
-            self.transform.deliver(copies.collect());
+            let copies: Vec<Item> = copies.collect();
+            self.watched.backed_up(copies.len(), Item::bytes_of(&copies));
+            self.transform.deliver(copies);
         }
         for Accepted { record, receipt } in records {
             if let Some(event) = self.batcher.push(record) {
@@ -117,7 +119,8 @@ impl Buffer {
         let turn: Option<OwnedSemaphorePermit> = Arc::clone(&self.in_turn).acquire_owned().await.ok();
         let place = Arc::clone(&self.free).acquire_owned().await.ok();
         let transform = Arc::clone(&self.transform);
-        self.watched.dispatched(batch.receipts.len());
+        let bytes = batch.event.records().iter().map(|record| decoded_bytes(&record.data)).sum();
+        self.watched.dispatched(self.lane, batch.receipts.len(), bytes);
         self.under_way.spawn(async move {
             transform.run(batch).await;
             drop((turn, place));
@@ -125,7 +128,7 @@ impl Buffer {
     }
 
     fn tell(&self) {
-        self.watched.buffered(self.lane, self.batcher.data_bytes(), self.due);
+        self.watched.buffer_due(self.lane, self.due);
     }
 }
 

@@ -68,6 +68,11 @@ impl Item {
         Self { place, bytes, arrival_ms: record.arrival_ms, receipt, fault: Some(fault), original: None }
     }
 
+    /// The size of what is to be delivered.
+    pub(super) fn bytes_of(items: &[Self]) -> usize {
+        items.iter().map(|item| item.bytes.len()).sum()
+    }
+
     /// A record as it came.
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // Its base64 was checked when it was accepted.
@@ -128,20 +133,24 @@ impl Destination {
     pub(super) async fn run(mut self, mut items: mpsc::UnboundedReceiver<Vec<Item>>) {
         loop {
             let due = self.due();
+            let mut taken = 0;
             tokio::select! {
                 biased;
-                taken = items.recv() => match taken {
-                    Some(items) => items.into_iter().for_each(|item| self.take(item)),
+                items = items.recv() => match items {
+                    Some(items) => {
+                        taken = items.len();
+                        items.into_iter().for_each(|item| self.take(item));
+                    }
                     None => break,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Some(_done) = self.under_way.join_next() => {}
             }
             self.store(|open| open.due <= Instant::now());
-            self.tell();
+            self.watched.opened(taken, self.due());
         }
         self.store(|_| true);
-        self.tell();
+        self.watched.opened(0, None);
         while self.under_way.join_next().await.is_some() {}
     }
 
@@ -167,7 +176,10 @@ impl Destination {
         }
         let end_ms = Timestamp::now().as_millisecond();
         let fault = Fault::TooManyPartitions;
-        Item::failed(record, Failure { fault, attempts: 1, end_ms, function_arn: &self.function_arn }, item.receipt)
+        let failure = Failure { fault, attempts: 1, end_ms, function_arn: &self.function_arn };
+        let failed = Item::failed(record, failure, item.receipt);
+        self.watched.rewritten(item.bytes.len(), failed.bytes.len());
+        failed
     }
 
     /// When the first of the open objects has waited long enough.
@@ -182,11 +194,6 @@ impl Destination {
             self.under_way.spawn(async move { uploads.store(object, turn).await });
         }
         self.order.retain(|_, turns| !turns.are_over());
-    }
-
-    fn tell(&self) {
-        let bytes = self.open.values().map(|open| open.object.bytes()).sum();
-        self.watched.waiting(bytes, self.due());
     }
 }
 

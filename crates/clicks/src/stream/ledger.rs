@@ -13,6 +13,7 @@ use super::receipt::{Accepted, Receipt, Settled, cost};
 use super::state::State;
 use super::turns::{Turn, Turns};
 use super::watched::Watched;
+use crate::firehose::batch::decoded_bytes;
 use crate::firehose::event::Record;
 use crate::kinesis::shard::Shard;
 
@@ -55,7 +56,8 @@ impl Ledger {
             watched,
             given_up: AtomicBool::new(false),
         };
-        ledger.watched.accepted(accepted.len());
+        let Cost { records, data_bytes, .. } = Cost::of(&accepted);
+        ledger.watched.accepted(records, data_bytes);
         (ledger, accepted)
     }
 
@@ -100,24 +102,24 @@ impl Ledger {
         accepted: Vec<Accepted>,
         buffer: mpsc::UnboundedSender<Vec<Accepted>>,
     ) -> impl Future<Output = bool> + use<> {
-        self.watched.accepted(accepted.len());
+        let cost = Cost::of(&accepted);
+        self.watched.accepted(cost.records, cost.data_bytes);
         if self.state.is_none() {
-            let cost = Cost::of(&accepted);
             return Either::Left(ready(self.hand_over(Some(accepted), cost, &buffer)));
         }
         let turn = self.order.lock().unwrap_or_else(PoisonError::into_inner).next();
         let ledger = Arc::clone(self);
-        let kept = tokio::spawn(async move { ledger.write(accepted, turn, &buffer).await });
+        let kept = tokio::spawn(async move { ledger.write(accepted, cost, turn, &buffer).await });
         Either::Right(kept.map(|kept| kept.unwrap_or(false)))
     }
 
     async fn write(
         &self,
         accepted: Vec<Accepted>,
+        cost: Cost,
         mut turn: Turn,
         buffer: &mpsc::UnboundedSender<Vec<Accepted>>,
     ) -> bool {
-        let cost = Cost::of(&accepted);
         let kept = match &self.state {
             Some(state) => state.keep(accepted).await,
             None => Some(accepted),
@@ -135,7 +137,7 @@ impl Ledger {
     ) -> bool {
         let kept = kept.is_some_and(|accepted| buffer.send(accepted).is_ok());
         if !kept {
-            self.watched.unaccepted(cost.records);
+            self.watched.unaccepted(cost.records, cost.data_bytes);
             self.give_back(cost.records, cost.bytes);
         }
         kept
@@ -179,11 +181,17 @@ impl Ledger {
 struct Cost {
     records: usize,
     bytes: usize,
+    /// Of these, the data as it is before base64.
+    data_bytes: usize,
 }
 
 impl Cost {
     fn of(accepted: &[Accepted]) -> Self {
-        Self { records: accepted.len(), bytes: accepted.iter().map(Accepted::bytes).sum() }
+        Self {
+            records: accepted.len(),
+            bytes: accepted.iter().map(Accepted::bytes).sum(),
+            data_bytes: accepted.iter().map(|accepted| decoded_bytes(&accepted.record.data)).sum(),
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Transform {
                 }),
             }
         }
-        self.watched.transformed(items.len(), dropped.len());
+        self.watched.transformed(items.len(), Item::bytes_of(&items), dropped.len());
         self.ledger.settle(dropped);
         self.deliver(items);
     }

@@ -57,7 +57,6 @@ impl Uploads {
 
     /// Stores one object when it is its turn, and settles its records.
     pub(super) async fn store(&self, object: Object, mut turn: Option<Turn>) {
-        self.watched.storing(object.bytes());
         let Object { kind, partition, oldest_ms, bytes, receipts, faults } = object;
         // An assumption: nobody has told whether error objects are compressed.
         let compression = if let Kind::Error(_) = kind { Compression::None } else { self.settings.compression };

@@ -51,6 +51,20 @@ pub(super) struct Waiting {
     pub(super) flush_in_ms: Option<u64>,
 }
 
+impl Waiting {
+    /// Records, and the size of their data.
+    pub(super) fn add(&mut self, records: usize, bytes: usize) {
+        self.records += records as u64;
+        self.bytes += bytes;
+    }
+
+    /// The same of records that wait here no more.
+    pub(super) fn remove(&mut self, records: usize, bytes: usize) {
+        self.records -= records as u64;
+        self.bytes -= bytes;
+    }
+}
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct InLambda {
     pub(super) records: u64,

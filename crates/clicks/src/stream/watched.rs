@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use runtime_api::Outcome;
@@ -27,13 +28,14 @@ pub(super) struct Watched {
 #[derive(Debug)]
 struct Now {
     view: View,
-    /// What each Lambda buffer has, and when it is flushed.
-    buffers: BTreeMap<Lane, (usize, Option<Instant>)>,
+    /// When each Lambda buffer that has records is flushed.
+    buffers_due: BTreeMap<Lane, Instant>,
     /// When the first open object is stored.
     destination_due: Option<Instant>,
-    /// Bytes that wait in open objects, and in objects that are being stored.
-    open_bytes: usize,
-    storing_bytes: usize,
+    /// How many records and copies have no open object yet: they are on their way to the destination buffer.
+    unopened: usize,
+    /// How long the first record of a Lambda buffer waits, and of an object.
+    intervals: [Duration; 2],
     /// Objects that the storage has refused and not taken yet.
     refused: usize,
 }
@@ -42,51 +44,72 @@ impl Watched {
     /// Nothing has happened yet.
     pub(super) fn new(stream: &str) -> Self {
         let view = View { stream: stream.to_owned(), ..View::default() };
-        let buffers = BTreeMap::new();
-        let now = Now { view, buffers, destination_due: None, open_bytes: 0, storing_bytes: 0, refused: 0 };
+        let now = Now {
+            view,
+            buffers_due: BTreeMap::new(),
+            destination_due: None,
+            unopened: 0,
+            intervals: [Duration::ZERO; 2],
+            refused: 0,
+        };
         Self { now: Mutex::new(now) }
     }
 
-    /// The stream at this moment.
+    /// The same with the intervals of the Lambda buffer and of the destination buffer.
+    pub(super) fn with_intervals(self, lambda: Duration, destination: Duration) -> Self {
+        self.change(|now| now.intervals = [lambda, destination]);
+        self
+    }
+
+    /// The stream at this moment. Records, bytes and times agree: where records wait for a buffer's time, there is a time, and
+    /// there is none where nothing waits.
     pub(super) fn view(&self) -> View {
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_ms = |due: Option<Instant>| {
-            let left = due?.saturating_duration_since(Instant::now());
-            Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
-        };
+        let in_ms = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let left = |due: Instant| due.saturating_duration_since(Instant::now());
         let mut view = now.view.clone();
-        view.buffered.bytes = now.buffers.values().map(|(bytes, _)| bytes).sum();
-        view.buffered.flush_in_ms = in_ms(now.buffers.values().filter_map(|(_, due)| *due).min());
-        view.waiting.flush_in_ms = in_ms(now.destination_due);
-        view.waiting.bytes = now.open_bytes + now.storing_bytes;
+        let [lambda, destination] = now.intervals;
+        if view.buffered.records > 0 {
+            // What no buffer has taken yet has all of its time.
+            view.buffered.flush_in_ms = Some(in_ms(now.buffers_due.values().copied().min().map_or(lambda, left)));
+        }
+        if view.waiting.records > 0 || view.waiting.bytes > 0 {
+            let unopened = (now.unopened > 0).then_some(destination);
+            // What is being stored has none.
+            view.waiting.flush_in_ms = now.destination_due.map(left).or(unopened).map(in_ms);
+        }
         view
     }
 
     /// Records are in.
-    pub(super) fn accepted(&self, records: usize) {
+    pub(super) fn accepted(&self, records: usize, bytes: usize) {
         self.change(|now| {
             now.view.accepted += records as u64;
-            now.view.buffered.records += records as u64;
+            now.view.buffered.add(records, bytes);
         });
     }
 
     /// Records were not kept after all.
-    pub(super) fn unaccepted(&self, records: usize) {
+    pub(super) fn unaccepted(&self, records: usize, bytes: usize) {
         self.change(|now| {
             now.view.accepted -= records as u64;
-            now.view.buffered.records -= records as u64;
+            now.view.buffered.remove(records, bytes);
         });
     }
 
-    /// What a Lambda buffer has.
-    pub(super) fn buffered(&self, lane: Lane, bytes: usize, due: Option<Instant>) {
-        self.change(|now| now.buffers.insert(lane, (bytes, due)));
+    /// When a Lambda buffer is flushed; none while it is empty.
+    pub(super) fn buffer_due(&self, lane: Lane, due: Option<Instant>) {
+        self.change(|now| match due {
+            Some(due) => drop(now.buffers_due.insert(lane, due)),
+            None => drop(now.buffers_due.remove(&lane)),
+        });
     }
 
-    /// An event is on its way to the function.
-    pub(super) fn dispatched(&self, records: usize) {
+    /// An event of a Lambda buffer is on its way to the function.
+    pub(super) fn dispatched(&self, lane: Lane, records: usize, bytes: usize) {
         self.change(|now| {
-            now.view.buffered.records -= records as u64;
+            now.buffers_due.remove(&lane);
+            now.view.buffered.remove(records, bytes);
             now.view.in_lambda.records += records as u64;
             now.view.in_lambda.invocations += 1;
         });
@@ -120,27 +143,37 @@ impl Watched {
         });
     }
 
-    /// An event is through: so many records go on to the destination, and so many to nowhere.
-    pub(super) fn transformed(&self, on: usize, dropped: usize) {
+    /// An event is through: so many records go on to the destination, with what the function made of them, and so many to
+    /// nowhere.
+    pub(super) fn transformed(&self, on: usize, bytes: usize, dropped: usize) {
         self.change(|now| {
             now.view.in_lambda.records -= (on + dropped) as u64;
             now.view.in_lambda.invocations -= 1;
-            now.view.waiting.records += on as u64;
+            now.view.waiting.add(on, bytes);
             now.view.dropped += dropped as u64;
+            now.unopened += on;
         });
     }
 
-    /// What the destination buffer has in open objects.
-    pub(super) fn waiting(&self, bytes: usize, due: Option<Instant>) {
+    /// Copies go on to the destination. They are no records of their own.
+    pub(super) fn backed_up(&self, copies: usize, bytes: usize) {
         self.change(|now| {
-            now.open_bytes = bytes;
+            now.view.waiting.bytes += bytes;
+            now.unopened += copies;
+        });
+    }
+
+    /// A record is delivered as other bytes than those that it was sent on as.
+    pub(super) fn rewritten(&self, before: usize, after: usize) {
+        self.change(|now| now.view.waiting.bytes = now.view.waiting.bytes - before + after);
+    }
+
+    /// So many records and copies more are in objects, and when the first open object is stored.
+    pub(super) fn opened(&self, taken: usize, due: Option<Instant>) {
+        self.change(|now| {
+            now.unopened -= taken;
             now.destination_due = due;
         });
-    }
-
-    /// An object is on its way into the storage.
-    pub(super) fn storing(&self, bytes: usize) {
-        self.change(|now| now.storing_bytes += bytes);
     }
 
     /// An object is in the storage.
@@ -149,15 +182,12 @@ impl Watched {
         let (name, at_ms) = (kind.name(), Timestamp::now().as_millisecond());
         self.change(|now| {
             let view = &mut now.view;
-            now.storing_bytes -= bytes;
             match kind {
                 Kind::Delivered => view.delivered += records as u64,
                 Kind::Error(_) => view.failed += records as u64,
                 Kind::Backup => {}
             }
-            if kind != Kind::Backup {
-                view.waiting.records -= records as u64;
-            }
+            view.waiting.remove(if kind == Kind::Backup { 0 } else { records }, bytes);
             for (code, failed) in faults {
                 *view.failed_by_code.entry(code).or_default() += failed;
             }

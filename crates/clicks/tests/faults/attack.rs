@@ -46,7 +46,7 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     for first in (0..RECORDS).step_by(BATCH / 2) {
         // In turns with the clicks of others.
         let records = (first..first + BATCH / 2).flat_map(|number| [attack[number].clone(), click(number)]);
-        assert!(client.put(&request(records)).unwrap());
+        assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
     up.until_through(2 * RECORDS as u64);
     let elapsed = started.elapsed();
@@ -86,7 +86,7 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
         attack.extend(numbers.clone().map(|number| click(0).replace(MYSFIT, &id(number % MADE_UP))));
         // In turns with the clicks of others.
         let records = numbers.flat_map(|number| [attack[number].clone(), click(number)]);
-        assert!(client.put(&request(records)).unwrap());
+        assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
     up.until_through(2 * attack.len() as u64);
     let elapsed = started.elapsed();

@@ -104,8 +104,8 @@ impl Visitors {
             let Some((mut connected, pipeline)) = open else { continue };
             let Some(batch_put) = self.next(pipeline) else { return };
             match connected.put(&batch(batch_put * BATCH)) {
-                Ok(accepted) => {
-                    assert!(accepted, "batch {batch_put}");
+                Ok(answer) => {
+                    assert_eq!(answer, Ok(()), "batch {batch_put} into pipeline {pipeline}");
                     client = Some((connected, pipeline));
                 }
                 Err(_) => self.again.lock().unwrap().push(batch_put),

@@ -57,7 +57,7 @@ pub(crate) fn put(up: &Up, clicks: Range<usize>) {
                     if first >= clicks.end {
                         return;
                     }
-                    assert!(client.put(&batch(first)).unwrap(), "{}", up.stderr());
+                    assert_eq!(client.put(&batch(first)).unwrap(), Ok(()), "{}", up.stderr());
                 }
             });
         }
@@ -79,7 +79,7 @@ pub(crate) fn put_while_it_lives(address: &str, batches: &Mutex<Vec<usize>>) {
         let first = batches.lock().unwrap().pop();
         let Some(first) = first else { return };
         match client.put(&batch(first)) {
-            Ok(accepted) => assert!(accepted, "the batch from {first} on"),
+            Ok(answer) => assert_eq!(answer, Ok(()), "the batch from {first} on, at {address}"),
             Err(_) => return batches.lock().unwrap().push(first),
         }
     }

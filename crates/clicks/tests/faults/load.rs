@@ -22,23 +22,25 @@ impl Client {
         Ok(Self(BufReader::new(connection)))
     }
 
-    /// Puts a [`request`]: tells whether all its records were accepted. After an error nobody knows.
-    pub(crate) fn put(&mut self, request: &[u8]) -> io::Result<bool> {
+    /// Puts a [`request`]: whether all its records were accepted, or else the whole response. After an error nobody knows.
+    pub(crate) fn put(&mut self, request: &[u8]) -> io::Result<Result<(), String>> {
         self.0.get_mut().write_all(request)?;
         let mut length = 0;
-        let mut line = String::new();
-        while line != "\r\n" {
-            line.clear();
-            if self.0.read_line(&mut line)? == 0 {
+        let mut response = String::new();
+        while !response.ends_with("\r\n\r\n") {
+            let start = response.len();
+            if self.0.read_line(&mut response)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if let Some(value) = line.strip_prefix("content-length: ") {
+            if let Some(value) = response[start..].strip_prefix("content-length: ") {
                 length = value.trim_end().parse().map_err(io::Error::other)?;
             }
         }
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
-        Ok(body.starts_with(br#"{"Encrypted":false,"FailedPutCount":0,"#))
+        let accepted =
+            response.starts_with("HTTP/1.1 200 ") && body.starts_with(br#"{"Encrypted":false,"FailedPutCount":0,"#);
+        Ok(if accepted { Ok(()) } else { Err(response + &String::from_utf8_lossy(&body)) })
     }
 }
 

@@ -8,9 +8,6 @@ use tokio::runtime::Runtime;
 
 use crate::s3::patiently;
 
-/// Where nobody else listens, so that the port is still free when the service comes back; only Linux has it of itself.
-const ADDRESS: [u8; 4] = if cfg!(target_os = "linux") { [127, 0, 0, 2] } else { [127, 0, 0, 1] };
-
 /// The service at one address, or what is there in its place.
 pub(crate) struct Mysfits {
     runtime: Runtime,
@@ -22,7 +19,8 @@ pub(crate) struct Mysfits {
 
 impl Mysfits {
     pub(crate) fn start() -> Self {
-        let address = SocketAddr::from((ADDRESS, 0));
+        // Of its own, so that the port is still free when the service comes back.
+        let address = SocketAddr::from((test_support::own_address(), 0));
         let mut service = Self { runtime: Runtime::new().unwrap(), address, on: None, hanging: None };
         service.switch_on();
         service

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+
+use test_support::until_or;
 
 /// The numbers of those that a process has started.
 pub(crate) fn children(process: u32) -> Vec<String> {
@@ -22,11 +22,7 @@ pub(crate) fn signal_children(process: u32, signal: &str) -> usize {
 /// What was killed leaves nothing behind that goes on.
 #[track_caller]
 pub(crate) fn nothing_runs_in(folder: &Path) {
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !processes_in(folder).is_empty() {
-        assert!(Instant::now() < patience, "{:?}", processes_in(folder));
-        thread::sleep(Duration::from_millis(10));
-    }
+    until_or(|| processes_in(folder).is_empty(), || format!("{:?}", processes_in(folder)));
 }
 
 /// By where they were started. Without `/proc`, there are none.

@@ -1,7 +1,6 @@
 //! Objects of which nothing is left are moved out of the way.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -54,12 +53,13 @@ fn what_was_done_by_an_earlier_run_is_moved_by_a_later_one() {
 
 #[test]
 fn what_has_changed_meanwhile_is_not_moved() {
-    let firehose = Firehose::with(&[Act::Waits(Duration::from_secs(1))]);
+    let firehose = Firehose::with(&[Act::IsHeld]);
     let redrive = Redrive::of(&[("a", &all(["a"])), ("b", &all(["b"]))]);
     let child = redrive.spawn(&firehose, &["--archive", "done"]);
     until(|| firehose.calls().len() == 1);
     redrive.write("a", all(["a", "new"]));
     fs::remove_file(redrive.errors().join("b")).unwrap();
+    firehose.release();
     let ended = end_of(child);
     ended.comes_to(1, &json!({ "found": 2, "selected": 2, "put": 2 }));
     ended.objects(&json!({ "found": 2, "done": 2, "not_archived": 2 }));

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// What is done with a call of `PutRecordBatch`.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub(crate) enum Act {
     Hangs,
     /// Stored after a while.
     Waits(Duration),
+    /// Stored, and answered when [`Firehose::release`] is called.
+    IsHeld,
     /// Stored; from then on nobody listens until [`Firehose::listen`].
     Leaves,
 }
@@ -51,6 +53,7 @@ struct Told {
     calls: Vec<Vec<Vec<u8>>>,
     stored: Vec<Vec<u8>>,
     leave: Option<oneshot::Sender<()>>,
+    released: watch::Sender<bool>,
     /// Of the last request.
     authorization: String,
 }
@@ -71,7 +74,7 @@ impl Firehose {
     /// Does these, and then takes everything.
     pub(crate) fn with(script: &[Act]) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let mut firehose = Self { address: ([127, 0, 0, 1], 0).into(), told: Arc::default(), runtime };
+        let mut firehose = Self { address: (test_support::own_address(), 0).into(), told: Arc::default(), runtime };
         firehose.script(script);
         firehose.listen();
         firehose
@@ -96,6 +99,11 @@ impl Firehose {
     /// Does this for ever.
     pub(crate) fn always(&self, act: Act) {
         self.told.lock().unwrap().then = Some(act);
+    }
+
+    /// Answers the calls that are held.
+    pub(crate) fn release(&self) {
+        self.told.lock().unwrap().released.send_replace(true);
     }
 
     /// What it answers to whoever asks for the stream; nothing by a status of zero.
@@ -174,7 +182,7 @@ async fn answer(State(told): State<Arc<Mutex<Told>>>, headers: HeaderMap, body: 
 async fn put(told: &Mutex<Told>, body: &Value) -> Response {
     let data = |record: &Value| STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
     let records: Vec<Vec<u8>> = body["Records"].as_array().unwrap().iter().map(data).collect();
-    let (count, act) = {
+    let (count, act, mut released) = {
         let mut told = told.lock().unwrap();
         let act = told.script.pop_front().or_else(|| told.then.clone()).unwrap_or(Act::Takes);
         let refused = |index| matches!(&act, Act::Refuses(refused) if refused.contains(&index));
@@ -187,7 +195,7 @@ async fn put(told: &Mutex<Told>, body: &Value) -> Response {
         if act == Act::Leaves {
             told.leave.take().unwrap().send(()).unwrap();
         }
-        (count, act)
+        (count, act, told.released.subscribe())
     };
     let entry = |index: usize| match &act {
         Act::Refuses(refused) if refused.contains(&index) => {
@@ -210,6 +218,10 @@ async fn put(told: &Mutex<Told>, body: &Value) -> Response {
         Act::Hangs => match std::future::pending::<Infallible>().await {},
         Act::Waits(time) => {
             tokio::time::sleep(time).await;
+            reply(200, &body)
+        }
+        Act::IsHeld => {
+            released.wait_for(|released| *released).await.unwrap();
             reply(200, &body)
         }
         Act::Leaves => ([("connection", "close")], reply(200, &body)).into_response(),

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -93,11 +93,15 @@ fn whenever_it_is_killed_nothing_is_put_twice_or_forgotten() {
 #[test]
 fn an_interrupt_lets_the_call_in_hand_end() {
     for signal in ["-TERM", "-INT", "-HUP"] {
-        let firehose = Firehose::with(&[Act::Waits(Duration::from_secs(1))]);
+        let firehose = Firehose::with(&[Act::IsHeld]);
         let redrive = Redrive::of(&[("a", &all(numbered(0, 700))), ("b", &all(numbered(700, 1_400)))]);
         let child = redrive.spawn(&firehose, &[]);
         until(|| firehose.calls().len() == 1);
-        let ended = end_with(signal, child);
+        test_support::signal(signal, child.id());
+        // It has seen the signal by then, and waits for the call.
+        sleep(Duration::from_secs(1));
+        firehose.release();
+        let ended = end_of(child);
         let report = ended.report();
         assert_eq!((ended.code, &report["interrupted"]), (Some(130), &json!(true)), "{}", ended.stderr);
         whole(&report);
@@ -125,7 +129,7 @@ fn an_interrupt_ends_a_pause() {
 /// Asks for an end until it comes.
 fn insist(mut child: Child) -> crate::folder::Ended {
     while child.try_wait().unwrap().is_none() {
-        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        test_support::signal("-TERM", child.id());
         sleep(Duration::from_millis(50));
     }
     end_of(child)

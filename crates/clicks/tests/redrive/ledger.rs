@@ -43,7 +43,7 @@ fn a_ledger_is_of_one_stream_and_one_process() {
     redrive.run(&firehose, &[], 1, &json!({ "found": 1, "uncertain": 1 }));
 
     // The same by another name.
-    let same = firehose.url().replace("127.0.0.1", "localhost");
+    let same = firehose.url() + "/";
     let ended = Ended::from(redrive.command(&same, &[]).output().unwrap());
     ended.comes_to(1, &json!({ "found": 1, "uncertain": 1 }));
     let other = Firehose::start();

@@ -71,7 +71,7 @@ impl Redrive {
 
     /// With nothing but these arguments, and no configuration from outside.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
+        let mut command = test_support::command(env!("CARGO_BIN_EXE_clicks"));
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("AWS_")) {
             command.env_remove(key);
         }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use test_support::PATIENCE;
+pub(crate) use test_support::until;
 
 /// The executable that is run in the processor's place.
 pub(crate) const STAND_IN: &str = env!("CARGO_BIN_EXE_stand-in-function");
@@ -33,7 +35,7 @@ impl Replay {
 
     /// With nothing but these arguments, and no configuration from outside.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
+        let mut command = test_support::command(env!("CARGO_BIN_EXE_clicks"));
         for (key, _) in std::env::vars_os() {
             let key = key.to_string_lossy().into_owned();
             if ["MYSFIT", "ON_", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "SSL_CERT_FILE"]
@@ -99,26 +101,16 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Waits until something is so.
-#[track_caller]
-pub(crate) fn until(mut so: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < patience, "it did not come to that");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Sends a signal to a running replay, and waits for its end.
 #[track_caller]
 pub(crate) fn end_with(signal: &str, child: Child) -> Ended {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    test_support::signal(signal, child.id());
     end_of(child)
 }
 
 /// Waits for the end of a replay, and kills it when it doesn't come.
 pub(crate) fn end_of(mut child: Child) -> Ended {
-    let patience = Instant::now() + Duration::from_secs(30);
+    let patience = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -82,7 +82,7 @@ impl Held {
                 " ".repeat(bytes - click.len()) + &click
             });
             let answer = self.up.call("PutRecordBatch", &batch(STREAM, &clicks.collect::<Vec<_>>()));
-            assert_eq!(answer.status, 200, "{}", answer.body);
+            answer.is(200);
             let output: Value = serde_json::from_str(&answer.body).unwrap();
             let entries = output["RequestResponses"].as_array().unwrap();
             assert_eq!(entries.len(), records);
@@ -157,16 +157,17 @@ fn a_full_backlog_is_told_at_every_door_and_what_was_accepted_is_delivered() {
     let one = json!({ "DeliveryStreamName": STREAM, "Record": { "Data": base64(click) } });
     let answer = up.call("PutRecord", &one);
     let busy = json!({ "__type": "ServiceUnavailableException", "message": "Slow down." });
-    assert_eq!((answer.status, serde_json::from_str::<Value>(&answer.body).unwrap()), (500, busy));
+    assert_eq!((answer.status, serde_json::from_str::<Value>(&answer.body).unwrap()), (500, busy), "{answer:?}");
     let put_click = || Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", click);
     let answer = put_click();
-    assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#), "{answer:?}");
     assert_eq!(up.view()["accepted"], 1 + accepted.len());
 
     held.release();
     up.until_through(1 + accepted.len() as u64);
     // There is room again.
-    assert_eq!((up.call("PutRecord", &one).status, put_click().status), (200, 200));
+    up.call("PutRecord", &one).is(200);
+    put_click().is(200);
     up.until_through(1 + accepted.len() as u64 + 2);
     accepted.sort();
     let names = delivered(up, "name");

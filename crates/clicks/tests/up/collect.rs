@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use test_support::PATIENCE;
 
 use crate::http::{Answer, Connection};
 use crate::up::Up;
@@ -80,7 +81,7 @@ fn post(up: &Up, headers: &str, body: &str) -> Answer {
 /// Every answer has CORS' headers and an id.
 #[track_caller]
 fn is(answer: &Answer, status: u16, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (status, body));
+    assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("access-control-allow-methods", "OPTIONS,POST,GET"),
@@ -99,7 +100,7 @@ fn a_function_gets_the_request_as_api_gateway_tells_it_and_knows_where_kinesis_i
     let mut connection = Connection::open(up.page());
     let answer =
         connection.ask("POST", "/collect?a=1&a=2", "Content-Type: text/plain\r\nX-Own: é\r\n", "any text: \u{e9}");
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
     let told: Value = serde_json::from_str(&answer.body).unwrap();
     let event = &told["event"];
     let id = answer.header("x-amzn-requestid");
@@ -171,7 +172,7 @@ fn the_edge_answers_by_itself_what_is_not_the_functions() {
     let refused = (0..50).map(|_| connection.ask("OPTIONS", "/collect", "", "")).find(|answer| answer.status != 200);
     is(&refused.expect("50 requests came within 46 seconds"), 429, r#"{"message":"Too Many Requests"}"#);
     // The others have rates of their own.
-    assert_eq!(connection.ask("POST", "/v2/orders", "", "{}").status, 200);
+    connection.ask("POST", "/v2/orders", "", "{}").is(200);
 }
 
 #[test]
@@ -236,7 +237,7 @@ fn more_than_there_is_room_for_is_refused_and_the_rest_is_not() {
         }
         fs::write(folder.path().join("release"), "").unwrap();
         for _ in 0..11 {
-            assert_eq!(come.recv().unwrap().status, 200);
+            come.recv().unwrap().is(200);
         }
     });
 }
@@ -249,7 +250,7 @@ fn a_request_that_has_begun_goes_on_without_its_client_to_the_end() {
     let mut client = Connection::open(up.page());
     client
         .send(format!("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + PATIENCE;
     let until = |so: &dyn Fn() -> bool| {
         while !so() {
             assert!(Instant::now() < patience, "it did not come to that: {}", up.stderr());
@@ -274,7 +275,7 @@ fn nothing_gets_past_the_collector_into_its_stream() {
     let put = |stream: &str| Connection::open(up.page()).ask("POST", &format!("/v2/{stream}"), "", "{}");
     let refused = put("collected");
     assert_eq!((refused.status, refused.body.as_str()), (404, r#"{"message":"Not Found"}"#));
-    assert_eq!(put("orders").status, 200);
+    put("orders").is(200);
     let page = up.page().to_owned();
     assert_eq!(up.address("stream"), format!("collected into out/bucket from {page}/collect"));
     let end = up.stop();
@@ -293,8 +294,8 @@ fn the_collector_of_this_workspace_keeps_what_it_is_configured_for() {
     is(&answer, 200, "Processed Data sent to Kinesis stream successfully.");
     until_through(&up, "collected", 1);
     assert_eq!(up.objects("rawdata"), "{\"id\":\"7\",\"title\":null,\"price\":12.50,\"phone\":\"555-0100\"}\n");
-    assert_eq!(post(&up, "", "no JSON").status, 400);
-    assert_eq!(post(&up, "", r#""text""#).status, 400);
+    post(&up, "", "no JSON").is(400);
+    post(&up, "", r#""text""#).is(400);
     // Several at once, of which each is a line.
     let several = r#"[{"id":"7","title":"a"},{"id":"7","title":"b"}]"#;
     is(&post(&up, "", several), 200, "Processed Data sent to Kinesis stream successfully.");

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::PATIENCE;
 
 use crate::http::Connection;
 use crate::up::{STREAM, Up, command};
@@ -16,7 +17,7 @@ use crate::up::{STREAM, Up, command};
 #[track_caller]
 fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut child = command(folder, arguments).stderr(Stdio::piped()).spawn().unwrap();
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -39,7 +40,7 @@ fn are_refused(folder: &Path, code: i32, cases: &[(&[&str], &str)]) {
 
 #[test]
 fn each_address_is_where_it_is_said_to_be() {
-    let up = Up::start(&[]);
+    let up = Up::start(&["--host", "127.0.0.1"]);
     let page = up.address("page");
     assert!(page.starts_with("http://127.0.0.1:") && page.ends_with('/'), "{page}");
     assert_eq!(up.address("pipeline"), format!("{page}pipeline/"));
@@ -61,11 +62,12 @@ fn addresses_and_in_the_end_totals_are_lines() {
     let folder = tempfile::tempdir().unwrap();
     let config = "[streams.mysfits-clicks]\n[streams.others]\ndestination = 'elsewhere'\n";
     fs::write(folder.path().join("up.toml"), config).unwrap();
-    let mut child = command(folder.path(), &["--config", "up.toml"]).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        command(folder.path(), &["--config", "up.toml", "--host", "127.0.0.1"]).stderr(Stdio::null()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
     stdout.read_line(&mut text).unwrap();
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    test_support::signal("-TERM", child.id());
     stdout.read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let mut lines = text.lines();
@@ -86,9 +88,9 @@ fn addresses_and_in_the_end_totals_are_lines() {
 #[test]
 fn a_port_that_is_taken_is_told_with_its_option() {
     let folder = tempfile::tempdir().unwrap();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind((test_support::own_address(), 0)).unwrap();
     let address = taken.local_addr().unwrap();
-    let port = address.port().to_string();
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
     let in_use = "Address already in use (os error 98)";
     let listen = |option| {
         format!("can't listen on {address} ({in_use}): choose another port with `--{option} N`; 0 takes a free one\n")
@@ -97,10 +99,10 @@ fn a_port_that_is_taken_is_told_with_its_option() {
         folder.path(),
         1,
         &[
-            (&["--port", &port], &listen("port")),
-            (&["--firehose-port", &port], &listen("firehose-port")),
-            (&["--source", "kinesis", "--kinesis-port", &port], &listen("kinesis-port")),
-            (&["--service-port", &port], &listen("service-port")),
+            (&["--host", &host, "--port", &port], &listen("port")),
+            (&["--host", &host, "--firehose-port", &port], &listen("firehose-port")),
+            (&["--host", &host, "--source", "kinesis", "--kinesis-port", &port], &listen("kinesis-port")),
+            (&["--host", &host, "--service-port", &port], &listen("service-port")),
             // Of a network for documentation, which no machine is in (RFC 5737).
             (&["--host", "192.0.2.1"], "can't listen on 192.0.2.1:0 ("),
         ],

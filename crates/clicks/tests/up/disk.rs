@@ -40,7 +40,7 @@ fn a_state_gets_over_a_full_disk() {
         if all {
             accepted.extend(numbers);
         } else {
-            assert_eq!((answer.status, output), (500, json!({ "__type": "InternalFailure" })));
+            assert_eq!((answer.status, output), (500, json!({ "__type": "InternalFailure" })), "{answer:?}");
         }
         all
     };

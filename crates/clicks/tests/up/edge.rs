@@ -16,7 +16,7 @@ const CORS: [(&str, &str); 3] = [
 /// Every answer is of this status and body, JSON, and has the headers of API Gateway.
 #[track_caller]
 fn is(answer: &Answer, status: u16, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (status, body));
+    assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/json"));
     for (name, value) in CORS {
         assert_eq!(answer.header(name), Some(value), "{name}");

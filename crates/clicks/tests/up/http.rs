@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use serde_json::Value;
+use test_support::PATIENCE;
 
 /// A connection that stays open from one request to the next.
 pub(crate) struct Connection(BufReader<TcpStream>);
@@ -11,7 +14,7 @@ impl Connection {
     /// To `http://ADDRESS:PORT`.
     pub(crate) fn open(url: &str) -> Self {
         let connection = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
         connection.set_nodelay(true).unwrap();
         Self(BufReader::new(connection))
     }
@@ -42,7 +45,7 @@ impl Connection {
 
     /// What comes until the other side ends the connection. It may not go on for ever, as an event stream does.
     pub(crate) fn rest(&mut self) -> String {
-        let patience = Instant::now() + Duration::from_secs(30);
+        let patience = Instant::now() + PATIENCE;
         let mut rest = Vec::new();
         while self.0.read_until(b'\n', &mut rest).unwrap() > 0 {
             assert!(Instant::now() < patience, "the connection does not end: {}", String::from_utf8_lossy(&rest));
@@ -69,6 +72,8 @@ impl Connection {
     }
 }
 
+/// All of it, so that a test that fails shows what it got.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     lines: Vec<String>,
@@ -76,6 +81,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The status is as it should be.
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16) {
+        assert_eq!(self.status, status, "{self:?}");
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.lines.iter().filter_map(|line| line.split_once(": "));
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)

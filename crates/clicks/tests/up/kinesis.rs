@@ -28,7 +28,7 @@ fn each_address_is_where_it_is_said_to_be() {
     let mut up = start(folder.path(), STREAMS, &[]);
     let kinesis = up.address("kinesis").to_owned();
     let answer = Connection::open(&kinesis).get("/", "localhost");
-    assert_eq!(answer.status, 404);
+    answer.is(404);
     assert!(answer.body.contains("this is the API of a local Amazon Kinesis Data Streams"), "{}", answer.body);
     assert!(answer.body.contains("streams: orders, reviews"), "{}", answer.body);
     let page = up.page().to_owned();
@@ -120,7 +120,7 @@ fn what_can_not_be_put_is_refused_in_the_words_of_aws() {
         (format!("{target}Content-Type: application/x-amz-cbor-1.1\r\n"), 400),
         (format!("{target}Origin: http://127.0.0.1:8000\r\n"), 403),
     ] {
-        assert_eq!(Connection::open(up.address("kinesis")).ask("POST", "/", &headers, "{}").status, status);
+        Connection::open(up.address("kinesis")).ask("POST", "/", &headers, "{}").is(status);
     }
     assert_eq!(view_of(&up, "orders")["accepted"], 0);
 }

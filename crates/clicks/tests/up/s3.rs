@@ -1,13 +1,10 @@
 //! A server of S3 in the test, which refuses for a while, or is gone.
 
-use std::fmt::Debug;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::error_handling::HandleError;
@@ -18,14 +15,12 @@ use axum::response::IntoResponse;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
+pub(crate) use test_support::patiently;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::up::{PATIENCE, Up, files, objects};
-
-/// Where nobody else listens, so that the port is still free when the storage comes back; only Linux has it of itself.
-const ADDRESS: [u8; 4] = if cfg!(target_os = "linux") { [127, 0, 0, 3] } else { [127, 0, 0, 1] };
+use crate::up::{Up, files, objects};
 
 /// What is done with a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,7 +86,8 @@ impl S3 {
             }
         });
         let app = Router::new().fallback_service(service).layer(gated);
-        let address = SocketAddr::from((ADDRESS, 0));
+        // Of its own, so that the port is still free when the storage comes back.
+        let address = SocketAddr::from((test_support::own_address(), 0));
         let mut s3 = Self { folder, app, address, endpoint: String::new(), gate, met, on: None };
         s3.switch_on();
         s3
@@ -141,18 +137,5 @@ impl S3 {
         let mut paths: Vec<PathBuf> = Vec::new();
         files(&folder, &mut paths);
         (paths.len(), objects(&folder).lines().map(ToOwned::to_owned).collect())
-    }
-}
-
-/// Until it works. A process that another test is starting has, for a moment, all that is open in this one: also a port that
-/// was given up meanwhile.
-pub(crate) fn patiently<T, E: Debug>(attempt: impl Fn() -> Result<T, E>) -> T {
-    let patience = Instant::now() + PATIENCE;
-    loop {
-        match attempt() {
-            Ok(done) => return done,
-            Err(error) => assert!(Instant::now() < patience, "{error:?}"),
-        }
-        thread::sleep(Duration::from_millis(5));
     }
 }

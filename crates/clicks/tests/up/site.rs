@@ -28,7 +28,7 @@ fn get(up: &Up, path: &str) -> Answer {
 
 fn click(up: &Up, body: &str) {
     let answer = Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", body);
-    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.is(200);
 }
 
 /// The page's question for an object; all that could mean something in a URL is encoded.
@@ -59,14 +59,14 @@ fn the_page_finds_the_service_at_the_host_that_it_was_found_at() {
         let answer = connection.get("/config.json", host);
         let config: Value = serde_json::from_str(&answer.body).unwrap();
         let expected = json!({ "mysfitsUrl": origin, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" });
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
         assert_eq!(config, expected, "{host}");
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
     }
     // It is there: a page at localhost may ask it.
     let mysfits = Connection::open(up.address("mysfits")).get("/mysfits", "localhost");
-    assert_eq!((mysfits.status, mysfits.header("access-control-allow-origin")), (200, Some("*")));
+    assert_eq!((mysfits.status, mysfits.header("access-control-allow-origin")), (200, Some("*")), "{mysfits:?}");
 
     let elsewhere = Up::start(&["--service", "https://mysfits.example/prod/"]);
     let answer = Connection::open(elsewhere.page()).get("/config.json", "localhost");
@@ -81,7 +81,11 @@ fn only_this_machines_own_names_are_answered_to() {
     let mut connection = Connection::open(up.page());
     for path in ["/", "/site.js", "/config.json", "/pipeline/", "/pipeline/events", "/pipeline/object", "/nothing"] {
         let answer = connection.get(path, "evil.example:8000");
-        assert_eq!((answer.status, answer.header("content-type")), (421, Some("application/json")), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (421, Some("application/json")),
+            "{path}: {answer:?}"
+        );
         assert!(answer.body.starts_with(r#"{"message":"this page answers to localhost"#), "{path}: {}", answer.body);
     }
 }
@@ -108,7 +112,7 @@ fn every_answer_binds_the_browser() {
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         let answer = connection.head();
-        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
         for (name, value) in [
             ("content-security-policy", policy.as_str()),
             ("x-content-type-options", "nosniff"),
@@ -177,8 +181,22 @@ fn nothing_outside_the_folder_of_the_page_is_served() {
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         let answer = connection.answer();
-        assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
+        assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
         assert!(!answer.body.contains('['), "{path}: {}", answer.body);
+    }
+}
+
+#[test]
+fn a_page_that_is_opened_shows_all_that_was_accepted_before() {
+    let up = Up::start(&["--buffer-seconds", "900", "--buffer-mb", "3"]);
+    // One after the other, faster than pages that follow are told of changes.
+    for accepted in 1..=30 {
+        up.put(&["{}"]);
+        let view = up.view();
+        let buffered = &view["buffered"];
+        assert_eq!((&view["accepted"], &buffered["records"]), (&json!(accepted), &json!(accepted)), "{view:#}");
+        assert_eq!(buffered["bytes"], 2 * accepted, "{view:#}");
+        assert!(buffered["flush_in_ms"].as_u64() > Some(0), "{view:#}");
     }
 }
 
@@ -188,7 +206,7 @@ fn the_pipeline_is_followed_until_the_process_stops() {
     let mut viewer = Connection::open(up.page());
     viewer.send(b"GET /pipeline/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let head = viewer.head();
-    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")), "{head:?}");
     let mut next = || serde_json::from_str::<Value>(&viewer.line_with("data: ")).unwrap()["streams"][0].clone();
     let nothing = |field: &Value| field["records"] == 0 && field["bytes"] == 0 && field["flush_in_ms"].is_null();
 
@@ -242,7 +260,11 @@ fn of_a_long_object_the_start_is_shown() {
             up.put(&[&record]);
             up.until_through(number as u64 + 1);
             let answer = object(&up, STREAM, &newest(&up, "delivered"));
-            assert_eq!((answer.status, answer.header("x-truncated")), (200, truncated), "{compression} {bytes}");
+            assert_eq!(
+                (answer.status, answer.header("x-truncated")),
+                (200, truncated),
+                "{compression} {bytes}: {answer:?}"
+            );
             assert_eq!(answer.body.len(), MOST_SHOWN);
             assert!((record + "\n").starts_with(&answer.body));
         }
@@ -273,7 +295,7 @@ fn what_is_not_listed_is_not_shown() {
         let expected = json!({ "message": message }).to_string();
         assert_eq!((answer.status, answer.body), (404, expected), "{path}");
     }
-    assert_eq!(object(&up, STREAM, &listed).status, 200);
+    object(&up, STREAM, &listed).is(200);
     fs::remove_file(bucket.join(&listed)).unwrap();
     let answer = object(&up, STREAM, &listed);
     assert_eq!(

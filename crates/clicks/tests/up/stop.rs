@@ -5,23 +5,13 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
 use serde_json::json;
+use test_support::until;
 
 use crate::http::Connection;
 use crate::up::{Up, bare_command};
-
-/// Waits until something is so.
-#[track_caller]
-fn until(mut so: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !so() {
-        assert!(Instant::now() < patience, "it did not come to that");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 fn is_running(process: &str) -> bool {
     // One that has ended and that nobody has asked for has no command any more.
@@ -164,9 +154,9 @@ fn open_connections_are_let_go() {
     let (mut up, _function) = hanging(folder.path(), &[], &[r#"{"do":"hang"}"#]);
     let mut viewer = Connection::open(up.page());
     viewer.send(b"GET /pipeline/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(viewer.head().status, 200);
+    viewer.head().is(200);
     let mut used = Connection::open(up.page());
-    assert_eq!(used.get("/", "localhost").status, 200);
+    used.get("/", "localhost").is(200);
     let mut others = [used, Connection::open(up.page()), Connection::open(up.firehose())];
     // All are known to the server when it has answered a later one.
     for url in [up.page(), up.firehose()] {
@@ -196,7 +186,7 @@ fn a_click_that_has_begun_is_taken() {
     up.signal("-TERM");
     until(|| TcpStream::connect(up.page().trim_start_matches("http://")).is_err());
     connection.send(&click.as_bytes()[1..]);
-    assert_eq!(connection.answer().status, 200);
+    connection.answer().is(200);
     let ended = up.end();
     assert_eq!((ended.code, up.delivered()), (Some(0), vec![click.to_owned()]));
 }
@@ -212,7 +202,7 @@ fn a_build_can_be_left() {
     command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0"]).env("CARGO", &cargo);
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     until(|| mark.exists());
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    test_support::signal("-TERM", child.id());
     let mut stdout = String::new();
     child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
     assert_eq!((child.wait().unwrap().code(), stdout.as_str()), (Some(0), ""));

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
+use test_support::until_or;
 
 use crate::s3::{Gate, S3};
 use crate::up::Up;
@@ -86,11 +86,7 @@ fn a_stop_waits_for_the_storage() {
     assert_eq!(s3.met(Gate::Refuses), 0);
     up.signal("-TERM");
     // Nobody serves the view any more.
-    let patience = Instant::now() + Duration::from_secs(60);
-    while s3.met(Gate::Refuses) < 2 {
-        assert!(Instant::now() < patience, "{}", up.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until_or(|| s3.met(Gate::Refuses) >= 2, || up.stderr());
     s3.gate.send_replace(Gate::Open);
     let end = up.end();
     assert_eq!((end.code, s3.objects("firehose")), (Some(0), (1, clicks(0..3))));

@@ -155,7 +155,7 @@ fn past_the_rate_of_one_stream_the_others_take_more() {
         placed(&connection.ask("POST", "/v2/reviews", JSON, "{}"));
     }
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;
-    assert_eq!(connection.ask("PUT", "/clicks", JSON, click).status, 200);
+    connection.ask("PUT", "/clicks", JSON, click).is(200);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
     // Meanwhile the others deliver.
     placed(&post(&up, "reviews", JSON, r#"{"stars":5}"#));
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;
-    assert_eq!(Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).status, 200);
+    Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).is(200);
     until_through(&up, "reviews", 1);
     until_through(&up, "clicks", 1);
     assert_eq!(up.objects("reviews"), "{\"stars\":5}\n\n");
@@ -212,8 +212,8 @@ fn without_a_stream_of_direct_put_there_is_no_way_for_clicks() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = start(folder.path(), "[streams.orders]\nsource = 'kinesis'\nfunction = 'none'\n", &[]);
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;
-    assert_eq!(Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).status, 405);
-    assert_eq!(Connection::open(up.page()).ask("POST", "/collect", JSON, "{}").status, 405);
+    Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).is(405);
+    Connection::open(up.page()).ask("POST", "/collect", JSON, "{}").is(405);
     placed(&post(&up, "orders", JSON, "{}"));
     let end = up.stop();
     assert_eq!((end.code, end.stdout.as_str()), (Some(0), "orders: 1 accepted, 1 delivered, 0 dropped, 0 failed\n"));

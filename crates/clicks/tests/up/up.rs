@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+pub(crate) use test_support::PATIENCE;
+use test_support::own_address;
 
 use crate::http::{Answer, Connection};
 
@@ -24,9 +26,6 @@ pub(crate) const PROCESSOR: &str = "--processor";
 /// The stream where nobody named another.
 pub(crate) const STREAM: &str = "mysfits-clicks";
 
-/// How long anything may take on a busy machine, and after much has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
-
 /// A running `clicks up`, killed when it is dropped.
 pub(crate) struct Up {
     folder: PathBuf,
@@ -38,7 +37,8 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    /// In a new folder, with free ports, the stand-in, and short buffers; what `arguments` say counts more.
+    /// In a new folder, with free ports at an address of its own, the stand-in, and short buffers; what `arguments` say counts
+    /// more.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let own = tempfile::tempdir().unwrap();
         let mut up = Self::start_in(own.path(), arguments);
@@ -118,8 +118,8 @@ impl Up {
         let mut ids = Vec::new();
         for records in records.chunks(500) {
             let answer = call(&mut connection, "PutRecordBatch", &batch(stream, records));
-            let output: Value = serde_json::from_str(&answer.body).unwrap();
-            assert_eq!((answer.status, &output["FailedPutCount"]), (200, &json!(0)), "{output}");
+            let output = answer.json();
+            assert_eq!((answer.status, &output["FailedPutCount"]), (200, &json!(0)), "{answer:?}");
             let entries = output["RequestResponses"].as_array().unwrap();
             ids.extend(entries.iter().map(|entry| entry["RecordId"].as_str().unwrap().to_owned()));
         }
@@ -175,7 +175,7 @@ impl Up {
 
     /// Asks it to end.
     pub(crate) fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args([signal, &self.process().to_string()]).status().unwrap().success());
+        test_support::signal(signal, self.process());
     }
 
     /// Asks it to end, and waits until it has.
@@ -222,7 +222,7 @@ pub(crate) struct Ended {
 
 /// `clicks up` with no configuration from outside.
 pub(crate) fn bare_command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clicks"));
+    let mut command = test_support::command(env!("CARGO_BIN_EXE_clicks"));
     let configuration = ["MYSFIT", "ON_", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "SSL_CERT_FILE", "AWS_"];
     for (key, _) in std::env::vars_os() {
         if configuration.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
@@ -237,7 +237,9 @@ pub(crate) fn bare_command(folder: &Path) -> Command {
 pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = bare_command(folder);
     let named = |option: &str| arguments.contains(&option);
+    let host = own_address().to_string();
     let defaults = [
+        ("--host", host.as_str()),
         ("--port", "0"),
         ("--firehose-port", "0"),
         ("--service-port", "0"),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use test_support::{PATIENCE, own_address};
 
 use crate::http::{Answer, Connection};
 use crate::up::{STAND_IN, Up, bare_command, view};
@@ -24,11 +25,12 @@ partition-key-field = "customer"
 source = "kinesis"
 "#;
 
-/// With free ports, short buffers, and the stand-in for every stream whose table says no other function.
+/// With free ports at an address of its own, short buffers, and the stand-in for every stream whose table says no other function.
 pub(crate) fn start(folder: &Path, config: &str, arguments: &[&str]) -> Up {
     let top = format!(
-        "port = 0\nfirehose-port = 0\nkinesis-port = 0\nservice-port = 0\nbuffer-seconds = 0\ndestination-seconds = 0\n\
-         function = \"{STAND_IN}\"\n"
+        "host = \"{}\"\nport = 0\nfirehose-port = 0\nkinesis-port = 0\nservice-port = 0\nbuffer-seconds = 0\ndestination-seconds = 0\n\
+         function = \"{STAND_IN}\"\n",
+        own_address()
     );
     fs::write(folder.join("ways.toml"), top + config).unwrap();
     let mut command = bare_command(folder);
@@ -53,8 +55,8 @@ pub(crate) fn put(up: &Up, stream: &str, records: &[(String, String)]) -> Vec<Pl
         let entry = |(key, data): &(String, String)| json!({ "PartitionKey": key, "Data": STANDARD.encode(data) });
         let entries: Vec<Value> = records.iter().map(entry).collect();
         let answer = call(up, "PutRecords", &json!({ "StreamName": stream, "Records": entries }));
-        let output: Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!((answer.status, &output["FailedRecordCount"]), (200, &json!(0)), "{output}");
+        let output = answer.json();
+        assert_eq!((answer.status, &output["FailedRecordCount"]), (200, &json!(0)), "{answer:?}");
         places.extend(output["Records"].as_array().unwrap().iter().map(place));
     }
     places
@@ -80,7 +82,7 @@ pub(crate) fn view_of(up: &Up, stream: &str) -> Value {
 #[track_caller]
 pub(crate) fn until(up: &Up, stream: &str, so: impl Fn(&Value) -> bool) {
     let index = index(up, stream);
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + PATIENCE;
     loop {
         let view = view(up.page(), index);
         if so(&view) {

@@ -1,6 +1,6 @@
 //! A client that keeps the whole answer, and the fixture that answers are held against.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use mysfits_service::{LocalService, Table};
@@ -13,10 +13,9 @@ pub(crate) fn anywhere() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-/// A port on loopback where nothing listens.
+/// An address on loopback where nothing listens: the port is that of the discard protocol.
 pub(crate) fn nowhere() -> SocketAddr {
-    let listener = TcpListener::bind(anywhere()).unwrap();
-    listener.local_addr().unwrap()
+    (test_support::own_address(), 9).into()
 }
 
 pub(crate) async fn start() -> LocalService {
@@ -27,6 +26,7 @@ pub(crate) async fn over(table: Table) -> LocalService {
     LocalService::over(table, anywhere(), Duration::ZERO).await.unwrap()
 }
 
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -34,6 +34,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The status is as it should be.
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16) {
+        assert_eq!(self.status, status, "{self:?}");
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }

@@ -8,18 +8,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use mysfits_service::local::engine::Engine;
 use mysfits_service::local::seed;
 use serde_json::Value;
+use test_support::PATIENCE;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::http::{anywhere, fixture, get, ids, nowhere};
 
-/// Far longer than the command takes to do anything.
-const AT_MOST: Duration = Duration::from_secs(30);
-
 /// The command in an environment of nothing but `variables`.
 fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mysfits-local"));
+    let mut command = Command::from(test_support::command(env!("CARGO_BIN_EXE_mysfits-local")));
     command.args(arguments).env_clear().envs(variables.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -30,20 +28,19 @@ async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> (Child, String
     let mut child = command(arguments, variables).spawn().unwrap();
     let mut line = String::new();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    timeout(AT_MOST, stdout.read_line(&mut line)).await.unwrap().unwrap();
+    timeout(PATIENCE, stdout.read_line(&mut line)).await.unwrap().unwrap();
     (child, line.trim_end().to_owned())
 }
 
 /// Runs the command, which ends by itself.
 async fn output(mut command: Command) -> Output {
-    timeout(AT_MOST, command.output()).await.unwrap().unwrap()
+    timeout(PATIENCE, command.output()).await.unwrap().unwrap()
 }
 
 /// What Ctrl-C in a terminal does.
 async fn interrupt(child: Child) -> Output {
-    let process = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-INT", &process]).status().await.unwrap().success());
-    timeout(AT_MOST, child.wait_with_output()).await.unwrap().unwrap()
+    test_support::signal("-INT", child.id().unwrap());
+    timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap()
 }
 
 fn stderr(output: &Output) -> &str {
@@ -73,7 +70,7 @@ async fn serves_the_twelve_until_it_is_interrupted() {
 async fn scripts_get_the_base_url_and_nothing_else() {
     let mut child = command(&["--listen", "127.0.0.1:0"], &[]).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
-    timeout(AT_MOST, said.read_line(&mut String::new())).await.unwrap().unwrap();
+    timeout(PATIENCE, said.read_line(&mut String::new())).await.unwrap().unwrap();
     let output = interrupt(child).await;
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(stdout.lines().count(), 1, "{stdout}");
@@ -107,7 +104,7 @@ async fn a_taken_address_is_told_with_its_option() {
     let listener = TcpListener::bind(anywhere()).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     let output = output(command(&["--listen", &taken], &[])).await;
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let expected = format!("mysfits-local: --listen needs another address: can't listen on {taken}: ");
     assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
 }
@@ -126,7 +123,7 @@ async fn another_dynamodb_is_used_and_its_table_created_on_request() {
     let variables = at(engine.url());
     let arguments = ["--listen", "127.0.0.1:0"];
     let (without_table, base_url) = start(&arguments, &variables).await;
-    assert_eq!(get(&base_url, "/mysfits").await.status.as_u16(), 503);
+    get(&base_url, "/mysfits").await.is(503);
 
     // The second time it is there.
     for _ in 0..2 {
@@ -153,7 +150,7 @@ async fn another_dynamodb_needs_a_region() {
 async fn a_failure_is_one_line_of_json() {
     let url = format!("http://{}", nowhere());
     let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &at(&url)).await;
-    assert_eq!(get(&base_url, "/mysfits?filter=GoodEvil&value=Good").await.status.as_u16(), 503);
+    get(&base_url, "/mysfits?filter=GoodEvil&value=Good").await.is(503);
     let output = interrupt(child).await;
     let line = one_log_line(&output);
     assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"the table did not answer".into()));
@@ -173,7 +170,7 @@ async fn what_an_item_lacks_is_one_warning() {
     request.send().await.unwrap();
 
     let (child, base_url) = start(&["--listen", "127.0.0.1:0"], &at(engine.url())).await;
-    assert_eq!(get(&base_url, "/mysfits/odd").await.status.as_u16(), 200);
+    get(&base_url, "/mysfits/odd").await.is(200);
     let output = interrupt(child).await;
     let line = one_log_line(&output);
     assert_eq!((&line["level"], &line["mysfit_id"]), (&"WARN".into(), &"odd".into()));

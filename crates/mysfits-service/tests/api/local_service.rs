@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mysfits_service::local::engine::Engine;
 use mysfits_service::{LocalError, LocalService};
+use test_support::PATIENCE;
 use tokio::time::{sleep, timeout};
 
 use crate::http::{anywhere, client, get, start};
@@ -25,19 +26,19 @@ async fn nothing_answers_after_the_stop() {
     let service = start().await;
     let base_url = service.base_url();
     get(&base_url, "/mysfits").await;
-    // With nothing to wait for, the stop is prompt.
-    timeout(Duration::from_secs(2), service.stop()).await.unwrap();
+    timeout(PATIENCE, service.stop()).await.unwrap();
     assert!(client().get(&base_url).send().await.unwrap_err().is_connect());
 }
 
 #[tokio::test]
 async fn a_request_that_has_begun_is_answered_before_the_stop() {
-    let latency = Duration::from_millis(300);
+    let latency = Duration::from_secs(3);
     let service = LocalService::start_with_latency(anywhere(), latency).await.unwrap();
     let url = format!("{}/mysfits", service.base_url());
     let begun = Instant::now();
     let answer = tokio::spawn(client().get(url).send());
-    sleep(Duration::from_millis(100)).await;
+    // By then it has begun, and is far from its end.
+    sleep(Duration::from_secs(1)).await;
     service.stop().await;
     assert_eq!(answer.await.unwrap().unwrap().status().as_u16(), 200);
     assert!(begun.elapsed() >= latency);
@@ -51,7 +52,7 @@ async fn a_dropped_engine_ends() {
     let url = engine.url().to_owned();
     drop(engine);
     let ends = async { while crate::http::client().get(&url).send().await.is_ok() {} };
-    timeout(Duration::from_secs(20), ends).await.unwrap();
+    timeout(PATIENCE, ends).await.unwrap();
 }
 
 #[tokio::test]
@@ -74,6 +75,6 @@ async fn a_service_that_listens_everywhere_is_reached_on_loopback() {
         let service = LocalService::start_with_latency(listen, Duration::ZERO).await.unwrap();
         let prefix = format!("http://{loopback}:");
         assert!(service.base_url().starts_with(&prefix), "{}", service.base_url());
-        assert_eq!(get(&service.base_url(), "/").await.status.as_u16(), 200);
+        get(&service.base_url(), "/").await.is(200);
     }
 }

@@ -42,7 +42,7 @@ async fn a_silent_start_is_a_failed_one() {
 #[tokio::test]
 async fn a_process_that_never_asks_again_is_replaced() {
     let settings =
-        Settings { init_timeout: Duration::from_secs(2), settle_timeout: Duration::from_millis(50), ..settings() };
+        Settings { init_timeout: Duration::from_secs(10), settle_timeout: Duration::from_millis(50), ..settings() };
     let mut function = start(settings).await;
     let answered = told(&mut function, "hang-after-reply").await;
     assert_eq!(reply(&answered), "done");
@@ -93,17 +93,28 @@ async fn a_process_out_of_time_is_killed_and_replaced() {
     assert_eq!((reply(&next), next.cold), ("back", true));
 }
 
+/// Waits until a process that has closed its files is a zombie, as its parent sees it then (proc_pid_stat(5)).
+async fn over(process: u32) {
+    let stat = || std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let ends = async {
+        while stat().is_ok_and(|stat| !stat.contains(") Z ")) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(AT_MOST, ends).await.expect("the process ends");
+}
+
 #[tokio::test]
 async fn lines_of_a_process_that_ended_between_two_events_are_kept() {
     for stopped in [false, true] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut function = started().await;
         told(&mut function, format!("exit-when-idle {}", listener.local_addr().unwrap())).await;
+        let id = function.process_id().unwrap();
         let mut process = listener.accept().await.unwrap().0;
         process.write_all(b"!").await.unwrap();
         gone(process).await;
-        // Its files are closed a moment before it is over.
-        sleep(Duration::from_millis(200)).await;
+        over(id).await;
 
         if stopped {
             assert_eq!(stop(function).await.logs, ["last words"]);

@@ -1,13 +1,11 @@
 //! The function under test, and what it did.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use runtime_api::{Exit, Function, Invocation, Outcome, Request, Settings};
 use tokio::time::timeout;
 
-/// Far longer than anything here takes that goes as it should.
-pub(crate) const AT_MOST: Duration = Duration::from_secs(20);
+pub(crate) use test_support::PATIENCE as AT_MOST;
 
 /// The folder of `examples/misbehaving.rs`, built: beside the one of this test.
 pub(crate) fn examples() -> PathBuf {

@@ -16,7 +16,8 @@ impl Running {
     fn start(change: impl FnOnce(&mut StreamSettings)) -> (Self, mpsc::UnboundedReceiver<Vec<Item>>) {
         let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         change(&mut settings);
-        let watched = Arc::new(Watched::new("s"));
+        let watched = Watched::new("s").with_intervals(settings.buffer.interval, settings.destination_buffer.interval);
+        let watched = Arc::new(watched);
         let ledger = Arc::new(Ledger::new(usize::MAX, None, Vec::new(), Arc::clone(&watched)).0);
         let (destination, events) = mpsc::unbounded_channel();
         let transform = Transform {
@@ -99,8 +100,12 @@ async fn the_view_tells_what_waits_and_until_when() {
     let expected = |records: u64, bytes: u64, flush_in_ms: Option<u64>| serde_json::json!({ "records": records, "bytes": bytes, "flush_in_ms": flush_in_ms });
     assert_eq!(buffered(), expected(0, 0, None));
     running.put(&[3, 4]).await;
+    // The buffer has not run yet.
+    assert_eq!(buffered(), expected(2, 7, Some(60_000)));
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(buffered(), expected(2, 7, Some(40_000)));
+    running.put(&[5]).await;
+    assert_eq!(buffered(), expected(3, 12, Some(40_000)));
     events.recv().await.unwrap();
     assert_eq!(buffered(), expected(0, 0, None));
 }

@@ -51,10 +51,16 @@ impl Running {
 
     fn send(&self, item: impl FnOnce(Record, Receipt) -> Item) {
         let Accepted { record, receipt } = self.accept();
-        self.watched.accepted(1);
-        self.watched.dispatched(1);
-        self.watched.transformed(1, 0);
-        self.items.send(vec![item(record, receipt)]).unwrap();
+        let items = vec![item(record, receipt)];
+        self.watched.accepted(1, 0);
+        self.watched.dispatched(None, 1, 0);
+        self.watched.transformed(1, Item::bytes_of(&items), 0);
+        self.items.send(items).unwrap();
+    }
+
+    fn back_up(&self, copies: Vec<Item>) {
+        self.watched.backed_up(copies.len(), Item::bytes_of(&copies));
+        self.items.send(copies).unwrap();
     }
 
     /// Ends, and gives the objects under a prefix.
@@ -127,7 +133,7 @@ async fn each_kind_has_objects_of_its_own() {
         running.deliver("made\n", Partition::default());
         running.send(|record, receipt| Item::failed(&record, failure, receipt));
         let Accepted { record, receipt } = running.accept();
-        running.items.send(vec![Item::backup(&record, receipt)]).unwrap();
+        running.back_up(vec![Item::backup(&record, receipt)]);
     }
     let (folder, watched) = (running.folder.path().to_owned(), Arc::clone(&running.watched));
     let line = "{\"attemptsMade\":4,\"arrivalTimestamp\":0,\"errorCode\":\"Lambda.MissingRecordId\",\
@@ -151,7 +157,7 @@ async fn what_is_stored_is_settled() {
     let running = Running::start(Buffering { bytes: 1, ..LONG }, &plain());
     let Accepted { record, receipt } = running.accept();
     let second = receipt.second();
-    running.items.send(vec![Item::backup(&record, second), Item::backup(&record, receipt)]).unwrap();
+    running.back_up(vec![Item::backup(&record, second), Item::backup(&record, receipt)]);
     let ledger = Arc::clone(&running.ledger);
     running.end("source").await;
     assert_eq!(ledger.unsettled(), 0);

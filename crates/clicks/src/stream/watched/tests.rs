@@ -9,9 +9,14 @@ use serde_json::{Value, json};
 use super::*;
 use crate::firehose::delivery::{Fate, Fault};
 use crate::firehose::prefix::ErrorOutputType;
+use crate::kinesis::shard::Shard;
+use crate::stream::view::Waiting;
 
 /// Something that happens.
 type Step = Box<dyn Fn(&Watched)>;
+
+/// Records, bytes, and the seconds until a flush.
+type Waits = (u64, usize, Option<u64>);
 
 fn watched() -> Watched {
     Watched::new("mysfits-clicks")
@@ -43,19 +48,19 @@ fn what_was_accepted_is_the_sum_of_the_rest_at_every_moment() {
     let error = Kind::Error(ErrorOutputType::ProcessingFailed);
     // What happens, and then: accepted, buffered, in the Lambda, waiting, delivered, dropped, failed.
     let steps: [(Step, [u64; 7]); 13] = [
-        (Box::new(|now| now.accepted(10)), [10, 10, 0, 0, 0, 0, 0]),
-        (Box::new(|now| now.accepted(3)), [13, 13, 0, 0, 0, 0, 0]),
-        (Box::new(|now| now.unaccepted(2)), [11, 11, 0, 0, 0, 0, 0]),
-        (Box::new(|now| now.dispatched(6)), [11, 5, 6, 0, 0, 0, 0]),
-        (Box::new(|now| now.dispatched(4)), [11, 1, 10, 0, 0, 0, 0]),
-        (Box::new(|now| now.transformed(5, 1)), [11, 1, 4, 5, 0, 1, 0]),
-        (Box::new(|now| now.storing(300)), [11, 1, 4, 5, 0, 1, 0]),
+        (Box::new(|now| now.accepted(10, 100)), [10, 10, 0, 0, 0, 0, 0]),
+        (Box::new(|now| now.accepted(3, 30)), [13, 13, 0, 0, 0, 0, 0]),
+        (Box::new(|now| now.unaccepted(2, 20)), [11, 11, 0, 0, 0, 0, 0]),
+        (Box::new(|now| now.backed_up(6, 300)), [11, 11, 0, 0, 0, 0, 0]),
+        (Box::new(|now| now.dispatched(None, 6, 60)), [11, 5, 6, 0, 0, 0, 0]),
+        (Box::new(|now| now.dispatched(None, 4, 40)), [11, 1, 10, 0, 0, 0, 0]),
+        (Box::new(|now| now.transformed(5, 120, 1)), [11, 1, 4, 5, 0, 1, 0]),
+        (Box::new(|now| now.opened(11, None)), [11, 1, 4, 5, 0, 1, 0]),
         (Box::new(|now| now.stored(stored(Kind::Backup, 6, 300), Clicks::default())), [11, 1, 4, 5, 0, 1, 0]),
-        (Box::new(|now| now.storing(200)), [11, 1, 4, 5, 0, 1, 0]),
-        (Box::new(|now| now.transformed(4, 0)), [11, 1, 0, 9, 0, 1, 0]),
+        (Box::new(|now| now.transformed(4, 80, 0)), [11, 1, 0, 9, 0, 1, 0]),
         (Box::new(|now| now.stored(stored(Kind::Delivered, 7, 150), Clicks::default())), [11, 1, 0, 2, 7, 1, 0]),
         (Box::new(move |now| now.stored(stored(error, 2, 50), Clicks::default())), [11, 1, 0, 0, 7, 1, 2]),
-        (Box::new(|now| now.dispatched(1)), [11, 0, 1, 0, 7, 1, 2]),
+        (Box::new(|now| now.dispatched(None, 1, 10)), [11, 0, 1, 0, 7, 1, 2]),
     ];
     for (number, (step, expected)) in steps.into_iter().enumerate() {
         step(&watched);
@@ -68,22 +73,46 @@ fn what_was_accepted_is_the_sum_of_the_rest_at_every_moment() {
     assert_eq!(watched.view().in_lambda.invocations, 1);
 }
 
-#[test]
-fn bytes_wait_in_open_objects_and_in_those_on_their_way() {
-    let watched = watched();
-    watched.accepted(1);
-    watched.dispatched(1);
-    watched.transformed(1, 0);
-    let waiting = || watched.view().waiting.bytes;
-    watched.waiting(100, None);
-    assert_eq!(waiting(), 100);
-    watched.storing(100);
-    watched.waiting(0, None);
-    assert_eq!(waiting(), 100);
-    watched.waiting(7, None);
-    assert_eq!(waiting(), 107);
-    watched.stored(stored(Kind::Delivered, 1, 100), Clicks::default());
-    assert_eq!(waiting(), 7);
+/// One step after the other, and what the view has of both buffers after each: records, bytes, and the time until a flush.
+#[tokio::test(start_paused = true)]
+async fn records_bytes_and_times_agree_at_every_moment() {
+    let watched = watched().with_intervals(Duration::from_secs(60), Duration::from_secs(300));
+    let due = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
+    let shard = |number| Some(Shard(number));
+    let (one, other, object) = (due(50), due(40), due(200));
+    let steps: [(Step, Waits, Waits); 19] = [
+        (Box::new(|_| {}), (0, 0, None), (0, 0, None)),
+        // Accepted, and in no buffer yet.
+        (Box::new(|now| now.accepted(5, 50)), (5, 50, Some(60)), (0, 0, None)),
+        (Box::new(move |now| now.buffer_due(shard(1), one)), (5, 50, Some(50)), (0, 0, None)),
+        (Box::new(move |now| now.buffer_due(shard(2), other)), (5, 50, Some(40)), (0, 0, None)),
+        (Box::new(|now| now.unaccepted(1, 10)), (4, 40, Some(40)), (0, 0, None)),
+        (Box::new(move |now| now.dispatched(shard(2), 2, 20)), (2, 20, Some(50)), (0, 0, None)),
+        (Box::new(move |now| now.buffer_due(shard(2), None)), (2, 20, Some(50)), (0, 0, None)),
+        // What came while the event was dispatched is in no buffer yet.
+        (Box::new(|now| now.accepted(1, 0)), (3, 20, Some(50)), (0, 0, None)),
+        (Box::new(move |now| now.dispatched(shard(1), 2, 20)), (1, 0, Some(60)), (0, 0, None)),
+        (Box::new(move |now| now.dispatched(shard(1), 1, 0)), (0, 0, None), (0, 0, None)),
+        // Sent on, and in no object yet.
+        (Box::new(|now| now.transformed(3, 90, 1)), (0, 0, None), (3, 90, Some(300))),
+        (Box::new(move |now| now.opened(3, object)), (0, 0, None), (3, 90, Some(200))),
+        (Box::new(|now| now.rewritten(30, 110)), (0, 0, None), (3, 170, Some(200))),
+        (Box::new(|now| now.transformed(1, 0, 0)), (0, 0, None), (4, 170, Some(200))),
+        // In objects that are being stored.
+        (Box::new(|now| now.opened(1, None)), (0, 0, None), (4, 170, None)),
+        (Box::new(|now| now.stored(stored(Kind::Delivered, 4, 170), Clicks::default())), (0, 0, None), (0, 0, None)),
+        // A copy is no record, and takes its room.
+        (Box::new(|now| now.backed_up(1, 9)), (0, 0, None), (0, 9, Some(300))),
+        (Box::new(|now| now.stored(stored(Kind::Backup, 1, 9), Clicks::default())), (0, 0, None), (0, 0, None)),
+        (Box::new(|now| now.opened(1, None)), (0, 0, None), (0, 0, None)),
+    ];
+    for (number, (step, buffered, waiting)) in steps.into_iter().enumerate() {
+        step(&watched);
+        let view = watched.view();
+        let waits =
+            |Waiting { records, bytes, flush_in_ms }: &Waiting| (*records, *bytes, flush_in_ms.map(|ms| ms / 1000));
+        assert_eq!((waits(&view.buffered), waits(&view.waiting)), (buffered, waiting), "after step {number}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,14 +120,17 @@ async fn a_buffer_tells_when_it_is_flushed() {
     let watched = watched();
     let in_ms = |view: &Value| ["buffered", "waiting"].map(|buffer| view[buffer]["flush_in_ms"].clone());
     assert_eq!(in_ms(&json_of(&watched)), [json!(null), json!(null)]);
-    watched.buffered(None, 9, Some(Instant::now() + Duration::from_secs(2)));
-    watched.waiting(9, Some(Instant::now() + Duration::from_secs(60)));
+    watched.accepted(2, 18);
+    watched.dispatched(None, 1, 9);
+    watched.transformed(1, 9, 0);
+    watched.buffer_due(None, Some(Instant::now() + Duration::from_secs(2)));
+    watched.opened(1, Some(Instant::now() + Duration::from_secs(60)));
     for (after, expected) in [(0, [2000, 60_000]), (500, [1500, 59_500]), (9_500, [0, 50_000])] {
         tokio::time::advance(Duration::from_millis(after)).await;
         assert_eq!(in_ms(&json_of(&watched)), expected.map(|ms| json!(ms)));
     }
-    watched.buffered(None, 0, None);
-    watched.waiting(0, None);
+    watched.dispatched(None, 1, 9);
+    watched.opened(0, None);
     assert_eq!(in_ms(&json_of(&watched)), [json!(null), json!(null)]);
 }
 
@@ -170,9 +202,9 @@ fn reasons_count_where_firehose_took_the_reply() {
 #[test]
 fn the_last_twenty_are_shown_newest_first() {
     let watched = watched();
-    watched.accepted(25);
-    watched.dispatched(25);
-    watched.transformed(25, 0);
+    watched.accepted(25, 0);
+    watched.dispatched(None, 25, 0);
+    watched.transformed(25, 0, 0);
     for number in 0..25 {
         watched.invoked(number, &Seen { attempt: 1, invocation: Ok(reply(&[])), judged: &Attempt::Settled(vec![]) });
         watched.stored(Stored { path: number.to_string(), ..stored(Kind::Delivered, 1, 0) }, Clicks::default());
@@ -188,9 +220,9 @@ fn the_last_twenty_are_shown_newest_first() {
 #[test]
 fn what_is_stored_adds_up() {
     let watched = watched();
-    watched.accepted(6);
-    watched.dispatched(6);
-    watched.transformed(6, 0);
+    watched.accepted(6, 0);
+    watched.dispatched(None, 6, 0);
+    watched.transformed(6, 0, 0);
     let clicks = || Clicks::of(b"{\"mysfitId\":\"a\"}\n");
     let faults = BTreeMap::from([("Lambda.FunctionError", 1)]);
     let error = Kind::Error(ErrorOutputType::ProcessingFailed);

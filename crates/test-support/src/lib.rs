@@ -1,0 +1,117 @@
+//! What tests need to start servers and executables, whatever else runs on the machine: waits, addresses and signals.
+
+#![allow(clippy::missing_panics_doc, reason = "a helper that can't go on fails its test")]
+
+use std::ffi::OsStr;
+use std::fmt::Debug;
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long anything may take on a busy machine. A test that waits for a condition waits so long before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Between two looks at a condition.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Waits for a condition.
+#[track_caller]
+pub fn until(mut condition: impl FnMut() -> bool) {
+    until_or(&mut condition, String::new);
+}
+
+/// Waits for a condition; after [`PATIENCE`] it fails with what `report` says.
+#[track_caller]
+pub fn until_or(mut condition: impl FnMut() -> bool, report: impl FnOnce() -> String) {
+    let patience = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < patience, "the condition did not come true: {}", report());
+        sleep(PAUSE);
+    }
+}
+
+/// Tries until it works.
+#[track_caller]
+pub fn patiently<T, E: Debug>(mut attempt: impl FnMut() -> Result<T, E>) -> T {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Ok(done) => return done,
+            Err(error) => assert!(Instant::now() < patience, "{error:?}"),
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// A loopback address for one server. At `127.0.0.1` a port that a server gives up is soon another one's, and a client of the
+/// first gets the answers of the second. At an address of its own the port stays free until the server takes it again.
+///
+/// Linux serves all of `127.0.0.0/8`. Elsewhere only `127.0.0.1` is there by itself.
+#[must_use]
+pub fn own_address() -> Ipv4Addr {
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST;
+    }
+    // Tests in other processes choose at random, too. Two with the same address disturb each other only if their ports, out of
+    // 28,000, are the same as well. Not from 127.0.0.0/16, where others listen, nor the broadcast address.
+    Ipv4Addr::from_bits(fastrand::u32(0x7f01_0000..0x7fff_0000))
+}
+
+/// A command whose process gets the signals that a test sends. A process inherits from its caller which signals it ignores:
+/// under `nohup` that is SIGHUP, and in the background of a script SIGINT.
+///
+/// The process is the program's own: `env` executes it in its place (GNU coreutils 8.31).
+#[must_use]
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    if !cfg!(target_os = "linux") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("/usr/bin/env");
+    command.arg("--default-signal=HUP,INT,TERM").arg(program);
+    command
+}
+
+/// Sends a signal, such as `-TERM`, to a process.
+#[track_caller]
+pub fn signal(signal: &str, process: u32) {
+    let status = Command::new("kill").args([signal, &process.to_string()]).status().expect("kill runs");
+    assert!(status.success(), "kill {signal} {process}: {status}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::net::TcpListener;
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_signal_that_the_caller_ignores_reaches_the_process() {
+        for (name, number) in [("HUP", 1), ("INT", 2), ("TERM", 15)] {
+            let kills_itself = format!("kill -{name} $$; exit 7");
+            let mut process = command("sh");
+            process.args(["-c", &kills_itself]);
+            let mut caller = Command::new("sh");
+            caller.args(["-c", "trap '' HUP INT TERM; exec \"$0\" \"$@\""]);
+            let status = caller.arg(process.get_program()).args(process.get_args()).status().unwrap();
+            assert_eq!(status.signal(), Some(number), "{name}: {status}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn servers_have_addresses_of_their_own() {
+        let listeners: Vec<TcpListener> = (0..50).map(|_| TcpListener::bind((own_address(), 0)).unwrap()).collect();
+        let addresses: HashSet<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().ip()).collect();
+        assert!(addresses.len() > 45 && addresses.iter().all(std::net::IpAddr::is_loopback), "{addresses:?}");
+        // A port that is given up there is there for its owner, and nobody else answers meanwhile.
+        let first = listeners[0].local_addr().unwrap();
+        drop(listeners);
+        let others: Vec<TcpListener> = (0..50).map(|_| TcpListener::bind((own_address(), 0)).unwrap()).collect();
+        assert!(std::net::TcpStream::connect(first).is_err(), "{others:?}");
+        TcpListener::bind(first).unwrap();
+    }
+}
