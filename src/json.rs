@@ -2,15 +2,22 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// How deep a value may nest; `serde_json` refuses deeper ones too, where it recurses.
 const MAX_DEPTH: usize = 128;
 
-/// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
-#[derive(Deserialize)]
-pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+/// A member's name, borrowed where it holds no escape. For one that is no Unicode text (a lone surrogate) its JSON stands: it is
+/// the name of no member that is wanted, and the others count all the same.
+pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self(text(name).ok().flatten().unwrap_or(Cow::Borrowed(name.get()))))
+    }
+}
 
 /// The text of `value` where it is a JSON string, borrowed where it holds no escape; `None` for any other value.
 ///

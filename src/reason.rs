@@ -13,13 +13,13 @@ pub enum Reason {
     InvalidUtf8,
     /// The data is empty, or white space alone.
     Empty,
-    /// The data is not JSON, or has a string that no UTF-8 text can hold (a lone surrogate).
+    /// The data is not JSON, or a field that is kept holds a string that no UTF-8 text can hold (a lone surrogate).
     InvalidJson,
     /// A JSON value in the data is no object.
     NotAnObject,
-    /// Values nest deeper than 128 levels.
+    /// The values of a field that is kept nest deeper than 128 levels.
     TooDeep,
-    /// A number is beyond what a 64-bit float can hold.
+    /// A number in a field that is kept is beyond what a 64-bit float can hold.
     NumberTooLarge,
     /// `userId` or `mysfitId` is missing.
     MissingField,

@@ -176,7 +176,7 @@ fn assert_lines(answer: &Members, record: &Members) {
     let lines = String::from_utf8(lines).unwrap();
     assert!(lines.ends_with('\n'), "{lines:?}");
     assert!(lines.lines().all(|line| Members::of(line).is_some()), "{lines:?}");
-    assert_eq!(lines.lines().count(), record::expected(&data(record).unwrap()).unwrap().len());
+    assert_eq!(lines.lines().count(), record::expected(&data(record).unwrap(), &[]).unwrap().len());
 }
 
 /// The event's records, if it is one.
@@ -192,5 +192,5 @@ fn data(record: &Members) -> Option<Vec<u8>> {
 
 /// Whether a record is `Ok` where nothing is asked of the service.
 fn is_ok(record: &Members) -> bool {
-    data(record).is_some_and(|data| record::expected(&data).is_some())
+    data(record).is_some_and(|data| record::expected(&data, &[]).is_some())
 }
