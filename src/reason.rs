@@ -31,14 +31,14 @@ pub enum Reason {
     InvalidMysfitId,
     /// The service knows no such mysfit.
     UnknownMysfit,
-    /// The service answered for other mysfits, but not for this one.
+    /// The service failed for this mysfit, or this mysfit lacks an attribute; the service answered all the same.
     ServiceError,
     /// The service answered for no mysfit of this batch.
     ServiceUnavailable,
     /// A partition key is missing, `null`, empty, longer than 256 bytes or no plain value, or differs between the clicks of
     /// one record.
     PartitionKey,
-    /// The reply has no room left for this record's line.
+    /// The reply has no room left for this record's line, or the mysfits of the batch have more attributes than a reply holds.
     ResponseBudget,
 }
 

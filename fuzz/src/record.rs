@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use click_processor::Reason;
 use click_processor::click::{Click, Clicks, Line, Origin};
 use click_processor::config::Config;
-use click_processor::mysfits::Attributes;
+use click_processor::mysfits::OwnedAttributes;
 
 use crate::json::{Members, carried, text};
 use crate::line::{ALL_FIELDS, assert_line, config};
@@ -69,8 +69,8 @@ fn check_click(click: &Click, members: &Members, config: &Config) {
     assert_eq!(Some(&*click.user_id), said("userId").as_deref());
     assert_eq!(Some(&*click.mysfit_id), said("mysfitId").as_deref());
     let origin = Line::new(config).origin(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
-    let unknown = Attributes::unknown(&config.mysfit_attributes);
-    let line = assert_line(config, click, members, &unknown, &origin);
+    let unknown = OwnedAttributes::unknown(&config.mysfit_attributes);
+    let line = assert_line(config, click, members, unknown.view(), &origin);
     // Lines of which nobody wanted more are all that there is.
     assert!(origin != Origin::default() || line.len() < 2_000, "{} bytes", line.len());
 }
