@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Reply};
 use click_processor::{HandleError, Invocation, Processor, Report};
 use futures_util::FutureExt as _;
+use serde_json::value::RawValue;
 
 use crate::json::{Members, text};
 use crate::line::{ALL_FIELDS, config};
@@ -181,7 +182,8 @@ fn assert_lines(answer: &Members, record: &Members) {
 
 /// The event's records, if it is one.
 fn expected(payload: &str) -> Option<Vec<Members<'_>>> {
-    serde_json::from_str(Members::of(payload)?.get("records")?).ok()
+    let records: Vec<&RawValue> = serde_json::from_str(Members::with_text_names(payload)?.get("records")?).ok()?;
+    records.into_iter().map(|record| Members::with_text_names(record.get())).collect()
 }
 
 /// The data of a record, if it has some.

@@ -32,6 +32,12 @@ impl<'a> Members<'a> {
         serde_json::from_str(json).ok()
     }
 
+    /// The same where every name is text.
+    pub(crate) fn with_text_names(json: &'a str) -> Option<Self> {
+        let _: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+        Self::of(json)
+    }
+
     /// Of several members the last one counts.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.get())
@@ -91,9 +97,7 @@ pub(crate) fn carried(json: &str) -> Option<Value> {
             elements.into_iter().map(|element| carried(element.get())).collect()
         }
         _ => {
-            // A name that is no text can't be carried over.
-            let _: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
-            let members = Members::of(json)?.0.into_iter();
+            let members = Members::with_text_names(json)?.0.into_iter();
             members.map(|(name, value)| Some((name, carried(value.get())?))).collect()
         }
     }

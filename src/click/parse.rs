@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::json::{self, Name, Unusable};
+use crate::json::{self, AnyName, Unusable};
 use crate::reason::Reason;
 
 /// The most bytes a `userId` may have: a Cognito `sub` has 36.
@@ -164,7 +164,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Members { user_id: None, mysfit_id: None, extra: vec![None; self.extra.len()] };
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(AnyName(name)) = map.next_key()? {
             match &*name {
                 "userId" => members.user_id = Some(map.next_value()?),
                 "mysfitId" => members.mysfit_id = Some(map.next_value()?),

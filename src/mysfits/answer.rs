@@ -14,7 +14,7 @@ use serde_json::de::Read;
 use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, OwnedAttributes};
-use crate::json::{self, Name};
+use crate::json::{self, AnyName};
 
 /// The member that holds a mysfit's id.
 const ID: &str = "mysfitId";
@@ -342,7 +342,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut object = Object { members: Vec::new(), is_empty: true };
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(AnyName(name)) = map.next_key()? {
             object.is_empty = false;
             if self.0.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)) {
                 object.members.push((name, map.next_value()?));
@@ -467,7 +467,7 @@ mod tests {
         const BODY_BYTES: usize = 1 << 18;
         let one = &names(&["a"])[..];
         let many: &[String] = &(0..32).map(|index| format!("n{index}")).collect::<Vec<_>>();
-        let all = |index: usize| (0..32).map(|n| format!(r#","n{n}":{}"#, (index + n) % 10)).collect::<String>();
+        let all = |id: usize| (0..32).map(|n| format!(r#""n{n}":{}"#, (id + n) % 10)).collect::<Vec<_>>().join(",");
         for (name, names, entry) in [
             (
                 "without attributes",
@@ -476,7 +476,7 @@ mod tests {
             ),
             ("with the same", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":1}}"#)),
             ("each with its own", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":{id}}}"#)),
-            ("with many", many, &|id| format!(r#"{{"mysfitId":"{id:x}"{}}}"#, all(id))),
+            ("with many", many, &|id| format!(r#"{{"mysfitId":"{id:x}",{}}}"#, all(id))),
             ("with long ones", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":"{}"}}"#, id.to_string().repeat(5_000))),
             ("with escapes", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":"\u0001\u007f\n{id}"}}"#)),
             ("the same one", one, &|_| r#"{"mysfitId":"","a":1}"#.to_owned()),

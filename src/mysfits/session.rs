@@ -87,9 +87,6 @@ impl<'c> Session<'c> {
     pub(super) async fn item(&self, id: &str) -> Result<Item, Failure> {
         self.get("/mysfits/", id, MAX_ITEM_BYTES, MAX_ATTEMPTS, |body| {
             let Some(body) = body else { return Ok(Item::Unknown) };
-            if body.len() > SHORT_BODY_BYTES {
-                self.close_connections();
-            }
             match answer::item(body, id, &self.client.names) {
                 Ok(attributes) => Ok(Item::Found(Arc::new(attributes))),
                 // It is an answer, and the next one would be the same.
@@ -210,9 +207,16 @@ impl<'c> Session<'c> {
     }
 
     /// Waits until a body of so many bytes may be read. The turn ends with its permit.
+    ///
+    /// With it, no connection is kept for the next request: each has a buffer that grows with what it reads, to 408 KiB (hyper's
+    /// `DEFAULT_MAX_BUFFER_SIZE`), and does not shrink. Those in flight end when they are read.
     async fn turn_to_read(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        if bytes <= SHORT_BODY_BYTES {
+            return None;
+        }
+        self.http.take();
         // The semaphore is never closed.
-        if bytes > SHORT_BODY_BYTES { self.long_bodies.acquire().await.ok() } else { None }
+        self.long_bodies.acquire().await.ok()
     }
 
     /// The connections, made when the first request needs them: most invocations send none.
@@ -230,12 +234,6 @@ impl<'c> Session<'c> {
             .retry(reqwest::retry::never())
             .build()?;
         Ok(self.http.borrow_mut().insert(built).clone())
-    }
-
-    /// Keeps no connection for the next request: each has a buffer that grew with what it has read, to 408 KiB (hyper's
-    /// `DEFAULT_MAX_BUFFER_SIZE`), and does not shrink. Those in flight end when they are read.
-    fn close_connections(&self) {
-        self.http.take();
     }
 
     fn note(&self, path: &str, failure: &Failure) {
