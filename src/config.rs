@@ -2,7 +2,7 @@
 //!
 //! A variable that is set to the empty string counts as not set, because templates write optional values that way.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
@@ -178,15 +178,19 @@ impl Config {
     }
 
     fn check_output_fields(&self) -> Result<(), ConfigError> {
-        let mut seen = HashSet::new();
-        if let Some(twice) = self.output_fields().find(|name| !seen.insert(*name)) {
-            return Err(ConfigError {
-                variable: "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS",
-                found: format!("the name \"{twice}\" twice"),
-                accepted: "each output field once".to_owned(),
-            });
+        // Hive and Athena fold the names of columns to lower case (Amazon Athena User Guide, "Name databases, tables, and
+        // columns"), so an object with "Species" and "species" has a column twice.
+        let mut seen = HashMap::new();
+        for name in self.output_fields() {
+            if let Some(same) = seen.insert(name.to_ascii_lowercase(), name) {
+                return Err(ConfigError {
+                    variable: "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS",
+                    found: format!("\"{same}\" and \"{name}\""),
+                    accepted: "output fields whose names differ in more than case".to_owned(),
+                });
+            }
         }
-        if let Some(missing) = self.partition_keys.iter().find(|name| !seen.contains(name.as_str())) {
+        if let Some(missing) = self.partition_keys.iter().find(|key| !self.output_fields().any(|name| name == *key)) {
             return Err(ConfigError {
                 variable: "PARTITION_KEYS",
                 found: format!("\"{missing}\", which is no output field"),
@@ -362,11 +366,14 @@ mod tests {
             ("MYSFIT_ATTRIBUTES", "good evil", NAMES),
             ("CLICK_FIELDS", "user\"Id", NAMES),
             ("CLICK_FIELDS", &long, NAMES),
-            ("CLICK_FIELDS", "userId,mysfitId,species", "each output field once"),
+            ("CLICK_FIELDS", "userId,mysfitId,species", "names differ in more than case"),
+            ("CLICK_FIELDS", "userId,mysfitId,Species", "names differ in more than case"),
+            ("MYSFIT_ATTRIBUTES", "species,USERID", "names differ in more than case"),
             ("RECORD_FIELDS", "arrivedat", "arrivedAt, recordId"),
             ("RECORD_FIELDS", "arrived at,", "arrivedAt, recordId"),
-            ("RECORD_FIELDS", "recordId,recordId", "each output field once"),
+            ("RECORD_FIELDS", "recordId,recordId", "names differ in more than case"),
             ("PARTITION_KEYS", "genus", "userId, mysfitId, goodevil, lawchaos, species"),
+            ("PARTITION_KEYS", "Species", "userId, mysfitId, goodevil, lawchaos, species"),
             ("MYSFITS_LOOKUP", "Item", "catalogue, item"),
             ("MYSFITS_CACHE_SECONDS", "-1", "a whole number from 0 to 86400"),
             ("MYSFITS_STALE_SECONDS", "604801", "a whole number from 0 to 604800"),
@@ -379,6 +386,26 @@ mod tests {
             let message = config(&[URL, (variable, value)]).unwrap_err().to_string();
             assert!(message.contains(variable), "{variable}={value}: {message}");
             assert!(message.contains(accepted), "{variable}={value}: {message}");
+        }
+    }
+
+    #[test]
+    fn output_fields_differ_in_more_than_case() {
+        for (variables, found) in [
+            (vec![("CLICK_FIELDS", "userId,mysfitId,Species")], r#""Species" and "species""#),
+            (vec![("MYSFIT_ATTRIBUTES", "species,mysfitid")], r#""mysfitId" and "mysfitid""#),
+            (vec![("CLICK_FIELDS", "ArrivedAt"), ("RECORD_FIELDS", "arrivedAt")], r#""ArrivedAt" and "arrivedAt""#),
+            (vec![("MYSFIT_ATTRIBUTES", "RECORDID"), ("RECORD_FIELDS", "recordId")], r#""RECORDID" and "recordId""#),
+            (vec![("RECORD_FIELDS", "recordId,recordId")], r#""recordId" and "recordId""#),
+        ] {
+            let message = config(&[vec![URL], variables].concat()).unwrap_err().to_string();
+            assert_eq!(
+                message,
+                format!(
+                    "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS: found {found}; \
+                     accepted: output fields whose names differ in more than case"
+                )
+            );
         }
     }
 

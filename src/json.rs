@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// How deep a value may nest; `serde_json` refuses deeper ones too, where it recurses.
@@ -11,6 +11,17 @@ const MAX_DEPTH: usize = 128;
 /// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
 #[derive(Deserialize)]
 pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// A member's name that may be no Unicode text (a lone surrogate). Then its JSON stands for it: it is the name of no member that is
+/// wanted, and the others count all the same. To read the names of events so would be 1.13 times the instructions of a batch.
+pub(crate) struct AnyName<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for AnyName<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self(text(name).ok().flatten().unwrap_or(Cow::Borrowed(name.get()))))
+    }
+}
 
 /// The text of `value` where it is a JSON string, borrowed where it holds no escape; `None` for any other value.
 ///

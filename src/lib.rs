@@ -27,7 +27,7 @@ use std::time::Instant;
 use click::{Click, Clicks, Line};
 use config::{Config, OnServiceUnavailable, OnUnknownMysfit};
 use firehose::{Event, EventError, RESPONSE_BUDGET_BYTES, Record, Reply, TooManyRecords};
-use mysfits::{Answer, Answers, Attributes, Client, ClientError, Mysfits, Session};
+use mysfits::{Answer, Answers, Client, ClientError, Mysfits, OwnedAttributes, Session};
 
 pub use reason::Reason;
 pub use report::Report;
@@ -38,7 +38,7 @@ pub struct Processor {
     line: Line,
     client: Client,
     mysfits: Mysfits,
-    unknown: Attributes,
+    unknown: OwnedAttributes,
     on_unknown_mysfit: OnUnknownMysfit,
     on_service_unavailable: OnServiceUnavailable,
 }
@@ -95,7 +95,7 @@ impl Processor {
             line: Line::new(config),
             client: Client::new(config)?,
             mysfits: Mysfits::new(config),
-            unknown: Attributes::unknown(&config.mysfit_attributes),
+            unknown: OwnedAttributes::unknown(&config.mysfit_attributes),
             on_unknown_mysfit: config.on_unknown_mysfit,
             on_service_unavailable: config.on_service_unavailable,
         })
@@ -191,10 +191,7 @@ impl Processor {
         let mut record_keys: Option<BTreeMap<&str, String>> = None;
         let mut count = 0;
         for (click, mysfit) in clicks {
-            let attributes = match &answers.by_id[mysfit] {
-                Answer::Found(attributes) => attributes,
-                Answer::Unknown | Answer::Failed => &self.unknown,
-            };
+            let attributes = answers.attributes(mysfit).unwrap_or_else(|| self.unknown.view());
             self.line.write(click, attributes, &origin, lines);
             count += 1;
             if lines.len() > room {
@@ -216,7 +213,10 @@ impl Processor {
     ///
     /// A record that also holds clicks on mysfits that exist is never dropped: failing keeps its original.
     fn verdict<'a>(&self, mut answers: impl Iterator<Item = &'a Answer> + Clone, any: bool) -> Option<Outcome> {
-        if answers.clone().any(|answer| *answer == Answer::Failed)
+        if answers.clone().any(|answer| *answer == Answer::NoRoom) {
+            return Some(Outcome::Failed(Reason::ResponseBudget));
+        }
+        if answers.clone().any(|answer| matches!(answer, Answer::Failed | Answer::Lacking))
             && self.on_service_unavailable != OnServiceUnavailable::Pass
         {
             return Some(Outcome::Failed(if any { Reason::ServiceError } else { Reason::ServiceUnavailable }));

@@ -3,13 +3,14 @@
 //! This module knows URLs, retries, time and freshness. It does not know clicks or Firehose.
 
 pub mod answer;
+mod attributes;
 mod cache;
 mod client;
 mod failure;
 mod look_up;
 mod session;
 
-pub use answer::Attributes;
+pub use attributes::{Attributes, OwnedAttributes};
 pub use client::{Client, ClientError};
 pub use look_up::{Answer, Answers, Mysfits};
 pub use session::{Requests, Session};

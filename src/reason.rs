@@ -13,13 +13,13 @@ pub enum Reason {
     InvalidUtf8,
     /// The data is empty, or white space alone.
     Empty,
-    /// The data is not JSON, or has a string that no UTF-8 text can hold (a lone surrogate).
+    /// The data is not JSON, or a field that is kept holds a string that no UTF-8 text can hold (a lone surrogate).
     InvalidJson,
     /// A JSON value in the data is no object.
     NotAnObject,
-    /// Values nest deeper than 128 levels.
+    /// The values of a field that is kept nest deeper than 128 levels.
     TooDeep,
-    /// A number is beyond what a 64-bit float can hold.
+    /// A number in a field that is kept is beyond what a 64-bit float can hold.
     NumberTooLarge,
     /// `userId` or `mysfitId` is missing.
     MissingField,
@@ -31,14 +31,14 @@ pub enum Reason {
     InvalidMysfitId,
     /// The service knows no such mysfit.
     UnknownMysfit,
-    /// The service answered for other mysfits, but not for this one.
+    /// The service failed for this mysfit, or this mysfit lacks an attribute; the service answered all the same.
     ServiceError,
     /// The service answered for no mysfit of this batch.
     ServiceUnavailable,
     /// A partition key is missing, `null`, empty, longer than 256 bytes or no plain value, or differs between the clicks of
     /// one record.
     PartitionKey,
-    /// The reply has no room left for this record's line.
+    /// The reply has no room left for this record's line, or the mysfits of the batch have more attributes than a reply holds.
     ResponseBudget,
 }
 

@@ -36,9 +36,9 @@ fn check_list(body: &[u8], config: &Config) {
     };
     assert_eq!(found.len(), expected.len());
     for (id, mysfit) in &expected {
-        match (&found[id.as_str()], attributes(mysfit, names)) {
-            (Entry::Complete(found), Some(expected)) => assert_attributes(found, &expected, config),
-            (Entry::Partial, None) => {}
+        match (found.get(id), attributes(mysfit, names)) {
+            (Some(Entry::Complete(its)), Some(expected)) => assert_attributes(found.attributes(its), &expected, config),
+            (Some(Entry::Partial), None) => {}
             (found, expected) => panic!("{id}: {found:?}, and not {expected:?}"),
         }
     }
@@ -50,7 +50,7 @@ fn check_item(body: &[u8], config: &Config) {
     let id = mysfit.as_ref().and_then(id);
     if let (Some(mysfit), Some(id)) = (&mysfit, &id) {
         match (item(body, id, names), attributes(mysfit, names)) {
-            (Ok(found), Some(expected)) => assert_attributes(&found, &expected, config),
+            (Ok(found), Some(expected)) => assert_attributes(found.view(), &expected, config),
             (Err(BadAnswer::Lacks(name)), None) => assert!(names.contains(&name), "{name}"),
             (found, expected) => panic!("{found:?}, and not {expected:?}"),
         }
@@ -59,7 +59,7 @@ fn check_item(body: &[u8], config: &Config) {
     assert_eq!(item(body, &other, names), Err(BadAnswer::Shape), "it is no answer about {other}");
 }
 
-fn assert_attributes(found: &Attributes, expected: &[&str], config: &Config) {
+fn assert_attributes(found: Attributes, expected: &[&str], config: &Config) {
     let json = format!("{{{}}}", found.members());
     let members = Members::of(&json).unwrap();
     assert_eq!(members.names(), config.mysfit_attributes);

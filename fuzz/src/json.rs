@@ -1,5 +1,6 @@
 //! JSON as an oracle reads it.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -12,13 +13,29 @@ const READABLE_DEPTH: usize = 127;
 /// The deepest values that are carried over.
 const MAX_DEPTH: usize = 128;
 
-/// The members of an object in their order, whatever their values, also where a name comes twice.
+/// The members of an object in their order, whatever their values, also where a name comes twice. The name of one that is no text
+/// (a lone surrogate) is its JSON.
 #[derive(Debug)]
 pub(crate) struct Members<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        Ok(Self(text(json).unwrap_or_else(|| json.to_owned())))
+    }
+}
 
 impl<'a> Members<'a> {
     pub(crate) fn of(json: &'a str) -> Option<Self> {
         serde_json::from_str(json).ok()
+    }
+
+    /// The same where every name is text.
+    pub(crate) fn with_text_names(json: &'a str) -> Option<Self> {
+        let _: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+        Self::of(json)
     }
 
     /// Of several members the last one counts.
@@ -59,8 +76,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    members.push((name, value));
                 }
                 Ok(Members(members))
             }
@@ -80,7 +97,7 @@ pub(crate) fn carried(json: &str) -> Option<Value> {
             elements.into_iter().map(|element| carried(element.get())).collect()
         }
         _ => {
-            let members = Members::of(json)?.0.into_iter();
+            let members = Members::with_text_names(json)?.0.into_iter();
             members.map(|(name, value)| Some((name, carried(value.get())?))).collect()
         }
     }

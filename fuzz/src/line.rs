@@ -27,7 +27,7 @@ pub(crate) fn assert_line(
     config: &Config,
     click: &Click,
     members: &Members,
-    attributes: &Attributes,
+    attributes: Attributes,
     origin: &Origin,
 ) -> String {
     let line = Line::new(config);

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use click_processor::Reason;
 use click_processor::click::{Click, Clicks, Line, Origin};
 use click_processor::config::Config;
-use click_processor::mysfits::Attributes;
+use click_processor::mysfits::OwnedAttributes;
 
 use crate::json::{Members, carried, text};
 use crate::line::{ALL_FIELDS, assert_line, config};
@@ -16,14 +16,13 @@ static CONFIGS: LazyLock<[Config; 2]> = LazyLock::new(|| [config(&[]), config(&A
 /// What stands beside the record in its batch.
 const NEIGHBOUR: &[u8] = br#"{"userId":"neighbour","mysfitId":"next-door"}"#;
 
-/// - It is accepted exactly where it is objects, each with a valid `userId` and `mysfitId` and nothing that no line can carry.
+/// - It is accepted exactly where it is objects, each with a valid `userId` and `mysfitId`, whose kept fields a line can carry.
 /// - Each click gives one line, which says what the click says.
 /// - The short way, for a click as the page writes it, reads what the long way reads.
 /// - The records beside it in the batch are none of its business.
 pub fn check(data: &[u8]) {
-    let expected = expected(data);
     for config in &*CONFIGS {
-        check_configured(data, expected.as_deref(), config);
+        check_configured(data, expected(data, &config.click_fields).as_deref(), config);
     }
 }
 
@@ -70,22 +69,22 @@ fn check_click(click: &Click, members: &Members, config: &Config) {
     assert_eq!(Some(&*click.user_id), said("userId").as_deref());
     assert_eq!(Some(&*click.mysfit_id), said("mysfitId").as_deref());
     let origin = Line::new(config).origin(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
-    let unknown = Attributes::unknown(&config.mysfit_attributes);
-    let line = assert_line(config, click, members, &unknown, &origin);
+    let unknown = OwnedAttributes::unknown(&config.mysfit_attributes);
+    let line = assert_line(config, click, members, unknown.view(), &origin);
     // Lines of which nobody wanted more are all that there is.
     assert!(origin != Origin::default() || line.len() < 2_000, "{} bytes", line.len());
 }
 
-/// The clicks that are in a record's data; `None` where it fails. By the README's table of reasons.
-pub(crate) fn expected(data: &[u8]) -> Option<Vec<Members<'_>>> {
+/// The clicks that are in a record's data of which the fields `kept` are kept; `None` where it fails. By the README's table of
+/// reasons.
+pub(crate) fn expected<'d>(data: &'d [u8], kept: &[String]) -> Option<Vec<Members<'d>>> {
     let text = str::from_utf8(data).ok().filter(|text| !text.trim_ascii().is_empty())?;
     let clicks: Result<Vec<Members>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-    clicks.ok().filter(|clicks| clicks.iter().all(is_click))
+    clicks.ok().filter(|clicks| clicks.iter().all(|click| is_click(click, kept)))
 }
 
-fn is_click(members: &Members) -> bool {
-    let is_id = |name: &str| matches!(name, "userId" | "mysfitId");
-    has_valid_ids(members) && members.0.iter().all(|(name, value)| is_id(name) || carried(value.get()).is_some())
+fn is_click(members: &Members, kept: &[String]) -> bool {
+    has_valid_ids(members) && kept.iter().filter_map(|name| members.get(name)).all(|value| carried(value).is_some())
 }
 
 fn has_valid_ids(members: &Members) -> bool {

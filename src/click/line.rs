@@ -104,7 +104,7 @@ impl Line {
     /// Appends the line of `click` to `out`: compact JSON, UTF-8 unescaped, and a newline.
     ///
     /// Firehose writes records one after the other as they are, so the newline is what keeps lines apart.
-    pub fn write(&self, click: &Click, attributes: &Attributes, origin: &Origin, out: &mut Vec<u8>) {
+    pub fn write(&self, click: &Click, attributes: Attributes, origin: &Origin, out: &mut Vec<u8>) {
         let mut separator = b'{';
         for column in &self.columns {
             match column {
@@ -130,7 +130,7 @@ impl Line {
     pub fn partition_keys(
         &self,
         click: &Click,
-        attributes: &Attributes,
+        attributes: Attributes,
         origin: &Origin,
     ) -> Option<BTreeMap<&str, String>> {
         let value = |source| {
@@ -147,7 +147,7 @@ fn indexed(names: &[String], source: impl Fn(usize) -> Source) -> Vec<(&str, Sou
 }
 
 /// Appends the JSON of one value; nothing for a click's field that is not there.
-fn write_value(source: Source, click: &Click, attributes: &Attributes, origin: &Origin, out: &mut Vec<u8>) {
+fn write_value(source: Source, click: &Click, attributes: Attributes, origin: &Origin, out: &mut Vec<u8>) {
     match source {
         Source::UserId => json::write_again(&click.user_id, out),
         Source::MysfitId => json::write_again(&click.mysfit_id, out),

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::json::{self, Unusable};
+use crate::json::{self, AnyName, Unusable};
 use crate::reason::Reason;
 
 /// The most bytes a `userId` may have: a Cognito `sub` has 36.
@@ -93,18 +93,18 @@ struct Wanted<'f> {
     extra: &'f [String],
 }
 
-/// The values of the wanted members, not yet judged. Of a member that comes twice the last counts, as in most readers.
+/// The values of the wanted members, not yet validated. Of a member that comes twice the last counts, as in most readers.
 struct Members<'a> {
     user_id: Option<&'a RawValue>,
     mysfit_id: Option<&'a RawValue>,
     extra: Vec<Option<Raw<'a>>>,
-    /// What is wrong with a member that is not one of the two; the first such fault.
-    unusable: Result<(), Unusable>,
 }
 
 impl<'a> Members<'a> {
     fn validate(self) -> Result<Click<'a>, Reason> {
-        self.unusable?;
+        for value in self.extra.iter().flatten() {
+            json::check(value.0)?;
+        }
         let user_id = required_text(self.user_id)?;
         let mysfit_id = required_text(self.mysfit_id)?;
         if user_id.len() > MAX_USER_ID_BYTES || mysfit_id.chars().count() > MAX_MYSFIT_ID_CHARS {
@@ -163,63 +163,19 @@ impl<'de> Visitor<'de> for Wanted<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members =
-            Members { user_id: None, mysfit_id: None, extra: vec![None; self.extra.len()], unusable: Ok(()) };
-        while let Some(member) = map.next_key_seed(self.name())? {
-            let value: &'de RawValue = map.next_value()?;
-            match member {
-                Member::UserId => members.user_id = Some(value),
-                Member::MysfitId => members.mysfit_id = Some(value),
-                Member::Extra(index) => members.extra[index] = Some(Raw(value)),
-                Member::Other => {}
-            }
-            if matches!(member, Member::Extra(_) | Member::Other) {
-                members.unusable = members.unusable.and_then(|()| json::check(value));
+        let mut members = Members { user_id: None, mysfit_id: None, extra: vec![None; self.extra.len()] };
+        while let Some(AnyName(name)) = map.next_key()? {
+            match &*name {
+                "userId" => members.user_id = Some(map.next_value()?),
+                "mysfitId" => members.mysfit_id = Some(map.next_value()?),
+                name => match self.extra.iter().position(|extra| extra == name) {
+                    Some(index) => members.extra[index] = Some(Raw(map.next_value()?)),
+                    // What is not kept need only be JSON, of any depth, with any number and any escape.
+                    None => _ = map.next_value::<IgnoredAny>()?,
+                },
             }
         }
         Ok(members)
-    }
-}
-
-impl<'f> Wanted<'f> {
-    fn name(self) -> MemberName<'f> {
-        MemberName { extra: self.extra }
-    }
-}
-
-/// Which member a name is.
-enum Member {
-    UserId,
-    MysfitId,
-    Extra(usize),
-    Other,
-}
-
-struct MemberName<'f> {
-    extra: &'f [String],
-}
-
-impl<'de> DeserializeSeed<'de> for MemberName<'_> {
-    type Value = Member;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for MemberName<'_> {
-    type Value = Member;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(match name {
-            "userId" => Member::UserId,
-            "mysfitId" => Member::MysfitId,
-            _ => self.extra.iter().position(|extra| extra == name).map_or(Member::Other, Member::Extra),
-        })
     }
 }
 
@@ -272,7 +228,11 @@ mod tests {
             (r#"{"userId":"u","mysfitId":"m"} x"#.to_owned(), Reason::InvalidJson),
             (r#"{"userId":"u","mysfitId":"m",}"#.to_owned(), Reason::InvalidJson),
             (with("\"x\":NaN"), Reason::InvalidJson),
-            (with(r#""x":"\ud800""#), Reason::InvalidJson),
+            (with("\"x\":\"\n\""), Reason::InvalidJson),
+            (with("\"\n\":1"), Reason::InvalidJson),
+            (with(r#""x":"\ud8""#), Reason::InvalidJson),
+            (with(r#""\ud8":1"#), Reason::InvalidJson),
+            (with(r#""x":[1}"#), Reason::InvalidJson),
             (user(r#""\ud800""#), Reason::InvalidJson),
             ("\u{feff}{}".to_owned(), Reason::InvalidJson),
             ("[]".to_owned(), Reason::NotAnObject),
@@ -280,14 +240,10 @@ mod tests {
             ("7".to_owned(), Reason::NotAnObject),
             (r#""click""#.to_owned(), Reason::NotAnObject),
             (r#"{"userId":"u","mysfitId":"m"}[]"#.to_owned(), Reason::NotAnObject),
-            (with(&format!(r#""x":{}"#, nested(129))), Reason::TooDeep),
-            (with(&format!(r#""x":{}"#, nested(100_000))), Reason::TooDeep),
             (user(&nested(100_000)), Reason::TooDeep),
             (nested(100_000), Reason::NotAnObject),
-            (with("\"x\":1e400"), Reason::NumberTooLarge),
             (mysfit("1e400"), Reason::NumberTooLarge),
-            (with(&format!(r#""x":{},"y":1e400"#, nested(129))), Reason::TooDeep),
-            (r#"{"x":1e400}"#.to_owned(), Reason::NumberTooLarge),
+            (r#"{"x":1e400}"#.to_owned(), Reason::MissingField),
             ("{}".to_owned(), Reason::MissingField),
             (r#"{"userId":"u"}"#.to_owned(), Reason::MissingField),
             (r#"{"mysfitId":"m"}"#.to_owned(), Reason::MissingField),
@@ -313,6 +269,39 @@ mod tests {
             assert_eq!(parsed(data.as_bytes(), &[]), Err(reason), "{shown}");
         }
         assert_eq!(parsed(b"{\"userId\":\"\xff\",\"mysfitId\":\"m\"}", &[]), Err(Reason::InvalidUtf8));
+    }
+
+    #[test]
+    fn what_is_not_kept_need_only_be_json_and_what_is_kept_must_fit_into_a_line() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let click = |members: &str| format!(r#"{{"userId":"u",{members},"mysfitId":"m"}}"#);
+        let page = |value: &str| click(&format!(r#""page":{value}"#));
+        for (data, kept) in [
+            // As `JSON.stringify("ab😀".slice(0, 3))` makes it.
+            (page(r#""ab\ud83d""#), Err(Reason::InvalidJson)),
+            (page(r#"[{"x":["\udc00\ud800"]}]"#), Err(Reason::InvalidJson)),
+            (page(r#"{"\ud800":1}"#), Err(Reason::InvalidJson)),
+            (page("1e400"), Err(Reason::NumberTooLarge)),
+            (page(&"9".repeat(400)), Err(Reason::NumberTooLarge)),
+            (page(&nested(129)), Err(Reason::TooDeep)),
+            (page(&nested(100_000)), Err(Reason::TooDeep)),
+            (click(&format!(r#""page":{},"at":1e400"#, nested(129))), Err(Reason::TooDeep)),
+            (page(&nested(128)), Ok(())),
+            // Of a member that comes twice the first is not kept either.
+            (click(r#""page":"\ud83d","page":1"#), Ok(())),
+            (click(r#""userId":"\ud83d","userId":"u""#), Ok(())),
+            // A name that is no text is none that is kept.
+            (click(r#""\ud83d":1,"pag\u0065":2"#), Ok(())),
+            (click(r#""\ud83d":"\ud83d""#), Ok(())),
+        ] {
+            let shown: String = data.chars().take(80).collect();
+            let two = data.repeat(2);
+            for (data, clicks) in [(&data, 1), (&two, 2)] {
+                assert_eq!(parsed(data.as_bytes(), &[]).map(|found| found.len()), Ok(clicks), "{shown}");
+                let found = parsed(data.as_bytes(), &["page".to_owned(), "at".to_owned()]).map(|found| found.len());
+                assert_eq!(found, kept.map(|()| clicks), "{shown}, kept");
+            }
+        }
     }
 
     #[test]

@@ -3,64 +3,21 @@
 //! Go and .NET spell `goodEvil` where Python and Java spell `goodevil`, so names are matched without regard to case.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::ops::Range;
-use std::sync::Arc;
+use std::hash::BuildHasher as _;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Slot;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::de::Read;
 use serde_json::value::RawValue;
 
-use crate::json::{self, Name};
+use super::attributes::{Attributes, OwnedAttributes};
+use crate::json::{self, AnyName};
 
 /// The member that holds a mysfit's id.
 const ID: &str = "mysfitId";
-
-/// A mysfit's wanted attributes, ready-made as the JSON members of a line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Attributes {
-    members: Box<str>,
-    values: Box<[Range<usize>]>,
-}
-
-impl Attributes {
-    /// The attributes of a mysfit about which nothing is known: `null` for each of `names`.
-    #[must_use]
-    pub fn unknown(names: &[String]) -> Self {
-        Self::new(names.iter().map(|name| (name.as_str(), "null")))
-    }
-
-    /// From pairs of a name, which needs no escaping, and a value's JSON.
-    fn new<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut members = String::new();
-        let mut values = Vec::new();
-        for (name, value) in pairs {
-            members.push_str(if members.is_empty() { "\"" } else { ",\"" });
-            members.push_str(name);
-            members.push_str("\":");
-            let start = members.len();
-            members.push_str(value);
-            values.push(start..members.len());
-        }
-        Self { members: members.into(), values: values.into() }
-    }
-
-    /// The attributes as members of a JSON object, such as `"goodevil":"Evil","lawchaos":"Lawful"`.
-    #[must_use]
-    pub fn members(&self) -> &str {
-        &self.members
-    }
-
-    /// The JSON of the attribute at `index` of the configured names.
-    ///
-    /// # Panics
-    /// Where there are not as many names.
-    #[must_use]
-    pub fn value(&self, index: usize) -> &str {
-        &self.members[self.values[index].clone()]
-    }
-}
 
 /// Why a body is no answer.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,16 +34,134 @@ pub enum BadAnswer {
 }
 
 /// What the list says of one mysfit.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Every wanted attribute.
-    Complete(Arc<Attributes>),
+    /// Every wanted attribute: [`List::attributes`] has them.
+    Complete(AttributesId),
     /// Not every one: the rest is asked for by id.
     Partial,
 }
 
+/// Which of a list's attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttributesId(u32);
+
 /// The mysfits of a list, by id.
-pub type List = HashMap<Box<str>, Entry, foldhash::fast::RandomState>;
+///
+/// All ids are in one text and all attributes in another, so that a list never takes more than one and a half times the heap of
+/// its body: with a block for each id and each mysfit's attributes, a list of small entries would take nine times that.
+#[derive(Debug, Default)]
+pub struct List {
+    ids: String,
+    entries: Vec<ListEntry>,
+    /// The numbers of `entries`, by the hash of their ids.
+    index: HashTable<u32>,
+    hasher: RandomState,
+    /// The members of all attributes, one after the other. Mysfits that differ in nothing share them, so that they stay in the
+    /// CPU's cache: a twentieth less time for a batch with 10,000 mysfits.
+    members: String,
+    /// Where in `members` the members of each attributes end.
+    members_ends: Vec<u32>,
+    /// Where in its members each value ends: as many as there are `names`, for each attributes.
+    value_ends: Vec<u32>,
+    names: usize,
+}
+
+#[derive(Debug)]
+struct ListEntry {
+    /// Where in the list's `ids` the id ends.
+    id_end: u32,
+    /// The number of its attributes, or [`PARTIAL`].
+    attributes: u32,
+}
+
+const PARTIAL: u32 = u32::MAX;
+
+impl List {
+    /// How many mysfits are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What it says of the mysfit `id`; `None` where it has none.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Entry> {
+        let number = self.index.find(self.hasher.hash_one(id), |number| self.id(*number) == id)?;
+        Some(match self.entries[*number as usize].attributes {
+            PARTIAL => Entry::Partial,
+            attributes => Entry::Complete(AttributesId(attributes)),
+        })
+    }
+
+    /// The attributes that an entry of this list names.
+    ///
+    /// # Panics
+    /// Where `id` is another list's.
+    #[must_use]
+    pub fn attributes(&self, id: AttributesId) -> Attributes<'_> {
+        let number = id.0 as usize;
+        let values = number * self.names;
+        Attributes {
+            members: &self.members
+                [start(number, |before| self.members_ends[before])..self.members_ends[number] as usize],
+            ends: &self.value_ends[values..values + self.names],
+        }
+    }
+
+    fn id(&self, number: u32) -> &str {
+        let number = number as usize;
+        &self.ids[start(number, |before| self.entries[before].id_end)..self.entries[number].id_end as usize]
+    }
+
+    /// Adds a mysfit; of one that comes twice the last counts.
+    fn put(&mut self, id: &str, attributes: u32) {
+        let hash = self.hasher.hash_one(id);
+        let Self { ids, entries, index, hasher, .. } = self;
+        let id_of = |number: u32| {
+            let number = number as usize;
+            &ids[start(number, |before| entries[before].id_end)..entries[number].id_end as usize]
+        };
+        match index.entry(hash, |number| id_of(*number) == id, |number| hasher.hash_one(id_of(*number))) {
+            Slot::Occupied(known) => {
+                let number = *known.get() as usize;
+                entries[number].attributes = attributes;
+            }
+            Slot::Vacant(new) => {
+                new.insert(offset(entries.len()));
+                ids.push_str(id);
+                entries.push(ListEntry { id_end: offset(ids.len()), attributes });
+            }
+        }
+    }
+
+    /// The heap that it takes.
+    #[cfg(test)]
+    fn heap_bytes(&self) -> usize {
+        let ends = self.members_ends.capacity() + self.value_ends.capacity();
+        self.ids.capacity()
+            + self.entries.capacity() * size_of::<ListEntry>()
+            + self.index.allocation_size()
+            + self.members.capacity()
+            + ends * size_of::<u32>()
+    }
+}
+
+/// Where what has that number begins: where the one before it ends.
+fn start(number: usize, end: impl FnOnce(usize) -> u32) -> usize {
+    number.checked_sub(1).map_or(0, |before| end(before) as usize)
+}
+
+/// A place in a body, which is far shorter than 4 GiB.
+fn offset(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
 
 /// Reads the answer to `GET /mysfits`: `{"mysfits": [{"mysfitId": …, …}, …]}`, or `{}` where there is none.
 ///
@@ -104,24 +179,30 @@ pub fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
         return Ok(List::default());
     }
     let mut json = serde_json::Deserializer::from_str(mysfits.get());
-    json.deserialize_seq(Entries(names)).map_err(|_| BadAnswer::Shape)
+    json.deserialize_seq(Entries { names, body_bytes: mysfits.get().len() }).map_err(|_| BadAnswer::Shape)
 }
 
 /// Reads the answer to `GET /mysfits/{id}`: an object with that `mysfitId` and the mysfit's attributes.
 ///
 /// # Errors
 /// [`BadAnswer::Shape`] where `body` is no such object, and [`BadAnswer::Lacks`] where one of `names` is not in it.
-pub fn item(body: &[u8], id: &str, names: &[String]) -> Result<Arc<Attributes>, BadAnswer> {
+pub fn item(body: &[u8], id: &str, names: &[String]) -> Result<OwnedAttributes, BadAnswer> {
     let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_slice(body), names)?;
     // What has no id, or another's, is not this mysfit: a gateway's `{"message": …}`, or an answer to someone else.
     if mysfit.id().as_deref() != Some(id) {
         return Err(BadAnswer::Shape);
     }
-    mysfit.attributes(names).map_err(|name| BadAnswer::Lacks(name.to_owned()))
+    let (mut members, mut ends) = (Vec::new(), Vec::with_capacity(names.len()));
+    mysfit.write_attributes(names, &mut members, &mut ends).map_err(|name| BadAnswer::Lacks(name.to_owned()))?;
+    let members = String::from_utf8(members).map_err(|_| BadAnswer::Shape)?;
+    Ok(OwnedAttributes::new(members, ends))
 }
 
-/// Puts the mysfits of an array into a list, one by one: eight megabytes of small entries would be many times that as values.
-struct Entries<'n>(&'n [String]);
+/// Puts the mysfits of an array into a list, one by one.
+struct Entries<'n> {
+    names: &'n [String],
+    body_bytes: usize,
+}
 
 impl<'de> Visitor<'de> for Entries<'_> {
     type Value = List;
@@ -131,33 +212,72 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List, A::Error> {
-        let mut list = List::default();
-        // Mysfits that differ in nothing share their attributes, which stay in the CPU's cache then: a twentieth less time for
-        // a batch with 10,000 mysfits.
-        let mut shared = HashSet::new();
+        let mut list = List { names: self.names.len(), ..List::default() };
+        // Members are never longer than what they were read from. Growing step by step would hold them twice for a moment;
+        // memory that is not written to takes none.
+        let mut attributes = AllAttributes { members: Vec::with_capacity(self.body_bytes), ..AllAttributes::default() };
         while let Some(entry) = seq.next_element::<&RawValue>()? {
-            let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.0);
+            let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.names);
             if let Ok(mysfit) = mysfit
                 && let Some(id) = mysfit.id()
             {
-                let entry = match mysfit.attributes(self.0) {
-                    Ok(attributes) => Entry::Complete(share(attributes, &mut shared)),
-                    Err(_) => Entry::Partial,
-                };
-                list.insert(id.into(), entry);
+                list.put(&id, attributes.number_of(&mysfit, self.names).unwrap_or(PARTIAL));
             }
         }
+        let AllAttributes { members, members_ends, value_ends, .. } = attributes;
+        (list.members_ends, list.value_ends) = (members_ends, value_ends);
+        // What is written is out of texts, so it is one.
+        list.members = String::from_utf8(members).map_err(serde::de::Error::custom)?;
+        list.ids.shrink_to_fit();
+        list.entries.shrink_to_fit();
+        list.members.shrink_to_fit();
+        list.members_ends.shrink_to_fit();
+        list.value_ends.shrink_to_fit();
         Ok(list)
     }
 }
 
-/// The same attributes out of `shared`, or these, which are there from now on.
-fn share(attributes: Arc<Attributes>, shared: &mut HashSet<Arc<Attributes>>) -> Arc<Attributes> {
-    if let Some(same) = shared.get(&attributes) {
-        return same.clone();
+/// The different attributes of a list while it is read.
+#[derive(Default)]
+struct AllAttributes {
+    members: Vec<u8>,
+    members_ends: Vec<u32>,
+    value_ends: Vec<u32>,
+    /// Their numbers, by the hash of their members.
+    index: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl AllAttributes {
+    /// The number of the attributes of `mysfit`; `None` where it lacks one.
+    fn number_of(&mut self, mysfit: &Object, names: &[String]) -> Option<u32> {
+        let (members_start, values_start) = (self.members.len(), self.value_ends.len());
+        let written = mysfit.write_attributes(names, &mut self.members, &mut self.value_ends);
+        let Self { members, members_ends, value_ends, index, hasher } = self;
+        let members_of = |number: u32| {
+            let number = number as usize;
+            &members[start(number, |before| members_ends[before])..members_ends[number] as usize]
+        };
+        let new = &members[members_start..];
+        let number = written.ok().map(|()| {
+            let again = |number: &u32| hasher.hash_one(members_of(*number));
+            match index.entry(hasher.hash_one(new), |number| members_of(*number) == new, again) {
+                Slot::Occupied(known) => *known.get(),
+                Slot::Vacant(vacant) => {
+                    let number = offset(members_ends.len());
+                    vacant.insert(number);
+                    number
+                }
+            }
+        });
+        if number == Some(offset(self.members_ends.len())) {
+            self.members_ends.push(offset(self.members.len()));
+        } else {
+            self.members.truncate(members_start);
+            value_ends.truncate(values_start);
+        }
+        number
     }
-    shared.insert(attributes.clone());
-    attributes
 }
 
 /// The wanted members of a JSON object, which is all that is kept of it.
@@ -188,15 +308,26 @@ impl<'a> Object<'a> {
         json::text(self.get(ID)?).ok().flatten()
     }
 
-    /// The attributes called `names`, or the name of one that is missing or can't be carried over.
-    fn attributes<'n>(&self, names: &'n [String]) -> Result<Arc<Attributes>, &'n str> {
-        let value = |name: &'n String| {
-            let mut json = Vec::new();
-            let value = self.get(name).filter(|value| json::write_compact(value, &mut json).is_ok());
-            value.and_then(|_| String::from_utf8(json).ok()).ok_or(name.as_str())
-        };
-        let values: Vec<String> = names.iter().map(value).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Attributes::new(names.iter().map(String::as_str).zip(values.iter().map(String::as_str)))))
+    /// Appends the attributes called `names` to `members`, and where each ends to `ends`.
+    ///
+    /// # Errors
+    /// The name of one that is missing or can't be carried over; then there is a part of them in `members` and `ends`.
+    fn write_attributes<'n>(
+        &self,
+        names: &'n [String],
+        members: &mut Vec<u8>,
+        ends: &mut Vec<u32>,
+    ) -> Result<(), &'n str> {
+        let start = members.len();
+        for name in names {
+            let value = self.get(name).ok_or(name.as_str())?;
+            members.extend_from_slice(if members.len() == start { b"\"" } else { b",\"" });
+            members.extend_from_slice(name.as_bytes());
+            members.extend_from_slice(b"\":");
+            json::write_compact(value, members).map_err(|_| name.as_str())?;
+            ends.push(offset(members.len() - start));
+        }
+        Ok(())
     }
 }
 
@@ -211,7 +342,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut object = Object { members: Vec::new(), is_empty: true };
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(AnyName(name)) = map.next_key()? {
             object.is_empty = false;
             if self.0.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)) {
                 object.members.push((name, map.next_value()?));
@@ -250,10 +381,13 @@ mod tests {
             ),
         ] {
             let attributes = item(body.as_bytes(), "m", &wanted).unwrap();
-            assert_eq!(attributes.members(), expected);
-            assert_eq!(format!("\"age\":{}", attributes.value(1)), expected.split(',').nth(1).unwrap());
+            assert_eq!(attributes.view().members(), expected);
+            let values = expected.split(',').map(|member| member.split_once(':').unwrap().1);
+            assert_eq!(
+                (0..3).map(|index| attributes.view().value(index)).collect::<Vec<_>>(),
+                values.collect::<Vec<_>>()
+            );
         }
-        assert_eq!(Attributes::unknown(&wanted).members(), r#""goodevil":null,"age":null,"likes":null"#);
     }
 
     #[test]
@@ -300,27 +434,69 @@ mod tests {
             (r#"{"mysfits":{}}"#, Err(BadAnswer::Shape)),
             (r#"{"mysfits":[{"mysfitId":"a""#, Err(BadAnswer::Shape)),
         ] {
-            let found = list(body.as_bytes(), &wanted).map(|list| {
-                let mut found: Vec<_> = list.into_iter().map(|(id, e)| (id, matches!(e, Entry::Complete(_)))).collect();
-                found.sort();
-                found
-            });
-            let expected =
-                expected.map(|found| found.into_iter().map(|(id, whole)| (id.into(), whole)).collect::<Vec<_>>());
-            assert_eq!(found, expected, "{body}");
+            let found = list(body.as_bytes(), &wanted);
+            match (&found, &expected) {
+                (Ok(found), Ok(expected)) => {
+                    assert_eq!(found.len(), expected.len(), "{body}");
+                    for (id, is_complete) in expected {
+                        let entry = found.get(id).unwrap();
+                        assert_eq!(matches!(entry, Entry::Complete(_)), *is_complete, "{id} of {body}");
+                    }
+                }
+                (found, expected) => assert_eq!(found.as_ref().err(), expected.as_ref().err(), "{body}"),
+            }
         }
     }
 
     #[test]
     fn mysfits_that_differ_in_nothing_share_their_attributes() {
-        let body = br#"{"mysfits":[{"mysfitId":"a","species":"Yeti"},{"mysfitId":"b","species":"Yeti"},{"mysfitId":"c","species":"Troll"}]}"#;
+        let body = br#"{"mysfits":[{"mysfitId":"a","species":"Yeti"},{"mysfitId":"x"},{"mysfitId":"b","species":"Yeti"},{"mysfitId":"c","species":"Troll"}]}"#;
         let list = list(body, &names(&["species"])).unwrap();
-        let [a, b, c] = ["a", "b", "c"].map(|id| match &list[id] {
-            Entry::Complete(attributes) => attributes,
-            Entry::Partial => panic!("{id} lacks something"),
+        let [a, b, c] = ["a", "b", "c"].map(|id| match list.get(id) {
+            Some(Entry::Complete(attributes)) => attributes,
+            other => panic!("{id}: {other:?}"),
         });
-        assert!(Arc::ptr_eq(a, b));
-        assert_eq!([a, c].map(|attributes| attributes.members()), [r#""species":"Yeti""#, r#""species":"Troll""#]);
+        assert_eq!(a, b);
+        assert_eq!([a, c].map(|id| list.attributes(id).members()), [r#""species":"Yeti""#, r#""species":"Troll""#]);
+        assert_eq!([a, c].map(|id| list.attributes(id).value(0)), [r#""Yeti""#, r#""Troll""#]);
+        assert_eq!(list.members.len(), r#""species":"Yeti""species":"Troll""#.len());
+    }
+
+    #[test]
+    fn a_list_takes_no_more_than_one_and_a_half_times_its_body() {
+        const BODY_BYTES: usize = 1 << 18;
+        let one = &names(&["a"])[..];
+        let many: &[String] = &(0..32).map(|index| format!("n{index}")).collect::<Vec<_>>();
+        let all = |id: usize| (0..32).map(|n| format!(r#""n{n}":{}"#, (id + n) % 10)).collect::<Vec<_>>().join(",");
+        for (name, names, entry) in [
+            (
+                "without attributes",
+                one,
+                &(|id: usize| format!(r#"{{"mysfitId":"{id:x}"}}"#)) as &dyn Fn(usize) -> String,
+            ),
+            ("with the same", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":1}}"#)),
+            ("each with its own", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":{id}}}"#)),
+            ("with many", many, &|id| format!(r#"{{"mysfitId":"{id:x}",{}}}"#, all(id))),
+            ("with long ones", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":"{}"}}"#, id.to_string().repeat(5_000))),
+            ("with escapes", one, &|id| format!(r#"{{"mysfitId":"{id:x}","a":"\u0001\u007f\n{id}"}}"#)),
+            ("the same one", one, &|_| r#"{"mysfitId":"","a":1}"#.to_owned()),
+        ] {
+            let mut body = r#"{"mysfits":["#.to_owned();
+            let mut id = 0;
+            while body.len() < BODY_BYTES {
+                body += if id == 0 { "" } else { "," };
+                body += &entry(id);
+                id += 1;
+            }
+            body += "]}";
+            let mut read = None;
+            let heap = allocation_counter::measure(|| read = Some(list(body.as_bytes(), names).unwrap()));
+            let taken = usize::try_from(heap.bytes_current).unwrap();
+            assert!(taken <= read.unwrap().heap_bytes(), "{name}: {heap:?}");
+            assert!(taken <= body.len() * 3 / 2, "{name}: {taken} bytes of a body of {}", body.len());
+            let most = usize::try_from(heap.bytes_max).unwrap();
+            assert!(most <= body.len() * 4, "{name}: {most} bytes while it is read, of a body of {}", body.len());
+        }
     }
 
     proptest::proptest! {

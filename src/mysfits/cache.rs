@@ -1,21 +1,26 @@
 //! How old an answer is, and what that makes of it.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use lru::LruCache;
 
-use super::answer::{Attributes, Entry, List};
+use super::answer::{Entry, List};
+use super::attributes::OwnedAttributes;
 
-/// How long "there is no such mysfit" is believed: long enough to bear a stranger's random ids, short enough that a new
-/// mysfit's clicks do not fail for long.
+/// How long "there is no such mysfit" and "it lacks an attribute" are believed: long enough to bear random ids, short enough
+/// that the clicks of a new or a repaired mysfit do not fail for long.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// How young a catalogue is asked for again on behalf of an id that it lacks: at most one request in this time, however
 /// many unknown ids come.
 const RECHECK_AFTER: Duration = Duration::from_secs(10);
-/// The most mysfits that are remembered one by one: some 3 MB with the workshop's attributes.
-const MAX_ITEMS: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+/// The heap that mysfits take that were asked for one by one: some 19,000 with the workshop's attributes.
+const MAX_FOUND_BYTES: usize = 8 << 20;
+/// The heap that ids take for which there are no attributes: some 18,000 of 36 characters.
+const MAX_OTHERS_BYTES: usize = 4 << 20;
+/// The most heap that an entry takes besides what its value has: a node of 96 bytes, 17 to 58 bytes of a hash table that doubles,
+/// and the id's own block. A test counts it.
+const ENTRY_BYTES: usize = 200;
 
 /// A moment from which an age is measured.
 #[derive(Clone, Copy, Debug)]
@@ -57,14 +62,14 @@ impl Lifetime {
 /// The service's list of mysfits, as of some moment.
 #[derive(Debug)]
 pub(super) struct Catalogue {
-    pub(super) list: List,
+    pub(super) list: Arc<List>,
     pub(super) since: Moment,
 }
 
 impl Catalogue {
     /// What the catalogue says of each of `ids`.
     pub(super) fn entries(&self, ids: &[&str]) -> Vec<Option<Entry>> {
-        ids.iter().map(|id| self.list.get(*id).cloned()).collect()
+        ids.iter().map(|id| self.list.get(id)).collect()
     }
 
     /// The same, where it answers for `ids` without a request. One that does not know an id is believed while it is young.
@@ -83,65 +88,132 @@ impl Catalogue {
     }
 }
 
+/// What the service answered about one mysfit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Item {
+    /// It exists, and these are its attributes.
+    Found(Arc<OwnedAttributes>),
+    /// There is no such mysfit.
+    Unknown,
+    /// It exists, but lacks an attribute that is wanted, or has one there that can't be carried over.
+    Lacking,
+}
+
+/// What came of it when an id was last asked for that has no attributes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Other {
+    Unknown,
+    Lacking,
+    /// The request failed. Only a hint which to ask for last: an error is not an answer.
+    Failed,
+}
+
 /// Mysfits that were asked for one by one, those used last.
 ///
-/// Strangers have their own room: however many ids are made up, they don't push out a mysfit that exists.
+/// Ids without attributes have their own cache: however many are made up, they don't push out a mysfit that exists.
 #[derive(Debug)]
 pub(super) struct Items {
-    found: LruCache<Box<str>, (Arc<Attributes>, Moment)>,
-    unknown: LruCache<Box<str>, Moment>,
-    /// Those that failed when they were last asked for. Only a hint whom to ask last: an error is not an answer.
-    failed: LruCache<Box<str>, ()>,
+    found: Bounded<(Arc<OwnedAttributes>, Moment)>,
+    others: Bounded<(Other, Moment)>,
 }
 
 /// What is remembered of one mysfit.
 #[derive(Debug, PartialEq)]
 pub(super) enum Remembered {
-    /// A fresh answer; `None` says that there is no such mysfit.
-    Fresh(Option<Arc<Attributes>>),
-    /// An answer past its time, for when no better one can be had.
-    Stale(Arc<Attributes>),
+    /// A fresh answer. Of a mysfit that lacks an attribute now, with the attributes that it had, as long as they serve.
+    Fresh(Item, Option<Arc<OwnedAttributes>>),
+    /// An answer past its time, for when there is no better one.
+    Stale(Arc<OwnedAttributes>),
     Nothing,
 }
 
 impl Items {
     pub(super) fn new() -> Self {
-        Self { found: LruCache::new(MAX_ITEMS), unknown: LruCache::new(MAX_ITEMS), failed: LruCache::new(MAX_ITEMS) }
+        Self { found: Bounded::new(MAX_FOUND_BYTES), others: Bounded::new(MAX_OTHERS_BYTES) }
     }
 
     pub(super) fn get(&mut self, id: &str, lifetime: &Lifetime, now: Moment) -> Remembered {
-        if self.unknown.get(id).is_some_and(|since| since.age_at(now) < UNKNOWN_FOR) {
-            return Remembered::Fresh(None);
-        }
-        let Some((attributes, since)) = self.found.get(id) else { return Remembered::Nothing };
-        let age = since.age_at(now);
-        if lifetime.is_fresh(age) {
-            Remembered::Fresh(Some(attributes.clone()))
-        } else if lifetime.is_servable(age) {
-            Remembered::Stale(attributes.clone())
-        } else {
-            Remembered::Nothing
+        let other = self.others.get(id).filter(|(_, since)| since.age_at(now) < UNKNOWN_FOR).map(|(other, _)| *other);
+        let found = self.found.get(id).map(|(attributes, since)| (attributes, since.age_at(now)));
+        let found = found.filter(|(_, age)| lifetime.is_servable(*age));
+        match (other, found) {
+            (Some(Other::Unknown), _) => Remembered::Fresh(Item::Unknown, None),
+            (Some(Other::Lacking), found) => {
+                Remembered::Fresh(Item::Lacking, found.map(|(attributes, _)| attributes.clone()))
+            }
+            (_, Some((attributes, age))) if lifetime.is_fresh(age) => {
+                Remembered::Fresh(Item::Found(attributes.clone()), None)
+            }
+            (_, Some((attributes, _))) => Remembered::Stale(attributes.clone()),
+            (_, None) => Remembered::Nothing,
         }
     }
 
     /// Remembers the service's answer as of `since`.
-    pub(super) fn put(&mut self, id: &str, attributes: Option<Arc<Attributes>>, since: Moment) {
-        self.failed.pop(id);
-        if let Some(attributes) = attributes {
-            self.unknown.pop(id);
-            self.found.put(id.into(), (attributes, since));
-        } else {
-            self.found.pop(id);
-            self.unknown.put(id.into(), since);
+    pub(super) fn put(&mut self, id: &str, item: Item, since: Moment) {
+        match item {
+            Item::Found(attributes) => {
+                self.others.pop(id);
+                let bytes = attributes.heap_bytes();
+                self.found.put(id, (attributes, since), bytes);
+            }
+            Item::Unknown => {
+                self.found.pop(id);
+                self.others.put(id, (Other::Unknown, since), 0);
+            }
+            Item::Lacking => self.others.put(id, (Other::Lacking, since), 0),
         }
     }
 
-    pub(super) fn note_failure(&mut self, id: &str) {
-        self.failed.put(id.into(), ());
+    pub(super) fn note_failure(&mut self, id: &str, since: Moment) {
+        self.others.put(id, (Other::Failed, since), 0);
     }
 
     pub(super) fn failed_before(&self, id: &str) -> bool {
-        self.failed.contains(id)
+        self.others.peek(id).is_some_and(|(other, _)| *other == Other::Failed)
+    }
+}
+
+/// Values by id, those used last: as many as fit into so many bytes of heap.
+#[derive(Debug)]
+struct Bounded<V> {
+    entries: LruCache<Box<str>, (V, usize)>,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl<V> Bounded<V> {
+    fn new(most_bytes: usize) -> Self {
+        Self { entries: LruCache::unbounded(), bytes: 0, most_bytes }
+    }
+
+    fn get(&mut self, id: &str) -> Option<&V> {
+        self.entries.get(id).map(|(value, _)| value)
+    }
+
+    fn peek(&self, id: &str) -> Option<&V> {
+        self.entries.peek(id).map(|(value, _)| value)
+    }
+
+    /// Remembers `value`, which has `value_bytes` of heap, instead of those that were not used for the longest time.
+    fn put(&mut self, id: &str, value: V, value_bytes: usize) {
+        self.pop(id);
+        let bytes = ENTRY_BYTES + id.len() + value_bytes;
+        if bytes > self.most_bytes {
+            return;
+        }
+        while self.bytes + bytes > self.most_bytes {
+            let Some((_, (_, freed))) = self.entries.pop_lru() else { break };
+            self.bytes -= freed;
+        }
+        self.bytes += bytes;
+        self.entries.put(id.into(), (value, bytes));
+    }
+
+    fn pop(&mut self, id: &str) {
+        if let Some((_, bytes)) = self.entries.pop(id) {
+            self.bytes -= bytes;
+        }
     }
 }
 
@@ -156,8 +228,12 @@ mod tests {
         Moment { monotonic: moment.monotonic + by, wall: moment.wall + by }
     }
 
-    fn yeti() -> Arc<Attributes> {
-        Arc::new(Attributes::unknown(&["species".to_owned()]))
+    fn yeti() -> Arc<OwnedAttributes> {
+        Arc::new(OwnedAttributes::unknown(&["species".to_owned()]))
+    }
+
+    fn fresh(item: Item) -> Remembered {
+        Remembered::Fresh(item, None)
     }
 
     #[test]
@@ -175,7 +251,8 @@ mod tests {
     #[test]
     fn a_catalogue_answers_while_fresh_and_for_unknown_ids_while_young() {
         let since = Moment::now();
-        let catalogue = Catalogue { list: List::from_iter([("a".into(), Entry::Complete(yeti()))]), since };
+        let list = crate::mysfits::answer::list(br#"{"mysfits":[{"mysfitId":"a"}]}"#, &[]).unwrap();
+        let catalogue = Catalogue { list: Arc::new(list), since };
         for (age, ids, expected) in [
             (0, vec!["a"], true),
             (299, vec!["a"], true),
@@ -193,51 +270,116 @@ mod tests {
     }
 
     #[test]
-    fn items_are_fresh_then_stale_then_forgotten_and_unknown_ones_for_half_a_minute() {
+    fn items_are_fresh_then_stale_then_forgotten_and_others_for_half_a_minute() {
         let since = Moment::now();
         let mut items = Items::new();
-        items.put("a", Some(yeti()), since);
-        items.put("b", None, since);
+        items.put("a", Item::Found(yeti()), since);
+        items.put("b", Item::Unknown, since);
+        items.put("c", Item::Lacking, since);
+        items.note_failure("d", since);
         for (id, age, expected) in [
-            ("a", 299, Remembered::Fresh(Some(yeti()))),
+            ("a", 299, fresh(Item::Found(yeti()))),
             ("a", 300, Remembered::Stale(yeti())),
             ("a", 1299, Remembered::Stale(yeti())),
             ("a", 1300, Remembered::Nothing),
-            ("b", 29, Remembered::Fresh(None)),
+            ("b", 29, fresh(Item::Unknown)),
             ("b", 30, Remembered::Nothing),
-            ("c", 0, Remembered::Nothing),
+            ("c", 29, fresh(Item::Lacking)),
+            ("c", 30, Remembered::Nothing),
+            ("d", 0, Remembered::Nothing),
+            ("e", 0, Remembered::Nothing),
         ] {
             assert_eq!(items.get(id, &LIFETIME, later(since, age)), expected, "{id} at {age} s");
         }
     }
 
     #[test]
-    fn items_are_bounded_and_strangers_push_out_no_mysfit() {
+    fn what_a_mysfit_had_serves_while_it_lacks_an_attribute() {
+        let since = Moment::now();
+        let mut items = Items::new();
+        items.put("a", Item::Found(yeti()), since);
+        items.put("a", Item::Lacking, later(since, 400));
+        for (age, expected) in [
+            (401, Remembered::Fresh(Item::Lacking, Some(yeti()))),
+            (430, Remembered::Stale(yeti())),
+            (1300, Remembered::Nothing),
+        ] {
+            assert_eq!(items.get("a", &LIFETIME, later(since, age)), expected, "at {age} s");
+        }
+        items.put("a", Item::Found(yeti()), later(since, 402));
+        assert_eq!(items.get("a", &LIFETIME, later(since, 403)), fresh(Item::Found(yeti())), "the last answer counts");
+    }
+
+    /// More ids than either cache holds.
+    const MANY: usize = 25_000;
+
+    #[test]
+    fn items_are_bounded_and_made_up_ids_push_out_no_mysfit() {
         let now = Moment::now();
         let mut items = Items::new();
-        items.put("popular", Some(yeti()), now);
-        for index in 0..2 * MAX_ITEMS.get() {
+        items.put("popular", Item::Found(yeti()), now);
+        for index in 0..MANY {
             let id = index.to_string();
-            items.put(&id, None, now);
-            items.note_failure(&id);
+            items.put(&id, Item::Unknown, now);
+            items.note_failure(&id, now);
         }
-        assert_eq!(items.get("popular", &LIFETIME, now), Remembered::Fresh(Some(yeti())));
-        for index in 0..2 * MAX_ITEMS.get() {
-            items.put(&index.to_string(), Some(yeti()), now);
+        assert_eq!(items.get("popular", &LIFETIME, now), fresh(Item::Found(yeti())));
+        for index in 0..MANY {
+            items.put(&index.to_string(), Item::Found(yeti()), now);
             assert_ne!(items.get("popular", &LIFETIME, now), Remembered::Nothing, "what is used stays");
         }
-        assert_eq!((items.found.len(), items.failed.len()), (MAX_ITEMS.get(), 0));
-        assert!(items.unknown.len() <= MAX_ITEMS.get());
+        assert!((10_000..MANY).contains(&items.found.entries.len()), "{}", items.found.entries.len());
     }
 
     #[test]
-    fn a_stranger_that_keeps_coming_stays_known_as_one() {
+    fn no_entries_take_more_heap_than_is_counted_or_than_may_be() {
+        let now = Moment::now();
+        for (name, id_chars, value) in
+            [("short ids", 1, 0), ("long ids", 128, 0), ("usual values", 36, 60), ("large values", 36, 50_000)]
+        {
+            let mut items = Items::new();
+            let mut held = 0;
+            let count = MANY / (1 + value / 100);
+            for round in 0..2 {
+                let heap = allocation_counter::measure(|| {
+                    for index in round * count..(round + 1) * count {
+                        let id = format!("{index:0id_chars$}");
+                        if value == 0 {
+                            items.put(&id, Item::Unknown, now);
+                        } else {
+                            let members = "x".repeat(value);
+                            items.put(&id, Item::Found(Arc::new(OwnedAttributes::new(members, vec![0; 3]))), now);
+                        }
+                    }
+                });
+                held += heap.bytes_current;
+                let counted = items.found.bytes + items.others.bytes;
+                assert!(usize::try_from(held).unwrap() <= counted, "{name}: {held} bytes, {counted} counted");
+                assert!(items.found.bytes <= MAX_FOUND_BYTES && items.others.bytes <= MAX_OTHERS_BYTES, "{name}");
+            }
+            assert!(items.found.bytes.max(items.others.bytes) > MAX_OTHERS_BYTES - 100_000, "{name}: it is full");
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_all_that_may_be_is_not_remembered() {
         let now = Moment::now();
         let mut items = Items::new();
-        items.put("often", None, now);
-        for index in 0..2 * MAX_ITEMS.get() {
-            items.put(&index.to_string(), None, now);
-            assert_eq!(items.get("often", &LIFETIME, now), Remembered::Fresh(None));
+        items.put("popular", Item::Found(yeti()), now);
+        let large = OwnedAttributes::new("x".repeat(MAX_FOUND_BYTES), Vec::new());
+        items.put("large", Item::Found(Arc::new(large)), now);
+        assert_eq!(items.get("large", &LIFETIME, now), Remembered::Nothing);
+        assert_eq!(items.get("popular", &LIFETIME, now), fresh(Item::Found(yeti())));
+    }
+
+    #[test]
+    fn an_unknown_id_that_keeps_coming_stays_known_as_one() {
+        let now = Moment::now();
+        let mut items = Items::new();
+        items.put("often", Item::Unknown, now);
+        for index in 0..MANY {
+            items.put(&index.to_string(), Item::Unknown, now);
+            assert_eq!(items.get("often", &LIFETIME, now), fresh(Item::Unknown));
         }
     }
 
@@ -245,13 +387,13 @@ mod tests {
     fn the_last_answer_counts() {
         let now = Moment::now();
         let mut items = Items::new();
-        items.note_failure("a");
+        items.note_failure("a", now);
         assert!(items.failed_before("a"));
-        items.put("a", None, now);
-        assert_eq!(items.get("a", &LIFETIME, now), Remembered::Fresh(None));
-        items.put("a", Some(yeti()), now);
-        assert_eq!(items.get("a", &LIFETIME, now), Remembered::Fresh(Some(yeti())));
-        items.put("a", None, now);
+        items.put("a", Item::Unknown, now);
+        assert_eq!(items.get("a", &LIFETIME, now), fresh(Item::Unknown));
+        items.put("a", Item::Found(yeti()), now);
+        assert_eq!(items.get("a", &LIFETIME, now), fresh(Item::Found(yeti())));
+        items.put("a", Item::Unknown, now);
         assert_eq!(
             items.get("a", &LIFETIME, later(now, 30)),
             Remembered::Nothing,

@@ -1,13 +1,15 @@
 //! Looking mysfits up: what is remembered first, then as few requests as will do.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Mutex;
 
-use super::answer::{Attributes, Entry};
-use super::cache::{Catalogue, Items, Lifetime, Moment, Remembered};
+use super::answer::{AttributesId, Entry, List};
+use super::attributes::{Attributes, OwnedAttributes};
+use super::cache::{Catalogue, Item, Items, Lifetime, Moment, Remembered};
 use super::failure::MAX_ATTEMPTS;
 use super::session::Session;
 use crate::config::{Config, Lookup};
@@ -29,29 +31,53 @@ struct Memory {
     items: Items,
 }
 
+/// The most heap that the attributes of a batch's mysfits take which were asked for one by one: twice what the largest reply
+/// could hold, so that what is refused could not have been delivered, but for more than 40,000 different small ones.
+const MAX_BATCH_BYTES: usize = 12 << 20;
+
 /// What could be found out about one mysfit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// It exists, and these are its attributes.
-    Found(Arc<Attributes>),
+    /// It is in the list of the service with these attributes.
+    Listed(AttributesId),
+    /// It was asked for, and these are its attributes.
+    Found(Arc<OwnedAttributes>),
     /// There is no such mysfit.
     Unknown,
+    /// The service answered, and the mysfit lacks an attribute that is wanted, or has one there that can't be carried over.
+    Lacking,
+    /// The mysfits of this batch have more attributes than a reply could hold.
+    NoRoom,
     /// The service could not be asked, or did not answer for it.
     Failed,
 }
 
 /// The answers for the mysfits of one batch.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Answers {
     /// One for each id, in the order of the ids.
     pub by_id: Vec<Answer>,
-    /// Whether the service, now or as far as it is remembered, answered for any of them, or failed for strangers alone.
-    /// Then a failure is about single mysfits, and failing the whole batch would let one sick id stop the stream.
+    /// Whether the service, now or as far as it is cached, answered for any of them, or failed for unknown ids alone.
+    /// Then a failure is about single mysfits, and failing the whole batch would let one invalid mysfit stop the stream.
     pub any: bool,
     /// How many mysfits were served from an answer past its time.
     pub stale: usize,
     /// How old the catalogue is from which they were served.
     pub catalogue_age: Option<Duration>,
+    /// The list that has the attributes of what is [`Answer::Listed`].
+    list: Option<Arc<List>>,
+}
+
+impl Answers {
+    /// The attributes of the mysfit whose id has that index; `None` where there are none.
+    #[must_use]
+    pub fn attributes(&self, mysfit: usize) -> Option<Attributes<'_>> {
+        match &self.by_id[mysfit] {
+            Answer::Listed(id) => self.list.as_ref().map(|list| list.attributes(*id)),
+            Answer::Found(attributes) => Some(attributes.view()),
+            Answer::Unknown | Answer::Lacking | Answer::NoRoom | Answer::Failed => None,
+        }
+    }
 }
 
 impl Mysfits {
@@ -95,14 +121,19 @@ impl Mysfits {
             return Answers { by_id: vec![Answer::Failed; ids.len()], ..Answers::default() };
         };
         let is_stale = !is_current && !catalogue.is_fresh(&self.lifetime, now);
-        let mut answers = Answers { catalogue_age: Some(catalogue.since.age_at(now)), ..Answers::default() };
+        let mut answers = Answers {
+            by_id: Vec::with_capacity(ids.len()),
+            catalogue_age: Some(catalogue.since.age_at(now)),
+            list: Some(catalogue.list.clone()),
+            ..Answers::default()
+        };
         let mut partial = Vec::new();
         let entries = known_entries.unwrap_or_else(|| catalogue.entries(ids));
         for (index, entry) in entries.into_iter().enumerate() {
             answers.by_id.push(match entry {
                 Some(Entry::Complete(attributes)) => {
                     answers.stale += usize::from(is_stale);
-                    Answer::Found(attributes)
+                    Answer::Listed(attributes)
                 }
                 Some(Entry::Partial) => {
                     partial.push(index);
@@ -122,7 +153,8 @@ impl Mysfits {
             }
         }
         let mut failed = ids.iter().zip(&answers.by_id).filter(|(_, answer)| **answer == Answer::Failed);
-        answers.any = answered_now || failed.all(|(id, _)| !catalogue.list.contains_key(*id));
+        // A fresh list is the service's answer. Of a stale one, a mysfit that it has should have been answered for.
+        answers.any = !is_stale || failed.all(|(id, _)| catalogue.list.get(id).is_none());
         answers
     }
 
@@ -130,13 +162,18 @@ impl Mysfits {
     async fn by_items(&self, ids: &[&str], items: &mut Items, session: &Session<'_>, is_away: bool) -> Answers {
         let now = Moment::now();
         let mut answers = Answers { by_id: vec![Answer::Failed; ids.len()], ..Answers::default() };
+        let room = Room(Cell::new(Some(MAX_BATCH_BYTES)));
         let mut wanted = Vec::new();
         for (index, id) in ids.iter().enumerate() {
             match items.get(id, &self.lifetime, now) {
-                Remembered::Fresh(attributes) => answers.by_id[index] = Answer::from(attributes),
+                Remembered::Fresh(Item::Lacking, Some(before)) => {
+                    answers.stale += 1;
+                    answers.by_id[index] = room.answer(Item::Found(before));
+                }
+                Remembered::Fresh(item, _) => answers.by_id[index] = room.answer(item),
                 Remembered::Stale(attributes) if is_away => {
                     answers.stale += 1;
-                    answers.by_id[index] = Answer::Found(attributes);
+                    answers.by_id[index] = room.answer(Item::Found(attributes));
                 }
                 Remembered::Stale(attributes) => wanted.push((index, Some(attributes))),
                 Remembered::Nothing => wanted.push((index, None)),
@@ -147,25 +184,61 @@ impl Mysfits {
         fastrand::shuffle(&mut wanted);
         wanted.sort_by_key(|(index, stale)| (stale.is_none(), items.failed_before(ids[*index])));
         let mut arriving = stream::iter(wanted)
-            .map(async |(index, stale)| (index, stale, session.item(ids[index]).await))
+            .map(async |(index, stale)| {
+                let outcome = if room.is_used_up() { None } else { Some(session.item(ids[index]).await) };
+                (index, stale, outcome)
+            })
             .buffer_unordered(self.concurrency);
         while let Some((index, stale, outcome)) = arriving.next().await {
             let id = ids[index];
-            answers.by_id[index] = match (outcome, stale) {
-                (Ok(attributes), _) => {
-                    items.put(id, attributes.clone(), now);
-                    Answer::from(attributes)
+            let item = match outcome {
+                Some(Ok(item)) => {
+                    items.put(id, item.clone(), now);
+                    Some(item)
                 }
-                (Err(failure), stale) => {
+                Some(Err(failure)) => {
                     if failure.was_sent() {
-                        items.note_failure(id);
+                        items.note_failure(id, now);
                     }
-                    answers.stale += usize::from(stale.is_some());
-                    stale.map_or(Answer::Failed, Answer::Found)
+                    None
                 }
+                None => {
+                    answers.by_id[index] = Answer::NoRoom;
+                    continue;
+                }
+            };
+            answers.by_id[index] = match (item, stale) {
+                (None | Some(Item::Lacking), Some(stale)) => {
+                    answers.stale += 1;
+                    room.answer(Item::Found(stale))
+                }
+                (Some(item), _) => room.answer(item),
+                (None, None) => Answer::Failed,
             };
         }
         answers
+    }
+}
+
+/// How much heap a batch's attributes may still take; `None` once there were some that did not fit.
+struct Room(Cell<Option<usize>>);
+
+impl Room {
+    fn is_used_up(&self) -> bool {
+        self.0.get().is_none()
+    }
+
+    /// The answer that `item` is, as long as there is room for it.
+    fn answer(&self, item: Item) -> Answer {
+        match item {
+            Item::Found(attributes) => {
+                let left = self.0.get().and_then(|room| room.checked_sub(attributes.heap_bytes()));
+                self.0.set(left);
+                if left.is_some() { Answer::Found(attributes) } else { Answer::NoRoom }
+            }
+            Item::Unknown => Answer::Unknown,
+            Item::Lacking => Answer::Lacking,
+        }
     }
 }
 
@@ -178,13 +251,7 @@ impl Memory {
         self.catalogue_failed = list.is_err();
         // What went wrong is remembered by the session.
         let Ok(list) = list else { return false };
-        self.catalogue = Some(Catalogue { list, since });
+        self.catalogue = Some(Catalogue { list: Arc::new(list), since });
         true
-    }
-}
-
-impl From<Option<Arc<Attributes>>> for Answer {
-    fn from(attributes: Option<Arc<Attributes>>) -> Self {
-        attributes.map_or(Self::Unknown, Self::Found)
     }
 }

@@ -1,13 +1,15 @@
 //! Requests to the service: one attempt, its retries, and the bounds of all requests of one invocation.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode, redirect};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::answer::{self, Attributes, BadAnswer, List};
+use super::answer::{self, BadAnswer, List};
+use super::cache::Item;
 use super::client::Client;
 use super::failure::{Failure, MAX_ATTEMPTS, MAX_FAILED_IN_A_ROW, retry_after};
 
@@ -15,9 +17,14 @@ const USER_AGENT: &str =
     concat!("click-processor/", env!("CARGO_PKG_VERSION"), " (Amazon Data Firehose transformation)");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// The longest answers that are read: a list of some 40,000 mysfits, and an item far beyond the longest description.
+/// The longest answers that are read: a list of some 40,000 mysfits, and an item of more than twice what DynamoDB holds in one
+/// (400 KB; Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB").
 const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ITEM_BYTES: usize = 1024 * 1024;
+/// Bodies up to this length are read all at once, as many as requests are in flight: 256 at the most, so 8 MiB. Of longer ones
+/// [`LONG_BODIES`] are, and the others wait for their turn.
+const SHORT_BODY_BYTES: usize = 32 * 1024;
+const LONG_BODIES: usize = 8;
 
 /// What an invocation has asked of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +42,8 @@ pub struct Requests {
 #[derive(Debug)]
 pub struct Session<'c> {
     client: &'c Client,
-    http: OnceCell<reqwest::Client>,
+    http: RefCell<Option<reqwest::Client>>,
+    long_bodies: Semaphore,
     deadline: Instant,
     trace_id: Option<HeaderValue>,
     requests: RefCell<Requests>,
@@ -50,7 +58,8 @@ impl<'c> Session<'c> {
     pub fn new(client: &'c Client, deadline: Instant, trace_id: Option<&str>) -> Self {
         Self {
             client,
-            http: OnceCell::new(),
+            http: RefCell::default(),
+            long_bodies: Semaphore::new(LONG_BODIES),
             deadline,
             trace_id: trace_id.and_then(|id| HeaderValue::from_str(id).ok()),
             requests: RefCell::default(),
@@ -74,10 +83,19 @@ impl<'c> Session<'c> {
         .await
     }
 
-    /// `GET /mysfits/{id}`; `None` where the service knows no such mysfit. `id` goes into the URL as it is.
-    pub(super) async fn item(&self, id: &str) -> Result<Option<Arc<Attributes>>, Failure> {
+    /// `GET /mysfits/{id}`. `id` goes into the URL as it is.
+    pub(super) async fn item(&self, id: &str) -> Result<Item, Failure> {
         self.get("/mysfits/", id, MAX_ITEM_BYTES, MAX_ATTEMPTS, |body| {
-            body.map(|body| answer::item(body, id, &self.client.names)).transpose()
+            let Some(body) = body else { return Ok(Item::Unknown) };
+            match answer::item(body, id, &self.client.names) {
+                Ok(attributes) => Ok(Item::Found(Arc::new(attributes))),
+                // It is an answer, and the next one would be the same.
+                Err(lacks @ BadAnswer::Lacks(_)) => {
+                    self.note("/mysfits/", &Failure::Answer(lacks));
+                    Ok(Item::Lacking)
+                }
+                Err(bad) => Err(bad),
+            }
         })
         .await
     }
@@ -145,17 +163,66 @@ impl<'c> Session<'c> {
             if let Some(trace_id) = &self.trace_id {
                 request = request.header(TRACE_ID, trace_id);
             }
-            let body = body(request.send().await?, limit).await?;
+            let body = self.body(request.send().await?, limit).await?;
             Ok(read(body.as_deref())?)
         })
         .await
         .unwrap_or(Err(Failure::Timeout(time)))
     }
 
+    /// The body of an answer, or `None` where it says that there is nothing.
+    ///
+    /// What is read is held once: in a block of its length where the answer has one, else of the most that it may have. Memory
+    /// that is not written to takes none.
+    async fn body(&self, mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+            status => {
+                return Err(Failure::Status { status, retry_after: retry_after(response.headers()) });
+            }
+        }
+        let length = response.content_length().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        if length.is_some_and(|length| length > limit) {
+            return Err(Failure::TooLong { limit });
+        }
+        let mut turn = None;
+        let mut body = Vec::new();
+        if let Some(length) = length {
+            turn = self.turn_to_read(length).await;
+            body.reserve_exact(length);
+        }
+        while let Some(chunk) = response.chunk().await? {
+            let read = body.len() + chunk.len();
+            if read > limit {
+                return Err(Failure::TooLong { limit });
+            }
+            if read > SHORT_BODY_BYTES && turn.is_none() {
+                turn = self.turn_to_read(read).await;
+                body.reserve_exact(limit - body.len());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Some(body).filter(|body| !body.is_empty()))
+    }
+
+    /// Waits until a body of so many bytes may be read. The turn ends with its permit.
+    ///
+    /// With it, no connection is kept for the next request: each has a buffer that grows with what it reads, to 408 KiB (hyper's
+    /// `DEFAULT_MAX_BUFFER_SIZE`), and does not shrink. Those in flight end when they are read.
+    async fn turn_to_read(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        if bytes <= SHORT_BODY_BYTES {
+            return None;
+        }
+        self.http.take();
+        // The semaphore is never closed.
+        self.long_bodies.acquire().await.ok()
+    }
+
     /// The connections, made when the first request needs them: most invocations send none.
-    fn http(&self) -> Result<&reqwest::Client, Failure> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
+    fn http(&self) -> Result<reqwest::Client, Failure> {
+        if let Some(http) = &*self.http.borrow() {
+            return Ok(http.clone());
         }
         let built = reqwest::Client::builder()
             .tls_backend_preconfigured(self.client.tls.clone())
@@ -166,7 +233,7 @@ impl<'c> Session<'c> {
             // Attempts are counted and bounded here, and nowhere else.
             .retry(reqwest::retry::never())
             .build()?;
-        Ok(self.http.get_or_init(|| built))
+        Ok(self.http.borrow_mut().insert(built).clone())
     }
 
     fn note(&self, path: &str, failure: &Failure) {
@@ -174,26 +241,4 @@ impl<'c> Session<'c> {
         requests.failed += 1;
         requests.first_failure.get_or_insert_with(|| format!("GET {path} {failure}"));
     }
-}
-
-/// The body of an answer, or `None` where it says that there is nothing.
-async fn body(mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
-    match response.status() {
-        StatusCode::OK => {}
-        StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
-        status => {
-            return Err(Failure::Status { status, retry_after: retry_after(response.headers()) });
-        }
-    }
-    if response.content_length().is_some_and(|length| length > limit as u64) {
-        return Err(Failure::TooLong { limit });
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > limit {
-            return Err(Failure::TooLong { limit });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Some(body).filter(|body| !body.is_empty()))
 }

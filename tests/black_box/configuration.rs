@@ -17,6 +17,11 @@ async fn a_bad_value_stops_the_start() {
         (vec![url, ("MYSFITS_CACHE_SECONDS", "1e3")], "MYSFITS_CACHE_SECONDS: found \"1e3\"", "a whole number from 0"),
         (vec![url, ("ON_UNKNOWN_MYSFIT", "Fail")], "ON_UNKNOWN_MYSFIT: found \"Fail\"", "fail, drop, pass"),
         (vec![url, ("PARTITION_KEYS", "genus")], "PARTITION_KEYS: found \"genus\"", "userId, mysfitId, goodevil"),
+        (
+            vec![url, ("CLICK_FIELDS", "userId,mysfitId,Species")],
+            "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS: found \"Species\" and \"species\"",
+            "names differ in more than case",
+        ),
         (vec![url, ("SSL_CERT_FILE", "/nowhere.pem")], "SSL_CERT_FILE: found /nowhere.pem", "accepted: a PEM file"),
     ] {
         let mut function = Function::start(settings(&env)).await.unwrap();
@@ -67,7 +72,7 @@ async fn lines_are_as_configured() {
 }
 
 #[tokio::test]
-async fn fields_that_are_kept_are_judged_as_the_others_are() {
+async fn fields_that_are_kept_must_fit_into_a_line() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[("CLICK_FIELDS", "userId,mysfitId,page")]).await;
     let with = |page: &str| format!(r#"{{"userId":"u","mysfitId":"{COCO}","page":{page}}}"#);
@@ -77,6 +82,11 @@ async fn fields_that_are_kept_are_judged_as_the_others_are() {
         let answered = invoke(&mut function, event(&[with(page), with("1")])).await;
         assert_eq!(answered.counts(), (1, 0, 1), "{reason}");
         assert_eq!(answered.reasons(), [("r0".to_owned(), reason.to_owned())]);
+    }
+    // A field that is not kept need only be JSON.
+    for page in [bomb.as_str(), "1e400", r#""\ud83d""#] {
+        let answered = once(&service, &[], event(&[with(page)])).await;
+        assert_eq!(answered.counts(), (1, 0, 0), "{page}");
     }
     // Of a member that comes twice the last one counts.
     let twice = format!(r#"{{"userId":"a","page":1,"userId":"b","page":2,"mysfitId":"{COCO}"}}"#);

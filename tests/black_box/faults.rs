@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use crate::harness::{COCO, EVANGELINE, PAULY, STRANGER, clicks_on, invoke, invoke_failing, once, processor};
+use crate::harness::{
+    COCO, EVANGELINE, PAULY, STRANGER, click, clicks_on, event, invoke, invoke_failing, once, processor,
+};
 use crate::service::{Answer, Request, Service, well_built};
 
 /// Short enough to wait for, and long enough not to run out on a busy machine.
@@ -229,26 +231,106 @@ async fn one_sick_id_fails_alone() {
     }
 }
 
-#[tokio::test]
-async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_not_remembered() {
-    let mut healed = false;
-    let service = Service::start(move |request: &Request| match request.path.as_str() {
-        path if path.ends_with(PAULY) && !std::mem::replace(&mut healed, true) => {
-            Answer::json(&json!({"mysfitId": PAULY}))
+/// The service, of which [`PAULY`] has `species` as in this JSON, or has none, in the list and alone.
+fn with_a_sick_mysfit(species: Option<&'static str>) -> impl FnMut(&Request) -> Answer {
+    move |request| {
+        let Answer::With(status, headers, body) = well_built(request) else { panic!("no answer") };
+        let is_sick = |mysfit: &serde_json::Value| mysfit["mysfitId"] == PAULY;
+        let mut json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let mysfits = json["mysfits"].as_array_mut().map(|list| list.iter_mut().collect::<Vec<_>>());
+        for mysfit in mysfits.unwrap_or_default().into_iter().filter(|mysfit| is_sick(mysfit)) {
+            mysfit["species"] = json!("SICK");
         }
-        _ => well_built(request),
-    })
-    .await;
+        if is_sick(&json) {
+            json["species"] = json!("SICK");
+        }
+        let sick = species.map_or_else(|| r#""x":0"#.to_owned(), |species| format!(r#""species":{species}"#));
+        Answer::With(status, headers, json.to_string().replace(r#""species":"SICK""#, &sick))
+    }
+}
+
+#[tokio::test]
+async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_asked_for_once_in_a_while() {
+    let garbage = "no click".to_owned();
+    let deep: &'static str = Box::leak(format!("{}{}", "[".repeat(129), "]".repeat(129)).into_boxed_str());
+    for species in [None, Some("1e400"), Some(r#""\ud800""#), Some(deep)] {
+        for (lookup, first) in [("catalogue", 2), ("item", 1)] {
+            let name = format!("{species:?} by {lookup}");
+            let service = Service::start(with_a_sick_mysfit(species)).await;
+            let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
+            let answered = invoke(&mut function, clicks_on(&[PAULY])).await;
+            assert_eq!((answered.counts(), service.paths().len()), ((0, 0, 1), first), "{name}");
+            assert_eq!(answered.reasons(), [("r0".to_owned(), "service_error".to_owned())], "{name}");
+            assert_eq!(
+                answered.summary()["service_first_error"],
+                r#"GET /mysfits/ answered with a mysfit without the attribute "species""#,
+                "{name}"
+            );
+            for (records, counts) in [
+                (vec![click(PAULY)], (0, 0, 1)),
+                (vec![click(PAULY), garbage.clone()], (0, 0, 2)),
+                (vec![click(PAULY), click(COCO)], (1, 0, 1)),
+                (vec![click(PAULY), click(PAULY), garbage.clone()], (0, 0, 3)),
+            ] {
+                service.now(with_a_sick_mysfit(species));
+                let answered = invoke(&mut function, event(&records)).await;
+                assert_eq!(answered.counts(), counts, "{name}, then {records:?}");
+                assert_eq!(answered.reasons()[0].1, "service_error", "{name}, then {records:?}");
+                let asked_again = service.paths().iter().any(|path| path.ends_with(PAULY));
+                assert!(!asked_again, "{name}, then {records:?}: {:?}", service.paths());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attribute_that_no_mysfit_has_is_no_outage() {
+    let mysfits = crate::harness::fixture_json("mysfits.json");
+    let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
+    for lookup in ["catalogue", "item"] {
+        let service = Service::well_built().await;
+        let env = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "genus"), ("MYSFITS_CONCURRENCY", "1")];
+        let mut function = processor(&service, &env).await;
+        for _ in 0..2 {
+            let answered = invoke(&mut function, clicks_on(&ids)).await;
+            assert_eq!(answered.counts(), (0, 0, ids.len()), "{lookup}");
+            assert!(answered.reasons().iter().all(|(_, reason)| reason == "service_error"), "{lookup}");
+            // More than three in a row, and none of them says that the service is down.
+            assert_eq!(
+                service.paths().iter().filter(|path| path.starts_with("/mysfits/")).count(),
+                ids.len(),
+                "{lookup}"
+            );
+        }
+        // What is cached says nothing of mysfits that were never asked for.
+        let passing = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "genus"), ("ON_SERVICE_UNAVAILABLE", "pass")];
+        let answered = once(&service, &passing, clicks_on(&ids)).await;
+        assert_eq!(answered.counts(), (ids.len(), 0, 0), "{lookup}");
+    }
+}
+
+#[tokio::test]
+async fn a_mysfit_that_is_sick_does_not_hide_an_outage_of_others() {
+    let service = Service::start(with_a_sick_mysfit(None)).await;
     let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
-    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
-    assert_eq!(answered.counts(), (1, 0, 1));
-    assert_eq!(
-        answered.summary()["service_first_error"],
-        r#"GET /mysfits/ answered with a mysfit without the attribute "goodevil""#
-    );
-    assert_eq!(service.paths().len(), 2);
-    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
-    assert_eq!((answered.counts(), service.paths().len()), ((2, 0, 0), 3));
+    assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
+    service.now(|_| Answer::status(403));
+    let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO, EVANGELINE])).await;
+    assert_eq!(error_type, "ServiceUnavailable");
+}
+
+#[tokio::test]
+async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_while_that_may_be() {
+    let service = Service::well_built().await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0")];
+    let mut function = processor(&service, &env).await;
+    invoke(&mut function, clicks_on(&[PAULY])).await;
+    service.now(with_a_sick_mysfit(None));
+    for _ in 0..2 {
+        let answered = invoke(&mut function, clicks_on(&[PAULY])).await;
+        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 1));
+        assert_eq!(answered.summary()["stale_served"], 1);
+    }
 }
 
 #[tokio::test]

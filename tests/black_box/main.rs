@@ -13,6 +13,7 @@ mod harness;
 mod items;
 mod logs;
 mod memory;
+mod peaks;
 mod policies;
 mod service;
 mod tls;

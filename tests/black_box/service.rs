@@ -32,6 +32,8 @@ pub(crate) enum Answer {
     Half(String),
     /// Promises a body, sends the first half of it, and waits.
     HalfThenHang(String),
+    /// Answers with a body, and does not say beforehand how long it is.
+    Chunked(String),
     /// Sends a body that never ends.
     Endless,
     /// Answers with what is not HTTP.
@@ -41,6 +43,11 @@ pub(crate) enum Answer {
 impl Answer {
     pub(crate) fn json(body: &Value) -> Self {
         Self::text(200, body.to_string())
+    }
+
+    /// A body of JSON as it stands.
+    pub(crate) fn json_text(body: &str) -> Self {
+        Self::text(200, body)
     }
 
     pub(crate) fn text(status: u16, body: impl Into<String>) -> Self {
@@ -261,6 +268,11 @@ async fn respond(connection: &mut impl Connection, answer: Answer) -> Option<()>
             write(connection, 200, &[], &body[..body.len() / 2], body.len()).await?;
             connection.read_u8().await.ok()?;
             None
+        }
+        Answer::Chunked(body) => {
+            let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            connection.write_all((head.to_owned() + &chunks).as_bytes()).await.ok()
         }
         Answer::Endless => {
             connection.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.ok()?;

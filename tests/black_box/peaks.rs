@@ -1,0 +1,219 @@
+//! The most memory that the executable takes at once, whatever the service answers: a function of 128 MB has to live with it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use runtime_api::{Function, Request};
+use serde_json::json;
+
+use crate::harness::{COCO, click, clicks_on, event, invoke, processor};
+use crate::service::{Answer, Service};
+
+/// A function of 128 MB keeps a fifth of it for what Lambda runs beside it.
+const MOST_MIB: u64 = 100;
+
+/// The largest event that Lambda hands over has 6 MB.
+const EVENT_BYTES: usize = 6_000_000;
+const LIST_BYTES: usize = 8 << 20;
+
+const LONG: [(&str, &str); 2] = [("MYSFITS_TIMEOUT_MS", "60000"), ("MYSFITS_CACHE_SECONDS", "0")];
+
+/// The most memory that the function's process ever had resident (proc_pid_status(5), "VmHWM").
+fn peak_mib(function: &Function) -> u64 {
+    let process = function.process_id().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    kib / 1024
+}
+
+#[track_caller]
+fn assert_peak(function: &Function, name: &str) {
+    let peak = peak_mib(function);
+    println!("{name}: {peak} MiB");
+    assert!(peak <= MOST_MIB, "{name}: {peak} MiB");
+}
+
+/// An invocation for which a busy machine has time.
+fn unhurried(event: String) -> Request {
+    let mut request = Request::from(event);
+    request.timeout = Some(Duration::from_secs(280));
+    request
+}
+
+/// An event of nearly 6 MB with a record for each click on `id(0)`, `id(1)` and so on.
+fn largest_event(id: impl Fn(usize) -> String) -> String {
+    let one = event(&[click(&id(0))]).len();
+    let mut ids: Vec<String> = (0..EVENT_BYTES / one).map(&id).collect();
+    loop {
+        let event = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        if let more @ 20_000.. = EVENT_BYTES.saturating_sub(event.len()) {
+            ids.extend((ids.len()..ids.len() + more / 300).map(&id));
+        } else {
+            assert!(event.len() <= EVENT_BYTES, "{} bytes", event.len());
+            return event;
+        }
+    }
+}
+
+/// An event of nearly 6 MB with one record, of as many clicks as go into it.
+fn event_of_many_clicks(id: impl Fn(usize) -> String) -> String {
+    let mut data = String::new();
+    let mut index = 0;
+    while data.len() < EVENT_BYTES / 4 * 3 - 1_000 {
+        write!(data, r#"{{"userId":"","mysfitId":"{}"}}"#, id(index)).unwrap();
+        index += 1;
+    }
+    event(&[data])
+}
+
+/// A list of nearly 8 MiB.
+fn longest_list(entry: impl Fn(usize) -> String) -> String {
+    let mut list = r#"{"mysfits":["#.to_owned();
+    let mut index = 0;
+    loop {
+        let entry = entry(index);
+        if list.len() + entry.len() + 3 > LIST_BYTES {
+            return list + "]}";
+        }
+        list += if index == 0 { "" } else { "," };
+        list += &entry;
+        index += 1;
+    }
+}
+
+#[tokio::test]
+async fn the_longest_lists_fit_twice_beside_the_largest_event() {
+    let tiny = |index: usize| format!("{index:x}");
+    let events = [largest_event(tiny), event_of_many_clicks(tiny), largest_event(|index| format!("made-up-{index}"))];
+    for (name, attributes, list) in [
+        ("tiny entries", "s", longest_list(|index| format!(r#"{{"mysfitId":"{index:x}","s":1}}"#))),
+        ("tiny entries, each another", "s", longest_list(|index| format!(r#"{{"mysfitId":"{index:x}","s":{index}}}"#))),
+        (
+            "the workshop's attributes",
+            "goodevil,lawchaos,species",
+            longest_list(|index| {
+                json!({"mysfitId": format!("{index:036x}"), "goodevil": "Good", "lawchaos": "Lawful", "species": index})
+                    .to_string()
+            }),
+        ),
+        (
+            "long values",
+            "s",
+            longest_list(|i| format!(r#"{{"mysfitId":"{i:x}","s":"{}"}}"#, i.to_string().repeat(9_000))),
+        ),
+    ] {
+        let service = Service::start(move |_| Answer::json_text(&list)).await;
+        let mut function = processor(&service, &[LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", attributes)]].concat()).await;
+        invoke(&mut function, unhurried(clicks_on(&[COCO]))).await;
+        for event in &events {
+            // A cache of no seconds: each time the list is fetched again, while the old one is kept.
+            let answered = invoke(&mut function, unhurried(event.clone())).await;
+            assert_eq!(answered.summary()["service_errors"], 0, "{name}");
+            eprintln!("{name} {}", std::fs::read_to_string(format!("/proc/{}/status", function.process_id().unwrap())).unwrap().lines().filter(|l| l.starts_with("VmHWM")||l.starts_with("Rss")).collect::<Vec<_>>().join(" "));
+        }
+        assert_eq!(service.paths().len(), 4, "{name}");
+        assert_peak(&function, name);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_incomplete_entries_fits_with_the_items_that_are_asked_for() {
+    let list = longest_list(|index| format!(r#"{{"mysfitId":"{index:x}"}}"#));
+    let service = Service::start(move |request| match request.path.strip_prefix("/mysfits/") {
+        Some(id) => Answer::json(&json!({"mysfitId": id, "s": "x".repeat(1_000)})),
+        None => Answer::json_text(&list),
+    })
+    .await;
+    let mut function = processor(&service, &[LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", "s")]].concat()).await;
+    let ids: Vec<String> = (0..5_000).map(|index| format!("{index:x}")).collect();
+    let few = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let largest = largest_event(|index| format!("{:x}", index % 5_000));
+    for event in [&few, &largest, &few] {
+        let answered = invoke(&mut function, unhurried(event.clone())).await;
+        assert_eq!(answered.summary()["service_errors"], 0);
+    }
+    assert_peak(&function, "incomplete entries");
+}
+
+#[tokio::test]
+async fn many_large_attributes_fit_as_far_as_a_reply_could_hold_them() {
+    let service = Service::start(|request| {
+        let id = request.path.strip_prefix("/mysfits/").unwrap();
+        Answer::json(&json!({"mysfitId": id, "s": "x".repeat(50_000)}))
+    })
+    .await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFIT_ATTRIBUTES", "s"), ("MYSFITS_TIMEOUT_MS", "60000")];
+    let mut function = processor(&service, &env).await;
+    let ids: Vec<String> = (0..2_000).map(|index| format!("m{index}")).collect();
+    let clicks = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    for _ in 0..2 {
+        let answered = invoke(&mut function, unhurried(clicks.clone())).await;
+        let (ok, dropped, failed) = answered.counts();
+        assert!((80..2_000).contains(&ok) && dropped == 0 && ok + failed == 2_000, "{ok} ok, {failed} failed");
+        assert!(answered.reasons().iter().all(|(_, reason)| reason == "response_budget"), "{:?}", answered.reasons());
+    }
+    // What could not be delivered is not asked for.
+    assert!(service.paths().len() < 1_000, "{} requests", service.paths().len());
+    // The others come in batches that have room for them.
+    for batch in ids.chunks(80) {
+        let clicks = clicks_on(&batch.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(invoke(&mut function, unhurried(clicks)).await.counts(), (batch.len(), 0, 0));
+    }
+    invoke(&mut function, unhurried(largest_event(|index| format!("m{}", index % 50)))).await;
+    assert_peak(&function, "2,000 items of 50 kB");
+}
+
+#[tokio::test]
+async fn made_up_ids_fit_however_many_they_are() {
+    let service = Service::start(|_| Answer::status(404)).await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_TIMEOUT_MS", "60000"), ("MYSFITS_CONCURRENCY", "256")];
+    let mut function = processor(&service, &env).await;
+    for batch in 0..2 {
+        let event = largest_event(|index| format!("{:0128}", batch * 1_000_000 + index));
+        let answered = invoke(&mut function, unhurried(event)).await;
+        assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
+    }
+    assert_peak(&function, "made-up ids");
+}
+
+#[tokio::test]
+async fn many_items_at_once_fit_however_large_they_are() {
+    const KIB: usize = 1024;
+    let body = |id: &str, wanted: usize, other: usize| {
+        format!(r#"{{"mysfitId":"{id}","s":"{}","x":"{}"}}"#, "s".repeat(wanted), "x".repeat(other))
+    };
+    let largest = largest_event(|index| format!("m{}", index % 3));
+    for (name, wanted, other, has_length, count) in [
+        ("short bodies", 1_000, 31_500, true, 1_000),
+        ("long bodies", 10, 1_024 * KIB - 100, true, 300),
+        ("long bodies without a length", 10, 1_024 * KIB - 100, false, 300),
+        ("large attributes", 1_024 * KIB - 100, 0, true, 300),
+        ("bodies above the limit, without a length", 10, 1_024 * KIB, false, 300),
+    ] {
+        let service = Service::start(move |request| {
+            let id = request.path.strip_prefix("/mysfits/").unwrap();
+            let body = body(id, wanted, other);
+            // All come at once.
+            let answer = if has_length { Answer::json_text(&body) } else { Answer::Chunked(body) };
+            answer.after_ms(20)
+        })
+        .await;
+        let env = [
+            ("MYSFITS_LOOKUP", "item"),
+            ("MYSFIT_ATTRIBUTES", "s"),
+            ("MYSFITS_CONCURRENCY", "256"),
+            ("MYSFITS_TIMEOUT_MS", "60000"),
+            ("ON_SERVICE_UNAVAILABLE", "fail"),
+        ];
+        let mut function = processor(&service, &env).await;
+        let ids: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();
+        let clicks = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        let answered = invoke(&mut function, unhurried(clicks)).await;
+        if other < 1_024 * KIB && wanted < 1_024 {
+            assert_eq!(answered.counts(), (count, 0, 0), "{name}");
+        }
+        invoke(&mut function, unhurried(largest.clone())).await;
+        assert_peak(&function, name);
+    }
+}
