@@ -100,7 +100,7 @@ pub(crate) enum RedriveError {
     #[error("found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`")]
     NoHome,
     /// The objects that are done would lie where they are.
-    #[error("--archive {0}: found the source itself, or what it is in; accepted is another prefix")]
+    #[error("--archive {}: found the source itself, or what it is in; accepted is another prefix", .0.trim_end_matches('/'))]
     Archive(String),
     /// Corrupt lines can't be copied.
     #[error("could not write {}, where corrupt lines are copied to", path.display())]

@@ -66,7 +66,8 @@ impl Bucket {
             (Store::Folder(folder), None) => folder.list().await,
             (Store::S3(s3), one_of) => s3_objects(s3, prefix, one_of).await,
         };
-        let found = found.map_err(|cause| BucketError::List { place: self.place_of(prefix), cause })?;
+        let below = prefix.strip_suffix('/').unwrap_or(prefix);
+        let found = found.map_err(|cause| BucketError::List { place: self.place_of(below), cause })?;
         let mut found: Vec<Object> = found.into_iter().map(|meta| self.object(meta)).collect();
         let is_hidden = |object: &Object| {
             let below = object.key.strip_prefix(prefix).unwrap_or_default();
