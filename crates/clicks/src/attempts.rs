@@ -1,6 +1,10 @@
 //! One event through a function to its end: a reply, or the last failed attempt.
 
-use runtime_api::{Function, Invocation, InvokeError, Outcome};
+use std::error::Error;
+use std::time::Duration;
+
+use runtime_api::{Function, Invocation, InvokeError, Outcome, Request};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::excerpt::excerpt;
@@ -12,6 +16,12 @@ const LAST_LINES: usize = 20;
 
 /// How much of a message of the function's is shown.
 const MESSAGE_CHARS: usize = 500;
+
+/// The first pause where this machine can't start or reach the function.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest: as for a storage that refuses, because a user waits for it here.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What came of an event.
 #[derive(Debug)]
@@ -34,18 +44,19 @@ pub(crate) struct Seen<'a> {
 
 /// Invokes the function up to `1 + retries` times, each with another `invocationId` and the same records (captured). The next
 /// attempt follows at once: an assumption, as no pause is documented. `see` is told of each attempt, and ends it all with an
-/// error.
+/// error. `print` gets the message of [`invoke`].
 pub(crate) async fn put_through<E: From<serde_json::Error>>(
     function: &mut Function,
     event: &Event,
     retries: u32,
     mut see: impl FnMut(Seen<'_>) -> Result<(), E>,
+    print: impl Fn(&str),
 ) -> Result<Settled, E> {
     let records = event.records();
     let mut attempt = 1;
     loop {
         let payload = event.payload(Uuid::new_v4())?;
-        let invocation = function.invoke(payload).await;
+        let invocation = invoke(function, payload, &print).await;
         let judged = match &invocation {
             Ok(invocation) => delivery::judge(records, &invocation.outcome),
             Err(_) => Attempt::Failed(Fault::FunctionError),
@@ -59,6 +70,35 @@ pub(crate) async fn put_through<E: From<serde_json::Error>>(
             }
         }
     }
+}
+
+/// Invokes the function as soon as this machine can start and reach it. Until then it is no attempt: Firehose does not run on
+/// this machine, and Lambda does not run out of its descriptors. `print` gets one message, when the wait begins.
+pub(crate) async fn invoke(
+    function: &mut Function,
+    request: impl Into<Request>,
+    print: impl Fn(&str),
+) -> Result<Invocation, InvokeError> {
+    let request = request.into();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match function.invoke(request.clone()).await {
+            Err(error) if error.is_of_this_machine() => {
+                if pause == FIRST_PAUSE {
+                    let cause = with_cause(&error);
+                    print(&format!("this machine can't run the function: {cause}; it is tried again until it works"));
+                }
+                sleep(pause).await;
+                pause = LONGEST_PAUSE.min(pause * 2);
+            }
+            invoked => return invoked,
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn with_cause(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// An outcome that is no reply, to go on after "the function".
@@ -103,11 +143,17 @@ mod tests {
             for retries in [0, 1, 3] {
                 let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
                 let mut seen = Vec::new();
-                let settled = put_through(&mut function, &event, retries, |attempt| {
-                    assert_eq!(*attempt.judged, Attempt::Failed(Fault::FunctionError));
-                    seen.push((attempt.attempt, attempt.invocation.is_ok()));
-                    Ok::<_, anyhow::Error>(())
-                });
+                let settled = put_through(
+                    &mut function,
+                    &event,
+                    retries,
+                    |attempt| {
+                        assert_eq!(*attempt.judged, Attempt::Failed(Fault::FunctionError));
+                        seen.push((attempt.attempt, attempt.invocation.is_ok()));
+                        Ok::<_, anyhow::Error>(())
+                    },
+                    |message| panic!("{message}"),
+                );
                 let Settled { fates, attempts } = settled.await.unwrap();
                 assert_eq!((fates, attempts), (vec![Fate::Failed(Fault::FunctionError); 2], retries + 1));
                 assert_eq!(seen, (1..=retries + 1).map(|attempt| (attempt, reached)).collect::<Vec<_>>());
@@ -119,10 +165,16 @@ mod tests {
     async fn who_sees_an_attempt_may_end_it_all() {
         let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
         let (event, mut seen) = (event(""), 0);
-        let settled = put_through(&mut function, &event, 9, |_| {
-            seen += 1;
-            if seen == 2 { Err(anyhow::anyhow!("a full disk")) } else { Ok(()) }
-        });
+        let settled = put_through(
+            &mut function,
+            &event,
+            9,
+            |_| {
+                seen += 1;
+                if seen == 2 { Err(anyhow::anyhow!("a full disk")) } else { Ok(()) }
+            },
+            |message| panic!("{message}"),
+        );
         assert_eq!((settled.await.unwrap_err().to_string().as_str(), seen), ("a full disk", 2));
     }
 

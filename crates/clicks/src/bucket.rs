@@ -10,16 +10,14 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use object_store::path::Path;
-use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt, PutOptions};
 
 pub(crate) use self::contents::{Contents, GZIP_MAGIC, gzip};
 pub(crate) use self::destination::{Destination, DestinationError};
+use self::folder::Folder;
 pub(crate) use self::objects::Object;
+use self::s3::S3;
 use crate::excerpt::excerpt;
 use crate::firehose::prefix::{Compression, MAX_KEY_BYTES};
 
@@ -100,106 +98,64 @@ pub(crate) enum BucketError {
 /// The storage; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Bucket {
-    store: Arc<dyn ObjectStore>,
-    kind: Kind,
+    store: Store,
     place: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Folder,
-    S3,
+#[derive(Debug, Clone)]
+enum Store {
+    Folder(Folder),
+    S3(S3),
+}
+
+/// What a storage knows of an object.
+#[derive(Debug, Clone)]
+struct Meta {
+    /// In S3 its key; in a folder its file.
+    name: String,
+    bytes: u64,
+    e_tag: Option<String>,
+    modified_us: i64,
 }
 
 impl Bucket {
     /// The storage of a destination. A folder is made; whether a bucket is there turns out at the first object. With `durable`
     /// an object in a folder is on the disk once it is put, as S3's objects are.
     pub(crate) fn open(destination: &Destination, durable: bool) -> Result<Self, BucketError> {
-        let place = destination.to_string();
-        let (store, kind): (Arc<dyn ObjectStore>, _) = match destination {
-            Destination::Folder(path) => (Arc::new(folder::open(path, durable)?), Kind::Folder),
-            Destination::S3 { bucket, endpoint } => {
-                (Arc::new(s3::open(s3::environment(), bucket, endpoint.as_deref())?), Kind::S3)
-            }
+        let store = match destination {
+            Destination::Folder(path) => Store::Folder(Folder::open(path, durable)?),
+            Destination::S3 { bucket, endpoint } => Store::S3(S3::open(s3::environment, bucket, endpoint.as_deref())?),
         };
-        Ok(Self { store, kind, place })
+        Ok(Self { store, place: destination.to_string() })
     }
 
     /// Writes an object, whole or not at all; one that has the name already is replaced, so that an attempt can be repeated.
-    pub(crate) async fn put(&self, path: &str, bytes: Bytes) -> Result<(), BucketError> {
-        let location = self.location(path);
-        let options = PutOptions::from(self.attributes(path));
-        let put = self.store.put_opts(&location, bytes.into(), options).await;
-        put.map(drop).map_err(|error| BucketError::Put { place: self.place_of(&location), cause: cause(&error) })
+    pub(crate) async fn put(&self, key: &str, bytes: Bytes) -> Result<(), BucketError> {
+        let key = shortened(key, MAX_KEY_BYTES);
+        let put = match &self.store {
+            Store::Folder(folder) => folder.put(&key, bytes).await,
+            Store::S3(s3) => s3.put(&key, bytes, key.ends_with(Compression::Gzip.extension()).then_some("gzip")).await,
+        };
+        put.map_err(|cause| BucketError::Put { place: self.place_of(&key), cause })
     }
 
     /// The start of an object, decompressed where it is gzip: at most `at_most` bytes. None where there is no such object.
-    pub(crate) async fn get(&self, path: &str, at_most: usize) -> Result<Option<Contents>, BucketError> {
-        let location = self.location(path);
-        let failed = |error| BucketError::Get { place: self.place_of(&location), cause: cause(&error) };
-        let mut chunks = match self.store.get(&location).await {
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            found => found.map_err(failed)?.into_stream(),
+    pub(crate) async fn get(&self, key: &str, at_most: usize) -> Result<Option<Contents>, BucketError> {
+        let key = shortened(key, MAX_KEY_BYTES);
+        let got = match &self.store {
+            Store::Folder(folder) => folder.start(&key, at_most).await,
+            Store::S3(s3) => s3.start(&key, at_most).await,
         };
-        let mut stored = Vec::new();
-        let mut whole = false;
-        while !whole && stored.len() <= contents::stored_bytes_for(at_most) {
-            match chunks.try_next().await.map_err(failed)? {
-                Some(chunk) => stored.extend_from_slice(&chunk),
-                None => whole = true,
-            }
-        }
-        Ok(Some(contents::start(stored, whole, at_most)))
+        got.map_err(|cause| BucketError::Get { place: self.place_of(&key), cause })
     }
 
-    /// Where an object of this name is. Every name has a place, because a name that is refused would be tried for ever: a `.`,
-    /// `..` or control character is percent-encoded, an empty segment left out, and what is too long loses its middle.
-    fn location(&self, name: &str) -> Path {
-        let segments = name.split('/').filter(|segment| !segment.is_empty()).map(encoded);
-        let name = segments.collect::<Vec<_>>().join("/");
-        let name = shortened(&name, MAX_KEY_BYTES);
-        let segments = name.split('/').map(|segment| match self.kind {
-            Kind::Folder => shortened(segment, folder::MAX_NAME_BYTES),
-            Kind::S3 => segment.into(),
-        });
-        let name = segments.collect::<Vec<_>>().join("/");
-        // As it is; `Path::from` would percent-encode whatever is not ASCII.
-        Path::parse(&name).unwrap_or_else(|_| Path::from(name))
-    }
-
-    fn place_of(&self, location: &Path) -> String {
-        format!("{}/{location}", self.place)
-    }
-
-    /// What real Firehose's objects have (probed). A folder has no place for it.
-    fn attributes(&self, path: &str) -> Attributes {
-        let mut attributes = Attributes::new();
-        if self.kind == Kind::S3 {
-            attributes.insert(Attribute::ContentType, "application/octet-stream".into());
-            if path.ends_with(Compression::Gzip.extension()) {
-                attributes.insert(Attribute::ContentEncoding, "gzip".into());
-            }
-        }
-        attributes
+    fn place_of(&self, key: &str) -> String {
+        format!("{}/{key}", self.place)
     }
 }
 
-/// A segment that neither leads elsewhere nor has characters that no storage takes.
-fn encoded(segment: &str) -> Cow<'_, str> {
-    if matches!(segment, "." | "..") {
-        return segment.replace('.', "%2E").into();
-    }
-    if !segment.contains(|character: char| character.is_ascii_control()) {
-        return segment.into();
-    }
-    let characters = segment.chars().map(|character| match character {
-        control if control.is_ascii_control() => format!("%{:02X}", u32::from(control)),
-        other => other.to_string(),
-    });
-    characters.collect::<String>().into()
-}
-
-/// A text without so much of its middle that it has at most `at_most` bytes: an object's name ends in what makes it unique.
+/// A key without so much of its middle that it has at most `at_most` bytes: it ends in what makes it unique. Every key has a place,
+/// because one that is refused would be tried for ever.
 fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     const ELLIPSIS: &str = "…";
     if text.len() <= at_most {
@@ -211,14 +167,17 @@ fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     format!("{}{ELLIPSIS}{}", &text[..start], &text[end..]).into()
 }
 
-/// The root of an error in one line: what leads to it is the client's own names, and an address that the place tells.
+/// The root of an error of the folder's client: what leads to it is the client's own names, and a path that the place has.
 fn cause(error: &object_store::Error) -> String {
     let mut root: &dyn Error = error;
     while let Some(source) = root.source() {
         root = source;
     }
-    let text = root.to_string();
-    let text = text.strip_prefix("Server returned non-2xx status code: ").unwrap_or(&text);
+    in_one_line(&root.to_string())
+}
+
+/// A storage's message in one line, without the XML around it.
+fn in_one_line(text: &str) -> String {
     let text = match text.split_once('<') {
         Some((before, xml)) => {
             let told = [between(xml, "<Code>", "</Code>"), between(xml, "<Message>", "</Message>")];
@@ -231,14 +190,6 @@ fn cause(error: &object_store::Error) -> String {
         None => text.trim_end_matches([' ', ':']).to_owned(),
     };
     excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CAUSE_CHARACTERS)
-}
-
-/// The same of an error of the storage's while an object is read.
-fn read_cause(error: &io::Error) -> String {
-    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        Some(error) => cause(error),
-        None => error.to_string(),
-    }
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {

@@ -9,7 +9,7 @@ use runtime_api::{Invocation, InvokeError, Outcome, Request, Settings};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::attempts::{describe, last_lines};
+use crate::attempts::{self, describe, last_lines, with_cause};
 use crate::functions::{FunctionLog, Functions};
 use crate::progress;
 
@@ -101,8 +101,9 @@ impl Parts {
         // What is left is also what the function is told, by `Lambda-Runtime-Deadline-Ms`.
         let left = deadline.saturating_duration_since(Instant::now());
         let request = Request { timeout: Some(left), ..event.into() };
-        // The start of a process is in the time, too.
-        if let Ok(invoked) = timeout_at(deadline, function.invoke(request)).await {
+        // The start of a process is in the time, too, and the wait for this machine to be able to.
+        let invoked = attempts::invoke(&mut function, request, progress::print);
+        if let Ok(invoked) = timeout_at(deadline, invoked).await {
             self.functions.give_back(function);
             return self.outcome(invoked);
         }
@@ -132,8 +133,7 @@ impl Parts {
 }
 
 fn not_reached(error: &dyn std::error::Error) -> NoAnswer {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    progress::print(&format!("the collector was not reached: {error}{cause}"));
+    progress::print(&format!("the collector was not reached: {}", with_cause(error)));
     NoAnswer::Failed
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use jiff::Timestamp;
-use object_store::path::Path as ObjectPath;
 
 use crate::firehose::batch::{
     DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB,
@@ -164,7 +163,7 @@ pub(crate) struct Redrive {
 
     /// Move objects of which nothing is left to this prefix of the bucket or folder.
     #[arg(long, value_name = "PREFIX", value_parser = redrive::archive)]
-    archive: Option<ObjectPath>,
+    archive: Option<String>,
 
     /// A Firehose that is not AWS, such as http://127.0.0.1:8001 of `clicks up`.
     #[arg(long, value_name = "URL", value_parser = service_url)]
@@ -193,8 +192,10 @@ enum HeldBack {
 /// The file can have several streams, each with a table of its own: see `fixtures/up.toml`, and `fixtures/ways-in.toml` for
 /// streams of services and the collector.
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed; 2 wrong usage; \
-                        130 interrupted once more, before everything was delivered.")]
+#[command(
+    after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed, or the destination has never \
+                        worked (--stop-seconds); 2 wrong usage; 130 interrupted once more, before everything was delivered."
+)]
 pub(crate) struct Up {
     // In this order the help ends with the group of the others.
     #[command(flatten)]

@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 use std::{env, io};
 
 use jiff::Timestamp;
-use object_store::path::Path as ObjectPath;
 
 use self::aside::Aside;
 use self::ledger::{Identity, Ledger, LedgerError};
@@ -62,7 +61,7 @@ pub(crate) struct Options {
     /// The ledger's file; without one, by the stream's name.
     pub(crate) ledger: Option<PathBuf>,
     /// Where objects go that are done.
-    pub(crate) archive: Option<ObjectPath>,
+    pub(crate) archive: Option<String>,
     /// Whether nothing is to be put or written.
     pub(crate) dry_run: bool,
 }
@@ -101,8 +100,8 @@ pub(crate) enum RedriveError {
     #[error("found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`")]
     NoHome,
     /// The objects that are done would lie where they are.
-    #[error("--archive {0}: found the source itself, or what it is in; accepted is another prefix")]
-    Archive(ObjectPath),
+    #[error("--archive {}: found the source itself, or what it is in; accepted is another prefix", .0.trim_end_matches('/'))]
+    Archive(String),
     /// Corrupt lines can't be copied.
     #[error("could not write {}, where corrupt lines are copied to", path.display())]
     Aside {
@@ -164,9 +163,9 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
             .ok_or(RedriveError::NoHome)?
             .join(format!("{}.ledger", target.name())),
     };
-    let mut objects = bucket.find(&options.source.prefix, options.source.may_be_object).await?;
+    let mut objects = bucket.find(&options.source.prefix, options.source.object.as_deref()).await?;
     if let Some(archive) = &options.archive {
-        objects.retain(|object| !object.path().prefix_matches(archive));
+        objects.retain(|object| !object.key().starts_with(archive));
     }
     if objects.is_empty() {
         progress::print(&format!(

@@ -261,6 +261,11 @@ impl Stream {
         }))
     }
 
+    /// Whether an object of this run is in the storage.
+    pub(crate) fn has_stored(&self) -> bool {
+        !self.0.watched.view().objects.is_empty()
+    }
+
     /// Tells that nobody waits for the end: the process does not go on.
     pub(crate) fn give_up(&self) {
         self.0.ledger.give_up();

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use futures_util::future::join_all;
 use mysfits_service::LocalError;
 use mysfits_service::local::reachable;
+use tokio::time::{Instant, sleep_until};
 
 use self::pipeline::Pipeline;
 use self::settings::Settings;
@@ -77,7 +78,8 @@ pub(crate) enum End {
     Failed,
 }
 
-/// Runs the pipeline until it is interrupted, and then puts through what was accepted, until it is interrupted again.
+/// Runs the pipeline until it is interrupted, and then puts through what was accepted, until it is interrupted again, or until
+/// it has waited long enough for a destination that has never worked.
 pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Result<End, UpError> {
     let pipeline = tokio::select! {
         biased;
@@ -86,6 +88,7 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
     };
     print(&addresses(&pipeline, &settings));
     interrupts.next().await;
+    let patience = Instant::now() + settings.stop_within;
 
     let Pipeline { page, firehose, kinesis, collector, service, streams, stopping, .. } = pipeline;
     drop(stopping);
@@ -99,7 +102,7 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
         if let Some(kinesis) = kinesis {
             kinesis.stop().await;
         }
-        let through = put_through(&streams).await;
+        let through = put_through(&streams, patience, &settings).await;
         if let Some(service) = service {
             service.stop().await;
         }
@@ -126,12 +129,38 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
 }
 
 /// All streams at once: one that waits for its storage does not keep the others. Tells whether all is through.
-async fn put_through(streams: &[Stream]) -> bool {
+async fn put_through(streams: &[Stream], patience: Instant, settings: &Settings) -> bool {
     let left = left(streams);
     if left > 0 {
         progress::print(&format!("putting {left} records through; interrupt again to leave at once"));
     }
-    join_all(streams.iter().map(Stream::stop)).await.into_iter().all(|through| through)
+    let stopped = streams.iter().map(|stream| async move {
+        tokio::select! {
+            through = stream.stop() => through,
+            () = never_worked(stream, streams, patience) => {
+                stream.give_up();
+                progress::print(&format!(
+                    "{}: {} has not taken an object of this run: gave up after {} s (`--stop-seconds`)",
+                    stream.name(),
+                    stream.settings().destination,
+                    settings.stop_within.as_secs(),
+                ));
+                false
+            }
+        }
+    });
+    join_all(stopped).await.into_iter().all(|through| through)
+}
+
+/// Ends when the time is up for a stream whose destination has never worked: it is perhaps misspelt. One that has worked may work
+/// again.
+async fn never_worked(stream: &Stream, streams: &[Stream], patience: Instant) {
+    sleep_until(patience).await;
+    let destination = &stream.settings().destination;
+    let has_worked = |other: &Stream| other.settings().destination == *destination && other.has_stored();
+    if stream.left() == 0 || streams.iter().any(has_worked) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The records that are at no end yet.

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::net::TcpListener;
+use rustix::io::Errno;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use crate::function::InvokeError;
 use crate::invocation::{Outcome, Request};
+use crate::listener::{Listener, Starvation};
 use crate::logs::Logs;
 use crate::process::Process;
 use crate::server::{Api, Call, Event};
@@ -36,6 +38,18 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// Whether this machine has no descriptor, process, memory or port left, which says nothing about the function: it may start
+    /// later. `ETXTBSY` is of an executable that is being written at the moment.
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        const PASSING: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY];
+        match self {
+            Self::Serve(_) => true,
+            Self::Spawn { source, .. } => Errno::from_io_error(source).is_some_and(|error| PASSING.contains(&error)),
+        }
+    }
+}
+
 /// What came first.
 enum Happened {
     Called(Call),
@@ -47,6 +61,7 @@ enum Happened {
 pub(crate) struct Environment {
     pub(crate) process: Process,
     server: JoinHandle<()>,
+    starvation: Starvation,
     events: mpsc::Sender<Event>,
     calls: mpsc::UnboundedReceiver<Call>,
     pub(crate) logs: Logs,
@@ -57,8 +72,8 @@ pub(crate) struct Environment {
 impl Environment {
     /// Serves a fresh Runtime API and starts the process that talks to it.
     pub(crate) async fn start(settings: &Settings) -> Result<Self, StartError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(StartError::Serve)?;
-        let address = listener.local_addr().map_err(StartError::Serve)?;
+        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(StartError::Serve)?;
+        let (address, starvation) = (listener.address().map_err(StartError::Serve)?, listener.starvation());
         let (writer, logs) = Logs::new().map_err(StartError::Serve)?;
         let error_writer = writer.try_clone().map_err(StartError::Serve)?;
 
@@ -76,11 +91,11 @@ impl Environment {
         let (events, event_receiver) = mpsc::channel(1);
         let (call_sender, calls) = mpsc::unbounded_channel();
         let router = Api::new(event_receiver, call_sender).router();
-        // Serving ends only by being aborted: axum retries what goes wrong with one connection.
+        // Serving ends only by being aborted: the listener retries what goes wrong with one connection.
         let server = tokio::spawn(async move {
             let _never = axum::serve(listener, router).await;
         });
-        Ok(Self { process, server, events, calls, logs, idle: false })
+        Ok(Self { process, server, starvation, events, calls, logs, idle: false })
     }
 
     /// Waits for what the process does next. Cancelling loses nothing.
@@ -105,18 +120,23 @@ impl Environment {
         let _lost = self.process.wait().await;
     }
 
-    /// Waits until the process asks for an event; or tells why it never will.
-    pub(crate) async fn ready(&mut self, within: Duration) -> io::Result<Option<Outcome>> {
+    /// An end without a word of the process: its fault, unless its connection was not accepted.
+    fn silent(&self, outcome: Outcome) -> Result<Outcome, InvokeError> {
+        self.starvation.cause().map_or(Ok(outcome), |cause| Err(InvokeError::Unreachable(cause)))
+    }
+
+    /// Waits until the process asks for an event; or says why it never will.
+    pub(crate) async fn ready(&mut self, within: Duration) -> Result<Option<Outcome>, InvokeError> {
         let limit = Instant::now() + within;
         while !self.idle {
             match timeout_at(limit, self.happens()).await {
-                Err(_elapsed) => return Ok(Some(Outcome::TimedOut)),
-                Ok(happened) => match happened? {
+                Err(_elapsed) => return self.silent(Outcome::TimedOut).map(Some),
+                Ok(happened) => match happened.map_err(InvokeError::Wait)? {
                     Happened::Called(Call::Next) => self.idle = true,
                     Happened::Called(Call::InitError(outcome)) => return Ok(Some(outcome)),
                     // To an event whose invocation was cancelled.
                     Happened::Called(Call::Answer(_)) => {}
-                    Happened::Exited(status) => return Ok(Some(Outcome::Exited(status))),
+                    Happened::Exited(status) => return self.silent(Outcome::Exited(status)).map(Some),
                 },
             }
         }
@@ -124,7 +144,12 @@ impl Environment {
     }
 
     /// Gives an idle process an event.
-    pub(crate) async fn run(&mut self, request_id: &str, request: Request, settings: &Settings) -> io::Result<Outcome> {
+    pub(crate) async fn run(
+        &mut self,
+        request_id: &str,
+        request: Request,
+        settings: &Settings,
+    ) -> Result<Outcome, InvokeError> {
         let timeout = request.timeout.unwrap_or(settings.timeout);
         let event = Event {
             request_id: request_id.to_owned(),
@@ -139,11 +164,11 @@ impl Environment {
         let limit = Instant::now() + timeout;
         loop {
             match timeout_at(limit, self.happens()).await {
-                Err(_elapsed) => return Ok(Outcome::TimedOut),
-                Ok(happened) => match happened? {
+                Err(_elapsed) => return self.silent(Outcome::TimedOut),
+                Ok(happened) => match happened.map_err(InvokeError::Wait)? {
                     Happened::Called(Call::Answer(outcome)) => return Ok(outcome),
                     Happened::Called(Call::Next | Call::InitError(_)) => {}
-                    Happened::Exited(status) => return Ok(Outcome::Exited(status)),
+                    Happened::Exited(status) => return self.silent(Outcome::Exited(status)),
                 },
             }
         }
@@ -183,4 +208,29 @@ fn new_trace_id() -> String {
     let random = Uuid::new_v4().simple().to_string();
     let seconds = unix_ms(SystemTime::now()) / 1000;
     format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &random[..24], &random[16..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_not_to_blame_for_what_this_machine_lacks() {
+        let spawn = |source: io::Error| StartError::Spawn { command: PathBuf::from("function"), source };
+        for (error, expected) in [
+            (StartError::Serve(Errno::MFILE.into()), true),
+            (StartError::Serve(Errno::ADDRINUSE.into()), true),
+            (spawn(Errno::MFILE.into()), true),
+            (spawn(Errno::NFILE.into()), true),
+            (spawn(Errno::AGAIN.into()), true),
+            (spawn(Errno::NOMEM.into()), true),
+            (spawn(Errno::TXTBSY.into()), true),
+            (spawn(Errno::NOENT.into()), false),
+            (spawn(Errno::ACCESS.into()), false),
+            (spawn(Errno::NOEXEC.into()), false),
+            (spawn(io::ErrorKind::NotFound.into()), false),
+        ] {
+            assert_eq!(error.is_of_this_machine(), expected, "{error:?}");
+        }
+    }
 }

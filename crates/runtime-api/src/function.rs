@@ -28,9 +28,25 @@ pub enum InvokeError {
     /// The process that should replace the last one could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The process is there, and this machine could not accept its connection: no descriptor was left.
+    #[error("could not accept the function's connection to the Lambda Runtime API")]
+    Unreachable(#[source] std::io::Error),
     /// The operating system lost track of the process.
     #[error("could not wait for the function's process")]
     Wait(#[source] std::io::Error),
+}
+
+impl InvokeError {
+    /// Whether this machine could not start or reach the function, which is no fault of either the function or the event: the
+    /// same invocation may succeed later.
+    #[must_use]
+    pub fn is_of_this_machine(&self) -> bool {
+        match self {
+            Self::Start(error) => error.is_of_this_machine(),
+            Self::Unreachable(_) => true,
+            Self::EventTooLarge { .. } | Self::Wait(_) => false,
+        }
+    }
 }
 
 /// One execution environment. Dropping it kills the process, and all that the process has started.
@@ -75,14 +91,24 @@ impl Function {
 
         let request_id = Uuid::new_v4().to_string();
         let cold = std::mem::take(&mut self.fresh);
-        let ready = environment.ready(self.settings.init_timeout).await.map_err(InvokeError::Wait)?;
+        let ready = environment.ready(self.settings.init_timeout).await;
         let started = Instant::now();
-        let received = ready.is_none();
-        let outcome = match ready {
-            Some(outcome) => outcome,
-            None => environment.run(&request_id, request, &self.settings).await.map_err(InvokeError::Wait)?,
+        let received = matches!(ready, Ok(None));
+        let ended = match ready {
+            Ok(None) => environment.run(&request_id, request, &self.settings).await,
+            Ok(Some(outcome)) => Ok(outcome),
+            Err(error) => Err(error),
         };
         let duration = started.elapsed();
+        let outcome = match ended {
+            Err(error @ InvokeError::Unreachable(_)) => {
+                environment.kill().await;
+                self.leftover.extend(environment.logs.take().await);
+                self.environment = None;
+                return Err(error);
+            }
+            ended => ended?,
+        };
 
         let gone = match &outcome {
             Outcome::Reply(_) | Outcome::Error { .. } => {

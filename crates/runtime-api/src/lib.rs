@@ -18,6 +18,7 @@ pub mod client;
 mod environment;
 mod function;
 mod invocation;
+mod listener;
 mod logs;
 mod process;
 mod server;

@@ -1,167 +1,207 @@
 //! The objects that lie in the storage already: found, read and moved.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 
-use futures_util::TryStreamExt;
-use object_store::buffered::BufReader;
-use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt};
-use tokio::io::AsyncBufReadExt;
-use tokio_util::io::SyncIoBridge;
+use bytes::{Buf, Bytes};
+use tokio::runtime::Handle;
 
-use super::{Bucket, BucketError, Destination, Kind, cause, folder, read_cause, s3};
+use super::folder::{self, Folder};
+use super::s3::{self, S3};
+use super::{Bucket, BucketError, Destination, Meta, Store};
 
 /// How much of an object one request asks for: a few requests for one of Firehose's largest (128 MB), and little to hold.
-const READ_BYTES: usize = 4 * 1024 * 1024;
+const READ_BYTES: u64 = 4 * 1024 * 1024;
 
 /// One object, as it was when it was found.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
-    meta: ObjectMeta,
+    key: String,
+    meta: Meta,
 }
 
 impl Object {
-    /// Its name in the storage.
-    pub(crate) fn path(&self) -> &Path {
-        &self.meta.location
+    /// Its key in the storage.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     /// Its size as it is stored.
     pub(crate) fn bytes(&self) -> u64 {
-        self.meta.size
+        self.meta.bytes
     }
 
     /// What is another text once the object is another: S3's entity tag, or what a file system knows.
     pub(crate) fn version(&self) -> String {
-        let tag = self.meta.e_tag.clone().unwrap_or_else(|| self.meta.last_modified.timestamp_micros().to_string());
-        format!("{} {tag}", self.meta.size)
+        let tag = self.meta.e_tag.clone().unwrap_or_else(|| self.meta.modified_us.to_string());
+        format!("{} {tag}", self.meta.bytes)
     }
 }
 
 /// Whether an object is the same at two moments. Not every S3 tells an entity tag in its list, and one asked for a single
 /// object tells whole seconds.
-fn is_same(one: &ObjectMeta, other: &ObjectMeta) -> bool {
-    one.size == other.size
+fn is_same(one: &Meta, other: &Meta) -> bool {
+    one.bytes == other.bytes
         && match (&one.e_tag, &other.e_tag) {
             (Some(one), Some(other)) => one == other,
-            _ => one.last_modified.timestamp() == other.last_modified.timestamp(),
+            _ => one.modified_us.div_euclid(1_000_000) == other.modified_us.div_euclid(1_000_000),
         }
-}
-
-/// A reader whose errors are told in one line.
-struct Told<R>(R);
-
-impl<R: Read> Read for Told<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| io::Error::new(error.kind(), read_cause(&error)))
-    }
 }
 
 impl Bucket {
     /// A storage that is there already; nothing is made or removed in it.
     pub(crate) fn open_existing(destination: &Destination) -> Result<Self, BucketError> {
-        match destination {
-            Destination::Folder(path) => {
-                let store = Arc::new(folder::open_existing(path)?);
-                Ok(Self { store, kind: Kind::Folder, place: destination.to_string() })
-            }
-            Destination::S3 { bucket, endpoint } => {
-                let store = Arc::new(s3::open(s3::environment(), bucket, endpoint.as_deref())?);
-                Ok(Self { store, kind: Kind::S3, place: destination.to_string() })
-            }
-        }
+        let store = match destination {
+            Destination::Folder(path) => Store::Folder(Folder::open_existing(path)?),
+            Destination::S3 { bucket, endpoint } => Store::S3(S3::open(s3::environment, bucket, endpoint.as_deref())?),
+        };
+        Ok(Self { store, place: destination.to_string() })
     }
 
-    /// The objects below a prefix, and the one of that name if it `may_be_one`, in the order of their names: without empty ones,
+    /// The objects whose keys begin with a prefix, or the one of the name `one_of`, in the order of their keys: without empty ones,
     /// and without those of which a part of the name is hidden, as `.git`. A file that ends in `#` and a number is none: it is
     /// being written. All are in memory at once, at some 300 bytes each.
-    pub(crate) async fn find(&self, prefix: &Path, may_be_one: bool) -> Result<Vec<Object>, BucketError> {
-        let failed = |error| BucketError::List { place: self.place_of(prefix), cause: cause(&error) };
-        let listed = self.store.list(Some(prefix)).map_ok(|meta| Object { meta });
-        let mut found: Vec<Object> = listed.try_collect().await.map_err(failed)?;
-        if may_be_one {
-            match self.store.head(prefix).await {
-                Ok(meta) if found.iter().all(|object| object.meta.location != meta.location) => {
-                    found.push(Object { meta });
-                }
-                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
+    pub(crate) async fn find(&self, prefix: &str, one_of: Option<&str>) -> Result<Vec<Object>, BucketError> {
+        let found = match (&self.store, one_of) {
+            (Store::Folder(folder), Some(file)) => folder.head(file).await.map(|found| found.into_iter().collect()),
+            (Store::Folder(folder), None) => folder.list().await,
+            (Store::S3(s3), one_of) => s3_objects(s3, prefix, one_of).await,
+        };
+        let below = prefix.strip_suffix('/').unwrap_or(prefix);
+        let found = found.map_err(|cause| BucketError::List { place: self.place_of(below), cause })?;
+        let mut found: Vec<Object> = found.into_iter().map(|meta| self.object(meta)).collect();
         let is_hidden = |object: &Object| {
-            let below = object.meta.location.prefix_match(prefix);
-            below.is_some_and(|mut parts| parts.any(|part| part.as_ref().starts_with('.')))
+            let below = object.key.strip_prefix(prefix).unwrap_or_default();
+            below.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".."))
         };
         found.retain(|object| object.bytes() > 0 && !is_hidden(object));
-        found.sort_unstable_by(|one, other| one.meta.location.cmp(&other.meta.location));
+        found.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         Ok(found)
+    }
+
+    fn object(&self, meta: Meta) -> Object {
+        let key = match &self.store {
+            Store::Folder(_) => folder::decoded(&meta.name),
+            Store::S3(_) => meta.name.clone(),
+        };
+        Object { key, meta }
     }
 
     /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each. To be read
     /// by a thread that may wait. After an error it may not be asked again.
     pub(crate) fn read(&self, object: &Object) -> impl Read + Send + use<> {
-        Told(SyncIoBridge::new(self.reader(object)))
+        Pieces { bucket: self.clone(), object: object.clone(), at: 0, piece: Bytes::new(), runtime: Handle::current() }
     }
 
-    fn reader(&self, object: &Object) -> BufReader {
-        BufReader::with_capacity(Arc::clone(&self.store), &object.meta, READ_BYTES)
+    /// Some bytes of an object, from a place on; none at its end.
+    async fn piece(&self, object: &Object, at: u64) -> Result<Bytes, String> {
+        let to = object.bytes().min(at + READ_BYTES);
+        if at >= to {
+            return Ok(Bytes::new());
+        }
+        let piece = match &self.store {
+            Store::Folder(folder) => folder.range(&object.meta.name, at, to).await,
+            Store::S3(s3) => s3.range(&object.meta.name, at, to).await,
+        }?;
+        if piece.is_empty() { Err("it is shorter than it was".to_owned()) } else { Ok(piece) }
+    }
+
+    async fn head(&self, name: &str) -> Result<Option<Meta>, String> {
+        match &self.store {
+            Store::Folder(folder) => folder.head(name).await,
+            Store::S3(s3) => s3.head(name).await,
+        }
     }
 
     /// Whether the object is still what it was when it was found.
     pub(crate) async fn is_unchanged(&self, object: &Object) -> Result<bool, BucketError> {
-        match self.store.head(&object.meta.location).await {
-            Ok(meta) => Ok(is_same(&meta, &object.meta)),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(self.unreadable(&object.meta.location, &error)),
-        }
+        let there = self.head(&object.meta.name).await;
+        let there = there.map_err(|cause| BucketError::Get { place: self.place_of_object(object), cause })?;
+        Ok(there.is_some_and(|there| is_same(&there, &object.meta)))
     }
 
     /// Moves an object. What lies there already and holds the same is what an interrupted move has left, as S3 moves by copying;
     /// any other is not overwritten.
-    pub(crate) async fn rename(&self, object: &Object, to: &Path) -> Result<(), BucketError> {
-        let failed = |cause: String| BucketError::Move {
-            place: self.place_of(&object.meta.location),
-            to: self.place_of(to),
-            cause,
-        };
-        match self.store.head(to).await {
-            Ok(there) => match self.hold_the_same(object, &Object { meta: there }).await {
-                Ok(true) => {}
-                Ok(false) => return Err(failed("another object is there already".to_owned())),
-                Err(error) => return Err(failed(format!("could not compare it with what is there already: {error}"))),
+    pub(crate) async fn rename(&self, object: &Object, to: &str) -> Result<(), BucketError> {
+        let moved = match self.there(to).await {
+            Ok(None) => Ok(()),
+            Ok(Some(there)) => match self.hold_the_same(object, &self.object(there)).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("another object is there already".to_owned()),
+                Err(error) => Err(format!("could not compare it with what is there already: {error}")),
             },
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(failed(cause(&error))),
-        }
-        self.store.rename(&object.meta.location, to).await.map_err(|error| failed(cause(&error)))
+            Err(cause) => Err(cause),
+        };
+        let moved = match (moved, &self.store) {
+            (Err(cause), _) => Err(cause),
+            (Ok(()), Store::Folder(folder)) => folder.rename(&object.meta.name, to).await,
+            (Ok(()), Store::S3(s3)) => s3.rename(&object.meta.name, to).await,
+        };
+        let (place, to) = (self.place_of_object(object), self.place_of(to));
+        moved.map_err(|cause| BucketError::Move { place, to, cause })
     }
 
-    async fn hold_the_same(&self, one: &Object, other: &Object) -> io::Result<bool> {
+    /// What lies at a key.
+    async fn there(&self, key: &str) -> Result<Option<Meta>, String> {
+        match &self.store {
+            Store::S3(s3) => s3.head(key).await,
+            Store::Folder(folder) => match folder.name_of(key).await? {
+                Some(name) => folder.head(&name).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    async fn hold_the_same(&self, one: &Object, other: &Object) -> Result<bool, String> {
         if one.bytes() != other.bytes() {
             return Ok(false);
         }
-        let (mut one, mut other) = (self.reader(one), self.reader(other));
-        loop {
-            let (ours, theirs) = (one.fill_buf().await?, other.fill_buf().await?);
+        let mut at = 0;
+        while at < one.bytes() {
+            let (ours, theirs) = (self.piece(one, at).await?, self.piece(other, at).await?);
             let length = ours.len().min(theirs.len());
             if ours[..length] != theirs[..length] {
                 return Ok(false);
             }
-            if length == 0 {
-                return Ok(true);
-            }
-            one.consume(length);
-            other.consume(length);
+            at += length as u64;
         }
+        Ok(true)
     }
 
     /// Where an object is, for messages.
     pub(crate) fn place_of_object(&self, object: &Object) -> String {
-        self.place_of(&object.meta.location)
+        self.place_of(&object.key)
     }
+}
 
-    fn unreadable(&self, location: &Path, error: &object_store::Error) -> BucketError {
-        BucketError::Get { place: self.place_of(location), cause: cause(error) }
+async fn s3_objects(s3: &S3, prefix: &str, one_of: Option<&str>) -> Result<Vec<Meta>, String> {
+    let mut found = s3.list(prefix).await?;
+    if let Some(name) = one_of
+        && found.iter().all(|meta| meta.name != name)
+    {
+        found.extend(s3.head(name).await?);
+    }
+    Ok(found)
+}
+
+/// A reader of an object.
+struct Pieces {
+    bucket: Bucket,
+    object: Object,
+    /// How much of it was asked for.
+    at: u64,
+    piece: Bytes,
+    runtime: Handle,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.piece.is_empty() {
+            let piece = self.runtime.block_on(self.bucket.piece(&self.object, self.at));
+            self.piece = piece.map_err(io::Error::other)?;
+            self.at += self.piece.len() as u64;
+        }
+        let length = buffer.len().min(self.piece.len());
+        self.piece.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
     }
 }

@@ -4,18 +4,16 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use object_store::path::Path;
-
 use crate::bucket::{Destination, DestinationError};
 
 /// A folder or a bucket, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
     pub(super) store: Destination,
-    /// Below which the objects are; or the name of one.
-    pub(super) prefix: Path,
-    /// Whether it may be the latter.
-    pub(super) may_be_object: bool,
+    /// What the objects' keys begin with: nothing, or a text with a slash at its end.
+    pub(super) prefix: String,
+    /// The name of an object, where it may be one; in a folder, of its file.
+    pub(super) object: Option<String>,
 }
 
 /// Why there can't be error objects.
@@ -27,14 +25,6 @@ pub(crate) enum SourceError {
     /// What is before the prefix is no bucket, or no store is known by that name.
     #[error("{0}")]
     Bucket(DestinationError),
-    /// A segment of it leads elsewhere, or is empty.
-    #[error("{text}: found a name that no object has ({cause}); accepted is s3://BUCKET/PREFIX, or a folder")]
-    Prefix {
-        /// What was asked for.
-        text: String,
-        /// What is wrong.
-        cause: object_store::path::Error,
-    },
     /// A name that is not Unicode is none to the storage's client.
     #[error("{}: found a path that can't be used: it is no UTF-8, or can't be resolved", .0.display())]
     Path(PathBuf),
@@ -52,8 +42,12 @@ impl Source {
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(SourceError::Bucket)?;
-        let prefix = Path::parse(prefix).map_err(|cause| SourceError::Prefix { text: text.to_owned(), cause })?;
-        Ok(Self { store, may_be_object: !(prefix.is_root() || text.ends_with('/')), prefix })
+        // As it is: a key may begin with a slash, and have several on end.
+        Ok(if prefix.is_empty() || prefix.ends_with('/') {
+            Self { store, prefix: prefix.to_owned(), object: None }
+        } else {
+            Self { store, prefix: format!("{prefix}/"), object: Some(prefix.to_owned()) }
+        })
     }
 
     fn local(text: &str) -> Result<Self, SourceError> {
@@ -61,46 +55,47 @@ impl Source {
         // The client takes no `..`, and the ledger of a folder is the same whatever way leads there.
         let path = fs::canonicalize(text).map_err(|_| SourceError::Path(text.into()))?;
         if metadata.is_dir() {
-            return Ok(Self { store: Destination::Folder(path), prefix: Path::default(), may_be_object: false });
+            return Ok(Self { store: Destination::Folder(path), prefix: String::new(), object: None });
         }
         let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
             return Err(SourceError::Path(text.into()));
         };
-        let prefix = Path::parse(file).map_err(|cause| SourceError::Prefix { text: text.to_owned(), cause })?;
-        Ok(Self { store: Destination::Folder(folder.to_owned()), prefix, may_be_object: true })
+        let store = Destination::Folder(folder.to_owned());
+        Ok(Self { store, prefix: format!("{file}/"), object: Some(file.to_owned()) })
     }
 
     /// Whether all of this source is below a prefix, so that nothing can be moved there from it.
-    pub(super) fn is_within(&self, prefix: &Path) -> bool {
-        self.prefix.prefix_matches(prefix)
+    pub(super) fn is_within(&self, prefix: &str) -> bool {
+        self.prefix.starts_with(prefix)
     }
 
     /// Where an object of this source goes below an archive, which may be a prefix of the source's own.
-    pub(super) fn archived(&self, archive: &Path, object: &Path) -> Path {
-        let below: Vec<_> = object.prefix_match(&self.prefix).into_iter().flatten().collect();
-        if below.is_empty() {
-            // The source is this one object.
-            return archive.clone().join(object.filename().unwrap_or_default());
-        }
-        below.into_iter().fold(archive.clone(), Path::join)
+    pub(super) fn archived(&self, archive: &str, object: &str) -> String {
+        let below = object.strip_prefix(&self.prefix).filter(|below| !below.is_empty());
+        // Else the source is this one object.
+        let below = below.unwrap_or_else(|| object.rsplit('/').next().unwrap_or_default());
+        format!("{archive}{below}")
     }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.prefix.as_ref() {
-            "" => self.store.fmt(formatter),
-            prefix => write!(formatter, "{}/{prefix}", self.store),
+        match self.prefix.strip_suffix('/') {
+            None => self.store.fmt(formatter),
+            Some(prefix) => write!(formatter, "{}/{prefix}", self.store),
         }
     }
 }
 
-/// What `--archive` is: a prefix of the source's own bucket or folder.
-pub(crate) fn archive(text: &str) -> Result<Path, String> {
-    let accepted = || "accepted is a prefix of the source's own bucket or folder, such as redriven/".to_owned();
+/// What `--archive` is: a prefix of the source's own bucket or folder, with a slash at its end.
+pub(crate) fn archive(text: &str) -> Result<String, String> {
+    let prefix = text.strip_suffix('/').unwrap_or(text);
     // An absolute path would be taken for one below the folder.
-    let relative = Some(text).filter(|text| !text.starts_with('/') && !text.contains("://"));
-    relative.and_then(|text| Path::parse(text).ok()).filter(|path| !path.is_root()).ok_or_else(accepted)
+    let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(|c: char| c.is_ascii_control());
+    if text.contains("://") || !prefix.split('/').all(is_part) {
+        return Err("accepted is a prefix of the source's own bucket or folder, such as redriven/".to_owned());
+    }
+    Ok(format!("{prefix}/"))
 }
 
 #[cfg(test)]
@@ -117,6 +112,7 @@ mod tests {
         for (asked, shown) in [
             ("s3://clicks/errors/2026/", "s3://clicks/errors/2026".to_owned()),
             ("s3://clicks", "s3://clicks".to_owned()),
+            ("s3://clicks//lead/a//b/../", "s3://clicks//lead/a//b/..".to_owned()),
             (&text("errors"), text("errors")),
             (&text("errors/../errors/"), text("errors")),
             (&text("errors/a.jsonl"), text("errors/a.jsonl")),
@@ -132,7 +128,6 @@ mod tests {
             ("no/such", "no/such: found neither a folder nor a file; accepted is one of both, or s3://BUCKET/PREFIX"),
             ("gs://clicks/errors", "gs://clicks/errors is neither a folder nor s3://BUCKET"),
             ("s3://C/errors", "s3://C is not a bucket's name"),
-            ("s3://clicks/a/../b", "s3://clicks/a/../b: found a name that no object has"),
         ] {
             let message = Source::parse(text, None).unwrap_err().to_string();
             assert!(message.starts_with(expected), "{message}");
@@ -141,8 +136,8 @@ mod tests {
 
     #[test]
     fn an_archive_is_a_prefix() {
-        for (text, expected) in [("redriven/", "redriven"), ("errors/done", "errors/done")] {
-            assert_eq!(archive(text).unwrap().as_ref(), expected);
+        for (text, expected) in [("redriven/", "redriven/"), ("errors/done", "errors/done/")] {
+            assert_eq!(archive(text).unwrap(), expected);
         }
         for text in ["", "/", "/tmp/done", "s3://clicks/done", "a/../b", "a//b"] {
             assert!(archive(text).unwrap_err().starts_with("accepted is a prefix"), "{text}");
@@ -156,10 +151,11 @@ mod tests {
             ("s3://clicks/errors", "errors/done", "errors/x", "errors/done/x"),
             ("s3://clicks/errors/x", "done", "errors/x", "done/x"),
             ("s3://clicks", "done", "errors/x", "done/errors/x"),
+            ("s3://clicks/errors", "done", "errors//2026//x", "done//2026//x"),
+            ("s3://clicks//errors/", "done", "/errors/x", "done/x"),
         ] {
             let source = Source::parse(source, None).unwrap();
-            let archived = source.archived(&Path::from(archive), &Path::from(object));
-            assert_eq!(archived.as_ref(), expected);
+            assert_eq!(source.archived(&format!("{archive}/"), object), expected);
         }
     }
 }

@@ -8,7 +8,7 @@ use runtime_api::{Function, Invocation, Settings};
 
 use super::feed::Batch;
 use super::{Options, ReplayError};
-use crate::attempts::{self, Settled, describe, last_lines};
+use crate::attempts::{self, Seen, Settled, describe, last_lines};
 use crate::excerpt::excerpt;
 use crate::firehose::delivery::Attempt;
 use crate::metrics::Metrics;
@@ -57,7 +57,7 @@ impl Session {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, progress, tally, started, verbose, .. } = self;
-        let settled = attempts::put_through(function, &batch.event, self.retries, |seen| {
+        let see = |seen: Seen<'_>| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
             log(output, verbose.then_some(&*progress), &invocation.logs)?;
@@ -72,7 +72,8 @@ impl Session {
                 }
             }
             Ok::<(), ReplayError>(())
-        });
+        };
+        let settled = attempts::put_through(function, &batch.event, self.retries, see, |line| progress.line(line));
         let Settled { fates, attempts } = settled.await?;
         let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
         self.output.deliver(&batch.event, &fates, &end)?;

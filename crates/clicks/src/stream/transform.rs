@@ -1,20 +1,18 @@
 //! One event through the function, and its records on to the destination.
 
-use std::error::Error;
 use std::fmt::Display;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use runtime_api::InvokeError;
 use tokio::sync::mpsc;
 
 use super::destination::{Failure, Item};
 use super::ledger::Ledger;
 use super::receipt::Receipt;
 use super::watched::Watched;
-use crate::attempts::{self, Seen, Settled, describe, last_lines};
+use crate::attempts::{self, Seen, Settled, describe, last_lines, with_cause};
 use crate::firehose::delivery::{Attempt, Fate, Fault};
 use crate::firehose::event::Event;
 use crate::firehose::prefix::Prefix;
@@ -85,11 +83,11 @@ impl Transform {
             Err(error) => return failed(&error),
         };
         self.watched.functions(functions.processes());
-        let settled = attempts::put_through(&mut function, event, self.retries, |seen| {
+        let see = |seen: Seen<'_>| {
             self.see(functions, records, &seen);
             Ok::<(), serde_json::Error>(())
-        });
-        let settled = settled.await;
+        };
+        let settled = attempts::put_through(&mut function, event, self.retries, see, progress::print).await;
         functions.give_back(function);
         settled.unwrap_or_else(|error| failed(&error))
     }
@@ -113,10 +111,6 @@ impl Transform {
         let last = self.retries + 1;
         progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
     }
-}
-
-fn with_cause(error: &InvokeError) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Records as they came, for a stream without a function.

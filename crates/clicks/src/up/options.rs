@@ -105,6 +105,13 @@ pub(crate) struct PipelineOptions {
     #[serde(deserialize_with = "path")]
     pub(crate) state: Option<PathBuf>,
 
+    /// How long a stop waits for a destination that has not taken a single object of this run: 0 to 3600 [default: 30]
+    ///
+    /// Then the process ends with exit code 1 and reports how many records are lost, or kept in --state. Once an object has
+    /// reached the destination, a stop waits for the others however long that takes, until a second Ctrl-C.
+    #[arg(long, value_name = "N", help_heading = "Other")]
+    pub(crate) stop_seconds: Option<Whole<0, 3600>>,
+
     /// The file of the functions' logs [default: out/function.log]
     #[arg(long, value_name = "FILE", help_heading = "Other")]
     #[serde(deserialize_with = "path")]
@@ -198,6 +205,8 @@ pub(crate) struct StreamOptions {
     pub(crate) backlog_mb: Option<Whole<8, 65_536>>,
 
     /// Where objects go: a folder, or s3://BUCKET [default: out/bucket]
+    ///
+    /// S3 gets each key as it is. In a folder, what a file system can't hold is encoded: see "Keys in a folder" in the README.
     #[arg(long, value_name = "DIR|URL", help_heading = "Destination")]
     pub(crate) destination: Option<String>,
 

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) web: PathBuf,
     /// The folder for what is accepted and not delivered; without it, memory.
     pub(crate) state: Option<PathBuf>,
+    /// How long a stop waits for a destination that has not taken a single object.
+    pub(crate) stop_within: Duration,
     /// The requests that each way of the edge takes in a second.
     pub(crate) rate: u32,
     /// The requests that each way of the edge takes at once after a quiet time.
@@ -339,6 +341,7 @@ impl Settings {
             service,
             web: layers.value(|options| options.web.clone()).unwrap_or_else(|| around.web.clone()),
             state: layers.value(|options| options.state.clone()),
+            stop_within: Duration::from_secs(layers.number(|options| options.stop_seconds, 30).into()),
             rate: layers.number(|options| options.rate, 100),
             burst: layers.number(|options| options.burst, 200),
             click_stream: streams::of_clicks(&layers, &streams)?,

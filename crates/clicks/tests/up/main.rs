@@ -7,9 +7,11 @@ mod client;
 mod collect;
 mod command_line;
 mod contract;
+mod descriptors;
 mod disk;
 mod edge;
 mod http;
+mod keys;
 mod kinesis;
 mod objects;
 #[allow(dead_code, reason = "the tests of `redrive` use the rest")]

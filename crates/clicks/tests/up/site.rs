@@ -1,7 +1,9 @@
 //! The page's port by the wire: the files, what the page asks about the pipeline, and what it may do.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -302,6 +304,37 @@ fn what_is_not_listed_is_not_shown() {
         (answer.status, answer.body.as_str()),
         (404, r#"{"message":"the object is not in the storage any more"}"#)
     );
+}
+
+#[test]
+fn nothing_but_a_regular_file_below_the_folder_is_shown() {
+    let up = Up::start(&[]);
+    click(&up, CLICK);
+    up.until_through(1);
+    let listed = newest(&up, "delivered");
+    let (object_path, secret) = (up.folder().join("out/bucket").join(&listed), up.folder().join("secret"));
+    fs::write(&secret, "of somebody else").unwrap();
+    let hour = object_path.parent().unwrap();
+    let (elsewhere, name) = (up.folder().join("elsewhere"), object_path.file_name().unwrap());
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join(name), "of somebody else").unwrap();
+    for put_in_its_place in [
+        &|| symlink(&secret, &object_path).unwrap(),
+        &|| assert!(Command::new("mkfifo").arg(&object_path).status().unwrap().success()),
+        &|| {
+            fs::remove_dir(hour).unwrap();
+            symlink(&elsewhere, hour).unwrap();
+        },
+    ] as [&dyn Fn(); 3]
+    {
+        fs::remove_file(&object_path).unwrap();
+        put_in_its_place();
+        let answer = object(&up, STREAM, &listed);
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (404, r#"{"message":"the object is not in the storage any more"}"#)
+        );
+    }
 }
 
 #[test]

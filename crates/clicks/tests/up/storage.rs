@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::os::unix::fs::symlink;
 
 use serde_json::json;
 use test_support::until_or;
@@ -80,7 +81,7 @@ fn a_storage_that_hangs_and_then_is_gone_gets_each_object_when_it_is_back() {
 #[test]
 fn a_stop_waits_for_the_storage() {
     let s3 = S3::start(Gate::Refuses);
-    let mut up = s3.up(&["--destination-seconds", "900"]);
+    let mut up = s3.up(&["--destination-seconds", "900", "--stop-seconds", "3600"]);
     up.put(&clicks(0..3));
     up.until(|view| view["waiting"]["records"] == 3);
     assert_eq!(s3.met(Gate::Refuses), 0);
@@ -93,12 +94,66 @@ fn a_stop_waits_for_the_storage() {
 }
 
 #[test]
+fn a_destination_that_has_never_worked_is_not_waited_for() {
+    let s3 = S3::start(Gate::Refuses);
+    let folder = tempfile::tempdir().unwrap();
+    for (state, left) in [
+        (&[][..], "they are lost (`--state DIR` would keep them)"),
+        (&["--state", "state"], "they are kept in state for the next start"),
+    ] {
+        let mut up = Up::start_in(folder.path(), &[&s3.options()[..], &["--stop-seconds", "1"], state].concat());
+        up.put(&clicks(0..3));
+        up.until(|view| view["storage_error"].is_string());
+        up.signal("-TERM");
+        let end = up.end();
+        let told = format!(
+            "mysfits-clicks: s3://clicks has not taken an object of this run: gave up after 1 s (`--stop-seconds`)\n\
+             3 records are not through: {left}\n"
+        );
+        assert!(end.stderr.ends_with(&told), "{}", end.stderr);
+        assert_eq!(
+            (end.code, end.stdout.as_str()),
+            (Some(1), "mysfits-clicks: 3 accepted, 0 delivered, 0 dropped, 0 failed\n")
+        );
+    }
+    s3.gate.send_replace(Gate::Open);
+    let mut up = Up::start_in(folder.path(), &[&s3.options()[..], &["--state", "state"]].concat());
+    up.until_through(3);
+    assert_eq!((up.stop().code, s3.objects("firehose")), (Some(0), (1, clicks(0..3))));
+}
+
+#[test]
+fn a_destination_that_has_worked_is_waited_for() {
+    let s3 = S3::start(Gate::Open);
+    let mut up = s3.up(&["--stop-seconds", "0"]);
+    up.put(&clicks(0..1));
+    up.until_through(1);
+    s3.gate.send_replace(Gate::Refuses);
+    up.put(&clicks(1..2));
+    up.signal("-TERM");
+    let patience = Instant::now() + Duration::from_secs(60);
+    while s3.met(Gate::Refuses) < 6 {
+        assert!(Instant::now() < patience, "{}", up.stderr());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    s3.gate.send_replace(Gate::Open);
+    let end = up.end();
+    assert_eq!((end.code, s3.objects("firehose").1.len()), (Some(0), 2), "{}", end.stderr);
+}
+
+#[test]
+fn with_nothing_left_a_destination_that_has_never_worked_is_no_failure() {
+    let mut up = Up::start(&["--stop-seconds", "0"]);
+    assert_eq!(up.stop().code, Some(0));
+}
+
+#[test]
 fn what_is_refused_does_not_hold_up_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    // A file in the place of a folder: whatever belongs there is refused.
+    // A link that leads nowhere, as to a disk that is not mounted: whatever belongs there is refused.
     let bad = folder.path().join("out/bucket/bad");
     fs::create_dir_all(bad.parent().unwrap()).unwrap();
-    fs::write(&bad, "").unwrap();
+    symlink("missing", &bad).unwrap();
     let prefix = "!{partitionKeyFromLambda:a}/!{partitionKeyFromLambda:b}/";
     let mut up = Up::start_in(folder.path(), &["--dynamic-partitioning", "--prefix", prefix]);
     let click = |a: &str, b: usize| json!({ "do": "partition", "keys": { "a": a, "b": b.to_string() } }).to_string();

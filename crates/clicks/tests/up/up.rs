@@ -97,6 +97,12 @@ impl Up {
         assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
     }
 
+    /// Lets the process have no descriptor of this number or a greater one, unless it has it already.
+    pub(crate) fn limit_descriptors(&self, most: u32) {
+        let arguments = ["--pid".to_owned(), self.process().to_string(), format!("--nofile={most}:")];
+        assert!(Command::new("prlimit").args(arguments).status().unwrap().success());
+    }
+
     pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.folder.join("stderr")).unwrap()
     }

@@ -116,7 +116,7 @@ impl Session {
     async fn archive(&mut self, index: usize) -> Result<(), Halt> {
         let Some(archive) = self.options.archive.as_ref().filter(|_| !self.options.dry_run) else { return Ok(()) };
         let object = &self.objects[index].object;
-        let to = self.options.source.archived(archive, object.path());
+        let to = self.options.source.archived(archive, object.key());
         let moved = match self.bucket.is_unchanged(object).await {
             Ok(true) => self.bucket.rename(object, &to).await.map_err(|error| error.to_string()),
             Ok(false) => {

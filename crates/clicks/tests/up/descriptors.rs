@@ -1,0 +1,86 @@
+//! A machine that has no descriptor left for a while: nothing that was accepted fails by it.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::http::Connection;
+use crate::up::{PATIENCE, STREAM, Up, batch};
+
+/// Lower than any descriptor that is new.
+const NONE_LEFT: u32 = 4;
+
+/// What many a machine has.
+const ENOUGH: u32 = 1024;
+
+fn puts(connection: &mut Connection, records: &[String]) {
+    let headers = "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Firehose_20150804.PutRecordBatch\r\n";
+    let answer = connection.ask("POST", "/", headers, &batch(STREAM, records).to_string());
+    let output: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, &output["FailedPutCount"]), (200, &json!(0)), "{output}");
+}
+
+#[track_caller]
+fn until_told(up: &Up, text: &str) {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let stderr = up.stderr();
+        if stderr.contains(text) {
+            return;
+        }
+        assert!(Instant::now() < patience && !stderr.contains("attempt 4 of 4"), "{stderr}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
+    for (runs_already, told) in [
+        (
+            false,
+            "this machine can't run the function: could not serve the Lambda Runtime API on 127.0.0.1: Too many open files",
+        ),
+        // The function has the event, and can't answer: its connection is not accepted.
+        (
+            true,
+            "this machine can't run the function: could not accept the function's connection to the Lambda Runtime API: \
+             Too many open files",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["--state", "state", "--concurrency", "1", "--buffer-records", "2", "--timeout-seconds", "1"];
+        let mut up = Up::start_in(folder.path(), &arguments);
+        let records: Vec<String> = (0..6).map(|n| json!({ "n": n }).to_string()).collect();
+        let (first, others) = records.split_at(if runs_already { 2 } else { 0 });
+        let mut connection = Connection::open(up.firehose());
+        if runs_already {
+            puts(&mut connection, first);
+            up.until_through(2);
+        } else {
+            // So that it is accepted.
+            connection.get("/", "localhost");
+        }
+        up.limit_descriptors(NONE_LEFT);
+        puts(&mut connection, others);
+        until_told(&up, told);
+        // A client that comes now is answered later.
+        let firehose = up.firehose().to_owned();
+        let late = thread::spawn(move || Connection::open(&firehose).get("/", "localhost").status);
+        up.limit_descriptors(ENOUGH);
+        up.until_through(6);
+        assert_eq!(late.join().unwrap(), 404);
+        let view = up.view();
+        assert_eq!((&view["retries"], &view["failed"]), (&json!(0), &json!(0)), "{view:#}");
+
+        let ended = up.stop();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("attempt "), "{}", ended.stderr);
+        assert!(!folder.path().join("out/bucket/errors").exists());
+        let mut delivered = up.delivered();
+        delivered.sort();
+        assert_eq!(delivered, records);
+        assert!(fs::read_dir(folder.path().join("state")).unwrap().count() > 0);
+    }
+}

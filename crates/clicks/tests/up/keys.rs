@@ -1,0 +1,135 @@
+//! The keys of objects, whatever is in them: as they are on S3, and with a place in a folder.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::http::Connection;
+use crate::up::{STREAM, Up, files};
+
+/// What the stand-in delivers to a partition of this user.
+fn click_of(user: &str) -> String {
+    json!({ "do": "partition", "keys": { "userId": user } }).to_string()
+}
+
+/// Each object's key without its name, in order.
+fn prefixes(keys: &[String]) -> Vec<String> {
+    let mut prefixes: Vec<String> = keys.iter().map(|key| key.rsplit_once('/').unwrap().0.to_owned()).collect();
+    prefixes.sort();
+    prefixes
+}
+
+/// The keys that the page has.
+fn listed(up: &Up) -> Vec<String> {
+    let view = up.view();
+    let objects = view["objects"].as_array().unwrap();
+    objects.iter().map(|object| object["path"].as_str().unwrap().to_owned()).collect()
+}
+
+fn shown(up: &Up, key: &str) -> (u16, String) {
+    let encoded = key.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+    let answer =
+        Connection::open(up.page()).get(&format!("/pipeline/object?stream={STREAM}&path={encoded}"), "localhost");
+    (answer.status, answer.body)
+}
+
+const HOSTILE: [&str; 6] = ["alice", "a//b", "/", "../..", "a\0b", "."];
+
+#[test]
+fn s3_gets_keys_with_every_slash_and_dot() {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let paths = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&paths);
+    let app = Router::new().fallback(async move |method: Method, uri: Uri| {
+        if method == Method::PUT {
+            seen.lock().unwrap().push(uri.path().to_owned());
+        }
+        StatusCode::OK
+    });
+    runtime.spawn(async move { axum::serve(listener, app).await });
+
+    let mut up = Up::start(&[
+        "--destination",
+        "s3://clicks",
+        "--s3-endpoint",
+        &endpoint,
+        "--dynamic-partitioning",
+        "--prefix",
+        "by//!{partitionKeyFromLambda:userId}/",
+        "--error-prefix",
+        "/lead/!{firehose:error-output-type}/",
+    ]);
+    up.put(&HOSTILE.map(click_of));
+    up.put(&[r#"{"do":"fail"}"#]);
+    let ended = up.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(
+        prefixes(&paths.lock().unwrap()),
+        [
+            "/clicks//lead/processing-failed",
+            "/clicks/by//.",
+            "/clicks/by//../..",
+            "/clicks/by///",
+            "/clicks/by//a%00b",
+            "/clicks/by//a//b",
+            "/clicks/by//alice",
+        ]
+    );
+}
+
+#[test]
+fn every_key_has_a_place_in_a_folder() {
+    let partitioned = ["--dynamic-partitioning", "--prefix", "by/!{partitionKeyFromLambda:userId}/"];
+    let mut up = Up::start(&[&partitioned[..], &["--error-prefix", "/lead//!{firehose:error-output-type}/"]].concat());
+    up.put(&HOSTILE.map(click_of));
+    up.put(&[r#"{"do":"fail"}"#]);
+    up.until_through(7);
+    let alice = listed(&up).into_iter().find(|key| key.starts_with("by/alice/")).unwrap();
+
+    // A visitor who knows the name of an object, and one who goes on below that.
+    let user = alice.strip_prefix("by/").unwrap().to_owned();
+    up.put(&[click_of(&user)]);
+    up.until_through(8);
+    up.put(&[click_of(&format!("{user}/x"))]);
+    up.until_through(9);
+    assert!(up.view()["storage_error"].is_null());
+
+    // The page has the keys, and shows each object by its own.
+    for key in listed(&up) {
+        let (status, body) = shown(&up, &key);
+        assert_eq!(status, 200, "{key}");
+        if let Some(of_user) = key.strip_prefix("by/") {
+            let click: Value = serde_json::from_str(&body).unwrap();
+            assert!(of_user.starts_with(click["keys"]["userId"].as_str().unwrap()), "{key} {body}");
+        }
+    }
+    let ended = up.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, format!("{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"));
+
+    let bucket = up.folder().join("out/bucket");
+    let mut paths = Vec::new();
+    files(&bucket, &mut paths);
+    let names: Vec<String> =
+        paths.iter().map(|path| path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        prefixes(&names),
+        [
+            "%/lead/%/processing-failed".to_owned(),
+            "by/%/%".to_owned(),
+            "by/%2E".to_owned(),
+            "by/%2E%2E/%2E%2E".to_owned(),
+            "by/a%00b".to_owned(),
+            "by/a/%/b".to_owned(),
+            "by/alice".to_owned(),
+            format!("by/{user}%+"),
+            format!("by/{user}%+/x"),
+        ]
+    );
+}
