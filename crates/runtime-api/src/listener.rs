@@ -1,8 +1,10 @@
 //! The socket of one Runtime API, which knows whether this machine accepts connections at all.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -11,7 +13,7 @@ use tokio::time::sleep;
 /// Between two attempts to accept a connection. axum itself waits a second, which is long for a function with 10 s to start.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Why the last attempt to accept a connection failed, until one succeeds.
+/// Why the last attempt to accept a connection failed, until one succeeds or finds none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Starvation(Arc<Mutex<Option<io::Error>>>);
 
@@ -53,11 +55,16 @@ impl axum::serve::Listener for Listener {
 
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
-            match self.socket.accept().await {
-                Ok(accepted) => {
+            let accepted = poll_fn(|context| {
+                let accepted = self.socket.poll_accept(context);
+                // That no connection waits is a success, too.
+                if !matches!(accepted, Poll::Ready(Err(_))) {
                     self.starvation.set(None);
-                    return accepted;
                 }
+                accepted
+            });
+            match accepted.await {
+                Ok(accepted) => return accepted,
                 Err(error) if is_of_the_connection(&error) => {}
                 Err(error) => {
                     self.starvation.set(Some(error));

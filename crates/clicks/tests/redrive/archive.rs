@@ -35,6 +35,19 @@ fn what_is_done_is_moved_and_the_rest_stays() {
 }
 
 #[test]
+fn objects_of_a_folder_are_named_and_moved_by_their_keys() {
+    // `/lead//a`, `/lead/.`, and `b/c` below an object `b`.
+    let names = ["%/lead/%/a", "%/lead/%2E", "b", "b%+/c"];
+    let content = all(["x"]) + "corrupt\n";
+    let redrive = Redrive::of(&names.map(|name| (name, content.as_str())));
+    let firehose = Firehose::start();
+    let numbers = json!({ "found": 8, "selected": 4, "put": 4, "corrupt": 4 });
+    let ended = redrive.run(&firehose, &["--archive", "done"], 1, &numbers);
+    ended.tells(&["errors//lead//a, line 2: ", "errors//lead/., line 2: ", "errors/b/c, line 2: "]);
+    assert_eq!(redrive.names(), ["done/%/lead/%/a", "done/%/lead/%2E", "done/b", "done/b%+/c"]);
+}
+
+#[test]
 fn what_was_done_by_an_earlier_run_is_moved_by_a_later_one() {
     let (redrive, firehose) = (Redrive::of(&[("2026/a", &all(["a"])), ("2026/b", &all(["b"]))]), Firehose::start());
     redrive.run(&firehose, &["--limit", "1"], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
