@@ -1,6 +1,6 @@
 //! What tests need to start servers and executables, whatever else runs on the machine: waits, addresses and signals.
 
-#![allow(clippy::missing_panics_doc, reason = "a helper that can't go on fails its test")]
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a helper that can't go on fails its test")]
 
 use std::ffi::OsStr;
 use std::fmt::Debug;

@@ -139,7 +139,9 @@ impl Destination {
                 items = items.recv() => match items {
                     Some(items) => {
                         taken = items.len();
-                        items.into_iter().for_each(|item| self.take(item));
+                        for item in items {
+                            self.take(item);
+                        }
                     }
                     None => break,
                 },

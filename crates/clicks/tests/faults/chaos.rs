@@ -80,6 +80,17 @@ struct Visitors {
     again: Mutex<Vec<usize>>,
     /// They put nothing new any more.
     enough: AtomicBool,
+    /// The test has failed: what they put is of no matter.
+    failed: AtomicBool,
+}
+
+/// Lets the visitors go where the test fails: else it would wait for them, and they for a pipeline.
+struct LetGo<'a>(&'a Visitors);
+
+impl Drop for LetGo<'_> {
+    fn drop(&mut self) {
+        self.0.failed.store(thread::panicking(), Ordering::SeqCst);
+    }
 }
 
 impl Visitors {
@@ -89,13 +100,14 @@ impl Visitors {
             batches: Mutex::default(),
             again: Mutex::default(),
             enough: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
         }
     }
 
     /// Puts batch after batch; what is not acknowledged, because Firehose is gone, is put again.
     fn put(&self) {
         let mut client = None;
-        loop {
+        while !self.failed.load(Ordering::SeqCst) {
             thread::sleep(PAUSE);
             let open = client.take().or_else(|| {
                 let (address, pipeline) = self.pipeline.lock().unwrap().clone();
@@ -226,6 +238,7 @@ fn chaos(name: &str, seconds: u64, round: &[Happening], kinds: usize) -> Outcome
         for _ in 0..CLIENTS {
             scope.spawn(|| visitors.put());
         }
+        let _let_go = LetGo(&visitors);
         let mut round = round.to_vec();
         let all_met = |world: &World| world.met()[..kinds].iter().all(|(_, times)| *times > 0);
         while start.elapsed() < Duration::from_secs(seconds) || !all_met(&world) && start.elapsed() < PATIENCE {

@@ -37,9 +37,16 @@ fn nohup_is_respected() {
     let mark = replay.folder.path().join("hangs");
     let variable = format!("HANG_MARK={}", mark.display());
     let clicks = replay.command(&["in", "--timeout-seconds", "1", "--retries", "0", "--env", &variable]);
+    // Without what gives it the default signals.
+    let arguments = clicks.get_args().skip_while(|argument| *argument != "replay");
     let mut shell = Command::new("sh");
-    shell.current_dir(replay.folder.path()).args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(clicks.get_program());
-    let child = shell.args(clicks.get_args()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    shell.current_dir(replay.folder.path()).args([
+        "-c",
+        "trap '' HUP; exec \"$@\"",
+        "sh",
+        env!("CARGO_BIN_EXE_clicks"),
+    ]);
+    let child = shell.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until(|| mark.exists());
     let ended = end_with("-HUP", child);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
