@@ -98,6 +98,19 @@ impl Bucket {
         Ok(found)
     }
 
+    /// The objects of these names, as far as they are there and not empty.
+    pub(crate) async fn objects(&self, names: &[Path]) -> Result<Vec<Object>, BucketError> {
+        let mut objects = Vec::with_capacity(names.len());
+        for name in names {
+            match self.store.head(name).await {
+                Ok(meta) if meta.size > 0 => objects.push(Object { meta }),
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(BucketError::List { place: self.place_of(name), cause: cause(&error) }),
+            }
+        }
+        Ok(objects)
+    }
+
     /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each. To be read
     /// by a thread that may wait. After an error it may not be asked again.
     pub(crate) fn read(&self, object: &Object) -> impl Read + Send + use<> {

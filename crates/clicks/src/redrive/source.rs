@@ -70,6 +70,14 @@ impl Source {
         Ok(Self { store: Destination::Folder(folder.to_owned()), prefix, may_be_object: true })
     }
 
+    /// The storage's folder and the one to look into, where it is one.
+    pub(super) fn folder(&self) -> Option<(PathBuf, PathBuf)> {
+        match &self.store {
+            Destination::Folder(root) if !self.may_be_object => Some((root.clone(), root.join(self.prefix.as_ref()))),
+            _ => None,
+        }
+    }
+
     /// Whether all of this source is below a prefix, so that nothing can be moved there from it.
     pub(super) fn is_within(&self, prefix: &Path) -> bool {
         self.prefix.prefix_matches(prefix)
@@ -93,6 +101,28 @@ impl fmt::Display for Source {
             prefix => write!(formatter, "{}/{prefix}", self.store),
         }
     }
+}
+
+/// What the storage calls these files, in order, and which it has no name for.
+pub(super) fn names(root: &std::path::Path, files: Vec<PathBuf>) -> (Vec<Path>, Vec<(PathBuf, &'static str)>) {
+    let (mut names, mut unusable) = (Vec::new(), Vec::new());
+    for file in files {
+        let name = file.strip_prefix(root).ok().and_then(std::path::Path::to_str);
+        // So the storage's client calls a file that it is writing.
+        if name.and_then(|name| name.rsplit_once('#')).is_some_and(|(_, number)| is_number(number)) {
+            continue;
+        }
+        match name.and_then(|name| Path::parse(name).ok()) {
+            Some(name) => names.push(name),
+            None => unusable.push((file, "its name is not UTF-8, or not one of an object")),
+        }
+    }
+    names.sort_unstable();
+    (names, unusable)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What `--archive` is: a prefix of the source's own bucket or folder.
