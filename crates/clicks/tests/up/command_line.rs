@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -307,4 +308,43 @@ fn the_help_names_every_option() {
             assert!(help.contains(text), "{flag}: {text}\n{help}");
         }
     }
+}
+
+#[test]
+fn a_state_that_is_damaged_or_gone_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, options) = (folder.path().join("state"), ["--state", "state"]);
+    let path = state.join("mysfits-clicks.redb");
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let told_at_start = || Up::start_in(folder.path(), &options).stop().stderr;
+    assert_eq!(told_at_start(), "");
+    assert_eq!([&state, &path, &state.join("mysfits-clicks.redb.commits")].map(|path| mode(path)), [0o700, 0o600, 0o600]);
+    // A kill is no damage.
+    let mut up = Up::start_in(folder.path(), &options);
+    up.put(&["{}"]);
+    up.signal("-KILL");
+    up.end();
+    assert_eq!(told_at_start(), "");
+
+    let whole = fs::read(&path).unwrap();
+    let cannot = "the state state/mysfits-clicks.redb (`--state`) cannot be used: ";
+    for (content, found) in [
+        (Vec::new(), "found a file of 0 bytes; accepted is the file that an earlier run has left, or none. "),
+        (whole[..whole.len() / 2].to_vec(), "found a damaged file, or one of another program ("),
+        (b"text".repeat(9_999), "found a damaged file, or one of another program ("),
+    ] {
+        fs::write(&path, &content).unwrap();
+        are_refused(folder.path(), 1, &[(&options, &format!("{cannot}{found}"))]);
+        assert!(fs::read(&path).unwrap() == content);
+    }
+    // As the message says.
+    fs::rename(&path, state.join("mysfits-clicks.redb.damaged")).unwrap();
+    let told = told_at_start();
+    assert!(told.starts_with("state/mysfits-clicks.redb (`--state`): found no file, although ") && told.lines().count() == 1, "{told}");
+    // And what others may read.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+    let told = "state (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 state`)\n";
+    assert_eq!(told_at_start(), told);
+    assert_eq!([mode(&path), mode(&state)], [0o600, 0o755]);
 }
