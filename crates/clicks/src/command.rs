@@ -127,7 +127,7 @@ pub(crate) struct Redrive {
 
     /// The field of a record's JSON object that is its partition key: a string or a number, of at most 256 characters. Any other
     /// record, and each without this option, gets a hash of its bytes, which spreads records over the shards.
-    #[arg(long, value_name = "FIELD", requires = "data_stream")]
+    #[arg(long, value_name = "FIELD", requires = "data_stream", conflicts_with = "stream")]
     partition_key: Option<FieldName>,
 
     /// Only report what would be put: nothing is put, moved or written. The service is not asked, so the ledger is not compared

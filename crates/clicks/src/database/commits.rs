@@ -69,6 +69,8 @@ impl Commits {
         if before == Count::Absent {
             let _it_says_nothing = std::fs::remove_file(path_of(database));
         }
+        // With its lock, which is held until the name is gone.
+        drop(self.file);
     }
 
     /// One more was made.

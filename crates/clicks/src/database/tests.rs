@@ -38,7 +38,8 @@ pub(crate) fn damages(whole: &[u8]) -> BTreeMap<String, Vec<u8>> {
     for bit in 0..8 {
         add(format!("bit {bit} of the god byte"), &|bytes| bytes[GOD_BYTE] ^= 1 << bit);
     }
-    let used = (0..whole.len() / PAGE).filter(|page| whole[page * PAGE..(page + 1) * PAGE].iter().any(|byte| *byte != 0));
+    let used =
+        (0..whole.len() / PAGE).filter(|page| whole[page * PAGE..(page + 1) * PAGE].iter().any(|byte| *byte != 0));
     for page in used {
         add(format!("page {page} of zeros"), &|bytes| bytes[page * PAGE..(page + 1) * PAGE].fill(0));
         for offset in [0, 2, 17, 1000] {

@@ -113,8 +113,18 @@ mod tests {
         assert_eq!(files, ["g-outside/far", "g-outside/near", "k-sibling", "z/below/real", "z/real", "z/same"]);
         let skipped = names(&mut found.skipped.iter().map(|(path, _)| path));
         let expected = [
-            "a-folder", "b-root", "c-above", "d-file", "e-itself", "f-nowhere", "g-outside/back", "h-outside", "i-far",
-            "j-device", "z/l-up", "z/m-down",
+            "a-folder",
+            "b-root",
+            "c-above",
+            "d-file",
+            "e-itself",
+            "f-nowhere",
+            "g-outside/back",
+            "h-outside",
+            "i-far",
+            "j-device",
+            "z/l-up",
+            "z/m-down",
         ];
         assert_eq!(skipped, expected);
     }

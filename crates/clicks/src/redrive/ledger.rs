@@ -420,10 +420,9 @@ fn open_copy(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Opti
 /// What is done with a ledger; none where only the user can say.
 fn how(condition: &Condition, on_damage: Option<OnDamage>) -> Option<How> {
     match (condition, on_damage) {
-        (Condition::New, _) => Some(How::New),
         (Condition::Sound, _) => Some(How::Open),
         (Condition::Repairable, _) | (Condition::Behind(_), Some(OnDamage::Older)) => Some(How::Repair),
-        (_, Some(OnDamage::New)) => Some(How::New),
+        (Condition::New, _) | (_, Some(OnDamage::New)) => Some(How::New),
         (_, None | Some(OnDamage::Older)) => None,
     }
 }
@@ -432,7 +431,9 @@ fn how(condition: &Condition, on_damage: Option<OnDamage>) -> Option<How> {
 fn report(path: &Path, condition: &Condition, how: How) {
     let what = match (condition, how) {
         (Condition::New | Condition::Sound, _) => return,
-        (Condition::Behind(_), How::Repair) => "goes on with the last commit that can be read; what was put after it may be put twice",
+        (Condition::Behind(_), How::Repair) => {
+            "goes on with the last commit that can be read; what was put after it may be put twice"
+        }
         (_, How::New) => "begins a new one; what was put before may be put twice",
         (_, How::Open | How::Repair) => "it is repaired",
     };

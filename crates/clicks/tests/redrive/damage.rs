@@ -74,12 +74,8 @@ fn a_ledger_without_its_last_commit_puts_nothing_twice() {
     assert_eq!(firehose.counts(), each(numbered(0, 1_000), 1));
     // As asked for, with what that costs.
     let older = ["--damaged-ledger", "older"];
-    let ended = redrive.run(
-        &firehose,
-        &older,
-        0,
-        &json!({ "found": 1_000, "put_before": 500, "selected": 500, "put": 500 }),
-    );
+    let ended =
+        redrive.run(&firehose, &older, 0, &json!({ "found": 1_000, "put_before": 500, "selected": 500, "put": 500 }));
     assert!(ended.stderr.contains("what was put after it may be put twice\n"), "{}", ended.stderr);
     assert_eq!(kept(&redrive).into_iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), [ledger]);
     redrive.run(&firehose, &[], 0, &json!({}));
@@ -89,12 +85,17 @@ fn a_ledger_without_its_last_commit_puts_nothing_twice() {
 fn a_folder_in_its_place_is_told_and_files_are_for_their_owner() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
     fs::create_dir_all(redrive.ledger()).unwrap();
-    redrive.end(&firehose, &[]).refuses(1, "error: could not open state/ledger (`--ledger`): Is a directory (os error 21)");
+    redrive
+        .end(&firehose, &[])
+        .refuses(1, "error: could not open state/ledger (`--ledger`): Is a directory (os error 21)");
     fs::remove_dir_all(redrive.folder.path().join("state")).unwrap();
     redrive.run(&firehose, &[], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
     let state = redrive.folder.path().join("state");
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!([&state, &redrive.ledger(), &state.join("ledger.commits")].map(|path| mode(path)), [0o700, 0o600, 0o600]);
+    assert_eq!(
+        [&state, &redrive.ledger(), &state.join("ledger.commits")].map(|path| mode(path)),
+        [0o700, 0o600, 0o600]
+    );
     // As an earlier version, or somebody, has left it.
     fs::set_permissions(redrive.ledger(), fs::Permissions::from_mode(0o644)).unwrap();
     redrive.run(&firehose, &[], 0, &json!({}));
@@ -103,7 +104,8 @@ fn a_folder_in_its_place_is_told_and_files_are_for_their_owner() {
     let folder = redrive.folder.path().join(".local/state/clicks/redrive");
     fs::create_dir_all(&folder).unwrap();
     let arguments = ["errors", "--stream", "clicks", "--json", "--endpoint", &firehose.url()];
-    let told = format!("{}: other users may look into it; accepted is a folder of one user (`chmod 700 ", folder.display());
+    let told =
+        format!("{}: other users may look into it; accepted is a folder of one user (`chmod 700 ", folder.display());
     for (bits, is_told) in [(0o755, true), (0o700, false)] {
         fs::set_permissions(&folder, fs::Permissions::from_mode(bits)).unwrap();
         let ended = Ended::from(redrive.bare_command(&arguments).output().unwrap());

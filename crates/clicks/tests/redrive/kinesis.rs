@@ -126,7 +126,8 @@ async fn put(told: &Mutex<Told>, body: &Value) -> Response {
         let act = told.script.pop_front().unwrap_or(Act::Refuses(Vec::new(), ""));
         if !matches!(act, Act::Fails(..)) {
             let refused = |index| matches!(&act, Act::Refuses(refused, _) if refused.contains(&index));
-            let stored = records.iter().enumerate().filter(|(index, _)| !refused(*index)).map(|(_, record)| record.clone());
+            let stored =
+                records.iter().enumerate().filter(|(index, _)| !refused(*index)).map(|(_, record)| record.clone());
             told.stored.extend(stored);
         }
         let count = records.len();
@@ -135,9 +136,12 @@ async fn put(told: &Mutex<Told>, body: &Value) -> Response {
     };
     match act {
         Act::Refuses(refused, code) => {
-            let entry = |index: usize| match refused.contains(&index) {
-                true => json!({ "ErrorCode": code, "ErrorMessage": "Rate exceeded for shard shardId-000000000000" }),
-                false => json!({ "SequenceNumber": format!("{index:056}"), "ShardId": "shardId-000000000000" }),
+            let entry = |index: usize| {
+                if refused.contains(&index) {
+                    json!({ "ErrorCode": code, "ErrorMessage": "Rate exceeded for shard shardId-000000000000" })
+                } else {
+                    json!({ "SequenceNumber": format!("{index:056}"), "ShardId": "shardId-000000000000" })
+                }
             };
             let entries: Vec<Value> = (0..count).map(entry).collect();
             reply(200, &json!({ "FailedRecordCount": refused.len(), "Records": entries }))
@@ -178,12 +182,20 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
     for (act, why) in [
         (Act::Lies(500, "InternalFailure"), "InternalFailure: told to"),
         (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
-        (Act::Babbles(r#"{"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#), "the answer tells of 1 records out of 3"),
+        (
+            Act::Babbles(r#"{"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#),
+            "the answer tells of 1 records out of 3",
+        ),
         (Act::Babbles(r#"{"Records":[{},{},{}]}"#), "the answer does not tell what became of each record"),
     ] {
-        let (kinesis, redrive) = (Kinesis::with(std::slice::from_ref(&act)), Redrive::of(&[("a", &all(["a", "b", "c"]))]));
+        let (kinesis, redrive) =
+            (Kinesis::with(std::slice::from_ref(&act)), Redrive::of(&[("a", &all(["a", "b", "c"]))]));
         let ended = kinesis.run(&redrive, &[], 1, &json!({ "found": 3, "selected": 3, "uncertain_now": 3 }));
-        assert!(ended.stderr.contains(&format!("3 records were sent, and perhaps not stored: {why}")), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(&format!("3 records were sent, and perhaps not stored: {why}")),
+            "{}",
+            ended.stderr
+        );
         kinesis.run(&redrive, &["--again"], 1, &json!({ "found": 3, "uncertain": 3 }));
         assert_eq!(kinesis.calls().len(), 1, "{act:?}");
         kinesis.run(&redrive, &["--again=uncertain"], 0, &json!({ "found": 3, "selected": 3, "put": 3 }));
@@ -255,7 +267,12 @@ fn a_stream_that_takes_no_records_is_told() {
             "found no such stream; accepted is the name of one (`--data-stream`)\n",
         ),
         (200, summary("CREATING"), 2, "found a stream that is CREATING; accepted is one that is ACTIVE\n"),
-        (400, json!({ "__type": "AccessDeniedException", "message": "no" }), 1, "could not ask for the stream: AccessDeni"),
+        (
+            400,
+            json!({ "__type": "AccessDeniedException", "message": "no" }),
+            1,
+            "could not ask for the stream: AccessDeni",
+        ),
         (200, json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } }), 1, "could not ask for the stream: "),
     ] {
         kinesis.told.lock().unwrap().describe = Some((status, answer));
@@ -282,7 +299,7 @@ fn a_data_stream_has_a_ledger_of_its_own() {
     for (arguments, message) in [
         (&["errors"][..], "<--stream <NAME>|--data-stream <NAME>>"),
         (&["errors", "--stream", "a", "--data-stream", "b"], "cannot be used with"),
-        (&["errors", "--stream", "a", "--partition-key", "f"], "--data-stream <NAME>"),
+        (&["errors", "--stream", "a", "--partition-key", "f"], "cannot be used with"),
         (&["errors", "--data-stream", "a b"], "accepted is a name of 1 to 128 of the characters"),
         (&["errors", "--data-stream", "a", "--partition-key", ""], "accepted is the name of a field"),
     ] {
@@ -306,7 +323,8 @@ fn what_failed_behind_a_data_stream_is_delivered_once() {
     let failing: Vec<String> =
         (0..20).map(|number| json!({ "do": "fail", "customer": number % 3, "n": number }).to_string()).collect();
     for record in &failing {
-        let answer = Connection::open(up.page()).ask("POST", "/v2/orders", "Content-Type: application/json\r\n", record);
+        let answer =
+            Connection::open(up.page()).ask("POST", "/v2/orders", "Content-Type: application/json\r\n", record);
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
     up.until_through(20);

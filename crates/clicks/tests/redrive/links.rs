@@ -32,7 +32,8 @@ fn a_circle_is_skipped_and_no_record_is_put_twice() {
     texts.sort();
     assert_eq!(texts, ["a", "b", "c"]);
     for link in ["loop", "2026/up", "source", "year", "two", "z", "gone"] {
-        let told = format!("{}: skipped, as it is a link ", redrive.errors().canonicalize().unwrap().join(link).display());
+        let told =
+            format!("{}: skipped, as it is a link ", redrive.errors().canonicalize().unwrap().join(link).display());
         assert!(ended.stderr.contains(&told), "{link}: {}", ended.stderr);
     }
     assert!(!ended.stderr.contains("/one: skipped"), "{}", ended.stderr);

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -318,7 +318,10 @@ fn a_state_that_is_damaged_or_gone_is_told() {
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let told_at_start = || Up::start_in(folder.path(), &options).stop().stderr;
     assert_eq!(told_at_start(), "");
-    assert_eq!([&state, &path, &state.join("mysfits-clicks.redb.commits")].map(|path| mode(path)), [0o700, 0o600, 0o600]);
+    assert_eq!(
+        [&state, &path, &state.join("mysfits-clicks.redb.commits")].map(|path| mode(path)),
+        [0o700, 0o600, 0o600]
+    );
     // A kill is no damage.
     let mut up = Up::start_in(folder.path(), &options);
     up.put(&["{}"]);
@@ -340,11 +343,16 @@ fn a_state_that_is_damaged_or_gone_is_told() {
     // As the message says.
     fs::rename(&path, state.join("mysfits-clicks.redb.damaged")).unwrap();
     let told = told_at_start();
-    assert!(told.starts_with("state/mysfits-clicks.redb (`--state`): found no file, although ") && told.lines().count() == 1, "{told}");
+    assert!(
+        told.starts_with("state/mysfits-clicks.redb (`--state`): found no file, although ")
+            && told.lines().count() == 1,
+        "{told}"
+    );
     // And what others may read.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
-    let told = "state (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 state`)\n";
+    let told =
+        "state (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 state`)\n";
     assert_eq!(told_at_start(), told);
     assert_eq!([mode(&path), mode(&state)], [0o600, 0o755]);
 }

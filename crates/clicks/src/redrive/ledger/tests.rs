@@ -288,16 +288,13 @@ fn a_damaged_ledger_is_gone_on_with_by_choice_alone() {
         }
         for (dry_run, option) in [(true, None), (false, None), (true, Some(option)), (false, Some(option))] {
             let opened = Ledger::open(&path, dry_run, option);
-            match expected.filter(|_| option.is_some()) {
-                Some(expected) => {
-                    let ledger = opened.unwrap();
-                    assert_eq!(&states(&ledger), expected, "{found} {option:?}");
-                    assert_eq!(ledger.is_new(), *expected == new, "{found} {option:?}");
-                }
-                None => {
-                    let error = opened.err().unwrap().to_string();
-                    assert!(error.contains(found) && error.contains(choices), "{found}: {error}");
-                }
+            if let Some(expected) = expected.filter(|_| option.is_some()) {
+                let ledger = opened.unwrap();
+                assert_eq!(&states(&ledger), expected, "{found} {option:?}");
+                assert_eq!(ledger.is_new(), *expected == new, "{found} {option:?}");
+            } else {
+                let error = opened.err().unwrap().to_string();
+                assert!(error.contains(found) && error.contains(choices), "{found}: {error}");
             }
         }
         // The damaged file is kept, where it holds something.

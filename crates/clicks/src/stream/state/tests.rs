@@ -135,7 +135,7 @@ async fn left(path: &Path) -> [(Vec<u8>, Option<u64>); 2] {
 }
 
 /// What the next run finds.
-async fn records(path: &Path) -> Vec<(u64, Record)> {
+async fn left_over(path: &Path) -> Vec<(u64, Record)> {
     let (state, records) = State::open(path).unwrap();
     state.close().await;
     records
@@ -191,7 +191,7 @@ async fn what_the_last_commits_held_is_reported_lost_once() {
     assert_eq!((records.len(), copies(&path).len()), (55, 1));
     assert!(state.keep(accepted(1)).await.is_some());
     state.close().await;
-    assert_eq!((records(&path).await.len(), copies(&path).len()), (56, 1));
+    assert_eq!((left_over(&path).await.len(), copies(&path).len()), (56, 1));
 }
 
 #[tokio::test]
@@ -200,17 +200,18 @@ async fn what_is_empty_or_gone_is_told_apart() {
     let [(stopped, count), _] = left(&path).await;
     write(&path, b"", count);
     let error = State::open(&path).map(drop).unwrap_err().to_string();
-    let expected = format!("the state {} (`--state`) cannot be used: found a file of 0 bytes; accepted is", path.display());
+    let expected =
+        format!("the state {} (`--state`) cannot be used: found a file of 0 bytes; accepted is", path.display());
     assert!(error.starts_with(&expected) && error.contains(" begin a new one by `mv "), "{error}");
     // As the message says.
     fs::remove_file(&path).unwrap();
-    assert_eq!(records(&path).await, []);
+    assert_eq!(left_over(&path).await, []);
     // A kill between the making of the two files.
     write(&path, b"", Some(0));
-    assert_eq!(records(&path).await, []);
+    assert_eq!(left_over(&path).await, []);
     // Of before commits were counted, and without a number.
     write(&path, &stopped, None);
-    assert_eq!(records(&path).await.len(), 56);
+    assert_eq!(left_over(&path).await.len(), 56);
     assert!(count_beside(&path).is_some());
 }
 
