@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 use jiff::Timestamp;
 
 use crate::firehose::batch::{
     DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB,
 };
 use crate::packages::{self, service_url, variable_of_processor};
-use crate::redrive::{self, Again, Selection, Source, SourceError, When};
+use crate::redrive::{self, Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
 use crate::replay::Options;
-use crate::up::options::{PipelineOptions, StreamName, StreamOptions};
+use crate::up::options::{DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
 
 /// Runs the click processor on this machine as Amazon Data Firehose would.
@@ -98,14 +98,15 @@ pub(crate) struct Replay {
 
 /// Puts what Firehose wrote into its error output back into the stream: each record once.
 ///
-/// Reads error objects (lines of JSON with `rawData`, plain or GZIP) and puts the original records with PutRecordBatch. Each
-/// record's state is in a ledger on this machine, so a run that was stopped goes on where it was; with another ledger, or none,
+/// Reads error objects (lines of JSON with `rawData`, plain or GZIP) and puts the original records into a delivery stream with
+/// PutRecordBatch, or with --data-stream into the data stream that a delivery stream reads, with PutRecords. Each record's state is in a ledger on this machine, so a run that was stopped goes on where it was; with another ledger, or none,
 /// records are put twice. Mend first what failed them; look with --dry-run; and try some with --limit.
 ///
 /// AWS is reached as the AWS_… variables say: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 /// (`aws configure export-credentials --format env` prints those of a profile).
 #[derive(Args)]
 #[command(
+    group = ArgGroup::new("target").required(true).args(["stream", "data_stream"]),
     after_help = "Exit codes: 0 everything selected is in the stream; 1 something is left that somebody must look at \
                         (held back, uncertain, corrupt, not moved), or it failed; 2 wrong usage; 130 interrupted by Ctrl-C, \
                         SIGTERM or SIGHUP. An interrupt lets the call in hand end, one more does not."
@@ -117,10 +118,19 @@ pub(crate) struct Redrive {
 
     /// The delivery stream, whose source has to be Direct PUT.
     #[arg(long, value_name = "NAME")]
-    stream: StreamName,
+    stream: Option<StreamName>,
 
-    /// Only tell what would be put: nothing is put, moved or written. Firehose is not asked, so the ledger is not compared with
-    /// the stream either.
+    /// The data stream that the delivery stream reads, where its source is Kinesis Data Streams: records are put with PutRecords.
+    #[arg(long, value_name = "NAME")]
+    data_stream: Option<DataStreamName>,
+
+    /// The field of a record's JSON object that is its partition key: a string or a number, of at most 256 characters. Any other
+    /// record, and each without this option, gets a hash of its bytes, which spreads records over the shards.
+    #[arg(long, value_name = "FIELD", requires = "data_stream", conflicts_with = "stream")]
+    partition_key: Option<FieldName>,
+
+    /// Only report what would be put: nothing is put, moved or written. The service is not asked, so the ledger is not compared
+    /// with the stream either.
     #[arg(long)]
     dry_run: bool,
 
@@ -157,15 +167,20 @@ pub(crate) struct Redrive {
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
     rate: u32,
 
-    /// The file with the state of each record [default: ~/.local/state/clicks/redrive/STREAM@REGION.ledger]
+    /// The file with the state of each record [default: ~/.local/state/clicks/redrive/STREAM@REGION.ledger, of a data stream
+    /// STREAM@kinesis@REGION.ledger]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+
+    /// Go on although the ledger is damaged or gone; records may be put twice. Without it, that is an error.
+    #[arg(long, value_name = "HOW")]
+    damaged_ledger: Option<OnDamage>,
 
     /// Move objects of which nothing is left to this prefix of the bucket or folder.
     #[arg(long, value_name = "PREFIX", value_parser = redrive::archive)]
     archive: Option<String>,
 
-    /// A Firehose that is not AWS, such as http://127.0.0.1:8001 of `clicks up`.
+    /// A Firehose or Kinesis that is not AWS, such as http://127.0.0.1:8001 and http://127.0.0.1:8003 of `clicks up`.
     #[arg(long, value_name = "URL", value_parser = service_url)]
     endpoint: Option<String>,
 
@@ -223,12 +238,18 @@ impl TryFrom<Redrive> for redrive::Options {
     fn try_from(asked: Redrive) -> Result<Self, SourceError> {
         let now = Timestamp::now();
         let moment = |when: Option<When>| when.map(|when| when.milliseconds(now));
+        let stream = match (asked.stream, asked.data_stream) {
+            (_, Some(DataStreamName(name))) => {
+                StreamRef::Data { name, partition_key_field: asked.partition_key.map(|FieldName(name)| name) }
+            }
+            (stream, None) => StreamRef::Delivery(stream.map(|StreamName(name)| name).unwrap_or_default()),
+        };
         let again = |which: HeldBack| matches!(asked.again, Some(HeldBack::All)) || asked.again == Some(which);
         Ok(Self {
             source: Source::parse(&asked.source, asked.s3_endpoint.as_deref())?,
             again: Again { failed: again(HeldBack::Failed), uncertain: again(HeldBack::Uncertain) },
             archive: asked.archive,
-            stream: asked.stream.0,
+            stream,
             endpoint: asked.endpoint,
             selection: Selection {
                 error_codes: asked.error_code,
@@ -238,6 +259,7 @@ impl TryFrom<Redrive> for redrive::Options {
             limit: asked.limit,
             rate: asked.rate,
             ledger: asked.ledger,
+            on_damage: asked.damaged_ledger,
             dry_run: asked.dry_run,
         })
     }

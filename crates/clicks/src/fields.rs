@@ -15,6 +15,16 @@ impl<'a> Fields<'a> {
         self.0.iter().rfind(|(key, _)| names(key, name)).map(|(_, value)| value.get())
     }
 
+    /// A value that can be a partition key: a string that is not empty, or a number as it is written.
+    pub(crate) fn partition_key(&self, name: &str) -> Option<String> {
+        let value = self.get(name)?;
+        match value.as_bytes().first()? {
+            b'"' => serde_json::from_str(value).ok().filter(|text: &String| !text.is_empty()),
+            b'-' | b'0'..=b'9' => Some(value.to_owned()),
+            _ => None,
+        }
+    }
+
     /// The names that can be read.
     pub(crate) fn names(&self) -> impl Iterator<Item = String> {
         self.0.iter().filter_map(|(key, _)| serde_json::from_str(key.get()).ok())

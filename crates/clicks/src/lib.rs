@@ -21,6 +21,7 @@ mod attempts;
 mod bucket;
 mod collector;
 mod command;
+mod database;
 mod edge;
 mod excerpt;
 mod fields;

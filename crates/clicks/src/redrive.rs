@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! objects ─▶ lines ─▶ failed ─▶ selection ─▶ ledger ─▶ session ─▶ target
-//! (bucket)   (a       (record   (options)    (on disk)  (500 records (PutRecordBatch)
-//!            thread)   or why                           or 4 MiB)
+//! (bucket)   (a       (record   (options)    (on disk)  (500 records (PutRecordBatch,
+//!            thread)   or why                           or 4 MiB)   PutRecords)
 //!                      not) ─▶ aside
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 mod aside;
 mod failed;
+mod folder;
 mod judge;
 mod ledger;
 mod lines;
@@ -29,6 +30,7 @@ use std::{env, io};
 use jiff::Timestamp;
 
 use self::aside::Aside;
+pub(crate) use self::ledger::OnDamage;
 use self::ledger::{Identity, Ledger, LedgerError};
 use self::lines::Chunk;
 pub(crate) use self::report::Report;
@@ -36,19 +38,24 @@ pub(crate) use self::selection::{Selection, When};
 use self::session::Session;
 pub(crate) use self::source::{Source, SourceError, archive};
 use self::stop::Stop;
+pub(crate) use self::target::StreamRef;
 use self::target::{Target, TargetError};
-use crate::bucket::{Bucket, BucketError};
+use crate::bucket::{Bucket, BucketError, Object};
+use crate::excerpt::excerpt;
 use crate::interrupts::Interrupts;
-use crate::progress;
+use crate::{database, progress};
+
+/// The longest line that is printed: a name of S3's has up to 1,024 bytes.
+const MESSAGE_CHARS: usize = 2_000;
 
 /// What is put back, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// Where the error objects are.
     pub(crate) source: Source,
-    /// The delivery stream's name.
-    pub(crate) stream: String,
-    /// A Firehose that is not AWS.
+    /// Into which stream.
+    pub(crate) stream: StreamRef,
+    /// A Firehose or Kinesis that is not AWS.
     pub(crate) endpoint: Option<String>,
     /// Which records.
     pub(crate) selection: Selection,
@@ -60,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) again: Again,
     /// The ledger's file; without one, by the stream's name.
     pub(crate) ledger: Option<PathBuf>,
+    /// What is done with a ledger that is damaged or gone.
+    pub(crate) on_damage: Option<OnDamage>,
     /// Where objects go that are done.
     pub(crate) archive: Option<String>,
     /// Whether nothing is to be put or written.
@@ -111,15 +120,20 @@ pub(crate) enum RedriveError {
         #[source]
         source: io::Error,
     },
-    /// Firehose said no, too often.
+    /// The service said no, too often.
     #[error("the stream takes no records: {0}")]
     Refused(String),
-    /// Firehose said no for good.
+    /// The service said no for good.
     #[error("the stream does not take records: {0}")]
     Failed(String),
     /// One call after the other gets no answer.
-    #[error("Firehose does not answer: {0}")]
-    Lost(String),
+    #[error("{service} does not answer: {why}")]
+    Lost {
+        /// In AWS' words.
+        service: &'static str,
+        /// In one line.
+        why: String,
+    },
 }
 
 impl RedriveError {
@@ -159,11 +173,9 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
     let bucket = Bucket::open_existing(&options.source.store)?;
     let path = match &options.ledger {
         Some(path) => path.clone(),
-        None => state_folder(|name| env::var_os(name).map(PathBuf::from))
-            .ok_or(RedriveError::NoHome)?
-            .join(format!("{}.ledger", target.name())),
+        None => default_ledger(&target)?,
     };
-    let mut objects = bucket.find(&options.source.prefix, options.source.object.as_deref()).await?;
+    let mut objects = find(&bucket, &options.source).await?;
     if let Some(archive) = &options.archive {
         objects.retain(|object| !object.key().starts_with(archive));
     }
@@ -173,7 +185,7 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
             options.source
         ));
     }
-    let ledger = Ledger::open(&path, options.dry_run)?;
+    let ledger = Ledger::open(&path, options.dry_run, options.on_damage)?;
     if let Some(identity) = identity {
         ledger.is_of(&identity)?;
         if ledger.is_new() {
@@ -183,6 +195,34 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
     let objects = session::Candidate::all(&bucket, objects, &ledger)?;
     let aside = Aside::new(path.with_extension("corrupt.jsonl"));
     Ok(Session::new(options, target, bucket, ledger, aside, stop, objects))
+}
+
+/// The ledger of a stream, in a folder of this program.
+fn default_ledger(target: &Target) -> Result<PathBuf, RedriveError> {
+    let folder = state_folder(|name| env::var_os(name).map(PathBuf::from)).ok_or(RedriveError::NoHome)?;
+    if database::is_open_to_others(&folder) {
+        let folder = folder.display();
+        progress::print(&format!(
+            "{folder}: other users may look into it; accepted is a folder of one user (`chmod 700 {folder}`)"
+        ));
+    }
+    Ok(folder.join(format!("{}.ledger", target.name())))
+}
+
+/// The objects of a source, by their names. A folder's links may lead in a circle, which its client does not get over.
+async fn find(bucket: &Bucket, source: &Source) -> Result<Vec<Object>, RedriveError> {
+    let Some((root, folder)) = source.folder() else {
+        return Ok(bucket.find(&source.prefix, source.object.as_deref()).await?);
+    };
+    let failed = |error: io::Error| BucketError::List { place: source.to_string(), cause: error.to_string() };
+    let walk = tokio::task::spawn_blocking(move || folder::find(&folder));
+    let found = walk.await.map_err(io::Error::from).flatten().map_err(failed)?;
+    let (names, unusable) = source::names(&root, found.files);
+    let skipped = found.skipped.into_iter().chain(unusable);
+    for (path, why) in skipped {
+        progress::print(&excerpt(&format!("{}: skipped, as {why}", path.display()), MESSAGE_CHARS));
+    }
+    Ok(bucket.objects(&names).await?)
 }
 
 /// What is in an object, without a ledger, a storage and a stream.

@@ -29,7 +29,6 @@ mod view;
 mod watched;
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::future::{Future, ready};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,6 +53,7 @@ use self::view::Shards;
 pub(crate) use self::view::View;
 use self::watched::Watched;
 use crate::bucket::Bucket;
+use crate::database;
 use crate::firehose::event::{Record, stream_arn};
 use crate::functions::{FunctionLog, Functions};
 
@@ -299,11 +299,7 @@ fn state_path(folder: &Path, stream: &str) -> PathBuf {
 }
 
 fn open_state(folder: &Path, stream: &str) -> Result<(State, Vec<(u64, Record)>), StreamError> {
-    let made = std::fs::create_dir_all(folder);
+    let made = database::make_folder(folder);
     made.map_err(|source| StreamError::Folder { path: folder.to_owned(), source })?;
-    let state = State::open(&state_path(folder, stream))?;
-    // That the file is there outlives a power cut, too.
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| StreamError::Folder { path: folder.to_owned(), source })?;
-    Ok(state)
+    Ok(State::open(&state_path(folder, stream))?)
 }

@@ -86,6 +86,20 @@ impl Bucket {
         Object { key, meta }
     }
 
+    /// The objects of a folder that have these names, as far as they are there and not empty, in the order of their keys.
+    pub(crate) async fn objects(&self, names: &[String]) -> Result<Vec<Object>, BucketError> {
+        let mut objects = Vec::with_capacity(names.len());
+        if let Store::Folder(folder) = &self.store {
+            for name in names {
+                let found = folder.head(name).await;
+                let found = found.map_err(|cause| BucketError::List { place: self.place_of(name), cause })?;
+                objects.extend(found.filter(|meta| meta.bytes > 0).map(|meta| self.object(meta)));
+            }
+        }
+        objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        Ok(objects)
+    }
+
     /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each. To be read
     /// by a thread that may wait. After an error it may not be asked again.
     pub(crate) fn read(&self, object: &Object) -> impl Read + Send + use<> {

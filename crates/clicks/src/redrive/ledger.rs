@@ -19,12 +19,16 @@ mod tables;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadableTable, Table, TableDefinition, WriteTransaction};
+use clap::ValueEnum;
+use redb::backends::InMemoryBackend;
+use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
 
-use self::keys::content_key;
-pub(super) use self::keys::{Identity, ObjectName};
+use self::file::Copy;
+pub(super) use self::keys::{Identity, ObjectName, content_key};
 use self::tables::Tables;
 use super::failed::Failed;
+use crate::database::{self, Checked, Commits, Condition, Durable, How, OpenError};
+use crate::progress;
 
 /// An object's name: its version, the run that saw it first, and whether all its lines are put or set aside.
 const OBJECTS: TableDefinition<&str, (&str, u64, bool)> = TableDefinition::new("objects");
@@ -80,7 +84,18 @@ pub(crate) enum LedgerError {
         /// What it should be of.
         expected: String,
     },
-    /// The file is damaged, or is none of ours, or the disk fails.
+    /// What was put cannot be known, and would be put again.
+    #[error(
+        "the ledger {} (`--ledger`) cannot be used: {found}; accepted is the file that an earlier run has left, as without it \
+         records are put twice. If it cannot be restored, choose: {}", path.display(), choices(found)
+    )]
+    Unusable {
+        /// Where.
+        path: PathBuf,
+        /// What is there.
+        found: Condition,
+    },
+    /// The disk fails.
     #[error("could not read or write the ledger {} (`--ledger`)", path.display())]
     Database {
         /// Where.
@@ -89,6 +104,25 @@ pub(crate) enum LedgerError {
         #[source]
         source: Box<redb::Error>,
     },
+}
+
+/// What is done with a ledger that is damaged or gone: either may put records twice, so it is done only when asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnDamage {
+    /// Go on with the last commit that can be read: what was put after it may be put twice
+    Older,
+    /// Begin a new ledger: all that was put before may be put twice
+    New,
+}
+
+fn choices(found: &Condition) -> &'static str {
+    match found {
+        Condition::Behind(_) => {
+            "`--damaged-ledger older` goes on with what can be read, and what was put after it may be put twice; \
+             `--damaged-ledger new` begins a new one, and all may be put twice"
+        }
+        _ => "`--damaged-ledger new` begins a new one, and all that was put may be put twice",
+    }
 }
 
 /// What became of a line.
@@ -143,6 +177,8 @@ impl Entry {
 pub(super) struct Ledger {
     path: PathBuf,
     database: Database,
+    /// None in a dry run.
+    commits: Option<Commits>,
     run: u64,
     is_new: bool,
 }
@@ -150,27 +186,17 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Opens a ledger, or begins it. A dry run has a copy of it in memory, at some 500 bytes a record, so that the file stays as
     /// it is.
-    pub(super) fn open(path: &Path, dry_run: bool) -> Result<Self, LedgerError> {
+    pub(super) fn open(path: &Path, dry_run: bool, on_damage: Option<OnDamage>) -> Result<Self, LedgerError> {
         let failed = |source: redb::Error| LedgerError::Database { path: path.to_owned(), source: Box::new(source) };
-        let is_new = !path.exists();
-        let unusable = |source| LedgerError::File { path: path.to_owned(), source };
-        let opened = if dry_run {
-            let copy = file::copy_of(path).map_err(unusable)?.ok_or_else(|| LedgerError::InUse(path.to_owned()))?;
-            Database::builder().create_with_backend(copy)
-        } else {
-            Database::builder().set_cache_size(CACHE_BYTES).create_file(file::open(path).map_err(unusable)?)
-        };
-        let database = opened.map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => LedgerError::InUse(path.to_owned()),
-            error => failed(error.into()),
-        })?;
+        let opened = if dry_run { open_copy(path, on_damage) } else { open_file(path, on_damage) };
+        let (database, commits, is_new) = opened?;
         let begun = database.begin_write().map_err(|error| failed(error.into()))?;
         let (form, run) = begin_run(&begun).map_err(failed)?;
         if form != FORM.1 {
             return Err(LedgerError::Form { path: path.to_owned(), found: form });
         }
-        begun.commit().map_err(|error| failed(error.into()))?;
-        Ok(Self { path: path.to_owned(), database, run, is_new })
+        database::commit(begun, commits.as_ref()).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), database, commits, run, is_new })
     }
 
     /// Whether there was none before.
@@ -334,7 +360,7 @@ impl Ledger {
             let (value, changed) = work(&begun)?;
             // Waits for the disk.
             if changed {
-                begun.commit()?;
+                database::commit(begun, self.commits.as_ref())?;
             } else {
                 begun.abort()?;
             }
@@ -342,6 +368,76 @@ impl Ledger {
         };
         run().map_err(|source: redb::Error| LedgerError::Database { path: self.path.clone(), source: Box::new(source) })
     }
+}
+
+/// The file, as far as its condition and the choice allow, and whether it is a new one.
+fn open_file(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), LedgerError> {
+    let failed = |error| match error {
+        OpenError::InUse => LedgerError::InUse(path.to_owned()),
+        OpenError::File(source) => LedgerError::File { path: path.to_owned(), source },
+        OpenError::Database(source) => LedgerError::Database { path: path.to_owned(), source: Box::new(source) },
+    };
+    database::make_folder(database::folder_of(path)).map_err(|error| failed(error.into()))?;
+    let opened = Commits::open(path, Durable::AtOnce).map_err(|error| failed(error.into()))?;
+    let (commits, count) = opened.ok_or_else(|| failed(OpenError::InUse))?;
+    let condition = database::check(path, count).map_err(failed)?;
+    let Some(how) = how(&condition, on_damage) else {
+        commits.forget(path, count);
+        return Err(LedgerError::Unusable { path: path.to_owned(), found: condition });
+    };
+    report(path, &condition, how);
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    let database = database::open(path, how, &commits, count, &builder).map_err(failed)?;
+    Ok((database, Some(commits), how == How::New))
+}
+
+/// The same of a copy, and without a trace.
+fn open_copy(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), LedgerError> {
+    let unusable = |source| LedgerError::File { path: path.to_owned(), source };
+    let count = database::count_of(path).map_err(unusable)?;
+    let (checked, condition) = match file::copy_of(path).map_err(unusable)? {
+        Copy::None => (None, database::missing(count)),
+        Copy::InUse => return Err(LedgerError::InUse(path.to_owned())),
+        Copy::Empty => (None, database::empty(count)),
+        Copy::Whole(copy) => {
+            let checked = database::checked(copy);
+            let condition = database::condition(&checked, count);
+            (checked.ok(), condition)
+        }
+    };
+    let how = how(&condition, on_damage);
+    let how = how.ok_or_else(|| LedgerError::Unusable { path: path.to_owned(), found: condition.clone() })?;
+    report(path, &condition, how);
+    if let (Some(Checked { database, .. }), How::Open | How::Repair) = (checked, how) {
+        return Ok((database, None, false));
+    }
+    let database = Database::builder().create_with_backend(InMemoryBackend::new());
+    let failed = |source| LedgerError::Database { path: path.to_owned(), source: Box::new(source) };
+    Ok((database.map_err(|error| failed(error.into()))?, None, true))
+}
+
+/// What is done with a ledger; none where only the user can say.
+fn how(condition: &Condition, on_damage: Option<OnDamage>) -> Option<How> {
+    match (condition, on_damage) {
+        (Condition::Sound, _) => Some(How::Open),
+        (Condition::Repairable, _) | (Condition::Behind(_), Some(OnDamage::Older)) => Some(How::Repair),
+        (Condition::New, _) | (_, Some(OnDamage::New)) => Some(How::New),
+        (_, None | Some(OnDamage::Older)) => None,
+    }
+}
+
+/// Says what was found, where it is not as usual.
+fn report(path: &Path, condition: &Condition, how: How) {
+    let what = match (condition, how) {
+        (Condition::New | Condition::Sound, _) => return,
+        (Condition::Behind(_), How::Repair) => {
+            "goes on with the last commit that can be read; what was put after it may be put twice"
+        }
+        (_, How::New) => "begins a new one; what was put before may be put twice",
+        (_, How::Open | How::Repair) => "it is repaired",
+    };
+    progress::print(&format!("{} (`--ledger`): {condition}: {what}", path.display()));
 }
 
 /// What is known of an object.

@@ -4,6 +4,7 @@ mod calls;
 mod objects;
 
 use std::collections::HashSet;
+use std::mem;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -13,14 +14,11 @@ use super::failed::Failed;
 use super::ledger::{Entry, Ledger, LedgerError, ObjectName, Seen, State};
 use super::pace::Pace;
 use super::stop::Stop;
-use super::target::Target;
-use super::{Options, RedriveError, Redriven, Report};
+use super::target::{Outgoing, Target};
+use super::{MESSAGE_CHARS, Options, RedriveError, Redriven, Report};
 use crate::bucket::{Bucket, Object};
 use crate::excerpt::excerpt;
 use crate::progress::Progress;
-
-/// The longest line that is told: a name of S3's has up to 1,024 bytes.
-const MESSAGE_CHARS: usize = 2_000;
 
 /// An object, and how far it has come.
 #[derive(Debug)]
@@ -66,7 +64,7 @@ struct Taken {
     /// Its object, by its place among them.
     object: usize,
     entry: Entry,
-    data: Vec<u8>,
+    record: Outgoing,
 }
 
 /// Why a run ends before the end of the objects.
@@ -213,20 +211,21 @@ impl Session {
     }
 
     /// Takes a record along with the next call, which is made when there is no room for more.
-    async fn take(&mut self, object: usize, entry: Entry, failed: Failed) -> Result<(), Halt> {
+    async fn take(&mut self, object: usize, entry: Entry, mut failed: Failed) -> Result<(), Halt> {
         if self.options.limit.is_some_and(|limit| self.report.records.selected >= limit) {
             return Err(Halt::Limit);
         }
         if self.stop.is_asked() {
             return Err(Halt::Interrupted);
         }
-        if !calls::fits(&self.batch, failed.data.len(), self.options.rate) {
+        let record = self.target.outgoing(mem::take(&mut failed.data));
+        if !calls::fits(&self.batch, &record, self.options.rate, self.target.max_call_bytes()) {
             self.flush().await?;
         }
         self.report.records.found += 1;
         self.report.select(&failed, Timestamp::now().as_millisecond());
         self.objects[object].open += 1;
-        self.batch.push(Taken { object, entry, data: failed.data });
+        self.batch.push(Taken { object, entry, record });
         Ok(())
     }
 

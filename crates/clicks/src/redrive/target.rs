@@ -1,22 +1,24 @@
-//! The delivery stream that records are put into, and what its answers mean.
+//! The stream that records are put into, and what its answers mean: a delivery stream, or a data stream that one reads.
+
+mod firehose;
+mod kinesis;
 
 use std::error::Error;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_firehose::Client;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_firehose::config::Credentials;
 use aws_sdk_firehose::config::http::HttpResponse;
 use aws_sdk_firehose::error::{ConnectorError, ProvideErrorMetadata, SdkError};
-use aws_sdk_firehose::operation::put_record_batch::PutRecordBatchOutput;
-use aws_sdk_firehose::primitives::Blob;
-use aws_sdk_firehose::types::{DeliveryStreamStatus, DeliveryStreamType, Record};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use reqwest::Url;
+use serde::de::DeserializeOwned;
 
+use self::firehose::Firehose;
+use self::kinesis::Kinesis;
 use crate::excerpt::excerpt;
 
 /// An address that answers at all does it within that.
@@ -31,10 +33,12 @@ const MESSAGE_CHARS: usize = 300;
 /// What a service on this machine is asked with where nobody says otherwise: what LocalStack's documentation has.
 const LOCAL: (&str, &str) = ("us-east-1", "test");
 
-/// Refusals with a status of 4xx that pass ("PutRecordBatch", "Errors", Amazon Data Firehose API Reference, and "Common Errors"
-/// there). All tell that nothing was stored.
-const PASSING: [&str; 5] = [
+/// Refusals with a status of 4xx that pass ("PutRecordBatch", Amazon Data Firehose API Reference, and "PutRecords", Amazon Kinesis
+/// Data Streams API Reference: "Errors", and "Common Errors" of both). All say that nothing was stored.
+const PASSING: [&str; 7] = [
+    "KMSThrottlingException",
     "LimitExceededException",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ServiceUnavailableException",
     "Throttling",
@@ -47,15 +51,18 @@ pub(crate) enum TargetError {
     /// There is no address without it.
     #[error("found no region: set AWS_REGION to that of the stream, such as us-east-1")]
     NoRegion,
-    /// Firehose knows no such stream here.
-    #[error("{target}: found no such stream; accepted is the name of one (`--stream`)")]
+    /// There is no such stream here.
+    #[error("{target}: found no such stream; accepted is the name of one (`{option}`)")]
     Missing {
         /// The stream and where it should be.
         target: String,
+        /// By which it was named.
+        option: &'static str,
     },
     /// A stream that reads from elsewhere takes no records ("PutRecordBatch", Amazon Data Firehose API Reference).
     #[error(
-        "{target}: found a stream whose source is {found}; accepted is one with Direct PUT, as only that takes records"
+        "{target}: found a stream whose source is {found}; accepted is one with Direct PUT, as only that takes records. \
+         Of one that reads a data stream, put into that: `--data-stream NAME` instead of `--stream`"
     )]
     NotDirectPut {
         /// The stream and where it is.
@@ -88,29 +95,71 @@ impl TargetError {
     }
 }
 
-/// A delivery stream.
+/// Into which stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StreamRef {
+    /// A delivery stream with Direct PUT.
+    Delivery(String),
+    /// A data stream.
+    Data {
+        /// Its name.
+        name: String,
+        /// The field of a record's JSON that is its partition key.
+        partition_key_field: Option<String>,
+    },
+}
+
+/// The stream, with a client of its service.
 #[derive(Debug)]
 pub(super) struct Target {
-    client: Client,
-    stream: String,
+    service: Service,
     place: String,
+}
+
+#[derive(Debug)]
+enum Service {
+    Firehose(Firehose),
+    Kinesis(Kinesis),
+}
+
+/// A record as it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    /// Its original bytes.
+    pub(super) data: Vec<u8>,
+    /// Empty for a delivery stream, which has none.
+    pub(super) partition_key: String,
+}
+
+impl Outgoing {
+    /// What it takes of a call.
+    pub(super) fn bytes(&self) -> usize {
+        self.data.len() + self.partition_key.len()
+    }
+}
+
+/// What a service says of a stream, as far as it is needed.
+#[derive(Debug)]
+struct Described {
+    arn: String,
+    status: String,
 }
 
 /// What became of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Firehose has stored all records but these, by their index; the code of the last of them.
+    /// The service has stored all records but these, by their index; the code of the last of them.
     Stored {
         /// In order.
         refused: Vec<usize>,
         /// Such as `ServiceUnavailableException`.
         code: Option<String>,
     },
-    /// Firehose has stored nothing, and may do so later.
+    /// The service has stored nothing, and may do so later.
     Refused(String),
-    /// Firehose has stored nothing, and will not.
+    /// The service has stored nothing, and will not.
     Failed(String),
-    /// Firehose may have stored them, or not.
+    /// The service may have stored them, or not.
     Lost(String),
 }
 
@@ -119,98 +168,141 @@ impl Target {
     /// `endpoint` for a service that is not AWS.
     ///
     /// The client tries each call once: a second time may put records twice, and so is not its to decide.
-    pub(super) async fn new(stream: &str, endpoint: Option<&str>) -> Result<Self, TargetError> {
-        // The one provider of this workspace; it may be installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let https =
-            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build();
-        let mut config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(https)
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
-        let named = endpoint.map(str::to_owned).or_else(endpoint_of_environment);
-        if let Some(endpoint) = &named {
-            config = config.endpoint_url(endpoint);
-        }
-        let is_this_machine =
-            named.as_deref().and_then(Elsewhere::of).is_some_and(|elsewhere| elsewhere.is_this_machine);
-        if is_this_machine && env_is_unset("AWS_ACCESS_KEY_ID") {
-            config = config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "none are set"));
-        }
-        let config = config.load().await;
-        // None where AWS is meant, in whatever way it is reached: its streams are told apart by their ARN.
-        let elsewhere = named.as_deref().or(config.endpoint_url()).and_then(Elsewhere::of);
-        let region = config.region().map(|region| region.as_ref().to_owned()).filter(|region| !region.is_empty());
-        let region = region.or_else(|| elsewhere.as_ref().map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
-        let place = elsewhere.map_or_else(|| region.clone(), |elsewhere| elsewhere.place);
-        let config = aws_sdk_firehose::config::Builder::from(&config).region(Region::new(region)).build();
-        Ok(Self { client: Client::from_conf(config), stream: stream.to_owned(), place })
+    pub(super) async fn new(stream: &StreamRef, endpoint: Option<&str>) -> Result<Self, TargetError> {
+        let variable = match stream {
+            StreamRef::Delivery(_) => "AWS_ENDPOINT_URL_FIREHOSE",
+            StreamRef::Data { .. } => "AWS_ENDPOINT_URL_KINESIS",
+        };
+        let (config, place) = load(endpoint, variable).await?;
+        let service = match stream {
+            StreamRef::Delivery(name) => Service::Firehose(Firehose::new(&config, name)),
+            StreamRef::Data { name, partition_key_field } => {
+                Service::Kinesis(Kinesis::new(&config, name, partition_key_field.as_deref()))
+            }
+        };
+        Ok(Self { service, place })
     }
 
-    /// The stream's name and where it is: its region, or the address of a service that is not AWS.
+    /// The stream's name and where it is: its region, or the address of a service that is not AWS. No name has an `@`, so that a
+    /// data stream is not taken for a delivery stream of its name.
     pub(super) fn name(&self) -> String {
-        format!("{}@{}", self.stream, self.place)
+        match &self.service {
+            Service::Firehose(firehose) => format!("{}@{}", firehose.stream(), self.place),
+            Service::Kinesis(kinesis) => format!("{}@kinesis@{}", kinesis.stream(), self.place),
+        }
     }
 
     /// Finds out whether the stream takes records, before anything is written down. Gives what tells it from any other.
     pub(super) async fn check(&self) -> Result<String, TargetError> {
         let target = self.name();
-        // Boxed, because the SDK's futures nest so deep that the compiler would give up on those around them.
-        let asked = Box::pin(self.client.describe_delivery_stream().delivery_stream_name(&self.stream).send()).await;
-        let described = match asked {
-            Ok(output) => output.delivery_stream_description,
-            Err(error) if error.code() == Some("ResourceNotFoundException") => {
-                return Err(TargetError::Missing { target });
-            }
-            Err(error) => return Err(TargetError::Ask { target, cause: cause(&error) }),
+        let (found, active) = match &self.service {
+            Service::Firehose(firehose) => (firehose.describe(&target).await?, firehose::ACTIVE),
+            Service::Kinesis(kinesis) => (kinesis.describe(&target).await?, kinesis::ACTIVE),
         };
-        let Some(stream) = described else {
-            return Err(TargetError::Ask { target, cause: "the answer describes none".to_owned() });
-        };
-        if stream.delivery_stream_type != DeliveryStreamType::DirectPut {
-            return Err(TargetError::NotDirectPut { target, found: told(stream.delivery_stream_type.as_str()) });
+        if !active.contains(&found.status.as_str()) {
+            return Err(TargetError::NotActive { target, found: told(&found.status) });
         }
-        if stream.delivery_stream_status != DeliveryStreamStatus::Active {
-            return Err(TargetError::NotActive { target, found: told(stream.delivery_stream_status.as_str()) });
+        // By this the ledgers of two streams are told apart.
+        if found.arn.is_empty() {
+            return Err(TargetError::Ask { target, cause: "the answer has no ARN".to_owned() });
         }
-        Ok(format!("{} ({})", told(&stream.delivery_stream_arn), self.place))
+        Ok(format!("{} ({})", told(&found.arn), self.place))
     }
 
-    /// One call, with at most 500 records and 4 MiB.
-    pub(super) async fn put(&self, records: impl Iterator<Item = Vec<u8>>) -> Answer {
-        let entries: Result<Vec<Record>, _> =
-            records.map(|data| Record::builder().data(Blob::new(data)).build()).collect();
-        let Ok(entries) = entries else { return Answer::Failed("a record has no data".to_owned()) };
-        let count = entries.len();
-        let call = self.client.put_record_batch().delivery_stream_name(&self.stream).set_records(Some(entries));
-        match Box::pin(call.send()).await {
-            Ok(output) => stored(&output, count),
-            Err(error) => judge(&error),
+    /// A record with all that the service wants of it.
+    pub(super) fn outgoing(&self, data: Vec<u8>) -> Outgoing {
+        let partition_key = match &self.service {
+            Service::Firehose(_) => String::new(),
+            Service::Kinesis(kinesis) => kinesis.partition_key(&data),
+        };
+        Outgoing { data, partition_key }
+    }
+
+    /// The most bytes of a call; the most records are 500 with both services.
+    pub(super) fn max_call_bytes(&self) -> usize {
+        match &self.service {
+            Service::Firehose(_) => firehose::MAX_CALL_BYTES,
+            Service::Kinesis(_) => kinesis::MAX_CALL_BYTES,
         }
     }
+
+    /// One call.
+    pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> Answer {
+        match &self.service {
+            Service::Firehose(firehose) => firehose.put(records).await,
+            Service::Kinesis(kinesis) => kinesis.put(records).await,
+        }
+    }
+
+    /// In AWS' words.
+    pub(super) fn service(&self) -> &'static str {
+        match &self.service {
+            Service::Firehose(_) => "Firehose",
+            Service::Kinesis(_) => "Kinesis",
+        }
+    }
+}
+
+/// How a service is reached, and the place of its streams.
+async fn load(endpoint: Option<&str>, variable: &str) -> Result<(SdkConfig, String), TargetError> {
+    // The one provider of this workspace; it may be installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(CALL_TIMEOUT).build();
+    let mut config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(https)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    let named = endpoint.map(str::to_owned).or_else(|| endpoint_of_environment(variable));
+    if let Some(endpoint) = &named {
+        config = config.endpoint_url(endpoint);
+    }
+    let is_this_machine = named.as_deref().and_then(Elsewhere::of).is_some_and(|elsewhere| elsewhere.is_this_machine);
+    if is_this_machine && env_is_unset("AWS_ACCESS_KEY_ID") {
+        config = config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "none are set"));
+    }
+    let config = config.load().await;
+    // None where AWS is meant, in whatever way it is reached: its streams are told apart by their ARN.
+    let elsewhere = named.as_deref().or(config.endpoint_url()).and_then(Elsewhere::of);
+    let region = config.region().map(|region| region.as_ref().to_owned()).filter(|region| !region.is_empty());
+    let region = region.or_else(|| elsewhere.as_ref().map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
+    let place = elsewhere.map_or_else(|| region.clone(), |elsewhere| elsewhere.place);
+    Ok((config.into_builder().region(Region::new(region)).build(), place))
+}
+
+/// What is needed of an answer that the SDK cannot read: it wants every field of a service's model, and the answers of emulators
+/// have few of them.
+fn minimal<T: DeserializeOwned, E>(error: &SdkError<E, HttpResponse>) -> Option<T> {
+    let SdkError::ResponseError(answer) = error else { return None };
+    let answer = Some(answer.raw()).filter(|answer| answer.status().is_success())?;
+    serde_json::from_slice(answer.body().bytes()?).ok()
+}
+
+/// What became of each record of a call, in the records' order: whether it is stored, and the error code else.
+fn stored<'a>(entries: impl ExactSizeIterator<Item = (bool, Option<&'a str>)>, count: usize) -> Answer {
+    if entries.len() != count {
+        return Answer::Lost(format!("the answer tells of {} records out of {count}", entries.len()));
+    }
+    let (mut refused, mut last_code) = (Vec::new(), None);
+    for (index, (is_stored, code)) in entries.enumerate() {
+        match code {
+            _ if is_stored => {}
+            None => return Answer::Lost("the answer does not tell what became of each record".to_owned()),
+            Some(code) => {
+                refused.push(index);
+                last_code = Some(told(code));
+            }
+        }
+    }
+    Answer::Stored { refused, code: last_code }
 }
 
 /// The variables by which every SDK of AWS takes it, the first one first (AWS SDKs and Tools Reference Guide, "Service-specific
 /// endpoints").
-fn endpoint_of_environment() -> Option<String> {
+fn endpoint_of_environment(of_service: &str) -> Option<String> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    ["AWS_ENDPOINT_URL_FIREHOSE", "AWS_ENDPOINT_URL"].into_iter().find_map(variable)
-}
-
-/// An answer tells of each record, in the records' order.
-fn stored(output: &PutRecordBatchOutput, count: usize) -> Answer {
-    let entries = output.request_responses();
-    if entries.len() != count {
-        return Answer::Lost(format!("the answer tells of {} records out of {count}", entries.len()));
-    }
-    if entries.iter().any(|entry| entry.record_id().is_none() && entry.error_code().is_none()) {
-        return Answer::Lost("the answer does not tell what became of each record".to_owned());
-    }
-    let refused = entries.iter().enumerate().filter(|(_, entry)| entry.record_id().is_none());
-    let code = entries.iter().rev().find_map(|entry| entry.error_code()).map(told);
-    Answer::Stored { refused: refused.map(|(index, _)| index).collect(), code }
+    [of_service, "AWS_ENDPOINT_URL"].into_iter().find_map(variable)
 }
 
 /// What is not known to have been refused may have been stored.

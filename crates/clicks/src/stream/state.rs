@@ -3,16 +3,16 @@
 //! One thread writes. It takes all that waits into one transaction, so that many callers share one wait for the disk.
 
 use std::io;
-use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use tokio::sync::oneshot;
 
 use super::receipt::Accepted;
+use crate::database::{self, Commits, Condition, Durable, How, OpenError};
 use crate::firehose::event::Record;
 use crate::kinesis::shard::Shard;
 use crate::progress;
@@ -41,7 +41,20 @@ pub(crate) enum StateError {
     /// Two processes would deliver the same records.
     #[error("{} is in use by another `clicks up`: name another folder with `--state DIR`", .0.display())]
     InUse(PathBuf),
-    /// The file is damaged, or is none of ours, or the disk fails.
+    /// What is accepted and not delivered cannot be read.
+    #[error(
+        "the state {path} (`--state`) cannot be used: {found}; accepted is the file that an earlier run has left, or none. \
+         Without it the records that were accepted and not delivered are lost: if it cannot be restored, begin a new one by \
+         `mv {path} {path}.damaged`",
+        path = path.display()
+    )]
+    Unusable {
+        /// Where.
+        path: PathBuf,
+        /// What is there.
+        found: Condition,
+    },
+    /// The file cannot be opened, or the disk fails.
     #[error("could not read the records in {} (`--state`)", path.display())]
     Read {
         /// Where.
@@ -76,14 +89,11 @@ pub(super) struct State {
 impl State {
     /// Opens the file, or makes it, and reads what is in it, oldest first.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<(u64, Record)>), StateError> {
-        // Where pages make no sense, redb panics; that the panic is told before the error is better than no error.
-        let opened = catch_unwind(|| open_and_read(path));
-        let (database, Left { records, last }) = opened.unwrap_or_else(|_panicked| {
-            Err(unreadable(path, redb::Error::Corrupted("what is in its pages makes no sense".to_owned())))
-        })?;
-        let (sender, commands) = mpsc::channel();
-        let writer = Writer { path: path.to_owned(), database: Some(database), settled: Vec::new() };
-        let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&commands));
+        let (database, commits) = open(path)?;
+        let Left { records, last } = read(&database, &commits).map_err(|error| unreadable(path, error))?;
+        let (sender, received) = mpsc::channel();
+        let writer = Writer { path: path.to_owned(), database: Some(database), commits, settled: Vec::new() };
+        let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&received));
         let thread = thread.map_err(|source| StateError::Thread { path: path.to_owned(), source })?;
         Ok((Self { writer: Mutex::new(Some((sender, thread))), last }, records))
     }
@@ -131,30 +141,52 @@ struct Left {
     last: Option<u64>,
 }
 
-fn open_and_read(path: &Path) -> Result<(Database, Left), StateError> {
-    let mut database = Database::create(path).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => StateError::InUse(path.to_owned()),
-        error => unreadable(path, error.into()),
-    })?;
-    // Checksums are not looked at when a file is opened that was closed.
-    if !database.check_integrity().map_err(|error| unreadable(path, error.into()))? {
-        progress::print(&format!("{} was damaged: some of its records may be lost", path.display()));
-    }
-    let left = read(&database).map_err(|error| unreadable(path, error))?;
-    Ok((database, left))
+/// Opens the file as far as its condition allows. Records may come twice, so that redb may go on with an older commit.
+fn open(path: &Path) -> Result<(Database, Commits), StateError> {
+    let failed = |error| match error {
+        OpenError::InUse => StateError::InUse(path.to_owned()),
+        OpenError::File(error) => unreadable(path, error.into()),
+        OpenError::Database(error) => unreadable(path, error),
+    };
+    let opened = Commits::open(path, Durable::Soon).map_err(|error| failed(error.into()))?;
+    let (commits, count) = opened.ok_or_else(|| failed(OpenError::InUse))?;
+    let condition = database::check(path, count).map_err(failed)?;
+    let report = |what: &str| progress::print(&format!("{} (`--state`): {condition}: {what}", path.display()));
+    let how = match condition {
+        Condition::New => How::New,
+        Condition::Sound => How::Open,
+        Condition::Repairable => {
+            report("it is repaired");
+            How::Repair
+        }
+        Condition::Behind(_) => {
+            report("it is repaired: records accepted last are lost, and records delivered last are delivered again");
+            How::Repair
+        }
+        Condition::Missing(_) => {
+            report("begins a new one: records that were accepted and not delivered are lost");
+            How::New
+        }
+        found @ (Condition::Empty | Condition::Damaged(_)) => {
+            commits.forget(path, count);
+            return Err(StateError::Unusable { path: path.to_owned(), found });
+        }
+    };
+    let database = database::open(path, how, &commits, count, &Database::builder()).map_err(failed)?;
+    Ok((database, commits))
 }
 
 fn unreadable(path: &Path, source: redb::Error) -> StateError {
     StateError::Read { path: path.to_owned(), source: Box::new(source) }
 }
 
-fn read(database: &Database) -> Result<Left, redb::Error> {
+fn read(database: &Database, commits: &Commits) -> Result<Left, redb::Error> {
     // Makes the tables of a new file.
     let begun = database.begin_write()?;
     begun.open_table(RECORDS)?;
     begun.open_table(FROM_SHARDS)?;
     begun.open_table(LAST)?;
-    begun.commit()?;
+    database::commit(begun, Some(commits))?;
     let mut records = Vec::new();
     let begun = database.begin_read()?;
     for entry in begun.open_table(RECORDS)?.iter()? {
@@ -178,6 +210,7 @@ struct Writer {
     path: PathBuf,
     /// None after an error, which a database does not get over: it is opened again.
     database: Option<Database>,
+    commits: Commits,
     /// What is to be taken off the disk: with the next transaction, if the last one failed.
     settled: Vec<u64>,
 }
@@ -208,6 +241,7 @@ impl Writer {
         }
         for _ in 0..LAST_ATTEMPTS {
             if self.settled.is_empty() || self.write(std::iter::empty()).is_ok() {
+                let _less_is_known_after_a_power_cut = self.commits.sync();
                 return true;
             }
             thread::sleep(PAUSE);
@@ -222,9 +256,9 @@ impl Writer {
     fn write<'a>(&mut self, accepted: impl Iterator<Item = &'a Accepted>) -> Result<(), redb::Error> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => Database::create(&self.path)?,
+            None => Database::builder().create_file(database::open_file(&self.path)?)?,
         };
-        write(&database, accepted, &self.settled)?;
+        write(&database, &self.commits, accepted, &self.settled)?;
         self.database = Some(database);
         self.settled.clear();
         Ok(())
@@ -244,6 +278,7 @@ impl Writer {
 
 fn write<'a>(
     database: &Database,
+    commits: &Commits,
     accepted: impl Iterator<Item = &'a Accepted>,
     settled: &[u64],
 ) -> Result<(), redb::Error> {
@@ -273,9 +308,7 @@ fn write<'a>(
             table.insert((), last.max(before))?;
         }
     }
-    // Waits for the disk, which is what redb does of itself.
-    begun.commit()?;
-    Ok(())
+    database::commit(begun, Some(commits))
 }
 
 #[cfg(test)]

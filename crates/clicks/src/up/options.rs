@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 pub(crate) use self::file::{File, FileError};
 pub(crate) use self::value::{
-    BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName, Whole,
+    BufferMb, DataStreamName, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName,
+    Whole,
 };
 use self::value::{by_name, from_text, path, variable, variable_of_collector, variables, variables_of_collector};
 

@@ -20,7 +20,7 @@ use crate::functions::FunctionLog;
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
 use crate::site::{self, ServiceAddress, Site};
 use crate::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, Surroundings};
-use crate::{api, progress};
+use crate::{api, database, progress};
 
 /// The pipeline, as it is running.
 pub(super) struct Pipeline {
@@ -118,6 +118,12 @@ async fn start_streams(
     };
     for path in settings.state.iter().flat_map(|folder| stream::left_alone(folder, &settings.streams)) {
         progress::print(&format!("{} is of a stream that is not here: what it holds waits there", path.display()));
+    }
+    for folder in settings.state.iter().filter(|folder| database::is_open_to_others(folder)) {
+        let folder = folder.display();
+        progress::print(&format!(
+            "{folder} (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 {folder}`)"
+        ));
     }
     let mut streams = Vec::new();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {

@@ -56,7 +56,8 @@ fn a_stream_that_takes_no_records_is_told() {
             200,
             description("ACTIVE", "KinesisStreamAsSource"),
             2,
-            "found a stream whose source is KinesisStreamAsSource; accepted is one with Direct PUT",
+            "found a stream whose source is KinesisStreamAsSource; accepted is one with Direct PUT, as only that takes \
+             records. Of one that reads a data stream, put into that: `--data-stream NAME` instead of `--stream`\n",
         ),
         (
             200,
@@ -103,4 +104,47 @@ fn a_source_with_nothing_in_it_is_no_error() {
     let told =
         format!("found no object below {}: a prefix ends where a name between two slashes does", place.display());
     ended.tells(&[&told]);
+}
+
+/// Emulators answer with a few fields, and with others than Firehose's.
+#[test]
+fn a_description_needs_what_is_read_of_it_alone() {
+    let needed = json!({
+        "DeliveryStreamName": "clicks", "DeliveryStreamARN": "arn:clicks", "DeliveryStreamStatus": "ACTIVE",
+        "DeliveryStreamType": "DirectPut",
+    });
+    let with = |name: &str, value: Value| {
+        let mut described = needed.clone();
+        described[name] = value;
+        described
+    };
+    let destination = json!([{ "DestinationId": "d", "ExtendedS3DestinationDescription": { "BucketARN": "arn:b" } }]);
+    for described in [
+        needed.clone(),
+        with("CreateTimestamp", json!("2026-11-26T10:00:00Z")),
+        with("CreateTimestamp", json!(1_700_000_000.25)),
+        with("VersionId", Value::Null),
+        with("HasMoreDestinations", Value::Null),
+        with("HasMoreDestinations", json!("false")),
+        with("Destinations", json!([])),
+        with("Destinations", Value::Null),
+        with("Destinations", json!([{}])),
+        with("Destinations", json!([{ "S3DestinationDescription": {} }])),
+        with("Destinations", destination),
+        with("DeliveryStreamEncryptionConfiguration", json!({ "Status": "DISABLED" })),
+        with("Source", json!({})),
+    ] {
+        let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
+        firehose.describe(200, json!({ "DeliveryStreamDescription": described }));
+        let ended = redrive.end(&firehose, &[]);
+        assert_eq!((ended.code, firehose.texts()), (Some(0), vec!["a".to_owned()]), "{described}: {}", ended.stderr);
+    }
+    for missing in ["DeliveryStreamARN", "DeliveryStreamStatus", "DeliveryStreamType"] {
+        let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
+        let mut described = needed.clone();
+        described.as_object_mut().unwrap().remove(missing);
+        firehose.describe(200, json!({ "DeliveryStreamDescription": described }));
+        redrive.end(&firehose, &[]).refuses(1, "could not ask for the stream: ");
+        assert!(firehose.calls().is_empty());
+    }
 }

@@ -67,6 +67,8 @@ fn whenever_it_is_killed_nothing_is_put_twice_or_forgotten() {
     let told = redrive.end(&firehose, &["--dry-run"]).report()["records"].clone();
     assert!(fs::read(redrive.ledger()).unwrap() == ledger);
     let ended = redrive.end(&firehose, &[]);
+    // A kill is no damage.
+    ended.tells(&[]);
     let report = ended.report();
     whole(&report);
     let number = |name: &str| usize::try_from(report["records"][name].as_u64().unwrap()).unwrap();

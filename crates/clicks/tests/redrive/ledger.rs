@@ -55,7 +55,7 @@ fn a_ledger_is_of_one_stream_and_one_process() {
     );
     redrive.end(&other, &[]).refuses(2, &message);
     fs::write(redrive.ledger(), "no database").unwrap();
-    redrive.end(&firehose, &[]).refuses(1, "could not read or write the ledger state/ledger (`--ledger`): ");
+    redrive.end(&firehose, &[]).refuses(1, "the ledger state/ledger (`--ledger`) cannot be used: found a damaged file");
     assert_eq!(firehose.texts(), ["a"]);
 }
 

@@ -5,6 +5,7 @@
 mod again;
 mod archive;
 mod command_line;
+mod damage;
 mod firehose;
 #[allow(dead_code, reason = "the tests of `replay` use the rest")]
 #[path = "../replay/folder.rs"]
@@ -13,8 +14,10 @@ mod folder;
 #[path = "../up/http.rs"]
 mod http;
 mod kills;
+mod kinesis;
 mod ledger;
 mod limits;
+mod links;
 mod lost;
 mod pipeline;
 mod refusals;

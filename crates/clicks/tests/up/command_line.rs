@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -196,6 +197,7 @@ fn what_can_not_be_written_is_told_and_ends_with_1() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     fs::create_dir_all(folder.path().join("state/mysfits-clicks.redb")).unwrap();
+    fs::set_permissions(folder.path().join("state"), fs::Permissions::from_mode(0o700)).unwrap();
     are_refused(
         folder.path(),
         1,
@@ -309,4 +311,55 @@ fn the_help_names_every_option() {
             assert!(help.contains(text), "{flag}: {text}\n{help}");
         }
     }
+}
+
+#[test]
+fn a_state_that_is_damaged_or_gone_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, options) = (folder.path().join("state"), ["--state", "state"]);
+    let path = state.join("mysfits-clicks.redb");
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let told_at_start = || {
+        let stderr = Up::start_in(folder.path(), &options).stop().stderr;
+        // What is left may be on its way at the end.
+        stderr.split_inclusive('\n').filter(|line| !line.starts_with("putting ")).collect::<String>()
+    };
+    assert_eq!(told_at_start(), "");
+    assert_eq!(
+        [&state, &path, &state.join("mysfits-clicks.redb.commits")].map(|path| mode(path)),
+        [0o700, 0o600, 0o600]
+    );
+    // A kill is no damage.
+    let mut up = Up::start_in(folder.path(), &options);
+    up.put(&["{}"]);
+    up.signal("-KILL");
+    up.end();
+    assert_eq!(told_at_start(), "");
+
+    let whole = fs::read(&path).unwrap();
+    let cannot = "the state state/mysfits-clicks.redb (`--state`) cannot be used: ";
+    for (content, found) in [
+        (Vec::new(), "found a file of 0 bytes; accepted is the file that an earlier run has left, or none. "),
+        (whole[..whole.len() / 2].to_vec(), "found a damaged file, or one of another program ("),
+        (b"text".repeat(9_999), "found a damaged file, or one of another program ("),
+    ] {
+        fs::write(&path, &content).unwrap();
+        are_refused(folder.path(), 1, &[(&options, &format!("{cannot}{found}"))]);
+        assert!(fs::read(&path).unwrap() == content);
+    }
+    // As the message says.
+    fs::rename(&path, state.join("mysfits-clicks.redb.damaged")).unwrap();
+    let told = told_at_start();
+    assert!(
+        told.starts_with("state/mysfits-clicks.redb (`--state`): found no file, although ")
+            && told.lines().count() == 1,
+        "{told}"
+    );
+    // And what others may read.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+    let told =
+        "state (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 state`)\n";
+    assert_eq!(told_at_start(), told);
+    assert_eq!([mode(&path), mode(&state)], [0o600, 0o755]);
 }

@@ -131,11 +131,7 @@ fn a_destination_that_has_worked_is_waited_for() {
     s3.gate.send_replace(Gate::Refuses);
     up.put(&clicks(1..2));
     up.signal("-TERM");
-    let patience = Instant::now() + Duration::from_secs(60);
-    while s3.met(Gate::Refuses) < 6 {
-        assert!(Instant::now() < patience, "{}", up.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until_or(|| s3.met(Gate::Refuses) >= 6, || up.stderr());
     s3.gate.send_replace(Gate::Open);
     let end = up.end();
     assert_eq!((end.code, s3.objects("firehose").1.len()), (Some(0), 2), "{}", end.stderr);

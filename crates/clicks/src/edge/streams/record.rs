@@ -27,7 +27,7 @@ pub(super) fn of(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid
         .map_err(|error| if error.is_data() { not("of type object") } else { not(&format!("JSON ({error})")) })?;
     let partition_key = match in_header(headers)? {
         Some(key) => key,
-        None => field.and_then(|field| plain(fields.get(field)?)).unwrap_or_else(|| id.to_string()),
+        None => field.and_then(|field| fields.partition_key(field)).unwrap_or_else(|| id.to_string()),
     };
     if partition_key.chars().count() > MAX_PARTITION_KEY_CHARACTERS {
         return Err(Refusal::PartitionKey(format!("it is longer than {MAX_PARTITION_KEY_CHARACTERS} characters")));
@@ -47,15 +47,6 @@ fn in_header(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(key) = headers.get(PARTITION_KEY) else { return Ok(None) };
     let key = str::from_utf8(key.as_bytes()).map_err(|_| Refusal::PartitionKey("it is not UTF-8".to_owned()))?;
     Ok(Some(key.to_owned()).filter(|key| !key.is_empty()))
-}
-
-/// A value that can be a key: a string that is not empty, or a number as it is written.
-fn plain(value: &str) -> Option<String> {
-    match value.as_bytes().first()? {
-        b'"' => serde_json::from_str(value).ok().filter(|text: &String| !text.is_empty()),
-        b'-' | b'0'..=b'9' => Some(value.to_owned()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

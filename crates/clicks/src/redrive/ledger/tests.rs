@@ -3,11 +3,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::tables::MOST_SKEW_MS;
 use super::*;
+use crate::database::tests::{copies, count_beside, damages, without_the_last_commit, write};
 
 const NOW: u64 = 1_700_000_000_000;
 
 fn open(path: &Path) -> Ledger {
-    Ledger::open(path, false).unwrap()
+    Ledger::open(path, false, None).unwrap()
 }
 
 fn entry(line: u128, content: u128, arrival_ms: Option<i64>) -> Entry {
@@ -136,7 +137,7 @@ fn objects_are_done_in_a_version() {
 fn a_dry_run_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/ledger");
-    let dry = || Ledger::open(&path, true).unwrap();
+    let dry = || Ledger::open(&path, true, None).unwrap();
     let one = entry(1, 7, None);
     dry().sending(&[one], 1).unwrap();
     assert!(!path.parent().unwrap().exists());
@@ -163,7 +164,7 @@ fn a_ledger_is_of_one_stream_and_of_one_process() {
     let ledger = open(&path);
     assert!(ledger.is_new());
     ledger.is_of("arn:one").unwrap();
-    let error = Ledger::open(&path, true).err().unwrap().to_string();
+    let error = Ledger::open(&path, true, None).err().unwrap().to_string();
     assert!(error.ends_with("is in use by another `clicks redrive`"), "{error}");
     drop(ledger);
     let ledger = open(&path);
@@ -183,17 +184,138 @@ fn what_is_no_ledger_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");
     fs::write(&path, "no database").unwrap();
-    let error = Ledger::open(&path, false).err().unwrap().to_string();
-    assert!(error.starts_with("could not read or write the ledger"), "{error}");
+    let error = Ledger::open(&path, false, None).err().unwrap().to_string();
+    assert!(error.contains("cannot be used: found a damaged file, or one of another program"), "{error}");
 
     let path = folder.path().join("later");
     let ledger = open(&path);
     let later = |begun: &WriteTransaction| Ok((drop(begun.open_table(ABOUT)?.insert(FORM.0, "2")?), true));
     ledger.write(later).unwrap();
     drop(ledger);
-    let error = Ledger::open(&path, false).err().unwrap().to_string();
+    let error = Ledger::open(&path, false, None).err().unwrap().to_string();
     assert!(error.ends_with("found a ledger of the form 2; accepted is the form 1"), "{error}");
 
-    let error = Ledger::open(&path.join("below a file"), false).err().unwrap().to_string();
+    let error = Ledger::open(&path.join("below a file"), false, None).err().unwrap().to_string();
     assert!(error.starts_with("could not open") && error.ends_with("(`--ledger`)"), "{error}");
+}
+
+const LINES: u128 = 40;
+
+/// What a run has left that ended, and one that was killed, each after `LINES` lines were put; with the number of the last commit.
+fn left(path: &Path) -> [(Vec<u8>, Option<u64>); 2] {
+    let ledger = open(path);
+    for line in 0..LINES {
+        let entry = entry(line, 100 + line, Some(1));
+        ledger.sending(&[entry], NOW).unwrap();
+        ledger.answered(&[entry], &[], NOW, NOW).unwrap();
+    }
+    let killed = (fs::read(path).unwrap(), count_beside(path));
+    drop(ledger);
+    [(fs::read(path).unwrap(), count_beside(path)), killed]
+}
+
+fn states(ledger: &Ledger) -> Vec<State> {
+    let entries: Vec<Entry> = (0..LINES).map(|line| entry(line, 100 + line, Some(1))).collect();
+    ledger.look(&entries, &vec![true; entries.len()], 1, NOW).unwrap()
+}
+
+#[test]
+fn no_damage_puts_anything_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = left(&folder.path().join("ledger"));
+    let place = folder.path().join("damaged");
+    let path = place.join("ledger");
+    for (run, (whole, count)) in ["ended", "killed"].into_iter().zip(left) {
+        let mut damages = damages(&whole);
+        damages.insert("whole".to_owned(), whole);
+        let mut refused = 0;
+        for (name, content) in damages {
+            fs::create_dir(&place).unwrap();
+            write(&path, &content, count);
+            let before = count_beside(&path);
+            let opened: Vec<_> = [true, false].map(|dry_run| Ledger::open(&path, dry_run, None)).into_iter().collect();
+            assert_eq!(opened[0].is_ok(), opened[1].is_ok(), "{run} {name}: a dry run says the same");
+            for ledger in opened {
+                match ledger {
+                    // A record that is not known to be put is put again.
+                    Ok(ledger) => {
+                        assert_eq!(states(&ledger), [State::Put; LINES as usize], "{run} {name}");
+                    }
+                    Err(error) => {
+                        let error = error.to_string();
+                        let is_told = error.contains("damaged/ledger (`--ledger`)") && !error.contains('\n');
+                        assert!(is_told && name != "whole", "{run} {name}: {error}");
+                        assert!(fs::read(&path).unwrap() == content && copies(&path).is_empty(), "{run} {name}");
+                        assert_eq!(count_beside(&path), before);
+                        refused += 1;
+                    }
+                }
+            }
+            fs::remove_dir_all(&place).unwrap();
+        }
+        println!("{run}: {refused} refused");
+        assert!(refused >= 20, "{run}: {refused} refused");
+    }
+}
+
+#[test]
+fn a_damaged_ledger_is_gone_on_with_by_choice_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let [(ended, _), (killed, count)] = left(&path);
+    // The one before is that of a call's begin.
+    let killed = without_the_last_commit(&killed);
+    let older = [&[State::Put; LINES as usize - 1][..], &[State::Sending]].concat();
+    let new = vec![State::Open; LINES as usize];
+    let garbage = ended[..5_000].to_vec();
+    let (new_one, behind) = ("`--damaged-ledger new` begins a new one", "`--damaged-ledger older` goes on with");
+    for (content, found, choices, option, expected) in [
+        (Some(&killed), "its last commits cannot be read (1 missing)", behind, OnDamage::Older, Some(&older)),
+        (Some(&killed), "its last commits cannot be read (1 missing)", behind, OnDamage::New, Some(&new)),
+        (Some(&garbage), "found a damaged file, or one of another program (", new_one, OnDamage::Older, None),
+        (Some(&garbage), "found a damaged file, or one of another program (", new_one, OnDamage::New, Some(&new)),
+        (Some(&Vec::new()), "found a file of 0 bytes", new_one, OnDamage::Older, None),
+        (Some(&Vec::new()), "found a file of 0 bytes", new_one, OnDamage::New, Some(&new)),
+        (None, "found no file, although 81 commits were written to it", new_one, OnDamage::Older, None),
+        (None, "found no file, although 81 commits were written to it", new_one, OnDamage::New, Some(&new)),
+    ] {
+        for kept in copies(&path) {
+            fs::remove_file(kept).unwrap();
+        }
+        write(&path, content.unwrap_or(&Vec::new()), count);
+        if content.is_none() {
+            fs::remove_file(&path).unwrap();
+        }
+        for (dry_run, option) in [(true, None), (false, None), (true, Some(option)), (false, Some(option))] {
+            let opened = Ledger::open(&path, dry_run, option);
+            if let Some(expected) = expected.filter(|_| option.is_some()) {
+                let ledger = opened.unwrap();
+                assert_eq!(&states(&ledger), expected, "{found} {option:?}");
+                assert_eq!(ledger.is_new(), *expected == new, "{found} {option:?}");
+            } else {
+                let error = opened.err().unwrap().to_string();
+                assert!(error.contains(found) && error.contains(choices), "{found}: {error}");
+            }
+        }
+        // The damaged file is kept, where it holds something.
+        let kept: Vec<Vec<u8>> = copies(&path).into_iter().map(|path| fs::read(path).unwrap()).collect();
+        let is_kept = expected.is_some() && content.is_some_and(|content| !content.is_empty());
+        assert_eq!(kept, content.filter(|_| is_kept).cloned().into_iter().collect::<Vec<_>>(), "{found} {option:?}");
+        // From then on it is as any other.
+        if let Some(expected) = expected {
+            assert_eq!(&states(&Ledger::open(&path, false, None).unwrap()), expected, "{found} {option:?}");
+        }
+    }
+}
+
+#[test]
+fn a_ledger_of_before_commits_were_counted_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let [(ended, _), (killed, _)] = left(&path);
+    for content in [ended, killed] {
+        write(&path, &content, None);
+        assert_eq!(states(&open(&path)), [State::Put; LINES as usize]);
+        assert!(count_beside(&path).is_some());
+    }
 }

@@ -1,4 +1,4 @@
-//! Calls of Firehose, until it has what it was sent.
+//! Calls of the service, until it has what it was sent.
 
 use std::mem;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 
 use super::{Halt, Session, Taken};
-use crate::firehose::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS};
+use crate::firehose::batch::MAX_PUT_RECORDS;
 use crate::redrive::ledger::Entry;
 use crate::redrive::pace;
-use crate::redrive::target::Answer;
+use crate::redrive::target::{Answer, Outgoing};
 use crate::redrive::{RedriveError, now_ms};
 
 /// How many calls on end may get no answer: each leaves up to 500 records of which nobody knows.
@@ -18,15 +18,15 @@ const MAX_LOST: u32 = 3;
 /// After the first of them, and four times as long after each one more: for a connection or a proxy to come back.
 const LOST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Whether one more record of so many bytes goes along with a call. One call is no more than a second's worth.
-pub(super) fn fits(batch: &[Taken], more: usize, rate: u32) -> bool {
-    let bytes: usize = batch.iter().map(|taken| taken.data.len()).sum();
-    let is_in_a_second = count_of(batch).saturating_add(pace::count(more)) <= rate;
-    batch.is_empty() || (batch.len() < MAX_PUT_RECORDS && bytes + more <= MAX_PUT_BYTES && is_in_a_second)
+/// Whether one more record goes along with a call of at most so many bytes. One call is no more than a second's worth.
+pub(super) fn fits(batch: &[Taken], more: &Outgoing, rate: u32, max_bytes: usize) -> bool {
+    let bytes: usize = batch.iter().map(|taken| taken.record.bytes()).sum();
+    let is_in_a_second = count_of(batch).saturating_add(pace::count(more.data.len())) <= rate;
+    batch.is_empty() || (batch.len() < MAX_PUT_RECORDS && bytes + more.bytes() <= max_bytes && is_in_a_second)
 }
 
 fn count_of(batch: &[Taken]) -> u32 {
-    batch.iter().map(|taken| pace::count(taken.data.len())).fold(0, u32::saturating_add)
+    batch.iter().map(|taken| pace::count(taken.record.data.len())).fold(0, u32::saturating_add)
 }
 
 impl Session {
@@ -59,7 +59,7 @@ impl Session {
         self.ledger.sending(&entries, start_ms)?;
         self.report.calls += 1;
         let answer = tokio::select! {
-            answer = self.target.put(batch.iter().map(|taken| taken.data.clone())) => answer,
+            answer = self.target.put(batch.iter().map(|taken| taken.record.clone())) => answer,
             () = self.stop.asked(2) => Answer::Lost("interrupted".to_owned()),
         };
         let (refused, why) = match answer {
@@ -116,7 +116,7 @@ impl Session {
         self.tell(&format!("{} records were sent, and perhaps not stored: {why}", batch.len()));
         self.lost += 1;
         if self.lost >= MAX_LOST && !self.stop.is_asked() {
-            return Err(RedriveError::Lost(why).into());
+            return Err(RedriveError::Lost { service: self.target.service(), why }.into());
         }
         self.rest(LOST_PAUSE * 4_u32.pow(self.lost.saturating_sub(1).min(MAX_LOST))).await
     }
@@ -137,11 +137,10 @@ mod tests {
 
     #[test]
     fn a_call_keeps_within_its_limits() {
-        let taken = |bytes: usize| Taken {
-            object: 0,
-            entry: Entry { line: 0, content: 0, arrival_ms: None, state: State::Open },
-            data: vec![0; bytes],
-        };
+        let record = |bytes: usize, key: usize| Outgoing { data: vec![0; bytes], partition_key: "k".repeat(key) };
+        let entry = Entry { line: 0, content: 0, arrival_ms: None, state: State::Open };
+        let taken = |bytes: usize, key: usize| Taken { object: 0, entry, record: record(bytes, key) };
+        let (firehose, kinesis) = (4 * 1024 * 1024, 5 * 1024 * 1024);
         for (records, bytes, more, rate, expected) in [
             (0, 0, 1_024_000, 1_000, true),
             (499, 1, 1, 1_000, true),
@@ -155,8 +154,13 @@ mod tests {
             (5, 513, 513, 10, false),
             (0, 0, 1_024_000, 1, true),
         ] {
-            let batch: Vec<Taken> = (0..records).map(|_| taken(bytes)).collect();
-            assert_eq!(fits(&batch, more, rate), expected, "{records} {bytes} {more} {rate}");
+            let batch: Vec<Taken> = (0..records).map(|_| taken(bytes, 0)).collect();
+            let fits = fits(&batch, &record(more, 0), rate, firehose);
+            assert_eq!(fits, expected, "{records} {bytes} {more} {rate}");
         }
+        // Partition keys count.
+        let batch: Vec<Taken> = (0..4).map(|_| taken(1_048_320, 256)).collect();
+        assert!(fits(&batch, &record(1_048_320, 256), 100_000, kinesis));
+        assert!(!fits(&batch, &record(1_048_320, 257), 100_000, kinesis));
     }
 }

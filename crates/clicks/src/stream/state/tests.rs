@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::database::tests::{copies, count_beside, damages, without_the_last_commit, write};
 use crate::kinesis::shard::Shard;
 use crate::stream::ledger::Ledger;
 use crate::stream::watched::Watched;
@@ -118,42 +119,108 @@ async fn a_file_is_of_one_process() {
     assert!(State::open(&path).is_ok());
 }
 
-#[tokio::test]
-async fn a_file_that_can_not_be_read_is_told() {
-    let (folder, path) = place();
-    let (state, _) = State::open(&path).unwrap();
-    assert!(state.keep(accepted(100)).await.is_some());
-    state.close().await;
-    let whole = fs::read(&path).unwrap();
-    let mut zeros = whole.clone();
-    zeros[64..320].fill(0);
-    let mut pages = whole.clone();
-    pages[4096..].fill(0xa5);
-    // One record's text, which no page's structure depends on.
-    let mut text = whole.clone();
-    let place = text.windows(6).position(|bytes| bytes == b"data42").unwrap();
-    text[place] = b'D';
-    for (name, content) in [
-        ("text", b"{\"userId\":\"guest\"}\n".repeat(999)),
-        ("short", b"redb".to_vec()),
-        ("cut", whole[..whole.len() / 2].to_vec()),
-        ("head", whole[..64].to_vec()),
-        ("zeros", zeros),
-        ("pages", pages),
-        ("one byte", text),
-    ] {
-        let path = folder.path().join(name);
-        fs::write(&path, &content).unwrap();
-        let error = State::open(&path).map(|(_, records)| records.len()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("could not read the records in {} (`--state`)", path.display()),
-            "{name}"
-        );
-        assert!(!anyhow::Error::from(error).root_cause().to_string().contains('\n'));
-        // It is not made into a new one.
-        assert_eq!(fs::read(&path).unwrap().len(), content.len(), "{name}");
+/// What a run has left that was stopped, and one that was killed; with the number of the last commit.
+async fn left(path: &Path) -> [(Vec<u8>, Option<u64>); 2] {
+    let (state, _) = State::open(path).unwrap();
+    let records = accepted(60);
+    let numbers: Vec<u64> = records.iter().map(|accepted| accepted.receipt.sequence()).collect();
+    for accepted in records {
+        assert!(state.keep(vec![accepted]).await.is_some());
     }
+    state.settle(numbers[..5].to_vec());
+    // The first takes along what is settled, so that the second is all of the last commit.
+    for _ in 0..2 {
+        assert!(state.keep(accepted(1)).await.is_some());
+    }
+    let killed = (fs::read(path).unwrap(), count_beside(path));
+    state.close().await;
+    [(fs::read(path).unwrap(), count_beside(path)), killed]
+}
+
+/// What the next run finds.
+async fn left_over(path: &Path) -> Vec<(u64, Record)> {
+    let (state, records) = State::open(path).unwrap();
+    state.close().await;
+    records
+}
+
+#[tokio::test]
+async fn no_damage_is_silent() {
+    let (folder, path) = place();
+    let left = left(&path).await;
+    let place = folder.path().join("damaged");
+    for (run, (whole, count)) in ["stopped", "killed"].into_iter().zip(left) {
+        let path = place.join("s.redb");
+        let open = |name: &str, content: &[u8]| {
+            fs::create_dir(&place).unwrap();
+            write(&path, content, count);
+            let opened = State::open(&path).map(|(_state, records)| records);
+            let kept = copies(&path).into_iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>();
+            let after = fs::read(&path).unwrap();
+            fs::remove_dir_all(&place).unwrap();
+            if opened.is_err() {
+                assert!(after == content && kept.is_empty(), "{run} {name}: the damaged file was changed");
+            }
+            assert!(kept.iter().all(|kept| kept == content), "{run} {name}: the copy is another one");
+            (opened, !kept.is_empty())
+        };
+        let (expected, kept) = open("whole", &whole);
+        let expected = expected.unwrap();
+        assert_eq!((expected.len(), kept), (57, false), "{run}: what is not damaged is not told");
+        let (mut refused, mut repaired) = (0, 0);
+        for (name, content) in damages(&whole) {
+            match open(&name, &content) {
+                (Ok(records), false) => assert_eq!(records, expected, "{run} {name}: a loss that is not told"),
+                (Ok(_), true) => repaired += 1,
+                (Err(error), _) => {
+                    let text = error.to_string();
+                    assert!(text.contains("s.redb (`--state`)") && !text.contains('\n'), "{run} {name}: {text}");
+                    refused += 1;
+                }
+            }
+        }
+        println!("{run}: {refused} refused, {repaired} repaired");
+        assert!(refused >= 10, "{run}: {refused} refused, {repaired} repaired");
+        assert!(run == "stopped" || repaired > 0, "{run}: {refused} refused, {repaired} repaired");
+    }
+}
+
+#[tokio::test]
+async fn what_the_last_commits_held_is_reported_lost_once() {
+    let (_folder, path) = place();
+    let [_, (killed, count)] = left(&path).await;
+    write(&path, &without_the_last_commit(&killed), count);
+    let (state, records) = State::open(&path).unwrap();
+    assert_eq!((records.len(), copies(&path).len()), (56, 1));
+    assert!(state.keep(accepted(1)).await.is_some());
+    state.close().await;
+    assert_eq!((left_over(&path).await.len(), copies(&path).len()), (57, 1));
+}
+
+#[tokio::test]
+async fn what_is_empty_or_gone_is_told_apart() {
+    let (_folder, path) = place();
+    let [(stopped, count), _] = left(&path).await;
+    write(&path, b"", count);
+    let error = State::open(&path).map(drop).unwrap_err().to_string();
+    let expected =
+        format!("the state {} (`--state`) cannot be used: found a file of 0 bytes; accepted is", path.display());
+    assert!(error.starts_with(&expected) && error.contains(" begin a new one by `mv "), "{error}");
+    // As the message says.
+    fs::remove_file(&path).unwrap();
+    assert_eq!(left_over(&path).await, []);
+    // A kill between the making of the two files.
+    write(&path, b"", Some(0));
+    assert_eq!(left_over(&path).await, []);
+    // Of before commits were counted, and without a number.
+    write(&path, &stopped, None);
+    assert_eq!(left_over(&path).await.len(), 57);
+    assert!(count_beside(&path).is_some());
+}
+
+#[tokio::test]
+async fn what_can_not_be_opened_is_told() {
+    let (folder, _) = place();
     let error = State::open(folder.path()).map(drop).unwrap_err();
     assert!(error.to_string().starts_with("could not read the records in "), "{error}");
     assert!(State::open(&folder.path().join("no/such/folder")).is_err());

@@ -16,6 +16,9 @@ use crate::packages::{COLLECTOR_STREAM, key_value, service_url, variable_of_proc
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
 const LONGEST_STREAM_NAME: usize = 64;
 
+/// The longest name of a data stream (Amazon Kinesis Data Streams API Reference, "CreateStream", "StreamName").
+const LONGEST_DATA_STREAM_NAME: usize = 128;
+
 /// A whole number within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(u32);
@@ -141,12 +144,29 @@ impl FromStr for StreamName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-        if (1..=LONGEST_STREAM_NAME).contains(&text.len()) && text.bytes().all(of_a_name) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(format!("accepted is a name of 1 to {LONGEST_STREAM_NAME} of the characters a-z A-Z 0-9 _ . -"))
+        name(text, LONGEST_STREAM_NAME).map(Self)
     }
+}
+
+/// The name of a data stream, within Kinesis' bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataStreamName(pub(crate) String);
+
+impl FromStr for DataStreamName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        name(text, LONGEST_DATA_STREAM_NAME).map(Self)
+    }
+}
+
+/// Both services take the same characters.
+fn name(text: &str, longest: usize) -> Result<String, String> {
+    let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    if (1..=longest).contains(&text.len()) && text.bytes().all(of_a_name) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("accepted is a name of 1 to {longest} of the characters a-z A-Z 0-9 _ . -"))
 }
 
 /// The name of a field of a JSON object.

@@ -1,0 +1,346 @@
+//! A Kinesis in the test, which does as it is told with each call; and that of `clicks up`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::folder::{Ended, until};
+use crate::http::Connection;
+use crate::run::{Numbers, Redrive, all, each, numbered};
+use crate::up::{STAND_IN, Up};
+
+/// What is done with a call of `PutRecords`.
+#[derive(Debug, Clone, PartialEq)]
+enum Act {
+    /// All are stored but these, by index, with this code.
+    Refuses(Vec<usize>, &'static str),
+    /// Nothing is stored: an answer with a status and a code.
+    Fails(u16, &'static str),
+    /// Stored, and answered with an error.
+    Lies(u16, &'static str),
+    /// Stored, and answered with this.
+    Babbles(&'static str),
+    /// Stored, and never answered.
+    Hangs,
+}
+
+#[derive(Default)]
+struct Told {
+    script: VecDeque<Act>,
+    describe: Option<(u16, Value)>,
+    /// The bytes of each call, and its records, with their partition keys.
+    calls: Vec<(usize, Vec<(String, String)>)>,
+    stored: Vec<(String, String)>,
+}
+
+struct Kinesis {
+    port: u16,
+    told: Arc<Mutex<Told>>,
+    _runtime: Runtime,
+}
+
+const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
+
+impl Kinesis {
+    fn with(script: &[Act]) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let told = Arc::new(Mutex::new(Told { script: script.iter().cloned().collect(), ..Told::default() }));
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&told));
+        runtime.spawn(async move { axum::serve(listener, app).await });
+        Self { port, told, _runtime: runtime }
+    }
+
+    fn command(&self, redrive: &Redrive, arguments: &[&str]) -> Command {
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let mut command = redrive.bare_command(&["errors", "--data-stream", "orders", "--json", "--endpoint", &url]);
+        command.args(["--ledger", "state/ledger", "--rate", "100000"]).args(arguments);
+        command
+    }
+
+    #[track_caller]
+    fn run(&self, redrive: &Redrive, arguments: &[&str], code: i32, records: &Value) -> Ended {
+        let ended = Ended::from(self.command(redrive, arguments).output().unwrap());
+        ended.comes_to(code, records);
+        ended
+    }
+
+    fn target(&self) -> String {
+        format!("orders@kinesis@localhost-{}", self.port)
+    }
+
+    fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for (data, _) in &self.told.lock().unwrap().stored {
+            *counts.entry(data.clone()).or_default() += 1;
+        }
+        counts
+    }
+
+    fn calls(&self) -> Vec<usize> {
+        self.told.lock().unwrap().calls.iter().map(|(_, records)| records.len()).collect()
+    }
+}
+
+fn summary(status: &str) -> Value {
+    json!({ "StreamDescriptionSummary": {
+        "StreamName": "orders", "StreamARN": ARN, "StreamStatus": status, "RetentionPeriodHours": 24,
+        "StreamCreationTimestamp": 1_700_000_000.5, "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }], "OpenShardCount": 1,
+    } })
+}
+
+async fn answer(State(told): State<Arc<Mutex<Told>>>, headers: HeaderMap, body: String) -> Response {
+    assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["StreamName"], "orders");
+    match headers["x-amz-target"].to_str().unwrap() {
+        "Kinesis_20131202.DescribeStreamSummary" => {
+            let described = told.lock().unwrap().describe.clone();
+            let (status, body) = described.unwrap_or_else(|| (200, summary("ACTIVE")));
+            reply(status, &body)
+        }
+        "Kinesis_20131202.PutRecords" => put(&told, &body).await,
+        other => panic!("{other}"),
+    }
+}
+
+async fn put(told: &Mutex<Told>, body: &Value) -> Response {
+    let record = |record: &Value| {
+        let data = STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
+        (String::from_utf8(data).unwrap(), record["PartitionKey"].as_str().unwrap().to_owned())
+    };
+    let records: Vec<(String, String)> = body["Records"].as_array().unwrap().iter().map(record).collect();
+    let (act, count) = {
+        let mut told = told.lock().unwrap();
+        let act = told.script.pop_front().unwrap_or(Act::Refuses(Vec::new(), ""));
+        if !matches!(act, Act::Fails(..)) {
+            let refused = |index| matches!(&act, Act::Refuses(refused, _) if refused.contains(&index));
+            let stored =
+                records.iter().enumerate().filter(|(index, _)| !refused(*index)).map(|(_, record)| record.clone());
+            told.stored.extend(stored);
+        }
+        let count = records.len();
+        told.calls.push((records.iter().map(|(data, key)| data.len() + key.len()).sum(), records));
+        (act, count)
+    };
+    match act {
+        Act::Refuses(refused, code) => {
+            let entry = |index: usize| {
+                if refused.contains(&index) {
+                    json!({ "ErrorCode": code, "ErrorMessage": "Rate exceeded for shard shardId-000000000000" })
+                } else {
+                    json!({ "SequenceNumber": format!("{index:056}"), "ShardId": "shardId-000000000000" })
+                }
+            };
+            let entries: Vec<Value> = (0..count).map(entry).collect();
+            reply(200, &json!({ "FailedRecordCount": refused.len(), "Records": entries }))
+        }
+        Act::Fails(status, code) | Act::Lies(status, code) => {
+            reply(status, &json!({ "__type": code, "message": "told to" }))
+        }
+        Act::Babbles(text) => text.into_response(),
+        Act::Hangs => std::future::pending().await,
+    }
+}
+
+fn reply(status: u16, body: &Value) -> Response {
+    let headers = [("content-type", "application/x-amz-json-1.1")];
+    (StatusCode::from_u16(status).unwrap(), headers, body.to_string()).into_response()
+}
+
+#[test]
+fn only_what_is_refused_is_sent_again() {
+    let kinesis = Kinesis::with(&[
+        Act::Refuses(vec![0, 7, 499], "ProvisionedThroughputExceededException"),
+        Act::Refuses(vec![1], "InternalFailure"),
+        Act::Fails(400, "ProvisionedThroughputExceededException"),
+        Act::Fails(400, "KMSThrottlingException"),
+        Act::Fails(400, "LimitExceededException"),
+    ]);
+    let records = numbered(0, 600);
+    let redrive = Redrive::of(&[("a", &all(&records))]);
+    let ended = kinesis.run(&redrive, &["--archive", "done"], 0, &json!({ "found": 600, "selected": 600, "put": 600 }));
+    assert_eq!((kinesis.calls(), kinesis.counts()), (vec![500, 3, 1, 1, 1, 1, 100], each(records, 1)));
+    let report = ended.report();
+    assert_eq!((&report["refusals"], &report["target"]), (&json!(7), &json!(kinesis.target())));
+    kinesis.run(&redrive, &["--archive", "done"], 0, &json!({}));
+}
+
+#[test]
+fn what_got_no_answer_is_put_again_only_when_asked() {
+    for (act, why) in [
+        (Act::Lies(500, "InternalFailure"), "InternalFailure: told to"),
+        (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
+        (
+            Act::Babbles(r#"{"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#),
+            "the answer tells of 1 records out of 3",
+        ),
+        (Act::Babbles(r#"{"Records":[{},{},{}]}"#), "the answer does not tell what became of each record"),
+    ] {
+        let (kinesis, redrive) =
+            (Kinesis::with(std::slice::from_ref(&act)), Redrive::of(&[("a", &all(["a", "b", "c"]))]));
+        let ended = kinesis.run(&redrive, &[], 1, &json!({ "found": 3, "selected": 3, "uncertain_now": 3 }));
+        assert!(
+            ended.stderr.contains(&format!("3 records were sent, and perhaps not stored: {why}")),
+            "{}",
+            ended.stderr
+        );
+        kinesis.run(&redrive, &["--again"], 1, &json!({ "found": 3, "uncertain": 3 }));
+        assert_eq!(kinesis.calls().len(), 1, "{act:?}");
+        kinesis.run(&redrive, &["--again=uncertain"], 0, &json!({ "found": 3, "selected": 3, "put": 3 }));
+        assert_eq!(kinesis.counts(), each(["a", "b", "c"], 2), "{act:?}");
+    }
+    let kinesis = Kinesis::with(&vec![Act::Lies(500, "InternalFailure"); 3]);
+    let redrive = Redrive::of(&[("a", &all(numbered(0, 1_500)))]);
+    let ended = kinesis.run(&redrive, &[], 1, &json!({ "found": 1_500, "selected": 1_500, "uncertain_now": 1_500 }));
+    assert!(ended.stderr.ends_with("\nerror: Kinesis does not answer: InternalFailure: told to\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_kill_leaves_what_was_sent_uncertain() {
+    let kinesis = Kinesis::with(&[Act::Refuses(vec![], ""), Act::Hangs]);
+    let redrive = Redrive::of(&[("a", &all(numbered(0, 1_200)))]);
+    let mut child = kinesis.command(&redrive, &[]).spawn().unwrap();
+    until(|| kinesis.calls().len() == 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rest = json!({ "found": 1_200, "put_before": 500, "uncertain": 500, "selected": 200 });
+    kinesis.run(&redrive, &["--dry-run"], 0, &rest);
+    let mut rest = rest;
+    rest["put"] = json!(200);
+    let ended = kinesis.run(&redrive, &[], 1, &rest);
+    // A kill is no damage.
+    ended.tells(&[]);
+    assert_eq!(kinesis.counts(), each(numbered(0, 1_200), 1));
+}
+
+#[test]
+fn a_call_takes_as_much_as_kinesis_does() {
+    let text = |bytes: usize| "x".repeat(bytes);
+    for (records, expected) in [
+        (numbered(0, 1_001), vec![500, 500, 1]),
+        // With keys of 32 characters: 5 MiB, neither a byte more nor less.
+        (vec![text(655_328); 9], vec![8, 1]),
+        (vec![text(655_329); 9], vec![7, 2]),
+    ] {
+        let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(&records))]));
+        let count = records.len();
+        kinesis.run(&redrive, &[], 0, &json!({ "found": count, "selected": count, "put": count }));
+        assert_eq!(kinesis.calls(), expected);
+        assert!(kinesis.told.lock().unwrap().calls.iter().all(|(bytes, _)| *bytes <= 5 * 1024 * 1024));
+    }
+}
+
+#[test]
+fn partition_keys_are_of_a_field_or_spread() {
+    let records = [r#"{"customer":"7"}"#, r#"{"customer":8}"#, r#"{"total":1}"#, "no JSON"];
+    let keys = |arguments: &[&str]| {
+        let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(records))]));
+        kinesis.run(&redrive, arguments, 0, &json!({ "found": 4, "selected": 4, "put": 4 }));
+        let stored = kinesis.told.lock().unwrap().stored.clone();
+        stored.into_iter().map(|(_, key)| key).collect::<Vec<_>>()
+    };
+    let hashes = keys(&[]);
+    assert_eq!(hashes.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{hashes:?}");
+    assert_eq!(keys(&["--partition-key", "customer"]), ["7", "8", &hashes[2], &hashes[3]]);
+}
+
+#[test]
+fn a_stream_that_takes_no_records_is_told() {
+    let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(["a"]))]));
+    for (status, answer, code, message) in [
+        (
+            400,
+            json!({ "__type": "ResourceNotFoundException" }),
+            2,
+            "found no such stream; accepted is the name of one (`--data-stream`)\n",
+        ),
+        (200, summary("CREATING"), 2, "found a stream that is CREATING; accepted is one that is ACTIVE\n"),
+        (
+            400,
+            json!({ "__type": "AccessDeniedException", "message": "no" }),
+            1,
+            "could not ask for the stream: AccessDeni",
+        ),
+        (200, json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } }), 1, "could not ask for the stream: "),
+    ] {
+        kinesis.told.lock().unwrap().describe = Some((status, answer));
+        let ended = Ended::from(kinesis.command(&redrive, &[]).output().unwrap());
+        ended.refuses(code, &format!("error: {}: {message}", kinesis.target()));
+    }
+    assert!(kinesis.calls().is_empty() && !redrive.ledger().exists());
+    // All that is needed; and shards are being split.
+    let minimal = json!({ "StreamDescriptionSummary": { "StreamARN": ARN, "StreamStatus": "UPDATING" } });
+    kinesis.told.lock().unwrap().describe = Some((200, minimal));
+    kinesis.run(&redrive, &[], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+}
+
+#[test]
+fn a_data_stream_has_a_ledger_of_its_own() {
+    let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(["a"]))]));
+    let url = format!("http://127.0.0.1:{}", kinesis.port);
+    let mut command = redrive.bare_command(&["errors", "--data-stream", "orders", "--json"]);
+    let ended = Ended::from(command.env("AWS_ENDPOINT_URL_KINESIS", &url).output().unwrap());
+    ended.comes_to(0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    let ledger = redrive.folder.path().join(format!(".local/state/clicks/redrive/{}.ledger", kinesis.target()));
+    assert_eq!(ended.report()["ledger"], json!(ledger));
+    assert!(ledger.is_file());
+    for (arguments, message) in [
+        (&["errors"][..], "<--stream <NAME>|--data-stream <NAME>>"),
+        (&["errors", "--stream", "a", "--data-stream", "b"], "cannot be used with"),
+        (&["errors", "--stream", "a", "--partition-key", "f"], "cannot be used with"),
+        (&["errors", "--data-stream", "a b"], "accepted is a name of 1 to 128 of the characters"),
+        (&["errors", "--data-stream", "a", "--partition-key", ""], "accepted is the name of a field"),
+    ] {
+        Ended::from(redrive.bare_command(arguments).output().unwrap()).refuses(2, message);
+    }
+}
+
+/// What the function of a stream that reads a data stream has failed, back through the local Kinesis.
+#[test]
+fn what_failed_behind_a_data_stream_is_delivered_once() {
+    let folder = Redrive::of(&[]);
+    let root = folder.folder.path();
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ways-in.toml");
+    let config = std::fs::read_to_string(fixture).unwrap();
+    let orders = config.split("[streams.orders]").nth(1).unwrap().split("\n#").next().unwrap();
+    std::fs::write(root.join("orders.toml"), format!("[streams.orders]{orders}")).unwrap();
+    let start = |function: &str| {
+        Up::start_in(root, &["--config", "orders.toml", "--kinesis-port", "0", "--function", function])
+    };
+    let mut up = start(STAND_IN);
+    let failing: Vec<String> =
+        (0..20).map(|number| json!({ "do": "fail", "customer": number % 3, "n": number }).to_string()).collect();
+    for record in &failing {
+        let answer =
+            Connection::open(up.page()).ask("POST", "/v2/orders", "Content-Type: application/json\r\n", record);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    up.until_through(20);
+    up.stop();
+    let mut up = start("none");
+    let arguments = ["out/bucket/errors", "--data-stream", "orders", "--partition-key", "customer", "--json"];
+    for records in [json!({ "found": 20, "selected": 20, "put": 20 }), json!({})] {
+        let mut command = folder.bare_command(&arguments);
+        command.args(["--ledger", "ledger", "--endpoint", up.address("kinesis")]);
+        Ended::from(command.output().unwrap()).comes_to(0, &records);
+    }
+    up.until_through(20);
+    up.stop();
+    let mut delivered: Vec<String> = up.objects("orders").lines().map(str::to_owned).collect();
+    delivered.sort();
+    let mut expected = failing;
+    expected.sort();
+    assert_eq!(delivered, expected);
+}
