@@ -5,7 +5,7 @@
 //!
 //! - at the next line, or at the next `{` or `[` on the same line with which a value begins;
 //! - where an object is broken, a `{` after `:`, `,` or `[` is a part of it. Only another one begins a value, or one in a line's
-//!   first column;
+//!   first column, or the one at which the object breaks;
 //! - a broken value that spans lines lasts until such a `{`.
 //!
 //! A number, a text, `true`, `false` or `null` is a value where white space, the end or the start of another value follows.
@@ -27,8 +27,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// From here on as much is read as is there already, so that a large value is not parsed again for each small read.
 const GROWS_FROM_BYTES: usize = 8 * 1024;
 
-/// How many values that begin within a broken one, and break at the same byte or behind it, are tried. It bounds the work: each
-/// try reads as far.
+/// How many values that begin within a broken one, and break at the same byte or behind it, are tried. Then only lines that are an
+/// object each are tried. It bounds the work: each try reads as far.
 const MOST_TRIES: u32 = 16;
 
 /// The UTF-8 byte order mark, with which some editors start a file.
@@ -98,7 +98,10 @@ pub(crate) struct Values<'a> {
     lost: Option<Lost>,
     /// Up to here there is the broken value that was read furthest.
     broken_until: u64,
+    /// How many values may still be tried before that.
     tries: u32,
+    /// Where the broken value that was read last breaks, if it is not too long.
+    breaks_at: Option<u64>,
     /// The value behind the piece that was given last.
     next: Option<Piece>,
 }
@@ -126,6 +129,7 @@ impl<'a> Values<'a> {
             lost: None,
             broken_until: 0,
             tries: 0,
+            breaks_at: None,
             next: None,
         };
         while values.unread().len() < BYTE_ORDER_MARK.len() && values.fill() {}
@@ -173,16 +177,21 @@ impl<'a> Values<'a> {
         self.buffer.len() > unread
     }
 
+    fn has_no_tries(&self) -> bool {
+        self.offset < self.broken_until && self.tries == 0
+    }
+
     /// Whether a value may begin with the next byte.
     fn may_begin(&self, byte: u8) -> bool {
         let Some(lost) = self.lost else { return true };
-        if self.offset < self.broken_until && self.tries == 0 {
-            return false;
+        if self.has_no_tries() {
+            return byte == b'{' && self.offset == self.line_start;
         }
         if !lost.in_object {
             return matches!(byte, b'{' | b'[');
         }
-        byte == b'{' && (self.offset == self.line_start || !matches!(self.previous, b':' | b',' | b'['))
+        let is_outside = self.offset == self.line_start || self.breaks_at == Some(self.offset);
+        byte == b'{' && (is_outside || !matches!(self.previous, b':' | b',' | b'['))
     }
 
     /// Looks for a value that begins with the next byte.
@@ -190,6 +199,14 @@ impl<'a> Values<'a> {
         loop {
             let unread = self.unread();
             let text = &unread[..unread.len().min(self.most_bytes + 1)];
+            if self.has_no_tries()
+                && let Some(line) = text.iter().position(|byte| *byte == b'\n')
+            {
+                return match parse(&text[..line], true) {
+                    Parsed::Value(bytes) => Attempt::Value(bytes),
+                    Parsed::Invalid(_) | Parsed::Unfinished => Attempt::None { bytes: 0, is_too_long: false },
+                };
+            }
             let is_too_long = text.len() > self.most_bytes;
             let is_all = !is_too_long && matches!(self.end, Some(Ok(())));
             match parse(text, is_all) {
@@ -220,6 +237,7 @@ impl<'a> Values<'a> {
         } else if end >= self.broken_until {
             self.tries = self.tries.saturating_sub(1);
         }
+        self.breaks_at = Some(end).filter(|_| !is_too_long);
         let across_lines = self.unread()[..valid].contains(&b'\n');
         let lost = self.lost.get_or_insert_default();
         lost.in_object |= byte == b'{' || is_too_long;

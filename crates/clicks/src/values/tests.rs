@@ -88,6 +88,7 @@ fn what_is_no_value_is_a_piece_and_reading_goes_on_behind_it() {
         // A value that was cut off, before another one.
         (r#"{"a":"tru{"b":2}"#, &[r#"0 <{"a":"tru>"#, r#"9 {"b":2}"#]),
         (r#"{"a":1,"b{"b":2}{"c":3}"#, &[r#"0 <{"a":1,"b>"#, r#"9 {"b":2}"#, r#"16 {"c":3}"#]),
+        (r#"{"a":1,{"b":2}"#, &[r#"0 <{"a":1,>"#, r#"7 {"b":2}"#]),
         ("{\"a\":\"tru\n{\"b\":2}", &["0 <{\"a\":\"tru>", "10 {\"b\":2}"]),
         ("{\"a\":1,\n{\"b\":2}\n", &["0 <{\"a\":1,>", "8 {\"b\":2}"]),
         ("{\"a\":\n{\"b\":2}\n{\"c\":3}", &["0 <{\"a\":>", "6 {\"b\":2}", "14 {\"c\":3}"]),
@@ -164,6 +165,18 @@ fn hostile_streams_take_no_more_than_a_few_passes() {
         let text = piece.repeat(400_000 / piece.len());
         let values = Values::open(text.as_bytes(), 1024 * 1024).unwrap();
         assert!(values.map(|piece| piece.unwrap().bytes.len()).sum::<usize>() > 0, "{piece}");
+    }
+}
+
+#[test]
+fn an_object_on_a_line_of_its_own_is_found_behind_any_number_of_broken_ones() {
+    for broken in ["{\"a\":\n", "[", "[\n", "{\"a\":[", "{\"a\":[{\n"] {
+        for times in [1, 2, 3, 16, 17, 100] {
+            let text = format!("{}\n{{\"b\":2}}\n{{\"c\":3}}", broken.repeat(times));
+            let found = shown(&text);
+            let [.., b, c] = &found[..] else { panic!("{text}: {found:?}") };
+            assert!(b.ends_with(r#" {"b":2}"#) && c.ends_with(r#" {"c":3}"#), "{text}: {found:?}");
+        }
     }
 }
 
