@@ -5,7 +5,7 @@
 //!
 //! - at the next line, or at the next `{` or `[` on the same line with which a value begins;
 //! - where an object is broken, a `{` after `:`, `,` or `[` is a part of it. Only another one begins a value, or one in a line's
-//!   first column, or the one at which the object breaks;
+//!   first column, or the one at which the object breaks, be it by the quote behind it;
 //! - a broken value that spans lines lasts until such a `{`.
 //!
 //! A number, a text, `true`, `false` or `null` is a value where white space, the end or the start of another value follows.
@@ -100,7 +100,7 @@ pub(crate) struct Values<'a> {
     broken_until: u64,
     /// How many values may still be tried before that.
     tries: u32,
-    /// Where the broken value that was read last breaks, if it is not too long.
+    /// The brace at which a broken value breaks.
     breaks_at: Option<u64>,
     /// The value behind the piece that was given last.
     next: Option<Piece>,
@@ -237,7 +237,9 @@ impl<'a> Values<'a> {
         } else if end >= self.broken_until {
             self.tries = self.tries.saturating_sub(1);
         }
-        self.breaks_at = Some(end).filter(|_| !is_too_long);
+        if let Some(brace) = brace_before(&self.unread()[..bytes]).filter(|_| !is_too_long) {
+            self.breaks_at = Some(self.offset + brace as u64);
+        }
         let across_lines = self.unread()[..valid].contains(&b'\n');
         let lost = self.lost.get_or_insert_default();
         lost.in_object |= byte == b'{' || is_too_long;
@@ -250,10 +252,11 @@ impl<'a> Values<'a> {
         let mut content = self.indent.take().unwrap_or_default();
         content.extend_from_slice(&self.unread()[..bytes]);
         self.previous = content.last().copied().unwrap_or_default();
-        let value = &self.buffer[self.start..self.start + bytes];
-        self.line += value.iter().filter(|byte| **byte == b'\n').count() as u64;
-        if let Some(newline) = value.iter().rposition(|byte| *byte == b'\n') {
-            self.line_start = offset + newline as u64 + 1;
+        for (at, byte) in self.buffer[self.start..self.start + bytes].iter().enumerate() {
+            if *byte == b'\n' {
+                self.line += 1;
+                self.line_start = offset + at as u64 + 1;
+            }
         }
         self.consume(bytes);
         self.lost = None;
@@ -388,6 +391,17 @@ fn position(text: &[u8], line: usize, column: usize) -> usize {
     let mut newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     let start = line.checked_sub(2).and_then(|before| newlines.nth(before)).unwrap_or_default();
     (start + column).min(text.len())
+}
+
+/// The brace at which text breaks with its last byte. That is the last byte itself, as in `{"a":1,{`; or it is in front of a quote
+/// that ends a text which was cut off, as in `{"a":"b{"c`.
+fn brace_before(text: &[u8]) -> Option<usize> {
+    let (last, before) = text.split_last()?;
+    if *last == b'{' {
+        return Some(before.len());
+    }
+    let before = before.strip_suffix(b"\"")?.trim_ascii_end();
+    before.ends_with(b"{").then(|| before.len() - 1)
 }
 
 fn trimmed(mut other: Piece) -> Piece {

@@ -91,7 +91,7 @@ impl Contents {
     }
 
     /// Adds what a piece comes to.
-    fn add(&mut self, piece: Piece) -> Result<(), InputError> {
+    fn add(&mut self, piece: &Piece) -> Result<(), InputError> {
         let is_first = piece.found == Found::Value && !std::mem::replace(&mut self.is_begun, true);
         let json = piece.bytes.trim_ascii_start();
         let usable = match (piece.found, self.kind) {
@@ -102,7 +102,7 @@ impl Contents {
                 Ok(record) => self.record(record.raw_data.into_owned()),
                 Err(_) => Err(Unusable::NoErrorRecord),
             },
-            (Found::Value, Kind::Events) => self.event(&piece),
+            (Found::Value, Kind::Events) => self.event(piece),
         };
         match usable {
             Ok(Some(item)) => self.items.push_back(item),
@@ -110,7 +110,7 @@ impl Contents {
             Err(Unusable::Event(problem)) if is_first => {
                 return Err(InputError::Event { name: self.name.clone(), line: piece.line, problem });
             }
-            Err(problem) => self.skip(problem, &piece, piece.bytes.clone()),
+            Err(problem) => self.skip(problem, piece, piece.bytes.clone()),
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Iterator for Contents {
                 Some(first) => Ok(first),
                 None => self.values.next()?.map_err(|source| InputError::Read { name: self.name.clone(), source }),
             };
-            if let Err(error) = piece.and_then(|piece| self.add(piece)) {
+            if let Err(error) = piece.and_then(|piece| self.add(&piece)) {
                 self.ended = true;
                 return Some(Err(error));
             }

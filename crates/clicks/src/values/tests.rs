@@ -88,6 +88,9 @@ fn what_is_no_value_is_a_piece_and_reading_goes_on_behind_it() {
         // A value that was cut off, before another one.
         (r#"{"a":"tru{"b":2}"#, &[r#"0 <{"a":"tru>"#, r#"9 {"b":2}"#]),
         (r#"{"a":1,"b{"b":2}{"c":3}"#, &[r#"0 <{"a":1,"b>"#, r#"9 {"b":2}"#, r#"16 {"c":3}"#]),
+        (r#"{"a":"b:{"b":2}{"c":3}"#, &[r#"0 <{"a":"b:>"#, r#"8 {"b":2}"#, r#"15 {"c":3}"#]),
+        (r#"{"a":"x{y","b:{"c":3}"#, &[r#"0 <{"a":"x{y","b:>"#, r#"14 {"c":3}"#]),
+        (r#"{"a":1,"b[{ "b":2}"#, &[r#"0 <{"a":1,"b[>"#, r#"10 { "b":2}"#]),
         (r#"{"a":1,{"b":2}"#, &[r#"0 <{"a":1,>"#, r#"7 {"b":2}"#]),
         ("{\"a\":\"tru\n{\"b\":2}", &["0 <{\"a\":\"tru>", "10 {\"b\":2}"]),
         ("{\"a\":1,\n{\"b\":2}\n", &["0 <{\"a\":1,>", "8 {\"b\":2}"]),
@@ -116,6 +119,26 @@ fn no_byte_between_two_objects_loses_one() {
             let objects: Vec<Vec<u8>> =
                 values.map(|value| value.trim_ascii().to_vec()).filter(|value| value[0] == b'{').collect();
             assert_eq!(objects, [one.as_bytes(), two.as_bytes()], "{}", text.escape_ascii());
+        }
+    }
+}
+
+/// Only what follows a colon can be taken for a part of it, as it is the member's value.
+#[test]
+fn an_object_that_is_cut_off_does_not_harm_the_next() {
+    let error =
+        r#"{"attemptsMade":4,"errorCode":"Lambda.FunctionError","rawData":"e30=","lambdaARN":"arn:aws:lambda:[x]"}"#;
+    for cut in 1..error.len() {
+        let broken = &error[..cut];
+        for separator in ["", "\n"] {
+            let objects: Vec<Vec<u8>> = pieces(format!("{error}{broken}{separator}{error}{error}").as_bytes())
+                .into_iter()
+                .filter(|piece| piece.found == Found::Value)
+                .map(|piece| piece.bytes)
+                .collect();
+            let follows_colon = separator.is_empty() && broken.ends_with("\":");
+            assert_eq!(objects.len(), if follows_colon { 2 } else { 3 }, "{broken:?}");
+            assert!(objects.iter().all(|object| object == error.as_bytes()));
         }
     }
 }
