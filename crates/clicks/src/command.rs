@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 use jiff::Timestamp;
 
 use crate::firehose::batch::{
-    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB,
+    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB, SourceType,
 };
 use crate::packages::{self, service_url, variable_of_processor};
 use crate::redrive::{self, Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
@@ -32,13 +32,15 @@ pub(crate) enum Command {
 
 /// Puts files through the processor, as Firehose would, and writes what Firehose would deliver.
 ///
-/// Takes Firehose events (JSON with `records`), Firehose error objects (lines of JSON with `rawData`, whose original records are
-/// put through again) and clicks as lines of JSON; tells them apart by content, also gzipped. Clicks are batched into events as
+/// Takes Firehose events (JSON with `records`), Firehose error objects (JSON with `rawData`, whose original records are put through
+/// again), and clicks or a source backup (any other JSON objects); tells them apart by content, also gzipped. JSON values may have
+/// white space or nothing between them, and each is one record. Whatever else is in a file, and a record that is too large, is
+/// skipped: it is reported with its place, and copied into `skipped.jsonl` beside the objects. Clicks are batched into events as
 /// Firehose's buffer does it. Partition keys (`metadata.partitionKeys`) are not looked at: all records go to one prefix.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 done; 1 a record failed (see --allow-failed), or the replay did; 2 wrong usage or \
-                        unknown input; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP, with the numbers of what was done."
+    after_help = "Exit codes: 0 done; 1 a record failed (see --allow-failed), something was skipped, or the replay failed; \
+                        2 wrong usage or unknown input; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP, with the numbers of what was done."
 )]
 pub(crate) struct Replay {
     /// Files, folders (walked in order, without hidden files), or `-` for standard input.
@@ -67,6 +69,11 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
+    /// Where clicks, and the records of backups and error objects, come from: it sets the form of events, and the largest record
+    /// (1,000 KiB of Direct PUT; 10 MiB of a data stream, as far as it fits Lambda's 6 MB). Events have it in themselves.
+    #[arg(long, value_name = "SOURCE", default_value = "direct-put")]
+    source: RecordSource,
+
     /// The size of a batch's data, as Firehose's BufferSizeInMBs: 0.2 to 3.
     #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = buffer_mb)]
     buffer_mb: f64,
@@ -83,7 +90,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = value_parser!(u64).range(1..=300))]
     timeout_seconds: u64,
 
-    /// Exit with 0 although records failed.
+    /// Exit with 0 although records failed. What is skipped still exits with 1.
     #[arg(long)]
     pub(crate) allow_failed: bool,
 
@@ -96,10 +103,18 @@ pub(crate) struct Replay {
     verbose: bool,
 }
 
+/// Where records come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RecordSource {
+    DirectPut,
+    Kinesis,
+}
+
 /// Puts what Firehose wrote into its error output back into the stream: each record once.
 ///
-/// Reads error objects (lines of JSON with `rawData`, plain or GZIP) and puts the original records into a delivery stream with
-/// PutRecordBatch, or with --data-stream into the data stream that a delivery stream reads, with PutRecords. Each record's state is in a ledger on this machine, so a run that was stopped goes on where it was; with another ledger, or none,
+/// Reads error objects (JSON with `rawData`, with white space or nothing between the values, plain or GZIP) and puts the original
+/// records into a delivery stream with PutRecordBatch, or with --data-stream into the data stream that a delivery stream reads,
+/// with PutRecords. Each record's state is in a ledger on this machine, so a run that was stopped goes on where it was; with another ledger, or none,
 /// records are put twice. Mend first what failed them; look with --dry-run; and try some with --limit.
 ///
 /// AWS is reached as the AWS_… variables say: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
@@ -276,6 +291,10 @@ impl From<Replay> for Options {
             service_latency: Duration::from_millis(asked.service_latency_ms),
             env,
             out: asked.out,
+            source_type: match asked.source {
+                RecordSource::DirectPut => SourceType::DirectPut,
+                RecordSource::Kinesis => SourceType::Kinesis,
+            },
             limits: Limits::new(asked.buffer_mb, asked.buffer_records as usize),
             retries: asked.retries,
             timeout: Duration::from_secs(asked.timeout_seconds),

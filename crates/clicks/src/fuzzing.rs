@@ -5,18 +5,45 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::firehose::batch::SourceType;
 use crate::firehose::delivery::Fault;
 use crate::firehose::error_object::ErrorLine;
 use crate::firehose::event::Record;
 use crate::firehose::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
 use crate::input::{Contents, Item};
 use crate::redrive;
+use crate::values::{self, Found, Values};
+
+/// What is in a stream of JSON values.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it begins.
+    pub offset: usize,
+    /// Its bytes, with white space in front of them.
+    pub bytes: Vec<u8>,
+    /// Whether it is a JSON value.
+    pub is_value: bool,
+}
+
+/// Reads a stream with these bytes, plain or gzip, as replay and redrive do; `None` where it can't be read to its end.
+#[must_use]
+pub fn pieces(stream: &[u8]) -> Option<Vec<Piece>> {
+    let values = Values::open(stream, usize::MAX - 1).ok()?;
+    let piece = |piece: values::Piece| Piece {
+        offset: usize::try_from(piece.offset).unwrap_or(usize::MAX),
+        bytes: piece.bytes,
+        is_value: piece.found == Found::Value,
+    };
+    values.map(|found| found.map(piece).ok()).collect()
+}
 
 /// What was read out of a file until its end or the first error.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// The base64 of each record, or whatever stood in its place; of an event, its payload.
     pub items: Vec<String>,
+    /// Where there is what can't be replayed.
+    pub skipped: Vec<u64>,
     /// Why no more was read.
     pub error: Option<String>,
 }
@@ -25,7 +52,7 @@ pub struct Replayed {
 #[must_use]
 pub fn replayed(file: Vec<u8>) -> Replayed {
     let mut replayed = Replayed::default();
-    let contents = match Contents::of("the file".to_owned(), std::io::Cursor::new(file)) {
+    let contents = match Contents::of("the file".to_owned(), SourceType::DirectPut, std::io::Cursor::new(file)) {
         Ok(contents) => contents,
         Err(error) => return Replayed { error: Some(error.to_string()), ..replayed },
     };
@@ -36,6 +63,7 @@ pub fn replayed(file: Vec<u8>) -> Replayed {
                 let payload = event.payload(Uuid::nil()).unwrap_or_default();
                 replayed.items.push(String::from_utf8_lossy(&payload).into_owned());
             }
+            Ok(Item::Skipped(skipped)) => replayed.skipped.push(skipped.offset),
             Err(error) => replayed.error = Some(error.to_string()),
         }
     }
@@ -47,9 +75,9 @@ pub fn replayed(file: Vec<u8>) -> Replayed {
 pub struct Redriven {
     /// The bytes that it would put back, in order.
     pub records: Vec<Vec<u8>>,
-    /// By what it would know their lines again.
+    /// By what it would know their values again.
     pub keys: Vec<u128>,
-    /// How many lines hold no record.
+    /// How many pieces hold no record.
     pub corrupt: usize,
     /// Whether it could be read to its end.
     pub is_whole: bool,

@@ -1,12 +1,17 @@
 //! What is replayed: files and folders, told apart by what is in them.
 //!
-//! | kind | the first line that is not empty |
-//! |---|---|
-//! | Firehose events | a JSON object with `records`: one event a line, or one event over all lines |
-//! | error objects | a JSON object with `rawData`: one record a line |
-//! | clicks | any other JSON object: one record a line, and whatever the later lines are, they are data for the function to judge |
+//! A file is a stream of JSON values with white space or nothing between them: lines of JSON, JSON over several lines, or a source
+//! backup, in which Firehose has put records one after the other without a delimiter. One value is one record or event: where a
+//! record ends that is no JSON can't be known.
 //!
-//! Each may be gzipped, and may start with a UTF-8 byte order mark. Lines are streamed, so a file may be larger than the memory.
+//! | kind | the first value |
+//! |---|---|
+//! | Firehose events | a JSON object with `records` |
+//! | error objects | a JSON object with a text as `rawData` |
+//! | clicks | any other JSON object; whatever the later values are, they are data for the function to validate |
+//!
+//! Each may be gzipped, and may start with a UTF-8 byte order mark. Values are streamed, so a file may be larger than the memory. What
+//! can't be used is skipped, and given with its place and its bytes.
 
 mod contents;
 mod kind;
@@ -19,15 +24,15 @@ pub(crate) use self::contents::{Contents, Item};
 
 use runtime_api::MAX_EVENT_BYTES;
 
-use crate::firehose::batch::MAX_RECORD_BYTES;
+use crate::firehose::batch::SourceType;
 use crate::firehose::event::EventError;
 
-/// The longest line, and the largest event over several lines: more than Lambda takes, in whatever way it is written.
-const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
+/// The longest value or line: more than Lambda takes, in whatever way it is written.
+const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is accepted, for messages.
-const ACCEPTED: &str = "accepted are Firehose events (a JSON object with `records`), Firehose error objects (lines of JSON \
-                        with `rawData`) and clicks as lines of JSON, each also gzipped";
+const ACCEPTED: &str = "accepted are Firehose events (JSON objects with `records`), Firehose error objects (JSON objects with \
+                        `rawData`) and clicks or a source backup (other JSON objects), each also gzipped";
 
 /// Why something can't be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -55,65 +60,94 @@ pub(crate) enum InputError {
         /// What is in it.
         found: String,
     },
-    /// A line that is not of the kind of the file's first one.
-    #[error("{name}, line {line}: found {found}; accepted is {accepted}, as in the first line")]
-    Line {
-        /// The file.
-        name: String,
-        /// The line, counted from one.
-        line: usize,
-        /// What is in it.
-        found: String,
-        /// What should be.
-        accepted: &'static str,
-    },
-    /// An object with `records` that is no event.
+    /// A file's first value is an object with `records`, and no event.
     #[error("{name}, line {line}: found {problem}")]
     Event {
         /// The file.
         name: String,
         /// Where it starts, counted from one.
-        line: usize,
+        line: u64,
         /// What is wrong.
         problem: EventError,
     },
+}
+
+/// Why a part of a file is skipped.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// Bytes between values, a value that is cut off, or text that is no UTF-8.
+    #[error("found what is not JSON")]
+    NotJson,
+    /// What no record or event needs.
+    #[error("found a line or a value of more than {MAX_VALUE_BYTES} bytes")]
+    TooLong,
+    /// Something else in a file of events.
+    #[error("found a value that is not a Firehose event, as the file's first one is")]
+    NoEvent,
+    /// The same, which has `records`.
+    #[error("found {0}")]
+    Event(EventError),
+    /// Something else in an error object.
+    #[error("found a value without a text as `rawData`, which the file's first one has")]
+    NoErrorRecord,
+    /// A record that no producer can put.
+    #[error("found a record of {bytes} bytes; {source_type} accepts at most {}{}", source_type.max_record_bytes(), hint(*source_type))]
+    RecordTooLarge {
+        /// The size of its data.
+        bytes: usize,
+        /// Into what it would be put.
+        source_type: SourceType,
+    },
+    /// The same, in an event.
+    #[error("records[{index}]: found a record of {bytes} bytes; {source_type} accepts at most {}", source_type.max_record_bytes())]
+    RecordOfEventTooLarge {
+        /// Which it is, counted from zero.
+        index: u64,
+        /// The size of its data.
+        bytes: usize,
+        /// What the event's source is.
+        source_type: SourceType,
+    },
+    /// A record that no invocation can have.
+    #[error(
+        "found a record of {bytes} bytes, which fits no event: Lambda accepts at most {MAX_EVENT_BYTES}, base64 included"
+    )]
+    FitsNoEvent {
+        /// The size of its data.
+        bytes: usize,
+    },
     /// An event that Lambda would not take.
-    #[error("{name}, line {line}: found an event of {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
+    #[error("found an event of {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
     EventTooLarge {
-        /// The file.
-        name: String,
-        /// Where it starts, counted from one.
-        line: usize,
         /// Its size as it would be sent.
         bytes: usize,
     },
-    /// A line that no record or event needs.
-    #[error("{name}, line {line}: found a line of more than {MAX_LINE_BYTES} bytes")]
-    LineTooLong {
-        /// The file.
-        name: String,
-        /// The line, counted from one.
-        line: usize,
-    },
-    /// Perhaps an event, but larger than any.
-    #[error(
-        "{name}: found JSON of more than {MAX_LINE_BYTES} bytes over several lines; an event has at most {MAX_EVENT_BYTES}, \
-         the white space between its values not counted"
-    )]
-    JsonTooLong {
-        /// The file.
-        name: String,
-    },
-    /// A record that no producer can put.
-    #[error(
-        "{name}, line {line}: found a record of more than {MAX_RECORD_BYTES} bytes, which Firehose does not accept"
-    )]
-    RecordTooLarge {
-        /// The file.
-        name: String,
-        /// The line, counted from one.
-        line: usize,
-    },
+}
+
+/// Where another limit is chosen.
+fn hint(source_type: SourceType) -> String {
+    match source_type {
+        SourceType::DirectPut => {
+            let most = SourceType::Kinesis.max_record_bytes();
+            format!(" (`--source kinesis`: {most})")
+        }
+        _ => String::new(),
+    }
+}
+
+/// A part of a file that is not replayed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Skipped {
+    /// The file.
+    pub(crate) name: String,
+    /// Counted from one.
+    pub(crate) line: u64,
+    /// Counted from zero, after decompression. A record of an event has that of the event.
+    pub(crate) offset: u64,
+    /// What is wrong with it.
+    pub(crate) problem: Unusable,
+    /// Its bytes; of what is too long, the start.
+    pub(crate) content: Vec<u8>,
 }
 
 /// One file, or standard input.

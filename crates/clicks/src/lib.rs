@@ -41,6 +41,7 @@ mod report;
 mod site;
 mod stream;
 mod up;
+mod values;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -104,6 +105,7 @@ async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     }
     Ok(match replayed.report.records.failed {
         _ if replayed.report.interrupted => ExitCode::from(130),
+        _ if replayed.report.skipped > 0 => ExitCode::FAILURE,
         failed if failed > 0 && !allow_failed => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })

@@ -29,7 +29,7 @@ use std::{env, io};
 
 use jiff::Timestamp;
 
-use self::aside::Aside;
+pub(crate) use self::aside::{Aside, SetAside};
 pub(crate) use self::ledger::OnDamage;
 use self::ledger::{Identity, Ledger, LedgerError};
 use self::lines::Chunk;
@@ -228,9 +228,9 @@ async fn find(bucket: &Bucket, source: &Source) -> Result<Vec<Object>, RedriveEr
 /// What is in an object, without a ledger, a storage and a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
-    /// The records' original bytes, in order, each with the key of its line.
+    /// The records' original bytes, in order, each with the key of its value.
     pub(crate) records: Vec<(u128, Vec<u8>)>,
-    /// How many lines hold none.
+    /// How many pieces hold none.
     pub(crate) bad: usize,
     /// Whether it was read to its end.
     pub(crate) is_whole: bool,
@@ -241,8 +241,8 @@ pub(crate) fn read(place: &str, object: &[u8]) -> Read {
     let (mut identity, mut read) = (Identity::of(place), Read::default());
     lines::each(object, |chunk| {
         match chunk {
-            Chunk::Lines(lines) => {
-                let (good, bad) = judge::judged(lines, &mut identity);
+            Chunk::Pieces(pieces) => {
+                let (good, bad) = judge::judged(pieces, &mut identity);
                 read.records.extend(good.into_iter().map(|(key, failed)| (key, failed.data)));
                 read.bad += bad.len();
             }

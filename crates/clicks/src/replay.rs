@@ -14,9 +14,9 @@ use mysfits_service::{LocalError, LocalService};
 use runtime_api::{InvokeError, StartError};
 use tokio::sync::mpsc;
 
-use self::feed::{Batch, feed};
+use self::feed::{Fed, feed};
 use self::session::Session;
-use crate::firehose::batch::Limits;
+use crate::firehose::batch::{Limits, SourceType};
 use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output, OutputError};
 use crate::packages::{self, BuildError, PROCESSOR};
@@ -38,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) env: Vec<(String, String)>,
     /// Where the objects go; without it, to a folder named after the time.
     pub(crate) out: Option<PathBuf>,
+    /// Where records come from that are in no event.
+    pub(crate) source_type: SourceType,
     /// When a batch is full.
     pub(crate) limits: Limits,
     /// How often a failed invocation is tried again.
@@ -108,7 +110,7 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     let mut interrupt = pin!(interrupt);
     // All that can be wrong with what was asked, before a build of minutes.
     let sources = input::find(&options.inputs)?;
-    check(&sources)?;
+    check(&sources, options.source_type)?;
     let named = options.function.as_deref().map(packages::named).transpose()?;
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
@@ -135,7 +137,7 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     let progress = Progress::new(sources.iter().map(Source::bytes).sum());
     progress.line(&format!("running {}", function.display()));
     progress.line(&format!("writing to {}", output.folder().display()));
-    let mut batches = feed(sources, options.limits);
+    let mut batches = feed(sources, options.source_type, options.limits);
     let mut session = Session::start(options, function, &service, output, progress).await?;
     let ended = put_through(&mut batches, &mut session, interrupt).await;
     let answered = local.as_ref().map(LocalService::requests);
@@ -144,16 +146,16 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
         local.stop().await;
     }
     match (report, ended.err()) {
-        (Ok(report), Some(error)) if report.batches == 0 => Err(error),
+        (Ok(report), Some(error)) if report.batches == 0 && report.skipped == 0 => Err(error),
         (Ok(report), error) => Ok(Replayed { report, error }),
         (Err(unwritten), error) => Err(error.unwrap_or(unwritten)),
     }
 }
 
 /// Finds unknown files before anything is put through, by what comes first in each. What can be read only once is left alone.
-fn check(sources: &[Source]) -> Result<(), InputError> {
+fn check(sources: &[Source], source_type: SourceType) -> Result<(), InputError> {
     for source in sources.iter().filter(|source| source.bytes().is_some()) {
-        Contents::open(source, |_| ())?.next().transpose()?;
+        Contents::open(source, source_type, |_| ())?.next().transpose()?;
     }
     Ok(())
 }
@@ -165,7 +167,7 @@ enum Ended {
 }
 
 async fn put_through(
-    batches: &mut mpsc::Receiver<Result<Batch, InputError>>,
+    fed: &mut mpsc::Receiver<Result<Fed, InputError>>,
     session: &mut Session,
     mut interrupt: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Ended, ReplayError> {
@@ -173,9 +175,16 @@ async fn put_through(
         let next = tokio::select! {
             biased;
             () = &mut interrupt => return Ok(Ended::Interrupted),
-            next = batches.recv() => next,
+            next = fed.recv() => next,
         };
-        let Some(batch) = next.transpose()? else { return Ok(Ended::Input) };
+        let batch = match next.transpose()? {
+            Some(Fed::Batch(batch)) => batch,
+            Some(Fed::Skipped(skipped)) => {
+                session.skip(&skipped)?;
+                continue;
+            }
+            None => return Ok(Ended::Input),
+        };
         tokio::select! {
             biased;
             () = &mut interrupt => {

@@ -39,6 +39,10 @@ pub(crate) struct BatchMs {
 pub(crate) struct Report {
     /// By outcome.
     pub(crate) records: Records,
+    /// Parts of the input that were not put through: what is not JSON, or too large.
+    pub(crate) skipped: u64,
+    /// The file with copies of them.
+    pub(crate) skipped_copies: Option<PathBuf>,
     /// Failed records by Firehose's error code.
     pub(crate) failed_by_code: BTreeMap<&'static str, u64>,
     /// Failed records by the function's own reason; none where it reports nothing.
@@ -75,12 +79,15 @@ pub(crate) struct End {
     pub(crate) interrupted: bool,
     /// The folder of the delivered and the error objects.
     pub(crate) out: PathBuf,
+    /// The file with copies of what was skipped.
+    pub(crate) skipped_copies: Option<PathBuf>,
 }
 
 /// The numbers while they grow.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     records: Records,
+    skipped: u64,
     failed_by_code: BTreeMap<&'static str, u64>,
     failed_by_reason: Option<BTreeMap<String, u64>>,
     clicks_delivered: u64,
@@ -94,6 +101,16 @@ impl Tally {
     /// The records so far.
     pub(crate) fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Adds a part of the input that is not put through.
+    pub(crate) fn skip(&mut self) {
+        self.skipped += 1;
+    }
+
+    /// The skipped parts so far.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// Adds one attempt. Its service requests were made whatever came of it; the reasons count only where Firehose took the
@@ -139,6 +156,8 @@ impl Tally {
             clicks_per_second: (busy > 0.0).then(|| rounded(self.clicks_delivered as f64 / busy)),
             batch_ms: batch_ms(&self.durations),
             records: self.records,
+            skipped: self.skipped,
+            skipped_copies: end.skipped_copies,
             failed_by_code: self.failed_by_code,
             failed_by_reason: self.failed_by_reason,
             clicks_delivered: self.clicks_delivered,
@@ -194,6 +213,9 @@ impl Display for Report {
                 row("      reasons", NOT_REPORTED.to_owned());
             }
         }
+        if self.skipped > 0 {
+            row("skipped", self.skipped.to_string());
+        }
         row("clicks delivered", self.clicks_delivered.to_string());
         row("seconds", format!("{:.3}", self.seconds));
         row("clicks per second (function)", self.clicks_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}")));
@@ -207,6 +229,9 @@ impl Display for Report {
             row("interrupted", "yes, before the end of the input".to_owned());
         }
         row("out", self.out.display().to_string());
+        if let Some(copies) = &self.skipped_copies {
+            row("skipped parts", copies.display().to_string());
+        }
 
         table(f, &rows)
     }

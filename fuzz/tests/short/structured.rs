@@ -142,8 +142,16 @@ fn every_property_holds_for_nearly_error_objects() {
         json(),
         (string(), "[ \t\r]{0,2}").prop_map(|(data, space)| format!("{space}{{\"rawData\":{data}}}{space}")),
     ];
-    let object = prop::collection::vec(line.prop_map(|line| line.replace('\n', " ")), 0..5);
-    run("error_object", &object.prop_map(|lines| lines.join("\n")));
+    // Lines, values without anything between them, and with what does not belong there; some of them are cut off.
+    let between =
+        prop_oneof![3 => Just("\n".to_owned()), 2 => Just(String::new()), 2 => "[ \n]{1,3}", 1 => "[{}\\[\\],:\"x]"];
+    let cut = prop_oneof![5 => Just(usize::MAX), 1 => 0_usize..40];
+    let value = (line, cut).prop_map(|(line, cut)| line.chars().take(cut).collect::<String>());
+    let object = prop::collection::vec((value, between), 0..5);
+    run(
+        "error_object",
+        &object.prop_map(|values| values.into_iter().map(|(value, between)| value + &between).collect()),
+    );
 }
 
 #[test]

@@ -51,8 +51,9 @@ export const ERROR_TYPES = [
 ]
 
 /**
- * The columns of an error object's line, lower-case as above. Format conversion writes `ErrorCode` and `ErrorMessage`, and no
- * `lambdaARN`.
+ * The columns of an error object's line, lower-case as above. Format conversion writes no `lambdaARN`, and the error by other
+ * names: `lastErrorCode` and `lastErrorMessage` in objects that were seen, `ErrorCode` and `ErrorMessage` in the guide. A query
+ * asks for both with `coalesce`.
  *
  * @see https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
  * @see https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion-error-handling.html
@@ -65,4 +66,10 @@ export const FAILED_RECORD_COLUMNS: glue.Column[] = [
   { name: 'attemptendingtimestamp', type: glue.Schema.BIG_INT, comment: 'Milliseconds since 1970.' },
   { name: 'rawdata', type: glue.Schema.STRING, comment: 'The original record as base64.' },
   { name: 'lambdaarn', type: glue.Schema.STRING },
+  { name: 'lasterrorcode', type: glue.Schema.STRING, comment: 'Of format conversion, in the place of errorcode.' },
+  {
+    name: 'lasterrormessage',
+    type: glue.Schema.STRING,
+    comment: 'Of format conversion, in the place of errormessage.',
+  },
 ]

@@ -83,7 +83,15 @@ const objects = folder({
     failed('Lambda.ProcessingFailedStatus', '{"mysfitId":"no one ☹"}', 1795170000123, 1) +
     failed('Lambda.ProcessingFailedStatus', Uint8Array.of(0x7b, 0xff), 1795170000456, 1),
   'errors/processing-failed/2026/11/19/23/clicks-1-e': failed('Lambda.FunctionError', nessi, 1795130000000, 4),
-  // As older objects have it: numbers as texts, another case.
+  // Numbers as texts; the error's names as they were seen, and as the guide has them.
+  'errors/format-conversion-failed/2026/11/19/00/clicks-1-g': line({
+    attemptsMade: '1',
+    arrivalTimestamp: '1795046400000',
+    lastErrorCode: 'DataFormatConversion.InvalidSchema',
+    lastErrorMessage: 'no table',
+    attemptEndingTimestamp: '1795046400005',
+    rawData: '',
+  }),
   'errors/format-conversion-failed/2026/11/18/00/clicks-1-f': line({
     attemptsMade: '2',
     arrivalTimestamp: '1794960000000',
@@ -133,6 +141,14 @@ const ANSWERS: [string, Row[]][] = [
       },
       {
         errortype: 'format-conversion-failed',
+        errorcode: 'DataFormatConversion.InvalidSchema',
+        records: 1,
+        attempts: 1,
+        first_hour: '2026/11/19/00',
+        last_hour: '2026/11/19/00',
+      },
+      {
+        errortype: 'format-conversion-failed',
         errorcode: 'DataFormatConversion.ParseError',
         records: 1,
         attempts: 2,
@@ -169,6 +185,12 @@ const ANSWERS: [string, Row[]][] = [
         errorcode: 'Lambda.FunctionError',
         errormessage: 'because of Lambda.FunctionError',
         original: nessi,
+      },
+      {
+        arrived: '2026-11-19 00:00:00+00',
+        errorcode: 'DataFormatConversion.InvalidSchema',
+        errormessage: 'no table',
+        original: '',
       },
       {
         arrived: '2026-11-18 00:00:00+00',

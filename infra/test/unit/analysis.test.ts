@@ -88,6 +88,8 @@ test('a failed record has the fields of an error object', () => {
     'attemptendingtimestamp bigint',
     'rawdata string',
     'lambdaarn string',
+    'lasterrorcode string',
+    'lasterrormessage string',
   ])
 })
 

@@ -1,5 +1,6 @@
 //! Records into events, as Firehose's Lambda buffer does it: by size and by count.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use runtime_api::MAX_EVENT_BYTES;
@@ -8,6 +9,10 @@ use crate::firehose::event::{Event, Record};
 
 /// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
 pub(crate) const MAX_RECORD_BYTES: usize = 1000 * 1024;
+
+/// The largest data of a record that comes from a data stream which opts in to it (Kinesis developer guide, "Handle large records":
+/// 10 MiB; 1 MiB unless the stream sets another maximum, which no event tells).
+const MAX_KINESIS_RECORD_BYTES: usize = 10 * 1024 * 1024;
 
 /// The most records of a `PutRecordBatch` (Amazon Data Firehose quotas).
 pub(crate) const MAX_PUT_RECORDS: usize = 500;
@@ -38,6 +43,48 @@ const RECORD_OVERHEAD_BYTES: usize = 80;
 
 /// What a record that came by a shard has besides: the six names, their quotes, a shard's id, 56 digits and a timestamp.
 const FROM_SHARD_OVERHEAD_BYTES: usize = 300;
+
+/// The longest id of a record here: of one that came by a shard.
+const LONGEST_ID_BYTES: usize = 160;
+
+/// Where a delivery stream's records come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SourceType {
+    /// Its own API.
+    DirectPut,
+    /// A data stream.
+    Kinesis,
+    /// Amazon MSK.
+    Msk,
+}
+
+impl SourceType {
+    /// The largest data of one record. Of MSK it is what Lambda takes (Amazon Data Firehose quotas: "6 MB maximum record size if AWS
+    /// Lambda is enabled").
+    pub(crate) fn max_record_bytes(self) -> usize {
+        match self {
+            Self::DirectPut => MAX_RECORD_BYTES,
+            Self::Kinesis => MAX_KINESIS_RECORD_BYTES,
+            Self::Msk => MAX_EVENT_BYTES,
+        }
+    }
+}
+
+impl Display for SourceType {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DirectPut => "Direct PUT",
+            Self::Kinesis => "Kinesis Data Streams",
+            Self::Msk => "Amazon MSK",
+        })
+    }
+}
+
+/// Whether an event of this record alone is one that Lambda takes.
+pub(crate) fn fits_an_event(data: &str) -> bool {
+    let overhead = ENVELOPE_BYTES + RECORD_OVERHEAD_BYTES + FROM_SHARD_OVERHEAD_BYTES + 2 * LONGEST_ID_BYTES;
+    overhead + escaped_bytes(data) <= MAX_EVENT_BYTES
+}
 
 /// When a buffer is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

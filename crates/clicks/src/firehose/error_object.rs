@@ -1,6 +1,8 @@
 //! Firehose's error objects: lines of JSON, each with a failed record's original bytes and why it failed.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::fields::Fields;
 use crate::firehose::delivery::Fault;
@@ -50,17 +52,46 @@ impl<'a> ErrorLine<'a> {
     }
 }
 
-/// What is needed of a line to put its record through again, whatever the line's age and the rest of it: the record's original
-/// bytes as base64, or whatever stood in their place. `None` where the line is no object with such a text.
-pub(crate) fn raw_data(line: &[u8]) -> Option<String> {
-    // What serde derives would take an array for the object.
-    let fields: Fields<'_> = serde_json::from_slice(line).ok()?;
-    serde_json::from_str(fields.get("rawData")?).ok()
+/// What makes a file or an object one of Firehose's error output: a JSON object with a text as `rawData`, whatever its age and the
+/// rest of it.
+#[derive(Debug)]
+pub(crate) struct ErrorRecord<'a> {
+    /// All of its fields.
+    pub(crate) fields: Fields<'a>,
+    /// The record's original bytes as base64, or whatever stood in their place.
+    pub(crate) raw_data: Cow<'a, str>,
+}
+
+/// Why JSON is no record of an error object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoErrorRecord {
+    /// It is no JSON object.
+    Json,
+    /// It has no text as `rawData`.
+    NoData,
+}
+
+impl<'a> ErrorRecord<'a> {
+    /// Reads one value of an error object.
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, NoErrorRecord> {
+        #[derive(Deserialize)]
+        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        // What serde derives would take an array for the object.
+        let fields: Fields<'_> = serde_json::from_slice(json).map_err(|_| NoErrorRecord::Json)?;
+        let raw_data = fields.get("rawData").and_then(|text| serde_json::from_str(text).ok());
+        let Text(raw_data) = raw_data.ok_or(NoErrorRecord::NoData)?;
+        Ok(Self { fields, raw_data })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn raw_data(json: &[u8]) -> Option<String> {
+        Some(ErrorRecord::parse(json).ok()?.raw_data.into_owned())
+    }
 
     #[test]
     fn a_line_comes_back() {

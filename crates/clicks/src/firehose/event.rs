@@ -12,6 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::fields::{Fields, minified};
+use crate::firehose::batch::{SourceType, decoded_bytes};
 use crate::kinesis::data_stream_arn;
 use crate::kinesis::sequence::sequence_number;
 use crate::kinesis::shard::Shard;
@@ -136,6 +137,19 @@ pub(crate) enum EventError {
     RepeatedRecordId(u64),
 }
 
+/// A record of an event that its source would not have taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    /// Which of `records` it is, counted from zero.
+    pub(crate) index: u64,
+    /// The size of its data.
+    pub(crate) bytes: usize,
+    /// What does not take it.
+    pub(crate) source: SourceType,
+    /// The record as it is written.
+    pub(crate) text: String,
+}
+
 impl Event {
     /// An event of Direct PUT to a stream.
     pub(crate) fn direct_put(stream: Arc<str>, records: Vec<Record>) -> Self {
@@ -149,8 +163,8 @@ impl Event {
 
     /// An event as a file has it: of Direct PUT, of a Kinesis data stream, or of Amazon MSK. A record without an arrival time
     /// arrives `now`; one without an id, as LocalStack sends it, gets one, because no reply could be matched to it. All else
-    /// is sent as it is written, but for white space.
-    pub(crate) fn from_file(fields: &Fields<'_>, now: Timestamp) -> Result<Self, EventError> {
+    /// is sent as it is written, but for white space. Records that the event's source does not take are left out of it.
+    pub(crate) fn from_file(fields: &Fields<'_>, now: Timestamp) -> Result<(Self, Vec<TooLarge>), EventError> {
         let texts: Option<Vec<Fields<'_>>> = fields.get("records").and_then(|text| serde_json::from_str(text).ok());
         let texts = texts.ok_or(EventError::NoRecords)?;
         if texts.first().is_some_and(|record| record.get("result").is_some()) {
@@ -159,6 +173,7 @@ impl Event {
         let mut ids = HashSet::with_capacity(texts.len());
         let mut records = Vec::with_capacity(texts.len());
         let mut sent = Vec::with_capacity(texts.len());
+        let mut too_large = Vec::new();
         for (text, index) in texts.iter().zip(0..) {
             let record_id = match text.get("recordId") {
                 None | Some("null") => record_id(index),
@@ -167,19 +182,26 @@ impl Event {
             if !ids.insert(record_id.clone()) {
                 return Err(EventError::RepeatedRecordId(index));
             }
+            let data = data(text);
+            let (bytes, source) = (decoded_bytes(&data), source(fields, text));
+            if bytes > source.max_record_bytes() {
+                let text = format!("{{{}}}", text.without(&[]).trim_start_matches(','));
+                too_large.push(TooLarge { index, bytes, source, text });
+                continue;
+            }
             sent.push(format!("{{\"recordId\":{}{}}}", Value::from(record_id.as_str()), text.without(&["recordId"])));
             let arrival_ms = text.get("approximateArrivalTimestamp").and_then(milliseconds);
             records.push(Record {
                 record_id,
                 arrival_ms: arrival_ms.unwrap_or(now.as_millisecond()),
-                data: data(text),
+                data,
                 // It is in the file's text, which is what is sent.
                 kinesis: None,
             });
         }
         let others = fields.without(&["invocationId", "records"]);
         let file = minified(&format!("{others},\"records\":[{}]}}", sent.join(",")));
-        Ok(Self { records, envelope: Envelope::File(file) })
+        Ok((Self { records, envelope: Envelope::File(file) }, too_large))
     }
 
     /// The records, in their order.
@@ -231,6 +253,18 @@ fn milliseconds(time: &str) -> Option<i64> {
         Value::Number(ms) => ms.as_i64().or(ms.as_f64().map(|ms| ms as i64)),
         Value::String(date) => date.parse::<Timestamp>().ok().map(Timestamp::as_millisecond),
         _ => None,
+    }
+}
+
+/// Where a record of a file's event comes from: by the event, or else by what the record has of a data stream or of MSK.
+fn source(event: &Fields<'_>, record: &Fields<'_>) -> SourceType {
+    let there = |fields: &Fields<'_>, name| fields.get(name).is_some_and(|value| value != "null");
+    if there(event, "sourceMSKArn") || there(record, "kafkaRecordValue") {
+        SourceType::Msk
+    } else if there(event, "sourceKinesisStreamArn") || there(record, "kinesisRecordMetadata") {
+        SourceType::Kinesis
+    } else {
+        SourceType::DirectPut
     }
 }
 

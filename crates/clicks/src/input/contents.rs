@@ -1,121 +1,154 @@
 //! A file's records and events, one after the other.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use jiff::Timestamp;
 use runtime_api::MAX_EVENT_BYTES;
 use uuid::Uuid;
 
-use super::kind::{self, First, Kind};
-use super::{InputError, MAX_LINE_BYTES, Source};
-use crate::bucket::GZIP_MAGIC;
+use super::kind::{self, Kind};
+use super::{InputError, MAX_VALUE_BYTES, Skipped, Source, Unusable};
 use crate::fields::Fields;
-use crate::firehose::batch::{MAX_RECORD_BYTES, decoded_bytes};
-use crate::firehose::error_object::raw_data;
-use crate::firehose::event::{Event, encode};
+use crate::firehose::batch::{SourceType, decoded_bytes, fits_an_event};
+use crate::firehose::error_object::ErrorRecord;
+use crate::firehose::event::{Event, TooLarge, encode};
+use crate::values::{Found, Piece, Values};
 
-/// The UTF-8 byte order mark, with which some editors start a file.
-const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+/// How many pieces that are no JSON, and how many bytes, may come before the first value: a file with more is of no known kind.
+const MOST_UNKNOWN: usize = 100;
+const MOST_UNKNOWN_BYTES: usize = MAX_VALUE_BYTES;
 
-/// What is put into Firehose, or goes to the function at once.
+/// What is put into Firehose, or goes to the function at once, or neither.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Item {
     /// The bytes of a record as base64.
     Record(String),
     /// An event as it is.
     Event(Event),
+    /// What can't be used.
+    Skipped(Skipped),
 }
 
 /// An open file of a known kind.
 pub(crate) struct Contents {
     name: String,
     kind: Kind,
-    lines: Lines,
-    /// Read already, to know the kind: a line, or an event over all lines.
-    first: Option<Vec<u8>>,
+    /// Where its records would come from, unless they are in events.
+    source_type: SourceType,
+    values: Values<'static>,
+    /// Read already, to know the kind.
+    first: VecDeque<Piece>,
+    /// Whether a value was looked at.
+    is_begun: bool,
+    /// What a value has given.
+    items: VecDeque<Item>,
     ended: bool,
 }
 
 impl Contents {
-    /// Opens a source and finds out its kind. `count` is told of the bytes that are read, before they are unzipped.
-    pub(crate) fn open(source: &Source, count: impl FnMut(u64) + 'static) -> Result<Self, InputError> {
+    /// Opens a source and finds out its kind. `count` is called with the number of bytes that are read, before they are unzipped.
+    pub(crate) fn open(
+        source: &Source,
+        source_type: SourceType,
+        count: impl FnMut(u64) + 'static,
+    ) -> Result<Self, InputError> {
         let name = source.name();
         let unreadable = |source| InputError::Read { name: name.clone(), source };
         let reader: Box<dyn Read> = match source {
             Source::File(path) => Box::new(File::open(path).map_err(unreadable)?),
             Source::Stdin => Box::new(io::stdin()),
         };
-        Self::of(name.clone(), Counted { reader, count })
+        Self::of(name.clone(), source_type, Counted { reader, count })
     }
 
     /// Finds out the kind of what `reader` gives.
-    pub(crate) fn of(name: String, reader: impl Read + 'static) -> Result<Self, InputError> {
+    pub(crate) fn of(name: String, source_type: SourceType, reader: impl Read + 'static) -> Result<Self, InputError> {
         let unreadable = |source| InputError::Read { name: name.clone(), source };
-        let mut reader = BufReader::new(reader);
-        let zipped = reader.fill_buf().map_err(unreadable)?.starts_with(&GZIP_MAGIC);
-        let reader: Box<dyn BufRead> =
-            if zipped { Box::new(BufReader::new(MultiGzDecoder::new(reader))) } else { Box::new(reader) };
-        let mut lines = Lines { name: name.clone(), reader, number: 0 };
-
-        let mut first = lines.next()?.unwrap_or_default();
-        let kind = match kind::of_first_line(&first) {
-            First::Line(kind) => Some(kind),
-            First::Unfinished => {
-                lines.rest(&mut first)?;
-                kind::of_all_lines(&first)
+        let mut values = Values::open(reader, MAX_VALUE_BYTES).map_err(unreadable)?;
+        let (mut first, mut bytes) = (VecDeque::new(), 0);
+        let kind = loop {
+            let Some(piece) = values.next().transpose().map_err(unreadable)? else { break None };
+            bytes += piece.bytes.len();
+            let is_value = piece.found == Found::Value;
+            let kind = Some(&piece).filter(|_| is_value).and_then(|piece| kind::of_value(&piece.bytes));
+            first.push_back(piece);
+            if is_value || first.len() > MOST_UNKNOWN || bytes > MOST_UNKNOWN_BYTES {
+                break kind;
             }
-            First::Unknown => None,
         };
         let Some(kind) = kind else {
-            let found = kind::describe(&first);
+            let found = match first.front() {
+                Some(Piece { found: Found::TooLong, .. }) => {
+                    format!("a line or a value of more than {MAX_VALUE_BYTES} bytes")
+                }
+                piece => kind::describe(piece.map_or(&[], |piece| &piece.bytes)),
+            };
             return Err(InputError::Unknown { name, found });
         };
-        Ok(Self { name, kind, lines, first: Some(first), ended: false })
+        Ok(Self { name, kind, source_type, values, first, is_begun: false, items: VecDeque::new(), ended: false })
     }
 
-    fn item(&self, line: &[u8]) -> Result<Item, InputError> {
-        let record = match self.kind {
-            Kind::Events => return self.event(line).map(Item::Event),
-            Kind::Errors => self.original(line)?,
-            Kind::Clicks => encode(line),
+    /// Adds what a piece comes to.
+    fn add(&mut self, piece: &Piece) -> Result<(), InputError> {
+        let is_first = piece.found == Found::Value && !std::mem::replace(&mut self.is_begun, true);
+        let json = piece.bytes.trim_ascii_start();
+        let usable = match (piece.found, self.kind) {
+            (Found::Other, _) => Err(Unusable::NotJson),
+            (Found::TooLong, _) => Err(Unusable::TooLong),
+            (Found::Value, Kind::Clicks) => self.record(encode(json)),
+            (Found::Value, Kind::Errors) => match ErrorRecord::parse(json) {
+                Ok(record) => self.record(record.raw_data.into_owned()),
+                Err(_) => Err(Unusable::NoErrorRecord),
+            },
+            (Found::Value, Kind::Events) => self.event(piece),
         };
-        if decoded_bytes(&record) > MAX_RECORD_BYTES {
-            let (name, line) = self.place();
-            return Err(InputError::RecordTooLarge { name, line });
+        match usable {
+            Ok(Some(item)) => self.items.push_back(item),
+            Ok(None) => {}
+            Err(Unusable::Event(problem)) if is_first => {
+                return Err(InputError::Event { name: self.name.clone(), line: piece.line, problem });
+            }
+            Err(problem) => self.skip(problem, piece, piece.bytes.clone()),
         }
-        Ok(Item::Record(record))
+        Ok(())
     }
 
-    fn event(&self, line: &[u8]) -> Result<Event, InputError> {
-        let fields: Fields<'_> = serde_json::from_slice(line).map_err(|_| self.other(line, "a Firehose event"))?;
-        let event = Event::from_file(&fields, Timestamp::now()).map_err(|problem| {
-            let (name, line) = self.place();
-            InputError::Event { name, line, problem }
-        })?;
+    fn record(&self, data: String) -> Result<Option<Item>, Unusable> {
+        let (bytes, source_type) = (decoded_bytes(&data), self.source_type);
+        if bytes > source_type.max_record_bytes() {
+            return Err(Unusable::RecordTooLarge { bytes, source_type });
+        }
+        if !fits_an_event(&data) {
+            return Err(Unusable::FitsNoEvent { bytes });
+        }
+        Ok(Some(Item::Record(data)))
+    }
+
+    /// An event without what its source does not take; none where nothing else is in it.
+    fn event(&mut self, piece: &Piece) -> Result<Option<Item>, Unusable> {
+        let fields: Fields<'_> = serde_json::from_slice(&piece.bytes).map_err(|_| Unusable::NoEvent)?;
+        if fields.get("records").is_none() {
+            return Err(Unusable::NoEvent);
+        }
+        let (event, too_large) = Event::from_file(&fields, Timestamp::now()).map_err(Unusable::Event)?;
         // As it is sent: without the spaces of its file, and with the ids that it lacks.
-        let bytes = event.payload(Uuid::nil()).map_or(line.len(), |payload| payload.len());
+        let bytes = event.payload(Uuid::nil()).map_or(piece.bytes.len(), |payload| payload.len());
         if bytes > MAX_EVENT_BYTES {
-            let (name, line) = self.place();
-            return Err(InputError::EventTooLarge { name, line, bytes });
+            return Err(Unusable::EventTooLarge { bytes });
         }
-        Ok(event)
+        let is_empty = event.records().is_empty() && !too_large.is_empty();
+        for TooLarge { index, bytes, source, text } in too_large {
+            let problem = Unusable::RecordOfEventTooLarge { index, bytes, source_type: source };
+            self.skip(problem, piece, text.into_bytes());
+        }
+        Ok(Some(Item::Event(event)).filter(|_| !is_empty))
     }
 
-    fn original(&self, line: &[u8]) -> Result<String, InputError> {
-        let accepted = "an object with a failed record's bytes as base64 in `rawData`";
-        raw_data(line).ok_or_else(|| self.other(line, accepted))
-    }
-
-    fn other(&self, content: &[u8], accepted: &'static str) -> InputError {
-        let (name, line) = self.place();
-        let found = kind::describe(content);
-        InputError::Line { name, line, found, accepted }
-    }
-
-    fn place(&self) -> (String, usize) {
-        (self.name.clone(), self.lines.number)
+    fn skip(&mut self, problem: Unusable, piece: &Piece, content: Vec<u8>) {
+        let (name, line, offset) = (self.name.clone(), piece.line, piece.offset);
+        self.items.push_back(Item::Skipped(Skipped { name, line, offset, problem, content }));
     }
 }
 
@@ -124,74 +157,21 @@ impl Iterator for Contents {
 
     /// Ends after the first error.
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        while self.items.is_empty() && !self.ended {
+            let piece = match self.first.pop_front() {
+                Some(first) => Ok(first),
+                None => self.values.next()?.map_err(|source| InputError::Read { name: self.name.clone(), source }),
+            };
+            if let Err(error) = piece.and_then(|piece| self.add(&piece)) {
+                self.ended = true;
+                return Some(Err(error));
+            }
         }
-        let line = match self.first.take() {
-            Some(first) => Ok(Some(first)),
-            None => self.lines.next(),
-        };
-        let item = match line {
-            Ok(line) => self.item(&line?),
-            Err(error) => Err(error),
-        };
-        self.ended = item.is_err();
-        Some(item)
+        self.items.pop_front().map(Ok)
     }
 }
 
-/// The lines that are not empty.
-struct Lines {
-    name: String,
-    reader: Box<dyn BufRead>,
-    /// Of the last line, counted from one.
-    number: usize,
-}
-
-impl Lines {
-    fn next(&mut self) -> Result<Option<Vec<u8>>, InputError> {
-        loop {
-            let mut line = Vec::new();
-            if self.limited(0).read_until(b'\n', &mut line).map_err(|source| self.unreadable(source))? == 0 {
-                return Ok(None);
-            }
-            self.number += 1;
-            if line.len() > MAX_LINE_BYTES {
-                return Err(InputError::LineTooLong { name: self.name.clone(), line: self.number });
-            }
-            line.truncate(line.trim_ascii_end().len());
-            if self.number == 1 && line.starts_with(BYTE_ORDER_MARK) {
-                line.drain(..BYTE_ORDER_MARK.len());
-            }
-            if !line.is_empty() {
-                return Ok(Some(line));
-            }
-        }
-    }
-
-    /// Adds what is left to a first line.
-    fn rest(&mut self, first: &mut Vec<u8>) -> Result<(), InputError> {
-        let before = first.len();
-        first.push(b'\n');
-        self.limited(before).read_to_end(first).map_err(|source| self.unreadable(source))?;
-        if first.len() > MAX_LINE_BYTES {
-            return Err(InputError::JsonTooLong { name: self.name.clone() });
-        }
-        Ok(())
-    }
-
-    /// One byte more than what is accepted, to see that it is too much.
-    fn limited(&mut self, read: usize) -> io::Take<&mut Box<dyn BufRead>> {
-        let limit = MAX_LINE_BYTES.saturating_sub(read) + 1;
-        self.reader.by_ref().take(u64::try_from(limit).unwrap_or(u64::MAX))
-    }
-
-    fn unreadable(&self, source: io::Error) -> InputError {
-        InputError::Read { name: self.name.clone(), source }
-    }
-}
-
-/// A reader that tells what it read.
+/// A reader that reports how much it read.
 struct Counted<F> {
     reader: Box<dyn Read>,
     count: F,

@@ -1,9 +1,10 @@
-//! The kind of a file, by its first line.
+//! The kind of a file, by its first value.
 
 use serde::de::IgnoredAny;
 
 use crate::excerpt::excerpt;
 use crate::fields::Fields;
+use crate::firehose::error_object::ErrorRecord;
 
 /// The longest beginning of unknown content that a message shows.
 const PREVIEW_CHARS: usize = 40;
@@ -11,54 +12,27 @@ const PREVIEW_CHARS: usize = 40;
 /// The most field names that a message shows.
 const MOST_NAMES: usize = 5;
 
-/// What a file's lines are.
+/// What a file's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Firehose events.
     Events,
-    /// The lines of a Firehose error object.
+    /// Those of a Firehose error object.
     Errors,
-    /// Clicks, or what should be.
+    /// Records: clicks, or what should be.
     Clicks,
 }
 
-/// What the first line tells.
-#[derive(Debug, PartialEq)]
-pub(super) enum First {
-    /// The kind of the file.
-    Line(Kind),
-    /// JSON that goes on in the next line: perhaps one object over all lines.
-    Unfinished,
-    /// Nothing that is known.
-    Unknown,
-}
-
-pub(super) fn of_first_line(line: &[u8]) -> First {
-    match serde_json::from_slice(line) {
-        Ok(fields) => First::Line(of_fields(&fields)),
-        Err(_) if is_json(line).is_err_and(|error| error.is_eof()) => First::Unfinished,
-        Err(_) => First::Unknown,
-    }
-}
-
-fn is_json(content: &[u8]) -> serde_json::Result<IgnoredAny> {
-    serde_json::from_slice(content)
-}
-
-/// One object over all lines: an event, or a line of an error object that was made readable. Clicks are lines.
-pub(super) fn of_all_lines(content: &[u8]) -> Option<Kind> {
-    let fields = serde_json::from_slice(content).ok()?;
-    Some(of_fields(&fields)).filter(|kind| *kind != Kind::Clicks)
-}
-
-fn of_fields(fields: &Fields<'_>) -> Kind {
-    if fields.get("records").is_some() {
+/// By a file's first value; none of what is no object.
+pub(super) fn of_value(json: &[u8]) -> Option<Kind> {
+    let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
+    Some(if fields.get("records").is_some() {
         Kind::Events
-    } else if fields.get("rawData").is_some() {
+    } else if ErrorRecord::parse(json).is_ok() {
         Kind::Errors
     } else {
         Kind::Clicks
-    }
+    })
 }
 
 /// Content in a few words.
@@ -68,13 +42,12 @@ pub(super) fn describe(content: &[u8]) -> String {
         return "nothing".to_owned();
     }
     if let Ok(fields) = serde_json::from_slice::<Fields<'_>>(content) {
-        let lines = if content.contains(&b'\n') { " over several lines" } else { "" };
         let names: Vec<String> =
             fields.names().take(MOST_NAMES).map(|name| format!("`{}`", excerpt(&name, PREVIEW_CHARS))).collect();
         let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        return format!("a JSON object{lines} with {names}");
+        return format!("a JSON object with {names}");
     }
-    match content.first().filter(|_| is_json(content).is_ok()) {
+    match content.first().filter(|_| serde_json::from_slice::<IgnoredAny>(content).is_ok()) {
         Some(b'{') => "a JSON object that is not UTF-8".to_owned(),
         Some(b'[') => "a JSON array".to_owned(),
         Some(_) => "a JSON value that is not an object".to_owned(),
@@ -87,24 +60,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_tells_the_kind() {
-        for (line, first) in [
-            (r#"{"invocationId":"i","records":[]}"#, First::Line(Kind::Events)),
-            (r#"{"rawData":"e30=","errorCode":"Lambda.FunctionError"}"#, First::Line(Kind::Errors)),
-            (r#"{"userId":"u","mysfitId":"m"}"#, First::Line(Kind::Clicks)),
-            ("{}", First::Line(Kind::Clicks)),
-            ("{", First::Unfinished),
-            (r#"{"records": ["#, First::Unfinished),
-            (r#"{"userId":"#, First::Unfinished),
-            (r#"{"a":1e400,"b":"\ud800"}"#, First::Line(Kind::Clicks)),
-            ("[", First::Unfinished),
-            ("[{},", First::Unfinished),
-            ("[]", First::Unknown),
-            ("7", First::Unknown),
-            ("{}{}", First::Unknown),
-            ("userId,mysfitId", First::Unknown),
+    fn the_first_value_tells_the_kind() {
+        for (json, kind) in [
+            (r#"{"invocationId":"i","records":[]}"#, Some(Kind::Events)),
+            ("{\n\"records\": 7\n}", Some(Kind::Events)),
+            (r#"{"rawData":"e30=","errorCode":"Lambda.FunctionError"}"#, Some(Kind::Errors)),
+            (r#"{"rawData":7}"#, Some(Kind::Clicks)),
+            (r#"{"userId":"u","mysfitId":"m"}"#, Some(Kind::Clicks)),
+            ("{}", Some(Kind::Clicks)),
+            (r#"{"a":1e400,"b":"\ud800"}"#, Some(Kind::Clicks)),
+            ("[{}]", None),
+            ("7", None),
         ] {
-            assert_eq!(of_first_line(line.as_bytes()), first, "{line}");
+            assert_eq!(of_value(json.as_bytes()), kind, "{json}");
         }
     }
 
@@ -114,7 +82,7 @@ mod tests {
             (" \n", "nothing"),
             ("[1,\n2]", "a JSON array"),
             ("7", "a JSON value that is not an object"),
-            ("{\"a\":\n1}", "a JSON object over several lines with `a`"),
+            ("{\"a\":\n1}", "a JSON object with `a`"),
             ("{\"b\":1,\"a\":1}", "a JSON object with `b`, `a`"),
             ("[1e400]", "a JSON array"),
             ("{}", "a JSON object with nothing"),

@@ -1,4 +1,4 @@
-//! Copies of what holds no record, so that somebody can look into it after the objects are gone.
+//! Copies of what holds no usable record, so that they can be looked into after the objects are gone.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -9,36 +9,38 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-/// One line. The names are those in the file.
+/// One piece. The names are those in the file.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SetAside<'a> {
-    /// Where the line was.
-    pub(super) object: &'a str,
+pub(crate) struct SetAside<'a> {
+    /// Where it was: an object, or a file.
+    pub(crate) object: &'a str,
     /// Counted from one.
-    pub(super) line: u64,
+    pub(crate) line: u64,
+    /// Of its first byte that is no white space, counted from zero, after decompression.
+    pub(crate) offset: u64,
     /// What is wrong with it.
-    pub(super) problem: String,
-    /// The line's bytes as base64; of one that is too long, the start.
+    pub(crate) problem: String,
+    /// Its bytes as base64; of one that is too long, the start.
     #[serde(serialize_with = "base64")]
-    pub(super) content: &'a [u8],
+    pub(crate) content: &'a [u8],
 }
 
 /// The file of the copies, as lines of JSON. It is made when there is something to copy, and only its owner may read it: it
 /// holds what visitors sent.
 #[derive(Debug)]
-pub(super) struct Aside {
+pub(crate) struct Aside {
     path: PathBuf,
     file: Option<File>,
 }
 
 impl Aside {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, file: None }
     }
 
     /// Appends copies; they are on disk when the call is back.
-    pub(super) fn keep(&mut self, copies: &[SetAside<'_>]) -> io::Result<()> {
+    pub(crate) fn keep(&mut self, copies: &[SetAside<'_>]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(open(&self.path)?),
@@ -54,12 +56,12 @@ impl Aside {
     }
 
     /// Where the copies go.
-    pub(super) fn place(&self) -> &Path {
+    pub(crate) fn place(&self) -> &Path {
         &self.path
     }
 
     /// Where the copies are, if there are any of this run.
-    pub(super) fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         self.file.as_ref().map(|_| self.path.as_path())
     }
 }
@@ -94,14 +96,15 @@ mod tests {
     fn copies_are_lines_for_their_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("corrupt.jsonl");
-        let copy = |line| SetAside { object: "a", line, problem: "p".to_owned(), content: b"\xff\n" };
+        let copy = |line| SetAside { object: "a", line, offset: 7, problem: "p".to_owned(), content: b"\xff\n" };
         let mut aside = Aside::new(path.clone());
         assert_eq!((aside.path(), path.exists()), (None, false));
         // Left by a disk that was full.
         fs::write(&path, "half").unwrap();
         aside.keep(&[copy(1)]).unwrap();
         aside.keep(&[copy(2), copy(3)]).unwrap();
-        let line = |line: u64| format!(r#"{{"object":"a","line":{line},"problem":"p","content":"/wo="}}"#) + "\n";
+        let line =
+            |line: u64| format!(r#"{{"object":"a","line":{line},"offset":7,"problem":"p","content":"/wo="}}"#) + "\n";
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("half\n{}{}{}", line(1), line(2), line(3)));
         assert_eq!(aside.path(), Some(path.as_path()));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use crate::excerpt::excerpt;
-use crate::fields::Fields;
 use crate::firehose::batch::MAX_RECORD_BYTES;
+use crate::firehose::error_object::{ErrorRecord, NoErrorRecord};
 
 /// What is shown of an error code or a function's name, which anybody may have written who may write objects.
 const SHOWN_CHARS: usize = 200;
@@ -44,9 +44,25 @@ pub(crate) enum Corrupt {
     /// Firehose refuses it, and with it the whole call.
     #[error("found a record of {0} bytes; Firehose accepts at most {MAX_RECORD_BYTES}")]
     TooLarge(usize),
-    /// Longer than a line with the largest record.
-    #[error("found a line of more than {0} bytes")]
+    /// Longer than a value with the largest record.
+    #[error("found a line or a value of more than {0} bytes")]
     TooLong(usize),
+}
+
+impl Corrupt {
+    /// Whether it is a record of an error object nevertheless.
+    pub(crate) fn is_of_record(&self) -> bool {
+        matches!(self, Self::Base64 | Self::TooLarge(_))
+    }
+}
+
+impl From<NoErrorRecord> for Corrupt {
+    fn from(problem: NoErrorRecord) -> Self {
+        match problem {
+            NoErrorRecord::Json => Self::Json,
+            NoErrorRecord::NoData => Self::NoData,
+        }
+    }
 }
 
 impl Failed {
@@ -54,9 +70,8 @@ impl Failed {
     /// the names of other kinds of error output (`ErrorCode`, `lastErrorCode`: Amazon Data Firehose developer guide, "Record
     /// format conversion error handling").
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Corrupt> {
-        let fields: Fields<'_> = serde_json::from_slice(line).map_err(|_| Corrupt::Json)?;
-        let data: Text<'_> = fields.get("rawData").and_then(value).ok_or(Corrupt::NoData)?;
-        let data = STANDARD.decode(data.0.as_bytes()).map_err(|_| Corrupt::Base64)?;
+        let ErrorRecord { fields, raw_data } = ErrorRecord::parse(line)?;
+        let data = STANDARD.decode(raw_data.as_bytes()).map_err(|_| Corrupt::Base64)?;
         if data.len() > MAX_RECORD_BYTES {
             return Err(Corrupt::TooLarge(data.len()));
         }

@@ -1,27 +1,32 @@
-//! What the lines of an object are: records that failed, lines without one, or something else altogether.
+//! What the pieces of an object are: records that failed, pieces without one, or something else altogether.
 
 use super::failed::{Corrupt, Failed};
 use super::ledger::Identity;
-use super::lines::{Extent, Line, MAX_LINE_BYTES};
+use super::lines::MAX_LINE_BYTES;
+use crate::values::{Found, Piece};
 
-/// How many lines without a record are kept until there is one with one: before that, it may be no error object.
+/// How many pieces without a record are kept until there is one with one, and how many bytes: before that, it may be no error
+/// object.
 const MOST_DOUBTFUL: usize = 100;
+const MOST_DOUBTFUL_BYTES: usize = 4 * MAX_LINE_BYTES;
 
-/// A line without a record.
+/// A piece without a record.
 pub(super) struct Bad {
     /// By which the ledger knows it.
     pub(super) key: u128,
     /// Counted from one.
-    pub(super) number: u64,
+    pub(super) line: u64,
+    /// Counted from zero.
+    pub(super) offset: u64,
     /// Its bytes, or the start of too many.
     pub(super) bytes: Vec<u8>,
     /// What is wrong with it.
     pub(super) problem: Corrupt,
 }
 
-/// What is known of an object's lines so far.
+/// What is known of an object's pieces so far.
 pub(super) enum Sight {
-    /// One of them holds a record.
+    /// One of them is a record of an error object, though perhaps not one that can be put.
     ErrorObject,
     /// None does: they may be of something else.
     Doubtful(Vec<Bad>),
@@ -30,40 +35,44 @@ pub(super) enum Sight {
 }
 
 impl Sight {
-    /// What is known with some lines more, and which bad lines are to be set aside now; none where it is not known yet, or only
+    /// What is known with some pieces more, and which bad ones are to be set aside now; none where it is not known yet, or only
     /// known now that too many are gone.
     pub(super) fn with(self, good: &[(u128, Failed)], mut bad: Vec<Bad>) -> (Self, Option<Vec<Bad>>) {
         match self {
             Self::ErrorObject => (Self::ErrorObject, Some(bad)),
             Self::Unlikely => (Self::Unlikely, None),
             Self::Doubtful(mut before) => {
+                let is_error_object = is_error_object(good, &bad);
                 before.append(&mut bad);
-                match good {
-                    [] if before.len() > MOST_DOUBTFUL => (Self::Unlikely, None),
-                    [] => (Self::Doubtful(before), None),
-                    _ => (Self::ErrorObject, Some(before)),
+                let bytes: usize = before.iter().map(|bad| bad.bytes.len()).sum();
+                match before.len() > MOST_DOUBTFUL || bytes > MOST_DOUBTFUL_BYTES {
+                    _ if is_error_object => (Self::ErrorObject, Some(before)),
+                    true => (Self::Unlikely, None),
+                    false => (Self::Doubtful(before), None),
                 }
             }
         }
     }
 }
 
-/// The lines with a record, each with its key, and those without.
-pub(super) fn judged(lines: Vec<Line>, identity: &mut Identity) -> (Vec<(u128, Failed)>, Vec<Bad>) {
+/// Whether one of these pieces is a record of an error object.
+pub(super) fn is_error_object(good: &[(u128, Failed)], bad: &[Bad]) -> bool {
+    !good.is_empty() || bad.iter().any(|bad| bad.problem.is_of_record())
+}
+
+/// The pieces with a record, each with its key, and those without.
+pub(super) fn judged(pieces: Vec<Piece>, identity: &mut Identity) -> (Vec<(u128, Failed)>, Vec<Bad>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for Line { number, bytes, extent } in lines {
-        let failed = match extent {
-            Extent::Cut => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
-            Extent::Whole | Extent::BrokenOff => Failed::parse(&bytes),
-        };
-        // What is missing of a line that broke off may make it a record.
-        if failed.is_err() && extent == Extent::BrokenOff {
-            continue;
-        }
+    for Piece { found, offset, line, bytes } in pieces {
         let key = identity.line_key(&bytes);
+        let failed = match found {
+            Found::Value => Failed::parse(&bytes),
+            Found::Other => Err(Corrupt::Json),
+            Found::TooLong => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
+        };
         match failed {
             Ok(failed) => good.push((key, failed)),
-            Err(problem) => bad.push(Bad { key, number, bytes, problem }),
+            Err(problem) => bad.push(Bad { key, line, offset, bytes, problem }),
         }
     }
     (good, bad)
@@ -73,49 +82,70 @@ pub(super) fn judged(lines: Vec<Line>, identity: &mut Identity) -> (Vec<(u128, F
 mod tests {
     use super::*;
 
-    fn line(number: u64, text: &str, extent: Extent) -> Line {
-        Line { number, bytes: text.as_bytes().to_vec(), extent }
+    fn piece(line: u64, text: &str, found: Found) -> Piece {
+        Piece { found, offset: 10 * line, line, bytes: text.as_bytes().to_vec() }
     }
 
     #[test]
-    fn lines_are_records_or_say_what_they_are() {
+    fn pieces_are_records_or_say_what_they_are() {
         let record = r#"{"rawData":"e30="}"#;
         let (good, bad) = judged(
             vec![
-                line(1, record, Extent::Whole),
-                line(2, "x", Extent::Whole),
-                line(3, record, Extent::Cut),
-                line(4, record, Extent::Whole),
-                line(5, record, Extent::BrokenOff),
-                line(6, &record[..9], Extent::BrokenOff),
+                piece(1, record, Found::Value),
+                piece(2, "7", Found::Value),
+                piece(3, record, Found::TooLong),
+                piece(4, record, Found::Value),
+                piece(5, record, Found::Other),
             ],
             &mut Identity::of("a"),
         );
-        let mut keys: Vec<u128> = good.iter().map(|(key, _)| *key).chain(bad.iter().map(|line| line.key)).collect();
+        let mut keys: Vec<u128> = good.iter().map(|(key, _)| *key).chain(bad.iter().map(|bad| bad.key)).collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!((good.len(), keys.len()), (3, 5));
-        let problems: Vec<(u64, &Corrupt)> = bad.iter().map(|line| (line.number, &line.problem)).collect();
-        assert_eq!(problems, [(2, &Corrupt::Json), (3, &Corrupt::TooLong(MAX_LINE_BYTES))]);
+        assert_eq!((good.len(), keys.len()), (2, 5));
+        let problems: Vec<(u64, u64, &Corrupt)> = bad.iter().map(|bad| (bad.line, bad.offset, &bad.problem)).collect();
+        assert_eq!(
+            problems,
+            [(2, 20, &Corrupt::Json), (3, 30, &Corrupt::TooLong(MAX_LINE_BYTES)), (5, 50, &Corrupt::Json)]
+        );
     }
 
     #[test]
     fn an_object_is_doubtful_until_there_is_a_record() {
-        let bad = |lines: usize| {
-            let lines = (0..lines).map(|number| line(number as u64, "x", Extent::Whole)).collect();
-            judged(lines, &mut Identity::of("a")).1
+        let judged = |text: &str, pieces: usize| {
+            let pieces = (0..pieces).map(|line| piece(line as u64, text, Found::Value)).collect();
+            judged(pieces, &mut Identity::of("a"))
         };
-        let good = judged(vec![line(1, r#"{"rawData":"e30="}"#, Extent::Whole)], &mut Identity::of("a")).0;
-        // Few lines are kept until there is a record, and then set aside with the new ones.
+        let bad = |pieces: usize| judged("{}", pieces).1;
+        let good = judged(r#"{"rawData":"e30="}"#, 1).0;
+        // Few pieces are kept until there is a record, and then set aside with the new ones.
         let (sight, now) = Sight::Doubtful(Vec::new()).with(&[], bad(MOST_DOUBTFUL - 1));
         assert!(now.is_none());
         let (sight, now) = sight.with(&good, bad(2));
         assert!(matches!(sight, Sight::ErrorObject));
-        assert_eq!(now.map(|lines| lines.len()), Some(MOST_DOUBTFUL + 1));
-        assert_eq!(sight.with(&[], bad(3)).1.map(|lines| lines.len()), Some(3));
+        assert_eq!(now.map(|pieces| pieces.len()), Some(MOST_DOUBTFUL + 1));
+        assert_eq!(sight.with(&[], bad(3)).1.map(|pieces| pieces.len()), Some(3));
         // Too many are not, so that they have to be read again should there be one.
-        let (sight, now) = Sight::Doubtful(Vec::new()).with(&[], bad(MOST_DOUBTFUL + 1));
-        assert!(matches!(sight, Sight::Unlikely) && now.is_none());
-        assert!(sight.with(&good, Vec::new()).1.is_none());
+        for bad in [bad(MOST_DOUBTFUL + 1), judged(&" ".repeat(MAX_LINE_BYTES), 5).1] {
+            let (sight, now) = Sight::Doubtful(Vec::new()).with(&[], bad);
+            assert!(matches!(sight, Sight::Unlikely) && now.is_none());
+            assert!(sight.with(&good, Vec::new()).1.is_none());
+        }
+    }
+
+    #[test]
+    fn a_record_that_can_not_be_put_makes_an_error_object_as_well() {
+        for (text, expected) in [
+            (r#"{"rawData":"e30="}"#, true),
+            (r#"{"rawData":"???"}"#, true),
+            (r#"{"rawData":7}"#, false),
+            (r#"{"errorCode":"Lambda.FunctionError"}"#, false),
+            (r#""rawData""#, false),
+        ] {
+            let (good, bad) = judged(vec![piece(1, text, Found::Value)], &mut Identity::of("a"));
+            assert_eq!(is_error_object(&good, &bad), expected, "{text}");
+            let (sight, _) = Sight::Doubtful(Vec::new()).with(&good, bad);
+            assert_eq!(matches!(sight, Sight::ErrorObject), expected, "{text}");
+        }
     }
 }

@@ -1,108 +1,71 @@
-//! The lines of an object, in a thread of their own: decompression and a slow storage do not hold up the calls.
+//! The values of an object, and what else is in it, in a thread of their own: decompression and a slow storage do not hold up the
+//! calls.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
-use flate2::bufread::MultiGzDecoder;
 use tokio::sync::mpsc;
 
-use crate::bucket::GZIP_MAGIC;
+use crate::values::{Piece, Values};
 
-/// The longest line: several times what the largest record needs.
+/// The longest value or line: several times what the largest record needs.
 pub(super) const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
-/// How much is handed over at once, and the most lines of it.
+/// How much is handed over at once, and the most pieces of it.
 const CHUNK_BYTES: usize = 1024 * 1024;
-const CHUNK_LINES: usize = 500;
+const CHUNK_PIECES: usize = 500;
 
 /// How many chunks may wait.
 const CHUNKS: usize = 2;
 
-/// One line that is not empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    /// Counted from one.
-    pub(super) number: u64,
-    /// Without its end.
-    pub(super) bytes: Vec<u8>,
-    /// How much of it that is.
-    pub(super) extent: Extent,
-}
-
-/// How much of a line was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// All of it.
-    Whole,
-    /// It goes on, beyond what is kept of it.
-    Cut,
-    /// Reading broke off in it, or at its end.
-    BrokenOff,
-}
-
-/// Some lines, or the end.
+/// Some pieces, or the end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
     /// In their order.
-    Lines(Vec<Line>),
+    Pieces(Vec<Piece>),
     /// There are no more.
     End,
     /// There may be more, but the storage failed, or it can't be decompressed.
     Unreadable(String),
 }
 
-/// Reads lines in a thread of its own until the end, or until nobody wants more. Without an end, the thread has panicked.
+/// Reads an object in a thread of its own until the end, or until nobody wants more. Without an end, the thread has panicked.
 pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
     let (chunks, received) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || each(bytes, |chunk| chunks.blocking_send(chunk).is_ok()));
     received
 }
 
-/// Hands lines over, plain or gzipped, and the end, as long as `is_wanted` says so.
+/// Hands pieces over, plain or gzipped, and the end, as long as `is_wanted` says so.
 pub(super) fn each(bytes: impl Read, mut is_wanted: impl FnMut(Chunk) -> bool) {
-    let mut stored = BufReader::new(bytes);
-    let end = match stored.fill_buf() {
-        Ok(start) if start.starts_with(&GZIP_MAGIC) => {
-            lines(BufReader::new(MultiGzDecoder::new(stored)), &mut is_wanted)
+    let mut values = match Values::open(bytes, MAX_LINE_BYTES) {
+        Ok(values) => values,
+        Err(error) => {
+            is_wanted(Chunk::Unreadable(error.to_string()));
+            return;
         }
-        Ok(_) => lines(stored, &mut is_wanted),
-        Err(error) => Some(Chunk::Unreadable(error.to_string())),
     };
-    end.map(is_wanted);
-}
-
-/// Hands lines over; gives the end, if it is wanted.
-fn lines(mut reader: impl BufRead, mut is_wanted: impl FnMut(Chunk) -> bool) -> Option<Chunk> {
-    let (mut chunk, mut bytes, mut number, mut end) = (Vec::new(), 0, 0, None);
-    while end.is_none() {
-        number += 1;
-        let mut line = Vec::new();
-        let read = reader.by_ref().take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut line);
-        let is_cut = line.len() > MAX_LINE_BYTES && !line.ends_with(b"\n");
-        // After an error, a storage's client can't be asked again.
-        let read = read.and_then(|read| if is_cut { reader.skip_until(b'\n').map(|_| read) } else { Ok(read) });
-        end = match read {
-            Ok(0) => Some(Chunk::End),
-            Ok(_) => None,
-            Err(error) => Some(Chunk::Unreadable(format!("after line {}: {error}", number - 1))),
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    loop {
+        let end = match values.next() {
+            Some(Ok(piece)) => {
+                bytes += piece.bytes.len();
+                chunk.push(piece);
+                None
+            }
+            Some(Err(error)) => Some(Chunk::Unreadable(format!("after line {}: {error}", values.lines()))),
+            None => Some(Chunk::End),
         };
-        line.truncate(line.trim_ascii_end().len().min(MAX_LINE_BYTES));
-        if !line.is_empty() {
-            bytes += line.len();
-            let extent = match &end {
-                Some(Chunk::Unreadable(_)) => Extent::BrokenOff,
-                _ if is_cut => Extent::Cut,
-                _ => Extent::Whole,
-            };
-            chunk.push(Line { number, bytes: line, extent });
-        }
-        if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_LINES || end.is_some() {
+        if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_PIECES || end.is_some() {
             bytes = 0;
-            if !is_wanted(Chunk::Lines(std::mem::take(&mut chunk))) {
-                return None;
+            if !is_wanted(Chunk::Pieces(std::mem::take(&mut chunk))) {
+                return;
             }
         }
+        if let Some(end) = end {
+            is_wanted(end);
+            return;
+        }
     }
-    end
 }
 
 #[cfg(test)]
@@ -111,12 +74,13 @@ mod tests {
 
     use super::*;
     use crate::bucket::gzip;
+    use crate::values::Found;
 
-    async fn read_all(bytes: impl Read + Send + 'static) -> (Vec<Line>, Option<String>) {
+    async fn read_all(bytes: impl Read + Send + 'static) -> (Vec<Piece>, Option<String>) {
         let (mut chunks, mut all) = (read(bytes), Vec::new());
         while let Some(chunk) = chunks.recv().await {
             match chunk {
-                Chunk::Lines(lines) => all.extend(lines),
+                Chunk::Pieces(pieces) => all.extend(pieces),
                 Chunk::End => return (all, None),
                 Chunk::Unreadable(cause) => return (all, Some(cause)),
             }
@@ -124,57 +88,60 @@ mod tests {
         panic!("there is no end")
     }
 
-    fn line(number: u64, bytes: &str) -> Line {
-        Line { number, bytes: bytes.as_bytes().to_vec(), extent: Extent::Whole }
+    fn value(offset: u64, line: u64, bytes: &str) -> Piece {
+        Piece { found: Found::Value, offset, line, bytes: bytes.as_bytes().to_vec() }
     }
 
     #[tokio::test]
-    async fn lines_are_numbered_plain_or_zipped() {
-        let text = b"one\n\n  two \r\nthree";
-        let expected = [line(1, "one"), line(3, "  two"), line(4, "three")];
+    async fn an_object_is_read_plain_or_zipped() {
+        let text = b"[1]\n\n  {} \r\n{}[2]";
+        let expected = [value(0, 1, "[1]"), value(7, 3, "  {}"), value(12, 4, "{}"), value(14, 4, "[2]")];
         assert_eq!(read_all(&text[..]).await, (expected.to_vec(), None));
         let zipped = gzip(text).unwrap();
         assert_eq!(read_all(io::Cursor::new(zipped.clone())).await, (expected.to_vec(), None));
         // Several streams one after the other are one.
         let twice = io::Cursor::new([&zipped[..], &zipped[..]].concat());
-        let lines: Vec<u64> = read_all(twice).await.0.iter().map(|line| line.number).collect();
-        assert_eq!(lines, [1, 3, 4, 6, 7]);
+        let lines: Vec<u64> = read_all(twice).await.0.iter().map(|piece| piece.line).collect();
+        assert_eq!(lines, [1, 3, 4, 4, 4, 6, 7, 7]);
         assert_eq!(read_all(&b""[..]).await, (vec![], None));
     }
 
     #[tokio::test]
     async fn more_than_a_chunk_comes_in_order() {
-        let text = (0..3 * CHUNK_LINES).map(|number| format!("{number}\n")).collect::<Vec<_>>().concat();
-        let (lines, _) = read_all(io::Cursor::new(text)).await;
-        let expected: Vec<Line> = (0..3 * CHUNK_LINES as u64).map(|n| line(n + 1, &n.to_string())).collect();
-        assert_eq!(lines, expected);
+        for separator in ["\n", ""] {
+            let numbers = 0..3 * CHUNK_PIECES;
+            let text = numbers.clone().map(|number| format!("[{number}]{separator}")).collect::<Vec<_>>().concat();
+            let (pieces, _) = read_all(io::Cursor::new(text)).await;
+            assert!(
+                pieces.iter().map(|piece| piece.bytes.as_slice()).eq(numbers.map(|n| format!("[{n}]").into_bytes()))
+            );
+        }
     }
 
     #[tokio::test]
     async fn a_line_that_is_too_long_does_not_harm_the_next() {
-        for (length, extent) in
-            [(MAX_LINE_BYTES, Extent::Whole), (MAX_LINE_BYTES + 1, Extent::Cut), (2 * MAX_LINE_BYTES, Extent::Cut)]
+        for (length, found) in
+            [(MAX_LINE_BYTES, Found::Other), (MAX_LINE_BYTES + 1, Found::TooLong), (2 * MAX_LINE_BYTES, Found::TooLong)]
         {
-            let text = [&vec![b'x'; length][..], b"\nnext\n"].concat();
-            let (lines, _) = read_all(io::Cursor::new(text)).await;
-            assert_eq!((lines[0].bytes.len(), lines[0].extent), (MAX_LINE_BYTES, extent), "{length}");
-            assert_eq!(lines[1..], [line(2, "next")], "{length}");
+            let text = [&vec![b'x'; length][..], b"\n{}\n"].concat();
+            let (pieces, _) = read_all(io::Cursor::new(text)).await;
+            assert_eq!((pieces[0].bytes.len(), pieces[0].found), (MAX_LINE_BYTES, found), "{length}");
+            assert_eq!(pieces[1..], [value(length as u64 + 1, 2, "{}")], "{length}");
         }
     }
 
     #[tokio::test]
     async fn what_is_before_a_broken_stream_is_read() {
-        let line = |number: u32| format!("line {number} {}\n", number * 7919 % 10_007);
+        let line = |number: u32| format!("[\"line {number} {}\"]\n", number * 7919 % 10_007);
         let text = (0..20_000).map(line).collect::<Vec<_>>().concat();
         let zipped = gzip(text.as_bytes()).unwrap();
         // Cut off, and with what is no gzip between two streams.
         for stored in [zipped[..zipped.len() / 2].to_vec(), [&zipped[..], b"\xff\xff\xff\xff", &zipped[..]].concat()] {
-            let (lines, failure) = read_all(io::Cursor::new(stored)).await;
+            let (pieces, failure) = read_all(io::Cursor::new(stored)).await;
             let failure = failure.unwrap();
-            assert!(failure.starts_with("after line "), "{failure}");
-            let (_last, whole) = lines.split_last().unwrap();
-            assert!(whole.len() > 5_000);
-            assert!(whole.iter().zip(text.lines()).all(|(read, line)| read.bytes == line.as_bytes()));
+            assert!(failure.starts_with(&format!("after line {}: ", pieces.len())), "{failure}");
+            assert!(pieces.len() > 5_000);
+            assert!(pieces.iter().zip(text.lines()).all(|(read, line)| read.bytes == line.as_bytes()));
         }
     }
 
@@ -186,13 +153,12 @@ mod tests {
                 Err(io::Error::other("gone"))
             }
         }
-        let zipped = gzip(&b"one\ntwo\n".repeat(10_000)).unwrap();
-        for start in [&b"one\ntwo\n"[..], b"", &zipped[..zipped.len() / 2]] {
+        let zipped = gzip(&b"{}\n[]\n".repeat(10_000)).unwrap();
+        for start in [&b"{}\n[]\n"[..], b"", &zipped[..zipped.len() / 2]] {
             let (_, failure) = read_all(io::Cursor::new(start.to_vec()).chain(Fails)).await;
             assert!(failure.unwrap().ends_with("gone"));
         }
-        let (lines, failure) = read_all(io::Cursor::new(b"one\nhalf").chain(Fails)).await;
-        let half = Line { extent: Extent::BrokenOff, ..line(2, "half") };
-        assert_eq!((lines, failure.as_deref()), (vec![line(1, "one"), half], Some("after line 1: gone")));
+        let (pieces, failure) = read_all(io::Cursor::new(b"{}\n{\"half\"").chain(Fails)).await;
+        assert_eq!((pieces, failure.as_deref()), (vec![value(0, 1, "{}")], Some("after line 1: gone")));
     }
 }

@@ -11,11 +11,16 @@ use super::{Options, ReplayError};
 use crate::attempts::{self, Seen, Settled, describe, last_lines};
 use crate::excerpt::excerpt;
 use crate::firehose::delivery::Attempt;
+use crate::input::Skipped;
 use crate::metrics::Metrics;
 use crate::output::{BatchEnd, Output, OutputError};
 use crate::packages::SERVICE_URL;
 use crate::progress::Progress;
+use crate::redrive::{Aside, SetAside};
 use crate::report::{End, Records, Report, Tally};
+
+/// How many skipped parts are shown one by one; the copies have them all.
+const MOST_SHOWN: u64 = 20;
 
 /// A function, and what has come of it so far.
 pub(super) struct Session {
@@ -29,6 +34,8 @@ pub(super) struct Session {
     output: Output,
     progress: Progress,
     tally: Tally,
+    /// Where the skipped parts of the input are copied to.
+    copies: Aside,
 }
 
 impl Session {
@@ -48,7 +55,9 @@ impl Session {
         let since = Instant::now();
         let function = Function::start(settings).await?;
         let (retries, verbose) = (options.retries, options.verbose);
-        Ok(Self { function, since, started: false, arn, retries, verbose, output, progress, tally: Tally::default() })
+        let copies = Aside::new(output.folder().join("skipped.jsonl"));
+        let tally = Tally::default();
+        Ok(Self { function, since, started: false, arn, retries, verbose, output, progress, tally, copies })
     }
 
     /// One event to its end: a reply, or the last failed attempt. Everything after the function's answer happens at once, so
@@ -83,6 +92,26 @@ impl Session {
         Ok(())
     }
 
+    /// Copies, counts and reports parts of the input that can't be put through.
+    pub(super) fn skip(&mut self, skipped: &[Skipped]) -> Result<(), OutputError> {
+        let copies: Vec<SetAside<'_>> = skipped.iter().map(copy).collect();
+        let path = self.copies.place().to_owned();
+        self.copies.keep(&copies).map_err(|source| OutputError::Write { path, source })?;
+        for Skipped { name, line, offset, problem, .. } in skipped {
+            self.tally.skip();
+            match self.tally.skipped() {
+                ..=MOST_SHOWN => {
+                    self.progress.line(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
+                }
+                more if more == MOST_SHOWN + 1 => {
+                    self.progress.line(&format!("more is skipped: see {}", self.copies.place().display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Tells that a batch was not put through to its end.
     pub(super) fn give_up(&self, batch: &Batch) {
         let records = batch.event.records().len();
@@ -96,8 +125,14 @@ impl Session {
         let exit = self.function.stop().await;
         log(&mut self.output, self.verbose.then_some(&self.progress), &exit.logs)?;
         let out = self.output.folder().to_path_buf();
-        Ok(self.tally.report(End { elapsed, answered, interrupted, out }))
+        let skipped_copies = self.copies.path().map(ToOwned::to_owned);
+        Ok(self.tally.report(End { elapsed, answered, interrupted, out, skipped_copies }))
     }
+}
+
+fn copy(skipped: &Skipped) -> SetAside<'_> {
+    let Skipped { name, line, offset, problem, content } = skipped;
+    SetAside { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
 }
 
 /// A function that never starts fails the replay, not its records: nothing was tried with them.

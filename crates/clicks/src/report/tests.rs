@@ -17,7 +17,7 @@ fn replayed() -> Report {
     tally.attempt(metrics(0, &[]), true);
     tally.batch(&[Fate::delivered("{}")], Duration::from_micros(9_960));
     let elapsed = Duration::from_millis(1_260);
-    tally.report(End { elapsed, answered: Some(99), interrupted: false, out: "out/x".into() })
+    tally.report(End { elapsed, answered: Some(99), interrupted: false, out: "out/x".into(), skipped_copies: None })
 }
 
 #[test]
@@ -26,6 +26,8 @@ fn machines_get_the_numbers() {
         serde_json::to_value(replayed()).unwrap(),
         json!({
             "records": { "total": 4, "ok": 2, "dropped": 1, "failed": 1 },
+            "skipped": 0,
+            "skipped_copies": null,
             "failed_by_code": { "Lambda.ProcessingFailedStatus": 1 },
             "failed_by_reason": { "invalid_json": 1 },
             "clicks_delivered": 3,
@@ -60,6 +62,19 @@ milliseconds per batch             first 30.0, median 10.0, last 10.0
 out                                out/x
 ";
     assert_eq!(replayed().to_string(), expected);
+}
+
+#[test]
+fn what_is_skipped_is_in_both() {
+    let mut tally = Tally::default();
+    tally.skip();
+    tally.skip();
+    let report = tally.report(End { skipped_copies: Some("out/skipped.jsonl".into()), ..End::default() });
+    let table = report.to_string();
+    assert!(table.contains("\nskipped                       2\n"), "{table}");
+    assert!(table.ends_with("skipped parts                 out/skipped.jsonl\n"), "{table}");
+    let json = serde_json::to_value(report).unwrap();
+    assert_eq!((&json["skipped"], &json["skipped_copies"]), (&json!(2), &json!("out/skipped.jsonl")));
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn options_select() {
 fn a_dry_run_tells_what_would_be_put() {
     let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
     redrive.write("a", all(["a", "b"]) + &line("c", "Lambda.FunctionTimedOut", now_ms() - 2 * HOUR_MS));
-    redrive.write("b", line("d", "Lambda.FunctionError", now_ms() - 25 * HOUR_MS) + "corrupt\n");
+    let good = line("d", "Lambda.FunctionError", now_ms() - 25 * HOUR_MS);
+    redrive.write("b", format!("{good}corrupt\n"));
     redrive.write("c", line("e", "Lambda.FunctionError", now_ms() - 8 * 24 * HOUR_MS) + &line("f", "Other", now_ms()));
     redrive.write("d.txt", "text");
     // Nobody listens there, and nobody is asked.
@@ -90,7 +91,8 @@ fn a_dry_run_tells_what_would_be_put() {
         (&report["dry_run"], &report["calls"], &report["copied_aside"]),
         (&json!(true), &json!(0), &json!(null))
     );
-    assert!(ended.stderr.contains("/b, line 2: found what is no JSON object\n"), "{}", ended.stderr);
+    let message = format!("/b, line 2, byte {}: found what is no JSON object\n", good.len());
+    assert!(ended.stderr.contains(&message), "{}", ended.stderr);
     assert!(!redrive.folder.path().join("state").exists());
     run(&["--dry-run", "--error-code", "Other"])
         .comes_to(0, &json!({ "found": 7, "selected": 1, "not_selected": 5, "corrupt": 1 }));

@@ -52,12 +52,21 @@ fn the_bytes_are_the_same_however_the_object_is_written() {
         });
         lines.collect::<String>()
     };
+    let pretty = |text: &str| {
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| serde_json::to_string_pretty(&line).unwrap()).collect::<String>()
+    };
     let ending = format!("errors/{NAME}.gz");
     for (source, name, content) in [
         ("errors", "a.jsonl", text.clone().into_bytes()),
         ("errors", "a.jsonl", text.trim_end().as_bytes().to_vec()),
         ("errors", "a.jsonl", text.replace('\n', "\r\n\n").into_bytes()),
         ("errors", "a.jsonl", older(&text).into_bytes()),
+        ("errors", "a.jsonl", text.replace('\n', "").into_bytes()),
+        ("errors", "a.jsonl", text.replace('\n', "\t ").into_bytes()),
+        ("errors", "a.jsonl", format!("\u{feff}{text}").into_bytes()),
+        ("errors", "a.jsonl", pretty(&text).into_bytes()),
+        ("errors", "a.gz", gzip(text.replace('\n', ""))),
         ("errors", "a.gz", gzip(&text)),
         // By what it holds, not by its name.
         ("errors", NAME, gzip(&text)),
@@ -116,15 +125,22 @@ fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
         ),
         (r#"{"rawData":"???"}"#, "found a `rawData` that is not base64"),
         (&large, "found a record of 1024001 bytes; Firehose accepts at most 1024000"),
-        (&long, "found a line of more than 4194304 bytes"),
+        (&long, "found a line or a value of more than 4194304 bytes"),
         // The same line twice is two.
         ("no JSON\u{1b}", "found what is no JSON object"),
     ];
     let text = corrupt.map(|(line, _)| format!("{line}\n{}", old("good"))).concat() + &largest;
     let (redrive, firehose) = (Redrive::of(&[("2026/a", &text)]), Firehose::start());
     let place = redrive.errors().canonicalize().unwrap().join("2026/a").display().to_string();
-    let told: Vec<String> =
-        (0..).zip(corrupt).map(|(index, (_, problem))| format!("{place}, line {}: {problem}", 2 * index + 1)).collect();
+    let mut offset = 0;
+    let offsets = corrupt.map(|(line, _)| {
+        offset += line.len() + 1 + old("good").len();
+        offset - line.len() - 1 - old("good").len()
+    });
+    let told: Vec<String> = (0..)
+        .zip(corrupt)
+        .map(|(index, (_, problem))| format!("{place}, line {}, byte {}: {problem}", 2 * index + 1, offsets[index]))
+        .collect();
 
     let numbers = json!({ "found": 13, "selected": 7, "put": 7, "corrupt": 6 });
     let ended = redrive.run(&firehose, &[], 1, &numbers);
@@ -138,7 +154,8 @@ fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
         let copy: Value = serde_json::from_str(copy).unwrap();
         let start = &line.as_bytes()[..line.len().min(4 * 1024 * 1024)];
         let expected = json!({
-            "object": place, "line": 2 * index + 1, "problem": problem, "content": STANDARD.encode(start),
+            "object": place, "line": 2 * index + 1, "offset": offsets[index], "problem": problem,
+            "content": STANDARD.encode(start),
         });
         assert!(copy == expected, "{problem}");
     }
@@ -149,9 +166,50 @@ fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
     redrive.write("2026/a", text + "new\n");
     let ended =
         redrive.run(&firehose, &[], 1, &json!({ "found": 14, "put_before": 7, "corrupt": 1, "corrupt_before": 6 }));
-    ended.tells(&[&format!("{place}, line 14: found what is no JSON object")]);
+    let end = offset + largest.len();
+    ended.tells(&[&format!("{place}, line 14, byte {end}: found what is no JSON object")]);
     assert_eq!((firehose.stored().len(), fs::read_to_string(redrive.aside()).unwrap().lines().count()), (7, 7));
     redrive.run(&firehose, &[], 0, &json!({}));
+}
+
+#[test]
+fn what_is_between_concatenated_values_is_corrupt_and_no_record_is_lost() {
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|data| old(data).trim_end().to_owned());
+    let cut = &b[..b.len() - 20];
+    let text = format!("{a}\0{b}{cut}{c}{{\"x\":\"\u{e9}\"}}{d}");
+    let (redrive, firehose) = (Redrive::of(&[("a", &text)]), Firehose::start());
+    let ended = redrive.run(&firehose, &[], 1, &json!({ "found": 7, "selected": 4, "put": 4, "corrupt": 3 }));
+    ended.objects(&json!({ "found": 1, "done": 1 }));
+    assert_eq!(firehose.texts(), ["a", "b", "c", "d"]);
+    let copies = fs::read_to_string(redrive.aside()).unwrap();
+    let offsets: Vec<Value> =
+        copies.lines().map(|copy| serde_json::from_str::<Value>(copy).unwrap()["offset"].take()).collect();
+    assert_eq!(json!(offsets), json!([a.len(), a.len() + 1 + b.len(), text.find("{\"x\"").unwrap()]));
+    // All of it is known: another run has nothing to do.
+    redrive.write("a", format!("{text}\n"));
+    redrive.run(&firehose, &[], 0, &json!({ "found": 7, "put_before": 4, "corrupt_before": 3 }));
+}
+
+#[test]
+fn a_record_is_the_same_with_and_without_a_line_of_its_own() {
+    let text = all(["a", "b", "a", ""]);
+    for (first, then) in [(text.clone(), text.replace('\n', "")), (text.replace('\n', ""), text.clone())] {
+        let (redrive, firehose) = (Redrive::of(&[(NAME, &first)]), Firehose::start());
+        redrive.run(&firehose, &[], 0, &json!({ "found": 4, "selected": 4, "put": 4 }));
+        redrive.write(NAME, then);
+        redrive.run(&firehose, &[], 0, &json!({ "found": 4, "put_before": 4 }));
+        assert_eq!(firehose.texts(), ["a", "b", "a", ""]);
+    }
+}
+
+#[test]
+fn an_error_object_of_a_record_that_can_not_be_put_is_one() {
+    for line in [json!({ "rawData": STANDARD.encode(vec![b'x'; 1_024_001]) }), json!({ "rawData": "???" })] {
+        let (redrive, firehose) = (Redrive::of(&[("a", &line.to_string())]), Firehose::start());
+        let ended = redrive.run(&firehose, &[], 1, &json!({ "found": 1, "corrupt": 1 }));
+        ended.objects(&json!({ "found": 1, "done": 1 }));
+        assert!(redrive.aside().exists());
+    }
 }
 
 #[test]

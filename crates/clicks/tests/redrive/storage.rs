@@ -40,7 +40,7 @@ fn objects_are_read_and_moved_in_a_bucket() {
     run(&["--dry-run"], 0, json!({ "found": 702, "selected": 701, "corrupt": 1 }));
     let archive = ["--archive", "redriven"];
     let ended = run(&archive, 1, json!({ "found": 702, "selected": 701, "put": 701, "corrupt": 1 }));
-    ended.tells(&["s3://clicks/errors/z, line 2: found what is no JSON object"]);
+    ended.tells(&["s3://clicks/errors/z, line 2, byte 191: found what is no JSON object"]);
     ended.objects(&json!({ "found": 3, "done": 3, "archived": 3 }));
     assert_eq!(s3.objects("errors").0, 0);
     assert_eq!(s3.objects("redriven").1.len(), 702);

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::folder::{Ended, Replay, end_of};
@@ -56,7 +59,7 @@ fn batches_are_cut_by_size_and_by_count() {
 
 #[test]
 fn a_buffer_holds_one_mib_and_ten_thousand_records_unless_told() {
-    let line = |bytes: usize| "x".repeat(bytes);
+    let line = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
     // The first line tells that it is clicks.
     let full = [line(500_000), line(500_000), line(1024 * 1024 - 1_000_002)];
     let fuller = [line(500_000), line(500_000), line(1024 * 1024 - 1_000_001)];
@@ -103,10 +106,95 @@ fn what_can_be_read_only_once_is_read_once() {
 }
 
 #[test]
-fn an_error_in_the_middle_leaves_what_was_delivered() {
-    let replay = Replay::of(&[("errors", "{\"rawData\":\"e30=\"}\n{\"rawData\":\"e30=\"}\n{\"other\":1}\n")]);
-    let ended = replay.run(&["in", "--buffer-records", "1"]);
-    assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("in/errors, line 3: found a JSON object"), "{}", ended.stderr);
-    assert_eq!(ended.report()["records"]["ok"], 2);
+fn what_can_not_be_used_is_skipped_with_its_place_and_the_rest_goes_on() {
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1000 * 1024));
+    let files = [
+        ("1/backup", format!("{{\"a\":1}}\0{{\"a\":2}}{large}{{\n\"a\": 3\n}}{{\"a\":\"cut{{\"a\":4}}")),
+        (
+            "2/errors",
+            "{\"rawData\":\"e30=\"}{\"rawData\":\"e30=\"}\n{\"other\":1}\n{\"rawData\":\"e30=\"}\n".to_owned(),
+        ),
+    ];
+    let replay = Replay::of(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
+    let ended = replay.run(&["in", "--buffer-records", "2", "--allow-failed"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let report = ended.report();
+    assert_eq!(report["records"], json!({ "total": 7, "ok": 7, "dropped": 0, "failed": 0 }));
+    assert_eq!((&report["skipped"], &report["skipped_copies"]), (&json!(4), &json!("out/skipped.jsonl")));
+    let expected = [
+        ("in/1/backup", 1, 7, "found what is not JSON", "\0"),
+        (
+            "in/1/backup",
+            1,
+            15,
+            "found a record of 1024008 bytes; Direct PUT accepts at most 1024000 (`--source kinesis`: 10485760)",
+            &large,
+        ),
+        ("in/1/backup", 3, 1_024_033, "found what is not JSON", "{\"a\":\"cut"),
+        (
+            "in/2/errors",
+            2,
+            37,
+            "found a value without a text as `rawData`, which the file's first one has",
+            "{\"other\":1}",
+        ),
+    ];
+    for (name, line, offset, problem, _) in expected {
+        let message = format!("{name}, line {line}, byte {offset}: skipped: {problem}\n");
+        assert!(ended.stderr.contains(&message), "{message} {}", ended.stderr);
+    }
+    let copies = fs::read_to_string(replay.out().join("skipped.jsonl")).unwrap();
+    let copies: Vec<Value> = copies.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let copy = |(name, line, offset, problem, content): (&str, u64, u64, &str, &str)| json!({ "object": name, "line": line, "offset": offset, "problem": problem, "content": STANDARD.encode(content) });
+    assert!(copies == expected.map(copy));
+    let delivered = replay.delivered();
+    for record in ["{\"a\":1}\n", "{\"a\":2}\n", "{\n\"a\": 3\n}\n", "{\"a\":4}\n"] {
+        assert_eq!(delivered.matches(record).count(), 1, "{record}");
+    }
+    // Visitors' data is in it.
+    let mode = fs::metadata(replay.out().join("skipped.jsonl")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_of_which_nothing_can_be_used_is_skipped_as_well() {
+    let large = format!("{{\"a\":\"{}\"}}\n", "x".repeat(1000 * 1024));
+    let replay = Replay::of(&[("large", &large.repeat(25))]);
+    let ended = replay.run(&["in"]);
+    assert_eq!((ended.code, &ended.report()["skipped"], &ended.report()["batches"]), (Some(1), &json!(25), &json!(0)));
+    // The first ones, and where the rest is.
+    assert_eq!(ended.stderr.matches("byte ").count(), 20, "{}", ended.stderr);
+    assert!(ended.stderr.contains("more is skipped: see out/skipped.jsonl\n"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_data_stream_takes_larger_records() {
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1_500_000));
+    let replay = Replay::of(&[("backup", &format!("{{\"do\":\"tell\"}}{large}{{}}"))]);
+    let ended = replay.run(&["in", "--source", "kinesis"]);
+    assert_eq!((ended.code, &ended.report()["records"]["ok"]), (Some(0), &json!(3)), "{}", ended.stderr);
+    assert!(replay.delivered().contains(&large));
+    let log = replay.log();
+    assert!(
+        log.contains("kinesisRecordMetadata") && log.contains("sourceKinesisStreamArn"),
+        "it is no event of Kinesis"
+    );
+    // An event says where its records are from.
+    let event = |more: &Value, bytes: usize| {
+        let data = STANDARD.encode(vec![b' '; bytes]);
+        let mut event = event(&[("a", &data), ("b", "e30=")]);
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event.to_string()
+    };
+    for (more, ok, skipped) in [
+        (json!({}), 1, 1),
+        (json!({ "sourceKinesisStreamArn": "arn" }), 2, 0),
+        (json!({ "sourceMSKArn": "arn" }), 2, 0),
+    ] {
+        let replay = Replay::of(&[("event.json", &event(&more, 1_500_000))]);
+        let ended = replay.run(&["in"]);
+        let report = ended.report();
+        let numbers = (ended.code, &report["records"]["ok"], &report["skipped"]);
+        assert_eq!(numbers, (Some(skipped), &json!(ok), &json!(skipped)), "{more} {}", ended.stderr);
+    }
 }

@@ -8,7 +8,7 @@ use crate::folder::Replay;
 
 #[test]
 fn clicks_come_out_as_the_function_wrote_them() {
-    let replay = Replay::of(&[("clicks.jsonl", "{\"a\":1}\n\n{\"do\":\"drop\"}\nnot JSON\n")]);
+    let replay = Replay::of(&[("clicks.jsonl", "{\"a\":1}\n\n{\"do\":\"drop\"}\n[4]\n")]);
     let ended = replay.run(&["in/clicks.jsonl"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let mut report = ended.report();
@@ -19,6 +19,8 @@ fn clicks_come_out_as_the_function_wrote_them() {
         report,
         json!({
             "records": { "total": 3, "ok": 2, "dropped": 1, "failed": 0 },
+            "skipped": 0,
+            "skipped_copies": null,
             "failed_by_code": {},
             "failed_by_reason": {},
             "clicks_delivered": 2,
@@ -32,7 +34,7 @@ fn clicks_come_out_as_the_function_wrote_them() {
             "out": "out",
         })
     );
-    assert_eq!(replay.delivered(), "{\"a\":1}\nnot JSON\n");
+    assert_eq!(replay.delivered(), "{\"a\":1}\n[4]\n");
     assert!(replay.errors().is_empty());
     let log = replay.log();
     assert!(log.starts_with("service http://127.0.0.1:9/prod/\n") && log.contains("_aws"), "{log}");

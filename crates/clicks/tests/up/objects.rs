@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::contract::base64;
-use crate::up::{Up, files, objects, view};
+use crate::up::{STAND_IN, Up, files, objects, view};
 
 /// Long enough that only a stop flushes.
 const NEVER: &str = "900";
@@ -149,6 +150,30 @@ fn the_backup_has_the_records_as_they_came() {
     assert_eq!((prefix, stream.as_str()), (format!("source/{:04}/", time.year()), "mysfits-clicks"));
     let bytes = fs::read(up.folder().join("out/bucket").join(backup)).unwrap();
     assert_eq!(bytes, b"{\"n\":1}\n\xff\x00{\"do\":\"fail\"}{\"do\":\"drop\"}");
+}
+
+/// Records of JSON without a delimiter between them, and one of bytes, whose end can't be known.
+#[test]
+fn the_backup_can_be_replayed() {
+    for (compression, records, expected) in [
+        ("gzip", &[r#"{"n":1}"#, r#"{"n":2}"#, "{\"n\":3}\n", r#"{"n":[{}]}"#][..], (0, 4, 0)),
+        ("none", &[r#"{"n":1}"#, "\0\u{1}", r#"{"n":2}"#], (1, 2, 1)),
+    ] {
+        let mut up = Up::start(&["--compression", compression, "--backup-prefix", "source/"]);
+        up.put(records);
+        up.stop();
+        let out = up.folder().join("replayed");
+        let mut replay = Command::new(env!("CARGO_BIN_EXE_clicks"));
+        replay.args(["replay", "--json", "--service", "http://127.0.0.1:9", "--function", STAND_IN, "--out"]).arg(&out);
+        let ended = replay.arg(up.folder().join("out/bucket/source")).output().unwrap();
+        let (code, ok, skipped) = expected;
+        assert_eq!(ended.status.code(), Some(code), "{}", String::from_utf8_lossy(&ended.stderr));
+        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!((&report["records"]["ok"], &report["skipped"]), (&json!(ok), &json!(skipped)));
+        let delivered: Vec<String> = objects(&out.join("firehose")).lines().map(str::to_owned).collect();
+        let json = records.iter().filter(|record| record.starts_with('{')).map(|record| record.trim());
+        assert!(json.eq(&delivered), "{delivered:?}");
+    }
 }
 
 /// What makes records of dynamic partitioning: a folder for each species.

@@ -4,6 +4,12 @@ use serde_json::json;
 use super::*;
 
 fn read(text: &str) -> Result<Event, EventError> {
+    let (event, too_large) = read_all(text)?;
+    assert!(too_large.is_empty());
+    Ok(event)
+}
+
+fn read_all(text: &str) -> Result<(Event, Vec<TooLarge>), EventError> {
     Event::from_file(&serde_json::from_str(text).unwrap(), Timestamp::from_millisecond(99).unwrap())
 }
 
@@ -117,5 +123,38 @@ fn what_is_no_event_is_told() {
         ),
     ] {
         assert_eq!(read(&fields.to_string()).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn a_record_that_is_too_large_for_its_source_is_left_out() {
+    let direct_put = json!({});
+    let kinesis = json!({ "sourceKinesisStreamArn": "arn" });
+    let msk = json!({ "sourceMSKArn": "arn" });
+    // What LocalStack and samples leave out of the event, the records may tell.
+    let shard = json!({ "kinesisRecordMetadata": {} });
+    for (event, record, name, most) in [
+        (&direct_put, &json!({}), "data", 1000 * 1024),
+        (&json!({ "sourceKinesisStreamArn": null }), &json!({}), "data", 1000 * 1024),
+        (&kinesis, &json!({}), "data", 10 * 1024 * 1024),
+        (&direct_put, &shard, "data", 10 * 1024 * 1024),
+        (&msk, &json!({}), "kafkaRecordValue", 6 * 1024 * 1024),
+    ] {
+        for (bytes, fits) in [(most, true), (most + 1, false)] {
+            let (mut event, mut record) = (event.clone(), record.clone());
+            record["recordId"] = json!("large");
+            record[name] = json!(encode(&vec![b'x'; bytes]));
+            let record_text = record.to_string();
+            event["records"] = json!([{ "recordId": "a", "data": "e30=" }, record]);
+            let (event, too_large) = read_all(&event.to_string()).unwrap();
+            let ids: Vec<&str> = event.records().iter().map(|record| record.record_id.as_str()).collect();
+            assert_eq!(sent(&event).contains("large"), fits);
+            if fits {
+                assert_eq!((ids, too_large), (vec!["a", "large"], vec![]), "{name} {bytes}");
+                continue;
+            }
+            let [TooLarge { index: 1, bytes: found, text, .. }] = &too_large[..] else { panic!("{}", too_large.len()) };
+            assert!((ids, *found) == (vec!["a"], bytes) && *text == record_text, "{name} {bytes}");
+        }
     }
 }

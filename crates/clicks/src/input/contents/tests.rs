@@ -3,9 +3,14 @@ use std::io::Write;
 use serde_json::json;
 
 use super::*;
+use crate::firehose::event::EventError;
 
 fn contents(text: &[u8]) -> Result<Contents, InputError> {
-    Contents::of("the-file".to_owned(), io::Cursor::new(text.to_vec()))
+    contents_of(text, SourceType::DirectPut)
+}
+
+fn contents_of(text: &[u8], source_type: SourceType) -> Result<Contents, InputError> {
+    Contents::of("the-file".to_owned(), source_type, io::Cursor::new(text.to_vec()))
 }
 
 #[track_caller]
@@ -21,26 +26,51 @@ fn error(text: &str) -> String {
     }
 }
 
+fn skipped(line: u64, offset: u64, problem: Unusable, content: &str) -> Item {
+    let content = content.as_bytes().to_vec();
+    Item::Skipped(Skipped { name: "the-file".to_owned(), line, offset, problem, content })
+}
+
 fn record(data: &str) -> Item {
     Item::Record(encode(data.as_bytes()))
 }
 
 #[test]
-fn clicks_are_lines_whatever_comes_after_the_first() {
-    let text = "\n{\"a\":1}\r\nnot JSON\n\n{\"records\":[]}\n  {\"b\":2}";
-    let expected = [record("{\"a\":1}"), record("not JSON"), record("{\"records\":[]}"), record("  {\"b\":2}")];
+fn clicks_are_values_whatever_comes_after_the_first() {
+    let text = "\n{\"a\":1}\r\nnot JSON\n\n{\"records\":[]}\n  {\"b\":2}{\n\"c\": 3}[4] 5";
+    let expected = [
+        record("{\"a\":1}"),
+        skipped(3, 10, Unusable::NotJson, "not JSON"),
+        record("{\"records\":[]}"),
+        record("{\"b\":2}"),
+        record("{\n\"c\": 3}"),
+        record("[4]"),
+        record("5"),
+    ];
     assert_eq!(items(text), expected);
+    // As Firehose backs up records that have no newline.
+    let clicks = (0..1_000).map(|n| format!("{{\"n\":{n}}}"));
+    assert_eq!(items(&clicks.clone().collect::<String>()), clicks.map(|click| record(&click)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_of_clicks_may_begin_with_something_else() {
+    assert_eq!(items("\0{}")[..], [skipped(1, 0, Unusable::NotJson, "\0"), record("{}")]);
+    let lines = |count: usize| "x\n".repeat(count) + "{}";
+    assert_eq!(items(&lines(MOST_UNKNOWN)).len(), MOST_UNKNOWN + 1);
+    assert!(error(&lines(MOST_UNKNOWN + 1)).starts_with("the-file: found what is not JSON: `x`; accepted are"));
 }
 
 #[test]
 fn error_objects_are_their_original_bytes_or_what_stands_in_their_place() {
-    let text = "{\"rawData\":\"e30=\"}\n{\"rawData\":\"AP8=\",\"errorCode\":1e400}\n{\"rawData\":\"###\"}\n";
+    let text = "{\"rawData\":\"e30=\"}{\n\"rawData\":\"AP8=\",\"errorCode\":1e400}\n{\"rawData\":\"###\"}\n";
     assert_eq!(items(text), ["e30=", "AP8=", "###"].map(|data| Item::Record(data.to_owned())));
 }
 
 #[test]
-fn a_byte_order_mark_is_skipped_at_the_start_only() {
-    assert_eq!(items("\u{feff}{\"a\":1}\n\u{feff}{}\n"), [record("{\"a\":1}"), record("\u{feff}{}")]);
+fn a_byte_order_mark_is_no_part_of_a_file_at_its_start_only() {
+    let mark = skipped(2, 11, Unusable::NotJson, "\u{feff}");
+    assert_eq!(items("\u{feff}{\"a\":1}\n\u{feff}{}\n"), [record("{\"a\":1}"), mark, record("{}")]);
     assert_eq!(items("\u{feff}\n{\"a\":1}"), [record("{\"a\":1}")]);
     assert!(matches!(items("\u{feff}{\n\"records\": []}")[..], [Item::Event(_)]));
 }
@@ -53,7 +83,7 @@ fn an_event_is_one_however_it_is_written() {
     let expected = items(&minified);
     assert!(matches!(&expected[..], [Item::Event(event)] if event.records().len() == 1));
     assert_eq!(items(&pretty), expected);
-    assert_eq!(items(&format!("{minified}\n{minified}\n")).len(), 2);
+    assert_eq!(items(&format!("{minified}\n{pretty}{minified}")).len(), 3);
 }
 
 #[test]
@@ -69,21 +99,16 @@ fn gzip_is_unzipped_and_its_members_joined() {
 }
 
 #[test]
-fn what_is_not_accepted_is_told_with_its_place() {
+fn a_file_that_is_not_accepted_is_refused() {
     for (text, start) in [
         ("", "the-file: found nothing; accepted are Firehose events"),
-        ("a,b\n", "the-file: found what is not JSON: `a,b`; accepted are"),
+        ("a,b\n1,2\n", "the-file: found what is not JSON: `a,b`; accepted are"),
         ("[1]", "the-file: found a JSON array; accepted are"),
         ("[\n1]", "the-file: found a JSON array; accepted are"),
-        ("{\n\"userId\":\"u\"}", "the-file: found a JSON object over several lines with `userId`; accepted"),
-        ("{\"rawData\":\"\"}\n\n{\"a\":1}\n", "the-file, line 3: found a JSON object"),
-        (
-            "{\"rawData\":7}",
-            "the-file, line 1: found a JSON object with `rawData`; accepted is an object with a failed",
-        ),
-        ("{\"records\":[]}\nx", "the-file, line 2: found what is not JSON: `x`; accepted is a Firehose event"),
+        ("7\n{}", "the-file: found a JSON value that is not an object; accepted are"),
+        ("{\n\"userId\":\"u\"", "the-file: found what is not JSON: `{\\n\"userId\":\"u\"`; accepted are"),
         ("{\"records\":7}", "the-file, line 1: found an event whose `records` is not an array of objects"),
-        ("{\"records\":[{\"result\":\"Dropped\"}]}", "the-file, line 1: found a function's reply"),
+        ("x\n{\"records\":[{\"result\":\"Dropped\"}]}", "the-file, line 2: found a function's reply"),
     ] {
         let error = error(text);
         assert!(error.starts_with(start), "{text:?}: {error}");
@@ -91,25 +116,103 @@ fn what_is_not_accepted_is_told_with_its_place() {
 }
 
 #[test]
-fn records_events_and_lines_have_a_largest_size() {
-    let line = |size: usize| format!("{{}}\n{}", "x".repeat(size));
-    assert_eq!(items(&line(MAX_RECORD_BYTES)).len(), 2);
+fn what_is_not_of_the_files_kind_is_skipped() {
+    let errors = "{\"rawData\":\"\"}\n\n{\"a\":1}\n{\"rawData\":7}{\"rawData\":\"e30=\"}";
     assert_eq!(
-        error(&line(MAX_RECORD_BYTES + 1)),
-        "the-file, line 2: found a record of more than 1024000 bytes, which Firehose does not accept",
+        items(errors),
+        [
+            record(""),
+            skipped(3, 16, Unusable::NoErrorRecord, "{\"a\":1}"),
+            skipped(4, 24, Unusable::NoErrorRecord, "{\"rawData\":7}"),
+            record("{}"),
+        ]
     );
-    let event = json!({ "records": [{ "recordId": "a", "data": "x".repeat(MAX_EVENT_BYTES) }] });
-    let message = "the-file, line 1: found an event of ";
-    assert!(error(&event.to_string()).starts_with(message), "{}", error(&event.to_string()));
+    let events = "{\"records\":[]}7{\"a\":1}{\"records\":7}{\"records\":[]}";
+    let [Item::Event(_), others @ .., Item::Event(_)] = &items(events)[..] else { panic!("events") };
+    assert_eq!(
+        others,
+        [
+            skipped(1, 14, Unusable::NoEvent, "7"),
+            skipped(1, 15, Unusable::NoEvent, "{\"a\":1}"),
+            skipped(1, 22, Unusable::Event(EventError::NoRecords), "{\"records\":7}"),
+        ]
+    );
+}
+
+#[test]
+fn a_record_over_the_limit_of_its_source_is_skipped() {
+    let string = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let [most, kinesis] = [SourceType::DirectPut, SourceType::Kinesis].map(SourceType::max_record_bytes);
+    let too_large = |bytes, source_type| Unusable::RecordTooLarge { bytes, source_type };
+    let fits = MAX_EVENT_BYTES / 4 * 3 - 3_000;
+    for (source_type, bytes, problem) in [
+        (SourceType::DirectPut, most, None),
+        (SourceType::DirectPut, most + 1, Some(too_large(most + 1, SourceType::DirectPut))),
+        (SourceType::Kinesis, most + 1, None),
+        (SourceType::Kinesis, fits, None),
+        (SourceType::Kinesis, fits + 6_000, Some(Unusable::FitsNoEvent { bytes: fits + 6_000 })),
+        (SourceType::Kinesis, kinesis + 1, Some(too_large(kinesis + 1, SourceType::Kinesis))),
+    ] {
+        let large = string(bytes);
+        let error = |data: &str| format!("{{\"rawData\":\"{}\"}}", encode(data.as_bytes()));
+        for text in [["{}".to_owned(), large.clone(), "{}".to_owned()], [error("{}"), error(&large), error("{}")]] {
+            let found =
+                contents_of(text.concat().as_bytes(), source_type).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+            let [before, found, after] = &found[..] else { panic!("{} items", found.len()) };
+            assert!((before, after) == (&record("{}"), &record("{}")));
+            match &problem {
+                None => assert!(*found == record(&large), "{source_type} {bytes}"),
+                Some(problem) => {
+                    let Item::Skipped(skipped) = found else { panic!("{source_type} {bytes}") };
+                    assert_eq!((&skipped.problem, skipped.offset), (problem, text[0].len() as u64));
+                    assert!(skipped.content == text[1].as_bytes());
+                }
+            }
+        }
+    }
+    // What is no base64 has escapes in JSON, so that it may be six times as large there.
+    let escapes = format!("{{\"rawData\":\"{}\"}}", "\\u0001".repeat(1_200_000));
+    let found = contents(format!("{{\"rawData\":\"\"}}{escapes}").as_bytes()).unwrap().nth(1).unwrap().unwrap();
+    assert!(matches!(found, Item::Skipped(Skipped { problem: Unusable::FitsNoEvent { bytes: 900_000 }, .. })));
+}
+
+#[test]
+fn events_keep_to_the_limits_of_their_source_and_of_lambda() {
+    let event =
+        |data: usize| json!({ "records": [{ "recordId": "a", "data": "x".repeat(data) }, { "recordId": "b" }] });
+    let large = event(1_400_000);
+    let found = items(&format!("{{\"records\":[]}}{large}{large}"));
+    let [_, Item::Skipped(skipped), Item::Event(rest), ..] = &found[..] else { panic!("{} items", found.len()) };
+    assert_eq!((found.len(), rest.records().len(), skipped.offset), (5, 1, 14));
+    assert_eq!(
+        skipped.problem.to_string(),
+        "records[0]: found a record of 1050000 bytes; Direct PUT accepts at most 1024000"
+    );
+    assert!(skipped.content == large["records"][0].to_string().as_bytes());
+    // Nothing is left of it.
+    let alone = json!({ "records": [large["records"][0]] }).to_string();
+    assert!(matches!(&items(&alone)[..], [Item::Skipped(_)]));
+
     // It fits as it is, and not with the ids that it lacks.
-    let without_ids = json!({ "records": vec![json!({}); 100_000] }).to_string();
-    assert!(error(&without_ids).starts_with(message), "{}", error(&without_ids));
-    assert_eq!(error(&line(MAX_LINE_BYTES + 1)), "the-file, line 2: found a line of more than 16777216 bytes");
+    let without_ids = json!({ "records": vec![json!({}); 100_000] });
+    let records = vec![json!({ "kafkaRecordValue": "x".repeat(3_200_000) }); 2];
+    for event in [without_ids, json!({ "records": records })] {
+        let found = items(&format!("{event}{{\"records\":[]}}"));
+        let [Item::Skipped(skipped), Item::Event(_)] = &found[..] else { panic!("{} items", found.len()) };
+        assert!(matches!(skipped.problem, Unusable::EventTooLarge { .. }), "{}", skipped.problem);
+    }
     let pretty = |spaces: usize| format!("{{\n{}\"records\": []}}", " ".repeat(spaces));
     assert!(matches!(items(&pretty(MAX_EVENT_BYTES + 1))[..], [Item::Event(_)]));
-    assert_eq!(
-        error(&pretty(MAX_LINE_BYTES)),
-        "the-file: found JSON of more than 16777216 bytes over several lines; an event has at most 6291456, \
-         the white space between its values not counted",
-    );
+}
+
+#[test]
+fn a_line_or_a_value_has_a_largest_size() {
+    for long in ["x".repeat(MAX_VALUE_BYTES + 1), format!("{{\n\"a\":\"{}\"}}", "x".repeat(MAX_VALUE_BYTES))] {
+        let found = items(&format!("{{}}{long}\n{{}}"));
+        let [_, Item::Skipped(skipped), Item::Record(_)] = &found[..] else { panic!("{} items", found.len()) };
+        assert_eq!(skipped.problem.to_string(), "found a line or a value of more than 16777216 bytes");
+        assert!(skipped.content == long.as_bytes()[..MAX_VALUE_BYTES]);
+    }
+    let message = "the-file: found a line or a value of more than 16777216 bytes; accepted are";
+    assert!(error(&"x".repeat(MAX_VALUE_BYTES + 1)).starts_with(message));
 }

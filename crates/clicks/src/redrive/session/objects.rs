@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Halt, Session};
 use crate::redrive::aside::SetAside;
-use crate::redrive::judge::{Bad, Sight, judged};
+use crate::redrive::judge::{Bad, Sight, is_error_object, judged};
 use crate::redrive::ledger::{Identity, ObjectName};
 use crate::redrive::lines::{self, Chunk};
 use crate::redrive::{RedriveError, now_ms};
@@ -74,18 +74,19 @@ impl Session {
                 () = self.stop.asked(1) => return Err(Halt::Interrupted),
                 chunk = chunks.recv() => chunk,
             };
-            let lines = match chunk {
-                Some(Chunk::Lines(lines)) => lines,
+            let pieces = match chunk {
+                Some(Chunk::Pieces(pieces)) => pieces,
                 Some(Chunk::End) => break None,
                 Some(Chunk::Unreadable(cause)) => break Some(cause),
                 None => break Some("its reader has failed".to_owned()),
             };
-            let (good, bad) = judged(lines, &mut identity);
+            let (good, bad) = judged(pieces, &mut identity);
+            let is_error_object = is_error_object(&good, &bad);
             let (next, bad) = sight.with(&good, bad);
             sight = next;
             match bad {
                 Some(bad) => self.set_aside(place, bad)?,
-                None if good.is_empty() => continue,
+                None if !is_error_object => continue,
                 None => return Ok(Looked::OnceMore),
             }
             self.records(index, good).await?;
@@ -148,7 +149,7 @@ impl Session {
         for line in &new {
             self.told += 1;
             if self.told <= MOST_TOLD {
-                self.tell(&format!("{place}, line {}: {}", line.number, line.problem));
+                self.tell(&format!("{place}, line {}, byte {}: {}", line.line, line.offset, line.problem));
             } else if self.told == MOST_TOLD + 1 && !self.options.dry_run {
                 self.tell(&format!("more corrupt lines are told in {} alone", self.aside.place().display()));
             }
@@ -167,8 +168,8 @@ impl Session {
     }
 }
 
-fn copy<'a>(object: &'a str, Bad { number, problem, bytes, .. }: &'a Bad) -> SetAside<'a> {
-    SetAside { object, line: *number, problem: problem.to_string(), content: bytes }
+fn copy<'a>(object: &'a str, Bad { line, offset, problem, bytes, .. }: &'a Bad) -> SetAside<'a> {
+    SetAside { object, line: *line, offset: *offset, problem: problem.to_string(), content: bytes }
 }
 
 fn so_far(report: &super::Report) -> String {
