@@ -39,9 +39,10 @@ use self::session::Session;
 pub(crate) use self::source::{Source, SourceError, archive};
 use self::stop::Stop;
 pub(crate) use self::target::StreamRef;
-use self::target::{Target, TargetError};
+use self::target::{Checked, Target, TargetError};
 use crate::bucket::{Bucket, BucketError, Object};
 use crate::excerpt::excerpt;
+use crate::firehose::batch::MAX_RECORD_BYTES;
 use crate::interrupts::Interrupts;
 use crate::{database, progress};
 
@@ -169,7 +170,12 @@ pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redr
 
 /// Asks for all that the first call needs.
 async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session, RedriveError> {
-    let identity = if options.dry_run { None } else { Some(target.check().await?) };
+    let (identity, max_record_bytes) = if options.dry_run {
+        (None, target.max_record_bytes())
+    } else {
+        let Checked { identity, max_record_bytes } = target.check().await?;
+        (Some(identity), max_record_bytes)
+    };
     let bucket = Bucket::open_existing(&options.source.store)?;
     let path = match &options.ledger {
         Some(path) => path.clone(),
@@ -194,7 +200,7 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
     }
     let objects = session::Candidate::all(&bucket, objects, &ledger)?;
     let aside = Aside::new(path.with_extension("corrupt.jsonl"));
-    Ok(Session::new(options, target, bucket, ledger, aside, stop, objects))
+    Ok(Session::new(options, (target, max_record_bytes), bucket, ledger, aside, stop, objects))
 }
 
 /// The ledger of a stream, in a folder of this program.
@@ -242,7 +248,9 @@ pub(crate) fn read(place: &str, object: &[u8]) -> Read {
     lines::each(object, |chunk| {
         match chunk {
             Chunk::Pieces(pieces) => {
-                let (good, bad) = judge::judged(pieces, &mut identity);
+                let (good, bad) = judge::judged(pieces, &mut identity, |data| {
+                    target::check_size("Firehose", data.len(), MAX_RECORD_BYTES)
+                });
                 read.records.extend(good.into_iter().map(|(key, failed)| (key, failed.data)));
                 read.bad += bad.len();
             }

@@ -12,7 +12,7 @@ pub(crate) const MAX_RECORD_BYTES: usize = 1000 * 1024;
 
 /// The largest data of a record that comes from a data stream which opts in to it (Kinesis developer guide, "Handle large records":
 /// 10 MiB; 1 MiB unless the stream sets another maximum, which no event tells).
-const MAX_KINESIS_RECORD_BYTES: usize = 10 * 1024 * 1024;
+pub(crate) const MAX_KINESIS_RECORD_BYTES: usize = 10 * 1024 * 1024;
 
 /// The most records of a `PutRecordBatch` (Amazon Data Firehose quotas).
 pub(crate) const MAX_PUT_RECORDS: usize = 500;

@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use crate::excerpt::excerpt;
-use crate::firehose::batch::MAX_RECORD_BYTES;
 use crate::firehose::error_object::{ErrorRecord, NoErrorRecord};
 
 /// What is shown of an error code or a function's name, which anybody may have written who may write objects.
@@ -41,9 +40,16 @@ pub(crate) enum Corrupt {
     /// The original bytes can't be had.
     #[error("found a `rawData` that is not base64")]
     Base64,
-    /// Firehose refuses it, and with it the whole call.
-    #[error("found a record of {0} bytes; Firehose accepts at most {MAX_RECORD_BYTES}")]
-    TooLarge(usize),
+    /// The stream refuses it, and with it the whole call.
+    #[error("found a record of {bytes} bytes; {service} accepts at most {most}")]
+    TooLarge {
+        /// With its partition key, where it has one.
+        bytes: usize,
+        /// In AWS' words.
+        service: &'static str,
+        /// What the stream accepts.
+        most: usize,
+    },
     /// Longer than a value with the largest record.
     #[error("found a line or a value of more than {0} bytes")]
     TooLong(usize),
@@ -52,7 +58,7 @@ pub(crate) enum Corrupt {
 impl Corrupt {
     /// Whether it is a record of an error object nevertheless.
     pub(crate) fn is_of_record(&self) -> bool {
-        matches!(self, Self::Base64 | Self::TooLarge(_))
+        matches!(self, Self::Base64 | Self::TooLarge { .. })
     }
 }
 
@@ -72,9 +78,6 @@ impl Failed {
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Corrupt> {
         let ErrorRecord { fields, raw_data } = ErrorRecord::parse(line)?;
         let data = STANDARD.decode(raw_data.as_bytes()).map_err(|_| Corrupt::Base64)?;
-        if data.len() > MAX_RECORD_BYTES {
-            return Err(Corrupt::TooLarge(data.len()));
-        }
         let told = |names: &[&str]| {
             let text = names.iter().find_map(|name| fields.get(name).and_then(value::<Text<'_>>));
             text.filter(|text| !text.0.is_empty())
@@ -141,7 +144,6 @@ mod tests {
 
     #[test]
     fn lines_without_a_record_say_what_they_are() {
-        let large = format!(r#"{{"rawData":"{}"}}"#, STANDARD.encode(vec![b' '; MAX_RECORD_BYTES + 1]));
         for (line, expected) in [
             ("", Corrupt::Json),
             ("[]", Corrupt::Json),
@@ -152,11 +154,8 @@ mod tests {
             (r#"{"rawData":null}"#, Corrupt::NoData),
             (r#"{"rawData":"???"}"#, Corrupt::Base64),
             (r#"{"rawData":"e30"}"#, Corrupt::Base64),
-            (&large, Corrupt::TooLarge(MAX_RECORD_BYTES + 1)),
         ] {
             assert_eq!(Failed::parse(line.as_bytes()), Err(expected), "{}", &line[..line.len().min(80)]);
         }
-        let most = format!(r#"{{"rawData":"{}"}}"#, STANDARD.encode(vec![b' '; MAX_RECORD_BYTES]));
-        assert_eq!(Failed::parse(most.as_bytes()).unwrap().data.len(), MAX_RECORD_BYTES);
     }
 }

@@ -8,7 +8,7 @@ use crate::values::{Found, Piece};
 /// How many pieces without a record are kept until there is one with one, and how many bytes: before that, it may be no error
 /// object.
 const MOST_DOUBTFUL: usize = 100;
-const MOST_DOUBTFUL_BYTES: usize = 4 * MAX_LINE_BYTES;
+const MOST_DOUBTFUL_BYTES: usize = MAX_LINE_BYTES;
 
 /// A piece without a record.
 pub(super) struct Bad {
@@ -60,13 +60,17 @@ pub(super) fn is_error_object(good: &[(u128, Failed)], bad: &[Bad]) -> bool {
     !good.is_empty() || bad.iter().any(|bad| bad.problem.is_of_record())
 }
 
-/// The pieces with a record, each with its key, and those without.
-pub(super) fn judged(pieces: Vec<Piece>, identity: &mut Identity) -> (Vec<(u128, Failed)>, Vec<Bad>) {
+/// The pieces with a record that the stream accepts by `check`, each with its key, and those without.
+pub(super) fn judged(
+    pieces: Vec<Piece>,
+    identity: &mut Identity,
+    check: impl Fn(&[u8]) -> Result<(), Corrupt>,
+) -> (Vec<(u128, Failed)>, Vec<Bad>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for Piece { found, offset, line, bytes } in pieces {
         let key = identity.line_key(&bytes);
         let failed = match found {
-            Found::Value => Failed::parse(&bytes),
+            Found::Value => Failed::parse(&bytes).and_then(|failed| check(&failed.data).map(|()| failed)),
             Found::Other => Err(Corrupt::Json),
             Found::TooLong => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
         };
@@ -98,6 +102,7 @@ mod tests {
                 piece(5, record, Found::Other),
             ],
             &mut Identity::of("a"),
+            |_| Ok(()),
         );
         let mut keys: Vec<u128> = good.iter().map(|(key, _)| *key).chain(bad.iter().map(|bad| bad.key)).collect();
         keys.sort_unstable();
@@ -114,7 +119,7 @@ mod tests {
     fn an_object_is_doubtful_until_there_is_a_record() {
         let judged = |text: &str, pieces: usize| {
             let pieces = (0..pieces).map(|line| piece(line as u64, text, Found::Value)).collect();
-            judged(pieces, &mut Identity::of("a"))
+            judged(pieces, &mut Identity::of("a"), |_| Ok(()))
         };
         let bad = |pieces: usize| judged("{}", pieces).1;
         let good = judged(r#"{"rawData":"e30="}"#, 1).0;
@@ -142,7 +147,7 @@ mod tests {
             (r#"{"errorCode":"Lambda.FunctionError"}"#, false),
             (r#""rawData""#, false),
         ] {
-            let (good, bad) = judged(vec![piece(1, text, Found::Value)], &mut Identity::of("a"));
+            let (good, bad) = judged(vec![piece(1, text, Found::Value)], &mut Identity::of("a"), |_| Ok(()));
             assert_eq!(is_error_object(&good, &bad), expected, "{text}");
             let (sight, _) = Sight::Doubtful(Vec::new()).with(&good, bad);
             assert_eq!(matches!(sight, Sight::ErrorObject), expected, "{text}");

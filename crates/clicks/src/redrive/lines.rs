@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 
 use crate::values::{Piece, Values};
 
-/// The longest value or line: several times what the largest record needs.
-pub(super) const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
+/// The longest value or line: what the largest record of a data stream (10 MiB) needs as base64, and some room.
+pub(super) const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How much is handed over at once, and the most pieces of it.
 const CHUNK_BYTES: usize = 1024 * 1024;

@@ -87,6 +87,8 @@ impl<E: Into<RedriveError>> From<E> for Halt {
 pub(super) struct Session {
     options: Options,
     target: Target,
+    /// What the stream takes of one record.
+    max_record_bytes: usize,
     bucket: Bucket,
     ledger: Ledger,
     aside: Aside,
@@ -108,7 +110,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         options: Options,
-        target: Target,
+        (target, max_record_bytes): (Target, usize),
         bucket: Bucket,
         ledger: Ledger,
         aside: Aside,
@@ -132,6 +134,7 @@ impl Session {
             told: 0,
             options,
             target,
+            max_record_bytes,
             bucket,
             ledger,
             aside,

@@ -19,7 +19,9 @@ use serde::de::DeserializeOwned;
 
 use self::firehose::Firehose;
 use self::kinesis::Kinesis;
+use super::failed::Corrupt;
 use crate::excerpt::excerpt;
+use crate::firehose::batch::{MAX_KINESIS_RECORD_BYTES, MAX_RECORD_BYTES};
 
 /// An address that answers at all does it within that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,6 +145,16 @@ impl Outgoing {
 struct Described {
     arn: String,
     status: String,
+    max_record_bytes: usize,
+}
+
+/// What is known of a stream that takes records.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// What tells it from any other.
+    pub(super) identity: String,
+    /// The largest record that it takes, with its partition key.
+    pub(super) max_record_bytes: usize,
 }
 
 /// What became of a call.
@@ -192,8 +204,8 @@ impl Target {
         }
     }
 
-    /// Finds out whether the stream takes records, before anything is written down. Gives what tells it from any other.
-    pub(super) async fn check(&self) -> Result<String, TargetError> {
+    /// Finds out whether the stream takes records, before anything is written down.
+    pub(super) async fn check(&self) -> Result<Checked, TargetError> {
         let target = self.name();
         let (found, active) = match &self.service {
             Service::Firehose(firehose) => (firehose.describe(&target).await?, firehose::ACTIVE),
@@ -206,7 +218,8 @@ impl Target {
         if found.arn.is_empty() {
             return Err(TargetError::Ask { target, cause: "the answer has no ARN".to_owned() });
         }
-        Ok(format!("{} ({})", told(&found.arn), self.place))
+        let identity = format!("{} ({})", told(&found.arn), self.place);
+        Ok(Checked { identity, max_record_bytes: found.max_record_bytes })
     }
 
     /// A record with all that the service wants of it.
@@ -216,6 +229,23 @@ impl Target {
             Service::Kinesis(kinesis) => kinesis.partition_key(&data),
         };
         Outgoing { data, partition_key }
+    }
+
+    /// The largest record that any stream of the service takes, with its partition key.
+    pub(super) fn max_record_bytes(&self) -> usize {
+        match &self.service {
+            Service::Firehose(_) => MAX_RECORD_BYTES,
+            Service::Kinesis(_) => MAX_KINESIS_RECORD_BYTES,
+        }
+    }
+
+    /// Whether the stream takes a record of its size.
+    pub(super) fn check_size(&self, data: &[u8], most: usize) -> Result<(), Corrupt> {
+        let key = match &self.service {
+            Service::Firehose(_) => 0,
+            Service::Kinesis(kinesis) => kinesis.partition_key(data).len(),
+        };
+        check_size(self.service(), data.len() + key, most)
     }
 
     /// The most bytes of a call; the most records are 500 with both services.
@@ -241,6 +271,11 @@ impl Target {
             Service::Kinesis(_) => "Kinesis",
         }
     }
+}
+
+/// Whether a record of so many bytes is not too large.
+pub(super) fn check_size(service: &'static str, bytes: usize, most: usize) -> Result<(), Corrupt> {
+    if bytes > most { Err(Corrupt::TooLarge { bytes, service, most }) } else { Ok(()) }
 }
 
 /// How a service is reached, and the place of its streams.

@@ -344,3 +344,25 @@ fn what_failed_behind_a_data_stream_is_delivered_once() {
     expected.sort();
     assert_eq!(delivered, expected);
 }
+
+/// A record counts with its partition key, here a hash of 32 characters.
+#[test]
+fn a_record_may_be_as_large_as_the_stream_takes_it() {
+    const KIB: usize = 1024;
+    for (max_record_kib, most) in
+        [(None, KIB * KIB - 32), (Some(2 * KIB), 2 * KIB * KIB - 32), (Some(10 * KIB), 10 * KIB * KIB - 32)]
+    {
+        let (largest, too_large) = ("x".repeat(most), "x".repeat(most + 1));
+        let redrive = Redrive::of(&[("a", &all(["a", &largest, &too_large, "b"]))]);
+        let kinesis = Kinesis::with(&[]);
+        if let Some(kib) = max_record_kib {
+            let mut summary = summary("ACTIVE");
+            summary["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] = json!(kib);
+            kinesis.told.lock().unwrap().describe = Some((200, summary));
+        }
+        let ended = kinesis.run(&redrive, &[], 1, &json!({ "found": 4, "selected": 3, "put": 3, "corrupt": 1 }));
+        let limit = most + 32;
+        ended.tells(&[&format!("found a record of {} bytes; Kinesis accepts at most {limit}", limit + 1)]);
+        assert!(kinesis.counts() == each(["a", "b", &largest].map(ToOwned::to_owned), 1), "{max_record_kib:?}");
+    }
+}

@@ -115,7 +115,7 @@ fn codes_and_functions_are_those_of_all_kinds_of_error_output() {
 #[test]
 fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
     let large = json!({ "rawData": STANDARD.encode(vec![b'x'; 1_024_001]) }).to_string();
-    let long = "x".repeat(4 * 1024 * 1024 + 1);
+    let long = "x".repeat(16 * 1024 * 1024 + 1);
     let largest = old(vec![b'x'; 1_024_000]);
     let corrupt = [
         ("no JSON\u{1b}", "found what is no JSON object"),
@@ -125,7 +125,7 @@ fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
         ),
         (r#"{"rawData":"???"}"#, "found a `rawData` that is not base64"),
         (&large, "found a record of 1024001 bytes; Firehose accepts at most 1024000"),
-        (&long, "found a line or a value of more than 4194304 bytes"),
+        (&long, "found a line or a value of more than 16777216 bytes"),
         // The same line twice is two.
         ("no JSON\u{1b}", "found what is no JSON object"),
     ];
@@ -152,7 +152,7 @@ fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
     let copies = fs::read_to_string(redrive.aside()).unwrap();
     for (index, (copy, (line, problem))) in copies.lines().zip(corrupt).enumerate() {
         let copy: Value = serde_json::from_str(copy).unwrap();
-        let start = &line.as_bytes()[..line.len().min(4 * 1024 * 1024)];
+        let start = &line.as_bytes()[..line.len().min(16 * 1024 * 1024)];
         let expected = json!({
             "object": place, "line": 2 * index + 1, "offset": offsets[index], "problem": problem,
             "content": STANDARD.encode(start),

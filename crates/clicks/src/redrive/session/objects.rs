@@ -80,7 +80,7 @@ impl Session {
                 Some(Chunk::Unreadable(cause)) => break Some(cause),
                 None => break Some("its reader has failed".to_owned()),
             };
-            let (good, bad) = judged(pieces, &mut identity);
+            let (good, bad) = judged(pieces, &mut identity, |data| self.target.check_size(data, self.max_record_bytes));
             let is_error_object = is_error_object(&good, &bad);
             let (next, bad) = sight.with(&good, bad);
             sight = next;

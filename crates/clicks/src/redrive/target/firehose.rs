@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Answer, Described, Outgoing, TargetError, cause, judge, minimal, stored, told};
 pub(super) use crate::firehose::batch::MAX_PUT_BYTES as MAX_CALL_BYTES;
+use crate::firehose::batch::MAX_RECORD_BYTES;
 
 /// In which a stream takes records.
 pub(super) const ACTIVE: &[&str] = &["ACTIVE"];
@@ -72,7 +73,7 @@ impl Firehose {
         if delivery_stream_type != DIRECT_PUT {
             return Err(TargetError::NotDirectPut { target, found: told(&delivery_stream_type) });
         }
-        Ok(Described { arn: delivery_stream_arn, status: delivery_stream_status })
+        Ok(Described { arn: delivery_stream_arn, status: delivery_stream_status, max_record_bytes: MAX_RECORD_BYTES })
     }
 
     /// One call, with at most 500 records and 4 MiB.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Answer, Described, Outgoing, TargetError, cause, judge, minimal, stored};
 use crate::fields::Fields;
-use crate::kinesis::MAX_PARTITION_KEY_CHARACTERS;
+use crate::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 use crate::redrive::ledger::content_key;
 
 /// In which a stream takes records (Amazon Kinesis Data Streams API Reference, "StreamDescriptionSummary").
@@ -38,6 +38,8 @@ struct Summary {
     #[serde(rename = "StreamARN")]
     stream_arn: String,
     stream_status: String,
+    #[serde(rename = "MaxRecordSizeInKiB")]
+    max_record_size_in_kib: Option<i32>,
 }
 
 impl Kinesis {
@@ -66,16 +68,22 @@ impl Kinesis {
         let asked = Box::pin(self.client.describe_stream_summary().stream_name(&self.stream).send()).await;
         match asked {
             Ok(output) => match output.stream_description_summary {
-                Some(found) => Ok(Described { arn: found.stream_arn, status: found.stream_status.as_str().to_owned() }),
+                Some(found) => Ok(Described {
+                    arn: found.stream_arn,
+                    status: found.stream_status.as_str().to_owned(),
+                    max_record_bytes: max_record_bytes(found.max_record_size_in_kib),
+                }),
                 None => Err(TargetError::Ask { target, cause: "the answer describes none".to_owned() }),
             },
             Err(error) if error.code() == Some("ResourceNotFoundException") => {
                 Err(TargetError::Missing { target, option: "--data-stream" })
             }
             Err(error) => match minimal(&error) {
-                Some(Output { stream_description_summary: Summary { stream_arn, stream_status } }) => {
-                    Ok(Described { arn: stream_arn, status: stream_status })
-                }
+                Some(Output { stream_description_summary: found }) => Ok(Described {
+                    arn: found.stream_arn,
+                    status: found.stream_status,
+                    max_record_bytes: max_record_bytes(found.max_record_size_in_kib),
+                }),
                 None => Err(TargetError::Ask { target, cause: cause(&error) }),
             },
         }
@@ -99,6 +107,11 @@ impl Kinesis {
             Err(error) => judge(&error),
         }
     }
+}
+
+/// A stream's largest record, data and partition key together.
+fn max_record_bytes(kib: Option<i32>) -> usize {
+    kib.and_then(|kib| usize::try_from(kib).ok()).map_or(MAX_RECORD_BYTES, |kib| kib * 1024)
 }
 
 #[cfg(test)]
