@@ -213,6 +213,9 @@ impl Processor {
     ///
     /// A record that also holds clicks on mysfits that exist is never dropped: failing keeps its original.
     fn verdict<'a>(&self, mut answers: impl Iterator<Item = &'a Answer> + Clone, any: bool) -> Option<Outcome> {
+        if answers.clone().all(|answer| matches!(answer, Answer::Listed(_) | Answer::Found(_))) {
+            return None;
+        }
         if answers.clone().any(|answer| *answer == Answer::NoRoom) {
             return Some(Outcome::Failed(Reason::ResponseBudget));
         }

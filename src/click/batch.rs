@@ -1,6 +1,5 @@
 //! The clicks of a whole batch, and the distinct mysfits among them.
 
-use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 
@@ -16,9 +15,10 @@ use crate::reason::Reason;
 pub struct Clicks<'a> {
     clicks: Vec<Click<'a>>,
     /// For each click, which of the distinct mysfits it is for.
-    mysfits: Vec<usize>,
+    mysfits: Vec<u32>,
     records: Vec<Result<Range<usize>, Reason>>,
-    ids: Vec<Cow<'a, str>>,
+    /// For each distinct mysfit, the first click on it.
+    firsts: Vec<u32>,
 }
 
 impl<'a> Clicks<'a> {
@@ -28,9 +28,9 @@ impl<'a> Clicks<'a> {
         let (count, _) = records.size_hint();
         let mut batch = Self {
             clicks: Vec::with_capacity(count),
-            mysfits: Vec::with_capacity(count),
+            mysfits: Vec::new(),
             records: Vec::with_capacity(count),
-            ids: Vec::new(),
+            firsts: Vec::new(),
         };
         for data in records {
             let start = batch.clicks.len();
@@ -45,15 +45,16 @@ impl<'a> Clicks<'a> {
     }
 
     /// The distinct ids of the mysfits that were clicked, in the order of their first click.
+    #[must_use]
     pub fn mysfit_ids(&self) -> Vec<&str> {
-        self.ids.iter().map(AsRef::as_ref).collect()
+        self.firsts.iter().map(|first| &*self.clicks[*first as usize].mysfit_id).collect()
     }
 
     /// Each record's clicks with the index of their mysfit's id, in the batch's order.
     pub fn records(&self) -> impl Iterator<Item = Result<impl Iterator<Item = (&Click<'a>, usize)> + Clone, Reason>> {
         self.records.iter().map(|range| {
             let range = range.clone()?;
-            Ok(self.clicks[range.clone()].iter().zip(self.mysfits[range].iter().copied()))
+            Ok(self.clicks[range.clone()].iter().zip(self.mysfits[range].iter().map(|mysfit| *mysfit as usize)))
         })
     }
 
@@ -62,16 +63,20 @@ impl<'a> Clicks<'a> {
         let hasher = RandomState::default();
         // A number a place, for as many mysfits as there may be: with the ids in it, and growing step by step, it takes up so
         // much of the CPU's cache that a batch of 10,000 clicks on as many mysfits takes 1.2 times as long.
-        let mut numbers: HashTable<usize> = HashTable::with_capacity(self.clicks.len());
-        for Click { mysfit_id, .. } in &self.clicks {
-            let is_it = |number: &usize| self.ids[*number] == *mysfit_id;
-            let hash_again = |number: &usize| hasher.hash_one(&*self.ids[*number]);
-            self.mysfits.push(match numbers.entry(hasher.hash_one(&**mysfit_id), is_it, hash_again) {
+        let mut numbers: HashTable<u32> = HashTable::with_capacity(self.clicks.len());
+        self.mysfits.reserve_exact(self.clicks.len());
+        // A payload has at most 6 MB, so fewer clicks than 2^32.
+        for (Click { mysfit_id, .. }, click) in self.clicks.iter().zip(0..) {
+            let id_of = |number: &u32| &*self.clicks[self.firsts[*number as usize] as usize].mysfit_id;
+            let hash_again = |number: &u32| hasher.hash_one(id_of(number));
+            let entry =
+                numbers.entry(hasher.hash_one(&**mysfit_id), |number| id_of(number) == &**mysfit_id, hash_again);
+            self.mysfits.push(match entry {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(new) => {
-                    let next = self.ids.len();
+                    let next = u32::try_from(self.firsts.len()).unwrap_or(u32::MAX);
                     new.insert(next);
-                    self.ids.push(mysfit_id.clone());
+                    self.firsts.push(click);
                     next
                 }
             });

@@ -23,7 +23,7 @@ pub struct Click<'a> {
     /// Whose profile was opened: 1 to 128 characters of `[A-Za-z0-9_-]`.
     pub mysfit_id: Cow<'a, str>,
     /// The values of the further fields that are kept, in their configured order.
-    pub(super) extra: Vec<Option<Raw<'a>>>,
+    pub(super) extra: Box<[Option<Raw<'a>>]>,
 }
 
 /// A JSON value as it came.
@@ -46,7 +46,7 @@ pub(super) fn parse<'a>(data: &'a [u8], extra: &[String], mut push: impl FnMut(C
         return Err(Reason::Empty);
     }
     if let Some((user_id, mysfit_id)) = usual(text) {
-        push(Click { user_id: user_id.into(), mysfit_id: mysfit_id.into(), extra: vec![None; extra.len()] });
+        push(Click { user_id: user_id.into(), mysfit_id: mysfit_id.into(), extra: nothing(extra.len()) });
         return Ok(());
     }
     let wanted = Wanted { extra };
@@ -63,6 +63,11 @@ pub(super) fn parse<'a>(data: &'a [u8], extra: &[String], mut push: impl FnMut(C
         push(wanted.deserialize(&mut json).map_err(|error| reason(&error))?.validate()?);
     }
     Ok(())
+}
+
+/// So many fields that are not there.
+fn nothing<'a>(fields: usize) -> Box<[Option<Raw<'a>>]> {
+    if fields == 0 { Box::default() } else { vec![None; fields].into() }
 }
 
 /// The two values of a click as the page writes it: these members in this order, without white space or escapes, and perhaps
@@ -113,7 +118,7 @@ impl<'a> Members<'a> {
         if !is_mysfit_id(&mysfit_id) {
             return Err(Reason::InvalidMysfitId);
         }
-        Ok(Click { user_id, mysfit_id, extra: self.extra })
+        Ok(Click { user_id, mysfit_id, extra: self.extra.into() })
     }
 }
 
@@ -311,7 +316,7 @@ mod tests {
         let kept: Vec<_> = clicks[0].extra.iter().map(|value| value.map(|raw| raw.0.get())).collect();
         assert_eq!(kept, [None, Some("17")]);
         let none = parsed(br#"{"userId":"u","mysfitId":"m"}"#, &extra).unwrap();
-        assert_eq!(none[0].extra, [None, None]);
+        assert_eq!(*none[0].extra, [None, None]);
     }
 
     #[test]

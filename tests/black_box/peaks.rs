@@ -110,7 +110,6 @@ async fn the_longest_lists_fit_twice_beside_the_largest_event() {
             // A cache of no seconds: each time the list is fetched again, while the old one is kept.
             let answered = invoke(&mut function, unhurried(event.clone())).await;
             assert_eq!(answered.summary()["service_errors"], 0, "{name}");
-            eprintln!("{name} {}", std::fs::read_to_string(format!("/proc/{}/status", function.process_id().unwrap())).unwrap().lines().filter(|l| l.starts_with("VmHWM")||l.starts_with("Rss")).collect::<Vec<_>>().join(" "));
         }
         assert_eq!(service.paths().len(), 4, "{name}");
         assert_peak(&function, name);
