@@ -1,13 +1,13 @@
 //! A folder as storage, which can be taken away.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 /// A pipeline's folder with a storage that can be taken away and be put back at once, whatever is being written: a link leads
-/// to it, or to a file.
+/// to it, or nowhere.
 pub(crate) struct Storage(TempDir);
 
 impl Storage {
@@ -15,14 +15,13 @@ impl Storage {
         let storage = Self(tempfile::tempdir().unwrap());
         fs::create_dir_all(storage.bucket()).unwrap();
         fs::create_dir(storage.0.path().join("disk")).unwrap();
-        File::create(storage.0.path().join("no disk")).unwrap();
         storage.works(true);
         storage
     }
 
     pub(crate) fn works(&self, works: bool) {
         let link = self.0.path().join("link");
-        symlink(self.0.path().join(if works { "disk" } else { "no disk" }), &link).unwrap();
+        symlink(self.0.path().join(if works { "disk" } else { "missing" }), &link).unwrap();
         fs::rename(link, self.bucket().join("firehose")).unwrap();
     }
 

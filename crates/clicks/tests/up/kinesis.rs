@@ -291,18 +291,16 @@ fn a_shard_has_one_event_at_once_and_does_not_keep_another_shard() {
 fn objects_are_stored_in_order_although_the_first_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("out/bucket/orders");
-    fs::create_dir_all(folder.path().join("disk")).unwrap();
     fs::create_dir_all(place.parent().unwrap()).unwrap();
-    // A file, where a folder is needed.
-    fs::write(&place, "").unwrap();
+    // A link that leads nowhere yet, as to a disk that is not mounted.
+    symlink(folder.path().join("disk"), &place).unwrap();
     let up = start(folder.path(), "[streams.orders]\nsource = 'kinesis'\nshards = 1\nfunction = 'none'\n", &[]);
     for number in 0..6 {
         put(&up, "orders", &[("key".to_owned(), format!("{number}\n").repeat(number + 1))]);
         until(&up, "orders", |view| view["waiting"]["records"] == number + 1);
     }
     until(&up, "orders", |view| view["storage_error"].is_string());
-    fs::remove_file(&place).unwrap();
-    symlink(folder.path().join("disk"), &place).unwrap();
+    fs::create_dir(folder.path().join("disk")).unwrap();
     until_through(&up, "orders", 6);
     let view = view_of(&up, "orders");
     let sizes: Vec<u64> =
