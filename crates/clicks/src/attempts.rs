@@ -1,6 +1,7 @@
 //! One event through a function to its end: a reply, or the last failed attempt.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use runtime_api::{Function, Invocation, InvokeError, Outcome, Request};
@@ -32,6 +33,30 @@ pub(crate) struct Settled {
     pub(crate) attempts: u32,
 }
 
+/// How many invocations wait for this machine to run a function again, so that each shortage is reported once.
+#[derive(Debug, Default)]
+pub(crate) struct Shortage(AtomicUsize);
+
+/// An invocation that waits.
+struct Waiting<'a>(&'a Shortage);
+
+impl<'a> Waiting<'a> {
+    /// Says whether it is the only one, too.
+    fn begin(shortage: &'a Shortage) -> (Self, bool) {
+        (Self(shortage), shortage.0.fetch_add(1, Ordering::Relaxed) == 0)
+    }
+
+    fn is_last(&self) -> bool {
+        self.0.0.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// One attempt, as it ended.
 pub(crate) struct Seen<'a> {
     /// Which it was, from 1.
@@ -44,19 +69,20 @@ pub(crate) struct Seen<'a> {
 
 /// Invokes the function up to `1 + retries` times, each with another `invocationId` and the same records (captured). The next
 /// attempt follows at once: an assumption, as no pause is documented. `see` is told of each attempt, and ends it all with an
-/// error. `print` gets the message of [`invoke`].
+/// error. `print` gets the messages of [`invoke`].
 pub(crate) async fn put_through<E: From<serde_json::Error>>(
     function: &mut Function,
     event: &Event,
     retries: u32,
     mut see: impl FnMut(Seen<'_>) -> Result<(), E>,
+    shortage: &Shortage,
     print: impl Fn(&str),
 ) -> Result<Settled, E> {
     let records = event.records();
     let mut attempt = 1;
     loop {
         let payload = event.payload(Uuid::new_v4())?;
-        let invocation = invoke(function, payload, &print).await;
+        let invocation = invoke(function, payload, shortage, &print).await;
         let judged = match &invocation {
             Ok(invocation) => delivery::judge(records, &invocation.outcome),
             Err(_) => Attempt::Failed(Fault::FunctionError),
@@ -73,25 +99,39 @@ pub(crate) async fn put_through<E: From<serde_json::Error>>(
 }
 
 /// Invokes the function as soon as this machine can start and reach it. Until then it is no attempt: Firehose does not run on
-/// this machine, and Lambda does not run out of its descriptors. `print` gets one message, when the wait begins.
+/// this machine, and Lambda does not run out of its descriptors. `print` gets a message when the first of the invocations that share
+/// `shortage` begins to wait, and when the last one has waited.
 pub(crate) async fn invoke(
     function: &mut Function,
     request: impl Into<Request>,
+    shortage: &Shortage,
     print: impl Fn(&str),
 ) -> Result<Invocation, InvokeError> {
     let request = request.into();
     let mut pause = FIRST_PAUSE;
+    let mut waiting: Option<Waiting<'_>> = None;
     loop {
         match function.invoke(request.clone()).await {
-            Err(error) if error.is_of_this_machine() => {
-                if pause == FIRST_PAUSE {
-                    let cause = with_cause(&error);
-                    print(&format!("this machine can't run the function: {cause}; it is tried again until it works"));
+            Err(error) if error.is_host_exhausted() => {
+                if waiting.is_none() {
+                    let (begun, is_first) = Waiting::begin(shortage);
+                    waiting = Some(begun);
+                    if is_first {
+                        let cause = with_cause(&error);
+                        print(&format!(
+                            "this machine can't run the function: {cause}; it is tried again until it works"
+                        ));
+                    }
                 }
                 sleep(pause).await;
                 pause = LONGEST_PAUSE.min(pause * 2);
             }
-            invoked => return invoked,
+            invoked => {
+                if waiting.is_some_and(|waiting| waiting.is_last()) {
+                    print("this machine runs the function again");
+                }
+                return invoked;
+            }
         }
     }
 }
@@ -142,7 +182,7 @@ mod tests {
         for (event, reached) in [(event(""), true), (event(&too_large), false)] {
             for retries in [0, 1, 3] {
                 let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
-                let mut seen = Vec::new();
+                let (mut seen, shortage) = (Vec::new(), Shortage::default());
                 let settled = put_through(
                     &mut function,
                     &event,
@@ -152,6 +192,7 @@ mod tests {
                         seen.push((attempt.attempt, attempt.invocation.is_ok()));
                         Ok::<_, anyhow::Error>(())
                     },
+                    &shortage,
                     |message| panic!("{message}"),
                 );
                 let Settled { fates, attempts } = settled.await.unwrap();
@@ -164,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn who_sees_an_attempt_may_end_it_all() {
         let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
-        let (event, mut seen) = (event(""), 0);
+        let (event, mut seen, shortage) = (event(""), 0, Shortage::default());
         let settled = put_through(
             &mut function,
             &event,
@@ -173,6 +214,7 @@ mod tests {
                 seen += 1;
                 if seen == 2 { Err(anyhow::anyhow!("a full disk")) } else { Ok(()) }
             },
+            &shortage,
             |message| panic!("{message}"),
         );
         assert_eq!((settled.await.unwrap_err().to_string().as_str(), seen), ("a full disk", 2));

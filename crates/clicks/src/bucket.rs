@@ -130,13 +130,28 @@ impl Bucket {
     }
 
     /// Writes an object, whole or not at all; one that has the name already is replaced, so that an attempt can be repeated.
-    pub(crate) async fn put(&self, key: &str, bytes: Bytes) -> Result<(), BucketError> {
-        let key = shortened(key, MAX_KEY_BYTES);
-        let put = match &self.store {
-            Store::Folder(folder) => folder.put(&key, bytes).await,
-            Store::S3(s3) => s3.put(&key, bytes, key.ends_with(Compression::Gzip.extension()).then_some("gzip")).await,
+    /// Gives its key, which is another where an S3 refuses one with empty parts, `.` or `..` (Amazon S3 user guide, "Naming Amazon
+    /// S3 objects": a key whose `..` lead above its bucket is answered with 400): then it is encoded as in a folder.
+    pub(crate) async fn put(&self, key: &str, bytes: Bytes) -> Result<String, BucketError> {
+        let key = shortened(key, MAX_KEY_BYTES).into_owned();
+        let failed = |key: &str, cause| BucketError::Put { place: self.place_of(key), cause };
+        let s3 = match &self.store {
+            Store::Folder(folder) => {
+                return folder.put(&key, bytes).await.map_err(|cause| failed(&key, cause)).map(|()| key);
+            }
+            Store::S3(s3) => s3,
         };
-        put.map_err(|cause| BucketError::Put { place: self.place_of(&key), cause })
+        let encoding = key.ends_with(Compression::Gzip.extension()).then_some("gzip");
+        let refused = match s3.put(&key, bytes.clone(), encoding).await {
+            Ok(()) => return Ok(key),
+            Err(refused) => refused,
+        };
+        let encoded = folder::encoded(&key).join("/");
+        if !refused.is_bad_request || encoded == key {
+            return Err(failed(&key, refused.cause));
+        }
+        s3.put(&encoded, bytes, encoding).await.map_err(|refused| failed(&encoded, refused.cause))?;
+        Ok(encoded)
     }
 
     /// The start of an object, decompressed where it is gzip: at most `at_most` bytes. None where there is no such object.

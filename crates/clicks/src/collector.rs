@@ -102,7 +102,7 @@ impl Parts {
         let left = deadline.saturating_duration_since(Instant::now());
         let request = Request { timeout: Some(left), ..event.into() };
         // The start of a process is in the time, too, and the wait for this machine to be able to.
-        let invoked = attempts::invoke(&mut function, request, progress::print);
+        let invoked = attempts::invoke(&mut function, request, self.functions.shortage(), progress::print);
         if let Ok(invoked) = timeout_at(deadline, invoked).await {
             self.functions.give_back(function);
             return self.outcome(invoked);

@@ -255,6 +255,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 
 /// Copies a damaged file beside itself, before it is repaired; gives the copy's path.
 fn keep_copy(path: &Path) -> io::Result<PathBuf> {
+    // Before there is a copy: it gets the file's mode.
+    open_file(path)?;
     let copy = damaged_name(path);
     fs::copy(path, &copy)?;
     File::open(&copy)?.sync_all()?;
@@ -263,6 +265,7 @@ fn keep_copy(path: &Path) -> io::Result<PathBuf> {
 
 /// Gives a damaged file another name, so that a new one can be made; gives that name.
 fn rename_damaged(path: &Path) -> io::Result<PathBuf> {
+    open_file(path)?;
     let name = damaged_name(path);
     fs::rename(path, &name)?;
     Ok(name)

@@ -9,6 +9,8 @@ use std::time::Duration;
 use runtime_api::{Function, Settings, StartError};
 use tokio::time::timeout;
 
+use crate::attempts::Shortage;
+
 pub(crate) use self::log::{FunctionLog, FunctionLogError};
 
 /// How long a process that is killed may take to be gone.
@@ -22,18 +24,31 @@ pub(crate) struct Functions {
     log: Arc<FunctionLog>,
     idle: Mutex<Vec<Function>>,
     processes: AtomicUsize,
+    shortage: Shortage,
 }
 
 impl Functions {
     /// No process yet: the first event starts the first.
     pub(crate) fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
         let arn = format!("{}:$LATEST", settings.function_arn());
-        Self { settings, arn, log, idle: Mutex::new(Vec::new()), processes: AtomicUsize::new(0) }
+        Self {
+            settings,
+            arn,
+            log,
+            idle: Mutex::new(Vec::new()),
+            processes: AtomicUsize::new(0),
+            shortage: Shortage::default(),
+        }
     }
 
     /// As it is invoked, with its version, which is how error objects name it.
     pub(crate) fn arn(&self) -> &str {
         &self.arn
+    }
+
+    /// What its invocations share while this machine can't run it.
+    pub(crate) fn shortage(&self) -> &Shortage {
+        &self.shortage
     }
 
     /// Where its log goes.

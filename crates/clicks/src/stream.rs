@@ -266,6 +266,11 @@ impl Stream {
         !self.0.watched.view().objects.is_empty()
     }
 
+    /// Whether an object of this run ever went to the storage.
+    pub(crate) fn has_put(&self) -> bool {
+        self.0.watched.has_put()
+    }
+
     /// Tells that nobody waits for the end: the process does not go on.
     pub(crate) fn give_up(&self) {
         self.0.ledger.give_up();

@@ -8,11 +8,12 @@ mod server;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use mysfits_service::LocalError;
 use mysfits_service::local::reachable;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::pipeline::Pipeline;
 use self::settings::Settings;
@@ -153,9 +154,12 @@ async fn put_through(streams: &[Stream], patience: Instant, settings: &Settings)
 }
 
 /// Ends when the time is up for a stream whose destination has never worked: it is perhaps misspelt. One that has worked may work
-/// again.
+/// again, and one that has got no object yet, because the function has all records, is not known to fail.
 async fn never_worked(stream: &Stream, streams: &[Stream], patience: Instant) {
     sleep_until(patience).await;
+    while !stream.has_put() {
+        sleep(Duration::from_millis(100)).await;
+    }
     let destination = &stream.settings().destination;
     let has_worked = |other: &Stream| other.settings().destination == *destination && other.has_stored();
     if stream.left() == 0 || streams.iter().any(has_worked) {

@@ -41,12 +41,11 @@ pub enum StartError {
 impl StartError {
     /// Whether this machine has no descriptor, process, memory or port left, which says nothing about the function: it may start
     /// later. `ETXTBSY` is of an executable that is being written at the moment.
-    pub(crate) fn is_of_this_machine(&self) -> bool {
-        const PASSING: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY];
-        match self {
-            Self::Serve(_) => true,
-            Self::Spawn { source, .. } => Errno::from_io_error(source).is_some_and(|error| PASSING.contains(&error)),
-        }
+    pub(crate) fn is_host_exhausted(&self) -> bool {
+        const EXHAUSTED: [Errno; 7] =
+            [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY, Errno::ADDRINUSE, Errno::NOBUFS];
+        let (Self::Serve(source) | Self::Spawn { source, .. }) = self;
+        Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
     }
 }
 
@@ -120,7 +119,7 @@ impl Environment {
         let _lost = self.process.wait().await;
     }
 
-    /// An end without a word of the process: its fault, unless its connection was not accepted.
+    /// An end without a response of the process: its fault, unless this machine did not accept its connection at once.
     fn silent(&self, outcome: Outcome) -> Result<Outcome, InvokeError> {
         self.starvation.cause().map_or(Ok(outcome), |cause| Err(InvokeError::Unreachable(cause)))
     }
@@ -128,6 +127,7 @@ impl Environment {
     /// Waits until the process asks for an event; or says why it never will.
     pub(crate) async fn ready(&mut self, within: Duration) -> Result<Option<Outcome>, InvokeError> {
         let limit = Instant::now() + within;
+        self.starvation.forget();
         while !self.idle {
             match timeout_at(limit, self.happens()).await {
                 Err(_elapsed) => return self.silent(Outcome::TimedOut).map(Some),
@@ -159,6 +159,7 @@ impl Environment {
             body: request.event,
         };
         self.idle = false;
+        self.starvation.forget();
         // The receiver lives as long as the server; if that is gone, so is the process, which is seen below.
         let _closed = self.events.send(event).await;
         let limit = Instant::now() + timeout;
@@ -220,6 +221,9 @@ mod tests {
         for (error, expected) in [
             (StartError::Serve(Errno::MFILE.into()), true),
             (StartError::Serve(Errno::ADDRINUSE.into()), true),
+            (StartError::Serve(Errno::NOBUFS.into()), true),
+            (StartError::Serve(Errno::ACCESS.into()), false),
+            (StartError::Serve(Errno::ADDRNOTAVAIL.into()), false),
             (spawn(Errno::MFILE.into()), true),
             (spawn(Errno::NFILE.into()), true),
             (spawn(Errno::AGAIN.into()), true),
@@ -230,7 +234,7 @@ mod tests {
             (spawn(Errno::NOEXEC.into()), false),
             (spawn(io::ErrorKind::NotFound.into()), false),
         ] {
-            assert_eq!(error.is_of_this_machine(), expected, "{error:?}");
+            assert_eq!(error.is_host_exhausted(), expected, "{error:?}");
         }
     }
 }

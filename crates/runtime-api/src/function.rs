@@ -40,9 +40,9 @@ impl InvokeError {
     /// Whether this machine could not start or reach the function, which is no fault of either the function or the event: the
     /// same invocation may succeed later.
     #[must_use]
-    pub fn is_of_this_machine(&self) -> bool {
+    pub fn is_host_exhausted(&self) -> bool {
         match self {
-            Self::Start(error) => error.is_of_this_machine(),
+            Self::Start(error) => error.is_host_exhausted(),
             Self::Unreachable(_) => true,
             Self::EventTooLarge { .. } | Self::Wait(_) => false,
         }

@@ -1,10 +1,8 @@
 //! The socket of one Runtime API, which knows whether this machine accepts connections at all.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -13,18 +11,28 @@ use tokio::time::sleep;
 /// Between two attempts to accept a connection. axum itself waits a second, which is long for a function with 10 s to start.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Why the last attempt to accept a connection failed, until one succeeds or finds none.
+/// Why the last attempt to accept a connection failed. A connection that is accepted late does not clear it: the wait may have taken
+/// what the process had of its time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Starvation(Arc<Mutex<Option<io::Error>>>);
 
 impl Starvation {
-    /// The cause, once.
+    /// The cause, once; none where no attempt has failed since [`Self::forget`].
     pub(crate) fn cause(&self) -> Option<io::Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.lock().take()
     }
 
-    fn set(&self, cause: Option<io::Error>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = cause;
+    /// From now on another invocation counts.
+    pub(crate) fn forget(&self) {
+        *self.lock() = None;
+    }
+
+    fn note(&self, cause: io::Error) {
+        *self.lock() = Some(cause);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,19 +63,11 @@ impl axum::serve::Listener for Listener {
 
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
-            let accepted = poll_fn(|context| {
-                let accepted = self.socket.poll_accept(context);
-                // That no connection waits is a success, too.
-                if !matches!(accepted, Poll::Ready(Err(_))) {
-                    self.starvation.set(None);
-                }
-                accepted
-            });
-            match accepted.await {
+            match self.socket.accept().await {
                 Ok(accepted) => return accepted,
                 Err(error) if is_of_the_connection(&error) => {}
                 Err(error) => {
-                    self.starvation.set(Some(error));
+                    self.starvation.note(error);
                     sleep(PAUSE).await;
                 }
             }

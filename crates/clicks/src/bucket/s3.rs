@@ -45,6 +45,15 @@ pub(super) struct S3 {
     bucket: String,
 }
 
+/// Why an object was not written.
+#[derive(Debug)]
+pub(super) struct PutRefused {
+    /// In one line.
+    pub(super) cause: String,
+    /// Another attempt with the same key may be answered in the same way: 400, as `InvalidURI` or `InvalidArgument` is.
+    pub(super) is_bad_request: bool,
+}
+
 /// What a variable of the environment says.
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -144,10 +153,13 @@ impl S3 {
     }
 
     /// Writes an object under its key.
-    pub(super) async fn put(&self, key: &str, bytes: Bytes, encoding: Option<&str>) -> Result<(), String> {
+    pub(super) async fn put(&self, key: &str, bytes: Bytes, encoding: Option<&str>) -> Result<(), PutRefused> {
         let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(CONTENT_TYPE);
         let request = request.set_content_encoding(encoding.map(str::to_owned)).body(ByteStream::from(bytes));
-        request.send().await.map(drop).map_err(|error| cause(&error))
+        request.send().await.map(drop).map_err(|error| PutRefused {
+            cause: cause(&error),
+            is_bad_request: error.raw_response().is_some_and(|response| response.status().as_u16() == 400),
+        })
     }
 
     /// The start of an object.

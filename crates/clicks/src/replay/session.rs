@@ -8,7 +8,7 @@ use runtime_api::{Function, Invocation, Settings};
 
 use super::feed::Batch;
 use super::{Options, ReplayError};
-use crate::attempts::{self, Seen, Settled, describe, last_lines};
+use crate::attempts::{self, Seen, Settled, Shortage, describe, last_lines};
 use crate::excerpt::excerpt;
 use crate::firehose::delivery::Attempt;
 use crate::input::Skipped;
@@ -34,6 +34,7 @@ pub(super) struct Session {
     output: Output,
     progress: Progress,
     tally: Tally,
+    shortage: Shortage,
     /// Where the skipped parts of the input are copied to.
     copies: Aside,
 }
@@ -57,7 +58,19 @@ impl Session {
         let (retries, verbose) = (options.retries, options.verbose);
         let copies = Aside::new(output.folder().join("skipped.jsonl"));
         let tally = Tally::default();
-        Ok(Self { function, since, started: false, arn, retries, verbose, output, progress, tally, copies })
+        Ok(Self {
+            function,
+            since,
+            started: false,
+            arn,
+            retries,
+            verbose,
+            output,
+            progress,
+            tally,
+            copies,
+            shortage: Shortage::default(),
+        })
     }
 
     /// One event to its end: a reply, or the last failed attempt. Everything after the function's answer happens at once, so
@@ -65,7 +78,7 @@ impl Session {
     pub(super) async fn put_through(&mut self, batch: &Batch) -> Result<(), ReplayError> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
-        let Self { function, output, progress, tally, started, verbose, .. } = self;
+        let Self { function, output, progress, tally, started, verbose, shortage, .. } = self;
         let see = |seen: Seen<'_>| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
@@ -82,7 +95,8 @@ impl Session {
             }
             Ok::<(), ReplayError>(())
         };
-        let settled = attempts::put_through(function, &batch.event, self.retries, see, |line| progress.line(line));
+        let settled =
+            attempts::put_through(function, &batch.event, self.retries, see, shortage, |line| progress.line(line));
         let Settled { fates, attempts } = settled.await?;
         let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
         self.output.deliver(&batch.event, &fates, &end)?;

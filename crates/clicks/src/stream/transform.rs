@@ -87,7 +87,9 @@ impl Transform {
             self.see(functions, records, &seen);
             Ok::<(), serde_json::Error>(())
         };
-        let settled = attempts::put_through(&mut function, event, self.retries, see, progress::print).await;
+        let settled =
+            attempts::put_through(&mut function, event, self.retries, see, functions.shortage(), progress::print);
+        let settled = settled.await;
         functions.give_back(function);
         settled.unwrap_or_else(|error| failed(&error))
     }

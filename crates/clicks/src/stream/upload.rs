@@ -61,14 +61,14 @@ impl Uploads {
         // An assumption: nobody has told whether error objects are compressed.
         let compression = if let Kind::Error(_) = kind { Compression::None } else { self.settings.compression };
         let path = self.path(kind, &partition, oldest_ms, compression);
-        let stored = Stored { path, kind, records: receipts.len(), bytes: bytes.len(), faults };
+        let (records, size) = (receipts.len(), bytes.len());
         let (body, clicks) = prepare(bytes.into(), kind, compression).await;
         if let Some(turn) = &mut turn {
             turn.come().await;
         }
-        self.put(&stored.path, body).await;
+        let path = self.put(&path, body).await;
         self.ledger.settle(receipts);
-        self.watched.stored(stored, clicks);
+        self.watched.stored(Stored { path, kind, records, bytes: size, faults }, clicks);
     }
 
     fn path(&self, kind: Kind, partition: &Partition, oldest_ms: i64, compression: Compression) -> String {
@@ -83,11 +83,16 @@ impl Uploads {
         object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
     }
 
-    /// Until the storage takes it. What it refuses does not keep what it would take.
-    async fn put(&self, path: &str, body: Bytes) {
+    /// Until the storage takes it; gives its key there. What it refuses does not keep what it would take.
+    async fn put(&self, path: &str, body: Bytes) -> String {
+        self.watched.putting();
         let mut pause = FIRST_PAUSE;
         let mut refused = false;
-        while let Err(error) = self.attempt(path, body.clone()).await {
+        let key = loop {
+            let error = match self.attempt(path, body.clone()).await {
+                Ok(key) => break key,
+                Err(error) => error,
+            };
             // In the end uploads are cut off, and there is nothing wrong with the storage.
             if self.ledger.is_given_up() {
                 return std::future::pending().await;
@@ -98,13 +103,14 @@ impl Uploads {
             refused = true;
             sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
-        }
+        };
         if refused && self.watched.taken() {
             progress::print("the storage takes objects again");
         }
+        key
     }
 
-    async fn attempt(&self, path: &str, body: Bytes) -> Result<(), BucketError> {
+    async fn attempt(&self, path: &str, body: Bytes) -> Result<String, BucketError> {
         // Never closed.
         let _permit = self.free.acquire().await;
         self.bucket.put(path, body).await

@@ -38,6 +38,8 @@ struct Now {
     intervals: [Duration; 2],
     /// Objects that the storage has refused and not taken yet.
     refused: usize,
+    /// Whether an object was ever put, whatever the storage answered.
+    has_put: bool,
 }
 
 impl Watched {
@@ -51,6 +53,7 @@ impl Watched {
             unopened: 0,
             intervals: [Duration::ZERO; 2],
             refused: 0,
+            has_put: false,
         };
         Self { now: Mutex::new(now) }
     }
@@ -194,6 +197,16 @@ impl Watched {
             view.clicks.add(clicks);
             push(&mut view.objects, Object { path, kind: name, records, bytes, at_ms });
         });
+    }
+
+    /// An object goes to the storage.
+    pub(super) fn putting(&self) {
+        self.change(|now| now.has_put = true);
+    }
+
+    /// Whether an object ever went to the storage.
+    pub(super) fn has_put(&self) -> bool {
+        self.change(|now| now.has_put)
     }
 
     /// The storage refused an object for the first time; tells whether it was in order until now.

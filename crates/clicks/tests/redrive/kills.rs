@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::firehose::{Act, Firehose};
 use crate::folder::{end_of, end_with, until};
-use crate::run::{Numbers, Redrive, all, each, now_ms, numbered, whole};
+use crate::run::{INTERRUPTED, Numbers, Redrive, all, each, now_ms, numbered, wait_for_line, whole};
 
 const RECORDS: usize = 3_200;
 const KILLS: usize = 40;
@@ -97,11 +97,10 @@ fn an_interrupt_lets_the_call_in_hand_end() {
     for signal in ["-TERM", "-INT", "-HUP"] {
         let firehose = Firehose::with(&[Act::IsHeld]);
         let redrive = Redrive::of(&[("a", &all(numbered(0, 700))), ("b", &all(numbered(700, 1_400)))]);
-        let child = redrive.spawn(&firehose, &[]);
+        let mut child = redrive.spawn(&firehose, &[]);
         until(|| firehose.calls().len() == 1);
         test_support::signal(signal, child.id());
-        // It has seen the signal by then, and waits for the call.
-        sleep(Duration::from_secs(1));
+        wait_for_line(&mut child, INTERRUPTED);
         firehose.release();
         let ended = end_of(child);
         let report = ended.report();

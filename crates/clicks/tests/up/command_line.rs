@@ -347,6 +347,21 @@ fn a_state_that_is_damaged_or_gone_is_told() {
         are_refused(folder.path(), 1, &[(&options, &format!("{cannot}{found}"))]);
         assert!(fs::read(&path).unwrap() == content);
     }
+    // The file of an earlier commit, as from a copy.
+    fs::write(&path, &whole).unwrap();
+    let mut up = Up::start_in(folder.path(), &options);
+    up.put(&["{}"]);
+    assert_eq!(up.stop().code, Some(0));
+    fs::write(&path, &whole).unwrap();
+    let told = told_at_start();
+    assert!(
+        told.contains("(`--state`): found a damaged file: its last commits cannot be read (")
+            && told.contains(
+                "it is repaired: records accepted last are lost, and records delivered last are delivered again"
+            )
+            && told.contains("a copy of the damaged file is state/mysfits-clicks.redb.damaged-"),
+        "{told}"
+    );
     // As the message says.
     fs::rename(&path, state.join("mysfits-clicks.redb.damaged")).unwrap();
     let told = told_at_start();

@@ -50,7 +50,7 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let arguments = ["--state", "state", "--concurrency", "1", "--buffer-records", "2", "--timeout-seconds", "1"];
+        let arguments = ["--state", "state", "--concurrency", "1", "--buffer-records", "2", "--timeout-seconds", "10"];
         let mut up = Up::start_in(folder.path(), &arguments);
         let records: Vec<String> = (0..6).map(|n| json!({ "n": n }).to_string()).collect();
         let (first, others) = records.split_at(if runs_already { 2 } else { 0 });
@@ -77,6 +77,9 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
         let ended = up.stop();
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert!(!ended.stderr.contains("attempt "), "{}", ended.stderr);
+        for message in ["this machine can't run the function", "this machine runs the function again"] {
+            assert_eq!(ended.stderr.matches(message).count(), 1, "{}", ended.stderr);
+        }
         assert!(!folder.path().join("out/bucket/errors").exists());
         let mut delivered = up.delivered();
         delivered.sort();

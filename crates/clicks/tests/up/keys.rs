@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
+use test_support::own_address;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -39,10 +40,65 @@ fn shown(up: &Up, key: &str) -> (u16, String) {
 
 const HOSTILE: [&str; 6] = ["alice", "a//b", "/", "../..", "a\0b", "."];
 
+fn arguments(endpoint: &str) -> [&str; 9] {
+    [
+        "--destination",
+        "s3://clicks",
+        "--s3-endpoint",
+        endpoint,
+        "--dynamic-partitioning",
+        "--prefix",
+        "by//!{partitionKeyFromLambda:userId}/",
+        "--error-prefix",
+        "/lead/!{firehose:error-output-type}/",
+    ]
+}
+
+/// An S3 may answer 400 to a key with empty parts or dots, for ever.
+#[test]
+fn a_key_that_an_s3_refuses_is_encoded() {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind((own_address(), 0))).unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let paths = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&paths);
+    let app = Router::new().fallback(async move |method: Method, uri: Uri| {
+        if uri.path().split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
+            return (StatusCode::BAD_REQUEST, "<Error><Code>InvalidURI</Code></Error>");
+        }
+        if method == Method::PUT {
+            seen.lock().unwrap().push(uri.path().to_owned());
+        }
+        (StatusCode::OK, "")
+    });
+    runtime.spawn(async move { axum::serve(listener, app).await });
+
+    let mut up = Up::start(&arguments(&endpoint));
+    up.put(&HOSTILE.map(click_of));
+    up.put(&[r#"{"do":"fail"}"#]);
+    up.until_through(7);
+    let shown = listed(&up);
+    let ended = up.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let stored = [
+        "%/lead/processing-failed",
+        "by/%/%/%",
+        "by/%/%2E",
+        "by/%/%2E%2E/%2E%2E",
+        "by/%/a%00b",
+        "by/%/a/%/b",
+        "by/%/alice",
+    ];
+    assert_eq!(prefixes(&shown), stored);
+    // On the wire, a `%` is itself encoded.
+    let on_the_wire: Vec<String> = stored.map(|prefix| format!("/clicks/{}", prefix.replace('%', "%25"))).to_vec();
+    assert_eq!(prefixes(&paths.lock().unwrap()), on_the_wire);
+}
+
 #[test]
 fn s3_gets_keys_with_every_slash_and_dot() {
     let runtime = Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let listener = runtime.block_on(TcpListener::bind((own_address(), 0))).unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let paths = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&paths);
@@ -54,17 +110,7 @@ fn s3_gets_keys_with_every_slash_and_dot() {
     });
     runtime.spawn(async move { axum::serve(listener, app).await });
 
-    let mut up = Up::start(&[
-        "--destination",
-        "s3://clicks",
-        "--s3-endpoint",
-        &endpoint,
-        "--dynamic-partitioning",
-        "--prefix",
-        "by//!{partitionKeyFromLambda:userId}/",
-        "--error-prefix",
-        "/lead/!{firehose:error-output-type}/",
-    ]);
+    let mut up = Up::start(&arguments(&endpoint));
     up.put(&HOSTILE.map(click_of));
     up.put(&[r#"{"do":"fail"}"#]);
     let ended = up.stop();

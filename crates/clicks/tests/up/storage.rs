@@ -137,6 +137,23 @@ fn a_destination_that_has_worked_is_waited_for() {
     assert_eq!((end.code, s3.objects("firehose").1.len()), (Some(0), 2), "{}", end.stderr);
 }
 
+/// What is in the function has not failed at a destination.
+#[test]
+fn a_destination_that_was_not_tried_is_waited_for() {
+    let s3 = S3::start(Gate::Open);
+    let release = tempfile::tempdir().unwrap();
+    let file = release.path().join("release");
+    let env = format!("RELEASE={}", file.display());
+    let mut up = s3.up(&["--stop-seconds", "0", "--env", &env]);
+    up.put(&[r#"{"do":"wait"}"#]);
+    up.until(|view| view["in_lambda"]["records"] == 1);
+    up.signal("-TERM");
+    until_or(|| up.stderr().contains("putting 1 records through"), || up.stderr());
+    fs::write(&file, "").unwrap();
+    let end = up.end();
+    assert_eq!((end.code, s3.objects("firehose").0), (Some(0), 1), "{}", end.stderr);
+}
+
 #[test]
 fn with_nothing_left_a_destination_that_has_never_worked_is_no_failure() {
     let mut up = Up::start(&["--stop-seconds", "0"]);

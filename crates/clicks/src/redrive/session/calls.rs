@@ -52,16 +52,28 @@ impl Session {
         Ok(())
     }
 
+    /// Waits for the answer to a call; the first interrupt does not end the wait, the second does.
+    async fn put(&self, batch: &[Taken]) -> Answer {
+        let mut stop = self.stop.clone();
+        let mut put = Box::pin(self.target.put(batch.iter().map(|taken| taken.record.clone())));
+        tokio::select! {
+            answer = &mut put => return answer,
+            () = stop.asked(1) => {}
+        }
+        self.tell("interrupted: the call in flight is finished first; interrupt again to abort it");
+        tokio::select! {
+            answer = put => answer,
+            () = stop.asked(2) => Answer::Lost("interrupted".to_owned()),
+        }
+    }
+
     /// One call; gives what was refused, when it is time to send that again.
     async fn call(&mut self, batch: Vec<Taken>) -> Result<Vec<Taken>, Halt> {
         let entries: Vec<Entry> = batch.iter().map(|taken| taken.entry).collect();
         let start_ms = now_ms();
         self.ledger.sending(&entries, start_ms)?;
         self.report.calls += 1;
-        let answer = tokio::select! {
-            answer = self.target.put(batch.iter().map(|taken| taken.record.clone())) => answer,
-            () = self.stop.asked(2) => Answer::Lost("interrupted".to_owned()),
-        };
+        let answer = self.put(&batch).await;
         let (refused, why) = match answer {
             Answer::Stored { refused, code } => {
                 self.lost = 0;
