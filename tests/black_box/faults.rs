@@ -314,13 +314,24 @@ async fn a_mysfit_that_is_sick_does_not_hide_an_outage_of_others() {
     let service = Service::start(with_a_sick_mysfit(None)).await;
     let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
+    assert_eq!(invoke(&mut function, clicks_on(&[STRANGER])).await.counts(), (0, 0, 1));
+    // What is cached of the two is no answer of now, also where nothing else is wanted.
     service.now(|_| Answer::status(403));
-    let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO, EVANGELINE])).await;
-    assert_eq!(error_type, "ServiceUnavailable");
+    for ids in [[PAULY, COCO], [STRANGER, COCO], [COCO, EVANGELINE]] {
+        let (error_type, _) = invoke_failing(&mut function, clicks_on(&ids)).await;
+        assert_eq!((error_type.as_str(), service.paths().is_empty()), ("ServiceUnavailable", false), "{ids:?}");
+    }
+    assert_eq!(invoke(&mut function, clicks_on(&[PAULY, STRANGER])).await.counts(), (0, 0, 2));
+    // An answer of now says that the service is up, whatever it says of the mysfit.
+    service.now(|request| match request.path.as_str() {
+        path if path.ends_with(EVANGELINE) => Answer::status(404),
+        _ => Answer::status(403),
+    });
+    assert_eq!(invoke(&mut function, clicks_on(&[COCO, EVANGELINE])).await.counts(), (0, 0, 2));
 }
 
 #[tokio::test]
-async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_while_that_may_be() {
+async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_within_the_stale_time() {
     let service = Service::well_built().await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
