@@ -112,7 +112,7 @@ impl Line {
                     out.push(separator);
                     out.extend_from_slice(attributes.members().as_bytes());
                 }
-                Column::Member(_, Source::Extra(index)) if click.extra[*index].is_none() => continue,
+                Column::Member(_, Source::Extra(index)) if click.extra(*index).is_none() => continue,
                 Column::Member(name, source) => {
                     out.push(separator);
                     out.extend_from_slice(name.as_bytes());
@@ -155,7 +155,7 @@ fn write_value(source: Source, click: &Click, attributes: Attributes, origin: &O
         Source::Record(RecordField::ArrivedAt) => json::write_text(origin.arrived_at.as_deref(), out),
         Source::Record(RecordField::RecordId) => json::write_text(origin.record_id.as_deref(), out),
         Source::Extra(index) => {
-            if let Some(raw) = click.extra[index] {
+            if let Some(raw) = click.extra(index) {
                 let written = json::write_compact(raw.0, out);
                 debug_assert_eq!(written, Ok(()), "parsing checks every field that is kept");
             }

@@ -12,8 +12,8 @@ use super::attributes::OwnedAttributes;
 /// that the clicks of a new or a repaired mysfit do not fail for long.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// How young a catalogue is asked for again on behalf of an id that it lacks: at most one request in this time, however
-/// many unknown ids come.
-const RECHECK_AFTER: Duration = Duration::from_secs(10);
+/// many unknown ids come. So long, too, a mysfit is not asked for again that a fresh catalogue has and whose request failed.
+pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(10);
 /// The heap that mysfits take that were asked for one by one: some 19,000 with the workshop's attributes.
 const MAX_FOUND_BYTES: usize = 8 << 20;
 /// The heap that ids take for which there are no attributes: some 18,000 of 36 characters.
@@ -99,18 +99,18 @@ pub(super) enum Item {
     Lacking,
 }
 
-/// What came of it when an id was last asked for that has no attributes.
+/// The outcome of the last request for an id without attributes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Other {
     Unknown,
     Lacking,
-    /// The request failed. Only a hint which to ask for last: an error is not an answer.
+    /// The request failed. An error is not an answer, so this only says which ids to ask for last.
     Failed,
 }
 
 /// Mysfits that were asked for one by one, those used last.
 ///
-/// Ids without attributes have their own cache: however many are made up, they don't push out a mysfit that exists.
+/// Ids without attributes have their own cache: however many unknown ids come, they don't push out a mysfit that exists.
 #[derive(Debug)]
 pub(super) struct Items {
     found: Bounded<(Arc<OwnedAttributes>, Moment)>,
@@ -120,9 +120,14 @@ pub(super) struct Items {
 /// What is remembered of one mysfit.
 #[derive(Debug, PartialEq)]
 pub(super) enum Remembered {
-    /// A fresh answer. Of a mysfit that lacks an attribute now, with the attributes that it had, as long as they serve.
-    Fresh(Item, Option<Arc<OwnedAttributes>>),
-    /// An answer past its time, for when there is no better one.
+    /// Its attributes, fresh.
+    Found(Arc<OwnedAttributes>),
+    Unknown,
+    /// It lacks an attribute now. `before` has the attributes that it had, as long as they serve.
+    Lacking {
+        before: Option<Arc<OwnedAttributes>>,
+    },
+    /// Its attributes, past their time, for when there is no better answer.
     Stale(Arc<OwnedAttributes>),
     Nothing,
 }
@@ -137,13 +142,11 @@ impl Items {
         let found = self.found.get(id).map(|(attributes, since)| (attributes, since.age_at(now)));
         let found = found.filter(|(_, age)| lifetime.is_servable(*age));
         match (other, found) {
-            (Some(Other::Unknown), _) => Remembered::Fresh(Item::Unknown, None),
+            (Some(Other::Unknown), _) => Remembered::Unknown,
             (Some(Other::Lacking), found) => {
-                Remembered::Fresh(Item::Lacking, found.map(|(attributes, _)| attributes.clone()))
+                Remembered::Lacking { before: found.map(|(attributes, _)| attributes.clone()) }
             }
-            (_, Some((attributes, age))) if lifetime.is_fresh(age) => {
-                Remembered::Fresh(Item::Found(attributes.clone()), None)
-            }
+            (_, Some((attributes, age))) if lifetime.is_fresh(age) => Remembered::Found(attributes.clone()),
             (_, Some((attributes, _))) => Remembered::Stale(attributes.clone()),
             (_, None) => Remembered::Nothing,
         }
@@ -170,7 +173,16 @@ impl Items {
     }
 
     pub(super) fn failed_before(&self, id: &str) -> bool {
-        self.others.peek(id).is_some_and(|(other, _)| *other == Other::Failed)
+        self.failed_at(id).is_some()
+    }
+
+    /// Whether the last request for `id` failed, less than `within` before `now`.
+    pub(super) fn failed_lately(&self, id: &str, within: Duration, now: Moment) -> bool {
+        self.failed_at(id).is_some_and(|at| at.age_at(now) < within)
+    }
+
+    fn failed_at(&self, id: &str) -> Option<Moment> {
+        self.others.peek(id).filter(|(other, _)| *other == Other::Failed).map(|(_, at)| *at)
     }
 }
 
@@ -232,10 +244,6 @@ mod tests {
         Arc::new(OwnedAttributes::unknown(&["species".to_owned()]))
     }
 
-    fn fresh(item: Item) -> Remembered {
-        Remembered::Fresh(item, None)
-    }
-
     #[test]
     fn ages_are_measured_by_the_clock_that_saw_more() {
         let start = Moment::now();
@@ -278,13 +286,13 @@ mod tests {
         items.put("c", Item::Lacking, since);
         items.note_failure("d", since);
         for (id, age, expected) in [
-            ("a", 299, fresh(Item::Found(yeti()))),
+            ("a", 299, Remembered::Found(yeti())),
             ("a", 300, Remembered::Stale(yeti())),
             ("a", 1299, Remembered::Stale(yeti())),
             ("a", 1300, Remembered::Nothing),
-            ("b", 29, fresh(Item::Unknown)),
+            ("b", 29, Remembered::Unknown),
             ("b", 30, Remembered::Nothing),
-            ("c", 29, fresh(Item::Lacking)),
+            ("c", 29, Remembered::Lacking { before: None }),
             ("c", 30, Remembered::Nothing),
             ("d", 0, Remembered::Nothing),
             ("e", 0, Remembered::Nothing),
@@ -300,21 +308,21 @@ mod tests {
         items.put("a", Item::Found(yeti()), since);
         items.put("a", Item::Lacking, later(since, 400));
         for (age, expected) in [
-            (401, Remembered::Fresh(Item::Lacking, Some(yeti()))),
+            (401, Remembered::Lacking { before: Some(yeti()) }),
             (430, Remembered::Stale(yeti())),
             (1300, Remembered::Nothing),
         ] {
             assert_eq!(items.get("a", &LIFETIME, later(since, age)), expected, "at {age} s");
         }
         items.put("a", Item::Found(yeti()), later(since, 402));
-        assert_eq!(items.get("a", &LIFETIME, later(since, 403)), fresh(Item::Found(yeti())), "the last answer counts");
+        assert_eq!(items.get("a", &LIFETIME, later(since, 403)), Remembered::Found(yeti()), "the last answer counts");
     }
 
     /// More ids than either cache holds.
     const MANY: usize = 25_000;
 
     #[test]
-    fn items_are_bounded_and_made_up_ids_push_out_no_mysfit() {
+    fn items_are_bounded_and_unknown_ids_push_out_no_mysfit() {
         let now = Moment::now();
         let mut items = Items::new();
         items.put("popular", Item::Found(yeti()), now);
@@ -323,7 +331,7 @@ mod tests {
             items.put(&id, Item::Unknown, now);
             items.note_failure(&id, now);
         }
-        assert_eq!(items.get("popular", &LIFETIME, now), fresh(Item::Found(yeti())));
+        assert_eq!(items.get("popular", &LIFETIME, now), Remembered::Found(yeti()));
         for index in 0..MANY {
             items.put(&index.to_string(), Item::Found(yeti()), now);
             assert_ne!(items.get("popular", &LIFETIME, now), Remembered::Nothing, "what is used stays");
@@ -369,7 +377,7 @@ mod tests {
         let large = OwnedAttributes::new("x".repeat(MAX_FOUND_BYTES), Vec::new());
         items.put("large", Item::Found(Arc::new(large)), now);
         assert_eq!(items.get("large", &LIFETIME, now), Remembered::Nothing);
-        assert_eq!(items.get("popular", &LIFETIME, now), fresh(Item::Found(yeti())));
+        assert_eq!(items.get("popular", &LIFETIME, now), Remembered::Found(yeti()));
     }
 
     #[test]
@@ -379,7 +387,7 @@ mod tests {
         items.put("often", Item::Unknown, now);
         for index in 0..MANY {
             items.put(&index.to_string(), Item::Unknown, now);
-            assert_eq!(items.get("often", &LIFETIME, now), fresh(Item::Unknown));
+            assert_eq!(items.get("often", &LIFETIME, now), Remembered::Unknown);
         }
     }
 
@@ -389,10 +397,14 @@ mod tests {
         let mut items = Items::new();
         items.note_failure("a", now);
         assert!(items.failed_before("a"));
+        for (age, within, expected) in [(9, 10, true), (10, 10, false), (5, 5, false), (0, 0, false)] {
+            let failed = items.failed_lately("a", Duration::from_secs(within), later(now, age));
+            assert_eq!(failed, expected, "at {age} s, within {within} s");
+        }
         items.put("a", Item::Unknown, now);
-        assert_eq!(items.get("a", &LIFETIME, now), fresh(Item::Unknown));
+        assert_eq!(items.get("a", &LIFETIME, now), Remembered::Unknown);
         items.put("a", Item::Found(yeti()), now);
-        assert_eq!(items.get("a", &LIFETIME, now), fresh(Item::Found(yeti())));
+        assert_eq!(items.get("a", &LIFETIME, now), Remembered::Found(yeti()));
         items.put("a", Item::Unknown, now);
         assert_eq!(
             items.get("a", &LIFETIME, later(now, 30)),

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::answer::{AttributesId, Entry, List};
 use super::attributes::{Attributes, OwnedAttributes};
-use super::cache::{Catalogue, Item, Items, Lifetime, Moment, Remembered};
+use super::cache::{Catalogue, Item, Items, Lifetime, Moment, RECHECK_AFTER, Remembered};
 use super::failure::MAX_ATTEMPTS;
 use super::session::Session;
 use crate::config::{Config, Lookup};
@@ -35,7 +35,7 @@ struct Memory {
 /// could hold, so that what is refused could not have been delivered, but for more than 40,000 different small ones.
 const MAX_BATCH_BYTES: usize = 12 << 20;
 
-/// What could be found out about one mysfit.
+/// The outcome of the look-up of one mysfit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// It is in the list of the service with these attributes.
@@ -57,8 +57,10 @@ pub enum Answer {
 pub struct Answers {
     /// One for each id, in the order of the ids.
     pub by_id: Vec<Answer>,
-    /// Whether the service, now or as far as it is cached, answered for any of them, or failed for unknown ids alone.
-    /// Then a failure is about single mysfits, and failing the whole batch would let one invalid mysfit stop the stream.
+    /// Whether a failure is about single mysfits: then failing the whole batch would let one invalid mysfit stop the stream.
+    ///
+    /// So it is where none failed, where any has attributes, and where the service answered for any in this invocation. It is
+    /// not where all that is cached says "unknown" or "lacks an attribute": that hides no outage.
     pub any: bool,
     /// How many mysfits were served from an answer past its time.
     pub stale: usize,
@@ -100,9 +102,10 @@ impl Mysfits {
         let mut memory = self.memory.lock().await;
         let mut answers = match self.lookup {
             Lookup::Catalogue => self.by_catalogue(ids, &mut memory, session).await,
-            Lookup::Item => self.by_items(ids, &mut memory.items, session, false).await,
+            Lookup::Item => self.by_items(ids, &mut memory.items, session, false, Duration::ZERO).await,
         };
-        answers.any |= answers.by_id.iter().any(|answer| *answer != Answer::Failed);
+        answers.any |= !answers.by_id.contains(&Answer::Failed)
+            || answers.by_id.iter().any(|answer| matches!(answer, Answer::Listed(_) | Answer::Found(_)));
         answers
     }
 
@@ -146,41 +149,65 @@ impl Mysfits {
         }
         if !partial.is_empty() {
             let partial_ids: Vec<&str> = partial.iter().map(|index| ids[*index]).collect();
-            let found = self.by_items(&partial_ids, items, session, !is_current).await;
+            // That a fresh list has them is an answer. What failed since it was asked for fails on for a while, without a
+            // request. What failed before may have failed in an outage that is over.
+            let failed_within =
+                if is_stale { Duration::ZERO } else { RECHECK_AFTER.min(catalogue.since.age_at(Moment::now())) };
+            let found = self.by_items(&partial_ids, items, session, !is_current, failed_within).await;
             answers.stale += found.stale;
+            answers.any |= found.any;
             for (index, answer) in partial.into_iter().zip(found.by_id) {
                 answers.by_id[index] = answer;
             }
         }
         let mut failed = ids.iter().zip(&answers.by_id).filter(|(_, answer)| **answer == Answer::Failed);
         // A fresh list is the service's answer. Of a stale one, a mysfit that it has should have been answered for.
-        answers.any = !is_stale || failed.all(|(id, _)| catalogue.list.get(id).is_none());
+        answers.any |= !is_stale || failed.all(|(id, _)| catalogue.list.get(id).is_none());
         answers
     }
 
-    /// Asks for each of `ids` that is not remembered. Where the service `is_away`, what is remembered past its time will do.
-    async fn by_items(&self, ids: &[&str], items: &mut Items, session: &Session<'_>, is_away: bool) -> Answers {
+    /// Asks for each of `ids` that is not cached, and whose last request did not fail within `failed_within`. Where the service
+    /// `is_away`, a stale value is acceptable.
+    async fn by_items(
+        &self,
+        ids: &[&str],
+        items: &mut Items,
+        session: &Session<'_>,
+        is_away: bool,
+        failed_within: Duration,
+    ) -> Answers {
         let now = Moment::now();
         let mut answers = Answers { by_id: vec![Answer::Failed; ids.len()], ..Answers::default() };
         let room = Room(Cell::new(Some(MAX_BATCH_BYTES)));
         let mut wanted = Vec::new();
         for (index, id) in ids.iter().enumerate() {
-            match items.get(id, &self.lifetime, now) {
-                Remembered::Fresh(Item::Lacking, Some(before)) => {
+            let failed_lately = items.failed_lately(id, failed_within, now);
+            answers.by_id[index] = match items.get(id, &self.lifetime, now) {
+                Remembered::Found(attributes) => room.found(attributes),
+                Remembered::Unknown => Answer::Unknown,
+                Remembered::Lacking { before: None } => Answer::Lacking,
+                Remembered::Lacking { before: Some(attributes) } => {
                     answers.stale += 1;
-                    answers.by_id[index] = room.answer(Item::Found(before));
+                    room.found(attributes)
                 }
-                Remembered::Fresh(item, _) => answers.by_id[index] = room.answer(item),
-                Remembered::Stale(attributes) if is_away => {
+                Remembered::Stale(attributes) if is_away || failed_lately => {
                     answers.stale += 1;
-                    answers.by_id[index] = room.answer(Item::Found(attributes));
+                    room.found(attributes)
                 }
-                Remembered::Stale(attributes) => wanted.push((index, Some(attributes))),
-                Remembered::Nothing => wanted.push((index, None)),
-            }
+                Remembered::Stale(attributes) => {
+                    wanted.push((index, Some(attributes)));
+                    Answer::Failed
+                }
+                Remembered::Nothing => {
+                    if !failed_lately {
+                        wanted.push((index, None));
+                    }
+                    Answer::Failed
+                }
+            };
         }
         // A few failures end it, and some services fail for an id that is not theirs. So mysfits that are known to exist go
-        // first, those that failed before go last, and among the others nobody can place ids in front.
+        // first, those that failed before go last, and the others go in an order that no client can choose.
         fastrand::shuffle(&mut wanted);
         wanted.sort_by_key(|(index, stale)| (stale.is_none(), items.failed_before(ids[*index])));
         let mut arriving = stream::iter(wanted)
@@ -193,6 +220,7 @@ impl Mysfits {
             let id = ids[index];
             let item = match outcome {
                 Some(Ok(item)) => {
+                    answers.any = true;
                     items.put(id, item.clone(), now);
                     Some(item)
                 }
@@ -210,9 +238,11 @@ impl Mysfits {
             answers.by_id[index] = match (item, stale) {
                 (None | Some(Item::Lacking), Some(stale)) => {
                     answers.stale += 1;
-                    room.answer(Item::Found(stale))
+                    room.found(stale)
                 }
-                (Some(item), _) => room.answer(item),
+                (Some(Item::Found(attributes)), _) => room.found(attributes),
+                (Some(Item::Unknown), _) => Answer::Unknown,
+                (Some(Item::Lacking), None) => Answer::Lacking,
                 (None, None) => Answer::Failed,
             };
         }
@@ -228,17 +258,11 @@ impl Room {
         self.0.get().is_none()
     }
 
-    /// The answer that `item` is, as long as there is room for it.
-    fn answer(&self, item: Item) -> Answer {
-        match item {
-            Item::Found(attributes) => {
-                let left = self.0.get().and_then(|room| room.checked_sub(attributes.heap_bytes()));
-                self.0.set(left);
-                if left.is_some() { Answer::Found(attributes) } else { Answer::NoRoom }
-            }
-            Item::Unknown => Answer::Unknown,
-            Item::Lacking => Answer::Lacking,
-        }
+    /// The answer with `attributes`, as long as there is room for them.
+    fn found(&self, attributes: Arc<OwnedAttributes>) -> Answer {
+        let left = self.0.get().and_then(|room| room.checked_sub(attributes.heap_bytes()));
+        self.0.set(left);
+        if left.is_some() { Answer::Found(attributes) } else { Answer::NoRoom }
     }
 }
 

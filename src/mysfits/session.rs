@@ -21,8 +21,8 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// (400 KB; Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB").
 const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ITEM_BYTES: usize = 1024 * 1024;
-/// Bodies up to this length are read all at once, as many as requests are in flight: 256 at the most, so 8 MiB. Of longer ones
-/// [`LONG_BODIES`] are, and the others wait for their turn.
+/// Bodies up to this length are read all at once, as many as requests are in flight: 256 at the most, so 8 MiB. Of longer ones,
+/// and of those whose response has no length, [`LONG_BODIES`] are.
 const SHORT_BODY_BYTES: usize = 32 * 1024;
 const LONG_BODIES: usize = 8;
 
@@ -91,7 +91,7 @@ impl<'c> Session<'c> {
                 Ok(attributes) => Ok(Item::Found(Arc::new(attributes))),
                 // It is an answer, and the next one would be the same.
                 Err(lacks @ BadAnswer::Lacks(_)) => {
-                    self.note("/mysfits/", &Failure::Answer(lacks));
+                    self.note_first("/mysfits/", &Failure::Answer(lacks));
                     Ok(Item::Lacking)
                 }
                 Err(bad) => Err(bad),
@@ -123,7 +123,8 @@ impl<'c> Session<'c> {
                 }
                 Err(failure) => failure,
             };
-            self.note(path, &failure);
+            self.requests.borrow_mut().failed += 1;
+            self.note_first(path, &failure);
             let wait = failure.wait_after(attempt).filter(|wait| attempt < attempts && *wait < self.time_left());
             let Some(wait) = wait else {
                 self.failed_in_a_row.set(self.failed_in_a_row.get() + 1);
@@ -150,6 +151,7 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
+    /// Sends the request once. Its time-out is for the service alone: the wait for other bodies is none of its time.
     async fn attempt<T>(
         &self,
         url: &str,
@@ -157,66 +159,77 @@ impl<'c> Session<'c> {
         read: impl Fn(Option<&[u8]>) -> Result<T, BadAnswer>,
     ) -> Result<T, Failure> {
         self.requests.borrow_mut().sent += 1;
-        let time = self.client.timeout.min(self.time_left());
-        tokio::time::timeout(time, async {
-            let mut request = self.http()?.get(url);
-            if let Some(trace_id) = &self.trace_id {
-                request = request.header(TRACE_ID, trace_id);
-            }
-            let body = self.body(request.send().await?, limit).await?;
-            Ok(read(body.as_deref())?)
-        })
-        .await
-        .unwrap_or(Err(Failure::Timeout(time)))
-    }
-
-    /// The body of an answer, or `None` where it says that there is nothing.
-    ///
-    /// What is read is held once: in a block of its length where the answer has one, else of the most that it may have. Memory
-    /// that is not written to takes none.
-    async fn body(&self, mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
+        let mut left = self.client.timeout;
+        let response = self
+            .within(&mut left, async {
+                let mut request = self.http()?.get(url);
+                if let Some(trace_id) = &self.trace_id {
+                    request = request.header(TRACE_ID, trace_id);
+                }
+                Ok(request.send().await?)
+            })
+            .await?;
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
-            status => {
-                return Err(Failure::Status { status, retry_after: retry_after(response.headers()) });
-            }
+            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(read(None)?),
+            status => return Err(Failure::Status { status, retry_after: retry_after(response.headers()) }),
         }
         let length = response.content_length().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > limit) {
             return Err(Failure::TooLong { limit });
         }
-        let mut turn = None;
-        let mut body = Vec::new();
-        if let Some(length) = length {
-            turn = self.turn_to_read(length).await;
-            body.reserve_exact(length);
+        let _permit = self.permit_to_read(length).await?;
+        let body = self.within(&mut left, self.body(response, length, limit)).await?;
+        Ok(read(Some(&*body).filter(|body| !body.is_empty()))?)
+    }
+
+    /// Runs a part of an attempt, and takes its time from what is `left` of the time-out.
+    async fn within<T>(
+        &self,
+        left: &mut Duration,
+        part: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        let result = tokio::time::timeout((*left).min(self.time_left()), part).await;
+        *left = left.saturating_sub(started.elapsed());
+        result.unwrap_or(Err(Failure::Timeout(self.client.timeout)))
+    }
+
+    /// Waits until a body of that length may be read, which may be a long one where it has none.
+    async fn permit_to_read(&self, length: Option<usize>) -> Result<Option<SemaphorePermit<'_>>, Failure> {
+        if length.is_some_and(|length| length <= SHORT_BODY_BYTES) {
+            return Ok(None);
+        }
+        // The semaphore is never closed.
+        let permit = tokio::time::timeout(self.time_left(), self.long_bodies.acquire()).await;
+        Ok(permit.map_err(|_| Failure::Deadline)?.ok())
+    }
+
+    /// The body of a response, which is held once: in a block of its length where it has one, else of the most that it may have.
+    /// Memory that is not written to takes none.
+    async fn body(&self, mut response: Response, length: Option<usize>, limit: usize) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::with_capacity(length.unwrap_or(SHORT_BODY_BYTES));
+        if length.is_some_and(|length| length > SHORT_BODY_BYTES) {
+            self.keep_no_connections();
         }
         while let Some(chunk) = response.chunk().await? {
             let read = body.len() + chunk.len();
             if read > limit {
                 return Err(Failure::TooLong { limit });
             }
-            if read > SHORT_BODY_BYTES && turn.is_none() {
-                turn = self.turn_to_read(read).await;
+            if read > SHORT_BODY_BYTES && body.capacity() < limit && length.is_none() {
+                self.keep_no_connections();
                 body.reserve_exact(limit - body.len());
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Some(body).filter(|body| !body.is_empty()))
+        Ok(body)
     }
 
-    /// Waits until a body of so many bytes may be read. The turn ends with its permit.
-    ///
-    /// With it, no connection is kept for the next request: each has a buffer that grows with what it reads, to 408 KiB (hyper's
-    /// `DEFAULT_MAX_BUFFER_SIZE`), and does not shrink. Those in flight end when they are read.
-    async fn turn_to_read(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        if bytes <= SHORT_BODY_BYTES {
-            return None;
-        }
+    /// After a long body no connection is kept for the next request: each has a buffer that grows with what it reads, to 408 KiB
+    /// (hyper's `DEFAULT_MAX_BUFFER_SIZE`), and does not shrink. Those in flight end when they are read.
+    fn keep_no_connections(&self) {
         self.http.take();
-        // The semaphore is never closed.
-        self.long_bodies.acquire().await.ok()
     }
 
     /// The connections, made when the first request needs them: most invocations send none.
@@ -236,9 +249,7 @@ impl<'c> Session<'c> {
         Ok(self.http.borrow_mut().insert(built).clone())
     }
 
-    fn note(&self, path: &str, failure: &Failure) {
-        let mut requests = self.requests.borrow_mut();
-        requests.failed += 1;
-        requests.first_failure.get_or_insert_with(|| format!("GET {path} {failure}"));
+    fn note_first(&self, path: &str, failure: &Failure) {
+        self.requests.borrow_mut().first_failure.get_or_insert_with(|| format!("GET {path} {failure}"));
     }
 }

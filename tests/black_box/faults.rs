@@ -193,19 +193,31 @@ async fn too_long_a_body_is_not_read() {
         let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert!(message.ends_with(&format!("GET {path} answered with more than {limit} bytes")), "{message}");
     }
-    // Where the length is told beforehand, nothing is waited for.
-    let mut first = true;
-    let service = Service::start(move |request: &Request| {
-        if std::mem::take(&mut first) { Answer::HalfThenHang("x".repeat((8 << 20) + 1)) } else { well_built(request) }
-    })
-    .await;
-    let answered = once(&service, &[("MYSFITS_TIMEOUT_MS", "20000")], clicks_on(&[COCO])).await;
+    // Where the response has a length, its body is not waited for.
+    let service = Service::start(|_| Answer::HalfThenHang("x".repeat((8 << 20) + 1))).await;
+    let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let answered = once(&service, &env, clicks_on(&[COCO])).await;
     assert_eq!(answered.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
-    // Where no length is told beforehand, reading ends at the limit.
+    // Where it has none, reading ends at the limit.
     let service = Service::start(|_| Answer::Endless).await;
     let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
     let answered = once(&service, &env, clicks_on(&[COCO])).await;
     assert_eq!(answered.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
+    // The list before it serves, and an answer that stays too long costs one attempt a batch.
+    let mut first = true;
+    let longer = long(8 << 20);
+    let service = Service::start(
+        move |request: &Request| {
+            if std::mem::take(&mut first) { well_built(request) } else { longer.clone() }
+        },
+    )
+    .await;
+    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    for (requests, stale) in [(1, 0), (5, 1), (6, 1)] {
+        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), requests));
+        assert_eq!(answered.summary()["stale_served"], stale);
+    }
     // An answer just within the limit is read.
     let mysfits = json!({"mysfits": [], "x": "x".repeat((8 << 20) - 21)});
     assert_eq!(mysfits.to_string().len(), 8 << 20);
@@ -266,6 +278,7 @@ async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_asked_for_once_i
                 r#"GET /mysfits/ answered with a mysfit without the attribute "species""#,
                 "{name}"
             );
+            assert_eq!(answered.summary()["service_errors"], 0, "{name}: it was answered");
             for (records, counts) in [
                 (vec![click(PAULY)], (0, 0, 1)),
                 (vec![click(PAULY), garbage.clone()], (0, 0, 2)),
@@ -314,13 +327,24 @@ async fn a_mysfit_that_is_sick_does_not_hide_an_outage_of_others() {
     let service = Service::start(with_a_sick_mysfit(None)).await;
     let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
+    assert_eq!(invoke(&mut function, clicks_on(&[STRANGER])).await.counts(), (0, 0, 1));
+    // What is cached of the two is no answer of now, also where nothing else is wanted.
     service.now(|_| Answer::status(403));
-    let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO, EVANGELINE])).await;
-    assert_eq!(error_type, "ServiceUnavailable");
+    for ids in [[PAULY, COCO], [STRANGER, COCO], [COCO, EVANGELINE]] {
+        let (error_type, _) = invoke_failing(&mut function, clicks_on(&ids)).await;
+        assert_eq!((error_type.as_str(), service.paths().is_empty()), ("ServiceUnavailable", false), "{ids:?}");
+    }
+    assert_eq!(invoke(&mut function, clicks_on(&[PAULY, STRANGER])).await.counts(), (0, 0, 2));
+    // An answer of now says that the service is up, whatever it says of the mysfit.
+    service.now(|request| match request.path.as_str() {
+        path if path.ends_with(EVANGELINE) => Answer::status(404),
+        _ => Answer::status(403),
+    });
+    assert_eq!(invoke(&mut function, clicks_on(&[COCO, EVANGELINE])).await.counts(), (0, 0, 2));
 }
 
 #[tokio::test]
-async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_while_that_may_be() {
+async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_within_the_stale_time() {
     let service = Service::well_built().await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;

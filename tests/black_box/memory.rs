@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{COCO, EVANGELINE, PAULY, STRANGER, clicks_on, event, invoke, invoke_failing, processor};
-use crate::service::{Answer, Service, well_built};
+use crate::service::{Answer, Request, Service, well_built};
 
 #[tokio::test]
 async fn while_the_cache_is_fresh_no_request_is_sent() {
@@ -70,9 +70,10 @@ async fn a_fresh_catalogue_that_can_not_be_checked_is_not_stale() {
 
 #[tokio::test]
 async fn answers_expire_then_serve_as_a_stopgap_then_are_forgotten() {
+    let (mut functions, mut services) = (Vec::new(), Vec::new());
     for lookup in ["catalogue", "item"] {
         let service = Service::well_built().await;
-        let env = [("MYSFITS_CACHE_SECONDS", "1"), ("MYSFITS_STALE_SECONDS", "6"), ("MYSFITS_LOOKUP", lookup)];
+        let env = [("MYSFITS_CACHE_SECONDS", "1"), ("MYSFITS_STALE_SECONDS", "20"), ("MYSFITS_LOOKUP", lookup)];
         let mut function = processor(&service, &env).await;
         invoke(&mut function, clicks_on(&[COCO])).await;
         tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
@@ -80,7 +81,11 @@ async fn answers_expire_then_serve_as_a_stopgap_then_are_forgotten() {
         let stale = invoke(&mut function, clicks_on(&[COCO])).await;
         assert_eq!((stale.counts(), service.paths().len()), ((1, 0, 0), 1), "{lookup}");
         assert_eq!(stale.summary()["stale_served"], 1, "{lookup}");
-        tokio::time::sleep(std::time::Duration::from_millis(6_000)).await;
+        functions.push(function);
+        services.push(service);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(20_000)).await;
+    for mut function in functions {
         invoke_failing(&mut function, clicks_on(&[COCO])).await;
     }
 }
@@ -136,8 +141,62 @@ async fn a_fresh_list_that_has_the_mysfits_is_an_answer_also_when_nothing_more_i
     service.now(|_| Answer::status(403));
     for mysfits in [[COCO, PAULY], [COCO, COCO]] {
         let answered = invoke(&mut function, clicks_on(&mysfits)).await;
-        assert_eq!(answered.counts(), (0, 0, 2));
+        assert_eq!(
+            (answered.counts(), service.paths()),
+            ((0, 0, 2), vec![]),
+            "what failed is not asked for again at once"
+        );
         assert!(answered.reasons().iter().all(|(_, reason)| reason == "service_error"));
+    }
+}
+
+#[tokio::test]
+async fn a_listed_mysfit_that_failed_is_asked_for_again_after_ten_seconds() {
+    let service = Service::start(|request| match request.path.as_str() {
+        "/mysfits" => well_built(request),
+        _ => Answer::status(403),
+    })
+    .await;
+    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
+    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1));
+    service.now(well_built);
+    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
+    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), vec![format!("/mysfits/{COCO}")]));
+}
+
+#[tokio::test]
+async fn what_failed_in_an_outage_is_asked_for_as_soon_as_the_list_is_answered_again() {
+    let service = Service::well_built().await;
+    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "3600")];
+    let mut function = processor(&service, &env).await;
+    invoke(&mut function, clicks_on(&[COCO])).await;
+    service.now(|_| Answer::status(403));
+    invoke_failing(&mut function, clicks_on(&[PAULY])).await;
+    assert_eq!(service.paths(), ["/mysfits".to_owned(), format!("/mysfits/{PAULY}")]);
+    service.now(well_built);
+    assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_repaired_mysfit_is_delivered_again_after_half_a_minute() {
+    let without_age = |request: &Request| match request.path.as_str() {
+        "/mysfits" => well_built(request),
+        _ => Answer::json(&json!({"mysfitId": COCO})),
+    };
+    let mut functions = Vec::new();
+    for lookup in ["catalogue", "item"] {
+        let service = Service::start(without_age).await;
+        let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_LOOKUP", lookup)]).await;
+        assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1), "{lookup}");
+        service.now(well_built);
+        functions.push((lookup, service, function));
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(30_200)).await;
+    for (lookup, service, mut function) in functions {
+        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
+        let asked = vec![format!("/mysfits/{COCO}")];
+        assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), asked), "{lookup}");
     }
 }
 
@@ -219,19 +278,23 @@ async fn beyond_its_time_nothing_is_served() {
 }
 
 #[tokio::test]
-async fn a_stranger_beside_a_known_mysfit_does_not_hide_an_outage() {
+async fn an_id_without_attributes_beside_a_known_mysfit_does_not_hide_an_outage() {
     let service = Service::start(|request| match request.path.as_str() {
         "/mysfits" => well_built(request),
+        path if path.ends_with(PAULY) => Answer::json(&json!({"mysfitId": PAULY})),
+        path if path.ends_with(EVANGELINE) => Answer::status(404),
         _ => Answer::status(403),
     })
     .await;
     let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
-    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1));
-    // The list that is remembered has one of the two, whose attributes are not to be had.
+    assert_eq!(invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await.counts(), (0, 0, 3));
+    // The cached list has COCO, whose attributes are unavailable. Of the others it has none, or an item is cached without any.
     service.now(|_| Answer::status(403));
-    let (error_type, _) = invoke_failing(&mut function, clicks_on(&[STRANGER, COCO])).await;
-    assert_eq!(error_type, "ServiceUnavailable");
+    for other in [STRANGER, PAULY, EVANGELINE] {
+        let (error_type, _) = invoke_failing(&mut function, clicks_on(&[other, COCO])).await;
+        assert_eq!(error_type, "ServiceUnavailable", "{other}");
+    }
 }
 
 #[tokio::test]
