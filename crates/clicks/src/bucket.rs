@@ -16,6 +16,7 @@ use bytes::Bytes;
 pub(crate) use self::contents::{Contents, GZIP_MAGIC, gzip};
 pub(crate) use self::destination::{Destination, DestinationError};
 use self::folder::Folder;
+pub(crate) use self::folder::being_written;
 pub(crate) use self::objects::Object;
 use self::s3::S3;
 use crate::excerpt::excerpt;

@@ -195,11 +195,9 @@ pub(super) fn encoded(key: &str) -> Vec<String> {
         encode(part, &mut names);
     }
     if let Some(file) = names.last_mut()
-        && let Some((before, number)) = file.split_once('#')
-        && !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && let Some(object) = being_written(file).map(str::len)
     {
-        *file = format!("{before}%23{number}");
+        file.replace_range(object..=object, "%23");
     }
     names
 }
@@ -209,7 +207,7 @@ fn encode(part: &str, names: &mut Vec<String>) {
     for (index, character) in part.char_indices() {
         let as_is = &part[index..index + character.len_utf8()];
         let code = match character {
-            '%' if part == "%" || reads_as_encoded(&part[index + 1..]) => Some("%25".to_owned()),
+            '%' if reads_as_encoded(&part[index + 1..]) => Some("%25".to_owned()),
             control if control.is_ascii_control() => Some(format!("%{:02X}", u32::from(control))),
             _ => None,
         };
@@ -221,6 +219,7 @@ fn encode(part: &str, names: &mut Vec<String>) {
     }
     names.push(match name.as_str() {
         "" => "%".to_owned(),
+        "%" => "%25".to_owned(),
         "." | ".." => name.replace('.', "%2E"),
         _ => name,
     });
@@ -310,13 +309,17 @@ fn remove_unfinished(folder: &Path) {
     }
 }
 
-/// Whether a file's name is that of a Firehose object with the `#1` that `LocalFileSystem` gives it while it is written.
+/// The name without the `#1` that `LocalFileSystem` gives a file while it is written; none of a file without one.
+pub(crate) fn being_written(name: &str) -> Option<&str> {
+    let (object, number) = name.rsplit_once('#')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)
+}
+
+/// Whether a file's name is that of a Firehose object that is being written.
 fn is_unfinished(name: &str) -> bool {
-    let Some((object, number)) = name.rsplit_once('#') else { return false };
+    let Some(object) = being_written(name) else { return false };
     let object = object.strip_suffix(ABOVE).unwrap_or(object);
     let id = object.strip_suffix(".gz").unwrap_or(object);
     let id = id.len().checked_sub(36).and_then(|start| id.get(start..));
-    !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-        && id.is_some_and(|id| Uuid::try_parse(id).is_ok())
+    id.is_some_and(|id| Uuid::try_parse(id).is_ok())
 }

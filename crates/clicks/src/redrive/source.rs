@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use object_store::path::Path as ObjectPath;
 
-use crate::bucket::{Destination, DestinationError};
+use crate::bucket::{self, Destination, DestinationError};
 
 /// A folder or a bucket, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +102,8 @@ pub(super) fn names(root: &std::path::Path, files: Vec<PathBuf>) -> (Vec<String>
     let (mut names, mut unusable) = (Vec::new(), Vec::new());
     for file in files {
         let name = file.strip_prefix(root).ok().and_then(std::path::Path::to_str);
-        // So the storage's client calls a file that it is writing.
-        if name.and_then(|name| name.rsplit_once('#')).is_some_and(|(_, number)| is_number(number)) {
+        if name.and_then(bucket::being_written).is_some() {
+            unusable.push((file, "its name is that of an object that is being written (`#` and a number at its end)"));
             continue;
         }
         match name.filter(|name| ObjectPath::parse(name).is_ok()) {
@@ -112,10 +112,6 @@ pub(super) fn names(root: &std::path::Path, files: Vec<PathBuf>) -> (Vec<String>
         }
     }
     (names, unusable)
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What `--archive` is: a prefix of the source's own bucket or folder, with a slash at its end.
@@ -131,6 +127,8 @@ pub(crate) fn archive(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -163,6 +161,21 @@ mod tests {
             let message = Source::parse(text, None).unwrap_err().to_string();
             assert!(message.starts_with(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn each_file_has_a_name_or_a_reason() {
+        let files =
+            ["a/x", "a/x#1", "x#y#12", "x#", "x#y", "a#1/x", "a\nb"].map(|name| Path::new("/errors").join(name));
+        let (names, unusable) = names(Path::new("/errors"), files.to_vec());
+        assert_eq!(names, ["a/x", "x#", "x#y", "a#1/x"]);
+        let skipped: Vec<_> =
+            unusable.iter().map(|(path, why)| (path.to_str().unwrap(), why.split(' ').last())).collect();
+        let being_written = Some("end)");
+        assert_eq!(
+            skipped,
+            [("/errors/a/x#1", being_written), ("/errors/x#y#12", being_written), ("/errors/a\nb", Some("object"))]
+        );
     }
 
     #[test]

@@ -184,9 +184,9 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
         (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
         (
             Act::Babbles(r#"{"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#),
-            "the answer tells of 1 records out of 3",
+            "the response has 1 results for 3 records",
         ),
-        (Act::Babbles(r#"{"Records":[{},{},{}]}"#), "the answer does not tell what became of each record"),
+        (Act::Babbles(r#"{"Records":[{},{},{}]}"#), "the response has no result for a record"),
     ] {
         let (kinesis, redrive) =
             (Kinesis::with(std::slice::from_ref(&act)), Redrive::of(&[("a", &all(["a", "b", "c"]))]));
