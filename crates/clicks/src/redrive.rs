@@ -181,7 +181,7 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
         Some(path) => path.clone(),
         None => default_ledger(&target)?,
     };
-    let mut objects = find(&bucket, &options.source).await?;
+    let (mut objects, unreadable) = find(&bucket, &options.source).await?;
     if let Some(archive) = &options.archive {
         objects.retain(|object| !object.key().starts_with(archive));
     }
@@ -200,7 +200,7 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
     }
     let objects = session::Candidate::all(&bucket, objects, &ledger)?;
     let aside = Aside::new(path.with_extension("corrupt.jsonl"));
-    Ok(Session::new(options, (target, max_record_bytes), bucket, ledger, aside, stop, objects))
+    Ok(Session::new(options, (target, max_record_bytes), bucket, ledger, aside, stop, (objects, unreadable)))
 }
 
 /// The ledger of a stream, in a folder of this program.
@@ -215,10 +215,11 @@ fn default_ledger(target: &Target) -> Result<PathBuf, RedriveError> {
     Ok(folder.join(format!("{}.ledger", target.name())))
 }
 
-/// The objects of a source, by their names. A folder's links may lead in a circle, which its client does not get over.
-async fn find(bucket: &Bucket, source: &Source) -> Result<Vec<Object>, RedriveError> {
+/// The objects of a source, by their names, and how many folders and files could not be read. A folder's links may lead in a
+/// circle, which its client does not get over.
+async fn find(bucket: &Bucket, source: &Source) -> Result<(Vec<Object>, u64), RedriveError> {
     let Some((root, folder)) = source.folder() else {
-        return Ok(bucket.find(&source.prefix, source.object.as_deref()).await?);
+        return Ok((bucket.find(&source.prefix, source.object.as_deref()).await?, 0));
     };
     let failed = |error: io::Error| BucketError::List { place: source.to_string(), cause: error.to_string() };
     let walk = tokio::task::spawn_blocking(move || folder::find(&folder));
@@ -228,7 +229,10 @@ async fn find(bucket: &Bucket, source: &Source) -> Result<Vec<Object>, RedriveEr
     for (path, why) in skipped {
         progress::print(&excerpt(&format!("{}: skipped, as {why}", path.display()), MESSAGE_CHARS));
     }
-    Ok(bucket.objects(&names).await?)
+    for (path, why) in &found.unreadable {
+        progress::print(&excerpt(&format!("{}: could not read it: {why}", path.display()), MESSAGE_CHARS));
+    }
+    Ok((bucket.objects(&names).await?, found.unreadable.len() as u64))
 }
 
 /// What is in an object, without a ledger, a storage and a stream.

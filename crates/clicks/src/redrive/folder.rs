@@ -13,51 +13,94 @@ pub(super) struct Found {
     pub(super) files: Vec<PathBuf>,
     /// What is left out, and why.
     pub(super) skipped: Vec<(PathBuf, &'static str)>,
+    /// What the operating system did not let be read, and its message: there may be files in it.
+    pub(super) unreadable: Vec<(PathBuf, String)>,
 }
 
 /// Looks for files below a folder, without hidden ones. What is no link comes first, so that an object is found at its own place.
+/// An error of the folder itself ends the search; one of something below it does not.
 pub(super) fn find(root: &Path) -> io::Result<Found> {
-    let (mut found, mut seen) = (Found::default(), HashSet::new());
-    // A link to what the folder is in would lead back to it.
+    let mut walk = Walk::default();
+    // A link to one of its parent folders would lead back to it.
     for folder in fs::canonicalize(root)?.ancestors().skip(1) {
-        seen.insert(identity(&fs::metadata(folder)?));
+        walk.seen.insert(identity(&fs::metadata(folder)?));
     }
-    let (mut folders, mut links) = (VecDeque::from([root.to_owned()]), VecDeque::new());
-    loop {
-        if let Some(folder) = folders.pop_front() {
-            if !seen.insert(identity(&fs::metadata(&folder)?)) {
-                found.skipped.push((folder, "it is a folder that is read already"));
-                continue;
-            }
-            let mut entries = fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>()?;
-            entries.sort_by_key(fs::DirEntry::file_name);
-            for entry in entries {
-                if entry.file_name().as_encoded_bytes().starts_with(b".") {
-                    continue;
+    walk.folder(root)?;
+    Ok(walk.rest())
+}
+
+#[derive(Debug, Default)]
+struct Walk {
+    found: Found,
+    seen: HashSet<(u64, u64)>,
+    folders: VecDeque<PathBuf>,
+    links: VecDeque<PathBuf>,
+}
+
+impl Walk {
+    fn rest(mut self) -> Found {
+        loop {
+            if let Some(folder) = self.folders.pop_front() {
+                if let Err(error) = self.folder(&folder) {
+                    self.failed(folder, &error);
                 }
-                let (path, kind) = (entry.path(), entry.file_type()?);
-                if kind.is_symlink() {
-                    links.push_back(path);
-                } else if kind.is_dir() {
-                    folders.push_back(path);
-                } else if kind.is_file() {
-                    seen.insert(identity(&entry.metadata()?));
-                    found.files.push(path);
-                } else {
-                    found.skipped.push((path, "it is neither a file nor a folder"));
-                }
+            } else if let Some(link) = self.links.pop_front() {
+                self.link(link);
+            } else {
+                return self.found;
             }
-            continue;
         }
-        let Some(link) = links.pop_front() else { return Ok(found) };
-        match fs::metadata(&link) {
-            Ok(target) if target.is_dir() && !seen.contains(&identity(&target)) => folders.push_back(link),
-            Ok(target) if target.is_file() && seen.insert(identity(&target)) => found.files.push(link),
-            Ok(target) if target.is_dir() || target.is_file() => {
-                found.skipped.push((link, "it is a link to what is read already, or to what it is in"));
+    }
+
+    fn folder(&mut self, folder: &Path) -> io::Result<()> {
+        if !self.seen.insert(identity(&fs::metadata(folder)?)) {
+            self.found.skipped.push((folder.to_owned(), "it is a folder that was read already"));
+            return Ok(());
+        }
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")) {
+            if let Err(error) = self.entry(entry) {
+                self.failed(entry.path(), &error);
             }
-            Ok(_) => found.skipped.push((link, "it is a link to what is neither a file nor a folder")),
-            Err(_) => found.skipped.push((link, "it is a link that leads nowhere")),
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &fs::DirEntry) -> io::Result<()> {
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_symlink() {
+            self.links.push_back(path);
+        } else if kind.is_dir() {
+            self.folders.push_back(path);
+        } else if kind.is_file() {
+            self.seen.insert(identity(&entry.metadata()?));
+            self.found.files.push(path);
+        } else {
+            self.found.skipped.push((path, "it is neither a file nor a folder"));
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, link: PathBuf) {
+        let Found { files, skipped, .. } = &mut self.found;
+        match fs::metadata(&link) {
+            Ok(target) if target.is_dir() && !self.seen.contains(&identity(&target)) => self.folders.push_back(link),
+            Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => files.push(link),
+            Ok(target) if target.is_dir() || target.is_file() => {
+                skipped.push((link, "it is a link to what is read already, or to what it is in"));
+            }
+            Ok(_) => skipped.push((link, "it is a link to what is neither a file nor a folder")),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.failed(link, &error),
+            Err(_) => skipped.push((link, "it is a link that leads nowhere")),
+        }
+    }
+
+    fn failed(&mut self, path: PathBuf, error: &io::Error) {
+        if error.kind() == io::ErrorKind::NotFound {
+            self.found.skipped.push((path, "it was removed meanwhile"));
+        } else {
+            self.found.unreadable.push((path, error.to_string()));
         }
     }
 }
@@ -69,7 +112,10 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::symlink;
+
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
 
     use super::*;
 
@@ -127,5 +173,31 @@ mod tests {
             "z/m-down",
         ];
         assert_eq!(skipped, expected);
+    }
+    #[test]
+    fn what_fails_below_the_root_does_not_end_the_search() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["a", "z"] {
+            fs::write(root.join(name), "x").unwrap();
+        }
+        // A path of more than 4,096 bytes (PATH_MAX) can't be read, whoever asks.
+        let (name, mut path) = ("d".repeat(255), root.join("deep"));
+        fs::create_dir(&path).unwrap();
+        let mut deep = File::open(&path).unwrap();
+        while path.as_os_str().len() <= 4_096 {
+            mkdirat(&deep, &*name, Mode::RWXU).unwrap();
+            deep = openat(&deep, &*name, OFlags::DIRECTORY, Mode::empty()).unwrap().into();
+            path.push(&name);
+        }
+        let mut walk = Walk::default();
+        walk.folder(root).unwrap();
+        walk.folders.push_front(root.join("removed"));
+        let found = walk.rest();
+        assert_eq!(found.files, [root.join("a"), root.join("z")]);
+        assert_eq!(found.skipped, [(root.join("removed"), "it was removed meanwhile")]);
+        let [(unreadable, why)] = &found.unreadable[..] else { panic!("{found:?}") };
+        assert!(path.starts_with(unreadable) && why.starts_with("File name too long"), "{found:?}");
+        assert_eq!(find(&root.join("removed")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

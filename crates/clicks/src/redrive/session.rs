@@ -115,7 +115,7 @@ impl Session {
         ledger: Ledger,
         aside: Aside,
         stop: Stop,
-        objects: Vec<Candidate>,
+        (objects, unreadable): (Vec<Candidate>, u64),
     ) -> Self {
         let mut report = Report {
             target: target.name(),
@@ -124,6 +124,7 @@ impl Session {
             ..Report::default()
         };
         report.objects.found = objects.len() as u64;
+        report.objects.unreadable = unreadable;
         let bytes = objects.iter().map(|candidate| candidate.object.bytes()).sum();
         Self {
             pace: Pace::new(options.rate),
