@@ -112,8 +112,13 @@ impl Folder {
         self.store.get_range(&at(name), from..to).await.map_err(|error| cause(&error))
     }
 
-    /// Moves an object to a key.
+    /// Moves an object to a key. Of one that was found through a symbolic link the link would be moved, or a file of another folder:
+    /// it stays.
     pub(super) async fn rename(&self, name: &str, to: &str) -> Result<(), String> {
+        let (root, path) = (self.root.clone(), PathBuf::from(name));
+        if blocking(move || Ok(is_below_a_link(&root, &path))).await? {
+            return Err("found a symbolic link in its path; only what is in the folder itself is moved".to_owned());
+        }
         let to = self.free_name(to).await?;
         self.store.rename(&at(name), &at(&to)).await.map_err(|error| cause(&error))
     }
@@ -160,6 +165,11 @@ fn find(folder: &Path, names: &[String]) -> Option<Vec<String>> {
         found.insert(0, name);
         Some(found)
     })
+}
+
+/// Whether a path below a folder is a symbolic link, or leads through one.
+fn is_below_a_link(root: &Path, path: &Path) -> bool {
+    path.ancestors().filter(|path| !path.as_os_str().is_empty()).any(|path| root.join(path).is_symlink())
 }
 
 /// A regular file below a folder, without a symbolic link on the way; none where there is anything else. A FIFO or a device is not
