@@ -144,8 +144,8 @@ pub(crate) struct Redrive {
     #[arg(long, value_name = "FIELD", requires = "data_stream", conflicts_with = "stream")]
     partition_key: Option<FieldName>,
 
-    /// Only report what would be put: nothing is put, moved or written. The service is not asked, so the ledger is not compared
-    /// with the stream either.
+    /// Only report what would be put: nothing is put, moved or written. The service is not asked. So the ledger is not compared
+    /// with the stream, and a data stream is assumed to accept records of 10 MiB, the largest limit that one can have.
     #[arg(long)]
     dry_run: bool,
 

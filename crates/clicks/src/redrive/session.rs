@@ -31,7 +31,8 @@ pub(super) struct Candidate {
     seen: Seen,
     /// Records that are selected, and not put yet.
     open: u64,
-    /// Whether something of it stays where it is: not selected, held back, or sent without an answer.
+    /// Whether something of it stays where it is: not selected, held back, sent without an answer, or larger than the stream
+    /// accepts now.
     stays: bool,
     /// Whether all its lines were looked at.
     read: bool,
