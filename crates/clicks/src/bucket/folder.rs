@@ -1,7 +1,7 @@
 //! A folder as a bucket: an object is a file, and a file is there whole or not at all, as in S3.
 //!
-//! S3 takes every key, a file system does not. A key's slashes are folders, and what a folder can't hold is encoded, so that each
-//! key has one name and each name one key:
+//! S3 takes every key, a file system does not. A key's slashes are folders, and what a folder can't hold is encoded, so that no
+//! two keys share a name, and a key can be read back from its name:
 //!
 //! | in the key | in the folder |
 //! |---|---|
