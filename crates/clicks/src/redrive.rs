@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A record is never sent without having been written down before as being sent, and an answer that is lost is not taken for
-//! either: so no record is put twice unless somebody says so (`--again`), and none is forgotten.
+//! either: so no record is put twice unless the user asks for it (`--again`), and none is forgotten.
 
 mod aside;
 mod failed;
@@ -110,7 +110,7 @@ pub(crate) enum RedriveError {
     #[error("found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`")]
     NoHome,
     /// The objects that are done would lie where they are.
-    #[error("--archive {}: found the source itself, or what it is in; accepted is another prefix", .0.trim_end_matches('/'))]
+    #[error("--archive {}: found the source itself, or its parent folder; accepted is another prefix", .0.trim_end_matches('/'))]
     Archive(String),
     /// Corrupt lines can't be copied.
     #[error("could not write {}, where corrupt lines are copied to", path.display())]
@@ -151,7 +151,7 @@ impl RedriveError {
     }
 }
 
-/// Puts records back until there are none, or somebody interrupts. An interrupt lets the call in hand end; one more does not.
+/// Puts records back until there are none, or an interrupt. It lets the current call end; a second interrupt does not.
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
     let mut stop = Stop::listen(interrupts);
     if let Some(archive) = options.archive.as_ref().filter(|archive| options.source.is_within(archive)) {

@@ -54,7 +54,7 @@ impl Walk {
 
     fn folder(&mut self, folder: &Path) -> io::Result<()> {
         if !self.seen.insert(identity(&fs::metadata(folder)?)) {
-            self.found.skipped.push((folder.to_owned(), "it is a folder that was read already"));
+            self.found.skipped.push((folder.to_owned(), "it is a folder already read"));
             return Ok(());
         }
         let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
@@ -88,7 +88,7 @@ impl Walk {
             Ok(target) if target.is_dir() && !self.seen.contains(&identity(&target)) => self.folders.push_back(link),
             Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => files.push(link),
             Ok(target) if target.is_dir() || target.is_file() => {
-                skipped.push((link, "it is a link to what is read already, or to what it is in"));
+                skipped.push((link, "it is a link to one of its parent folders, or to a file or folder already read"));
             }
             Ok(_) => skipped.push((link, "it is a link to what is neither a file nor a folder")),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.failed(link, &error),
@@ -98,7 +98,7 @@ impl Walk {
 
     fn failed(&mut self, path: PathBuf, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
-            self.found.skipped.push((path, "it was removed meanwhile"));
+            self.found.skipped.push((path, "it was removed during the search"));
         } else {
             self.found.unreadable.push((path, error.to_string()));
         }
@@ -195,7 +195,7 @@ mod tests {
         walk.folders.push_front(root.join("removed"));
         let found = walk.rest();
         assert_eq!(found.files, [root.join("a"), root.join("z")]);
-        assert_eq!(found.skipped, [(root.join("removed"), "it was removed meanwhile")]);
+        assert_eq!(found.skipped, [(root.join("removed"), "it was removed during the search")]);
         let [(unreadable, why)] = &found.unreadable[..] else { panic!("{found:?}") };
         assert!(path.starts_with(unreadable) && why.starts_with("File name too long"), "{found:?}");
         assert_eq!(find(&root.join("removed")).unwrap_err().kind(), io::ErrorKind::NotFound);

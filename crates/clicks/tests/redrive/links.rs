@@ -15,7 +15,7 @@ fn a_circle_is_skipped_and_no_record_is_put_twice() {
     let other = redrive.folder.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("c"), all(["c"])).unwrap();
-    // To itself, to what it is in, to one folder twice, to a file by another name, to nothing.
+    // To itself, to a parent folder, to one folder twice, to a file by another name, to nothing.
     for (link, target) in [
         ("loop", "loop"),
         ("2026/up", ".."),

@@ -156,7 +156,7 @@ impl Session {
             if self.told <= MOST_TOLD {
                 self.tell(&format!("{place}, line {}, byte {}: {}", line.line, line.offset, line.problem));
             } else if self.told == MOST_TOLD + 1 && !self.options.dry_run {
-                self.tell(&format!("more corrupt lines are told in {} alone", self.aside.place().display()));
+                self.tell(&format!("more corrupt lines are listed in {} only", self.aside.place().display()));
             }
         }
         if new.is_empty() {
