@@ -10,7 +10,7 @@
 //! | a control character | `%00` to `%1F`, `%7F` |
 //! | `#1` at the end, which a file has that is being written | `%231` |
 //! | a `%` that would read as one of these | `%25` |
-//! | a part of more than 240 bytes | several folders, each but the last ending in `%-` |
+//! | a part of more than 240 bytes | several folders, each but the last ending in `%-`; a dot after that is `%2E` |
 //! | a part that goes on below an object of that name | a folder ending in `%+` |
 //! | an object whose name a folder has | a file ending in `%=` |
 
@@ -216,16 +216,19 @@ fn encode(part: &str, names: &mut Vec<String>) {
     let mut name = String::new();
     for (index, character) in part.char_indices() {
         let as_is = &part[index..index + character.len_utf8()];
-        let code = match character {
+        let mut code = match character {
             '%' if reads_as_encoded(&part[index + 1..]) => Some("%25".to_owned()),
             control if control.is_ascii_control() => Some(format!("%{:02X}", u32::from(control))),
             _ => None,
         };
-        let encoded = code.as_deref().unwrap_or(as_is);
-        if name.len() + encoded.len() > MAX_NAME_BYTES {
+        if name.len() + code.as_deref().unwrap_or(as_is).len() > MAX_NAME_BYTES {
             names.push(std::mem::take(&mut name) + GOES_ON);
+            // Else the rest would be a hidden file, which no redrive reads.
+            if character == '.' {
+                code = Some("%2E".to_owned());
+            }
         }
-        name.push_str(encoded);
+        name.push_str(code.as_deref().unwrap_or(as_is));
     }
     names.push(match name.as_str() {
         "" => "%".to_owned(),
