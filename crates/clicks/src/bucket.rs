@@ -5,6 +5,7 @@ mod destination;
 mod folder;
 mod objects;
 mod s3;
+mod walk;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -16,7 +17,6 @@ use bytes::Bytes;
 pub(crate) use self::contents::{Contents, GZIP_MAGIC, gzip};
 pub(crate) use self::destination::{Destination, DestinationError};
 use self::folder::Folder;
-pub(crate) use self::folder::being_written;
 pub(crate) use self::objects::Object;
 use self::s3::S3;
 use crate::excerpt::excerpt;

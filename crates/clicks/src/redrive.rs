@@ -12,7 +12,6 @@
 
 mod aside;
 mod failed;
-mod folder;
 mod judge;
 mod ledger;
 mod lines;
@@ -215,24 +214,16 @@ fn default_ledger(target: &Target) -> Result<PathBuf, RedriveError> {
     Ok(folder.join(format!("{}.ledger", target.name())))
 }
 
-/// The objects of a source, by their names, and how many folders and files could not be read. A folder's links may lead in a
-/// circle, which its client does not get over.
+/// The objects of a source, and how many folders and files could not be read.
 async fn find(bucket: &Bucket, source: &Source) -> Result<(Vec<Object>, u64), RedriveError> {
-    let Some((root, folder)) = source.folder() else {
-        return Ok((bucket.find(&source.prefix, source.object.as_deref()).await?, 0));
-    };
-    let failed = |error: io::Error| BucketError::List { place: source.to_string(), cause: error.to_string() };
-    let walk = tokio::task::spawn_blocking(move || folder::find(&folder));
-    let found = walk.await.map_err(io::Error::from).flatten().map_err(failed)?;
-    let (names, unusable) = source::names(&root, found.files);
-    let skipped = found.skipped.into_iter().chain(unusable);
-    for (path, why) in skipped {
+    let found = bucket.find(&source.prefix, source.object.as_deref()).await?;
+    for (path, why) in found.skipped {
         progress::print(&excerpt(&format!("{}: skipped, as {why}", path.display()), MESSAGE_CHARS));
     }
     for (path, why) in &found.unreadable {
         progress::print(&excerpt(&format!("{}: could not read it: {why}", path.display()), MESSAGE_CHARS));
     }
-    Ok((bucket.objects(&names).await?, found.unreadable.len() as u64))
+    Ok((found.objects, found.unreadable.len() as u64))
 }
 
 /// What is in an object, without a ledger, a storage and a stream.

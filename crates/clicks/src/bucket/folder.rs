@@ -19,7 +19,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStoreExt};
@@ -27,7 +26,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use uuid::Uuid;
 
 use super::contents::{self, Contents};
-use super::{BucketError, Meta, cause};
+use super::{BucketError, Meta, cause, walk};
 
 /// The most bytes of a file's name, with room for the `#1` of one that is being written (Linux and macOS: 255).
 const MAX_NAME_BYTES: usize = 240;
@@ -101,10 +100,17 @@ impl Folder {
         blocking(move || Ok(folder.find(&key))).await
     }
 
-    /// All objects: their names, and what is known of them.
-    pub(super) async fn list(&self) -> Result<Vec<Meta>, String> {
-        use object_store::ObjectStore;
-        self.store.list(None).map_ok(Meta::from).try_collect().await.map_err(|error| cause(&error))
+    /// All objects, and what else is there. Symbolic links may lead in a circle, which the list of `LocalFileSystem` does not get over.
+    pub(super) async fn list(&self) -> Result<(Vec<Meta>, walk::Found), String> {
+        let root = self.root.clone();
+        let mut found = blocking(move || walk::find(&root)).await?;
+        let (names, unusable) = walk::names(&self.root, std::mem::take(&mut found.files));
+        found.skipped.extend(unusable);
+        let mut objects = Vec::with_capacity(names.len());
+        for name in names {
+            objects.extend(self.head(&name).await?);
+        }
+        Ok((objects, found))
     }
 
     /// Some bytes of an object.
@@ -323,7 +329,7 @@ fn remove_unfinished(folder: &Path) {
 }
 
 /// The name without the `#1` that `LocalFileSystem` gives a file while it is written; none of a file without one.
-pub(crate) fn being_written(name: &str) -> Option<&str> {
+pub(super) fn being_written(name: &str) -> Option<&str> {
     let (object, number) = name.rsplit_once('#')?;
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)
 }

@@ -138,7 +138,7 @@ async fn objects_in_a_folder_have_readable_names_and_stay_inside() {
 }
 
 async fn keys(bucket: &Bucket, prefix: &str) -> Vec<String> {
-    bucket.find(prefix, None).await.unwrap().iter().map(|object| object.key().to_owned()).collect()
+    bucket.find(prefix, None).await.unwrap().objects.iter().map(|object| object.key().to_owned()).collect()
 }
 
 /// What an S3 keeps that takes every key as it comes: objects by the path on the wire, without the bucket.
@@ -214,7 +214,7 @@ async fn s3_gets_each_key_as_it_is() {
         assert_eq!(wire.paths(), [path], "{key:?}");
         assert_eq!(get(&bucket, key).await.as_deref(), Some(b"here".as_slice()), "{key:?}");
 
-        let found = bucket.find("", None).await.unwrap();
+        let found = bucket.find("", None).await.unwrap().objects;
         assert_eq!(found.iter().map(Object::key).collect::<Vec<_>>(), [key]);
         let mut reader = bucket.read(&found[0]);
         let read = move || {
@@ -242,7 +242,7 @@ async fn objects_are_found_below_a_prefix_with_all_its_slashes() {
         ("a/", Some("a"), &["a", "a//x", "a/x"]),
         ("b/", Some("b"), &[]),
     ] {
-        let found = bucket.find(prefix, one_of).await.unwrap();
+        let found = bucket.find(prefix, one_of).await.unwrap().objects;
         assert_eq!(found.iter().map(Object::key).collect::<Vec<_>>(), expected, "{prefix}");
     }
 }
@@ -278,7 +278,7 @@ async fn keys_that_go_on_below_an_object_have_a_place_in_a_folder() {
     for (key, expected) in [("a/b", "second"), ("a/c", "third")] {
         assert_eq!(get(&place.bucket, key).await.as_deref(), Some(expected.as_bytes()), "{key}");
     }
-    let moved = place.bucket.find("", None).await.unwrap();
+    let moved = place.bucket.find("", None).await.unwrap().objects;
     place.bucket.rename(&moved[0], "a").await.unwrap();
     assert_eq!(
         (place.names(), keys(&place.bucket, "").await),

@@ -4,9 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use object_store::path::Path as ObjectPath;
-
-use crate::bucket::{self, Destination, DestinationError};
+use crate::bucket::{Destination, DestinationError};
 
 /// A folder or a bucket, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,14 +64,6 @@ impl Source {
         Ok(Self { store, prefix: format!("{file}/"), object: Some(file.to_owned()) })
     }
 
-    /// The storage's folder and the one to look into, where it is one.
-    pub(super) fn folder(&self) -> Option<(PathBuf, PathBuf)> {
-        match &self.store {
-            Destination::Folder(root) if self.object.is_none() => Some((root.clone(), root.join(&self.prefix))),
-            _ => None,
-        }
-    }
-
     /// Whether all of this source is below a prefix, so that nothing can be moved there from it.
     pub(super) fn is_within(&self, prefix: &str) -> bool {
         self.prefix.starts_with(prefix)
@@ -97,23 +87,6 @@ impl fmt::Display for Source {
     }
 }
 
-/// What the storage calls these files, in order, and which it has no name for.
-pub(super) fn names(root: &std::path::Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(PathBuf, &'static str)>) {
-    let (mut names, mut unusable) = (Vec::new(), Vec::new());
-    for file in files {
-        let name = file.strip_prefix(root).ok().and_then(std::path::Path::to_str);
-        if name.and_then(bucket::being_written).is_some() {
-            unusable.push((file, "its name is that of an object that is being written (`#` and a number at its end)"));
-            continue;
-        }
-        match name.filter(|name| ObjectPath::parse(name).is_ok()) {
-            Some(name) => names.push(name.to_owned()),
-            None => unusable.push((file, "its name is not UTF-8, or not one of an object")),
-        }
-    }
-    (names, unusable)
-}
-
 /// What `--archive` is: a prefix of the source's own bucket or folder, with a slash at its end.
 pub(crate) fn archive(text: &str) -> Result<String, String> {
     let prefix = text.strip_suffix('/').unwrap_or(text);
@@ -127,8 +100,6 @@ pub(crate) fn archive(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -161,21 +132,6 @@ mod tests {
             let message = Source::parse(text, None).unwrap_err().to_string();
             assert!(message.starts_with(expected), "{message}");
         }
-    }
-
-    #[test]
-    fn each_file_has_a_name_or_a_reason() {
-        let files =
-            ["a/x", "a/x#1", "x#y#12", "x#", "x#y", "a#1/x", "a\nb"].map(|name| Path::new("/errors").join(name));
-        let (names, unusable) = names(Path::new("/errors"), files.to_vec());
-        assert_eq!(names, ["a/x", "x#", "x#y", "a#1/x"]);
-        let skipped: Vec<_> =
-            unusable.iter().map(|(path, why)| (path.to_str().unwrap(), why.split(' ').last())).collect();
-        let being_written = Some("end)");
-        assert_eq!(
-            skipped,
-            [("/errors/a/x#1", being_written), ("/errors/x#y#12", being_written), ("/errors/a\nb", Some("object"))]
-        );
     }
 
     #[test]

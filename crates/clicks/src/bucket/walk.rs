@@ -6,6 +6,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use object_store::path::Path as StorePath;
+
+use super::folder::being_written;
+
 /// What is below a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
@@ -105,6 +109,23 @@ impl Walk {
     }
 }
 
+/// What the storage calls these files, in order, and which it has no name for.
+pub(super) fn names(root: &Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(PathBuf, &'static str)>) {
+    let (mut names, mut unusable) = (Vec::new(), Vec::new());
+    for file in files {
+        let name = file.strip_prefix(root).ok().and_then(Path::to_str);
+        if name.and_then(being_written).is_some() {
+            unusable.push((file, "its name is that of an object that is being written (`#` and a number at its end)"));
+            continue;
+        }
+        match name.filter(|name| StorePath::parse(name).is_ok()) {
+            Some(name) => names.push(name.to_owned()),
+            None => unusable.push((file, "its name is not UTF-8, or not one of an object")),
+        }
+    }
+    (names, unusable)
+}
+
 /// What is the same by whatever path it is reached.
 fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
@@ -199,5 +220,20 @@ mod tests {
         let [(unreadable, why)] = &found.unreadable[..] else { panic!("{found:?}") };
         assert!(path.starts_with(unreadable) && why.starts_with("File name too long"), "{found:?}");
         assert_eq!(find(&root.join("removed")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn each_file_has_a_name_or_a_reason() {
+        let files =
+            ["a/x", "a/x#1", "x#y#12", "x#", "x#y", "a#1/x", "a\nb"].map(|name| Path::new("/errors").join(name));
+        let (names, unusable) = names(Path::new("/errors"), files.to_vec());
+        assert_eq!(names, ["a/x", "x#", "x#y", "a#1/x"]);
+        let skipped: Vec<_> =
+            unusable.iter().map(|(path, why)| (path.to_str().unwrap(), why.split(' ').next_back())).collect();
+        let being_written = Some("end)");
+        assert_eq!(
+            skipped,
+            [("/errors/a/x#1", being_written), ("/errors/x#y#12", being_written), ("/errors/a\nb", Some("object"))]
+        );
     }
 }
