@@ -5,6 +5,7 @@ mod destination;
 mod folder;
 mod objects;
 mod s3;
+mod walk;
 
 use std::borrow::Cow;
 use std::error::Error;

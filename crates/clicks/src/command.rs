@@ -112,19 +112,20 @@ enum RecordSource {
 
 /// Puts what Firehose wrote into its error output back into the stream: each record once.
 ///
-/// Reads error objects (JSON with `rawData`, with white space or nothing between the values, plain or GZIP) and puts the original
-/// records into a delivery stream with PutRecordBatch, or with --data-stream into the data stream that a delivery stream reads,
-/// with PutRecords. Each record's state is in a ledger on this machine, so a run that was stopped goes on where it was; with another ledger, or none,
-/// records are put twice. Mend first what failed them; look with --dry-run; and try some with --limit.
+/// Reads error objects: JSON with `rawData`, with white space or nothing between the values, plain or GZIP. Puts the original
+/// records into a delivery stream with PutRecordBatch; with --data-stream, into the data stream that a delivery stream reads, with
+/// PutRecords. Each record's state is in a ledger on this machine, so a run that was stopped goes on where it was. With another
+/// ledger, or none, records are put twice. First fix what made the records fail; then look with --dry-run, and try some with
+/// --limit.
 ///
 /// AWS is reached as the AWS_… variables say: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 /// (`aws configure export-credentials --format env` prints those of a profile).
 #[derive(Args)]
 #[command(
     group = ArgGroup::new("target").required(true).args(["stream", "data_stream"]),
-    after_help = "Exit codes: 0 everything selected is in the stream; 1 something is left that somebody must look at \
+    after_help = "Exit codes: 0 everything selected is in the stream; 1 something is left to look at \
                         (held back, uncertain, corrupt, not moved), or it failed; 2 wrong usage; 130 interrupted by Ctrl-C, \
-                        SIGTERM or SIGHUP. An interrupt lets the call in hand end, one more does not."
+                        SIGTERM or SIGHUP. An interrupt lets the current call end; a second one does not."
 )]
 pub(crate) struct Redrive {
     /// Where the error objects are; a file is one of them. Hidden files are left out, and unfinished ones (`NAME#1`).
@@ -144,8 +145,8 @@ pub(crate) struct Redrive {
     #[arg(long, value_name = "FIELD", requires = "data_stream", conflicts_with = "stream")]
     partition_key: Option<FieldName>,
 
-    /// Only report what would be put: nothing is put, moved or written. The service is not asked, so the ledger is not compared
-    /// with the stream either.
+    /// Only report what would be put: nothing is put, moved or written. The service is not asked. So the ledger is not compared
+    /// with the stream, and a data stream is assumed to accept records of 10 MiB, the largest limit that one can have.
     #[arg(long)]
     dry_run: bool,
 

@@ -4,11 +4,11 @@
 //! backup, in which Firehose has put records one after the other without a delimiter. One value is one record or event: where a
 //! record ends that is no JSON can't be known.
 //!
-//! | kind | the first value |
+//! | kind | the first JSON object |
 //! |---|---|
-//! | Firehose events | a JSON object with `records` |
-//! | error objects | a JSON object with a text as `rawData` |
-//! | clicks | any other JSON object; whatever the later values are, they are data for the function to validate |
+//! | Firehose events | one with `records` |
+//! | error objects | one with a text as `rawData` |
+//! | clicks | any other; whatever the other values are, they are data for the function to validate |
 //!
 //! Each may be gzipped, and may start with a UTF-8 byte order mark. Values are streamed, so a file may be larger than the memory. What
 //! can't be used is skipped, and given with its place and its bytes.
@@ -60,7 +60,7 @@ pub(crate) enum InputError {
         /// What is in it.
         found: String,
     },
-    /// A file's first value is an object with `records`, and no event.
+    /// A file's first object has `records`, and is no event.
     #[error("{name}, line {line}: found {problem}")]
     Event {
         /// The file.
@@ -82,13 +82,13 @@ pub(crate) enum Unusable {
     #[error("found a line or a value of more than {MAX_VALUE_BYTES} bytes")]
     TooLong,
     /// Something else in a file of events.
-    #[error("found a value that is not a Firehose event, as the file's first one is")]
+    #[error("found a value that is not a Firehose event, as the file's first object is")]
     NoEvent,
     /// The same, which has `records`.
     #[error("found {0}")]
     Event(EventError),
     /// Something else in an error object.
-    #[error("found a value without a text as `rawData`, which the file's first one has")]
+    #[error("found a value without a text as `rawData`, which the file's first object has")]
     NoErrorRecord,
     /// A record that no producer can put.
     #[error("found a record of {bytes} bytes; {source_type} accepts at most {}{}", source_type.max_record_bytes(), hint(*source_type))]

@@ -8,11 +8,10 @@
 //! ```
 //!
 //! A record is never sent without having been written down before as being sent, and an answer that is lost is not taken for
-//! either: so no record is put twice unless somebody says so (`--again`), and none is forgotten.
+//! either: so no record is put twice unless the user asks for it (`--again`), and none is forgotten.
 
 mod aside;
 mod failed;
-mod folder;
 mod judge;
 mod ledger;
 mod lines;
@@ -110,7 +109,7 @@ pub(crate) enum RedriveError {
     #[error("found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`")]
     NoHome,
     /// The objects that are done would lie where they are.
-    #[error("--archive {}: found the source itself, or what it is in; accepted is another prefix", .0.trim_end_matches('/'))]
+    #[error("--archive {}: found the source itself, or its parent folder; accepted is another prefix", .0.trim_end_matches('/'))]
     Archive(String),
     /// Corrupt lines can't be copied.
     #[error("could not write {}, where corrupt lines are copied to", path.display())]
@@ -151,7 +150,7 @@ impl RedriveError {
     }
 }
 
-/// Puts records back until there are none, or somebody interrupts. An interrupt lets the call in hand end; one more does not.
+/// Puts records back until there are none, or an interrupt. It lets the current call end; a second interrupt does not.
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
     let mut stop = Stop::listen(interrupts);
     if let Some(archive) = options.archive.as_ref().filter(|archive| options.source.is_within(archive)) {
@@ -181,7 +180,7 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
         Some(path) => path.clone(),
         None => default_ledger(&target)?,
     };
-    let mut objects = find(&bucket, &options.source).await?;
+    let (mut objects, unreadable) = find(&bucket, &options.source).await?;
     if let Some(archive) = &options.archive {
         objects.retain(|object| !object.key().starts_with(archive));
     }
@@ -200,7 +199,7 @@ async fn prepare(options: Options, target: Target, stop: Stop) -> Result<Session
     }
     let objects = session::Candidate::all(&bucket, objects, &ledger)?;
     let aside = Aside::new(path.with_extension("corrupt.jsonl"));
-    Ok(Session::new(options, (target, max_record_bytes), bucket, ledger, aside, stop, objects))
+    Ok(Session::new(options, (target, max_record_bytes), bucket, ledger, aside, stop, (objects, unreadable)))
 }
 
 /// The ledger of a stream, in a folder of this program.
@@ -215,20 +214,16 @@ fn default_ledger(target: &Target) -> Result<PathBuf, RedriveError> {
     Ok(folder.join(format!("{}.ledger", target.name())))
 }
 
-/// The objects of a source, by their names. A folder's links may lead in a circle, which its client does not get over.
-async fn find(bucket: &Bucket, source: &Source) -> Result<Vec<Object>, RedriveError> {
-    let Some((root, folder)) = source.folder() else {
-        return Ok(bucket.find(&source.prefix, source.object.as_deref()).await?);
-    };
-    let failed = |error: io::Error| BucketError::List { place: source.to_string(), cause: error.to_string() };
-    let walk = tokio::task::spawn_blocking(move || folder::find(&folder));
-    let found = walk.await.map_err(io::Error::from).flatten().map_err(failed)?;
-    let (names, unusable) = source::names(&root, found.files);
-    let skipped = found.skipped.into_iter().chain(unusable);
-    for (path, why) in skipped {
+/// The objects of a source, and how many folders and files could not be read.
+async fn find(bucket: &Bucket, source: &Source) -> Result<(Vec<Object>, u64), RedriveError> {
+    let found = bucket.find(&source.prefix, source.object.as_deref()).await?;
+    for (path, why) in found.skipped {
         progress::print(&excerpt(&format!("{}: skipped, as {why}", path.display()), MESSAGE_CHARS));
     }
-    Ok(bucket.objects(&names).await?)
+    for (path, why) in &found.unreadable {
+        progress::print(&excerpt(&format!("{}: could not read it: {why}", path.display()), MESSAGE_CHARS));
+    }
+    Ok((found.objects, found.unreadable.len() as u64))
 }
 
 /// What is in an object, without a ledger, a storage and a stream.

@@ -27,9 +27,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// From here on as much is read as is there already, so that a large value is not parsed again for each small read.
 const GROWS_FROM_BYTES: usize = 8 * 1024;
 
-/// How many values that begin within a broken one, and break at the same byte or behind it, are tried. Then only lines that are an
-/// object each are tried. It bounds the work: each try reads as far.
-const MOST_TRIES: u32 = 16;
+/// How many times the bytes of a broken value may be parsed in search of values that begin within it. Then only lines that are an
+/// object each are tried. It bounds the work: each attempt may read as far as the first one.
+const MOST_PASSES: u64 = 16;
 
 /// The UTF-8 byte order mark, with which some editors start a file.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
@@ -98,8 +98,11 @@ pub(crate) struct Values<'a> {
     lost: Option<Lost>,
     /// Up to here there is the broken value that was read furthest.
     broken_until: u64,
-    /// How many values may still be tried before that.
-    tries: u32,
+    /// How many bytes attempts before that may still read.
+    budget: u64,
+    /// How many bytes were looked at in attempts.
+    #[cfg(test)]
+    work: u64,
     /// The brace at which a broken value breaks.
     breaks_at: Option<u64>,
     /// The value behind the piece that was given last.
@@ -128,7 +131,9 @@ impl<'a> Values<'a> {
             previous: 0,
             lost: None,
             broken_until: 0,
-            tries: 0,
+            budget: 0,
+            #[cfg(test)]
+            work: 0,
             breaks_at: None,
             next: None,
         };
@@ -177,14 +182,14 @@ impl<'a> Values<'a> {
         self.buffer.len() > unread
     }
 
-    fn has_no_tries(&self) -> bool {
-        self.offset < self.broken_until && self.tries == 0
+    fn has_no_budget(&self) -> bool {
+        self.offset < self.broken_until && self.budget == 0
     }
 
     /// Whether a value may begin with the next byte.
     fn may_begin(&self, byte: u8) -> bool {
         let Some(lost) = self.lost else { return true };
-        if self.has_no_tries() {
+        if self.has_no_budget() {
             return byte == b'{' && self.offset == self.line_start;
         }
         if !lost.in_object {
@@ -199,24 +204,26 @@ impl<'a> Values<'a> {
         loop {
             let unread = self.unread();
             let text = &unread[..unread.len().min(self.most_bytes + 1)];
-            if self.has_no_tries()
-                && let Some(line) = text.iter().position(|byte| *byte == b'\n')
-            {
-                return match parse(&text[..line], true) {
-                    Parsed::Value(bytes) => Attempt::Value(bytes),
-                    Parsed::Invalid(_) | Parsed::Unfinished => Attempt::None { bytes: 0, is_too_long: false },
-                };
-            }
+            let line = if self.has_no_budget() { text.iter().position(|byte| *byte == b'\n') } else { None };
             let is_too_long = text.len() > self.most_bytes;
-            let is_all = !is_too_long && matches!(self.end, Some(Ok(())));
-            match parse(text, is_all) {
+            let is_all = line.is_some() || (!is_too_long && matches!(self.end, Some(Ok(()))));
+            let (bytes, text) = (text.len(), &text[..line.unwrap_or(text.len())]);
+            let parsed = parse(text, is_all);
+            #[cfg(test)]
+            {
+                self.work += match parsed {
+                    Parsed::Value(bytes) | Parsed::Invalid(bytes) => bytes,
+                    Parsed::Unfinished => text.len(),
+                } as u64;
+            }
+            match parsed {
                 Parsed::Value(bytes) if bytes <= self.most_bytes => return Attempt::Value(bytes),
-                Parsed::Invalid(bytes) => return Attempt::None { bytes, is_too_long: false },
-                Parsed::Value(_) | Parsed::Unfinished if is_too_long => {
-                    return Attempt::None { bytes: text.len(), is_too_long };
+                Parsed::Invalid(_) | Parsed::Unfinished if line.is_some() => {
+                    return Attempt::None { bytes: 0, is_too_long: false };
                 }
-                Parsed::Value(_) | Parsed::Unfinished if is_all => {
-                    return Attempt::None { bytes: text.len(), is_too_long };
+                Parsed::Invalid(bytes) => return Attempt::None { bytes, is_too_long: false },
+                Parsed::Value(_) | Parsed::Unfinished if is_too_long || is_all => {
+                    return Attempt::None { bytes, is_too_long };
                 }
                 Parsed::Value(_) | Parsed::Unfinished => {
                     if !self.fill() && matches!(self.end, Some(Err(_))) {
@@ -233,10 +240,11 @@ impl<'a> Values<'a> {
         let valid = bytes.saturating_sub(1);
         let end = self.offset + valid as u64;
         if self.offset >= self.broken_until {
-            (self.broken_until, self.tries) = (end, MOST_TRIES);
-        } else if end >= self.broken_until {
-            self.tries = self.tries.saturating_sub(1);
+            (self.broken_until, self.budget) = (self.offset, 0);
         }
+        self.budget += MOST_PASSES * end.saturating_sub(self.broken_until);
+        self.budget = self.budget.saturating_sub(valid as u64);
+        self.broken_until = self.broken_until.max(end);
         if let Some(brace) = brace_before(&self.unread()[..bytes]).filter(|_| !is_too_long) {
             self.breaks_at = Some(self.offset + brace as u64);
         }
@@ -393,15 +401,12 @@ fn position(text: &[u8], line: usize, column: usize) -> usize {
     (start + column).min(text.len())
 }
 
-/// The brace at which text breaks with its last byte. That is the last byte itself, as in `{"a":1,{`; or it is in front of a quote
-/// that ends a text which was cut off, as in `{"a":"b{"c`.
+/// The brace at which text breaks. That is its last byte, as in `{"a":1,{`; or the last one before a line end within a text that was
+/// cut off, as in `{"a":"b{ \n`; or it is in front of the quote that ends such a text, as in `{"a":"b{"c`.
 fn brace_before(text: &[u8]) -> Option<usize> {
-    let (last, before) = text.split_last()?;
-    if *last == b'{' {
-        return Some(before.len());
-    }
-    let before = before.strip_suffix(b"\"")?.trim_ascii_end();
-    before.ends_with(b"{").then(|| before.len() - 1)
+    let (_, before) = text.split_last()?;
+    let before_quote = before.strip_suffix(b"\"").unwrap_or_default();
+    [text, before_quote].into_iter().find_map(|text| text.trim_ascii_end().strip_suffix(b"{")).map(<[u8]>::len)
 }
 
 fn trimmed(mut other: Piece) -> Piece {

@@ -1,7 +1,7 @@
 //! A folder as a bucket: an object is a file, and a file is there whole or not at all, as in S3.
 //!
-//! S3 takes every key, a file system does not. A key's slashes are folders, and what a folder can't hold is encoded, so that each
-//! key has one name and each name one key:
+//! S3 takes every key, a file system does not. A key's slashes are folders, and what a folder can't hold is encoded, so that no
+//! two keys share a name, and a key can be read back from its name:
 //!
 //! | in the key | in the folder |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | a control character | `%00` to `%1F`, `%7F` |
 //! | `#1` at the end, which a file has that is being written | `%231` |
 //! | a `%` that would read as one of these | `%25` |
-//! | a part of more than 240 bytes | several folders, each but the last ending in `%-` |
+//! | a part of more than 240 bytes | several folders, each but the last ending in `%-`; a dot after that is `%2E` |
 //! | a part that goes on below an object of that name | a folder ending in `%+` |
 //! | an object whose name a folder has | a file ending in `%=` |
 
@@ -19,7 +19,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStoreExt};
@@ -27,7 +26,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use uuid::Uuid;
 
 use super::contents::{self, Contents};
-use super::{BucketError, Meta, cause};
+use super::{BucketError, Meta, cause, walk};
 
 /// The most bytes of a file's name, with room for the `#1` of one that is being written (Linux and macOS: 255).
 const MAX_NAME_BYTES: usize = 240;
@@ -101,10 +100,17 @@ impl Folder {
         blocking(move || Ok(folder.find(&key))).await
     }
 
-    /// All objects: their names, and what is known of them.
-    pub(super) async fn list(&self) -> Result<Vec<Meta>, String> {
-        use object_store::ObjectStore;
-        self.store.list(None).map_ok(Meta::from).try_collect().await.map_err(|error| cause(&error))
+    /// All objects, and what else is there. Symbolic links may lead in a circle, which the list of `LocalFileSystem` does not get over.
+    pub(super) async fn list(&self) -> Result<(Vec<Meta>, walk::Found), String> {
+        let root = self.root.clone();
+        let mut found = blocking(move || walk::find(&root)).await?;
+        let (names, unusable) = walk::names(&self.root, std::mem::take(&mut found.files));
+        found.skipped.extend(unusable);
+        let mut objects = Vec::with_capacity(names.len());
+        for name in names {
+            objects.extend(self.head(&name).await?);
+        }
+        Ok((objects, found))
     }
 
     /// Some bytes of an object.
@@ -112,8 +118,13 @@ impl Folder {
         self.store.get_range(&at(name), from..to).await.map_err(|error| cause(&error))
     }
 
-    /// Moves an object to a key.
+    /// Moves an object to a key. Of one that was found through a symbolic link the link would be moved, or a file of another folder:
+    /// it stays.
     pub(super) async fn rename(&self, name: &str, to: &str) -> Result<(), String> {
+        let (root, path) = (self.root.clone(), PathBuf::from(name));
+        if blocking(move || Ok(is_below_a_link(&root, &path))).await? {
+            return Err("found a symbolic link in its path; only what is in the folder itself is moved".to_owned());
+        }
         let to = self.free_name(to).await?;
         self.store.rename(&at(name), &at(&to)).await.map_err(|error| cause(&error))
     }
@@ -162,6 +173,11 @@ fn find(folder: &Path, names: &[String]) -> Option<Vec<String>> {
     })
 }
 
+/// Whether a path below a folder is a symbolic link, or leads through one.
+fn is_below_a_link(root: &Path, path: &Path) -> bool {
+    path.ancestors().filter(|path| !path.as_os_str().is_empty()).any(|path| root.join(path).is_symlink())
+}
+
 /// A regular file below a folder, without a symbolic link on the way; none where there is anything else. A FIFO or a device is not
 /// opened, as that may wait for ever.
 fn open_beneath(root: &Path, name: &str) -> io::Result<Option<File>> {
@@ -195,11 +211,9 @@ pub(super) fn encoded(key: &str) -> Vec<String> {
         encode(part, &mut names);
     }
     if let Some(file) = names.last_mut()
-        && let Some((before, number)) = file.split_once('#')
-        && !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && let Some(object) = being_written(file).map(str::len)
     {
-        *file = format!("{before}%23{number}");
+        file.replace_range(object..=object, "%23");
     }
     names
 }
@@ -208,19 +222,23 @@ fn encode(part: &str, names: &mut Vec<String>) {
     let mut name = String::new();
     for (index, character) in part.char_indices() {
         let as_is = &part[index..index + character.len_utf8()];
-        let code = match character {
-            '%' if part == "%" || reads_as_encoded(&part[index + 1..]) => Some("%25".to_owned()),
+        let mut code = match character {
+            '%' if reads_as_encoded(&part[index + 1..]) => Some("%25".to_owned()),
             control if control.is_ascii_control() => Some(format!("%{:02X}", u32::from(control))),
             _ => None,
         };
-        let encoded = code.as_deref().unwrap_or(as_is);
-        if name.len() + encoded.len() > MAX_NAME_BYTES {
+        if name.len() + code.as_deref().unwrap_or(as_is).len() > MAX_NAME_BYTES {
             names.push(std::mem::take(&mut name) + GOES_ON);
+            // Else the rest would be a hidden file, which no redrive reads.
+            if character == '.' {
+                code = Some("%2E".to_owned());
+            }
         }
-        name.push_str(encoded);
+        name.push_str(code.as_deref().unwrap_or(as_is));
     }
     names.push(match name.as_str() {
         "" => "%".to_owned(),
+        "%" => "%25".to_owned(),
         "." | ".." => name.replace('.', "%2E"),
         _ => name,
     });
@@ -310,13 +328,17 @@ fn remove_unfinished(folder: &Path) {
     }
 }
 
-/// Whether a file's name is that of a Firehose object with the `#1` that `LocalFileSystem` gives it while it is written.
+/// The name without the `#1` that `LocalFileSystem` gives a file while it is written; none of a file without one.
+pub(super) fn being_written(name: &str) -> Option<&str> {
+    let (object, number) = name.rsplit_once('#')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)
+}
+
+/// Whether a file's name is that of a Firehose object that is being written.
 fn is_unfinished(name: &str) -> bool {
-    let Some((object, number)) = name.rsplit_once('#') else { return false };
+    let Some(object) = being_written(name) else { return false };
     let object = object.strip_suffix(ABOVE).unwrap_or(object);
     let id = object.strip_suffix(".gz").unwrap_or(object);
     let id = id.len().checked_sub(36).and_then(|start| id.get(start..));
-    !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-        && id.is_some_and(|id| Uuid::try_parse(id).is_ok())
+    id.is_some_and(|id| Uuid::try_parse(id).is_ok())
 }

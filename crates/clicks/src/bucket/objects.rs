@@ -1,13 +1,14 @@
 //! The objects that lie in the storage already: found, read and moved.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
 
 use super::folder::{self, Folder};
 use super::s3::{self, S3};
-use super::{Bucket, BucketError, Destination, Meta, Store};
+use super::{Bucket, BucketError, Destination, Meta, Store, walk};
 
 /// How much of an object one request asks for: a few requests for one of Firehose's largest (128 MB), and little to hold.
 const READ_BYTES: u64 = 4 * 1024 * 1024;
@@ -37,6 +38,17 @@ impl Object {
     }
 }
 
+/// What is in a storage.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// In the order of their keys.
+    pub(crate) objects: Vec<Object>,
+    /// What of a folder is left out, and why.
+    pub(crate) skipped: Vec<(PathBuf, &'static str)>,
+    /// What of a folder could not be read, and the operating system's message.
+    pub(crate) unreadable: Vec<(PathBuf, String)>,
+}
+
 /// Whether an object is the same at two moments. Not every S3 tells an entity tag in its list, and one asked for a single
 /// object tells whole seconds.
 fn is_same(one: &Meta, other: &Meta) -> bool {
@@ -57,25 +69,31 @@ impl Bucket {
         Ok(Self { store, place: destination.to_string() })
     }
 
-    /// The objects whose keys begin with a prefix, or the one of the name `one_of`, in the order of their keys: without empty ones,
-    /// and without those of which a part of the name is hidden, as `.git`. A file that ends in `#` and a number is none: it is
-    /// being written. All are in memory at once, at some 300 bytes each.
-    pub(crate) async fn find(&self, prefix: &str, one_of: Option<&str>) -> Result<Vec<Object>, BucketError> {
+    /// The objects whose keys begin with a prefix, or the one of the name `one_of`; in a folder, all of them, or that one. Without
+    /// empty ones, and without those of which a part of the name is hidden, as `.git`. A file that ends in `#` and a number is none:
+    /// it is being written. All are in memory at once, at some 300 bytes each.
+    pub(crate) async fn find(&self, prefix: &str, one_of: Option<&str>) -> Result<Found, BucketError> {
         let found = match (&self.store, one_of) {
-            (Store::Folder(folder), Some(file)) => folder.head(file).await.map(|found| found.into_iter().collect()),
-            (Store::Folder(folder), None) => folder.list().await,
-            (Store::S3(s3), one_of) => s3_objects(s3, prefix, one_of).await,
+            (Store::Folder(folder), Some(file)) => {
+                folder.head(file).await.map(|found| (found.into_iter().collect(), None))
+            }
+            (Store::Folder(folder), None) => folder.list().await.map(|(found, others)| (found, Some(others))),
+            (Store::S3(s3), one_of) => s3_objects(s3, prefix, one_of).await.map(|found| (found, None)),
         };
-        let below = prefix.strip_suffix('/').unwrap_or(prefix);
-        let found = found.map_err(|cause| BucketError::List { place: self.place_of(below), cause })?;
-        let mut found: Vec<Object> = found.into_iter().map(|meta| self.object(meta)).collect();
+        let place = match prefix.strip_suffix('/').unwrap_or(prefix) {
+            "" => self.place.clone(),
+            below => self.place_of(below),
+        };
+        let (found, others) = found.map_err(|cause| BucketError::List { place, cause })?;
+        let mut objects: Vec<Object> = found.into_iter().map(|meta| self.object(meta)).collect();
         let is_hidden = |object: &Object| {
             let below = object.key.strip_prefix(prefix).unwrap_or_default();
             below.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".."))
         };
-        found.retain(|object| object.bytes() > 0 && !is_hidden(object));
-        found.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        Ok(found)
+        objects.retain(|object| object.bytes() > 0 && !is_hidden(object));
+        objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        let walk::Found { skipped, unreadable, .. } = others.unwrap_or_default();
+        Ok(Found { objects, skipped, unreadable })
     }
 
     fn object(&self, meta: Meta) -> Object {
@@ -84,20 +102,6 @@ impl Bucket {
             Store::S3(_) => meta.name.clone(),
         };
         Object { key, meta }
-    }
-
-    /// The objects of a folder that have these names, as far as they are there and not empty, in the order of their keys.
-    pub(crate) async fn objects(&self, names: &[String]) -> Result<Vec<Object>, BucketError> {
-        let mut objects = Vec::with_capacity(names.len());
-        if let Store::Folder(folder) = &self.store {
-            for name in names {
-                let found = folder.head(name).await;
-                let found = found.map_err(|cause| BucketError::List { place: self.place_of(name), cause })?;
-                objects.extend(found.filter(|meta| meta.bytes > 0).map(|meta| self.object(meta)));
-            }
-        }
-        objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        Ok(objects)
     }
 
     /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each. To be read

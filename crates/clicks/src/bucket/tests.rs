@@ -104,7 +104,7 @@ async fn get(bucket: &Bucket, path: &str) -> Option<Vec<u8>> {
 }
 
 /// Keys that S3 takes, and the names of their files in a folder.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 19] = [
     ("firehose/2026/11/20/08/x", "firehose/2026/11/20/08/x"),
     ("species=Chimera/good evil=Evil/x", "species=Chimera/good evil=Evil/x"),
     ("Größe/日本/🐉/x", "Größe/日本/🐉/x"),
@@ -122,6 +122,8 @@ const KEYS: [(&str, &str); 17] = [
     ("a\nb\t\0\u{7f}é/x", "a%0Ab%09%00%7Fé/x"),
     ("a%-/b%+/c%=", "a%25-/b%25+/c%25="),
     ("a/x#12", "a/x%2312"),
+    ("a#1/x#y#12", "a#1/x#y%2312"),
+    ("%/x", "%25/x"),
 ];
 
 #[tokio::test]
@@ -136,7 +138,7 @@ async fn objects_in_a_folder_have_readable_names_and_stay_inside() {
 }
 
 async fn keys(bucket: &Bucket, prefix: &str) -> Vec<String> {
-    bucket.find(prefix, None).await.unwrap().iter().map(|object| object.key().to_owned()).collect()
+    bucket.find(prefix, None).await.unwrap().objects.iter().map(|object| object.key().to_owned()).collect()
 }
 
 /// What an S3 keeps that takes every key as it comes: objects by the path on the wire, without the bucket.
@@ -212,7 +214,7 @@ async fn s3_gets_each_key_as_it_is() {
         assert_eq!(wire.paths(), [path], "{key:?}");
         assert_eq!(get(&bucket, key).await.as_deref(), Some(b"here".as_slice()), "{key:?}");
 
-        let found = bucket.find("", None).await.unwrap();
+        let found = bucket.find("", None).await.unwrap().objects;
         assert_eq!(found.iter().map(Object::key).collect::<Vec<_>>(), [key]);
         let mut reader = bucket.read(&found[0]);
         let read = move || {
@@ -240,7 +242,7 @@ async fn objects_are_found_below_a_prefix_with_all_its_slashes() {
         ("a/", Some("a"), &["a", "a//x", "a/x"]),
         ("b/", Some("b"), &[]),
     ] {
-        let found = bucket.find(prefix, one_of).await.unwrap();
+        let found = bucket.find(prefix, one_of).await.unwrap().objects;
         assert_eq!(found.iter().map(Object::key).collect::<Vec<_>>(), expected, "{prefix}");
     }
 }
@@ -276,7 +278,7 @@ async fn keys_that_go_on_below_an_object_have_a_place_in_a_folder() {
     for (key, expected) in [("a/b", "second"), ("a/c", "third")] {
         assert_eq!(get(&place.bucket, key).await.as_deref(), Some(expected.as_bytes()), "{key}");
     }
-    let moved = place.bucket.find("", None).await.unwrap();
+    let moved = place.bucket.find("", None).await.unwrap().objects;
     place.bucket.rename(&moved[0], "a").await.unwrap();
     assert_eq!(
         (place.names(), keys(&place.bucket, "").await),
@@ -300,11 +302,20 @@ async fn keys_too_long_for_a_file_system_get_folders_and_those_too_long_for_s3_l
     put(&place.bucket, &long, "here").await;
     let names = place.names();
     assert!(names[0].split('/').all(|name| name.len() < 250), "{names:?}");
-    assert_eq!(names[0].replace("%-/", ""), long);
+    assert_eq!(names[0].replace("%-/%2E", ".").replace("%-/", ""), long);
     assert_eq!(
         (get(&place.bucket, &long).await.as_deref(), keys(&place.bucket, "").await),
         (Some(b"here".as_slice()), vec![long])
     );
+
+    // What is behind the cut is encoded as if it were a part of its own, and is not hidden.
+    let cut = "x".repeat(240);
+    for (end, name) in
+        [("%", "%25"), (".", "%2E"), ("..", "%2E."), (".gz", "%2Egz"), ("%=", "%25="), ("#1", "%231"), ("%/y", "%25/y")]
+    {
+        let (key, name) = (format!("{cut}{end}"), format!("{cut}%-/{name}"));
+        assert_eq!((folder::encoded(&key).join("/"), folder::decoded(&name)), (name, key));
+    }
 
     let too_long = format!("{}{NAME}", "../".repeat(400));
     let (bucket, wire) = Wire::start().await;
@@ -318,10 +329,12 @@ async fn keys_too_long_for_a_file_system_get_folders_and_those_too_long_for_s3_l
 
 #[test]
 fn every_key_has_one_name_and_every_name_one_key() {
-    let part = "(\\.{0,3}|\\PC{0,20}|[\0-\u{7f}]{0,300}|[é日]{0,300}|[%2EF05+=#-]{0,9})";
+    let part = "(\\.{0,3}|\\PC{0,20}|[\0-\u{7f}]{0,300}|[é日]{0,300}|[%2EF05+=#-]{0,9}|x{236,244}[%.#1+=-]{0,3})";
     proptest!(|(parts in proptest::collection::vec(part, 1..9))| {
         let key = parts.join("/");
         let name = folder::encoded(&key).join("/");
+        let hidden = |path: &str| path.split('/').filter(|part| part.starts_with('.') && !matches!(*part, "." | "..")).count();
+        prop_assert_eq!(hidden(&name), hidden(&key), "{}", name);
         prop_assert_eq!(folder::decoded(&name), key);
         prop_assert!(!name.contains(|character: char| character.is_ascii_control()), "{}", name);
         for part in name.split('/') {

@@ -16,7 +16,7 @@ use crate::firehose::error_object::ErrorRecord;
 use crate::firehose::event::{Event, TooLarge, encode};
 use crate::values::{Found, Piece, Values};
 
-/// How many pieces that are no JSON, and how many bytes, may come before the first value: a file with more is of no known kind.
+/// How many pieces that are no JSON object, and how many bytes, may come before the first one: a file with more is of no known kind.
 const MOST_UNKNOWN: usize = 100;
 const MOST_UNKNOWN_BYTES: usize = MAX_VALUE_BYTES;
 
@@ -38,10 +38,8 @@ pub(crate) struct Contents {
     /// Where its records would come from, unless they are in events.
     source_type: SourceType,
     values: Values<'static>,
-    /// Read already, to know the kind.
+    /// Read already, to know the kind: the last of them is the first object.
     first: VecDeque<Piece>,
-    /// Whether a value was looked at.
-    is_begun: bool,
     /// What a value has given.
     items: VecDeque<Item>,
     ended: bool,
@@ -71,10 +69,10 @@ impl Contents {
         let kind = loop {
             let Some(piece) = values.next().transpose().map_err(unreadable)? else { break None };
             bytes += piece.bytes.len();
-            let is_value = piece.found == Found::Value;
-            let kind = Some(&piece).filter(|_| is_value).and_then(|piece| kind::of_value(&piece.bytes));
+            let kind =
+                Some(&piece).filter(|piece| piece.found == Found::Value).and_then(|piece| kind::of_value(&piece.bytes));
             first.push_back(piece);
-            if is_value || first.len() > MOST_UNKNOWN || bytes > MOST_UNKNOWN_BYTES {
+            if kind.is_some() || first.len() > MOST_UNKNOWN || bytes > MOST_UNKNOWN_BYTES {
                 break kind;
             }
         };
@@ -87,12 +85,11 @@ impl Contents {
             };
             return Err(InputError::Unknown { name, found });
         };
-        Ok(Self { name, kind, source_type, values, first, is_begun: false, items: VecDeque::new(), ended: false })
+        Ok(Self { name, kind, source_type, values, first, items: VecDeque::new(), ended: false })
     }
 
     /// Adds what a piece comes to.
-    fn add(&mut self, piece: &Piece) -> Result<(), InputError> {
-        let is_first = piece.found == Found::Value && !std::mem::replace(&mut self.is_begun, true);
+    fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), InputError> {
         let json = piece.bytes.trim_ascii_start();
         let usable = match (piece.found, self.kind) {
             (Found::Other, _) => Err(Unusable::NotJson),
@@ -107,7 +104,7 @@ impl Contents {
         match usable {
             Ok(Some(item)) => self.items.push_back(item),
             Ok(None) => {}
-            Err(Unusable::Event(problem)) if is_first => {
+            Err(Unusable::Event(problem)) if is_first_object => {
                 return Err(InputError::Event { name: self.name.clone(), line: piece.line, problem });
             }
             Err(problem) => self.skip(problem, piece, piece.bytes.clone()),
@@ -158,11 +155,13 @@ impl Iterator for Contents {
     /// Ends after the first error.
     fn next(&mut self) -> Option<Self::Item> {
         while self.items.is_empty() && !self.ended {
-            let piece = match self.first.pop_front() {
+            let first = self.first.pop_front();
+            let is_first_object = first.is_some() && self.first.is_empty();
+            let piece = match first {
                 Some(first) => Ok(first),
                 None => self.values.next()?.map_err(|source| InputError::Read { name: self.name.clone(), source }),
             };
-            if let Err(error) = piece.and_then(|piece| self.add(&piece)) {
+            if let Err(error) = piece.and_then(|piece| self.add(&piece, is_first_object)) {
                 self.ended = true;
                 return Some(Err(error));
             }

@@ -1,4 +1,4 @@
-//! The kind of a file, by its first value.
+//! The kind of a file, by its first JSON object.
 
 use serde::de::IgnoredAny;
 
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Clicks,
 }
 
-/// By a file's first value; none of what is no object.
+/// By a file's first object; none of a value that is no object.
 pub(super) fn of_value(json: &[u8]) -> Option<Kind> {
     let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
     Some(if fields.get("records").is_some() {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_value_tells_the_kind() {
+    fn an_object_decides_the_kind() {
         for (json, kind) in [
             (r#"{"invocationId":"i","records":[]}"#, Some(Kind::Events)),
             ("{\n\"records\": 7\n}", Some(Kind::Events)),

@@ -94,7 +94,7 @@ pub(crate) struct Objects {
     pub(crate) archived: u64,
     /// Done, and not moved although asked for.
     pub(crate) not_archived: u64,
-    /// Not read to their end, because the storage failed.
+    /// Not read to their end, because the storage failed; and folders that could not be read.
     pub(crate) unreadable: u64,
     /// No error objects, and left alone.
     pub(crate) foreign: u64,

@@ -30,7 +30,7 @@ impl Selection {
     }
 }
 
-/// A moment, as somebody says it: a time, a day, or how long ago.
+/// A moment, as the user gives it: a time, a day, or how long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
     /// A time, or the beginning of a day in UTC.

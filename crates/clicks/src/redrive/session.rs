@@ -31,7 +31,8 @@ pub(super) struct Candidate {
     seen: Seen,
     /// Records that are selected, and not put yet.
     open: u64,
-    /// Whether something of it stays where it is: not selected, held back, or sent without an answer.
+    /// Whether something of it stays where it is: not selected, held back, sent without an answer, or larger than the stream
+    /// accepts now.
     stays: bool,
     /// Whether all its lines were looked at.
     read: bool,
@@ -115,7 +116,7 @@ impl Session {
         ledger: Ledger,
         aside: Aside,
         stop: Stop,
-        objects: Vec<Candidate>,
+        (objects, unreadable): (Vec<Candidate>, u64),
     ) -> Self {
         let mut report = Report {
             target: target.name(),
@@ -124,6 +125,7 @@ impl Session {
             ..Report::default()
         };
         report.objects.found = objects.len() as u64;
+        report.objects.unreadable = unreadable;
         let bytes = objects.iter().map(|candidate| candidate.object.bytes()).sum();
         Self {
             pace: Pace::new(options.rate),

@@ -4,8 +4,6 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use object_store::path::Path as ObjectPath;
-
 use crate::bucket::{Destination, DestinationError};
 
 /// A folder or a bucket, and what of it.
@@ -66,14 +64,6 @@ impl Source {
         Ok(Self { store, prefix: format!("{file}/"), object: Some(file.to_owned()) })
     }
 
-    /// The storage's folder and the one to look into, where it is one.
-    pub(super) fn folder(&self) -> Option<(PathBuf, PathBuf)> {
-        match &self.store {
-            Destination::Folder(root) if self.object.is_none() => Some((root.clone(), root.join(&self.prefix))),
-            _ => None,
-        }
-    }
-
     /// Whether all of this source is below a prefix, so that nothing can be moved there from it.
     pub(super) fn is_within(&self, prefix: &str) -> bool {
         self.prefix.starts_with(prefix)
@@ -95,27 +85,6 @@ impl fmt::Display for Source {
             Some(prefix) => write!(formatter, "{}/{prefix}", self.store),
         }
     }
-}
-
-/// What the storage calls these files, in order, and which it has no name for.
-pub(super) fn names(root: &std::path::Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(PathBuf, &'static str)>) {
-    let (mut names, mut unusable) = (Vec::new(), Vec::new());
-    for file in files {
-        let name = file.strip_prefix(root).ok().and_then(std::path::Path::to_str);
-        // So the storage's client calls a file that it is writing.
-        if name.and_then(|name| name.rsplit_once('#')).is_some_and(|(_, number)| is_number(number)) {
-            continue;
-        }
-        match name.filter(|name| ObjectPath::parse(name).is_ok()) {
-            Some(name) => names.push(name.to_owned()),
-            None => unusable.push((file, "its name is not UTF-8, or not one of an object")),
-        }
-    }
-    (names, unusable)
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What `--archive` is: a prefix of the source's own bucket or folder, with a slash at its end.

@@ -1,4 +1,4 @@
-//! How often somebody asked for an end: once lets the call in hand come to its end, twice does not.
+//! How often an end was asked for: once lets the current call end, twice does not.
 
 use tokio::sync::watch;
 

@@ -314,19 +314,26 @@ fn minimal<T: DeserializeOwned, E>(error: &SdkError<E, HttpResponse>) -> Option<
     serde_json::from_slice(answer.body().bytes()?).ok()
 }
 
-/// What became of each record of a call, in the records' order: whether it is stored, and the error code else.
-fn stored<'a>(entries: impl ExactSizeIterator<Item = (bool, Option<&'a str>)>, count: usize) -> Answer {
+/// The outcome of each record of a call, in the records' order, by its entry's id and error code. An entry has exactly one of them;
+/// one that is empty, as some emulators send it, is none.
+fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>, count: usize) -> Answer {
     if entries.len() != count {
-        return Answer::Lost(format!("the answer tells of {} records out of {count}", entries.len()));
+        return Answer::Lost(format!("the response has {} results for {count} records", entries.len()));
     }
     let (mut refused, mut last_code) = (Vec::new(), None);
-    for (index, (is_stored, code)) in entries.enumerate() {
-        match code {
-            _ if is_stored => {}
-            None => return Answer::Lost("the answer does not tell what became of each record".to_owned()),
-            Some(code) => {
+    for (index, (id, code)) in entries.enumerate() {
+        match (id.filter(|id| !id.is_empty()), code.filter(|code| !code.is_empty())) {
+            (Some(_), None) => {}
+            (None, Some(code)) => {
                 refused.push(index);
                 last_code = Some(told(code));
+            }
+            (None, None) => return Answer::Lost("the response has no result for a record".to_owned()),
+            (Some(_), Some(code)) => {
+                return Answer::Lost(format!(
+                    "the response has an id and the error code {} for one record",
+                    told(code)
+                ));
             }
         }
     }
@@ -437,6 +444,30 @@ fn root(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_stored_with_an_id_and_no_error_code() {
+        let stored_but = |refused: &[usize]| Answer::Stored {
+            refused: refused.to_vec(),
+            code: (!refused.is_empty()).then(|| "InternalFailure".to_owned()),
+        };
+        let lost = |why: &str| Answer::Lost(why.to_owned());
+        let failure = Some("InternalFailure");
+        for (entries, expected) in [
+            (&[(Some("1"), None), (Some("2"), None)][..], stored_but(&[])),
+            (&[(Some("1"), None), (None, failure)], stored_but(&[1])),
+            (&[(Some(""), failure), (Some("2"), Some(""))], stored_but(&[0])),
+            (&[(Some("1"), None), (Some(""), None)], lost("the response has no result for a record")),
+            (&[(None, Some("")), (Some("2"), None)], lost("the response has no result for a record")),
+            (
+                &[(None, failure), (Some("2"), failure)],
+                lost("the response has an id and the error code InternalFailure for one record"),
+            ),
+            (&[(Some("1"), None)], lost("the response has 1 results for 2 records")),
+        ] {
+            assert_eq!(stored(entries.iter().copied(), 2), expected, "{entries:?}");
+        }
+    }
 
     #[test]
     fn a_service_that_is_not_aws_is_known_by_its_address() {

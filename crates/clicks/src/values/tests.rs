@@ -92,6 +92,9 @@ fn what_is_no_value_is_a_piece_and_reading_goes_on_behind_it() {
         (r#"{"a":"x{y","b:{"c":3}"#, &[r#"0 <{"a":"x{y","b:>"#, r#"14 {"c":3}"#]),
         (r#"{"a":1,"b[{ "b":2}"#, &[r#"0 <{"a":1,"b[>"#, r#"10 { "b":2}"#]),
         (r#"{"a":1,{"b":2}"#, &[r#"0 <{"a":1,>"#, r#"7 {"b":2}"#]),
+        ("{\"a\":\"x,{\n \"b\":2}", &["0 <{\"a\":\"x,>", "8 {\n \"b\":2}"]),
+        ("{\"a\":\"x:{ \r\n \"b\":2}", &["0 <{\"a\":\"x:>", "8 { \r\n \"b\":2}"]),
+        ("{\"a\":\"x[{\t\"b\":2}", &["0 <{\"a\":\"x[>", "8 {\t\"b\":2}"]),
         ("{\"a\":\"tru\n{\"b\":2}", &["0 <{\"a\":\"tru>", "10 {\"b\":2}"]),
         ("{\"a\":1,\n{\"b\":2}\n", &["0 <{\"a\":1,>", "8 {\"b\":2}"]),
         ("{\"a\":\n{\"b\":2}\n{\"c\":3}", &["0 <{\"a\":>", "6 {\"b\":2}", "14 {\"c\":3}"]),
@@ -127,8 +130,9 @@ fn no_byte_between_two_objects_loses_one() {
 #[test]
 fn an_object_that_is_cut_off_does_not_harm_the_next() {
     let error =
-        r#"{"attemptsMade":4,"errorCode":"Lambda.FunctionError","rawData":"e30=","lambdaARN":"arn:aws:lambda:[x]"}"#;
-    for cut in 1..error.len() {
+        r#"{"attemptsMade":4,"errorCode":"Lambda.FunctionError","rawData":"e30=","lambdaARN":"arn:aws:lambda:[x],"}"#;
+    let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(error).unwrap()).unwrap();
+    for (error, cut) in [error, &pretty].into_iter().flat_map(|error| (1..error.len()).map(move |cut| (error, cut))) {
         let broken = &error[..cut];
         for separator in ["", "\n"] {
             let objects: Vec<Vec<u8>> = pieces(format!("{error}{broken}{separator}{error}{error}").as_bytes())
@@ -136,7 +140,7 @@ fn an_object_that_is_cut_off_does_not_harm_the_next() {
                 .filter(|piece| piece.found == Found::Value)
                 .map(|piece| piece.bytes)
                 .collect();
-            let follows_colon = separator.is_empty() && broken.ends_with("\":");
+            let follows_colon = separator.is_empty() && broken.trim_end().ends_with("\":");
             assert_eq!(objects.len(), if follows_colon { 2 } else { 3 }, "{broken:?}");
             assert!(objects.iter().all(|object| object == error.as_bytes()));
         }
@@ -183,11 +187,36 @@ fn what_is_too_long_does_not_harm_what_follows() {
 
 #[test]
 fn hostile_streams_take_no_more_than_a_few_passes() {
-    // Each takes minutes where what begins within a broken value is read to its end again and again.
-    for piece in ["{\n\"a\":\n", "[", "{\"a\":[", "x{", "{\"", "{\"a{\":1,", "x[\n", "\"", "{{}", "[[],", "x[\"\"\n,"] {
-        let text = piece.repeat(400_000 / piece.len());
-        let values = Values::open(text.as_bytes(), 1024 * 1024).unwrap();
-        assert!(values.map(|piece| piece.unwrap().bytes.len()).sum::<usize>() > 0, "{piece}");
+    const BYTES: usize = 40_000;
+    let repeated = |start: &str, piece: &str, end: &str| format!("{start}{}{end}", piece.repeat(BYTES / piece.len()));
+    let streams = [
+        "{\n\"a\":\n",
+        "[",
+        "{\"a\":[",
+        "x{",
+        "{\"",
+        "{\"a{\":1,",
+        "x[\n",
+        "\"",
+        "{{}",
+        "[[],",
+        "x[\"\"\n,",
+        "{}",
+        // Each goes on far behind where the one around it breaks.
+        "[\",[\"!",
+        "{\":{\"!",
+    ]
+    .map(|piece| repeated("", piece, ""))
+    .into_iter()
+    .chain([
+        // Each breaks shortly before the one around it.
+        repeated("[\"", ",[\",\"", ",[z\"!"),
+    ]);
+    for stream in streams {
+        let mut values = Values::open(stream.as_bytes(), 1024 * 1024).unwrap();
+        assert!(values.by_ref().map(|piece| piece.unwrap().bytes.len()).sum::<usize>() > 0);
+        let passes = values.work / stream.len() as u64;
+        assert!(passes <= 4 * MOST_PASSES, "{passes} passes of {}…{}", &stream[..20], &stream[BYTES - 20..]);
     }
 }
 

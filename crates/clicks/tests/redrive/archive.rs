@@ -1,6 +1,7 @@
 //! Objects of which nothing is left are moved out of the way.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
@@ -110,5 +111,34 @@ fn what_lies_there_already_is_not_overwritten() {
         fs::copy(redrive.errors().join("a"), redrive.errors().join("done/a")).unwrap();
         redrive.run(&firehose, &["--archive", "done"], 0, &json!({}));
         assert_eq!((redrive.names(), firehose.texts()), (vec!["done/a".to_owned()], vec!["a".to_owned()]));
+    }
+}
+
+#[test]
+fn what_was_found_through_a_link_is_not_moved() {
+    let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
+    let other = redrive.folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("c"), all(["c"])).unwrap();
+    fs::write(redrive.folder.path().join("b"), all(["b"])).unwrap();
+    symlink("../b", redrive.errors().join("b")).unwrap();
+    symlink("../other", redrive.errors().join("folder")).unwrap();
+    for (records, objects) in [
+        (
+            json!({ "found": 3, "selected": 3, "put": 3 }),
+            json!({ "found": 3, "done": 3, "archived": 1, "not_archived": 2 }),
+        ),
+        (json!({}), json!({ "found": 2, "done": 2, "not_archived": 2 })),
+    ] {
+        let ended = redrive.run(&firehose, &["--archive", "done"], 1, &records);
+        ended.objects(&objects);
+        let root = redrive.errors().canonicalize().unwrap().display().to_string();
+        for name in ["b", "folder/c"] {
+            let told =
+                format!("could not move {root}/{name} to {root}/done/{name}: found a symbolic link in its path; ");
+            assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+        }
+        assert!(redrive.errors().join("b").is_file() && other.join("c").is_file());
+        assert!(redrive.errors().join("done/a").is_file());
     }
 }

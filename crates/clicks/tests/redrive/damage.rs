@@ -96,7 +96,7 @@ fn a_folder_in_its_place_is_told_and_files_are_for_their_owner() {
         [&state, &redrive.ledger(), &state.join("ledger.commits")].map(|path| mode(path)),
         [0o700, 0o600, 0o600]
     );
-    // As an earlier version, or somebody, has left it.
+    // As an earlier version, or a copy, has left it.
     fs::set_permissions(redrive.ledger(), fs::Permissions::from_mode(0o644)).unwrap();
     redrive.run(&firehose, &[], 0, &json!({}));
     assert_eq!(mode(&redrive.ledger()), 0o600);

@@ -32,7 +32,7 @@ pub(crate) enum Act {
     Aborts,
     /// Stored, and answered with this.
     Babbles(&'static str),
-    /// Stored, and the answer tells of one record too few.
+    /// Stored, and the response has one result too few.
     Forgets,
     /// Stored, and never answered.
     Hangs,

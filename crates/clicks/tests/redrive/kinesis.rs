@@ -184,9 +184,9 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
         (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
         (
             Act::Babbles(r#"{"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#),
-            "the answer tells of 1 records out of 3",
+            "the response has 1 results for 3 records",
         ),
-        (Act::Babbles(r#"{"Records":[{},{},{}]}"#), "the answer does not tell what became of each record"),
+        (Act::Babbles(r#"{"Records":[{},{},{}]}"#), "the response has no result for a record"),
     ] {
         let (kinesis, redrive) =
             (Kinesis::with(std::slice::from_ref(&act)), Redrive::of(&[("a", &all(["a", "b", "c"]))]));
@@ -366,4 +366,28 @@ fn a_record_may_be_as_large_as_the_stream_takes_it() {
         assert!(ended.stderr.lines().any(|line| line.ends_with(&told)), "{}", ended.stderr);
         assert!(kinesis.counts() == each(["a", "b", &largest].map(ToOwned::to_owned), 1), "{max_record_kib:?}");
     }
+}
+
+#[test]
+fn a_record_over_the_streams_limit_is_put_once_that_is_raised() {
+    const MIB: usize = 1024 * 1024;
+    let (large, largest) = ("x".repeat(2 * MIB - 32), "x".repeat(10 * MIB - 31));
+    let redrive = Redrive::of(&[("a", &all(["a", &large])), ("b", &all(["b", &largest]))]);
+    let kinesis = Kinesis::with(&[]);
+    // The limit is not known to a dry run, which assumes the largest that a stream can have.
+    kinesis.run(&redrive, &["--dry-run"], 0, &json!({ "found": 4, "selected": 3, "corrupt": 1 }));
+    let open = json!({ "found": 2, "put_before": 1, "corrupt_before": 1 });
+    for (limit_kib, code, records, objects) in [
+        (1024, 1, json!({ "found": 4, "selected": 2, "put": 2, "corrupt": 2 }), json!({ "found": 2, "done": 1 })),
+        (2047, 0, open, json!({ "found": 2, "done": 1 })),
+        (2048, 0, json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 }), json!({ "found": 2, "done": 2 })),
+        // No stream accepts what is left.
+        (10_240, 0, json!({}), json!({ "found": 2, "done": 2 })),
+    ] {
+        let mut summary = summary("ACTIVE");
+        summary["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] = json!(limit_kib);
+        kinesis.told.lock().unwrap().describe = Some((200, summary));
+        kinesis.run(&redrive, &[], code, &records).objects(&objects);
+    }
+    assert!(kinesis.counts() == each(["a", "b", &large].map(ToOwned::to_owned), 1));
 }

@@ -1,12 +1,13 @@
-//! Symbolic links below the source.
+//! What else is in a folder: symbolic links, and folders that can't be read.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 
+use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use serde_json::json;
 
 use crate::firehose::Firehose;
-use crate::run::{Redrive, all};
+use crate::run::{Numbers, Redrive, all};
 
 #[test]
 fn a_circle_is_skipped_and_no_record_is_put_twice() {
@@ -14,7 +15,7 @@ fn a_circle_is_skipped_and_no_record_is_put_twice() {
     let other = redrive.folder.path().join("other");
     fs::create_dir(&other).unwrap();
     fs::write(other.join("c"), all(["c"])).unwrap();
-    // To itself, to what it is in, to one folder twice, to a file by another name, to nothing.
+    // To itself, to a parent folder, to one folder twice, to a file by another name, to nothing.
     for (link, target) in [
         ("loop", "loop"),
         ("2026/up", ".."),
@@ -37,4 +38,21 @@ fn a_circle_is_skipped_and_no_record_is_put_twice() {
         assert!(ended.stderr.contains(&told), "{link}: {}", ended.stderr);
     }
     assert!(!ended.stderr.contains("/one: skipped"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_folder_that_can_not_be_read_is_reported_and_the_rest_is_put() {
+    let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"])), ("deep/b", &all(["b"]))]), Firehose::start());
+    // A path of more than 4,096 bytes (PATH_MAX) can't be read, whoever asks.
+    let mut folder = File::open(redrive.errors().join("deep")).unwrap();
+    let name = "d".repeat(255);
+    for _ in 0..17 {
+        mkdirat(&folder, &*name, Mode::RWXU).unwrap();
+        folder = openat(&folder, &*name, OFlags::DIRECTORY, Mode::empty()).unwrap().into();
+    }
+    let ended = redrive.run(&firehose, &[], 1, &json!({ "found": 2, "selected": 2, "put": 2 }));
+    ended.objects(&json!({ "found": 2, "done": 2, "unreadable": 1 }));
+    let told = format!("{}/deep/ddd", redrive.errors().canonicalize().unwrap().display());
+    assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    assert_eq!(firehose.texts(), ["a", "b"]);
 }

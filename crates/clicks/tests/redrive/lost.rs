@@ -13,12 +13,12 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
         (Act::Lies(400, ""), "found an answer with status 400 that can't be read"),
         (Act::Aborts, ""),
         (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
-        (Act::Babbles("{}"), "the answer tells of 0 records out of 3"),
+        (Act::Babbles("{}"), "the response has 0 results for 3 records"),
         (
             Act::Babbles(r#"{"FailedPutCount":0,"RequestResponses":[{},{},{}]}"#),
-            "the answer does not tell what became of each record",
+            "the response has no result for a record",
         ),
-        (Act::Forgets, "the answer tells of 2 records out of 3"),
+        (Act::Forgets, "the response has 2 results for 3 records"),
     ] {
         let firehose = Firehose::with(std::slice::from_ref(&act));
         let redrive = Redrive::of(&[("a", &all(["a", "b", "c"])), ("b", "\n")]);

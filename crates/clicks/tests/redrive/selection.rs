@@ -153,7 +153,7 @@ fn many_codes_and_lines_are_told_as_a_few() {
     // The first is about the ledger, the last one tells where the rest is.
     assert_eq!(ended.stderr.lines().count(), 1 + 20 + 1, "{}", ended.stderr);
     assert!(
-        ended.stderr.ends_with("more corrupt lines are told in state/ledger.corrupt.jsonl alone\n"),
+        ended.stderr.ends_with("more corrupt lines are listed in state/ledger.corrupt.jsonl only\n"),
         "{}",
         ended.stderr
     );

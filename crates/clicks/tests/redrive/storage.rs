@@ -45,7 +45,7 @@ fn objects_are_read_and_moved_in_a_bucket() {
     assert_eq!(s3.objects("errors").0, 0);
     assert_eq!(s3.objects("redriven").1.len(), 702);
     assert!(s3.bucket().join(format!("redriven/2026/{NAME}.gz")).exists());
-    // Somebody brings it back.
+    // It is copied back.
     write(&s3, &format!("errors/{NAME}"), all(numbered(600, 700)));
     run(&archive, 0, json!({ "found": 100, "put_before": 100 }));
     let nothing = "found no object below s3://clicks/errors: a prefix ends where a name between two slashes does";
@@ -97,8 +97,10 @@ fn a_bucket_that_can_not_be_listed_is_an_error() {
         .refuses(1, "error: could not list what is in s3://clicks/errors: 503");
     s3.gate.send_replace(Gate::Open);
     let ended = Ended::from(command(&redrive, &s3, &firehose, &["--archive", "errors"]).output().unwrap());
-    ended
-        .refuses(2, "error: --archive errors: found the source itself, or what it is in; accepted is another prefix\n");
+    ended.refuses(
+        2,
+        "error: --archive errors: found the source itself, or its parent folder; accepted is another prefix\n",
+    );
     // With no endpoint there are no default credentials.
     let arguments = ["s3://clicks/errors", "--stream", "clicks", "--ledger", "ledger", "--endpoint", &firehose.url()];
     Ended::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, "s3://clicks needs credentials");

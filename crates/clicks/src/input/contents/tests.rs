@@ -56,9 +56,23 @@ fn clicks_are_values_whatever_comes_after_the_first() {
 #[test]
 fn a_file_of_clicks_may_begin_with_something_else() {
     assert_eq!(items("\0{}")[..], [skipped(1, 0, Unusable::NotJson, "\0"), record("{}")]);
-    let lines = |count: usize| "x\n".repeat(count) + "{}";
-    assert_eq!(items(&lines(MOST_UNKNOWN)).len(), MOST_UNKNOWN + 1);
-    assert!(error(&lines(MOST_UNKNOWN + 1)).starts_with("the-file: found what is not JSON: `x`; accepted are"));
+    for (line, found) in [("x\n", "what is not JSON: `x`"), ("7\n", "a JSON value that is not an object")] {
+        let lines = |count: usize| line.repeat(count) + "{}";
+        assert_eq!(items(&lines(MOST_UNKNOWN)).len(), MOST_UNKNOWN + 1);
+        assert!(error(&lines(MOST_UNKNOWN + 1)).starts_with(&format!("the-file: found {found}; accepted are")));
+    }
+}
+
+#[test]
+fn the_first_object_decides_the_kind_of_a_file() {
+    for first in ["7", "\"text\"", "[1]", "null"] {
+        let file = |object: &str| items(&format!("{first}\n{object}"));
+        let unusable = |problem| skipped(1, 0, problem, first);
+        assert_eq!(file("{\"a\":1}"), [record(first), record("{\"a\":1}")]);
+        assert_eq!(file("{\"rawData\":\"e30=\"}"), [unusable(Unusable::NoErrorRecord), record("{}")]);
+        let [skipped, Item::Event(_)] = &file("{\"records\":[]}")[..] else { panic!("{first}") };
+        assert_eq!(*skipped, unusable(Unusable::NoEvent));
+    }
 }
 
 #[test]
@@ -105,9 +119,10 @@ fn a_file_that_is_not_accepted_is_refused() {
         ("a,b\n1,2\n", "the-file: found what is not JSON: `a,b`; accepted are"),
         ("[1]", "the-file: found a JSON array; accepted are"),
         ("[\n1]", "the-file: found a JSON array; accepted are"),
-        ("7\n{}", "the-file: found a JSON value that is not an object; accepted are"),
+        ("7\n\"text\"", "the-file: found a JSON value that is not an object; accepted are"),
         ("{\n\"userId\":\"u\"", "the-file: found what is not JSON: `{\\n\"userId\":\"u\"`; accepted are"),
         ("{\"records\":7}", "the-file, line 1: found an event whose `records` is not an array of objects"),
+        ("7\n{\"records\":7}", "the-file, line 2: found an event whose `records` is not an array of objects"),
         ("x\n{\"records\":[{\"result\":\"Dropped\"}]}", "the-file, line 2: found a function's reply"),
     ] {
         let error = error(text);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Halt, Session};
 use crate::redrive::aside::SetAside;
+use crate::redrive::failed::Corrupt;
 use crate::redrive::judge::{Bad, Sight, is_error_object, judged};
 use crate::redrive::ledger::{Identity, ObjectName};
 use crate::redrive::lines::{self, Chunk};
@@ -81,6 +82,10 @@ impl Session {
                 None => break Some("its reader has failed".to_owned()),
             };
             let (good, bad) = judged(pieces, &mut identity, |data| self.target.check_size(data, self.max_record_bytes));
+            // They can be put once the stream's own limit is raised: the object must be read again then.
+            let most = self.target.max_record_bytes();
+            let may_be_put = |bad: &Bad| matches!(bad.problem, Corrupt::TooLarge { bytes, .. } if bytes <= most);
+            self.objects[index].stays |= bad.iter().any(may_be_put);
             let is_error_object = is_error_object(&good, &bad);
             let (next, bad) = sight.with(&good, bad);
             sight = next;
@@ -151,7 +156,7 @@ impl Session {
             if self.told <= MOST_TOLD {
                 self.tell(&format!("{place}, line {}, byte {}: {}", line.line, line.offset, line.problem));
             } else if self.told == MOST_TOLD + 1 && !self.options.dry_run {
-                self.tell(&format!("more corrupt lines are told in {} alone", self.aside.place().display()));
+                self.tell(&format!("more corrupt lines are listed in {} only", self.aside.place().display()));
             }
         }
         if new.is_empty() {

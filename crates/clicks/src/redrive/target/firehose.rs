@@ -86,7 +86,7 @@ impl Firehose {
         match Box::pin(call.send()).await {
             Ok(output) => {
                 let entries = output.request_responses().iter();
-                stored(entries.map(|entry| (entry.record_id().is_some(), entry.error_code())), count)
+                stored(entries.map(|entry| (entry.record_id(), entry.error_code())), count)
             }
             Err(error) => judge(&error),
         }

@@ -102,7 +102,7 @@ impl Kinesis {
         match Box::pin(call.send()).await {
             Ok(output) => {
                 let entries = output.records().iter();
-                stored(entries.map(|entry| (entry.sequence_number().is_some(), entry.error_code())), count)
+                stored(entries.map(|entry| (entry.sequence_number(), entry.error_code())), count)
             }
             Err(error) => judge(&error),
         }

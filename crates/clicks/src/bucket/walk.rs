@@ -1,0 +1,239 @@
+//! The files of a folder, each once: symbolic links are followed, but neither in a circle nor to what is found anyway.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use object_store::path::Path as StorePath;
+
+use super::folder::being_written;
+
+/// What is below a folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Paths of files.
+    pub(super) files: Vec<PathBuf>,
+    /// What is left out, and why.
+    pub(super) skipped: Vec<(PathBuf, &'static str)>,
+    /// What the operating system did not let be read, and its message: there may be files in it.
+    pub(super) unreadable: Vec<(PathBuf, String)>,
+}
+
+/// Looks for files below a folder, without hidden ones. What is no link comes first, so that an object is found at its own place.
+/// An error of the folder itself ends the search; one of something below it does not.
+pub(super) fn find(root: &Path) -> io::Result<Found> {
+    let mut walk = Walk::default();
+    // A link to one of its parent folders would lead back to it.
+    for folder in fs::canonicalize(root)?.ancestors().skip(1) {
+        walk.seen.insert(identity(&fs::metadata(folder)?));
+    }
+    walk.folder(root)?;
+    Ok(walk.rest())
+}
+
+#[derive(Debug, Default)]
+struct Walk {
+    found: Found,
+    seen: HashSet<(u64, u64)>,
+    folders: VecDeque<PathBuf>,
+    links: VecDeque<PathBuf>,
+}
+
+impl Walk {
+    fn rest(mut self) -> Found {
+        loop {
+            if let Some(folder) = self.folders.pop_front() {
+                if let Err(error) = self.folder(&folder) {
+                    self.failed(folder, &error);
+                }
+            } else if let Some(link) = self.links.pop_front() {
+                self.link(link);
+            } else {
+                return self.found;
+            }
+        }
+    }
+
+    fn folder(&mut self, folder: &Path) -> io::Result<()> {
+        if !self.seen.insert(identity(&fs::metadata(folder)?)) {
+            self.found.skipped.push((folder.to_owned(), "it is a folder already read"));
+            return Ok(());
+        }
+        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")) {
+            if let Err(error) = self.entry(entry) {
+                self.failed(entry.path(), &error);
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &fs::DirEntry) -> io::Result<()> {
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_symlink() {
+            self.links.push_back(path);
+        } else if kind.is_dir() {
+            self.folders.push_back(path);
+        } else if kind.is_file() {
+            self.seen.insert(identity(&entry.metadata()?));
+            self.found.files.push(path);
+        } else {
+            self.found.skipped.push((path, "it is neither a file nor a folder"));
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, link: PathBuf) {
+        let Found { files, skipped, .. } = &mut self.found;
+        match fs::metadata(&link) {
+            Ok(target) if target.is_dir() && !self.seen.contains(&identity(&target)) => self.folders.push_back(link),
+            Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => files.push(link),
+            Ok(target) if target.is_dir() || target.is_file() => {
+                skipped.push((link, "it is a link to one of its parent folders, or to a file or folder already read"));
+            }
+            Ok(_) => skipped.push((link, "it is a link to what is neither a file nor a folder")),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.failed(link, &error),
+            Err(_) => skipped.push((link, "it is a link that leads nowhere")),
+        }
+    }
+
+    fn failed(&mut self, path: PathBuf, error: &io::Error) {
+        if error.kind() == io::ErrorKind::NotFound {
+            self.found.skipped.push((path, "it was removed during the search"));
+        } else {
+            self.found.unreadable.push((path, error.to_string()));
+        }
+    }
+}
+
+/// What the storage calls these files, in order, and which it has no name for.
+pub(super) fn names(root: &Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(PathBuf, &'static str)>) {
+    let (mut names, mut unusable) = (Vec::new(), Vec::new());
+    for file in files {
+        let name = file.strip_prefix(root).ok().and_then(Path::to_str);
+        if name.and_then(being_written).is_some() {
+            unusable.push((file, "its name is that of an object that is being written (`#` and a number at its end)"));
+            continue;
+        }
+        match name.filter(|name| StorePath::parse(name).is_ok()) {
+            Some(name) => names.push(name.to_owned()),
+            None => unusable.push((file, "its name is not UTF-8, or not one of an object")),
+        }
+    }
+    (names, unusable)
+}
+
+/// What is the same by whatever path it is reached.
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
+
+    use super::*;
+
+    #[test]
+    fn each_file_is_found_once_whatever_links_there_are() {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("errors");
+        fs::create_dir_all(root.join("z/below")).unwrap();
+        fs::create_dir(outside.path().join("other")).unwrap();
+        for file in ["errors/z/real", "errors/z/below/real", "errors/.hidden", "other/far", "other/near", "sibling"] {
+            fs::write(outside.path().join(file), "x").unwrap();
+        }
+        fs::hard_link(root.join("z/real"), root.join("z/same")).unwrap();
+        for (link, target) in [
+            ("a-folder", "z"),
+            ("b-root", "."),
+            ("c-above", "../.."),
+            ("d-file", "z/real"),
+            ("e-itself", "e-itself"),
+            ("f-nowhere", "no/such"),
+            ("g-outside", "../other"),
+            ("h-outside", "../other"),
+            ("i-far", "../other/far"),
+            ("j-device", "/dev/null"),
+            ("k-sibling", "../sibling"),
+            ("z/l-up", ".."),
+            ("z/m-down", "below"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        // Of two that lead to each other.
+        symlink("../errors", outside.path().join("other/back")).unwrap();
+        let found = find(&root).unwrap();
+        let names = |paths: &mut dyn Iterator<Item = &PathBuf>| {
+            let mut names: Vec<String> =
+                paths.map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect();
+            names.sort();
+            names
+        };
+        let files = names(&mut found.files.iter());
+        assert_eq!(files, ["g-outside/far", "g-outside/near", "k-sibling", "z/below/real", "z/real", "z/same"]);
+        let skipped = names(&mut found.skipped.iter().map(|(path, _)| path));
+        let expected = [
+            "a-folder",
+            "b-root",
+            "c-above",
+            "d-file",
+            "e-itself",
+            "f-nowhere",
+            "g-outside/back",
+            "h-outside",
+            "i-far",
+            "j-device",
+            "z/l-up",
+            "z/m-down",
+        ];
+        assert_eq!(skipped, expected);
+    }
+    #[test]
+    fn what_fails_below_the_root_does_not_end_the_search() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["a", "z"] {
+            fs::write(root.join(name), "x").unwrap();
+        }
+        // A path of more than 4,096 bytes (PATH_MAX) can't be read, whoever asks.
+        let (name, mut path) = ("d".repeat(255), root.join("deep"));
+        fs::create_dir(&path).unwrap();
+        let mut deep = File::open(&path).unwrap();
+        while path.as_os_str().len() <= 4_096 {
+            mkdirat(&deep, &*name, Mode::RWXU).unwrap();
+            deep = openat(&deep, &*name, OFlags::DIRECTORY, Mode::empty()).unwrap().into();
+            path.push(&name);
+        }
+        let mut walk = Walk::default();
+        walk.folder(root).unwrap();
+        walk.folders.push_front(root.join("removed"));
+        let found = walk.rest();
+        assert_eq!(found.files, [root.join("a"), root.join("z")]);
+        assert_eq!(found.skipped, [(root.join("removed"), "it was removed during the search")]);
+        let [(unreadable, why)] = &found.unreadable[..] else { panic!("{found:?}") };
+        assert!(path.starts_with(unreadable) && why.starts_with("File name too long"), "{found:?}");
+        assert_eq!(find(&root.join("removed")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn each_file_has_a_name_or_a_reason() {
+        let files =
+            ["a/x", "a/x#1", "x#y#12", "x#", "x#y", "a#1/x", "a\nb"].map(|name| Path::new("/errors").join(name));
+        let (names, unusable) = names(Path::new("/errors"), files.to_vec());
+        assert_eq!(names, ["a/x", "x#", "x#y", "a#1/x"]);
+        let skipped: Vec<_> =
+            unusable.iter().map(|(path, why)| (path.to_str().unwrap(), why.split(' ').next_back())).collect();
+        let being_written = Some("end)");
+        assert_eq!(
+            skipped,
+            [("/errors/a/x#1", being_written), ("/errors/x#y#12", being_written), ("/errors/a\nb", Some("object"))]
+        );
+    }
+}
