@@ -16,6 +16,9 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// So many different requests that fail for good one after the other say that it is not about one mysfit.
 pub(super) const MAX_FAILED_IN_A_ROW: u32 = 3;
 
+/// So many bodies are read at once that are long, or whose length is not known.
+pub(super) const LONG_BODIES: usize = 8;
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -27,6 +30,10 @@ pub(super) enum Failure {
     Answer(#[from] BadAnswer),
     #[error("did not answer within {} ms", .0.as_millis())]
     Timeout(Duration),
+    #[error(
+        "answered, and no time was left in this invocation to read it: {LONG_BODIES} long answers are read at once"
+    )]
+    Unread,
     #[error("broke: {0}")]
     Connection(String),
     #[error("was not sent: {MAX_FAILED_IN_A_ROW} requests in a row have failed")]
@@ -62,7 +69,7 @@ impl Failure {
                     || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
             // A list that was read to its end would be the same again.
-            Self::Answer(BadAnswer::TooLarge) | Self::GaveUp | Self::Deadline => false,
+            Self::Answer(BadAnswer::TooLarge) | Self::Unread | Self::GaveUp | Self::Deadline => false,
             Self::TooLong { .. } | Self::Answer(_) | Self::Timeout(_) | Self::Connection(_) => true,
         }
     }

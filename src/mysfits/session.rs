@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::answer::{self, BadAnswer, List};
 use super::cache::Item;
 use super::client::Client;
-use super::failure::{Failure, MAX_ATTEMPTS, MAX_FAILED_IN_A_ROW, retry_after};
+use super::failure::{Failure, LONG_BODIES, MAX_ATTEMPTS, MAX_FAILED_IN_A_ROW, retry_after};
 
 const USER_AGENT: &str =
     concat!("click-processor/", env!("CARGO_PKG_VERSION"), " (Amazon Data Firehose transformation)");
@@ -24,7 +24,6 @@ const MAX_ITEM_BYTES: usize = 1024 * 1024;
 /// Bodies up to this length are read all at once, as many as requests are in flight: 256 at the most, so 8 MiB. Of longer ones,
 /// and of those whose response has no length, [`LONG_BODIES`] are.
 const SHORT_BODY_BYTES: usize = 32 * 1024;
-const LONG_BODIES: usize = 8;
 
 /// What an invocation has asked of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,9 +158,10 @@ impl<'c> Session<'c> {
         read: impl Fn(Option<&[u8]>) -> Result<T, BadAnswer>,
     ) -> Result<T, Failure> {
         self.requests.borrow_mut().sent += 1;
-        let mut left = self.client.timeout;
+        let time = self.client.timeout.min(self.time_left());
+        let mut left = time;
         let response = self
-            .within(&mut left, async {
+            .within(&mut left, time, async {
                 let mut request = self.http()?.get(url);
                 if let Some(trace_id) = &self.trace_id {
                     request = request.header(TRACE_ID, trace_id);
@@ -179,20 +179,21 @@ impl<'c> Session<'c> {
             return Err(Failure::TooLong { limit });
         }
         let _permit = self.permit_to_read(length).await?;
-        let body = self.within(&mut left, self.body(response, length, limit)).await?;
+        let body = self.within(&mut left, time, self.body(response, length, limit)).await?;
         Ok(read(Some(&*body).filter(|body| !body.is_empty()))?)
     }
 
-    /// Runs a part of an attempt, and takes its time from what is `left` of the time-out.
+    /// Runs a part of an attempt, and takes its time from what is `left` of `time`.
     async fn within<T>(
         &self,
         left: &mut Duration,
+        time: Duration,
         part: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let started = Instant::now();
         let result = tokio::time::timeout((*left).min(self.time_left()), part).await;
         *left = left.saturating_sub(started.elapsed());
-        result.unwrap_or(Err(Failure::Timeout(self.client.timeout)))
+        result.unwrap_or(Err(Failure::Timeout(time)))
     }
 
     /// Waits until a body of that length may be read, which may be a long one where it has none.
@@ -202,7 +203,7 @@ impl<'c> Session<'c> {
         }
         // The semaphore is never closed.
         let permit = tokio::time::timeout(self.time_left(), self.long_bodies.acquire()).await;
-        Ok(permit.map_err(|_| Failure::Deadline)?.ok())
+        Ok(permit.map_err(|_| Failure::Unread)?.ok())
     }
 
     /// The body of a response, which is held once: in a block of its length where it has one, else of the most that it may have.

@@ -37,23 +37,37 @@ pub(crate) struct Settled {
 #[derive(Debug, Default)]
 pub(crate) struct Shortage(AtomicUsize);
 
+impl Shortage {
+    /// Whether an invocation waits.
+    pub(crate) fn lasts(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+
+    fn begin(&self, cause: &InvokeError, print: impl Fn(&str)) -> Waiting<'_> {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+            let cause = with_cause(cause);
+            print(&format!("this machine can't run the function: {cause}; it is tried again until it works"));
+        }
+        Waiting(self)
+    }
+}
+
 /// An invocation that waits.
 struct Waiting<'a>(&'a Shortage);
 
-impl<'a> Waiting<'a> {
-    /// Says whether it is the only one, too.
-    fn begin(shortage: &'a Shortage) -> (Self, bool) {
-        (Self(shortage), shortage.0.fetch_add(1, Ordering::Relaxed) == 0)
-    }
-
-    fn is_last(&self) -> bool {
-        self.0.0.load(Ordering::Relaxed) == 1
+impl Waiting<'_> {
+    /// Whether no other waits any more.
+    fn end(self) -> bool {
+        let Self(shortage) = &self;
+        let was = shortage.0.fetch_sub(1, Ordering::SeqCst);
+        std::mem::forget(self);
+        was == 1
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -113,21 +127,12 @@ pub(crate) async fn invoke(
     loop {
         match function.invoke(request.clone()).await {
             Err(error) if error.is_host_exhausted() => {
-                if waiting.is_none() {
-                    let (begun, is_first) = Waiting::begin(shortage);
-                    waiting = Some(begun);
-                    if is_first {
-                        let cause = with_cause(&error);
-                        print(&format!(
-                            "this machine can't run the function: {cause}; it is tried again until it works"
-                        ));
-                    }
-                }
+                waiting.get_or_insert_with(|| shortage.begin(&error, &print));
                 sleep(pause).await;
                 pause = LONGEST_PAUSE.min(pause * 2);
             }
             invoked => {
-                if waiting.is_some_and(|waiting| waiting.is_last()) {
+                if waiting.is_some_and(Waiting::end) {
                     print("this machine runs the function again");
                 }
                 return invoked;

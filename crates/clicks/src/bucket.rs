@@ -147,8 +147,9 @@ impl Bucket {
             Ok(()) => return Ok(key),
             Err(refused) => refused,
         };
-        let encoded = folder::encoded(&key).join("/");
-        if !refused.is_bad_request || encoded == key {
+        // Encoding makes it longer.
+        let encoded = shortened(&folder::encoded(&key).join("/"), MAX_KEY_BYTES).into_owned();
+        if !refused.is_perhaps_the_key || encoded == key {
             return Err(failed(&key, refused.cause));
         }
         s3.put(&encoded, bytes, encoding).await.map_err(|refused| failed(&encoded, refused.cause))?;

@@ -39,6 +39,7 @@ use futures_util::future::Either;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 pub(crate) use self::data_stream::{DataStream, NotPlaced, Placed, ToShard};
 use self::destination::Destination;
@@ -266,9 +267,19 @@ impl Stream {
         !self.0.watched.view().objects.is_empty()
     }
 
-    /// Whether an object of this run ever went to the storage.
-    pub(crate) fn has_put(&self) -> bool {
-        self.0.watched.has_put()
+    /// When the first object of this run went to the storage.
+    pub(crate) fn first_put(&self) -> Option<Instant> {
+        self.0.watched.first_put()
+    }
+
+    /// Whether the storage has refused an object of this run.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.0.watched.has_refused()
+    }
+
+    /// Whether its function waits until this machine can start and reach it.
+    pub(crate) fn waits_for_this_machine(&self) -> bool {
+        self.0.functions.as_ref().is_some_and(|functions| functions.shortage().lasts())
     }
 
     /// Tells that nobody waits for the end: the process does not go on.

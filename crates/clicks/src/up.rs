@@ -68,6 +68,12 @@ impl UpError {
     }
 }
 
+/// How often a state is looked at that is waited for.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How long the first object of a run may take, however short `--stop-seconds` is.
+const FIRST_PUT: Duration = Duration::from_secs(10);
+
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -138,14 +144,10 @@ async fn put_through(streams: &[Stream], patience: Instant, settings: &Settings)
     let stopped = streams.iter().map(|stream| async move {
         tokio::select! {
             through = stream.stop() => through,
-            () = never_worked(stream, streams, patience) => {
+            why = hopeless(stream, streams, patience, settings.stop_within) => {
                 stream.give_up();
-                progress::print(&format!(
-                    "{}: {} has not taken an object of this run: gave up after {} s (`--stop-seconds`)",
-                    stream.name(),
-                    stream.settings().destination,
-                    settings.stop_within.as_secs(),
-                ));
+                let after = settings.stop_within.as_secs();
+                progress::print(&format!("{}: {why}: gave up after {after} s (`--stop-seconds`)", stream.name()));
                 false
             }
         }
@@ -153,18 +155,28 @@ async fn put_through(streams: &[Stream], patience: Instant, settings: &Settings)
     join_all(stopped).await.into_iter().all(|through| through)
 }
 
-/// Ends when the time is up for a stream whose destination has never worked: it is perhaps misspelt. One that has worked may work
-/// again, and one that has got no object yet, because the function has all records, is not known to fail.
-async fn never_worked(stream: &Stream, streams: &[Stream], patience: Instant) {
+/// Ends with why there is no use in waiting, once the time is up for a stream whose destination has never worked: it is perhaps
+/// misspelt. One that has worked may work again, and one that has got no object yet, because the function has all records, is not
+/// known to fail: its time begins with the first object.
+async fn hopeless(stream: &Stream, streams: &[Stream], patience: Instant, stop_within: Duration) -> String {
     sleep_until(patience).await;
-    while !stream.has_put() {
-        sleep(Duration::from_millis(100)).await;
+    let first_put = loop {
+        match stream.first_put() {
+            Some(at) => break at,
+            None if stream.waits_for_this_machine() => return "this machine can't run the function".to_owned(),
+            None => sleep(POLL).await,
+        }
+    };
+    sleep_until(first_put + stop_within).await;
+    while !stream.has_refused() && first_put.elapsed() < FIRST_PUT {
+        sleep(POLL).await;
     }
     let destination = &stream.settings().destination;
     let has_worked = |other: &Stream| other.settings().destination == *destination && other.has_stored();
     if stream.left() == 0 || streams.iter().any(has_worked) {
         std::future::pending::<()>().await;
     }
+    format!("{destination} has not taken an object of this run")
 }
 
 /// The records that are at no end yet.

@@ -15,7 +15,7 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Config, Credentials, RequestChecksumCalculation, ResponseChecksumValidation,
     SharedCredentialsProvider,
 };
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::EncodingType;
 use aws_smithy_http_client::tls::Provider;
@@ -50,9 +50,24 @@ pub(super) struct S3 {
 pub(super) struct PutRefused {
     /// In one line.
     pub(super) cause: String,
-    /// Another attempt with the same key may be answered in the same way: 400, as `InvalidURI` or `InvalidArgument` is.
-    pub(super) is_bad_request: bool,
+    /// Another attempt with the same key may be answered in the same way: 400, as `InvalidURI` or `XMinioInvalidObjectName` is.
+    pub(super) is_perhaps_the_key: bool,
 }
+
+/// The codes with 400 that are about something else than the key (Amazon S3 API Reference, "Error responses"). What the servers of
+/// others answer to a key varies.
+const NOT_THE_KEY: [&str; 10] = [
+    "BadDigest",
+    "ExpiredToken",
+    "IncompleteBody",
+    "InvalidDigest",
+    "InvalidToken",
+    "MalformedXML",
+    "RequestTimeout",
+    "TokenRefreshRequired",
+    "AuthorizationHeaderMalformed",
+    "EntityTooLarge",
+];
 
 /// What a variable of the environment says.
 pub(super) fn environment(name: &str) -> Option<String> {
@@ -158,7 +173,8 @@ impl S3 {
         let request = request.set_content_encoding(encoding.map(str::to_owned)).body(ByteStream::from(bytes));
         request.send().await.map(drop).map_err(|error| PutRefused {
             cause: cause(&error),
-            is_bad_request: error.raw_response().is_some_and(|response| response.status().as_u16() == 400),
+            is_perhaps_the_key: error.raw_response().is_some_and(|response| response.status().as_u16() == 400)
+                && !error.code().is_some_and(|code| NOT_THE_KEY.contains(&code)),
         })
     }
 

@@ -38,8 +38,10 @@ struct Now {
     intervals: [Duration; 2],
     /// Objects that the storage has refused and not taken yet.
     refused: usize,
-    /// Whether an object was ever put, whatever the storage answered.
-    has_put: bool,
+    /// When the first object went to the storage.
+    first_put: Option<Instant>,
+    /// Whether the storage has ever refused an object.
+    has_refused: bool,
 }
 
 impl Watched {
@@ -53,7 +55,8 @@ impl Watched {
             unopened: 0,
             intervals: [Duration::ZERO; 2],
             refused: 0,
-            has_put: false,
+            first_put: None,
+            has_refused: false,
         };
         Self { now: Mutex::new(now) }
     }
@@ -201,18 +204,24 @@ impl Watched {
 
     /// An object goes to the storage.
     pub(super) fn putting(&self) {
-        self.change(|now| now.has_put = true);
+        self.change(|now| _ = now.first_put.get_or_insert_with(Instant::now));
     }
 
-    /// Whether an object ever went to the storage.
-    pub(super) fn has_put(&self) -> bool {
-        self.change(|now| now.has_put)
+    /// When the first object went to the storage.
+    pub(super) fn first_put(&self) -> Option<Instant> {
+        self.change(|now| now.first_put)
+    }
+
+    /// Whether the storage has ever refused an object.
+    pub(super) fn has_refused(&self) -> bool {
+        self.change(|now| now.has_refused)
     }
 
     /// The storage refused an object for the first time; tells whether it was in order until now.
     pub(super) fn refused(&self, why: &str) -> bool {
         self.change(|now| {
             now.refused += 1;
+            now.has_refused = true;
             now.view.storage_error = Some(why.to_owned());
             now.refused == 1
         })

@@ -135,7 +135,7 @@ fn what_can_not_be_used_is_skipped_with_its_place_and_the_rest_goes_on() {
             "in/2/errors",
             2,
             37,
-            "found a value without a text as `rawData`, which the file's first one has",
+            "found a value without a text as `rawData`, which the file's first object has",
             "{\"other\":1}",
         ),
     ];

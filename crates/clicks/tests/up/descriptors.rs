@@ -87,3 +87,21 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
         assert!(fs::read_dir(folder.path().join("state")).unwrap().count() > 0);
     }
 }
+
+/// What never ends on this machine holds up no stop.
+#[test]
+fn a_function_that_this_machine_never_starts_is_not_waited_for() {
+    let mut up = Up::start(&["--concurrency", "1", "--buffer-records", "2", "--stop-seconds", "1"]);
+    let mut connection = Connection::open(up.firehose());
+    // So that it is accepted.
+    connection.get("/", "localhost");
+    up.limit_descriptors(NONE_LEFT);
+    puts(&mut connection, &["{}".to_owned()]);
+    until_told(&up, "this machine can't run the function");
+    up.signal("-TERM");
+    let ended = up.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let told = "this machine can't run the function: gave up after 1 s (`--stop-seconds`)\n\
+                1 records are not through: they are lost (`--state DIR` would keep them)\n";
+    assert!(ended.stderr.ends_with(told), "{}", ended.stderr);
+}

@@ -1,5 +1,6 @@
 //! The keys of objects, whatever is in them: as they are on S3, and with a place in a folder.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -66,6 +67,10 @@ fn a_key_that_an_s3_refuses_is_encoded() {
         if uri.path().split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
             return (StatusCode::BAD_REQUEST, "<Error><Code>InvalidURI</Code></Error>");
         }
+        let key = uri.path().strip_prefix("/clicks/").unwrap_or_default().replace("%25", "%").replace("%E2%80%A6", "…");
+        if key.len() > 1024 {
+            return (StatusCode::BAD_REQUEST, "<Error><Code>KeyTooLongError</Code></Error>");
+        }
         if method == Method::PUT {
             seen.lock().unwrap().push(uri.path().to_owned());
         }
@@ -93,6 +98,13 @@ fn a_key_that_an_s3_refuses_is_encoded() {
     // On the wire, a `%` is itself encoded.
     let on_the_wire: Vec<String> = stored.map(|prefix| format!("/clicks/{}", prefix.replace('%', "%25"))).to_vec();
     assert_eq!(prefixes(&paths.lock().unwrap()), on_the_wire);
+
+    // Encoding makes a key longer than it may be.
+    let prefix = "../".repeat(150);
+    let up = Up::start(&["--destination", "s3://clicks", "--s3-endpoint", &endpoint, "--prefix", &prefix]);
+    up.put(&["{}"]);
+    up.until_through(1);
+    assert_eq!(listed(&up)[0].len(), 1024);
 }
 
 #[test]
@@ -102,11 +114,17 @@ fn s3_gets_keys_with_every_slash_and_dot() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let paths = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&paths);
+    let refused = Arc::new(AtomicBool::new(false));
     let app = Router::new().fallback(async move |method: Method, uri: Uri| {
-        if method == Method::PUT {
-            seen.lock().unwrap().push(uri.path().to_owned());
+        if method != Method::PUT {
+            return (StatusCode::OK, "");
         }
-        StatusCode::OK
+        // What passes is not about the key.
+        if !refused.swap(true, Ordering::SeqCst) {
+            return (StatusCode::BAD_REQUEST, "<Error><Code>ExpiredToken</Code></Error>");
+        }
+        seen.lock().unwrap().push(uri.path().to_owned());
+        (StatusCode::OK, "")
     });
     runtime.spawn(async move { axum::serve(listener, app).await });
 

@@ -154,6 +154,20 @@ fn a_destination_that_was_not_tried_is_waited_for() {
     assert_eq!((end.code, s3.objects("firehose").0), (Some(0), 1), "{}", end.stderr);
 }
 
+/// The first object may take longer than `--stop-seconds`.
+#[test]
+fn a_destination_that_takes_its_time_for_the_first_object_is_waited_for() {
+    let s3 = S3::start(Gate::Hangs);
+    let mut up = s3.up(&["--stop-seconds", "0"]);
+    up.put(&clicks(0..1));
+    up.until(|_| s3.met(Gate::Hangs) > 0);
+    up.signal("-TERM");
+    until_or(|| up.stderr().contains("putting 1 records through"), || up.stderr());
+    s3.gate.send_replace(Gate::Open);
+    let end = up.end();
+    assert_eq!((end.code, s3.objects("firehose").0), (Some(0), 1), "{}", end.stderr);
+}
+
 #[test]
 fn with_nothing_left_a_destination_that_has_never_worked_is_no_failure() {
     let mut up = Up::start(&["--stop-seconds", "0"]);
