@@ -139,12 +139,14 @@ async fn the_longest_lists_fit_twice_beside_the_largest_event() {
         let env = [LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", attributes), ("CLICK_FIELDS", fields)]].concat();
         let mut function = processor(&service, &env).await;
         invoke(&mut function, unhurried(clicks_on(&[COCO]))).await;
-        for event in &events {
+        // The event makes the difference beside the largest lists alone.
+        let events = if matches!(name, "ids as attributes" | "tiny entries") { &events[..] } else { &events[..1] };
+        for event in events {
             // A cache of no seconds: each time the list is fetched again, while the old one is kept.
             let answered = invoke(&mut function, unhurried(event.clone())).await;
             assert_eq!(answered.summary()["service_errors"], 0, "{name}");
         }
-        assert_eq!(service.paths().len(), 4, "{name}");
+        assert_eq!(service.paths().len(), 1 + events.len(), "{name}");
         assert_peak(&function, name);
     }
 }
