@@ -3,10 +3,13 @@
 //! Standard output and error share one pipe, so their lines keep their order as they do in CloudWatch. The pipe is read at
 //! all times: a function that logs more than a pipe holds is never blocked.
 
+use std::future::poll_fn;
 use std::io::{self, PipeWriter};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
@@ -24,17 +27,16 @@ impl Logs {
     /// A pipe: its end for the process, and the lines that come out of it.
     pub(crate) fn new() -> io::Result<(PipeWriter, Self)> {
         let (reader, writer) = io::pipe()?;
+        let same_pipe = OwnedFd::from(reader.try_clone()?);
         let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (drain, drains) = mpsc::channel(1);
-        // Unconstrained: a read that only yields to others would look like an empty pipe.
-        let reader = tokio::task::unconstrained(read(receiver, Arc::clone(&lines), drains));
+        let reader = read(receiver, same_pipe, Arc::clone(&lines), drains);
         Ok((writer, Self { lines, drain, reader: tokio::spawn(reader) }))
     }
 
     /// Takes the lines that have been written so far. What a process wrote before it called the Runtime API, or before it
-    /// ended, is among them: Linux tells what happened in the order in which it happened, the pipe before the later call.
-    /// No manual promises that; the tests that count lines hold it.
+    /// ended, is among them: the pipe itself is asked whether anything is left in it.
     pub(crate) async fn take(&self) -> Vec<String> {
         let (done, drained) = oneshot::channel();
         if self.drain.send(done).await.is_ok() {
@@ -56,22 +58,28 @@ impl Drop for Logs {
     }
 }
 
-async fn read(pipe: pipe::Receiver, lines: Arc<Mutex<Vec<String>>>, mut drains: mpsc::Receiver<oneshot::Sender<()>>) {
+async fn read(
+    pipe: pipe::Receiver,
+    same_pipe: OwnedFd,
+    lines: Arc<Mutex<Vec<String>>>,
+    mut drains: mpsc::Receiver<oneshot::Sender<()>>,
+) {
     let mut segments = BufReader::new(pipe).split(b'\n');
     let mut waiting: Option<oneshot::Sender<()>> = None;
     loop {
         let segment = tokio::select! {
             biased;
             segment = segments.next_segment() => segment,
-            // Only when nothing is left to read.
-            () = std::future::ready(()), if waiting.is_some() => {
+            // Only when nothing is left to read. That nothing was read does not say so: tokio does not read before it has seen
+            // that a pipe is readable.
+            () = poll_fn(|_| if is_readable(&same_pipe) { Poll::Pending } else { Poll::Ready(()) }), if waiting.is_some() => {
                 if let Some(done) = waiting.take() {
                     // The asker may have given up.
                     let _gone = done.send(());
                 }
                 continue;
             }
-            Some(done) = drains.recv() => {
+            Some(done) = drains.recv(), if waiting.is_none() => {
                 waiting = Some(done);
                 continue;
             }
@@ -80,6 +88,12 @@ async fn read(pipe: pipe::Receiver, lines: Arc<Mutex<Vec<String>>>, mut drains: 
         let line = String::from_utf8_lossy(&segment).trim_end_matches('\r').to_owned();
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
+}
+
+/// Whether a pipe has bytes, or its end.
+fn is_readable(pipe: &OwnedFd) -> bool {
+    let mut pipes = [PollFd::new(pipe, PollFlags::IN)];
+    poll(&mut pipes, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|readable| readable > 0)
 }
 
 #[cfg(test)]
@@ -91,6 +105,22 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_is_taken_before_tokio_has_seen_it() {
+        let (mut writer, logs) = Logs::new().unwrap();
+        for (written, taken) in
+            [("one\ntwo\n", vec!["one", "two"]), ("", vec![]), ("thr", vec![]), ("ee\n", vec!["three"])]
+        {
+            // Nothing is awaited in between.
+            writer.write_all(written.as_bytes()).unwrap();
+            assert_eq!(logs.take().await, taken, "{written:?}");
+        }
+        writer.write_all(b"last").unwrap();
+        drop(writer);
+        assert_eq!(logs.take().await, ["last"]);
+        assert_eq!(logs.take().await, Vec::<String>::new());
+    }
 
     /// A process closes its pipe a moment before it ends, so one thread reads the end of the pipe while another takes the lines.
     /// Here a second pipe stands for the process. About one attempt in ten thousand meets that moment.
