@@ -202,7 +202,7 @@ mod tests {
         for name in ["a", "z"] {
             fs::write(root.join(name), "x").unwrap();
         }
-        // A path of more than 4,096 bytes (PATH_MAX) can't be read, whoever asks.
+        // A path of more than 4,096 bytes (PATH_MAX) can't be read by any user.
         let (name, mut path) = ("d".repeat(255), root.join("deep"));
         fs::create_dir(&path).unwrap();
         let mut deep = File::open(&path).unwrap();

@@ -43,7 +43,7 @@ fn a_circle_is_skipped_and_no_record_is_put_twice() {
 #[test]
 fn a_folder_that_can_not_be_read_is_reported_and_the_rest_is_put() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"])), ("deep/b", &all(["b"]))]), Firehose::start());
-    // A path of more than 4,096 bytes (PATH_MAX) can't be read, whoever asks.
+    // A path of more than 4,096 bytes (PATH_MAX) can't be read by any user.
     let mut folder = File::open(redrive.errors().join("deep")).unwrap();
     let name = "d".repeat(255);
     for _ in 0..17 {
