@@ -6,14 +6,14 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, value_parser};
 use jiff::Timestamp;
 
-use crate::firehose::batch::{
-    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB, SourceType,
-};
 use crate::packages::{self, service_url, variable_of_processor};
-use crate::redrive::{self, Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
 use crate::replay::Options;
 use crate::up::options::{DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
+use firehose_model::batch::{
+    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB, SourceType,
+};
+use redrive::{Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
 
 /// Runs the click processor on this machine as Amazon Data Firehose would.
 #[derive(Parser)]
@@ -190,7 +190,7 @@ pub(crate) struct Redrive {
 
     /// Go on although the ledger is damaged or gone; records may be put twice. Without it, that is an error.
     #[arg(long, value_name = "HOW")]
-    damaged_ledger: Option<OnDamage>,
+    damaged_ledger: Option<DamagedLedger>,
 
     /// Move objects of which nothing is left to this prefix of the bucket or folder.
     #[arg(long, value_name = "PREFIX", value_parser = redrive::archive)]
@@ -222,6 +222,15 @@ enum HeldBack {
 /// Every option can be in the file of `--config` too, by the same name without dashes in front; the command line counts first.
 /// The file can have several streams, each with a table of its own: see `fixtures/up.toml`, and `fixtures/ways-in.toml` for
 /// streams of services and the collector.
+/// What `--damaged-ledger` takes.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum DamagedLedger {
+    /// Go on with the last commit that can be read: what was put after it may be put twice
+    Older,
+    /// Begin a new ledger: all that was put before may be put twice
+    New,
+}
+
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed, or the destination has never \
@@ -275,7 +284,10 @@ impl TryFrom<Redrive> for redrive::Options {
             limit: asked.limit,
             rate: asked.rate,
             ledger: asked.ledger,
-            on_damage: asked.damaged_ledger,
+            on_damage: asked.damaged_ledger.map(|how| match how {
+                DamagedLedger::Older => OnDamage::Older,
+                DamagedLedger::New => OnDamage::New,
+            }),
             dry_run: asked.dry_run,
         })
     }

@@ -32,7 +32,7 @@ pub(crate) use self::click::SchemaError;
 
 use self::refusal::Refusal;
 use crate::collector::Collector;
-use crate::stream::{DataStream, Stream};
+use local_firehose::stream::{DataStream, Stream};
 
 /// What API Gateway calls a request in its logs, on every answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::firehose::batch::SourceType;
-use crate::firehose::delivery::Fault;
-use crate::firehose::error_object::ErrorLine;
-use crate::firehose::event::Record;
-use crate::firehose::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
 use crate::input::{Contents, Item};
-use crate::redrive;
-use crate::values::{self, Found, Values};
+use firehose_model::batch::SourceType;
+use firehose_model::delivery::Fault;
+use firehose_model::error_object::ErrorLine;
+use firehose_model::event::Record;
+use firehose_model::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
+use firehose_model::values::{self, Found, Values};
 
 /// What is in a stream of JSON values.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,7 +113,7 @@ pub fn error_lines(raw_data: &[String]) -> Vec<String> {
 /// Bytes as the storage has them where a stream compresses.
 #[must_use]
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    crate::bucket::gzip(bytes).map(Vec::from).unwrap_or_default()
+    object_storage::gzip(bytes).map(Vec::from).unwrap_or_default()
 }
 
 /// An object's name.

@@ -24,8 +24,8 @@ pub(crate) use self::contents::{Contents, Item};
 
 use runtime_api::MAX_EVENT_BYTES;
 
-use crate::firehose::batch::SourceType;
-use crate::firehose::event::EventError;
+use firehose_model::batch::SourceType;
+use firehose_model::event::EventError;
 
 /// The longest value or line: more than Lambda takes, in whatever way it is written.
 const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 /// The signals, from when they are listened for.
 pub(crate) struct Interrupts {
@@ -17,6 +18,18 @@ impl Interrupts {
     pub(crate) fn listen() -> io::Result<Self> {
         let hang_up = if outlives_its_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
+    }
+
+    /// Counts them from now on.
+    pub(crate) fn count(mut self) -> watch::Receiver<u32> {
+        let (sender, receiver) = watch::channel(0);
+        tokio::spawn(async move {
+            loop {
+                self.next().await;
+                sender.send_modify(|times| *times += 1);
+            }
+        });
+        receiver
     }
 
     /// Ends with the next one.

@@ -16,45 +16,34 @@
 //! `command` is what was asked; `replay`, `redrive` and `up` go these ways; `firehose` and `kinesis` are what is known of these services, as
 //! plain functions and values.
 
-mod api;
-mod attempts;
-mod bucket;
 mod collector;
 mod command;
-mod database;
 mod edge;
-mod excerpt;
-mod fields;
-mod firehose;
-mod functions;
 pub mod fuzzing;
 mod input;
 mod interrupts;
-mod kinesis;
-mod metrics;
 mod output;
 mod packages;
 mod progress;
 mod redrive;
 mod replay;
-mod report;
 mod site;
-mod stream;
+mod table;
 mod up;
-mod values;
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ::redrive::{RedriveError, SourceError};
 use clap::Parser;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use self::command::{Cli, Command, Redrive, Replay, Up};
 use self::interrupts::Interrupts;
-use self::redrive::{RedriveError, SourceError};
+use self::redrive::Table;
 use self::replay::ReplayError;
 use self::up::settings::{Settings, SettingsError};
 use self::up::{End, UpError};
@@ -75,6 +64,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
+    progress::print_events();
     let runtime = Runtime::new()?;
     let ended = runtime.block_on(async {
         match command {
@@ -114,14 +104,14 @@ async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
 async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     let redriven = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
-    let printed = print(&redriven.report, json);
+    let printed = print(&Table(&redriven.report), json);
     if let Some(error) = redriven.error {
         return Err(error.into());
     }
     printed?;
     Ok(match redriven.report {
         report if report.interrupted => ExitCode::from(130),
-        report if report.needs_somebody() => ExitCode::FAILURE,
+        report if report.requires_attention() => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
 }

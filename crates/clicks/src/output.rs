@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::firehose::delivery::Fate;
-use crate::firehose::error_object::ErrorLine;
-use crate::firehose::event::{Event, Record, STREAM};
-use crate::firehose::prefix::{Compression, object_name};
+use firehose_model::delivery::Fate;
+use firehose_model::error_object::ErrorLine;
+use firehose_model::event::{Event, Record, STREAM};
+use firehose_model::prefix::{Compression, object_name};
 
 /// What could not be written, or should not be.
 #[derive(Debug, thiserror::Error)]

@@ -1,18 +1,30 @@
-//! How far something long has come: a bar on a terminal, and nothing anywhere else.
+//! Standard error: a progress bar on a terminal, and lines, of this crate's own and of what the libraries report.
 
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The libraries whose events are printed.
+const LIBRARIES: [&str; 2] = ["local_firehose", "redrive"];
+
+/// The bar that is shown: a line must not be printed into it.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// How often the bar moves, so that nobody takes a slow batch for a dead one.
 const TICK: Duration = Duration::from_millis(100);
 
 /// A bar of the bytes that are behind.
 #[derive(Debug)]
-pub(crate) struct Progress(ProgressBar);
+pub(crate) struct Bar(ProgressBar);
 
-impl Progress {
+impl Bar {
     /// A bar of so many bytes; without a number, as of standard input, it only moves. It is drawn on standard error, and
     /// only where that is a terminal.
     pub(crate) fn new(bytes: Option<u64>) -> Self {
@@ -24,6 +36,7 @@ impl Progress {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bar.with_style(style).with_message("starting");
         bar.enable_steady_tick(TICK);
+        *shown() = Some(bar.clone());
         Self(bar)
     }
 
@@ -32,19 +45,44 @@ impl Progress {
         self.0.inc(bytes);
         self.0.set_message(so_far);
     }
+}
 
-    /// Prints a line on standard error without breaking the bar.
-    pub(crate) fn line(&self, line: &str) {
-        self.0.suspend(|| print(line));
+/// Takes the bar away.
+impl Drop for Bar {
+    fn drop(&mut self) {
+        *shown() = None;
+        self.0.finish_and_clear();
+    }
+}
+
+fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Prints the messages of the libraries' events from now on, as lines like those of [`print`].
+pub(crate) fn print_events() {
+    let lines =
+        fmt::layer().without_time().with_level(false).with_target(false).with_ansi(false).with_writer(|| StandardError);
+    let libraries = Targets::new().with_targets(LIBRARIES.map(|library| (library, Level::INFO)));
+    // Fails where a subscriber is set, which then has the events.
+    let _set = tracing_subscriber::registry().with(lines.with_filter(libraries)).try_init();
+}
+
+/// Standard error, beside the bar.
+struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().write(bytes);
+        shown().as_ref().map_or_else(write, |bar| bar.suspend(write))
     }
 
-    /// Takes the bar away.
-    pub(crate) fn finish(&self) {
-        self.0.finish_and_clear();
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }
 
 /// Prints a line on standard error, where somebody may have stopped reading.
 pub(crate) fn print(line: &str) {
-    let _nobody_reads = writeln!(io::stderr(), "{line}");
+    let _nobody_reads = writeln!(StandardError, "{line}");
 }

@@ -1,6 +1,7 @@
 //! `clicks replay`: files through the function, as Firehose would put them.
 
 mod feed;
+mod report;
 mod session;
 
 use std::future::Future;
@@ -15,13 +16,13 @@ use runtime_api::{InvokeError, StartError};
 use tokio::sync::mpsc;
 
 use self::feed::{Fed, feed};
+use self::report::{End, Report, Tally};
 use self::session::Session;
-use crate::firehose::batch::{Limits, SourceType};
 use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output, OutputError};
 use crate::packages::{self, BuildError, PROCESSOR};
-use crate::progress::Progress;
-use crate::report::{End, Report, Tally};
+use crate::progress::{self, Bar};
+use firehose_model::batch::{Limits, SourceType};
 
 /// What is replayed, and how.
 #[derive(Debug, Clone)]
@@ -134,9 +135,9 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     };
     let service = options.service.clone().or(local.as_ref().map(LocalService::base_url)).unwrap_or_default();
 
-    let progress = Progress::new(sources.iter().map(Source::bytes).sum());
-    progress.line(&format!("running {}", function.display()));
-    progress.line(&format!("writing to {}", output.folder().display()));
+    let progress = Bar::new(sources.iter().map(Source::bytes).sum());
+    progress::print(&format!("running {}", function.display()));
+    progress::print(&format!("writing to {}", output.folder().display()));
     let mut batches = feed(sources, options.source_type, options.limits);
     let mut session = Session::start(options, function, &service, output, progress).await?;
     let ended = put_through(&mut batches, &mut session, interrupt).await;
@@ -188,7 +189,7 @@ async fn put_through(
         tokio::select! {
             biased;
             () = &mut interrupt => {
-                session.give_up(&batch);
+                Session::give_up(&batch);
                 return Ok(Ended::Interrupted);
             }
             done = session.put_through(&batch) => done?,

@@ -28,7 +28,7 @@ pub(crate) use self::service::{ServiceAddress, ServiceUrlError};
 use self::events::Events;
 use self::guard::guard;
 use self::service::ServiceUrl;
-use crate::stream::Stream;
+use local_firehose::stream::Stream;
 
 /// What the site is made of.
 pub(crate) struct Site {

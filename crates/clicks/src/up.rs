@@ -17,13 +17,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::pipeline::Pipeline;
 use self::settings::Settings;
-use crate::bucket::BucketError;
 use crate::edge::SchemaError;
-use crate::functions::FunctionLogError;
 use crate::interrupts::Interrupts;
 use crate::packages::BuildError;
 use crate::progress;
-use crate::stream::{Source, Stream, StreamError, StreamSettings, View};
+use local_firehose::functions::FunctionLogError;
+use local_firehose::stream::{Source, Stream, StreamError, StreamSettings, View};
+use object_storage::BucketError;
 
 /// Why the pipeline did not come up.
 #[derive(Debug, thiserror::Error)]

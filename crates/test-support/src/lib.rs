@@ -1,6 +1,13 @@
 //! What tests need to start servers and executables, whatever else runs on the machine: waits, addresses and signals.
 
-#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a helper that can't go on fails its test")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a helper that can't go on fails its test"
+)]
+
+pub mod damage;
 
 use std::ffi::OsStr;
 use std::fmt::Debug;

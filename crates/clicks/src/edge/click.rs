@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::body::is_json;
 use super::refusal::Refusal;
-use crate::fields::{Fields, minified};
+use firehose_model::fields::{Fields, minified};
 
 /// The model of API Gateway's request validation.
 const SCHEMA: &str = include_str!("../../../../infra/click.schema.json");

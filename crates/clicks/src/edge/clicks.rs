@@ -16,7 +16,7 @@ use super::click::{ClickSchema, SchemaError};
 use super::entrance::Entrance;
 use super::refusal::Refusal;
 use super::{LONGEST_CLICK, Rate, other_method};
-use crate::stream::{Refused, Stream};
+use local_firehose::stream::{Refused, Stream};
 
 struct Edge {
     stream: Stream,

@@ -15,9 +15,9 @@ use serde::Serialize;
 use super::entrance::Entrance;
 use super::refusal::Refusal;
 use super::{Rate, RequestId, other_method};
-use crate::kinesis::MAX_RECORD_BYTES;
-use crate::kinesis::shard::Shard;
-use crate::stream::{DataStream, NotPlaced, Placed};
+use firehose_model::kinesis::MAX_RECORD_BYTES;
+use firehose_model::kinesis::shard::Shard;
+use local_firehose::stream::{DataStream, NotPlaced, Placed};
 
 struct Edge {
     /// The streams by name.

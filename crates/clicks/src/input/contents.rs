@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::kind::{self, Kind};
 use super::{InputError, MAX_VALUE_BYTES, Skipped, Source, Unusable};
-use crate::fields::Fields;
-use crate::firehose::batch::{SourceType, decoded_bytes, fits_an_event};
-use crate::firehose::error_object::ErrorRecord;
-use crate::firehose::event::{Event, TooLarge, encode};
-use crate::values::{Found, Piece, Values};
+use firehose_model::batch::{SourceType, decoded_bytes, fits_an_event};
+use firehose_model::error_object::ErrorRecord;
+use firehose_model::event::{Event, TooLarge, encode};
+use firehose_model::fields::Fields;
+use firehose_model::values::{Found, Piece, Values};
 
 /// How many pieces that are no JSON object, and how many bytes, may come before the first one: a file with more is of no known kind.
 const MOST_UNKNOWN: usize = 100;

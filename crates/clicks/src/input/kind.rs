@@ -2,9 +2,9 @@
 
 use serde::de::IgnoredAny;
 
-use crate::excerpt::excerpt;
-use crate::fields::Fields;
-use crate::firehose::error_object::ErrorRecord;
+use firehose_model::error_object::ErrorRecord;
+use firehose_model::excerpt::excerpt;
+use firehose_model::fields::Fields;
 
 /// The longest beginning of unknown content that a message shows.
 const PREVIEW_CHARS: usize = 40;

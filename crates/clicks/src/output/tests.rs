@@ -1,8 +1,8 @@
 use serde_json::Value;
 
 use super::*;
-use crate::firehose::delivery::Fault;
-use crate::firehose::event::encode;
+use firehose_model::delivery::Fault;
+use firehose_model::event::encode;
 
 const END: BatchEnd<'_> = BatchEnd { attempts: 1, time: Timestamp::UNIX_EPOCH, function_arn: "arn:f" };
 

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::firehose::batch::{Batcher, Limits, SourceType};
-use crate::firehose::event::{Event, Record, STREAM};
 use crate::input::{Contents, InputError, Item, Skipped, Source};
-use crate::kinesis::shard::Shard;
+use firehose_model::batch::{Batcher, Limits, SourceType};
+use firehose_model::event::{Event, Record, STREAM};
+use firehose_model::kinesis::shard::Shard;
 
 /// How many events are read ahead: enough to keep the function busy, few enough to keep memory small.
 const READ_AHEAD: usize = 2;

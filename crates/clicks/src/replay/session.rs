@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use runtime_api::{Function, Invocation, Settings};
 
 use super::feed::Batch;
+use super::report::{End, Records, Report, Tally};
 use super::{Options, ReplayError};
-use crate::attempts::{self, Seen, Settled, Shortage, describe, last_lines};
-use crate::excerpt::excerpt;
-use crate::firehose::delivery::Attempt;
 use crate::input::Skipped;
-use crate::metrics::Metrics;
 use crate::output::{BatchEnd, Output, OutputError};
 use crate::packages::SERVICE_URL;
-use crate::progress::Progress;
-use crate::redrive::{Aside, SetAside};
-use crate::report::{End, Records, Report, Tally};
+use crate::progress::{self, Bar};
+use firehose_model::delivery::Attempt;
+use firehose_model::excerpt::excerpt;
+use local_firehose::attempts::{self, Seen, Settled, Shortage, describe, last_lines};
+use local_firehose::metrics::Metrics;
+use redrive::{Aside, SetAside};
 
 /// How many skipped parts are shown one by one; the copies have them all.
 const MOST_SHOWN: u64 = 20;
@@ -32,7 +32,7 @@ pub(super) struct Session {
     retries: u32,
     verbose: bool,
     output: Output,
-    progress: Progress,
+    progress: Bar,
     tally: Tally,
     shortage: Shortage,
     /// Where the skipped parts of the input are copied to.
@@ -46,7 +46,7 @@ impl Session {
         function: PathBuf,
         service: &str,
         output: Output,
-        progress: Progress,
+        progress: Bar,
     ) -> Result<Self, ReplayError> {
         let mut settings = Settings { timeout: options.timeout, ..Settings::new(function) };
         settings = settings.env(SERVICE_URL, service);
@@ -78,25 +78,24 @@ impl Session {
     pub(super) async fn put_through(&mut self, batch: &Batch) -> Result<(), ReplayError> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
-        let Self { function, output, progress, tally, started, verbose, shortage, .. } = self;
+        let Self { function, output, tally, started, verbose, shortage, .. } = self;
         let see = |seen: Seen<'_>| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
-            log(output, verbose.then_some(&*progress), &invocation.logs)?;
+            log(output, *verbose, &invocation.logs)?;
             see_started(started, &invocation)?;
             tally.attempt(Metrics::of(&invocation.logs), seen.judged.takes_failures());
             match seen.judged {
                 Attempt::Settled(_) => {}
-                Attempt::Spoiled(_, why) => progress.line(&format!("a reply can't be used: {why}")),
+                Attempt::Spoiled(_, why) => progress::print(&format!("a reply can't be used: {why}")),
                 Attempt::Failed(_) => {
                     let how = describe(&invocation.outcome);
-                    progress.line(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
+                    progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
                 }
             }
             Ok::<(), ReplayError>(())
         };
-        let settled =
-            attempts::put_through(function, &batch.event, self.retries, see, shortage, |line| progress.line(line));
+        let settled = attempts::put_through(function, &batch.event, self.retries, see, shortage);
         let Settled { fates, attempts } = settled.await?;
         let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
         self.output.deliver(&batch.event, &fates, &end)?;
@@ -115,10 +114,10 @@ impl Session {
             self.tally.skip();
             match self.tally.skipped() {
                 ..=MOST_SHOWN => {
-                    self.progress.line(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
+                    progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
                 }
                 more if more == MOST_SHOWN + 1 => {
-                    self.progress.line(&format!("more is skipped: see {}", self.copies.place().display()));
+                    progress::print(&format!("more is skipped: see {}", self.copies.place().display()));
                 }
                 _ => {}
             }
@@ -127,17 +126,17 @@ impl Session {
     }
 
     /// Tells that a batch was not put through to its end.
-    pub(super) fn give_up(&self, batch: &Batch) {
+    pub(super) fn give_up(batch: &Batch) {
         let records = batch.event.records().len();
-        self.progress.line(&format!("interrupted: the batch in hand was given up (records: {records})"));
+        progress::print(&format!("interrupted: the batch in hand was given up (records: {records})"));
     }
 
     /// Stops the function, and sums up.
     pub(super) async fn stop(mut self, interrupted: bool, answered: Option<u64>) -> Result<Report, ReplayError> {
         let elapsed = self.since.elapsed();
-        self.progress.finish();
+        drop(self.progress);
         let exit = self.function.stop().await;
-        log(&mut self.output, self.verbose.then_some(&self.progress), &exit.logs)?;
+        log(&mut self.output, self.verbose, &exit.logs)?;
         let out = self.output.folder().to_path_buf();
         let skipped_copies = self.copies.path().map(ToOwned::to_owned);
         Ok(self.tally.report(End { elapsed, answered, interrupted, out, skipped_copies }))
@@ -159,10 +158,10 @@ fn see_started(started: &mut bool, invocation: &Invocation) -> Result<(), Replay
 }
 
 /// Writes the function's lines to its log, and shows them where somebody wants to see them.
-fn log(output: &mut Output, shown: Option<&Progress>, lines: &[String]) -> Result<(), OutputError> {
-    if let Some(progress) = shown {
+fn log(output: &mut Output, shown: bool, lines: &[String]) -> Result<(), OutputError> {
+    if shown {
         for line in lines {
-            progress.line(&excerpt(line, usize::MAX));
+            progress::print(&excerpt(line, usize::MAX));
         }
     }
     output.log(lines)

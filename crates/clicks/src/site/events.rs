@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::refusal;
-use crate::stream::{Stream, View};
+use local_firehose::stream::{Stream, View};
 
 /// The most pages that follow at once.
 const MOST_VIEWERS: usize = 64;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::refusal;
-use crate::stream::Stream;
+use local_firehose::stream::Stream;
 
 /// The most bytes of an object that are shown.
 const MOST_BYTES: usize = 256 * 1024;

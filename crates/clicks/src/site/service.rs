@@ -1,6 +1,6 @@
 //! Where the page finds the mysfits service.
 
-use reqwest::Url;
+use url::Url;
 
 use super::host::Host;
 

@@ -13,14 +13,15 @@ use tokio::sync::watch;
 use super::UpError;
 use super::server::Server;
 use super::settings::{CollectorSettings, Service, Settings};
-use crate::bucket::Bucket;
 use crate::collector::Collector;
 use crate::edge::{self, Rate, Ways};
-use crate::functions::FunctionLog;
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
+use crate::progress;
 use crate::site::{self, ServiceAddress, Site};
-use crate::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, Surroundings};
-use crate::{api, database, progress};
+use local_firehose::api;
+use local_firehose::functions::FunctionLog;
+use local_firehose::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, Surroundings};
+use object_storage::Bucket;
 
 /// The pipeline, as it is running.
 pub(super) struct Pipeline {
@@ -119,7 +120,7 @@ async fn start_streams(
     for path in settings.state.iter().flat_map(|folder| stream::left_alone(folder, &settings.streams)) {
         progress::print(&format!("{} is of a stream that is not here: what it holds waits there", path.display()));
     }
-    for folder in settings.state.iter().filter(|folder| database::is_open_to_others(folder)) {
+    for folder in settings.state.iter().filter(|folder| state_file::is_open_to_others(folder)) {
         let folder = folder.display();
         progress::print(&format!(
             "{folder} (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 {folder}`)"

@@ -19,11 +19,11 @@ pub(crate) use self::collector::CollectorSettings;
 use self::addresses::Ports;
 use self::layers::{Layers, Place};
 use super::options::{File, FileError, Host, PipelineOptions, StreamOptions};
-use crate::bucket::{Destination, DestinationError};
-use crate::firehose::prefix::PrefixError;
 use crate::packages;
 use crate::site::{ServiceAddress, ServiceUrlError};
-use crate::stream::StreamSettings;
+use firehose_model::prefix::PrefixError;
+use local_firehose::stream::StreamSettings;
+use object_storage::{Destination, DestinationError};
 
 /// Everything that `clicks up` runs by.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::super::body::is_json;
 use super::super::refusal::Refusal;
-use crate::fields::Fields;
-use crate::kinesis::shard::hash_key;
-use crate::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
-use crate::stream::ToShard;
+use firehose_model::fields::Fields;
+use firehose_model::kinesis::shard::hash_key;
+use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use local_firehose::stream::ToShard;
 
 /// By which a request tells its partition key.
 const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");

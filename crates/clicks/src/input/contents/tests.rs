@@ -3,7 +3,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::*;
-use crate::firehose::event::EventError;
+use firehose_model::event::EventError;
 
 fn contents(text: &[u8]) -> Result<Contents, InputError> {
     contents_of(text, SourceType::DirectPut)

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::{PipelineOptions, StreamName, StreamOptions, names};
-use crate::excerpt::excerpt;
+use firehose_model::excerpt::excerpt;
 
 /// The table whose tables are the streams.
 const STREAMS: &str = "streams";

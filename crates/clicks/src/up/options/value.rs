@@ -10,8 +10,8 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 use toml::Value;
 
-use crate::firehose::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 use crate::packages::{COLLECTOR_STREAM, key_value, service_url, variable_of_processor};
+use firehose_model::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
 const LONGEST_STREAM_NAME: usize = 64;

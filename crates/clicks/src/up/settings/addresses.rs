@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::layers::{Found, Layers};
 use super::{Service, SettingsError};
 use crate::site::ServiceAddress;
-use crate::stream::{Source, StreamSettings};
 use crate::up::options::{PipelineOptions, Port};
+use local_firehose::stream::{Source, StreamSettings};
 
 /// The port of the local service where nobody says another.
 const SERVICE_PORT: Port = Port(8002);

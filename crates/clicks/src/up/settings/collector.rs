@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::layers::{Found, Layers};
 use super::{SettingsError, Surroundings, function};
-use crate::stream::{Command, Source, StreamSettings};
 use crate::up::options::{PipelineOptions, StreamName};
+use local_firehose::stream::{Command, Source, StreamSettings};
 
 /// How the collector is run.
 #[derive(Debug, Clone, PartialEq, Eq)]

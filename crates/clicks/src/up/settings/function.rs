@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::layers::Layers;
 use super::{SettingsError, Surroundings};
 use crate::packages;
-use crate::stream::{Command, FunctionSettings, Source};
 use crate::up::options::{LogFormat, StreamOptions};
+use local_firehose::stream::{Command, FunctionSettings, Source};
 
 /// The command of a stream without a function.
 const NO_FUNCTION: &str = "none";
@@ -18,28 +18,26 @@ const NO_FUNCTION: &str = "none";
 /// The command of a stream with the processor of this workspace.
 const PROCESSOR: &str = "processor";
 
-impl FunctionSettings {
-    /// The function, unless there is to be none. What comes by a data stream need not be clicks: without a word it is
-    /// delivered as it comes.
-    pub(super) fn from_options(
-        layers: &Layers<'_, StreamOptions>,
-        source: &Source,
-        around: &Surroundings<'_>,
-    ) -> Result<Option<Self>, SettingsError> {
-        let default = if *source == Source::DirectPut { PROCESSOR } else { NO_FUNCTION };
-        let found = layers.find_or("function", |options| options.function.as_deref(), default);
-        let command = match found.value {
-            NO_FUNCTION => return Ok(None),
-            PROCESSOR => None,
-            text => Some(command(found.option, text, around.executable)?),
-        };
-        Ok(Some(Self {
-            command,
-            env: environment(layers, &around.env),
-            memory_mb: layers.number(|options| options.memory_mb, 128),
-            timeout: Duration::from_secs(layers.number(|options| options.timeout_seconds, 30).into()),
-        }))
-    }
+/// The function, unless there is to be none. What comes by a data stream need not be clicks: without a word it is
+/// delivered as it comes.
+pub(super) fn of_options(
+    layers: &Layers<'_, StreamOptions>,
+    source: &Source,
+    around: &Surroundings<'_>,
+) -> Result<Option<FunctionSettings>, SettingsError> {
+    let default = if *source == Source::DirectPut { PROCESSOR } else { NO_FUNCTION };
+    let found = layers.find_or("function", |options| options.function.as_deref(), default);
+    let command = match found.value {
+        NO_FUNCTION => return Ok(None),
+        PROCESSOR => None,
+        text => Some(command(found.option, text, around.executable)?),
+    };
+    Ok(Some(FunctionSettings {
+        command,
+        env: environment(layers, &around.env),
+        memory_mb: layers.number(|options| options.memory_mb, 128),
+        timeout: Duration::from_secs(layers.number(|options| options.timeout_seconds, 30).into()),
+    }))
 }
 
 /// The command that an option says.

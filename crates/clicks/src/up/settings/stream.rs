@@ -3,13 +3,14 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::function;
 use super::layers::{Found, Layers};
 use super::{SettingsError, Surroundings};
-use crate::bucket::{Destination, DestinationError};
-use crate::firehose::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
-use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
-use crate::stream::{Buffering, DataStreamSettings, FunctionSettings, Source, StreamSettings};
 use crate::up::options::{self, BufferMb, Encoding, FieldName, StreamOptions, Whole};
+use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
+use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
+use object_storage::{Destination, DestinationError};
 
 /// What the destinations in S3 begin with.
 pub(super) const S3: &str = "s3://";
@@ -17,69 +18,51 @@ pub(super) const S3: &str = "s3://";
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;
 
-impl StreamSettings {
-    /// The settings of the stream with a name, which may be the collector's.
-    pub(super) fn from_options(
-        name: String,
-        layers: &Layers<'_, StreamOptions>,
-        of_collector: bool,
-        around: &Surroundings<'_>,
-    ) -> Result<Self, SettingsError> {
-        let source = source(layers);
-        let function = FunctionSettings::from_options(layers, &source, around)?;
-        let default_prefix = match source {
-            Source::DirectPut => "firehose/".to_owned(),
-            Source::Kinesis(_) if of_collector => "rawdata/".to_owned(),
-            Source::Kinesis(_) => format!("{name}/"),
-        };
-        let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), default_prefix.as_str());
-        let partitioning = layers.find("dynamic-partitioning", |options| options.dynamic_partitioning);
-        let partitioning = partitioning.filter(|partitioning| partitioning.value).map(|found| found.option);
-        if let (Some(partitioning), None) = (&partitioning, &function) {
-            let function = layers.find_or("function", |options| options.function.as_deref(), "").option;
-            return Err(SettingsError::KeysWithoutFunction { partitioning: partitioning.clone(), function });
-        }
-        let megabytes = layers.value(|options| options.buffer_mb).map_or(DEFAULT_BUFFER_MB, BufferMb::get);
-        let records = layers.number(|options| options.buffer_records, DEFAULT_BUFFER_RECORDS);
-        let Limits { bytes, records } = Limits::new(megabytes, records as usize);
-        let backlog_mb = layers.number(|options| options.backlog_mb, 256);
-        Ok(Self {
-            prefix: parse_prefix(prefix, partitioning.is_some())?,
-            name,
-            source,
-            function,
-            buffer: Buffering { bytes, interval: seconds(layers.number(|options| options.buffer_seconds, 1)) },
-            buffer_records: records,
-            concurrency: layers.number(|options| options.concurrency, 5) as usize,
-            retries: layers.number(|options| options.retries, 3),
-            destination: destination(layers)?,
-            destination_buffer: destination_buffer(layers, partitioning.as_deref())?,
-            error_prefix: error_prefix(layers)?,
-            compression: match layers.value(|options| options.compression) {
-                None | Some(Encoding::None) => Compression::None,
-                Some(Encoding::Gzip) => Compression::Gzip,
-            },
-            backup_prefix: backup_prefix(layers)?,
-            dynamic_partitioning: partitioning.is_some(),
-            backlog_bytes: backlog_mb as usize * MB,
-        })
+/// The settings of the stream with a name, which may be the collector's.
+pub(super) fn of_options(
+    name: String,
+    layers: &Layers<'_, StreamOptions>,
+    of_collector: bool,
+    around: &Surroundings<'_>,
+) -> Result<StreamSettings, SettingsError> {
+    let source = source(layers);
+    let function = function::of_options(layers, &source, around)?;
+    let default_prefix = match source {
+        Source::DirectPut => "firehose/".to_owned(),
+        Source::Kinesis(_) if of_collector => "rawdata/".to_owned(),
+        Source::Kinesis(_) => format!("{name}/"),
+    };
+    let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), default_prefix.as_str());
+    let partitioning = layers.find("dynamic-partitioning", |options| options.dynamic_partitioning);
+    let partitioning = partitioning.filter(|partitioning| partitioning.value).map(|found| found.option);
+    if let (Some(partitioning), None) = (&partitioning, &function) {
+        let function = layers.find_or("function", |options| options.function.as_deref(), "").option;
+        return Err(SettingsError::KeysWithoutFunction { partitioning: partitioning.clone(), function });
     }
-}
-
-#[cfg(test)]
-impl StreamSettings {
-    /// A stream without a function, into a folder.
-    pub(crate) fn untransformed(name: &str, folder: &std::path::Path) -> Self {
-        let around =
-            Surroundings { env: Vec::new(), collector_env: Vec::new(), web: folder.to_owned(), executable: &|_| None };
-        let options = StreamOptions {
-            function: Some("none".to_owned()),
-            destination: Some(folder.to_str().unwrap().to_owned()),
-            ..StreamOptions::default()
-        };
-        let layers = Layers(vec![(super::Place::CommandLine, &options)]);
-        Self::from_options(name.to_owned(), &layers, false, &around).unwrap()
-    }
+    let megabytes = layers.value(|options| options.buffer_mb).map_or(DEFAULT_BUFFER_MB, BufferMb::get);
+    let records = layers.number(|options| options.buffer_records, DEFAULT_BUFFER_RECORDS);
+    let Limits { bytes, records } = Limits::new(megabytes, records as usize);
+    let backlog_mb = layers.number(|options| options.backlog_mb, 256);
+    Ok(StreamSettings {
+        prefix: parse_prefix(prefix, partitioning.is_some())?,
+        name,
+        source,
+        function,
+        buffer: Buffering { bytes, interval: seconds(layers.number(|options| options.buffer_seconds, 1)) },
+        buffer_records: records,
+        concurrency: layers.number(|options| options.concurrency, 5) as usize,
+        retries: layers.number(|options| options.retries, 3),
+        destination: destination(layers)?,
+        destination_buffer: destination_buffer(layers, partitioning.as_deref())?,
+        error_prefix: error_prefix(layers)?,
+        compression: match layers.value(|options| options.compression) {
+            None | Some(Encoding::None) => Compression::None,
+            Some(Encoding::Gzip) => Compression::Gzip,
+        },
+        backup_prefix: backup_prefix(layers)?,
+        dynamic_partitioning: partitioning.is_some(),
+        backlog_bytes: backlog_mb as usize * MB,
+    })
 }
 
 fn source(layers: &Layers<'_, StreamOptions>) -> Source {

@@ -6,9 +6,9 @@ use std::slice;
 use super::layers::{Found, Layers, Place};
 use super::stream::{S3, of_data_streams};
 use super::{SettingsError, Surroundings};
-use crate::firehose::event::STREAM;
-use crate::stream::{Source, StreamSettings};
 use crate::up::options::{File, PipelineOptions, StreamName, StreamOptions};
+use firehose_model::event::STREAM;
+use local_firehose::stream::{Source, StreamSettings};
 
 /// One stream for each table; without tables, one.
 pub(super) fn of(
@@ -21,7 +21,7 @@ pub(super) fn of(
     let collector = pipeline.value(|options| options.collector_stream.clone());
     let from_options = |name: String, layers: &Layers<'_, StreamOptions>| {
         let of_collector = collector.as_ref().is_some_and(|collector| collector.0 == name);
-        StreamSettings::from_options(name, layers, of_collector, around)
+        super::stream::of_options(name, layers, of_collector, around)
     };
     let Some((path, file)) = file.filter(|(_, file)| !file.streams.is_empty()) else {
         let name = only.map_or_else(|| STREAM.to_owned(), |only| only.value.0);

@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 use clap::{CommandFactory, Parser};
 
 use super::*;
-use crate::bucket::Destination;
 use crate::command::{Cli, Command as Subcommand, Up};
-use crate::firehose::prefix::{Compression, ErrorPrefix, Prefix};
-use crate::stream::{Buffering, Command, DataStreamSettings, FunctionSettings, Source};
+use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use local_firehose::stream::{Buffering, Command, DataStreamSettings, FunctionSettings, Source};
+use object_storage::Destination;
 
 mod ways;
 

@@ -1,0 +1,121 @@
+use serde_json::json;
+
+use super::*;
+use firehose_model::delivery::Fault;
+
+fn metrics(requests: u64, reasons: &[(&str, u64)]) -> Metrics {
+    let reasons = reasons.iter().map(|(reason, failed)| ((*reason).to_owned(), *failed));
+    Metrics { service_requests: Some(requests), failed_by_reason: Some(reasons.collect()) }
+}
+
+fn replayed() -> Report {
+    let mut tally = Tally::default();
+    tally.attempt(metrics(3, &[("service_unavailable", 2)]), false);
+    tally.attempt(metrics(1, &[("invalid_json", 1)]), true);
+    let fates = [Fate::delivered("{}\n{}\n"), Fate::Failed(Fault::ProcessingFailed), Fate::Dropped];
+    tally.batch(&fates, Duration::from_millis(30));
+    tally.attempt(metrics(0, &[]), true);
+    tally.batch(&[Fate::delivered("{}")], Duration::from_micros(9_960));
+    let elapsed = Duration::from_millis(1_260);
+    tally.report(End { elapsed, answered: Some(99), interrupted: false, out: "out/x".into(), skipped_copies: None })
+}
+
+#[test]
+fn machines_get_the_numbers() {
+    assert_eq!(
+        serde_json::to_value(replayed()).unwrap(),
+        json!({
+            "records": { "total": 4, "ok": 2, "dropped": 1, "failed": 1 },
+            "skipped": 0,
+            "skipped_copies": null,
+            "failed_by_code": { "Lambda.ProcessingFailedStatus": 1 },
+            "failed_by_reason": { "invalid_json": 1 },
+            "clicks_delivered": 3,
+            "seconds": 1.26,
+            "clicks_per_second": 75.1,
+            "service_requests": 4,
+            "batches": 2,
+            "attempts": 3,
+            "batch_ms": { "first": 30.0, "median": 10.0, "last": 10.0 },
+            "interrupted": false,
+            "out": "out/x",
+        })
+    );
+}
+
+#[test]
+fn people_get_a_table() {
+    let expected = "\
+records                            4
+  ok                               2
+  dropped                          1
+  failed                           1
+    Lambda.ProcessingFailedStatus  1
+      invalid_json                 1
+clicks delivered                   3
+seconds                            1.260
+clicks per second (function)       75.1
+service requests                   4
+batches                            2
+attempts                           3
+milliseconds per batch             first 30.0, median 10.0, last 10.0
+out                                out/x
+";
+    assert_eq!(replayed().to_string(), expected);
+}
+
+#[test]
+fn what_is_skipped_is_in_both() {
+    let mut tally = Tally::default();
+    tally.skip();
+    tally.skip();
+    let report = tally.report(End { skipped_copies: Some("out/skipped.jsonl".into()), ..End::default() });
+    let table = report.to_string();
+    assert!(table.contains("\nskipped                       2\n"), "{table}");
+    assert!(table.ends_with("skipped parts                 out/skipped.jsonl\n"), "{table}");
+    let json = serde_json::to_value(report).unwrap();
+    assert_eq!((&json["skipped"], &json["skipped_copies"]), (&json!(2), &json!("out/skipped.jsonl")));
+}
+
+#[test]
+fn what_is_not_known_is_not_zero() {
+    let mut tally = Tally::default();
+    tally.attempt(Metrics::default(), true);
+    tally.batch(&[Fault::MissingRecordId, Fault::ProcessingFailed].map(Fate::Failed), Duration::ZERO);
+    let report = tally.report(End { interrupted: true, out: "out".into(), ..End::default() });
+    assert_eq!((report.service_requests, &report.failed_by_reason, report.clicks_per_second), (None, &None, None));
+    let expected = "\
+records                            2
+  ok                               0
+  dropped                          0
+  failed                           2
+    Lambda.MissingRecordId         1
+    Lambda.ProcessingFailedStatus  1
+      reasons                      not reported by the function
+clicks delivered                   0
+seconds                            0.000
+clicks per second (function)       -
+service requests                   not reported by the function
+batches                            1
+attempts                           1
+milliseconds per batch             first 0.0, median 0.0, last 0.0
+interrupted                        yes, before the end of the input
+out                                out
+";
+    assert_eq!(report.to_string(), expected);
+    assert_eq!(Tally::default().report(End::default()).batch_ms, None);
+}
+
+#[test]
+fn the_local_service_counts_where_the_function_does_not() {
+    let end = End { answered: Some(9), ..End::default() };
+    assert_eq!(Tally::default().report(end).service_requests, Some(9));
+}
+
+#[test]
+fn the_median_is_a_batch_that_there_was() {
+    for (durations, median) in [(&[1, 2, 3][..], 2.0), (&[4, 3, 2, 1], 2.0), (&[7], 7.0)] {
+        let durations: Vec<Duration> = durations.iter().copied().map(Duration::from_millis).collect();
+        assert_eq!(batch_ms(&durations).unwrap().median.to_bits(), f64::to_bits(median));
+    }
+}

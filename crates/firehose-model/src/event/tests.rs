@@ -1,0 +1,160 @@
+use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
+use serde_json::json;
+
+use super::*;
+
+fn read(text: &str) -> Result<Event, EventError> {
+    let (event, too_large) = read_all(text)?;
+    assert!(too_large.is_empty());
+    Ok(event)
+}
+
+fn read_all(text: &str) -> Result<(Event, Vec<TooLarge>), EventError> {
+    Event::from_file(&serde_json::from_str(text).unwrap(), Timestamp::from_millisecond(99).unwrap())
+}
+
+fn sent(event: &Event) -> String {
+    String::from_utf8(event.payload(Uuid::nil()).unwrap()).unwrap()
+}
+
+#[test]
+fn direct_put_is_what_the_published_types_read() {
+    // Whole seconds: the published types read the time through a float, and lose milliseconds.
+    let event = Event::direct_put(STREAM.into(), vec![Record::direct_put(7, 1_700_000_000_000, encode(b"{}"))]);
+    let payload = event.payload(Uuid::nil()).unwrap();
+    let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(read.invocation_id.as_deref(), Some("00000000-0000-0000-0000-000000000000"));
+    assert_eq!(read.region.as_deref(), Some("us-east-1"));
+    assert_eq!(read.records[0].record_id.as_ref().map(String::len), Some(62));
+    assert_eq!(read.records[0].approximate_arrival_timestamp.timestamp_millis(), 1_700_000_000_000);
+    assert_eq!(read.records[0].data.0, b"{}");
+    let fields: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(fields.as_object().unwrap().len(), 4);
+    assert_eq!(fields["records"][0].as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn what_came_by_a_shard_is_what_the_published_types_read() {
+    let arrival_ms = 1_700_000_000_000;
+    let record =
+        |sequence| Record::from_shard(Shard(3), sequence, "pärtition \"key\"".to_owned(), arrival_ms, encode(b"{}"));
+    let event = Event::from_shard(STREAM.into(), vec![record(7), record(8)]);
+    let payload = event.payload(Uuid::nil()).unwrap();
+    let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/mysfits-clicks";
+    assert_eq!(read.source_kinesis_stream_arn.as_deref(), Some(arn));
+    let ids: Vec<&str> = read.records.iter().filter_map(|record| record.record_id.as_deref()).collect();
+    assert!(ids[0] < ids[1], "{ids:?}");
+    for (record, number) in read.records.iter().zip([7, 8]) {
+        let sequence_number = sequence_number(Shard(3), number, arrival_ms);
+        let metadata = record.kinesis_firehose_record_metadata.as_ref().unwrap();
+        assert_eq!(metadata.shard_id.as_deref(), Some("shardId-000000000003"));
+        assert_eq!(metadata.partition_key.as_deref(), Some("pärtition \"key\""));
+        assert_eq!((metadata.sequence_number.as_deref(), metadata.subsequence_number), (Some(&*sequence_number), 0));
+        assert_eq!(metadata.approximate_arrival_timestamp, record.approximate_arrival_timestamp);
+        let id = record.record_id.as_deref().unwrap();
+        assert!(id.len() == 160 && id.starts_with("shardId-000000000003") && id.ends_with(&sequence_number), "{id}");
+    }
+    // Field by field as the sample of AWS's documentation.
+    let sample: Value = serde_json::from_str(include_str!("../../../../fixtures/kinesis.json")).unwrap();
+    let sent: Value = serde_json::from_slice(&payload).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&sent), keys(&sample));
+    assert_eq!(keys(&sent["records"][0]), keys(&sample["records"][0]));
+    let metadata = |event: &Value| keys(&event["records"][0]["kinesisRecordMetadata"]);
+    assert_eq!(metadata(&sent), metadata(&sample));
+}
+
+#[test]
+fn a_file_is_sent_as_it_is_but_for_the_invocation() {
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    let fields = format!(
+        r#""deliveryStreamArn":"arn","region":"eu-west-1","z":1e400,"a":"\ud800 \u00e9","n":{deep},"records":[{{"recordId":"a","data":"e30=","approximateArrivalTimestamp":5,"kinesisRecordMetadata":{{"z":123456789012345678901234567890,"a":1.0}},"b":"\ud800","c":{deep}}}]}}"#
+    );
+    let event = read(&format!("{{\n  \"invocationId\": \"old\",{}", fields.replace(":\"a", " :\t\"a"))).unwrap();
+    assert_eq!(sent(&event), format!(r#"{{"invocationId":"00000000-0000-0000-0000-000000000000",{fields}"#));
+    assert_eq!(event.records(), [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into(), kinesis: None }]);
+    let other = Uuid::from_u128(1);
+    assert!(event.payload(other).unwrap().starts_with(format!("{{\"invocationId\":\"{other}\",").as_bytes()));
+}
+
+#[test]
+fn records_of_every_source_are_read() {
+    for (record, arrival_ms, data) in [
+        (r#"{ "data": "e30=", "approximateArrivalTimestamp": 5 }"#, 5, "e30="),
+        (r#"{ "data": "e30=", "approximateArrivalTimestamp": 1495072949453.0 }"#, 1_495_072_949_453, "e30="),
+        (r#"{ "data": "e30=", "approximateArrivalTimestamp": "1970-01-01T00:00:01Z" }"#, 1000, "e30="),
+        (r#"{ "kafkaRecordValue": "e30=" }"#, 99, "e30="),
+        (r#"{ "data": null, "kafkaRecordValue": "e30=" }"#, 99, "e30="),
+        (r#"{ "data": null, "approximateArrivalTimestamp": "soon" }"#, 99, ""),
+        (r#"{ "approximateArrivalTimestamp": 1e400 }"#, 99, ""),
+        (r#"{ "data": 7 }"#, 99, "7"),
+        (r####"{ "data": "###" }"####, 99, "###"),
+        (r#"{ "data": "\ud800" }"#, 99, r#""\ud800""#),
+    ] {
+        let event = read(&format!(r#"{{ "records": [{record}] }}"#)).unwrap();
+        assert_eq!(event.records(), [Record { record_id: record_id(0), arrival_ms, data: data.into(), kinesis: None }]);
+    }
+}
+
+#[test]
+fn a_record_without_an_id_gets_one() {
+    let event = read(r#"{ "records": [{ "recordId": "a\"" }, { "data": "e30=" }, { "recordId": null }] }"#).unwrap();
+    let sent: Value = serde_json::from_str(&sent(&event)).unwrap();
+    for (index, id) in [(0, "a\"".to_owned()), (1, record_id(1)), (2, record_id(2))] {
+        assert_eq!(event.records()[index].record_id, id);
+        assert_eq!(sent["records"][index]["recordId"], id);
+    }
+}
+
+#[test]
+fn what_is_no_event_is_told() {
+    for (fields, message) in [
+        (json!({ "records": {} }), "an event whose `records` is not an array of objects"),
+        (json!({ "records": [7] }), "an event whose `records` is not an array of objects"),
+        (json!({ "records": [{ "recordId": 7 }] }), "an event whose `records[0].recordId` is not a string"),
+        (
+            json!({ "records": [{ "recordId": "a" }, { "recordId": "b" }, { "recordId": "a" }] }),
+            "an event whose `records[2].recordId` is also that of a record before it",
+        ),
+        (
+            json!({ "records": [{ "recordId": "a", "result": "Dropped" }] }),
+            "a function's reply (a record has `result`), not an event",
+        ),
+    ] {
+        assert_eq!(read(&fields.to_string()).unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn a_record_that_is_too_large_for_its_source_is_left_out() {
+    let direct_put = json!({});
+    let kinesis = json!({ "sourceKinesisStreamArn": "arn" });
+    let msk = json!({ "sourceMSKArn": "arn" });
+    // What LocalStack and samples leave out of the event, the records may tell.
+    let shard = json!({ "kinesisRecordMetadata": {} });
+    for (event, record, name, most) in [
+        (&direct_put, &json!({}), "data", 1000 * 1024),
+        (&json!({ "sourceKinesisStreamArn": null }), &json!({}), "data", 1000 * 1024),
+        (&kinesis, &json!({}), "data", 10 * 1024 * 1024),
+        (&direct_put, &shard, "data", 10 * 1024 * 1024),
+        (&msk, &json!({}), "kafkaRecordValue", 6 * 1024 * 1024),
+    ] {
+        for (bytes, fits) in [(most, true), (most + 1, false)] {
+            let (mut event, mut record) = (event.clone(), record.clone());
+            record["recordId"] = json!("large");
+            record[name] = json!(encode(&vec![b'x'; bytes]));
+            let record_text = record.to_string();
+            event["records"] = json!([{ "recordId": "a", "data": "e30=" }, record]);
+            let (event, too_large) = read_all(&event.to_string()).unwrap();
+            let ids: Vec<&str> = event.records().iter().map(|record| record.record_id.as_str()).collect();
+            assert_eq!(sent(&event).contains("large"), fits);
+            if fits {
+                assert_eq!((ids, too_large), (vec!["a", "large"], vec![]), "{name} {bytes}");
+                continue;
+            }
+            let [TooLarge { index: 1, bytes: found, text, .. }] = &too_large[..] else { panic!("{}", too_large.len()) };
+            assert!((ids, *found) == (vec!["a"], bytes) && *text == record_text, "{name} {bytes}");
+        }
+    }
+}

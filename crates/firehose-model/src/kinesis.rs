@@ -1,0 +1,19 @@
+//! What Kinesis Data Streams does with records, as plain functions and values: nothing here reads, writes or waits.
+
+pub mod sequence;
+pub mod shard;
+
+use crate::{ACCOUNT, REGION};
+
+/// The largest record, data and partition key together: a stream's `MaxRecordSizeInKiB`, which is 1,024 where nobody has set
+/// another (Kinesis API reference, "StreamDescriptionSummary" and "PutRecord").
+pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// The most characters of a partition key (Kinesis API reference, "PutRecord").
+pub const MAX_PARTITION_KEY_CHARACTERS: usize = 256;
+
+/// The ARN of a data stream.
+#[must_use]
+pub fn data_stream_arn(name: &str) -> String {
+    format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}")
+}

@@ -1,0 +1,151 @@
+//! Shards: equal parts of the hash keys, and which of them a partition key belongs to.
+
+use std::fmt::{self, Display, Formatter};
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
+use md5::{Digest, Md5};
+use serde::{Serialize, Serializer};
+
+/// How many shards a stream on demand begins with: its 4 MB of writes a second (Kinesis developer guide, "Quotas and limits")
+/// are those of four shards.
+pub const ON_DEMAND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// A shard by its number, shown as its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(pub u32);
+
+impl Display for Shard {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "shardId-{:012}", self.0)
+    }
+}
+
+impl Serialize for Shard {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The shards of a stream, which stay as they are: nothing splits or merges them here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shards(NonZeroU32);
+
+impl Shards {
+    /// So many.
+    #[must_use]
+    pub fn new(count: NonZeroU32) -> Self {
+        Self(count)
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn count(self) -> u32 {
+        self.0.get()
+    }
+
+    /// All of them, in order.
+    pub fn iter(self) -> impl Iterator<Item = Shard> {
+        (0..self.count()).map(Shard)
+    }
+
+    /// The shard that a hash key belongs to.
+    #[must_use]
+    pub fn of(self, hash_key: u128) -> Shard {
+        let part = hash_key.checked_div(self.width()).unwrap_or(0);
+        // What is left over by the division is the last one's.
+        Shard(u32::try_from(part).unwrap_or(u32::MAX).min(self.count() - 1))
+    }
+
+    /// The hash keys of a shard.
+    #[must_use]
+    pub fn range(self, Shard(number): Shard) -> RangeInclusive<u128> {
+        let start = |number: u32| self.width() * u128::from(number);
+        let end = if number + 1 == self.count() { u128::MAX } else { start(number + 1) - 1 };
+        start(number)..=end
+    }
+
+    /// A part of the 2^128 hash keys, rounded down, as Kinesis rounds it (probed by the kinesalite project). All of them are
+    /// one more than a number can say here: then it is 0.
+    fn width(self) -> u128 {
+        let count = u128::from(self.count());
+        ((u128::MAX - (count - 1)) / count).wrapping_add(1)
+    }
+}
+
+/// The hash key of a partition key: its MD5 as a number (Kinesis API reference, "PutRecord").
+#[must_use]
+pub fn hash_key(partition_key: &str) -> u128 {
+    u128::from_be_bytes(Md5::digest(partition_key).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shards(count: u32) -> Shards {
+        Shards::new(NonZeroU32::new(count).unwrap())
+    }
+
+    #[test]
+    fn a_hash_key_is_the_md5_of_a_partition_key() {
+        for (partition_key, md5) in [
+            // RFC 1321, "Test suite".
+            ("", 0xd41d_8cd9_8f00_b204_e980_0998_ecf8_427e),
+            ("a", 0x0cc1_75b9_c0f1_b6a8_31c3_99e2_6977_2661),
+            ("abc", 0x9001_5098_3cd2_4fb0_d696_3f7d_28e1_7f72),
+            ("message digest", 0xf96b_697d_7cb7_938d_525a_2f31_aaf1_61d0),
+            ("é", 0x66dd_cd97_cfde_abb2_f6fb_8a99_9b4b_c76f),
+        ] {
+            assert_eq!(hash_key(partition_key), md5, "{partition_key}");
+        }
+    }
+
+    #[test]
+    fn shards_are_equal_parts() {
+        let third = 113_427_455_640_312_821_154_458_202_477_256_070_485;
+        let quarter = 1 << 126;
+        for (count, ranges) in [
+            (1, &[(0, u128::MAX)][..]),
+            (2, &[(0, (1 << 127) - 1), (1 << 127, u128::MAX)]),
+            // As Kinesis was seen to list them.
+            (3, &[(0, third - 1), (third, 2 * third - 1), (2 * third, u128::MAX)]),
+            (
+                4,
+                &[
+                    (0, quarter - 1),
+                    (quarter, 2 * quarter - 1),
+                    (2 * quarter, 3 * quarter - 1),
+                    (3 * quarter, u128::MAX),
+                ],
+            ),
+        ] {
+            let shards = shards(count);
+            let told: Vec<(u128, u128)> =
+                shards.iter().map(|shard| shards.range(shard)).map(|range| (*range.start(), *range.end())).collect();
+            assert_eq!(told, ranges, "{count}");
+        }
+    }
+
+    #[test]
+    fn an_id_has_twelve_digits() {
+        assert_eq!(Shard(0).to_string(), "shardId-000000000000");
+        assert_eq!(serde_json::to_string(&Shard(123)).unwrap(), r#""shardId-000000000123""#);
+    }
+
+    proptest! {
+        #[test]
+        fn each_hash_key_is_in_the_range_of_its_shard(count in 1_u32..200, hash_key: u128) {
+            let shards = shards(count);
+            for hash_key in [hash_key, 0, u128::MAX] {
+                prop_assert!(shards.range(shards.of(hash_key)).contains(&hash_key));
+            }
+            for shard in shards.iter() {
+                let range = shards.range(shard);
+                prop_assert_eq!((shards.of(*range.start()), shards.of(*range.end())), (shard, shard));
+            }
+        }
+    }
+}

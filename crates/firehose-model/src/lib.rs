@@ -1,0 +1,22 @@
+//! What Amazon Data Firehose and Kinesis Data Streams do with records, as pure functions and values: nothing here reads, writes
+//! or waits.
+
+pub mod batch;
+pub mod delivery;
+pub mod error_object;
+pub mod event;
+pub mod excerpt;
+pub mod fields;
+pub mod kinesis;
+pub mod prefix;
+pub mod values;
+
+/// The region of every local ARN.
+pub const REGION: &str = "us-east-1";
+
+/// The account of every local ARN.
+pub const ACCOUNT: &str = "000000000000";
+
+/// The largest payload of a synchronous invocation: an event, or a response (Lambda developer guide, "Lambda quotas": 6 MB
+/// each).
+pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;

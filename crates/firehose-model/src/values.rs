@@ -1,0 +1,422 @@
+//! A stream of JSON values with white space or nothing between them: lines of JSON, values over several lines, and records that
+//! Firehose has put one after the other without a delimiter.
+//!
+//! Whatever else is in the stream is a piece of its own, with its place. Reading goes on behind it:
+//!
+//! - at the next line, or at the next `{` or `[` on the same line with which a value begins;
+//! - where an object is broken, a `{` after `:`, `,` or `[` is a part of it. Only another one begins a value, or one in a line's
+//!   first column, or the one at which the object breaks, be it by the quote behind it;
+//! - a broken value that spans lines lasts until such a `{`.
+//!
+//! A number, a text, `true`, `false` or `null` is a value where white space, the end or the start of another value follows.
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::mem;
+
+use flate2::bufread::MultiGzDecoder;
+use serde::de::IgnoredAny;
+
+/// What a gzip stream begins with (RFC 1952, 2.3.1).
+pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// What is read at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// From here on as much is read as is there already, so that a large value is not parsed again for each small read.
+const GROWS_FROM_BYTES: usize = 8 * 1024;
+
+/// How many times the bytes of a broken value may be parsed in search of values that begin within it. Then only lines that are an
+/// object each are tried. It bounds the work: each attempt may read as far as the first one.
+const MOST_PASSES: u64 = 16;
+
+/// The UTF-8 byte order mark, with which some editors start a file.
+const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
+/// What a piece of the stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A JSON value, which is UTF-8.
+    Value,
+    /// No JSON value.
+    Other,
+    /// The start of what is longer than the stream's limit.
+    TooLong,
+}
+
+/// A value, or what is between two of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// What it is.
+    pub found: Found,
+    /// Where it begins, counted from zero, after decompression.
+    pub offset: u64,
+    /// In which line that is, counted from one.
+    pub line: u64,
+    /// Its bytes, with the white space in front of it if it begins its line, and without white space behind it.
+    pub bytes: Vec<u8>,
+}
+
+/// How reading goes on behind what is no value.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lost {
+    /// Whether an object is broken, so that a brace may be within it.
+    in_object: bool,
+    /// Whether the broken value spans lines, so that the next line may be within it.
+    across_lines: bool,
+}
+
+/// What begins at a byte.
+enum Attempt {
+    /// A value of so many bytes.
+    Value(usize),
+    /// None: up to there it could be one, and it is longer than the limit or not.
+    None { bytes: usize, is_too_long: bool },
+    /// Reading failed before its end.
+    BrokenOff,
+}
+
+/// The pieces of a stream, in order. Memory is bounded by a few times the longest value's limit.
+pub struct Values<'a> {
+    bytes: BufReader<Box<dyn Read + 'a>>,
+    most_bytes: usize,
+    /// What is read, from `start` on not consumed.
+    buffer: Vec<u8>,
+    start: usize,
+    /// Why there is no more to read.
+    end: Option<io::Result<()>>,
+    /// Of the next byte.
+    offset: u64,
+    /// Of the next byte.
+    line: u64,
+    /// The offset of the line's first byte.
+    line_start: u64,
+    /// The line so far, as long as it is white space.
+    indent: Option<Vec<u8>>,
+    /// The last byte that is no white space.
+    previous: u8,
+    lost: Option<Lost>,
+    /// Up to here there is the broken value that was read furthest.
+    broken_until: u64,
+    /// How many bytes attempts before that may still read.
+    budget: u64,
+    /// How many bytes were looked at in attempts.
+    #[cfg(test)]
+    work: u64,
+    /// The brace at which a broken value breaks.
+    breaks_at: Option<u64>,
+    /// The value behind the piece that was given last.
+    next: Option<Piece>,
+}
+
+impl<'a> Values<'a> {
+    /// Reads a stream, plain or gzipped. No value may have more bytes than `most_bytes`.
+    pub fn open(mut bytes: impl Read + 'a, most_bytes: usize) -> io::Result<Self> {
+        let mut magic = Vec::new();
+        bytes.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic)?;
+        let is_zipped = magic == GZIP_MAGIC;
+        let bytes = Cursor::new(magic).chain(bytes);
+        let bytes: Box<dyn Read + 'a> =
+            if is_zipped { Box::new(MultiGzDecoder::new(BufReader::new(bytes))) } else { Box::new(bytes) };
+        let mut values = Self {
+            bytes: BufReader::with_capacity(CHUNK_BYTES, bytes),
+            most_bytes,
+            buffer: Vec::new(),
+            start: 0,
+            end: None,
+            offset: 0,
+            line: 1,
+            line_start: 0,
+            indent: Some(Vec::new()),
+            previous: 0,
+            lost: None,
+            broken_until: 0,
+            budget: 0,
+            #[cfg(test)]
+            work: 0,
+            breaks_at: None,
+            next: None,
+        };
+        while values.unread().len() < BYTE_ORDER_MARK.len() && values.fill() {}
+        if values.unread().starts_with(BYTE_ORDER_MARK) {
+            values.consume(BYTE_ORDER_MARK.len());
+            values.line_start = values.offset;
+        }
+        Ok(values)
+    }
+
+    /// How many lines have ended.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.line - 1
+    }
+
+    fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.offset += bytes as u64;
+    }
+
+    /// Reads more; false at the end.
+    fn fill(&mut self) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        self.buffer.drain(..mem::take(&mut self.start));
+        let unread = self.buffer.len();
+        let more = if unread < GROWS_FROM_BYTES { 1 } else { unread };
+        let more = more.min((self.most_bytes + 1).saturating_sub(unread)).max(1);
+        let read = self.bytes.by_ref().take(more as u64).read_to_end(&mut self.buffer);
+        // And what is there without waiting.
+        if read.is_ok() {
+            self.buffer.extend_from_slice(self.bytes.buffer());
+            self.bytes.consume(self.bytes.buffer().len());
+        }
+        match read {
+            Ok(0) => self.end = Some(Ok(())),
+            Ok(_) => {}
+            Err(error) => self.end = Some(Err(error)),
+        }
+        self.buffer.len() > unread
+    }
+
+    fn has_no_budget(&self) -> bool {
+        self.offset < self.broken_until && self.budget == 0
+    }
+
+    /// Whether a value may begin with the next byte.
+    fn may_begin(&self, byte: u8) -> bool {
+        let Some(lost) = self.lost else { return true };
+        if self.has_no_budget() {
+            return byte == b'{' && self.offset == self.line_start;
+        }
+        if !lost.in_object {
+            return matches!(byte, b'{' | b'[');
+        }
+        let is_outside = self.offset == self.line_start || self.breaks_at == Some(self.offset);
+        byte == b'{' && (is_outside || !matches!(self.previous, b':' | b',' | b'['))
+    }
+
+    /// Looks for a value that begins with the next byte.
+    fn attempt(&mut self) -> Attempt {
+        loop {
+            let unread = self.unread();
+            let text = &unread[..unread.len().min(self.most_bytes + 1)];
+            let line = if self.has_no_budget() { text.iter().position(|byte| *byte == b'\n') } else { None };
+            let is_too_long = text.len() > self.most_bytes;
+            let is_all = line.is_some() || (!is_too_long && matches!(self.end, Some(Ok(()))));
+            let (bytes, text) = (text.len(), &text[..line.unwrap_or(text.len())]);
+            let parsed = parse(text, is_all);
+            #[cfg(test)]
+            {
+                self.work += match parsed {
+                    Parsed::Value(bytes) | Parsed::Invalid(bytes) => bytes,
+                    Parsed::Unfinished => text.len(),
+                } as u64;
+            }
+            match parsed {
+                Parsed::Value(bytes) if bytes <= self.most_bytes => return Attempt::Value(bytes),
+                Parsed::Invalid(_) | Parsed::Unfinished if line.is_some() => {
+                    return Attempt::None { bytes: 0, is_too_long: false };
+                }
+                Parsed::Invalid(bytes) => return Attempt::None { bytes, is_too_long: false },
+                Parsed::Value(_) | Parsed::Unfinished if is_too_long || is_all => {
+                    return Attempt::None { bytes, is_too_long };
+                }
+                Parsed::Value(_) | Parsed::Unfinished => {
+                    if !self.fill() && matches!(self.end, Some(Err(_))) {
+                        return Attempt::BrokenOff;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes that no value begins with the next byte, though so many bytes could be the start of one.
+    fn lose(&mut self, byte: u8, bytes: usize, is_too_long: bool) {
+        // The last of them is the one that is wrong.
+        let valid = bytes.saturating_sub(1);
+        let end = self.offset + valid as u64;
+        if self.offset >= self.broken_until {
+            (self.broken_until, self.budget) = (self.offset, 0);
+        }
+        self.budget += MOST_PASSES * end.saturating_sub(self.broken_until);
+        self.budget = self.budget.saturating_sub(valid as u64);
+        self.broken_until = self.broken_until.max(end);
+        if let Some(brace) = brace_before(&self.unread()[..bytes]).filter(|_| !is_too_long) {
+            self.breaks_at = Some(self.offset + brace as u64);
+        }
+        let across_lines = self.unread()[..valid].contains(&b'\n');
+        let lost = self.lost.get_or_insert_default();
+        lost.in_object |= byte == b'{' || is_too_long;
+        lost.across_lines |= across_lines;
+    }
+
+    /// Takes the value of so many bytes.
+    fn value(&mut self, bytes: usize) -> Piece {
+        let (offset, line) = (self.offset, self.line);
+        let mut content = self.indent.take().unwrap_or_default();
+        content.extend_from_slice(&self.unread()[..bytes]);
+        self.previous = content.last().copied().unwrap_or_default();
+        for (at, byte) in self.buffer[self.start..self.start + bytes].iter().enumerate() {
+            if *byte == b'\n' {
+                self.line += 1;
+                self.line_start = offset + at as u64 + 1;
+            }
+        }
+        self.consume(bytes);
+        self.lost = None;
+        // Its structure is known, so that there is nothing to look for within it.
+        let found = if str::from_utf8(&content).is_ok() { Found::Value } else { Found::Other };
+        Piece { found, offset, line, bytes: content }
+    }
+
+    /// A piece that begins with the next byte, and is no value.
+    fn begin_other(&mut self) -> Piece {
+        let bytes = self.indent.take().unwrap_or_default();
+        Piece { found: Found::Other, offset: self.offset, line: self.line, bytes }
+    }
+
+    fn push(&self, other: &mut Piece, byte: u8) {
+        if other.bytes.len() < self.most_bytes {
+            other.bytes.push(byte);
+        } else {
+            other.found = Found::TooLong;
+        }
+    }
+}
+
+impl Iterator for Values<'_> {
+    type Item = io::Result<Piece>;
+
+    /// What reading broke off in is given only where it is a whole value: with what is missing, it may be another one.
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(next) = self.next.take() {
+            return Some(Ok(next));
+        }
+        let mut other = None;
+        loop {
+            let Some(byte) = self.unread().first().copied() else {
+                if self.fill() {
+                    continue;
+                }
+                return match self.end.replace(Ok(())) {
+                    Some(Err(error)) => Some(Err(error)),
+                    _ => other.map(trimmed).map(Ok),
+                };
+            };
+            if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') && self.may_begin(byte) {
+                match self.attempt() {
+                    Attempt::Value(bytes) => {
+                        let value = self.value(bytes);
+                        return Some(Ok(match other {
+                            None => value,
+                            Some(other) => {
+                                self.next = Some(value);
+                                trimmed(other)
+                            }
+                        }));
+                    }
+                    Attempt::None { bytes, is_too_long } => self.lose(byte, bytes, is_too_long),
+                    Attempt::BrokenOff => {
+                        self.start = self.buffer.len();
+                        continue;
+                    }
+                }
+            }
+            match byte {
+                b'\n' => {
+                    let ends_piece = !self.lost.is_some_and(|lost| lost.across_lines);
+                    if let Some(other) = other.as_mut().filter(|_| !ends_piece) {
+                        self.push(other, byte);
+                    }
+                    self.consume(1);
+                    self.line += 1;
+                    self.line_start = self.offset;
+                    self.indent = Some(Vec::new());
+                    if ends_piece {
+                        self.lost = None;
+                        if let Some(other) = other.take() {
+                            return Some(Ok(trimmed(other)));
+                        }
+                    }
+                    continue;
+                }
+                b' ' | b'\t' | b'\r' => match (&mut other, &mut self.indent) {
+                    (Some(other), _) => self.push(other, byte),
+                    (None, Some(indent)) if indent.len() < self.most_bytes => indent.push(byte),
+                    _ => {}
+                },
+                _ => {
+                    let mut piece = other.take().unwrap_or_else(|| self.begin_other());
+                    self.push(&mut piece, byte);
+                    other = Some(piece);
+                    self.previous = byte;
+                }
+            }
+            self.consume(1);
+        }
+    }
+}
+
+/// What the start of some bytes is.
+enum Parsed {
+    /// A value of so many bytes.
+    Value(usize),
+    /// Nothing: the last of so many bytes is wrong.
+    Invalid(usize),
+    /// A value, as far as there are bytes.
+    Unfinished,
+}
+
+/// `is_all` tells that no byte can follow.
+fn parse(text: &[u8], is_all: bool) -> Parsed {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) => {
+            let bytes = values.byte_offset();
+            match (text.first(), text.get(bytes)) {
+                (Some(b'{' | b'['), _) => Parsed::Value(bytes),
+                (_, None) if !is_all => Parsed::Unfinished,
+                (_, None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'{' | b'[')) => Parsed::Value(bytes),
+                // Such as a quote that was added in front of an object: what follows is no text, but a part of the object.
+                _ => Parsed::Invalid(bytes + 1),
+            }
+        }
+        Some(Err(error)) => {
+            let bytes = position(text, error.line(), error.column());
+            // A number that ends here is no number to serde_json, and yet may go on.
+            if error.is_eof() || (bytes >= text.len() && !is_all) { Parsed::Unfinished } else { Parsed::Invalid(bytes) }
+        }
+        None => Parsed::Unfinished,
+    }
+}
+
+/// How many bytes there are up to a column of a line, both as serde_json counts them.
+fn position(text: &[u8], line: usize, column: usize) -> usize {
+    let mut newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let start = line.checked_sub(2).and_then(|before| newlines.nth(before)).unwrap_or_default();
+    (start + column).min(text.len())
+}
+
+/// The brace at which text breaks. That is its last byte, as in `{"a":1,{`; or the last one before a line end within a text that was
+/// cut off, as in `{"a":"b{ \n`; or it is in front of the quote that ends such a text, as in `{"a":"b{"c`.
+fn brace_before(text: &[u8]) -> Option<usize> {
+    let (_, before) = text.split_last()?;
+    let before_quote = before.strip_suffix(b"\"").unwrap_or_default();
+    [text, before_quote].into_iter().find_map(|text| text.trim_ascii_end().strip_suffix(b"{")).map(<[u8]>::len)
+}
+
+fn trimmed(mut other: Piece) -> Piece {
+    if other.found == Found::Other {
+        let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let end = other.bytes.iter().rposition(|byte| !is_white(byte)).map_or(0, |last| last + 1);
+        other.bytes.truncate(end);
+    }
+    other
+}

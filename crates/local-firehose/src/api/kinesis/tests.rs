@@ -1,0 +1,193 @@
+//! The operations that tell of streams and shards.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::functions::FunctionLog;
+use crate::stream::{DataStreamSettings, Source, Stream, StreamSettings, Surroundings};
+use object_storage::Bucket;
+
+/// An API, and the folder of its streams.
+struct Served {
+    api: Api,
+    _folder: TempDir,
+}
+
+impl Served {
+    /// Streams by their names and numbers of shards; on demand, there is none.
+    fn start(streams: &[(&str, u32)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let function_log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+        let data_stream = |(name, shards): &(&str, u32)| {
+            let mut settings = StreamSettings::untransformed(name, folder.path());
+            let provisioned = std::num::NonZeroU32::new(*shards);
+            settings.source = Source::Kinesis(DataStreamSettings { provisioned, partition_key_field: None });
+            let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+            let around = Surroundings { function: None, function_log: Arc::clone(&function_log), bucket, state: None };
+            DataStream::read_by(&Stream::start(settings, around).unwrap()).unwrap()
+        };
+        let streams = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
+        Self { api: Api { streams, door: Door::new(&SERVICE) }, _folder: folder }
+    }
+
+    async fn call(&self, operation: &str, input: Value) -> Result<Value, Refusal> {
+        let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes() };
+        self.api.operate(call).await.map(|answer| serde_json::from_slice(&answer).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_stream_is_summed_up() {
+    let served = Served::start(&[("orders", 2), ("reviews", 0)]);
+    for (name, mode, shards) in [("orders", "PROVISIONED", 2), ("reviews", "ON_DEMAND", 4)] {
+        let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{name}");
+        for input in [json!({ "StreamName": name }), json!({ "StreamARN": arn })] {
+            let mut answer = served.call("DescribeStreamSummary", input).await.unwrap();
+            let summary = &mut answer["StreamDescriptionSummary"];
+            assert!(summary["StreamCreationTimestamp"].take().as_f64() > Some(1.7e9));
+            let expected = json!({
+                "StreamName": name,
+                "StreamARN": arn,
+                "StreamStatus": "ACTIVE",
+                "StreamModeDetails": { "StreamMode": mode },
+                "RetentionPeriodHours": 24,
+                "StreamCreationTimestamp": null,
+                "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }],
+                "EncryptionType": "NONE",
+                "OpenShardCount": shards,
+                "ConsumerCount": 0,
+                "MaxRecordSizeInKiB": 1024,
+            });
+            assert_eq!(*summary, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_here_is_not_found() {
+    let served = Served::start(&[("orders", 1)]);
+    let elsewhere = "arn:aws:kinesis:eu-west-1:000000000000:stream/orders";
+    for (operation, input, name) in [
+        ("PutRecord", json!({ "StreamName": "Orders", "Data": "", "PartitionKey": "a" }), "Orders"),
+        ("PutRecords", json!({ "StreamName": "o", "Records": [{ "Data": "", "PartitionKey": "a" }] }), "o"),
+        ("DescribeStreamSummary", json!({ "StreamName": "nobody" }), "nobody"),
+        ("DescribeStreamSummary", json!({ "StreamARN": elsewhere }), "orders"),
+        ("ListShards", json!({ "StreamName": "nobody" }), "nobody"),
+    ] {
+        let refused = served.call(operation, input).await;
+        assert_eq!(refused, Err(Refusal::NotFound { kind: "Stream", name: name.to_owned() }), "{operation}");
+    }
+    let unknown = Refusal::UnknownOperation { service: &SERVICE, operation: "GetRecords".to_owned() };
+    assert_eq!(served.call("GetRecords", json!({})).await, Err(unknown));
+}
+
+#[tokio::test]
+async fn shards_are_listed_by_page() {
+    let served = Served::start(&[("orders", 3)]);
+    let third = 113_427_455_640_312_821_154_458_202_477_256_070_485_u128;
+    let shard = |number: u128, end: u128| {
+        json!({
+            "ShardId": format!("shardId-{number:012}"),
+            "HashKeyRange": { "StartingHashKey": (number * third).to_string(), "EndingHashKey": end.to_string() },
+            "SequenceNumberRange": { "StartingSequenceNumber": firehose_model::kinesis::sequence::first(
+                firehose_model::kinesis::shard::Shard(number.try_into().unwrap())
+            ) },
+        })
+    };
+    let all = [shard(0, third - 1), shard(1, 2 * third - 1), shard(2, u128::MAX)];
+    let last = "shardId-000000000001";
+    for (input, listed) in [
+        (json!({}), &all[..]),
+        (json!({ "MaxResults": 10_000 }), &all),
+        (json!({ "ExclusiveStartShardId": last }), &all[2..]),
+        (json!({ "ExclusiveStartShardId": "shardId-000000000002" }), &[]),
+        (json!({ "ShardFilter": { "Type": "AT_LATEST" } }), &all),
+        (json!({ "ShardFilter": { "Type": "FROM_TIMESTAMP", "Timestamp": 5 } }), &all),
+        (json!({ "ShardFilter": { "Type": "AT_TIMESTAMP", "Timestamp": 1.5 } }), &all),
+        (json!({ "ShardFilter": { "Type": "AFTER_SHARD_ID", "ShardId": last } }), &all[2..]),
+    ] {
+        let mut input = input;
+        input["StreamName"] = json!("orders");
+        assert_eq!(served.call("ListShards", input.clone()).await, Ok(json!({ "Shards": listed })), "{input}");
+    }
+
+    let mut page = served.call("ListShards", json!({ "StreamName": "orders", "MaxResults": 2 })).await.unwrap();
+    assert_eq!(page["Shards"], json!(all[..2]));
+    let token = page["NextToken"].take();
+    let rest = served.call("ListShards", json!({ "NextToken": token })).await;
+    assert_eq!(rest, Ok(json!({ "Shards": all[2..] })));
+    for (member, value) in [
+        ("StreamName", json!("orders")),
+        ("StreamARN", json!("arn:aws:kinesis:us-east-1:000000000000:stream/orders")),
+        ("ExclusiveStartShardId", json!(last)),
+        ("ShardFilter", json!({ "Type": "AT_LATEST" })),
+    ] {
+        let both = served.call("ListShards", json!({ "NextToken": token, member: value })).await;
+        let message = format!("NextToken and {member} cannot be provided together.");
+        assert_eq!(both, Err(Refusal::InvalidArgument(message)));
+    }
+    for (of_type, member) in
+        [("AFTER_SHARD_ID", "ShardId"), ("AT_TIMESTAMP", "Timestamp"), ("FROM_TIMESTAMP", "Timestamp")]
+    {
+        let filter = json!({ "StreamName": "orders", "ShardFilter": { "Type": of_type } });
+        let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
+        assert_eq!(served.call("ListShards", filter).await, Err(Refusal::InvalidArgument(message)));
+    }
+    let none = served.call("ListShards", json!({ "NextToken": "AAAA" })).await;
+    assert_eq!(none, Err(Refusal::InvalidArgument("NextToken is invalid.".to_owned())));
+}
+
+#[tokio::test]
+async fn what_breaks_a_constraint_is_refused() {
+    let served = Served::start(&[("orders", 1)]);
+    for (operation, input, faults) in [
+        (
+            "ListShards",
+            json!({ "MaxResults": 0, "ExclusiveStartShardId": "a b", "ShardFilter": { "Type": "ALL" }, "StreamName": "orders" }),
+            "3 validation errors detected: Value '0' at 'maxResults' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1; \
+             Value 'a b' at 'exclusiveStartShardId' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
+             Value 'ALL' at 'shardFilter.type' failed to satisfy constraint: Member must satisfy enum value set: \
+             [AFTER_SHARD_ID, AT_TRIM_HORIZON, FROM_TRIM_HORIZON, AT_LATEST, AT_TIMESTAMP, FROM_TIMESTAMP]",
+        ),
+        (
+            "ListStreams",
+            json!({ "Limit": 10_001, "ExclusiveStartStreamName": "ä" }),
+            "2 validation errors detected: Value '10001' at 'limit' failed to satisfy constraint: \
+             Member must have value less than or equal to 10000; \
+             Value 'ä' at 'exclusiveStartStreamName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
+        ),
+        (
+            "DescribeStreamSummary",
+            json!({ "StreamName": "a b" }),
+            "1 validation error detected: Value 'a b' at 'streamName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
+        ),
+    ] {
+        assert_eq!(served.call(operation, input).await, Err(Refusal::Validation(faults.to_owned())), "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn streams_are_listed_by_page() {
+    let served = Served::start(&[("b", 1), ("a", 0), ("c", 1)]);
+    for (input, names, token) in [
+        (json!({}), &["a", "b", "c"][..], None),
+        (json!({ "Limit": 2 }), &["a", "b"], Some("b")),
+        (json!({ "NextToken": "b", "Limit": 2 }), &["c"], None),
+        (json!({ "ExclusiveStartStreamName": "a", "Limit": 1 }), &["b"], Some("b")),
+        (json!({ "ExclusiveStartStreamName": "c" }), &[], None),
+    ] {
+        let answer = served.call("ListStreams", input.clone()).await.unwrap();
+        assert_eq!(answer["StreamNames"], json!(names), "{input}");
+        assert_eq!((&answer["HasMoreStreams"], answer["NextToken"].as_str()), (&json!(token.is_some()), token));
+        let summaries = answer["StreamSummaries"].as_array().unwrap();
+        let summarised: Vec<&str> = summaries.iter().map(|summary| summary["StreamName"].as_str().unwrap()).collect();
+        assert_eq!(summarised, names);
+    }
+}

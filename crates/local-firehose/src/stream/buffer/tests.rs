@@ -1,0 +1,125 @@
+use std::path::Path;
+
+use super::*;
+use crate::stream::lanes::Lanes;
+use crate::stream::ledger::Ledger;
+use firehose_model::event::encode;
+
+/// A buffer without a function behind it: each event comes out as a list of its records.
+struct Running {
+    ledger: Arc<Ledger>,
+    watched: Arc<Watched>,
+    intake: mpsc::UnboundedSender<Vec<Accepted>>,
+}
+
+impl Running {
+    fn start(change: impl FnOnce(&mut StreamSettings)) -> (Self, mpsc::UnboundedReceiver<Vec<Item>>) {
+        let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
+        change(&mut settings);
+        let watched = Watched::new("s").with_intervals(settings.buffer.interval, settings.destination_buffer.interval);
+        let watched = Arc::new(watched);
+        let ledger = Arc::new(Ledger::new(usize::MAX, None, Vec::new(), Arc::clone(&watched)).0);
+        let (destination, events) = mpsc::unbounded_channel();
+        let transform = Transform {
+            functions: None,
+            function_arn: String::new(),
+            retries: 0,
+            prefix: settings.prefix.clone(),
+            ledger: Arc::clone(&ledger),
+            watched: Arc::clone(&watched),
+            destination,
+        };
+        let (intake, accepted) = mpsc::unbounded_channel();
+        tokio::spawn(Lanes::new(&settings, transform, Arc::clone(&watched)).run(accepted));
+        (Self { ledger, watched, intake }, events)
+    }
+
+    /// Accepts records of these sizes, together.
+    async fn put(&self, sizes: &[usize]) {
+        let records = sizes.iter().map(|size| {
+            let data = encode(&vec![b'x'; *size]);
+            self.ledger.accept(data, 0).unwrap()
+        });
+        assert!(self.ledger.keep(records.collect(), self.intake.clone()).await);
+    }
+}
+
+/// Puts records at these seconds, and stops at one: tells at which second what was dispatched, by the number of records.
+async fn dispatched(limits: Limits, seconds: u64, puts: &[(u64, &[usize])], stop: u64) -> Vec<(u64, usize)> {
+    let start = Instant::now();
+    let (running, mut events) = Running::start(|settings| {
+        settings.buffer.bytes = limits.bytes;
+        settings.buffer_records = limits.records;
+        settings.buffer.interval = Duration::from_secs(seconds);
+    });
+    let seen = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        while let Some(items) = events.recv().await {
+            seen.push((start.elapsed().as_secs(), items.len()));
+        }
+        seen
+    });
+    for (second, sizes) in puts {
+        sleep_until(start + Duration::from_secs(*second)).await;
+        running.put(sizes).await;
+    }
+    sleep_until(start + Duration::from_secs(stop)).await;
+    drop(running);
+    seen.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_dispatched_by_size_by_count_and_by_time() {
+    const LONG: u64 = 9999;
+    let limits = |bytes, records| Limits { bytes, records };
+    for (limits, seconds, puts, stop, expected) in [
+        // By time, from the first record on.
+        (limits(10, 9), 60, &[(0, &[1][..]), (59, &[1])][..], LONG, &[(60, 2)][..]),
+        (limits(10, 9), 60, &[(5, &[1]), (66, &[1]), (70, &[1])], LONG, &[(65, 1), (126, 2)]),
+        // By size: as soon as it is reached, or when one comes that does not fit, which waits for its own time.
+        (limits(10, 9), 60, &[(3, &[5, 5]), (10, &[1])], LONG, &[(3, 2), (70, 1)]),
+        (limits(10, 9), 60, &[(0, &[5, 4]), (10, &[2])], LONG, &[(10, 2), (70, 1)]),
+        (limits(10, 9), 60, &[(0, &[50]), (1, &[50])], LONG, &[(0, 1), (1, 1)]),
+        // By count.
+        (limits(99, 2), 60, &[(0, &[1, 1, 1]), (7, &[1, 1])], LONG, &[(0, 2), (7, 2), (67, 1)]),
+        (limits(99, 1), 60, &[(2, &[1, 1])], LONG, &[(2, 1), (2, 1)]),
+        // Without a time, what comes together goes together.
+        (limits(99, 9), 0, &[(0, &[1, 1]), (5, &[1]), (5, &[0])], LONG, &[(0, 2), (5, 2)]),
+        // At the end, at once.
+        (limits(99, 9), 900, &[(0, &[1, 1]), (5, &[1])], 8, &[(8, 3)]),
+        (limits(99, 9), 900, &[], 8, &[]),
+    ] {
+        assert_eq!(dispatched(limits, seconds, puts, stop).await, expected, "{limits:?} {seconds} {puts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_view_tells_what_waits_and_until_when() {
+    let (running, mut events) = Running::start(|settings| settings.buffer.interval = Duration::from_secs(60));
+    let buffered = || serde_json::to_value(running.watched.view()).unwrap()["buffered"].clone();
+    let expected = |records: u64, bytes: u64, flush_in_ms: Option<u64>| serde_json::json!({ "records": records, "bytes": bytes, "flush_in_ms": flush_in_ms });
+    assert_eq!(buffered(), expected(0, 0, None));
+    running.put(&[3, 4]).await;
+    // The buffer has not run yet.
+    assert_eq!(buffered(), expected(2, 7, Some(60_000)));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(buffered(), expected(2, 7, Some(40_000)));
+    running.put(&[5]).await;
+    assert_eq!(buffered(), expected(3, 12, Some(40_000)));
+    events.recv().await.unwrap();
+    assert_eq!(buffered(), expected(0, 0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backup_is_of_what_came_and_does_not_wait() {
+    let (running, mut events) = Running::start(|settings| {
+        settings.buffer.interval = Duration::from_secs(60);
+        settings.backup_prefix = Some(settings.prefix.clone());
+    });
+    let start = Instant::now();
+    running.put(&[1, 2, 3]).await;
+    for second in [0, 60] {
+        let items = events.recv().await.unwrap();
+        assert_eq!((items.len(), start.elapsed().as_secs()), (3, second));
+    }
+}

@@ -1,0 +1,132 @@
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
+use tempfile::TempDir;
+
+use super::*;
+use crate::functions::FunctionLog;
+use crate::stream::{StreamSettings, Surroundings};
+use firehose_model::batch::MB;
+use firehose_model::kinesis::shard::hash_key;
+use object_storage::Bucket;
+
+/// A data stream whose records are delivered to a folder as they are, when the stream stops.
+struct Running {
+    folder: TempDir,
+    delivery: Stream,
+    data_stream: DataStream,
+}
+
+impl Running {
+    fn start(shards: u32, state: bool, change: impl FnOnce(&mut StreamSettings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let bucket = folder.path().join("bucket");
+        let mut settings = StreamSettings::untransformed("s", &bucket);
+        let provisioned = NonZeroU32::new(shards);
+        settings.source = Source::Kinesis(DataStreamSettings { provisioned, partition_key_field: None });
+        change(&mut settings);
+        let around = Surroundings {
+            function: None,
+            function_log: Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap()),
+            bucket: Arc::new(Bucket::open(&settings.destination, false).unwrap()),
+            state: state.then(|| folder.path().join("state")),
+        };
+        let delivery = Stream::start(settings, around).unwrap();
+        let data_stream = DataStream::read_by(&delivery).unwrap();
+        Self { folder, delivery, data_stream }
+    }
+
+    /// The delivered lines.
+    async fn stop(&self) -> Vec<String> {
+        assert!(self.delivery.stop().await);
+        let mut paths = vec![self.folder.path().join("bucket")];
+        let mut lines = Vec::new();
+        while let Some(path) = paths.pop() {
+            match std::fs::read_dir(&path) {
+                Ok(entries) => paths.extend(entries.map(|entry| entry.unwrap().path())),
+                Err(_) => lines.extend(std::fs::read_to_string(path).unwrap().lines().map(str::to_owned)),
+            }
+        }
+        lines
+    }
+}
+
+fn record(partition_key: &str, data: &[u8]) -> ToShard {
+    ToShard {
+        data: STANDARD.encode(data),
+        bytes: partition_key.len() + data.len(),
+        partition_key: partition_key.to_owned(),
+        hash_key: hash_key(partition_key),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_delivered_of_a_shard_is_in_its_order_whoever_puts() {
+    for state in [false, true] {
+        let running = Running::start(3, state, |settings| settings.buffer_records = 7);
+        let putting = (0..20).map(|client| {
+            let stream = running.data_stream.clone();
+            tokio::spawn(async move {
+                let mut placed = Vec::new();
+                for call in 0..5 {
+                    let name = |number: usize| format!("{client}-{call}-{number}");
+                    let records = (0..3).map(|number| record(&name(number), format!("{}\n", name(number)).as_bytes()));
+                    for (number, result) in stream.put(records.collect()).await.into_iter().enumerate() {
+                        placed.push((name(number), result.unwrap()));
+                    }
+                }
+                placed
+            })
+        });
+        let placed: HashMap<String, Placed> = join_all(putting).await.into_iter().flat_map(Result::unwrap).collect();
+        let delivered = running.stop().await;
+        assert_eq!((placed.len(), delivered.len()), (300, 300));
+        for shard in running.data_stream.shards().iter() {
+            let numbers: Vec<&str> = delivered
+                .iter()
+                .map(|line| &placed[line])
+                .filter(|placed| placed.shard == shard)
+                .map(|placed| placed.sequence_number.as_str())
+                .collect();
+            assert!(numbers.len() > 50 && numbers.is_sorted_by(|one, next| one < next), "{shard} {state}: {numbers:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shard_takes_a_thousand_records_and_a_mebibyte_at_once_and_another_one_all_the_same() {
+    let running = Running::start(2, false, |_| {});
+    let stream = &running.data_stream;
+    // MD5 begins with 0c and 92.
+    let (first, second) = ("a", "b");
+    for (key, bytes, most) in [(first, 0, 1000), (second, MB / 8, 8)] {
+        let records = vec![record(key, &vec![b'x'; bytes - key.len().min(bytes)]); 3 * most];
+        let results = stream.put(records).await;
+        let placed = results.iter().filter(|result| result.is_ok()).count();
+        // Some more, as time goes on meanwhile.
+        assert!((most..2 * most).contains(&placed), "{key}: {placed}");
+        let shard = stream.shards().of(hash_key(key));
+        assert!(results[..most].iter().flatten().all(|placed| placed.shard == shard));
+        assert!(results.contains(&Err(NotPlaced::Throttled(shard))));
+    }
+}
+
+#[tokio::test]
+async fn the_largest_record_fits_into_what_a_shard_takes() {
+    let running = Running::start(1, false, |_| {});
+    let results =
+        running.data_stream.put(vec![record("k", &vec![b'x'; firehose_model::kinesis::MAX_RECORD_BYTES - 1])]).await;
+    assert!(results[0].is_ok());
+}
+
+#[tokio::test]
+async fn a_full_backlog_is_told_as_a_full_shard_and_a_stopped_stream_as_none() {
+    let running = Running::start(2, false, |settings| settings.backlog_bytes = 1000);
+    let results = running.data_stream.put(vec![record("a", b"x"), record("a", &[b'x'; 2000]), record("b", b"x")]).await;
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(results[1], Err(NotPlaced::Throttled(Shard(0))));
+    running.stop().await;
+    assert_eq!(running.data_stream.put(vec![record("a", b"x")]).await, [Err(NotPlaced::Unavailable)]);
+}

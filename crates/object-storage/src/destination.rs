@@ -1,0 +1,147 @@
+//! Where a stream delivers to, as the user says it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::Url;
+
+/// A folder or a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// A bucket of S3, or of the service at `endpoint`.
+    S3 {
+        /// The bucket's name.
+        bucket: String,
+        /// Such as `http://127.0.0.1:9000`; none for AWS.
+        endpoint: Option<String>,
+    },
+}
+
+/// Why a destination can't be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DestinationError {
+    /// There is nothing to open.
+    #[error("there is no destination: name a folder, or a bucket as s3://BUCKET")]
+    Empty,
+    /// Of the stores that have a scheme only S3 is one that Firehose delivers to.
+    #[error("{0} is neither a folder nor s3://BUCKET")]
+    Scheme(String),
+    /// Firehose has the rest in `Prefix`.
+    #[error("{0} has more than a bucket: write what comes after s3://{bucket} as `prefix`", bucket = bucket(.0))]
+    Key(String),
+    /// The rules of the Amazon S3 user guide, "General purpose bucket naming rules".
+    #[error(
+        "s3://{0} is not a bucket's name: it has 3 to 63 lower-case letters, digits, dots and hyphens, \
+         and begins and ends with a letter or digit"
+    )]
+    Bucket(String),
+    /// Anything else can't be asked.
+    #[error("`s3-endpoint` {0} is not the address of a service: it is such as http://127.0.0.1:9000")]
+    Endpoint(String),
+}
+
+impl Destination {
+    /// What the options `destination` and `s3-endpoint` say.
+    pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, DestinationError> {
+        let Some(rest) = text.strip_prefix("s3://") else {
+            return match (text, s3_endpoint) {
+                ("", _) => Err(DestinationError::Empty),
+                (text, _) if text.contains("://") => Err(DestinationError::Scheme(text.to_owned())),
+                (text, _) => Ok(Self::Folder(text.into())),
+            };
+        };
+        let bucket = rest.strip_suffix('/').unwrap_or(rest);
+        if bucket.contains('/') {
+            return Err(DestinationError::Key(text.to_owned()));
+        }
+        if !is_bucket_name(bucket) {
+            return Err(DestinationError::Bucket(bucket.to_owned()));
+        }
+        let endpoint = s3_endpoint.map(endpoint).transpose()?;
+        Ok(Self::S3 { bucket: bucket.to_owned(), endpoint })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(formatter),
+            Self::S3 { bucket, .. } => write!(formatter, "s3://{bucket}"),
+        }
+    }
+}
+
+fn bucket(text: &str) -> &str {
+    text.trim_start_matches("s3://").split('/').next().unwrap_or_default()
+}
+
+fn is_bucket_name(name: &str) -> bool {
+    let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    (3..=63).contains(&bytes.len())
+        && bytes.iter().all(|byte| is_alphanumeric(byte) || matches!(byte, b'.' | b'-'))
+        && bytes.first().is_some_and(is_alphanumeric)
+        && bytes.last().is_some_and(is_alphanumeric)
+}
+
+/// An endpoint without its last slash. Credentials in it would get into messages.
+fn endpoint(text: &str) -> Result<String, DestinationError> {
+    let is_service = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    let url = Url::parse(text).ok().filter(is_service).ok_or_else(|| DestinationError::Endpoint(text.to_owned()))?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn destinations_are_folders_and_buckets() {
+        let s3 = |bucket: &str, endpoint: Option<&str>| Destination::S3 {
+            bucket: bucket.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+        };
+        for (text, endpoint, expected, shown) in [
+            ("out/bucket", None, Destination::Folder("out/bucket".into()), "out/bucket"),
+            ("/s3:/x y", None, Destination::Folder("/s3:/x y".into()), "/s3:/x y"),
+            ("s3://my.clicks-1", None, s3("my.clicks-1", None), "s3://my.clicks-1"),
+            ("s3://clicks/", Some("http://[::1]:9000/"), s3("clicks", Some("http://[::1]:9000")), "s3://clicks"),
+            ("s3://clicks", Some("https://s3.test/a"), s3("clicks", Some("https://s3.test/a")), "s3://clicks"),
+        ] {
+            let destination = Destination::parse(text, endpoint).unwrap();
+            assert_eq!(destination, expected, "{text}");
+            assert_eq!(destination.to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_name_the_option_and_what_is_accepted() {
+        let long = format!("s3://{}", "x".repeat(64));
+        for (text, endpoint, expected) in [
+            ("", None, "there is no destination: name a folder, or a bucket as s3://BUCKET"),
+            ("gs://clicks", None, "gs://clicks is neither a folder nor s3://BUCKET"),
+            ("s3://clicks/raw/x", None, "write what comes after s3://clicks as `prefix`"),
+            ("s3://", None, "s3:// is not a bucket's name"),
+            ("s3://ab", None, "s3://ab is not a bucket's name: it has 3 to 63"),
+            ("s3://Clicks", None, "s3://Clicks is not a bucket's name"),
+            ("s3://-clicks", None, "is not a bucket's name"),
+            (&long, None, "is not a bucket's name"),
+            ("s3://clicks", Some("127.0.0.1:9000"), "`s3-endpoint` 127.0.0.1:9000 is not the address of a service"),
+            ("s3://clicks", Some("ftp://127.0.0.1"), "is not the address of a service"),
+            ("s3://clicks", Some("http://me:secret@127.0.0.1"), "is not the address of a service"),
+            ("s3://clicks", Some("http://127.0.0.1/?x"), "is not the address of a service"),
+        ] {
+            let message = Destination::parse(text, endpoint).unwrap_err().to_string();
+            assert!(message.contains(expected), "{text} {endpoint:?}: {message}");
+        }
+    }
+}

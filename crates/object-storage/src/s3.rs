@@ -1,0 +1,375 @@
+//! The client of S3 and of what speaks like it. A key goes over the wire as it is, with every slash and dot.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::Region;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Config, Credentials, RequestChecksumCalculation, ResponseChecksumValidation,
+    SharedCredentialsProvider,
+};
+use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::EncodingType;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::contents::{self, Contents};
+use super::{BucketError, Meta, between, in_one_line};
+
+/// A time-out for a connection: far more than any needs that comes about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A time-out for a whole request: an object of 128 MB, Firehose's largest buffer, over 20 Mbit/s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a service on this machine is signed for that does not care, or was told so: what LocalStack's documentation has.
+const NO_CREDENTIALS: &str = "test";
+
+/// The content type of real Firehose's objects (probed).
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// A bucket.
+#[derive(Debug, Clone)]
+pub(super) struct S3 {
+    pub(super) client: Client,
+    bucket: String,
+}
+
+/// Why an object was not written.
+#[derive(Debug)]
+pub(super) struct PutRefused {
+    /// In one line.
+    pub(super) cause: String,
+    /// Another attempt with the same key may be answered in the same way: 400, as `InvalidURI` or `XMinioInvalidObjectName` is.
+    pub(super) is_perhaps_the_key: bool,
+}
+
+/// The codes with 400 that are about something else than the key (Amazon S3 API Reference, "Error responses"). What the servers of
+/// others answer to a key varies.
+const NOT_THE_KEY: [&str; 10] = [
+    "BadDigest",
+    "ExpiredToken",
+    "IncompleteBody",
+    "InvalidDigest",
+    "InvalidToken",
+    "MalformedXML",
+    "RequestTimeout",
+    "TokenRefreshRequired",
+    "AuthorizationHeaderMalformed",
+    "EntityTooLarge",
+];
+
+/// What a variable of the environment says.
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What the client is made of.
+#[derive(Debug)]
+struct Settings {
+    endpoint: Option<String>,
+    region: String,
+    credentials: Source,
+}
+
+/// Where credentials come from.
+#[derive(Debug)]
+enum Source {
+    Keys(Credentials),
+    WebIdentity,
+    Container,
+}
+
+impl Settings {
+    /// From the `AWS_…` variables where the arguments don't say it: credentials, the region (else us-east-1), and the endpoint.
+    fn of(variable: impl Fn(&str) -> Option<String>, place: &str, endpoint: Option<&str>) -> Result<Self, BucketError> {
+        let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
+        let endpoint =
+            endpoint.map(str::to_owned).or_else(|| first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]));
+        let keys = |id, secret, token| Source::Keys(Credentials::new(id, secret, token, None, "environment"));
+        let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) => keys(id, secret, variable("AWS_SESSION_TOKEN")),
+            (Some(_), None) => return Err(half(place, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+            (None, Some(_)) => return Err(half(place, "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
+            (None, None) if first(&["AWS_WEB_IDENTITY_TOKEN_FILE"]).is_some() => Source::WebIdentity,
+            (None, None)
+                if first(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])
+                    .is_some() =>
+            {
+                Source::Container
+            }
+            (None, None) if endpoint.is_some() => keys(NO_CREDENTIALS.to_owned(), NO_CREDENTIALS.to_owned(), None),
+            // An EC2 instance is not asked: at an address that most machines wait for in vain.
+            (None, None) => return Err(BucketError::NoCredentials(place.to_owned())),
+        };
+        let region = first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).unwrap_or_else(|| "us-east-1".to_owned());
+        Ok(Self { endpoint, region, credentials })
+    }
+}
+
+fn half(place: &str, is_set: &str, is_missing: &str) -> BucketError {
+    let cause = format!("{is_set} is set, and {is_missing} is not");
+    BucketError::Client { place: place.to_owned(), cause }
+}
+
+impl S3 {
+    /// The client of a bucket.
+    pub(super) fn open(
+        variable: impl Fn(&str) -> Option<String>,
+        bucket: &str,
+        endpoint: Option<&str>,
+    ) -> Result<Self, BucketError> {
+        let Settings { endpoint, region, credentials } = Settings::of(variable, &format!("s3://{bucket}"), endpoint)?;
+        // The one provider of this workspace; it may be installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let https =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let region = Region::new(region);
+        let around =
+            || ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(https.clone());
+        let credentials = match credentials {
+            Source::Keys(credentials) => SharedCredentialsProvider::new(credentials),
+            Source::WebIdentity => SharedCredentialsProvider::new(
+                WebIdentityTokenCredentialsProvider::builder().configure(&around()).build(),
+            ),
+            Source::Container => {
+                SharedCredentialsProvider::new(EcsCredentialsProvider::builder().configure(&around()).build())
+            }
+        };
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(REQUEST_TIMEOUT)
+            .build();
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(credentials)
+            .region(region)
+            .http_client(https)
+            .timeout_config(timeouts)
+            .retry_config(short_retries())
+            // Not every S3 knows the checksums of a younger one.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        if let Some(endpoint) = endpoint {
+            // A service at an endpoint seldom has a name for each bucket.
+            config = config.endpoint_url(endpoint).force_path_style(true);
+        }
+        Ok(Self { client: Client::from_conf(config.build()), bucket: bucket.to_owned() })
+    }
+
+    /// Writes an object under its key.
+    pub(super) async fn put(&self, key: &str, bytes: Bytes, encoding: Option<&str>) -> Result<(), PutRefused> {
+        let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(CONTENT_TYPE);
+        let request = request.set_content_encoding(encoding.map(str::to_owned)).body(ByteStream::from(bytes));
+        request.send().await.map(drop).map_err(|error| PutRefused {
+            cause: cause(&error),
+            is_perhaps_the_key: error.raw_response().is_some_and(|response| response.status().as_u16() == 400)
+                && !error.code().is_some_and(|code| NOT_THE_KEY.contains(&code)),
+        })
+    }
+
+    /// The start of an object.
+    pub(super) async fn start(&self, key: &str, at_most: usize) -> Result<Option<Contents>, String> {
+        let mut body = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
+            Ok(found) => found.body,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(cause(&error)),
+        };
+        let mut stored = Vec::new();
+        let mut whole = false;
+        while !whole && stored.len() <= contents::stored_bytes_for(at_most) {
+            match body.try_next().await.map_err(|error| root(&error))? {
+                Some(chunk) => stored.extend_from_slice(&chunk),
+                None => whole = true,
+            }
+        }
+        Ok(Some(contents::start(stored, whole, at_most)))
+    }
+
+    /// What is known of an object.
+    pub(super) async fn head(&self, key: &str) -> Result<Option<Meta>, String> {
+        match self.client.head_object().bucket(&self.bucket).key(key).send().await {
+            Ok(found) => Ok(Some(meta(key, found.content_length, found.e_tag, found.last_modified))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(cause(&error)),
+        }
+    }
+
+    /// All objects whose keys begin so.
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Meta>, String> {
+        // XML has no form for some characters of keys.
+        let request = self.client.list_objects_v2().bucket(&self.bucket).encoding_type(EncodingType::Url);
+        let mut pages = request.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned())).into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| cause(&error))?;
+            let is_encoded = page.encoding_type == Some(EncodingType::Url);
+            for object in page.contents.unwrap_or_default() {
+                let key = object.key.unwrap_or_default();
+                let key = if is_encoded { url_decoded(&key) } else { key };
+                found.push(meta(&key, object.size, object.e_tag, object.last_modified));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Some bytes of an object.
+    pub(super) async fn range(&self, key: &str, from: u64, to: u64) -> Result<Bytes, String> {
+        let range = format!("bytes={from}-{}", to - 1);
+        let found = self.client.get_object().bucket(&self.bucket).key(key).range(range).send().await;
+        let body = found.map_err(|error| cause(&error))?.body;
+        Ok(body.collect().await.map_err(|error| root(&error))?.into_bytes())
+    }
+
+    /// Moves an object to a key, by copying.
+    pub(super) async fn rename(&self, key: &str, to: &str) -> Result<(), String> {
+        let source = url_encoded(&format!("{}/{key}", self.bucket));
+        let copied = self.client.copy_object().copy_source(source).bucket(&self.bucket).key(to).send().await;
+        copied.map_err(|error| cause(&error))?;
+        let deleted = self.client.delete_object().bucket(&self.bucket).key(key).send().await;
+        deleted.map(drop).map_err(|error| cause(&error))
+    }
+}
+
+fn meta(key: &str, bytes: Option<i64>, e_tag: Option<String>, modified: Option<DateTime>) -> Meta {
+    let modified_us = modified.map_or(0, |time| time.as_nanos() / 1000);
+    Meta {
+        name: key.to_owned(),
+        bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+        e_tag,
+        modified_us: i64::try_from(modified_us).unwrap_or_default(),
+    }
+}
+
+/// For what a moment mends, such as a connection that the service has closed. A stream tries again by itself, for ever.
+fn short_retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(50))
+        .with_max_backoff(Duration::from_millis(200))
+}
+
+/// Whether there is no such object, although there is a bucket.
+fn is_missing<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.raw_response().is_some_and(|response| {
+        let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+        response.status().as_u16() == 404 && between(&body, "<Code>", "</Code>").is_none_or(|code| code == "NoSuchKey")
+    })
+}
+
+/// An error in one line: what the service answered, or why it did not.
+fn cause<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let Some(response) = error.raw_response() else { return root(error) };
+    let status = StatusCode::from_u16(response.status().as_u16()).map(|status| status.to_string());
+    let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
+    in_one_line(&format!("{}: {body}", status.unwrap_or_default()))
+}
+
+/// What lies below an error that is the client's own.
+fn root(error: &(dyn Error + 'static)) -> String {
+    let mut root = error;
+    while let Some(source) = root.source() {
+        root = source;
+    }
+    in_one_line(&root.to_string())
+}
+
+/// As S3 takes the source of a copy, and gives the keys of a list: slashes stay as they are.
+fn url_encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    });
+    encoded.collect()
+}
+
+/// The reverse; a space may be a plus sign.
+fn url_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        rest = after;
+        match (first, code) {
+            (b'%', Some(code)) => {
+                bytes.push(code);
+                rest = &after[2..];
+            }
+            (b'+', _) => bytes.push(b' '),
+            (other, _) => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_and_the_endpoint_come_from_variables_where_options_do_not_say_them() {
+        const KEYS: &[(&str, &str)] = &[("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        const IN_EUROPE: &[(&str, &str)] =
+            &[("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-west-1")];
+        const OF_SERVICE: &[(&str, &str)] = &[("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")];
+        const LOCAL: Option<&str> = Some("http://127.0.0.1:9000");
+        for (variables, endpoint, expected) in [
+            (KEYS, None, (None, "us-east-1", "id")),
+            (IN_EUROPE, None, (None, "eu-west-1", "id")),
+            (KEYS, Some("https://s3.test"), (Some("https://s3.test"), "us-east-1", "id")),
+            (&[], LOCAL, (LOCAL, "us-east-1", "test")),
+            (OF_SERVICE, None, (Some("http://127.0.0.1:1"), "us-east-1", "test")),
+            (OF_SERVICE, LOCAL, (LOCAL, "us-east-1", "test")),
+        ] {
+            let settings = Settings::of(among(variables), "s3://clicks", endpoint).unwrap();
+            let Source::Keys(credentials) = &settings.credentials else { panic!("{settings:?}") };
+            let found = (settings.endpoint.as_deref(), settings.region.as_str(), credentials.access_key_id());
+            assert_eq!(found, expected);
+            S3::open(among(variables), "clicks", endpoint).unwrap();
+        }
+    }
+
+    #[test]
+    fn without_credentials_nothing_is_asked_for_them() {
+        let refused = |variables| Settings::of(among(variables), "s3://clicks", None).unwrap_err().to_string();
+        let error = refused(&[]);
+        assert!(error.starts_with("s3://clicks needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET"), "{error}");
+        let error = refused(&[("AWS_ACCESS_KEY_ID", "id")]);
+        let half = "could not set up s3://clicks: AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not";
+        assert_eq!(error, half);
+    }
+
+    #[test]
+    fn keys_of_a_list_are_decoded() {
+        for (text, expected) in [
+            ("a/b%2Fc+d%25+%C3%A9", "a/b/c d% \u{e9}"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"),
+            ("%FF", "%FF"),
+            ("%+1", "% 1"),
+            ("%01", "\u{1}"),
+        ] {
+            assert_eq!(url_decoded(text), expected);
+        }
+        for key in ["/a//b/./../c", "é %+&?#\u{1}"] {
+            assert_eq!(url_decoded(&url_encoded(key)), key);
+        }
+        assert_eq!(url_encoded("clicks//a/../é +"), "clicks//a/../%C3%A9%20%2B");
+    }
+
+    fn among(variables: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+}

@@ -1,0 +1,125 @@
+//! Which records are put back.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::failed::Failed;
+
+/// What the options select.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Such as `Lambda.FunctionError`; none is all.
+    pub error_codes: Vec<String>,
+    /// The first arrival, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// The first arrival that is too late.
+    pub until_ms: Option<i64>,
+}
+
+impl Selection {
+    /// Whether a record is to be put back. One whose arrival nobody knows is in no span of time.
+    pub(super) fn has(&self, failed: &Failed) -> bool {
+        let is_within = |so: &dyn Fn(i64) -> bool| failed.arrival_ms.is_some_and(so);
+        (self.error_codes.is_empty() || self.error_codes.contains(&failed.code))
+            && self.since_ms.is_none_or(|since| is_within(&|arrival| arrival >= since))
+            && self.until_ms.is_none_or(|until| is_within(&|arrival| arrival < until))
+    }
+}
+
+/// A moment, as the user gives it: a time, a day, or how long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// A time, or the beginning of a day in UTC.
+    At(Timestamp),
+    /// Before now.
+    Ago(Duration),
+}
+
+impl When {
+    /// In milliseconds since 1970.
+    #[must_use]
+    pub fn milliseconds(self, now: Timestamp) -> i64 {
+        let moment = match self {
+            Self::At(time) => Some(time),
+            Self::Ago(span) => SignedDuration::try_from(span).ok().and_then(|span| now.checked_sub(span).ok()),
+        };
+        moment.unwrap_or(Timestamp::MIN).as_millisecond()
+    }
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
+        if let Ok(time) = text.parse::<Timestamp>() {
+            return Ok(Self::At(time));
+        }
+        // A time without a zone would be taken for its day.
+        let day = text.parse::<Date>().ok().filter(|day| day.to_string() == text);
+        if let Some(midnight) = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok()) {
+            return Ok(Self::At(midnight.timestamp()));
+        }
+        let span = UNITS.iter().find_map(|(unit, seconds)| {
+            let number: u64 = text.strip_suffix(*unit)?.parse().ok()?;
+            number.checked_mul(*seconds).map(Duration::from_secs)
+        });
+        span.map(Self::Ago).ok_or_else(|| {
+            "accepted is a time such as 2026-11-26T10:00:00Z, a day such as 2026-11-26 (UTC), or how long ago, \
+             such as 90m, 12h or 3d"
+                .to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_times_days_and_ages() {
+        let now: Timestamp = "2026-11-26T10:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("2026-11-25T10:00:00Z", "2026-11-25T10:00:00Z"),
+            ("2026-11-25T10:00:00.5+02:00", "2026-11-25T08:00:00.5Z"),
+            ("2026-11-25", "2026-11-25T00:00:00Z"),
+            ("90m", "2026-11-26T08:30:00Z"),
+            ("12h", "2026-11-25T22:00:00Z"),
+            ("3d", "2026-11-23T10:00:00Z"),
+            ("0s", "2026-11-26T10:00:00Z"),
+        ] {
+            let when: When = text.parse().unwrap();
+            assert_eq!(when.milliseconds(now), expected.parse::<Timestamp>().unwrap().as_millisecond(), "{text}");
+        }
+        // Before all times.
+        assert_eq!(When::Ago(Duration::MAX).milliseconds(now), Timestamp::MIN.as_millisecond());
+        for text in ["", "h", "-1h", "1.5h", "1w", "yesterday", "2026-11-25T10:00:00", "18446744073709551615d"] {
+            assert!(text.parse::<When>().unwrap_err().starts_with("accepted is a time"), "{text}");
+        }
+    }
+
+    #[test]
+    fn records_are_selected_by_code_and_arrival() {
+        let failed = |code: &str, arrival_ms| Failed {
+            data: Vec::new(),
+            code: code.to_owned(),
+            function: String::new(),
+            arrival_ms,
+        };
+        let all = Selection::default();
+        let codes = Selection { error_codes: vec!["A".to_owned(), "B".to_owned()], ..Selection::default() };
+        let since = Selection { since_ms: Some(10), ..Selection::default() };
+        let until = Selection { until_ms: Some(10), ..Selection::default() };
+        for (failed, expected) in [
+            (failed("A", Some(9)), [true, true, false, true]),
+            (failed("B", Some(10)), [true, true, true, false]),
+            (failed("C", None), [true, false, false, false]),
+        ] {
+            assert_eq!([&all, &codes, &since, &until].map(|selection| selection.has(&failed)), expected, "{failed:?}");
+        }
+    }
+}

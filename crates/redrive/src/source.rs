@@ -1,0 +1,161 @@
+//! Where error objects are, as the user says it.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+use object_storage::{Destination, DestinationError};
+
+/// A folder or a bucket, and what of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub(super) store: Destination,
+    /// What the objects' keys begin with: nothing, or a text with a slash at its end.
+    pub(super) prefix: String,
+    /// The name of an object, where it may be one; in a folder, of its file.
+    pub(super) object: Option<String>,
+}
+
+/// Why there can't be error objects.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Neither a folder nor a file.
+    #[error("{0}: found neither a folder nor a file; accepted is one of both, or s3://BUCKET/PREFIX")]
+    Missing(String),
+    /// What is before the prefix is no bucket, or no store is known by that name.
+    #[error("{0}")]
+    Bucket(DestinationError),
+    /// A name that is not Unicode is none to the storage's client.
+    #[error("{}: found a path that can't be used: it is no UTF-8, or can't be resolved", .0.display())]
+    Path(PathBuf),
+}
+
+impl Source {
+    /// What `s3://BUCKET/PREFIX`, a folder or a file is.
+    pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, SourceError> {
+        let Some(rest) = text.strip_prefix("s3://") else {
+            if text.contains("://") {
+                // For its message about other stores.
+                Destination::parse(text, s3_endpoint).map_err(SourceError::Bucket)?;
+            }
+            return Self::local(text);
+        };
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(SourceError::Bucket)?;
+        // As it is: a key may begin with a slash, and have several on end.
+        Ok(if prefix.is_empty() || prefix.ends_with('/') {
+            Self { store, prefix: prefix.to_owned(), object: None }
+        } else {
+            Self { store, prefix: format!("{prefix}/"), object: Some(prefix.to_owned()) }
+        })
+    }
+
+    fn local(text: &str) -> Result<Self, SourceError> {
+        let metadata = fs::metadata(text).map_err(|_| SourceError::Missing(text.to_owned()))?;
+        // The client takes no `..`, and the ledger of a folder is the same whatever way leads there.
+        let path = fs::canonicalize(text).map_err(|_| SourceError::Path(text.into()))?;
+        if metadata.is_dir() {
+            return Ok(Self { store: Destination::Folder(path), prefix: String::new(), object: None });
+        }
+        let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+            return Err(SourceError::Path(text.into()));
+        };
+        let store = Destination::Folder(folder.to_owned());
+        Ok(Self { store, prefix: format!("{file}/"), object: Some(file.to_owned()) })
+    }
+
+    /// Whether all of this source is below a prefix, so that nothing can be moved there from it.
+    pub(super) fn is_within(&self, prefix: &str) -> bool {
+        self.prefix.starts_with(prefix)
+    }
+
+    /// Where an object of this source goes below an archive, which may be a prefix of the source's own.
+    pub(super) fn archived(&self, archive: &str, object: &str) -> String {
+        let below = object.strip_prefix(&self.prefix).filter(|below| !below.is_empty());
+        // Else the source is this one object.
+        let below = below.unwrap_or_else(|| object.rsplit('/').next().unwrap_or_default());
+        format!("{archive}{below}")
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.prefix.strip_suffix('/') {
+            None => self.store.fmt(formatter),
+            Some(prefix) => write!(formatter, "{}/{prefix}", self.store),
+        }
+    }
+}
+
+/// What `--archive` is: a prefix of the source's own bucket or folder, with a slash at its end.
+pub fn archive(text: &str) -> Result<String, String> {
+    let prefix = text.strip_suffix('/').unwrap_or(text);
+    // An absolute path would be taken for one below the folder.
+    let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(|c: char| c.is_ascii_control());
+    if text.contains("://") || !prefix.split('/').all(is_part) {
+        return Err("accepted is a prefix of the source's own bucket or folder, such as redriven/".to_owned());
+    }
+    Ok(format!("{prefix}/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_folders_files_and_prefixes() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        fs::create_dir(root.join("errors")).unwrap();
+        fs::write(root.join("errors/a.jsonl"), "").unwrap();
+        let text = |path: &str| root.join(path).display().to_string();
+        for (asked, shown) in [
+            ("s3://clicks/errors/2026/", "s3://clicks/errors/2026".to_owned()),
+            ("s3://clicks", "s3://clicks".to_owned()),
+            ("s3://clicks//lead/a//b/../", "s3://clicks//lead/a//b/..".to_owned()),
+            (&text("errors"), text("errors")),
+            (&text("errors/../errors/"), text("errors")),
+            (&text("errors/a.jsonl"), text("errors/a.jsonl")),
+        ] {
+            assert_eq!(Source::parse(asked, None).unwrap().to_string(), shown, "{asked}");
+        }
+    }
+
+    #[test]
+    fn faults_say_what_is_accepted() {
+        for (text, expected) in [
+            ("", ": found neither a folder nor a file"),
+            ("no/such", "no/such: found neither a folder nor a file; accepted is one of both, or s3://BUCKET/PREFIX"),
+            ("gs://clicks/errors", "gs://clicks/errors is neither a folder nor s3://BUCKET"),
+            ("s3://C/errors", "s3://C is not a bucket's name"),
+        ] {
+            let message = Source::parse(text, None).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_archive_is_a_prefix() {
+        for (text, expected) in [("redriven/", "redriven/"), ("errors/done", "errors/done/")] {
+            assert_eq!(archive(text).unwrap(), expected);
+        }
+        for text in ["", "/", "/tmp/done", "s3://clicks/done", "a/../b", "a//b"] {
+            assert!(archive(text).unwrap_err().starts_with("accepted is a prefix"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_archive_keeps_what_is_below_the_source() {
+        for (source, archive, object, expected) in [
+            ("s3://clicks/errors", "done", "errors/2026/11/x", "done/2026/11/x"),
+            ("s3://clicks/errors", "errors/done", "errors/x", "errors/done/x"),
+            ("s3://clicks/errors/x", "done", "errors/x", "done/x"),
+            ("s3://clicks", "done", "errors/x", "done/errors/x"),
+            ("s3://clicks/errors", "done", "errors//2026//x", "done//2026//x"),
+            ("s3://clicks//errors/", "done", "/errors/x", "done/x"),
+        ] {
+            let source = Source::parse(source, None).unwrap();
+            assert_eq!(source.archived(&format!("{archive}/"), object), expected);
+        }
+    }
+}

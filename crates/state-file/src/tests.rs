@@ -1,0 +1,70 @@
+use test_support::damage::write;
+
+use super::*;
+
+#[test]
+fn a_number_that_is_damaged_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d");
+    assert_eq!(count_of(&path).unwrap(), Count::Absent);
+    write(&path, b"", Some(7));
+    let commits = folder.path().join("d.commits");
+    let text = fs::read(&commits).unwrap();
+    assert_eq!(count_of(&path).unwrap(), Count::Known(7));
+    for byte in 0..text.len() {
+        for bit in 0..8 {
+            let mut damaged = text.clone();
+            damaged[byte] ^= 1 << bit;
+            fs::write(&commits, damaged).unwrap();
+            assert_eq!(count_of(&path).unwrap(), Count::Unreadable, "{byte} {bit}");
+        }
+        fs::write(&commits, &text[..byte]).unwrap();
+        assert_eq!(count_of(&path).unwrap(), Count::Unreadable, "{byte}");
+    }
+}
+
+#[test]
+fn what_is_not_there_or_empty_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d");
+    for (count, missing, empty) in [
+        (Count::Absent, Condition::New, Condition::Empty),
+        // Killed between the two files.
+        (Count::Known(0), Condition::New, Condition::New),
+        (Count::Known(3), Condition::Missing(3), Condition::Empty),
+        (Count::Unreadable, Condition::New, Condition::Empty),
+    ] {
+        assert_eq!(check(&path, count).unwrap(), missing, "{count:?}");
+        fs::write(&path, "").unwrap();
+        assert_eq!(check(&path, count).unwrap(), empty, "{count:?}");
+        fs::remove_file(&path).unwrap();
+    }
+    assert!(matches!(check(folder.path(), Count::Absent), Err(OpenError::File(_))));
+}
+
+#[test]
+fn files_and_folders_are_for_their_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    let private = folder.path().join("a/b");
+    make_folder(&private).unwrap();
+    let path = private.join("d");
+    drop(open_file(&path).unwrap());
+    assert_eq!([mode(&private), mode(&path)], [0o700, 0o600]);
+    assert!(!is_open_to_others(&private));
+    // Nor are the copies of one that others could read.
+    for keep in [keep_copy, rename_damaged] {
+        let damaged = folder.path().join("damaged");
+        fs::write(&damaged, "of a visitor").unwrap();
+        fs::set_permissions(&damaged, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(mode(&keep(&damaged).unwrap()), 0o600);
+    }
+    for (path, mode) in [(&path, 0o664), (&private, 0o755)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    make_folder(&private).unwrap();
+    drop(open_file(&path).unwrap());
+    // The folder may be of more than this program.
+    assert_eq!([mode(&private), mode(&path)], [0o755, 0o600]);
+    assert!(is_open_to_others(&private) && !is_open_to_others(&folder.path().join("no/such")));
+}
