@@ -2,15 +2,14 @@
 //!
 //! A variable that is set to the empty string counts as not set, because templates write optional values that way.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
-use std::fmt;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use service_kit::env::{Env, VariableError};
 
 /// What the function does, and how; see the table in the README.
 #[derive(Clone, Debug)]
@@ -85,24 +84,8 @@ pub enum OnServiceUnavailable {
     Pass,
 }
 
-/// A variable whose value can't be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{variable}: found {found}; accepted: {accepted}")]
-pub struct ConfigError {
-    /// The variable's name.
-    variable: &'static str,
-    /// The value as found, or what may be said of it.
-    found: String,
-    /// What the variable takes.
-    accepted: String,
-}
-
 const ATTRIBUTES: &str = "goodevil,lawchaos,species";
 const CLICK_FIELDS: &str = "userId,mysfitId";
-const NAMES: &str = "a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]";
-const MAX_NAMES: usize = 32;
-const MAX_NAME_LEN: usize = 64;
-const MAX_SHOWN_CHARS: usize = 200;
 
 impl RecordField {
     const ALL: [(&'static str, Self); 2] = [("arrivedAt", Self::ArrivedAt), ("recordId", Self::RecordId)];
@@ -121,29 +104,28 @@ impl Config {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// [`ConfigError`] for the first variable whose value can't be used, or that is required and missing.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_lookup(|name| std::env::var_os(name))
+    /// [`VariableError`] for the first variable whose value can't be used, or that is required and missing.
+    pub fn from_env() -> Result<Self, VariableError> {
+        Self::read(&Env::of_process())
     }
 
-    /// Reads the variables that `lookup` knows.
+    /// Reads the variables of `env`.
     ///
     /// # Errors
     /// As [`Config::from_env`].
-    pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let env = Env(lookup);
+    pub fn read(env: &Env) -> Result<Self, VariableError> {
         let config = Self {
-            mysfits_api_url: env.base_url("MYSFITS_API_URL")?,
-            mysfit_attributes: env.names("MYSFIT_ATTRIBUTES", ATTRIBUTES)?,
-            click_fields: env.names("CLICK_FIELDS", CLICK_FIELDS)?,
-            record_fields: env.record_fields("RECORD_FIELDS")?,
-            partition_keys: env.names("PARTITION_KEYS", "")?,
+            mysfits_api_url: base_url(env, "MYSFITS_API_URL")?,
+            mysfit_attributes: env.list_of_names("MYSFIT_ATTRIBUTES", ATTRIBUTES)?,
+            click_fields: env.list_of_names("CLICK_FIELDS", CLICK_FIELDS)?,
+            record_fields: env.choices("RECORD_FIELDS", &RecordField::ALL)?,
+            partition_keys: env.list_of_names("PARTITION_KEYS", "")?,
             lookup: env.choice("MYSFITS_LOOKUP", &[("catalogue", Lookup::Catalogue), ("item", Lookup::Item)])?,
             cache: Duration::from_secs(env.number("MYSFITS_CACHE_SECONDS", 300, 0, 86_400)?),
             stale: Duration::from_secs(env.number("MYSFITS_STALE_SECONDS", 86_400, 0, 604_800)?),
             timeout: Duration::from_millis(env.number("MYSFITS_TIMEOUT_MS", 2_000, 1, 60_000)?),
             concurrency: usize::try_from(env.number("MYSFITS_CONCURRENCY", 32, 1, 256)?).unwrap_or(usize::MAX),
-            api_key: env.api_key("MYSFITS_API_KEY")?,
+            api_key: api_key(env, "MYSFITS_API_KEY")?,
             on_unknown_mysfit: env.choice(
                 "ON_UNKNOWN_MYSFIT",
                 &[("fail", OnUnknownMysfit::Fail), ("drop", OnUnknownMysfit::Drop), ("pass", OnUnknownMysfit::Pass)],
@@ -177,124 +159,57 @@ impl Config {
         click.chain(mysfit).chain(self.record_fields.iter().map(|field| field.name()))
     }
 
-    fn check_output_fields(&self) -> Result<(), ConfigError> {
+    fn check_output_fields(&self) -> Result<(), VariableError> {
         // Hive and Athena fold the names of columns to lower case (Amazon Athena User Guide, "Name databases, tables, and
         // columns"), so an object with "Species" and "species" has a column twice.
         let mut seen = HashMap::new();
         for name in self.output_fields() {
             if let Some(same) = seen.insert(name.to_ascii_lowercase(), name) {
-                return Err(ConfigError {
-                    variable: "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS",
-                    found: format!("\"{same}\" and \"{name}\""),
-                    accepted: "output fields whose names differ in more than case".to_owned(),
-                });
+                return Err(VariableError::new(
+                    "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS",
+                    format!("\"{same}\" and \"{name}\""),
+                    "output fields whose names differ in more than case".to_owned(),
+                ));
             }
         }
         if let Some(missing) = self.partition_keys.iter().find(|key| !self.output_fields().any(|name| name == *key)) {
-            return Err(ConfigError {
-                variable: "PARTITION_KEYS",
-                found: format!("\"{missing}\", which is no output field"),
-                accepted: format!("names out of {}", self.output_fields().collect::<Vec<_>>().join(", ")),
-            });
+            return Err(VariableError::new(
+                "PARTITION_KEYS",
+                format!("\"{missing}\", which is no output field"),
+                format!("names out of {}", self.output_fields().collect::<Vec<_>>().join(", ")),
+            ));
         }
         Ok(())
     }
 }
 
-/// The variables, by name.
-struct Env<L>(L);
-
-impl<L: Fn(&str) -> Option<OsString>> Env<L> {
-    fn text(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
-        match self.0(variable).map(OsString::into_string) {
-            None => Ok(None),
-            Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-            Some(Err(_)) => Err(ConfigError {
-                variable,
-                found: "a value that is not UTF-8".to_owned(),
-                accepted: "UTF-8 text".to_owned(),
-            }),
-        }
+fn base_url(env: &Env, variable: &'static str) -> Result<Url, VariableError> {
+    const ACCEPTED: &str = "an http or https URL with a host, and no user, query or fragment, such as \
+                            https://ID.execute-api.REGION.amazonaws.com/prod";
+    let unusable = |found: &str| VariableError::new(variable, found, ACCEPTED);
+    let text = env.text(variable)?.ok_or_else(|| unusable("no value"))?;
+    if text.contains(['@', '?']) {
+        return Err(unusable("a value with a user, a password or a query (not shown)"));
     }
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none());
+    url.ok_or_else(|| VariableError::of_value(variable, text, ACCEPTED))
+}
 
-    fn number(&self, variable: &'static str, default: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
-        let Some(text) = self.text(variable)? else {
-            return Ok(default);
-        };
-        let number = text.parse().ok().filter(|number| (min..=max).contains(number));
-        number.ok_or_else(|| bad(variable, &text, format!("a whole number from {min} to {max}")))
-    }
-
-    /// One of `choices`, the first of which is the default.
-    fn choice<T: Copy>(&self, variable: &'static str, choices: &[(&str, T)]) -> Result<T, ConfigError> {
-        let text = self.text(variable)?;
-        let wanted = text.as_deref().unwrap_or(choices[0].0);
-        let chosen = choices.iter().find(|(name, _)| *name == wanted).map(|(_, choice)| *choice);
-        chosen.ok_or_else(|| bad(variable, wanted, one_of(choices)))
-    }
-
-    fn names(&self, variable: &'static str, default: &str) -> Result<Vec<String>, ConfigError> {
-        let text = self.text(variable)?;
-        let text = text.as_deref().unwrap_or(default);
-        if text.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        // Attributes are matched without regard to case, so that two names that differ in case alone would be one.
-        let different: HashSet<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let usable =
-            names.len() <= MAX_NAMES && different.len() == names.len() && names.iter().all(|name| is_name(name));
-        usable.then_some(names).ok_or_else(|| bad(variable, text, NAMES))
-    }
-
-    fn record_fields(&self, variable: &'static str) -> Result<Vec<RecordField>, ConfigError> {
-        let Some(text) = self.text(variable)? else { return Ok(Vec::new()) };
-        let field =
-            |name: &str| RecordField::ALL.iter().find(|(known, _)| *known == name.trim()).map(|(_, field)| *field);
-        let fields: Option<Vec<RecordField>> = text.split(',').map(field).collect();
-        fields.ok_or_else(|| bad(variable, &text, format!("a comma-separated list of {}", one_of(&RecordField::ALL))))
-    }
-
-    fn base_url(&self, variable: &'static str) -> Result<Url, ConfigError> {
-        const ACCEPTED: &str = "an http or https URL with a host, and no user, query or fragment, such as \
-                                https://ID.execute-api.REGION.amazonaws.com/prod";
-        let unusable = |found: &str| ConfigError { variable, found: found.to_owned(), accepted: ACCEPTED.to_owned() };
-        let text = self.text(variable)?.ok_or_else(|| unusable("no value"))?;
-        if text.contains(['@', '?']) {
-            return Err(unusable("a value with a user, a password or a query (not shown)"));
-        }
-        let url = Url::parse(&text)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none());
-        url.ok_or_else(|| bad(variable, &text, ACCEPTED))
-    }
-
-    fn api_key(&self, variable: &'static str) -> Result<Option<HeaderValue>, ConfigError> {
-        let Some(text) = self.text(variable)? else {
-            return Ok(None);
-        };
-        let mut key = HeaderValue::from_str(&text).map_err(|_| ConfigError {
+fn api_key(env: &Env, variable: &'static str) -> Result<Option<HeaderValue>, VariableError> {
+    let Some(text) = env.text(variable)? else {
+        return Ok(None);
+    };
+    let mut key = HeaderValue::from_str(text).map_err(|_| {
+        VariableError::new(
             variable,
-            found: "a value with characters that no HTTP header can carry (not shown)".to_owned(),
-            accepted: "visible ASCII characters".to_owned(),
-        })?;
-        key.set_sensitive(true);
-        Ok(Some(key))
-    }
-}
-
-fn bad(variable: &'static str, found: &str, accepted: impl fmt::Display) -> ConfigError {
-    let shown: String = found.chars().take(MAX_SHOWN_CHARS).collect();
-    ConfigError { variable, found: format!("{shown:?}"), accepted: accepted.to_string() }
-}
-
-fn one_of<T>(choices: &[(&str, T)]) -> String {
-    choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME_LEN).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            "a value with characters that no HTTP header can carry (not shown)",
+            "visible ASCII characters",
+        )
+    })?;
+    key.set_sensitive(true);
+    Ok(Some(key))
 }
 
 #[cfg(test)]
@@ -303,10 +218,8 @@ mod tests {
 
     const URL: (&str, &str) = ("MYSFITS_API_URL", "https://example.com/prod/");
 
-    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let variables: Vec<(String, OsString)> =
-            variables.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect();
-        Config::from_lookup(|name| variables.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.clone()))
+    fn config(variables: &[(&str, &str)]) -> Result<Config, VariableError> {
+        Config::read(&variables.iter().copied().collect())
     }
 
     #[test]
@@ -454,9 +367,10 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_value_that_is_not_text_is_told() {
+        use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         let bytes = OsString::from_vec(vec![0xff]);
-        let message = Config::from_lookup(|_| Some(bytes.clone())).unwrap_err().to_string();
+        let message = Config::read(&Env::from_iter([("MYSFITS_API_URL", bytes)])).unwrap_err().to_string();
         assert!(message.starts_with("MYSFITS_API_URL: found a value that is not UTF-8"), "{message}");
     }
 }

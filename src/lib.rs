@@ -14,7 +14,6 @@ pub mod click;
 pub mod config;
 pub mod deadline;
 pub mod firehose;
-mod json;
 pub mod logs;
 pub mod metrics;
 pub mod mysfits;

@@ -2,36 +2,16 @@
 
 use std::time::Duration;
 
-use lambda_runtime::tracing::subscriber::filter::LevelFilter;
-use lambda_runtime::tracing::{self, info, warn};
+use lambda_runtime::tracing::subscriber::filter::{LevelFilter, Targets};
+use lambda_runtime::tracing::{info, warn};
+use service_kit::logs::{Output, millis};
 
 use crate::reason::Reason;
 use crate::report::Report;
 
-/// Writes logs to standard output as JSON from now on.
-///
-/// The level is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging configuration sets; `RUST_LOG` serves outside Lambda.
-/// Lambda's `FATAL`, which Rust does not know, leaves nothing to log. `TRACE` counts as `DEBUG`, because at `TRACE` the Lambda
-/// runtime logs whole events, and with them who clicked.
+/// Writes logs to standard output as JSON from now on: see [`service_kit::logs::init`].
 pub fn init() {
-    // An empty variable counts as not set, as everywhere; tracing would take it for ERROR.
-    let set = |name| std::env::var(name).ok().filter(|level| !level.is_empty());
-    let level = set("AWS_LAMBDA_LOG_LEVEL").or_else(|| set("RUST_LOG"));
-    tracing::subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .with_max_level(level.map_or(LevelFilter::INFO, |level| parse_level(&level)))
-        .init();
-}
-
-fn parse_level(level: &str) -> LevelFilter {
-    if level.eq_ignore_ascii_case("fatal") {
-        return LevelFilter::OFF;
-    }
-    level.parse().unwrap_or(LevelFilter::INFO).min(LevelFilter::DEBUG)
+    service_kit::logs::init(LevelFilter::INFO, Output::Stdout, |level| Targets::new().with_default(level));
 }
 
 /// Logs what an invocation did in `duration`; `answered` is false where the batch as a whole failed.
@@ -77,30 +57,4 @@ pub fn invocation(report: &Report, duration: Duration, answered: bool) {
         duration_ms = millis(duration),
         "invocation"
     );
-}
-
-/// Milliseconds with three decimals: a warm invocation takes less than one.
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn levels_are_those_of_lambda() {
-        for (level, expected) in [
-            ("TRACE", LevelFilter::DEBUG),
-            ("debug", LevelFilter::DEBUG),
-            ("INFO", LevelFilter::INFO),
-            ("WARN", LevelFilter::WARN),
-            ("ERROR", LevelFilter::ERROR),
-            ("FATAL", LevelFilter::OFF),
-            ("fatal", LevelFilter::OFF),
-            ("loud", LevelFilter::INFO),
-        ] {
-            assert_eq!(parse_level(level), expected, "{level}");
-        }
-    }
 }

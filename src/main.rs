@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
-use click_processor::config::{Config, ConfigError};
+use click_processor::config::Config;
 use click_processor::metrics::Metrics;
 use click_processor::mysfits::ClientError;
 use click_processor::{Invocation, Processor, Report, deadline, logs};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use serde_json::value::RawValue;
+use service_kit::env::VariableError;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -23,7 +24,7 @@ async fn main() -> ExitCode {
     };
     tracing::error!("{error:#}");
     // A mistake in the configuration is the user's, as a wrong option on a command line is.
-    let is_usage = error.is::<ConfigError>() || error.is::<ClientError>();
+    let is_usage = error.is::<VariableError>() || error.is::<ClientError>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 

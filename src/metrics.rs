@@ -1,7 +1,6 @@
 //! What one invocation did, as metrics in CloudWatch's embedded metric format (EMF).
 //!
-//! A line of EMF on standard output becomes metrics without a call to CloudWatch ("Embedding metrics within logs", Amazon
-//! CloudWatch User Guide). Firehose itself publishes no count of failed records, so these are what alarms are made of.
+//! Firehose itself publishes no count of failed records, so these are what alarms are made of.
 
 use std::io;
 use std::time::SystemTime;
@@ -10,6 +9,7 @@ use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
 use metrique::writer::unit::{AsBytes, AsCount};
 use metrique::writer::{Entry, IoStreamError};
+use service_kit::emf::{self, count};
 
 use crate::reason::Reason;
 use crate::report::Report;
@@ -56,11 +56,9 @@ impl Metrics {
     /// Metrics of the function called `function_name`.
     #[must_use]
     pub fn new(function_name: String) -> Self {
-        let emf = |dimensions: &[&str]| {
-            let dimensions = dimensions.iter().map(ToString::to_string).collect();
-            Emf::builder(NAMESPACE.to_owned(), vec![dimensions]).build()
-        };
-        Self { function_name, by_function: emf(&["FunctionName"]), by_reason: emf(&["FunctionName", "Reason"]) }
+        let by_function = emf::format(NAMESPACE, &["FunctionName"]);
+        let by_reason = emf::format(NAMESPACE, &["FunctionName", "Reason"]);
+        Self { function_name, by_function, by_reason }
     }
 
     /// Writes the lines of one invocation, which ended at `at`, to `out`.
@@ -91,10 +89,6 @@ impl Metrics {
         }
         Ok(())
     }
-}
-
-fn count(number: usize) -> u64 {
-    number as u64
 }
 
 #[cfg(test)]

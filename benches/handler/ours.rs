@@ -1,11 +1,11 @@
 //! The processor, warm: it has asked the service before.
 
-use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use click_processor::config::Config;
 use click_processor::firehose::RESPONSE_BUDGET_BYTES;
 use click_processor::{Invocation, Processor, Report};
+use service_kit::env::Env;
 use tokio::runtime::Runtime;
 
 use crate::batch::batch;
@@ -19,11 +19,8 @@ pub(crate) struct Ours {
 impl Ours {
     pub(crate) fn new(mysfits: usize) -> Self {
         let url = service::start(mysfits, Duration::ZERO);
-        let config = Config::from_lookup(|name| match name {
-            "MYSFITS_API_URL" => Some(OsString::from(&url)),
-            "MYSFITS_CACHE_SECONDS" => Some(OsString::from("86400")),
-            _ => None,
-        });
+        let variables = [("MYSFITS_API_URL", url.as_str()), ("MYSFITS_CACHE_SECONDS", "86400")];
+        let config = Config::read(&Env::from_iter(variables));
         let processor = Processor::new(&config.unwrap()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ours = Self { processor, runtime };

@@ -10,9 +10,8 @@ use crate::json::{Members, assert_carried, text};
 
 /// A configuration by its environment variables; the service is where nobody answers.
 pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
-    let set = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
-    Config::from_lookup(|name| if name == "MYSFITS_API_URL" { Some("http://127.0.0.1:9".into()) } else { set(name) })
-        .unwrap()
+    let url = ("MYSFITS_API_URL", "http://127.0.0.1:9");
+    Config::read(&variables.iter().copied().chain([url]).collect()).unwrap()
 }
 
 /// What a line can have at most.

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::parse::Click;
 use crate::config::{Config, RecordField};
-use crate::json;
 use crate::mysfits::Attributes;
+use service_kit::json;
 
 /// The longest partition key. It becomes a part of an object's name, which may have 1,024 bytes in all ("Naming Amazon S3
 /// objects", Amazon S3 User Guide).
@@ -156,7 +156,7 @@ fn write_value(source: Source, click: &Click, attributes: Attributes, origin: &O
         Source::Record(RecordField::RecordId) => json::write_text(origin.record_id.as_deref(), out),
         Source::Extra(index) => {
             if let Some(raw) = click.extra(index) {
-                let written = json::write_compact(raw.0, out);
+                let written = json::write_compact(raw.0, json::Mode::Unescape, out);
                 debug_assert_eq!(written, Ok(()), "parsing checks every field that is kept");
             }
         }

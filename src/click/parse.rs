@@ -7,8 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::json::{self, AnyName, Unusable};
 use crate::reason::Reason;
+use service_kit::json::{self, AnyName, Unusable};
 
 /// The most bytes a `userId` may have: a Cognito `sub` has 36.
 const MAX_USER_ID_BYTES: usize = 256;
@@ -118,7 +118,7 @@ impl<'a> Members<'a> {
 
     fn validate(self) -> Result<Click<'a>, Reason> {
         for (_, value) in &self.extra {
-            json::check(value.0)?;
+            json::check(value.0, json::Mode::Unescape)?;
         }
         let user_id = required_text(self.user_id)?;
         let mysfit_id = required_text(self.mysfit_id)?;
@@ -137,7 +137,7 @@ fn required_text(value: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
     match json::text(value)? {
         Some(text) => Ok(text),
         // A value of a wrong type may be a bomb as well, which is the more telling reason.
-        None => json::check(value).map_err(Reason::from).and(Err(Reason::WrongType)),
+        None => json::check(value, json::Mode::Unescape).map_err(Reason::from).and(Err(Reason::WrongType)),
     }
 }
 

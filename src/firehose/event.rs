@@ -6,8 +6,8 @@ use base64_simd::STANDARD;
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::value::RawValue;
 
-use crate::json;
 use crate::reason::Reason;
+use service_kit::json;
 
 /// A batch of records, borrowed from the payload of an invocation.
 ///

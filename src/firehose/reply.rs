@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64_simd::STANDARD;
 
 use super::event::{Event, Record};
-use crate::json;
+use service_kit::json;
 
 /// The most bytes a reply may have.
 ///

@@ -14,7 +14,7 @@ use serde_json::de::Read;
 use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, OwnedAttributes};
-use crate::json::{self, AnyName};
+use service_kit::json::{self, AnyName};
 
 /// The member that holds a mysfit's id.
 const ID: &str = "mysfitId";
@@ -359,7 +359,7 @@ impl<'a, 'w> Object<'a, 'w> {
             members.extend_from_slice(if members.len() == start { b"\"" } else { b",\"" });
             members.extend_from_slice(name.as_bytes());
             members.extend_from_slice(b"\":");
-            json::write_compact(value, members).map_err(|_| name.as_str())?;
+            json::write_compact(value, json::Mode::Unescape, members).map_err(|_| name.as_str())?;
             ends.push(offset(members.len() - start));
         }
         Ok(())

@@ -9,15 +9,12 @@ use click_processor::firehose::RESPONSE_BUDGET_BYTES;
 use click_processor::{Invocation, Processor, Report};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use service_kit::env::Env;
 
 /// A processor that has no time for look-ups, so that it sends no request and passes every click on with `null`s.
 fn processor() -> Processor {
-    let config = Config::from_lookup(|name| match name {
-        "MYSFITS_API_URL" => Some("http://127.0.0.1:9".into()),
-        "ON_SERVICE_UNAVAILABLE" => Some("pass".into()),
-        _ => None,
-    });
-    Processor::new(&config.unwrap()).unwrap()
+    let variables = [("MYSFITS_API_URL", "http://127.0.0.1:9"), ("ON_SERVICE_UNAVAILABLE", "pass")];
+    Processor::new(&Config::read(&Env::from_iter(variables)).unwrap()).unwrap()
 }
 
 fn handle(processor: &Processor, payload: &str) -> Result<(Value, usize, Report), String> {
@@ -130,7 +127,7 @@ fn more_records_than_can_be_answered_are_an_error_that_says_so() {
 
 #[test]
 fn a_batch_for_which_no_time_is_left_is_for_firehose_to_try_again() {
-    let config = Config::from_lookup(|name| (name == "MYSFITS_API_URL").then(|| "http://127.0.0.1:9".into()));
+    let config = Config::read(&Env::from_iter([("MYSFITS_API_URL", "http://127.0.0.1:9")]));
     let payload = json!({"records": [{"data": STANDARD.encode(r#"{"userId":"u","mysfitId":"m"}"#)}]}).to_string();
     let message = handle(&Processor::new(&config.unwrap()).unwrap(), &payload).map(|_| ()).unwrap_err();
     assert_eq!(message, "the mysfits service can't be reached: no time left to ask");

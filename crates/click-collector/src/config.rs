@@ -2,10 +2,9 @@
 //!
 //! A variable that is set to the empty string counts as not set, because templates write optional values that way.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
-use std::fmt;
 use std::sync::Arc;
+
+use service_kit::env::{Env, VariableError, shown};
 
 use crate::personal::{HashKey, Treatment};
 
@@ -29,18 +28,6 @@ pub struct Field {
     pub treatment: Treatment,
 }
 
-/// A variable whose value can't be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{variable}: found {found}; accepted: {accepted}")]
-pub struct ConfigError {
-    /// The variable's name.
-    variable: String,
-    /// The value as found, or what may be said of it.
-    found: String,
-    /// What the variable takes.
-    accepted: String,
-}
-
 const STREAM: &str = "COLLECTOR_STREAM";
 const FIELDS: &str = "COLLECTOR_FIELDS";
 const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
@@ -56,39 +43,34 @@ const DEFAULT_PARTITION_KEY_FIELD: &str = "id";
 /// `StreamName` of `PutRecord` ("PutRecord", Amazon Kinesis Data Streams API Reference).
 const STREAM_NAME: &str = "a data stream's name, and not its ARN: 1 to 128 characters of [A-Za-z0-9_.-]";
 const MAX_STREAM_NAME_LEN: usize = 128;
-const NAME: &str = "a name of 1 to 64 characters of [A-Za-z0-9_-]";
-const NAMES: &str = "a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]";
-const MAX_NAMES: usize = 32;
-const MAX_NAME_LEN: usize = 64;
 const KEY: &str = "a secret of 32 bytes or more, which a deployment takes from a secrets' store";
 /// As long as the hash: a shorter key is weaker than what it is for (RFC 2104, section 3).
 const MIN_KEY_LEN: usize = 32;
-const MAX_SHOWN_CHARS: usize = 200;
 
 impl Config {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// [`ConfigError`] for the first variable whose value can't be used, or that is required and missing.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(std::env::vars_os())
+    /// [`VariableError`] for the first variable whose value can't be used, or that is required and missing.
+    pub fn from_env() -> Result<Self, VariableError> {
+        Self::read(&Env::of_process())
     }
 
-    /// Reads `variables`, each a name and a value.
+    /// Reads the variables of `env`.
     ///
     /// # Errors
     /// As [`Config::from_env`].
-    pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, ConfigError> {
-        let env = Env::of(variables)?;
-        let stream = env.stream()?;
-        let fields = env.names(FIELDS, DEFAULT_FIELDS)?;
+    pub fn read(env: &Env) -> Result<Self, VariableError> {
+        check_names(env)?;
+        let stream = stream(env)?;
+        let fields = env.list_of_names(FIELDS, DEFAULT_FIELDS)?;
         let partition_key = env.name(PARTITION_KEY_FIELD, DEFAULT_PARTITION_KEY_FIELD)?;
-        let mask = env.names(MASK_FIELDS, "")?;
-        let hash = env.names(HASH_FIELDS, "")?;
-        let key = env.key()?;
+        let mask = env.list_of_names(MASK_FIELDS, "")?;
+        let hash = env.list_of_names(HASH_FIELDS, "")?;
+        let key = hash_key(env)?;
         check_personal(&mask, &hash, &fields, &partition_key)?;
         if !hash.is_empty() && key.is_none() {
-            return Err(error(HASH_KEY, "no value", format!("{KEY}, because {HASH_FIELDS} names fields")));
+            return Err(VariableError::new(HASH_KEY, "no value", format!("{KEY}, because {HASH_FIELDS} names fields")));
         }
         let field = |name: String| {
             let treatment = match &key {
@@ -103,98 +85,45 @@ impl Config {
 }
 
 /// A name to mask or to hash that nothing else names would be a slip that leaves somebody's data in the clear.
-fn check_personal(mask: &[String], hash: &[String], fields: &[String], key_field: &str) -> Result<(), ConfigError> {
+fn check_personal(mask: &[String], hash: &[String], fields: &[String], key_field: &str) -> Result<(), VariableError> {
     for (variable, names) in [(MASK_FIELDS, mask), (HASH_FIELDS, hash)] {
         let is_read = |name: &String| fields.contains(name) || name == key_field;
         if let Some(stray) = names.iter().find(|name| !is_read(name)) {
             let found = format!("\"{stray}\", which is read from no body");
             let accepted = format!("names out of {FIELDS} and {PARTITION_KEY_FIELD}: {}", fields.join(", "));
-            return Err(error(variable, found, accepted));
+            return Err(VariableError::new(variable, found, accepted));
         }
     }
     if let Some(both) = hash.iter().find(|name| mask.contains(name)) {
         let found = format!("\"{both}\", which {MASK_FIELDS} names too");
-        return Err(error(HASH_FIELDS, found, "names that are not masked"));
+        return Err(VariableError::new(HASH_FIELDS, found, "names that are not masked"));
     }
     Ok(())
 }
 
-/// The variables, by name.
-struct Env(HashMap<String, OsString>);
-
-impl Env {
-    /// Refuses a name that begins as the collector's do and is none of them: a slip in `COLLECTOR_HASH_FIELDS` would leave
-    /// somebody's data in the clear.
-    fn of(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, ConfigError> {
-        let own = variables
-            .into_iter()
-            .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
-            .filter(|(name, _)| name.starts_with(PREFIX))
-            .collect::<HashMap<_, _>>();
-        match own.keys().find(|name| !VARIABLES.contains(&name.as_str())) {
-            Some(unknown) => Err(error(&shown(unknown), "a variable that is not known", VARIABLES.join(", "))),
-            None => Ok(Self(own)),
-        }
-    }
-
-    fn text(&self, variable: &str) -> Result<Option<&str>, ConfigError> {
-        let Some(value) = self.0.get(variable) else { return Ok(None) };
-        match value.to_str() {
-            Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
-            None => Err(error(variable, "a value that is not UTF-8", "UTF-8 text")),
-        }
-    }
-
-    fn stream(&self) -> Result<String, ConfigError> {
-        let name = self.text(STREAM)?.ok_or_else(|| error(STREAM, "no value", STREAM_NAME))?;
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-        let usable = name.len() <= MAX_STREAM_NAME_LEN && name.bytes().all(allowed);
-        usable.then(|| name.to_owned()).ok_or_else(|| bad(STREAM, name, STREAM_NAME))
-    }
-
-    fn name(&self, variable: &str, default: &str) -> Result<String, ConfigError> {
-        let name = self.text(variable)?.unwrap_or(default).trim();
-        is_name(name).then(|| name.to_owned()).ok_or_else(|| bad(variable, name, NAME))
-    }
-
-    fn names(&self, variable: &str, default: &str) -> Result<Vec<String>, ConfigError> {
-        let text = self.text(variable)?.unwrap_or(default);
-        if text.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        // Readers such as Athena know columns without regard to case, so that two names that differ in case alone are one.
-        let different: HashSet<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let usable =
-            names.len() <= MAX_NAMES && different.len() == names.len() && names.iter().all(|name| is_name(name));
-        usable.then_some(names).ok_or_else(|| bad(variable, text, NAMES))
-    }
-
-    fn key(&self) -> Result<Option<Arc<HashKey>>, ConfigError> {
-        match self.text(HASH_KEY)? {
-            Some(secret) if secret.len() < MIN_KEY_LEN => {
-                Err(error(HASH_KEY, "a value of fewer than 32 bytes (not shown)", KEY))
-            }
-            secret => Ok(secret.map(|secret| Arc::new(HashKey::new(secret.as_bytes())))),
-        }
+/// Refuses a name that begins as the collector's do and is none of them: a slip in `COLLECTOR_HASH_FIELDS` would leave somebody's
+/// data in the clear.
+fn check_names(env: &Env) -> Result<(), VariableError> {
+    match env.names().find(|name| name.starts_with(PREFIX) && !VARIABLES.contains(name)) {
+        Some(unknown) => Err(VariableError::new(shown(unknown), "a variable that is not known", VARIABLES.join(", "))),
+        None => Ok(()),
     }
 }
 
-fn error(variable: &str, found: impl Into<String>, accepted: impl Into<String>) -> ConfigError {
-    ConfigError { variable: variable.to_owned(), found: found.into(), accepted: accepted.into() }
+fn stream(env: &Env) -> Result<String, VariableError> {
+    let name = env.text(STREAM)?.ok_or_else(|| VariableError::new(STREAM, "no value", STREAM_NAME))?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let usable = name.len() <= MAX_STREAM_NAME_LEN && name.bytes().all(allowed);
+    usable.then(|| name.to_owned()).ok_or_else(|| VariableError::of_value(STREAM, name, STREAM_NAME))
 }
 
-fn bad(variable: &str, found: &str, accepted: impl fmt::Display) -> ConfigError {
-    error(variable, format!("{:?}", shown(found)), accepted.to_string())
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(MAX_SHOWN_CHARS).collect()
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME_LEN).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+fn hash_key(env: &Env) -> Result<Option<Arc<HashKey>>, VariableError> {
+    match env.text(HASH_KEY)? {
+        Some(secret) if secret.len() < MIN_KEY_LEN => {
+            Err(VariableError::new(HASH_KEY, "a value of fewer than 32 bytes (not shown)", KEY))
+        }
+        secret => Ok(secret.map(|secret| Arc::new(HashKey::new(secret.as_bytes())))),
+    }
 }
 
 #[cfg(test)]
@@ -204,8 +133,8 @@ mod tests {
     const STREAM_SET: (&str, &str) = ("COLLECTOR_STREAM", "orders");
     const KEY_SET: (&str, &str) = ("COLLECTOR_HASH_KEY", "hunter2-hunter2-hunter2-hunter2-");
 
-    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::from_variables(variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))))
+    fn config(variables: &[(&str, &str)]) -> Result<Config, VariableError> {
+        Config::read(&variables.iter().copied().collect())
     }
 
     fn told(field: &Field) -> String {
@@ -325,7 +254,7 @@ mod tests {
     fn a_value_that_is_not_text_is_told() {
         use std::os::unix::ffi::OsStringExt;
         let bytes = OsString::from_vec(vec![0xff]);
-        let message = Config::from_variables([(OsString::from("COLLECTOR_STREAM"), bytes)]).unwrap_err().to_string();
+        let message = Config::read(&Env::from_iter([("COLLECTOR_STREAM", bytes)])).unwrap_err().to_string();
         assert_eq!(message, "COLLECTOR_STREAM: found a value that is not UTF-8; accepted: UTF-8 text");
     }
 }

@@ -82,7 +82,6 @@ pub mod client;
 pub mod config;
 pub mod deadline;
 pub mod event;
-mod json;
 pub mod logs;
 pub mod metrics;
 pub mod personal;
@@ -104,10 +103,10 @@ use record::{Chooser, MAX_OBJECTS, Record};
 use reply::{Answer, BatchReply, ItemFailure};
 use stream::{Put, Stream};
 
-pub use json::Unusable;
 pub use refusal::Refusal;
 pub use reply::Reply;
 pub use report::Report;
+pub use service_kit::json::Unusable;
 
 /// The function, from one invocation to the next.
 #[derive(Debug)]

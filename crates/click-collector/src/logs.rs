@@ -2,42 +2,24 @@
 
 use std::time::Duration;
 
-use lambda_runtime::tracing::subscriber::EnvFilter;
-use lambda_runtime::tracing::subscriber::filter::LevelFilter;
-use lambda_runtime::tracing::{self, info, warn};
+use lambda_runtime::tracing::subscriber::filter::{LevelFilter, Targets};
+use lambda_runtime::tracing::{info, warn};
+use service_kit::logs::{Output, millis};
 
 use crate::report::Report;
 
-/// Writes logs to standard output as JSON from now on.
-///
-/// The level is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging configuration sets; `RUST_LOG` serves outside Lambda.
-/// Lambda's `FATAL`, which Rust does not know, leaves nothing to log.
+/// Writes logs to standard output as JSON from now on: see [`service_kit::logs::init`].
 pub fn init() {
-    // An empty variable counts as not set, as everywhere; tracing would take it for ERROR.
-    let set = |name| std::env::var(name).ok().filter(|level| !level.is_empty());
-    let level = set("AWS_LAMBDA_LOG_LEVEL").or_else(|| set("RUST_LOG"));
-    let level = level.map_or(LevelFilter::INFO, |level| parse_level(&level));
-    tracing::subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .with_env_filter(EnvFilter::new(filter(level)))
-        .init();
+    service_kit::logs::init(LevelFilter::INFO, Output::Stdout, targets);
 }
 
-/// Lets nothing of the libraries through but the runtime's span, which has the request's id, and what is a warning at least:
-/// below, the runtime logs events and the AWS SDK the answers of Kinesis, which can repeat partition keys.
-fn filter(level: LevelFilter) -> String {
-    format!("{},click_collector={level},lambda_runtime={}", level.min(LevelFilter::WARN), level.min(LevelFilter::INFO))
-}
-
-fn parse_level(level: &str) -> LevelFilter {
-    if level.eq_ignore_ascii_case("fatal") {
-        return LevelFilter::OFF;
-    }
-    level.parse().unwrap_or(LevelFilter::INFO)
+/// Lets nothing of the libraries pass but the runtime's span, which has the request's id, and what is a warning at least: below, the
+/// runtime logs events and the AWS SDK the responses of Kinesis, which can repeat partition keys.
+fn targets(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("click_collector", level)
+        .with_target("lambda_runtime", level.min(LevelFilter::INFO))
 }
 
 /// Logs what an invocation did in `duration`.
@@ -61,27 +43,22 @@ pub fn invocation(report: &Report, duration: Duration) {
     );
 }
 
-/// Milliseconds with three decimals.
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_those_of_lambda_and_the_libraries_are_quiet() {
+    fn the_libraries_are_quiet() {
         for (level, expected) in [
-            ("TRACE", "warn,click_collector=trace,lambda_runtime=info"),
-            ("debug", "warn,click_collector=debug,lambda_runtime=info"),
-            ("INFO", "warn,click_collector=info,lambda_runtime=info"),
-            ("WARN", "warn,click_collector=warn,lambda_runtime=warn"),
-            ("ERROR", "error,click_collector=error,lambda_runtime=error"),
-            ("FATAL", "off,click_collector=off,lambda_runtime=off"),
-            ("loud", "warn,click_collector=info,lambda_runtime=info"),
+            (LevelFilter::DEBUG, "click_collector=debug,lambda_runtime=info,warn"),
+            (LevelFilter::WARN, "click_collector=warn,lambda_runtime=warn,warn"),
+            (LevelFilter::ERROR, "click_collector=error,lambda_runtime=error,error"),
+            (LevelFilter::OFF, "click_collector=off,lambda_runtime=off,off"),
         ] {
-            assert_eq!(filter(parse_level(level)), expected, "{level}");
+            let targets = targets(level).to_string();
+            let mut targets: Vec<&str> = targets.split(',').collect();
+            targets.sort_unstable();
+            assert_eq!(targets.join(","), expected);
         }
     }
 }

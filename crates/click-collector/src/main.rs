@@ -7,11 +7,12 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use click_collector::client::ClientError;
-use click_collector::config::{Config, ConfigError};
+use click_collector::config::Config;
 use click_collector::metrics::Metrics;
 use click_collector::{Collector, Reply, Report, client, deadline, logs};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use serde_json::value::RawValue;
+use service_kit::env::VariableError;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,7 +23,7 @@ async fn main() -> ExitCode {
     };
     tracing::error!("{error:#}");
     // A mistake in the configuration is the user's, as a wrong option on a command line is.
-    let is_usage = error.is::<ConfigError>() || error.is::<ClientError>();
+    let is_usage = error.is::<VariableError>() || error.is::<ClientError>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 

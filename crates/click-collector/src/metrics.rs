@@ -1,7 +1,4 @@
 //! What one invocation did, as metrics in CloudWatch's embedded metric format (EMF).
-//!
-//! A line of EMF on standard output becomes metrics without a call to CloudWatch ("Embedding metrics within logs", Amazon
-//! CloudWatch User Guide).
 
 use std::io;
 use std::time::SystemTime;
@@ -10,6 +7,7 @@ use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
 use metrique::writer::unit::{AsBytes, AsCount};
 use metrique::writer::{Entry, IoStreamError};
+use service_kit::emf::{self, count};
 
 use crate::report::Report;
 
@@ -41,8 +39,7 @@ impl Metrics {
     /// Metrics of the function called `function_name`.
     #[must_use]
     pub fn new(function_name: String) -> Self {
-        let emf = Emf::builder(NAMESPACE.to_owned(), vec![vec!["FunctionName".to_owned()]]).build();
-        Self { function_name, emf }
+        Self { function_name, emf: emf::format(NAMESPACE, &["FunctionName"]) }
     }
 
     /// Writes the line of one invocation, which ended at `at`, to `out`.
@@ -62,10 +59,6 @@ impl Metrics {
         };
         self.emf.format(&entry, out)
     }
-}
-
-fn count(number: usize) -> u64 {
-    number as u64
 }
 
 #[cfg(test)]

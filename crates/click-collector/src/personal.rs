@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ring::hmac;
 use serde_json::value::RawValue;
 
-use crate::json::{self, Unusable};
+use service_kit::json::{self, Unusable};
 
 /// What a masked value becomes.
 pub const MASK: &str = "***";
@@ -47,7 +47,7 @@ impl HashKey {
             hmac::sign(&self.0, text.as_bytes())
         } else {
             let mut compact = Vec::new();
-            json::write_compact(value, &mut compact)?;
+            json::write_compact(value, json::Mode::KeepBytes, &mut compact)?;
             hmac::sign(&self.0, &compact)
         };
         Ok(hex(tag.as_ref()))

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::config::{Config, Field};
-use crate::json::{self, Unusable};
 use crate::personal::{MASK, Treatment};
 use crate::refusal::Refusal;
+use service_kit::json::{self, Unusable};
 
 /// The largest body, decoded.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
@@ -96,7 +96,7 @@ impl Chooser {
             line.push(b':');
             match (value, &field.treatment) {
                 (None, _) => line.extend_from_slice(b"null"),
-                (Some(value), Treatment::Keep) => json::write_compact(value, &mut line)?,
+                (Some(value), Treatment::Keep) => json::write_compact(value, json::Mode::KeepBytes, &mut line)?,
                 (Some(_), Treatment::Mask) => quote(MASK, &mut line),
                 (Some(value), Treatment::Hash(key)) => quote(&key.hash(value)?, &mut line),
             }

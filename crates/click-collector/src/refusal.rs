@@ -1,6 +1,6 @@
 //! Why a body is not stored: the closed list that answers, logs and metrics use.
 
-use crate::json::Unusable;
+use service_kit::json::Unusable;
 
 /// Why nothing of a body is stored. Sending it again changes nothing.
 ///
@@ -49,6 +49,7 @@ impl Refusal {
             Self::NotAnObject => "not_an_object",
             Self::Unusable(Unusable::Escape) => "no_text",
             Self::Unusable(Unusable::TooDeep) => "too_deep",
+            Self::Unusable(Unusable::NumberTooLarge) => "number_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::TooManyObjects => "too_many_objects",
             Self::RecordTooLarge => "record_too_large",

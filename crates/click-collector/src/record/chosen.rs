@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::config::Field;
-use crate::json::Unusable;
+use service_kit::json::Unusable;
 
 /// The values that a record is made of; `None` where a value is missing or `null`.
 pub(super) struct Chosen<'a> {

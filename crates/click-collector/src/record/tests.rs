@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::ffi::OsString;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -16,8 +15,7 @@ fn chooser(variables: &[(&str, &str)]) -> Chooser {
         ("COLLECTOR_PARTITION_KEY_FIELD", "a"),
         ("COLLECTOR_HASH_KEY", SECRET),
     ];
-    let all = defaults.iter().chain(variables).map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Chooser::new(&Config::from_variables(all).unwrap())
+    Chooser::new(&Config::read(&defaults.iter().chain(variables).copied().collect()).unwrap())
 }
 
 fn records(body: impl AsRef<[u8]>) -> Result<Vec<Record>, Refusal> {

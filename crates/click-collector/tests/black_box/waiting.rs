@@ -1,7 +1,6 @@
 //! How long Kinesis may keep a request waiting: of the collector as a library, since the executable's longest wait is too long
 //! for a test.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
@@ -10,6 +9,7 @@ use aws_smithy_http_client::Builder;
 use click_collector::config::Config;
 use click_collector::{Collector, Reply, Report};
 use serde_json::{Value, json};
+use service_kit::env::Env;
 use tokio::time::Instant;
 
 use crate::harness::{messages, rest};
@@ -29,8 +29,8 @@ async fn handled(kinesis: &Kinesis, longest_wait: Duration, event: &Value) -> (V
             .endpoint_url(kinesis.url())
             .build(),
     );
-    let stream = (OsString::from("COLLECTOR_STREAM"), OsString::from("orders"));
-    let collector = Collector::new(&Config::from_variables([stream]).unwrap(), client, longest_wait);
+    let config = Config::read(&Env::from_iter([("COLLECTOR_STREAM", "orders")])).unwrap();
+    let collector = Collector::new(&config, client, longest_wait);
     let mut report = Report::default();
     let reply: Reply = collector.handle(&event.to_string(), Instant::now() + FAR, &mut report).await.unwrap();
     (serde_json::to_value(reply).unwrap(), report)

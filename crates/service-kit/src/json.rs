@@ -10,11 +10,18 @@ const MAX_DEPTH: usize = 128;
 
 /// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
 #[derive(Deserialize)]
-pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+pub struct Name<'a>(
+    /// The name.
+    #[serde(borrow)]
+    pub Cow<'a, str>,
+);
 
 /// A member's name that may be no Unicode text (a lone surrogate). Then its JSON stands for it: it is the name of no member that is
 /// wanted, and the others count all the same. To read the names of events so would be 1.13 times the instructions of a batch.
-pub(crate) struct AnyName<'a>(pub(crate) Cow<'a, str>);
+pub struct AnyName<'a>(
+    /// The name, or its JSON.
+    pub Cow<'a, str>,
+);
 
 impl<'de: 'a, 'a> Deserialize<'de> for AnyName<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -27,7 +34,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AnyName<'a> {
 ///
 /// # Errors
 /// [`Unusable::Escape`] for a string that holds a lone surrogate.
-pub(crate) fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, Unusable> {
+pub fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, Unusable> {
     let Some(inner) = quoted(value) else {
         return Ok(None);
     };
@@ -38,13 +45,13 @@ pub(crate) fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, Unusable> {
 }
 
 /// What stands between the quotes of `value` where it is a JSON string, escapes and all.
-pub(crate) fn quoted(value: &RawValue) -> Option<&str> {
+pub fn quoted(value: &RawValue) -> Option<&str> {
     value.get().strip_prefix('"')?.strip_suffix('"')
 }
 
 /// Why a value that parsed as JSON can't be carried over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unusable {
+pub enum Unusable {
     /// A string holds an escape that is no Unicode text, such as a lone surrogate.
     #[error("a string holds an escape that is no Unicode text")]
     Escape,
@@ -56,15 +63,27 @@ pub(crate) enum Unusable {
     NumberTooLarge,
 }
 
-/// Appends `value` to `out`: compact, strings as unescaped UTF-8, numbers digit by digit as they came.
+/// How [`write_compact`] carries a value over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Strings with no escape but those that JSON demands; numbers beyond a 64-bit float are refused.
+    Unescape,
+    /// Strings and numbers byte for byte.
+    KeepBytes,
+}
+
+/// Appends `value` to `out` without white space, numbers digit by digit as they came.
 ///
 /// A detour through `serde_json::Value` would turn `123456789012345678901` into `1.2345678901234568e20`.
-pub(crate) fn write_compact(value: &RawValue, out: &mut Vec<u8>) -> Result<(), Unusable> {
-    walk(value, |piece| out.extend_from_slice(piece))
+///
+/// # Errors
+/// [`Unusable`] where it can't be carried over. Then `out` has a part of it.
+pub fn write_compact(value: &RawValue, mode: Mode, out: &mut Vec<u8>) -> Result<(), Unusable> {
+    walk(value, mode, |piece| out.extend_from_slice(piece))
 }
 
 /// Appends the JSON of `text`, which is a string or nothing.
-pub(crate) fn write_text<'a>(text: impl Into<Option<&'a str>>, out: &mut Vec<u8>) {
+pub fn write_text<'a>(text: impl Into<Option<&'a str>>, out: &mut Vec<u8>) {
     // A Vec takes every write and a str serializes always, so there is no error to pass on.
     let written = text.into().serialize(&mut serde_json::Serializer::new(out));
     debug_assert!(written.is_ok());
@@ -73,7 +92,7 @@ pub(crate) fn write_text<'a>(text: impl Into<Option<&'a str>>, out: &mut Vec<u8>
 /// Appends the JSON of a text that was in JSON: borrowed, it held no escape there, and needs none here. To look for some would
 /// be 1.13 times the instructions of a batch.
 #[expect(clippy::ptr_arg, reason = "whether it is borrowed is what matters")]
-pub(crate) fn write_again(text: &Cow<'_, str>, out: &mut Vec<u8>) {
+pub fn write_again(text: &Cow<'_, str>, out: &mut Vec<u8>) {
     match text {
         Cow::Borrowed(text) => {
             out.push(b'"');
@@ -84,13 +103,16 @@ pub(crate) fn write_again(text: &Cow<'_, str>, out: &mut Vec<u8>) {
     }
 }
 
-/// Says whether [`write_compact`] would carry `value` over.
-pub(crate) fn check(value: &RawValue) -> Result<(), Unusable> {
-    walk(value, |_| ())
+/// Whether [`write_compact`] would carry `value` over.
+///
+/// # Errors
+/// [`Unusable`] where it would not.
+pub fn check(value: &RawValue, mode: Mode) -> Result<(), Unusable> {
+    walk(value, mode, |_| ())
 }
 
 /// Emits the pieces of a value whose grammar `serde_json` has already checked; it never recurses, so depth costs no stack.
-fn walk(value: &RawValue, mut emit: impl FnMut(&[u8])) -> Result<(), Unusable> {
+fn walk(value: &RawValue, mode: Mode, mut emit: impl FnMut(&[u8])) -> Result<(), Unusable> {
     let text = value.get();
     let mut rest = text.as_bytes();
     let mut depth = 0_usize;
@@ -103,8 +125,11 @@ fn walk(value: &RawValue, mut emit: impl FnMut(&[u8])) -> Result<(), Unusable> {
         let piece = &rest[..length];
         match first {
             b' ' | b'\n' | b'\r' | b'\t' => {}
-            b'"' if piece.contains(&b'\\') => emit(&unescape(piece)?),
-            b'-' | b'0'..=b'9' if !is_finite(piece) => return Err(Unusable::NumberTooLarge),
+            b'"' if piece.contains(&b'\\') => {
+                let unescaped = unescape(piece)?;
+                emit(if mode == Mode::Unescape { &unescaped } else { piece });
+            }
+            b'-' | b'0'..=b'9' if mode == Mode::Unescape && !is_finite(piece) => return Err(Unusable::NumberTooLarge),
             b'{' | b'[' if depth == MAX_DEPTH => return Err(Unusable::TooDeep),
             b'{' | b'[' => {
                 depth += 1;
@@ -134,7 +159,7 @@ fn string_length(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// Writes a string with escapes anew, so that only what JSON demands stays escaped.
+/// A string in which only what JSON demands is escaped.
 fn unescape(string: &[u8]) -> Result<Vec<u8>, Unusable> {
     serde_json::from_slice::<String>(string).and_then(|text| serde_json::to_vec(&text)).map_err(|_| Unusable::Escape)
 }
@@ -151,11 +176,11 @@ fn is_finite(number: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn compact(json: &str) -> Result<String, Unusable> {
+    fn compact(json: &str, mode: Mode) -> Result<String, Unusable> {
         let value: &RawValue = serde_json::from_str(json).unwrap();
         let mut out = Vec::new();
-        let written = write_compact(value, &mut out);
-        assert_eq!(written, check(value), "check and write_compact disagree on {json}");
+        let written = write_compact(value, mode, &mut out);
+        assert_eq!(written, check(value, mode), "check and write_compact disagree on {json}");
         written.map(|()| String::from_utf8(out).unwrap())
     }
 
@@ -170,28 +195,70 @@ mod tests {
             (r#""\" \\ \n \u0001""#, r#""\" \\ \n \u0001""#),
             (r#""é { [ 1e999""#, r#""é { [ 1e999""#),
         ] {
-            assert_eq!(compact(json), Ok(expected.to_owned()), "{json}");
+            assert_eq!(compact(json, Mode::Unescape), Ok(expected.to_owned()), "{json}");
         }
     }
 
     #[test]
-    fn values_that_cannot_be_carried_over_are_told() {
+    fn values_are_carried_over_byte_for_byte() {
+        for (json, expected) in [
+            ("null", "null"),
+            (" [ 1 , 2.50 , -0 ] ", "[1,2.50,-0]"),
+            ("1.0", "1.0"),
+            ("1e999", "1e999"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("{ \"a\" :\r\n\t{ \"b c\" : [ ] } }", r#"{"a":{"b c":[]}}"#),
+            (r#""\u00e9 \/ \ud83d\ude00 \" \\""#, r#""\u00e9 \/ \ud83d\ude00 \" \\""#),
+            (r#"[ "a \" , [ b" , "\\" ]"#, r#"["a \" , [ b","\\"]"#),
+            (r#"{"é": "😀 "}"#, r#"{"é":"😀 "}"#),
+        ] {
+            assert_eq!(compact(json, Mode::KeepBytes), Ok(expected.to_owned()), "{json}");
+        }
+    }
+
+    #[test]
+    fn values_that_cannot_be_carried_over_are_refused() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(compact(&nested(128)), Ok(nested(128)));
         let wide = format!("[{}{{}}]", "[],".repeat(200));
-        assert_eq!(compact(&wide), Ok(wide), "many side by side are not deep");
-        assert_eq!(compact(&nested(129)), Err(Unusable::TooDeep));
-        assert_eq!(compact(&nested(200_000)), Err(Unusable::TooDeep));
-        assert_eq!(compact("1e400"), Err(Unusable::NumberTooLarge));
-        assert_eq!(compact(&"9".repeat(400)), Err(Unusable::NumberTooLarge));
-        assert_eq!(compact(r#"["\ud800"]"#), Err(Unusable::Escape));
+        for mode in [Mode::Unescape, Mode::KeepBytes] {
+            assert_eq!(compact(&nested(128), mode), Ok(nested(128)));
+            assert_eq!(compact(&wide, mode), Ok(wide.clone()), "many side by side are not deep");
+            assert_eq!(compact(&nested(129), mode), Err(Unusable::TooDeep));
+            assert_eq!(compact(&nested(200_000), mode), Err(Unusable::TooDeep));
+            assert_eq!(compact(r#"["\ud800"]"#, mode), Err(Unusable::Escape));
+            assert_eq!(compact(r#"{"\udc00": 1}"#, mode), Err(Unusable::Escape));
+        }
+        for number in ["1e400", &"9".repeat(400)] {
+            assert_eq!(compact(number, Mode::Unescape), Err(Unusable::NumberTooLarge));
+            assert_eq!(compact(number, Mode::KeepBytes), Ok(number.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_string() {
+        for (json, expected) in [
+            ("\"a\"", Ok(Some("a"))),
+            (r#""\u00e9\"""#, Ok(Some("é\""))),
+            ("\"\"", Ok(Some(""))),
+            ("1", Ok(None)),
+            ("[\"a\"]", Ok(None)),
+            (r#""\ud800""#, Err(Unusable::Escape)),
+        ] {
+            let value: &RawValue = serde_json::from_str(json).unwrap();
+            assert_eq!(
+                text(value).map(|text| text.map(Cow::into_owned)),
+                expected.map(|e| e.map(str::to_owned)),
+                "{json}"
+            );
+        }
     }
 
     proptest::proptest! {
         #[test]
         fn compacting_keeps_the_value(value in value()) {
             let pretty = serde_json::to_string_pretty(&value).unwrap();
-            proptest::prop_assert_eq!(compact(&pretty), Ok(value.to_string()));
+            proptest::prop_assert_eq!(compact(&pretty, Mode::Unescape), Ok(value.to_string()));
+            proptest::prop_assert!(compact(&pretty, Mode::KeepBytes).is_ok());
         }
     }
 

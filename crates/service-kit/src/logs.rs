@@ -1,0 +1,80 @@
+//! Logs as JSON lines, whose level is Lambda's.
+
+use std::env;
+use std::io::{stderr, stdout};
+use std::time::Duration;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Where logs go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output, which Lambda takes logs from.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Writes logs as JSON lines from now on. `filter` says for a level which targets are logged from which level.
+///
+/// The level is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging configuration sets, or else `RUST_LOG`; an empty variable counts as not
+/// set. `TRACE` counts as `DEBUG`: at `TRACE` the Lambda runtime logs whole events, and with them personal data. Lambda's `FATAL`,
+/// which tracing does not know, turns logs off.
+pub fn init(default: LevelFilter, output: Output, filter: impl FnOnce(LevelFilter) -> Targets) {
+    let set = |name| env::var(name).ok().filter(|level| !level.is_empty());
+    let level = set("AWS_LAMBDA_LOG_LEVEL").or_else(|| set("RUST_LOG"));
+    let level = level.map_or(default, |level| parse_level(&level, default));
+    let writer = match output {
+        Output::Stdout => BoxMakeWriter::new(stdout),
+        Output::Stderr => BoxMakeWriter::new(stderr),
+    };
+    let lines = layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(output == Output::Stdout)
+        .with_span_list(false)
+        .with_target(false)
+        .with_writer(writer);
+    registry().with(lines.with_filter(filter(level))).init();
+}
+
+fn parse_level(level: &str, default: LevelFilter) -> LevelFilter {
+    if level.eq_ignore_ascii_case("fatal") {
+        return LevelFilter::OFF;
+    }
+    level.parse().unwrap_or(default).min(LevelFilter::DEBUG)
+}
+
+/// Milliseconds with three decimals: a warm invocation takes less than one.
+#[must_use]
+pub fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_those_of_lambda() {
+        for (text, level) in [
+            ("TRACE", LevelFilter::DEBUG),
+            ("debug", LevelFilter::DEBUG),
+            ("INFO", LevelFilter::INFO),
+            ("info", LevelFilter::INFO),
+            ("WARN", LevelFilter::WARN),
+            ("ERROR", LevelFilter::ERROR),
+            ("FATAL", LevelFilter::OFF),
+            ("fatal", LevelFilter::OFF),
+            ("off", LevelFilter::OFF),
+            ("loud", LevelFilter::WARN),
+        ] {
+            assert_eq!(parse_level(text, LevelFilter::WARN), level, "{text}");
+        }
+    }
+}
