@@ -214,6 +214,8 @@ fn api_key(env: &Env, variable: &'static str) -> Result<Option<HeaderValue>, Var
 
 #[cfg(test)]
 mod tests {
+    use service_kit::env::NAMES;
+
     use super::*;
 
     const URL: (&str, &str) = ("MYSFITS_API_URL", "https://example.com/prod/");
