@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::progress;
-use local_firehose::attempts::{self, describe, last_lines, with_cause};
+use local_firehose::invocation::{self, describe, last_lines, with_cause};
 use local_firehose::functions::{FunctionLog, Functions};
 
 /// How many requests are here at once, with the function or waiting for it, if they are small.
@@ -102,7 +102,7 @@ impl Parts {
         let left = deadline.saturating_duration_since(Instant::now());
         let request = Request { timeout: Some(left), ..event.into() };
         // The start of a process is in the time, too, and the wait for this machine to be able to.
-        let invoked = attempts::invoke(&mut function, request, self.functions.shortage());
+        let invoked = invocation::invoke(&mut function, request, self.functions.shortage());
         if let Ok(invoked) = timeout_at(deadline, invoked).await {
             self.functions.give_back(function);
             return self.outcome(invoked);

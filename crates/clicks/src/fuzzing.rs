@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::input::{Contents, Item};
 use firehose_model::batch::SourceType;
-use firehose_model::delivery::Fault;
+use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::Record;
 use firehose_model::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
@@ -94,14 +94,14 @@ pub fn redriven(object: &[u8]) -> Redriven {
 #[must_use]
 pub fn error_lines(raw_data: &[String]) -> Vec<String> {
     let faults = [
-        Fault::ProcessingFailed,
-        Fault::MissingRecordId,
-        Fault::DuplicatedRecordId,
-        Fault::InvalidReturnFormat,
-        Fault::FunctionError,
-        Fault::FunctionTimedOut,
-        Fault::NoPartition,
-        Fault::TooManyPartitions,
+        ErrorCode::ProcessingFailed,
+        ErrorCode::MissingRecordId,
+        ErrorCode::DuplicatedRecordId,
+        ErrorCode::InvalidReturnFormat,
+        ErrorCode::FunctionError,
+        ErrorCode::FunctionTimedOut,
+        ErrorCode::NoPartition,
+        ErrorCode::TooManyPartitions,
     ];
     let lines = raw_data.iter().zip(0..).zip(faults.into_iter().cycle()).map(|((data, sequence), fault)| {
         let record = Record::direct_put(sequence, i64::MAX, data.clone());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use firehose_model::delivery::Fate;
+use firehose_model::delivery::RecordOutcome;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::prefix::{Compression, object_name};
@@ -67,13 +67,13 @@ impl Output {
 
     /// Writes what became of one event: one object of its delivered records and one of its failed ones, where there are
     /// any. Firehose puts several batches into an object; here an object tells which batch it is of.
-    pub(crate) fn deliver(&self, event: &Event, fates: &[Fate], end: &BatchEnd<'_>) -> Result<(), OutputError> {
+    pub(crate) fn deliver(&self, event: &Event, outcomes: &[RecordOutcome], end: &BatchEnd<'_>) -> Result<(), OutputError> {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
-        for (record, fate) in event.records().iter().zip(fates) {
-            match fate {
-                Fate::Delivered { data, .. } => delivered.push((record, data)),
-                Fate::Failed(fault) => failed.push((record, *fault)),
-                Fate::Dropped => {}
+        for (record, outcome) in event.records().iter().zip(outcomes) {
+            match outcome {
+                RecordOutcome::Delivered { data, .. } => delivered.push((record, data)),
+                RecordOutcome::Failed(fault) => failed.push((record, *fault)),
+                RecordOutcome::Dropped => {}
             }
         }
         self.object("firehose/", &delivered, end, |file, _, data| file.write_all(data))?;
@@ -100,7 +100,7 @@ impl Output {
         let written = || {
             fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
             let mut file = BufWriter::new(File::create(&path)?);
-            records.iter().try_for_each(|(record, fate)| write(&mut file, record, fate))?;
+            records.iter().try_for_each(|(record, outcome)| write(&mut file, record, outcome))?;
             file.flush()
         };
         written().map_err(|source| OutputError::Write { path: path.clone(), source })

@@ -163,7 +163,7 @@ async fn hopeless(stream: &Stream, streams: &[Stream], patience: Instant, stop_w
     let first_put = loop {
         match stream.first_put() {
             Some(at) => break at,
-            None if stream.waits_for_this_machine() => return "this machine can't run the function".to_owned(),
+            None if stream.is_function_unavailable() => return "this machine can't run the function".to_owned(),
             None => sleep(POLL).await,
         }
     };

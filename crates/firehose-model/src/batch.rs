@@ -1,18 +1,10 @@
-//! Records into events, as Firehose's Lambda buffer does it: by size and by count.
+//! Collects records into events by size and by count, as Firehose's Lambda buffer does.
 
-use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use crate::MAX_PAYLOAD_BYTES;
-
 use crate::event::{Event, Record};
-
-/// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
-pub const MAX_RECORD_BYTES: usize = 1000 * 1024;
-
-/// The largest data of a record that comes from a data stream which opts in to it (Kinesis developer guide, "Handle large records":
-/// 10 MiB; 1 MiB unless the stream sets another maximum, which no event tells).
-pub const MAX_KINESIS_RECORD_BYTES: usize = 10 * 1024 * 1024;
+use crate::source::decoded_bytes;
 
 /// The most records of a `PutRecordBatch` (Amazon Data Firehose quotas).
 pub const MAX_PUT_RECORDS: usize = 500;
@@ -20,7 +12,7 @@ pub const MAX_PUT_RECORDS: usize = 500;
 /// The most data of a `PutRecordBatch`, before base64 (Amazon Data Firehose quotas: 4 MiB).
 pub const MAX_PUT_BYTES: usize = 4 * 1024 * 1024;
 
-/// MB are MiB to Firehose.
+/// Firehose's MB, which is a MiB.
 pub const MB: usize = 1024 * 1024;
 
 /// Firehose's smallest `BufferSizeInMBs`.
@@ -29,59 +21,25 @@ pub const SMALLEST_BUFFER_MB: f64 = 0.2;
 /// Firehose's largest `BufferSizeInMBs`.
 pub const LARGEST_BUFFER_MB: f64 = 3.0;
 
-/// Firehose's own `BufferSizeInMBs`.
+/// Firehose's default `BufferSizeInMBs`.
 pub const DEFAULT_BUFFER_MB: f64 = 1.0;
 
-/// About as many clicks as make 1 MB.
+/// About 1 MB of clicks.
 pub const DEFAULT_BUFFER_RECORDS: u32 = 10_000;
 
-/// What an event may have around its records, generously.
+/// The size of an event without its records, generously.
 const ENVELOPE_BYTES: usize = 1024;
 
-/// What a record has around its data and id: the three names, their quotes, and a timestamp of 13 digits and to spare.
+/// The size of a record without its data and id: three names with quotes, and a timestamp of 13 digits.
 const RECORD_OVERHEAD_BYTES: usize = 80;
 
-/// What a record that came by a shard has besides: the six names, their quotes, a shard's id, 56 digits and a timestamp.
+/// What a record of a data stream has in addition: six names with quotes, a shard id, 56 digits and a timestamp.
 const FROM_SHARD_OVERHEAD_BYTES: usize = 300;
 
-/// The longest id of a record here: of one that came by a shard.
+/// The longest record id, which is that of a record of a data stream.
 const LONGEST_ID_BYTES: usize = 160;
 
-/// Where a delivery stream's records come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceType {
-    /// Its own API.
-    DirectPut,
-    /// A data stream.
-    Kinesis,
-    /// Amazon MSK.
-    Msk,
-}
-
-impl SourceType {
-    /// The largest data of one record. Of MSK it is what Lambda takes (Amazon Data Firehose quotas: "6 MB maximum record size if AWS
-    /// Lambda is enabled").
-    #[must_use]
-    pub fn max_record_bytes(self) -> usize {
-        match self {
-            Self::DirectPut => MAX_RECORD_BYTES,
-            Self::Kinesis => MAX_KINESIS_RECORD_BYTES,
-            Self::Msk => MAX_PAYLOAD_BYTES,
-        }
-    }
-}
-
-impl Display for SourceType {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DirectPut => "Direct PUT",
-            Self::Kinesis => "Kinesis Data Streams",
-            Self::Msk => "Amazon MSK",
-        })
-    }
-}
-
-/// Whether an event of this record alone is one that Lambda takes.
+/// Whether Lambda accepts an event of this record alone.
 #[must_use]
 pub fn fits_an_event(data: &str) -> bool {
     let overhead = ENVELOPE_BYTES + RECORD_OVERHEAD_BYTES + FROM_SHARD_OVERHEAD_BYTES + 2 * LONGEST_ID_BYTES;
@@ -91,26 +49,22 @@ pub fn fits_an_event(data: &str) -> bool {
 /// When a buffer is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most data of an event, before base64. One larger record is an event of its own.
+    /// The most data of an event, before base64. A larger record is an event of its own.
     pub bytes: usize,
     /// The most records of an event.
     pub records: usize,
 }
 
 impl Limits {
-    /// The limits of a buffer of so many MB, which are MiB to Firehose.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a size of at most 3 MB is what is asked"
-    )]
+    /// The limits of a buffer of this many MB.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a buffer has at most 3 MB")]
     #[must_use]
     pub fn new(megabytes: f64, records: usize) -> Self {
         Self { bytes: (megabytes * 1024.0 * 1024.0) as usize, records }
     }
 }
 
-/// The records of the next event, which all come the same way.
+/// The records of the next event, which all have the same source.
 #[derive(Debug)]
 pub struct Batcher {
     limits: Limits,
@@ -121,14 +75,14 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// An empty buffer of a stream.
+    /// An empty buffer.
     #[must_use]
     pub fn new(limits: Limits, stream: Arc<str>) -> Self {
         Self { limits, stream, records: Vec::new(), data_bytes: 0, payload_bytes: ENVELOPE_BYTES }
     }
 
-    /// Adds a record; gives the event of those before it, where it does not fit with them. Whatever the limits, an event is
-    /// never larger than what Lambda takes.
+    /// Adds a record. Returns the event of the records before it, if it does not fit with them. Whatever the limits, no event is
+    /// larger than Lambda accepts.
     pub fn push(&mut self, record: Record) -> Option<Event> {
         let data_bytes = decoded_bytes(&record.data);
         let mut payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + escaped_bytes(&record.data);
@@ -145,13 +99,13 @@ impl Batcher {
         event
     }
 
-    /// Whether a limit is reached, so that there is nothing to wait for.
+    /// Whether a limit is reached.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.records.len() >= self.limits.records || self.data_bytes >= self.limits.bytes
     }
 
-    /// The event of what is left.
+    /// The event of the records in the buffer.
     pub fn take(&mut self) -> Option<Event> {
         self.data_bytes = 0;
         self.payload_bytes = ENVELOPE_BYTES;
@@ -164,14 +118,7 @@ impl Batcher {
     }
 }
 
-/// The size of data before base64.
-#[must_use]
-pub fn decoded_bytes(data: &str) -> usize {
-    let padding = data.bytes().rev().take_while(|byte| *byte == b'=').count();
-    (data.len() * 3 / 4).saturating_sub(padding)
-}
-
-/// The size of data in JSON: base64 is as long as it is, but an error object may hold anything in its place.
+/// The size of data in JSON. Base64 needs no escapes, but the `rawData` of an error object may be anything.
 fn escaped_bytes(data: &str) -> usize {
     let escaped = |byte| match byte {
         b'"' | b'\\' => 2,
@@ -191,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::event::{STREAM, encode};
-    use crate::kinesis::shard::Shard;
+    use crate::kinesis::shard::ShardId;
 
     fn batched(limits: Limits, data: &[Vec<u8>]) -> Vec<Event> {
         let mut batcher = Batcher::new(limits, STREAM.into());
@@ -228,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_buffer_of_the_smallest_records_is_an_event_that_lambda_takes() {
+    fn the_largest_buffer_of_the_smallest_records_fits_lambdas_limit() {
         let events = batched(Limits::new(3.0, usize::MAX), &vec![b"{}".to_vec(); 50_000]);
         assert!(events.len() > 1);
         for event in events {
@@ -237,11 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shard_adds_makes_no_event_too_large() {
+    fn no_event_of_a_shard_is_too_large() {
         let mut batcher = Batcher::new(Limits { bytes: usize::MAX, records: usize::MAX }, STREAM.into());
         for partition_key in ["k", &"\u{1}".repeat(256), &"🐉".repeat(256)] {
             let record = |sequence| {
-                Record::from_shard(Shard(u32::MAX), sequence, partition_key.to_owned(), i64::MAX, encode(b"{}"))
+                Record::from_shard(ShardId(u32::MAX), sequence, partition_key.to_owned(), i64::MAX, encode(b"{}"))
             };
             let mut events: Vec<Event> = (0..30_000).map(record).filter_map(|record| batcher.push(record)).collect();
             events.extend(batcher.take());
@@ -252,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base64_makes_no_event_too_large() {
+    fn no_event_of_data_that_is_not_base64_is_too_large() {
         let mut batcher = Batcher::new(Limits { bytes: usize::MAX, records: usize::MAX }, STREAM.into());
         let data = "\u{1}\"\\".repeat(100_000);
         let events = (0..10).filter_map(|sequence| batcher.push(Record::direct_put(sequence, 0, data.clone())));

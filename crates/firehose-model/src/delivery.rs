@@ -1,7 +1,7 @@
-//! What Firehose does with a function's reply, fault by fault.
+//! What Firehose does with a function's response.
 //!
 //! The sources, in falling order of trust: the Firehose developer guide; probes of a real Firehose; error objects seen in
-//! public; captures that others describe. Each arm of [`evaluate`] and each [`Fault`] says which one it follows, or that it is an
+//! public; captures that others describe. Each arm of [`evaluate`] and each [`ErrorCode`] names its source, or says that it is an
 //! assumption.
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,59 +15,59 @@ use crate::event::Record;
 use crate::excerpt::excerpt;
 use crate::prefix::ErrorOutputType;
 
-/// How much of a bad reply a message shows.
+/// The longest excerpt of an invalid response in a message.
 const EXCERPT_CHARS: usize = 80;
 
-/// What becomes of one record.
+/// The outcome of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// Its bytes, as the function wrote them, go to the destination.
+pub enum RecordOutcome {
+    /// Delivered with the bytes that the function returned.
     Delivered {
         /// The bytes.
         data: Vec<u8>,
         /// `metadata.partitionKeys`, for dynamic partitioning.
         keys: PartitionKeys,
     },
-    /// The function did not want it.
+    /// The function returned `Dropped`.
     Dropped,
-    /// Its original bytes go to the error output.
-    Failed(Fault),
+    /// The original bytes go to the error output.
+    Failed(ErrorCode),
 }
 
-impl Fate {
-    /// To the destination, without partition keys.
+impl RecordOutcome {
+    /// Delivered without partition keys.
     pub fn delivered(data: impl Into<Vec<u8>>) -> Self {
         Self::Delivered { data: data.into(), keys: PartitionKeys::new() }
     }
 }
 
-/// Partition keys and their values. A value that is no string is as good as none: an assumption, as the developer guide asks
-/// for strings and does not say what becomes of others.
+/// Partition keys and their values. A value that is no string is ignored, which is an assumption: the developer guide requires
+/// strings, and does not document other values.
 pub type PartitionKeys = BTreeMap<String, String>;
 
-/// Why a record failed, as Firehose names it.
+/// Firehose's error code of a failed record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fault {
-    /// The function said so (probed).
+pub enum ErrorCode {
+    /// The function returned `ProcessingFailed` (probed).
     ProcessingFailed,
-    /// The reply has no such record (developer guide).
+    /// The response lacks the record (developer guide).
     MissingRecordId,
-    /// The reply has it more than once (developer guide).
+    /// The response has the record more than once (developer guide).
     DuplicatedRecordId,
-    /// `Ok`, and nothing to deliver (probed).
+    /// `Ok` without data (probed).
     InvalidReturnFormat,
-    /// The invocation failed, or its reply can't be read (captured).
+    /// The invocation failed, or its response cannot be read (captured).
     FunctionError,
-    /// The invocation took too long (seen in a public error object).
+    /// The invocation timed out (seen in a public error object).
     FunctionTimedOut,
-    /// A key that the prefix is made of is missing or empty (code and message seen in public).
+    /// A partition key of the prefix is missing or empty (code and message seen in public).
     NoPartition,
-    /// The record's partition would be one too many (the code is in a public README, the message is of the developer guide's
+    /// The record exceeds the limit of active partitions (the code is in a public README, the message is of the developer guide's
     /// "Buffer data for dynamic partitioning").
     TooManyPartitions,
 }
 
-impl Fault {
+impl ErrorCode {
     /// The `errorCode` of an error object.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -109,7 +109,7 @@ impl Fault {
         }
     }
 
-    /// What the error prefix calls it.
+    /// The value of `!{firehose:error-output-type}`.
     #[must_use]
     pub fn output_type(self) -> ErrorOutputType {
         match self {
@@ -120,67 +120,68 @@ impl Fault {
     }
 }
 
-/// What an attempt comes to.
+/// Firehose's evaluation of one invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attempt {
-    /// Firehose has a reply: each record's fate, in the records' order. It is final.
-    Settled(Vec<Fate>),
-    /// Firehose has a reply that it can't use, and why: every record has this fault. It is final, too (probed: a malformed
-    /// reply is not retried).
-    Spoiled(Fault, String),
-    /// The invocation failed: it is tried again, and after the last attempt every record has this fault.
-    Failed(Fault),
+pub enum Evaluation {
+    /// The outcome of each record, in the records' order. Final.
+    Outcomes(Vec<RecordOutcome>),
+    /// Every record fails with this code, for this reason. Final (probed: a malformed response is not retried).
+    InvalidResponse(ErrorCode, String),
+    /// The invocation is retried. After the last attempt every record fails with this code.
+    InvocationFailed(ErrorCode),
 }
 
-impl Attempt {
-    /// Whether Firehose takes records as failed that the function says failed. The function counts them in an attempt that is
-    /// not taken, too.
+impl Evaluation {
+    /// Whether a record failed because the function returned `ProcessingFailed`. Only then do the function's own counts of
+    /// failed records apply: it also counts them in an invocation that is retried.
     #[must_use]
-    pub fn takes_failures(&self) -> bool {
-        matches!(self, Self::Settled(fates) if fates.contains(&Fate::Failed(Fault::ProcessingFailed)))
+    pub fn has_processing_failed(&self) -> bool {
+        matches!(self, Self::Outcomes(outcomes) if outcomes.contains(&RecordOutcome::Failed(ErrorCode::ProcessingFailed)))
     }
 }
 
-/// Evaluates the response to one invocation. The records' ids differ: an event where they don't is refused when it is read.
+/// Evaluates the response to one invocation. The records' ids are unique: an event with repeated ids is rejected when it is read.
 #[must_use]
-pub fn evaluate(records: &[Record], response: &[u8]) -> Attempt {
+pub fn evaluate(records: &[Record], response_bytes: &[u8]) -> Evaluation {
     // No readable `records`: every id is missing (probed).
-    let Ok(reply) = serde_json::from_slice::<Reply>(response) else {
-        let start = excerpt(&String::from_utf8_lossy(response), EXCERPT_CHARS);
+    let Ok(response) = serde_json::from_slice::<Response>(response_bytes) else {
+        let start = excerpt(&String::from_utf8_lossy(response_bytes), EXCERPT_CHARS);
         let why = format!("it is no JSON object with an array `records`: `{start}`");
-        return Attempt::Spoiled(Fault::MissingRecordId, why);
+        return Evaluation::InvalidResponse(ErrorCode::MissingRecordId, why);
     };
 
     let mut by_id: HashMap<&str, Vec<Returned>> =
         records.iter().map(|record| (record.record_id.as_str(), Vec::new())).collect();
-    for (index, value) in reply.records.iter().enumerate() {
+    for (index, value) in response.records.iter().enumerate() {
         // Order doesn't matter, and unknown ids are ignored (probed). What has no id can't be matched either.
         let id = value.get("recordId").and_then(Value::as_str);
         let Some(returned) = id.and_then(|id| by_id.get_mut(id)) else { continue };
         match Returned::read(value) {
             Ok(read) => returned.push(read),
-            // One unreadable record spoils the reply (captured).
-            Err(why) => return Attempt::Spoiled(Fault::FunctionError, format!("`records[{index}]`: {why}")),
+            // One unreadable record invalidates the response (captured).
+            Err(why) => {
+                return Evaluation::InvalidResponse(ErrorCode::FunctionError, format!("`records[{index}]`: {why}"));
+            }
         }
     }
-    let fates = records.iter().map(|record| {
+    let outcomes = records.iter().map(|record| {
         let mut returned = by_id.remove(record.record_id.as_str()).unwrap_or_default();
         match (returned.pop(), returned.is_empty()) {
-            (Some(only), true) => only.fate(),
+            (Some(only), true) => only.outcome(),
             // Only that record (probed); captures say the whole batch.
-            (Some(_), false) => Fate::Failed(Fault::DuplicatedRecordId),
-            (None, _) => Fate::Failed(Fault::MissingRecordId),
+            (Some(_), false) => RecordOutcome::Failed(ErrorCode::DuplicatedRecordId),
+            (None, _) => RecordOutcome::Failed(ErrorCode::MissingRecordId),
         }
     });
-    Attempt::Settled(fates.collect())
+    Evaluation::Outcomes(outcomes.collect())
 }
 
 #[derive(Deserialize)]
-struct Reply {
+struct Response {
     records: Vec<Value>,
 }
 
-/// What the function made of one record.
+/// One record of a response.
 enum Returned {
     Ok(Option<Vec<u8>>, PartitionKeys),
     Dropped,
@@ -188,10 +189,10 @@ enum Returned {
 }
 
 impl Returned {
-    /// Tells why not where the data is not base64, or the result is outside the three. Data is read with every result: an
-    /// assumption, as nobody has told what Firehose does of a dropped record with bad data.
+    /// Fails if the data is not base64, or the result is none of the three. That data is validated with every result is an
+    /// assumption: Firehose's handling of a dropped record with invalid data is not documented.
     fn read(value: &Value) -> Result<Self, String> {
-        // The reply to Amazon MSK names the data as its event does.
+        // The response to an event of Amazon MSK names the data as its event does.
         let there = |name| value.get(name).filter(|value| !value.is_null());
         let data = match there("data").or_else(|| there("kafkaRecordValue")) {
             None => None,
@@ -209,12 +210,12 @@ impl Returned {
         }
     }
 
-    fn fate(self) -> Fate {
+    fn outcome(self) -> RecordOutcome {
         match self {
-            Self::Ok(Some(data), keys) => Fate::Delivered { data, keys },
-            Self::Ok(None, _) => Fate::Failed(Fault::InvalidReturnFormat),
-            Self::Dropped => Fate::Dropped,
-            Self::ProcessingFailed => Fate::Failed(Fault::ProcessingFailed),
+            Self::Ok(Some(data), keys) => RecordOutcome::Delivered { data, keys },
+            Self::Ok(None, _) => RecordOutcome::Failed(ErrorCode::InvalidReturnFormat),
+            Self::Dropped => RecordOutcome::Dropped,
+            Self::ProcessingFailed => RecordOutcome::Failed(ErrorCode::ProcessingFailed),
         }
     }
 }

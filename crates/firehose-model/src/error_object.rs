@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::Fault;
+use crate::delivery::ErrorCode;
 use crate::event::Record;
 use crate::fields::Fields;
 
@@ -34,7 +34,13 @@ pub struct ErrorLine<'a> {
 impl<'a> ErrorLine<'a> {
     /// The line of a record that failed.
     #[must_use]
-    pub fn new(record: &'a Record, fault: Fault, attempts_made: u32, attempt_end_ms: i64, lambda_arn: &'a str) -> Self {
+    pub fn new(
+        record: &'a Record,
+        fault: ErrorCode,
+        attempts_made: u32,
+        attempt_end_ms: i64,
+        lambda_arn: &'a str,
+    ) -> Self {
         Self {
             attempts_made,
             arrival_ms: record.arrival_ms,
@@ -93,7 +99,7 @@ mod tests {
         for data in ["eyJteXNmaXRJZCI6Iv8ifQ==", "###", ""] {
             let record =
                 Record { record_id: "a".into(), arrival_ms: 1_700_000_000_000, data: data.into(), kinesis: None };
-            let line = ErrorLine::new(&record, Fault::FunctionTimedOut, 4, 1_700_000_060_000, "arn:f");
+            let line = ErrorLine::new(&record, ErrorCode::FunctionTimedOut, 4, 1_700_000_060_000, "arn:f");
             let text = serde_json::to_string(&line).unwrap();
             let expected = format!(
                 concat!(

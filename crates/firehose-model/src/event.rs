@@ -1,9 +1,8 @@
-//! A Firehose event: built of records as Direct PUT does, or taken from a file as it is.
+//! Firehose events: built from records, or read from a file.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::{ACCOUNT, REGION};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -11,168 +10,172 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::batch::{SourceType, decoded_bytes};
 use crate::fields::{Fields, minified};
 use crate::kinesis::data_stream_arn;
 use crate::kinesis::sequence::sequence_number;
-use crate::kinesis::shard::Shard;
+use crate::kinesis::shard::ShardId;
+use crate::source::{SourceType, decoded_bytes};
+use crate::{ACCOUNT, REGION};
 
-/// The stream that events say they come from, where nobody named another.
+/// The default name of a stream.
 pub const STREAM: &str = "mysfits-clicks";
 
-/// The ARN of a stream.
+/// The ARN of a delivery stream.
 #[must_use]
 pub fn stream_arn(stream: &str) -> String {
     format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{stream}")
 }
 
-/// A record, before the function has seen it.
+/// A record of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// Unique in its event.
     pub record_id: String,
-    /// When Firehose got it, in milliseconds since 1970.
+    /// When Firehose received it, in milliseconds since 1970.
     #[serde(rename = "approximateArrivalTimestamp")]
     pub arrival_ms: i64,
-    /// The original bytes as base64: what an error object keeps. It may be anything in an event that came from a file.
+    /// The original bytes as base64, which an error object preserves. In an event from a file it may be any text.
     pub data: String,
-    /// What is told of a record that came by a shard.
+    /// For a record of a data stream.
     #[serde(rename = "kinesisRecordMetadata", skip_serializing_if = "Option::is_none")]
-    pub kinesis: Option<Box<FromShard>>,
+    pub kinesis: Option<Box<KinesisRecordMetadata>>,
 }
 
-/// How a record came by a shard. The fields and their order are those of AWS's sample event.
+/// The metadata of a record of a data stream. The fields and their order are those of AWS's sample event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FromShard {
+pub struct KinesisRecordMetadata {
     #[serde(rename = "shardId")]
-    shard: Shard,
+    shard: ShardId,
     partition_key: String,
     #[serde(rename = "approximateArrivalTimestamp")]
     arrival_ms: i64,
     sequence_number: String,
-    /// Which it was of records that a producer had put into one: here each is its own.
+    /// The index in an aggregated record. There are no aggregated records here.
     subsequence_number: u64,
 }
 
 impl Record {
-    /// A record of Direct PUT with the `sequence`th id.
+    /// The `sequence`th record of Direct PUT.
     #[must_use]
     pub fn direct_put(sequence: u64, arrival_ms: i64, data: String) -> Self {
         Self { record_id: record_id(sequence), arrival_ms, data, kinesis: None }
     }
 
-    /// The `sequence`th record, which came by a shard.
+    /// The `sequence`th record, from a shard.
     #[must_use]
-    pub fn from_shard(shard: Shard, sequence: u64, partition_key: String, arrival_ms: i64, data: String) -> Self {
-        let sequence_number = sequence_number(shard, sequence, arrival_ms);
-        // The form and the length of what Firehose was seen to send.
+    pub fn from_shard(shard: ShardId, sequence: u64, partition_key: String, arrival_ms: i64, data: String) -> Self {
+        let sequence_number = sequence_number(shard, sequence);
+        // The form and length that were seen of Firehose.
         let record_id = format!("{shard}{sequence_number:0>140}");
-        let kinesis = FromShard { shard, partition_key, arrival_ms, sequence_number, subsequence_number: 0 };
+        let kinesis =
+            KinesisRecordMetadata { shard, partition_key, arrival_ms, sequence_number, subsequence_number: 0 };
         Self { record_id, arrival_ms, data, kinesis: Some(Box::new(kinesis)) }
     }
 
-    /// Its shard, if it came by one.
+    /// Its shard, for a record of a data stream.
     #[must_use]
-    pub fn shard(&self) -> Option<Shard> {
+    pub fn shard(&self) -> Option<ShardId> {
         self.kinesis.as_ref().map(|kinesis| kinesis.shard)
     }
 
-    /// Its partition key; without a shard, it has none.
+    /// Its partition key, which is empty for Direct PUT.
     #[must_use]
     pub fn partition_key(&self) -> &str {
         self.kinesis.as_ref().map_or("", |kinesis| &kinesis.partition_key)
     }
 
-    /// Its sequence number in its shard; without one, its id.
+    /// Its sequence number in its shard. For Direct PUT, its id.
     #[must_use]
     pub fn sequence_number(&self) -> &str {
         self.kinesis.as_ref().map_or(&self.record_id, |kinesis| &kinesis.sequence_number)
     }
 }
 
-/// Bytes as a record has them.
+/// Encodes a record's data.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// An id as opaque and as long as Firehose's (62 digits in the accounts that were seen).
+/// A record id in the form of Firehose's (62 digits in the accounts that were seen).
 #[must_use]
 pub fn record_id(sequence: u64) -> String {
     format!("49{sequence:060}")
 }
 
-/// One event, which may be sent more than once.
+/// An event, which is sent again with each retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     records: Vec<Record>,
     envelope: Envelope,
 }
 
-/// What an event has around its records.
+/// An event without its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Envelope {
-    /// The stream that the records were put into.
-    DirectPut { stream: Arc<str> },
-    /// The stream that reads a data stream of the same name.
-    Kinesis { stream: Arc<str> },
-    /// What an event that came from a file has after its `invocationId`, which is its first field here.
+    DirectPut {
+        stream: Arc<str>,
+    },
+    Kinesis {
+        stream: Arc<str>,
+    },
+    /// The text of a file's event after the `invocationId`, which is written first.
     File(String),
 }
 
-/// Why an object with `records` is no Firehose event.
+/// Why a JSON object with `records` is not a Firehose event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// Perhaps an event's fields, but no event.
+    /// `records` has another type.
     #[error("an event whose `records` is not an array of objects")]
     NoRecords,
-    /// The other half of an invocation.
-    #[error("a function's reply (a record has `result`), not an event")]
-    Reply,
-    /// Firehose's ids are strings.
+    /// The object is a response.
+    #[error("a function's response (a record has `result`), not an event")]
+    Response,
+    /// A record id is not a string.
     #[error("an event whose `records[{0}].recordId` is not a string")]
-    StrangeRecordId(u64),
-    /// No reply could be matched to two records with one id, and Firehose never sends them.
+    InvalidRecordId(u64),
+    /// Two records have the same id, so no response can be matched to them. Firehose never sends this.
     #[error("an event whose `records[{0}].recordId` is also that of a record before it")]
     RepeatedRecordId(u64),
 }
 
-/// A record of an event that its source would not have taken.
+/// A record of a file's event that is too large for its source.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TooLarge {
-    /// Which of `records` it is, counted from zero.
+pub struct OversizedRecord {
+    /// Its index in `records`, from 0.
     pub index: u64,
     /// The size of its data.
     pub bytes: usize,
-    /// What does not take it.
+    /// The source of the event.
     pub source: SourceType,
-    /// The record as it is written.
+    /// The record as it is written in the file.
     pub text: String,
 }
 
 impl Event {
-    /// An event of Direct PUT to a stream.
+    /// An event of Direct PUT.
     #[must_use]
     pub fn direct_put(stream: Arc<str>, records: Vec<Record>) -> Self {
         Self { records, envelope: Envelope::DirectPut { stream } }
     }
 
-    /// An event of records that came by one shard.
+    /// An event of one shard's records.
     #[must_use]
     pub fn from_shard(stream: Arc<str>, records: Vec<Record>) -> Self {
         Self { records, envelope: Envelope::Kinesis { stream } }
     }
 
-    /// An event as a file has it: of Direct PUT, of a Kinesis data stream, or of Amazon MSK. A record without an arrival time
-    /// arrives `now`; one without an id, as LocalStack sends it, gets one, because no reply could be matched to it. All else
-    /// is sent as it is written, but for white space. Records that the event's source does not take are left out of it.
-    pub fn from_file(fields: &Fields<'_>, now: Timestamp) -> Result<(Self, Vec<TooLarge>), EventError> {
+    /// An event of a file: of Direct PUT, Kinesis Data Streams or Amazon MSK. Its text is kept but for white space. A record
+    /// without an arrival time arrives `now`. A record without an id, as LocalStack sends it, gets one, so that a response can be
+    /// matched to it. Records that are too large for the event's source are left out.
+    pub fn from_file(fields: &Fields<'_>, now: Timestamp) -> Result<(Self, Vec<OversizedRecord>), EventError> {
         let texts: Option<Vec<Fields<'_>>> = fields.get("records").and_then(|text| serde_json::from_str(text).ok());
         let texts = texts.ok_or(EventError::NoRecords)?;
         if texts.first().is_some_and(|record| record.get("result").is_some()) {
-            return Err(EventError::Reply);
+            return Err(EventError::Response);
         }
         let mut ids = HashSet::with_capacity(texts.len());
         let mut records = Vec::with_capacity(texts.len());
@@ -181,7 +184,7 @@ impl Event {
         for (text, index) in texts.iter().zip(0..) {
             let record_id = match text.get("recordId") {
                 None | Some("null") => record_id(index),
-                Some(id) => serde_json::from_str(id).map_err(|_| EventError::StrangeRecordId(index))?,
+                Some(id) => serde_json::from_str(id).map_err(|_| EventError::InvalidRecordId(index))?,
             };
             if !ids.insert(record_id.clone()) {
                 return Err(EventError::RepeatedRecordId(index));
@@ -190,7 +193,7 @@ impl Event {
             let (bytes, source) = (decoded_bytes(&data), source(fields, text));
             if bytes > source.max_record_bytes() {
                 let text = format!("{{{}}}", text.without(&[]).trim_start_matches(','));
-                too_large.push(TooLarge { index, bytes, source, text });
+                too_large.push(OversizedRecord { index, bytes, source, text });
                 continue;
             }
             sent.push(format!("{{\"recordId\":{}{}}}", Value::from(record_id.as_str()), text.without(&["recordId"])));
@@ -214,13 +217,13 @@ impl Event {
         &self.records
     }
 
-    /// The records, where the event is not needed any more.
+    /// Its records, without the event.
     #[must_use]
     pub fn into_records(self) -> Vec<Record> {
         self.records
     }
 
-    /// The bytes of one invocation. A repeated attempt has another id and the same records.
+    /// The payload of one invocation. Each retry has another `invocationId` and the same records.
     pub fn payload(&self, invocation_id: Uuid) -> Result<Vec<u8>, serde_json::Error> {
         let (stream, source_kinesis_stream_arn) = match &self.envelope {
             Envelope::File(file) => return Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
@@ -237,7 +240,7 @@ impl Event {
     }
 }
 
-/// `aws_lambda_events` writes `null` for what a source leaves out, so the event is written here; a test reads it there.
+/// `aws_lambda_events` serializes missing members as `null`, which Firehose does not. A test parses this with it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
@@ -249,20 +252,17 @@ struct Payload<'a> {
     records: &'a [Record],
 }
 
-/// Milliseconds as Firehose sends them, also as a float, or a date as AWS's samples have it.
+/// Parses milliseconds as Firehose sends them, also as a float, or a date as in AWS's samples.
 fn milliseconds(time: &str) -> Option<i64> {
     match serde_json::from_str(time).ok()? {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a float of milliseconds; what is no time is found out later"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "a float of milliseconds")]
         Value::Number(ms) => ms.as_i64().or(ms.as_f64().map(|ms| ms as i64)),
         Value::String(date) => date.parse::<Timestamp>().ok().map(Timestamp::as_millisecond),
         _ => None,
     }
 }
 
-/// Where a record of a file's event comes from: by the event, or else by what the record has of a data stream or of MSK.
+/// The source of a file's record: from the event, or else from the record's own metadata.
 fn source(event: &Fields<'_>, record: &Fields<'_>) -> SourceType {
     let there = |fields: &Fields<'_>, name| fields.get(name).is_some_and(|value| value != "null");
     if there(event, "sourceMSKArn") || there(record, "kafkaRecordValue") {
@@ -274,9 +274,9 @@ fn source(event: &Fields<'_>, record: &Fields<'_>) -> SourceType {
     }
 }
 
-/// The text of a record's data; what is no text is kept as it is written, because an error object needs something to keep.
+/// A record's data. A value that is not a string is kept as it is written, because an error object must preserve it.
 fn data(record: &Fields<'_>) -> String {
-    // `null` counts as not there.
+    // `null` counts as missing.
     let there = |name| record.get(name).filter(|value| *value != "null");
     match there("data").or(there("kafkaRecordValue")) {
         None => String::new(),

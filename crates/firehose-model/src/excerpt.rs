@@ -1,16 +1,16 @@
-//! What somebody else wrote, in a message: on one line, without what a terminal would obey, and not too long.
+//! Excerpts of foreign text for messages: on one line, without control characters, and bounded.
 
-/// At most so many characters, with what can't be seen escaped. Quotes and backslashes are left, so that JSON stays what it is.
+/// At most this many characters, with invisible ones escaped. Quotes and backslashes are kept, so that JSON stays readable.
 #[must_use]
-pub fn excerpt(text: &str, most_chars: usize) -> String {
+pub fn excerpt(text: &str, max_chars: usize) -> String {
     let mut excerpt = String::new();
-    for char in text.chars().take(most_chars) {
+    for char in text.chars().take(max_chars) {
         match char {
             '"' | '\'' | '\\' => excerpt.push(char),
             _ => excerpt.extend(char.escape_debug()),
         }
     }
-    if text.chars().nth(most_chars).is_some() {
+    if text.chars().nth(max_chars).is_some() {
         excerpt.push('…');
     }
     excerpt

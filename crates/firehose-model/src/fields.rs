@@ -1,4 +1,5 @@
-//! A JSON object as it is written: what nobody asks for is not read, so that nothing in it is refused or changed.
+//! A JSON object whose values are kept as they are written. Values that are not used are not parsed, so that none is rejected or
+//! changed.
 
 use std::fmt::{self, Formatter};
 
@@ -10,13 +11,13 @@ use serde_json::value::RawValue;
 pub struct Fields<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// The value of a field, as text; of several, the last one counts.
+    /// The text of a field's value. Of repeated fields, the last one counts.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().rfind(|(key, _)| names(key, name)).map(|(_, value)| value.get())
     }
 
-    /// A value that can be a partition key: a string that is not empty, or a number as it is written.
+    /// A value as a partition key: a string that is not empty, or a number as it is written.
     #[must_use]
     pub fn partition_key(&self, name: &str) -> Option<String> {
         let value = self.get(name)?;
@@ -27,12 +28,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The names that can be read.
+    /// The names that are valid strings.
     pub fn names(&self) -> impl Iterator<Item = String> {
         self.0.iter().filter_map(|(key, _)| serde_json::from_str(key.get()).ok())
     }
 
-    /// All fields but some, each with a comma before it.
+    /// The text of all fields but some, each with a comma before it.
     #[must_use]
     pub fn without(&self, left_out: &[&str]) -> String {
         let others = self.0.iter().filter(|(key, _)| !left_out.iter().any(|name| names(key, name)));
@@ -68,7 +69,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     }
 }
 
-/// Valid JSON without the white space between its tokens.
+/// Removes the white space between the tokens of valid JSON.
 #[must_use]
 pub fn minified(json: &str) -> String {
     let (mut in_string, mut escaped) = (false, false);

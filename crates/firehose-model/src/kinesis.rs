@@ -1,12 +1,12 @@
-//! What Kinesis Data Streams does with records, as plain functions and values: nothing here reads, writes or waits.
+//! Shards, hash keys and sequence numbers of Kinesis Data Streams.
 
 pub mod sequence;
 pub mod shard;
 
 use crate::{ACCOUNT, REGION};
 
-/// The largest record, data and partition key together: a stream's `MaxRecordSizeInKiB`, which is 1,024 where nobody has set
-/// another (Kinesis API reference, "StreamDescriptionSummary" and "PutRecord").
+/// The largest record, data and partition key together: a stream's `MaxRecordSizeInKiB`, which is 1,024 by
+/// default (Kinesis API reference, "StreamDescriptionSummary" and "PutRecord").
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// The most characters of a partition key (Kinesis API reference, "PutRecord").

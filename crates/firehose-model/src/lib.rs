@@ -1,5 +1,4 @@
-//! What Amazon Data Firehose and Kinesis Data Streams do with records, as pure functions and values: nothing here reads, writes
-//! or waits.
+//! The behaviour of Amazon Data Firehose and Kinesis Data Streams as pure functions and values, without I/O.
 
 pub mod batch;
 pub mod delivery;
@@ -9,6 +8,7 @@ pub mod excerpt;
 pub mod fields;
 pub mod kinesis;
 pub mod prefix;
+pub mod source;
 pub mod values;
 
 /// The region of every local ARN.

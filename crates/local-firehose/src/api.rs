@@ -1,17 +1,15 @@
-//! APIs of AWS's own for the streams that run here: JSON 1.1 over HTTP.
+//! The APIs of Firehose and Kinesis for local streams: JSON 1.1 over HTTP.
 //!
 //! ```text
-//! request ─▶ call (which operation, and its body) ─▶ input (what was asked) ─▶ constraint (whether it may be)
-//!                                                         ─▶ the service's operation ─▶ answer, or refusal
+//! request ─▶ RequestReader ─▶ json::parse ─▶ Constraints ─▶ operation ─▶ response or ApiError
 //! ```
 //!
-//! Whoever asks may: a signature is neither needed nor looked at.
+//! Signatures are neither required nor verified.
 
-mod blob;
-mod call;
-mod constraint;
+mod constraints;
+mod error;
 pub mod firehose;
-mod input;
+mod json;
 pub mod kinesis;
-mod refusal;
-mod seconds;
+mod request;
+mod service;

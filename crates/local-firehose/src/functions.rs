@@ -1,4 +1,4 @@
-//! A function's processes: one for each event under way, as Lambda scales.
+//! The processes of a function: one for each concurrent invocation, as Lambda scales.
 
 mod log;
 
@@ -9,14 +9,14 @@ use std::time::Duration;
 use runtime_api::{Function, Settings, StartError};
 use tokio::time::timeout;
 
-use crate::attempts::Shortage;
+use crate::outage::Outage;
 
 pub use self::log::{FunctionLog, FunctionLogError};
 
-/// How long a process that is killed may take to be gone.
+/// How long a killed process may take to exit.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The processes that wait for an event, and how to start another.
+/// The idle processes, and how to start another.
 #[derive(Debug)]
 pub struct Functions {
     settings: Settings,
@@ -24,11 +24,11 @@ pub struct Functions {
     log: Arc<FunctionLog>,
     idle: Mutex<Vec<Function>>,
     processes: AtomicUsize,
-    shortage: Shortage,
+    outage: Outage,
 }
 
 impl Functions {
-    /// No process yet: the first event starts the first.
+    /// Starts no process: the first event does.
     pub fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
         let arn = format!("{}:$LATEST", settings.function_arn());
         Self {
@@ -37,26 +37,26 @@ impl Functions {
             log,
             idle: Mutex::new(Vec::new()),
             processes: AtomicUsize::new(0),
-            shortage: Shortage::default(),
+            outage: Outage::default(),
         }
     }
 
-    /// As it is invoked, with its version, which is how error objects name it.
+    /// The ARN with its version, as error objects have it.
     pub fn arn(&self) -> &str {
         &self.arn
     }
 
-    /// What its invocations share while this machine can't run it.
-    pub fn shortage(&self) -> &Shortage {
-        &self.shortage
+    /// Ongoing while this machine cannot run the function.
+    pub fn outage(&self) -> &Outage {
+        &self.outage
     }
 
-    /// Where its log goes.
+    /// The function's log.
     pub fn log(&self) -> &FunctionLog {
         &self.log
     }
 
-    /// The one that was busy last, or a new one, whose process starts with its event.
+    /// The process that was used last, or a new one, which starts with its first event.
     pub fn take(&self) -> Result<Function, StartError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(function) = idle {
@@ -67,21 +67,21 @@ impl Functions {
         Ok(function)
     }
 
-    /// How many there are: as many as there were ever events at once, because none ends before the stream does.
+    /// The number of processes, which is the greatest number of concurrent invocations so far.
     pub fn processes(&self) -> usize {
         self.processes.load(Ordering::Relaxed)
     }
 
-    /// Takes a process back, for the next event.
+    /// Makes a process available for the next event.
     pub fn give_back(&self, function: Function) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(function);
     }
 
-    /// Ends the processes that wait.
+    /// Stops the idle processes.
     pub async fn stop(&self) {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for function in idle {
-            // One that the operating system does not let go is killed all the same, and nobody waits for it.
+            // A process that does not exit in time is killed, too, and not waited for.
             if let Ok(exit) = timeout(GRACE, function.stop()).await {
                 self.log.write(&exit.logs);
             }

@@ -2,7 +2,9 @@
 //! data streams that they read, and the AWS JSON APIs of both services.
 
 pub mod api;
-pub mod attempts;
 pub mod functions;
+pub mod http;
+pub mod invocation;
 pub mod metrics;
+pub mod outage;
 pub mod stream;

@@ -1,18 +1,18 @@
-//! What a function says about its own work: the CloudWatch EMF lines among its logs.
+//! The metrics that a function writes to its log in CloudWatch's embedded metric format (EMF).
 //!
-//! The click processor writes one line for each invocation (`Records`, …, `ServiceRequests`) and one for each reason why
-//! records failed (`Reason`, `Failed`). Firehose never learns the reasons: they are only here.
+//! A function may report `ServiceRequests`, and the number of `Failed` records for each `Reason`. A response has no field for
+//! reasons, so they are only here.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The numbers of one invocation.
+/// The metrics of one invocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// Requests to the mysfits service; none where the function reports none.
+    /// Requests to a service. `None`: not reported.
     pub service_requests: Option<u64>,
-    /// Failed records by reason; none where the function reports nothing at all.
+    /// Failed records by reason. `None`: the function reports no metrics.
     pub failed_by_reason: Option<BTreeMap<String, u64>>,
 }
 
@@ -27,7 +27,7 @@ struct Line {
 }
 
 impl Metrics {
-    /// The metrics among an invocation's lines.
+    /// Sums the metrics among an invocation's log lines.
     #[must_use]
     pub fn of(lines: &[String]) -> Self {
         let mut metrics = Self::default();
@@ -47,7 +47,7 @@ impl Metrics {
 }
 
 fn read(line: &str) -> Option<Line> {
-    // Most lines of a noisy function are logs, which need no parsing.
+    // Most lines are no metrics. This check avoids parsing them.
     if !line.contains("\"_aws\"") {
         return None;
     }

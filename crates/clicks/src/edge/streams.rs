@@ -16,8 +16,8 @@ use super::entrance::Entrance;
 use super::refusal::Refusal;
 use super::{Rate, RequestId, other_method};
 use firehose_model::kinesis::MAX_RECORD_BYTES;
-use firehose_model::kinesis::shard::Shard;
-use local_firehose::stream::{DataStream, NotPlaced, Placed};
+use firehose_model::kinesis::shard::ShardId;
+use local_firehose::stream::{DataStream, PutError, PutResult};
 
 struct Edge {
     /// The streams by name.
@@ -36,7 +36,7 @@ struct Way {
 #[serde(rename_all = "camelCase")]
 struct Answer {
     sequence_number: String,
-    shard_id: Shard,
+    shard_id: ShardId,
 }
 
 /// The ways into these streams.
@@ -62,8 +62,8 @@ async fn put(
     let field = stream.settings().partition_key_field.as_deref();
     let record = record::of(&head.headers, &body, field, id)?;
     match stream.put(vec![record]).await.pop() {
-        Some(Ok(Placed { shard, sequence_number })) => Ok(Json(Answer { sequence_number, shard_id: shard })),
-        Some(Err(NotPlaced::Throttled(_))) => Err(Refusal::TooManyRequests),
-        Some(Err(NotPlaced::Unavailable)) | None => Err(Refusal::Unavailable),
+        Some(Ok(PutResult { shard, sequence_number })) => Ok(Json(Answer { sequence_number, shard_id: shard })),
+        Some(Err(PutError::Throttled(_))) => Err(Refusal::TooManyRequests),
+        Some(Err(PutError::Unavailable)) | None => Err(Refusal::Unavailable),
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 use super::*;
-use firehose_model::delivery::Fault;
+use firehose_model::delivery::ErrorCode;
 use firehose_model::event::encode;
 
 const END: BatchEnd<'_> = BatchEnd { attempts: 1, time: Timestamp::UNIX_EPOCH, function_arn: "arn:f" };
@@ -37,14 +37,14 @@ fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().join("new")).unwrap();
     let event = event(&["a", "b", "c", "d", "e"]);
-    let fates = [
-        Fate::delivered("E\n"),
-        Fate::Failed(Fault::ProcessingFailed),
-        Fate::delivered("C\n"),
-        Fate::Failed(Fault::MissingRecordId),
-        Fate::Dropped,
+    let outcomes = [
+        RecordOutcome::delivered("E\n"),
+        RecordOutcome::Failed(ErrorCode::ProcessingFailed),
+        RecordOutcome::delivered("C\n"),
+        RecordOutcome::Failed(ErrorCode::MissingRecordId),
+        RecordOutcome::Dropped,
     ];
-    output.deliver(&event, &fates, &END).unwrap();
+    output.deliver(&event, &outcomes, &END).unwrap();
 
     // Each object is named after the oldest of its own records.
     assert_eq!(object(&output.folder().join("firehose/1970/01/01/02")), "E\nC\n");
@@ -60,7 +60,7 @@ fn a_time_that_is_none_is_the_end_of_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().to_owned()).unwrap();
     let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new(), kinesis: None };
-    output.deliver(&Event::direct_put(STREAM.into(), vec![record]), &[Fate::delivered("A")], &END).unwrap();
+    output.deliver(&Event::direct_put(STREAM.into(), vec![record]), &[RecordOutcome::delivered("A")], &END).unwrap();
     assert_eq!(object(&folder.path().join("firehose/1970/01/01/00")), "A");
 }
 
@@ -68,7 +68,7 @@ fn a_time_that_is_none_is_the_end_of_the_batch() {
 fn nothing_to_write_makes_no_object() {
     let folder = tempfile::tempdir().unwrap();
     let mut output = Output::create(folder.path().to_owned()).unwrap();
-    output.deliver(&event(&["a"]), &[Fate::Dropped], &END).unwrap();
+    output.deliver(&event(&["a"]), &[RecordOutcome::Dropped], &END).unwrap();
     output.log(&[]).unwrap();
     assert!(names(folder.path()).is_empty());
     output.log(&["one".to_owned()]).unwrap();

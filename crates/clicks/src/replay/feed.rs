@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::input::{Contents, InputError, Item, Skipped, Source};
 use firehose_model::batch::{Batcher, Limits, SourceType};
 use firehose_model::event::{Event, Record, STREAM};
-use firehose_model::kinesis::shard::Shard;
+use firehose_model::kinesis::shard::ShardId;
 
 /// How many events are read ahead: enough to keep the function busy, few enough to keep memory small.
 const READ_AHEAD: usize = 2;
@@ -74,7 +74,7 @@ fn read(
                     let record = match source_type {
                         // Neither is told by a file, and any will do.
                         SourceType::Kinesis => {
-                            Record::from_shard(Shard(0), sequence, sequence.to_string(), now_ms, data)
+                            Record::from_shard(ShardId(0), sequence, sequence.to_string(), now_ms, data)
                         }
                         SourceType::DirectPut | SourceType::Msk => Record::direct_put(sequence, now_ms, data),
                     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use firehose_model::delivery::{Fate, Fault};
+use firehose_model::delivery::{RecordOutcome, ErrorCode};
 use local_firehose::metrics::Metrics;
 
 use crate::table::table;
@@ -131,17 +131,17 @@ impl Tally {
     }
 
     /// Adds one batch that ended.
-    pub(crate) fn batch(&mut self, fates: &[Fate], duration: Duration) {
+    pub(crate) fn batch(&mut self, outcomes: &[RecordOutcome], duration: Duration) {
         self.durations.push(duration);
-        for fate in fates {
+        for outcome in outcomes {
             self.records.total += 1;
-            match fate {
-                Fate::Delivered { data, .. } => {
+            match outcome {
+                RecordOutcome::Delivered { data, .. } => {
                     self.records.ok += 1;
                     self.clicks_delivered += lines(data);
                 }
-                Fate::Dropped => self.records.dropped += 1,
-                Fate::Failed(fault) => {
+                RecordOutcome::Dropped => self.records.dropped += 1,
+                RecordOutcome::Failed(fault) => {
                     self.records.failed += 1;
                     *self.failed_by_code.entry(fault.code()).or_default() += 1;
                 }
@@ -204,7 +204,7 @@ impl Display for Report {
         row("  failed", failed.to_string());
         for (code, failed) in &self.failed_by_code {
             row(&format!("    {code}"), failed.to_string());
-            if *code != Fault::ProcessingFailed.code() {
+            if *code != ErrorCode::ProcessingFailed.code() {
                 continue;
             }
             // Firehose never learns why the function failed a record; the function may tell.

@@ -13,9 +13,9 @@ use crate::input::Skipped;
 use crate::output::{BatchEnd, Output, OutputError};
 use crate::packages::SERVICE_URL;
 use crate::progress::{self, Bar};
-use firehose_model::delivery::Attempt;
+use firehose_model::delivery::Evaluation;
 use firehose_model::excerpt::excerpt;
-use local_firehose::attempts::{self, Seen, Settled, Shortage, describe, last_lines};
+use local_firehose::invocation::{self, AttemptReport, BatchResult, Shortage, describe, last_lines};
 use local_firehose::metrics::Metrics;
 use redrive::{Aside, SetAside};
 
@@ -79,27 +79,27 @@ impl Session {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, tally, started, verbose, shortage, .. } = self;
-        let see = |seen: Seen<'_>| {
+        let see = |seen: AttemptReport<'_>| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
             log(output, *verbose, &invocation.logs)?;
             see_started(started, &invocation)?;
-            tally.attempt(Metrics::of(&invocation.logs), seen.judged.takes_failures());
-            match seen.judged {
-                Attempt::Settled(_) => {}
-                Attempt::Spoiled(_, why) => progress::print(&format!("a reply can't be used: {why}")),
-                Attempt::Failed(_) => {
+            tally.attempt(Metrics::of(&invocation.logs), seen.evaluation.has_processing_failed());
+            match seen.evaluation {
+                Evaluation::Outcomes(_) => {}
+                Evaluation::InvalidResponse(_, why) => progress::print(&format!("a reply can't be used: {why}")),
+                Evaluation::InvocationFailed(_) => {
                     let how = describe(&invocation.outcome);
                     progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
                 }
             }
             Ok::<(), ReplayError>(())
         };
-        let settled = attempts::put_through(function, &batch.event, self.retries, see, shortage);
-        let Settled { fates, attempts } = settled.await?;
+        let settled = invocation::invoke_with_retries(function, &batch.event, self.retries, see, shortage);
+        let BatchResult { outcomes, attempts } = settled.await?;
         let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
-        self.output.deliver(&batch.event, &fates, &end)?;
-        self.tally.batch(&fates, duration);
+        self.output.deliver(&batch.event, &outcomes, &end)?;
+        self.tally.batch(&outcomes, duration);
         let Records { total, failed, .. } = self.tally.records();
         self.progress.advance(batch.bytes, format!("{total} records, {failed} failed"));
         Ok(())

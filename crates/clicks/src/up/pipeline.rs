@@ -20,7 +20,7 @@ use crate::progress;
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
-use local_firehose::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, Surroundings};
+use local_firehose::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, StreamDeps};
 use object_storage::Bucket;
 
 /// The pipeline, as it is running.
@@ -117,7 +117,7 @@ async fn start_streams(
     } else {
         PathBuf::new()
     };
-    for path in settings.state.iter().flat_map(|folder| stream::left_alone(folder, &settings.streams)) {
+    for path in settings.state.iter().flat_map(|folder| stream::unused_state_files(folder, &settings.streams)) {
         progress::print(&format!("{} is of a stream that is not here: what it holds waits there", path.display()));
     }
     for folder in settings.state.iter().filter(|folder| state_file::is_open_to_others(folder)) {
@@ -129,7 +129,7 @@ async fn start_streams(
     let mut streams = Vec::new();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {
         let function = stream.function.as_ref().map(|function| function_start(function, &built, service_url));
-        let around = Surroundings {
+        let around = StreamDeps {
             function,
             function_log: Arc::clone(function_log),
             bucket: Arc::new(bucket),

@@ -8,19 +8,19 @@ fn records(ids: &[&str]) -> Vec<Record> {
     ids.iter().map(record).collect()
 }
 
-fn failed(fault: Fault) -> Fate {
-    Fate::Failed(fault)
+fn failed(fault: ErrorCode) -> RecordOutcome {
+    RecordOutcome::Failed(fault)
 }
 
-fn delivered(data: &str) -> Fate {
-    Fate::delivered(data)
+fn delivered(data: &str) -> RecordOutcome {
+    RecordOutcome::delivered(data)
 }
 
-/// A reply for the records `a` and `b`, and their fates.
+/// A reply for the records `a` and `b`, and their outcomes.
 #[track_caller]
-fn case(reply: &Value, a: Fate, b: Fate) {
+fn case(reply: &Value, a: RecordOutcome, b: RecordOutcome) {
     let attempt = evaluate(&records(&["a", "b"]), reply.to_string().as_bytes());
-    assert_eq!(attempt, Attempt::Settled(vec![a, b]), "{reply}");
+    assert_eq!(attempt, Evaluation::Outcomes(vec![a, b]), "{reply}");
 }
 
 fn a_and(b: &Value) -> Value {
@@ -30,10 +30,14 @@ fn a_and(b: &Value) -> Value {
 #[test]
 fn the_three_results() {
     case(&a_and(&json!({ "recordId": "b", "result": "Ok", "data": "" })), delivered("a\n"), delivered(""));
-    case(&a_and(&json!({ "recordId": "b", "result": "Dropped" })), delivered("a\n"), Fate::Dropped);
-    case(&a_and(&json!({ "recordId": "b", "result": "Dropped", "data": null })), delivered("a\n"), Fate::Dropped);
+    case(&a_and(&json!({ "recordId": "b", "result": "Dropped" })), delivered("a\n"), RecordOutcome::Dropped);
+    case(
+        &a_and(&json!({ "recordId": "b", "result": "Dropped", "data": null })),
+        delivered("a\n"),
+        RecordOutcome::Dropped,
+    );
     let failed_b = json!({ "recordId": "b", "result": "ProcessingFailed", "data": "Yg==" });
-    case(&a_and(&failed_b), delivered("a\n"), failed(Fault::ProcessingFailed));
+    case(&a_and(&failed_b), delivered("a\n"), failed(ErrorCode::ProcessingFailed));
     let kafka = json!({ "recordId": "b", "result": "Ok", "kafkaRecordValue": "Yg==" });
     case(&a_and(&kafka), delivered("a\n"), delivered("b"));
 }
@@ -61,26 +65,28 @@ fn partition_keys_are_texts_of_what_is_delivered() {
         (json!("species"), keys(&[])),
         (json!(null), keys(&[])),
     ] {
-        let delivered_b = Fate::Delivered { data: b"b".to_vec(), keys: expected };
-        for (result, fate) in
-            [("Ok", delivered_b), ("Dropped", Fate::Dropped), ("ProcessingFailed", failed(Fault::ProcessingFailed))]
-        {
+        let delivered_b = RecordOutcome::Delivered { data: b"b".to_vec(), keys: expected };
+        for (result, outcome) in [
+            ("Ok", delivered_b),
+            ("Dropped", RecordOutcome::Dropped),
+            ("ProcessingFailed", failed(ErrorCode::ProcessingFailed)),
+        ] {
             let b = json!({ "recordId": "b", "result": result, "data": "Yg==", "metadata": metadata });
-            case(&a_and(&b), delivered("a\n"), fate);
+            case(&a_and(&b), delivered("a\n"), outcome);
         }
     }
 }
 
 #[test]
 fn faults_of_one_record() {
-    let missing = failed(Fault::MissingRecordId);
-    case(&json!({ "records": [{ "recordId": "b", "result": "Dropped" }] }), missing.clone(), Fate::Dropped);
+    let missing = failed(ErrorCode::MissingRecordId);
+    case(&json!({ "records": [{ "recordId": "b", "result": "Dropped" }] }), missing.clone(), RecordOutcome::Dropped);
     case(&a_and(&json!({ "result": "Dropped" })), delivered("a\n"), missing.clone());
     case(&a_and(&json!({ "recordId": 7, "result": "Dropped" })), delivered("a\n"), missing.clone());
     case(&a_and(&json!({ "recordId": "unknown", "result": "Dropped" })), delivered("a\n"), missing.clone());
     let twice = json!({ "recordId": "a", "result": "Dropped" });
-    case(&a_and(&twice), failed(Fault::DuplicatedRecordId), missing);
-    let no_data = failed(Fault::InvalidReturnFormat);
+    case(&a_and(&twice), failed(ErrorCode::DuplicatedRecordId), missing);
+    let no_data = failed(ErrorCode::InvalidReturnFormat);
     case(&a_and(&json!({ "recordId": "b", "result": "Ok" })), delivered("a\n"), no_data.clone());
     case(&a_and(&json!({ "recordId": "b", "result": "Ok", "data": null })), delivered("a\n"), no_data);
 }
@@ -104,7 +110,7 @@ fn what_is_not_of_the_event_spoils_nothing() {
         json!({ "data": "no base64" }),
         json!(7),
     ] {
-        case(&json!({ "records": [stranger, dropped] }), failed(Fault::MissingRecordId), Fate::Dropped);
+        case(&json!({ "records": [stranger, dropped] }), failed(ErrorCode::MissingRecordId), RecordOutcome::Dropped);
     }
 }
 
@@ -112,10 +118,10 @@ fn what_is_not_of_the_event_spoils_nothing() {
 fn a_reply_without_readable_records_misses_every_id() {
     for reply in ["null", "{}", "[]", "\"text\"", "{\"records\":{}}", "{\"records\":null}", "{\"records\":[", ""] {
         let why = format!("it is no JSON object with an array `records`: `{reply}`");
-        let expected = Attempt::Spoiled(Fault::MissingRecordId, why);
+        let expected = Evaluation::InvalidResponse(ErrorCode::MissingRecordId, why);
         assert_eq!(evaluate(&records(&["a"]), reply.as_bytes()), expected);
     }
-    let Attempt::Spoiled(_, why) = evaluate(&[], "\u{1b}\n".repeat(99).as_bytes()) else { panic!() };
+    let Evaluation::InvalidResponse(_, why) = evaluate(&[], "\u{1b}\n".repeat(99).as_bytes()) else { panic!() };
     assert!(why.ends_with("…`") && why.len() < 1000 && !why.contains(['\u{1b}', '\n']), "{why}");
 }
 
@@ -134,56 +140,56 @@ fn one_unreadable_record_spoils_the_reply() {
         let mut b = b;
         b["recordId"] = "b".into();
         let attempt = evaluate(&records(&["a", "b"]), a_and(&b).to_string().as_bytes());
-        assert_eq!(attempt, Attempt::Spoiled(Fault::FunctionError, format!("`records[1]`: {why}")));
+        assert_eq!(attempt, Evaluation::InvalidResponse(ErrorCode::FunctionError, format!("`records[1]`: {why}")));
     }
 }
 
 #[test]
 fn every_fault_has_firehoses_code_and_message() {
     for (fault, code, message) in [
-        (Fault::ProcessingFailed, "Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"),
+        (ErrorCode::ProcessingFailed, "Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record"),
         (
-            Fault::MissingRecordId,
+            ErrorCode::MissingRecordId,
             "Lambda.MissingRecordId",
             "One or more record Ids were not returned. Ensure that the Lambda function returns all received record Ids.",
         ),
         (
-            Fault::DuplicatedRecordId,
+            ErrorCode::DuplicatedRecordId,
             "Lambda.DuplicatedRecordId",
             "Multiple records were returned with the same record Id. Ensure that the Lambda function returns a unique \
              record Id for each record.",
         ),
         (
-            Fault::InvalidReturnFormat,
+            ErrorCode::InvalidReturnFormat,
             "Lambda.InvalidReturnFormat",
             "The data field cannot be null when the SourceType is DirectPut or KinesisStreamAsSource and processing \
              result is Ok. The value field cannot be null when the SourceType is MSKAsSource and processing result is Ok.",
         ),
         (
-            Fault::FunctionError,
+            ErrorCode::FunctionError,
             "Lambda.FunctionError",
             "The Lambda function was successfully invoked but it returned an error result.",
         ),
         (
-            Fault::FunctionTimedOut,
+            ErrorCode::FunctionTimedOut,
             "Lambda.FunctionTimedOut",
             "The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function.",
         ),
         (
-            Fault::NoPartition,
+            ErrorCode::NoPartition,
             "DynamicPartitioning.MetadataExtractionFailed",
             "partitionKeys values must not be null or empty",
         ),
         (
-            Fault::TooManyPartitions,
+            ErrorCode::TooManyPartitions,
             "DynamicPartitioning.ActivePartitionsLimitExceeded",
             "The number of active partitions has exceeded the limit.",
         ),
     ] {
         assert_eq!((fault.code(), fault.message()), (code, message));
         let folder = match fault {
-            Fault::NoPartition => ErrorOutputType::PartitioningFailed,
-            Fault::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,
+            ErrorCode::NoPartition => ErrorOutputType::PartitioningFailed,
+            ErrorCode::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,
             _ => ErrorOutputType::ProcessingFailed,
         };
         assert_eq!(fault.output_type(), folder, "{code}");
@@ -207,9 +213,9 @@ proptest! {
     ) {
         let records = records(&["a", "b", "c"]);
         match evaluate(&records, &reply) {
-            Attempt::Settled(fates) => prop_assert_eq!(fates.len(), records.len()),
-            Attempt::Spoiled(..) => {}
-            Attempt::Failed(_) => prop_assert!(false, "a reply is final"),
+            Evaluation::Outcomes(outcomes) => prop_assert_eq!(outcomes.len(), records.len()),
+            Evaluation::InvalidResponse(..) => {}
+            Evaluation::InvocationFailed(_) => prop_assert!(false, "a reply is final"),
         }
     }
 }

@@ -9,7 +9,7 @@ fn read(text: &str) -> Result<Event, EventError> {
     Ok(event)
 }
 
-fn read_all(text: &str) -> Result<(Event, Vec<TooLarge>), EventError> {
+fn read_all(text: &str) -> Result<(Event, Vec<OversizedRecord>), EventError> {
     Event::from_file(&serde_json::from_str(text).unwrap(), Timestamp::from_millisecond(99).unwrap())
 }
 
@@ -37,7 +37,7 @@ fn direct_put_is_what_the_published_types_read() {
 fn what_came_by_a_shard_is_what_the_published_types_read() {
     let arrival_ms = 1_700_000_000_000;
     let record =
-        |sequence| Record::from_shard(Shard(3), sequence, "pärtition \"key\"".to_owned(), arrival_ms, encode(b"{}"));
+        |sequence| Record::from_shard(ShardId(3), sequence, "pärtition \"key\"".to_owned(), arrival_ms, encode(b"{}"));
     let event = Event::from_shard(STREAM.into(), vec![record(7), record(8)]);
     let payload = event.payload(Uuid::nil()).unwrap();
     let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
@@ -46,7 +46,7 @@ fn what_came_by_a_shard_is_what_the_published_types_read() {
     let ids: Vec<&str> = read.records.iter().filter_map(|record| record.record_id.as_deref()).collect();
     assert!(ids[0] < ids[1], "{ids:?}");
     for (record, number) in read.records.iter().zip([7, 8]) {
-        let sequence_number = sequence_number(Shard(3), number, arrival_ms);
+        let sequence_number = sequence_number(ShardId(3), number);
         let metadata = record.kinesis_firehose_record_metadata.as_ref().unwrap();
         assert_eq!(metadata.shard_id.as_deref(), Some("shardId-000000000003"));
         assert_eq!(metadata.partition_key.as_deref(), Some("pärtition \"key\""));
@@ -119,7 +119,7 @@ fn what_is_no_event_is_told() {
         ),
         (
             json!({ "records": [{ "recordId": "a", "result": "Dropped" }] }),
-            "a function's reply (a record has `result`), not an event",
+            "a function's response (a record has `result`), not an event",
         ),
     ] {
         assert_eq!(read(&fields.to_string()).unwrap_err().to_string(), message);
@@ -153,7 +153,9 @@ fn a_record_that_is_too_large_for_its_source_is_left_out() {
                 assert_eq!((ids, too_large), (vec!["a", "large"], vec![]), "{name} {bytes}");
                 continue;
             }
-            let [TooLarge { index: 1, bytes: found, text, .. }] = &too_large[..] else { panic!("{}", too_large.len()) };
+            let [OversizedRecord { index: 1, bytes: found, text, .. }] = &too_large[..] else {
+                panic!("{}", too_large.len())
+            };
             assert!((ids, *found) == (vec!["a"], bytes) && *text == record_text, "{name} {bytes}");
         }
     }

@@ -1,4 +1,4 @@
-//! Shards: equal parts of the hash keys, and which of them a partition key belongs to.
+//! Shards, which are equal ranges of the hash keys, and the shard of a partition key.
 
 use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU32;
@@ -7,66 +7,66 @@ use std::ops::RangeInclusive;
 use md5::{Digest, Md5};
 use serde::{Serialize, Serializer};
 
-/// How many shards a stream on demand begins with: its 4 MB of writes a second (Kinesis developer guide, "Quotas and limits")
-/// are those of four shards.
+/// The initial shards of a stream on demand: it accepts 4 MB a second, as four shards do (Kinesis developer guide, "Quotas and
+/// limits").
 pub const ON_DEMAND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
-/// A shard by its number, shown as its id.
+/// A shard, by its number. It is displayed as its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Shard(pub u32);
+pub struct ShardId(pub u32);
 
-impl Display for Shard {
+impl Display for ShardId {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "shardId-{:012}", self.0)
     }
 }
 
-impl Serialize for Shard {
+impl Serialize for ShardId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// The shards of a stream, which stay as they are: nothing splits or merges them here.
+/// The shards of a stream. They are never split or merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shards(NonZeroU32);
 
 impl Shards {
-    /// So many.
+    /// This many shards.
     #[must_use]
     pub fn new(count: NonZeroU32) -> Self {
         Self(count)
     }
 
-    /// How many.
+    /// The number of shards.
     #[must_use]
     pub fn count(self) -> u32 {
         self.0.get()
     }
 
-    /// All of them, in order.
-    pub fn iter(self) -> impl Iterator<Item = Shard> {
-        (0..self.count()).map(Shard)
+    /// All shards, in order.
+    pub fn iter(self) -> impl Iterator<Item = ShardId> {
+        (0..self.count()).map(ShardId)
     }
 
     /// The shard that a hash key belongs to.
     #[must_use]
-    pub fn of(self, hash_key: u128) -> Shard {
+    pub fn of(self, hash_key: u128) -> ShardId {
         let part = hash_key.checked_div(self.width()).unwrap_or(0);
-        // What is left over by the division is the last one's.
-        Shard(u32::try_from(part).unwrap_or(u32::MAX).min(self.count() - 1))
+        // The remainder of the division belongs to the last shard.
+        ShardId(u32::try_from(part).unwrap_or(u32::MAX).min(self.count() - 1))
     }
 
     /// The hash keys of a shard.
     #[must_use]
-    pub fn range(self, Shard(number): Shard) -> RangeInclusive<u128> {
+    pub fn range(self, ShardId(number): ShardId) -> RangeInclusive<u128> {
         let start = |number: u32| self.width() * u128::from(number);
         let end = if number + 1 == self.count() { u128::MAX } else { start(number + 1) - 1 };
         start(number)..=end
     }
 
-    /// A part of the 2^128 hash keys, rounded down, as Kinesis rounds it (probed by the kinesalite project). All of them are
-    /// one more than a number can say here: then it is 0.
+    /// The hash keys of a shard: 2^128 divided by the number of shards, rounded down (probed on Kinesis by the kinesalite project).
+    /// For one shard it is 2^128, which does not fit: 0.
     fn width(self) -> u128 {
         let count = u128::from(self.count());
         ((u128::MAX - (count - 1)) / count).wrapping_add(1)
@@ -123,16 +123,16 @@ mod tests {
             ),
         ] {
             let shards = shards(count);
-            let told: Vec<(u128, u128)> =
+            let ranges_of: Vec<(u128, u128)> =
                 shards.iter().map(|shard| shards.range(shard)).map(|range| (*range.start(), *range.end())).collect();
-            assert_eq!(told, ranges, "{count}");
+            assert_eq!(ranges_of, ranges, "{count}");
         }
     }
 
     #[test]
     fn an_id_has_twelve_digits() {
-        assert_eq!(Shard(0).to_string(), "shardId-000000000000");
-        assert_eq!(serde_json::to_string(&Shard(123)).unwrap(), r#""shardId-000000000123""#);
+        assert_eq!(ShardId(0).to_string(), "shardId-000000000000");
+        assert_eq!(serde_json::to_string(&ShardId(123)).unwrap(), r#""shardId-000000000123""#);
     }
 
     proptest! {

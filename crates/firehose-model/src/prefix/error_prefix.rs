@@ -1,11 +1,11 @@
-//! The prefix of error objects, and the kinds of errors that it tells apart.
+//! The prefix of error objects.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::expression::{Part, parse};
+use super::error::PrefixError;
+use super::expression::{Part, Partition, evaluate, is_too_long, keys, parse};
 use super::timestamp::Pattern;
-use super::{Partition, PrefixError, evaluate, is_too_long, keys};
 
 /// The prefix of error objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct ErrorPrefix {
 }
 
 impl ErrorPrefix {
-    /// An error prefix as the user wrote it. Nothing is ever appended to it.
+    /// Parses an error prefix. Nothing is appended to it.
     pub fn parse(text: &str) -> Result<Self, PrefixError> {
         let parts = parse(text)?;
         if text.is_empty() {
@@ -35,31 +35,31 @@ impl ErrorPrefix {
         Ok(prefix)
     }
 
-    /// As the user wrote it.
+    /// The prefix as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The prefix of an error object; `random` gives a new UUID each time.
+    /// The prefix of an error object. `random` returns a new UUID each time.
     pub fn evaluate(&self, oldest_arrival: Timestamp, error: ErrorOutputType, random: impl FnMut() -> Uuid) -> String {
         evaluate(&self.parts, oldest_arrival, &Partition::default(), error.as_str(), random)
     }
 }
 
-/// What `!{firehose:error-output-type}` says. There are more, of other destinations and of format conversion.
+/// The values of `!{firehose:error-output-type}`. Other destinations and format conversion have more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorOutputType {
-    /// The function failed, or said so of the record (the guide's table of the `firehose` namespace).
+    /// The function failed, or returned `ProcessingFailed` (the guide's table of the `firehose` namespace).
     ProcessingFailed,
     /// The record has no partition (AWS CDK's integration test of dynamic partitioning, which runs on AWS).
     PartitioningFailed,
-    /// The record's partition would be one too many (the guide's "Buffer data for dynamic partitioning").
+    /// The record exceeds the limit of active partitions (the guide's "Buffer data for dynamic partitioning").
     ActivePartitionExceeded,
 }
 
 impl ErrorOutputType {
-    /// As it is in an object's name.
+    /// The text in an object's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,14 @@
-//! The expressions of a prefix, and the text around them.
+//! The expressions of a prefix: parsed and evaluated.
 
-use super::PrefixError;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::error::{MAX_CHARACTERS, PrefixError};
+use super::object_name::{MAX_KEY_BYTES, MAX_SUFFIX_BYTES};
 use super::timestamp::Pattern;
+
+/// The characters of `!{firehose:random-string}`.
+const RANDOM_STRING_CHARACTERS: usize = 11;
 
 /// A part of a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,4 +62,39 @@ fn part(expression: &str) -> Result<Part, PrefixError> {
         ("partitionKeyFromQuery", key) => Err(PrefixError::InlineParsing(key.to_owned())),
         (namespace, _) => Err(PrefixError::Namespace(namespace.to_owned())),
     }
+}
+
+/// The values of a prefix's keys, in the order of its expressions. Records of the same partition share objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub(super) Vec<String>);
+
+pub(super) fn keys(parts: &[Part]) -> impl Iterator<Item = &str> {
+    parts.iter().filter_map(|part| if let Part::PartitionKey(key) = part { Some(key.as_str()) } else { None })
+}
+
+pub(super) fn is_too_long(evaluated: &str) -> bool {
+    evaluated.chars().count() > MAX_CHARACTERS || evaluated.len() > MAX_KEY_BYTES - MAX_SUFFIX_BYTES
+}
+
+/// Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
+pub(super) fn evaluate(
+    parts: &[Part],
+    time: Timestamp,
+    Partition(values): &Partition,
+    error_output_type: &str,
+    mut random: impl FnMut() -> Uuid,
+) -> String {
+    let mut evaluated = String::new();
+    let mut values = values.iter();
+    for part in parts {
+        match part {
+            Part::Text(text) => evaluated.push_str(text),
+            Part::Timestamp(pattern) => pattern.format(time, &mut evaluated),
+            // The guide's example, `046b6c7f-0b`, is the beginning of a UUID.
+            Part::RandomString => evaluated.extend(random().to_string().chars().take(RANDOM_STRING_CHARACTERS)),
+            Part::ErrorOutputType => evaluated.push_str(error_output_type),
+            Part::PartitionKey(_) => evaluated.extend(values.next().map(String::as_str)),
+        }
+    }
+    evaluated
 }

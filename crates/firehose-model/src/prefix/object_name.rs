@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// What follows a prefix at most: a stream's name of 64 bytes, `-1-2026-11-20-08-22-01-`, a UUID and `.gz`.
+/// The most bytes after a prefix: a stream's name of 64 bytes, `-1-2026-11-20-08-22-01-`, a UUID and `.gz`.
 pub(super) const MAX_SUFFIX_BYTES: usize = 64 + 23 + 36 + 3;
+
+/// The most bytes of an object's name in S3 (Amazon S3 user guide, "Naming Amazon S3 objects").
+pub const MAX_KEY_BYTES: usize = 1024;
 
 /// How delivered objects are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

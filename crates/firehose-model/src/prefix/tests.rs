@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use super::error::MAX_CHARACTERS;
+use super::object_name::MAX_SUFFIX_BYTES;
 use super::*;
 
 /// UUIDs that begin with 1, 2, 3 and so on.

@@ -1,5 +1,4 @@
-//! Amazon Data Firehose's own API for the streams that run here. JSON 1.1 is the only protocol that AWS's service model names
-//! for it.
+//! The API of Amazon Data Firehose: JSON 1.1, the only protocol of its service model.
 
 mod describe;
 mod list;
@@ -12,14 +11,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use self::describe::Described;
-use super::call::{Call, Door, Service, response};
-use super::refusal::Refusal;
-use crate::stream::Stream;
+use self::describe::StreamDescription;
+use super::error::ApiError;
+use super::request::{Call, RequestReader, response};
+use super::service::Service;
+use crate::stream::DeliveryStream;
 
-/// The largest body has 4 MiB of data with its base64 and to spare, so that a batch somewhat too large gets the error that
-/// names the limit. A batch of 5.3 MB was seen to get that one from Firehose; where it begins to answer 413 instead is an
-/// assumption.
+/// Enough for 4 MiB of data in base64, and for a batch that is somewhat too large to get the error that names the limit. Firehose
+/// was seen to send that error for a batch of 5.3 MB. Where it begins to respond 413 is an assumption.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 pub(super) const SERVICE: Service = Service {
@@ -30,64 +29,64 @@ pub(super) const SERVICE: Service = Service {
     operation: "PutRecordBatch",
     max_body_bytes: MAX_BODY_BYTES,
     largest_body: "a batch can be: 500 records, 4 MiB of data before base64",
-    way_of_pages: "PUT /clicks",
+    page_endpoint: "PUT /clicks",
 };
 
-/// By name, and so in the order in which they are listed.
-type Streams = BTreeMap<String, Stream>;
+/// By name, which is the order of ListDeliveryStreams.
+type Streams = BTreeMap<String, DeliveryStream>;
 
 struct Api {
     streams: Streams,
-    door: Door,
+    reader: RequestReader,
 }
 
-/// The API of these streams.
-pub fn router(streams: Vec<Stream>) -> Router {
+/// Serves the API for these streams.
+pub fn router(streams: Vec<DeliveryStream>) -> Router {
     let streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream)).collect();
-    Router::new().fallback(answer).with_state(Arc::new(Api { streams, door: Door::new(&SERVICE) }))
+    Router::new().fallback(handle).with_state(Arc::new(Api { streams, reader: RequestReader::new(&SERVICE) }))
 }
 
-async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let answer = async {
-        let call = api.door.call(request, api.streams.keys().map(String::as_str)).await?;
-        api.operate(call).await
+async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let result = async {
+        let call = api.reader.read(request, api.streams.keys().map(String::as_str)).await?;
+        api.dispatch(call).await
     };
-    response(answer.await)
+    response(result.await)
 }
 
 impl Api {
-    async fn operate(&self, Call { operation, body }: Call) -> Result<Vec<u8>, Refusal> {
+    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Vec<u8>, ApiError> {
         match operation.as_str() {
             "PutRecord" => {
-                let asked = put::record(&body)?;
-                put::record_answer(self.find_to_put(&asked.stream)?.put(asked.data).await)
+                let request = put::record(&body)?;
+                put::record_response(self.find_to_put(&request.stream)?.put(request.data).await)
             }
             "PutRecordBatch" => {
-                let asked = put::batch(&body)?;
-                put::batch_answer(self.find_to_put(&asked.stream)?.put(asked.data).await)
+                let request = put::batch(&body)?;
+                put::batch_response(self.find_to_put(&request.stream)?.put(request.data).await)
             }
             "DescribeDeliveryStream" => {
-                let asked = describe::asked(&body)?;
-                describe::answer(&Described::from(self.find(&asked.stream)?), &asked)
+                let request = describe::request(&body)?;
+                describe::response(&StreamDescription::from(self.find(&request.stream)?), &request)
             }
             "ListDeliveryStreams" => {
                 let streams = self.streams.values().map(|stream| (stream.name(), list::type_of(stream)));
-                list::answer(&list::asked(&body)?, streams)
+                list::response(&list::request(&body)?, streams)
             }
-            _ => self.door.unknown(operation),
+            _ => self.reader.unknown_operation(operation),
         }
     }
 
-    fn find(&self, name: &str) -> Result<&Stream, Refusal> {
-        self.streams.get(name).ok_or_else(|| Refusal::NotFound { kind: "Firehose", name: name.to_owned() })
+    fn find(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
+        self.streams.get(name).ok_or_else(|| ApiError::NotFound { kind: "Firehose", name: name.to_owned() })
     }
 
-    /// A stream that reads a data stream takes no records but that one's. Seen of Firehose, code and text (aws-cli issue 7010).
-    fn find_to_put(&self, name: &str) -> Result<&Stream, Refusal> {
+    /// A stream that reads a data stream accepts no others. Seen of Firehose, code and text (aws-cli issue 7010).
+    fn find_to_put(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
         let stream = self.find(name)?;
         match list::type_of(stream) {
             list::DIRECT_PUT => Ok(stream),
-            other => Err(Refusal::InvalidArgument(format!(
+            other => Err(ApiError::InvalidArgument(format!(
                 "This operation is not permitted on {other} delivery stream type."
             ))),
         }

@@ -1,14 +1,12 @@
-//! Amazon Kinesis Data Streams' own API for the data streams that run here: the side of those who put records, because nobody
-//! reads them but the local Firehose.
+//! The API of Amazon Kinesis Data Streams for producers: delivery streams are the only consumers.
 //!
-//! Its service model names JSON 1.1 alone, which is what boto3 and the SDKs for Rust, JavaScript and Go speak; the one for
-//! Java speaks CBOR unless it is told not to.
+//! It is JSON 1.1, which boto3 and the SDKs for Rust, JavaScript and Go use. The SDK for Java uses CBOR unless it is disabled.
 
 mod list;
 mod put;
 mod shards;
+mod stream_ref;
 mod summary;
-mod which;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +15,10 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use self::which::Which;
-use super::call::{Call, Door, Service, response};
-use super::refusal::Refusal;
+use self::stream_ref::StreamRef;
+use super::error::ApiError;
+use super::request::{Call, RequestReader, response};
+use super::service::Service;
 use crate::stream::DataStream;
 
 pub(super) const SERVICE: Service = Service {
@@ -28,58 +27,58 @@ pub(super) const SERVICE: Service = Service {
     target_prefix: "Kinesis_20131202.",
     operations: "PutRecord, PutRecords, DescribeStreamSummary, ListShards and ListStreams",
     operation: "PutRecords",
-    // 10 MiB of data with its base64, 500 records around it, and to spare, for the error that names the limit.
+    // Enough for 10 MiB of data in base64, and for a request that is somewhat too large to get the error that names the limit.
     max_body_bytes: 20 * 1024 * 1024,
     largest_body: "a request can be: 500 records, 10 MiB of data before base64",
-    way_of_pages: "POST /v2/STREAM",
+    page_endpoint: "POST /v2/STREAM",
 };
 
 struct Api {
-    /// By name, and so in the order in which they are listed.
+    /// By name, which is the order of ListStreams.
     streams: BTreeMap<String, DataStream>,
-    door: Door,
+    reader: RequestReader,
 }
 
-/// The API of these streams.
+/// Serves the API for these streams.
 pub fn router(streams: &[DataStream]) -> Router {
     let streams = streams.iter().map(|stream| (stream.name().to_owned(), stream.clone())).collect();
-    Router::new().fallback(answer).with_state(Arc::new(Api { streams, door: Door::new(&SERVICE) }))
+    Router::new().fallback(handle).with_state(Arc::new(Api { streams, reader: RequestReader::new(&SERVICE) }))
 }
 
-async fn answer(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let answer = async {
-        let call = api.door.call(request, api.streams.keys().map(String::as_str)).await?;
-        api.operate(call).await
+async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let result = async {
+        let call = api.reader.read(request, api.streams.keys().map(String::as_str)).await?;
+        api.dispatch(call).await
     };
-    response(answer.await)
+    response(result.await)
 }
 
 impl Api {
-    async fn operate(&self, Call { operation, body }: Call) -> Result<Vec<u8>, Refusal> {
+    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Vec<u8>, ApiError> {
         match operation.as_str() {
             "PutRecord" => {
-                let asked = put::record(&body)?;
-                let stream = self.find(&asked.stream)?;
-                put::record_answer(stream.name(), stream.put(asked.records()?).await)
+                let request = put::record(&body)?;
+                let stream = self.find(&request.stream)?;
+                put::record_response(stream.name(), stream.put(request.records()?).await)
             }
             "PutRecords" => {
-                let asked = put::records(&body)?;
-                let stream = self.find(&asked.stream)?;
-                put::records_answer(stream.name(), stream.put(asked.records()?).await)
+                let request = put::records(&body)?;
+                let stream = self.find(&request.stream)?;
+                put::records_response(stream.name(), stream.put(request.records()?).await)
             }
-            "DescribeStreamSummary" => summary::answer(self.find(&summary::asked(&body)?)?),
+            "DescribeStreamSummary" => summary::response(self.find(&summary::request(&body)?)?),
             "ListShards" => {
-                let asked = shards::asked(&body)?;
-                shards::answer(self.find(&asked.stream)?, &asked)
+                let request = shards::request(&body)?;
+                shards::response(self.find(&request.stream)?, &request)
             }
-            "ListStreams" => list::answer(&list::asked(&body)?, self.streams.values()),
-            _ => self.door.unknown(operation),
+            "ListStreams" => list::response(&list::request(&body)?, self.streams.values()),
+            _ => self.reader.unknown_operation(operation),
         }
     }
 
-    fn find(&self, which: &Which) -> Result<&DataStream, Refusal> {
-        let stream = self.streams.get(&which.name).filter(|stream| which.is(stream));
-        stream.ok_or_else(|| Refusal::NotFound { kind: "Stream", name: which.name.clone() })
+    fn find(&self, stream: &StreamRef) -> Result<&DataStream, ApiError> {
+        let found = self.streams.get(&stream.name).filter(|found| stream.is(found));
+        found.ok_or_else(|| ApiError::NotFound { kind: "Stream", name: stream.name.clone() })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the functions write, in one file, and on the terminal where somebody wants to see it.
+//! The log of the functions: one file, and optionally the terminal.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,14 +7,14 @@ use std::sync::{Mutex, PoisonError};
 
 use firehose_model::excerpt::excerpt;
 
-/// The file, which every run appends to.
+/// A log file that each run appends to.
 #[derive(Debug)]
 pub struct FunctionLog {
     file: Mutex<File>,
     shown: bool,
 }
 
-/// The file can't be written.
+/// The file cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("could not open {} (`--function-log`)", path.display())]
 pub struct FunctionLogError {
@@ -24,7 +24,7 @@ pub struct FunctionLogError {
 }
 
 impl FunctionLog {
-    /// Opens the file, or makes it with its folder.
+    /// Opens the file, or creates it with its folder. `shown`: lines are reported through `tracing`, too.
     pub fn open(path: &Path, shown: bool) -> Result<Self, FunctionLogError> {
         let opened = || {
             if let Some(folder) = path.parent() {
@@ -36,7 +36,7 @@ impl FunctionLog {
         Ok(Self { file: Mutex::new(file), shown })
     }
 
-    /// Appends lines, together.
+    /// Appends the lines of one invocation.
     pub fn write(&self, lines: &[String]) {
         if self.shown {
             for line in lines {
@@ -68,14 +68,14 @@ mod tests {
             let log = FunctionLog::open(&path, false).unwrap();
             log.write(&lines(&["one", "two"]));
             log.write(&[]);
-            // As it is written: the file is for who wants it all.
+            // The file has lines as they were written.
             log.write(&lines(&["\u{1b}[31mthree", ""]));
         }
         assert_eq!(fs::read_to_string(path).unwrap(), "one\ntwo\n\u{1b}[31mthree\n\n".repeat(2));
     }
 
     #[test]
-    fn a_file_that_can_not_be_written_is_told_with_its_option() {
+    fn a_file_that_cannot_be_written_is_reported_with_its_option() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();

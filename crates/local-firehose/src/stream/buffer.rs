@@ -1,8 +1,7 @@
-//! The Lambda buffer: accepted records into events, by size, count and time, as many events at once as the function may have.
+//! A Lambda buffer: collects records into events by size, count and time, and has them invoked.
 //!
-//! A shard has one event at once, so that what becomes of its records comes in their order, whatever an event takes and how
-//! often it is tried. AWS is looser: it has up to five outstanding invocations for a shard (Firehose quotas), and promises no
-//! order of what is delivered.
+//! A shard has one invocation at once, so that its records are delivered in their order, however often an event is retried. AWS is
+//! looser: it has up to five outstanding invocations per shard (Firehose quotas), and promises no order of what is delivered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,89 +10,80 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::destination::Item;
-use super::lanes::Lane;
+use super::invoker::{Batch, Invoker};
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
-use super::transform::{Batch, Transform};
-use super::watched::Watched;
-use firehose_model::batch::{Batcher, Limits, decoded_bytes};
+use super::stats::{StreamEvent, StreamStats};
+use firehose_model::batch::{Batcher, Limits};
+use firehose_model::kinesis::shard::ShardId;
+use firehose_model::source::decoded_bytes;
 
-/// The records of the next event, and the events under way.
+/// The records of the next event, and the events in flight.
 pub(super) struct Buffer {
-    lane: Lane,
+    shard: Option<ShardId>,
     batcher: Batcher,
     receipts: Vec<Receipt>,
     interval: Duration,
-    /// When the first record of the buffer has waited long enough.
+    /// When the buffer is flushed, if it is not full before.
     due: Option<Instant>,
-    backup: bool,
-    /// For the events of this buffer.
-    in_turn: Arc<Semaphore>,
-    /// For those of all buffers of the stream.
-    free: Arc<Semaphore>,
-    under_way: JoinSet<()>,
-    transform: Arc<Transform>,
-    watched: Arc<Watched>,
+    /// Limits the invocations of this buffer.
+    own_permits: Arc<Semaphore>,
+    /// Limits the invocations of all buffers of the stream.
+    stream_permits: Arc<Semaphore>,
+    in_flight: JoinSet<()>,
+    invoker: Arc<Invoker>,
+    stats: Arc<StreamStats>,
 }
 
 impl Buffer {
-    /// An empty buffer.
     pub(super) fn new(
         settings: &StreamSettings,
-        lane: Lane,
-        transform: Arc<Transform>,
-        free: Arc<Semaphore>,
-        watched: Arc<Watched>,
+        shard: Option<ShardId>,
+        invoker: Arc<Invoker>,
+        stream_permits: Arc<Semaphore>,
+        stats: Arc<StreamStats>,
     ) -> Self {
-        let at_once = if lane.is_some() { 1 } else { settings.concurrency };
+        let concurrency = if shard.is_some() { 1 } else { settings.concurrency };
         let limits = Limits { bytes: settings.buffer.bytes, records: settings.buffer_records };
         Self {
-            lane,
+            shard,
             batcher: Batcher::new(limits, settings.name.as_str().into()),
             receipts: Vec::new(),
             interval: settings.buffer.interval,
             due: None,
-            backup: settings.backup_prefix.is_some(),
-            in_turn: Arc::new(Semaphore::new(at_once)),
-            free,
-            under_way: JoinSet::new(),
-            transform,
-            watched,
+            own_permits: Arc::new(Semaphore::new(concurrency)),
+            stream_permits,
+            in_flight: JoinSet::new(),
+            invoker,
+            stats,
         }
     }
 
-    /// Until nothing comes any more, and all that came is through.
+    /// Runs until the channel is closed and all records are processed.
     pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
         loop {
             let due = self.due.unwrap_or_else(Instant::now);
             tokio::select! {
-                // What is there already goes along with what is due.
+                // Records that are there already go along with what is due.
                 biased;
                 records = accepted.recv() => match records {
-                    Some(records) => self.take(records).await,
+                    Some(records) => self.add(records).await,
                     None => break,
                 },
                 () = sleep_until(due), if self.due.is_some() => self.flush().await,
-                Some(_done) = self.under_way.join_next() => {}
+                Some(_finished) = self.in_flight.join_next() => {}
             }
         }
         self.flush().await;
-        while self.under_way.join_next().await.is_some() {}
+        while self.in_flight.join_next().await.is_some() {}
     }
 
-    async fn take(&mut self, records: Vec<Accepted>) {
-        if self.backup {
-            let copies = records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.second()));
-            let copies: Vec<Item> = copies.collect();
-            self.watched.backed_up(copies.len(), Item::bytes_of(&copies));
-            self.transform.deliver(copies);
-        }
+    async fn add(&mut self, records: Vec<Accepted>) {
         for Accepted { record, receipt } in records {
             if let Some(event) = self.batcher.push(record) {
                 let receipts = std::mem::take(&mut self.receipts);
                 self.due = None;
-                self.dispatch(Batch { event, receipts }).await;
+                self.invoke(Batch { event, receipts }).await;
             }
             self.receipts.push(receipt);
             self.due.get_or_insert_with(|| Instant::now() + self.interval);
@@ -101,34 +91,35 @@ impl Buffer {
                 self.flush().await;
             }
         }
-        self.tell();
+        self.report_due();
     }
 
     async fn flush(&mut self) {
         self.due = None;
         if let Some(event) = self.batcher.take() {
             let receipts = std::mem::take(&mut self.receipts);
-            self.dispatch(Batch { event, receipts }).await;
+            self.invoke(Batch { event, receipts }).await;
         }
-        self.tell();
+        self.report_due();
     }
 
-    /// Hands an event over as soon as another may be under way. Meanwhile the records that come wait outside.
-    async fn dispatch(&mut self, batch: Batch) {
-        // Never closed. The turn first: who waits for it takes no place.
-        let turn: Option<OwnedSemaphorePermit> = Arc::clone(&self.in_turn).acquire_owned().await.ok();
-        let place = Arc::clone(&self.free).acquire_owned().await.ok();
-        let transform = Arc::clone(&self.transform);
+    /// Starts an invocation as soon as the limits allow. Until then new records wait in the channel.
+    async fn invoke(&mut self, batch: Batch) {
+        // The semaphores are never closed. The own permit comes first: a buffer that waits for it holds none of the stream's.
+        let own: Option<OwnedSemaphorePermit> = Arc::clone(&self.own_permits).acquire_owned().await.ok();
+        let streams = Arc::clone(&self.stream_permits).acquire_owned().await.ok();
+        let invoker = Arc::clone(&self.invoker);
         let bytes = batch.event.records().iter().map(|record| decoded_bytes(&record.data)).sum();
-        self.watched.dispatched(self.lane, batch.receipts.len(), bytes);
-        self.under_way.spawn(async move {
-            transform.run(batch).await;
-            drop((turn, place));
+        let records = batch.receipts.len();
+        self.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
+        self.in_flight.spawn(async move {
+            invoker.run(batch).await;
+            drop((own, streams));
         });
     }
 
-    fn tell(&self) {
-        self.watched.buffer_due(self.lane, self.due);
+    fn report_due(&self) {
+        self.stats.record(StreamEvent::BufferDue { shard: self.shard, due: self.due });
     }
 }
 

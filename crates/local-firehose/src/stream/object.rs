@@ -1,23 +1,23 @@
-//! Objects: while they are filled, and once they are in the storage.
+//! Objects of the destination, open and stored.
 
 use std::collections::BTreeMap;
 
 use super::receipt::Receipt;
-use firehose_model::delivery::Fault;
+use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{ErrorOutputType, Partition};
 
 /// What an object holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    /// What the function made of records.
+    /// Transformed records.
     Delivered,
-    /// Lines of JSON about records that failed, with the `error-output-type` of their prefix.
+    /// Failed records as lines of JSON.
     Error(ErrorOutputType),
-    /// Records as they came.
+    /// Records as they were put.
     Backup,
 }
 
-/// An object that is being filled.
+/// An object that is still open.
 #[derive(Debug)]
 pub(super) struct Object {
     pub(super) kind: Kind,
@@ -25,12 +25,11 @@ pub(super) struct Object {
     pub(super) oldest_ms: i64,
     pub(super) bytes: Vec<u8>,
     pub(super) receipts: Vec<Receipt>,
-    /// Failed records by their code.
-    pub(super) faults: BTreeMap<&'static str, u64>,
+    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
 }
 
 impl Kind {
-    /// As the page knows it.
+    /// As a snapshot names it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -41,18 +40,17 @@ impl Kind {
 }
 
 impl Object {
-    /// Empty.
     pub(super) fn new(kind: Kind, partition: Partition, oldest_ms: i64) -> Self {
-        Self { kind, partition, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), faults: BTreeMap::new() }
+        Self { kind, partition, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
     }
 
-    /// Adds a record as it is: what is between two records is the function's to write.
-    pub(super) fn push(&mut self, bytes: &[u8], arrival_ms: i64, receipt: Receipt, fault: Option<Fault>) {
+    /// Appends a record as it is: Firehose adds no delimiter between records.
+    pub(super) fn push(&mut self, bytes: &[u8], arrival_ms: i64, receipt: Receipt, code: Option<ErrorCode>) {
         self.oldest_ms = self.oldest_ms.min(arrival_ms);
         self.bytes.extend_from_slice(bytes);
         self.receipts.push(receipt);
-        if let Some(fault) = fault {
-            *self.faults.entry(fault.code()).or_default() += 1;
+        if let Some(code) = code {
+            *self.failed_by_code.entry(code.code()).or_default() += 1;
         }
     }
 
@@ -63,12 +61,12 @@ impl Object {
 }
 
 /// An object that is in the storage.
+#[derive(Debug)]
 pub(super) struct Stored {
     pub(super) path: String,
     pub(super) kind: Kind,
     pub(super) records: usize,
     /// Before compression.
     pub(super) bytes: usize,
-    /// Failed records by their code.
-    pub(super) faults: BTreeMap<&'static str, u64>,
+    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
 }

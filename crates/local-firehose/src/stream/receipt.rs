@@ -1,14 +1,14 @@
-//! An accepted record, and what stands for it until it is settled.
+//! An accepted record and its receipt.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use firehose_model::event::Record;
 
-/// What a record costs in memory besides its data, roughly.
+/// The approximate memory of a record besides its data.
 pub(super) const RECORD_BYTES: usize = 200;
 
-/// What a record costs in memory.
+/// The memory of a record.
 pub(super) fn cost(data: &str, partition_key: &str) -> usize {
     data.len() + partition_key.len() + RECORD_BYTES
 }
@@ -21,22 +21,21 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    /// A record with its number.
     pub(super) fn new(sequence: u64, record: Record) -> Self {
         let bytes = cost(&record.data, record.partition_key());
-        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes, ways: AtomicUsize::new(1) })) }
+        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes, unsettled: AtomicUsize::new(1) })) }
     }
 
-    /// What it costs in memory.
+    /// The memory that it takes.
     pub(super) fn bytes(&self) -> usize {
         self.receipt.0.bytes
     }
 }
 
-/// Stands for an accepted record until it is settled. A record that goes two ways, to the backup and through the function, has
-/// two, and is settled with the second.
+/// Stands for an accepted record until it is settled. A record that goes to the source backup and to the function has two
+/// receipts, and is settled with the second.
 ///
-/// Dropping one settles nothing: the record stays in the state, and comes again with the next start.
+/// Dropping one settles nothing: the record stays in the state, and the next start processes it again.
 #[derive(Debug)]
 pub(super) struct Receipt(Arc<Entry>);
 
@@ -44,11 +43,11 @@ pub(super) struct Receipt(Arc<Entry>);
 struct Entry {
     sequence: u64,
     bytes: usize,
-    /// How many receipts are to be settled. A receipt that is lost, with a task that panicked, is still one of them.
-    ways: AtomicUsize,
+    /// A receipt that was dropped, with a task that panicked, still counts.
+    unsettled: AtomicUsize,
 }
 
-/// What a settled record leaves to be given back.
+/// What a settled record releases.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settled {
     pub(super) sequence: u64,
@@ -56,20 +55,20 @@ pub(super) struct Settled {
 }
 
 impl Receipt {
-    /// The record's number, which no other record of the stream has or had.
+    /// The record's number, which is unique in its stream.
     pub(super) fn sequence(&self) -> u64 {
         self.0.sequence
     }
 
-    /// For the record's second way.
-    pub(super) fn second(&self) -> Self {
-        self.0.ways.fetch_add(1, Ordering::Relaxed);
+    /// Another receipt for the same record.
+    pub(super) fn duplicate(&self) -> Self {
+        self.0.unsettled.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(&self.0))
     }
 
-    /// Tells what is settled, where this was the last receipt of its record.
+    /// Returns what is released, if this was the last receipt of its record.
     pub(super) fn settle(self) -> Option<Settled> {
-        let Entry { sequence, bytes, ways } = &*self.0;
-        (ways.fetch_sub(1, Ordering::Relaxed) == 1).then_some(Settled { sequence: *sequence, bytes: *bytes })
+        let Entry { sequence, bytes, unsettled } = &*self.0;
+        (unsettled.fetch_sub(1, Ordering::Relaxed) == 1).then_some(Settled { sequence: *sequence, bytes: *bytes })
     }
 }

@@ -1,4 +1,4 @@
-//! What a stream runs by: Firehose's configuration of it, its function, and its place on this machine.
+//! The settings of a stream: its Firehose configuration, its function, and its storage.
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
@@ -9,39 +9,41 @@ use firehose_model::kinesis::shard::{ON_DEMAND, Shards};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use object_storage::Destination;
 
-/// Everything that a stream runs by.
+/// The settings of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamSettings {
-    /// Its name.
+    /// The name of the delivery stream, and of the data stream that it reads.
     pub name: String,
     /// Where its records come from.
     pub source: Source,
-    /// What records are put through; without it, they are delivered as they come.
+    /// The function that transforms records. Without one, they are delivered as they were put.
     pub function: Option<FunctionSettings>,
-    /// When a batch goes to the function, besides `buffer_records`.
+    /// The buffering hints of the function.
     pub buffer: Buffering,
-    /// The most records of a batch.
+    /// The most records of an invocation.
     pub buffer_records: usize,
-    /// How many invocations may be on their way at once.
+    /// The most concurrent invocations.
     pub concurrency: usize,
-    /// How often a failed invocation is tried again.
+    /// How often a failed invocation is retried.
     pub retries: u32,
     /// Where objects go.
     pub destination: Destination,
-    /// When an object is written.
+    /// The buffering hints of the destination.
     pub destination_buffer: Buffering,
-    /// What the names of delivered objects begin with.
+    /// The prefix of delivered objects.
     pub prefix: Prefix,
-    /// What the names of error objects begin with.
+    /// The prefix of error objects.
     pub error_prefix: ErrorPrefix,
-    /// How objects are compressed.
+    /// The compression of delivered objects and of the source backup.
     pub compression: Compression,
-    /// What the names of the source records' objects begin with; without it, there are none.
+    /// The prefix of the source backup. Without one, there is no backup.
     pub backup_prefix: Option<Prefix>,
     /// Whether records are delivered by the partition keys that the function returns.
     pub dynamic_partitioning: bool,
-    /// The most data that is accepted and not delivered.
+    /// The most bytes in memory of records that are accepted and not delivered.
     pub backlog_bytes: usize,
+    /// The fields of delivered JSON lines whose values a snapshot counts.
+    pub count_fields: Vec<String>,
 }
 
 #[cfg(test)]
@@ -67,63 +69,64 @@ impl StreamSettings {
             backup_prefix: None,
             dynamic_partitioning: false,
             backlog_bytes: 256 * MB,
+            count_fields: vec!["id".to_owned()],
         }
     }
 }
 
-/// Where a stream's records come from.
+/// The source of a stream's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// From whoever puts them into it.
+    /// Firehose's own API.
     DirectPut,
-    /// From a data stream of the same name.
+    /// A data stream of the same name.
     Kinesis(DataStreamSettings),
 }
 
-/// What a data stream runs by.
+/// The settings of a data stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataStreamSettings {
-    /// How many shards it has; without a number, it is on demand.
+    /// The number of shards. `None`: on demand.
     pub provisioned: Option<NonZeroU32>,
-    /// The field of a record's JSON that the edge takes for its partition key.
+    /// The field of a record's JSON that is its partition key, for records that an HTTP edge puts.
     pub partition_key_field: Option<String>,
 }
 
 impl DataStreamSettings {
-    /// Its shards. On demand, Kinesis adds more as they are needed; here it stays with those that it begins with.
+    /// The shards. On demand, Kinesis scales them; here their number stays that of a new stream.
     #[must_use]
     pub fn shards(&self) -> Shards {
         Shards::new(self.provisioned.unwrap_or(ON_DEMAND))
     }
 }
 
-/// When a buffer is full.
+/// Buffering hints: a buffer is flushed when either is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buffering {
-    /// With so much data.
+    /// The size of the data.
     pub bytes: usize,
-    /// So long after its first record.
+    /// The time after the first record.
     pub interval: Duration,
 }
 
-/// How a stream's function is run.
+/// The function of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionSettings {
-    /// What is run; without it, the processor of this workspace.
+    /// The command that is run. `None`: a default of the application.
     pub command: Option<Command>,
-    /// Its environment, besides the service's URL: each variable once, by name.
+    /// Additional environment variables, each once.
     pub env: Vec<(String, String)>,
-    /// The memory that it is told it has.
+    /// The value of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`.
     pub memory_mb: u32,
-    /// How long an invocation may take.
+    /// The timeout of an invocation.
     pub timeout: Duration,
 }
 
-/// A command of somebody's own.
+/// A command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// The executable, by an absolute path.
     pub executable: PathBuf,
-    /// What follows it.
+    /// Its arguments.
     pub args: Vec<OsString>,
 }

@@ -1,6 +1,7 @@
-//! Accepted records on disk, until they are settled: what a killed process leaves behind for the next one.
+//! Accepted records on disk until they are settled: the records that a killed process leaves for the next one.
 //!
-//! One thread writes. It takes all that waits into one transaction, so that many callers share one wait for the disk.
+//! One thread writes. A transaction has all commands that wait, so that many callers share one wait for the disk. The thread
+//! finishes commands in the order in which they were sent.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,39 +9,37 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use tokio::sync::oneshot;
-
 use super::receipt::Accepted;
 use firehose_model::event::Record;
-use firehose_model::kinesis::shard::Shard;
+use firehose_model::kinesis::shard::ShardId;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use state_file::{Commits, Condition, Durable, How, OpenError};
 
 /// A record's number, its arrival in milliseconds since 1970, and its data as base64.
 const RECORDS: TableDefinition<u64, (i64, &str)> = TableDefinition::new("records");
 
-/// The same of a record that came by a shard: its number, its arrival, its shard, its partition key, and its data.
+/// The same for a record of a data stream: its number, its arrival, its shard, its partition key, and its data.
 const FROM_SHARDS: TableDefinition<u64, (i64, u32, &str, &str)> = TableDefinition::new("records from shards");
 
-/// The greatest number that was ever given, whatever has become of its record: numbers go on after it.
+/// The greatest number of all records, also of settled ones: the next run continues after it.
 const LAST: TableDefinition<(), u64> = TableDefinition::new("last");
 
-/// The most commands of one transaction, so that its first caller does not wait for ever.
+/// The most commands of one transaction, to bound the wait of its first caller.
 const AT_ONCE: usize = 256;
 
-/// How often it is tried, in the end, to take off the disk what is settled.
+/// How often the last removal of settled records is attempted.
 const LAST_ATTEMPTS: usize = 10;
 
-/// Between these.
+/// Between these attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why there is no state.
+/// Why a state cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// Two processes would deliver the same records.
+    /// Another process uses it.
     #[error("{} is in use by another `clicks up`: name another folder with `--state DIR`", .0.display())]
     InUse(PathBuf),
-    /// What is accepted and not delivered cannot be read.
+    /// The file is damaged.
     #[error(
         "the state {path} (`--state`) cannot be used: {found}; accepted is the file that an earlier run has left, or none. \
          Without it the records that were accepted and not delivered are lost: if it cannot be restored, begin a new one by \
@@ -48,76 +47,73 @@ pub enum StateError {
         path = path.display()
     )]
     Unusable {
-        /// Where.
+        /// The file.
         path: PathBuf,
-        /// What is there.
+        /// The condition of the file.
         found: Condition,
     },
     /// The file cannot be opened, or the disk fails.
     #[error("could not read the records in {} (`--state`)", path.display())]
     Read {
-        /// Where.
+        /// The file.
         path: PathBuf,
-        /// What the database said.
+        /// The error of the database.
         #[source]
         source: Box<redb::Error>,
     },
-    /// The operating system has no thread left.
+    /// The operating system starts no thread.
     #[error("could not start the thread that writes {} (`--state`)", path.display())]
     Thread {
-        /// Where.
+        /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
 }
 
+/// Called with the records of a command, and with whether they are on disk.
+type OnWritten = Box<dyn FnOnce(Vec<Accepted>, bool) + Send>;
+
 enum Command {
-    Keep(Vec<Accepted>, oneshot::Sender<Option<Vec<Accepted>>>),
+    Keep(Vec<Accepted>, OnWritten),
     Settle(Vec<u64>),
 }
 
-/// The file of one stream, which no other process may open meanwhile.
+/// The file of one stream, locked against other processes.
 #[derive(Debug)]
 pub(super) struct State {
     writer: Mutex<Option<(mpsc::Sender<Command>, JoinHandle<bool>)>>,
-    last: Option<u64>,
 }
 
 impl State {
-    /// Opens the file, or makes it, and reads what is in it, oldest first.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<(u64, Record)>), StateError> {
+    /// Opens or creates the file, and reads its records.
+    pub(super) fn open(path: &Path) -> Result<(Self, Left), StateError> {
         let (database, commits) = open(path)?;
-        let Left { records, last } = read(&database, &commits).map_err(|error| unreadable(path, error))?;
+        let left = read(&database, &commits).map_err(|error| unreadable(path, error))?;
         let (sender, received) = mpsc::channel();
         let writer = Writer { path: path.to_owned(), database: Some(database), commits, settled: Vec::new() };
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&received));
         let thread = thread.map_err(|source| StateError::Thread { path: path.to_owned(), source })?;
-        Ok((Self { writer: Mutex::new(Some((sender, thread))), last }, records))
+        Ok((Self { writer: Mutex::new(Some((sender, thread))) }, left))
     }
 
-    /// The greatest number of an earlier run.
-    pub(super) fn last(&self) -> Option<u64> {
-        self.last
-    }
-
-    /// Writes records and gives them back when they are on disk; none where they can't be written.
-    pub(super) async fn keep(&self, accepted: Vec<Accepted>) -> Option<Vec<Accepted>> {
-        let (kept, answer) = oneshot::channel();
-        self.send(Command::Keep(accepted, kept));
-        // None, too, where the thread is closed or has panicked.
-        answer.await.ok()?
-    }
-
-    /// Takes records off the disk, some time soon: should the process be killed before, they are delivered again.
-    pub(super) fn settle(&self, sequences: Vec<u64>) {
-        if !sequences.is_empty() {
-            self.send(Command::Settle(sequences));
+    /// Writes records, and calls `written` on the writer's thread, for one command after the other. A state that is closed
+    /// calls it at once, with `false`.
+    pub(super) fn keep(&self, accepted: Vec<Accepted>, written: impl FnOnce(Vec<Accepted>, bool) + Send + 'static) {
+        if let Some(Command::Keep(accepted, written)) = self.send(Command::Keep(accepted, Box::new(written))) {
+            written(accepted, false);
         }
     }
 
-    /// Writes what waits, and closes the file. Tells whether it could; else settled records are still in it.
+    /// Removes records soon. If the process is killed before, they are delivered again.
+    pub(super) fn settle(&self, sequences: Vec<u64>) {
+        if !sequences.is_empty() {
+            let _closed = self.send(Command::Settle(sequences));
+        }
+    }
+
+    /// Runs the commands that wait, and closes the file. Returns whether all settled records are removed.
     pub(super) async fn close(&self) -> bool {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((commands, thread)) = writer else { return true };
@@ -126,21 +122,26 @@ impl State {
         matches!(ended, Ok(Ok(true)))
     }
 
-    /// Drops what comes after the end: whoever sent it gets no answer.
-    fn send(&self, command: Command) {
-        if let Some((commands, _)) = &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _panicked = commands.send(command);
+    /// Returns the command if the state is closed.
+    fn send(&self, command: Command) -> Option<Command> {
+        match &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Fails if the thread has panicked.
+            Some((commands, _)) => commands.send(command).err().map(|error| error.0),
+            None => Some(command),
         }
     }
 }
 
-/// What an earlier run has left.
-struct Left {
-    records: Vec<(u64, Record)>,
-    last: Option<u64>,
+/// The records of earlier runs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Oldest first.
+    pub(super) records: Vec<(u64, Record)>,
+    /// The greatest number of any record.
+    pub(super) last: Option<u64>,
 }
 
-/// Opens the file as far as its condition allows. Records may come twice, so that redb may go on with an older commit.
+/// Opens the file if its condition allows it. Delivering a record twice is allowed, so redb may continue with an older commit.
 fn open(path: &Path) -> Result<(Database, Commits), StateError> {
     let failed = |error| match error {
         OpenError::InUse => StateError::InUse(path.to_owned()),
@@ -180,7 +181,7 @@ fn unreadable(path: &Path, source: redb::Error) -> StateError {
 }
 
 fn read(database: &Database, commits: &Commits) -> Result<Left, redb::Error> {
-    // Makes the tables of a new file.
+    // Creates the tables of a new file.
     let begun = database.begin_write()?;
     begun.open_table(RECORDS)?;
     begun.open_table(FROM_SHARDS)?;
@@ -197,45 +198,43 @@ fn read(database: &Database, commits: &Commits) -> Result<Left, redb::Error> {
         let (sequence, record) = entry?;
         let (sequence, (arrival_ms, shard, partition_key, data)) = (sequence.value(), record.value());
         let (partition_key, data) = (partition_key.to_owned(), data.to_owned());
-        records.push((sequence, Record::from_shard(Shard(shard), sequence, partition_key, arrival_ms, data)));
+        records.push((sequence, Record::from_shard(ShardId(shard), sequence, partition_key, arrival_ms, data)));
     }
     records.sort_unstable_by_key(|(sequence, _)| *sequence);
     let last = begun.open_table(LAST)?.get(())?.map(|last| last.value());
     Ok(Left { records, last })
 }
 
-/// The file, and what is known to be off it one day.
 struct Writer {
     path: PathBuf,
-    /// None after an error, which a database does not get over: it is opened again.
+    /// `None` after an error: redb has to open the file again.
     database: Option<Database>,
     commits: Commits,
-    /// What is to be taken off the disk: with the next transaction, if the last one failed.
+    /// To be removed by the next transaction.
     settled: Vec<u64>,
 }
 
 impl Writer {
-    /// Until nobody can send any more. Tells whether all that was settled is off the disk.
+    /// Runs until the channel is closed. Returns whether all settled records are removed.
     fn run(mut self, commands: &mpsc::Receiver<Command>) -> bool {
         let mut failing = false;
         while let Ok(first) = commands.recv() {
             let mut keeps = Vec::new();
             for command in std::iter::once(first).chain(commands.try_iter().take(AT_ONCE)) {
                 match command {
-                    Command::Keep(accepted, kept) => keeps.push((accepted, kept)),
+                    Command::Keep(accepted, on_written) => keeps.push((accepted, on_written)),
                     Command::Settle(sequences) => self.settled.extend(sequences),
                 }
             }
             let written = self.write(keeps.iter().flat_map(|(accepted, _)| accepted));
-            self.tell(&written, failing);
+            self.report(&written, failing);
             failing = written.is_err();
-            for (accepted, kept) in keeps {
+            for (accepted, on_written) in keeps {
                 if failing {
-                    // An error at the end of a transaction does not tell whether it is on disk.
+                    // After a failed commit the records may be on disk all the same.
                     self.settled.extend(accepted.iter().map(|accepted| accepted.receipt.sequence()));
                 }
-                // Somebody waits: see `Ledger::keep`.
-                let _gone = kept.send((!failing).then_some(accepted));
+                on_written(accepted, !failing);
             }
         }
         for _ in 0..LAST_ATTEMPTS {
@@ -246,7 +245,7 @@ impl Writer {
             thread::sleep(PAUSE);
         }
         let (settled, path) = (self.settled.len(), self.path.display());
-        tracing::error!("{path} still has {settled} records that are through: the next start puts them through again");
+        tracing::error!("{path} still has {settled} records that are delivered: the next start delivers them again");
         false
     }
 
@@ -261,11 +260,11 @@ impl Writer {
         Ok(())
     }
 
-    fn tell(&self, written: &Result<(), redb::Error>, failing: bool) {
+    fn report(&self, written: &Result<(), redb::Error>, failing: bool) {
         let path = self.path.display();
         match written {
             Err(error) if !failing => {
-                tracing::error!("{path} (`--state`) can't be written: {error}; records are refused");
+                tracing::error!("{path} (`--state`) cannot be written: {error}; records are refused");
             }
             Ok(()) if failing => tracing::info!("{path} can be written again"),
             _ => {}
@@ -288,7 +287,7 @@ fn write<'a>(
             let (sequence, arrival_ms, data) = (receipt.sequence(), record.arrival_ms, record.data.as_str());
             match record.shard() {
                 None => drop(records.insert(sequence, (arrival_ms, data))?),
-                Some(Shard(shard)) => {
+                Some(ShardId(shard)) => {
                     from_shards.insert(sequence, (arrival_ms, shard, record.partition_key(), data))?;
                 }
             }

@@ -10,14 +10,14 @@ use super::super::refusal::Refusal;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
-use local_firehose::stream::ToShard;
+use local_firehose::stream::PutEntry;
 
 /// By which a request tells its partition key.
 const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
 
 /// The record of a request. Without a key in the header or the field it gets the request's id for one: a constant would put
 /// all records into one shard.
-pub(super) fn of(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<ToShard, Refusal> {
+pub(super) fn of(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<PutEntry, Refusal> {
     if !is_json(headers) {
         return Err(Refusal::MediaType);
     }
@@ -39,7 +39,7 @@ pub(super) fn of(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid
         return Err(Refusal::TooLong);
     }
     let hash_key = hash_key(&partition_key);
-    Ok(ToShard { data: STANDARD.encode(line), bytes, partition_key, hash_key })
+    Ok(PutEntry { data: STANDARD.encode(line), bytes, partition_key, hash_key })
 }
 
 /// The key in the header; an empty one is none.

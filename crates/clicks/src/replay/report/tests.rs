@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use firehose_model::delivery::Fault;
+use firehose_model::delivery::ErrorCode;
 
 fn metrics(requests: u64, reasons: &[(&str, u64)]) -> Metrics {
     let reasons = reasons.iter().map(|(reason, failed)| ((*reason).to_owned(), *failed));
@@ -12,10 +12,10 @@ fn replayed() -> Report {
     let mut tally = Tally::default();
     tally.attempt(metrics(3, &[("service_unavailable", 2)]), false);
     tally.attempt(metrics(1, &[("invalid_json", 1)]), true);
-    let fates = [Fate::delivered("{}\n{}\n"), Fate::Failed(Fault::ProcessingFailed), Fate::Dropped];
-    tally.batch(&fates, Duration::from_millis(30));
+    let outcomes = [RecordOutcome::delivered("{}\n{}\n"), RecordOutcome::Failed(ErrorCode::ProcessingFailed), RecordOutcome::Dropped];
+    tally.batch(&outcomes, Duration::from_millis(30));
     tally.attempt(metrics(0, &[]), true);
-    tally.batch(&[Fate::delivered("{}")], Duration::from_micros(9_960));
+    tally.batch(&[RecordOutcome::delivered("{}")], Duration::from_micros(9_960));
     let elapsed = Duration::from_millis(1_260);
     tally.report(End { elapsed, answered: Some(99), interrupted: false, out: "out/x".into(), skipped_copies: None })
 }
@@ -81,7 +81,7 @@ fn what_is_skipped_is_in_both() {
 fn what_is_not_known_is_not_zero() {
     let mut tally = Tally::default();
     tally.attempt(Metrics::default(), true);
-    tally.batch(&[Fault::MissingRecordId, Fault::ProcessingFailed].map(Fate::Failed), Duration::ZERO);
+    tally.batch(&[ErrorCode::MissingRecordId, ErrorCode::ProcessingFailed].map(RecordOutcome::Failed), Duration::ZERO);
     let report = tally.report(End { interrupted: true, out: "out".into(), ..End::default() });
     assert_eq!((report.service_requests, &report.failed_by_reason, report.clicks_per_second), (None, &None, None));
     let expected = "\

@@ -2,76 +2,59 @@
 
 mod destination;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::destination::{DESTINATION_ID, Destination, role_arn};
 use super::list::{DIRECT_PUT, KINESIS};
-use crate::api::constraint::Constraints;
-use crate::api::input::parse;
-use crate::api::refusal::{Refusal, json};
-use crate::api::seconds::Seconds;
-use crate::stream::{Source, Stream};
+use crate::api::constraints::Constraints;
+use crate::api::error::ApiError;
+use crate::api::json::{json, parse, seconds};
+use crate::stream::{DeliveryStream, Source};
 use firehose_model::batch::MB;
 use firehose_model::kinesis::data_stream_arn;
 use firehose_model::prefix::Compression;
 use object_storage as bucket;
 
-/// A stream, in the words and units of its description.
+/// A stream in the units of its description.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Described {
-    /// The stream's name.
+pub(super) struct StreamDescription {
     pub name: String,
-    /// The stream's ARN.
     pub arn: String,
-    /// When the stream was made, in milliseconds since 1970.
-    pub created_ms: i64,
-    /// The ARN of the data stream that it reads, if it reads one.
+    pub created: Timestamp,
     pub data_stream_arn: Option<String>,
-    /// The bucket's ARN; of a folder, one that says so.
     pub bucket_arn: String,
-    /// The prefix of objects, as it was given.
     pub prefix: String,
-    /// The prefix of error objects, as it was given.
     pub error_prefix: String,
-    /// The destination's buffer.
     pub buffer_mb: u64,
-    /// The destination's buffer.
     pub buffer_seconds: u64,
-    /// Whether objects are GZIP.
     pub gzip: bool,
-    /// The transformation, if there is one.
     pub processing: Option<Processing>,
-    /// The prefix of the source backup, if there is one.
     pub backup_prefix: Option<String>,
-    /// Whether objects are made by partition keys.
     pub dynamic_partitioning: bool,
 }
 
-/// How a stream's records are transformed.
+/// The function of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Processing {
-    /// The function.
     pub lambda_arn: String,
-    /// The Lambda buffer.
     pub buffer_mb: f64,
-    /// The Lambda buffer.
     pub buffer_seconds: u64,
-    /// How often an invocation that failed is tried again.
     pub retries: u32,
 }
 
-impl From<&Stream> for Described {
-    fn from(stream: &Stream) -> Self {
+impl From<&DeliveryStream> for StreamDescription {
+    fn from(stream: &DeliveryStream) -> Self {
         let settings = stream.settings();
         let bucket = match &settings.destination {
-            // A folder has no ARN, and clients want one.
+            // A folder has no ARN, but the member is required.
             bucket::Destination::Folder(_) => "local-folder",
             bucket::Destination::S3 { bucket, .. } => bucket,
         };
         Self {
             name: stream.name().to_owned(),
             arn: stream.arn(),
-            created_ms: stream.since().as_millisecond(),
+            created: stream.started(),
             data_stream_arn: match settings.source {
                 Source::DirectPut => None,
                 Source::Kinesis(_) => Some(data_stream_arn(stream.name())),
@@ -94,22 +77,21 @@ impl From<&Stream> for Described {
     }
 }
 
-/// To a hundredth, which is finer than anybody sets it.
+/// Rounded to a hundredth.
 #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]
 fn megabytes(bytes: usize) -> f64 {
     (bytes as f64 / MB as f64 * 100.0).round() / 100.0
 }
 
-/// What is asked for.
+/// The request of DescribeDeliveryStream.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct DescribeRequest {
     pub(super) stream: String,
-    /// The destinations after this one.
+    /// `ExclusiveStartDestinationId`
     after: Option<String>,
 }
 
-/// Reads the call.
-pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
+pub(super) fn request(body: &[u8]) -> Result<DescribeRequest, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -126,20 +108,20 @@ pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
     if let Some(id) = &after {
         constraints.text(id, "exclusiveStartDestinationId", 100, |char| char == '-', "[a-zA-Z0-9-]+");
     }
-    constraints.judge()?;
-    Ok(Asked { stream, after })
+    constraints.validate()?;
+    Ok(DescribeRequest { stream, after })
 }
 
-/// What is answered: all members that the API reference's sample has, and in its order.
-pub(super) fn answer(stream: &Described, asked: &Asked) -> Result<Vec<u8>, Refusal> {
-    let wanted = asked.after.as_deref().is_none_or(|after| DESTINATION_ID > after);
-    json(&Answer {
+/// Has all members of the API reference's sample, in its order.
+pub(super) fn response(stream: &StreamDescription, request: &DescribeRequest) -> Result<Vec<u8>, ApiError> {
+    let wanted = request.after.as_deref().is_none_or(|after| DESTINATION_ID > after);
+    json(&Response {
         delivery_stream_description: Description {
             delivery_stream_type: if stream.data_stream_arn.is_some() { KINESIS } else { DIRECT_PUT },
             has_more_destinations: false,
-            // A stream's settings are those of its start.
+            // Settings do not change while a stream runs.
             version_id: "1",
-            create_timestamp: Seconds { ms: stream.created_ms },
+            create_timestamp: seconds(stream.created),
             delivery_stream_arn: &stream.arn,
             delivery_stream_status: "ACTIVE",
             delivery_stream_name: &stream.name,
@@ -152,7 +134,7 @@ pub(super) fn answer(stream: &Described, asked: &Asked) -> Result<Vec<u8>, Refus
                 kinesis_stream_source_description: KinesisStreamSource {
                     kinesis_stream_arn,
                     role_arn: role_arn(),
-                    delivery_start_timestamp: Seconds { ms: stream.created_ms },
+                    delivery_start_timestamp: seconds(stream.created),
                 },
             }),
             destinations: wanted.then(|| Destination::of(stream)).into_iter().collect(),
@@ -162,7 +144,7 @@ pub(super) fn answer(stream: &Described, asked: &Asked) -> Result<Vec<u8>, Refus
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer<'a> {
+struct Response<'a> {
     delivery_stream_description: Description<'a>,
 }
 
@@ -172,7 +154,7 @@ struct Description<'a> {
     delivery_stream_type: &'static str,
     has_more_destinations: bool,
     version_id: &'static str,
-    create_timestamp: Seconds,
+    create_timestamp: f64,
     #[serde(rename = "DeliveryStreamARN")]
     delivery_stream_arn: &'a str,
     delivery_stream_status: &'static str,
@@ -197,8 +179,7 @@ struct KinesisStreamSource<'a> {
     kinesis_stream_arn: &'a str,
     #[serde(rename = "RoleARN")]
     role_arn: String,
-    /// Since when records are read.
-    delivery_start_timestamp: Seconds,
+    delivery_start_timestamp: f64,
 }
 
 #[derive(Serialize)]

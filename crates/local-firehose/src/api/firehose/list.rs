@@ -2,42 +2,40 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::constraint::{Constraints, MAX_DELIVERY_STREAM_NAME};
-use crate::api::input::parse;
-use crate::api::refusal::{Refusal, json};
-use crate::stream::{Source, Stream};
+use crate::api::constraints::{Constraints, MAX_DELIVERY_STREAM_NAME};
+use crate::api::error::ApiError;
+use crate::api::json::{json, parse};
+use crate::stream::{DeliveryStream, Source};
 
-/// The type of a stream whose records come by this API.
+/// The type of a stream that is put into by this API.
 pub(super) const DIRECT_PUT: &str = "DirectPut";
 
 /// The type of a stream that reads a data stream.
 pub(super) const KINESIS: &str = "KinesisStreamAsSource";
 
-/// Every type that there is (the service model).
+/// All types (the service model).
 const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"];
 
-/// How many names are in an answer if the call doesn't say (API reference).
+/// The default `Limit` (API reference).
 const DEFAULT_LIMIT: i64 = 10;
 
-/// Which names are asked for.
+/// The request of ListDeliveryStreams.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct ListRequest {
     limit: usize,
-    /// Of this type alone; of any, where none is asked for.
     stream_type: Option<String>,
     after: Option<String>,
 }
 
-/// What a stream is, to this API.
-pub(super) fn type_of(stream: &Stream) -> &'static str {
+/// The `DeliveryStreamType`.
+pub(super) fn type_of(stream: &DeliveryStream) -> &'static str {
     match stream.settings().source {
         Source::DirectPut => DIRECT_PUT,
         Source::Kinesis(_) => KINESIS,
     }
 }
 
-/// Reads the call.
-pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
+pub(super) fn request(body: &[u8]) -> Result<ListRequest, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -58,25 +56,28 @@ pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
     if let Some(name) = &after {
         constraints.name(name, "exclusiveStartDeliveryStreamName", MAX_DELIVERY_STREAM_NAME);
     }
-    constraints.judge()?;
-    // In range, as has been judged.
-    Ok(Asked { limit: usize::try_from(limit).unwrap_or_default(), stream_type, after })
+    constraints.validate()?;
+    // The range was validated.
+    Ok(ListRequest { limit: usize::try_from(limit).unwrap_or_default(), stream_type, after })
 }
 
-/// What is answered, of all names in alphabetical order with their types.
-pub(super) fn answer<'a>(asked: &Asked, streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<u8>, Refusal> {
+/// `streams` are names in alphabetical order with their types.
+pub(super) fn response<'a>(
+    request: &ListRequest,
+    streams: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<u8>, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer<'a> {
+    struct Response<'a> {
         delivery_stream_names: Vec<&'a str>,
         has_more_delivery_streams: bool,
     }
 
-    let of_type = streams.filter(|(_, type_of)| asked.stream_type.as_deref().is_none_or(|asked| asked == *type_of));
+    let of_type = streams.filter(|(_, of)| request.stream_type.as_deref().is_none_or(|wanted| wanted == *of));
     let mut names =
-        of_type.map(|(name, _)| name).filter(|name| asked.after.as_deref().is_none_or(|after| *name > after));
-    let delivery_stream_names = names.by_ref().take(asked.limit).collect();
-    json(&Answer { delivery_stream_names, has_more_delivery_streams: names.next().is_some() })
+        of_type.map(|(name, _)| name).filter(|name| request.after.as_deref().is_none_or(|after| *name > after));
+    let delivery_stream_names = names.by_ref().take(request.limit).collect();
+    json(&Response { delivery_stream_names, has_more_delivery_streams: names.next().is_some() })
 }
 
 #[cfg(test)]
@@ -98,14 +99,14 @@ mod tests {
             (r#"{"DeliveryStreamType":"KinesisStreamAsSource"}"#, &[], false),
         ] {
             let streams = names.into_iter().map(|name| (name, DIRECT_PUT));
-            let answer = answer(&asked(body.as_bytes()).unwrap(), streams).unwrap();
+            let response = response(&request(body.as_bytes()).unwrap(), streams).unwrap();
             let expected = serde_json::json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
-            assert_eq!(serde_json::from_slice::<serde_json::Value>(&answer).unwrap(), expected, "{body}");
+            assert_eq!(serde_json::from_slice::<serde_json::Value>(&response).unwrap(), expected, "{body}");
         }
     }
 
     #[test]
-    fn what_breaks_a_constraint_is_refused() {
+    fn a_violation_is_an_error() {
         for (body, message) in [
             (
                 r#"{"Limit":0}"#,
@@ -125,7 +126,7 @@ mod tests {
                  Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
             ),
         ] {
-            assert_eq!(asked(body.as_bytes()), Err(Refusal::Validation(message.to_owned())), "{body}");
+            assert_eq!(request(body.as_bytes()), Err(ApiError::Validation(message.to_owned())), "{body}");
         }
     }
 }

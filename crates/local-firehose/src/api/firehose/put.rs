@@ -1,22 +1,19 @@
-//! PutRecord and PutRecordBatch: which records may come in, and what is answered.
+//! PutRecord and PutRecordBatch.
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::blob::{Blob, buffer};
-use crate::api::constraint::Constraints;
-use crate::api::input::{Structure, parse};
-use crate::api::refusal::{Refusal, json};
-use crate::stream::Refused;
-use firehose_model::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS, MAX_RECORD_BYTES};
+use crate::api::constraints::Constraints;
+use crate::api::error::ApiError;
+use crate::api::json::{data_len, json, parse};
+use crate::stream::PutError;
+use firehose_model::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS};
+use firehose_model::source::MAX_RECORD_BYTES;
 
-/// How many records of a batch with too many are told.
-const MOST_RECORDS_TOLD: usize = 2 * MAX_PUT_RECORDS;
-
-/// Records that may come in, if there is such a stream.
+/// Valid records for a stream that may not exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Put {
     pub(super) stream: String,
-    /// Base64, as it came.
+    /// Base64.
     pub(super) data: Vec<String>,
 }
 
@@ -24,61 +21,52 @@ pub(super) struct Put {
 #[serde(rename_all = "PascalCase")]
 struct RecordInput {
     delivery_stream_name: Option<String>,
-    record: Option<Structure<Record>>,
+    record: Option<Record>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct BatchInput {
     delivery_stream_name: Option<String>,
-    records: Option<Vec<Option<Structure<Record>>>>,
+    records: Option<Vec<Option<Record>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Record {
-    data: Option<Blob>,
+    data: Option<String>,
 }
 
 impl Record {
-    /// The size of its data, if that is base64.
-    fn size(&self, scratch: &mut Vec<u8>) -> Result<usize, Refusal> {
-        self.data.as_ref().map_or(Ok(0), |data| data.size(scratch))
-    }
-
-    /// Its data, if that is there and not too large.
     fn data(self, size: usize, constraints: &mut Constraints, path: impl Fn() -> String) -> Option<String> {
         if self.data.is_none() || size > MAX_RECORD_BYTES {
             let path = path() + ".data";
             constraints.required(self.data.as_ref(), &path);
-            constraints.at_most(size, MAX_RECORD_BYTES, || buffer(size), &path);
+            constraints.at_most(size, MAX_RECORD_BYTES, || format_args!("{size} bytes").to_string(), &path);
         }
-        self.data.map(|Blob(data)| data)
+        self.data
     }
 }
 
-/// Reads PutRecord.
-pub(super) fn record(body: &[u8]) -> Result<Put, Refusal> {
+/// Parses PutRecord.
+pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
     let RecordInput { delivery_stream_name, record } = parse(body)?;
-    let record = record.map(|Structure(record)| record);
-    let size = record.as_ref().map_or(Ok(0), |record| record.size(&mut Vec::new()))?;
+    let size = data_len(record.as_ref().and_then(|record| record.data.as_ref()), &mut Vec::new())?;
 
     let mut constraints = Constraints::default();
     let stream = constraints.delivery_stream_name(delivery_stream_name);
     let record = constraints.required(record, "record");
     let data = record.and_then(|record| record.data(size, &mut constraints, || "record".to_owned()));
-    constraints.judge()?;
+    constraints.validate()?;
     Ok(Put { stream, data: Vec::from_iter(data) })
 }
 
-/// Reads PutRecordBatch. One record that may not come in keeps the others out, as in AWS.
-pub(super) fn batch(body: &[u8]) -> Result<Put, Refusal> {
+/// Parses PutRecordBatch. An invalid record rejects the batch, as in AWS.
+pub(super) fn batch(body: &[u8]) -> Result<Put, ApiError> {
     let BatchInput { delivery_stream_name, records } = parse(body)?;
     let mut scratch = Vec::new();
-    let sizes = records.iter().flatten().map(|record| match record {
-        Some(Structure(record)) => record.size(&mut scratch),
-        None => Ok(0),
-    });
+    let data = records.iter().flatten().map(|record| record.as_ref().and_then(|record| record.data.as_ref()));
+    let sizes = data.map(|data| data_len(data, &mut scratch));
     let sizes: Vec<usize> = sizes.collect::<Result<_, _>>()?;
 
     let mut constraints = Constraints::default();
@@ -87,24 +75,24 @@ pub(super) fn batch(body: &[u8]) -> Result<Put, Refusal> {
         Some(records) => batch_data(records, &sizes, &mut constraints),
         None => Vec::new(),
     };
-    constraints.judge()?;
+    constraints.validate()?;
     if sizes.iter().sum::<usize>() > MAX_PUT_BYTES {
         // Seen of Firehose, code and text.
-        return Err(Refusal::InvalidArgument("Records size exceeds 4 MB limit".to_owned()));
+        return Err(ApiError::InvalidArgument("Records size exceeds 4 MB limit".to_owned()));
     }
     Ok(Put { stream, data })
 }
 
-fn batch_data(records: Vec<Option<Structure<Record>>>, sizes: &[usize], constraints: &mut Constraints) -> Vec<String> {
+fn batch_data(records: Vec<Option<Record>>, sizes: &[usize], constraints: &mut Constraints) -> Vec<String> {
     if records.is_empty() {
-        constraints.broken("[]", "records", "Member must have length greater than or equal to 1");
+        constraints.violated("[]", "records", "Member must have length greater than or equal to 1");
     }
-    constraints.at_most(records.len(), MAX_PUT_RECORDS, || told(sizes), "records");
+    constraints.at_most(records.len(), MAX_PUT_RECORDS, || format!("{} records", sizes.len()), "records");
     let mut data = Vec::with_capacity(records.len());
     for (index, (record, size)) in records.into_iter().zip(sizes).enumerate() {
         let path = || format!("records.{}.member", index + 1);
         match record {
-            Some(Structure(record)) => data.extend(record.data(*size, constraints, path)),
+            Some(record) => data.extend(record.data(*size, constraints, path)),
             None => drop(constraints.required(None::<Record>, &path())),
         }
         if constraints.is_full() {
@@ -114,35 +102,27 @@ fn batch_data(records: Vec<Option<Structure<Record>>>, sizes: &[usize], constrai
     data
 }
 
-/// Records as Firehose was seen to tell them: as Java does.
-fn told(sizes: &[usize]) -> String {
-    let records = sizes.iter().take(MOST_RECORDS_TOLD).map(|size| format!("Record(data={})", buffer(*size)));
-    format!("[{}]", records.collect::<Vec<_>>().join(", "))
-}
-
-/// What PutRecord answers.
-pub(super) fn record_answer(mut results: Vec<Result<String, Refused>>) -> Result<Vec<u8>, Refusal> {
+pub(super) fn record_response(mut results: Vec<Result<String, PutError>>) -> Result<Vec<u8>, ApiError> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer {
+    struct Response {
         encrypted: bool,
         record_id: String,
     }
 
     match results.pop() {
-        Some(Ok(record_id)) => json(&Answer { encrypted: false, record_id }),
-        Some(Err(refused)) => Err(refused.into()),
-        None => Err(Refusal::InternalFailure),
+        Some(Ok(record_id)) => json(&Response { encrypted: false, record_id }),
+        Some(Err(error)) => Err(error.into()),
+        None => Err(ApiError::InternalFailure),
     }
 }
 
-/// What PutRecordBatch answers: records that the stream refuses are failures of their own. Of a stream that takes none at all
-/// for a reason of its own the call fails, which an SDK tries again by itself.
-pub(super) fn batch_answer(results: Vec<Result<String, Refused>>) -> Result<Vec<u8>, Refusal> {
-    /// In the order in which Firehose was seen to answer.
+/// A rejected record fails by itself. If the stream is unavailable for all records, the call fails: SDKs retry it.
+pub(super) fn batch_response(results: Vec<Result<String, PutError>>) -> Result<Vec<u8>, ApiError> {
+    /// In the order that was seen of Firehose.
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer {
+    struct Response {
         encrypted: bool,
         failed_put_count: usize,
         request_responses: Vec<Entry>,
@@ -154,29 +134,31 @@ pub(super) fn batch_answer(results: Vec<Result<String, Refused>>) -> Result<Vec<
         #[serde(rename_all = "PascalCase")]
         Accepted { record_id: String },
         #[serde(rename_all = "PascalCase")]
-        Refused { error_code: &'static str, error_message: &'static str },
+        Failed { error_code: &'static str, error_message: &'static str },
     }
 
-    if results.iter().all(|result| matches!(result, Err(Refused::Unavailable))) {
-        return Err(Refusal::InternalFailure);
+    if results.iter().all(|result| matches!(result, Err(PutError::Unavailable))) {
+        return Err(ApiError::InternalFailure);
     }
     let failed_put_count = results.iter().filter(|result| result.is_err()).count();
     let entry = |result| match result {
         Ok(record_id) => Entry::Accepted { record_id },
-        // The only two codes that the API reference has for a record.
-        Err(Refused::Busy) => Entry::Refused { error_code: "ServiceUnavailableException", error_message: "Slow down." },
-        Err(Refused::Unavailable) => {
-            Entry::Refused { error_code: "InternalFailure", error_message: "Internal service failure." }
+        // The API reference has only these two codes for a record.
+        Err(PutError::Throttled(_)) => {
+            Entry::Failed { error_code: "ServiceUnavailableException", error_message: "Slow down." }
+        }
+        Err(PutError::Unavailable) => {
+            Entry::Failed { error_code: "InternalFailure", error_message: "Internal service failure." }
         }
     };
-    json(&Answer { encrypted: false, failed_put_count, request_responses: results.into_iter().map(entry).collect() })
+    json(&Response { encrypted: false, failed_put_count, request_responses: results.into_iter().map(entry).collect() })
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Busy => Self::Busy,
-            Refused::Unavailable => Self::InternalFailure,
+impl From<PutError> for ApiError {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Throttled(_) => Self::ServiceUnavailable,
+            PutError::Unavailable => Self::InternalFailure,
         }
     }
 }

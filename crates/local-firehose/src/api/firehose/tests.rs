@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::{StreamSettings, Surroundings};
+use crate::stream::{StreamDeps, StreamSettings};
 use object_storage::Bucket;
 
 /// What came back.
@@ -34,7 +34,7 @@ impl Answer {
 }
 
 async fn serve(names: &[&str]) -> SocketAddr {
-    let (streams, folders): (Vec<Stream>, Vec<TempDir>) = names.iter().map(|name| stream(name)).unzip();
+    let (streams, folders): (Vec<DeliveryStream>, Vec<TempDir>) = names.iter().map(|name| stream(name)).unzip();
     let router = router(streams);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -46,14 +46,14 @@ async fn serve(names: &[&str]) -> SocketAddr {
 }
 
 /// A stream that accepts what comes.
-fn stream(name: &str) -> (Stream, TempDir) {
+fn stream(name: &str) -> (DeliveryStream, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let function_log = FunctionLog::open(&folder.path().join("function.log"), false).unwrap();
     let settings = StreamSettings::untransformed(name, folder.path());
     let bucket = Bucket::open(&settings.destination, false).unwrap();
-    let around =
-        Surroundings { function: None, function_log: Arc::new(function_log), bucket: Arc::new(bucket), state: None };
-    (Stream::start(settings, around).unwrap(), folder)
+    let deps =
+        StreamDeps { function: None, function_log: Arc::new(function_log), bucket: Arc::new(bucket), state: None };
+    (DeliveryStream::start(settings, deps).unwrap(), folder)
 }
 
 async fn send(address: SocketAddr, request_line: &str, headers: &str, body: &[u8]) -> Answer {

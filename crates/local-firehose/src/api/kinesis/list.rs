@@ -2,26 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stream_ref::MAX_NAME_CHARACTERS;
 use super::summary::{ACTIVE, Mode};
-use super::which::MAX_NAME_CHARACTERS;
-use crate::api::constraint::Constraints;
-use crate::api::input::parse;
-use crate::api::refusal::{Refusal, json};
-use crate::api::seconds::Seconds;
+use crate::api::constraints::Constraints;
+use crate::api::error::ApiError;
+use crate::api::json::{json, parse, seconds};
 use crate::stream::DataStream;
 
-/// How many names are in an answer if the call doesn't say (Kinesis API reference, "ListStreams").
+/// The default `Limit` (Kinesis API reference, "ListStreams").
 const DEFAULT_LIMIT: i64 = 100;
 
-/// Which streams are asked for.
+/// The request of ListStreams.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct ListStreamsRequest {
     limit: usize,
     after: Option<String>,
 }
 
-/// Reads the call. A token is the name that the last page ended with.
-pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
+/// A token is the last name of the page before.
+pub(super) fn request(body: &[u8]) -> Result<ListStreamsRequest, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -37,18 +36,21 @@ pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
     if let Some(name) = &input.exclusive_start_stream_name {
         constraints.name(name, "exclusiveStartStreamName", MAX_NAME_CHARACTERS);
     }
-    constraints.judge()?;
+    constraints.validate()?;
     let after = input.next_token.max(input.exclusive_start_stream_name);
-    // In range, as has been judged.
-    Ok(Asked { limit: usize::try_from(limit).unwrap_or_default(), after })
+    // The range was validated.
+    Ok(ListStreamsRequest { limit: usize::try_from(limit).unwrap_or_default(), after })
 }
 
-/// What is answered, of all streams in alphabetical order.
-pub(super) fn answer<'a>(asked: &Asked, streams: impl Iterator<Item = &'a DataStream>) -> Result<Vec<u8>, Refusal> {
-    let mut wanted = streams.filter(|stream| asked.after.as_deref().is_none_or(|after| stream.name() > after));
-    let listed: Vec<&DataStream> = wanted.by_ref().take(asked.limit).collect();
+/// `streams` are in alphabetical order.
+pub(super) fn response<'a>(
+    request: &ListStreamsRequest,
+    streams: impl Iterator<Item = &'a DataStream>,
+) -> Result<Vec<u8>, ApiError> {
+    let mut wanted = streams.filter(|stream| request.after.as_deref().is_none_or(|after| stream.name() > after));
+    let listed: Vec<&DataStream> = wanted.by_ref().take(request.limit).collect();
     let has_more_streams = wanted.next().is_some();
-    json(&Answer {
+    json(&Response {
         stream_names: listed.iter().map(|stream| stream.name()).collect(),
         has_more_streams,
         next_token: listed.last().filter(|_| has_more_streams).map(|last| last.name()),
@@ -58,7 +60,7 @@ pub(super) fn answer<'a>(asked: &Asked, streams: impl Iterator<Item = &'a DataSt
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer<'a> {
+struct Response<'a> {
     stream_names: Vec<&'a str>,
     has_more_streams: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +76,7 @@ struct Summary<'a> {
     stream_arn: String,
     stream_status: &'static str,
     stream_mode_details: Mode,
-    stream_creation_timestamp: Seconds,
+    stream_creation_timestamp: f64,
 }
 
 impl<'a> Summary<'a> {
@@ -84,7 +86,7 @@ impl<'a> Summary<'a> {
             stream_arn: stream.arn(),
             stream_status: ACTIVE,
             stream_mode_details: Mode::of(stream.settings()),
-            stream_creation_timestamp: Seconds { ms: stream.since().as_millisecond() },
+            stream_creation_timestamp: seconds(stream.started()),
         }
     }
 }

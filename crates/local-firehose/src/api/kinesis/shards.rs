@@ -5,42 +5,39 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::which::Which;
-use crate::api::constraint::Constraints;
-use crate::api::input::{Structure, parse};
-use crate::api::refusal::{Refusal, json};
+use super::stream_ref::{StreamMembers, StreamRef};
+use crate::api::constraints::Constraints;
+use crate::api::error::ApiError;
+use crate::api::json::{json, parse};
 use crate::stream::DataStream;
 use firehose_model::kinesis::sequence;
-use firehose_model::kinesis::shard::Shard;
+use firehose_model::kinesis::shard::ShardId;
 
-/// How many shards are in an answer if the call doesn't say, and at most (Kinesis API reference, "ListShards").
-const MOST: usize = 1000;
+/// The default of `MaxResults`, and the most shards of a response (Kinesis API reference, "ListShards").
+const MAX_RESULTS: usize = 1000;
 
-/// Which shards are wanted: none has been opened or closed since the stream was made, so all of them but for one.
+/// The types of a filter. All but one select every shard, because shards are never split or merged.
 const FILTERS: [&str; 6] = [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", AT_TIMESTAMP, FROM_TIMESTAMP];
 
-/// Those after a shard.
 const AFTER: &str = "AFTER_SHARD_ID";
 
-/// Those that were open at a time.
 const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
 
-/// Those that were open at a time, or since.
 const FROM_TIMESTAMP: &str = "FROM_TIMESTAMP";
 
 /// The most characters of a shard's id (Kinesis API reference, "ListShards").
 const MAX_ID_CHARACTERS: usize = 128;
 
-/// Which shards are asked for.
+/// The request of ListShards.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) stream: Which,
-    most: usize,
-    /// Those after these.
+pub(super) struct ListShardsRequest {
+    pub(super) stream: StreamRef,
+    max_results: usize,
+    /// The shards after all of these.
     after: Vec<String>,
 }
 
-/// Where the next page begins. Kinesis lets it expire after 300 seconds; here it never does.
+/// A `NextToken`. Those of Kinesis expire after 300 seconds, these do not.
 #[derive(Serialize, Deserialize)]
 struct Token {
     stream: String,
@@ -56,7 +53,7 @@ struct Input {
     next_token: Option<String>,
     exclusive_start_shard_id: Option<String>,
     max_results: Option<i64>,
-    shard_filter: Option<Structure<Filter>>,
+    shard_filter: Option<Filter>,
 }
 
 #[derive(Deserialize)]
@@ -67,27 +64,26 @@ struct Filter {
     timestamp: Option<IgnoredAny>,
 }
 
-/// Reads the call.
-pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
+pub(super) fn request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
     let Input { stream_name, stream_arn, next_token, exclusive_start_shard_id, max_results, shard_filter } =
         parse(body)?;
     let mut constraints = Constraints::default();
-    let most = max_results.unwrap_or(MOST.try_into().unwrap_or(i64::MAX));
-    constraints.number(most, "maxResults", &(1..=10_000));
-    let (mut after, mut lacks) = (Vec::new(), None);
+    let max_results = max_results.unwrap_or(MAX_RESULTS.try_into().unwrap_or(i64::MAX));
+    constraints.number(max_results, "maxResults", &(1..=10_000));
+    let (mut after, mut missing) = (Vec::new(), None);
     let more = exclusive_start_shard_id.as_ref().map(|_| "ExclusiveStartShardId");
     let more = more.or(shard_filter.as_ref().map(|_| "ShardFilter"));
     if let Some(id) = exclusive_start_shard_id {
         constraints.name(&id, "exclusiveStartShardId", MAX_ID_CHARACTERS);
         after.push(id);
     }
-    if let Some(Structure(filter)) = shard_filter {
+    if let Some(filter) = shard_filter {
         let of_type = constraints.required(filter.r#type, "shardFilter.type").unwrap_or_default();
         constraints.one_of(&of_type, "shardFilter.type", &FILTERS);
         if let Some(id) = &filter.shard_id {
             constraints.name(id, "shardFilter.shardId", MAX_ID_CHARACTERS);
         }
-        lacks = match of_type.as_str() {
+        missing = match of_type.as_str() {
             AFTER if filter.shard_id.is_none() => Some(("ShardId", AFTER)),
             AT_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", AT_TIMESTAMP)),
             FROM_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", FROM_TIMESTAMP)),
@@ -95,33 +91,32 @@ pub(super) fn asked(body: &[u8]) -> Result<Asked, Refusal> {
         };
         after.extend(filter.shard_id.filter(|_| of_type == AFTER));
     }
-    let stream = Which::checked(stream_name, stream_arn, &mut constraints);
-    constraints.judge()?;
-    // The reference says what a type needs; the words are an assumption.
-    if let Some((member, of_type)) = lacks {
+    let stream = StreamMembers::validated(stream_name, stream_arn, &mut constraints);
+    constraints.validate()?;
+    // The requirement is documented, its message is an assumption.
+    if let Some((member, of_type)) = missing {
         let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
-        return Err(Refusal::InvalidArgument(message));
+        return Err(ApiError::InvalidArgument(message));
     }
-    let most = usize::try_from(most).unwrap_or(MOST).min(MOST);
+    let max_results = usize::try_from(max_results).unwrap_or(MAX_RESULTS).min(MAX_RESULTS);
     let Some(token) = next_token else {
-        return Ok(Asked { stream: stream.which()?, most, after });
+        return Ok(ListShardsRequest { stream: stream.stream()?, max_results, after });
     };
-    // A token stands for itself. Seen of Kinesis, which boto3's own paginator runs into (botocore issue 2009).
+    // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
     if let Some(member) = stream.member().or(more) {
-        return Err(Refusal::InvalidArgument(format!("NextToken and {member} cannot be provided together.")));
+        return Err(ApiError::InvalidArgument(format!("NextToken and {member} cannot be provided together.")));
     }
     let read = STANDARD.decode(token).ok().and_then(|token| serde_json::from_slice::<Token>(&token).ok());
     // An assumption.
-    let invalid = || Refusal::InvalidArgument("NextToken is invalid.".to_owned());
+    let invalid = || ApiError::InvalidArgument("NextToken is invalid.".to_owned());
     let Token { stream, after } = read.ok_or_else(invalid)?;
-    Ok(Asked { stream: Which::by_name(stream), most, after: vec![after] })
+    Ok(ListShardsRequest { stream: StreamRef::by_name(stream), max_results, after: vec![after] })
 }
 
-/// What is answered.
-pub(super) fn answer(stream: &DataStream, asked: &Asked) -> Result<Vec<u8>, Refusal> {
+pub(super) fn response(stream: &DataStream, request: &ListShardsRequest) -> Result<Vec<u8>, ApiError> {
     let shards = stream.shards();
-    let mut wanted = shards.iter().filter(|shard| asked.after.iter().all(|after| shard.to_string() > *after));
-    let listed: Vec<Shard> = wanted.by_ref().take(asked.most).collect();
+    let mut wanted = shards.iter().filter(|shard| request.after.iter().all(|after| shard.to_string() > *after));
+    let listed: Vec<ShardId> = wanted.by_ref().take(request.max_results).collect();
     let more = wanted.next().and(listed.last());
     let next_token = more.map(|last| {
         let token = json(&Token { stream: stream.name().to_owned(), after: last.to_string() });
@@ -138,12 +133,12 @@ pub(super) fn answer(stream: &DataStream, asked: &Asked) -> Result<Vec<u8>, Refu
             sequence_number_range: SequenceNumbers { starting_sequence_number: sequence::first(shard) },
         }
     });
-    json(&Answer { shards: described.collect(), next_token: next_token.transpose()? })
+    json(&Response { shards: described.collect(), next_token: next_token.transpose()? })
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct Response {
     shards: Vec<Description>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
@@ -152,7 +147,7 @@ struct Answer {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Description {
-    shard_id: Shard,
+    shard_id: ShardId,
     hash_key_range: HashKeys,
     sequence_number_range: SequenceNumbers,
 }
@@ -164,7 +159,7 @@ struct HashKeys {
     ending_hash_key: String,
 }
 
-/// An open shard has no last number.
+/// An open shard has no ending number.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct SequenceNumbers {

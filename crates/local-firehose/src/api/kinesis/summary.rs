@@ -2,20 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::which::Which;
-use crate::api::constraint::Constraints;
-use crate::api::input::parse;
-use crate::api::refusal::{Refusal, json};
-use crate::api::seconds::Seconds;
+use super::stream_ref::{StreamMembers, StreamRef};
+use crate::api::constraints::Constraints;
+use crate::api::error::ApiError;
+use crate::api::json::{json, parse, seconds};
 use crate::stream::{DataStream, DataStreamSettings};
 use firehose_model::kinesis::MAX_RECORD_BYTES;
 
-/// How long Kinesis keeps records where nobody has asked for longer (Kinesis API reference, "StreamDescriptionSummary"). Here
-/// they are kept until they are delivered.
+/// The default retention (Kinesis API reference, "StreamDescriptionSummary"). Here, records are kept until they are delivered.
 const RETENTION_HOURS: u32 = 24;
 
-/// Reads the call.
-pub(super) fn asked(body: &[u8]) -> Result<Which, Refusal> {
+pub(super) fn request(body: &[u8]) -> Result<StreamRef, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -26,21 +23,20 @@ pub(super) fn asked(body: &[u8]) -> Result<Which, Refusal> {
 
     let input: Input = parse(body)?;
     let mut constraints = Constraints::default();
-    let asked = Which::checked(input.stream_name, input.stream_arn, &mut constraints);
-    constraints.judge()?;
-    asked.which()
+    let members = StreamMembers::validated(input.stream_name, input.stream_arn, &mut constraints);
+    constraints.validate()?;
+    members.stream()
 }
 
-/// What is answered.
-pub(super) fn answer(stream: &DataStream) -> Result<Vec<u8>, Refusal> {
-    json(&Answer {
+pub(super) fn response(stream: &DataStream) -> Result<Vec<u8>, ApiError> {
+    json(&Response {
         stream_description_summary: Summary {
             stream_name: stream.name(),
             stream_arn: stream.arn(),
             stream_status: ACTIVE,
             stream_mode_details: Mode::of(stream.settings()),
             retention_period_hours: RETENTION_HOURS,
-            stream_creation_timestamp: Seconds { ms: stream.since().as_millisecond() },
+            stream_creation_timestamp: seconds(stream.started()),
             enhanced_monitoring: [Monitoring { shard_level_metrics: [] }],
             encryption_type: "NONE",
             open_shard_count: stream.shards().count(),
@@ -50,10 +46,10 @@ pub(super) fn answer(stream: &DataStream) -> Result<Vec<u8>, Refusal> {
     })
 }
 
-/// The state of every stream here.
+/// The status of each stream.
 pub(super) const ACTIVE: &str = "ACTIVE";
 
-/// How a stream's shards come about.
+/// The `StreamModeDetails`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Mode {
@@ -61,7 +57,6 @@ pub(super) struct Mode {
 }
 
 impl Mode {
-    /// A stream's mode.
     pub(super) fn of(settings: &DataStreamSettings) -> Self {
         Self { stream_mode: if settings.provisioned.is_some() { "PROVISIONED" } else { "ON_DEMAND" } }
     }
@@ -69,7 +64,7 @@ impl Mode {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer<'a> {
+struct Response<'a> {
     stream_description_summary: Summary<'a>,
 }
 
@@ -82,7 +77,7 @@ struct Summary<'a> {
     stream_status: &'static str,
     stream_mode_details: Mode,
     retention_period_hours: u32,
-    stream_creation_timestamp: Seconds,
+    stream_creation_timestamp: f64,
     enhanced_monitoring: [Monitoring; 1],
     encryption_type: &'static str,
     open_shard_count: u32,

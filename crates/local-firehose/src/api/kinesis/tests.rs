@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::{DataStreamSettings, Source, Stream, StreamSettings, Surroundings};
+use crate::stream::{DataStreamSettings, DeliveryStream, Source, StreamDeps, StreamSettings};
 use object_storage::Bucket;
 
 /// An API, and the folder of its streams.
@@ -26,16 +26,16 @@ impl Served {
             let provisioned = std::num::NonZeroU32::new(*shards);
             settings.source = Source::Kinesis(DataStreamSettings { provisioned, partition_key_field: None });
             let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-            let around = Surroundings { function: None, function_log: Arc::clone(&function_log), bucket, state: None };
-            DataStream::read_by(&Stream::start(settings, around).unwrap()).unwrap()
+            let deps = StreamDeps { function: None, function_log: Arc::clone(&function_log), bucket, state: None };
+            DataStream::read_by(&DeliveryStream::start(settings, deps).unwrap()).unwrap()
         };
         let streams = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
-        Self { api: Api { streams, door: Door::new(&SERVICE) }, _folder: folder }
+        Self { api: Api { streams, reader: RequestReader::new(&SERVICE) }, _folder: folder }
     }
 
-    async fn call(&self, operation: &str, input: Value) -> Result<Value, Refusal> {
+    async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
         let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes() };
-        self.api.operate(call).await.map(|answer| serde_json::from_slice(&answer).unwrap())
+        self.api.dispatch(call).await.map(|answer| serde_json::from_slice(&answer).unwrap())
     }
 }
 
@@ -78,9 +78,9 @@ async fn a_stream_that_is_not_here_is_not_found() {
         ("ListShards", json!({ "StreamName": "nobody" }), "nobody"),
     ] {
         let refused = served.call(operation, input).await;
-        assert_eq!(refused, Err(Refusal::NotFound { kind: "Stream", name: name.to_owned() }), "{operation}");
+        assert_eq!(refused, Err(ApiError::NotFound { kind: "Stream", name: name.to_owned() }), "{operation}");
     }
-    let unknown = Refusal::UnknownOperation { service: &SERVICE, operation: "GetRecords".to_owned() };
+    let unknown = ApiError::UnknownOperation { service: &SERVICE, operation: "GetRecords".to_owned() };
     assert_eq!(served.call("GetRecords", json!({})).await, Err(unknown));
 }
 
@@ -93,7 +93,7 @@ async fn shards_are_listed_by_page() {
             "ShardId": format!("shardId-{number:012}"),
             "HashKeyRange": { "StartingHashKey": (number * third).to_string(), "EndingHashKey": end.to_string() },
             "SequenceNumberRange": { "StartingSequenceNumber": firehose_model::kinesis::sequence::first(
-                firehose_model::kinesis::shard::Shard(number.try_into().unwrap())
+                firehose_model::kinesis::shard::ShardId(number.try_into().unwrap())
             ) },
         })
     };
@@ -127,17 +127,17 @@ async fn shards_are_listed_by_page() {
     ] {
         let both = served.call("ListShards", json!({ "NextToken": token, member: value })).await;
         let message = format!("NextToken and {member} cannot be provided together.");
-        assert_eq!(both, Err(Refusal::InvalidArgument(message)));
+        assert_eq!(both, Err(ApiError::InvalidArgument(message)));
     }
     for (of_type, member) in
         [("AFTER_SHARD_ID", "ShardId"), ("AT_TIMESTAMP", "Timestamp"), ("FROM_TIMESTAMP", "Timestamp")]
     {
         let filter = json!({ "StreamName": "orders", "ShardFilter": { "Type": of_type } });
         let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
-        assert_eq!(served.call("ListShards", filter).await, Err(Refusal::InvalidArgument(message)));
+        assert_eq!(served.call("ListShards", filter).await, Err(ApiError::InvalidArgument(message)));
     }
     let none = served.call("ListShards", json!({ "NextToken": "AAAA" })).await;
-    assert_eq!(none, Err(Refusal::InvalidArgument("NextToken is invalid.".to_owned())));
+    assert_eq!(none, Err(ApiError::InvalidArgument("NextToken is invalid.".to_owned())));
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn what_breaks_a_constraint_is_refused() {
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
         ),
     ] {
-        assert_eq!(served.call(operation, input).await, Err(Refusal::Validation(faults.to_owned())), "{operation}");
+        assert_eq!(served.call(operation, input).await, Err(ApiError::Validation(faults.to_owned())), "{operation}");
     }
 }
 

@@ -1,51 +1,50 @@
 use std::path::Path;
 
 use super::*;
-use crate::stream::lanes::Lanes;
-use crate::stream::ledger::Ledger;
+use crate::stream::backlog::Backlog;
+use crate::stream::destination::Item;
+use crate::stream::intake::{Entry, Intake};
+use crate::stream::shard_buffers::ShardBuffers;
 use firehose_model::event::encode;
 
-/// A buffer without a function behind it: each event comes out as a list of its records.
+/// Buffers without a function: each event is forwarded as a list of its records.
 struct Running {
-    ledger: Arc<Ledger>,
-    watched: Arc<Watched>,
-    intake: mpsc::UnboundedSender<Vec<Accepted>>,
+    stats: Arc<StreamStats>,
+    intake: Intake,
 }
 
 impl Running {
     fn start(change: impl FnOnce(&mut StreamSettings)) -> (Self, mpsc::UnboundedReceiver<Vec<Item>>) {
         let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         change(&mut settings);
-        let watched = Watched::new("s").with_intervals(settings.buffer.interval, settings.destination_buffer.interval);
-        let watched = Arc::new(watched);
-        let ledger = Arc::new(Ledger::new(usize::MAX, None, Vec::new(), Arc::clone(&watched)).0);
+        let stats = StreamStats::new("s", settings.buffer.interval, settings.destination_buffer.interval);
+        let stats = Arc::new(stats);
+        let backlog = Arc::new(Backlog::new(usize::MAX, None, &[]));
         let (destination, events) = mpsc::unbounded_channel();
-        let transform = Transform {
+        let invoker = Invoker {
             functions: None,
             function_arn: String::new(),
             retries: 0,
             prefix: settings.prefix.clone(),
-            ledger: Arc::clone(&ledger),
-            watched: Arc::clone(&watched),
-            destination,
+            backlog: Arc::clone(&backlog),
+            stats: Arc::clone(&stats),
+            destination: destination.clone(),
         };
-        let (intake, accepted) = mpsc::unbounded_channel();
-        tokio::spawn(Lanes::new(&settings, transform, Arc::clone(&watched)).run(accepted));
-        (Self { ledger, watched, intake }, events)
+        let (to_buffers, accepted) = mpsc::unbounded_channel();
+        tokio::spawn(ShardBuffers::new(&settings, invoker, destination, Arc::clone(&stats)).run(accepted));
+        let intake = Intake::new(backlog, Arc::clone(&stats), None, to_buffers);
+        (Self { stats, intake }, events)
     }
 
     /// Accepts records of these sizes, together.
     async fn put(&self, sizes: &[usize]) {
-        let records = sizes.iter().map(|size| {
-            let data = encode(&vec![b'x'; *size]);
-            self.ledger.accept(data, 0).unwrap()
-        });
-        assert!(self.ledger.keep(records.collect(), self.intake.clone()).await);
+        let entries = sizes.iter().map(|size| Ok(Entry { data: encode(&vec![b'x'; *size]), shard: None }));
+        assert!(self.intake.put(entries, |_| ()).await.iter().all(Result::is_ok));
     }
 }
 
-/// Puts records at these seconds, and stops at one: tells at which second what was dispatched, by the number of records.
-async fn dispatched(limits: Limits, seconds: u64, puts: &[(u64, &[usize])], stop: u64) -> Vec<(u64, usize)> {
+/// Puts records at these seconds, and stops at another. Returns the second and the number of records of each event.
+async fn invoked(limits: Limits, seconds: u64, puts: &[(u64, &[usize])], stop: u64) -> Vec<(u64, usize)> {
     let start = Instant::now();
     let (running, mut events) = Running::start(|settings| {
         settings.buffer.bytes = limits.bytes;
@@ -69,7 +68,7 @@ async fn dispatched(limits: Limits, seconds: u64, puts: &[(u64, &[usize])], stop
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_dispatched_by_size_by_count_and_by_time() {
+async fn an_event_is_invoked_by_size_by_count_and_by_time() {
     const LONG: u64 = 9999;
     let limits = |bytes, records| Limits { bytes, records };
     for (limits, seconds, puts, stop, expected) in [
@@ -89,14 +88,14 @@ async fn an_event_is_dispatched_by_size_by_count_and_by_time() {
         (limits(99, 9), 900, &[(0, &[1, 1]), (5, &[1])], 8, &[(8, 3)]),
         (limits(99, 9), 900, &[], 8, &[]),
     ] {
-        assert_eq!(dispatched(limits, seconds, puts, stop).await, expected, "{limits:?} {seconds} {puts:?}");
+        assert_eq!(invoked(limits, seconds, puts, stop).await, expected, "{limits:?} {seconds} {puts:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_view_tells_what_waits_and_until_when() {
+async fn a_snapshot_has_what_waits_and_until_when() {
     let (running, mut events) = Running::start(|settings| settings.buffer.interval = Duration::from_secs(60));
-    let buffered = || serde_json::to_value(running.watched.view()).unwrap()["buffered"].clone();
+    let buffered = || serde_json::to_value(running.stats.snapshot()).unwrap()["buffered"].clone();
     let expected = |records: u64, bytes: u64, flush_in_ms: Option<u64>| serde_json::json!({ "records": records, "bytes": bytes, "flush_in_ms": flush_in_ms });
     assert_eq!(buffered(), expected(0, 0, None));
     running.put(&[3, 4]).await;
@@ -111,7 +110,7 @@ async fn the_view_tells_what_waits_and_until_when() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_backup_is_of_what_came_and_does_not_wait() {
+async fn the_source_backup_does_not_wait() {
     let (running, mut events) = Running::start(|settings| {
         settings.buffer.interval = Duration::from_secs(60);
         settings.backup_prefix = Some(settings.prefix.clone());

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::{StreamSettings, Surroundings};
+use crate::stream::{StreamDeps, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::kinesis::shard::hash_key;
 use object_storage::Bucket;
@@ -15,7 +15,7 @@ use object_storage::Bucket;
 /// A data stream whose records are delivered to a folder as they are, when the stream stops.
 struct Running {
     folder: TempDir,
-    delivery: Stream,
+    delivery: DeliveryStream,
     data_stream: DataStream,
 }
 
@@ -27,13 +27,13 @@ impl Running {
         let provisioned = NonZeroU32::new(shards);
         settings.source = Source::Kinesis(DataStreamSettings { provisioned, partition_key_field: None });
         change(&mut settings);
-        let around = Surroundings {
+        let deps = StreamDeps {
             function: None,
             function_log: Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap()),
             bucket: Arc::new(Bucket::open(&settings.destination, false).unwrap()),
             state: state.then(|| folder.path().join("state")),
         };
-        let delivery = Stream::start(settings, around).unwrap();
+        let delivery = DeliveryStream::start(settings, deps).unwrap();
         let data_stream = DataStream::read_by(&delivery).unwrap();
         Self { folder, delivery, data_stream }
     }
@@ -53,8 +53,8 @@ impl Running {
     }
 }
 
-fn record(partition_key: &str, data: &[u8]) -> ToShard {
-    ToShard {
+fn record(partition_key: &str, data: &[u8]) -> PutEntry {
+    PutEntry {
         data: STANDARD.encode(data),
         bytes: partition_key.len() + data.len(),
         partition_key: partition_key.to_owned(),
@@ -63,7 +63,7 @@ fn record(partition_key: &str, data: &[u8]) -> ToShard {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_delivered_of_a_shard_is_in_its_order_whoever_puts() {
+async fn records_of_a_shard_are_delivered_in_order_with_many_producers() {
     for state in [false, true] {
         let running = Running::start(3, state, |settings| settings.buffer_records = 7);
         let putting = (0..20).map(|client| {
@@ -80,7 +80,7 @@ async fn what_is_delivered_of_a_shard_is_in_its_order_whoever_puts() {
                 placed
             })
         });
-        let placed: HashMap<String, Placed> = join_all(putting).await.into_iter().flat_map(Result::unwrap).collect();
+        let placed: HashMap<String, PutResult> = join_all(putting).await.into_iter().flat_map(Result::unwrap).collect();
         let delivered = running.stop().await;
         assert_eq!((placed.len(), delivered.len()), (300, 300));
         for shard in running.data_stream.shards().iter() {
@@ -96,7 +96,7 @@ async fn what_is_delivered_of_a_shard_is_in_its_order_whoever_puts() {
 }
 
 #[tokio::test]
-async fn a_shard_takes_a_thousand_records_and_a_mebibyte_at_once_and_another_one_all_the_same() {
+async fn each_shard_has_its_own_limits_of_records_and_bytes() {
     let running = Running::start(2, false, |_| {});
     let stream = &running.data_stream;
     // MD5 begins with 0c and 92.
@@ -109,12 +109,12 @@ async fn a_shard_takes_a_thousand_records_and_a_mebibyte_at_once_and_another_one
         assert!((most..2 * most).contains(&placed), "{key}: {placed}");
         let shard = stream.shards().of(hash_key(key));
         assert!(results[..most].iter().flatten().all(|placed| placed.shard == shard));
-        assert!(results.contains(&Err(NotPlaced::Throttled(shard))));
+        assert!(results.contains(&Err(PutError::Throttled(Some(shard)))));
     }
 }
 
 #[tokio::test]
-async fn the_largest_record_fits_into_what_a_shard_takes() {
+async fn the_largest_record_is_within_the_limits_of_a_shard() {
     let running = Running::start(1, false, |_| {});
     let results =
         running.data_stream.put(vec![record("k", &vec![b'x'; firehose_model::kinesis::MAX_RECORD_BYTES - 1])]).await;
@@ -122,11 +122,11 @@ async fn the_largest_record_fits_into_what_a_shard_takes() {
 }
 
 #[tokio::test]
-async fn a_full_backlog_is_told_as_a_full_shard_and_a_stopped_stream_as_none() {
+async fn a_full_backlog_throttles_and_a_stopped_stream_is_unavailable() {
     let running = Running::start(2, false, |settings| settings.backlog_bytes = 1000);
     let results = running.data_stream.put(vec![record("a", b"x"), record("a", &[b'x'; 2000]), record("b", b"x")]).await;
     assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-    assert_eq!(results[1], Err(NotPlaced::Throttled(Shard(0))));
+    assert_eq!(results[1], Err(PutError::Throttled(Some(ShardId(0)))));
     running.stop().await;
-    assert_eq!(running.data_stream.put(vec![record("a", b"x")]).await, [Err(NotPlaced::Unavailable)]);
+    assert_eq!(running.data_stream.put(vec![record("a", b"x")]).await, [Err(PutError::Unavailable)]);
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::stream::ledger::Ledger;
-use crate::stream::receipt::Accepted;
+use crate::stream::backlog::Backlog;
+use crate::stream::receipt::{Accepted, cost};
 use crate::stream::settings::StreamSettings;
 use firehose_model::prefix::Prefix;
 use object_storage::Bucket;
@@ -18,8 +18,8 @@ const LONG: Buffering = Buffering { bytes: usize::MAX, interval: Duration::from_
 /// A destination that delivers to a folder.
 struct Running {
     folder: TempDir,
-    ledger: Arc<Ledger>,
-    watched: Arc<Watched>,
+    backlog: Arc<Backlog>,
+    stats: Arc<StreamStats>,
     items: mpsc::UnboundedSender<Vec<Item>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -31,13 +31,13 @@ impl Running {
         settings.destination_buffer = buffer;
         settings.prefix = prefix.clone();
         settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
-        let watched = Arc::new(Watched::new("s"));
-        let ledger = Arc::new(Ledger::new(usize::MAX, None, Vec::new(), Arc::clone(&watched)).0);
+        let stats = Arc::new(StreamStats::new("s", Duration::ZERO, buffer.interval));
+        let backlog = Arc::new(Backlog::new(usize::MAX, None, &[]));
         let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-        let uploads = Uploads::new(settings, bucket, Arc::clone(&ledger), Arc::clone(&watched));
+        let uploader = Uploader::new(settings, bucket, Arc::clone(&backlog), Arc::clone(&stats));
         let (items, taken) = mpsc::unbounded_channel();
-        let task = tokio::spawn(Destination::new(buffer, "arn:f".to_owned(), uploads, Arc::clone(&watched)).run(taken));
-        Self { folder, ledger, watched, items, task }
+        let task = tokio::spawn(Destination::new(buffer, "arn:f".to_owned(), uploader, Arc::clone(&stats)).run(taken));
+        Self { folder, backlog, stats, items, task }
     }
 
     /// Sends on what a function made of a record.
@@ -46,20 +46,26 @@ impl Running {
     }
 
     fn accept(&self) -> Accepted {
-        self.ledger.accept(STANDARD.encode("as it came"), 0).unwrap()
+        let data = STANDARD.encode("as it came");
+        assert!(self.backlog.reserve(cost(&data, "")));
+        Accepted::new(1, Record::direct_put(1, 0, data))
     }
 
     fn send(&self, item: impl FnOnce(Record, Receipt) -> Item) {
         let Accepted { record, receipt } = self.accept();
         let items = vec![item(record, receipt)];
-        self.watched.accepted(1, 0);
-        self.watched.dispatched(None, 1, 0);
-        self.watched.transformed(1, Item::bytes_of(&items), 0);
+        for event in [
+            StreamEvent::Accepted { records: 1, bytes: 0 },
+            StreamEvent::InvocationStarted { shard: None, records: 1, bytes: 0 },
+            StreamEvent::Transformed { records: 1, bytes: Item::bytes_of(&items), dropped: 0 },
+        ] {
+            self.stats.record(event);
+        }
         self.items.send(items).unwrap();
     }
 
     fn back_up(&self, copies: Vec<Item>) {
-        self.watched.backed_up(copies.len(), Item::bytes_of(&copies));
+        self.stats.record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
         self.items.send(copies).unwrap();
     }
 
@@ -128,39 +134,39 @@ async fn an_object_is_stored_by_size_and_by_time() {
 #[tokio::test(start_paused = true)]
 async fn each_kind_has_objects_of_its_own() {
     let running = Running::start(LONG, &plain());
-    let failure = Failure { fault: Fault::MissingRecordId, attempts: 4, end_ms: 7, function_arn: "arn:f" };
+    let failure = Failure { code: ErrorCode::MissingRecordId, attempts: 4, end_ms: 7, function_arn: "arn:f" };
     for _record in 0..2 {
         running.deliver("made\n", Partition::default());
         running.send(|record, receipt| Item::failed(&record, failure, receipt));
         let Accepted { record, receipt } = running.accept();
         running.back_up(vec![Item::backup(&record, receipt)]);
     }
-    let (folder, watched) = (running.folder.path().to_owned(), Arc::clone(&running.watched));
+    let (folder, stats) = (running.folder.path().to_owned(), Arc::clone(&running.stats));
     let line = "{\"attemptsMade\":4,\"arrivalTimestamp\":0,\"errorCode\":\"Lambda.MissingRecordId\",\
                 \"errorMessage\":\"One or more record Ids were not returned. Ensure that the Lambda function returns all \
                 received record Ids.\",\"attemptEndingTimestamp\":7,\"rawData\":\"YXMgaXQgY2FtZQ==\",\"lambdaARN\":\"arn:f\"}\n";
-    let view = watched.view();
-    assert_eq!((view.delivered, view.failed, running.ledger.unsettled()), (0, 0, 6));
-    let ledger = Arc::clone(&running.ledger);
+    let snapshot = stats.snapshot();
+    assert_eq!((snapshot.delivered, snapshot.failed, running.backlog.unsettled()), (0, 0, 6));
+    let backlog = Arc::clone(&running.backlog);
     let Running { items, task, folder: _kept, .. } = running;
     drop(items);
     task.await.unwrap();
     assert_eq!(objects(&folder.join("firehose")), ["made\nmade\n"]);
     assert_eq!(objects(&folder.join("errors/processing-failed")), [line.repeat(2)]);
     assert_eq!(objects(&folder.join("source")), ["as it cameas it came"]);
-    let view = watched.view();
-    assert_eq!((view.delivered, view.failed, ledger.unsettled(), view.objects.len()), (2, 2, 0, 3));
+    let snapshot = stats.snapshot();
+    assert_eq!((snapshot.delivered, snapshot.failed, backlog.unsettled(), snapshot.objects.len()), (2, 2, 0, 3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_stored_is_settled() {
+async fn stored_records_are_settled() {
     let running = Running::start(Buffering { bytes: 1, ..LONG }, &plain());
     let Accepted { record, receipt } = running.accept();
-    let second = receipt.second();
+    let second = receipt.duplicate();
     running.back_up(vec![Item::backup(&record, second), Item::backup(&record, receipt)]);
-    let ledger = Arc::clone(&running.ledger);
+    let backlog = Arc::clone(&running.backlog);
     running.end("source").await;
-    assert_eq!(ledger.unsettled(), 0);
+    assert_eq!(backlog.unsettled(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,7 +183,7 @@ async fn each_partition_has_objects_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_partition_too_many_fails_and_a_place_gets_free_again() {
+async fn a_record_over_the_partition_limit_fails_until_an_object_is_stored() {
     let running = Running::start(LONG, &partitioned());
     for number in 0..=MAX_ACTIVE_PARTITIONS {
         running.deliver("a", partition(&number.to_string()));
@@ -187,7 +193,7 @@ async fn one_partition_too_many_fails_and_a_place_gets_free_again() {
     running.deliver("c", partition("another"));
     sleep_until(Instant::now() + LONG.interval * 2).await;
     running.deliver("d", partition("another"));
-    let (folder, watched) = (running.folder.path().to_owned(), Arc::clone(&running.watched));
+    let (folder, stats) = (running.folder.path().to_owned(), Arc::clone(&running.stats));
     let Running { items, task, folder: _kept, .. } = running;
     drop(items);
     task.await.unwrap();
@@ -199,6 +205,6 @@ async fn one_partition_too_many_fails_and_a_place_gets_free_again() {
     assert_eq!(objects(&folder.join("by/0")), ["ab"]);
     assert_eq!(objects(&folder.join("by/another")), ["d"]);
     assert!(!folder.join("by").join(MAX_ACTIVE_PARTITIONS.to_string()).exists());
-    let view = watched.view();
-    assert_eq!((view.delivered, view.failed), (MAX_ACTIVE_PARTITIONS as u64 + 2, 2));
+    let snapshot = stats.snapshot();
+    assert_eq!((snapshot.delivered, snapshot.failed), (MAX_ACTIVE_PARTITIONS as u64 + 2, 2));
 }

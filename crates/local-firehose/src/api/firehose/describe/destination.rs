@@ -1,23 +1,22 @@
-//! Where a stream delivers to, in the shapes of the service model.
+//! The destination of a stream, in the shapes of the service model.
 
 use runtime_api::ACCOUNT;
 use serde::Serialize;
 
-use super::{Described, Processing};
+use super::{Processing, StreamDescription};
 
 /// The id of a stream's one destination, as in the API reference's sample.
 pub(super) const DESTINATION_ID: &str = "destinationId-000000000001";
 
-/// How long Firehose retries to partition if the stream doesn't say (API reference, RetryOptions).
+/// The default of the partitioning's `DurationInSeconds` (API reference, "RetryOptions").
 const PARTITIONING_RETRY_SECONDS: u32 = 300;
 
-/// A destination, as the service model has it.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Destination<'a> {
     destination_id: &'static str,
     extended_s3_destination_description: ExtendedS3<'a>,
-    /// What was before the extended one, and still comes with it.
+    /// The older form, which Firehose still sends.
     s3_destination_description: S3<'a>,
 }
 
@@ -105,8 +104,7 @@ struct RetryOptions {
 }
 
 impl<'a> Destination<'a> {
-    /// A stream's one destination.
-    pub(super) fn of(stream: &'a Described) -> Self {
+    pub(super) fn of(stream: &'a StreamDescription) -> Self {
         let backup_prefix = stream.backup_prefix.as_deref();
         Self {
             destination_id: DESTINATION_ID,
@@ -129,7 +127,7 @@ impl<'a> Destination<'a> {
 }
 
 impl<'a> S3<'a> {
-    fn of(stream: &'a Described, prefix: &'a str, error_output_prefix: Option<&'a str>) -> Self {
+    fn of(stream: &'a StreamDescription, prefix: &'a str, error_output_prefix: Option<&'a str>) -> Self {
         Self {
             role_arn: role_arn(),
             bucket_arn: &stream.bucket_arn,
@@ -159,7 +157,7 @@ impl<'a> Processor<'a> {
     }
 }
 
-/// The role that a description must have, of which there is none here.
+/// A description must have a role.
 pub(super) fn role_arn() -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/firehose_delivery_role")
 }

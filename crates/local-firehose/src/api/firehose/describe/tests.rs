@@ -2,11 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn described() -> Described {
-    Described {
+fn described() -> StreamDescription {
+    StreamDescription {
         name: "clicks".to_owned(),
         arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/clicks".to_owned(),
-        created_ms: 1_517_595_920_596,
+        created: Timestamp::from_millisecond(1_517_595_920_596).unwrap(),
         data_stream_arn: None,
         bucket_arn: "arn:aws:s3:::bucket".to_owned(),
         prefix: "firehose/".to_owned(),
@@ -20,8 +20,8 @@ fn described() -> Described {
     }
 }
 
-fn answered(stream: &Described, body: &str) -> Value {
-    serde_json::from_slice(&answer(stream, &asked(body.as_bytes()).unwrap()).unwrap()).unwrap()
+fn description(stream: &StreamDescription, body: &str) -> Value {
+    serde_json::from_slice(&response(stream, &request(body.as_bytes()).unwrap()).unwrap()).unwrap()
 }
 
 fn s3(prefix: &str) -> Value {
@@ -57,12 +57,12 @@ fn a_plain_stream_is_described() {
             "S3DestinationDescription": s3("firehose/"),
         }],
     } });
-    assert_eq!(answered(&described(), r#"{"DeliveryStreamName":"clicks","Limit":1}"#), expected);
+    assert_eq!(description(&described(), r#"{"DeliveryStreamName":"clicks","Limit":1}"#), expected);
 }
 
 #[test]
 fn what_a_stream_does_is_described() {
-    let stream = Described {
+    let stream = StreamDescription {
         gzip: true,
         processing: Some(Processing {
             lambda_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
@@ -74,7 +74,7 @@ fn what_a_stream_does_is_described() {
         dynamic_partitioning: true,
         ..described()
     };
-    let answer = answered(&stream, r#"{"DeliveryStreamName":"clicks"}"#);
+    let answer = description(&stream, r#"{"DeliveryStreamName":"clicks"}"#);
     let extended = &answer["DeliveryStreamDescription"]["Destinations"][0]["ExtendedS3DestinationDescription"];
     let parameter = |name, value| json!({ "ParameterName": name, "ParameterValue": value });
     let parameters = [
@@ -96,8 +96,8 @@ fn what_a_stream_does_is_described() {
 #[test]
 fn the_data_stream_that_is_read_is_described() {
     let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks";
-    let stream = Described { data_stream_arn: Some(arn.to_owned()), ..described() };
-    let description = &answered(&stream, r#"{"DeliveryStreamName":"clicks"}"#)["DeliveryStreamDescription"];
+    let stream = StreamDescription { data_stream_arn: Some(arn.to_owned()), ..described() };
+    let description = &description(&stream, r#"{"DeliveryStreamName":"clicks"}"#)["DeliveryStreamDescription"];
     assert_eq!(description["DeliveryStreamType"], "KinesisStreamAsSource");
     let source = json!({ "KinesisStreamSourceDescription": {
         "KinesisStreamARN": arn,
@@ -112,7 +112,7 @@ fn the_data_stream_that_is_read_is_described() {
 fn there_is_no_second_destination() {
     for (after, count) in [("destinationId-000000000000", 1), ("destinationId-000000000001", 0)] {
         let body = json!({ "DeliveryStreamName": "clicks", "ExclusiveStartDestinationId": after }).to_string();
-        let description = &answered(&described(), &body)["DeliveryStreamDescription"];
+        let description = &description(&described(), &body)["DeliveryStreamDescription"];
         assert_eq!(description["Destinations"].as_array().map(Vec::len), Some(count), "{after}");
         assert_eq!(description["HasMoreDestinations"], false);
     }
@@ -134,6 +134,6 @@ fn what_breaks_a_constraint_is_refused() {
              Member must satisfy regular expression pattern: [a-zA-Z0-9-]+",
         ),
     ] {
-        assert_eq!(asked(body.as_bytes()), Err(Refusal::Validation(message.to_owned())), "{body}");
+        assert_eq!(request(body.as_bytes()), Err(ApiError::Validation(message.to_owned())), "{body}");
     }
 }

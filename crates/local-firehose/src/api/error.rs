@@ -1,100 +1,93 @@
-//! Why a call is refused, in the form in which AWS says it.
+//! The errors of the APIs, in AWS's form.
 
 use axum::http::StatusCode;
 use runtime_api::ACCOUNT;
 use serde::Serialize;
 
-use super::call::{READ_TIMEOUT, Service};
+use super::service::Service;
+use crate::http::BodyError;
 use firehose_model::excerpt::excerpt;
 
-/// A call that changed nothing; each is shown as its message. Codes and statuses without a source are those of AWS's API
-/// references and service models.
+/// Why a call failed. Each is displayed as its message. Codes and statuses without a source are those of AWS's API references and
+/// service models.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
-    /// The body isn't JSON, or a value in it is not of its type. Where AWS has no message, there is none.
-    #[error("{}", .0.as_deref().unwrap_or_default())]
-    Serialization(Option<String>),
-    /// What is asked breaks constraints of the service model.
+pub(super) enum ApiError {
+    /// The body is not JSON, or a value has another type.
+    #[error("{0}")]
+    Serialization(String),
+    /// The request violates constraints of the service model.
     #[error("{0}")]
     Validation(String),
-    /// What is asked is in order by itself, and not here.
+    /// The request is valid by itself, but not for this stream.
     #[error("{0}")]
     InvalidArgument(String),
-    /// The body is so large that it was not looked into.
+    /// The body is too large to be parsed.
     #[error("the request's body is larger than {}", .0.largest_body)]
     BodyTooLarge(&'static Service),
-    /// The body did not come in time.
-    #[error("the request's body did not come within {} seconds", READ_TIMEOUT.as_secs())]
-    TooSlow,
-    /// The body is in the binary form that AWS's older Java clients prefer.
+    /// The body did not arrive in time.
+    #[error("{0}")]
+    Timeout(BodyError),
+    /// The body is CBOR, which the AWS SDK for Java sends to Kinesis by default.
     #[error(
         "this local {} reads JSON, not CBOR: set AWS_CBOR_DISABLE=1 for the AWS SDK for Java",
         .0.short_name
     )]
     Cbor(&'static Service),
-    /// A page in a browser asks, wherever it is from: it would get past the edge. SDKs send no `Origin`.
-    #[error("a web page may not put records: its way in is {}", .0.way_of_pages)]
+    /// The request is from a web page, which would bypass the edge. SDKs send no `Origin`.
+    #[error("a web page may not put records here: use {}", .0.page_endpoint)]
     FromAPage(&'static Service),
     /// There is no stream of that name.
     #[error("{kind} {name} under account {ACCOUNT} not found.")]
-    NotFound {
-        /// What the service calls a stream.
-        kind: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// The operation is not served here, or is none.
+    NotFound { kind: &'static str, name: String },
+    /// The operation is not supported.
     #[error(
-        "there is no {} here, only {}: the streams of this local {} come from its options",
-        excerpt(.operation, 64), .service.operations, .service.short_name
+        "unsupported operation {}: this local {} supports {}, and its streams are configured at its start",
+        excerpt(.operation, 64), .service.short_name, .service.operations
     )]
-    UnknownOperation {
-        /// Who does not serve it.
-        service: &'static Service,
-        /// The operation.
-        operation: String,
-    },
-    /// The request doesn't say which operation it is for.
+    UnknownOperation { service: &'static Service, operation: String },
+    /// The request names no operation.
     #[error(
         "the header X-Amz-Target must name an operation, such as {}{}",
         .0.target_prefix, .0.operation
     )]
     NoOperation(&'static Service),
-    /// Somebody looks what is on this port.
+    /// The request is no call of the API, such as a browser's.
     #[error(
         "this is the API of a local {}: give its address to the AWS CLI or an SDK as the endpoint URL, \
          with any region and any credentials; streams: {streams}", .service.name
     )]
-    NotTheApi {
-        /// What it is.
-        service: &'static Service,
-        /// The names of the streams that there are.
-        streams: String,
-    },
+    NotTheApi { service: &'static Service, streams: String },
     /// The delivery stream's backlog is full. The text and the status 500 were seen of Firehose.
     #[error("Slow down.")]
-    Busy,
-    /// A shard takes no more at the moment. The text was seen of Kinesis.
+    ServiceUnavailable,
+    /// A shard's write limit is exceeded. The text was seen of Kinesis.
     #[error("{0}")]
     ThroughputExceeded(String),
-    /// What was asked would have been done, had it not been asked to do nothing.
+    /// The request was a dry run.
     #[error("The request was rejected because the DryRun parameter was specified.")]
     DryRun,
-    /// The stream is stopping, or its state can't be written. AWS gives no message with it.
+    /// The stream is stopping, or its state cannot be written. AWS sends no message.
     #[error("")]
     InternalFailure,
 }
 
-impl Refusal {
-    /// The HTTP status.
+impl ApiError {
+    pub(super) fn of_body(error: &BodyError, service: &'static Service) -> Self {
+        match error {
+            BodyError::TooLarge => Self::BodyTooLarge(service),
+            BodyError::Timeout(_) => Self::Timeout(*error),
+            BodyError::Incomplete => Self::Serialization(error.to_string()),
+        }
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NotTheApi { .. } => StatusCode::NOT_FOUND,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Timeout(_) => StatusCode::REQUEST_TIMEOUT,
             Self::FromAPage(_) => StatusCode::FORBIDDEN,
-            // A fault of the service that names no other status is a 500, which every SDK tries again.
-            Self::Busy | Self::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
+            // Every SDK retries a 500.
+            Self::ServiceUnavailable | Self::InternalFailure => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Serialization(_)
             | Self::Validation(_)
             | Self::InvalidArgument(_)
@@ -107,7 +100,7 @@ impl Refusal {
         }
     }
 
-    /// What an SDK takes for the error's name.
+    /// The name of the exception in an SDK.
     pub(super) fn code(&self) -> Option<&'static str> {
         Some(match self {
             Self::Serialization(_) | Self::Cbor(_) => "SerializationException",
@@ -117,9 +110,9 @@ impl Refusal {
             Self::UnknownOperation { .. } | Self::NoOperation(_) | Self::NotTheApi { .. } => {
                 "UnknownOperationException"
             }
-            Self::TooSlow => "RequestTimeoutException",
+            Self::Timeout(_) => "RequestTimeoutException",
             Self::FromAPage(_) => "AccessDeniedException",
-            Self::Busy => "ServiceUnavailableException",
+            Self::ServiceUnavailable => "ServiceUnavailableException",
             Self::ThroughputExceeded(_) => "ProvisionedThroughputExceededException",
             Self::DryRun => "DryRunOperationException",
             Self::InternalFailure => "InternalFailure",
@@ -128,77 +121,63 @@ impl Refusal {
         })
     }
 
-    /// The response's body.
     pub(super) fn body(&self) -> Vec<u8> {
-        /// In AWS's own order. What its framework finds while it reads a body has a capital M: probed on Kinesis by the
-        /// kinesalite project, on Athena by others.
         #[derive(Serialize)]
         struct Body {
             #[serde(rename = "__type", skip_serializing_if = "Option::is_none")]
             code: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            message: Option<String>,
-            #[serde(rename = "Message", skip_serializing_if = "Option::is_none")]
-            framework_message: Option<String>,
+            #[serde(skip_serializing_if = "String::is_empty")]
+            message: String,
         }
 
-        let message = Some(self.to_string()).filter(|message| !message.is_empty());
-        let (message, framework_message) = match self {
-            Self::Serialization(_) => (None, message),
-            _ => (message, None),
-        };
-        serde_json::to_vec(&Body { code: self.code(), message, framework_message }).unwrap_or_default()
+        serde_json::to_vec(&Body { code: self.code(), message: self.to_string() }).unwrap_or_default()
     }
-}
-
-/// The body of an answer.
-pub(super) fn json(answer: &impl Serialize) -> Result<Vec<u8>, Refusal> {
-    serde_json::to_vec(answer).map_err(|_unwritable| Refusal::InternalFailure)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::api::{firehose, kinesis};
 
     #[test]
-    fn each_is_told_as_aws_tells_it() {
-        for (refusal, status, body) in [
+    fn each_has_the_status_and_body_of_aws() {
+        for (error, status, body) in [
             (
-                Refusal::NotFound { kind: "Firehose", name: "nobody".into() },
+                ApiError::NotFound { kind: "Firehose", name: "nobody".into() },
                 400,
                 r#"{"__type":"ResourceNotFoundException","message":"Firehose nobody under account 000000000000 not found."}"#,
             ),
-            (Refusal::Serialization(None), 400, r#"{"__type":"SerializationException"}"#),
             (
-                Refusal::Serialization(Some("Expected null".into())),
+                ApiError::Serialization("trailing comma".into()),
                 400,
-                r#"{"__type":"SerializationException","Message":"Expected null"}"#,
+                r#"{"__type":"SerializationException","message":"trailing comma"}"#,
             ),
             (
-                Refusal::Validation("1 validation error detected: …".into()),
+                ApiError::Validation("1 validation error detected: …".into()),
                 400,
                 r#"{"__type":"ValidationException","message":"1 validation error detected: …"}"#,
             ),
             (
-                Refusal::InvalidArgument("Records size exceeds 4 MB limit".into()),
+                ApiError::InvalidArgument("Records size exceeds 4 MB limit".into()),
                 400,
                 r#"{"__type":"InvalidArgumentException","message":"Records size exceeds 4 MB limit"}"#,
             ),
-            (Refusal::Busy, 500, r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#),
-            (Refusal::InternalFailure, 500, r#"{"__type":"InternalFailure"}"#),
+            (ApiError::ServiceUnavailable, 500, r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#),
+            (ApiError::InternalFailure, 500, r#"{"__type":"InternalFailure"}"#),
             (
-                Refusal::NotFound { kind: "Stream", name: "nobody".into() },
+                ApiError::NotFound { kind: "Stream", name: "nobody".into() },
                 400,
                 r#"{"__type":"ResourceNotFoundException","message":"Stream nobody under account 000000000000 not found."}"#,
             ),
             (
-                Refusal::ThroughputExceeded("Rate exceeded for shard …".into()),
+                ApiError::ThroughputExceeded("Rate exceeded for shard …".into()),
                 400,
                 r#"{"__type":"ProvisionedThroughputExceededException","message":"Rate exceeded for shard …"}"#,
             ),
             (
-                Refusal::DryRun,
+                ApiError::DryRun,
                 400,
                 concat!(
                     r#"{"__type":"DryRunOperationException","#,
@@ -206,7 +185,7 @@ mod tests {
                 ),
             ),
             (
-                Refusal::Cbor(&kinesis::SERVICE),
+                ApiError::Cbor(&kinesis::SERVICE),
                 400,
                 concat!(
                     r#"{"__type":"SerializationException","message":"this local Kinesis reads JSON, not CBOR: "#,
@@ -214,36 +193,36 @@ mod tests {
                 ),
             ),
             (
-                Refusal::FromAPage(&kinesis::SERVICE),
+                ApiError::FromAPage(&kinesis::SERVICE),
                 403,
-                r#"{"__type":"AccessDeniedException","message":"a web page may not put records: its way in is POST /v2/STREAM"}"#,
+                r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use POST /v2/STREAM"}"#,
             ),
             (
-                Refusal::BodyTooLarge(&firehose::SERVICE),
+                ApiError::BodyTooLarge(&firehose::SERVICE),
                 413,
                 r#"{"message":"the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64"}"#,
             ),
             (
-                Refusal::TooSlow,
+                ApiError::Timeout(BodyError::Timeout(Duration::from_secs(30))),
                 408,
-                r#"{"__type":"RequestTimeoutException","message":"the request's body did not come within 30 seconds"}"#,
+                r#"{"__type":"RequestTimeoutException","message":"the body did not arrive within 30 seconds"}"#,
             ),
             (
-                Refusal::FromAPage(&firehose::SERVICE),
+                ApiError::FromAPage(&firehose::SERVICE),
                 403,
-                r#"{"__type":"AccessDeniedException","message":"a web page may not put records: its way in is PUT /clicks"}"#,
+                r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use PUT /clicks"}"#,
             ),
             (
-                Refusal::UnknownOperation { service: &firehose::SERVICE, operation: "CreateDeliveryStream".into() },
+                ApiError::UnknownOperation { service: &firehose::SERVICE, operation: "CreateDeliveryStream".into() },
                 400,
                 concat!(
-                    r#"{"__type":"UnknownOperationException","message":"there is no CreateDeliveryStream here, only PutRecord, "#,
-                    "PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams: ",
-                    r#"the streams of this local Firehose come from its options"}"#
+                    r#"{"__type":"UnknownOperationException","message":"unsupported operation CreateDeliveryStream: this local "#,
+                    "Firehose supports PutRecord, PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams, ",
+                    r#"and its streams are configured at its start"}"#
                 ),
             ),
             (
-                Refusal::NoOperation(&firehose::SERVICE),
+                ApiError::NoOperation(&firehose::SERVICE),
                 400,
                 concat!(
                     r#"{"__type":"UnknownOperationException","message":"#,
@@ -251,7 +230,7 @@ mod tests {
                 ),
             ),
             (
-                Refusal::NotTheApi { service: &firehose::SERVICE, streams: "a, b".into() },
+                ApiError::NotTheApi { service: &firehose::SERVICE, streams: "a, b".into() },
                 404,
                 concat!(
                     r#"{"__type":"UnknownOperationException","message":"this is the API of a local Amazon Data Firehose: "#,
@@ -260,8 +239,8 @@ mod tests {
                 ),
             ),
         ] {
-            assert_eq!(refusal.status().as_u16(), status, "{refusal:?}");
-            assert_eq!(String::from_utf8(refusal.body()).unwrap(), body);
+            assert_eq!(error.status().as_u16(), status, "{error:?}");
+            assert_eq!(String::from_utf8(error.body()).unwrap(), body);
         }
     }
 }

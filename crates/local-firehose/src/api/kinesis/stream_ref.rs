@@ -1,7 +1,7 @@
-//! Which data stream a call is for: by its name, by its ARN, or by both.
+//! The data stream of a request, by its name, its ARN, or both.
 
-use crate::api::constraint::Constraints;
-use crate::api::refusal::Refusal;
+use crate::api::constraints::Constraints;
+use crate::api::error::ApiError;
 use crate::stream::DataStream;
 
 /// The most characters of a name (Kinesis API reference, "CreateStream"); streams here have fewer.
@@ -10,68 +10,66 @@ pub(super) const MAX_NAME_CHARACTERS: usize = 128;
 /// The most characters of an ARN (the service model).
 const MAX_ARN_CHARACTERS: usize = 2048;
 
-/// A stream that is asked for, which may not be there.
+/// A reference to a stream that may not exist.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Which {
+pub(super) struct StreamRef {
     pub(super) name: String,
     arn: Option<String>,
 }
 
-impl Which {
-    /// Checks both ways of naming a stream, as a call has them.
-    pub(super) fn checked(name: Option<String>, arn: Option<String>, constraints: &mut Constraints) -> Asked {
+impl StreamRef {
+    pub(super) fn by_name(name: String) -> Self {
+        Self { name, arn: None }
+    }
+
+    /// Whether it refers to a stream of the same name.
+    pub(super) fn is(&self, stream: &DataStream) -> bool {
+        self.arn.as_ref().is_none_or(|arn| *arn == stream.arn())
+    }
+}
+
+/// The members of a request that refer to a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct StreamMembers {
+    name: Option<String>,
+    arn: Option<String>,
+}
+
+impl StreamMembers {
+    pub(super) fn validated(name: Option<String>, arn: Option<String>, constraints: &mut Constraints) -> Self {
         if let Some(name) = &name {
             constraints.name(name, "streamName", MAX_NAME_CHARACTERS);
         }
         if let Some(arn) = &arn {
             if name_of(arn).is_none() {
                 let pattern = r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+";
-                constraints.broken(arn, "streamARN", pattern);
+                constraints.violated(arn, "streamARN", pattern);
             }
             constraints.at_most(arn.chars().count(), MAX_ARN_CHARACTERS, || arn, "streamARN");
         }
-        Asked { name, arn }
+        Self { name, arn }
     }
 
-    /// The stream of a name.
-    pub(super) fn by_name(name: String) -> Self {
-        Self { name, arn: None }
-    }
-
-    /// Whether a stream of the name is the one.
-    pub(super) fn is(&self, stream: &DataStream) -> bool {
-        self.arn.as_ref().is_none_or(|arn| *arn == stream.arn())
-    }
-}
-
-/// What a call says of its stream.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    name: Option<String>,
-    arn: Option<String>,
-}
-
-impl Asked {
-    /// By which member it says anything.
+    /// The first member that is set.
     pub(super) fn member(&self) -> Option<&'static str> {
         let name = self.name.as_ref().map(|_| "StreamName");
         name.or(self.arn.as_ref().map(|_| "StreamARN"))
     }
 
-    /// The one stream that is asked for. The words are an assumption: nobody has told those of Kinesis.
-    pub(super) fn which(self) -> Result<Which, Refusal> {
+    /// The messages are an assumption: Kinesis's are not documented.
+    pub(super) fn stream(self) -> Result<StreamRef, ApiError> {
         let Self { name, arn } = self;
-        let refused = |message: &str| Err(Refusal::InvalidArgument(message.to_owned()));
+        let invalid = |message: &str| Err(ApiError::InvalidArgument(message.to_owned()));
         match (name, arn.as_deref().and_then(name_of)) {
-            (None, None) => refused("Either StreamName or StreamARN must be specified."),
-            (Some(name), Some(other)) if name != other => refused("StreamName and StreamARN name different streams."),
-            (Some(name), _) => Ok(Which { name, arn }),
-            (None, Some(name)) => Ok(Which { name: name.to_owned(), arn }),
+            (None, None) => invalid("Either StreamName or StreamARN must be specified."),
+            (Some(name), Some(other)) if name != other => invalid("StreamName and StreamARN name different streams."),
+            (Some(name), _) => Ok(StreamRef { name, arn }),
+            (None, Some(name)) => Ok(StreamRef { name: name.to_owned(), arn }),
         }
     }
 }
 
-/// The name in an ARN of a data stream.
+/// The name in a data stream's ARN.
 fn name_of(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
     let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
@@ -86,30 +84,30 @@ fn name_of(arn: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn which(name: Option<&str>, arn: Option<&str>) -> Result<Which, Refusal> {
+    fn which(name: Option<&str>, arn: Option<&str>) -> Result<StreamRef, ApiError> {
         let mut constraints = Constraints::default();
-        let asked = Which::checked(name.map(str::to_owned), arn.map(str::to_owned), &mut constraints);
-        constraints.judge()?;
-        asked.which()
+        let members = StreamMembers::validated(name.map(str::to_owned), arn.map(str::to_owned), &mut constraints);
+        constraints.validate()?;
+        members.stream()
     }
 
     #[test]
     fn a_stream_is_named_by_its_name_or_its_arn() {
         let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
         for (name, arn) in [(Some("orders"), None), (None, Some(arn)), (Some("orders"), Some(arn))] {
-            let expected = Which { name: "orders".to_owned(), arn: arn.map(str::to_owned) };
+            let expected = StreamRef { name: "orders".to_owned(), arn: arn.map(str::to_owned) };
             assert_eq!(which(name, arn), Ok(expected));
         }
     }
 
     #[test]
-    fn what_names_none_or_two_is_refused() {
+    fn none_or_two_streams_are_an_error() {
         let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
         for (name, arn, message) in [
             (None, None, "Either StreamName or StreamARN must be specified."),
             (Some("others"), Some(arn), "StreamName and StreamARN name different streams."),
         ] {
-            assert_eq!(which(name, arn), Err(Refusal::InvalidArgument(message.to_owned())));
+            assert_eq!(which(name, arn), Err(ApiError::InvalidArgument(message.to_owned())));
         }
         for (name, arn, path) in [
             (Some("a b"), None, "streamName"),
@@ -119,7 +117,7 @@ mod tests {
             (None, Some("arn:aws:kinesis:us-east-1:0:stream/orders"), "streamARN"),
             (None, Some("arn:aws:kinesis:us-east-1:000000000000:stream/"), "streamARN"),
         ] {
-            let Err(Refusal::Validation(message)) = which(name, arn) else { panic!("{name:?} {arn:?}") };
+            let Err(ApiError::Validation(message)) = which(name, arn) else { panic!("{name:?} {arn:?}") };
             assert!(message.contains(&format!("at '{path}' failed to satisfy constraint: ")), "{message}");
         }
     }

@@ -1,49 +1,48 @@
-//! A stream at one moment, for the page: numbers, the last invocations, and the last objects.
+//! A stream at one moment, as the pipeline page shows it.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use super::clicks::Clicks;
+use super::values::ValueCounts;
 
-/// A stream at one moment. Records are counted where they are, so that what was accepted is the sum of the rest.
+/// The state of a stream. Each accepted record is counted where it is: `accepted` is the sum of the other counts of records.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct View {
-    /// Its name.
+pub struct StreamSnapshot {
+    /// The stream's name.
     pub stream: String,
-    /// The data stream that it reads, if it reads one.
-    pub(super) data_stream: Option<Shards>,
-    /// Whether records go through a function.
+    pub(super) data_stream: Option<DataStreamShards>,
+    /// Whether a function transforms the records.
     pub(super) transformed: bool,
-    /// Records that were accepted.
+    /// Accepted records.
     pub accepted: u64,
     pub(super) buffered: Waiting,
     pub(super) in_lambda: InLambda,
     pub(super) waiting: Waiting,
     /// Records in objects of the destination.
     pub delivered: u64,
-    /// Records that the function did not want.
+    /// Records that the function returned as `Dropped`.
     pub dropped: u64,
     /// Records in error objects.
     pub failed: u64,
-    /// Attempts after the first.
+    /// Invocations after an event's first.
     pub(super) retries: u64,
     pub(super) failed_by_code: BTreeMap<&'static str, u64>,
     pub(super) failed_by_reason: BTreeMap<String, u64>,
     pub(super) storage_error: Option<String>,
-    pub(super) invocations: VecDeque<Invoked>,
-    /// The last ones, newest first.
-    pub objects: VecDeque<Object>,
-    pub(super) clicks: Clicks,
+    pub(super) invocations: VecDeque<InvocationSummary>,
+    /// The last objects, newest first.
+    pub objects: VecDeque<ObjectSummary>,
+    pub(super) values: ValueCounts,
 }
 
-/// A data stream's shards.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Shards {
+pub(super) struct DataStreamShards {
     pub(super) shards: u32,
     pub(super) on_demand: bool,
 }
 
+/// What waits in a buffer.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Waiting {
     pub(super) records: u64,
@@ -52,13 +51,11 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Records, and the size of their data.
     pub(super) fn add(&mut self, records: usize, bytes: usize) {
         self.records += records as u64;
         self.bytes += bytes;
     }
 
-    /// The same of records that wait here no more.
     pub(super) fn remove(&mut self, records: usize, bytes: usize) {
         self.records -= records as u64;
         self.bytes -= bytes;
@@ -72,9 +69,9 @@ pub(super) struct InLambda {
     pub(super) functions: usize,
 }
 
-/// One attempt.
+/// One invocation.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Invoked {
+pub(super) struct InvocationSummary {
     pub(super) at_ms: i64,
     pub(super) records: usize,
     pub(super) milliseconds: f64,
@@ -86,8 +83,8 @@ pub(super) struct Invoked {
 
 /// An object in the storage.
 #[derive(Debug, Clone, Serialize)]
-pub struct Object {
-    /// Its name.
+pub struct ObjectSummary {
+    /// Its key.
     pub path: String,
     pub(super) kind: &'static str,
     pub(super) records: usize,

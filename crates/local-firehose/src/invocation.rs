@@ -1,0 +1,256 @@
+//! Invokes a function with one event, with retries.
+
+use std::error::Error;
+use std::time::Duration;
+
+use runtime_api::{Function, Invocation, InvokeError, Outcome, Request};
+use service_kit::backoff::{Backoff, Jitter};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::outage::{Outage, Waiting};
+use firehose_model::delivery::{self, ErrorCode, Evaluation, RecordOutcome};
+use firehose_model::event::{Event, Record};
+use firehose_model::excerpt::excerpt;
+
+/// The most log lines in a message about a function that did not start.
+const LAST_LINES: usize = 20;
+
+/// The longest excerpt of a function's text in a message.
+const MESSAGE_CHARS: usize = 500;
+
+/// While this machine cannot start or reach the function. Short delays, because a user waits.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: Jitter::None };
+
+/// The result of an event.
+#[derive(Debug)]
+pub struct BatchResult {
+    /// The outcome of each record, in the records' order.
+    pub outcomes: Vec<RecordOutcome>,
+    /// The number of invocations.
+    pub attempts: u32,
+}
+
+/// The report of one attempt.
+pub struct AttemptReport<'a> {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The invocation, or why the event did not reach the function.
+    pub invocation: Result<Invocation, InvokeError>,
+    /// What Firehose makes of it.
+    pub evaluation: &'a Evaluation,
+}
+
+/// Invokes the function up to `1 + retries` times, each with another `invocationId` and the same records (captured). A retry
+/// follows at once, which is an assumption: no delay is documented. `on_attempt` gets each attempt; its error ends the retries.
+pub async fn invoke_with_retries<E: From<serde_json::Error>>(
+    function: &mut Function,
+    event: &Event,
+    retries: u32,
+    mut on_attempt: impl FnMut(AttemptReport<'_>) -> Result<(), E>,
+    outage: &Outage,
+) -> Result<BatchResult, E> {
+    let records = event.records();
+    let mut attempt = 1;
+    loop {
+        let payload = event.payload(Uuid::new_v4())?;
+        let invocation = invoke(function, payload, outage).await;
+        let evaluation = match &invocation {
+            Ok(invocation) => evaluate(records, &invocation.outcome),
+            Err(_) => Evaluation::InvocationFailed(ErrorCode::FunctionError),
+        };
+        on_attempt(AttemptReport { attempt, invocation, evaluation: &evaluation })?;
+        match evaluation {
+            Evaluation::Outcomes(outcomes) => return Ok(BatchResult { outcomes, attempts: attempt }),
+            Evaluation::InvocationFailed(_) if attempt <= retries => attempt += 1,
+            Evaluation::InvocationFailed(fault) | Evaluation::InvalidResponse(fault, _) => {
+                return Ok(BatchResult {
+                    outcomes: vec![RecordOutcome::Failed(fault); records.len()],
+                    attempts: attempt,
+                });
+            }
+        }
+    }
+}
+
+/// Invokes the function as soon as this machine can start and reach it. An invocation that waits for this is no attempt: Lambda
+/// does not run out of this machine's processes or file descriptors. Logs the beginning and the end of an outage.
+pub async fn invoke(
+    function: &mut Function,
+    request: impl Into<Request>,
+    outage: &Outage,
+) -> Result<Invocation, InvokeError> {
+    let request = request.into();
+    let mut attempt = 0;
+    let mut waiting = None;
+    loop {
+        match function.invoke(request.clone()).await {
+            Err(error) if error.is_host_exhausted() => {
+                if waiting.is_none() {
+                    let (invocation, first) = outage.begin();
+                    waiting = Some(invocation);
+                    if first {
+                        let cause = with_cause(&error);
+                        tracing::warn!("this machine can't run the function: {cause}; retrying until it succeeds");
+                    }
+                }
+                attempt += 1;
+                sleep(BACKOFF.delay(attempt)).await;
+            }
+            invoked => {
+                if waiting.is_some_and(Waiting::end) {
+                    tracing::info!("this machine runs the function again");
+                }
+                return invoked;
+            }
+        }
+    }
+}
+
+fn evaluate(records: &[Record], outcome: &Outcome) -> Evaluation {
+    match outcome {
+        Outcome::Reply(response) => delivery::evaluate(records, response),
+        Outcome::Error { .. } | Outcome::Exited(_) => Evaluation::InvocationFailed(ErrorCode::FunctionError),
+        Outcome::TimedOut => Evaluation::InvocationFailed(ErrorCode::FunctionTimedOut),
+    }
+}
+
+/// An error and what caused it, in one line.
+pub fn with_cause(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// Describes an outcome other than a response, as the predicate of "the function".
+pub fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Reply(_) => "responded".to_owned(),
+        Outcome::Error { error_type, message } => {
+            format!("failed: {}", excerpt(&format!("{error_type}: {message}"), MESSAGE_CHARS))
+        }
+        Outcome::TimedOut => "timed out".to_owned(),
+        Outcome::Exited(status) => format!("exited ({status})"),
+    }
+}
+
+/// The last lines of a log, to be appended to a description.
+#[must_use]
+pub fn last_lines(logs: &[String]) -> String {
+    match &logs[logs.len().saturating_sub(LAST_LINES)..] {
+        [] => "and wrote nothing".to_owned(),
+        lines => lines.iter().fold("and wrote:".to_owned(), |text, line| text + "\n" + &excerpt(line, MESSAGE_CHARS)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use runtime_api::{MAX_EVENT_BYTES, Settings};
+
+    use super::*;
+    use firehose_model::event::{Record, STREAM};
+
+    fn event(data: &str) -> Event {
+        let records = (0..2).map(|sequence| Record::direct_put(sequence, 0, data.to_owned()));
+        Event::direct_put(STREAM.into(), records.collect())
+    }
+
+    #[tokio::test]
+    async fn a_failed_invocation_is_retried_as_often_as_configured() {
+        let too_large = "a".repeat(MAX_EVENT_BYTES);
+        for (event, reached) in [(event(""), true), (event(&too_large), false)] {
+            for retries in [0, 1, 3] {
+                let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+                let (mut seen, outage) = (Vec::new(), Outage::default());
+                let settled = invoke_with_retries(
+                    &mut function,
+                    &event,
+                    retries,
+                    |attempt| {
+                        assert_eq!(*attempt.evaluation, Evaluation::InvocationFailed(ErrorCode::FunctionError));
+                        seen.push((attempt.attempt, attempt.invocation.is_ok()));
+                        Ok::<_, anyhow::Error>(())
+                    },
+                    &outage,
+                );
+                let BatchResult { outcomes, attempts } = settled.await.unwrap();
+                assert_eq!(
+                    (outcomes, attempts),
+                    (vec![RecordOutcome::Failed(ErrorCode::FunctionError); 2], retries + 1)
+                );
+                assert_eq!(seen, (1..=retries + 1).map(|attempt| (attempt, reached)).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_failed_invocation_is_retried() {
+        let records = [Record::direct_put(0, 0, String::new())];
+        let error = Outcome::Error { error_type: "Function.ResponseSizeTooLarge".into(), message: String::new() };
+        for (outcome, expected) in [
+            (error, Evaluation::InvocationFailed(ErrorCode::FunctionError)),
+            (Outcome::Exited(ExitStatus::default()), Evaluation::InvocationFailed(ErrorCode::FunctionError)),
+            (Outcome::TimedOut, Evaluation::InvocationFailed(ErrorCode::FunctionTimedOut)),
+        ] {
+            assert_eq!(evaluate(&records, &outcome), expected, "{outcome:?}");
+        }
+        let garbage = evaluate(&records, &Outcome::Reply(b"not a reply".to_vec().into()));
+        assert!(matches!(garbage, Evaluation::InvalidResponse(ErrorCode::MissingRecordId, _)));
+    }
+
+    #[tokio::test]
+    async fn an_error_of_on_attempt_ends_the_retries() {
+        let mut function = Function::start(Settings::new("/bin/false")).await.unwrap();
+        let (event, mut seen, outage) = (event(""), 0, Outage::default());
+        let settled = invoke_with_retries(
+            &mut function,
+            &event,
+            9,
+            |_| {
+                seen += 1;
+                if seen == 2 { Err(anyhow::anyhow!("a full disk")) } else { Ok(()) }
+            },
+            &outage,
+        );
+        assert_eq!((settled.await.unwrap_err().to_string().as_str(), seen), ("a full disk", 2));
+    }
+
+    #[test]
+    fn an_outcome_is_described_without_control_characters() {
+        let error = |error_type: &str, message: &str| Outcome::Error {
+            error_type: error_type.to_owned(),
+            message: message.to_owned(),
+        };
+        let long = "x".repeat(MESSAGE_CHARS);
+        for (outcome, expected) in [
+            (
+                error("Runtime.ExitError", "it\n\u{1b}[31mis \"down\""),
+                r#"failed: Runtime.ExitError: it\n\u{1b}[31mis "down""#,
+            ),
+            (error("E", &long), &format!("failed: E: {}…", &long[3..])),
+            (Outcome::TimedOut, "timed out"),
+            (Outcome::Exited(ExitStatus::from_raw(7 << 8)), "exited (exit status: 7)"),
+            (Outcome::Exited(ExitStatus::from_raw(9)), "exited (signal: 9 (SIGKILL))"),
+            (Outcome::Reply(b"{}".to_vec().into()), "responded"),
+        ] {
+            assert_eq!(describe(&outcome), expected);
+        }
+    }
+
+    #[test]
+    fn the_last_lines_are_shown() {
+        let lines = |from: usize, to: usize| (from..to).map(|number| format!("line {number}")).collect::<Vec<_>>();
+        let shown = |from, to| format!("and wrote:\n{}", lines(from, to).join("\n"));
+        for (logs, expected) in [
+            (lines(0, 0), "and wrote nothing".to_owned()),
+            (lines(0, 1), shown(0, 1)),
+            (lines(0, LAST_LINES), shown(0, LAST_LINES)),
+            (lines(0, LAST_LINES + 2), shown(2, LAST_LINES + 2)),
+            (vec!["\u{1b}[31m".to_owned()], "and wrote:\n\\u{1b}[31m".to_owned()),
+        ] {
+            assert_eq!(last_lines(&logs), expected);
+        }
+    }
+}

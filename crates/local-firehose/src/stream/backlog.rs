@@ -1,0 +1,85 @@
+//! The records that are accepted and not settled: their memory, and their place on disk.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use super::receipt::{Accepted, Receipt, Settled};
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct Backlog {
+    max_bytes: usize,
+    bytes: AtomicUsize,
+    records: AtomicU64,
+    state: Option<State>,
+    abandoned: AtomicBool,
+}
+
+impl Backlog {
+    /// `left` are the records of an earlier run. They count, but are not limited.
+    pub(super) fn new(max_bytes: usize, state: Option<State>, left: &[Accepted]) -> Self {
+        Self {
+            max_bytes,
+            bytes: AtomicUsize::new(left.iter().map(Accepted::bytes).sum()),
+            records: AtomicU64::new(left.len() as u64),
+            state,
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes room for a record. Returns false if that would exceed the limit.
+    pub(super) fn reserve(&self, bytes: usize) -> bool {
+        let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.max_bytes);
+        let reserved = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        self.records.fetch_add(u64::from(reserved), Ordering::Relaxed);
+        reserved
+    }
+
+    /// Gives room back that records had reserved.
+    pub(super) fn release(&self, records: usize, bytes: usize) {
+        self.records.fetch_sub(records as u64, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Writes records to the state, if there is one, and then calls `written` with them and with whether that succeeded, in the
+    /// order of the calls.
+    pub(super) fn keep(&self, accepted: Vec<Accepted>, written: impl FnOnce(Vec<Accepted>, bool) + Send + 'static) {
+        match &self.state {
+            None => written(accepted, true),
+            Some(state) => state.keep(accepted, written),
+        }
+    }
+
+    /// Removes the records that have no other receipt.
+    pub(super) fn settle(&self, receipts: Vec<Receipt>) {
+        let settled: Vec<Settled> = receipts.into_iter().filter_map(Receipt::settle).collect();
+        self.release(settled.len(), settled.iter().map(|entry| entry.bytes).sum());
+        if let Some(state) = &self.state {
+            state.settle(settled.into_iter().map(|entry| entry.sequence).collect());
+        }
+    }
+
+    /// How many records are not settled.
+    pub(super) fn unsettled(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+
+    /// The process exits without waiting for what is left.
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Closes the state. Returns whether all settled records are removed from it.
+    pub(super) async fn close(&self) -> bool {
+        match &self.state {
+            Some(state) => state.close().await,
+            None => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+use super::*;
+use crate::stream::receipt::{RECORD_BYTES, cost};
+use firehose_model::event::Record;
+
+/// A backlog for this many records of four bytes.
+fn backlog(records: usize) -> Backlog {
+    Backlog::new(records * (4 + RECORD_BYTES), None, &[])
+}
+
+fn record(sequence: u64, data: &str) -> Accepted {
+    Accepted::new(sequence, Record::direct_put(sequence, 0, data.to_owned()))
+}
+
+fn accept(backlog: &Backlog, bytes: usize) -> Option<Receipt> {
+    let data = "a".repeat(bytes);
+    backlog.reserve(cost(&data, "")).then(|| record(1, &data).receipt)
+}
+
+#[test]
+fn a_backlog_has_a_limit() {
+    let backlog = backlog(3);
+    let mut receipts: Vec<Receipt> = (0..3).map(|_| accept(&backlog, 4).unwrap()).collect();
+    assert!(accept(&backlog, 0).is_none());
+    // Only settled records make room.
+    backlog.settle(Vec::new());
+    assert!(accept(&backlog, 4).is_none());
+    backlog.settle(receipts.drain(..2).collect());
+    let room = 2 * (4 + RECORD_BYTES) - RECORD_BYTES;
+    assert!(accept(&backlog, room + 1).is_none());
+    receipts.push(accept(&backlog, room).unwrap());
+    assert!(accept(&backlog, 0).is_none());
+    backlog.settle(receipts);
+    assert_eq!((0..9).map_while(|_| accept(&backlog, 4)).count(), 3);
+}
+
+#[test]
+fn a_record_with_two_receipts_is_settled_with_the_second() {
+    let backlog = backlog(1);
+    let receipt = accept(&backlog, 4).unwrap();
+    let second = receipt.duplicate();
+    assert_eq!(second.sequence(), receipt.sequence());
+    backlog.settle(vec![second]);
+    assert_eq!((accept(&backlog, 4).is_none(), backlog.unsettled()), (true, 1));
+    backlog.settle(vec![receipt]);
+    assert!(accept(&backlog, 4).is_some());
+}
+
+#[test]
+fn a_receipt_that_is_dropped_settles_nothing() {
+    let backlog = backlog(1);
+    let receipt = accept(&backlog, 4).unwrap();
+    drop(receipt.duplicate());
+    backlog.settle(vec![receipt]);
+    assert_eq!(backlog.unsettled(), 1);
+
+    let backlog = self::backlog(1);
+    drop(accept(&backlog, 4).unwrap());
+    assert!(accept(&backlog, 4).is_none());
+}
+
+#[test]
+fn records_of_an_earlier_run_count_whatever_their_size() {
+    let mut left: Vec<Accepted> = (0..3).map(|sequence| record(sequence, "YQo=")).collect();
+    let backlog = Backlog::new(4 + RECORD_BYTES, None, &left);
+    for _settled in 0..3 {
+        assert!(accept(&backlog, 4).is_none());
+        backlog.settle(left.pop().map(|accepted| accepted.receipt).into_iter().collect());
+    }
+    assert!(accept(&backlog, 4).is_some());
+}

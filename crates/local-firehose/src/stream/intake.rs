@@ -1,0 +1,158 @@
+//! The intake of a stream: numbers records, keeps them, and forwards them to the buffers. Direct PUT and data streams share it.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::backlog::Backlog;
+use super::receipt::{Accepted, cost};
+use super::stats::{StreamEvent, StreamStats};
+use firehose_model::event::Record;
+use firehose_model::kinesis::shard::ShardId;
+use firehose_model::source::decoded_bytes;
+
+/// Why a record was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutError {
+    /// The backlog is full, or this shard takes no more records at the moment.
+    Throttled(Option<ShardId>),
+    /// The stream is stopping, or its state cannot be written.
+    Unavailable,
+}
+
+/// A record to be accepted.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Valid base64.
+    pub(super) data: String,
+    /// The shard and the partition key of a record of a data stream.
+    pub(super) shard: Option<(ShardId, String)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Intake {
+    backlog: Arc<Backlog>,
+    stats: Arc<StreamStats>,
+    numbering: Mutex<Numbering>,
+}
+
+/// Locked while a call's records are numbered and handed over, so that the buffers get records in the order of their numbers.
+#[derive(Debug)]
+struct Numbering {
+    next: u64,
+    /// None after [`Intake::close`].
+    buffers: Option<mpsc::UnboundedSender<Vec<Accepted>>>,
+}
+
+impl Intake {
+    /// `last` is the greatest number of earlier runs.
+    pub(super) fn new(
+        backlog: Arc<Backlog>,
+        stats: Arc<StreamStats>,
+        last: Option<u64>,
+        buffers: mpsc::UnboundedSender<Vec<Accepted>>,
+    ) -> Self {
+        // Numbers begin with the clock, so that those of a run without a state differ from those of the run before. Microseconds
+        // allow a million records a second.
+        let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
+        let next = now.max(last.map_or(0, |last| last + 1));
+        Self { backlog, stats, numbering: Mutex::new(Numbering { next, buffers: Some(buffers) }) }
+    }
+
+    /// Forwards the records of an earlier run, which are in the state and in the backlog.
+    pub(super) fn resume(&self, left: Vec<Accepted>) {
+        let numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffers) = &numbering.buffers {
+            self.stats.record(accepted(&left));
+            let _stopped = buffers.send(left);
+        }
+    }
+
+    /// Accepts records and returns, for each in its order, what `result` makes of it. With a state, they are on disk then.
+    ///
+    /// The records are handed over before this returns: a client that disconnects cancels nothing.
+    pub(super) fn put<A>(
+        &self,
+        entries: impl IntoIterator<Item = Result<Entry, PutError>>,
+        result: impl Fn(&Record) -> A,
+    ) -> impl Future<Output = Vec<Result<A, PutError>>> {
+        let arrival_ms = Timestamp::now().as_millisecond();
+        let mut records = Vec::new();
+        let mut results = Vec::new();
+        let (reply, kept) = oneshot::channel();
+        let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffers = numbering.buffers.clone();
+        for entry in entries {
+            let accepted = match &buffers {
+                None => Err(PutError::Unavailable),
+                Some(_) => entry.and_then(|entry| self.accept(entry, arrival_ms, &mut numbering.next)),
+            };
+            results.push(accepted.map(|accepted| {
+                let result = result(&accepted.record);
+                records.push(accepted);
+                result
+            }));
+        }
+        match buffers {
+            Some(buffers) if !records.is_empty() => self.keep(records, buffers, reply),
+            // Without records there is nothing to wait for.
+            _ => drop(reply.send(true)),
+        }
+        drop(numbering);
+        async move {
+            if kept.await.unwrap_or(false) {
+                return results;
+            }
+            results.into_iter().map(|result| result.and(Err(PutError::Unavailable))).collect()
+        }
+    }
+
+    fn accept(&self, Entry { data, shard }: Entry, arrival_ms: i64, next: &mut u64) -> Result<Accepted, PutError> {
+        let partition_key = shard.as_ref().map_or("", |(_, partition_key)| partition_key);
+        if !self.backlog.reserve(cost(&data, partition_key)) {
+            return Err(PutError::Throttled(shard.map(|(shard, _)| shard)));
+        }
+        let sequence = *next;
+        *next += 1;
+        let record = match shard {
+            None => Record::direct_put(sequence, arrival_ms, data),
+            Some((shard, partition_key)) => Record::from_shard(shard, sequence, partition_key, arrival_ms, data),
+        };
+        Ok(Accepted::new(sequence, record))
+    }
+
+    fn keep(
+        &self,
+        records: Vec<Accepted>,
+        buffers: mpsc::UnboundedSender<Vec<Accepted>>,
+        reply: oneshot::Sender<bool>,
+    ) {
+        let (stats, backlog) = (Arc::clone(&self.stats), Arc::clone(&self.backlog));
+        self.backlog.keep(records, move |records, written| {
+            let (count, bytes) = (records.len(), records.iter().map(Accepted::bytes).sum());
+            let kept = written && {
+                stats.record(accepted(&records));
+                buffers.send(records).is_ok()
+            };
+            if !kept {
+                backlog.release(count, bytes);
+            }
+            let _disconnected = reply.send(kept);
+        });
+    }
+
+    /// Accepts nothing more. The buffers' channel closes once all accepted records are in it.
+    pub(super) fn close(&self) {
+        self.numbering.lock().unwrap_or_else(PoisonError::into_inner).buffers = None;
+    }
+}
+
+fn accepted(records: &[Accepted]) -> StreamEvent {
+    let bytes = records.iter().map(|accepted| decoded_bytes(&accepted.record.data)).sum();
+    StreamEvent::Accepted { records: records.len(), bytes }
+}
+
+#[cfg(test)]
+mod tests;

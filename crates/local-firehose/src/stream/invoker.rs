@@ -1,0 +1,153 @@
+//! Transforms one event by the function, with retries, and sends each record on to the destination.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use runtime_api::Outcome;
+use tokio::sync::mpsc;
+
+use super::backlog::Backlog;
+use super::destination::{Failure, Item};
+use super::receipt::Receipt;
+use super::snapshot::InvocationSummary;
+use super::stats::{StreamEvent, StreamStats};
+use crate::functions::Functions;
+use crate::invocation::{AttemptReport, BatchResult, describe, invoke_with_retries, last_lines, with_cause};
+use crate::metrics::Metrics;
+use firehose_model::delivery::{ErrorCode, Evaluation, RecordOutcome};
+use firehose_model::event::Event;
+use firehose_model::prefix::Prefix;
+
+/// An event, and the receipts of its records in their order.
+pub(super) struct Batch {
+    pub(super) event: Event,
+    pub(super) receipts: Vec<Receipt>,
+}
+
+pub(super) struct Invoker {
+    /// Without a function, records are delivered as they were put.
+    pub(super) functions: Option<Arc<Functions>>,
+    /// As error objects name the function.
+    pub(super) function_arn: String,
+    pub(super) retries: u32,
+    /// Evaluates the partition keys of delivered records.
+    pub(super) prefix: Prefix,
+    pub(super) backlog: Arc<Backlog>,
+    pub(super) stats: Arc<StreamStats>,
+    pub(super) destination: mpsc::UnboundedSender<Vec<Item>>,
+}
+
+impl Invoker {
+    /// Processes one event.
+    pub(super) async fn run(&self, Batch { event, receipts }: Batch) {
+        let BatchResult { outcomes, attempts } = match &self.functions {
+            None => untransformed(&event),
+            Some(functions) => self.invoke(functions, &event).await,
+        };
+        let end_ms = Timestamp::now().as_millisecond();
+        let failure = |code| Failure { code, attempts, end_ms, function_arn: &self.function_arn };
+        let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
+        for ((record, outcome), receipt) in event.into_records().into_iter().zip(outcomes).zip(receipts) {
+            match outcome {
+                RecordOutcome::Dropped => dropped.push(receipt),
+                RecordOutcome::Failed(code) => items.push(Item::failed(&record, failure(code), receipt)),
+                RecordOutcome::Delivered { data, keys } => items.push(match self.prefix.partition(&keys) {
+                    Ok(partition) => Item::delivered(record, data, partition, receipt),
+                    Err(_) => Item::failed(&record, failure(ErrorCode::NoPartition), receipt),
+                }),
+            }
+        }
+        let (records, bytes) = (items.len(), Item::bytes_of(&items));
+        self.stats.record(StreamEvent::Transformed { records, bytes, dropped: dropped.len() });
+        self.backlog.settle(dropped);
+        if !items.is_empty() {
+            // The destination stops last.
+            let _stopped = self.destination.send(items);
+        }
+    }
+
+    async fn invoke(&self, functions: &Functions, event: &Event) -> BatchResult {
+        let records = event.records().len();
+        let failed = |error: &dyn Display| {
+            tracing::error!("an event was not processed: {error}");
+            BatchResult { outcomes: vec![RecordOutcome::Failed(ErrorCode::FunctionError); records], attempts: 1 }
+        };
+        let mut function = match functions.take() {
+            Ok(function) => function,
+            Err(error) => return failed(&error),
+        };
+        self.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
+        let on_attempt = |report: AttemptReport<'_>| {
+            self.report(functions, records, &report);
+            Ok::<(), serde_json::Error>(())
+        };
+        let result = invoke_with_retries(&mut function, event, self.retries, on_attempt, functions.outage()).await;
+        functions.give_back(function);
+        result.unwrap_or_else(|error| failed(&error))
+    }
+
+    fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>) {
+        if let Ok(invocation) = &report.invocation {
+            functions.log().write(&invocation.logs);
+        }
+        self.stats.record(invoked(records, report));
+        let how = match (&report.invocation, report.evaluation) {
+            (_, Evaluation::Outcomes(_)) => return,
+            (_, Evaluation::InvalidResponse(_, why)) => return tracing::warn!("invalid response: {why}"),
+            (Ok(invocation), Evaluation::InvocationFailed(_)) if !invocation.received => {
+                let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
+                format!("{how} before it asked for an event, {wrote}")
+            }
+            (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(&invocation.outcome),
+            (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),
+        };
+        let last = self.retries + 1;
+        tracing::warn!("attempt {} of {last} failed: the function {how}", report.attempt);
+    }
+}
+
+/// The outcomes of a stream without a function.
+fn untransformed(event: &Event) -> BatchResult {
+    let outcomes = event.records().iter().map(|record| match STANDARD.decode(&record.data) {
+        Ok(data) => RecordOutcome::delivered(data),
+        // The base64 was validated when the record was accepted.
+        Err(_) => RecordOutcome::Failed(ErrorCode::FunctionError),
+    });
+    BatchResult { outcomes: outcomes.collect(), attempts: 1 }
+}
+
+fn invoked(records: usize, report: &AttemptReport<'_>) -> StreamEvent {
+    let invocation = report.invocation.as_ref();
+    let metrics = invocation.map(|invocation| Metrics::of(&invocation.logs)).unwrap_or_default();
+    let failed_by_reason = metrics.failed_by_reason.filter(|_| report.evaluation.has_processing_failed());
+    let invocation = InvocationSummary {
+        at_ms: Timestamp::now().as_millisecond(),
+        records,
+        milliseconds: invocation.map_or(0.0, |invocation| invocation.duration.as_secs_f64() * 1e3),
+        cold: invocation.is_ok_and(|invocation| invocation.cold),
+        attempt: report.attempt,
+        outcome: outcome(report),
+        service_requests: metrics.service_requests,
+    };
+    StreamEvent::Invoked { invocation, failed_by_reason: failed_by_reason.unwrap_or_default() }
+}
+
+fn outcome(report: &AttemptReport<'_>) -> &'static str {
+    match (&report.invocation, report.evaluation) {
+        (_, Evaluation::InvalidResponse(..)) => "invalid_response",
+        (Err(_), _) => "not_started",
+        (Ok(invocation), _) if !invocation.received => "not_started",
+        (Ok(invocation), _) => match invocation.outcome {
+            Outcome::Reply(_) => "reply",
+            Outcome::Error { .. } => "error",
+            Outcome::TimedOut => "timed_out",
+            Outcome::Exited(_) => "exited",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use runtime_api::{Invocation, InvokeError, MAX_EVENT_BYTES};
+use serde_json::json;
+
+use super::*;
+
+fn invocation(outcome: Outcome, logs: &[&str]) -> Invocation {
+    let logs = logs.iter().map(|line| (*line).to_owned()).collect();
+    let (request_id, duration) = ("id".to_owned(), Duration::from_micros(1500));
+    Invocation { request_id, outcome, duration, cold: true, received: true, logs }
+}
+
+fn response(logs: &[&str]) -> Invocation {
+    invocation(Outcome::Reply(Vec::new().into()), logs)
+}
+
+#[test]
+fn each_attempt_has_an_outcome() {
+    let settled = Evaluation::Outcomes(vec![RecordOutcome::Dropped]);
+    let failed = Evaluation::InvocationFailed(ErrorCode::FunctionError);
+    let timed_out = Evaluation::InvocationFailed(ErrorCode::FunctionTimedOut);
+    let invalid = Evaluation::InvalidResponse(ErrorCode::MissingRecordId, String::new());
+    let exited = || Outcome::Exited(ExitStatus::from_raw(9));
+    let error = Outcome::Error { error_type: String::new(), message: String::new() };
+    let too_large = InvokeError::EventTooLarge { bytes: MAX_EVENT_BYTES + 1 };
+    let unreceived = Invocation { received: false, ..invocation(exited(), &[]) };
+    for (invocation, evaluation, outcome) in [
+        (Ok(response(&[])), &settled, "reply"),
+        (Ok(response(&[])), &invalid, "invalid_response"),
+        (Ok(invocation(error, &[])), &failed, "error"),
+        (Ok(invocation(Outcome::TimedOut, &[])), &timed_out, "timed_out"),
+        (Ok(invocation(exited(), &[])), &failed, "exited"),
+        (Ok(unreceived), &failed, "not_started"),
+        (Err(too_large), &failed, "not_started"),
+    ] {
+        let (milliseconds, cold) = if invocation.is_ok() { (1.5, true) } else { (0.0, false) };
+        let event = invoked(7, &AttemptReport { attempt: 2, invocation, evaluation });
+        let StreamEvent::Invoked { invocation, .. } = event else { panic!("{event:?}") };
+        let mut summary = serde_json::to_value(invocation).unwrap();
+        assert!(summary["at_ms"].take().as_i64().is_some_and(|ms| ms > 1_700_000_000_000));
+        let expected = json!({
+            "at_ms": null, "records": 7, "milliseconds": milliseconds, "cold": cold, "attempt": 2, "outcome": outcome,
+            "service_requests": null,
+        });
+        assert_eq!(summary, expected);
+    }
+}
+
+#[test]
+fn reasons_count_if_firehose_accepts_the_response() {
+    let logs = [
+        r#"{"_aws":{},"Records":2,"ServiceRequests":5}"#,
+        r#"{"_aws":{},"Reason":"unknown_id","Failed":2}"#,
+        "a line of a log",
+    ];
+    let failed = RecordOutcome::Failed(ErrorCode::ProcessingFailed);
+    for (evaluation, counted) in [
+        (Evaluation::Outcomes(vec![failed.clone(), failed]), true),
+        // A response without the records that the function counts as failed.
+        (Evaluation::Outcomes(vec![RecordOutcome::Failed(ErrorCode::MissingRecordId)]), false),
+        (Evaluation::InvalidResponse(ErrorCode::FunctionError, String::new()), false),
+        (Evaluation::InvocationFailed(ErrorCode::FunctionTimedOut), false),
+    ] {
+        let report = AttemptReport { attempt: 1, invocation: Ok(response(&logs)), evaluation: &evaluation };
+        let StreamEvent::Invoked { invocation, failed_by_reason } = invoked(2, &report) else {
+            panic!("no invocation")
+        };
+        assert_eq!(failed_by_reason.get("unknown_id"), counted.then_some(&2), "{evaluation:?}");
+        assert_eq!(invocation.service_requests, Some(5));
+    }
+}

@@ -1,0 +1,210 @@
+//! What happens in a stream: one kind of event, folded into the numbers that the page, the metrics and the terminal show.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::object::{Kind, Stored};
+use super::snapshot::{InvocationSummary, ObjectSummary, StreamSnapshot};
+use super::values::{ValueCounts, add};
+use firehose_model::kinesis::shard::ShardId;
+
+/// How many of the last invocations and objects a snapshot has.
+const LAST: usize = 20;
+
+/// What happens in a stream. Bytes are data: before base64, and before compression.
+#[derive(Debug)]
+pub(super) enum StreamEvent {
+    /// Records are accepted, and will be in a Lambda buffer.
+    Accepted { records: usize, bytes: usize },
+    /// When a Lambda buffer is flushed. `None`: it is empty.
+    BufferDue { shard: Option<ShardId>, due: Option<Instant> },
+    /// A Lambda buffer's records go to the function as one event.
+    InvocationStarted { shard: Option<ShardId>, records: usize, bytes: usize },
+    /// The number of the function's processes.
+    FunctionProcesses(usize),
+    /// An invocation has ended. The function reports the reasons of failed records in its metrics.
+    Invoked { invocation: InvocationSummary, failed_by_reason: BTreeMap<String, u64> },
+    /// An event is processed: `records` with these bytes go on to the destination, the function dropped the others.
+    Transformed { records: usize, bytes: usize, dropped: usize },
+    /// Copies of records go to the source backup. They don't count as records.
+    BackedUp { records: usize, bytes: usize },
+    /// The destination delivers a record as other bytes, as it fails there.
+    Replaced { before: usize, after: usize },
+    /// The destination has added records and copies to objects. `due`: when the first open object is stored.
+    Opened { records: usize, due: Option<Instant> },
+    /// The upload of an object begins.
+    UploadStarted,
+    /// The storage refused an object for the first time.
+    UploadRefused { error: String },
+    /// The storage accepted an object that it had refused.
+    UploadRecovered,
+    /// An object is in the storage.
+    Stored { object: Stored, values: ValueCounts, at_ms: i64 },
+}
+
+/// Folds the events of a stream. A snapshot sees each event entirely or not at all.
+#[derive(Debug)]
+pub(super) struct StreamStats {
+    folded: Mutex<Folded>,
+}
+
+#[derive(Debug, Default)]
+struct Folded {
+    snapshot: StreamSnapshot,
+    /// When each Lambda buffer that has records is flushed.
+    buffers_due: BTreeMap<Option<ShardId>, Instant>,
+    /// When the first open object is stored.
+    destination_due: Option<Instant>,
+    /// Records and copies that are on the way to the destination buffer.
+    unopened: usize,
+    lambda_interval: Duration,
+    destination_interval: Duration,
+    /// Objects that the storage has refused and not accepted yet.
+    refused: usize,
+    first_upload: Option<Instant>,
+    has_refused: bool,
+}
+
+impl StreamStats {
+    /// The intervals are those of the Lambda buffer and of the destination buffer.
+    pub(super) fn new(stream: &str, lambda_interval: Duration, destination_interval: Duration) -> Self {
+        let snapshot = StreamSnapshot { stream: stream.to_owned(), ..StreamSnapshot::default() };
+        let folded = Folded { snapshot, lambda_interval, destination_interval, ..Folded::default() };
+        Self { folded: Mutex::new(folded) }
+    }
+
+    pub(super) fn record(&self, event: StreamEvent) {
+        self.with(|folded| folded.fold(event));
+    }
+
+    /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.
+    pub(super) fn snapshot(&self) -> StreamSnapshot {
+        self.with(|folded| folded.snapshot())
+    }
+
+    /// When the upload of the first object began.
+    pub(super) fn first_upload(&self) -> Option<Instant> {
+        self.with(|folded| folded.first_upload)
+    }
+
+    /// Whether the storage has ever refused an object.
+    pub(super) fn has_refused(&self) -> bool {
+        self.with(|folded| folded.has_refused)
+    }
+
+    /// Whether an object is in the storage.
+    pub(super) fn has_stored(&self) -> bool {
+        self.with(|folded| !folded.snapshot.objects.is_empty())
+    }
+
+    fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {
+        access(&mut self.folded.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Folded {
+    fn fold(&mut self, event: StreamEvent) {
+        let snapshot = &mut self.snapshot;
+        match event {
+            StreamEvent::Accepted { records, bytes } => {
+                snapshot.accepted += records as u64;
+                snapshot.buffered.add(records, bytes);
+            }
+            StreamEvent::BufferDue { shard, due: Some(due) } => drop(self.buffers_due.insert(shard, due)),
+            StreamEvent::BufferDue { shard, due: None } => drop(self.buffers_due.remove(&shard)),
+            StreamEvent::InvocationStarted { shard, records, bytes } => {
+                self.buffers_due.remove(&shard);
+                snapshot.buffered.remove(records, bytes);
+                snapshot.in_lambda.records += records as u64;
+                snapshot.in_lambda.invocations += 1;
+            }
+            StreamEvent::FunctionProcesses(processes) => snapshot.in_lambda.functions = processes,
+            StreamEvent::Invoked { invocation, failed_by_reason } => {
+                snapshot.retries += u64::from(invocation.attempt > 1);
+                for (reason, failed) in failed_by_reason {
+                    add(&mut snapshot.failed_by_reason, &reason, failed);
+                }
+                push(&mut snapshot.invocations, invocation);
+            }
+            StreamEvent::Transformed { records, bytes, dropped } => {
+                snapshot.in_lambda.records -= (records + dropped) as u64;
+                snapshot.in_lambda.invocations -= 1;
+                snapshot.waiting.add(records, bytes);
+                snapshot.dropped += dropped as u64;
+                self.unopened += records;
+            }
+            StreamEvent::BackedUp { records, bytes } => {
+                snapshot.waiting.bytes += bytes;
+                self.unopened += records;
+            }
+            StreamEvent::Replaced { before, after } => {
+                snapshot.waiting.bytes = snapshot.waiting.bytes - before + after;
+            }
+            StreamEvent::Opened { records, due } => {
+                self.unopened -= records;
+                self.destination_due = due;
+            }
+            StreamEvent::UploadStarted => _ = self.first_upload.get_or_insert_with(Instant::now),
+            StreamEvent::UploadRefused { error } => {
+                self.refused += 1;
+                self.has_refused = true;
+                snapshot.storage_error = Some(error);
+            }
+            StreamEvent::UploadRecovered => {
+                self.refused -= 1;
+                if self.refused == 0 {
+                    snapshot.storage_error = None;
+                }
+            }
+            StreamEvent::Stored { object, values, at_ms } => self.stored(object, values, at_ms),
+        }
+    }
+
+    fn stored(
+        &mut self,
+        Stored { path, kind, records, bytes, failed_by_code }: Stored,
+        values: ValueCounts,
+        at_ms: i64,
+    ) {
+        let snapshot = &mut self.snapshot;
+        match kind {
+            Kind::Delivered => snapshot.delivered += records as u64,
+            Kind::Error(_) => snapshot.failed += records as u64,
+            Kind::Backup => {}
+        }
+        snapshot.waiting.remove(if kind == Kind::Backup { 0 } else { records }, bytes);
+        for (code, failed) in failed_by_code {
+            *snapshot.failed_by_code.entry(code).or_default() += failed;
+        }
+        snapshot.values.add(values);
+        push(&mut snapshot.objects, ObjectSummary { path, kind: kind.name(), records, bytes, at_ms });
+    }
+
+    fn snapshot(&self) -> StreamSnapshot {
+        let in_ms = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let left = |due: Instant| due.saturating_duration_since(Instant::now());
+        let mut snapshot = self.snapshot.clone();
+        if snapshot.buffered.records > 0 {
+            // Records that no buffer has taken yet have the whole interval left.
+            let due = self.buffers_due.values().copied().min();
+            snapshot.buffered.flush_in_ms = Some(in_ms(due.map_or(self.lambda_interval, left)));
+        }
+        if snapshot.waiting.records > 0 || snapshot.waiting.bytes > 0 {
+            let unopened = (self.unopened > 0).then_some(self.destination_interval);
+            // An object that is being stored has none.
+            snapshot.waiting.flush_in_ms = self.destination_due.map(left).or(unopened).map(in_ms);
+        }
+        snapshot
+    }
+}
+
+fn push<T>(last: &mut VecDeque<T>, newest: T) {
+    last.truncate(LAST - 1);
+    last.push_front(newest);
+}
+
+#[cfg(test)]
+mod tests;

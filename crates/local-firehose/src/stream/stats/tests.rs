@@ -1,0 +1,220 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::stream::snapshot::Waiting;
+use firehose_model::prefix::ErrorOutputType;
+
+/// Records, bytes, and the seconds until a flush.
+type Waits = (u64, usize, Option<u64>);
+
+fn stats() -> StreamStats {
+    StreamStats::new("s", Duration::from_secs(60), Duration::from_secs(300))
+}
+
+fn json_of(stats: &StreamStats) -> Value {
+    serde_json::to_value(stats.snapshot()).unwrap()
+}
+
+fn accepted(records: usize, bytes: usize) -> StreamEvent {
+    StreamEvent::Accepted { records, bytes }
+}
+
+fn started(shard: Option<u32>, records: usize, bytes: usize) -> StreamEvent {
+    StreamEvent::InvocationStarted { shard: shard.map(ShardId), records, bytes }
+}
+
+fn due(shard: u32, due: Option<Instant>) -> StreamEvent {
+    StreamEvent::BufferDue { shard: Some(ShardId(shard)), due }
+}
+
+fn transformed(records: usize, bytes: usize, dropped: usize) -> StreamEvent {
+    StreamEvent::Transformed { records, bytes, dropped }
+}
+
+fn opened(records: usize, due: Option<Instant>) -> StreamEvent {
+    StreamEvent::Opened { records, due }
+}
+
+fn object(kind: Kind, records: usize, bytes: usize) -> Stored {
+    Stored { path: format!("{}/{records}", kind.name()), kind, records, bytes, failed_by_code: BTreeMap::new() }
+}
+
+fn stored(object: Stored) -> StreamEvent {
+    StreamEvent::Stored { object, values: ValueCounts::default(), at_ms: 7 }
+}
+
+fn invoked(records: usize, attempt: u32) -> StreamEvent {
+    let invocation = InvocationSummary {
+        at_ms: 7,
+        records,
+        milliseconds: 1.5,
+        cold: false,
+        attempt,
+        outcome: "reply",
+        service_requests: None,
+    };
+    StreamEvent::Invoked { invocation, failed_by_reason: BTreeMap::from([("unknown_id".to_owned(), 2)]) }
+}
+
+#[test]
+fn accepted_is_the_sum_of_the_other_counts_after_each_event() {
+    let stats = stats();
+    let error = Kind::Error(ErrorOutputType::ProcessingFailed);
+    // An event, and then: accepted, buffered, in Lambda, waiting, delivered, dropped, failed.
+    let steps = [
+        (accepted(10, 100), [10, 10, 0, 0, 0, 0, 0]),
+        (accepted(1, 10), [11, 11, 0, 0, 0, 0, 0]),
+        (StreamEvent::BackedUp { records: 6, bytes: 300 }, [11, 11, 0, 0, 0, 0, 0]),
+        (started(None, 6, 60), [11, 5, 6, 0, 0, 0, 0]),
+        (started(None, 4, 40), [11, 1, 10, 0, 0, 0, 0]),
+        (transformed(5, 120, 1), [11, 1, 4, 5, 0, 1, 0]),
+        (opened(11, None), [11, 1, 4, 5, 0, 1, 0]),
+        (stored(object(Kind::Backup, 6, 300)), [11, 1, 4, 5, 0, 1, 0]),
+        (transformed(4, 80, 0), [11, 1, 0, 9, 0, 1, 0]),
+        (stored(object(Kind::Delivered, 7, 150)), [11, 1, 0, 2, 7, 1, 0]),
+        (stored(object(error, 2, 50)), [11, 1, 0, 0, 7, 1, 2]),
+        (started(None, 1, 10), [11, 0, 1, 0, 7, 1, 2]),
+    ];
+    for (number, (event, expected)) in steps.into_iter().enumerate() {
+        stats.record(event);
+        let seen = stats.snapshot();
+        let [buffered, in_lambda, waiting] = [seen.buffered.records, seen.in_lambda.records, seen.waiting.records];
+        let counts = [seen.accepted, buffered, in_lambda, waiting, seen.delivered, seen.dropped, seen.failed];
+        assert_eq!(counts, expected, "after step {number}");
+        assert_eq!(counts[0], counts[1..].iter().sum::<u64>(), "after step {number}");
+    }
+    assert_eq!(stats.snapshot().in_lambda.invocations, 1);
+}
+
+/// One event after the other, and both buffers after each: records, bytes, and the time until a flush.
+#[tokio::test(start_paused = true)]
+async fn records_bytes_and_times_agree_after_each_event() {
+    let stats = stats();
+    let in_seconds = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
+    let (one, other, next) = (in_seconds(50), in_seconds(40), in_seconds(200));
+    let steps: [(StreamEvent, Waits, Waits); 17] = [
+        // Accepted, and in no buffer yet.
+        (accepted(4, 40), (4, 40, Some(60)), (0, 0, None)),
+        (due(1, one), (4, 40, Some(50)), (0, 0, None)),
+        (due(2, other), (4, 40, Some(40)), (0, 0, None)),
+        (started(Some(2), 2, 20), (2, 20, Some(50)), (0, 0, None)),
+        (due(2, None), (2, 20, Some(50)), (0, 0, None)),
+        // Accepted meanwhile, and in no buffer yet.
+        (accepted(1, 0), (3, 20, Some(50)), (0, 0, None)),
+        (started(Some(1), 2, 20), (1, 0, Some(60)), (0, 0, None)),
+        (started(Some(1), 1, 0), (0, 0, None), (0, 0, None)),
+        // Transformed, and in no object yet.
+        (transformed(3, 90, 1), (0, 0, None), (3, 90, Some(300))),
+        (opened(3, next), (0, 0, None), (3, 90, Some(200))),
+        (StreamEvent::Replaced { before: 30, after: 110 }, (0, 0, None), (3, 170, Some(200))),
+        (transformed(1, 0, 0), (0, 0, None), (4, 170, Some(200))),
+        // In objects that are being stored.
+        (opened(1, None), (0, 0, None), (4, 170, None)),
+        (stored(object(Kind::Delivered, 4, 170)), (0, 0, None), (0, 0, None)),
+        // A copy has bytes, but is no record.
+        (StreamEvent::BackedUp { records: 1, bytes: 9 }, (0, 0, None), (0, 9, Some(300))),
+        (stored(object(Kind::Backup, 1, 9)), (0, 0, None), (0, 0, None)),
+        (opened(1, None), (0, 0, None), (0, 0, None)),
+    ];
+    for (number, (event, buffered, waiting)) in steps.into_iter().enumerate() {
+        stats.record(event);
+        let snapshot = stats.snapshot();
+        let waits =
+            |Waiting { records, bytes, flush_in_ms }: &Waiting| (*records, *bytes, flush_in_ms.map(|ms| ms / 1000));
+        assert_eq!((waits(&snapshot.buffered), waits(&snapshot.waiting)), (buffered, waiting), "after step {number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_has_the_time_until_each_flush() {
+    let stats = stats();
+    let in_ms = |view: &Value| ["buffered", "waiting"].map(|buffer| view[buffer]["flush_in_ms"].clone());
+    assert_eq!(in_ms(&json_of(&stats)), [json!(null), json!(null)]);
+    let in_seconds = |seconds| Some(Instant::now() + Duration::from_secs(seconds));
+    for event in [
+        accepted(2, 18),
+        started(None, 1, 9),
+        transformed(1, 9, 0),
+        StreamEvent::BufferDue { shard: None, due: in_seconds(2) },
+        opened(1, in_seconds(60)),
+    ] {
+        stats.record(event);
+    }
+    for (after, expected) in [(0, [2000, 60_000]), (500, [1500, 59_500]), (9_500, [0, 50_000])] {
+        tokio::time::advance(Duration::from_millis(after)).await;
+        assert_eq!(in_ms(&json_of(&stats)), expected.map(|ms| json!(ms)));
+    }
+    stats.record(started(None, 1, 9));
+    stats.record(opened(0, None));
+    assert_eq!(in_ms(&json_of(&stats)), [json!(null), json!(null)]);
+}
+
+#[test]
+fn retries_are_the_attempts_after_the_first_and_reasons_add_up() {
+    let stats = stats();
+    for attempt in [1, 2, 3, 1, 1, 2] {
+        stats.record(invoked(1, attempt));
+    }
+    let seen = json_of(&stats);
+    assert_eq!((&seen["retries"], &seen["failed_by_reason"]), (&json!(3), &json!({ "unknown_id": 12 })));
+}
+
+#[test]
+fn a_snapshot_has_the_last_twenty_newest_first() {
+    let stats = stats();
+    for event in [accepted(25, 0), started(None, 25, 0), transformed(25, 0, 0)] {
+        stats.record(event);
+    }
+    for number in 0..25 {
+        stats.record(invoked(number, 1));
+        stats.record(stored(Stored { path: number.to_string(), ..object(Kind::Delivered, 1, 0) }));
+    }
+    let seen = json_of(&stats);
+    let of = |list: &str, field: &str| -> Vec<Value> {
+        seen[list].as_array().unwrap().iter().map(|entry| entry[field].clone()).collect()
+    };
+    assert_eq!(of("invocations", "records"), (5..25).rev().map(|number| json!(number)).collect::<Vec<_>>());
+    assert_eq!(of("objects", "path"), (5..25).rev().map(|number| json!(number.to_string())).collect::<Vec<_>>());
+}
+
+#[test]
+fn stored_objects_add_up() {
+    let stats = stats();
+    assert!(!stats.has_stored());
+    for event in [accepted(6, 0), started(None, 6, 0), transformed(6, 0, 0)] {
+        stats.record(event);
+    }
+    let values = || ValueCounts::of(b"{\"id\":\"a\"}\n", &["id".to_owned()]);
+    let failed_by_code = BTreeMap::from([("Lambda.FunctionError", 1)]);
+    let error = Kind::Error(ErrorOutputType::ProcessingFailed);
+    for _object in 0..2 {
+        let object = self::object(Kind::Delivered, 2, 0);
+        stats.record(StreamEvent::Stored { object, values: values(), at_ms: 7 });
+        stats.record(stored(Stored { failed_by_code: failed_by_code.clone(), ..self::object(error, 1, 0) }));
+    }
+    let seen = json_of(&stats);
+    assert_eq!(seen["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
+    assert_eq!(seen["values"], json!({ "id": { "a": 2 } }));
+    let kinds: Vec<&Value> = seen["objects"].as_array().unwrap().iter().map(|object| &object["kind"]).collect();
+    assert_eq!(kinds, ["error", "delivered", "error", "delivered"]);
+    assert!(stats.has_stored());
+}
+
+#[test]
+fn the_storage_error_is_shown_until_all_objects_are_accepted() {
+    let stats = stats();
+    assert_eq!((stats.first_upload(), stats.has_refused()), (None, false));
+    let refused = |error: &str| StreamEvent::UploadRefused { error: error.to_owned() };
+    for (event, expected) in [
+        (StreamEvent::UploadStarted, None),
+        (refused("a full disk"), Some("a full disk")),
+        (refused("no such folder"), Some("no such folder")),
+        (StreamEvent::UploadRecovered, Some("no such folder")),
+        (StreamEvent::UploadRecovered, None),
+        (refused("a full disk"), Some("a full disk")),
+    ] {
+        stats.record(event);
+        assert_eq!(stats.snapshot().storage_error.as_deref(), expected);
+    }
+    assert!(stats.first_upload().is_some() && stats.has_refused());
+}

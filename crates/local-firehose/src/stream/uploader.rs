@@ -1,0 +1,143 @@
+//! Uploads objects, and retries until the storage accepts them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use service_kit::backoff::{Backoff, Jitter};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::backlog::Backlog;
+use super::object::{Kind, Object, Stored};
+use super::sequencer::Ticket;
+use super::settings::{Source, StreamSettings};
+use super::stats::{StreamEvent, StreamStats};
+use super::values::ValueCounts;
+use crate::outage::Outage;
+use firehose_model::prefix::{Compression, Partition, object_name};
+use object_storage::{Bucket, BucketError, gzip};
+
+/// Concurrent uploads.
+const CONCURRENCY: usize = 16;
+
+/// Short delays, because a user waits. Firehose retries for 24 hours (Firehose developer guide, "Understand data delivery in
+/// Amazon Data Firehose"), this one for as long as it runs.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: Jitter::None };
+
+pub(super) struct Uploader {
+    settings: StreamSettings,
+    bucket: Arc<Bucket>,
+    backlog: Arc<Backlog>,
+    stats: Arc<StreamStats>,
+    outage: Outage,
+    concurrency: Semaphore,
+}
+
+impl Uploader {
+    pub(super) fn new(
+        settings: StreamSettings,
+        bucket: Arc<Bucket>,
+        backlog: Arc<Backlog>,
+        stats: Arc<StreamStats>,
+    ) -> Self {
+        let concurrency = Semaphore::new(CONCURRENCY);
+        Self { settings, bucket, backlog, stats, outage: Outage::default(), concurrency }
+    }
+
+    /// Whether the objects of a prefix are uploaded one after the other, to keep the order of a shard. AWS promises no order.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.settings.source != Source::DirectPut
+    }
+
+    /// Uploads one object after those before its ticket, and settles its records.
+    pub(super) async fn store(&self, object: Object, mut ticket: Option<Ticket>) {
+        let Object { kind, partition, oldest_ms, bytes, receipts, failed_by_code } = object;
+        // That error objects are not compressed is an assumption: no source says so.
+        let compression = if let Kind::Error(_) = kind { Compression::None } else { self.settings.compression };
+        let path = self.path(kind, &partition, oldest_ms, compression);
+        let (records, size) = (receipts.len(), bytes.len());
+        let count_fields = if kind == Kind::Delivered { self.settings.count_fields.clone() } else { Vec::new() };
+        let (body, values) = prepare(bytes.into(), count_fields, compression).await;
+        if let Some(ticket) = &mut ticket {
+            ticket.wait().await;
+        }
+        let path = self.put(&path, body).await;
+        self.backlog.settle(receipts);
+        let object = Stored { path, kind, records, bytes: size, failed_by_code };
+        self.stats.record(StreamEvent::Stored { object, values, at_ms: Timestamp::now().as_millisecond() });
+    }
+
+    fn path(&self, kind: Kind, partition: &Partition, oldest_ms: i64, compression: Compression) -> String {
+        let oldest = Timestamp::from_millisecond(oldest_ms).unwrap_or_default();
+        let StreamSettings { name, prefix, error_prefix, backup_prefix, .. } = &self.settings;
+        let evaluated = match (kind, backup_prefix) {
+            (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, output_type, Uuid::new_v4),
+            (Kind::Backup, Some(backup)) => backup.evaluate(oldest, partition, Uuid::new_v4),
+            // Without a backup prefix there is no backup.
+            (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(oldest, partition, Uuid::new_v4),
+        };
+        object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
+    }
+
+    /// Returns the object's key in the storage. A delay holds no permit: other objects are uploaded meanwhile.
+    async fn put(&self, path: &str, body: Bytes) -> String {
+        self.stats.record(StreamEvent::UploadStarted);
+        let mut waiting = None;
+        let mut attempt = 0;
+        let key = loop {
+            attempt += 1;
+            let error = match self.attempt(path, body.clone()).await {
+                Ok(key) => break key,
+                Err(error) => error,
+            };
+            // The exit of the process aborts uploads. The storage is not at fault then.
+            if self.backlog.is_abandoned() {
+                return std::future::pending().await;
+            }
+            if waiting.is_none() {
+                let (object, first) = self.outage.begin();
+                waiting = Some(object);
+                self.stats.record(StreamEvent::UploadRefused { error: error.to_string() });
+                if first {
+                    tracing::warn!("{error}; retrying until it succeeds");
+                }
+            }
+            sleep(BACKOFF.delay(attempt)).await;
+        };
+        if let Some(waiting) = waiting {
+            self.stats.record(StreamEvent::UploadRecovered);
+            if waiting.end() {
+                tracing::info!("the storage accepts objects again");
+            }
+        }
+        key
+    }
+
+    async fn attempt(&self, path: &str, body: Bytes) -> Result<String, BucketError> {
+        // Never closed.
+        let _permit = self.concurrency.acquire().await;
+        self.bucket.put(path, body).await
+    }
+}
+
+/// Compresses an object and counts its values, on a thread where it delays no request.
+async fn prepare(bytes: Bytes, count_fields: Vec<String>, compression: Compression) -> (Bytes, ValueCounts) {
+    let copy = bytes.clone();
+    let prepared = spawn_blocking(move || {
+        let values = ValueCounts::of(&copy, &count_fields);
+        match compression {
+            Compression::None => Ok((copy, values)),
+            Compression::Gzip => gzip(&copy).map(|compressed| (compressed, values)),
+        }
+    });
+    match prepared.await {
+        Ok(Ok(prepared)) => prepared,
+        // Compression in memory does not fail. If it did, plain records would be better than none.
+        _ => (bytes, ValueCounts::default()),
+    }
+}
