@@ -1,6 +1,7 @@
 //! The API of Amazon Data Firehose: JSON 1.1, the only protocol of its service model.
 
 mod describe;
+mod description;
 mod list;
 mod put;
 
@@ -11,7 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
-use self::describe::StreamDescription;
+use self::description::StreamDescription;
 use super::error::ApiError;
 use super::request::{Call, RequestReader, response};
 use super::service::Service;

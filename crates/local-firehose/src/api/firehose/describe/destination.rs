@@ -3,7 +3,7 @@
 use runtime_api::ACCOUNT;
 use serde::Serialize;
 
-use super::{Processing, StreamDescription};
+use crate::api::firehose::description::{Processing, StreamDescription};
 
 /// The id of a stream's one destination, as in the API reference's sample.
 pub(super) const DESTINATION_ID: &str = "destinationId-000000000001";

@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
+use jiff::Timestamp;
+
 use super::*;
+use crate::api::firehose::description::Processing;
 
 fn described() -> StreamDescription {
     StreamDescription {
