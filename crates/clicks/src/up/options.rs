@@ -15,7 +15,7 @@ pub(crate) use self::value::{
     BufferMb, DataStreamName, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName,
     Whole,
 };
-use self::value::{by_name, from_text, path, variable, variable_of_collector, variables, variables_of_collector};
+use self::value::{path, variable, variable_of_collector, variables, variables_of_collector};
 
 /// The options of the whole command. In the file they are at the top.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
@@ -23,7 +23,6 @@ use self::value::{by_name, from_text, path, variable, variable_of_collector, var
 pub(crate) struct PipelineOptions {
     /// Where to listen; an address that is not loopback opens everything to the network [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS", help_heading = "Addresses")]
-    #[serde(deserialize_with = "from_text")]
     pub(crate) host: Option<Host>,
 
     /// The port of the pages and of the edge that takes their clicks; 0 takes a free one [default: 8000]
@@ -52,12 +51,10 @@ pub(crate) struct PipelineOptions {
 
     /// The stream that gets the page's clicks [default: the only one of Direct PUT, or else mysfits-clicks]
     #[arg(long, value_name = "NAME", help_heading = "Edge")]
-    #[serde(deserialize_with = "from_text")]
     pub(crate) click_stream: Option<StreamName>,
 
     /// The data stream that gets what the collector keeps of `POST /collect`; without one, no collector runs [default: none]
     #[arg(long, value_name = "NAME", help_heading = "Collector")]
-    #[serde(deserialize_with = "from_text")]
     pub(crate) collector_stream: Option<StreamName>,
 
     /// The collector's command, a Lambda runtime client in any language [default: the collector of this workspace, built when
@@ -89,7 +86,6 @@ pub(crate) struct PipelineOptions {
 
     /// The mysfits service's base URL [default: a local service that is started]
     #[arg(long, value_name = "URL", help_heading = "Service")]
-    #[serde(deserialize_with = "from_text")]
     pub(crate) service: Option<ServiceUrl>,
 
     /// What the local service waits before each answer, in milliseconds: 0 to 60000 [default: 0]
@@ -98,7 +94,6 @@ pub(crate) struct PipelineOptions {
 
     /// The name of the only stream; several are tables in the file [default: mysfits-clicks]
     #[arg(long, value_name = "NAME", help_heading = "Other")]
-    #[serde(deserialize_with = "from_text")]
     pub(crate) stream: Option<StreamName>,
 
     /// A folder for what is accepted and not delivered yet, which a killed process then leaves to the next one [default: none]
@@ -131,7 +126,6 @@ pub(crate) struct StreamOptions {
     /// Where records come from: whoever puts them into the stream itself, or a Kinesis data stream of the same name, which
     /// `POST /v2/NAME` puts into, too [default: direct-put]
     #[arg(long, value_name = "SOURCE", help_heading = "Source", ignore_case = true)]
-    #[serde(deserialize_with = "by_name")]
     pub(crate) source: Option<Source>,
 
     /// How many shards the data stream has: 1 to 100 [default: none; it is on demand, which begins with 4]
@@ -141,7 +135,6 @@ pub(crate) struct StreamOptions {
     /// The field of a JSON object that is its partition key at `POST /v2/NAME`, where no header x-partition-key says another
     /// [default: none; the request's id]
     #[arg(long, value_name = "FIELD", help_heading = "Source")]
-    #[serde(deserialize_with = "from_text")]
     pub(crate) partition_key_field: Option<FieldName>,
 
     /// The function's command, a Lambda runtime client in any language; `none` delivers records as they come, and `processor` is
@@ -171,12 +164,10 @@ pub(crate) struct StreamOptions {
 
     /// The function's AWS_LAMBDA_LOG_FORMAT [default: json]
     #[arg(long, value_name = "FORMAT", help_heading = "Function", ignore_case = true)]
-    #[serde(deserialize_with = "by_name")]
     pub(crate) log_format: Option<LogFormat>,
 
     /// The function's AWS_LAMBDA_LOG_LEVEL [default: the function's own]
     #[arg(long, value_name = "LEVEL", help_heading = "Function", ignore_case = true)]
-    #[serde(deserialize_with = "by_name")]
     pub(crate) log_level: Option<LogLevel>,
 
     /// How often a failed invocation is tried again, as Firehose's NumberOfRetries: 0 to 300 [default: 3]
@@ -244,7 +235,6 @@ pub(crate) struct StreamOptions {
 
     /// How objects are compressed [default: none]
     #[arg(long, value_name = "HOW", help_heading = "Destination", ignore_case = true)]
-    #[serde(deserialize_with = "by_name")]
     pub(crate) compression: Option<Encoding>,
 
     /// Deliver by the partition keys that the function returns [default: false]
@@ -254,7 +244,7 @@ pub(crate) struct StreamOptions {
 }
 
 /// The names of options, as they are on the command line and in the file.
-fn names<A: Args>() -> Vec<String> {
+pub(super) fn names<A: Args>() -> Vec<String> {
     let command = A::augment_args(Command::new(""));
     command.get_arguments().filter_map(|argument| argument.get_long().map(str::to_owned)).collect()
 }

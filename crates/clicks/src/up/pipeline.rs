@@ -88,7 +88,7 @@ impl Pipeline {
 /// The service, where it is a local one; its base URL; and the same for the page.
 async fn start_service(settings: &Settings) -> Result<(Option<LocalService>, String, ServiceAddress), UpError> {
     match &settings.service {
-        Service::Elsewhere { url, page } => Ok((None, url.clone(), page.clone())),
+        Service::External { url, page } => Ok((None, url.clone(), page.clone())),
         Service::Local { port, latency } => {
             let address = SocketAddr::new(settings.host, *port);
             let service = LocalService::start_with_latency(address, *latency).await.map_err(|error| match error {

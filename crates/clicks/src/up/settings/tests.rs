@@ -3,6 +3,7 @@ use std::num::NonZeroU32;
 
 use clap::{CommandFactory, Parser};
 
+use super::super::options::names;
 use super::*;
 use crate::command::{Cli, Command as Subcommand, Up};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
@@ -12,8 +13,8 @@ use object_storage::Destination;
 mod ways;
 
 /// A place that is said to have every program but `missing`.
-fn around() -> Surroundings<'static> {
-    Surroundings {
+fn context() -> SettingsContext<'static> {
+    SettingsContext {
         env: vec![
             ("AWS_LAMBDA_LOG_LEVEL".to_owned(), "WARN".to_owned()),
             ("ON_UNKNOWN_MYSFIT".to_owned(), "drop".to_owned()),
@@ -38,7 +39,7 @@ fn settings_of(arguments: &[String], file: Option<&str>) -> Result<Settings, Str
     let path = Path::new("up.toml");
     let file = file.map(File::parse).transpose().map_err(|error| SettingsError::File { file: path.to_owned(), error });
     let settings = file.and_then(|file| {
-        Settings::from_options(&asked.pipeline, &asked.stream, file.as_ref().map(|file| (path, file)), &around())
+        Settings::from_options(&asked.pipeline, &asked.stream, file.as_ref().map(|file| (path, file)), &context())
     });
     settings.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
@@ -66,7 +67,7 @@ fn prefix(text: &str) -> Prefix {
 }
 
 fn elsewhere(url: &str) -> Service {
-    Service::Elsewhere { url: url.to_owned(), page: ServiceAddress::external(url).unwrap() }
+    Service::External { url: url.to_owned(), page: ServiceAddress::external(url).unwrap() }
 }
 
 fn function() -> FunctionSettings {
@@ -311,13 +312,22 @@ fn line((name, value): &(&str, &str)) -> String {
     }
 }
 
+/// Options in the tables of the file.
+fn tables(options: &[(&str, &str)]) -> String {
+    let of_pipeline = names::<PipelineOptions>();
+    let (pipeline, defaults): (Vec<_>, Vec<_>) =
+        options.iter().partition(|(name, _)| of_pipeline.iter().any(|known| known == name));
+    let lines = |options: Vec<&(&str, &str)>| options.into_iter().map(line).collect::<String>();
+    format!("[pipeline]\n{}[defaults]\n{}", lines(pipeline), lines(defaults))
+}
+
 #[test]
 fn every_option_counts_on_the_command_line_and_in_the_file() {
     for (options, change) in OPTIONS {
         let mut expected = defaults();
         change(&mut expected);
         let arguments: Vec<String> = options.iter().map(argument).collect();
-        let file: String = options.iter().map(line).collect();
+        let file = tables(options);
         assert_eq!(settings_of(&arguments, None).as_ref(), Ok(&expected), "{arguments:?}");
         assert_eq!(settings("", &file), expected, "{file}");
     }
@@ -402,15 +412,20 @@ fn bounds_are_the_same_in_both_places() {
     ] {
         for value in accepted {
             let expected = settings(&argument(&(name, value)), "");
-            assert_eq!(settings("", &line(&(name, value))), expected, "{name} {value}");
+            assert_eq!(settings("", &tables(&[(name, value)])), expected, "{name} {value}");
         }
         for value in refused {
             let told = refusal(&argument(&(name, value)), "");
             let start = format!("error: invalid value '{value}' for '--{name} <");
             assert!(told.starts_with(&start) && told.contains(&format!("accepted is {bounds}\n")), "{told}");
-            let told = refusal("", &line(&(name, value)));
-            let start = format!("up.toml, line 1, column {}: `{name}`: found ", name.len() + 4);
-            assert!(told.starts_with(&start) && told.ends_with(&format!("; accepted is {bounds}")), "{told}");
+            let told = refusal("", &tables(&[(name, value)]));
+            let place = format!(", column {}: `", name.len() + 4);
+            assert!(
+                told.contains(&place)
+                    && told.contains(&format!(".{name}`: found "))
+                    && told.ends_with(&format!("; accepted is {bounds}")),
+                "{told}"
+            );
         }
     }
 }
@@ -427,7 +442,7 @@ fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
         ("--stream=", "'' for '--stream <NAME>': accepted is a name of 1 to 64 of the characters"),
         ("--state=", "a value is required for '--state <DIR>'"),
         ("--env=A", "'A' for '--env <KEY=VALUE>': accepted is KEY=VALUE"),
-        ("--env=MYSFITS_API_URL=http://x", "the service is named with `--service URL`"),
+        ("--env=MYSFITS_API_URL=http://x", "set the service with `--service URL`"),
         ("--log-level=loud", "possible values: trace, debug, info, warn, error, fatal"),
         ("--compression=zip", "possible values: none, gzip"),
         ("--verbose=maybe", "'maybe' for '--verbose[=<BOOL>]'"),
@@ -437,7 +452,7 @@ fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
         ("--partition-key-field=", "'' for '--partition-key-field <FIELD>': accepted is the name of a field"),
         ("--collector-stream=a/b", "accepted is a name of 1 to 64 of the characters a-z A-Z 0-9 _ . -"),
         ("--collector-env=A", "'A' for '--collector-env <KEY=VALUE>': accepted is KEY=VALUE"),
-        ("--collector-env=COLLECTOR_STREAM=a", "the stream is named with `--collector-stream NAME`"),
+        ("--collector-env=COLLECTOR_STREAM=a", "set the stream with `--collector-stream NAME`"),
         ("--collector-timeout-seconds=30", "accepted is a whole number from 1 to 29"),
         ("--collector-concurrency=0", "accepted is a whole number from 1 to 100"),
         ("--service=http://x --service-port=1", "cannot be used with"),
@@ -451,7 +466,7 @@ fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
 
 #[test]
 fn the_command_line_counts_before_the_table_before_the_top() {
-    let top = "retries = 1\nenv = { A = 'top', B = 'top', C = 'top' }\nport = 1\n";
+    let top = "[pipeline]\nport = 1\n[defaults]\nretries = 1\nenv = { A = 'top', B = 'top', C = 'top' }\n";
     let table = "[streams.a]\nretries = 2\nenv = { B = 'table', C = 'table' }\n[streams.b]\n";
     let settings =
         settings("--click-stream=a --env=C=line --env=D=first --env=D=last --port=2", &format!("{top}{table}"));
@@ -472,9 +487,9 @@ fn the_command_line_counts_before_the_table_before_the_top() {
 #[test]
 fn a_switch_of_the_file_can_be_turned_off() {
     for (arguments, verbose) in [("", true), ("--verbose=false", false), ("--verbose", true), ("-v", true)] {
-        assert_eq!(settings(arguments, "verbose = true").verbose, verbose, "{arguments}");
+        assert_eq!(settings(arguments, "[pipeline]\nverbose = true").verbose, verbose, "{arguments}");
     }
-    let file = "dynamic-partitioning = true";
+    let file = "[defaults]\ndynamic-partitioning = true";
     assert_eq!(settings("--dynamic-partitioning=false", file), defaults());
 }
 
@@ -489,75 +504,77 @@ fn streams_keep_the_order_of_the_file() {
 
 #[test]
 fn what_counts_less_is_overruled_not_contradicted() {
-    let url = settings("--service=http://x", "service-port = 1\nservice-latency-ms = 2");
+    let url = settings("--service=http://x", "[pipeline]\nservice-port = 1\nservice-latency-ms = 2");
     assert_eq!(url.service, elsewhere("http://x"));
     // No port is taken then.
     assert_eq!(settings("--service=http://x --port=8002", "").port, 8002);
     let any = settings("--port=0 --firehose-port=0 --service-port=0", "");
     assert_eq!((any.port, any.firehose_port), (0, 0));
-    let to_both = "s3-endpoint = 'http://x'\n[streams.a]\ndestination = 's3://bucket'\n[streams.mysfits-clicks]\n";
+    let to_both =
+        "[defaults]\ns3-endpoint = 'http://x'\n[streams.a]\ndestination = 's3://bucket'\n[streams.mysfits-clicks]\n";
     let folder = Destination::parse("out/bucket", None).unwrap();
     assert_eq!(settings("", to_both).streams[1].destination, folder);
 }
 
 #[test]
 fn what_does_not_go_together_is_told() {
-    let keys = "prefix = '!{partitionKeyFromLambda:a}/'\n";
-    let partitioned = format!("dynamic-partitioning = true\n{keys}");
+    let keys = "[defaults]\nprefix = '!{partitionKeyFromLambda:a}/'\n";
+    let partitioned = format!("{keys}dynamic-partitioning = true\n");
     for (arguments, file, message) in [
         (
             "--stream=c",
             "[streams.a]\n[streams.b]",
-            "`--stream` names the only stream, but up.toml has tables of streams (a, b): leave it out",
+            "`--stream`: accepted without tables [streams.NAME] only; up.toml has the streams a, b",
         ),
         (
             "",
-            "stream = 'c'\n[streams.a]",
-            "`stream` in up.toml names the only stream, but up.toml has tables of streams (a): leave it out",
+            "[pipeline]\nstream = 'c'\n[streams.a]",
+            "`stream` of [pipeline] in up.toml: accepted without tables [streams.NAME] only; up.toml has the streams a",
         ),
         (
             "--port=8001",
             "",
-            "`--port` and the default of `--firehose-port` are both 8001: give each a port of its own, or 0 for \
-             any that is free",
+            "`--port` and the default of `--firehose-port`: both are 8001; accepted are different ports, or 0 for any free one",
         ),
         (
             "--port=9",
-            "service-port = 9",
-            "`--port` and `service-port` in up.toml are both 9: give each a port of its own, or 0 for \
-             any that is free",
+            "[pipeline]\nservice-port = 9",
+            "`--port` and `service-port` of [pipeline] in up.toml: both are 9; accepted are different ports, or 0 for any free one",
         ),
         (
             "",
-            "firehose-port = 8002",
-            "`firehose-port` in up.toml and the default of `--service-port` are both 8002: give each a port of its own, or 0 for \
-             any that is free",
+            "[pipeline]\nfirehose-port = 8002",
+            "`firehose-port` of [pipeline] in up.toml and the default of `--service-port`: both are 8002; accepted are different ports, or 0 for any free one",
         ),
         (
             "",
-            "service = 'http://x'\nservice-port = 9",
-            "`service-port` in up.toml is of the local service, which is not started because of `service` in up.toml: \
+            "[pipeline]\nservice = 'http://x'\nservice-port = 9",
+            "`service-port` of [pipeline] in up.toml: is for the local service, which does not start with `service` of [pipeline] in up.toml: \
              leave one of them out",
         ),
         (
             "--service-latency-ms=9",
-            "service = 'http://x'",
-            "`--service-latency-ms` is of the local service, which is not started because of `service` in up.toml: \
+            "[pipeline]\nservice = 'http://x'",
+            "`--service-latency-ms`: is for the local service, which does not start with `service` of [pipeline] in up.toml: \
              leave one of them out",
         ),
-        ("--click-stream=x", "", "`--click-stream` is x; accepted is one of the streams: mysfits-clicks"),
+        ("--click-stream=x", "", "`--click-stream`: found x; accepted is one of the streams: mysfits-clicks"),
         (
             "",
-            "click-stream = 'x'\n[streams.b]\n[streams.a]",
-            "`click-stream` in up.toml is x; accepted is one of the streams: b, a",
+            "[pipeline]\nclick-stream = 'x'\n[streams.b]\n[streams.a]",
+            "`click-stream` of [pipeline] in up.toml: found x; accepted is one of the streams: b, a",
         ),
         (
             "",
             "[streams.b]\n[streams.a]",
-            "which stream gets the clicks? Name one with `--click-stream` or `click-stream` in the file: b, a",
+            "no stream is chosen for the clicks: found b, a; choose one with `--click-stream` (or `click-stream` of [pipeline])",
         ),
-        ("--function=''", "", "`--function` is empty; accepted is a command, or `none` for no function"),
-        ("", "function = '  '", "`function` in up.toml is empty; accepted is a command, or `none` for no function"),
+        ("--function=''", "", "`--function`: found no command; accepted is a command, or `none` for no function"),
+        (
+            "",
+            "[defaults]\nfunction = '  '",
+            "`function` of [defaults] in up.toml: found no command; accepted is a command, or `none` for no function",
+        ),
         (
             "",
             "[streams.a]\nfunction = \"a 'b\"",
@@ -577,18 +594,18 @@ fn what_does_not_go_together_is_told() {
         (
             "--function=none",
             &partitioned,
-            "`dynamic-partitioning` in up.toml needs a function that returns the keys: `--function` is `none`",
+            "`dynamic-partitioning` of [defaults] in up.toml: needs a function that returns partition keys; `--function` is `none`",
         ),
         (
             "--destination-mb=63",
             &partitioned,
-            "`--destination-mb` is 63; accepted is 64 to 128 with `dynamic-partitioning` in up.toml",
+            "`--destination-mb`: found 63; accepted is 64 to 128 with `dynamic-partitioning` of [defaults] in up.toml",
         ),
-        ("--s3-endpoint=http://x", "", "`--s3-endpoint` is for a destination s3://BUCKET, and no stream has one"),
+        ("--s3-endpoint=http://x", "", "`--s3-endpoint`: needs a destination s3://BUCKET; no stream has one"),
         (
             "",
             "[streams.a]\ns3-endpoint = 'http://x'",
-            "`s3-endpoint` of [streams.a] in up.toml is for a destination s3://BUCKET, and no stream has one",
+            "`s3-endpoint` of [streams.a] in up.toml: needs a destination s3://BUCKET; no stream has one",
         ),
     ] {
         assert_eq!(refusal(arguments, file), message, "{arguments} {file}");
@@ -611,8 +628,8 @@ fn what_firehose_would_refuse_is_told_with_its_option() {
         let told = refusal("", &format!("[streams.a]\n{}", line(&(name, value))));
         assert!(told.starts_with(&format!("`{name}` of [streams.a] in up.toml: ")), "{told}");
     }
-    let told = refusal("--destination=s3://bucket", "s3-endpoint = 'nowhere'");
-    assert!(told.starts_with("`s3-endpoint` in up.toml: "), "{told}");
+    let told = refusal("--destination=s3://bucket", "[defaults]\ns3-endpoint = 'nowhere'");
+    assert!(told.starts_with("`s3-endpoint` of [defaults] in up.toml: "), "{told}");
 }
 
 #[test]
@@ -657,7 +674,7 @@ fn a_file_and_a_folder_that_are_not_there_are_told() {
     let no_file = format!("could not read `--config {}`: No such file or directory (os error 2)", config.display());
     assert_eq!(read(&PipelineOptions::default()).unwrap_err(), no_file);
 
-    fs::write(&config, format!("web = '{}'\nretries = 7\n", folder.path().display())).unwrap();
+    fs::write(&config, format!("[pipeline]\nweb = '{}'\n[defaults]\nretries = 7\n", folder.path().display())).unwrap();
     let settings = read(&PipelineOptions::default()).unwrap();
     assert_eq!((settings.web.as_path(), settings.streams[0].retries), (folder.path(), 7));
 
@@ -668,7 +685,7 @@ fn a_file_and_a_folder_that_are_not_there_are_told() {
     fs::write(&config, "x = 1").unwrap();
     let told = read(&PipelineOptions::default()).unwrap_err();
     assert!(
-        told.starts_with(&format!("{}, line 1, column 1: `x` is no option; accepted are ", config.display())),
+        told.starts_with(&format!("{}, line 1, column 1: unknown key `x`: accepted are the tables ", config.display())),
         "{told}"
     );
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn what_is_said_for_all_streams_is_for_those_that_have_it() {
-    let file = "shards = 3\npartition-key-field = 'id'\n[streams.a]\n[streams.b]\nsource = 'kinesis'\n\
+    let file = "[defaults]\nshards = 3\npartition-key-field = 'id'\n[streams.a]\n[streams.b]\nsource = 'kinesis'\n\
                 [streams.c]\nsource = 'kinesis'\nshards = 1\nprefix = 'p/'\n";
     let settings = settings("", file);
     let own = StreamSettings { prefix: prefix("p/"), ..data_stream("c", Some(1), Some("id")) };
@@ -18,7 +18,7 @@ fn what_is_said_for_all_streams_is_for_those_that_have_it() {
 
 #[test]
 fn the_collector_is_told_what_counts_most() {
-    let file = "collector-stream = 'a'\ncollector-env = { A = 'top', COLLECTOR_HASH_FIELDS = 'top' }\n\
+    let file = "[pipeline]\ncollector-stream = 'a'\ncollector-env = { A = 'top', COLLECTOR_HASH_FIELDS = 'top' }\n\
                 [streams.a]\nsource = 'kinesis'\npartition-key-field = 'id'\n";
     let settings = settings("--collector-env=A=line", file);
     let env = [("A", "line"), ("COLLECTOR_HASH_FIELDS", "top"), ("COLLECTOR_PARTITION_KEY_FIELD", "id")];
@@ -30,80 +30,69 @@ fn what_is_of_data_streams_alone_is_told() {
     for (arguments, file, message) in [
         (
             "--kinesis-port=8001",
-            "source = 'kinesis'",
-            "the default of `--firehose-port` and `--kinesis-port` are both 8001: give each a port of its own, or 0 for any \
-             that is free",
+            "[defaults]\nsource = 'kinesis'",
+            "the default of `--firehose-port` and `--kinesis-port`: both are 8001; accepted are different ports, or 0 for any free one",
         ),
         (
             "--service-port=8003 --source=kinesis",
             "",
-            "`--service-port` and the default of `--kinesis-port` are both 8003: give each a port of its own, or 0 for any \
-             that is free",
+            "`--service-port` and the default of `--kinesis-port`: both are 8003; accepted are different ports, or 0 for any free one",
         ),
-        (
-            "--shards=2",
-            "",
-            "`--shards` is of a data stream: say `source = \"kinesis\"` of its stream, too, or leave it out",
-        ),
+        ("--shards=2", "", "`--shards`: needs a stream with `source = \"kinesis\"`; set that, or leave the option out"),
         (
             "",
             "[streams.a]\npartition-key-field = 'id'\n[streams.b]\nsource = 'kinesis'",
-            "`partition-key-field` of [streams.a] in up.toml is of a data stream: say `source = \"kinesis\"` of its stream, \
-             too, or leave it out",
+            "`partition-key-field` of [streams.a] in up.toml: needs a stream with `source = \"kinesis\"`; set that, or leave the option out",
         ),
         (
             "",
-            "shards = 2\n[streams.a]",
-            "`shards` in up.toml is of a data stream: say `source = \"kinesis\"` of its stream, too, or leave it out",
+            "[defaults]\nshards = 2\n[streams.a]",
+            "`shards` of [defaults] in up.toml: needs a stream with `source = \"kinesis\"`; set that, or leave the option out",
         ),
         (
             "",
-            "click-stream = 'b'\n[streams.a]\n[streams.b]\nsource = 'kinesis'",
-            "`click-stream` in up.toml is b, which reads a data stream: clicks come by Direct PUT; accepted is one of the \
-             streams: a",
+            "[pipeline]\nclick-stream = 'b'\n[streams.a]\n[streams.b]\nsource = 'kinesis'",
+            "`click-stream` of [pipeline] in up.toml: found b, which reads a data stream; accepted is one of the streams of Direct PUT: a",
         ),
         (
             "--collector-stream=a",
             "[streams.a]\n[streams.b]\nsource = 'kinesis'",
-            "`--collector-stream` is a; accepted is one of the streams with `source = \"kinesis\"`: b",
+            "`--collector-stream`: found a; accepted is one of the streams with `source = \"kinesis\"`: b",
         ),
         (
             "",
-            "collector-stream = 'c'\n[streams.a]\nsource = 'kinesis'\n[streams.b]\nsource = 'kinesis'",
-            "`collector-stream` in up.toml is c; accepted is one of the streams with `source = \"kinesis\"`: a, b",
+            "[pipeline]\ncollector-stream = 'c'\n[streams.a]\nsource = 'kinesis'\n[streams.b]\nsource = 'kinesis'",
+            "`collector-stream` of [pipeline] in up.toml: found c; accepted is one of the streams with `source = \"kinesis\"`: a, b",
         ),
         (
             "--collector=c",
             "",
-            "`--collector` is of the collector, which runs with `--collector-stream` or `collector-stream` in the file alone",
+            "`--collector`: needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])",
         ),
         (
             "",
-            "collector-env = { A = 'b' }",
-            "`collector-env` in up.toml is of the collector, which runs with `--collector-stream` or `collector-stream` in \
-             the file alone",
+            "[pipeline]\ncollector-env = { A = 'b' }",
+            "`collector-env` of [pipeline] in up.toml: needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])",
         ),
         (
             "--collector-concurrency=2",
             "",
-            "`--collector-concurrency` is of the collector, which runs with `--collector-stream` or `collector-stream` in the \
-             file alone",
+            "`--collector-concurrency`: needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])",
         ),
         (
             "",
-            "collector-timeout-seconds = 2",
-            "`collector-timeout-seconds` in up.toml is of the collector, which runs with `--collector-stream` or \
-             `collector-stream` in the file alone",
+            "[pipeline]\ncollector-timeout-seconds = 2",
+            "`collector-timeout-seconds` of [pipeline] in up.toml: needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])",
         ),
         (
             "--collector=missing",
-            "collector-stream = 'a'\n[streams.a]\nsource = 'kinesis'",
+            "[pipeline]\ncollector-stream = 'a'\n[streams.a]\nsource = 'kinesis'",
             "`--collector`: found `missing`, which is not an executable file; accepted is one, by its path or by a name in PATH",
         ),
         (
             "--dynamic-partitioning",
-            "source = 'kinesis'\nprefix = '!{partitionKeyFromLambda:a}/'",
-            "`--dynamic-partitioning` needs a function that returns the keys: the default of `--function` is `none`",
+            "[defaults]\nsource = 'kinesis'\nprefix = '!{partitionKeyFromLambda:a}/'",
+            "`--dynamic-partitioning`: needs a function that returns partition keys; the default of `--function` is `none`",
         ),
     ] {
         assert_eq!(refusal(arguments, file), message, "{arguments} {file}");
@@ -127,19 +116,29 @@ fn the_example_of_all_ways_in_is_what_it_says() {
 fn what_comes_by_a_data_stream_has_a_prefix_of_its_own() {
     for (file, first, second, prefix) in [
         ("[streams.a]\nprefix = 'b/'\n[streams.b]\nsource = 'kinesis'", "a", "b", "b/"),
-        ("source = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]\nprefix = 'q/'\n[streams.c]", "a", "c", "p/"),
-        ("collector-stream = 'a'\nsource = 'kinesis'\n[streams.rawdata]\n[streams.a]", "rawdata", "a", "rawdata/"),
+        (
+            "[defaults]\nsource = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]\nprefix = 'q/'\n[streams.c]",
+            "a",
+            "c",
+            "p/",
+        ),
+        (
+            "[pipeline]\ncollector-stream = 'a'\n[defaults]\nsource = 'kinesis'\n[streams.rawdata]\n[streams.a]",
+            "rawdata",
+            "a",
+            "rawdata/",
+        ),
     ] {
         let message = format!(
             "the streams {first} and {second} both deliver to out/bucket under the prefix {prefix}: give each a `prefix` of \
-             its own, so that what comes by a data stream is a table of its own"
+             its own, because the records of a data stream are a separate table"
         );
         assert_eq!(refusal("", file), message, "{file}");
     }
     // Clicks alone, or elsewhere.
     for file in [
         "[streams.mysfits-clicks]\n[streams.b]",
-        "source = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]\ndestination = 'elsewhere'",
+        "[defaults]\nsource = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]\ndestination = 'elsewhere'",
     ] {
         assert_eq!(settings("", file).streams.len(), 2, "{file}");
     }
