@@ -6,25 +6,15 @@
 //!
 //! `cargo bench -p clicks --bench pipeline`. With `cargo test`, it is one tiny round. The last line is JSON.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a benchmark fails as a test does")]
-
-#[path = "../tests/up/http.rs"]
-#[expect(dead_code, reason = "what only tests need")]
-mod http;
-#[path = "../tests/faults/load.rs"]
-mod load;
-#[expect(dead_code, reason = "what only tests need")]
-#[path = "../tests/up/up.rs"]
-mod up;
+#![expect(clippy::unwrap_used, reason = "a benchmark fails as a test does")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-
-use crate::load::{BATCH, Client, request};
-use crate::up::{PROCESSOR, Up};
+use test_support::put_client::{BATCH, Client, request};
+use test_support::up::{PROCESSOR, Up};
 
 /// How many connections put at once: enough that one is always waited for.
 const CLIENTS: usize = 4;
@@ -98,13 +88,13 @@ fn speed(options: &[&str], requests: &[Vec<u8>], plan: &Plan) -> f64 {
     put(&up, requests, plan.batches);
     let elapsed = started.elapsed();
     let delivered = up.objects("firehose").lines().count();
-    assert_eq!(delivered, (plan.warm_up + plan.batches) * BATCH, "{:#}", up.view());
+    assert_eq!(delivered, (plan.warm_up + plan.batches) * BATCH, "{:#}", up.snapshot());
     per_second(plan, elapsed)
 }
 
 /// Puts so many batches, and waits until all that was ever put is stored.
 fn put(up: &Up, requests: &[Vec<u8>], batches: usize) {
-    let before = up.view()["accepted"].as_u64().unwrap();
+    let before = up.snapshot()["accepted"].as_u64().unwrap();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -121,7 +111,7 @@ fn put(up: &Up, requests: &[Vec<u8>], batches: usize) {
             });
         }
     });
-    up.until_through(before + (batches * BATCH) as u64);
+    up.until_processed(before + (batches * BATCH) as u64);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are not that many clicks")]

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use test_support::put_client::{BATCH, Client, request};
+use test_support::up::Up;
+
 use crate::clicks::{MYSFIT, click};
 use crate::counts::{Counts, Found};
-use crate::load::{BATCH, Client, request};
 use crate::misbehaving::{Misbehaving, asking};
 use crate::service::well_built;
-use crate::up::Up;
 
 /// Records of the stranger, and clicks of others.
 const RECORDS: usize = 10_000;
@@ -48,7 +49,7 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
         let records = (first..first + BATCH / 2).flat_map(|number| [attack[number].clone(), click(number)]);
         assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
-    up.until_through(2 * RECORDS as u64);
+    up.until_processed(2 * RECORDS as u64);
     let elapsed = started.elapsed();
 
     let requests = service.paths();
@@ -88,7 +89,7 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
         let records = numbers.flat_map(|number| [attack[number].clone(), click(number)]);
         assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
-    up.until_through(2 * attack.len() as u64);
+    up.until_processed(2 * attack.len() as u64);
     let elapsed = started.elapsed();
 
     let requests = service.paths();

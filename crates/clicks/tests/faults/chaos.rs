@@ -7,14 +7,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use test_support::PATIENCE;
+use test_support::put_client::{BATCH, Client};
+use test_support::s3::{Gate, S3};
+use test_support::up::{PROCESSOR, Up};
 
 use crate::clicks::batch;
 use crate::counts::{Counts, Found};
-use crate::load::{BATCH, Client};
 use crate::mysfits::Mysfits;
 use crate::processes::{nothing_runs_in, signal_children};
-use crate::s3::{Gate, S3};
-use crate::up::{PATIENCE, PROCESSOR, Up};
 
 /// The variables that say what happens, and for how long; without them it is something else each time, for a minute.
 const SEED: &str = "FAULTS_SEED";
@@ -176,7 +177,7 @@ impl World {
                 up.end();
                 nothing_runs_in(self.folder.path());
                 *up = self.up();
-                self.left_behind += usize::try_from(up.view()["accepted"].as_u64().unwrap()).unwrap();
+                self.left_behind += usize::try_from(up.snapshot()["accepted"].as_u64().unwrap()).unwrap();
                 *visitors.pipeline.lock().unwrap() = (up.firehose().to_owned(), self.pipelines_killed);
             }
             ServiceGone => self.mysfits.switch_off(),
@@ -271,7 +272,7 @@ fn chaos(name: &str, seconds: u64, round: &[Happening], kinds: usize) -> Outcome
         assert!((1..=most).contains(&times), "click {click} is there {times} times, of at most {most}");
     }
     // What is settled does not come again.
-    assert_eq!(world.up().view()["accepted"], 0);
+    assert_eq!(world.up().snapshot()["accepted"], 0);
     Outcome { counts: found.counts(), again: batches.iter().map(|put_by| put_by.len() - 1).sum(), world }
 }
 

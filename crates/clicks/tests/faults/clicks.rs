@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::load::{BATCH, Client, request};
-use crate::up::Up;
+use test_support::put_client::{BATCH, Client, request};
+use test_support::up::Up;
 
 /// How many connections put at once.
 pub(crate) const CLIENTS: usize = 4;
@@ -68,7 +68,7 @@ pub(crate) fn put(up: &Up, clicks: Range<usize>) {
 #[track_caller]
 pub(crate) fn put_through(up: &Up, clicks: &Range<usize>) {
     put(up, clicks.clone());
-    up.until_through(clicks.end as u64);
+    up.until_processed(clicks.end as u64);
 }
 
 /// Puts batches until there is none, or Firehose is gone; what was not acknowledged is there for the next one.

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use test_support::up::Up;
 
 use crate::clicks::{event, put_through};
 use crate::counts::{delivers, fails};
 use crate::misbehaving::{Misbehaving, asking, summaries};
 use crate::service::{Answer, well_built};
-use crate::up::Up;
 
 /// Debian's libfaketime; the loader knows the folder of this machine's libraries as `$LIB`.
 const LIBRARY: &str = "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1";
@@ -72,7 +72,7 @@ fn jumps(up: &Up, clock: &Clock, how: &str, stale: usize) {
         assert_off(up, minutes);
         assert_eq!(summaries(up, 1)[0]["stale_served"], stale);
     }
-    assert_eq!(up.view()["retries"], 0);
+    assert_eq!(up.snapshot()["retries"], 0);
 }
 
 #[test]
@@ -142,6 +142,9 @@ fn a_date_to_come_back_at_is_no_trouble_to_a_wrong_clock() {
         let up = Up::start(&asking(&url, &[&clock.variables()[..], &[PATIENT]].concat()));
         delivers(&up, &format!("Retry-After as a date, the clock at {offset}"), &event(0));
         // To a clock that is behind, the date is hours away: then it is for Firehose to come again.
-        assert_eq!((service.paths().len(), &up.view()["retries"]), (3, &json!(if offset == "+5h" { 0 } else { 2 })));
+        assert_eq!(
+            (service.paths().len(), &up.snapshot()["retries"]),
+            (3, &json!(if offset == "+5h" { 0 } else { 2 }))
+        );
     }
 }

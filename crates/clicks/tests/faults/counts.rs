@@ -7,9 +7,10 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use test_support::files::objects;
+use test_support::up::Up;
 
 use crate::clicks::{CLICK, LINE, number, put_through};
-use crate::up::{Up, objects};
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,18 +13,18 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::patiently;
+use test_support::put_client::BATCH;
+use test_support::up::Up;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
 use crate::authority::{Authority, acceptor};
 use crate::clicks::{MYSFIT, event, put_through};
 use crate::counts::{Counts, Found, check_in, delivers};
-use crate::load::BATCH;
 use crate::misbehaving::{Misbehaving, asking, summaries};
 use crate::mysfits::Mysfits;
-use crate::s3::patiently;
 use crate::service::{Answer, Request, well_built};
-use crate::up::Up;
 
 /// One attempt may take as long as it likes.
 const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";

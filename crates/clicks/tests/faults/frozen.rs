@@ -1,15 +1,15 @@
 //! A function that Lambda froze between two events, and whose connections did not outlive that.
 
 use serde_json::json;
+use test_support::put_client::BATCH;
+use test_support::up::Up;
 
 use crate::clicks::{event, put_through};
 use crate::counts::{Counts, check_in};
-use crate::load::BATCH;
 use crate::misbehaving::{Misbehaving, asking, summaries};
 use crate::mysfits::Mysfits;
 use crate::processes::signal_children;
 use crate::service::{Answer, well_built};
-use crate::up::Up;
 
 /// Each event asks, so that it has a use for a connection; and what is asked in vain is not made up for.
 const VARIABLES: [&str; 3] = ["MYSFITS_CACHE_SECONDS=0", "MYSFITS_STALE_SECONDS=0", "MYSFITS_TIMEOUT_MS=60000"];

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use test_support::put_client::BATCH;
+use test_support::up::Up;
+
 use crate::authority::{Authority, acceptor};
 use crate::clicks::{event, put};
 use crate::counts::{Counts, check_in, delivers, fails};
-use crate::load::BATCH;
 use crate::misbehaving::{Misbehaving, asking};
-use crate::up::Up;
 
 #[test]
 fn what_becomes_of_clicks_while_the_certificate_is_wrong() {

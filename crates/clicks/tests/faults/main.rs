@@ -17,24 +17,14 @@ mod clock;
 mod counts;
 mod deadline;
 mod frozen;
-#[expect(dead_code, reason = "what other tests need")]
-#[path = "../up/http.rs"]
-mod http;
 mod identity;
-mod load;
 mod misbehaving;
 mod mysfits;
 mod outages;
 mod processes;
 mod runs;
 #[expect(dead_code, reason = "what other tests need")]
-#[path = "../up/s3.rs"]
-mod s3;
-#[expect(dead_code, reason = "what other tests need")]
 #[path = "../../../../tests/black_box/service.rs"]
 mod service;
 mod size;
 mod storage;
-#[expect(dead_code, reason = "what other tests need")]
-#[path = "../up/up.rs"]
-mod up;

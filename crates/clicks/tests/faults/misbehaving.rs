@@ -3,11 +3,11 @@
 use std::ops::Deref;
 
 use serde_json::Value;
+use test_support::up::{PROCESSOR, Up};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 use crate::service::{Answer, Request, Service};
-use crate::up::{PROCESSOR, Up};
 
 /// The service, and what it runs on.
 pub(crate) struct Misbehaving {

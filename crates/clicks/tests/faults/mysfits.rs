@@ -4,9 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use mysfits_service::LocalService;
+use test_support::patiently;
 use tokio::runtime::Runtime;
-
-use crate::s3::patiently;
 
 /// The service at one address, or what is there in its place.
 pub(crate) struct Mysfits {

@@ -4,15 +4,15 @@
 use std::thread;
 
 use serde_json::json;
+use test_support::put_client::BATCH;
+use test_support::up::Up;
 
 use crate::clicks::{event, put};
 use crate::counts::{Counts, check_failed, check_in, delivers, fails};
-use crate::load::BATCH;
 use crate::misbehaving::{Misbehaving, asking, summaries};
 use crate::mysfits::Mysfits;
 use crate::processes::signal_children;
 use crate::service::{Answer, Request, well_built};
-use crate::up::Up;
 
 /// A way to fail.
 struct Outage {
@@ -116,7 +116,7 @@ fn lasts_passes_returns_ends(outage: &Outage) {
     assert_eq!(service.paths().len(), 4, "{name}");
 
     service.now(move |_| answer());
-    let retries = up.view()["retries"].clone();
+    let retries = up.snapshot()["retries"].clone();
     delivers(&up, &format!("{name}, lasting, a warm function"), &event(2));
     assert_eq!(summaries(&up, 1)[0]["stale_served"], 1, "{name}");
     assert!(service.paths().len() <= 4, "{name}: {:?}", service.paths());
@@ -125,7 +125,7 @@ fn lasts_passes_returns_ends(outage: &Outage) {
     delivers(&up, &format!("{name}, over"), &event(3));
     let summary = &summaries(&up, 1)[0];
     assert_eq!((&summary["service_requests"], &summary["stale_served"]), (&json!(1), &json!(0)), "{name}: {summary}");
-    assert_eq!(up.view()["retries"], retries, "{name}");
+    assert_eq!(up.snapshot()["retries"], retries, "{name}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_becomes_of_clicks_while_the_service_is_slow_and_in_time() {
     let url = service.url();
     let up = Up::start(&asking(&url, &["MYSFITS_CACHE_SECONDS=0", PATIENT]));
     delivers(&up, "slow, and in time", &(0..8 * BATCH));
-    assert!(up.view()["retries"] == 0 && summaries(&up, 9).iter().all(|line| line["service_errors"] == 0));
+    assert!(up.snapshot()["retries"] == 0 && summaries(&up, 9).iter().all(|line| line["service_errors"] == 0));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn what_becomes_of_clicks_while_the_service_is_down() {
     put(&up, event(0));
     up.until(|view| view["retries"].as_u64() > Some(1));
     service.switch_on();
-    up.until_through(BATCH as u64);
+    up.until_processed(BATCH as u64);
     check_in(&up, "down, for two attempts", &event(0), Counts::delivered(BATCH));
 }
 
@@ -166,7 +166,7 @@ fn what_becomes_of_clicks_while_functions_are_killed_at_each_attempt() {
     let up = Up::start(&asking(&url, &["MYSFITS_TIMEOUT_MS=60000"]));
     put(&up, event(0));
     let mut kills = 0;
-    while up.view()["failed"] != BATCH {
+    while up.snapshot()["failed"] != BATCH {
         // While it waits for the service; before that there is no telling whether it has the event.
         up.until(|view| service.paths().len() > kills || view["failed"] == BATCH);
         kills += signal_children(up.process(), "-KILL");
@@ -175,5 +175,5 @@ fn what_becomes_of_clicks_while_functions_are_killed_at_each_attempt() {
     assert_eq!(service.paths().len(), 4);
     service.now(well_built);
     delivers(&up, "functions killed, over", &event(1));
-    assert_eq!(up.view()["retries"], 3);
+    assert_eq!(up.snapshot()["retries"], 3);
 }

@@ -6,13 +6,14 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use test_support::put_client::BATCH;
+use test_support::up::{PROCESSOR, Up};
+
 use crate::clicks::{CLIENTS, event, put, put_while_it_lives};
 use crate::counts::{Counts, Found, check, check_in};
-use crate::load::BATCH;
 use crate::mysfits::Mysfits;
 use crate::processes::{nothing_runs_in, signal_children};
 use crate::storage::Storage;
-use crate::up::{PROCESSOR, Up};
 
 /// How many clicks each run puts.
 const CLICKS: usize = 100_000;
@@ -35,13 +36,13 @@ fn the_service_is_down_for_a_while() {
     let up = Up::start(&[&[PROCESSOR, "--service", &service.url()], &NO_CACHE[..]].concat());
     for [before, meanwhile] in parts() {
         put(&up, before);
-        let failed = up.view()["failed"].as_u64();
+        let failed = up.snapshot()["failed"].as_u64();
         service.switch_off();
         put(&up, meanwhile);
         up.until(|view| view["failed"].as_u64() > failed);
         service.switch_on();
     }
-    up.until_through(CLICKS as u64);
+    up.until_processed(CLICKS as u64);
     // How many fail is a matter of time.
     let counts = Found::of(&up.folder().join("out/bucket"), &(0..CLICKS)).counts();
     counts.tell("the service down, four times in a run");
@@ -61,14 +62,14 @@ fn functions_are_killed_in_the_middle_of_events() {
         // No event comes to its end but by being killed.
         service.hang();
         put(&up, meanwhile);
-        let retries = up.view()["retries"].as_u64();
+        let retries = up.snapshot()["retries"].as_u64();
         up.until(|view| {
             kills.set(kills.get() + signal_children(up.process(), "-KILL"));
             view["retries"].as_u64() > retries
         });
         service.switch_on();
     }
-    up.until_through(CLICKS as u64);
+    up.until_processed(CLICKS as u64);
     assert!(kills.get() >= FAULTS);
     check_in(&up, "functions killed in the middle of events", &(0..CLICKS), Counts::delivered(CLICKS));
 }
@@ -101,7 +102,7 @@ fn the_pipeline_is_killed_again_and_again() {
         // Every other life ends with what the storage did not take.
         storage.works(life % 2 == 0);
         let mut up = start();
-        left_behind += up.view()["accepted"].as_u64().unwrap();
+        left_behind += up.snapshot()["accepted"].as_u64().unwrap();
         thread::scope(|scope| {
             for _ in 0..CLIENTS {
                 scope.spawn(|| put_while_it_lives(up.firehose(), &batches));
@@ -120,7 +121,7 @@ fn the_pipeline_is_killed_again_and_again() {
     }
     storage.works(true);
     let mut up = start();
-    left_behind += up.view()["accepted"].as_u64().unwrap();
+    left_behind += up.snapshot()["accepted"].as_u64().unwrap();
     put_while_it_lives(up.firehose(), &batches);
     assert_eq!((batches.into_inner().unwrap(), up.stop().code), (vec![], Some(0)));
 
@@ -132,5 +133,5 @@ fn the_pipeline_is_killed_again_and_again() {
     assert!(left_behind > 0 && doubled as u64 <= left_behind + (2 * FAULTS * CLIENTS * BATCH) as u64, "{doubled}");
 
     // What is settled does not come again.
-    assert_eq!(start().view()["accepted"], 0);
+    assert_eq!(start().snapshot()["accepted"], 0);
 }

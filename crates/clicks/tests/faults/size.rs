@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use test_support::up::{PROCESSOR, Up};
+
 use crate::clicks::put;
 use crate::counts::{Counts, check_in};
 use crate::misbehaving::summaries;
-use crate::up::{PROCESSOR, Up};
 
 /// Enough for one event that is full, and the rest of it.
 const CLICKS: usize = 40_000;

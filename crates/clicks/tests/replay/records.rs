@@ -3,8 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-
-use crate::folder::Replay;
+use test_support::replay::Replay;
 
 #[test]
 fn clicks_come_out_as_the_function_wrote_them() {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::up::{Up, bare_command};
+use test_support::up::{Up, bare_command};
+
 use crate::ways;
 
 /// What the browser is made of, besides itself.

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_support::http::Connection;
+use test_support::up::{STREAM, Up, batch};
 
 use crate::contract::base64;
-use crate::http::Connection;
-use crate::up::{STREAM, Up, batch};
 
 /// The smallest backlog that there is.
 const BACKLOG: [&str; 4] = ["--backlog-mb", "8", "--concurrency", "1"];
@@ -112,10 +112,10 @@ fn a_real_client_puts_each_record_once() {
     assert!(output.status.success() && told.is_empty(), "{told}");
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&done["records"], &done["failed_put_count"]), (&json!(1201), &json!(0)));
-    up.until_through(1201);
+    up.until_processed(1201);
     assert_eq!(delivered(&up, "userId"), users(1200));
     // The calls that failed put nothing in.
-    assert_eq!((&up.view()["accepted"], up.delivered().len(), up.errors().len()), (&json!(1201), 1201, 0));
+    assert_eq!((&up.snapshot()["accepted"], up.delivered().len(), up.errors().len()), (&json!(1201), 1201, 0));
 }
 
 /// A producer as AWS wants it to be: what was refused it puts again, and only that.
@@ -136,7 +136,7 @@ fn a_real_client_puts_again_what_was_refused() {
     assert!(output.status.success(), "{told}");
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(done["records"] == 2001 && done["failed_put_count"].as_u64() > Some(0), "{done}");
-    up.until_through(1 + before.len() as u64 + 2001);
+    up.until_processed(1 + before.len() as u64 + 2001);
     assert_eq!(delivered(up, "userId"), users(2000));
     assert_eq!(delivered(up, "name"), before);
 }
@@ -161,14 +161,14 @@ fn a_full_backlog_is_told_at_every_door_and_what_was_accepted_is_delivered() {
     let put_click = || Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", click);
     let answer = put_click();
     assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#), "{answer:?}");
-    assert_eq!(up.view()["accepted"], 1 + accepted.len());
+    assert_eq!(up.snapshot()["accepted"], 1 + accepted.len());
 
     held.release();
-    up.until_through(1 + accepted.len() as u64);
+    up.until_processed(1 + accepted.len() as u64);
     // There is room again.
     up.call("PutRecord", &one).is(200);
     put_click().is(200);
-    up.until_through(1 + accepted.len() as u64 + 2);
+    up.until_processed(1 + accepted.len() as u64 + 2);
     accepted.sort();
     let names = delivered(up, "name");
     assert!(names == accepted, "{} of {}", names.len(), accepted.len());

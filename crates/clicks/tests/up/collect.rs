@@ -12,10 +12,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use test_support::PATIENCE;
+use test_support::http::{Connection, Response};
+use test_support::up::Up;
 
-use crate::http::{Answer, Connection};
-use crate::up::Up;
-use crate::ways::{start, told, until, until_through, view_of};
+use crate::ways::{start, told, until, until_processed, view_of};
 
 /// A stream for the collector, and one beside it.
 const STREAMS: &str = r#"
@@ -74,13 +74,13 @@ fn with_python(folder: &Path, arguments: &[&str]) -> Up {
     start(folder, STREAMS, &[&own, arguments].concat())
 }
 
-fn post(up: &Up, headers: &str, body: &str) -> Answer {
+fn post(up: &Up, headers: &str, body: &str) -> Response {
     Connection::open(up.page()).ask("POST", "/collect", headers, body)
 }
 
 /// Every answer has CORS' headers and an id.
 #[track_caller]
-fn is(answer: &Answer, status: u16, body: &str) {
+fn is(answer: &Response, status: u16, body: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
     for (name, value) in [
         ("access-control-allow-origin", "*"),
@@ -182,7 +182,7 @@ fn what_the_function_puts_lies_under_rawdata() {
     let put = |data: &str| post(&up, "", &json!({ "do": "put", "data": STANDARD.encode(data) }).to_string());
     let placed: Value = serde_json::from_str(&put("{\"id\":7}\n").body).unwrap();
     assert_eq!(placed["ShardId"], "shardId-000000000000");
-    until_through(&up, "collected", 1);
+    until_processed(&up, "collected", 1);
     assert_eq!(up.objects("rawdata"), "{\"id\":7}\n");
     assert_eq!(view_of(&up, "orders")["accepted"], 0);
     let end = up.stop();
@@ -294,7 +294,7 @@ fn the_collector_of_this_workspace_keeps_what_it_is_configured_for() {
     let body = r#"{"price": 12.50, "id": "7", "secret": "x", "phone": "555-0100"}"#;
     let answer = post(&up, "Content-Type: application/json\r\n", body);
     is(&answer, 200, "Processed Data sent to Kinesis stream successfully.");
-    until_through(&up, "collected", 1);
+    until_processed(&up, "collected", 1);
     assert_eq!(up.objects("rawdata"), "{\"id\":\"7\",\"title\":null,\"price\":12.50,\"phone\":\"555-0100\"}\n");
     post(&up, "", "no JSON").is(400);
     post(&up, "", r#""text""#).is(400);
@@ -318,7 +318,7 @@ fn the_collector_of_this_workspace_puts_what_has_one_id_into_one_shard() {
     for _ in 0..2 {
         is(&post(&up, "", &json!(records).to_string()), 200, "Processed Data sent to Kinesis stream successfully.");
     }
-    until_through(&up, "collected", 32);
+    until_processed(&up, "collected", 32);
     let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for mut event in told(&up) {
         for record in event["records"].as_array_mut().unwrap() {

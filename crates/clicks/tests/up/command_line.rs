@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use test_support::PATIENCE;
-
-use crate::http::Connection;
-use crate::up::{STREAM, Up, command};
+use test_support::http::Connection;
+use test_support::up::{STREAM, Up, command};
 
 /// `clicks up` that comes to nothing: its exit code, and what it wrote on standard error.
 #[track_caller]
@@ -234,10 +233,10 @@ fn a_state_is_of_one_process() {
     are_refused(folder.path(), 1, &[(&["--state", "state"], in_use)]);
     // The first one is none the worse for it, and leaves the state to the next one.
     up.put(&["{}"]);
-    up.until_through(1);
+    up.until_processed(1);
     drop(up);
     let up = Up::start_in(folder.path(), &["--state", "state"]);
-    assert_eq!(up.view()["accepted"], 0);
+    assert_eq!(up.snapshot()["accepted"], 0);
 }
 
 #[test]

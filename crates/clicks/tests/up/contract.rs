@@ -11,9 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::up::Up;
-
 use self::End::{Delivered, Dropped, Failed};
+use test_support::up::Up;
 
 const FUNCTION_ERROR: End =
     Failed("Lambda.FunctionError", "The Lambda function was successfully invoked but it returned an error result.");
@@ -59,8 +58,8 @@ fn faults(up: &mut Up, rows: &[Row], reaches: impl Fn(usize) -> usize) {
     };
     let start_ms = now_ms();
     let ids: Vec<String> = rows.iter().map(|row| up.put(&clicks(row)).join(",")).collect();
-    up.until_through(3 * rows.len() as u64);
-    let view = up.view();
+    up.until_processed(3 * rows.len() as u64);
+    let view = up.snapshot();
     let end = up.stop();
     let (delivered, errors, events, end_ms) = (up.delivered(), up.errors(), events(up), now_ms());
 
@@ -205,8 +204,8 @@ fn a_function_that_does_not_start_is_tried_again() {
 
         let up = Up::start(&arguments);
         up.put(&["{}"]);
-        up.until_through(1);
-        let view = up.view();
+        up.until_processed(1);
+        let view = up.snapshot();
         let invocations = view["invocations"].as_array().unwrap();
         let seen: Vec<(u64, &str)> = invocations
             .iter()
@@ -221,12 +220,12 @@ fn a_function_that_does_not_start_is_tried_again() {
 fn the_first_attempt_that_works_is_the_last() {
     let up = Up::start(&["--env", "FAIL_ONCE=1"]);
     let ids = up.put(&[r#"{"n":0}"#, r#"{"n":1}"#]).join(",");
-    up.until_through(2);
+    up.until_processed(2);
     let events = events(&up);
     assert_eq!(events.len(), 2);
     assert!(events[0].0 != events[1].0 && events.iter().all(|event| event.1 == ids), "{events:?}");
     assert_eq!(up.delivered(), [r#"{"n":0}"#, r#"{"n":1}"#]);
-    assert_eq!((up.view()["retries"].as_u64(), up.errors().len()), (Some(1), 0));
+    assert_eq!((up.snapshot()["retries"].as_u64(), up.errors().len()), (Some(1), 0));
 }
 
 #[test]
@@ -238,7 +237,7 @@ fn a_function_sees_what_lambda_would_tell_it() {
         let up = Up::start(arguments);
         let start_ms = now_ms();
         up.put(&[r#"{"do":"tell"}"#]);
-        up.until_through(1);
+        up.until_processed(1);
         let told = told(&up).remove(0);
         let deadline_ms: i64 = told["deadline_ms"].as_str().unwrap().parse().unwrap();
         assert!((start_ms..=now_ms()).contains(&(deadline_ms - timeout_ms)), "{deadline_ms}");
@@ -258,7 +257,7 @@ fn an_event_is_one_of_direct_put_and_the_same_at_each_attempt() {
     let start_ms = now_ms();
     let records = [&br#"{"do":"tell"}"#[..], br#"{"do":"error"}"#, b"\xff no JSON", b""];
     let ids = up.put(&records);
-    up.until_through(4);
+    up.until_processed(4);
 
     let events: Vec<Value> = told(&up).into_iter().map(|mut told| told["event"].take()).collect();
     let times: Vec<i64> = events[0]["records"]
@@ -309,14 +308,14 @@ fn events_at_once_have_a_process_each_and_no_more_than_there_may_be() {
     let in_lambda = json!({ "records": 3, "invocations": 3, "functions": 3 });
     up.until(|view| view["in_lambda"] == in_lambda);
     // The others stay where they are.
-    assert_eq!(up.view()["buffered"]["records"], 6);
+    assert_eq!(up.snapshot()["buffered"]["records"], 6);
     fs::write(release, "").unwrap();
-    up.until_through(9);
+    up.until_processed(9);
 
     let log = up.log();
     let processes: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("waited ")).collect();
     assert_eq!((processes.len(), processes.iter().collect::<BTreeSet<_>>().len()), (9, 3), "{processes:?}");
-    let view = up.view();
+    let view = up.snapshot();
     let cold = view["invocations"].as_array().unwrap().iter().filter(|invocation| invocation["cold"] == true);
     assert_eq!((cold.count(), &view["in_lambda"]), (3, &json!({ "records": 0, "invocations": 0, "functions": 3 })));
     let mut delivered = up.delivered();
@@ -329,9 +328,9 @@ fn one_event_after_the_other_has_one_process_cold_only_once() {
     let up = Up::start(&[]);
     for through in 1..=3 {
         up.put(&["{}"]);
-        up.until_through(through);
+        up.until_processed(through);
     }
-    let view = up.view();
+    let view = up.snapshot();
     let invocations = view["invocations"].as_array().unwrap();
     let cold: Vec<bool> = invocations.iter().map(|invocation| invocation["cold"].as_bool().unwrap()).collect();
     // The newest first.
@@ -364,7 +363,7 @@ fn a_function_may_be_in_any_language() {
     let path = format!("PATH={}", env::var("PATH").unwrap());
     let up = Up::start_in(folder.path(), &["--function", "python3 function.py", "--env", &path]);
     up.put(&[r#"{"n":1}"#, r#"{"n":2}"#]);
-    up.until_through(2);
+    up.until_processed(2);
     let lines = [1, 2].map(|n| format!(r#"{{"n": {n}, "language": "Python"}}"#));
     assert_eq!(up.delivered(), lines, "{}", up.stderr());
 }

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-
-use crate::http::Connection;
-use crate::up::{PATIENCE, STREAM, Up, batch};
+use test_support::PATIENCE;
+use test_support::http::Connection;
+use test_support::up::{STREAM, Up, batch};
 
 /// Lower than any descriptor that is new.
 const NONE_LEFT: u32 = 4;
@@ -57,7 +57,7 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
         let mut connection = Connection::open(up.firehose());
         if runs_already {
             puts(&mut connection, first);
-            up.until_through(2);
+            up.until_processed(2);
         } else {
             // So that it is accepted.
             connection.get("/", "localhost");
@@ -69,9 +69,9 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
         let firehose = up.firehose().to_owned();
         let late = thread::spawn(move || Connection::open(&firehose).get("/", "localhost").status);
         up.limit_descriptors(ENOUGH);
-        up.until_through(6);
+        up.until_processed(6);
         assert_eq!(late.join().unwrap(), 404);
-        let view = up.view();
+        let view = up.snapshot();
         assert_eq!((&view["retries"], &view["failed"]), (&json!(0), &json!(0)), "{view:#}");
 
         let ended = up.stop();

@@ -4,8 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-
-use crate::up::{STREAM, Up, batch, command};
+use test_support::up::{STREAM, Up, batch, command};
 
 /// A click's number, and what makes it large.
 fn record(number: usize) -> String {

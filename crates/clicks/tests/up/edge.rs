@@ -1,7 +1,7 @@
 //! The edge by the wire: what a browser, or who pretends to be one, sees of `/clicks`.
 
-use crate::http::{Answer, Connection};
-use crate::up::Up;
+use test_support::http::{Connection, Response};
+use test_support::up::Up;
 
 const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -15,7 +15,7 @@ const CORS: [(&str, &str); 3] = [
 
 /// Every answer is of this status and body, JSON, and has the headers of API Gateway.
 #[track_caller]
-fn is(answer: &Answer, status: u16, body: &str) {
+fn is(answer: &Response, status: u16, body: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/json"));
     for (name, value) in CORS {
@@ -24,7 +24,7 @@ fn is(answer: &Answer, status: u16, body: &str) {
     assert_eq!(answer.header("x-amzn-requestid").map(str::len), Some(36));
 }
 
-fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> Answer {
+fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> Response {
     connection.ask(method, "/clicks", headers, body)
 }
 
@@ -83,7 +83,7 @@ fn any_host_may_be_named() {
     let request =
         format!("PUT /clicks HTTP/1.1\r\nHost: clicks.example\r\n{JSON}Content-Length: {length}\r\n\r\n{CLICK}");
     connection.send(request.as_bytes());
-    is(&connection.answer(), 200, r#"{"status":"OK"}"#);
+    is(&connection.response(), 200, r#"{"status":"OK"}"#);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_body_of_unknown_length_is_bounded() {
             connection.send(format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap()).as_bytes());
         }
         connection.send(b"0\r\n\r\n");
-        is(&connection.answer(), status, body);
+        is(&connection.response(), status, body);
     }
 }
 
@@ -122,7 +122,7 @@ fn a_long_body_does_not_reset_the_connection() {
 fn past_the_rate_clicks_are_refused() {
     let up = Up::start(&["--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
-    let answers: Vec<Answer> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
+    let answers: Vec<Response> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
     for answer in &answers[..3] {
         is(answer, 200, r#"{"status":"OK"}"#);
     }
@@ -137,5 +137,5 @@ fn a_body_that_does_not_come_is_given_up() {
     let mut connection = Connection::open(up.page());
     connection
         .send(format!("PUT /clicks HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: 99\r\n\r\n{{").as_bytes());
-    is(&connection.answer(), 408, r#"{"message":"Request Timeout"}"#);
+    is(&connection.response(), 408, r#"{"message":"Request Timeout"}"#);
 }

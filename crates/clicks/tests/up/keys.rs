@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
+use test_support::files::files;
+use test_support::http::Connection;
 use test_support::own_address;
+use test_support::up::{STREAM, Up};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-
-use crate::http::Connection;
-use crate::up::{STREAM, Up, files};
 
 /// What the stand-in delivers to a partition of this user.
 fn click_of(user: &str) -> String {
@@ -27,7 +27,7 @@ fn prefixes(keys: &[String]) -> Vec<String> {
 
 /// The keys that the page has.
 fn listed(up: &Up) -> Vec<String> {
-    let view = up.view();
+    let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap();
     objects.iter().map(|object| object["path"].as_str().unwrap().to_owned()).collect()
 }
@@ -81,7 +81,7 @@ fn a_key_that_an_s3_refuses_is_encoded() {
     let mut up = Up::start(&arguments(&endpoint));
     up.put(&HOSTILE.map(click_of));
     up.put(&[r#"{"do":"fail"}"#]);
-    up.until_through(7);
+    up.until_processed(7);
     let shown = listed(&up);
     let ended = up.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -103,7 +103,7 @@ fn a_key_that_an_s3_refuses_is_encoded() {
     let prefix = "../".repeat(150);
     let up = Up::start(&["--destination", "s3://clicks", "--s3-endpoint", &endpoint, "--prefix", &prefix]);
     up.put(&["{}"]);
-    up.until_through(1);
+    up.until_processed(1);
     assert!((1000..=1024).contains(&listed(&up)[0].len()), "{:?}", listed(&up));
 }
 
@@ -153,16 +153,16 @@ fn every_key_has_a_place_in_a_folder() {
     let mut up = Up::start(&[&partitioned[..], &["--error-prefix", "/lead//!{firehose:error-output-type}/"]].concat());
     up.put(&HOSTILE.map(click_of));
     up.put(&[r#"{"do":"fail"}"#]);
-    up.until_through(7);
+    up.until_processed(7);
     let alice = listed(&up).into_iter().find(|key| key.starts_with("by/alice/")).unwrap();
 
     // A visitor who knows the name of an object, and one who goes on below that.
     let user = alice.strip_prefix("by/").unwrap().to_owned();
     up.put(&[click_of(&user)]);
-    up.until_through(8);
+    up.until_processed(8);
     up.put(&[click_of(&format!("{user}/x"))]);
-    up.until_through(9);
-    assert!(up.view()["storage_error"].is_null());
+    up.until_processed(9);
+    assert!(up.snapshot()["storage_error"].is_null());
 
     // The page has the keys, and shows each object by its own.
     for key in listed(&up) {
@@ -178,8 +178,7 @@ fn every_key_has_a_place_in_a_folder() {
     assert_eq!(ended.stdout, format!("{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"));
 
     let bucket = up.folder().join("out/bucket");
-    let mut paths = Vec::new();
-    files(&bucket, &mut paths);
+    let paths = files(&bucket);
     let names: Vec<String> =
         paths.iter().map(|path| path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned()).collect();
     assert_eq!(

@@ -11,10 +11,11 @@ use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use test_support::files::objects;
+use test_support::http::Connection;
+use test_support::up::Up;
 
-use crate::http::Connection;
-use crate::up::{Up, objects};
-use crate::ways::{Place, STREAMS, by_shard, call, put, start, told, until, until_through, view_of};
+use crate::ways::{Place, STREAMS, by_shard, call, put, start, told, until, until_processed, view_of};
 
 /// What a call answers: the status, and the body.
 fn answered(up: &Up, operation: &str, input: &Value) -> (u16, Value) {
@@ -167,7 +168,7 @@ fn a_function_sees_where_a_record_was_and_only_one_shard_at_a_time() {
     let record = |key: &str, n: usize| (key.to_owned(), json!({ "do": "tell", "n": n }).to_string());
     let records = [record("a", 0), record("b", 1), record("é", 2), record("abc", 3)];
     let places = put(&up, "orders", &records);
-    until_through(&up, "orders", 4);
+    until_processed(&up, "orders", 4);
 
     let events = told(&up);
     assert_eq!(events.len(), 2, "one for each shard");
@@ -276,7 +277,7 @@ fn a_shard_has_one_event_at_once_and_does_not_keep_another_shard() {
     until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
     put(&up, "orders", &(0..5).map(|n| ("b".to_owned(), n.to_string())).collect::<Vec<_>>());
     // All of the other shard, while there is one event of this one.
-    until_through(&up, "orders", 5);
+    until_processed(&up, "orders", 5);
     let view = view_of(&up, "orders");
     assert_eq!(view["in_lambda"], json!({ "records": 1, "invocations": 1, "functions": 2 }));
     assert_eq!(
@@ -284,7 +285,7 @@ fn a_shard_has_one_event_at_once_and_does_not_keep_another_shard() {
         (&json!(4), &json!({ "shards": 2, "on_demand": false }))
     );
     fs::write(release, "").unwrap();
-    until_through(&up, "orders", 10);
+    until_processed(&up, "orders", 10);
 }
 
 #[test]
@@ -301,7 +302,7 @@ fn objects_are_stored_in_order_although_the_first_is_refused() {
     }
     until(&up, "orders", |view| view["storage_error"].is_string());
     fs::create_dir(folder.path().join("disk")).unwrap();
-    until_through(&up, "orders", 6);
+    until_processed(&up, "orders", 6);
     let view = view_of(&up, "orders");
     let sizes: Vec<u64> =
         view["objects"].as_array().unwrap().iter().map(|object| object["bytes"].as_u64().unwrap()).collect();
@@ -327,7 +328,7 @@ fn a_state_keeps_what_a_shard_knows_of_a_record() {
     let up = start(folder.path(), config, &state);
     let later = record(40);
     let later_place = put(&up, "orders", std::slice::from_ref(&later)).remove(0);
-    until_through(&up, "orders", 41);
+    until_processed(&up, "orders", 41);
     let before: Vec<&Place> = places.iter().filter(|(shard, _)| *shard == later_place.0).collect();
     assert!(!before.is_empty() && before.into_iter().all(|before| *before < later_place), "numbers go on");
     let expected: BTreeMap<_, _> = records.iter().cloned().zip(places.clone()).chain([(later, later_place)]).collect();

@@ -10,15 +10,11 @@ mod contract;
 mod descriptors;
 mod disk;
 mod edge;
-mod http;
 mod keys;
 mod kinesis;
 mod objects;
-#[allow(dead_code, reason = "the tests of `redrive` use the rest")]
-mod s3;
 mod site;
 mod stop;
 mod storage;
 mod streams;
-mod up;
 mod ways;

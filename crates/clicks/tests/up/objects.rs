@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
+use test_support::files::{files, objects};
+use test_support::stand_in;
+use test_support::up::{Up, snapshot};
 use uuid::Uuid;
 
 use crate::contract::base64;
-use crate::up::{STAND_IN, Up, files, objects, view};
 
 /// Long enough that only a stop flushes.
 const NEVER: &str = "900";
@@ -43,8 +45,7 @@ impl Name {
 /// The names of all objects, sorted.
 fn names(up: &Up) -> Vec<String> {
     let bucket = up.folder().join("out/bucket");
-    let mut paths = Vec::new();
-    files(&bucket, &mut paths);
+    let paths = files(&bucket);
     let mut names: Vec<String> =
         paths.iter().map(|path| path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned()).collect();
     names.sort();
@@ -53,7 +54,7 @@ fn names(up: &Up) -> Vec<String> {
 
 /// How many records each object of a kind has, the oldest first.
 fn records_of_objects(up: &Up, kind: &str) -> Vec<u64> {
-    let view = up.view();
+    let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap().iter().rev();
     objects.filter(|object| object["kind"] == kind).map(|object| object["records"].as_u64().unwrap()).collect()
 }
@@ -164,7 +165,9 @@ fn the_backup_can_be_replayed() {
         up.stop();
         let out = up.folder().join("replayed");
         let mut replay = Command::new(env!("CARGO_BIN_EXE_clicks"));
-        replay.args(["replay", "--json", "--service", "http://127.0.0.1:9", "--function", STAND_IN, "--out"]).arg(&out);
+        replay
+            .args(["replay", "--json", "--service", "http://127.0.0.1:9", "--function", &stand_in(), "--out"])
+            .arg(&out);
         let ended = replay.arg(up.folder().join("out/bucket/source")).output().unwrap();
         let (code, ok, skipped) = expected;
         assert_eq!(ended.status.code(), Some(code), "{}", String::from_utf8_lossy(&ended.stderr));
@@ -255,9 +258,9 @@ fn partitions_that_are_delivered_make_room() {
     let click = |species: usize| json!({ "do": "partition", "keys": { "species": species.to_string() } }).to_string();
     for (puts, species) in [(1, 0..400), (2, 400..800)] {
         up.put(&species.map(click).collect::<Vec<_>>());
-        up.until_through(puts * 400);
+        up.until_processed(puts * 400);
     }
-    assert_eq!(up.view()["delivered"], 800);
+    assert_eq!(up.snapshot()["delivered"], 800);
 }
 
 #[test]
@@ -268,7 +271,7 @@ fn an_object_is_delivered_by_size() {
     up.put(&clicks);
     up.until(|view| view["delivered"] == 22 && view["waiting"]["records"] == 3);
     assert_eq!(records_of_objects(&up, "delivered"), [11, 11]);
-    let view = up.view();
+    let view = up.snapshot();
     assert_eq!(view["waiting"]["bytes"], 3 * 104_001);
     assert!(view["waiting"]["flush_in_ms"].as_u64().is_some_and(|left| left > 0), "{view:#}");
     up.stop();
@@ -284,7 +287,7 @@ fn an_object_is_delivered_by_time_and_by_a_stop() {
     for seconds in ["0", "1"] {
         let up = Up::start(&["--destination-seconds", seconds]);
         up.put(&["{}"]);
-        up.until_through(1);
+        up.until_processed(1);
     }
     let mut up = Up::start(&["--destination-seconds", NEVER]);
     for waiting in 1..=3 {
@@ -315,8 +318,8 @@ fn an_event_is_full_by_size_or_by_count() {
         let mut up = Up::start(&[&arguments[..], &options].concat());
         up.put(&records);
         let sent: usize = running.iter().sum();
-        up.until_through(sent as u64);
-        let view = up.view();
+        up.until_processed(sent as u64);
+        let view = up.snapshot();
         let buffered = &view["buffered"];
         assert_eq!(buffered["records"], left, "{arguments:?} {view:#}");
         assert_eq!(
@@ -336,7 +339,7 @@ fn an_event_is_due_by_time() {
     for seconds in ["0", "1"] {
         let up = Up::start(&["--buffer-seconds", seconds]);
         up.put(&["{}"]);
-        up.until_through(1);
+        up.until_processed(1);
         assert_eq!(records_of_events(&up), [1]);
     }
 }
@@ -365,7 +368,7 @@ fn two_streams_have_nothing_in_common() {
     let failed = r#"{"do":"fail"}"#.to_owned();
     up.put_into("clicks", &[&clicks[0][..], std::slice::from_ref(&failed)].concat());
     up.put_into("more-clicks", &clicks[1]);
-    let names: Vec<Value> = [0, 1].map(|stream| view(up.page(), stream)["stream"].take()).into();
+    let names: Vec<Value> = [0, 1].map(|stream| snapshot(up.page(), stream)["stream"].take()).into();
     assert_eq!(names, ["clicks", "more-clicks"]);
     let end = up.stop();
     let totals = "clicks: 3 accepted, 2 delivered, 0 dropped, 1 failed\nmore-clicks: 2 accepted, 2 delivered, 0 dropped, 0 failed\n";
@@ -374,8 +377,7 @@ fn two_streams_have_nothing_in_common() {
     // The hour is left out.
     let found = |bucket: &str| -> BTreeSet<String> {
         let bucket = folder.path().join(bucket);
-        let mut paths = Vec::new();
-        files(&bucket, &mut paths);
+        let paths = files(&bucket);
         let names = paths.iter().map(|path| Name::read(path.strip_prefix(&bucket).unwrap().to_str().unwrap()));
         names
             .map(|name| name.prefix.split('/').next().unwrap().to_owned() + "/" + &name.stream + &name.extension)

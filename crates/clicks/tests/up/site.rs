@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-
-use crate::http::{Answer, Connection};
-use crate::up::{STREAM, Up, files};
+use test_support::files::files;
+use test_support::http::{Connection, Response};
+use test_support::up::{STREAM, Up};
 
 const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
 
@@ -24,7 +24,7 @@ fn port(url: &str) -> &str {
     url.trim_end_matches('/').rsplit(':').next().unwrap()
 }
 
-fn get(up: &Up, path: &str) -> Answer {
+fn get(up: &Up, path: &str) -> Response {
     Connection::open(up.page()).get(path, "localhost")
 }
 
@@ -34,14 +34,14 @@ fn click(up: &Up, body: &str) {
 }
 
 /// The page's question for an object; all that could mean something in a URL is encoded.
-fn object(up: &Up, stream: &str, path: &str) -> Answer {
+fn object(up: &Up, stream: &str, path: &str) -> Response {
     let encoded = path.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     get(up, &format!("/pipeline/object?stream={stream}&path={encoded}"))
 }
 
 /// The newest object that the page lists of a kind.
 fn newest(up: &Up, kind: &str) -> String {
-    let view = up.view();
+    let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap();
     objects.iter().find(|object| object["kind"] == kind).unwrap()["path"].as_str().unwrap().to_owned()
 }
@@ -133,8 +133,7 @@ fn every_answer_binds_the_browser() {
 fn each_file_of_the_page_is_served_as_what_it_is() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
-    let mut paths = Vec::new();
-    files(&web(), &mut paths);
+    let paths = files(&web());
     assert!(paths.len() > 10, "{paths:?}");
     for path in paths {
         let content_type = match path.extension().and_then(|extension| extension.to_str()) {
@@ -182,7 +181,7 @@ fn nothing_outside_the_folder_of_the_page_is_served() {
         // A connection each: what is no request at all ends it.
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
-        let answer = connection.answer();
+        let answer = connection.response();
         assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
         assert!(!answer.body.contains('['), "{path}: {}", answer.body);
     }
@@ -194,7 +193,7 @@ fn a_page_that_is_opened_shows_all_that_was_accepted_before() {
     // One after the other, faster than pages that follow are told of changes.
     for accepted in 1..=30 {
         up.put(&["{}"]);
-        let view = up.view();
+        let view = up.snapshot();
         let buffered = &view["buffered"];
         assert_eq!((&view["accepted"], &buffered["records"]), (&json!(accepted), &json!(accepted)), "{view:#}");
         assert_eq!(buffered["bytes"], 2 * accepted, "{view:#}");
@@ -239,7 +238,7 @@ fn a_listed_object_is_shown_as_text() {
     for compression in ["none", "gzip"] {
         let up = Up::start(&["--compression", compression]);
         up.put(&[CLICK, "{\"do\":\"fail\"}", "{\"do\":\"drop\"}", "\u{e9}"]);
-        up.until_through(4);
+        up.until_processed(4);
         let answer = object(&up, STREAM, &newest(&up, "delivered"));
         assert_eq!((answer.status, answer.body), (200, format!("{CLICK}\n\u{e9}\n")), "{compression}");
 
@@ -260,7 +259,7 @@ fn of_a_long_object_the_start_is_shown() {
         {
             let record: String = ('a'..='w').cycle().take(bytes).collect();
             up.put(&[&record]);
-            up.until_through(number as u64 + 1);
+            up.until_processed(number as u64 + 1);
             let answer = object(&up, STREAM, &newest(&up, "delivered"));
             assert_eq!(
                 (answer.status, answer.header("x-truncated")),
@@ -277,7 +276,7 @@ fn of_a_long_object_the_start_is_shown() {
 fn what_is_not_listed_is_not_shown() {
     let up = Up::start(&[]);
     click(&up, CLICK);
-    up.until_through(1);
+    up.until_processed(1);
     let listed = newest(&up, "delivered");
     let bucket = up.folder().join("out/bucket");
     fs::write(bucket.join("firehose/other"), "of somebody else").unwrap();
@@ -310,7 +309,7 @@ fn what_is_not_listed_is_not_shown() {
 fn nothing_but_a_regular_file_below_the_folder_is_shown() {
     let up = Up::start(&[]);
     click(&up, CLICK);
-    up.until_through(1);
+    up.until_processed(1);
     let listed = newest(&up, "delivered");
     let (object_path, secret) = (up.folder().join("out/bucket").join(&listed), up.folder().join("secret"));
     fs::write(&secret, "of somebody else").unwrap();

@@ -8,10 +8,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::json;
+use test_support::http::Connection;
 use test_support::until;
-
-use crate::http::Connection;
-use crate::up::{Up, bare_command};
+use test_support::up::{Up, bare_command};
 
 fn is_running(process: &str) -> bool {
     // One that has ended and that nobody has asked for has no command any more.
@@ -68,7 +67,7 @@ fn what_waits_is_put_through_and_no_function_is_left() {
         up.until(|view| view["waiting"]["records"] == 1);
         up.put(&records[3..]);
         up.until(|view| view["waiting"]["records"] == 3);
-        let view = up.view();
+        let view = up.snapshot();
         assert_eq!((&view["buffered"]["records"], &view["objects"]), (&json!(1), &json!([])), "{view:#}");
         assert!(!functions_of(folder.path()).is_empty());
 
@@ -89,7 +88,7 @@ fn what_waits_is_put_through_and_no_function_is_left() {
 fn with_nothing_under_way_it_just_ends() {
     let mut up = Up::start(&[]);
     up.put(&["{}"]);
-    up.until_through(1);
+    up.until_processed(1);
     let ended = up.stop();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert_eq!(ended.stdout, "mysfits-clicks: 1 accepted, 1 delivered, 0 dropped, 0 failed\n");
@@ -117,7 +116,7 @@ fn with_a_state_the_next_start_delivers_once_what_was_given_up() {
     // One batch that is delivered, one that hangs, and one that waits for its turn.
     let arguments = ["--state", "state", "--concurrency", "1", "--buffer-records", "2"];
     let (mut up, function) = hanging(folder.path(), &arguments, &records);
-    up.until_through(2);
+    up.until_processed(2);
     // What was settled before a record was accepted is off the disk when that one is on it.
     up.put(&["{\"n\":5}\n"]);
     up.signal("-TERM");
@@ -133,7 +132,7 @@ fn with_a_state_the_next_start_delivers_once_what_was_given_up() {
     // With no function, so that nothing hangs again.
     for left in [4, 0] {
         let mut up = Up::start_in(folder.path(), &["--state", "state", "--function", "none"]);
-        up.until_through(left);
+        up.until_processed(left);
         let ended = up.stop();
         assert_eq!(ended.stdout, format!("mysfits-clicks: {left} accepted, {left} delivered, 0 dropped, 0 failed\n"));
         let mut delivered = up.delivered();
@@ -186,7 +185,7 @@ fn a_click_that_has_begun_is_taken() {
     up.signal("-TERM");
     until(|| TcpStream::connect(up.page().trim_start_matches("http://")).is_err());
     connection.send(&click.as_bytes()[1..]);
-    connection.answer().is(200);
+    connection.response().is(200);
     let ended = up.end();
     assert_eq!((ended.code, up.delivered()), (Some(0), vec![click.to_owned()]));
 }

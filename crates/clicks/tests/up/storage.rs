@@ -5,10 +5,9 @@ use std::ops::Range;
 use std::os::unix::fs::symlink;
 
 use serde_json::json;
+use test_support::s3::{Gate, S3};
 use test_support::until_or;
-
-use crate::s3::{Gate, S3};
-use crate::up::Up;
+use test_support::up::Up;
 
 fn clicks(numbers: Range<usize>) -> Vec<String> {
     numbers.map(|n| json!({ "n": n }).to_string()).collect()
@@ -38,7 +37,7 @@ fn a_storage_that_refuses_is_tried_until_it_takes_the_object() {
         up.until(|view| view["storage_error"].is_string() && s3.met(gate) >= 2);
         up.put(&clicks(5..10));
         up.until(|view| view["waiting"]["records"] == 10);
-        let view = up.view();
+        let view = up.snapshot();
         let error = view["storage_error"].as_str().unwrap();
         assert!(error.starts_with("could not write s3://clicks/firehose/"), "{error}");
         assert!(error.ends_with(": 503 Service Unavailable: SlowDown: Please reduce your request rate."), "{error}");
@@ -48,8 +47,8 @@ fn a_storage_that_refuses_is_tried_until_it_takes_the_object() {
         assert_eq!(up.stderr().matches("it is tried again until it works").count(), 1, "{}", up.stderr());
 
         s3.gate.send_replace(Gate::Open);
-        up.until_through(10);
-        assert!(up.view()["storage_error"].is_null());
+        up.until_processed(10);
+        assert!(up.snapshot()["storage_error"].is_null());
         let end = up.stop();
         assert_eq!(end.stdout, "mysfits-clicks: 10 accepted, 10 delivered, 0 dropped, 0 failed\n");
         let (objects, mut delivered) = s3.objects("firehose");
@@ -118,7 +117,7 @@ fn a_destination_that_has_never_worked_is_not_waited_for() {
     }
     s3.gate.send_replace(Gate::Open);
     let mut up = Up::start_in(folder.path(), &[&s3.options()[..], &["--state", "state"]].concat());
-    up.until_through(3);
+    up.until_processed(3);
     assert_eq!((up.stop().code, s3.objects("firehose")), (Some(0), (1, clicks(0..3))));
 }
 
@@ -127,7 +126,7 @@ fn a_destination_that_has_worked_is_waited_for() {
     let s3 = S3::start(Gate::Open);
     let mut up = s3.up(&["--stop-seconds", "0"]);
     up.put(&clicks(0..1));
-    up.until_through(1);
+    up.until_processed(1);
     s3.gate.send_replace(Gate::Refuses);
     up.put(&clicks(1..2));
     up.signal("-TERM");
@@ -188,11 +187,11 @@ fn what_is_refused_does_not_hold_up_the_rest() {
     up.put(&(0..40).map(|b| click("bad", b)).collect::<Vec<_>>());
     up.until(|view| !view["storage_error"].is_null());
     up.put(&[click("good", 0)]);
-    up.until_through(1);
-    let view = up.view();
+    up.until_processed(1);
+    let view = up.snapshot();
     assert_eq!((&view["delivered"], view["storage_error"].is_null()), (&json!(1), false), "{view:#}");
     fs::remove_file(&bad).unwrap();
-    up.until_through(41);
+    up.until_processed(41);
     up.until(|view| view["storage_error"].is_null());
     let ended = up.stop();
     // Told once, and taken back once.

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::{Value, json};
+use test_support::http::{Connection, Response};
+use test_support::up::Up;
 
-use crate::http::{Answer, Connection};
-use crate::up::Up;
-use crate::ways::{STREAMS, call, start, told, until, until_through, view_of};
+use crate::ways::{STREAMS, call, start, told, until, until_processed, view_of};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
-fn post(up: &Up, stream: &str, headers: &str, body: &str) -> Answer {
+fn post(up: &Up, stream: &str, headers: &str, body: &str) -> Response {
     Connection::open(up.page()).ask("POST", &format!("/v2/{stream}"), headers, body)
 }
 
 /// The answer to a record that was put: where it is.
 #[track_caller]
-fn placed(answer: &Answer) -> (String, String) {
+fn placed(answer: &Response) -> (String, String) {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{}", answer.body);
     let body: BTreeMap<String, String> = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(body.keys().collect::<Vec<_>>(), ["sequenceNumber", "shardId"]);
@@ -99,8 +99,8 @@ fn the_lines_lie_under_each_streams_own_prefix() {
     let up = start(folder.path(), STREAMS, &["--function", "none"]);
     post(&up, "orders", JSON, "{ \"customer\": \"7\",\r\n \"total\": 12.50 }");
     post(&up, "reviews", JSON, r#"{"stars":5,"text":"a b \u00e9 é"}"#);
-    until_through(&up, "orders", 1);
-    until_through(&up, "reviews", 1);
+    until_processed(&up, "orders", 1);
+    until_processed(&up, "reviews", 1);
     assert_eq!(up.objects("orders"), "{ \"customer\": \"7\",   \"total\": 12.50 }\n");
     assert_eq!(up.objects("reviews"), "{\"stars\":5,\"text\":\"a b \\u00e9 é\"}\n");
     // By the hour.
@@ -145,7 +145,7 @@ fn past_the_rate_of_one_stream_the_others_take_more() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none", "--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
-    let answers: Vec<Answer> = (0..50).map(|_| connection.ask("POST", "/v2/orders", JSON, "{}")).collect();
+    let answers: Vec<Response> = (0..50).map(|_| connection.ask("POST", "/v2/orders", JSON, "{}")).collect();
     let refused = answers.iter().find(|answer| answer.status != 200).expect("50 requests came within 47 seconds");
     assert_eq!((refused.status, refused.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
     for answer in &answers[..3] {
@@ -169,8 +169,8 @@ fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
     placed(&post(&up, "orders", JSON, r#"{"do":"wait"}"#));
     until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
     let large = |customer: usize| format!("{{\"customer\":{customer},\"a\":\"{}\"}}", "x".repeat(900_000));
-    let answers: Vec<Answer> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
-    let (accepted, refused): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.status == 200);
+    let answers: Vec<Response> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
+    let (accepted, refused): (Vec<&Response>, Vec<&Response>) = answers.iter().partition(|answer| answer.status == 200);
     // Six are 7.2 MB as base64, and seven are too many.
     assert_eq!(accepted.len(), 6);
     for answer in refused {
@@ -184,14 +184,14 @@ fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
     placed(&post(&up, "reviews", JSON, r#"{"stars":5}"#));
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;
     Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).is(200);
-    until_through(&up, "reviews", 1);
-    until_through(&up, "clicks", 1);
+    until_processed(&up, "reviews", 1);
+    until_processed(&up, "clicks", 1);
     assert_eq!(up.objects("reviews"), "{\"stars\":5}\n\n");
     let view = view_of(&up, "orders");
     assert_eq!((view["delivered"].as_u64(), view["accepted"].as_u64()), (Some(0), Some(7)), "{view:#}");
 
     fs::write(release, "").unwrap();
-    until_through(&up, "orders", 7);
+    until_processed(&up, "orders", 7);
     placed(&post(&up, "orders", JSON, &large(0)));
 }
 
@@ -201,8 +201,8 @@ fn a_function_that_fails_is_the_streams_own() {
     let up = start(folder.path(), STREAMS, &["--retries", "1"]);
     post(&up, "orders", JSON, r#"{"do":"crash","customer":"a"}"#);
     post(&up, "reviews", JSON, r#"{"stars":5}"#);
-    until_through(&up, "orders", 1);
-    until_through(&up, "reviews", 1);
+    until_processed(&up, "orders", 1);
+    until_processed(&up, "reviews", 1);
     assert_eq!((&view_of(&up, "orders")["failed"], &view_of(&up, "reviews")["delivered"]), (&json!(1), &json!(1)));
     assert_eq!((up.objects("orders").as_str(), up.errors().len()), ("", 1));
 }

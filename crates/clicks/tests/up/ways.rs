@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use test_support::http::{Connection, Response};
+use test_support::stand_in;
+use test_support::up::{Up, bare_command, snapshot};
 use test_support::{PATIENCE, own_address};
-
-use crate::http::{Answer, Connection};
-use crate::up::{STAND_IN, Up, bare_command, view};
 
 /// Two data streams with the stand-in, one with another configuration than the other, and a stream of clicks.
 pub(crate) const STREAMS: &str = r#"
@@ -29,8 +29,9 @@ source = "kinesis"
 pub(crate) fn start(folder: &Path, config: &str, arguments: &[&str]) -> Up {
     let top = format!(
         "host = \"{}\"\nport = 0\nfirehose-port = 0\nkinesis-port = 0\nservice-port = 0\nbuffer-seconds = 0\ndestination-seconds = 0\n\
-         function = \"{STAND_IN}\"\n",
-        own_address()
+         function = \"{}\"\n",
+        own_address(),
+        stand_in(),
     );
     fs::write(folder.join("ways.toml"), top + config).unwrap();
     let mut command = bare_command(folder);
@@ -39,7 +40,7 @@ pub(crate) fn start(folder: &Path, config: &str, arguments: &[&str]) -> Up {
 }
 
 /// One call of Kinesis' API.
-pub(crate) fn call(up: &Up, operation: &str, input: &Value) -> Answer {
+pub(crate) fn call(up: &Up, operation: &str, input: &Value) -> Response {
     let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n");
     Connection::open(up.address("kinesis")).ask("POST", "/", &headers, &input.to_string())
 }
@@ -70,12 +71,12 @@ pub(crate) fn place(entry: &Value) -> Place {
 
 /// The number of a stream in a page's events.
 pub(crate) fn index(up: &Up, stream: &str) -> usize {
-    (0..9).find(|index| view(up.page(), *index)["stream"] == stream).unwrap()
+    (0..9).find(|index| snapshot(up.page(), *index)["stream"] == stream).unwrap()
 }
 
 /// A stream's view.
 pub(crate) fn view_of(up: &Up, stream: &str) -> Value {
-    view(up.page(), index(up, stream))
+    snapshot(up.page(), index(up, stream))
 }
 
 /// Waits until a stream's view is as it should be.
@@ -84,7 +85,7 @@ pub(crate) fn until(up: &Up, stream: &str, so: impl Fn(&Value) -> bool) {
     let index = index(up, stream);
     let patience = Instant::now() + PATIENCE;
     loop {
-        let view = view(up.page(), index);
+        let view = snapshot(up.page(), index);
         if so(&view) {
             return;
         }
@@ -95,7 +96,7 @@ pub(crate) fn until(up: &Up, stream: &str, so: impl Fn(&Value) -> bool) {
 
 /// Waits until so many records of a stream are delivered or failed.
 #[track_caller]
-pub(crate) fn until_through(up: &Up, stream: &str, records: u64) {
+pub(crate) fn until_processed(up: &Up, stream: &str, records: u64) {
     until(up, stream, |view| view["delivered"].as_u64().unwrap() + view["failed"].as_u64().unwrap() >= records);
 }
 
