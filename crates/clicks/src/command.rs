@@ -1,4 +1,4 @@
-//! The command line: what may be asked, and what it means.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use crate::packages::{self, service_url, variable_of_processor};
 use crate::replay::Options;
-use crate::up::options::{DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
+use crate::up::options::{BufferMb, DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
 use firehose_model::batch::{
-    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB, SourceType,
+    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, SourceType,
 };
 use redrive::{Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
 
@@ -217,11 +217,6 @@ enum HeldBack {
     All,
 }
 
-/// Runs the whole pipeline on this machine: a page to click, a Firehose, the function, and the objects that are delivered.
-///
-/// Every option can be in the file of `--config` too, by the same name without dashes in front; the command line counts first.
-/// The file can have several streams, each with a table of its own: see `fixtures/up.toml`, and `fixtures/ways-in.toml` for
-/// streams of services and the collector.
 /// What `--damaged-ledger` takes.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum DamagedLedger {
@@ -231,20 +226,26 @@ enum DamagedLedger {
     New,
 }
 
+/// Runs the whole pipeline on this machine: the page, a local Firehose, the function, and the storage.
+///
+/// Every option can also be in the file of `--config`, by the same name without dashes: in [pipeline], for options that exist
+/// once; in [defaults], for options of every stream; or in [streams.NAME], for options of one stream. The command line overrides
+/// [streams.NAME], which overrides [defaults]. See `fixtures/up.toml`, and `fixtures/ways-in.toml` for data streams and the
+/// collector.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed, or the destination has never \
-                        worked (--stop-seconds); 2 wrong usage; 130 interrupted once more, before everything was delivered."
+    after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP, with all records delivered; 1 an error, or a destination \
+                        that has accepted no object (--stop-seconds); 2 wrong usage; 130 aborted by a second interrupt."
 )]
 pub(crate) struct Up {
-    // In this order the help ends with the group of the others.
+    // This order puts the group "Other" last in the help.
     #[command(flatten)]
     pub(crate) stream: StreamOptions,
 
     #[command(flatten)]
     pub(crate) pipeline: PipelineOptions,
 
-    /// A TOML file with options; relative paths in it are, as on the command line, of the current folder [default: none]
+    /// A TOML file with options; relative paths in it are relative to the current folder [default: none]
     #[arg(long, value_name = "FILE", help_heading = "Other")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -317,8 +318,5 @@ impl From<Replay> for Options {
 }
 
 fn buffer_mb(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(megabytes) if (SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB).contains(&megabytes) => Ok(megabytes),
-        _ => Err(format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}")),
-    }
+    text.parse().map(BufferMb::get)
 }

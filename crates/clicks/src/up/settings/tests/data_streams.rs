@@ -1,32 +1,32 @@
-//! Data streams and the collector: what they are asked for, and what does not go together.
+//! The settings of data streams and of the collector.
 
 use super::*;
 
 #[test]
-fn what_is_said_for_all_streams_is_for_those_that_have_it() {
+fn defaults_are_for_the_streams_that_have_the_option() {
     let file = "[defaults]\nshards = 3\npartition-key-field = 'id'\n[streams.a]\n[streams.b]\nsource = 'kinesis'\n\
                 [streams.c]\nsource = 'kinesis'\nshards = 1\nprefix = 'p/'\n";
     let settings = settings("", file);
     let own = StreamSettings { prefix: prefix("p/"), ..data_stream("c", Some(1), Some("id")) };
     assert_eq!(settings.streams, [stream("a"), data_stream("b", Some(3), Some("id")), own]);
     assert_eq!(settings.click_stream.as_deref(), Some("a"));
-    // Without a stream of Direct PUT there is nowhere for clicks, and nothing wrong with that.
+    // Without a stream of Direct PUT there is no stream for clicks, which is valid.
     assert_eq!(super::settings("--source=kinesis", "[streams.a]\n[streams.b]").click_stream, None);
-    // A port that nobody listens on is nobody's.
+    // Without a data stream, the port of Kinesis is unused.
     assert_eq!(super::settings("--kinesis-port=8000", "").kinesis_port, 8000);
 }
 
 #[test]
-fn the_collector_is_told_what_counts_most() {
-    let file = "[pipeline]\ncollector-stream = 'a'\ncollector-env = { A = 'top', COLLECTOR_HASH_FIELDS = 'top' }\n\
+fn the_variables_of_the_collector_are_merged() {
+    let file = "[pipeline]\ncollector-stream = 'a'\ncollector-env = { A = 'file', COLLECTOR_HASH_FIELDS = 'file' }\n\
                 [streams.a]\nsource = 'kinesis'\npartition-key-field = 'id'\n";
     let settings = settings("--collector-env=A=line", file);
-    let env = [("A", "line"), ("COLLECTOR_HASH_FIELDS", "top"), ("COLLECTOR_PARTITION_KEY_FIELD", "id")];
+    let env = [("A", "line"), ("COLLECTOR_HASH_FIELDS", "file"), ("COLLECTOR_PARTITION_KEY_FIELD", "id")];
     assert_eq!(settings.collector.unwrap().env, pairs(&env));
 }
 
 #[test]
-fn what_is_of_data_streams_alone_is_told() {
+fn contradictions_of_data_streams_are_errors() {
     for (arguments, file, message) in [
         (
             "--kinesis-port=8001",
@@ -95,12 +95,12 @@ fn what_is_of_data_streams_alone_is_told() {
             "`--dynamic-partitioning`: needs a function that returns partition keys; the default of `--function` is `none`",
         ),
     ] {
-        assert_eq!(refusal(arguments, file), message, "{arguments} {file}");
+        assert_eq!(error(arguments, file), message, "{arguments} {file}");
     }
 }
 
 #[test]
-fn the_example_of_all_ways_in_is_what_it_says() {
+fn the_example_of_all_ingestion_paths_has_these_settings() {
     let settings = settings("", include_str!("../../../../../../fixtures/ways-in.toml"));
     let collected = StreamSettings { prefix: prefix("rawdata/"), ..data_stream("collected", None, None) };
     let streams = vec![
@@ -113,7 +113,7 @@ fn the_example_of_all_ways_in_is_what_it_says() {
 }
 
 #[test]
-fn what_comes_by_a_data_stream_has_a_prefix_of_its_own() {
+fn a_data_stream_needs_a_prefix_of_its_own() {
     for (file, first, second, prefix) in [
         ("[streams.a]\nprefix = 'b/'\n[streams.b]\nsource = 'kinesis'", "a", "b", "b/"),
         (
@@ -133,9 +133,9 @@ fn what_comes_by_a_data_stream_has_a_prefix_of_its_own() {
             "the streams {first} and {second} both deliver to out/bucket under the prefix {prefix}: give each a `prefix` of \
              its own, because the records of a data stream are a separate table"
         );
-        assert_eq!(refusal("", file), message, "{file}");
+        assert_eq!(error("", file), message, "{file}");
     }
-    // Clicks alone, or elsewhere.
+    // Clicks only, or another destination.
     for file in [
         "[streams.mysfits-clicks]\n[streams.b]",
         "[defaults]\nsource = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]\ndestination = 'elsewhere'",
