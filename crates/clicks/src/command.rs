@@ -10,9 +10,7 @@ use crate::packages::{self, service_url, variable_of_processor};
 use crate::replay::Options;
 use crate::up::options::{BufferMb, DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
-use firehose_model::batch::{
-    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, SourceType,
-};
+use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, SourceType};
 use redrive::{Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
 
 /// Runs the click processor on this machine as Amazon Data Firehose would.

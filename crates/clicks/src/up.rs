@@ -147,7 +147,7 @@ async fn unavailable(stream: &Stream, streams: &[Stream], deadline: Instant, sto
     let first_put = loop {
         match stream.first_put() {
             Some(at) => break at,
-            None if stream.waits_for_this_machine() => return "this machine can't start the function".to_owned(),
+            None if stream.waits_for_this_machine() => return "this machine can't run the function".to_owned(),
             None => sleep(POLL).await,
         }
     };

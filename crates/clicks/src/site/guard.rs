@@ -7,8 +7,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::host::Host;
 use super::error;
+use super::host::Host;
 use super::service::{ServiceAddress, ServiceUrl};
 
 pub(super) const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -27,10 +27,7 @@ pub(super) async fn guard(State(service): State<Arc<ServiceAddress>>, mut reques
             request.extensions_mut().insert(service);
             next.run(request).await
         }
-        None => error(
-            StatusCode::MISDIRECTED_REQUEST,
-            "invalid Host; accepted are localhost and IP addresses",
-        ),
+        None => error(StatusCode::MISDIRECTED_REQUEST, "invalid Host; accepted are localhost and IP addresses"),
     };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy),

@@ -114,8 +114,14 @@ mod tests {
             ("mysfits.example", "invalid URL of the service; accepted is one with http:// or https://"),
             ("ftp://mysfits.example", "invalid URL of the service; accepted is one with http:// or https://"),
             ("http://", "invalid URL of the service; accepted is one with http:// or https://"),
-            ("http://me@a.example", "found a user or a password in the service's URL, which the page would show; accepted is a URL without"),
-            ("http://:pw@a.example", "found a user or a password in the service's URL, which the page would show; accepted is a URL without"),
+            (
+                "http://me@a.example",
+                "found a user or a password in the service's URL, which the page would show; accepted is a URL without",
+            ),
+            (
+                "http://:pw@a.example",
+                "found a user or a password in the service's URL, which the page would show; accepted is a URL without",
+            ),
             ("http://a.example/?a", "found a query or a fragment in the service's URL; accepted is a base URL"),
             ("http://a.example/#a", "found a query or a fragment in the service's URL; accepted is a base URL"),
         ] {

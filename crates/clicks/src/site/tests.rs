@@ -145,10 +145,7 @@ async fn pages_check_the_host_and_the_edge_does_not() {
     for path in ["/", "/nothing", "/config.json", "/pipeline/events", "/pipeline/object?stream=a&path=b"] {
         let response = site.get(path, "evil.example:8000");
         assert_eq!(response.status, 421, "{path}");
-        assert_eq!(
-            response.body,
-            r#"{"message":"invalid Host; accepted are localhost and IP addresses"}"#
-        );
+        assert_eq!(response.body, r#"{"message":"invalid Host; accepted are localhost and IP addresses"}"#);
     }
     assert_eq!(site.get("/clicks", "evil.example:8000").body, "the edge");
 }
@@ -186,10 +183,7 @@ async fn event_streams_end_when_the_process_stops() {
         assert!(lines.contains(&"content-type: text/event-stream".to_owned()), "{lines:?}");
     }
     let refused = site.get("/pipeline/events", "localhost");
-    assert_eq!(
-        (refused.status, refused.body.as_str()),
-        (503, r#"{"message":"too many event streams are open"}"#)
-    );
+    assert_eq!((refused.status, refused.body.as_str()), (503, r#"{"message":"too many event streams are open"}"#));
 
     // A closed event stream frees its slot, as soon as the server notices.
     drop(viewers.pop());

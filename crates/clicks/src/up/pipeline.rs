@@ -118,7 +118,10 @@ async fn start_streams(
         PathBuf::new()
     };
     for path in settings.state.iter().flat_map(|folder| stream::left_alone(folder, &settings.streams)) {
-        progress::print(&format!("{} belongs to a stream that is not configured; its records stay there", path.display()));
+        progress::print(&format!(
+            "{} belongs to a stream that is not configured; its records stay there",
+            path.display()
+        ));
     }
     for folder in settings.state.iter().filter(|folder| state_file::is_open_to_others(folder)) {
         let folder = folder.display();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use test_support::up::{Up, bare_command};
 
-use crate::ways;
+use crate::data_streams;
 
 /// The folder of the browser's scripts.
 fn tools() -> PathBuf {
@@ -80,6 +80,6 @@ fn the_pages_work_in_a_browser() {
 #[test]
 fn data_streams_are_shown_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
-    let up = ways::start(folder.path(), ways::STREAMS, &["--function", "none"]);
+    let up = data_streams::start(folder.path(), data_streams::STREAMS, &["--function", "none"]);
     browse(&up, "streams.mjs", &["orders", "reviews"]);
 }

@@ -1,4 +1,4 @@
-//! A machine that has no descriptor left for a while: nothing that was accepted fails by it.
+//! A machine without free descriptors for a while: no accepted record fails.
 
 use std::fs;
 use std::thread;
@@ -9,10 +9,10 @@ use test_support::PATIENCE;
 use test_support::http::Connection;
 use test_support::up::{STREAM, Up, batch};
 
-/// Lower than any descriptor that is new.
+/// Lower than any new descriptor.
 const NONE_LEFT: u32 = 4;
 
-/// What many a machine has.
+/// A usual limit.
 const ENOUGH: u32 = 1024;
 
 fn puts(connection: &mut Connection, records: &[String]) {
@@ -23,7 +23,7 @@ fn puts(connection: &mut Connection, records: &[String]) {
 }
 
 #[track_caller]
-fn until_told(up: &Up, text: &str) {
+fn until_logged(up: &Up, text: &str) {
     let patience = Instant::now() + PATIENCE;
     loop {
         let stderr = up.stderr();
@@ -36,13 +36,13 @@ fn until_told(up: &Up, text: &str) {
 }
 
 #[test]
-fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
-    for (runs_already, told) in [
+fn records_wait_for_a_function_that_can_not_be_started_or_reached() {
+    for (runs_already, message) in [
         (
             false,
             "this machine can't run the function: could not serve the Lambda Runtime API on 127.0.0.1: Too many open files",
         ),
-        // The function has the event, and can't answer: its connection is not accepted.
+        // The function has the event, and can't reply: its connection is not accepted.
         (
             true,
             "this machine can't run the function: could not accept the function's connection to the Lambda Runtime API: \
@@ -64,8 +64,8 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
         }
         up.limit_descriptors(NONE_LEFT);
         puts(&mut connection, others);
-        until_told(&up, told);
-        // A client that comes now is answered later.
+        until_logged(&up, message);
+        // A request gets its response later.
         let firehose = up.firehose().to_owned();
         let late = thread::spawn(move || Connection::open(&firehose).get("/", "localhost").status);
         up.limit_descriptors(ENOUGH);
@@ -88,20 +88,20 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
     }
 }
 
-/// What never ends on this machine holds up no stop.
+/// A permanent shortage does not block a stop.
 #[test]
-fn a_function_that_this_machine_never_starts_is_not_waited_for() {
+fn a_stop_does_not_wait_for_a_function_that_can_not_be_started() {
     let mut up = Up::start(&["--concurrency", "1", "--buffer-records", "2", "--stop-seconds", "1"]);
     let mut connection = Connection::open(up.firehose());
     // So that it is accepted.
     connection.get("/", "localhost");
     up.limit_descriptors(NONE_LEFT);
     puts(&mut connection, &["{}".to_owned()]);
-    until_told(&up, "this machine can't run the function");
+    until_logged(&up, "this machine can't run the function");
     up.signal("-TERM");
     let ended = up.end();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    let told = "this machine can't run the function: gave up after 1 s (`--stop-seconds`)\n\
-                1 records are not through: they are lost (`--state DIR` would keep them)\n";
-    assert!(ended.stderr.ends_with(told), "{}", ended.stderr);
+    let expected = "this machine can't run the function; stopped after 1 s (`--stop-seconds`)\n\
+                    1 records were not flushed and are lost (`--state DIR` would keep them)\n";
+    assert!(ended.stderr.ends_with(expected), "{}", ended.stderr);
 }

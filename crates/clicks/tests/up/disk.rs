@@ -1,4 +1,4 @@
-//! A disk that is full for a while: what can't be kept is refused, and afterwards all is as before.
+//! A disk that is full for a while: records that can't be stored are refused.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -6,18 +6,18 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use test_support::up::{STREAM, Up, batch, command};
 
-/// A click's number, and what makes it large.
+/// A large record with a number.
 fn record(number: usize) -> String {
     format!("{number} {}\n", "x".repeat(1000))
 }
 
 #[test]
-fn a_state_gets_over_a_full_disk() {
+fn a_state_recovers_from_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
-    // What is accepted stays in the state until the end, so that it has to grow.
+    // Accepted records stay in the state until the stop, so that it grows.
     let arguments =
         ["--state", "state", "--function", "none", "--destination-seconds", "900", "--destination-mb", "128"];
-    // A file that is too large sends a signal, which would end the process, before it is an error.
+    // A file over the limit causes a signal, which would kill the process, before an error.
     let clicks = command(folder.path(), &arguments);
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(clicks.get_program()).args(clicks.get_args());
@@ -61,7 +61,7 @@ fn a_state_gets_over_a_full_disk() {
     delivered.sort_unstable();
     assert_eq!(delivered, accepted);
 
-    // What is delivered is off the disk.
+    // Delivered records are removed from the disk.
     let mut up = Up::start_in(folder.path(), &arguments);
     assert_eq!(up.stop().stdout, format!("{STREAM}: 0 accepted, 0 delivered, 0 dropped, 0 failed\n"));
 }

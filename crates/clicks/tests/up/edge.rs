@@ -1,4 +1,4 @@
-//! The edge by the wire: what a browser, or who pretends to be one, sees of `/clicks`.
+//! `/clicks` of the edge, as a browser or another client sees it.
 
 use test_support::http::{Connection, Response};
 use test_support::up::Up;
@@ -6,14 +6,14 @@ use test_support::up::Up;
 const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
 const JSON: &str = "Content-Type: application/json\r\n";
 
-/// What module 5's pages need to see on any answer.
+/// CORS headers for module 5's pages.
 const CORS: [(&str, &str); 3] = [
     ("access-control-allow-origin", "*"),
     ("access-control-allow-methods", "OPTIONS,PUT"),
     ("access-control-allow-headers", "Content-Type"),
 ];
 
-/// Every answer is of this status and body, JSON, and has the headers of API Gateway.
+/// Checks the status, the body, and the headers of API Gateway.
 #[track_caller]
 fn is(answer: &Response, status: u16, body: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
@@ -28,16 +28,16 @@ fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> 
     connection.ask(method, "/clicks", headers, body)
 }
 
-/// A click with spaces after it, so many bytes in all.
+/// A click with trailing spaces, of this size.
 fn padded(bytes: usize) -> String {
     CLICK.to_owned() + &" ".repeat(bytes - CLICK.len())
 }
 
 #[test]
-fn clicks_are_answered_as_api_gateway_does() {
+fn responses_to_clicks_are_those_of_api_gateway() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
-    // One connection for all: a refusal does not end it.
+    // One connection for all: an error does not close it.
     for (headers, body, status, answer) in [
         (JSON, CLICK, 200, r#"{"status":"OK"}"#),
         ("Content-Type: application/json; charset=utf-8\r\n", CLICK, 200, r#"{"status":"OK"}"#),
@@ -65,7 +65,7 @@ fn clicks_are_answered_as_api_gateway_does() {
 }
 
 #[test]
-fn a_preflight_is_allowed_and_other_methods_are_not_there() {
+fn a_preflight_is_allowed_and_other_methods_are_unknown() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let origin = "Origin: https://mysfits.example\r\nAccess-Control-Request-Method: PUT\r\n";
@@ -76,7 +76,7 @@ fn a_preflight_is_allowed_and_other_methods_are_not_there() {
 }
 
 #[test]
-fn any_host_may_be_named() {
+fn any_host_is_accepted() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let length = CLICK.len();
@@ -87,7 +87,7 @@ fn any_host_may_be_named() {
 }
 
 #[test]
-fn each_answer_has_an_id_of_its_own() {
+fn each_response_has_an_id_of_its_own() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let ids = [(); 2].map(|()| ask(&mut connection, "PUT", JSON, CLICK).header("x-amzn-requestid").unwrap().to_owned());
@@ -95,7 +95,7 @@ fn each_answer_has_an_id_of_its_own() {
 }
 
 #[test]
-fn a_body_of_unknown_length_is_bounded() {
+fn a_body_of_unknown_length_is_limited() {
     let up = Up::start(&[]);
     for (bytes, status, body) in [(8192, 200, r#"{"status":"OK"}"#), (8193, 413, r#"{"message":"Request Too Long"}"#)] {
         let mut connection = Connection::open(up.page());
@@ -109,7 +109,7 @@ fn a_body_of_unknown_length_is_bounded() {
     }
 }
 
-/// As long as a browser sends for a page that is gone: it is read, so that the answer is seen.
+/// The longest body that a browser sends for a closed page. It is read, so that the client sees the response.
 #[test]
 fn a_long_body_does_not_reset_the_connection() {
     let up = Up::start(&[]);
@@ -119,7 +119,7 @@ fn a_long_body_does_not_reset_the_connection() {
 }
 
 #[test]
-fn past_the_rate_clicks_are_refused() {
+fn clicks_over_the_rate_are_throttled() {
     let up = Up::start(&["--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
     let answers: Vec<Response> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
@@ -130,9 +130,9 @@ fn past_the_rate_clicks_are_refused() {
     is(refused, 429, r#"{"message":"Too Many Requests"}"#);
 }
 
-/// This takes the ten seconds that a body may take.
+/// Takes the ten seconds of the body's timeout.
 #[test]
-fn a_body_that_does_not_come_is_given_up() {
+fn a_body_that_does_not_arrive_is_a_timeout() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     connection

@@ -1,4 +1,4 @@
-//! The built `clicks up` by the wire, with a stand-in for the function where a test does not say otherwise.
+//! The executable `clicks up` over the network, with a stand-in for the function unless a test has another one.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
@@ -7,6 +7,7 @@ mod client;
 mod collect;
 mod command_line;
 mod contract;
+mod data_streams;
 mod descriptors;
 mod disk;
 mod edge;
@@ -17,4 +18,3 @@ mod site;
 mod stop;
 mod storage;
 mod streams;
-mod ways;

@@ -1,4 +1,4 @@
-//! The page's port by the wire: the files, what the page asks about the pipeline, and what it may do.
+//! The page's port: files, the state of the pipeline, objects, and security headers.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,14 +12,13 @@ use test_support::up::{STREAM, Up};
 
 const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
 
-/// As much of an object as the page gets.
+/// The bytes of an object that the page gets.
 const MOST_SHOWN: usize = 256 * 1024;
 
 fn web() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web")
 }
 
-/// What follows a URL's last colon.
 fn port(url: &str) -> &str {
     url.trim_end_matches('/').rsplit(':').next().unwrap()
 }
@@ -33,7 +32,7 @@ fn click(up: &Up, body: &str) {
     answer.is(200);
 }
 
-/// The page's question for an object; all that could mean something in a URL is encoded.
+/// The page's request for an object, with everything encoded in the URL.
 fn object(up: &Up, stream: &str, path: &str) -> Response {
     let encoded = path.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     get(up, &format!("/pipeline/object?stream={stream}&path={encoded}"))
@@ -47,7 +46,7 @@ fn newest(up: &Up, kind: &str) -> String {
 }
 
 #[test]
-fn the_page_finds_the_service_at_the_host_that_it_was_found_at() {
+fn the_service_has_the_host_of_the_page() {
     let up = Up::start(&[]);
     let service = port(up.address("mysfits")).to_owned();
     let mut connection = Connection::open(up.page());
@@ -55,7 +54,7 @@ fn the_page_finds_the_service_at_the_host_that_it_was_found_at() {
         ("127.0.0.1", format!("http://127.0.0.1:{service}")),
         ("127.0.0.1:8000", format!("http://127.0.0.1:{service}")),
         ("localhost:8000", format!("http://localhost:{service}")),
-        // A policy can't name the address itself.
+        // A policy can't have this address.
         ("[::1]:8000", format!("http://localhost:{service}")),
     ] {
         let answer = connection.get("/config.json", host);
@@ -66,19 +65,19 @@ fn the_page_finds_the_service_at_the_host_that_it_was_found_at() {
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
     }
-    // It is there: a page at localhost may ask it.
+    // The service allows requests of a page at localhost.
     let mysfits = Connection::open(up.address("mysfits")).get("/mysfits", "localhost");
     assert_eq!((mysfits.status, mysfits.header("access-control-allow-origin")), (200, Some("*")), "{mysfits:?}");
 
-    let elsewhere = Up::start(&["--service", "https://mysfits.example/prod/"]);
-    let answer = Connection::open(elsewhere.page()).get("/config.json", "localhost");
+    let external = Up::start(&["--service", "https://mysfits.example/prod/"]);
+    let answer = Connection::open(external.page()).get("/config.json", "localhost");
     assert!(answer.body.contains(r#""mysfitsUrl":"https://mysfits.example/prod","#), "{}", answer.body);
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.contains("connect-src 'self' https://mysfits.example;"), "{policy}");
 }
 
 #[test]
-fn only_this_machines_own_names_are_answered_to() {
+fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     for path in ["/", "/site.js", "/config.json", "/pipeline/", "/pipeline/events", "/pipeline/object", "/nothing"] {
@@ -88,12 +87,16 @@ fn only_this_machines_own_names_are_answered_to() {
             (421, Some("application/json")),
             "{path}: {answer:?}"
         );
-        assert!(answer.body.starts_with(r#"{"message":"this page answers to localhost"#), "{path}: {}", answer.body);
+        assert!(
+            answer.body.starts_with(r#"{"message":"invalid Host; accepted are localhost"#),
+            "{path}: {}",
+            answer.body
+        );
     }
 }
 
 #[test]
-fn every_answer_binds_the_browser() {
+fn every_response_has_security_headers() {
     let up = Up::start(&[]);
     let service = port(up.address("mysfits")).to_owned();
     let policy = format!(
@@ -108,7 +111,7 @@ fn every_answer_binds_the_browser() {
         ("/nothing", 404),
         ("/pipeline/object?stream=a&path=b", 404),
         ("/pipeline/object", 400),
-        // An answer without an end; all that is looked at is its head.
+        // An endless response, of which only the head is read.
         ("/pipeline/events", 200),
     ] {
         let mut connection = Connection::open(up.page());
@@ -124,13 +127,13 @@ fn every_answer_binds_the_browser() {
         ] {
             assert_eq!(answer.header(name), Some(value), "{path}: {name}");
         }
-        // Nobody else's scripts may read it.
+        // Scripts of other origins may not read it.
         assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
     }
 }
 
 #[test]
-fn each_file_of_the_page_is_served_as_what_it_is() {
+fn each_file_has_its_content_type() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let paths = files(&web());
@@ -141,7 +144,7 @@ fn each_file_of_the_page_is_served_as_what_it_is() {
             Some("js") => "text/javascript",
             Some("css") => "text/css",
             Some("svg") => "image/svg+xml",
-            other => panic!("a file of which nobody says what it is served as: {other:?}"),
+            other => panic!("a file without a known content type: {other:?}"),
         };
         let name = path.strip_prefix(web()).unwrap().to_str().unwrap();
         let answer = connection.get(&format!("/{name}"), "localhost");
@@ -154,9 +157,9 @@ fn each_file_of_the_page_is_served_as_what_it_is() {
 }
 
 #[test]
-fn nothing_outside_the_folder_of_the_page_is_served() {
+fn no_file_outside_the_folder_is_served() {
     let up = Up::start(&[]);
-    // It is there, one folder up.
+    // It exists, one folder up.
     assert!(web().join("../Cargo.toml").is_file());
     for path in [
         "/../Cargo.toml",
@@ -178,7 +181,7 @@ fn nothing_outside_the_folder_of_the_page_is_served() {
         "/%ff",
         "../Cargo.toml",
     ] {
-        // A connection each: what is no request at all ends it.
+        // A connection each, because an invalid request closes it.
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         let answer = connection.response();
@@ -188,9 +191,9 @@ fn nothing_outside_the_folder_of_the_page_is_served() {
 }
 
 #[test]
-fn a_page_that_is_opened_shows_all_that_was_accepted_before() {
+fn the_first_event_has_all_accepted_records() {
     let up = Up::start(&["--buffer-seconds", "900", "--buffer-mb", "3"]);
-    // One after the other, faster than pages that follow are told of changes.
+    // Faster than the events of open pages.
     for accepted in 1..=30 {
         up.put(&["{}"]);
         let view = up.snapshot();
@@ -202,7 +205,7 @@ fn a_page_that_is_opened_shows_all_that_was_accepted_before() {
 }
 
 #[test]
-fn the_pipeline_is_followed_until_the_process_stops() {
+fn events_show_the_pipeline_until_the_process_stops() {
     let mut up = Up::start(&[]);
     let mut viewer = Connection::open(up.page());
     viewer.send(b"GET /pipeline/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -228,7 +231,7 @@ fn the_pipeline_is_followed_until_the_process_stops() {
     assert_eq!(last["clicks"]["mysfit"], json!({ "4e53920c-505a-4a90-a694-b9300791f0ae": 1 }));
 
     up.signal("-TERM");
-    // The end of an answer in chunks: it was ended, not cut off.
+    // The end of a chunked response, which was not cut off.
     assert!(viewer.rest().ends_with("\r\n0\r\n\r\n"));
     assert_eq!(up.end().code, Some(0));
 }
@@ -251,7 +254,7 @@ fn a_listed_object_is_shown_as_text() {
 }
 
 #[test]
-fn of_a_long_object_the_start_is_shown() {
+fn a_long_object_is_truncated() {
     for compression in ["none", "gzip"] {
         let up = Up::start(&["--compression", compression]);
         // The stand-in adds a line's end.
@@ -273,13 +276,13 @@ fn of_a_long_object_the_start_is_shown() {
 }
 
 #[test]
-fn what_is_not_listed_is_not_shown() {
+fn an_unlisted_object_is_not_shown() {
     let up = Up::start(&[]);
     click(&up, CLICK);
     up.until_processed(1);
     let listed = newest(&up, "delivered");
     let bucket = up.folder().join("out/bucket");
-    fs::write(bucket.join("firehose/other"), "of somebody else").unwrap();
+    fs::write(bucket.join("firehose/other"), "of another user").unwrap();
     let not_listed = "not one of the last objects of this stream";
     for (stream, path, message) in [
         (STREAM, "firehose/other", not_listed),
@@ -290,7 +293,7 @@ fn what_is_not_listed_is_not_shown() {
         (STREAM, &format!("/{listed}"), not_listed),
         (STREAM, &format!("firehose/../{listed}"), not_listed),
         (STREAM, &listed.to_uppercase(), not_listed),
-        ("other", &listed, "no such stream"),
+        ("other", &listed, "unknown stream"),
     ] {
         let answer = object(&up, stream, path);
         let expected = json!({ "message": message }).to_string();
@@ -299,45 +302,42 @@ fn what_is_not_listed_is_not_shown() {
     object(&up, STREAM, &listed).is(200);
     fs::remove_file(bucket.join(&listed)).unwrap();
     let answer = object(&up, STREAM, &listed);
-    assert_eq!(
-        (answer.status, answer.body.as_str()),
-        (404, r#"{"message":"the object is not in the storage any more"}"#)
-    );
+    assert_eq!((answer.status, answer.body.as_str()), (404, r#"{"message":"the object is no longer in the storage"}"#));
 }
 
 #[test]
-fn nothing_but_a_regular_file_below_the_folder_is_shown() {
+fn only_a_regular_file_below_the_folder_is_shown() {
     let up = Up::start(&[]);
     click(&up, CLICK);
     up.until_processed(1);
     let listed = newest(&up, "delivered");
     let (object_path, secret) = (up.folder().join("out/bucket").join(&listed), up.folder().join("secret"));
-    fs::write(&secret, "of somebody else").unwrap();
+    fs::write(&secret, "of another user").unwrap();
     let hour = object_path.parent().unwrap();
-    let (elsewhere, name) = (up.folder().join("elsewhere"), object_path.file_name().unwrap());
-    fs::create_dir(&elsewhere).unwrap();
-    fs::write(elsewhere.join(name), "of somebody else").unwrap();
-    for put_in_its_place in [
+    let (other, name) = (up.folder().join("other"), object_path.file_name().unwrap());
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join(name), "of another user").unwrap();
+    for replace in [
         &|| symlink(&secret, &object_path).unwrap(),
         &|| assert!(Command::new("mkfifo").arg(&object_path).status().unwrap().success()),
         &|| {
             fs::remove_dir(hour).unwrap();
-            symlink(&elsewhere, hour).unwrap();
+            symlink(&other, hour).unwrap();
         },
     ] as [&dyn Fn(); 3]
     {
         fs::remove_file(&object_path).unwrap();
-        put_in_its_place();
+        replace();
         let answer = object(&up, STREAM, &listed);
         assert_eq!(
             (answer.status, answer.body.as_str()),
-            (404, r#"{"message":"the object is not in the storage any more"}"#)
+            (404, r#"{"message":"the object is no longer in the storage"}"#)
         );
     }
 }
 
 #[test]
-fn the_record_of_a_click_is_what_the_visitor_wrote_without_white_space() {
+fn the_record_of_a_click_is_the_body_without_white_space() {
     let up = Up::start(&["--backup-prefix", "source/"]);
     for (number, (body, record)) in [
         (CLICK, CLICK),
@@ -354,7 +354,7 @@ fn the_record_of_a_click_is_what_the_visitor_wrote_without_white_space() {
             objects.iter().filter(|object| object["kind"] == "backup").count()
         };
         up.until(|view| backups(view) > number);
-        // No line's end either: Firehose adds none.
+        // Without a line's end: Firehose adds none.
         assert_eq!(object(&up, STREAM, &newest(&up, "backup")).body, record);
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /v2/{stream-name}` by the wire: a record for each service's stream, and nothing that one stream does to another.
+//! `POST /v2/{stream-name}`: a record for each service's stream, and the isolation of streams.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use test_support::http::{Connection, Response};
 use test_support::up::Up;
 
-use crate::ways::{STREAMS, call, start, told, until, until_processed, view_of};
+use crate::data_streams::{STREAMS, call, logged_events, start, until, until_processed, view_of};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
@@ -15,7 +15,7 @@ fn post(up: &Up, stream: &str, headers: &str, body: &str) -> Response {
     Connection::open(up.page()).ask("POST", &format!("/v2/{stream}"), headers, body)
 }
 
-/// The answer to a record that was put: where it is.
+/// The shard and the sequence number in a response.
 #[track_caller]
 fn placed(answer: &Response) -> (String, String) {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{}", answer.body);
@@ -26,12 +26,12 @@ fn placed(answer: &Response) -> (String, String) {
 }
 
 #[test]
-fn a_request_is_answered_as_api_gateway_does() {
+fn responses_are_those_of_api_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none"]);
     let mebibyte = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
     let mut connection = Connection::open(up.page());
-    // One connection for all: a refusal does not end it.
+    // One connection for all: an error does not close it.
     for (stream, headers, body, status, answer) in [
         (
             "orders",
@@ -69,8 +69,8 @@ fn a_request_is_answered_as_api_gateway_does() {
             413,
             r#"{"message":"Request Too Long"}"#,
         ),
-        // Names that nobody has configured, or that are no data stream's.
-        ("nobody", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
+        // Names that are not configured, or not of a data stream.
+        ("unknown", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("clicks", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("Orders", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("orders%00", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
@@ -88,13 +88,13 @@ fn a_request_is_answered_as_api_gateway_does() {
     }
     assert_eq!((&view_of(&up, "orders")["accepted"], &view_of(&up, "reviews")["accepted"]), (&json!(0), &json!(0)));
     placed(&connection.ask("POST", "/v2/orders", &format!("{JSON}x-partition-key: k\r\n"), &mebibyte(1_048_574)));
-    // What API Gateway takes for JSON.
+    // The content types that API Gateway accepts as JSON.
     placed(&connection.ask("POST", "/v2/reviews", "", "{}"));
     placed(&connection.ask("POST", "/v2/reviews", "Content-Type: application/json; charset=utf-8\r\n", "{}"));
 }
 
 #[test]
-fn the_lines_lie_under_each_streams_own_prefix() {
+fn each_stream_has_a_prefix_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none"]);
     post(&up, "orders", JSON, "{ \"customer\": \"7\",\r\n \"total\": 12.50 }");
@@ -115,24 +115,24 @@ fn the_lines_lie_under_each_streams_own_prefix() {
 }
 
 #[test]
-fn the_partition_key_is_of_the_header_or_the_field_or_the_request() {
+fn the_partition_key_is_the_header_or_the_field_or_the_request_id() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &[]);
-    let tell = |customer: Value| json!({ "do": "tell", "customer": customer }).to_string();
+    let record = |customer: Value| json!({ "do": "log", "customer": customer }).to_string();
     let header = format!("{JSON}x-partition-key: b\r\n");
     for (stream, headers, body, key) in [
-        ("orders", header.as_str(), tell(json!("a")), Some("b")),
-        ("orders", JSON, tell(json!("a")), Some("a")),
-        ("orders", JSON, tell(json!(7)), Some("7")),
-        ("orders", JSON, tell(json!(null)), None),
-        ("reviews", header.as_str(), tell(json!("a")), Some("b")),
-        ("reviews", JSON, tell(json!("a")), None),
+        ("orders", header.as_str(), record(json!("a")), Some("b")),
+        ("orders", JSON, record(json!("a")), Some("a")),
+        ("orders", JSON, record(json!(7)), Some("7")),
+        ("orders", JSON, record(json!(null)), None),
+        ("reviews", header.as_str(), record(json!("a")), Some("b")),
+        ("reviews", JSON, record(json!("a")), None),
     ] {
-        let before = told(&up).len();
+        let before = logged_events(&up).len();
         let answer = post(&up, stream, headers, &body);
         let (shard, number) = placed(&answer);
-        until(&up, stream, |_| told(&up).len() > before);
-        let event = told(&up).remove(before);
+        until(&up, stream, |_| logged_events(&up).len() > before);
+        let event = logged_events(&up).remove(before);
         let metadata = &event["records"][0]["kinesisRecordMetadata"];
         let request = answer.header("x-amzn-requestid").unwrap();
         assert_eq!(metadata["partitionKey"], key.unwrap_or(request), "{stream} {body}");
@@ -141,7 +141,7 @@ fn the_partition_key_is_of_the_header_or_the_field_or_the_request() {
 }
 
 #[test]
-fn past_the_rate_of_one_stream_the_others_take_more() {
+fn each_stream_has_a_rate_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none", "--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
@@ -159,10 +159,10 @@ fn past_the_rate_of_one_stream_the_others_take_more() {
 }
 
 #[test]
-fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
+fn a_full_backlog_and_a_hanging_function_do_not_affect_other_streams() {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("release");
-    // So many shards that none is past its throughput, and a place for one event.
+    // Enough shards for the throughput, and one concurrent invocation.
     let streams = STREAMS.replace("shards = 2", "shards = 100\nconcurrency = 1");
     let config = format!("env = {{ RELEASE = '{}' }}\nbacklog-mb = 8\n{streams}", release.display());
     let up = start(folder.path(), &config, &[]);
@@ -180,7 +180,7 @@ fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
     let answer: Value = serde_json::from_str(&call(&up, "PutRecord", &record).body).unwrap();
     assert_eq!(answer["__type"], "ProvisionedThroughputExceededException");
 
-    // Meanwhile the others deliver.
+    // The others deliver.
     placed(&post(&up, "reviews", JSON, r#"{"stars":5}"#));
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;
     Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).is(200);
@@ -196,7 +196,7 @@ fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
 }
 
 #[test]
-fn a_function_that_fails_is_the_streams_own() {
+fn a_failing_function_does_not_affect_other_streams() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--retries", "1"]);
     post(&up, "orders", JSON, r#"{"do":"crash","customer":"a"}"#);
@@ -208,7 +208,7 @@ fn a_function_that_fails_is_the_streams_own() {
 }
 
 #[test]
-fn without_a_stream_of_direct_put_there_is_no_way_for_clicks() {
+fn without_a_stream_of_direct_put_there_is_no_route_for_clicks() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = start(folder.path(), "[streams.orders]\nsource = 'kinesis'\nfunction = 'none'\n", &[]);
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;

@@ -16,7 +16,12 @@ const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
 
 /// The record of a request. Without a key in the header or the field, the key is the request's id: a constant would put all
 /// records into one shard.
-pub(super) fn from_request(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<ToShard, EdgeError> {
+pub(super) fn from_request(
+    headers: &HeaderMap,
+    body: &[u8],
+    field: Option<&str>,
+    id: Uuid,
+) -> Result<ToShard, EdgeError> {
     if !is_json(headers) {
         return Err(EdgeError::MediaType);
     }
@@ -85,7 +90,8 @@ mod tests {
             (None, r#"{"id":{}}"#, Some("id"), &id),
             (None, r#"{"id":"\ud800"}"#, Some("id"), &id),
         ] {
-            let record = from_request(&headers(header.map(str::as_bytes)), body.as_bytes(), field, Uuid::from_u128(7)).unwrap();
+            let record =
+                from_request(&headers(header.map(str::as_bytes)), body.as_bytes(), field, Uuid::from_u128(7)).unwrap();
             assert_eq!((&*record.partition_key, record.hash_key), (key, hash_key(key)), "{header:?} {body}");
         }
     }

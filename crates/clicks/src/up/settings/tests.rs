@@ -465,7 +465,8 @@ fn an_invalid_value_is_refused_on_the_command_line() {
 
 #[test]
 fn the_command_line_overrides_the_stream_which_overrides_the_defaults() {
-    let defaults = "[pipeline]\nport = 1\n[defaults]\nretries = 1\nenv = { A = 'defaults', B = 'defaults', C = 'defaults' }\n";
+    let defaults =
+        "[pipeline]\nport = 1\n[defaults]\nretries = 1\nenv = { A = 'defaults', B = 'defaults', C = 'defaults' }\n";
     let table = "[streams.a]\nretries = 2\nenv = { B = 'table', C = 'table' }\n[streams.b]\n";
     let settings =
         settings("--click-stream=a --env=C=line --env=D=first --env=D=last --port=2", &format!("{defaults}{table}"));
@@ -684,7 +685,8 @@ fn a_missing_file_and_a_missing_folder_are_errors() {
     fs::write(&config, "x = 1").unwrap();
     let message = read(&PipelineOptions::default()).unwrap_err();
     assert!(
-        message.starts_with(&format!("{}, line 1, column 1: unknown key `x`: accepted are the tables ", config.display())),
+        message
+            .starts_with(&format!("{}, line 1, column 1: unknown key `x`: accepted are the tables ", config.display())),
         "{message}"
     );
 }
