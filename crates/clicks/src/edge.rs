@@ -10,7 +10,6 @@
 //! Firehose, Kinesis and Lambda are mapped to API Gateway's. Each route has a rate of its own, so that a flood on one does not
 //! throttle the others.
 
-mod body;
 mod click;
 mod clicks;
 mod collect;
@@ -36,9 +35,6 @@ use local_firehose::stream::{DataStream, Stream};
 
 /// The request's id, on every response.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-
-/// The longest click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
-const LONGEST_CLICK: usize = 8 * 1024;
 
 /// The integrations of the routes.
 pub(crate) struct Integrations {

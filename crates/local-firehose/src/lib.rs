@@ -4,5 +4,6 @@
 pub mod api;
 pub mod attempts;
 pub mod functions;
+pub mod http;
 pub mod metrics;
 pub mod stream;

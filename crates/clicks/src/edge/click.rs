@@ -5,8 +5,8 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator, draft4};
 use serde_json::Value;
 
-use super::body::is_json;
 use super::error::EdgeError;
+use super::reader::is_json;
 use firehose_model::fields::{Fields, minified};
 
 /// The model of API Gateway's request validation.

@@ -15,8 +15,11 @@ use serde_json::{Value, json};
 use super::click::{ClickSchema, SchemaError};
 use super::error::EdgeError;
 use super::reader::RequestReader;
-use super::{LONGEST_CLICK, Rate, unknown_method};
+use super::{Rate, unknown_method};
 use local_firehose::stream::{Refused, Stream};
+
+/// The largest valid click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
+const LONGEST_CLICK: usize = 8 * 1024;
 
 struct Clicks {
     stream: Stream,

@@ -1,33 +1,36 @@
-//! Reads requests within a rate, a size and a number of bodies in memory.
+//! Reads requests within a rate, and within limits of their bodies.
+
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{header, request};
+use axum::http::{HeaderMap, header, request};
 use axum::response::IntoResponse;
 use governor::{DefaultDirectRateLimiter, RateLimiter};
-use tokio::sync::Semaphore;
 
+use super::Rate;
 use super::error::EdgeError;
-use super::{Rate, body};
+use local_firehose::http::{BodyError, BodyLimits, BodyReader};
 
-/// Bodies that are read at once; others wait.
-const READ_AT_ONCE: usize = 32;
+/// More than the 64 KiB of a request that outlives its page (Fetch standard, `keepalive`).
+const MAX_DISCARDED: usize = 1024 * 1024;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The limits of one route.
 pub(super) struct RequestReader {
     rate: DefaultDirectRateLimiter,
-    slots: Semaphore,
-    /// The longest body.
-    longest: usize,
+    bodies: BodyReader,
 }
 
 impl RequestReader {
-    pub(super) fn new(rate: Rate, longest: usize) -> Self {
-        let rate = RateLimiter::direct(rate.quota());
-        Self { rate, slots: Semaphore::new(READ_AT_ONCE), longest }
+    pub(super) fn new(rate: Rate, max_bytes: usize) -> Self {
+        let limits = BodyLimits { max_bytes, max_discarded: MAX_DISCARDED, timeout: TIMEOUT };
+        Self { rate: RateLimiter::direct(rate.quota()), bodies: BodyReader::new(limits) }
     }
 
-    /// The head and body of a request within the rate.
+    /// The head and body of a request within the rate. The body of a throttled request is read, too, so that its client sees the
+    /// response.
     pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, Vec<u8>), EdgeError> {
         let in_rate = self.in_rate();
         let (head, body) = request.into_parts();
@@ -36,12 +39,13 @@ impl RequestReader {
         Ok((head, body?))
     }
 
-    /// The body, which is also read of a throttled request: a client that is still sending when the connection is closed does not
-    /// see the response.
+    /// A body without a rate.
     pub(super) async fn read_body(&self, body: Body) -> Result<Vec<u8>, EdgeError> {
-        // Never closed.
-        let _slot = self.slots.acquire().await;
-        body::read(body, self.longest, body::TIMEOUT).await
+        self.bodies.read(body).await.map_err(|error| match error {
+            BodyError::TooLarge => EdgeError::TooLong,
+            BodyError::Timeout(_) => EdgeError::BodyTimeout,
+            BodyError::Incomplete => EdgeError::Body("it is incomplete".to_owned()),
+        })
     }
 
     /// The response to a CORS preflight. API Gateway's is a mock integration, which is within the rate as well: JSON without
@@ -56,18 +60,22 @@ impl RequestReader {
     }
 }
 
+/// Whether the content type is JSON's. API Gateway assumes JSON without one (API Gateway developer guide, "Integration passthrough
+/// behaviors").
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
+        let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        media_type.trim().eq_ignore_ascii_case("application/json")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
     use std::num::NonZeroU32;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use axum::body::Bytes;
-    use futures_util::future::join_all;
     use futures_util::stream;
-    use tokio::time::{sleep, timeout};
 
     use super::*;
 
@@ -92,26 +100,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_number_of_bodies_read_at_once_is_limited() {
-        let reader = reader(100);
-        let started = Arc::new(AtomicUsize::new(0));
-        let silent = || {
-            let started = Arc::clone(&started);
-            let body = stream::once(async move {
-                started.fetch_add(1, Ordering::Relaxed);
-                sleep(Duration::from_secs(5)).await;
-                Ok::<_, io::Error>(Bytes::from_static(b"{}"))
-            });
-            Request::new(Body::from_stream(body))
-        };
-        let all = join_all((0..READ_AT_ONCE + 8).map(|_| reader.read(silent())));
-        tokio::pin!(all);
-        assert!(timeout(Duration::from_secs(4), &mut all).await.is_err());
-        assert_eq!(started.load(Ordering::Relaxed), READ_AT_ONCE);
-        // The time-out of the others begins with their slot.
-        for read in all.await {
-            assert_eq!(read.unwrap().1, b"{}");
-        }
-        assert_eq!(started.load(Ordering::Relaxed), READ_AT_ONCE + 8);
+    async fn a_body_that_does_not_arrive_is_a_timeout() {
+        let silent = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+        assert_eq!(reader(1).read_body(silent).await, Err(EdgeError::BodyTimeout));
+        let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other("reset"))]));
+        assert_eq!(reader(1).read_body(broken).await, Err(EdgeError::Body("it is incomplete".to_owned())));
     }
 }

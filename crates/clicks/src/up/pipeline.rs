@@ -132,13 +132,13 @@ async fn start_streams(
     let mut streams = Vec::new();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {
         let function = stream.function.as_ref().map(|function| function_start(function, &built, service_url));
-        let around = Surroundings {
+        let deps = Surroundings {
             function,
             function_log: Arc::clone(function_log),
             bucket: Arc::new(bucket),
             state: settings.state.clone(),
         };
-        streams.push(Stream::start(stream.clone(), around)?);
+        streams.push(Stream::start(stream.clone(), deps)?);
     }
     Ok(streams)
 }

@@ -262,8 +262,8 @@ fn chaos(name: &str, seconds: u64, round: &[Change], kinds: usize) -> Outcome {
         }
         producers.stopping.store(true, Ordering::SeqCst);
     });
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     for (nth, (kind, times)) in world.met().into_iter().enumerate() {
         println!("{kind}: {times}");
         assert_eq!(times > 0, nth < kinds, "{kind}: {times}");

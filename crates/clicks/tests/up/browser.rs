@@ -73,8 +73,8 @@ fn the_pages_work_in_a_browser() {
         assert!((20_000..largest).contains(&bytes.len()), "{picture}: {}", bytes.len());
     }
 
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
 }
 
 #[test]

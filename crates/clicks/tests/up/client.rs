@@ -79,9 +79,9 @@ impl Held {
                 let click = json!({ "name": name }).to_string();
                 " ".repeat(bytes - click.len()) + &click
             });
-            let answer = self.up.call("PutRecordBatch", &batch(STREAM, &clicks.collect::<Vec<_>>()));
-            answer.is(200);
-            let output: Value = serde_json::from_str(&answer.body).unwrap();
+            let response = self.up.call("PutRecordBatch", &batch(STREAM, &clicks.collect::<Vec<_>>()));
+            response.is(200);
+            let output: Value = serde_json::from_str(&response.body).unwrap();
             let entries = output["RequestResponses"].as_array().unwrap();
             assert_eq!(entries.len(), records);
             for (entry, name) in entries.iter().zip(names) {
@@ -153,12 +153,12 @@ fn a_full_backlog_refuses_records_on_every_path_and_delivers_the_accepted() {
     }
     let click = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
     let one = json!({ "DeliveryStreamName": STREAM, "Record": { "Data": base64(click) } });
-    let answer = up.call("PutRecord", &one);
+    let response = up.call("PutRecord", &one);
     let busy = json!({ "__type": "ServiceUnavailableException", "message": "Slow down." });
-    assert_eq!((answer.status, serde_json::from_str::<Value>(&answer.body).unwrap()), (500, busy), "{answer:?}");
+    assert_eq!((response.status, serde_json::from_str::<Value>(&response.body).unwrap()), (500, busy), "{response:?}");
     let put_click = || Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", click);
-    let answer = put_click();
-    assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#), "{answer:?}");
+    let response = put_click();
+    assert_eq!((response.status, response.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#), "{response:?}");
     assert_eq!(up.snapshot()["accepted"], 1 + accepted.len());
 
     held.release();

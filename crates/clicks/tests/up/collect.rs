@@ -33,36 +33,36 @@ import json, os, sys, time, urllib.request
 
 API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
 
-def answer(event):
+def response(event):
     try:
-        asked = json.loads(event["body"])
+        action = json.loads(event["body"])
     except (TypeError, ValueError):
-        asked = {}
-    if asked.get("do") == "crash":
+        action = {}
+    if action.get("do") == "crash":
         sys.exit(7)
-    if asked.get("do") == "hang":
+    if action.get("do") == "hang":
         time.sleep(600)
-    if asked.get("do") == "wait":
+    if action.get("do") == "wait":
         open("waits", "w").close()
         while not os.path.exists("release"):
             time.sleep(0.005)
-        if "data" not in asked:
+        if "data" not in action:
             return {"statusCode": 200}
-    if asked.get("do") in ("put", "wait"):
+    if action.get("do") in ("put", "wait"):
         headers = {"X-Amz-Target": "Kinesis_20131202.PutRecord", "Content-Type": "application/x-amz-json-1.1"}
-        record = {"StreamName": os.environ["COLLECTOR_STREAM"], "PartitionKey": "a", "Data": asked["data"]}
+        record = {"StreamName": os.environ["COLLECTOR_STREAM"], "PartitionKey": "a", "Data": action["data"]}
         request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL_KINESIS"], json.dumps(record).encode(), headers)
         with urllib.request.urlopen(request) as put:
             return {"statusCode": 200, "body": put.read().decode()}
-    if asked.get("do") == "answer":
-        return asked["answer"]
+    if action.get("do") == "response":
+        return action["response"]
     env = {key: os.environ[key] for key in sorted(os.environ) if key.startswith(("AWS_", "COLLECTOR_"))}
     return {"statusCode": 200, "body": json.dumps({"event": event, "env": env})}
 
 while True:
-    with urllib.request.urlopen(API + "next") as answered:
-        request, event = answered.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answered)
-    urllib.request.urlopen(API + request + "/response", json.dumps(answer(event)).encode()).close()
+    with urllib.request.urlopen(API + "next") as polled:
+        request, event = polled.headers["Lambda-Runtime-Aws-Request-Id"], json.load(polled)
+    urllib.request.urlopen(API + request + "/response", json.dumps(response(event)).encode()).close()
 "#;
 
 fn start_collector(folder: &Path, streams: &str, arguments: &[&str]) -> Up {
@@ -83,16 +83,16 @@ fn post(up: &Up, headers: &str, body: &str) -> Response {
 
 /// Checks the status, the body, the CORS headers and the id.
 #[track_caller]
-fn is(answer: &Response, status: u16, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
+fn is(response: &Response, status: u16, body: &str) {
+    assert_eq!((response.status, response.body.as_str()), (status, body), "{response:?}");
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("access-control-allow-methods", "OPTIONS,POST,GET"),
         ("access-control-allow-headers", "Content-Type"),
     ] {
-        assert_eq!(answer.header(name), Some(value), "{name}");
+        assert_eq!(response.header(name), Some(value), "{name}");
     }
-    assert_eq!(answer.header("x-amzn-requestid").map(str::len), Some(36));
+    assert_eq!(response.header("x-amzn-requestid").map(str::len), Some(36));
 }
 
 #[test]
@@ -101,12 +101,12 @@ fn a_function_gets_the_event_of_api_gateway_and_the_address_of_kinesis() {
     let up = with_python(folder.path(), &["--collector-env", "COLLECTOR_MASK_FIELDS=phone"]);
     assert_eq!(up.address("collect"), format!("{}/collect", up.page()));
     let mut connection = Connection::open(up.page());
-    let answer =
+    let response =
         connection.ask("POST", "/collect?a=1&a=2", "Content-Type: text/plain\r\nX-Own: é\r\n", "any text: \u{e9}");
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
-    let reply: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")), "{response:?}");
+    let reply: Value = serde_json::from_str(&response.body).unwrap();
     let event = &reply["event"];
-    let id = answer.header("x-amzn-requestid");
+    let id = response.header("x-amzn-requestid");
     assert_eq!(event["requestContext"]["requestId"].as_str(), id);
     for (pointer, value) in [
         ("/httpMethod", json!("POST")),
@@ -140,22 +140,21 @@ fn a_function_gets_the_event_of_api_gateway_and_the_address_of_kinesis() {
 fn the_reply_of_a_function_is_the_response() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &[]);
-    let answering = |answer: Value| post(&up, "", &json!({ "do": "answer", "answer": answer }).to_string());
-    is(&answering(json!({ "statusCode": 200, "body": "text" })), 200, "text");
-    is(&answering(json!({ "statusCode": 413, "headers": {}, "body": "{}" })), 413, "{}");
-    is(&answering(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })), 200, "hi");
+    let replying = |response: Value| post(&up, "", &json!({ "do": "response", "response": response }).to_string());
+    is(&replying(json!({ "statusCode": 200, "body": "text" })), 200, "text");
+    is(&replying(json!({ "statusCode": 413, "headers": {}, "body": "{}" })), 413, "{}");
+    is(&replying(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })), 200, "hi");
     // Its own CORS headers stay.
-    let own =
-        answering(json!({ "statusCode": 200, "headers": { "Access-Control-Allow-Origin": "https://a.example" } }));
+    let own = replying(json!({ "statusCode": 200, "headers": { "Access-Control-Allow-Origin": "https://a.example" } }));
     assert_eq!(own.header("access-control-allow-origin"), Some("https://a.example"));
 
     let failed = r#"{"message": "Internal server error"}"#;
     for malformed in [json!({}), json!("OK"), json!([]), json!({ "statusCode": 200, "body": {} }), json!(null)] {
-        is(&answering(malformed), 502, failed);
+        is(&replying(malformed), 502, failed);
     }
     is(&post(&up, "", r#"{"do":"crash"}"#), 502, failed);
     assert!(up.stderr().ends_with("the collector ended (exit status: 7)\n"), "{}", up.stderr());
-    is(&answering(json!({ "statusCode": 200, "body": "again" })), 200, "again");
+    is(&replying(json!({ "statusCode": 200, "body": "again" })), 200, "again");
 }
 
 #[test]
@@ -172,7 +171,8 @@ fn the_edge_responds_itself_to_invalid_requests() {
         let body = "x".repeat(megabytes * 1024 * 1024);
         is(&post(&up, "", &body), 413, r#"{"message":"Request Too Long"}"#);
     }
-    let refused = (0..50).map(|_| connection.ask("OPTIONS", "/collect", "", "")).find(|answer| answer.status != 200);
+    let refused =
+        (0..50).map(|_| connection.ask("OPTIONS", "/collect", "", "")).find(|response| response.status != 200);
     is(&refused.expect("50 requests came within 46 seconds"), 429, r#"{"message":"Too Many Requests"}"#);
     // Other routes have rates of their own.
     connection.ask("POST", "/v2/orders", "", "{}").is(200);
@@ -197,7 +197,7 @@ fn a_function_that_does_not_start_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let up = start_collector(folder.path(), STREAMS, &["--collector", "sh -c 'echo a reason; exit 3'"]);
     is(&post(&up, "", "{}"), 502, r#"{"message": "Internal server error"}"#);
-    let expected = "the collector ended (exit status: 3) before it asked for a request, and wrote:\na reason\n";
+    let expected = "the collector ended (exit status: 3) before it polled for an event, and wrote:\na reason\n";
     assert!(up.stderr().ends_with(expected), "{}", up.stderr());
 }
 
@@ -216,8 +216,8 @@ fn a_request_that_waits_for_another_is_a_timeout_as_well() {
     let up = with_python(folder.path(), &limits);
     thread::scope(|scope| {
         let one = || post(&up, "", r#"{"do":"hang"}"#);
-        for answer in [scope.spawn(one), scope.spawn(one)] {
-            is(&answer.join().unwrap(), 504, r#"{"message": "Endpoint request timed out"}"#);
+        for response in [scope.spawn(one), scope.spawn(one)] {
+            is(&response.join().unwrap(), 504, r#"{"message": "Endpoint request timed out"}"#);
         }
     });
 }
@@ -231,11 +231,11 @@ fn requests_over_the_capacity_are_throttled() {
     // At most eleven of these are pending at once.
     let body = json!({ "do": "wait", "filler": "x".repeat(5_900_000) }).to_string();
     thread::scope(|scope| {
-        let (answers, come) = mpsc::channel();
+        let (responses, come) = mpsc::channel();
         for _ in 0..14 {
-            let answers = answers.clone();
+            let responses = responses.clone();
             let (up, body) = (&up, &body);
-            scope.spawn(move || answers.send(post(up, "", body)).unwrap());
+            scope.spawn(move || responses.send(post(up, "", body)).unwrap());
         }
         for _ in 0..3 {
             is(&come.recv().unwrap(), 429, r#"{"message":"Too Many Requests"}"#);
@@ -295,8 +295,8 @@ fn the_collector_of_this_workspace_keeps_the_configured_fields() {
     let folder = tempfile::tempdir().unwrap();
     let up = start_collector(folder.path(), STREAMS, &["--collector-env", "COLLECTOR_FIELDS=id,title,price,phone"]);
     let body = r#"{"price": 12.50, "id": "7", "secret": "x", "phone": "555-0100"}"#;
-    let answer = post(&up, "Content-Type: application/json\r\n", body);
-    is(&answer, 200, "Processed Data sent to Kinesis stream successfully.");
+    let response = post(&up, "Content-Type: application/json\r\n", body);
+    is(&response, 200, "Processed Data sent to Kinesis stream successfully.");
     until_processed(&up, "collected", 1);
     assert_eq!(up.objects("rawdata"), "{\"id\":\"7\",\"title\":null,\"price\":12.50,\"phone\":\"555-0100\"}\n");
     post(&up, "", "no JSON").is(400);

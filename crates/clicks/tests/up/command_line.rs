@@ -31,8 +31,8 @@ fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 #[track_caller]
 fn are_refused(folder: &Path, code: i32, cases: &[(&[&str], &str)]) {
     for (arguments, message) in cases {
-        let (ended, stderr) = refused(folder, arguments);
-        assert_eq!(ended, Some(code), "{arguments:?}: {stderr}");
+        let (end, stderr) = refused(folder, arguments);
+        assert_eq!(end, Some(code), "{arguments:?}: {stderr}");
         assert!(stderr.starts_with(&format!("error: {message}")), "{arguments:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
     }

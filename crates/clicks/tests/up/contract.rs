@@ -347,8 +347,8 @@ def transform(record):
     return {"recordId": record["recordId"], "result": "Ok", "data": base64.b64encode(line.encode()).decode()}
 
 while True:
-    with urllib.request.urlopen(API + "next") as answer:
-        request, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answer)
+    with urllib.request.urlopen(API + "next") as response:
+        request, event = response.headers["Lambda-Runtime-Aws-Request-Id"], json.load(response)
     reply = {"records": [transform(record) for record in event["records"]]}
     urllib.request.urlopen(API + request + "/response", json.dumps(reply).encode()).close()
 "#;

@@ -56,9 +56,9 @@ pub(crate) fn put(up: &Up, stream: &str, records: &[(String, String)]) -> Vec<Pl
     for records in records.chunks(500) {
         let entry = |(key, data): &(String, String)| json!({ "PartitionKey": key, "Data": STANDARD.encode(data) });
         let entries: Vec<Value> = records.iter().map(entry).collect();
-        let answer = call(up, "PutRecords", &json!({ "StreamName": stream, "Records": entries }));
-        let output = answer.json();
-        assert_eq!((answer.status, &output["FailedRecordCount"]), (200, &json!(0)), "{answer:?}");
+        let response = call(up, "PutRecords", &json!({ "StreamName": stream, "Records": entries }));
+        let output = response.json();
+        assert_eq!((response.status, &output["FailedRecordCount"]), (200, &json!(0)), "{response:?}");
         places.extend(output["Records"].as_array().unwrap().iter().map(place));
     }
     places

@@ -17,9 +17,9 @@ const ENOUGH: u32 = 1024;
 
 fn puts(connection: &mut Connection, records: &[String]) {
     let headers = "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Firehose_20150804.PutRecordBatch\r\n";
-    let answer = connection.ask("POST", "/", headers, &batch(STREAM, records).to_string());
-    let output: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!((answer.status, &output["FailedPutCount"]), (200, &json!(0)), "{output}");
+    let response = connection.ask("POST", "/", headers, &batch(STREAM, records).to_string());
+    let output: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!((response.status, &output["FailedPutCount"]), (200, &json!(0)), "{output}");
 }
 
 #[track_caller]
@@ -74,11 +74,11 @@ fn records_wait_for_a_function_that_can_not_be_started_or_reached() {
         let view = up.snapshot();
         assert_eq!((&view["retries"], &view["failed"]), (&json!(0), &json!(0)), "{view:#}");
 
-        let ended = up.stop();
-        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        assert!(!ended.stderr.contains("attempt "), "{}", ended.stderr);
+        let end = up.stop();
+        assert_eq!(end.code, Some(0), "{}", end.stderr);
+        assert!(!end.stderr.contains("attempt "), "{}", end.stderr);
         for message in ["this machine can't run the function", "this machine runs the function again"] {
-            assert_eq!(ended.stderr.matches(message).count(), 1, "{}", ended.stderr);
+            assert_eq!(end.stderr.matches(message).count(), 1, "{}", end.stderr);
         }
         assert!(!folder.path().join("out/bucket/errors").exists());
         let mut delivered = up.delivered();
@@ -99,9 +99,9 @@ fn a_stop_does_not_wait_for_a_function_that_can_not_be_started() {
     puts(&mut connection, &["{}".to_owned()]);
     until_logged(&up, "this machine can't run the function");
     up.signal("-TERM");
-    let ended = up.end();
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let end = up.end();
+    assert_eq!(end.code, Some(1), "{}", end.stderr);
     let expected = "this machine can't run the function; stopped after 1 s (`--stop-seconds`)\n\
                     1 records were not flushed and are lost (`--state DIR` would keep them)\n";
-    assert!(ended.stderr.ends_with(expected), "{}", ended.stderr);
+    assert!(end.stderr.ends_with(expected), "{}", end.stderr);
 }

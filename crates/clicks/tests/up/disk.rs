@@ -33,13 +33,13 @@ fn a_state_recovers_from_a_full_disk() {
         let numbers: Vec<usize> = (next..next + 500).collect();
         next += 500;
         let records: Vec<String> = numbers.iter().map(|number| record(*number)).collect();
-        let answer = up.call("PutRecordBatch", &batch(STREAM, &records));
-        let output: Value = serde_json::from_str(&answer.body).unwrap();
-        let all = answer.status == 200 && output["FailedPutCount"] == 0;
+        let response = up.call("PutRecordBatch", &batch(STREAM, &records));
+        let output: Value = serde_json::from_str(&response.body).unwrap();
+        let all = response.status == 200 && output["FailedPutCount"] == 0;
         if all {
             accepted.extend(numbers);
         } else {
-            assert_eq!((answer.status, output), (500, json!({ "__type": "InternalFailure" })), "{answer:?}");
+            assert_eq!((response.status, output), (500, json!({ "__type": "InternalFailure" })), "{response:?}");
         }
         all
     };
@@ -51,11 +51,11 @@ fn a_state_recovers_from_a_full_disk() {
     assert!((0..200).any(|_| put(&up)), "{}", up.stderr());
     assert!(put(&up));
 
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     let state = format!("state/{STREAM}.redb");
-    assert!(ended.stderr.contains(&format!("{state} (`--state`) can't be written: ")), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&format!("{state} can be written again\n")), "{}", ended.stderr);
+    assert!(end.stderr.contains(&format!("{state} (`--state`) can't be written: ")), "{}", end.stderr);
+    assert!(end.stderr.contains(&format!("{state} can be written again\n")), "{}", end.stderr);
     let mut delivered: Vec<usize> =
         up.delivered().iter().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
     delivered.sort_unstable();

@@ -15,13 +15,13 @@ const CORS: [(&str, &str); 3] = [
 
 /// Checks the status, the body, and the headers of API Gateway.
 #[track_caller]
-fn is(answer: &Response, status: u16, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
-    assert_eq!(answer.header("content-type"), Some("application/json"));
+fn is(response: &Response, status: u16, body: &str) {
+    assert_eq!((response.status, response.body.as_str()), (status, body), "{response:?}");
+    assert_eq!(response.header("content-type"), Some("application/json"));
     for (name, value) in CORS {
-        assert_eq!(answer.header(name), Some(value), "{name}");
+        assert_eq!(response.header(name), Some(value), "{name}");
     }
-    assert_eq!(answer.header("x-amzn-requestid").map(str::len), Some(36));
+    assert_eq!(response.header("x-amzn-requestid").map(str::len), Some(36));
 }
 
 fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> Response {
@@ -38,7 +38,7 @@ fn responses_to_clicks_are_those_of_api_gateway() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     // One connection for all: an error does not close it.
-    for (headers, body, status, answer) in [
+    for (headers, body, status, response) in [
         (JSON, CLICK, 200, r#"{"status":"OK"}"#),
         ("Content-Type: application/json; charset=utf-8\r\n", CLICK, 200, r#"{"status":"OK"}"#),
         ("", CLICK, 200, r#"{"status":"OK"}"#),
@@ -60,7 +60,7 @@ fn responses_to_clicks_are_those_of_api_gateway() {
         ),
         (JSON, CLICK, 200, r#"{"status":"OK"}"#),
     ] {
-        is(&ask(&mut connection, "PUT", headers, body), status, answer);
+        is(&ask(&mut connection, "PUT", headers, body), status, response);
     }
 }
 
@@ -122,11 +122,11 @@ fn a_long_body_does_not_reset_the_connection() {
 fn clicks_over_the_rate_are_throttled() {
     let up = Up::start(&["--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
-    let answers: Vec<Response> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
-    for answer in &answers[..3] {
-        is(answer, 200, r#"{"status":"OK"}"#);
+    let responses: Vec<Response> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
+    for response in &responses[..3] {
+        is(response, 200, r#"{"status":"OK"}"#);
     }
-    let refused = answers.iter().find(|answer| answer.status != 200).expect("50 clicks came within 47 seconds");
+    let refused = responses.iter().find(|response| response.status != 200).expect("50 clicks came within 47 seconds");
     is(refused, 429, r#"{"message":"Too Many Requests"}"#);
 }
 

@@ -34,9 +34,9 @@ fn listed(up: &Up) -> Vec<String> {
 
 fn shown(up: &Up, key: &str) -> (u16, String) {
     let encoded = key.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
-    let answer =
+    let response =
         Connection::open(up.page()).get(&format!("/pipeline/object?stream={STREAM}&path={encoded}"), "localhost");
-    (answer.status, answer.body)
+    (response.status, response.body)
 }
 
 const HOSTILE: [&str; 6] = ["alice", "a//b", "/", "../..", "a\0b", "."];
@@ -83,8 +83,8 @@ fn a_key_that_an_s3_refuses_is_encoded() {
     up.put(&[r#"{"do":"fail"}"#]);
     up.until_processed(7);
     let shown = listed(&up);
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     let stored = [
         "%/lead/processing-failed",
         "by/%/%/%",
@@ -131,8 +131,8 @@ fn s3_gets_keys_with_every_slash_and_dot() {
     let mut up = Up::start(&arguments(&endpoint));
     up.put(&HOSTILE.map(click_of));
     up.put(&[r#"{"do":"fail"}"#]);
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     assert_eq!(
         prefixes(&paths.lock().unwrap()),
         [
@@ -173,9 +173,9 @@ fn every_key_has_a_path_in_a_folder() {
             assert!(of_user.starts_with(click["keys"]["userId"].as_str().unwrap()), "{key} {body}");
         }
     }
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.stdout, format!("{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"));
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
+    assert_eq!(end.stdout, format!("{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"));
 
     let bucket = up.folder().join("out/bucket");
     let paths = files(&bucket);

@@ -18,9 +18,9 @@ use test_support::up::Up;
 use crate::data_streams::{Place, STREAMS, by_shard, call, logged_events, put, start, until, until_processed, view_of};
 
 /// The status and the body of a call.
-fn answered(up: &Up, operation: &str, input: &Value) -> (u16, Value) {
-    let answer = call(up, operation, input);
-    (answer.status, serde_json::from_str(&answer.body).unwrap())
+fn call_json(up: &Up, operation: &str, input: &Value) -> (u16, Value) {
+    let response = call(up, operation, input);
+    (response.status, serde_json::from_str(&response.body).unwrap())
 }
 
 #[test]
@@ -28,10 +28,10 @@ fn each_printed_address_serves() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = start(folder.path(), STREAMS, &[]);
     let kinesis = up.address("kinesis").to_owned();
-    let answer = Connection::open(&kinesis).get("/", "localhost");
-    answer.is(404);
-    assert!(answer.body.contains("this is the API of a local Amazon Kinesis Data Streams"), "{}", answer.body);
-    assert!(answer.body.contains("streams: orders, reviews"), "{}", answer.body);
+    let response = Connection::open(&kinesis).get("/", "localhost");
+    response.is(404);
+    assert!(response.body.contains("this is the API of a local Amazon Kinesis Data Streams"), "{}", response.body);
+    assert!(response.body.contains("streams: orders, reviews"), "{}", response.body);
     let page = up.page().to_owned();
     let end = up.stop();
     let expected = format!(
@@ -65,13 +65,16 @@ fn records_are_in_the_shards_of_their_md5() {
     ] {
         let mut input = record.clone();
         input["StreamName"] = json!(stream);
-        let (status, answer) = answered(&up, "PutRecord", &input);
+        let (status, response) = call_json(&up, "PutRecord", &input);
         let shard_id = format!("shardId-{shard:012}");
-        assert_eq!((status, &answer["ShardId"], &answer["EncryptionType"]), (200, &json!(shard_id), &json!("NONE")));
+        assert_eq!(
+            (status, &response["ShardId"], &response["EncryptionType"]),
+            (200, &json!(shard_id), &json!("NONE"))
+        );
         let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{stream}");
-        let (status, answer) = answered(&up, "PutRecords", &json!({ "StreamARN": arn, "Records": [record] }));
-        assert_eq!((status, &answer["Records"][0]["ShardId"]), (200, &json!(shard_id)), "{record}");
-        assert_eq!((&answer["FailedRecordCount"], &answer["EncryptionType"]), (&json!(0), &json!("NONE")));
+        let (status, response) = call_json(&up, "PutRecords", &json!({ "StreamARN": arn, "Records": [record] }));
+        assert_eq!((status, &response["Records"][0]["ShardId"]), (200, &json!(shard_id)), "{record}");
+        assert_eq!((&response["FailedRecordCount"], &response["EncryptionType"]), (&json!(0), &json!("NONE")));
     }
 }
 
@@ -113,7 +116,7 @@ fn an_invalid_record_is_refused_as_by_aws() {
         ),
     ] {
         let refusal = (400, json!({ "__type": code, "message": message }));
-        assert_eq!(answered(&up, operation, &input), refusal, "{operation}");
+        assert_eq!(call_json(&up, operation, &input), refusal, "{operation}");
     }
     // By CBOR, and from a page.
     let target = "X-Amz-Target: Kinesis_20131202.PutRecord\r\n";
@@ -131,8 +134,8 @@ fn firehose_describes_the_source_and_accepts_no_records() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &[]);
     let firehose = |operation: &str, input: Value| -> (u16, Value) {
-        let answer = up.call(operation, &input);
-        (answer.status, serde_json::from_str(&answer.body).unwrap())
+        let response = up.call(operation, &input);
+        (response.status, serde_json::from_str(&response.body).unwrap())
     };
     let not_permitted = (
         400,
@@ -366,7 +369,7 @@ fn a_shard_over_its_throughput_is_throttled_and_others_are_not() {
     let large = json!({ "PartitionKey": "a", "Data": STANDARD.encode(vec![b'x'; 10_000]) });
     let mut records = vec![large; 499];
     records.push(json!({ "PartitionKey": "b", "Data": "aGk=" }));
-    let (status, output) = answered(&up, "PutRecords", &json!({ "StreamName": "orders", "Records": records }));
+    let (status, output) = call_json(&up, "PutRecords", &json!({ "StreamName": "orders", "Records": records }));
     let entries = output["Records"].as_array().unwrap();
     let refused: Vec<&Value> = entries.iter().filter(|entry| entry["ErrorCode"].is_string()).collect();
     assert_eq!((status, output["FailedRecordCount"].as_u64()), (200, Some(refused.len() as u64)));
@@ -379,11 +382,11 @@ fn a_shard_over_its_throughput_is_throttled_and_others_are_not() {
     // A call with a single record fails itself.
     let half = STANDARD.encode(vec![b'x'; 1_000_000]);
     let one = json!({ "StreamName": "orders", "PartitionKey": "a", "Data": half });
-    let refusal = (0..50).map(|_| answered(&up, "PutRecord", &one)).find(|(status, _)| *status != 200);
+    let refusal = (0..50).map(|_| call_json(&up, "PutRecord", &one)).find(|(status, _)| *status != 200);
     let expected = json!({ "__type": "ProvisionedThroughputExceededException", "message": message });
     assert_eq!(refusal, Some((400, expected)));
     let (status, _) =
-        answered(&up, "PutRecord", &json!({ "StreamName": "reviews", "PartitionKey": "a", "Data": half }));
+        call_json(&up, "PutRecord", &json!({ "StreamName": "reviews", "PartitionKey": "a", "Data": half }));
     assert_eq!(status, 200);
 }
 

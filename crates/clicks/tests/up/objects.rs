@@ -168,10 +168,10 @@ fn the_backup_can_be_replayed() {
         replay
             .args(["replay", "--json", "--service", "http://127.0.0.1:9", "--function", &stand_in(), "--out"])
             .arg(&out);
-        let ended = replay.arg(up.folder().join("out/bucket/source")).output().unwrap();
+        let end = replay.arg(up.folder().join("out/bucket/source")).output().unwrap();
         let (code, ok, skipped) = expected;
-        assert_eq!(ended.status.code(), Some(code), "{}", String::from_utf8_lossy(&ended.stderr));
-        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!(end.status.code(), Some(code), "{}", String::from_utf8_lossy(&end.stderr));
+        let report: Value = serde_json::from_slice(&end.stdout).unwrap();
         assert_eq!((&report["records"]["ok"], &report["skipped"]), (&json!(ok), &json!(skipped)));
         let delivered: Vec<String> = objects(&out.join("firehose")).lines().map(str::to_owned).collect();
         let json = records.iter().filter(|record| record.starts_with('{')).map(|record| record.trim());

@@ -28,8 +28,8 @@ fn get(up: &Up, path: &str) -> Response {
 }
 
 fn click(up: &Up, body: &str) {
-    let answer = Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", body);
-    answer.is(200);
+    let response = Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", body);
+    response.is(200);
 }
 
 /// The page's request for an object, with everything encoded in the URL.
@@ -57,12 +57,12 @@ fn the_service_has_the_host_of_the_page() {
         // A policy can't have this address.
         ("[::1]:8000", format!("http://localhost:{service}")),
     ] {
-        let answer = connection.get("/config.json", host);
-        let config: Value = serde_json::from_str(&answer.body).unwrap();
+        let response = connection.get("/config.json", host);
+        let config: Value = serde_json::from_str(&response.body).unwrap();
         let expected = json!({ "mysfitsUrl": origin, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" });
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
+        assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")), "{response:?}");
         assert_eq!(config, expected, "{host}");
-        let policy = answer.header("content-security-policy").unwrap();
+        let policy = response.header("content-security-policy").unwrap();
         assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
     }
     // The service allows requests of a page at localhost.
@@ -70,9 +70,9 @@ fn the_service_has_the_host_of_the_page() {
     assert_eq!((mysfits.status, mysfits.header("access-control-allow-origin")), (200, Some("*")), "{mysfits:?}");
 
     let external = Up::start(&["--service", "https://mysfits.example/prod/"]);
-    let answer = Connection::open(external.page()).get("/config.json", "localhost");
-    assert!(answer.body.contains(r#""mysfitsUrl":"https://mysfits.example/prod","#), "{}", answer.body);
-    let policy = answer.header("content-security-policy").unwrap();
+    let response = Connection::open(external.page()).get("/config.json", "localhost");
+    assert!(response.body.contains(r#""mysfitsUrl":"https://mysfits.example/prod","#), "{}", response.body);
+    let policy = response.header("content-security-policy").unwrap();
     assert!(policy.contains("connect-src 'self' https://mysfits.example;"), "{policy}");
 }
 
@@ -81,16 +81,16 @@ fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     for path in ["/", "/site.js", "/config.json", "/pipeline/", "/pipeline/events", "/pipeline/object", "/nothing"] {
-        let answer = connection.get(path, "evil.example:8000");
+        let response = connection.get(path, "evil.example:8000");
         assert_eq!(
-            (answer.status, answer.header("content-type")),
+            (response.status, response.header("content-type")),
             (421, Some("application/json")),
-            "{path}: {answer:?}"
+            "{path}: {response:?}"
         );
         assert!(
-            answer.body.starts_with(r#"{"message":"invalid Host; accepted are localhost"#),
+            response.body.starts_with(r#"{"message":"invalid Host; accepted are localhost"#),
             "{path}: {}",
-            answer.body
+            response.body
         );
     }
 }
@@ -116,8 +116,8 @@ fn every_response_has_security_headers() {
     ] {
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
-        let answer = connection.head();
-        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        let response = connection.head();
+        assert_eq!(response.status, status, "{path}: {response:?}");
         for (name, value) in [
             ("content-security-policy", policy.as_str()),
             ("x-content-type-options", "nosniff"),
@@ -125,10 +125,10 @@ fn every_response_has_security_headers() {
             ("cross-origin-opener-policy", "same-origin"),
             ("cache-control", "no-cache"),
         ] {
-            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+            assert_eq!(response.header(name), Some(value), "{path}: {name}");
         }
         // Scripts of other origins may not read it.
-        assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+        assert_eq!(response.header("access-control-allow-origin"), None, "{path}");
     }
 }
 
@@ -147,8 +147,8 @@ fn each_file_has_its_content_type() {
             other => panic!("a file without a known content type: {other:?}"),
         };
         let name = path.strip_prefix(web()).unwrap().to_str().unwrap();
-        let answer = connection.get(&format!("/{name}"), "localhost");
-        let seen = (answer.status, answer.header("content-type"), answer.body.as_bytes());
+        let response = connection.get(&format!("/{name}"), "localhost");
+        let seen = (response.status, response.header("content-type"), response.body.as_bytes());
         assert_eq!(seen, (200, Some(content_type), &*fs::read(&path).unwrap()), "{name}");
     }
     for (folder, page) in [("/", "index.html"), ("/pipeline/", "pipeline/index.html")] {
@@ -184,9 +184,9 @@ fn no_file_outside_the_folder_is_served() {
         // A connection each, because an invalid request closes it.
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
-        let answer = connection.response();
-        assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
-        assert!(!answer.body.contains('['), "{path}: {}", answer.body);
+        let response = connection.response();
+        assert!([400, 404].contains(&response.status), "{path}: {response:?}");
+        assert!(!response.body.contains('['), "{path}: {}", response.body);
     }
 }
 
@@ -242,13 +242,13 @@ fn a_listed_object_is_shown_as_text() {
         let up = Up::start(&["--compression", compression]);
         up.put(&[CLICK, "{\"do\":\"fail\"}", "{\"do\":\"drop\"}", "\u{e9}"]);
         up.until_processed(4);
-        let answer = object(&up, STREAM, &newest(&up, "delivered"));
-        assert_eq!((answer.status, answer.body), (200, format!("{CLICK}\n\u{e9}\n")), "{compression}");
+        let response = object(&up, STREAM, &newest(&up, "delivered"));
+        assert_eq!((response.status, response.body), (200, format!("{CLICK}\n\u{e9}\n")), "{compression}");
 
-        let answer = object(&up, STREAM, &newest(&up, "error"));
-        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
-        assert_eq!(answer.header("x-truncated"), None);
-        let line: Value = serde_json::from_str(&answer.body).unwrap();
+        let response = object(&up, STREAM, &newest(&up, "error"));
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(response.header("x-truncated"), None);
+        let line: Value = serde_json::from_str(&response.body).unwrap();
         assert_eq!(line["errorCode"], "Lambda.ProcessingFailedStatus");
     }
 }
@@ -263,14 +263,14 @@ fn a_long_object_is_truncated() {
             let record: String = ('a'..='w').cycle().take(bytes).collect();
             up.put(&[&record]);
             up.until_processed(number as u64 + 1);
-            let answer = object(&up, STREAM, &newest(&up, "delivered"));
+            let response = object(&up, STREAM, &newest(&up, "delivered"));
             assert_eq!(
-                (answer.status, answer.header("x-truncated")),
+                (response.status, response.header("x-truncated")),
                 (200, truncated),
-                "{compression} {bytes}: {answer:?}"
+                "{compression} {bytes}: {response:?}"
             );
-            assert_eq!(answer.body.len(), MOST_SHOWN);
-            assert!((record + "\n").starts_with(&answer.body));
+            assert_eq!(response.body.len(), MOST_SHOWN);
+            assert!((record + "\n").starts_with(&response.body));
         }
     }
 }
@@ -295,14 +295,17 @@ fn an_unlisted_object_is_not_shown() {
         (STREAM, &listed.to_uppercase(), not_listed),
         ("other", &listed, "unknown stream"),
     ] {
-        let answer = object(&up, stream, path);
+        let response = object(&up, stream, path);
         let expected = json!({ "message": message }).to_string();
-        assert_eq!((answer.status, answer.body), (404, expected), "{path}");
+        assert_eq!((response.status, response.body), (404, expected), "{path}");
     }
     object(&up, STREAM, &listed).is(200);
     fs::remove_file(bucket.join(&listed)).unwrap();
-    let answer = object(&up, STREAM, &listed);
-    assert_eq!((answer.status, answer.body.as_str()), (404, r#"{"message":"the object is no longer in the storage"}"#));
+    let response = object(&up, STREAM, &listed);
+    assert_eq!(
+        (response.status, response.body.as_str()),
+        (404, r#"{"message":"the object is no longer in the storage"}"#)
+    );
 }
 
 #[test]
@@ -328,9 +331,9 @@ fn only_a_regular_file_below_the_folder_is_shown() {
     {
         fs::remove_file(&object_path).unwrap();
         replace();
-        let answer = object(&up, STREAM, &listed);
+        let response = object(&up, STREAM, &listed);
         assert_eq!(
-            (answer.status, answer.body.as_str()),
+            (response.status, response.body.as_str()),
             (404, r#"{"message":"the object is no longer in the storage"}"#)
         );
     }

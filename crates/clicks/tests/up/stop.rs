@@ -72,11 +72,11 @@ fn a_stop_flushes_all_records_and_leaves_no_function() {
         assert!(!functions_of(folder.path()).is_empty());
 
         up.signal(signal);
-        let ended = up.end();
-        assert_eq!(ended.code, Some(0), "{signal}: {}", ended.stderr);
-        assert_eq!(ended.stdout, "mysfits-clicks: 5 accepted, 3 delivered, 1 dropped, 1 failed\n");
+        let end = up.end();
+        assert_eq!(end.code, Some(0), "{signal}: {}", end.stderr);
+        assert_eq!(end.stdout, "mysfits-clicks: 5 accepted, 3 delivered, 1 dropped, 1 failed\n");
         // The dropped record is pending for the backup.
-        assert_eq!(ended.stderr, "flushing 5 records; press Ctrl-C again to exit at once\n");
+        assert_eq!(end.stderr, "flushing 5 records; press Ctrl-C again to exit at once\n");
         assert_eq!(up.delivered(), [records[0], records[3], records[4]]);
         assert_eq!(up.errors().len(), 1);
         assert_eq!(up.objects("source"), records.concat());
@@ -89,9 +89,9 @@ fn a_stop_without_records_in_flight_prints_totals_only() {
     let mut up = Up::start(&[]);
     up.put(&["{}"]);
     up.until_processed(1);
-    let ended = up.stop();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    assert_eq!(ended.stdout, "mysfits-clicks: 1 accepted, 1 delivered, 0 dropped, 0 failed\n");
+    let end = up.stop();
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
+    assert_eq!(end.stdout, "mysfits-clicks: 1 accepted, 1 delivered, 0 dropped, 0 failed\n");
 }
 
 #[test]
@@ -101,11 +101,11 @@ fn a_second_signal_aborts_and_reports_lost_records() {
     up.signal("-TERM");
     until(|| up.stderr().ends_with("flushing 2 records; press Ctrl-C again to exit at once\n"));
     up.signal("-INT");
-    let ended = up.end();
-    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    let end = up.end();
+    assert_eq!(end.code, Some(130), "{}", end.stderr);
     let lost = "\n2 records were not flushed and are lost (`--state DIR` would keep them)\n";
-    assert!(ended.stderr.ends_with(lost), "{}", ended.stderr);
-    assert_eq!(ended.stdout, "mysfits-clicks: 2 accepted, 0 delivered, 0 dropped, 0 failed\n");
+    assert!(end.stderr.ends_with(lost), "{}", end.stderr);
+    assert_eq!(end.stdout, "mysfits-clicks: 2 accepted, 0 delivered, 0 dropped, 0 failed\n");
     until(|| !is_running(&function));
 }
 
@@ -122,19 +122,19 @@ fn with_a_state_the_next_start_delivers_aborted_records_once() {
     up.signal("-TERM");
     until(|| up.stderr().ends_with("flushing 4 records; press Ctrl-C again to exit at once\n"));
     up.signal("-TERM");
-    let ended = up.end();
-    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    let end = up.end();
+    assert_eq!(end.code, Some(130), "{}", end.stderr);
     let kept = "\n4 records were not flushed; state keeps them for the next start\n";
-    assert!(ended.stderr.ends_with(kept), "{}", ended.stderr);
-    assert_eq!(ended.stdout, "mysfits-clicks: 6 accepted, 2 delivered, 0 dropped, 0 failed\n");
+    assert!(end.stderr.ends_with(kept), "{}", end.stderr);
+    assert_eq!(end.stdout, "mysfits-clicks: 6 accepted, 2 delivered, 0 dropped, 0 failed\n");
     until(|| !is_running(&function));
 
     // With no function, so that nothing hangs again.
     for left in [4, 0] {
         let mut up = Up::start_in(folder.path(), &["--state", "state", "--function", "none"]);
         up.until_processed(left);
-        let ended = up.stop();
-        assert_eq!(ended.stdout, format!("mysfits-clicks: {left} accepted, {left} delivered, 0 dropped, 0 failed\n"));
+        let end = up.stop();
+        assert_eq!(end.stdout, format!("mysfits-clicks: {left} accepted, {left} delivered, 0 dropped, 0 failed\n"));
         let mut delivered = up.delivered();
         // The stand-in adds a line's end.
         delivered.retain(|line| !line.is_empty());
@@ -186,8 +186,8 @@ fn a_click_in_flight_is_accepted() {
     until(|| TcpStream::connect(up.page().trim_start_matches("http://")).is_err());
     connection.send(&click.as_bytes()[1..]);
     connection.response().is(200);
-    let ended = up.end();
-    assert_eq!((ended.code, up.delivered()), (Some(0), vec![click.to_owned()]));
+    let end = up.end();
+    assert_eq!((end.code, up.delivered()), (Some(0), vec![click.to_owned()]));
 }
 
 #[test]

@@ -193,8 +193,8 @@ fn refused_objects_do_not_block_others() {
     fs::remove_file(&bad).unwrap();
     up.until_processed(41);
     up.until(|view| view["storage_error"].is_null());
-    let ended = up.stop();
+    let end = up.stop();
     // One report of the error, and one of the recovery.
-    let count = |text: &str| ended.stderr.matches(text).count();
+    let count = |text: &str| end.stderr.matches(text).count();
     assert_eq!((count("it is tried again until it works"), count("the storage takes objects again")), (1, 1));
 }

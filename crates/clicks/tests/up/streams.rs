@@ -17,11 +17,16 @@ fn post(up: &Up, stream: &str, headers: &str, body: &str) -> Response {
 
 /// The shard and the sequence number in a response.
 #[track_caller]
-fn placed(answer: &Response) -> (String, String) {
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{}", answer.body);
-    let body: BTreeMap<String, String> = serde_json::from_str(&answer.body).unwrap();
+fn placed(response: &Response) -> (String, String) {
+    assert_eq!(
+        (response.status, response.header("content-type")),
+        (200, Some("application/json")),
+        "{}",
+        response.body
+    );
+    let body: BTreeMap<String, String> = serde_json::from_str(&response.body).unwrap();
     assert_eq!(body.keys().collect::<Vec<_>>(), ["sequenceNumber", "shardId"]);
-    assert!(answer.body.starts_with(r#"{"sequenceNumber":"49"#), "{}", answer.body);
+    assert!(response.body.starts_with(r#"{"sequenceNumber":"49"#), "{}", response.body);
     (body["shardId"].clone(), body["sequenceNumber"].clone())
 }
 
@@ -32,7 +37,7 @@ fn responses_are_those_of_api_gateway() {
     let mebibyte = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
     let mut connection = Connection::open(up.page());
     // One connection for all: an error does not close it.
-    for (stream, headers, body, status, answer) in [
+    for (stream, headers, body, status, response) in [
         (
             "orders",
             format!("{JSON}x-partition-key: {}\r\n", "k".repeat(257)),
@@ -76,15 +81,15 @@ fn responses_are_those_of_api_gateway() {
         ("orders%00", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("%ff", JSON.to_owned(), "no JSON".to_owned(), 404, r#"{"message":"Not Found"}"#),
     ] {
-        let answered = connection.ask("POST", &format!("/v2/{stream}"), &headers, &body);
-        assert_eq!((answered.status, answered.body.as_str()), (status, answer), "{stream} {body:.20}");
-        assert_eq!(answered.header("content-type"), Some("application/json"));
-        assert_eq!(answered.header("x-amzn-requestid").map(str::len), Some(36));
+        let found = connection.ask("POST", &format!("/v2/{stream}"), &headers, &body);
+        assert_eq!((found.status, found.body.as_str()), (status, response), "{stream} {body:.20}");
+        assert_eq!(found.header("content-type"), Some("application/json"));
+        assert_eq!(found.header("x-amzn-requestid").map(str::len), Some(36));
     }
     for method in ["GET", "PUT", "OPTIONS", "DELETE"] {
-        let answered = connection.ask(method, "/v2/orders", JSON, "{}");
+        let found = connection.ask(method, "/v2/orders", JSON, "{}");
         let expected = (403, r#"{"message":"Missing Authentication Token"}"#);
-        assert_eq!((answered.status, answered.body.as_str()), expected, "{method}");
+        assert_eq!((found.status, found.body.as_str()), expected, "{method}");
     }
     assert_eq!((&view_of(&up, "orders")["accepted"], &view_of(&up, "reviews")["accepted"]), (&json!(0), &json!(0)));
     placed(&connection.ask("POST", "/v2/orders", &format!("{JSON}x-partition-key: k\r\n"), &mebibyte(1_048_574)));
@@ -129,12 +134,12 @@ fn the_partition_key_is_the_header_or_the_field_or_the_request_id() {
         ("reviews", JSON, record(json!("a")), None),
     ] {
         let before = logged_events(&up).len();
-        let answer = post(&up, stream, headers, &body);
-        let (shard, number) = placed(&answer);
+        let response = post(&up, stream, headers, &body);
+        let (shard, number) = placed(&response);
         until(&up, stream, |_| logged_events(&up).len() > before);
         let event = logged_events(&up).remove(before);
         let metadata = &event["records"][0]["kinesisRecordMetadata"];
-        let request = answer.header("x-amzn-requestid").unwrap();
+        let request = response.header("x-amzn-requestid").unwrap();
         assert_eq!(metadata["partitionKey"], key.unwrap_or(request), "{stream} {body}");
         assert_eq!((&metadata["shardId"], &metadata["sequenceNumber"]), (&json!(shard), &json!(number)));
     }
@@ -145,11 +150,11 @@ fn each_stream_has_a_rate_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none", "--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
-    let answers: Vec<Response> = (0..50).map(|_| connection.ask("POST", "/v2/orders", JSON, "{}")).collect();
-    let refused = answers.iter().find(|answer| answer.status != 200).expect("50 requests came within 47 seconds");
+    let responses: Vec<Response> = (0..50).map(|_| connection.ask("POST", "/v2/orders", JSON, "{}")).collect();
+    let refused = responses.iter().find(|response| response.status != 200).expect("50 requests came within 47 seconds");
     assert_eq!((refused.status, refused.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
-    for answer in &answers[..3] {
-        placed(answer);
+    for response in &responses[..3] {
+        placed(response);
     }
     for _ in 0..3 {
         placed(&connection.ask("POST", "/v2/reviews", JSON, "{}"));
@@ -169,16 +174,17 @@ fn a_full_backlog_and_a_hanging_function_do_not_affect_other_streams() {
     placed(&post(&up, "orders", JSON, r#"{"do":"wait"}"#));
     until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
     let large = |customer: usize| format!("{{\"customer\":{customer},\"a\":\"{}\"}}", "x".repeat(900_000));
-    let answers: Vec<Response> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
-    let (accepted, refused): (Vec<&Response>, Vec<&Response>) = answers.iter().partition(|answer| answer.status == 200);
+    let responses: Vec<Response> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
+    let (accepted, refused): (Vec<&Response>, Vec<&Response>) =
+        responses.iter().partition(|response| response.status == 200);
     // Six are 7.2 MB as base64, and seven are too many.
     assert_eq!(accepted.len(), 6);
-    for answer in refused {
-        assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    for response in refused {
+        assert_eq!((response.status, response.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
     }
     let record = json!({ "StreamName": "orders", "PartitionKey": "new", "Data": "x".repeat(1_200_000) });
-    let answer: Value = serde_json::from_str(&call(&up, "PutRecord", &record).body).unwrap();
-    assert_eq!(answer["__type"], "ProvisionedThroughputExceededException");
+    let response: Value = serde_json::from_str(&call(&up, "PutRecord", &record).body).unwrap();
+    assert_eq!(response["__type"], "ProvisionedThroughputExceededException");
 
     // The others deliver.
     placed(&post(&up, "reviews", JSON, r#"{"stars":5}"#));

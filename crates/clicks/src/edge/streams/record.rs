@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
-use super::super::body::is_json;
 use super::super::error::EdgeError;
+use super::super::reader::is_json;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
