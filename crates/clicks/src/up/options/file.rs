@@ -13,8 +13,8 @@ use firehose_model::excerpt::excerpt;
 const TABLES: &str = "accepted are the tables [pipeline], of options that exist once, [defaults], of options of every stream, \
                       and [streams.NAME], of options of one stream";
 
-/// How similar a known name must be to be suggested; clap has the same bound for options.
-const SIMILAR: f64 = 0.7;
+/// The least similarity of a suggested name.
+const SIMILAR: f64 = 0.6;
 
 /// The options in the file.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -89,7 +89,7 @@ fn unknown(key: &str, table: &str) -> String {
         _ if is_of_stream => "it belongs into [defaults] or [streams.NAME]".to_owned(),
         _ => "`clicks up --help` lists the options".to_owned(),
     };
-    let similarity = |name: &str| strsim::jaro(key, name);
+    let similarity = |name: &str| strsim::normalized_damerau_levenshtein(key, name);
     let nearest = accepted.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
     match nearest.filter(|name| similarity(name) > SIMILAR && !is_of_pipeline && !is_of_stream) {
         Some(name) => format!("unknown key `{key}`: did you mean `{name}`?"),
@@ -233,7 +233,10 @@ mod tests {
     #[test]
     fn an_unknown_key_gets_the_nearest_name() {
         for (text, message) in [
-            ("[pipeline]\nbufer_port = 1", ""),
+            (
+                "[pipeline]\nbuffer_port = 1",
+                "line 2, column 1: unknown key `buffer_port` in [pipeline]: `clicks up --help` lists the options",
+            ),
             (
                 "[pipeline]\nfirehose_port = 1",
                 "line 2, column 1: unknown key `firehose_port`: did you mean `firehose-port`?",
@@ -248,7 +251,10 @@ mod tests {
                 "[pipeline]\nx = 1",
                 "line 2, column 1: unknown key `x` in [pipeline]: `clicks up --help` lists the options",
             ),
-            ("[pipeline]\nconfig = 'x'", ""),
+            (
+                "[pipeline]\nconfig = 'x'",
+                "line 2, column 1: unknown key `config` in [pipeline]: `clicks up --help` lists the options",
+            ),
             ("[defaults]\nport = 1", "line 2, column 1: unknown key `port` in [defaults]: it belongs into [pipeline]"),
             (
                 "[streams.a]\nstream = 'b'",

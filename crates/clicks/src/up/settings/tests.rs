@@ -549,14 +549,12 @@ fn contradictions_are_errors() {
         (
             "",
             "[pipeline]\nservice = 'http://x'\nservice-port = 9",
-            "`service-port` of [pipeline] in up.toml: is for the local service, which does not start with `service` of [pipeline] in up.toml: \
-             leave one of them out",
+            "`service-port` of [pipeline] in up.toml: is for the local service, which does not start with `service` of [pipeline] in up.toml; leave one of them out",
         ),
         (
             "--service-latency-ms=9",
             "[pipeline]\nservice = 'http://x'",
-            "`--service-latency-ms`: is for the local service, which does not start with `service` of [pipeline] in up.toml: \
-             leave one of them out",
+            "`--service-latency-ms`: is for the local service, which does not start with `service` of [pipeline] in up.toml; leave one of them out",
         ),
         ("--click-stream=x", "", "`--click-stream`: found x; accepted is one of the streams: mysfits-clicks"),
         (
