@@ -235,13 +235,13 @@ fn a_path_that_can_not_be_written_is_reported_and_exits_with_1() {
 #[test]
 fn a_state_belongs_to_one_process() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start_in(folder.path(), &["--state", "state"]);
+    let mut up = Up::start_in(folder.path(), &["--state", "state"]);
     let in_use = "state/mysfits-clicks.redb is in use by another `clicks up`: name another folder with `--state DIR`\n";
     are_refused(folder.path(), 1, &[(&["--state", "state"], in_use)]);
     // The first process still works, and the next one can use the state.
     up.put(&["{}"]);
     up.until_processed(1);
-    drop(up);
+    assert_eq!(up.stop().code, Some(0));
     let up = Up::start_in(folder.path(), &["--state", "state"]);
     assert_eq!(up.snapshot()["accepted"], 0);
 }
