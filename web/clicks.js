@@ -4,18 +4,18 @@
 //   const clicks = createClicks({ url: '/clicks' })
 //   clicks.capture(mysfitId)    // PUT {"userId": ..., "mysfitId": ...}
 //
-// `userId` is localStorage['userId'], which whoever signs the visitor in sets, or `guest`; the edge takes 64 characters. A
+// `userId` is localStorage['userId'], which the sign-in sets, or `guest`; the edge accepts 64 characters. A
 // click that can't be sent now waits in localStorage, and is sent again when the browser is online, when a later click
 // succeeds, at the next visit, and from time to time in between. `storage` may be another Storage, or null to keep nothing.
 
 const PREFIX = 'clicks.js:'
-// Beyond that the oldest go: storage is the visitor's.
+// Beyond that, the oldest are dropped: storage is the visitor's.
 const LIMIT = 100
 const FIRST_DELAY_MS = 1000
 const LONGEST_DELAY_MS = 5 * 60 * 1000
-// A connection that hangs must not hold the other clicks for ever.
+// A connection that hangs must not block the other clicks.
 const TIMEOUT_MS = 15 * 1000
-// Another tab learns of what was removed from storage a moment later, and would send it again (seen in Chromium).
+// Another tab notices a removal from storage a moment later, and would send the click again (seen in Chromium).
 const SETTLE_MS = 1000
 
 export function createClicks({ url, storage = pageStorage() }) {
@@ -24,7 +24,7 @@ export function createClicks({ url, storage = pageStorage() }) {
 
   async function capture(mysfitId) {
     const body = JSON.stringify({ userId: read('userId') || 'guest', mysfitId })
-    // Kept only if it fails: kept before, a page left in the middle of a request would send the click a second time.
+    // Stored only if it fails. Otherwise a page that is left during the request would send the click a second time.
     if (offline() || !(await send(url, body))) {
       keep(body)
       sendLater()
@@ -53,7 +53,7 @@ export function createClicks({ url, storage = pageStorage() }) {
 
   function sendLater() {
     clearTimeout(timer)
-    // A random part, so that all the visitors of an outage do not come back in the same moment.
+    // Jitter, so that the visitors do not retry at the same time after an outage.
     timer = setTimeout(quietly(sendKept), delay * (0.5 + Math.random() / 2))
     delay = Math.min(delay * 2, LONGEST_DELAY_MS)
   }
@@ -86,7 +86,7 @@ async function send(url, body) {
       headers: { 'Content-Type': 'application/json' },
       body,
       credentials: 'omit',
-      // The request outlives the page, as a visitor leaves when it suits them.
+      // The request outlives the page, which the visitor may leave at any time.
       keepalive: true,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })

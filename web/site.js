@@ -1,8 +1,8 @@
-// The page: mysfits from the service, filters, and the profile that opens. What it shows is data, so all of it is set as text.
+// The page: the mysfits of the service, filters and profiles. The data is set as text.
 
 import { createClicks } from './clicks.js'
 
-// Longer than the service ever takes, shorter than a visitor waits.
+// Longer than the service needs, shorter than a visitor waits.
 const TIMEOUT_MS = 10 * 1000
 
 const byId = (id) => document.getElementById(id)
@@ -25,7 +25,7 @@ async function start() {
   grid.setAttribute('aria-busy', 'true')
   try {
     if (!service) await configure()
-    // A service without mysfits answers `{}`.
+    // Without mysfits, the service's response is `{}`.
     mysfits = ((await json(`${service}/mysfits`)).mysfits ?? []).map(normal)
     grid.replaceChildren(...mysfits.map(card))
     showMatching()
@@ -108,7 +108,7 @@ function showMatching() {
 // The profile, and its place in the browser's history: Back closes it, and its address can be shared.
 
 let request = new AbortController()
-// Going back takes a moment, and what is opened meanwhile would be closed by it.
+// `history.back()` is asynchronous, and would close a profile that is opened before it has finished.
 let wentBack = Promise.resolve()
 
 async function visit(mysfit) {
@@ -169,7 +169,7 @@ function years(age) {
 
 profile.querySelector('[data-close]').addEventListener('click', () => profile.close())
 profile.addEventListener('click', (event) => {
-  // The content covers the dialog, so a click on the dialog itself is one beside it.
+  // The content covers the dialog, so a click on the dialog itself is outside of it.
   if (event.target === profile) profile.close()
 })
 profile.addEventListener('close', () => {

@@ -1,9 +1,9 @@
-// The clicks on their way, live. Each message of the event stream is the whole state anew, so nothing is added up here.
-// What is shown is data that visitors sent, so all of it is set as text.
+// The live pipeline. Each message of the event stream is a whole snapshot, so this page keeps no sums.
+// The data is from visitors, so all of it is set as text.
 
-// An object may have thousands of lines. The rest is a link away.
+// An object may have thousands of lines. A link leads to the rest.
 const LINES = 300
-// The browser connects again by itself, but not after an answer that is no event stream, as when something else has the port.
+// The browser reconnects by itself, but not after a response of another type, as from another server on the port.
 const RECONNECT_MS = 3000
 
 const byId = (id) => document.getElementById(id)
@@ -34,7 +34,7 @@ function connect() {
     show()
   })
   events.addEventListener('error', () => {
-    connection('lost', 'Connection lost, trying again…')
+    connection('lost', 'Connection lost, reconnecting…')
     if (events.readyState === EventSource.CLOSED) setTimeout(connect, RECONNECT_MS)
   })
 }
@@ -69,7 +69,7 @@ function show() {
   byId('unfed').hidden = view.accepted > 0 || view.data_stream === null
   text(byId('unfed').querySelector('code'), `/v2/${view.stream}`)
   text(detail('source'), source(view.data_stream))
-  text(byId('uncalled'), view.transformed ? 'The function has not been called yet.' : 'This stream has no function: records are delivered as they come.')
+  text(byId('uninvoked'), view.transformed ? 'The function has not been invoked yet.' : 'This stream has no function: records are delivered unchanged.')
   byId('storage').hidden = !view.storage_error
   text(byId('storage').querySelector('code'), view.storage_error ?? '')
 
@@ -91,9 +91,9 @@ function show() {
   if (changed(before?.clicks, view.clicks)) showCharts(view.clicks)
 }
 
-/** Where records come from: into the stream itself, or by the shards of a data stream. */
+/** The source: Direct PUT, or the shards of a data stream. */
 const source = (dataStream) =>
-  dataStream === null ? 'by the stream' : `by ${plural(dataStream.shards, 'shard')}${dataStream.on_demand ? ', on demand' : ''}`
+  dataStream === null ? 'by Direct PUT' : `by ${plural(dataStream.shards, 'shard')}${dataStream.on_demand ? ', on demand' : ''}`
 
 const detail = (name) => document.querySelector(`[data-detail=${name}]`)
 const changed = (before, now) => JSON.stringify(before) !== JSON.stringify(now)
@@ -102,7 +102,7 @@ function text(place, value) {
   if (place.textContent !== value) place.textContent = value
 }
 
-/** The time to the next flush goes on between two messages; with the connection lost it is not known. */
+/** The time to the next flush runs on between two messages. Without a connection it is unknown. */
 function countDown() {
   if (!shown || document.body.dataset.connection !== 'live') return
   for (const name of ['buffered', 'waiting']) {
@@ -115,14 +115,14 @@ function countDown() {
       continue
     }
     const left = Math.max(0, flushInMs - (performance.now() - receivedAt))
-    // The interval is not told: the longest time seen is nearly all of it.
+    // The snapshot has no interval. The longest time so far is nearly the same.
     bar.dataset.whole = Math.max(Number(bar.dataset.whole ?? 0), flushInMs, 1)
     bar.firstElementChild.style.transform = `scaleX(${left / bar.dataset.whole})`
     text(detail(name), `${size(bytes)}, flush in ${(left / 1000).toFixed(1)} s`)
   }
 }
 
-/** How many records have gone past the entry of each stage. */
+/** The records that have entered each stage. */
 function passed({ accepted, buffered, in_lambda: inLambda, waiting }) {
   const left = accepted - buffered.records
   return { buffered: accepted, in_lambda: left, waiting: left - inLambda.records, outcome: left - inLambda.records - waiting.records }
@@ -134,7 +134,7 @@ function moveDots(before, now) {
   if (still.matches || document.hidden) return
   for (const [name, count] of Object.entries(now)) {
     const stage = document.querySelector(`[data-track=${name}]`)
-    // One click is one dot; a batch is a few, or the page would be nothing else.
+    // One click is one dot; a batch is a few only, so that the page stays calm.
     const dots = Math.min(6, Math.ceil(Math.log2(1 + Math.max(0, count - before[name]))))
     for (let dot = 0; dot < dots && stage.querySelectorAll('.dot').length < 12; dot++) {
       const moving = document.createElement('span')
@@ -199,7 +199,7 @@ function size(bytes) {
 
 function showObjects({ stream, objects }) {
   const list = byId('objects')
-  // Those that stay keep their element, and with it the keyboard's focus.
+  // An object that is still listed keeps its element, and with it the keyboard's focus.
   const items = new Map([...list.children].map((item) => [item.dataset.key, item]))
   const wanted = objects.map((object) => {
     const key = `${stream} ${object.path}`
@@ -232,7 +232,7 @@ function objectItem(stream, object) {
 const dialog = byId('object')
 dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close())
 dialog.addEventListener('click', (event) => {
-  // The padding belongs to the dialog too, so a click counts as beside it by its place.
+  // The padding belongs to the dialog too, so the position decides whether a click is outside.
   const { left, right, top, bottom } = dialog.getBoundingClientRect()
   const inside = event.clientX >= left && event.clientX <= right && event.clientY >= top && event.clientY <= bottom
   if (event.target === dialog && !inside) dialog.close()
@@ -249,7 +249,7 @@ async function openObject(stream, object) {
   dialog.dataset.open = object.path
   if (!dialog.open) dialog.showModal()
   const { lines, note } = await fetchLines(url)
-  // Another one may have been opened meanwhile.
+  // Another object may be open by now.
   if (dialog.dataset.open !== object.path) return
   part('note').textContent = note
   part('lines').replaceChildren(...lines.map(object.kind === 'error' ? errorLine : jsonLine))
@@ -258,7 +258,7 @@ async function openObject(stream, object) {
 async function fetchLines(url) {
   try {
     const response = await fetch(url)
-    if (response.status === 404) return { lines: [], note: 'This object is no longer among the last ones, or not in storage any more.' }
+    if (response.status === 404) return { lines: [], note: 'This object is no longer listed, or no longer in storage.' }
     if (!response.ok) throw new Error(`HTTP ${response.status}`)
     const lines = (await response.text()).split('\n')
     if (lines.at(-1) === '') lines.pop()
@@ -266,13 +266,13 @@ async function fetchLines(url) {
     if (lines.length <= LINES && !more) return { lines, note: plural(lines.length, 'line') }
     return { lines: lines.slice(0, LINES), note: `The first ${plural(Math.min(lines.length, LINES), 'line')}; there are more.` }
   } catch {
-    return { lines: [], note: 'The object can’t be fetched just now. Close this and try again.' }
+    return { lines: [], note: 'The object could not be fetched. Close this and try again.' }
   }
 }
 
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|-?\d[\d.eE+-]*|true|false|null/g
 
-/** The line as it is, coloured where it looks like JSON. */
+/** The unchanged line, coloured where it looks like JSON. */
 function jsonLine(line) {
   const item = document.createElement('li')
   item.append(coloured(line))
@@ -294,7 +294,7 @@ function coloured(line) {
   return code
 }
 
-/** A line of the error output: why it failed, and the record's bytes, which are base64 there. */
+/** A line of the error output: why the record failed, and its bytes, which are base64. */
 function errorLine(line) {
   let error
   try {
@@ -312,8 +312,8 @@ function errorLine(line) {
     attempts: attempts ? plural(attempts, 'attempt') : '',
   })
   const decoded = decode(error.rawData ?? '')
-  if (decoded === undefined) fill(item, { label: 'The record, which is no base64', data: error.rawData })
-  else if (decoded === '') fill(item, { label: 'The record was empty' })
+  if (decoded === undefined) fill(item, { label: 'The record, which is not base64', data: error.rawData })
+  else if (decoded === '') fill(item, { label: 'The record is empty' })
   else item.querySelector('[data-cell=data]').replaceWith(coloured(decoded))
   return item
 }
@@ -329,7 +329,7 @@ function decode(base64) {
 // Charts
 
 function showCharts(clicks) {
-  // What comes by a data stream need not be clicks: then there is nothing to draw.
+  // The records of a data stream may be other than clicks. Then there is no chart.
   byId('charts').hidden = shown.data_stream !== null && Object.values(clicks).every((counts) => Object.keys(counts).length === 0)
   for (const chart of all('[data-chart]')) {
     const by = chart.dataset.chart
@@ -357,7 +357,7 @@ function addPicture(picture, { thumbImageUri }) {
   picture.hidden = false
 }
 
-/** The stream knows ids. Without the names the chart is as right, only less friendly. */
+/** The stream has ids only. Without the names, the charts show ids. */
 async function nameMysfits() {
   try {
     const { mysfitsUrl } = await (await fetch('../config.json')).json()

@@ -1,4 +1,4 @@
-//! The command line: what may be asked, and what it means.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,14 +8,12 @@ use jiff::Timestamp;
 
 use crate::packages::{self, service_url, variable_of_processor};
 use crate::replay::Options;
-use crate::up::options::{DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
+use crate::up::options::{BufferMb, DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
-use firehose_model::batch::{
-    DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, LARGEST_BUFFER_MB, Limits, SMALLEST_BUFFER_MB, SourceType,
-};
+use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, SourceType};
 use redrive::{Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
 
-/// Runs the click processor on this machine as Amazon Data Firehose would.
+/// Runs the click processor on this machine, with the transformation of Amazon Data Firehose.
 #[derive(Parser)]
 #[command(name = "clicks", version)]
 pub(crate) struct Cli {
@@ -30,20 +28,20 @@ pub(crate) enum Command {
     Up(Box<Up>),
 }
 
-/// Puts files through the processor, as Firehose would, and writes what Firehose would deliver.
+/// Transforms files with the processor, and writes the objects that Firehose would deliver.
 ///
-/// Takes Firehose events (JSON with `records`), Firehose error objects (JSON with `rawData`, whose original records are put through
-/// again), and clicks or a source backup (any other JSON objects); tells them apart by content, also gzipped. JSON values may have
-/// white space or nothing between them, and each is one record. Whatever else is in a file, and a record that is too large, is
-/// skipped: it is reported with its place, and copied into `skipped.jsonl` beside the objects. Clicks are batched into events as
-/// Firehose's buffer does it. Partition keys (`metadata.partitionKeys`) are not looked at: all records go to one prefix.
+/// Reads Firehose events (JSON with `records`), Firehose error objects (JSON with `rawData`, the source record), and clicks or a
+/// source backup (any other JSON objects). The content decides the kind, also if gzipped. Each JSON value is one record, with or
+/// without white space between them. Other content, and a record that is too large, is skipped: it is reported with its place, and
+/// copied into `skipped.jsonl` next to the objects. Clicks are batched into events as by Firehose's buffer. Partition keys
+/// (`metadata.partitionKeys`) are ignored: all records have one prefix.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 done; 1 a record failed (see --allow-failed), something was skipped, or the replay failed; \
-                        2 wrong usage or unknown input; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP, with the numbers of what was done."
+                        2 wrong usage or unknown input; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP, with a report of the processed records."
 )]
 pub(crate) struct Replay {
-    /// Files, folders (walked in order, without hidden files), or `-` for standard input.
+    /// Files, folders (in order, without hidden files), or `-` for standard input.
     #[arg(required = true, value_name = "FILE|DIR")]
     inputs: Vec<PathBuf>,
 
@@ -51,17 +49,17 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "PATH")]
     function: Option<PathBuf>,
 
-    /// The mysfits service's base URL [default: a local service that is started]
+    /// The mysfits service's base URL [default: a local service, which is started]
     #[arg(long, value_name = "URL", value_parser = service_url)]
     service: Option<String>,
 
-    /// What the local service waits before each answer, in milliseconds.
+    /// The delay of each response of the local service, in milliseconds.
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "service")]
     service_latency_ms: u64,
 
-    /// A variable of the function's environment; may be given several times. Its own configuration is taken over from this
-    /// environment: MYSFITS_* (except MYSFITS_API_URL: use --service), ON_*, MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS,
-    /// PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL, SSL_CERT_FILE.
+    /// A variable of the function's environment; may be given several times. The function inherits MYSFITS_* (except
+    /// MYSFITS_API_URL: use --service), ON_*, MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS, PARTITION_KEYS,
+    /// AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor)]
     env: Vec<(String, String)>,
 
@@ -69,8 +67,8 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Where clicks, and the records of backups and error objects, come from: it sets the form of events, and the largest record
-    /// (1,000 KiB of Direct PUT; 10 MiB of a data stream, as far as it fits Lambda's 6 MB). Events have it in themselves.
+    /// The source of clicks, backups and error objects. It sets the form of events, and the largest record (1,000 KiB for Direct
+    /// PUT; 10 MiB for a data stream, within Lambda's 6 MB). Events have a source of their own.
     #[arg(long, value_name = "SOURCE", default_value = "direct-put")]
     source: RecordSource,
 
@@ -78,11 +76,11 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = buffer_mb)]
     buffer_mb: f64,
 
-    /// The most records of a batch. Firehose documents no such number.
+    /// The most records of a batch. Firehose documents no such limit.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BUFFER_RECORDS, value_parser = value_parser!(u32).range(1..=100_000))]
     buffer_records: u32,
 
-    /// How often a failed invocation is tried again, as Firehose's NumberOfRetries.
+    /// Retries of a failed invocation, as Firehose's NumberOfRetries.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(0..=300))]
     retries: u32,
 
@@ -90,7 +88,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = value_parser!(u64).range(1..=300))]
     timeout_seconds: u64,
 
-    /// Exit with 0 although records failed. What is skipped still exits with 1.
+    /// Exit with 0 although records failed. Skipped content still exits with 1.
     #[arg(long)]
     pub(crate) allow_failed: bool,
 
@@ -98,12 +96,11 @@ pub(crate) struct Replay {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Show the function's log, which is in `function.log` in any case.
+    /// Print the function's log, which is in `function.log` in any case.
     #[arg(long, short)]
     verbose: bool,
 }
 
-/// Where records come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RecordSource {
     DirectPut,
@@ -217,11 +214,6 @@ enum HeldBack {
     All,
 }
 
-/// Runs the whole pipeline on this machine: a page to click, a Firehose, the function, and the objects that are delivered.
-///
-/// Every option can be in the file of `--config` too, by the same name without dashes in front; the command line counts first.
-/// The file can have several streams, each with a table of its own: see `fixtures/up.toml`, and `fixtures/ways-in.toml` for
-/// streams of services and the collector.
 /// What `--damaged-ledger` takes.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum DamagedLedger {
@@ -231,20 +223,26 @@ enum DamagedLedger {
     New,
 }
 
+/// Runs the whole pipeline on this machine: the page, a local Firehose, the function, and the storage.
+///
+/// Every option can also be in the file of `--config`, by the same name without dashes: in [pipeline], for options that exist
+/// once; in [defaults], for options of every stream; or in [streams.NAME], for options of one stream. The command line overrides
+/// [streams.NAME], which overrides [defaults]. See `fixtures/up.toml`, and `fixtures/ways-in.toml` for data streams and the
+/// collector.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP; 1 something failed, or the destination has never \
-                        worked (--stop-seconds); 2 wrong usage; 130 interrupted once more, before everything was delivered."
+    after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP, with all records delivered; 1 an error, or a destination \
+                        that has accepted no object (--stop-seconds); 2 wrong usage; 130 aborted by a second interrupt."
 )]
 pub(crate) struct Up {
-    // In this order the help ends with the group of the others.
+    // This order puts the group "Other" last in the help.
     #[command(flatten)]
     pub(crate) stream: StreamOptions,
 
     #[command(flatten)]
     pub(crate) pipeline: PipelineOptions,
 
-    /// A TOML file with options; relative paths in it are, as on the command line, of the current folder [default: none]
+    /// A TOML file with options; relative paths in it are relative to the current folder [default: none]
     #[arg(long, value_name = "FILE", help_heading = "Other")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -252,8 +250,8 @@ pub(crate) struct Up {
 impl TryFrom<Up> for Settings {
     type Error = SettingsError;
 
-    fn try_from(asked: Up) -> Result<Self, SettingsError> {
-        Self::read(&asked.pipeline, &asked.stream, asked.config.as_deref())
+    fn try_from(up: Up) -> Result<Self, SettingsError> {
+        Self::read(&up.pipeline, &up.stream, up.config.as_deref())
     }
 }
 
@@ -294,31 +292,28 @@ impl TryFrom<Redrive> for redrive::Options {
 }
 
 impl From<Replay> for Options {
-    fn from(asked: Replay) -> Self {
+    fn from(replay: Replay) -> Self {
         let mut env = packages::inherited(std::env::vars_os());
-        env.extend(asked.env);
+        env.extend(replay.env);
         Self {
-            inputs: asked.inputs,
-            function: asked.function,
-            service: asked.service,
-            service_latency: Duration::from_millis(asked.service_latency_ms),
+            inputs: replay.inputs,
+            function: replay.function,
+            service: replay.service,
+            service_latency: Duration::from_millis(replay.service_latency_ms),
             env,
-            out: asked.out,
-            source_type: match asked.source {
+            out: replay.out,
+            source_type: match replay.source {
                 RecordSource::DirectPut => SourceType::DirectPut,
                 RecordSource::Kinesis => SourceType::Kinesis,
             },
-            limits: Limits::new(asked.buffer_mb, asked.buffer_records as usize),
-            retries: asked.retries,
-            timeout: Duration::from_secs(asked.timeout_seconds),
-            verbose: asked.verbose,
+            limits: Limits::new(replay.buffer_mb, replay.buffer_records as usize),
+            retries: replay.retries,
+            timeout: Duration::from_secs(replay.timeout_seconds),
+            verbose: replay.verbose,
         }
     }
 }
 
 fn buffer_mb(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(megabytes) if (SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB).contains(&megabytes) => Ok(megabytes),
-        _ => Err(format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}")),
-    }
+    text.parse().map(BufferMb::get)
 }

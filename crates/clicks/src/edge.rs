@@ -1,21 +1,20 @@
-//! The ways in by HTTP that API Gateway has in the cloud, on the page's port:
+//! The HTTP API that API Gateway serves in the cloud, on the page's port:
 //!
 //! ```text
 //! PUT  /clicks             ─▶ a click ─▶ the delivery stream of the clicks
 //! POST /v2/{stream-name}   ─▶ any JSON object ─▶ the data stream of that name
-//! POST /collect            ─▶ whatever the collector takes ─▶ the collector ─▶ its data stream
+//! POST /collect            ─▶ any request ─▶ the collector ─▶ its data stream
 //! ```
 //!
-//! The order is API Gateway's: the rate first, then the size, the content type, the body, and at last whoever is behind it.
-//! Firehose, Kinesis and Lambda, which refuse in their own words, are not seen from here, and neither are their credentials.
-//! Each way has a rate of its own, so that one that is flooded does not keep the others.
+//! The order of checks is API Gateway's: the rate, the size, the content type, the body, and last the integration. Errors of
+//! Firehose, Kinesis and Lambda are mapped to API Gateway's. Each route has a rate of its own, so that a flood on one does not
+//! throttle the others.
 
-mod body;
 mod click;
 mod clicks;
 mod collect;
-mod entrance;
-mod refusal;
+mod error;
+mod reader;
 mod streams;
 
 use std::num::NonZeroU32;
@@ -30,34 +29,29 @@ use uuid::Uuid;
 
 pub(crate) use self::click::SchemaError;
 
-use self::refusal::Refusal;
+use self::error::EdgeError;
 use crate::collector::Collector;
 use local_firehose::stream::{DataStream, Stream};
 
-/// What API Gateway calls a request in its logs, on every answer.
+/// The request's id, on every response.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The longest click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
-const LONGEST_CLICK: usize = 8 * 1024;
-
-/// Where what comes in goes.
-pub(crate) struct Ways {
-    /// Where the page's clicks go, if anywhere.
+/// The integrations of the routes.
+pub(crate) struct Integrations {
+    /// The stream of the page's clicks, if any.
     pub(crate) clicks: Option<Stream>,
-    /// The data streams that anybody may name: not the collector's, which gets what the collector keeps alone.
+    /// The data streams with a route: all but the collector's, which only the collector puts into.
     pub(crate) streams: Vec<DataStream>,
-    /// The function behind `/collect`, if there is one.
+    /// The function of `/collect`, if any.
     pub(crate) collector: Option<Collector>,
-    /// What each of them takes.
+    /// The rate of each route.
     pub(crate) rate: Rate,
 }
 
-/// So many requests a second, and so many at once, as API Gateway's `rateLimit` and `burstLimit`.
+/// API Gateway's `rateLimit` and `burstLimit`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate {
-    /// In a second.
     pub(crate) per_second: NonZeroU32,
-    /// After a quiet time.
     pub(crate) burst: NonZeroU32,
 }
 
@@ -67,13 +61,13 @@ impl Rate {
     }
 }
 
-/// The id of a request, as its handler finds it in the request's extensions.
+/// The id of a request, in the request's extensions.
 #[derive(Debug, Clone, Copy)]
 struct RequestId(Uuid);
 
-/// All ways in.
-pub(crate) fn router(ways: Ways) -> Result<Router, SchemaError> {
-    let Ways { clicks, streams, collector, rate } = ways;
+/// All routes of the edge.
+pub(crate) fn router(integrations: Integrations) -> Result<Router, SchemaError> {
+    let Integrations { clicks, streams, collector, rate } = integrations;
     let mut router = Router::new();
     if let Some(stream) = clicks {
         router = router.merge(clicks::router(stream, rate)?);
@@ -87,13 +81,13 @@ pub(crate) fn router(ways: Ways) -> Result<Router, SchemaError> {
     Ok(router.layer(from_fn(identify)))
 }
 
-/// Gives a request its id, and its answer the same.
+/// Sets the same new id in a request and its response.
 async fn identify(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4();
     request.extensions_mut().insert(RequestId(id));
     ([(REQUEST_ID, id.to_string())], next.run(request).await).into_response()
 }
 
-async fn other_method() -> Refusal {
-    Refusal::NoSuchMethod
+async fn unknown_method() -> EdgeError {
+    EdgeError::UnknownMethod
 }

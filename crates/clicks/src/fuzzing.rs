@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::input::{Contents, Item};
-use firehose_model::batch::SourceType;
+use firehose_model::source::SourceType;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::Record;

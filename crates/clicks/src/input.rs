@@ -1,8 +1,8 @@
-//! What is replayed: files and folders, told apart by what is in them.
+//! The files of a replay, whose kind is detected by their content.
 //!
 //! A file is a stream of JSON values with white space or nothing between them: lines of JSON, JSON over several lines, or a source
-//! backup, in which Firehose has put records one after the other without a delimiter. One value is one record or event: where a
-//! record ends that is no JSON can't be known.
+//! backup, in which Firehose concatenates records without a delimiter. One value is one record or event, because the end of a record
+//! that is not JSON is unknown.
 //!
 //! | kind | the first JSON object |
 //! |---|---|
@@ -10,8 +10,8 @@
 //! | error objects | one with a text as `rawData` |
 //! | clicks | any other; whatever the other values are, they are data for the function to validate |
 //!
-//! Each may be gzipped, and may start with a UTF-8 byte order mark. Values are streamed, so a file may be larger than the memory. What
-//! can't be used is skipped, and given with its place and its bytes.
+//! Each may be gzipped, and may start with a UTF-8 byte order mark. Values are streamed, so a file may be larger than the memory. An
+//! unusable part is skipped, and reported with its place and its bytes.
 
 mod contents;
 mod kind;
@@ -27,104 +27,61 @@ use runtime_api::MAX_EVENT_BYTES;
 use firehose_model::batch::SourceType;
 use firehose_model::event::EventError;
 
-/// The longest value or line: more than Lambda takes, in whatever way it is written.
+/// The longest value or line: more than Lambda accepts, in any form.
 const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is accepted, for messages.
 const ACCEPTED: &str = "accepted are Firehose events (JSON objects with `records`), Firehose error objects (JSON objects with \
                         `rawData`) and clicks or a source backup (other JSON objects), each also gzipped";
 
-/// Why something can't be replayed.
+/// Why a file can't be replayed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
-    /// The file system refused.
     #[error("could not read {name}")]
     Read {
-        /// The file, the folder, or standard input.
         name: String,
-        /// What the operating system said.
         #[source]
         source: io::Error,
     },
-    /// A folder without a file that is not hidden.
     #[error("{name}: found no file in this folder; {ACCEPTED}")]
-    Empty {
-        /// The folder.
-        name: String,
-    },
-    /// Content of no known kind.
+    Empty { name: String },
     #[error("{name}: found {found}; {ACCEPTED}")]
-    Unknown {
-        /// The file.
-        name: String,
-        /// What is in it.
-        found: String,
-    },
-    /// A file's first object has `records`, and is no event.
+    UnknownKind { name: String, found: String },
+    /// A file's first object has `records`, and is not an event. Lines are counted from one.
     #[error("{name}, line {line}: found {problem}")]
-    Event {
-        /// The file.
-        name: String,
-        /// Where it starts, counted from one.
-        line: u64,
-        /// What is wrong.
-        problem: EventError,
-    },
+    Event { name: String, line: u64, problem: EventError },
 }
 
 /// Why a part of a file is skipped.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
-    /// Bytes between values, a value that is cut off, or text that is no UTF-8.
+    /// Bytes between values, a value that is cut off, or text that is not UTF-8.
     #[error("found what is not JSON")]
     NotJson,
-    /// What no record or event needs.
     #[error("found a line or a value of more than {MAX_VALUE_BYTES} bytes")]
     TooLong,
-    /// Something else in a file of events.
+    /// In a file of events.
     #[error("found a value that is not a Firehose event, as the file's first object is")]
-    NoEvent,
-    /// The same, which has `records`.
+    NotAnEvent,
+    /// In a file of events, with `records`.
     #[error("found {0}")]
     Event(EventError),
-    /// Something else in an error object.
+    /// In a file of error objects.
     #[error("found a value without a text as `rawData`, which the file's first object has")]
     NoErrorRecord,
-    /// A record that no producer can put.
     #[error("found a record of {bytes} bytes; {source_type} accepts at most {}{}", source_type.max_record_bytes(), hint(*source_type))]
-    RecordTooLarge {
-        /// The size of its data.
-        bytes: usize,
-        /// Into what it would be put.
-        source_type: SourceType,
-    },
-    /// The same, in an event.
+    RecordTooLarge { bytes: usize, source_type: SourceType },
     #[error("records[{index}]: found a record of {bytes} bytes; {source_type} accepts at most {}", source_type.max_record_bytes())]
-    RecordOfEventTooLarge {
-        /// Which it is, counted from zero.
-        index: u64,
-        /// The size of its data.
-        bytes: usize,
-        /// What the event's source is.
-        source_type: SourceType,
-    },
-    /// A record that no invocation can have.
+    RecordOfEventTooLarge { index: u64, bytes: usize, source_type: SourceType },
     #[error(
         "found a record of {bytes} bytes, which fits no event: Lambda accepts at most {MAX_EVENT_BYTES}, base64 included"
     )]
-    FitsNoEvent {
-        /// The size of its data.
-        bytes: usize,
-    },
-    /// An event that Lambda would not take.
+    FitsNoEvent { bytes: usize },
     #[error("found an event of {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
-    EventTooLarge {
-        /// Its size as it would be sent.
-        bytes: usize,
-    },
+    EventTooLarge { bytes: usize },
 }
 
-/// Where another limit is chosen.
+/// The option for another limit.
 fn hint(source_type: SourceType) -> String {
     match source_type {
         SourceType::DirectPut => {
@@ -138,15 +95,13 @@ fn hint(source_type: SourceType) -> String {
 /// A part of a file that is not replayed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Skipped {
-    /// The file.
     pub(crate) name: String,
     /// Counted from one.
     pub(crate) line: u64,
-    /// Counted from zero, after decompression. A record of an event has that of the event.
+    /// Counted from zero, after decompression. That of the event, for a record of an event.
     pub(crate) offset: u64,
-    /// What is wrong with it.
     pub(crate) problem: Unusable,
-    /// Its bytes; of what is too long, the start.
+    /// Its bytes; the first of them, if it is too long.
     pub(crate) content: Vec<u8>,
 }
 
@@ -160,7 +115,6 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The name in messages.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -168,18 +122,17 @@ impl Source {
         }
     }
 
-    /// The size where it is known before reading: that of a file which can be read more than once.
+    /// The size, if it is known before reading: that of a regular file.
     pub(crate) fn bytes(&self) -> Option<u64> {
         match self {
-            // A pipe has a name, too.
+            // A named pipe has none.
             Self::File(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len()),
             Self::Stdin => None,
         }
     }
 }
 
-/// The files of some paths, in the paths' order; those of a folder are sorted by name, recursively, and hidden ones are left
-/// out.
+/// The files of some paths, in the paths' order. Those of a folder are sorted by name, recursively, without hidden files.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Source>, InputError> {
     let mut sources = Vec::new();
     for path in paths {
@@ -208,7 +161,7 @@ fn walk(folder: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        // A link to a folder is not followed, so that no walk is endless.
+        // Without links to folders, which may be circular.
         if entry.file_type()?.is_dir() {
             walk(&entry.path(), sources)?;
         } else if entry.path().is_file() {
@@ -251,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_read_is_told() {
+    fn nothing_to_read_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(find(&[folder.path().into()]), Err(InputError::Empty { .. })));
         assert_eq!(find(&["no/such".into()]).unwrap_err().to_string(), "could not read no/such");

@@ -1,4 +1,4 @@
-//! What asks this process for an end: Ctrl-C, `kill`, or a terminal that was closed.
+//! The signals that stop this process: SIGINT, SIGTERM and SIGHUP.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,6 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// The signals, from when they are listened for.
 pub(crate) struct Interrupts {
     ctrl_c: Signal,
     kill: Signal,
@@ -14,13 +13,13 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens from now on; without it, each of them would end the process at once.
+    /// Listens from now on. Without it, each signal would kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
-        let hang_up = if outlives_its_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
+        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
     }
 
-    /// Counts them from now on.
+    /// Counts the signals from now on.
     pub(crate) fn count(mut self) -> watch::Receiver<u32> {
         let (sender, receiver) = watch::channel(0);
         tokio::spawn(async move {
@@ -32,7 +31,7 @@ impl Interrupts {
         receiver
     }
 
-    /// Ends with the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.ctrl_c.recv() => {}
@@ -42,13 +41,13 @@ impl Interrupts {
     }
 }
 
-/// Whether the caller has SIGHUP ignored, as `nohup` does.
-fn outlives_its_terminal() -> bool {
-    ignores_hang_up(&fs::read_to_string("/proc/self/status").unwrap_or_default())
+/// Whether the caller has set SIGHUP to be ignored, as `nohup` does.
+fn ignores_hang_up() -> bool {
+    has_ignored_hang_up(&fs::read_to_string("/proc/self/status").unwrap_or_default())
 }
 
-/// What Linux tells of a process: the first bit of the ignored signals is SIGHUP (proc_pid_status(5), "SigIgn").
-fn ignores_hang_up(status: &str) -> bool {
+/// The first bit of Linux' ignored signals is SIGHUP (proc_pid_status(5), "SigIgn").
+fn has_ignored_hang_up(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap_or_default();
     u64::from_str_radix(ignored, 16).is_ok_and(|signals| signals & 1 == 1)
 }
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_is_to_outlive_its_terminal_says_so() {
+    fn an_ignored_hang_up_is_in_the_status() {
         for (ignored, expected) in [
             ("SigIgn:\t0000000000000001", true),
             ("SigIgn:\t0000000000001001", true),
@@ -70,7 +69,7 @@ mod tests {
             ("", false),
         ] {
             let status = format!("Name:\tclicks\nSigBlk:\t0000000000000001\n{ignored}\nSigCgt:\t0000000000000001\n");
-            assert_eq!(ignores_hang_up(&status), expected, "{ignored}");
+            assert_eq!(has_ignored_hang_up(&status), expected, "{ignored}");
         }
     }
 }

@@ -1,20 +1,19 @@
-//! Runs the click processor on this machine as Amazon Data Firehose would.
+//! The `clicks` command: runs the click processor on this machine, with the transformation of Amazon Data Firehose.
 //!
 //! ```text
 //! replay   files ─▶ input ─▶ batch ─▶ event ─▶ the function's process ─▶ delivery ─▶ output: delivered lines, error objects
-//!                   (told apart     (Firehose's      (runtime-api)        (what Firehose  ─▶ report: the table
-//!                    by content)     buffer)                               does of a reply)
+//!                   (kind by        (Firehose's      (runtime-api)        (outcome of     ─▶ report: the table
+//!                    content)        buffer)                               each record)
 //!
 //! redrive  error objects ─▶ the original records, each once ─▶ a stream's API, AWS's or that of `up`
 //!
 //! up       a page's click, a service's ─▶ edge ─┬──────────────┐
 //!          record, a form's request             └▶ collector ─┤
 //!          an SDK's records ─▶ api ───────────────────────────┴▶ stream ─▶ bucket: delivered objects, error objects
-//!                                                                (the same rules, with time)
+//!                                                                (the same rules, with buffer intervals)
 //! ```
 //!
-//! `command` is what was asked; `replay`, `redrive` and `up` go these ways; `firehose` and `kinesis` are what is known of these services, as
-//! plain functions and values.
+//! `command` has the command line; `replay`, `redrive` and `up` run it.
 
 mod collector;
 mod command;
@@ -46,12 +45,12 @@ use self::interrupts::Interrupts;
 use self::redrive::Table;
 use self::replay::ReplayError;
 use self::up::settings::{Settings, SettingsError};
-use self::up::{End, UpError};
+use self::up::{RunResult, UpError};
 
-/// How long what is still going on in the end may take.
+/// How long tasks may continue at the exit.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The command line's whole run, from its arguments to its exit code.
+/// Runs the command line, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -66,16 +65,16 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     progress::print_events();
     let runtime = Runtime::new()?;
-    let ended = runtime.block_on(async {
+    let result = runtime.block_on(async {
         match command {
             Command::Replay(arguments) => replay(arguments).await,
             Command::Redrive(arguments) => redrive(arguments).await,
             Command::Up(arguments) => up(*arguments).await,
         }
     });
-    // Ends the functions of what was given up. All else that matters has been waited for.
+    // Stops the functions of aborted invocations. Everything else has finished.
     runtime.shutdown_timeout(GRACE);
-    ended
+    result
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
@@ -119,16 +118,16 @@ async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
 async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
     let mut interrupts = Interrupts::listen()?;
     Ok(match up::run(Settings::try_from(arguments)?, &mut interrupts).await? {
-        End::Through => ExitCode::SUCCESS,
-        End::GivenUp => ExitCode::from(130),
-        End::Failed => ExitCode::FAILURE,
+        RunResult::Flushed => ExitCode::SUCCESS,
+        RunResult::Aborted => ExitCode::from(130),
+        RunResult::Failed => ExitCode::FAILURE,
     })
 }
 
 fn print(report: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {
     let text = if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() };
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads it has read enough, as `head` does.
+        // The reader has closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }

@@ -1,4 +1,4 @@
-//! The executable; all of it is in the library, where tests and fuzzing reach it.
+//! The executable of the library.
 
 fn main() -> std::process::ExitCode {
     clicks::main()

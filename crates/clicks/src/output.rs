@@ -1,4 +1,4 @@
-//! The folder that stands for the bucket: delivered objects, error objects, and the function's log.
+//! The folder in place of a bucket: delivered objects, error objects, and the function's log.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -12,61 +12,54 @@ use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::prefix::{Compression, object_name};
 
-/// What could not be written, or should not be.
+/// Why nothing could be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
-    /// The folder has something in it, which would be mixed with the new objects.
-    #[error("`--out {}` is not an empty folder: name a new or an empty one", .0.display())]
+    /// Its files would be mixed with the new objects.
+    #[error("`--out {}` is not an empty folder; accepted is a new or an empty one", .0.display())]
     NotEmpty(PathBuf),
-    /// The folder can't be made, or not be looked into.
-    #[error("could not make the folder {}", path.display())]
+    #[error("could not create the folder {}", path.display())]
     Folder {
-        /// Where.
         path: PathBuf,
-        /// What the operating system said.
         #[source]
         source: io::Error,
     },
-    /// The file system refused an object.
     #[error("could not write {}", path.display())]
     Write {
-        /// Where.
         path: PathBuf,
-        /// What the operating system said.
         #[source]
         source: io::Error,
     },
 }
 
-/// The bucket.
+/// The folder of a replay's objects.
 #[derive(Debug)]
 pub(crate) struct Output {
     folder: PathBuf,
-    /// Made with the first line.
+    /// Created with the first line.
     log: Option<BufWriter<File>>,
 }
 
 impl Output {
-    /// A new folder, or an empty one that is there.
+    /// Creates the folder, or accepts an empty one.
     pub(crate) fn create(folder: PathBuf) -> Result<Self, OutputError> {
-        let made = |source| OutputError::Folder { path: folder.clone(), source };
+        let failed = |source| OutputError::Folder { path: folder.clone(), source };
         if folder.is_file() {
             return Err(OutputError::NotEmpty(folder));
         }
-        fs::create_dir_all(&folder).map_err(made)?;
-        if fs::read_dir(&folder).map_err(made)?.next().is_some() {
+        fs::create_dir_all(&folder).map_err(failed)?;
+        if fs::read_dir(&folder).map_err(failed)?.next().is_some() {
             return Err(OutputError::NotEmpty(folder));
         }
         Ok(Self { folder, log: None })
     }
 
-    /// Where it all goes.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Writes what became of one event: one object of its delivered records and one of its failed ones, where there are
-    /// any. Firehose puts several batches into an object; here an object tells which batch it is of.
+    /// Writes the outcomes of one event: an object of its delivered records, and one of its failed records. Unlike Firehose's, an
+    /// object has the records of one batch only.
     pub(crate) fn deliver(&self, event: &Event, outcomes: &[RecordOutcome], end: &BatchEnd<'_>) -> Result<(), OutputError> {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for (record, outcome) in event.records().iter().zip(outcomes) {
@@ -84,7 +77,7 @@ impl Output {
         })
     }
 
-    /// One object of some of an event's records, named after the oldest of them; none of no records.
+    /// Writes an object of some of an event's records, named after the oldest of them.
     fn object<T>(
         &self,
         prefix: &str,
@@ -122,18 +115,16 @@ impl Output {
     }
 }
 
-/// How a batch ended, for its error objects.
+/// The result of a batch, for its error objects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchEnd<'a> {
-    /// How often it was tried.
     pub(crate) attempts: u32,
-    /// When the last attempt ended.
+    /// The end of the last attempt.
     pub(crate) time: Timestamp,
-    /// The function that was invoked.
     pub(crate) function_arn: &'a str,
 }
 
-/// The folder of a replay that was told none: `out/replay-2026-11-20T08-22-01Z`, or the next free name after it.
+/// The default folder of a replay: `out/replay-2026-11-20T08-22-01Z`, or the next free name after it.
 pub(crate) fn default_folder(now: Timestamp) -> PathBuf {
     let name = format!("out/replay-{}", now.strftime("%Y-%m-%dT%H-%M-%SZ"));
     let mut folder = PathBuf::from(&name);

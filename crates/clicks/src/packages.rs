@@ -1,4 +1,4 @@
-//! The functions that are run: which executables, and what they find in their environment.
+//! The functions of this workspace: how they are built, and which variables they inherit.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,80 +13,69 @@ use tokio::process::Command;
 
 use crate::progress;
 
-/// A function of this workspace, which is built when nobody names another.
+/// A function of this workspace, which is built when no other executable is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Package {
     name: &'static str,
-    /// How cargo builds it.
+    /// The cargo profile.
     profile: &'static str,
-    /// By which another one is named.
+    /// The option for another executable.
     option: &'static str,
 }
 
 impl Package {
-    /// Its name, which is its function's, too.
+    /// The name of the package and of the function.
     pub(crate) fn name(self) -> &'static str {
         self.name
     }
 }
 
-/// What streams put their records through, as it is released.
+/// The transformation function, built as for a release.
 pub(crate) const PROCESSOR: Package =
     Package { name: "click-processor", profile: "release", option: "--function PATH" };
 
-/// What is behind `/collect`. To optimise the AWS SDK takes minutes, and here a request is one at a time.
+/// The function of `/collect`. Built without optimisation, because that of the AWS SDK takes minutes.
 pub(crate) const COLLECTOR: Package =
     Package { name: "click-collector", profile: "dev", option: "--collector COMMAND" };
 
-/// The variable with the mysfits service's base URL, which the commands set themselves.
+/// The variable with the mysfits service's base URL, which `clicks` sets.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
 
-/// The variable with the collector's data stream, which is the option `--collector-stream`.
+/// The variable with the collector's data stream, which `clicks` sets from `--collector-stream`.
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
-/// The configuration that the processor inherits, besides `MYSFITS_*` and `ON_*`.
+/// The variables that the processor inherits, besides `MYSFITS_*` and `ON_*`.
 const INHERITED: [&str; 6] =
     ["MYSFIT_ATTRIBUTES", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
-/// The variables by which `cargo run` tells a program of its own package. Build scripts would be run again for them, and all
-/// that depends on them be built again, each time that `clicks` and somebody else build in turn.
+/// The variables that `cargo run` sets for the program's own package. With them, cargo would run build scripts again, and
+/// rebuild their dependents, each time after a build without them.
 const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 /// Why there is no executable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    /// A path that leads nowhere, to a folder, or to a file that may not be run.
     #[error("`--function {}` is not an executable file", .0.display())]
     NotExecutable(PathBuf),
     /// `clicks` was moved away from its sources.
-    #[error("the sources of {} are not in {} any more: name its executable with `{}`", .0.name, .1.display(), .0.option)]
+    #[error("no sources of {}: found none in {}; give its executable with `{}`", .0.name, .1.display(), .0.option)]
     NoWorkspace(Package, PathBuf),
-    /// Cargo could not be run.
-    #[error("could not run {} to build {}; name its executable with `{}`", cargo.display(), package.name, package.option)]
+    #[error("could not run {} to build {}; give its executable with `{}`", cargo.display(), package.name, package.option)]
     Cargo {
-        /// What was to be built.
         package: Package,
-        /// The command.
         cargo: PathBuf,
-        /// What the operating system said.
         #[source]
         source: io::Error,
     },
-    /// Cargo said why, above.
+    /// Cargo has printed why.
     #[error("could not build {} ({status})", package.name)]
-    Failed {
-        /// What was to be built.
-        package: Package,
-        /// How cargo ended.
-        status: ExitStatus,
-    },
-    /// The package has no binary.
+    Failed { package: Package, status: ExitStatus },
     #[error("the build of {} made no executable", .0.name)]
     NoExecutable(Package),
 }
 
-/// An executable that somebody named, wherever the function will be started.
-pub(crate) fn named(path: &Path) -> Result<PathBuf, BuildError> {
+/// The absolute path of an executable file.
+pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, BuildError> {
     let refused = || BuildError::NotExecutable(path.to_owned());
     let metadata = fs::metadata(path).map_err(|_| refused())?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
@@ -95,8 +84,8 @@ pub(crate) fn named(path: &Path) -> Result<PathBuf, BuildError> {
     std::path::absolute(path).map_err(|_| refused())
 }
 
-/// Builds a function, and tells where it is. Cargo shows its progress on standard error where that is
-/// a terminal, and its errors in any case. Dropping the future kills cargo.
+/// Builds a function, and returns its path. Cargo prints its progress if standard error is a terminal, and its errors in any
+/// case. Dropping the future kills cargo.
 pub(crate) async fn build(package: Package) -> Result<PathBuf, BuildError> {
     let workspace = workspace();
     if !workspace.join("Cargo.toml").is_file() {
@@ -112,7 +101,7 @@ pub(crate) async fn build(package: Package) -> Result<PathBuf, BuildError> {
         }
     }
     if !io::stderr().is_terminal() {
-        // It may take minutes.
+        // A build may take minutes.
         progress::print(&format!("building {} ({})…", package.name, package.profile));
         command.arg("--quiet");
     }
@@ -124,14 +113,14 @@ pub(crate) async fn build(package: Package) -> Result<PathBuf, BuildError> {
     executable(&output.stdout).ok_or(BuildError::NoExecutable(package))
 }
 
-/// Where this crate's sources are: as cargo says when it runs `clicks`, or else where it was built.
+/// The folder of the workspace: from cargo's variable if cargo runs `clicks`, else where it was built.
 pub(crate) fn workspace() -> PathBuf {
     let built = || OsString::from(env!("CARGO_MANIFEST_DIR"));
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built));
     package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
 }
 
-/// The one executable in cargo's messages.
+/// The executable in cargo's messages.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
@@ -141,7 +130,6 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
     messages.filter_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable).next_back()
 }
 
-/// What `--service` accepts.
 pub(crate) fn service_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
     match rest {
@@ -150,15 +138,14 @@ pub(crate) fn service_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// What `--env` accepts.
+/// A variable that `--env` may set.
 pub(crate) fn variable_of_processor(text: &str) -> Result<(String, String), String> {
     match key_value(text)? {
-        (key, _) if key == SERVICE_URL => Err("the service is named with `--service URL`".to_owned()),
+        (key, _) if key == SERVICE_URL => Err("set the service with `--service URL`".to_owned()),
         pair => Ok(pair),
     }
 }
 
-/// What is a variable at all.
 pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -166,19 +153,19 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The variables of the caller's environment that configure the processor.
+/// The variables of this environment that configure the processor.
 pub(crate) fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
-    taken_over(vars, |key| {
+    filtered(vars, |key| {
         key != SERVICE_URL && (key.starts_with("MYSFITS_") || key.starts_with("ON_") || INHERITED.contains(&key))
     })
 }
 
-/// The same of the collector, whose stream the command sets itself.
+/// The variables of this environment that configure the collector.
 pub(crate) fn inherited_by_collector(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
-    taken_over(vars, |key| key != COLLECTOR_STREAM && (key.starts_with("COLLECTOR_") || key == "AWS_LAMBDA_LOG_LEVEL"))
+    filtered(vars, |key| key != COLLECTOR_STREAM && (key.starts_with("COLLECTOR_") || key == "AWS_LAMBDA_LOG_LEVEL"))
 }
 
-fn taken_over(
+fn filtered(
     vars: impl IntoIterator<Item = (OsString, OsString)>,
     configures: impl Fn(&str) -> bool,
 ) -> Vec<(String, String)> {
@@ -191,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_executable_is_in_cargos_messages() {
+    fn the_executable_is_in_the_messages_of_cargo() {
         let messages = br#"{"reason":"compiler-artifact","target":{"kind":["lib"]},"executable":null}
 {"reason":"compiler-artifact","target":{"kind":["bin"]},"executable":"target/release/click-processor"}
 {"reason":"build-finished","success":true}
@@ -218,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_collector_inherits_its_own() {
+    fn the_collector_inherits_its_own_configuration() {
         let vars = ["COLLECTOR_STREAM", "COLLECTOR_MASK_FIELDS", "AWS_LAMBDA_LOG_LEVEL", "MYSFITS_API_KEY", "HOME"];
         let inherited = inherited_by_collector(vars.map(|key| (key.into(), "x".into())));
         let keys: Vec<&str> = inherited.iter().map(|(key, _)| key.as_str()).collect();
@@ -226,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sources_are_found() {
+    fn the_workspace_is_found() {
         assert!(workspace().join("Cargo.toml").is_file());
     }
 }

@@ -112,7 +112,7 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     // All that can be wrong with what was asked, before a build of minutes.
     let sources = input::find(&options.inputs)?;
     check(&sources, options.source_type)?;
-    let named = options.function.as_deref().map(packages::named).transpose()?;
+    let named = options.function.as_deref().map(packages::executable_at).transpose()?;
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
     let function = if let Some(function) = named {

@@ -1,8 +1,7 @@
-//! The page's port: the files of the page, what the page asks about the pipeline, and the edge.
+//! The page's port: the files of the pages, the state of the pipeline, and the edge.
 //!
-//! The page is for those who know this machine's address. A page of somebody else's may not read it: its scripts see no
-//! answer without CORS, and DNS that is pointed at this machine does not pass the check of the `Host`. The edge is not
-//! checked so: to API Gateway any name is right, and any page may put clicks in any case.
+//! Pages of other origins can't read the site: without CORS their scripts see no response, and a DNS name that resolves to this
+//! machine fails the check of the `Host`. The edge has no such check: API Gateway accepts any name, and any page may put clicks.
 
 mod events;
 mod guard;
@@ -30,34 +29,32 @@ use self::guard::guard;
 use self::service::ServiceUrl;
 use local_firehose::stream::Stream;
 
-/// What the site is made of.
 pub(crate) struct Site {
-    /// The folder of the page's files.
+    /// The folder of the pages.
     pub(crate) web: PathBuf,
-    /// Where the page finds the mysfits.
+    /// The mysfits service, for the page.
     pub(crate) service: ServiceAddress,
-    /// What the pipeline page shows.
+    /// The streams of the pipeline page.
     pub(crate) streams: Vec<Stream>,
-    /// Becomes true, or loses its sender, when the process stops: then the pages that follow the pipeline are let go.
+    /// True, or without its sender, when the process stops. Then event streams end.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// The site, with the edge at `/clicks`.
 pub(crate) fn router(site: Site, edge: Router) -> Router {
     let events = Arc::new(Events::new(site.streams.clone(), site.stopping));
-    let guarded = Arc::new(site.service);
-    let files = ServeDir::new(site.web).fallback(any(no_file));
+    let service = Arc::new(site.service);
+    let files = ServeDir::new(site.web).fallback(any(not_found));
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
         .route("/pipeline/object", get(object::show).with_state(site.streams.into()))
         .fallback_service(files)
-        .layer(from_fn_with_state(guarded, guard))
+        .layer(from_fn_with_state(service, guard))
         .merge(edge)
         .layer(map_response(with_headers))
 }
 
-/// What the page's scripts have to know. In the cloud it is a file, without the last one.
+/// The configuration of the page's scripts. In the cloud it is a file, without the last URL.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Config<'a> {
@@ -71,16 +68,15 @@ async fn config(Extension(service): Extension<ServiceUrl>) -> Response {
     Json(config).into_response()
 }
 
-async fn no_file() -> Response {
-    refusal(StatusCode::NOT_FOUND, "no such page")
+async fn not_found() -> Response {
+    error(StatusCode::NOT_FOUND, "unknown page")
 }
 
-/// An answer in the form of all refusals here.
-fn refusal(status: StatusCode, message: &str) -> Response {
+fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"message": message}))).into_response()
 }
 
-/// What a browser is not to do with any answer of this port. The content security policy is the pages' own.
+/// Security headers of every response. The content security policy is of the pages only.
 async fn with_headers(response: Response) -> impl IntoResponse {
     let headers = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -1,4 +1,4 @@
-//! `clicks up`: the whole pipeline on this machine, until it is interrupted.
+//! `clicks up`: runs the whole pipeline on this machine until it is interrupted.
 
 pub(crate) mod options;
 pub(crate) mod settings;
@@ -25,83 +25,68 @@ use local_firehose::functions::FunctionLogError;
 use local_firehose::stream::{Source, Stream, StreamError, StreamSettings, View};
 use object_storage::BucketError;
 
-/// Why the pipeline did not come up.
+/// Why the pipeline did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpError {
-    /// The address is taken, or not of this machine.
-    #[error("can't listen on {address} ({cause}): choose another port with `--{option} N`; 0 takes a free one")]
-    Listen {
-        /// Whose address it is.
-        option: &'static str,
-        /// The address that was asked for.
-        address: SocketAddr,
-        /// What the operating system says.
-        cause: io::Error,
-    },
-    /// The local service did not start.
-    #[error("could not start the local mysfits service; name another one with `--service URL`")]
+    /// The port is in use, or the address is not of this machine.
+    #[error("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")]
+    Listen { option: &'static str, address: SocketAddr, cause: io::Error },
+    #[error("could not start the local mysfits service; use another one with `--service URL`")]
     Service(#[source] LocalError),
-    /// There is no executable.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The storage can't be opened.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// The function's log can't be opened.
     #[error(transparent)]
     FunctionLog(#[from] FunctionLogError),
-    /// A stream does not start.
     #[error(transparent)]
     Stream(#[from] StreamError),
-    /// The shape of a click is not one.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// A socket that was open is not any more.
     #[error("could not serve")]
     Serve(#[source] io::Error),
 }
 
 impl UpError {
-    /// Whether the caller asked for something that can't be done.
+    /// Whether the usage is wrong.
     pub(crate) fn is_usage(&self) -> bool {
         matches!(self, Self::Bucket(BucketError::NoCredentials(_)))
     }
 }
 
-/// How often a state is looked at that is waited for.
+/// The interval of checks for a state.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long the first object of a run may take, however short `--stop-seconds` is.
+/// The least time for the first object of a run, even with a shorter `--stop-seconds`.
 const FIRST_PUT: Duration = Duration::from_secs(10);
 
-/// How it ended.
+/// The result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// All that was accepted is in the storage.
-    Through,
-    /// Somebody did not want to wait for that.
-    GivenUp,
-    /// It is not, although nobody interrupted it.
+pub(crate) enum RunResult {
+    /// All accepted records are in the storage.
+    Flushed,
+    /// A second interrupt aborted the flush.
+    Aborted,
+    /// Some are not, without a second interrupt.
     Failed,
 }
 
-/// Runs the pipeline until it is interrupted, and then puts through what was accepted, until it is interrupted again, or until
-/// it has waited long enough for a destination that has never worked.
-pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Result<End, UpError> {
+/// Runs the pipeline until it is interrupted, and then flushes accepted records. The flush ends early at a second interrupt, and
+/// for a stream whose destination has not accepted a single object in time.
+pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Result<RunResult, UpError> {
     let pipeline = tokio::select! {
         biased;
-        () = interrupts.next() => return Ok(End::Through),
+        () = interrupts.next() => return Ok(RunResult::Flushed),
         started = Pipeline::start(&settings) => started?,
     };
     print(&addresses(&pipeline, &settings));
     interrupts.next().await;
-    let patience = Instant::now() + settings.stop_within;
+    let deadline = Instant::now() + settings.stop_within;
 
     let Pipeline { page, firehose, kinesis, collector, service, streams, stopping, .. } = pipeline;
     drop(stopping);
-    let ended = async {
-        // What a client has begun to send is taken. A request that the collector has still needs Kinesis, whether or not its
-        // client is there.
+    let stopped = async {
+        // Requests in flight are accepted. The collector's still need Kinesis, with or without their clients.
         tokio::join!(page.stop(), firehose.stop());
         if let Some(collector) = collector {
             collector.stop().await;
@@ -109,57 +94,56 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
         if let Some(kinesis) = kinesis {
             kinesis.stop().await;
         }
-        let through = put_through(&streams, patience, &settings).await;
+        let flushed = flush(&streams, deadline, &settings).await;
         if let Some(service) = service {
             service.stop().await;
         }
-        if through { End::Through } else { End::Failed }
+        if flushed { RunResult::Flushed } else { RunResult::Failed }
     };
-    let end = tokio::select! {
-        end = ended => end,
+    let result = tokio::select! {
+        result = stopped => result,
         () = interrupts.next() => {
             streams.iter().for_each(Stream::give_up);
-            End::GivenUp
+            RunResult::Aborted
         }
     };
     let left = left(&streams);
     if left > 0 {
         progress::print(&match &settings.state {
             Some(folder) => {
-                format!("{left} records are not through: they are kept in {} for the next start", folder.display())
+                format!("{left} records were not flushed; {} keeps them for the next start", folder.display())
             }
-            None => format!("{left} records are not through: they are lost (`--state DIR` would keep them)"),
+            None => format!("{left} records were not flushed and are lost (`--state DIR` would keep them)"),
         });
     }
     print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
-    Ok(end)
+    Ok(result)
 }
 
-/// All streams at once: one that waits for its storage does not keep the others. Tells whether all is through.
-async fn put_through(streams: &[Stream], patience: Instant, settings: &Settings) -> bool {
+/// Flushes all streams concurrently, and returns whether all records are delivered.
+async fn flush(streams: &[Stream], deadline: Instant, settings: &Settings) -> bool {
     let left = left(streams);
     if left > 0 {
-        progress::print(&format!("putting {left} records through; interrupt again to leave at once"));
+        progress::print(&format!("flushing {left} records; press Ctrl-C again to exit at once"));
     }
     let stopped = streams.iter().map(|stream| async move {
         tokio::select! {
-            through = stream.stop() => through,
-            why = hopeless(stream, streams, patience, settings.stop_within) => {
+            flushed = stream.stop() => flushed,
+            why = unavailable(stream, streams, deadline, settings.stop_within) => {
                 stream.give_up();
                 let after = settings.stop_within.as_secs();
-                progress::print(&format!("{}: {why}: gave up after {after} s (`--stop-seconds`)", stream.name()));
+                progress::print(&format!("{}: {why}; stopped after {after} s (`--stop-seconds`)", stream.name()));
                 false
             }
         }
     });
-    join_all(stopped).await.into_iter().all(|through| through)
+    join_all(stopped).await.into_iter().all(|flushed| flushed)
 }
 
-/// Ends with why there is no use in waiting, once the time is up for a stream whose destination has never worked: it is perhaps
-/// misspelt. One that has worked may work again, and one that has got no object yet, because the function has all records, is not
-/// known to fail: its time begins with the first object.
-async fn hopeless(stream: &Stream, streams: &[Stream], patience: Instant, stop_within: Duration) -> String {
-    sleep_until(patience).await;
+/// Returns why a stream's flush is hopeless, after its time-out. A destination that has accepted no object is perhaps misspelt; one
+/// that has accepted an object may recover. The time begins with the first object, which may still be in the function.
+async fn unavailable(stream: &Stream, streams: &[Stream], deadline: Instant, stop_within: Duration) -> String {
+    sleep_until(deadline).await;
     let first_put = loop {
         match stream.first_put() {
             Some(at) => break at,
@@ -172,14 +156,14 @@ async fn hopeless(stream: &Stream, streams: &[Stream], patience: Instant, stop_w
         sleep(POLL).await;
     }
     let destination = &stream.settings().destination;
-    let has_worked = |other: &Stream| other.settings().destination == *destination && other.has_stored();
-    if stream.left() == 0 || streams.iter().any(has_worked) {
+    let has_accepted = |other: &Stream| other.settings().destination == *destination && other.has_stored();
+    if stream.left() == 0 || streams.iter().any(has_accepted) {
         std::future::pending::<()>().await;
     }
-    format!("{destination} has not taken an object of this run")
+    format!("{destination} has accepted no object of this run")
 }
 
-/// The records that are at no end yet.
+/// The records without an outcome.
 fn left(streams: &[Stream]) -> u64 {
     streams.iter().map(Stream::left).sum()
 }
@@ -194,12 +178,12 @@ fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
     lines.push(("mysfits", pipeline.service_url.clone()));
     lines.extend(settings.streams.iter().map(|stream| {
         let StreamSettings { name, destination, source, .. } = stream;
-        let way_in = match source {
+        let ingestion = match source {
             Source::DirectPut => String::new(),
             Source::Kinesis(_) if settings.is_of_collector(name) => format!(" from {page}/collect"),
             Source::Kinesis(_) => format!(" from {page}/v2/{name}"),
         };
-        ("stream", format!("{name} into {destination}{way_in}"))
+        ("stream", format!("{name} into {destination}{ingestion}"))
     }));
     let lines: Vec<String> = lines.into_iter().map(|(name, what)| format!("{name:<10}{what}\n")).collect();
     lines.concat()
@@ -210,7 +194,7 @@ fn totals(stream: &Stream) -> String {
     format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
 }
 
-/// To whoever reads it, who may have read enough.
+/// Prints to standard output, which may be closed.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -1,4 +1,6 @@
 //! What tests need to start servers and executables, whatever else runs on the machine: waits, addresses and signals.
+//!
+//! The feature `clicks` adds `clicks up` and `clicks replay` with clients of them; `s3` adds an S3 server.
 
 #![expect(
     clippy::expect_used,
@@ -8,6 +10,20 @@
 )]
 
 pub mod damage;
+#[cfg(feature = "clicks")]
+pub mod exit;
+#[cfg(feature = "clicks")]
+pub mod files;
+#[cfg(feature = "clicks")]
+pub mod http;
+#[cfg(feature = "clicks")]
+pub mod put_client;
+#[cfg(feature = "clicks")]
+pub mod replay;
+#[cfg(feature = "s3")]
+pub mod s3;
+#[cfg(feature = "clicks")]
+pub mod up;
 
 use std::ffi::OsStr;
 use std::fmt::Debug;
@@ -76,6 +92,35 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     }
     let mut command = Command::new("/usr/bin/env");
     command.arg("--default-signal=HUP,INT,TERM").arg(program);
+    command
+}
+
+/// The path of an executable of the package whose test or benchmark runs.
+///
+/// Cargo and nextest set the variable at run time. A test that is started by hand needs it, too.
+#[must_use]
+pub fn executable(name: &str) -> String {
+    let variable = format!("CARGO_BIN_EXE_{name}");
+    std::env::var(&variable).unwrap_or_else(|error| panic!("{variable}: {error}; run the test with cargo or nextest"))
+}
+
+/// The function that tests run instead of the processor.
+#[must_use]
+pub fn stand_in() -> String {
+    executable("stand-in-function")
+}
+
+/// `clicks` without configuration in its environment.
+#[must_use]
+pub fn clicks_command() -> Command {
+    const CONFIGURATION: [&str; 7] =
+        ["MYSFIT", "ON_", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "SSL_CERT_FILE", "AWS_"];
+    let mut command = command(executable("clicks"));
+    for (name, _) in std::env::vars_os() {
+        if CONFIGURATION.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

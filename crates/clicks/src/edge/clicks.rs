@@ -1,4 +1,4 @@
-//! `PUT` and `OPTIONS /clicks`, as module 5's API Gateway answers them, with a check of the body, a size and a rate.
+//! `PUT` and `OPTIONS /clicks`, as module 5's API Gateway, with validation of the body, a size and a rate.
 
 use std::sync::Arc;
 
@@ -13,39 +13,41 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::click::{ClickSchema, SchemaError};
-use super::entrance::Entrance;
-use super::refusal::Refusal;
-use super::{LONGEST_CLICK, Rate, other_method};
+use super::error::EdgeError;
+use super::reader::RequestReader;
+use super::{Rate, unknown_method};
 use local_firehose::stream::{Refused, Stream};
 
-struct Edge {
+/// The largest valid click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
+const LONGEST_CLICK: usize = 8 * 1024;
+
+struct Clicks {
     stream: Stream,
     schema: ClickSchema,
-    entrance: Entrance,
+    reader: RequestReader,
 }
 
-/// The way of clicks into a stream.
 pub(super) fn router(stream: Stream, rate: Rate) -> Result<Router, SchemaError> {
-    let edge = Edge { stream, schema: ClickSchema::new()?, entrance: Entrance::new(rate, LONGEST_CLICK) };
-    let clicks = put(put_click)
-        .options(async |State(edge): State<Arc<Edge>>| edge.entrance.preflight())
-        .fallback(other_method)
+    let clicks = Clicks { stream, schema: ClickSchema::new()?, reader: RequestReader::new(rate, LONGEST_CLICK) };
+    let routes = put(put_click)
+        .options(async |State(clicks): State<Arc<Clicks>>| clicks.reader.preflight())
+        .fallback(unknown_method)
         .layer(map_response(with_cors));
-    Ok(Router::new().route("/clicks", clicks).with_state(Arc::new(edge)))
+    Ok(Router::new().route("/clicks", routes).with_state(Arc::new(clicks)))
 }
 
-async fn put_click(State(edge): State<Arc<Edge>>, request: Request) -> Result<Json<Value>, Refusal> {
-    let (head, body) = edge.entrance.take(request).await?;
-    let click = edge.schema.check(&head.headers, &body)?;
-    match edge.stream.put(vec![STANDARD.encode(click)]).await.pop() {
+async fn put_click(State(clicks): State<Arc<Clicks>>, request: Request) -> Result<Json<Value>, EdgeError> {
+    let (head, body) = clicks.reader.read(request).await?;
+    let click = clicks.schema.validate(&head.headers, &body)?;
+    match clicks.stream.put(vec![STANDARD.encode(click)]).await.pop() {
         Some(Ok(_)) => Ok(Json(json!({"status": "OK"}))),
-        // Firehose's "Slow down." is the mapping template's 429.
-        Some(Err(Refused::Busy)) => Err(Refusal::TooManyRequests),
-        Some(Err(Refused::Unavailable)) | None => Err(Refusal::Unavailable),
+        // The mapping template maps Firehose's "Slow down." to 429.
+        Some(Err(Refused::Busy)) => Err(EdgeError::TooManyRequests),
+        Some(Err(Refused::Unavailable)) | None => Err(EdgeError::Unavailable),
     }
 }
 
-/// CORS on refusals, too: a page of another origin could not see them otherwise.
+/// CORS on errors, too, so that a page of another origin can read them.
 async fn with_cors(response: Response) -> impl IntoResponse {
     let cors = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),

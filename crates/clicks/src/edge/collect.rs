@@ -1,11 +1,11 @@
 //! `POST` and `OPTIONS /collect`: a function behind API Gateway's REST API, with the Lambda proxy integration.
 //!
 //! ```text
-//! request ─▶ event (as API Gateway tells it) ─▶ the function ─▶ answer (status, headers, body) ─▶ response
+//! request ─▶ event ─▶ the function ─▶ status, headers, body ─▶ response
 //! ```
 
-mod answer;
-mod event;
+mod proxy_event;
+mod response;
 
 use std::sync::Arc;
 
@@ -17,50 +17,49 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use runtime_api::MAX_EVENT_BYTES;
 
-use super::entrance::Entrance;
-use super::refusal::Refusal;
-use super::{Rate, RequestId, other_method};
-use crate::collector::{Collector, NoAnswer};
+use super::error::EdgeError;
+use super::reader::RequestReader;
+use super::{Rate, RequestId, unknown_method};
+use crate::collector::{Collector, InvokeFailure};
 
-/// The longest body (Amazon API Gateway quotas, "Payload size"). What makes an event larger than Lambda takes is too long, too.
+/// The longest body (Amazon API Gateway quotas, "Payload size"). A body whose event is over Lambda's limit is too long, too.
 const LONGEST: usize = 10 * 1024 * 1024;
 
-struct Edge {
+struct Collect {
     collector: Collector,
-    entrance: Entrance,
+    reader: RequestReader,
 }
 
-/// The way to the collector.
 pub(super) fn router(collector: Collector, rate: Rate) -> Router {
-    let edge = Edge { collector, entrance: Entrance::new(rate, LONGEST) };
+    let state = Collect { collector, reader: RequestReader::new(rate, LONGEST) };
     let collect = post(invoke)
-        .options(async |State(edge): State<Arc<Edge>>| edge.entrance.preflight())
-        .fallback(other_method)
+        .options(async |State(collect): State<Arc<Collect>>| collect.reader.preflight())
+        .fallback(unknown_method)
         .layer(map_response(with_cors));
-    Router::new().route("/collect", collect).with_state(Arc::new(edge))
+    Router::new().route("/collect", collect).with_state(Arc::new(state))
 }
 
 async fn invoke(
-    State(edge): State<Arc<Edge>>,
+    State(collect): State<Arc<Collect>>,
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
-) -> Result<Response, Refusal> {
-    let (head, body) = edge.entrance.take(request).await?;
-    let event = event::of(&head, &body, id);
+) -> Result<Response, EdgeError> {
+    let (head, body) = collect.reader.read(request).await?;
+    let event = proxy_event::from_request(&head, &body, id);
     drop(body);
     if event.len() > MAX_EVENT_BYTES {
-        return Err(Refusal::TooLong);
+        return Err(EdgeError::TooLong);
     }
-    match edge.collector.invoke(event).await {
-        Ok(reply) => answer::response(&reply).ok_or(Refusal::BadFunction),
-        Err(NoAnswer::Busy) => Err(Refusal::TooManyRequests),
-        Err(NoAnswer::Stopping) => Err(Refusal::Unavailable),
-        Err(NoAnswer::TimedOut) => Err(Refusal::SlowFunction),
-        Err(NoAnswer::Failed) => Err(Refusal::BadFunction),
+    match collect.collector.invoke(event).await {
+        Ok(reply) => response::from_reply(&reply).ok_or(EdgeError::FunctionFailed),
+        Err(InvokeFailure::Busy) => Err(EdgeError::TooManyRequests),
+        Err(InvokeFailure::Stopping) => Err(EdgeError::Unavailable),
+        Err(InvokeFailure::TimedOut) => Err(EdgeError::FunctionTimeout),
+        Err(InvokeFailure::Failed) => Err(EdgeError::FunctionFailed),
     }
 }
 
-/// CORS on what the function has not answered, too; what it says of CORS itself counts.
+/// CORS on errors, too. The function's own CORS headers stay.
 async fn with_cors(mut response: Response) -> Response {
     let headers: &mut HeaderMap = response.headers_mut();
     for (name, value) in [

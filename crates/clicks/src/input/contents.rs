@@ -1,4 +1,4 @@
-//! A file's records and events, one after the other.
+//! The records and events of a file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,18 +16,17 @@ use firehose_model::event::{Event, TooLarge, encode};
 use firehose_model::fields::Fields;
 use firehose_model::values::{Found, Piece, Values};
 
-/// How many pieces that are no JSON object, and how many bytes, may come before the first one: a file with more is of no known kind.
+/// Pieces and bytes before the first JSON object. A file with more has no known kind.
 const MOST_UNKNOWN: usize = 100;
 const MOST_UNKNOWN_BYTES: usize = MAX_VALUE_BYTES;
 
-/// What is put into Firehose, or goes to the function at once, or neither.
+/// A part of a file.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Item {
-    /// The bytes of a record as base64.
+    /// Base64, for the buffer.
     Record(String),
-    /// An event as it is.
+    /// Invoked without the buffer.
     Event(Event),
-    /// What can't be used.
     Skipped(Skipped),
 }
 
@@ -35,18 +34,18 @@ pub(crate) enum Item {
 pub(crate) struct Contents {
     name: String,
     kind: Kind,
-    /// Where its records would come from, unless they are in events.
+    /// The source of records that are not in events.
     source_type: SourceType,
     values: Values<'static>,
-    /// Read already, to know the kind: the last of them is the first object.
+    /// Read to detect the kind. The last of them is the first object.
     first: VecDeque<Piece>,
-    /// What a value has given.
+    /// The items of the last value.
     items: VecDeque<Item>,
     ended: bool,
 }
 
 impl Contents {
-    /// Opens a source and finds out its kind. `count` is called with the number of bytes that are read, before they are unzipped.
+    /// Opens a source and detects its kind. `count` gets the number of bytes read, before decompression.
     pub(crate) fn open(
         source: &Source,
         source_type: SourceType,
@@ -61,7 +60,6 @@ impl Contents {
         Self::of(name.clone(), source_type, Counted { reader, count })
     }
 
-    /// Finds out the kind of what `reader` gives.
     pub(crate) fn of(name: String, source_type: SourceType, reader: impl Read + 'static) -> Result<Self, InputError> {
         let unreadable = |source| InputError::Read { name: name.clone(), source };
         let mut values = Values::open(reader, MAX_VALUE_BYTES).map_err(unreadable)?;
@@ -83,12 +81,12 @@ impl Contents {
                 }
                 piece => kind::describe(piece.map_or(&[], |piece| &piece.bytes)),
             };
-            return Err(InputError::Unknown { name, found });
+            return Err(InputError::UnknownKind { name, found });
         };
         Ok(Self { name, kind, source_type, values, first, items: VecDeque::new(), ended: false })
     }
 
-    /// Adds what a piece comes to.
+    /// Adds the items of a piece.
     fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), InputError> {
         let json = piece.bytes.trim_ascii_start();
         let usable = match (piece.found, self.kind) {
@@ -123,14 +121,14 @@ impl Contents {
         Ok(Some(Item::Record(data)))
     }
 
-    /// An event without what its source does not take; none where nothing else is in it.
+    /// An event without records that are too large for its source; none if no other record is left.
     fn event(&mut self, piece: &Piece) -> Result<Option<Item>, Unusable> {
-        let fields: Fields<'_> = serde_json::from_slice(&piece.bytes).map_err(|_| Unusable::NoEvent)?;
+        let fields: Fields<'_> = serde_json::from_slice(&piece.bytes).map_err(|_| Unusable::NotAnEvent)?;
         if fields.get("records").is_none() {
-            return Err(Unusable::NoEvent);
+            return Err(Unusable::NotAnEvent);
         }
         let (event, too_large) = Event::from_file(&fields, Timestamp::now()).map_err(Unusable::Event)?;
-        // As it is sent: without the spaces of its file, and with the ids that it lacks.
+        // The size as sent: without the file's white space, and with missing ids.
         let bytes = event.payload(Uuid::nil()).map_or(piece.bytes.len(), |payload| payload.len());
         if bytes > MAX_EVENT_BYTES {
             return Err(Unusable::EventTooLarge { bytes });
@@ -152,7 +150,6 @@ impl Contents {
 impl Iterator for Contents {
     type Item = Result<Item, InputError>;
 
-    /// Ends after the first error.
     fn next(&mut self) -> Option<Self::Item> {
         while self.items.is_empty() && !self.ended {
             let first = self.first.pop_front();

@@ -6,24 +6,22 @@ use firehose_model::error_object::ErrorRecord;
 use firehose_model::excerpt::excerpt;
 use firehose_model::fields::Fields;
 
-/// The longest beginning of unknown content that a message shows.
+/// The length of unknown content in a message.
 const PREVIEW_CHARS: usize = 40;
 
-/// The most field names that a message shows.
+/// The number of field names in a message.
 const MOST_NAMES: usize = 5;
 
-/// What a file's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Firehose events.
     Events,
-    /// Those of a Firehose error object.
+    /// Firehose error objects.
     Errors,
-    /// Records: clicks, or what should be.
+    /// Records, valid or not.
     Clicks,
 }
 
-/// By a file's first object; none of a value that is no object.
+/// The kind by a file's first object; none for another value.
 pub(super) fn of_value(json: &[u8]) -> Option<Kind> {
     let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
     Some(if fields.get("records").is_some() {
@@ -35,7 +33,7 @@ pub(super) fn of_value(json: &[u8]) -> Option<Kind> {
     })
 }
 
-/// Content in a few words.
+/// Content in a few words, for a message.
 pub(super) fn describe(content: &[u8]) -> String {
     let content = content.trim_ascii();
     if content.is_empty() {

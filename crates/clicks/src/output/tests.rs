@@ -56,7 +56,7 @@ fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
 }
 
 #[test]
-fn a_time_that_is_none_is_the_end_of_the_batch() {
+fn an_invalid_arrival_time_is_replaced_by_the_end_of_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().to_owned()).unwrap();
     let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new(), kinesis: None };
@@ -65,7 +65,7 @@ fn a_time_that_is_none_is_the_end_of_the_batch() {
 }
 
 #[test]
-fn nothing_to_write_makes_no_object() {
+fn no_records_make_no_object() {
     let folder = tempfile::tempdir().unwrap();
     let mut output = Output::create(folder.path().to_owned()).unwrap();
     output.deliver(&event(&["a"]), &[RecordOutcome::Dropped], &END).unwrap();

@@ -1,4 +1,4 @@
-//! The pipeline's state as server-sent events: the whole state anew, at once and when it has changed.
+//! The pipeline's state as server-sent events: the whole state, at once and after each change.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,40 +13,40 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::refusal;
+use super::error;
 use local_firehose::stream::{Stream, View};
 
-/// The most pages that follow at once.
+/// Event streams at once.
 const MOST_VIEWERS: usize = 64;
 
-/// How often one page is told at most: five times a second.
+/// The least time between two events of one page.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// How long a snapshot does for other pages as well. Shorter than the period, or else a page whose timer runs a little early
-/// would get its own last one again.
-const FRESH: Duration = Duration::from_millis(150);
+/// How long a snapshot is cached for other pages. Shorter than the period, or else a page whose timer runs a little early would
+/// get its own last snapshot again.
+const CACHED: Duration = Duration::from_millis(150);
 
-/// What all who follow have in common.
+/// The shared state of all event streams.
 pub(super) struct Events {
     streams: Vec<Stream>,
-    latest: Mutex<Latest>,
-    places: Arc<Semaphore>,
+    cached: Mutex<CachedSnapshot>,
+    slots: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Events {
     pub(super) fn new(streams: Vec<Stream>, stopping: watch::Receiver<bool>) -> Self {
-        let places = Arc::new(Semaphore::new(MOST_VIEWERS));
-        Self { streams, latest: Mutex::default(), places, stopping }
+        let slots = Arc::new(Semaphore::new(MOST_VIEWERS));
+        Self { streams, cached: Mutex::default(), slots, stopping }
     }
 
-    /// The snapshot of about now, or, for a page that was just opened, of now: it shows all that came before.
+    /// A cached snapshot. The first one of a page is new, so that it has everything from before the page was opened.
     fn snapshot(&self, is_first: bool) -> Arc<str> {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if is_first {
-            latest.made = None;
+            cached.made = None;
         }
-        latest.at(Instant::now(), || self.to_json())
+        cached.at(Instant::now(), || self.to_json())
     }
 
     fn to_json(&self) -> String {
@@ -55,21 +55,21 @@ impl Events {
             streams: Vec<View>,
         }
         let pipeline = Pipeline { streams: self.streams.iter().map(Stream::view).collect() };
-        // All names in it are text, so it is always JSON.
+        // Never fails: all keys are strings.
         serde_json::to_string(&pipeline).unwrap_or_default()
     }
 }
 
-/// The last snapshot, made once for all who ask at about the same time.
+/// The last snapshot, which several pages share.
 #[derive(Default)]
-struct Latest {
+struct CachedSnapshot {
     text: Arc<str>,
     made: Option<Instant>,
 }
 
-impl Latest {
+impl CachedSnapshot {
     fn at(&mut self, now: Instant, make: impl FnOnce() -> String) -> Arc<str> {
-        if self.made.is_none_or(|made| now.saturating_duration_since(made) >= FRESH) {
+        if self.made.is_none_or(|made| now.saturating_duration_since(made) >= CACHED) {
             self.text = make().into();
             self.made = Some(now);
         }
@@ -78,34 +78,34 @@ impl Latest {
 }
 
 pub(super) async fn follow(State(events): State<Arc<Events>>) -> Response {
-    let Ok(place) = Arc::clone(&events.places).try_acquire_owned() else {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many pages follow the pipeline already");
+    let Ok(slot) = Arc::clone(&events.slots).try_acquire_owned() else {
+        return error(StatusCode::SERVICE_UNAVAILABLE, "too many event streams are open");
     };
-    let messages = stream::unfold(Viewer::new(events, place), |mut viewer| async {
+    let messages = stream::unfold(Viewer::new(events, slot), |mut viewer| async {
         let snapshot = viewer.next().await?;
         Some((Ok::<_, Infallible>(Event::default().data(&*snapshot)), viewer))
     });
     Sse::new(messages).keep_alive(KeepAlive::default()).into_response()
 }
 
-/// One page that follows.
+/// One event stream.
 struct Viewer {
     events: Arc<Events>,
     stopping: watch::Receiver<bool>,
     timer: Interval,
     sent: Option<Arc<str>>,
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
 impl Viewer {
-    fn new(events: Arc<Events>, place: OwnedSemaphorePermit) -> Self {
+    fn new(events: Arc<Events>, slot: OwnedSemaphorePermit) -> Self {
         let stopping = events.stopping.clone();
         let mut timer = interval(PERIOD);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { events, stopping, timer, sent: None, _place: place }
+        Self { events, stopping, timer, sent: None, _slot: slot }
     }
 
-    /// The next state that is not the last one; none when the process stops.
+    /// The next changed snapshot; none when the process stops.
     async fn next(&mut self) -> Option<Arc<str>> {
         loop {
             tokio::select! {
@@ -129,25 +129,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_snapshot_is_made_once_for_all() {
+    fn a_snapshot_is_shared() {
         let start = Instant::now();
-        let mut latest = Latest::default();
+        let mut cached = CachedSnapshot::default();
         for (after_ms, made, expected) in
             [(0, "a", "a"), (0, "b", "a"), (149, "c", "a"), (150, "d", "d"), (299, "e", "d"), (350, "f", "f")]
         {
-            let text = latest.at(start + Duration::from_millis(after_ms), || made.to_owned());
+            let text = cached.at(start + Duration::from_millis(after_ms), || made.to_owned());
             assert_eq!(&*text, expected, "after {after_ms} ms");
         }
     }
 
     #[tokio::test]
-    async fn a_page_is_told_what_is_new_to_it_until_the_process_stops() {
+    async fn a_page_gets_each_change_until_the_process_stops() {
         let (stop, stopping) = watch::channel(false);
         let events = Arc::new(Events::new(Vec::new(), stopping));
-        let place = Arc::clone(&events.places).try_acquire_owned().unwrap();
-        let mut viewer = Viewer::new(events, place);
+        let slot = Arc::clone(&events.slots).try_acquire_owned().unwrap();
+        let mut viewer = Viewer::new(events, slot);
         assert_eq!(viewer.next().await.as_deref(), Some(r#"{"streams":[]}"#));
-        assert!(timeout(PERIOD * 3, viewer.next()).await.is_err(), "told the same again");
+        assert!(timeout(PERIOD * 3, viewer.next()).await.is_err(), "sent the same snapshot again");
         stop.send(true).unwrap();
         assert_eq!(viewer.next().await, None);
     }

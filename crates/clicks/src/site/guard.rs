@@ -1,4 +1,4 @@
-//! What stands before each page: the check of the `Host`, and the headers that bind the browser.
+//! The middleware of the pages: the check of the `Host`, and the headers for the browser.
 
 use std::sync::Arc;
 
@@ -7,40 +7,37 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::error;
 use super::host::Host;
-use super::refusal;
 use super::service::{ServiceAddress, ServiceUrl};
 
 pub(super) const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// Answers a request by the page that it asks for, which finds the [`ServiceUrl`] in the request's extensions.
+/// Checks the `Host`, and sets the [`ServiceUrl`] in the request's extensions.
 pub(super) async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request, next: Next) -> Response {
-    let service = Host::of(request.headers()).map(|host| service.seen_from(&host));
-    // Fails closed; neither a host nor an origin has a character that a header may not have.
+    let service = Host::from_headers(request.headers()).map(|host| service.for_host(&host));
+    // Fails closed. A host and an origin have valid characters of a header only.
     let Ok(policy) = HeaderValue::try_from(content_security_policy(service.as_ref())) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let response = match service {
-        // A folder's redirect would lead to another host: `//pipeline/` is one to a browser.
-        _ if request.uri().path().starts_with("//") => refusal(StatusCode::NOT_FOUND, "no such page"),
+        // A folder's redirect would lead to another host: a browser reads `//pipeline/` as one.
+        _ if request.uri().path().starts_with("//") => error(StatusCode::NOT_FOUND, "unknown page"),
         Some(service) => {
             request.extensions_mut().insert(service);
             next.run(request).await
         }
-        None => refusal(
-            StatusCode::MISDIRECTED_REQUEST,
-            "this page answers to localhost and to IP addresses: open it by one of them",
-        ),
+        None => error(StatusCode::MISDIRECTED_REQUEST, "invalid Host; accepted are localhost and IP addresses"),
     };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy),
-        // Files change while a page is worked on: a browser is to ask each time.
+        // For a developer, whose files change.
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     (headers, response).into_response()
 }
 
-/// Everything is from here, but for the mysfits.
+/// Allows this origin and the mysfits service only.
 fn content_security_policy(service: Option<&ServiceUrl>) -> String {
     let service = service.map(|service| format!(" {}", service.origin())).unwrap_or_default();
     format!(
@@ -56,7 +53,7 @@ mod tests {
     #[test]
     fn the_policy_is_strict() {
         let service = ServiceAddress::external("https://a.example/prod/").unwrap();
-        let service = service.seen_from(&Host::Localhost);
+        let service = service.for_host(&Host::Localhost);
         for (service, connect) in [(None, "'self'"), (Some(&service), "'self' https://a.example")] {
             assert_eq!(
                 content_security_policy(service),

@@ -1,23 +1,20 @@
-//! The `Host` of a request: by which name or address this machine was found.
+//! The `Host` of a request.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::http::{HeaderMap, header};
 
-/// One that can't be a name that somebody else points at this machine.
+/// A host that DNS can't point at this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Host {
-    /// The name that is always this machine's.
     Localhost,
-    /// An address.
     V4(Ipv4Addr),
-    /// An address, in brackets.
     V6(Ipv6Addr),
 }
 
 impl Host {
-    /// The host that a request names, if it is one to answer to.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// The host of a request, if it is acceptable.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(header::HOST).iter();
         let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
         let host = without_port(value)?;
@@ -53,11 +50,11 @@ mod tests {
         for value in values {
             headers.append(header::HOST, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        Host::of(&headers)
+        Host::from_headers(&headers)
     }
 
     #[test]
-    fn addresses_and_known_names_are_answered_to() {
+    fn addresses_and_localhost_are_accepted() {
         let v6 = |address: &str| Host::V6(address.parse().unwrap());
         for (value, host) in [
             ("localhost", Host::Localhost),
@@ -75,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_not() {
+    fn other_names_are_refused() {
         for value in [
             "",
             ":8000",

@@ -1,4 +1,4 @@
-//! The start of a delivered object, as text.
+//! The first bytes of a delivered object, as text.
 
 use std::sync::Arc;
 
@@ -8,41 +8,40 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::refusal;
+use super::error;
 use local_firehose::stream::Stream;
 
-/// The most bytes of an object that are shown.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// Says that the object goes on.
+/// Set if the object is longer.
 const TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
 
-/// Which object: one of the stream's last ones, and no other of its bucket.
+/// One of the stream's last objects, and no other of its bucket.
 #[derive(Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct ObjectQuery {
     stream: String,
     path: String,
 }
 
 pub(super) async fn show(
     State(streams): State<Arc<[Stream]>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<ObjectQuery>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(Wanted { stream, path })) = wanted else {
-        return refusal(StatusCode::BAD_REQUEST, "wanted are the parameters stream and path, each once");
+    let Ok(Query(ObjectQuery { stream, path })) = query else {
+        return error(StatusCode::BAD_REQUEST, "invalid query; accepted are the parameters stream and path, each once");
     };
     let Some(stream) = streams.iter().find(|known| known.name() == stream) else {
-        return refusal(StatusCode::NOT_FOUND, "no such stream");
+        return error(StatusCode::NOT_FOUND, "unknown stream");
     };
     if !stream.view().objects.iter().any(|object| object.path == path) {
-        return refusal(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
+        return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
     }
     match stream.bucket().get(&path, MOST_BYTES).await {
         Ok(Some(contents)) => {
             let truncated = contents.truncated.then_some([(TRUNCATED, "true")]);
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], truncated, contents.bytes).into_response()
         }
-        Ok(None) => refusal(StatusCode::NOT_FOUND, "the object is not in the storage any more"),
-        Err(_) => refusal(StatusCode::BAD_GATEWAY, "the storage did not answer"),
+        Ok(None) => error(StatusCode::NOT_FOUND, "the object is no longer in the storage"),
+        Err(_) => error(StatusCode::BAD_GATEWAY, "could not read the object from the storage"),
     }
 }

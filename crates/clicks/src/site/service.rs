@@ -1,43 +1,35 @@
-//! Where the page finds the mysfits service.
+//! The mysfits service's URL for the page.
 
 use url::Url;
 
 use super::host::Host;
 
-/// What is known of the service before anybody asks for the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServiceAddress {
-    /// The service of this process, at a port of the host that the page is found at.
+    /// The service of this process: a port of the host in the page's URL.
     Local(u16),
-    /// Another one, wherever the page is.
     External(ServiceUrl),
 }
 
-/// Why a service can't be named to a browser.
+/// A URL that the page can't use.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServiceUrlError {
-    /// Not a URL of HTTP.
-    #[error("the service's URL is not one with http:// or https://")]
+    #[error("invalid URL of the service; accepted is one with http:// or https://")]
     NotHttp,
-    /// Everybody who sees the page would see it.
-    #[error("the service's URL has a user or a password in it, which the page would show")]
+    #[error("found a user or a password in the service's URL, which the page would show; accepted is a URL without")]
     Credentials,
-    /// Paths are appended to it.
-    #[error("the service's URL has a query or a fragment: accepted is a base URL")]
+    #[error("found a query or a fragment in the service's URL; accepted is a base URL")]
     NotABase,
 }
 
-/// The service, as a page's scripts ask it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceUrl {
-    /// Without a slash at its end: paths begin with theirs, and `prod//mysfits` is not `prod/mysfits` to API Gateway.
+    /// Without a slash at its end: paths begin with one, and to API Gateway `prod//mysfits` is not `prod/mysfits`.
     url: String,
-    /// The scheme, the host and the port.
     origin: String,
 }
 
 impl ServiceAddress {
-    /// A service by its base URL.
     pub(crate) fn external(url: &str) -> Result<Self, ServiceUrlError> {
         let url = Url::parse(url).map_err(|_| ServiceUrlError::NotHttp)?;
         if !["http", "https"].contains(&url.scheme()) {
@@ -53,8 +45,8 @@ impl ServiceAddress {
         Ok(Self::External(ServiceUrl { url: url.as_str().trim_end_matches('/').to_owned(), origin }))
     }
 
-    /// The service, to a page that was found at `host`.
-    pub(super) fn seen_from(&self, host: &Host) -> ServiceUrl {
+    /// The service for a page at `host`.
+    pub(super) fn for_host(&self, host: &Host) -> ServiceUrl {
         match self {
             Self::External(url) => url.clone(),
             Self::Local(port) => {
@@ -88,20 +80,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_local_service_is_where_the_page_is() {
+    fn the_local_service_has_the_host_of_the_page() {
         for (host, url) in [
             (Host::Localhost, "http://localhost:8002"),
             (Host::V4(Ipv4Addr::new(192, 168, 1, 20)), "http://192.168.1.20:8002"),
             (Host::V6("::1".parse().unwrap()), "http://localhost:8002"),
             (Host::V6("fd00::a".parse().unwrap()), "http://[fd00::a]:8002"),
         ] {
-            let service = ServiceAddress::Local(8002).seen_from(&host);
+            let service = ServiceAddress::Local(8002).for_host(&host);
             assert_eq!((service.as_str(), service.origin()), (url, url));
         }
     }
 
     #[test]
-    fn another_service_is_where_it_is() {
+    fn an_external_service_has_its_own_url() {
         for (given, url, origin) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000", "http://127.0.0.1:9000"),
             ("http://mysfits.example/", "http://mysfits.example", "http://mysfits.example"),
@@ -110,22 +102,28 @@ mod tests {
             ("https://a.example:8443/a/prod/", "https://a.example:8443/a/prod", "https://a.example:8443"),
             ("https://a.example/a;b 'c", "https://a.example/a;b%20'c", "https://a.example"),
         ] {
-            let service = ServiceAddress::external(given).unwrap().seen_from(&Host::Localhost);
+            let service = ServiceAddress::external(given).unwrap().for_host(&Host::Localhost);
             assert_eq!((service.as_str(), service.origin()), (url, origin), "{given}");
         }
     }
 
     #[test]
-    fn what_a_page_can_not_use_is_refused() {
+    fn a_url_that_a_page_can_not_use_is_refused() {
         for (given, message) in [
-            ("", "the service's URL is not one with http:// or https://"),
-            ("mysfits.example", "the service's URL is not one with http:// or https://"),
-            ("ftp://mysfits.example", "the service's URL is not one with http:// or https://"),
-            ("http://", "the service's URL is not one with http:// or https://"),
-            ("http://me@a.example", "the service's URL has a user or a password in it, which the page would show"),
-            ("http://:pw@a.example", "the service's URL has a user or a password in it, which the page would show"),
-            ("http://a.example/?a", "the service's URL has a query or a fragment: accepted is a base URL"),
-            ("http://a.example/#a", "the service's URL has a query or a fragment: accepted is a base URL"),
+            ("", "invalid URL of the service; accepted is one with http:// or https://"),
+            ("mysfits.example", "invalid URL of the service; accepted is one with http:// or https://"),
+            ("ftp://mysfits.example", "invalid URL of the service; accepted is one with http:// or https://"),
+            ("http://", "invalid URL of the service; accepted is one with http:// or https://"),
+            (
+                "http://me@a.example",
+                "found a user or a password in the service's URL, which the page would show; accepted is a URL without",
+            ),
+            (
+                "http://:pw@a.example",
+                "found a user or a password in the service's URL, which the page would show; accepted is a URL without",
+            ),
+            ("http://a.example/?a", "found a query or a fragment in the service's URL; accepted is a base URL"),
+            ("http://a.example/#a", "found a query or a fragment in the service's URL; accepted is a base URL"),
         ] {
             let refused = ServiceAddress::external(given).map_err(|error| error.to_string());
             assert_eq!(refused.unwrap_err(), message, "{given}");

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-/// A site without streams, over a folder of a page and its parts.
+/// A site without streams, with a few files.
 struct Served {
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -38,7 +38,7 @@ impl Served {
         Self { address, stop, _web: web }
     }
 
-    /// Asks, and leaves the answer to be read.
+    /// Sends a request without reading the response.
     fn request(&self, line: &str, host: &str) -> BufReader<TcpStream> {
         let mut connection = TcpStream::connect(self.address).unwrap();
         connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -46,19 +46,18 @@ impl Served {
         BufReader::new(connection)
     }
 
-    fn get(&self, path: &str, host: &str) -> Answer {
-        Answer::read(self.request(&format!("GET {path}"), host))
+    fn get(&self, path: &str, host: &str) -> Response {
+        Response::read(self.request(&format!("GET {path}"), host))
     }
 }
 
-/// An answer whose connection ends with it.
-struct Answer {
+struct Response {
     status: u16,
     head: String,
     body: String,
 }
 
-impl Answer {
+impl Response {
     fn read(mut connection: impl Read) -> Self {
         let mut text = String::new();
         connection.read_to_string(&mut text).unwrap();
@@ -83,22 +82,22 @@ async fn files_have_their_types() {
         ("/clicks.js", 200, "text/javascript", "export {}"),
         ("/style.css", 200, "text/css", "a {}"),
         ("/mysfit.svg", 200, "image/svg+xml", "<svg/>"),
-        ("/nothing", 404, "application/json", r#"{"message":"no such page"}"#),
-        ("/../index.html", 404, "application/json", r#"{"message":"no such page"}"#),
-        ("/%2e%2e/index.html", 404, "application/json", r#"{"message":"no such page"}"#),
-        ("/clicks/", 404, "application/json", r#"{"message":"no such page"}"#),
+        ("/nothing", 404, "application/json", r#"{"message":"unknown page"}"#),
+        ("/../index.html", 404, "application/json", r#"{"message":"unknown page"}"#),
+        ("/%2e%2e/index.html", 404, "application/json", r#"{"message":"unknown page"}"#),
+        ("/clicks/", 404, "application/json", r#"{"message":"unknown page"}"#),
     ] {
-        let answer = site.get(path, "localhost");
-        let seen = (answer.status, answer.header("content-type"), answer.body.as_str());
+        let response = site.get(path, "localhost");
+        let seen = (response.status, response.header("content-type"), response.body.as_str());
         assert_eq!(seen, (status, Some(content_type), body), "{path}");
     }
     let folder = site.get("/pipeline", "localhost");
     assert_eq!((folder.status, folder.header("location")), (307, Some("/pipeline/")));
-    assert_eq!(Answer::read(site.request("POST /", "localhost")).status, 405);
+    assert_eq!(Response::read(site.request("POST /", "localhost")).status, 405);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_binds_the_browser() {
+async fn every_response_has_security_headers() {
     let site = Served::start().await;
     for (path, host, status) in [
         ("/", "localhost:8000", 200),
@@ -108,54 +107,51 @@ async fn every_answer_binds_the_browser() {
         ("/", "evil.example", 421),
         ("/clicks", "localhost:8000", 200),
     ] {
-        let answer = site.get(path, host);
-        assert_eq!(answer.status, status, "{path}");
+        let response = site.get(path, host);
+        assert_eq!(response.status, status, "{path}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("referrer-policy", "no-referrer"),
             ("cross-origin-opener-policy", "same-origin"),
         ] {
-            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+            assert_eq!(response.header(name), Some(value), "{path}: {name}");
         }
         let is_page = path != "/clicks";
-        assert_eq!(answer.header("cache-control"), is_page.then_some("no-cache"), "{path}");
-        let policy = answer.header("content-security-policy");
+        assert_eq!(response.header("cache-control"), is_page.then_some("no-cache"), "{path}");
+        let policy = response.header("content-security-policy");
         assert_eq!(policy.is_some_and(|policy| policy.starts_with("default-src 'none'; ")), is_page, "{path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_learns_where_the_mysfits_are() {
+async fn the_configuration_has_the_url_of_the_service() {
     let site = Served::start().await;
     for (host, origin) in [
         ("localhost:8000", "http://localhost:8002"),
         ("192.168.1.20:8000", "http://192.168.1.20:8002"),
         ("[::1]:8000", "http://localhost:8002"),
     ] {
-        let answer = site.get("/config.json", host);
+        let response = site.get("/config.json", host);
         let config = format!(r#"{{"mysfitsUrl":"{origin}","clicksUrl":"/clicks","pipelineUrl":"/pipeline/"}}"#);
-        assert_eq!((answer.header("content-type"), &answer.body), (Some("application/json"), &config));
-        let policy = answer.header("content-security-policy").unwrap();
+        assert_eq!((response.header("content-type"), &response.body), (Some("application/json"), &config));
+        let policy = response.header("content-security-policy").unwrap();
         assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_answer_to_this_machine_alone_and_the_edge_to_any_name() {
+async fn pages_check_the_host_and_the_edge_does_not() {
     let site = Served::start().await;
     for path in ["/", "/nothing", "/config.json", "/pipeline/events", "/pipeline/object?stream=a&path=b"] {
-        let answer = site.get(path, "evil.example:8000");
-        assert_eq!(answer.status, 421, "{path}");
-        assert_eq!(
-            answer.body,
-            r#"{"message":"this page answers to localhost and to IP addresses: open it by one of them"}"#
-        );
+        let response = site.get(path, "evil.example:8000");
+        assert_eq!(response.status, 421, "{path}");
+        assert_eq!(response.body, r#"{"message":"invalid Host; accepted are localhost and IP addresses"}"#);
     }
     assert_eq!(site.get("/clicks", "evil.example:8000").body, "the edge");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_sent_to_another_host() {
+async fn no_redirect_leads_to_another_host() {
     let site = Served::start().await;
     for (path, status) in [("/pipeline", 307), ("//pipeline", 404), ("//evil.example/..", 404)] {
         assert_eq!(site.get(path, "localhost").status, status, "{path}");
@@ -163,21 +159,21 @@ async fn nobody_is_sent_to_another_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_are_asked_for_by_stream_and_path() {
+async fn an_object_needs_a_stream_and_a_path() {
     let site = Served::start().await;
     for (query, status, message) in [
-        ("", 400, "wanted are the parameters stream and path, each once"),
-        ("?stream=a", 400, "wanted are the parameters stream and path, each once"),
-        ("?stream=a&path=b&path=c", 400, "wanted are the parameters stream and path, each once"),
-        ("?stream=a&path=..%2Fb", 404, "no such stream"),
+        ("", 400, "invalid query; accepted are the parameters stream and path, each once"),
+        ("?stream=a", 400, "invalid query; accepted are the parameters stream and path, each once"),
+        ("?stream=a&path=b&path=c", 400, "invalid query; accepted are the parameters stream and path, each once"),
+        ("?stream=a&path=..%2Fb", 404, "unknown stream"),
     ] {
-        let answer = site.get(&format!("/pipeline/object{query}"), "localhost");
-        assert_eq!((answer.status, answer.body), (status, format!(r#"{{"message":"{message}"}}"#)), "{query}");
+        let response = site.get(&format!("/pipeline/object{query}"), "localhost");
+        assert_eq!((response.status, response.body), (status, format!(r#"{{"message":"{message}"}}"#)), "{query}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pipeline_is_followed_until_the_process_stops() {
+async fn event_streams_end_when_the_process_stops() {
     let site = Served::start().await;
     let mut viewers: Vec<_> = (0..64).map(|_| site.request("GET /pipeline/events", "localhost")).collect();
     for viewer in &mut viewers {
@@ -187,12 +183,9 @@ async fn the_pipeline_is_followed_until_the_process_stops() {
         assert!(lines.contains(&"content-type: text/event-stream".to_owned()), "{lines:?}");
     }
     let refused = site.get("/pipeline/events", "localhost");
-    assert_eq!(
-        (refused.status, refused.body.as_str()),
-        (503, r#"{"message":"too many pages follow the pipeline already"}"#)
-    );
+    assert_eq!((refused.status, refused.body.as_str()), (503, r#"{"message":"too many event streams are open"}"#));
 
-    // Who goes leaves a place, as soon as the server sees it.
+    // A closed event stream frees its slot, as soon as the server notices.
     drop(viewers.pop());
     let state = loop {
         let mut viewer = site.request("GET /pipeline/events", "localhost");

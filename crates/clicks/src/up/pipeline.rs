@@ -1,4 +1,4 @@
-//! The pipeline on its way up: servers, functions, streams, and what is between them.
+//! Starts the parts of the pipeline: servers, functions and streams.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -14,7 +14,7 @@ use super::UpError;
 use super::server::Server;
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::collector::Collector;
-use crate::edge::{self, Rate, Ways};
+use crate::edge::{self, Integrations, Rate};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
 use crate::progress;
 use crate::site::{self, ServiceAddress, Site};
@@ -23,22 +23,22 @@ use local_firehose::functions::FunctionLog;
 use local_firehose::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, StreamDeps};
 use object_storage::Bucket;
 
-/// The pipeline, as it is running.
+/// The running pipeline.
 pub(super) struct Pipeline {
     pub(super) page: Server,
     pub(super) firehose: Server,
-    /// Kinesis' API, where a stream reads one.
+    /// Kinesis' API, if a stream reads a data stream.
     pub(super) kinesis: Option<Server>,
     pub(super) collector: Option<Collector>,
     pub(super) service: Option<LocalService>,
     pub(super) service_url: String,
     pub(super) streams: Vec<Stream>,
-    /// Dropped to let the pages go that follow the pipeline.
+    /// Dropped to end the event streams of pages.
     pub(super) stopping: watch::Sender<bool>,
 }
 
 impl Pipeline {
-    /// Listens first, and looks at the folders: building a function takes minutes, and none of this should fail after them.
+    /// Opens ports and folders first: a build of a function takes minutes, and an error should be reported before.
     pub(super) async fn start(settings: &Settings) -> Result<Self, UpError> {
         let page = bind("port", SocketAddr::new(settings.host, settings.port)).await?;
         let firehose = bind("firehose-port", SocketAddr::new(settings.host, settings.firehose_port)).await?;
@@ -47,7 +47,7 @@ impl Pipeline {
         } else {
             None
         };
-        let (service, service_url, seen_by_the_page) = start_service(settings).await?;
+        let (service, service_url, service_of_page) = start_service(settings).await?;
         let function_log = Arc::new(FunctionLog::open(&settings.function_log, settings.verbose)?);
         let streams = start_streams(settings, &service_url, &function_log).await?;
 
@@ -59,19 +59,19 @@ impl Pipeline {
                 let start = collector_start(collector, kinesis.address()).await?;
                 Some(Collector::new(start, collector.concurrency, Arc::clone(&function_log)))
             }
-            // The settings give it a data stream.
+            // Never: the settings require a data stream for it.
             _ => None,
         };
-        let per_second = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let edge = edge::router(Ways {
+        let non_zero = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let edge = edge::router(Integrations {
             clicks: streams.iter().find(|stream| settings.click_stream.as_deref() == Some(stream.name())).cloned(),
             streams: data_streams.into_iter().filter(|stream| !settings.is_of_collector(stream.name())).collect(),
             collector: collector.clone(),
-            rate: Rate { per_second: per_second(settings.rate), burst: per_second(settings.burst) },
+            rate: Rate { per_second: non_zero(settings.rate), burst: non_zero(settings.burst) },
         })?;
         let (stopping, stopped) = watch::channel(false);
         let site =
-            Site { web: settings.web.clone(), service: seen_by_the_page, streams: streams.clone(), stopping: stopped };
+            Site { web: settings.web.clone(), service: service_of_page, streams: streams.clone(), stopping: stopped };
         Ok(Self {
             page: serve(page, site::router(site, edge))?,
             firehose: serve(firehose, api::firehose::router(streams.clone()))?,
@@ -85,10 +85,10 @@ impl Pipeline {
     }
 }
 
-/// The service, where it is a local one; its base URL; and the same for the page.
+/// The service, if it is local; its base URL; and the same for the page.
 async fn start_service(settings: &Settings) -> Result<(Option<LocalService>, String, ServiceAddress), UpError> {
     match &settings.service {
-        Service::Elsewhere { url, page } => Ok((None, url.clone(), page.clone())),
+        Service::External { url, page } => Ok((None, url.clone(), page.clone())),
         Service::Local { port, latency } => {
             let address = SocketAddr::new(settings.host, *port);
             let service = LocalService::start_with_latency(address, *latency).await.map_err(|error| match error {
@@ -111,31 +111,34 @@ async fn start_streams(
     let durable = settings.state.is_some();
     let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
     let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
-    let needs_the_processor = |function: &FunctionSettings| function.command.is_none();
-    let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(needs_the_processor) {
+    let is_processor = |function: &FunctionSettings| function.command.is_none();
+    let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(is_processor) {
         packages::build(PROCESSOR).await?
     } else {
         PathBuf::new()
     };
     for path in settings.state.iter().flat_map(|folder| stream::unused_state_files(folder, &settings.streams)) {
-        progress::print(&format!("{} is of a stream that is not here: what it holds waits there", path.display()));
+        progress::print(&format!(
+            "{} belongs to a stream that is not configured; its records stay there",
+            path.display()
+        ));
     }
     for folder in settings.state.iter().filter(|folder| state_file::is_open_to_others(folder)) {
         let folder = folder.display();
         progress::print(&format!(
-            "{folder} (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 {folder}`)"
+            "{folder} (`--state`): found permissions for other users; accepted is a folder of one user (`chmod 700 {folder}`)"
         ));
     }
     let mut streams = Vec::new();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {
         let function = stream.function.as_ref().map(|function| function_start(function, &built, service_url));
-        let around = StreamDeps {
+        let deps = StreamDeps {
             function,
             function_log: Arc::clone(function_log),
             bucket: Arc::new(bucket),
             state: settings.state.clone(),
         };
-        streams.push(Stream::start(stream.clone(), around)?);
+        streams.push(Stream::start(stream.clone(), deps)?);
     }
     Ok(streams)
 }
@@ -152,7 +155,7 @@ fn function_start(function: &FunctionSettings, built: &Path, service_url: &str) 
     start
 }
 
-/// A collector that finds the local Kinesis as it would find another one: by its SDK's own variables.
+/// The collector finds the local Kinesis by the variables of its SDK.
 async fn collector_start(collector: &CollectorSettings, kinesis: SocketAddr) -> Result<runtime_api::Settings, UpError> {
     let built = match collector.command {
         Some(_) => PathBuf::new(),
@@ -165,7 +168,7 @@ async fn collector_start(collector: &CollectorSettings, kinesis: SocketAddr) -> 
     Ok(start
         .env(COLLECTOR_STREAM, &collector.stream)
         .env("AWS_ENDPOINT_URL_KINESIS", format!("http://{}", reachable(kinesis)))
-        // Anybody may put here, but an SDK signs in any case.
+        // Any credentials are valid, and an SDK needs some.
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local"))
 }

@@ -1,4 +1,4 @@
-//! What `clicks up` was asked for, checked: the command line and the file together.
+//! The settings of `clicks up`: the options of the command line and the file, merged and validated.
 
 mod addresses;
 mod collector;
@@ -25,280 +25,143 @@ use firehose_model::prefix::PrefixError;
 use local_firehose::stream::StreamSettings;
 use object_storage::{Destination, DestinationError};
 
-/// Everything that `clicks up` runs by.
+/// The checked settings of `clicks up`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
-    /// Where all ports are.
+    /// The address of all ports.
     pub(crate) host: IpAddr,
-    /// The port of the pages and the edge; 0 is any.
+    /// The port of the pages and the edge; 0 is any free one, as for all ports.
     pub(crate) port: u16,
-    /// The port of Firehose's API; 0 is any.
     pub(crate) firehose_port: u16,
-    /// The port of Kinesis' API, where a stream reads one; 0 is any.
+    /// Used when a stream reads a data stream.
     pub(crate) kinesis_port: u16,
-    /// Which mysfits service is asked.
     pub(crate) service: Service,
     /// The folder of the pages.
     pub(crate) web: PathBuf,
-    /// The folder for what is accepted and not delivered; without it, memory.
+    /// The folder of accepted records that are not delivered yet. Without it, they are in memory.
     pub(crate) state: Option<PathBuf>,
-    /// How long a stop waits for a destination that has not taken a single object.
+    /// How long a stop waits for a destination that has not accepted a single object.
     pub(crate) stop_within: Duration,
-    /// The requests that each way of the edge takes in a second.
+    /// Requests per second of each route of the edge.
     pub(crate) rate: u32,
-    /// The requests that each way of the edge takes at once after a quiet time.
+    /// Requests at once of each route of the edge.
     pub(crate) burst: u32,
-    /// The stream that gets the page's clicks: one of `streams`, if there is one of Direct PUT.
+    /// The stream of the page's clicks, if any stream has Direct PUT as its source.
     pub(crate) click_stream: Option<String>,
-    /// The collector, if there is to be one.
     pub(crate) collector: Option<CollectorSettings>,
-    /// Whether the functions' logs are shown, too.
+    /// Whether the functions' logs are printed, too.
     pub(crate) verbose: bool,
-    /// The file of the functions' logs.
     pub(crate) function_log: PathBuf,
-    /// The streams, in the file's order; never none.
+    /// The streams, in the file's order; at least one.
     pub(crate) streams: Vec<StreamSettings>,
 }
 
-/// Which mysfits service is asked.
+/// The mysfits service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// One that runs elsewhere.
-    Elsewhere {
-        /// Its base URL.
+    External {
+        /// The base URL, for functions.
         url: String,
-        /// The same for the page.
+        /// The base URL, for the page.
         page: ServiceAddress,
     },
-    /// One that is started.
     Local {
-        /// Its port; 0 is any.
         port: u16,
-        /// What it waits before each answer.
+        /// The delay of each response.
         latency: Duration,
     },
 }
 
-/// Why what was asked can't be done. An option is named as it was given.
+/// Why the options are not valid. `option` is the option's name and where it was given.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
-    /// The file can't be read.
     #[error("could not read `--config {}`", file.display())]
     Read {
-        /// Its path.
         file: PathBuf,
-        /// What the operating system said.
         #[source]
         source: io::Error,
     },
-    /// The file does not say what a file may say.
     #[error("{}, {error}", file.display())]
-    File {
-        /// Its path.
-        file: PathBuf,
-        /// What is wrong, and where.
-        error: FileError,
-    },
-    /// The file names the streams, and somebody else names the only one.
+    File { file: PathBuf, error: FileError },
     #[error(
-        "{option} names the only stream, but {} has tables of streams ({}): leave it out",
+        "{option}: accepted without tables [streams.NAME] only; {} has the streams {}",
         file.display(),
         streams.join(", ")
     )]
-    NamedTwice {
-        /// What names it.
-        option: String,
-        /// The file.
-        file: PathBuf,
-        /// Its streams.
-        streams: Vec<String>,
-    },
-    /// Two servers on one port.
-    #[error("{first} and {second} are both {port}: give each a port of its own, or 0 for any that is free")]
-    SamePort {
-        /// One.
-        first: String,
-        /// The other.
-        second: String,
-        /// The port.
-        port: u16,
-    },
-    /// What is said of the local service, when there is none.
-    #[error("{local} is of the local service, which is not started because of {service}: leave one of them out")]
-    NoLocalService {
-        /// The option of the local service.
-        local: String,
-        /// The option with the other service's URL.
-        service: String,
-    },
-    /// A service that the page could not be told of.
+    NamedTwice { option: String, file: PathBuf, streams: Vec<String> },
+    #[error("{first} and {second}: both are {port}; accepted are different ports, or 0 for any free one")]
+    SamePort { first: String, second: String, port: u16 },
+    #[error("{local}: is for the local service, which does not start with {service}; leave one of them out")]
+    NoLocalService { local: String, service: String },
     #[error("{option}: {source}")]
-    Service {
-        /// The option.
-        option: String,
-        /// What is wrong with it.
-        source: ServiceUrlError,
-    },
-    /// The clicks go to a stream that is not there.
-    #[error("{option} is {found}; accepted is one of the streams: {}", streams.join(", "))]
-    NoSuchStream {
-        /// The option.
-        option: String,
-        /// The name.
-        found: String,
-        /// Those that are there.
-        streams: Vec<String>,
-    },
-    /// Several streams, and none that the clicks would go to.
-    #[error("which stream gets the clicks? Name one with `--click-stream` or `click-stream` in the file: {}", streams.join(", "))]
-    NoClickStream {
-        /// Those that are there.
-        streams: Vec<String>,
-    },
-    /// The clicks go to a stream that takes none.
+    Service { option: String, source: ServiceUrlError },
+    #[error("{option}: found {found}; accepted is one of the streams: {}", streams.join(", "))]
+    NoSuchStream { option: String, found: String, streams: Vec<String> },
     #[error(
-        "{option} is {found}, which reads a data stream: clicks come by Direct PUT; accepted is one of the streams: {}",
+        "no stream is chosen for the clicks: found {}; choose one with `--click-stream` (or `click-stream` of [pipeline])",
         streams.join(", ")
     )]
-    ClicksIntoDataStream {
-        /// The option.
-        option: String,
-        /// The name.
-        found: String,
-        /// Those that take clicks.
-        streams: Vec<String>,
-    },
-    /// An option of data streams, and nothing reads one.
-    #[error("{option} is of a data stream: say `source = \"kinesis\"` of its stream, too, or leave it out")]
-    NoDataStream {
-        /// The option.
-        option: String,
-    },
-    /// The collector's stream is none, or none that reads a data stream.
-    #[error("{option} is {found}; accepted is one of the streams with `source = \"kinesis\"`: {}", streams.join(", "))]
-    NoSuchDataStream {
-        /// The option.
-        option: String,
-        /// The name.
-        found: String,
-        /// Those that are there.
-        streams: Vec<String>,
-    },
-    /// A collector that has nowhere to put anything.
+    NoClickStream { streams: Vec<String> },
     #[error(
-        "{option} is of the collector, which runs with `--collector-stream` or `collector-stream` in the file alone"
+        "{option}: found {found}, which reads a data stream; accepted is one of the streams of Direct PUT: {}",
+        streams.join(", ")
     )]
-    NoCollectorStream {
-        /// The option.
-        option: String,
-    },
-    /// Two tables in one place, one of them of a data stream.
+    ClicksIntoDataStream { option: String, found: String, streams: Vec<String> },
+    #[error("{option}: needs a stream with `source = \"kinesis\"`; set that, or leave the option out")]
+    NoDataStream { option: String },
+    #[error("{option}: found {found}; accepted is one of the streams with `source = \"kinesis\"`: {}", streams.join(", "))]
+    NoSuchDataStream { option: String, found: String, streams: Vec<String> },
+    #[error("{option}: needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])")]
+    NoCollectorStream { option: String },
     #[error(
         "the streams {first} and {second} both deliver to {destination} under the prefix {prefix}: give each a `prefix` of its \
-         own, so that what comes by a data stream is a table of its own"
+         own, because the records of a data stream are a separate table"
     )]
-    SamePrefix {
-        /// One stream.
-        first: String,
-        /// The other.
-        second: String,
-        /// Where both deliver to.
-        destination: Destination,
-        /// The prefix.
-        prefix: String,
-    },
-    /// The folder of the pages is none.
+    SamePrefix { first: String, second: String, destination: Destination, prefix: String },
     #[error("{option}: found {}; accepted is the folder of the pages, the `web` of the sources", folder.display())]
-    Web {
-        /// The option.
-        option: String,
-        /// What is not there.
-        folder: PathBuf,
-    },
-    /// A function without a command.
-    #[error("{option} is empty; accepted is a command, or `none` for no function")]
-    NoCommand {
-        /// The option.
-        option: String,
-    },
-    /// A command that a shell would not read either.
+    Web { option: String, folder: PathBuf },
+    #[error("{option}: found no command; accepted is a command, or `none` for no function")]
+    NoCommand { option: String },
     #[error("{option}: found `{found}`; accepted is a command with quotes as in a shell")]
-    Command {
-        /// The option.
-        option: String,
-        /// The command.
-        found: String,
-        /// What is wrong with it.
-        source: shell_words::ParseError,
-    },
-    /// Nothing to run.
+    Command { option: String, found: String, source: shell_words::ParseError },
     #[error(
         "{option}: found `{found}`, which is not an executable file; accepted is one, by its path or by a name in PATH"
     )]
-    NotExecutable {
-        /// The option.
-        option: String,
-        /// The command's first word.
-        found: String,
-    },
-    /// A prefix that Firehose would refuse.
+    NotExecutable { option: String, found: String },
     #[error("{option}")]
     Prefix {
-        /// The option.
         option: String,
-        /// What is wrong with it.
         #[source]
         source: PrefixError,
     },
-    /// Objects can't go there.
     #[error("{option}")]
     Destination {
-        /// The option.
         option: String,
-        /// What is wrong with it.
         #[source]
         source: DestinationError,
     },
-    /// Partitions by keys that nobody returns.
-    #[error("{partitioning} needs a function that returns the keys: {function} is `none`")]
-    KeysWithoutFunction {
-        /// The option that asks for partitions.
-        partitioning: String,
-        /// The option that says that there is no function.
-        function: String,
-    },
-    /// A buffer that is too small for partitions.
-    #[error("{option} is {found}; accepted is 64 to 128 with {partitioning}")]
-    SmallForPartitions {
-        /// The option with the size.
-        option: String,
-        /// The size in MB.
-        found: u32,
-        /// The option that asks for partitions.
-        partitioning: String,
-    },
-    /// An endpoint for S3, and nothing goes there.
-    #[error("{option} is for a destination s3://BUCKET, and no stream has one")]
-    EndpointWithoutS3 {
-        /// The option.
-        option: String,
-    },
+    #[error("{partitioning}: needs a function that returns partition keys; {function} is `none`")]
+    KeysWithoutFunction { partitioning: String, function: String },
+    #[error("{option}: found {found}; accepted is 64 to 128 with {partitioning}")]
+    SmallForPartitions { option: String, found: u32, partitioning: String },
+    #[error("{option}: needs a destination s3://BUCKET; no stream has one")]
+    EndpointWithoutS3 { option: String },
 }
 
 /// What settings depend on besides options.
-struct Surroundings<'a> {
-    /// What the function inherits.
+struct SettingsContext<'a> {
+    /// The variables that the function inherits.
     env: Vec<(String, String)>,
-    /// What the collector inherits.
+    /// The variables that the collector inherits.
     collector_env: Vec<(String, String)>,
-    /// The folder of the pages.
+    /// The default folder of the pages.
     web: PathBuf,
-    /// Finds the executable that a command's first word names.
+    /// Finds the executable of a command's first word.
     executable: &'a dyn Fn(&str) -> Option<PathBuf>,
 }
 
 impl Settings {
-    /// The settings of a command line and of the file that it names.
+    /// Reads the file and the environment, and validates all options.
     pub(crate) fn read(
         pipeline: &PipelineOptions,
         stream: &StreamOptions,
@@ -306,14 +169,14 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let file = config.map(|path| Ok::<_, SettingsError>((path, read_file(path)?))).transpose()?;
         let path = env::var_os("PATH").unwrap_or_default();
-        let around = Surroundings {
+        let context = SettingsContext {
             env: packages::inherited(env::vars_os()),
             collector_env: packages::inherited_by_collector(env::vars_os()),
             web: packages::workspace().join("web"),
             executable: &|word| function::executable(word, &path),
         };
         let file = file.as_ref().map(|(path, file)| (*path, file));
-        let settings = Self::from_options(pipeline, stream, file, &around)?;
+        let settings = Self::from_options(pipeline, stream, file, &context)?;
         if !settings.web.is_dir() {
             let layers = pipeline_layers(pipeline, file);
             let option = layers.find_or("web", |options| options.web.as_ref(), &settings.web).option;
@@ -322,15 +185,14 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The settings of a command line and a file's content.
     fn from_options(
         pipeline: &PipelineOptions,
         stream: &StreamOptions,
         file: Option<(&Path, &File)>,
-        around: &Surroundings<'_>,
+        context: &SettingsContext<'_>,
     ) -> Result<Self, SettingsError> {
         let layers = pipeline_layers(pipeline, file);
-        let streams = streams::of(&layers, stream, file, around)?;
+        let streams = streams::from_options(&layers, stream, file, context)?;
         let service = addresses::service(&layers)?;
         let Ports { page, firehose, kinesis } = addresses::ports(&layers, &service, &streams)?;
         Ok(Self {
@@ -339,13 +201,13 @@ impl Settings {
             firehose_port: firehose,
             kinesis_port: kinesis,
             service,
-            web: layers.value(|options| options.web.clone()).unwrap_or_else(|| around.web.clone()),
+            web: layers.value(|options| options.web.clone()).unwrap_or_else(|| context.web.clone()),
             state: layers.value(|options| options.state.clone()),
             stop_within: Duration::from_secs(layers.number(|options| options.stop_seconds, 30).into()),
             rate: layers.number(|options| options.rate, 100),
             burst: layers.number(|options| options.burst, 200),
-            click_stream: streams::of_clicks(&layers, &streams)?,
-            collector: CollectorSettings::from_options(&layers, &streams, around)?,
+            click_stream: streams::click_stream(&layers, &streams)?,
+            collector: CollectorSettings::from_options(&layers, &streams, context)?,
             verbose: layers.value(|options| options.verbose).unwrap_or(false),
             function_log: layers
                 .value(|options| options.function_log.clone())
@@ -353,10 +215,8 @@ impl Settings {
             streams,
         })
     }
-}
 
-impl Settings {
-    /// Whether a stream is the collector's: what it keeps of requests alone is put there.
+    /// Whether only the collector puts into a stream.
     pub(super) fn is_of_collector(&self, stream: &str) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.stream == stream)
     }
@@ -371,8 +231,8 @@ fn pipeline_layers<'a>(
     command_line: &'a PipelineOptions,
     file: Option<(&'a Path, &'a File)>,
 ) -> Layers<'a, PipelineOptions> {
-    let top = file.map(|(path, file)| (Place::Top(path), &file.pipeline));
-    Layers([(Place::CommandLine, command_line)].into_iter().chain(top).collect())
+    let table = file.map(|(path, file)| (Place::Table(path, "pipeline"), &file.pipeline));
+    Layers([(Place::CommandLine, command_line)].into_iter().chain(table).collect())
 }
 
 #[cfg(test)]

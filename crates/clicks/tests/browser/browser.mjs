@@ -1,8 +1,8 @@
-// A real browser goes through the page and the pipeline's page of a running `clicks up`, as a person would.
+// Tests the page and the pipeline page of a running `clicks up` in a real browser.
 //
 //   npm ci && node browser.mjs PAGE_URL [SCREENSHOT_DIR]
 //
-// Nobody else may click meanwhile: it counts. CHROMIUM names the browser, or it is the `chromium` or `google-chrome` of the PATH.
+// It counts clicks, so no other client may click. CHROMIUM is the browser [default: `chromium` or `google-chrome` in PATH].
 
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
@@ -28,10 +28,10 @@ const clicksUrl = new URL(config.clicksUrl, base).href
 const { mysfits } = await json(`${service}/mysfits`)
 
 const hosts = new Set([base, service].map((url) => new URL(url).host))
-// What no page may do: errors, violations of its policy, requests to others.
+// Errors, violations of the content security policy, and requests to other hosts.
 const complaints = []
 
-// Its sandbox is refused to root, and by some machines to everybody; the pages are ours.
+// Root has no sandbox, and neither have some machines. The pages are the project's.
 const browser = await chromium.launch({ executablePath: executable(), chromiumSandbox: false })
 let failed = false
 try {
@@ -49,7 +49,7 @@ process.exit(failed ? 1 : 0)
 async function run() {
   const visitor = await newContext()
   const page = await visitor.newPage()
-  // The one who watches stays online when the visitor does not.
+  // Stays online when the visitor is offline.
   const watcher = await newContext()
   const pipeline = await watcher.newPage()
   await pipeline.goto(pipelineUrl)
@@ -57,19 +57,19 @@ async function run() {
   await pipeline.locator('[data-count=delivered]', { hasText: /^[\d,]+$/ }).waitFor()
 
   await check('the page shows the twelve mysfits with their pictures', () => grid(page))
-  await check('the filters show what the service says', () => filters(page))
+  await check('the filters match the data of the service', () => filters(page))
   const before = await counts(pipeline)
   const objectsBefore = await objects(pipeline)
   const clicked = await check('a profile opens by mouse and by keyboard, and closes with Escape and Back', () => profiles(page))
   await check('three clicks are delivered', () => delivered(pipeline, before, clicked.length))
   await check('their objects hold the three enriched lines, each once', () => lines(pipeline, objectsBefore, clicked))
   await check('the charts name the mysfits', () => charts(pipeline, clicked))
-  await check('a click of another shape is refused', () => wrongClick(page))
+  await check('an invalid click is refused', () => wrongClick(page))
   await check('a click made offline arrives once, with two tabs open', () => offline(visitor, page, pipeline))
-  await check('a click that the edge could not take arrives once', () => unavailable(page, pipeline))
-  await check('few clicks wait, and none that is refused for good', bounded)
+  await check('a click that the edge refused with 503 arrives once', () => unavailable(page, pipeline))
+  await check('the number of stored clicks is limited, and a rejected click is dropped', bounded)
   await check('without storage a click arrives as well', () => noStorage(pipeline))
-  await check('an unreachable service is told kindly, and a button tries again', () => serviceDown())
+  await check('an unavailable service is reported, with a button to try again', () => serviceDown())
   for (const colorScheme of ['light', 'dark']) {
     await check(`both pages can be read in ${colorScheme} mode`, () => readable(colorScheme))
   }
@@ -114,7 +114,7 @@ async function filters(page) {
   await choose('Good or evil', 'All')
 }
 
-/** Opens three profiles, and answers whose. */
+/** Opens three profiles, and returns their mysfits. */
 async function profiles(page) {
   const [first, second] = mysfits.toSorted((a, b) => a.name.localeCompare(b.name))
   await card(page, first).click()
@@ -144,8 +144,8 @@ async function story(page, mysfit) {
   const { age, description } = await json(`${service}/mysfits/${mysfit.mysfitId}`)
   const dialog = page.getByRole('dialog', { name: mysfit.name })
   await dialog.getByText(description).waitFor()
-  const told = await dialog.locator('[data-text=age]').textContent()
-  assert.match(told, age < 1e6 ? new RegExp(`^${age.toLocaleString('en')} years?$`) : /^\d+ (m|b)illion years$/, `${mysfit.name}'s age`)
+  const text = await dialog.locator('[data-text=age]').textContent()
+  assert.match(text, age < 1e6 ? new RegExp(`^${age.toLocaleString('en')} years?$`) : /^\d+ (m|b)illion years$/, `${mysfit.name}'s age`)
 }
 
 async function closed(page) {
@@ -189,13 +189,13 @@ async function wrongClick(page) {
   }, [clicksUrl, body])
   await expecting(/status of 400/, async () => {
     for (const body of ['{"userId":"guest","mysfitId":7}', '{"userId":"guest"}', 'no JSON']) {
-      assert.equal(await put(body), 400, `the answer to ${body}`)
+      assert.equal(await put(body), 400, `the response to ${body}`)
     }
   })
 }
 
 async function offline(visitor, page, pipeline) {
-  // The second tab hears that it is online as well, and must not send the click too.
+  // The second tab gets the online event as well, and must not send the click too.
   const secondTab = await visitor.newPage()
   await secondTab.goto(base)
   await secondTab.getByText('12 mysfits').waitFor()
@@ -205,7 +205,7 @@ async function offline(visitor, page, pipeline) {
     await visitor.setOffline(true)
     await card(page, mysfits[0]).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).waitFor()
-    assert.equal(await kept(page), 1, 'clicks that wait in the browser')
+    assert.equal(await kept(page), 1, 'clicks that are stored in the browser')
     await visitor.setOffline(false)
     await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('clicks.js:')))
   })
@@ -246,7 +246,7 @@ async function bounded() {
       const clicks = createClicks({ url })
       for (let number = 0; number < 105; number++) clicks.capture(`mysfit-${number}`)
     }, [new URL('clicks.js', base).href, clicksUrl])
-    assert.equal(await kept(page), 100, 'clicks that wait in the browser')
+    assert.equal(await kept(page), 100, 'clicks that are stored in the browser')
     await page.route(clicksUrl, (route) => route.fulfill({ status: 403 }))
     await context.setOffline(false)
     await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('clicks.js:')))
@@ -254,7 +254,7 @@ async function bounded() {
   await context.close()
 }
 
-/** A click sent a second time would have come before this one. */
+/** A click that was sent twice would arrive before this one. */
 async function oneMore(page, pipeline, before, number) {
   await card(page, mysfits[2]).click()
   await story(page, mysfits[2])
@@ -333,7 +333,7 @@ async function screenshots(pipeline) {
   await page.waitForFunction(() => [...document.querySelectorAll('#mysfits img')].every((image) => image.complete))
   await picture(page, 'page.png')
 
-  // Some more visitors, so that there is something to see: three batches, with an unknown mysfit among them.
+  // Three batches of more clicks, with one for an unknown mysfit.
   for (const most of [9, 12, 6]) {
     const before = await counts(pipeline)
     await put(mysfits.flatMap((mysfit, index) => Array(Math.ceil(most / (1 + index / 3))).fill(mysfit.mysfitId)))
@@ -353,7 +353,7 @@ async function put(ids) {
   for (const mysfitId of ids) {
     const body = JSON.stringify({ userId: 'guest', mysfitId })
     const { status } = await fetch(clicksUrl, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body })
-    assert.equal(status, 200, `the answer to ${body}`)
+    assert.equal(status, 200, `the response to ${body}`)
   }
 }
 
@@ -363,7 +363,7 @@ async function picture(page, name) {
   await page.screenshot({ path })
 }
 
-// What the checks have in common
+// Helpers
 
 async function newContext(options = {}) {
   const context = await browser.newContext({ viewport: DESKTOP, colorScheme: 'light', locale: 'en', ...options })
@@ -392,7 +392,7 @@ async function check(name, work) {
   }
 }
 
-/** The browser itself tells of failed requests in the console: here they are what is tested. */
+/** Ignores the browser's console messages about requests that fail on purpose. */
 async function expecting(pattern, work) {
   const earlier = complaints.length
   await work()
@@ -437,7 +437,7 @@ function objects(pipeline, kind) {
   return pipeline.locator(selector).evaluateAll((buttons) => buttons.map((button) => button.dataset.object))
 }
 
-/** How many clicks wait in the browser to be sent again. */
+/** The number of clicks in the browser's storage. */
 function kept(page) {
   return page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('clicks.js:')).length)
 }

@@ -1,4 +1,4 @@
-// A real browser looks at data streams on the pipeline's page of a running `clicks up`, which has those of the arguments.
+// Tests data streams on the pipeline page of a running `clicks up`, which has the streams of the arguments.
 //
 //   npm ci && node streams.mjs PAGE_URL STREAM_WITH_2_SHARDS STREAM_ON_DEMAND
 
@@ -13,7 +13,7 @@ if (!onDemand) {
   process.exit(2)
 }
 
-// Its sandbox is refused to root, and by some machines to everybody; the pages are ours.
+// Root has no sandbox, and neither have some machines. The pages are the project's.
 const browser = await chromium.launch({ executablePath: executable(), chromiumSandbox: false })
 try {
   const page = await browser.newPage()
@@ -25,19 +25,19 @@ try {
 
   for (const [stream, shards] of [[provisioned, 'by 2 shards'], [onDemand, 'by 4 shards, on demand']]) {
     await page.getByLabel('Stream').selectOption(stream)
-    // It is told how to feed it, not to click.
+    // The hint is how to post records, not how to click.
     await page.getByText(`Post a JSON object to /v2/${stream}, or to /collect`).waitFor()
-    assert.equal(await page.getByText('No click has come yet').isVisible(), false)
+    assert.equal(await page.getByText('No click has arrived yet').isVisible(), false)
     await page.getByText(shards, { exact: true }).waitFor()
     await page.getByText('This stream has no function').waitFor()
     assert.equal(await page.getByText('Delivered clicks').isVisible(), false)
 
     const record = { stream, total: 12.5 }
     const headers = { 'Content-Type': 'application/json' }
-    const answer = await fetch(new URL(`v2/${stream}`, pageUrl), { method: 'POST', headers, body: JSON.stringify(record) })
-    assert.equal(answer.status, 200)
+    const response = await fetch(new URL(`v2/${stream}`, pageUrl), { method: 'POST', headers, body: JSON.stringify(record) })
+    assert.equal(response.status, 200)
     await page.locator('[data-count=delivered]', { hasText: /^1$/ }).waitFor()
-    assert.equal(await page.getByText('No record has come yet').isVisible(), false)
+    assert.equal(await page.getByText('No record has arrived yet').isVisible(), false)
     await page.locator('#objects button').click()
     await page.getByRole('dialog').getByText(JSON.stringify(record)).waitFor()
     await page.keyboard.press('Escape')

@@ -1,13 +1,13 @@
-"""Puts clicks through a Firehose endpoint with boto3, as a producer does, and checks what the client gets to see.
+"""Puts clicks through a Firehose endpoint with boto3, and checks the responses.
 
 firehose_client.py ENDPOINT_URL STREAM N MYSFITS_JSON: one record by PutRecord, then N by PutRecordBatch. Prints one line of
-JSON that says what was done; to standard error, each time that records are refused.
+JSON with the result; to standard error, a line for each refusal.
 """
 
 import json
 import sys
 
-from client import error_code, new_client, put_until_taken
+from client import error_code, new_client, put_until_accepted
 
 # Amazon Data Firehose quotas.
 BATCH_RECORDS = 500
@@ -37,22 +37,22 @@ def check_stream(client, stream):
 
 
 def put_batch(client, stream, records):
-    """Puts records until each is accepted. Gives the ids, and how often one failed."""
+    """Puts records until each is accepted. Returns the ids, and the number of refusals."""
 
     def put(records):
-        answer = client.put_record_batch(DeliveryStreamName=stream, Records=records)
-        return answer["RequestResponses"], answer["FailedPutCount"]
+        response = client.put_record_batch(DeliveryStreamName=stream, Records=records)
+        return response["RequestResponses"], response["FailedPutCount"]
 
-    taken, refused = put_until_taken(put, records)
-    return [entry["RecordId"] for _, entry in taken], len(refused)
+    accepted, refused = put_until_accepted(put, records)
+    return [entry["RecordId"] for _, entry in accepted], len(refused)
 
 
 def error_codes(client, stream):
-    """What the client sees of calls that must fail, and may not put anything in."""
+    """The error codes of calls that must fail, and must not put anything."""
     record = {"Data": b"{}\n"}
     return {
-        "unknown_stream": error_code(client.put_record, DeliveryStreamName="nobody-made-this", Record=record),
-        "unknown_stream_described": error_code(client.describe_delivery_stream, DeliveryStreamName="nobody-made-this"),
+        "unknown_stream": error_code(client.put_record, DeliveryStreamName="does-not-exist", Record=record),
+        "unknown_stream_described": error_code(client.describe_delivery_stream, DeliveryStreamName="does-not-exist"),
         "stream_name": error_code(client.put_record, DeliveryStreamName="not a name", Record=record),
         "large_record": error_code(
             client.put_record, DeliveryStreamName=stream, Record={"Data": b"x" * (RECORD_BYTES + 1)}

@@ -1,14 +1,14 @@
-"""Puts records through a Kinesis endpoint with boto3, as a producer does, and checks what the client gets to see.
+"""Puts records through a Kinesis endpoint with boto3, and checks the responses.
 
-kinesis_client.py ENDPOINT_URL STREAM SHARDS N: one record by PutRecord, then N by PutRecords. Prints one line of JSON that
-says what was done; to standard error, each time that records are refused.
+kinesis_client.py ENDPOINT_URL STREAM SHARDS N: one record by PutRecord, then N by PutRecords. Prints one line of JSON with
+the result; to standard error, a line for each refusal.
 """
 
 import hashlib
 import json
 import sys
 
-from client import error_code, new_client, put_until_taken
+from client import error_code, new_client, put_until_accepted
 
 # Kinesis Data Streams quotas.
 REQUEST_RECORDS = 500
@@ -51,24 +51,24 @@ def put_records(client, stream, records):
     """Puts records until each is accepted. Gives where each one is."""
 
     def put(records):
-        answer = client.put_records(StreamName=stream, Records=records)
-        return answer["Records"], answer["FailedRecordCount"]
+        response = client.put_records(StreamName=stream, Records=records)
+        return response["Records"], response["FailedRecordCount"]
 
-    placed, refused = put_until_taken(put, records)
+    placed, refused = put_until_accepted(put, records)
     codes = {entry["ErrorCode"] for entry in refused}
     assert codes <= {"ProvisionedThroughputExceededException"}, codes
     return placed
 
 
 def error_codes(client, stream):
-    """What the client sees of calls that must fail, and may not put anything in."""
+    """The error codes of calls that must fail, and must not put anything."""
     record = {"Data": b"{}\n", "PartitionKey": "key"}
     large = {"Data": b"x" * (RECORD_BYTES + 1), "PartitionKey": "key"}
     whole = {"Data": b"x" * (RECORD_BYTES - 3), "PartitionKey": "key"}
     too_much = [whole] * (REQUEST_BYTES // RECORD_BYTES) + [record]
     return {
-        "unknown_stream": error_code(client.put_record, StreamName="nobody-made-this", **record),
-        "unknown_stream_described": error_code(client.describe_stream_summary, StreamName="nobody-made-this"),
+        "unknown_stream": error_code(client.put_record, StreamName="does-not-exist", **record),
+        "unknown_stream_described": error_code(client.describe_stream_summary, StreamName="does-not-exist"),
         "stream_name": error_code(client.put_record, StreamName="not a name", **record),
         "no_stream": error_code(client.put_record, **record),
         "large_record": error_code(client.put_record, StreamName=stream, **large),

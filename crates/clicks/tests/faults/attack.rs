@@ -1,25 +1,26 @@
-//! A stranger with a million ids.
+//! A client with a million made-up ids.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use test_support::put_client::{BATCH, Client, request};
+use test_support::up::Up;
+
 use crate::clicks::{MYSFIT, click};
 use crate::counts::{Counts, Found};
-use crate::load::{BATCH, Client, request};
-use crate::misbehaving::{Misbehaving, asking};
+use crate::misbehaving::{Misbehaving, with_service};
 use crate::service::well_built;
-use crate::up::Up;
 
-/// Records of the stranger, and clicks of others.
+/// The client's records, and as many valid clicks.
 const RECORDS: usize = 10_000;
 
-/// An attempt that is given up makes for one more, and it is the requests that are counted.
+/// Without timeouts, whose retries would be counted.
 const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";
 
-/// How many clicks the stranger puts into one record.
+/// Clicks in one record of the client.
 const IDS: usize = 100;
 
-/// A record with so many made-up ids, each of which looks like one that a mysfit may have.
+/// A record with made-up ids, each of them valid.
 fn made_up(random: &mut fastrand::Rng) -> String {
     let mut click = click(0);
     let id = click.find(MYSFIT).unwrap();
@@ -38,17 +39,17 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     let mut attack: Vec<String> = (0..RECORDS).map(|_| made_up(&mut random)).collect();
     let service = Misbehaving::start(well_built);
     let url = service.url();
-    // One function, as each asks for itself.
-    let up = Up::start(&[&asking(&url, &[PATIENT])[..], &["--concurrency", "1"]].concat());
+    // One function, because each has a cache of its own.
+    let up = Up::start(&[&with_service(&url, &[PATIENT])[..], &["--concurrency", "1"]].concat());
 
     let started = Instant::now();
     let mut client = Client::open(up.firehose()).unwrap();
     for first in (0..RECORDS).step_by(BATCH / 2) {
-        // In turns with the clicks of others.
+        // Alternating with valid clicks.
         let records = (first..first + BATCH / 2).flat_map(|number| [attack[number].clone(), click(number)]);
         assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
-    up.until_through(2 * RECORDS as u64);
+    up.until_processed(2 * RECORDS as u64);
     let elapsed = started.elapsed();
 
     let requests = service.paths();
@@ -62,21 +63,20 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     attack.sort_unstable();
     // Not by `assert_eq`, which would print them all.
     assert!(found.others == attack, "{} of {} are in the error output", found.others.len(), attack.len());
-    Counts::split(RECORDS, attack.len()).tell("a million made-up ids, among clicks of others");
+    Counts::split(RECORDS, attack.len()).print("a million made-up ids, among valid clicks");
 }
 
-/// Where mysfits are asked for one by one, each made-up id costs a request: so the requests grow with the ids, and the catalogue,
-/// which is what there is by default, is what bears a stranger.
+/// With look-ups of single items, each made-up id costs a request. The default, which fetches the list, does not.
 #[test]
 fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
-    // Fewer than are remembered; each comes several times.
+    // Fewer than the cache holds, each several times.
     const MADE_UP: usize = 3_000;
     const TIMES: usize = 4;
     let id = |number: usize| format!("00000000-0000-4000-8000-{number:012}");
     let service = Misbehaving::start(well_built);
     let url = service.url();
     let variables = ["MYSFITS_LOOKUP=item", PATIENT];
-    let up = Up::start(&[&asking(&url, &variables)[..], &["--concurrency", "1"]].concat());
+    let up = Up::start(&[&with_service(&url, &variables)[..], &["--concurrency", "1"]].concat());
 
     let started = Instant::now();
     let mut client = Client::open(up.firehose()).unwrap();
@@ -84,21 +84,21 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
     for first in (0..TIMES * MADE_UP).step_by(BATCH / 2) {
         let numbers = first..first + BATCH / 2;
         attack.extend(numbers.clone().map(|number| click(0).replace(MYSFIT, &id(number % MADE_UP))));
-        // In turns with the clicks of others.
+        // Alternating with valid clicks.
         let records = numbers.flat_map(|number| [attack[number].clone(), click(number)]);
         assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
-    up.until_through(2 * attack.len() as u64);
+    up.until_processed(2 * attack.len() as u64);
     let elapsed = started.elapsed();
 
     let requests = service.paths();
     println!("{} requests in {:.1} s for {MADE_UP} made-up ids", requests.len(), elapsed.as_secs_f64());
-    let asked_for = BTreeSet::from_iter(requests.clone());
+    let paths = BTreeSet::from_iter(requests.clone());
     let path = |id: &str| format!("/mysfits/{id}");
-    assert!(asked_for == (0..MADE_UP).map(|number| path(&id(number))).chain([path(MYSFIT)]).collect());
-    // Each once, and once more for each thirty seconds that all this took; it takes less on any machine that is not busy.
-    let most = usize::try_from(1 + elapsed.as_secs() / 30).unwrap() * asked_for.len();
-    assert!((asked_for.len()..=most).contains(&requests.len()), "{} in {elapsed:?}", requests.len());
+    assert!(paths == (0..MADE_UP).map(|number| path(&id(number))).chain([path(MYSFIT)]).collect());
+    // Each once per thirty seconds of the test, which takes less on a machine that is not busy.
+    let most = usize::try_from(1 + elapsed.as_secs() / 30).unwrap() * paths.len();
+    assert!((paths.len()..=most).contains(&requests.len()), "{} in {elapsed:?}", requests.len());
 
     let clicks = 0..attack.len();
     let mut found = Found::of(&up.folder().join("out/bucket"), &clicks);
@@ -106,5 +106,5 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
     found.others.sort_unstable();
     attack.sort_unstable();
     assert!(found.others == attack, "{} of {} are in the error output", found.others.len(), attack.len());
-    Counts::split(attack.len(), attack.len()).tell("made-up ids in the item mode, among clicks of others");
+    Counts::split(attack.len(), attack.len()).print("made-up ids in the item mode, among valid clicks");
 }

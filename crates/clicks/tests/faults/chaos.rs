@@ -1,4 +1,4 @@
-//! Everything at random, for a minute: half of it without what makes clicks come twice.
+//! Random faults of all kinds, with and without those that deliver clicks twice.
 
 use std::env;
 use std::sync::Mutex;
@@ -7,26 +7,33 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use test_support::PATIENCE;
+use test_support::put_client::{BATCH, Client};
+use test_support::s3::{Gate, S3};
+use test_support::up::{PROCESSOR, Up};
 
 use crate::clicks::batch;
 use crate::counts::{Counts, Found};
-use crate::load::{BATCH, Client};
 use crate::mysfits::Mysfits;
 use crate::processes::{nothing_runs_in, signal_children};
-use crate::s3::{Gate, S3};
-use crate::up::{PATIENCE, PROCESSOR, Up};
 
-/// The variables that say what happens, and for how long; without them it is something else each time, for a minute.
+/// The variable of the seed: a number, or `random` for another one each time.
 const SEED: &str = "FAULTS_SEED";
-const SECONDS: &str = "FAULTS_SECONDS";
+/// Without the variable, the faults are the same each time.
+const DEFAULT_SEED: u64 = 15;
 
-/// How many connections put, and how long each waits between batches.
+/// The variable of the faults' duration, in seconds: half of it for each test.
+const SECONDS: &str = "FAULTS_SECONDS";
+/// Enough for each kind of fault to occur.
+const DEFAULT_SECONDS: u64 = 10;
+
+/// The connections that put, and the pause of each between batches.
 const CLIENTS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// What happens.
+/// A change of one dependency.
 #[derive(Debug, Clone, Copy)]
-enum Happening {
+enum Change {
     FunctionsKilled,
     PipelineKilled,
     ServiceGone,
@@ -36,10 +43,10 @@ enum Happening {
     Storage(Gate),
 }
 
-use Happening::{FunctionsKilled, PipelineKilled, ServiceGone, ServiceHangs, ServiceThere, Storage, StorageGone};
+use Change::{FunctionsKilled, PipelineKilled, ServiceGone, ServiceHangs, ServiceThere, Storage, StorageGone};
 
-/// A round of them, each as often as it is to happen; its order is random.
-const ROUND: [Happening; 18] = [
+/// The changes of a round, in a random order.
+const ROUND: [Change; 18] = [
     FunctionsKilled,
     FunctionsKilled,
     FunctionsKilled,
@@ -60,51 +67,55 @@ const ROUND: [Happening; 18] = [
     Storage(Gate::Open),
 ];
 
-/// What a round has besides where clicks may come twice. While a pipeline lives, it stores what it stores again by the same name.
-const TWICE: [Happening; 2] = [PipelineKilled, PipelineKilled];
+/// The changes that may deliver clicks twice. A running pipeline retries an object with the same key.
+const TWICE: [Change; 2] = [PipelineKilled, PipelineKilled];
 
-/// A source of random numbers, of which the output says how to have the same again.
+/// Random numbers with a seed that is printed.
 pub(crate) fn random() -> Rng {
-    let seed = env::var(SEED).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().expect(SEED));
+    let seed = match env::var(SEED).as_deref() {
+        Err(_) => DEFAULT_SEED,
+        Ok("random") => fastrand::u64(..),
+        Ok(seed) => seed.parse().expect(SEED),
+    };
     println!("{SEED}={seed}");
     Rng::with_seed(seed)
 }
 
-/// Who puts, and where to.
-struct Visitors {
-    /// The address of the pipeline that lives, and how many lived before.
+/// The clients that put batches.
+struct Producers {
+    /// The address of the running pipeline, and its index.
     pipeline: Mutex<(String, usize)>,
-    /// Of each batch, by which of the pipelines it may have been accepted.
+    /// The pipelines that may have accepted each batch.
     batches: Mutex<Vec<Vec<usize>>>,
-    /// Batches that nobody has acknowledged.
+    /// Batches without a response.
     again: Mutex<Vec<usize>>,
-    /// They put nothing new any more.
-    enough: AtomicBool,
-    /// The test has failed: what they put is of no matter.
+    /// No new batches are put.
+    stopping: AtomicBool,
+    /// The test has failed, so nothing more is put.
     failed: AtomicBool,
 }
 
-/// Lets the visitors go where the test fails: else it would wait for them, and they for a pipeline.
-struct LetGo<'a>(&'a Visitors);
+/// Stops the producers if the test fails: otherwise they would wait for a pipeline, and the test for them.
+struct StopOnPanic<'a>(&'a Producers);
 
-impl Drop for LetGo<'_> {
+impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
         self.0.failed.store(thread::panicking(), Ordering::SeqCst);
     }
 }
 
-impl Visitors {
+impl Producers {
     fn of(up: &Up) -> Self {
         Self {
             pipeline: Mutex::new((up.firehose().to_owned(), 0)),
             batches: Mutex::default(),
             again: Mutex::default(),
-            enough: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
             failed: AtomicBool::new(false),
         }
     }
 
-    /// Puts batch after batch; what is not acknowledged, because Firehose is gone, is put again.
+    /// Puts one batch after the other. A batch without a response, because the pipeline was killed, is put again.
     fn put(&self) {
         let mut client = None;
         while !self.failed.load(Ordering::SeqCst) {
@@ -116,8 +127,8 @@ impl Visitors {
             let Some((mut connected, pipeline)) = open else { continue };
             let Some(batch_put) = self.next(pipeline) else { return };
             match connected.put(&batch(batch_put * BATCH)) {
-                Ok(answer) => {
-                    assert_eq!(answer, Ok(()), "batch {batch_put} into pipeline {pipeline}");
+                Ok(response) => {
+                    assert_eq!(response, Ok(()), "batch {batch_put} into pipeline {pipeline}");
                     client = Some((connected, pipeline));
                 }
                 Err(_) => self.again.lock().unwrap().push(batch_put),
@@ -125,10 +136,10 @@ impl Visitors {
         }
     }
 
-    /// Which batch this pipeline gets.
+    /// The next batch for a pipeline.
     fn next(&self, pipeline: usize) -> Option<usize> {
         let again = self.again.lock().unwrap().pop();
-        if again.is_none() && self.enough.load(Ordering::SeqCst) {
+        if again.is_none() && self.stopping.load(Ordering::SeqCst) {
             return None;
         }
         let mut batches = self.batches.lock().unwrap();
@@ -142,7 +153,7 @@ impl Visitors {
     }
 }
 
-/// What fails.
+/// The dependencies that fail.
 struct World {
     mysfits: Mysfits,
     s3: S3,
@@ -150,14 +161,14 @@ struct World {
     functions_killed: usize,
     pipelines_killed: usize,
     storage_gone: usize,
-    /// How many records pipelines found that had not come to their end under those before.
+    /// Records that pipelines found in the state of those before.
     left_behind: usize,
 }
 
 impl World {
     fn up(&self) -> Up {
         let url = self.mysfits.url();
-        // Each event asks, and none for long.
+        // Each event sends a request, with a short timeout.
         let mut options = vec![PROCESSOR, "--service", &url, "--state", "state", "--buffer-records", "1000"];
         for variable in ["MYSFITS_CACHE_SECONDS=0", "MYSFITS_STALE_SECONDS=0", "MYSFITS_TIMEOUT_MS=300"] {
             options.extend(["--env", variable]);
@@ -166,9 +177,8 @@ impl World {
         Up::start_in(self.folder.path(), &options)
     }
 
-    /// One thing fails, or comes back.
-    fn happens(&mut self, what: Happening, up: &mut Up, visitors: &Visitors) {
-        match what {
+    fn apply(&mut self, change: Change, up: &mut Up, producers: &Producers) {
+        match change {
             FunctionsKilled => self.functions_killed += signal_children(up.process(), "-KILL"),
             PipelineKilled => {
                 self.pipelines_killed += 1;
@@ -176,8 +186,8 @@ impl World {
                 up.end();
                 nothing_runs_in(self.folder.path());
                 *up = self.up();
-                self.left_behind += usize::try_from(up.view()["accepted"].as_u64().unwrap()).unwrap();
-                *visitors.pipeline.lock().unwrap() = (up.firehose().to_owned(), self.pipelines_killed);
+                self.left_behind += usize::try_from(up.snapshot()["accepted"].as_u64().unwrap()).unwrap();
+                *producers.pipeline.lock().unwrap() = (up.firehose().to_owned(), self.pipelines_killed);
             }
             ServiceGone => self.mysfits.switch_off(),
             ServiceHangs => self.mysfits.hang(),
@@ -193,7 +203,7 @@ impl World {
         }
     }
 
-    /// How often each kind of fault met somebody: functions, pipelines, events, or objects.
+    /// How often each kind of fault had an effect.
     fn met(&self) -> [(&'static str, usize); 8] {
         let log = std::fs::read_to_string(self.folder.path().join("out/function.log")).unwrap_or_default();
         let events =
@@ -205,22 +215,21 @@ impl World {
             ("times that the storage was gone", self.storage_gone),
             ("objects that hung", self.s3.met(Gate::Hangs)),
             ("objects refused", self.s3.met(Gate::Refuses)),
-            ("objects taken without a word", self.s3.met(Gate::Forgets)),
+            ("objects stored without a response", self.s3.met(Gate::Forgets)),
             ("pipelines killed", self.pipelines_killed),
         ]
     }
 }
 
-/// What came of it.
 struct Outcome {
     counts: Counts,
-    /// How many batches were put again.
+    /// Batches that were put again.
     again: usize,
     world: World,
 }
 
-/// Lets rounds of this happen for some time, and until each has met somebody; then all is well again, and is delivered.
-fn chaos(name: &str, seconds: u64, round: &[Happening], kinds: usize) -> Outcome {
+/// Applies rounds of changes for some time, and until each kind had an effect. Then all dependencies work, and all is delivered.
+fn chaos(name: &str, seconds: u64, round: &[Change], kinds: usize) -> Outcome {
     let mut random = random();
     let mut world = World {
         mysfits: Mysfits::start(),
@@ -232,68 +241,68 @@ fn chaos(name: &str, seconds: u64, round: &[Happening], kinds: usize) -> Outcome
         left_behind: 0,
     };
     let mut up = world.up();
-    let visitors = Visitors::of(&up);
+    let producers = Producers::of(&up);
     let start = Instant::now();
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
-            scope.spawn(|| visitors.put());
+            scope.spawn(|| producers.put());
         }
-        let _let_go = LetGo(&visitors);
+        let _stop_on_panic = StopOnPanic(&producers);
         let mut round = round.to_vec();
         let all_met = |world: &World| world.met()[..kinds].iter().all(|(_, times)| *times > 0);
         while start.elapsed() < Duration::from_secs(seconds) || !all_met(&world) && start.elapsed() < PATIENCE {
             random.shuffle(&mut round);
-            for what in &round {
+            for change in &round {
                 thread::sleep(Duration::from_millis(random.u64(50..400)));
-                world.happens(*what, &mut up, &visitors);
+                world.apply(*change, &mut up, &producers);
             }
         }
-        for what in [ServiceThere, Storage(Gate::Open)] {
-            world.happens(what, &mut up, &visitors);
+        for change in [ServiceThere, Storage(Gate::Open)] {
+            world.apply(change, &mut up, &producers);
         }
-        visitors.enough.store(true, Ordering::SeqCst);
+        producers.stopping.store(true, Ordering::SeqCst);
     });
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     for (nth, (kind, times)) in world.met().into_iter().enumerate() {
         println!("{kind}: {times}");
         assert_eq!(times > 0, nth < kinds, "{kind}: {times}");
     }
 
-    let batches = visitors.batches.into_inner().unwrap();
+    let batches = producers.batches.into_inner().unwrap();
     let found = Found::of(&world.s3.bucket(), &(0..batches.len() * BATCH));
-    found.counts().tell(name);
+    found.counts().print(name);
     assert_eq!(found.others, Vec::<String>::new());
-    // Each pipeline stores what it has once. It has what it accepted, and what one before it, which was killed, had accepted and
-    // not noted as stored: so a click is there once for each pipeline since it was put; for each time that it was put.
+    // Each pipeline stores a record once: those that it accepted, and those in the state of a killed one. So a click is stored at
+    // most once for each pipeline since it was put, for each time that it was put.
     for (click, times) in found.times().enumerate() {
         let most: usize = batches[click / BATCH].iter().map(|pipeline| 1 + world.pipelines_killed - pipeline).sum();
-        assert!((1..=most).contains(&times), "click {click} is there {times} times, of at most {most}");
+        assert!((1..=most).contains(&times), "click {click} is stored {times} times, of at most {most}");
     }
-    // What is settled does not come again.
-    assert_eq!(world.up().view()["accepted"], 0);
+    // The state has no more records.
+    assert_eq!(world.up().snapshot()["accepted"], 0);
     Outcome { counts: found.counts(), again: batches.iter().map(|put_by| put_by.len() - 1).sum(), world }
 }
 
-/// Each half has its own pipeline, service and storage.
-fn half_of_it() -> u64 {
-    env::var(SECONDS).map_or(60, |seconds| seconds.parse().expect(SECONDS)) / 2
+/// The duration of the faults in each of the two tests.
+fn seconds_of_test() -> u64 {
+    env::var(SECONDS).map_or(DEFAULT_SECONDS, |seconds| seconds.parse().expect(SECONDS)) / 2
 }
 
 #[test]
-fn half_a_minute_of_everything_but_killed_pipelines_loses_and_doubles_nothing() {
-    let seconds = half_of_it();
-    let outcome = chaos(&format!("everything but killed pipelines at random for {seconds} s"), seconds, &ROUND, 7);
+fn random_faults_but_killed_pipelines_lose_and_double_nothing() {
+    let seconds = seconds_of_test();
+    let outcome = chaos(&format!("random faults but killed pipelines for {seconds} s"), seconds, &ROUND, 7);
     let Counts { delivered, failed, .. } = outcome.counts;
     assert_eq!((outcome.counts, outcome.again), (Counts::split(delivered, failed), 0));
 }
 
 #[test]
-fn half_a_minute_of_everything_loses_nothing() {
-    let seconds = half_of_it();
+fn random_faults_lose_nothing() {
+    let seconds = seconds_of_test();
     let round = [&ROUND[..], &TWICE].concat();
-    let Outcome { counts, again, world } = chaos(&format!("everything at random for {seconds} s"), seconds, &round, 8);
+    let Outcome { counts, again, world } = chaos(&format!("random faults for {seconds} s"), seconds, &round, 8);
     assert_eq!(counts.lost, 0);
-    // All that comes twice was put twice, or found by a pipeline that came after.
+    // Every click that is stored twice was put twice, or was in the state of a killed pipeline.
     assert!(counts.doubled <= world.left_behind + again * BATCH, "{counts:?}, {} and {again}", world.left_behind);
 }

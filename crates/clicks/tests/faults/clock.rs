@@ -1,5 +1,5 @@
-//! A clock that is set while the function is warm. Lambda tells the deadline by the wall clock, and ends the invocation by its
-//! own.
+//! A clock that jumps while the function is warm. The deadline is in wall-clock time, and Lambda enforces the timeout by a clock of
+//! its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,17 +7,17 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use test_support::up::Up;
 
-use crate::clicks::{event, put_through};
+use crate::clicks::{event, put_and_wait};
 use crate::counts::{delivers, fails};
-use crate::misbehaving::{Misbehaving, asking, summaries};
+use crate::misbehaving::{Misbehaving, summaries, with_service};
 use crate::service::{Answer, well_built};
-use crate::up::Up;
 
-/// Debian's libfaketime; the loader knows the folder of this machine's libraries as `$LIB`.
+/// Debian's libfaketime. The loader replaces `$LIB` with the folder of this machine's libraries.
 const LIBRARY: &str = "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1";
 
-/// Long enough for a busy machine: an attempt that is given up makes for one more.
+/// Long enough for a busy machine: without timeouts, whose retries would be counted.
 const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";
 
 /// The wall clock of a function.
@@ -34,12 +34,12 @@ impl Clock {
         clock
     }
 
-    /// So that a function has it. The other clock, by which time is measured, goes on as it does.
+    /// The variables for the function. Its monotonic clock is not changed.
     fn variables(&self) -> [&str; 4] {
         [LIBRARY, &self.variable, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
     }
 
-    /// Sets it, by so much from the right time.
+    /// Sets the offset from the right time.
     fn set(&self, offset: &str) {
         let new = self.file.with_extension("new");
         fs::write(&new, offset).unwrap();
@@ -47,13 +47,12 @@ impl Clock {
     }
 }
 
-/// Checks that the function's clock is off by so many minutes, as its last line says: without the library there would be nothing
-/// to test.
+/// Checks the offset of the function's clock by its last line: without the library, nothing would be tested.
 #[track_caller]
 fn assert_off(up: &Up, minutes: i64) {
-    let told = summaries(up, 1)[0]["timestamp"].as_str().unwrap().to_owned();
-    let told: jiff::Timestamp = told.parse().unwrap();
-    let off = told.duration_since(jiff::Timestamp::now()).as_secs();
+    let timestamp = summaries(up, 1)[0]["timestamp"].as_str().unwrap().to_owned();
+    let timestamp: jiff::Timestamp = timestamp.parse().unwrap();
+    let off = timestamp.duration_since(jiff::Timestamp::now()).as_secs();
     assert!((off - minutes * 60).abs() < 240, "{off} s off: is faketime installed?\n{}", up.log());
 }
 
@@ -72,35 +71,34 @@ fn jumps(up: &Up, clock: &Clock, how: &str, stale: usize) {
         assert_off(up, minutes);
         assert_eq!(summaries(up, 1)[0]["stale_served"], stale);
     }
-    assert_eq!(up.view()["retries"], 0);
+    assert_eq!(up.snapshot()["retries"], 0);
 }
 
 #[test]
-fn what_becomes_of_clicks_when_the_clock_of_a_warm_function_jumps() {
+fn a_jump_of_the_clock_of_a_warm_function_fails_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::in_folder(folder.path());
     let service = Misbehaving::start(well_built);
     let url = service.url();
-    let up = Up::start(&asking(&url, &[&clock.variables()[..], &[PATIENT]].concat()));
-    put_through(&up, &event(0));
+    let up = Up::start(&with_service(&url, &[&clock.variables()[..], &[PATIENT]].concat()));
+    put_and_wait(&up, &event(0));
     jumps(&up, &clock, "", 0);
-    // Once at the start, and when the list seems to be ten minutes or hours old. A clock that goes back makes nothing older.
+    // At the start, and when the list seems to be ten minutes or hours old. A clock that is set back makes nothing older.
     assert_eq!(service.paths().len(), 3);
 
-    // The same while the service hangs, and each event asks.
+    // The same while the service hangs, and each event sends a request.
     let variables = [&clock.variables()[..], &["MYSFITS_TIMEOUT_MS=300", "MYSFITS_CACHE_SECONDS=0"]].concat();
-    let up = Up::start(&asking(&url, &variables));
-    put_through(&up, &event(0));
+    let up = Up::start(&with_service(&url, &variables));
+    put_and_wait(&up, &event(0));
     service.now(|_| Answer::Hang);
     jumps(&up, &clock, ", the service hanging", 1);
 }
 
-/// With a clock that is wrong by hours, or ahead by more than is left, no deadline is plausible, and the function counts on 30
-/// seconds. One that is ten minutes behind makes the deadline plausible, and the function counts on ten minutes more than it has.
-/// Where it has less than it counts on, and the service hangs, Lambda ends it. Its clicks are in the error output then, as after
-/// any failure.
+/// With a clock that is wrong by hours, or ahead by more than the time left, the deadline is implausible, and the function assumes
+/// 30 seconds. With one that is ten minutes behind, it assumes ten minutes too much. If the service hangs, Lambda then kills a
+/// function with less time. Its clicks are in the error output, as after any failure.
 #[test]
-fn what_becomes_of_clicks_when_the_deadline_can_not_be_told() {
+fn an_implausible_deadline_ends_in_the_error_output() {
     let set_to = |name: &str, offset| {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::in_folder(folder.path());
@@ -108,7 +106,7 @@ fn what_becomes_of_clicks_when_the_deadline_can_not_be_told() {
         let service = Misbehaving::start(|_| Answer::Hang);
         let url = service.url();
         let variables = [&clock.variables()[..], &[PATIENT]].concat();
-        let up = Up::start(&[&asking(&url, &variables)[..], &["--timeout-seconds", "1"]].concat());
+        let up = Up::start(&[&with_service(&url, &variables)[..], &["--timeout-seconds", "1"]].concat());
         let case = format!("a clock that is {name}, the service hanging, a function of one second");
         fails(&up, &case, &event(0), "Lambda.FunctionTimedOut");
         service.now(well_built);
@@ -123,7 +121,7 @@ fn what_becomes_of_clicks_when_the_deadline_can_not_be_told() {
 }
 
 #[test]
-fn a_date_to_come_back_at_is_no_trouble_to_a_wrong_clock() {
+fn a_wrong_clock_reads_a_date_in_retry_after() {
     for offset in ["+5h", "-5h"] {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::in_folder(folder.path());
@@ -139,9 +137,12 @@ fn a_date_to_come_back_at_is_no_trouble_to_a_wrong_clock() {
             Answer::With(503, vec![("retry-after", date)], String::new())
         });
         let url = service.url();
-        let up = Up::start(&asking(&url, &[&clock.variables()[..], &[PATIENT]].concat()));
+        let up = Up::start(&with_service(&url, &[&clock.variables()[..], &[PATIENT]].concat()));
         delivers(&up, &format!("Retry-After as a date, the clock at {offset}"), &event(0));
-        // To a clock that is behind, the date is hours away: then it is for Firehose to come again.
-        assert_eq!((service.paths().len(), &up.view()["retries"]), (3, &json!(if offset == "+5h" { 0 } else { 2 })));
+        // For a clock that is behind, the date is hours away, so the retry is left to Firehose.
+        assert_eq!(
+            (service.paths().len(), &up.snapshot()["retries"]),
+            (3, &json!(if offset == "+5h" { 0 } else { 2 }))
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Where each click is in the end.
+//! Counts the clicks in the storage.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -7,22 +7,23 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use test_support::files::objects;
+use test_support::up::Up;
 
-use crate::clicks::{CLICK, LINE, number, put_through};
-use crate::up::{Up, objects};
+use crate::clicks::{CLICK, LINE, number, put_and_wait};
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Clicks that Firehose has accepted.
     pub(crate) put: usize,
-    /// Clicks of which there is an enriched line in the destination.
+    /// Clicks with an enriched line in the destination.
     pub(crate) delivered: usize,
-    /// Clicks of which the error output has the original, byte by byte.
+    /// Clicks whose source record is in the error output, byte by byte.
     pub(crate) failed: usize,
-    /// Clicks that are nowhere.
+    /// Clicks in neither.
     pub(crate) lost: usize,
-    /// How often a click is there that is there already.
+    /// Additional copies of clicks.
     pub(crate) doubled: usize,
 }
 
@@ -41,24 +42,24 @@ impl Counts {
     }
 
     /// Prints the row.
-    pub(crate) fn tell(&self, case: &str) {
+    pub(crate) fn print(&self, case: &str) {
         let Self { put, delivered, failed, lost, doubled } = self;
         println!("| {case} | {put} | {delivered} | {failed} | {lost} | {doubled} |");
     }
 }
 
-/// How often each click of a range is in the storage, and why some are in the error output.
+/// How often each click of a range is in the storage, and the errors of the failed ones.
 pub(crate) struct Found {
     delivered: Vec<usize>,
     failed: Vec<usize>,
-    /// The `errorCode` of each that is in the error output, and its `attemptsMade`.
+    /// The `errorCode` and `attemptsMade` of the error output.
     pub(crate) errors: BTreeSet<(String, u64)>,
-    /// What else is in the error output, and is no numbered click.
+    /// Records of the error output that are not numbered clicks.
     pub(crate) others: Vec<String>,
 }
 
 impl Found {
-    /// Reads a bucket. Whatever else is in it, of other numbers, is passed over.
+    /// Reads a bucket. Clicks with other numbers are ignored.
     #[track_caller]
     pub(crate) fn of(bucket: &Path, clicks: &Range<usize>) -> Self {
         let none = vec![0; clicks.len()];
@@ -86,12 +87,11 @@ impl Found {
         found
     }
 
-    /// The codes alone.
     pub(crate) fn codes(&self) -> BTreeSet<&str> {
         self.errors.iter().map(|(code, _)| code.as_str()).collect()
     }
 
-    /// How often each is there.
+    /// How often each is stored.
     pub(crate) fn times(&self) -> impl Iterator<Item = usize> {
         self.delivered.iter().zip(&self.failed).map(|(delivered, failed)| delivered + failed)
     }
@@ -112,35 +112,35 @@ impl Found {
 #[track_caller]
 pub(crate) fn check(case: &str, bucket: &Path, clicks: &Range<usize>, expected: Counts) -> Found {
     let found = Found::of(bucket, clicks);
-    found.counts().tell(case);
+    found.counts().print(case);
     assert_eq!(found.counts(), expected, "{case}");
     assert_eq!(found.others, Vec::<String>::new(), "{case}");
     found
 }
 
-/// The same in the pipeline's folder.
+/// The same for the bucket of a pipeline.
 #[track_caller]
 pub(crate) fn check_in(up: &Up, case: &str, clicks: &Range<usize>, expected: Counts) -> Found {
     check(case, &up.folder().join("out/bucket"), clicks, expected)
 }
 
-/// All of them are in the error output, because the whole invocation failed as often as it was tried.
+/// Checks that all clicks are in the error output after four failed invocations.
 #[track_caller]
 pub(crate) fn check_failed(up: &Up, case: &str, clicks: &Range<usize>, code: &str) {
     let found = check_in(up, case, clicks, Counts::failed(clicks.len()));
     assert_eq!(found.errors, BTreeSet::from([(code.to_owned(), 4)]), "{case}\n{}", up.log());
 }
 
-/// Puts clicks, all of which are delivered.
+/// Puts clicks, and checks that all are delivered.
 #[track_caller]
 pub(crate) fn delivers(up: &Up, case: &str, clicks: &Range<usize>) {
-    put_through(up, clicks);
+    put_and_wait(up, clicks);
     check_in(up, case, clicks, Counts::delivered(clicks.len()));
 }
 
-/// Puts clicks, all of which are in the error output after four attempts.
+/// Puts clicks, and checks that all are in the error output after four attempts.
 #[track_caller]
 pub(crate) fn fails(up: &Up, case: &str, clicks: &Range<usize>, code: &str) {
-    put_through(up, clicks);
+    put_and_wait(up, clicks);
     check_failed(up, case, clicks, code);
 }

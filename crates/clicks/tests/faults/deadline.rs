@@ -1,9 +1,8 @@
-//! A function whose time is up, whatever it is at.
+//! A function that reaches its deadline in each step.
 //!
-//! It keeps a quarter of a second for its reply, and more of a large event. It has to say itself that it failed: one that Lambda
-//! ends has `Lambda.FunctionTimedOut` for its error code, and loses what it remembers. On a machine that is busy for that quarter
-//! of a second it comes to that all the same, so of four attempts one has to say it itself where nothing but the deadline ends
-//! the attempt.
+//! It reserves a quarter of a second for its reply, and more for a large event. It should report the error itself: a function that
+//! Lambda kills has the error code `Lambda.FunctionTimedOut`, and loses its cache. On a machine that is busy for that quarter of a
+//! second it is killed all the same, so one of four attempts must report the error.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};
@@ -13,24 +12,24 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::patiently;
+use test_support::put_client::BATCH;
+use test_support::up::Up;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
 use crate::authority::{Authority, acceptor};
-use crate::clicks::{MYSFIT, event, put_through};
+use crate::clicks::{MYSFIT, event, put_and_wait};
 use crate::counts::{Counts, Found, check_in, delivers};
-use crate::load::BATCH;
-use crate::misbehaving::{Misbehaving, asking, summaries};
+use crate::misbehaving::{Misbehaving, summaries, with_service};
 use crate::mysfits::Mysfits;
-use crate::s3::patiently;
 use crate::service::{Answer, Request, well_built};
-use crate::up::Up;
 
-/// One attempt may take as long as it likes.
+/// Without a timeout of single requests.
 const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";
 const TWO_SECONDS: [&str; 2] = ["--timeout-seconds", "2"];
 
-/// What the service does so that time runs out there, and what becomes of the clicks.
+/// The service's response that uses up the time in a step, and the error codes of the clicks.
 struct Step {
     name: &'static str,
     answer: fn(&Request) -> Answer,
@@ -38,20 +37,20 @@ struct Step {
     codes: &'static [&'static str],
 }
 
-/// The function said that the invocation failed.
+/// The function reported that the invocation failed.
 const FAILED: &str = "Lambda.FunctionError";
-/// The function answered, and failed the records.
-const ANSWERED: &str = "Lambda.ProcessingFailedStatus";
-/// The function was at its deadline: it says so in a quarter of a second, or Lambda ends it.
+/// The function replied, and failed the records.
+const REPLIED: &str = "Lambda.ProcessingFailedStatus";
+/// The function reached its deadline: it reports that within a quarter of a second, or Lambda kills it.
 const AT_THE_DEADLINE: [&str; 2] = [FAILED, "Lambda.FunctionTimedOut"];
 
 const STEPS: [Step; 6] = [
-    Step { name: "the head of the answer", answer: |_| Answer::Hang, variable: PATIENT, codes: &AT_THE_DEADLINE },
+    Step { name: "the head of the response", answer: |_| Answer::Hang, variable: PATIENT, codes: &AT_THE_DEADLINE },
     Step { name: "the body", answer: half, variable: PATIENT, codes: &AT_THE_DEADLINE },
     Step { name: "a body that comes late", answer: late_half, variable: PATIENT, codes: &AT_THE_DEADLINE },
-    // The second wait would go on to the end of the second second: it is not begun.
+    // A second wait would last until the timeout, so it is not started.
     Step { name: "the wait before a retry", answer: |_| in_a_second(), variable: PATIENT, codes: &[FAILED] },
-    Step { name: "an item after the list", answer: list_alone, variable: PATIENT, codes: &[ANSWERED] },
+    Step { name: "an item after the list", answer: list_alone, variable: PATIENT, codes: &[REPLIED] },
     Step {
         name: "an item, the service unavailable",
         answer: |_| Answer::Hang,
@@ -68,12 +67,12 @@ fn half(_: &Request) -> Answer {
     Answer::HalfThenHang(r#"{"mysfits": [{"mysfitId": "#.repeat(2))
 }
 
-/// The first half comes a second later.
+/// The first half arrives a second later.
 fn late_half(request: &Request) -> Answer {
     half(request).after_ms(1000)
 }
 
-/// A list of ids, whose attributes have to be asked for one by one.
+/// A list of ids without attributes.
 fn list_alone(request: &Request) -> Answer {
     match request.path.as_str() {
         "/mysfits" => Answer::json(&json!({ "mysfits": [{ "mysfitId": MYSFIT }] })),
@@ -81,10 +80,10 @@ fn list_alone(request: &Request) -> Answer {
     }
 }
 
-/// Puts clicks, none of which is enriched in time.
+/// Puts clicks, none of which is enriched before the deadline.
 #[track_caller]
 fn fails_in_time(up: &Up, case: &str, clicks: &Range<usize>, codes: &[&str]) {
-    put_through(up, clicks);
+    put_and_wait(up, clicks);
     let found = check_in(up, case, clicks, Counts::failed(clicks.len()));
     assert!(found.codes().is_subset(&codes.iter().copied().collect()), "{case}: {:?}\n{}", found.codes(), up.stderr());
     if codes.contains(&FAILED) {
@@ -94,24 +93,24 @@ fn fails_in_time(up: &Up, case: &str, clicks: &Range<usize>, codes: &[&str]) {
 }
 
 #[test]
-fn what_becomes_of_clicks_when_the_time_is_up_at_each_step() {
+fn the_deadline_in_each_step_ends_in_the_error_output() {
     thread::scope(|scope| {
         for step in &STEPS {
             scope.spawn(|| {
                 let service = Misbehaving::start(step.answer);
                 let url = service.url();
                 let variables = [PATIENT, step.variable];
-                let up = Up::start(&[&asking(&url, &variables)[..], &TWO_SECONDS].concat());
+                let up = Up::start(&[&with_service(&url, &variables)[..], &TWO_SECONDS].concat());
                 let case = format!("the deadline within {}", step.name);
                 fails_in_time(&up, &case, &event(0), step.codes);
                 if step.codes == [FAILED] {
-                    // Each attempt asks twice, or once where the first answer took most of its time.
+                    // Each attempt sends two requests, or one if the first response took most of the time.
                     assert!((4..=8).contains(&service.paths().len()), "{case}: {:?}", service.paths());
                 }
 
                 service.now(well_built);
-                if step.codes == [ANSWERED] {
-                    // A mysfit of a fresh list that failed is asked for again after ten seconds.
+                if step.codes == [REPLIED] {
+                    // A mysfit of a fresh list is requested again ten seconds after an error.
                     thread::sleep(Duration::from_millis(10_500));
                 }
                 delivers(&up, &format!("{case}, over"), &event(1));
@@ -120,7 +119,7 @@ fn what_becomes_of_clicks_when_the_time_is_up_at_each_step() {
     });
 }
 
-/// An address where nobody takes connections, and as many wait as may.
+/// An address with a full queue of connections that are not accepted.
 struct Full {
     _waiting: Vec<TcpStream>,
     _listener: TcpListener,
@@ -143,12 +142,12 @@ impl Full {
 }
 
 #[test]
-fn what_becomes_of_clicks_when_the_time_is_up_while_connecting() {
+fn the_deadline_while_connecting_ends_in_the_error_output() {
     let mut service = Mysfits::start();
     let url = service.url();
     service.switch_off();
     let full = Full::at(service.address());
-    let up = Up::start(&[&asking(&url, &[PATIENT])[..], &TWO_SECONDS].concat());
+    let up = Up::start(&[&with_service(&url, &[PATIENT])[..], &TWO_SECONDS].concat());
     fails_in_time(&up, "the deadline within connecting", &event(0), &AT_THE_DEADLINE);
     drop(full);
     service.switch_on();
@@ -156,7 +155,7 @@ fn what_becomes_of_clicks_when_the_time_is_up_while_connecting() {
 }
 
 #[test]
-fn what_becomes_of_clicks_when_the_time_is_up_while_shaking_hands() {
+fn the_deadline_in_the_tls_handshake_ends_in_the_error_output() {
     let authority = Authority::new();
     let certificate = authority.sign("localhost");
     let silence = Arc::new(Mutex::new(()));
@@ -165,34 +164,34 @@ fn what_becomes_of_clicks_when_the_time_is_up_while_shaking_hands() {
         drop(waiting.lock());
         certificate.clone()
     }));
-    // Nobody is shown a certificate while this is held; given up before the service is, also where an assertion fails.
+    // No handshake completes while this is held. It is dropped before the service, also after a failed assertion.
     let silent = silence.lock().unwrap();
     let roots = authority.file();
     let url = format!("https://localhost:{}", service.port());
     let variables = [&format!("SSL_CERT_FILE={}", roots.path().display()), PATIENT];
-    let up = Up::start(&[&asking(&url, &variables)[..], &TWO_SECONDS].concat());
+    let up = Up::start(&[&with_service(&url, &variables)[..], &TWO_SECONDS].concat());
     fails_in_time(&up, "the deadline within the TLS handshake", &event(0), &AT_THE_DEADLINE);
     assert!(service.paths().is_empty());
     drop(silent);
     delivers(&up, "the deadline within the TLS handshake, over", &event(1));
 }
 
-/// A large event has more time kept for its reply: 100 ms for each megabyte.
+/// A large event reserves more time for its reply: 100 ms for each megabyte.
 #[test]
-fn what_becomes_of_the_clicks_of_a_large_event_when_the_time_is_up() {
-    /// Some 4.1 MB as an event, and 4.9 MB as a reply.
+fn the_deadline_of_a_large_event_ends_in_the_error_output() {
+    /// About 4.1 MB as an event, and 4.9 MB as a reply.
     const CLICKS: usize = 18_000;
     let service = Misbehaving::start(|_| Answer::Hang);
     let url = service.url();
     let one_event =
         ["--timeout-seconds", "3", "--buffer-mb", "3", "--buffer-seconds", "900", "--buffer-records", "18000"];
-    let up = Up::start(&[&asking(&url, &[PATIENT])[..], &one_event].concat());
+    let up = Up::start(&[&with_service(&url, &[PATIENT])[..], &one_event].concat());
     let case = "the deadline within the look-up of an event of 4 MB";
     fails_in_time(&up, case, &(0..CLICKS), &AT_THE_DEADLINE);
-    let told = summaries(&up, 4);
-    assert!(told.iter().all(|line| line["event_bytes"].as_u64() > Some(4_000_000)), "{told:?}");
-    // Of three seconds, 250 ms and 400 ms are kept; the attempt that was held up least tells.
-    let look_up_ms = told.iter().map(|line| line["look_up_ms"].as_f64().unwrap()).fold(f64::INFINITY, f64::min);
+    let lines = summaries(&up, 4);
+    assert!(lines.iter().all(|line| line["event_bytes"].as_u64() > Some(4_000_000)), "{lines:?}");
+    // Of three seconds, 250 ms and 400 ms are reserved. The least busy attempt shows it.
+    let look_up_ms = lines.iter().map(|line| line["look_up_ms"].as_f64().unwrap()).fold(f64::INFINITY, f64::min);
     assert!(look_up_ms < 2_500.0, "{look_up_ms} ms");
 
     service.now(well_built);
@@ -200,22 +199,22 @@ fn what_becomes_of_the_clicks_of_a_large_event_when_the_time_is_up() {
 }
 
 #[test]
-fn what_becomes_of_clicks_when_answers_come_about_the_time_that_is_left() {
+fn responses_close_to_the_deadline_deliver_or_fail_whole_events() {
     let mut random = crate::chaos::random();
     // Of two seconds, 1750 ms are for look-ups.
     let service = Misbehaving::start(move |request| well_built(request).after_ms(random.u64(1500..2000)));
     let url = service.url();
     let variables = [PATIENT, "MYSFITS_CACHE_SECONDS=0", "MYSFITS_STALE_SECONDS=0"];
     let records = BATCH.to_string();
-    // One attempt, so that both happens.
+    // One attempt, so that both outcomes occur.
     let events = [&TWO_SECONDS[..], &["--buffer-records", &records, "--retries", "0"]].concat();
-    let up = Up::start(&[&asking(&url, &variables)[..], &events].concat());
+    let up = Up::start(&[&with_service(&url, &variables)[..], &events].concat());
     let clicks = 0..16 * BATCH;
-    put_through(&up, &clicks);
+    put_and_wait(&up, &clicks);
     let found = Found::of(&up.folder().join("out/bucket"), &clicks);
     let counts = found.counts();
-    counts.tell("answers at about the deadline");
-    // Which, is a matter of time; but each has its end, once, and it is that of the whole event.
+    counts.print("responses close to the deadline");
+    // The timing decides the outcome, but each click has one, and it is that of the whole event.
     assert_eq!(counts, Counts::split(clicks.len() - counts.failed, counts.failed));
     assert!(counts.failed.is_multiple_of(BATCH) && found.others.is_empty(), "{counts:?}");
     assert!(found.codes().is_subset(&BTreeSet::from(AT_THE_DEADLINE)), "{:?}\n{}", found.codes(), up.stderr());

@@ -1,10 +1,10 @@
-//! What becomes of each click when something fails: `clicks up` with the real processor, and whatever it needs down, slow, gone
-//! or wrong. Each case counts its clicks, and prints them as a row of a table: put, delivered, in the error output, lost, doubled.
+//! The outcome of each click when something fails: `clicks up` with the real processor, while its dependencies are down, slow or
+//! wrong. Each case counts its clicks, and prints them as a row of a table: put, delivered, in the error output, lost, doubled.
 //!
-//! `cargo test -p clicks --test faults -- --nocapture | grep '^|'` prints the table. What is random is so by `FAULTS_SEED`, which
-//! the output tells; `FAULTS_SECONDS` is how long everything fails at random, a minute without it.
+//! `cargo test -p clicks --test faults -- --nocapture | grep '^|'` prints the table. Random numbers have a fixed seed, or that of
+//! `FAULTS_SEED`, which may be `random`; the output has it. `FAULTS_SECONDS` is the duration of random faults.
 //!
-//! A click's number is its `userId`, so that it can be told from the delivered line and from the original in the error output.
+//! A click's number is its `userId`, which is in the delivered line and in the source record of the error output.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
@@ -17,24 +17,14 @@ mod clock;
 mod counts;
 mod deadline;
 mod frozen;
-#[expect(dead_code, reason = "what other tests need")]
-#[path = "../up/http.rs"]
-mod http;
 mod identity;
-mod load;
 mod misbehaving;
 mod mysfits;
 mod outages;
 mod processes;
 mod runs;
 #[expect(dead_code, reason = "what other tests need")]
-#[path = "../up/s3.rs"]
-mod s3;
-#[expect(dead_code, reason = "what other tests need")]
 #[path = "../../../../tests/black_box/service.rs"]
 mod service;
 mod size;
 mod storage;
-#[expect(dead_code, reason = "what other tests need")]
-#[path = "../up/up.rs"]
-mod up;

@@ -1,15 +1,14 @@
-//! The service that does as it is told, beside a test that does not wait with it.
+//! A service with a given behaviour, on a runtime of its own.
 
 use std::ops::Deref;
 
 use serde_json::Value;
+use test_support::up::{PROCESSOR, Up};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 use crate::service::{Answer, Request, Service};
-use crate::up::{PROCESSOR, Up};
 
-/// The service, and what it runs on.
 pub(crate) struct Misbehaving {
     service: Service,
     _runtime: Runtime,
@@ -35,13 +34,13 @@ impl Deref for Misbehaving {
     }
 }
 
-/// The options of the processor that asks at `url`, with these variables.
-pub(crate) fn asking<'a>(url: &'a str, variables: &[&'a str]) -> Vec<&'a str> {
+/// The options of the processor with the service at `url`, and with these variables.
+pub(crate) fn with_service<'a>(url: &'a str, variables: &[&'a str]) -> Vec<&'a str> {
     let variables = variables.iter().flat_map(|variable| ["--env", variable]);
     [PROCESSOR, "--service", url].into_iter().chain(variables).collect()
 }
 
-/// The last lines that functions wrote to sum an invocation up, of so many invocations.
+/// The last summary lines in the functions' log.
 pub(crate) fn summaries(up: &Up, last: usize) -> Vec<Value> {
     let log = up.log();
     let lines = log.lines().filter(|line| line.contains(r#""message":"invocation""#));

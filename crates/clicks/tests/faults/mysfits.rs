@@ -1,25 +1,23 @@
-//! The mysfits service, which can be taken away and put back at its address.
+//! The mysfits service, which can be stopped and started at its address.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use mysfits_service::LocalService;
+use test_support::patiently;
 use tokio::runtime::Runtime;
 
-use crate::s3::patiently;
-
-/// The service at one address, or what is there in its place.
 pub(crate) struct Mysfits {
     runtime: Runtime,
     address: SocketAddr,
     on: Option<LocalService>,
-    /// Takes connections, and never answers.
+    /// Accepts connections, and never responds.
     hanging: Option<TcpListener>,
 }
 
 impl Mysfits {
     pub(crate) fn start() -> Self {
-        // Of its own, so that the port is still free when the service comes back.
+        // An address of its own, so that the port is still free when the service is started again.
         let address = SocketAddr::from((test_support::own_address(), 0));
         let mut service = Self { runtime: Runtime::new().unwrap(), address, on: None, hanging: None };
         service.switch_on();

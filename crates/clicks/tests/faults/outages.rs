@@ -1,32 +1,31 @@
-//! A service that is down, slow, or answers wrong: while the function knows nothing, for a moment, while it has a catalogue,
-//! and when it is over.
+//! A service that is down, slow, or has invalid responses: with a cold function, for a moment, with a warm function, and after the
+//! outage.
 
 use std::thread;
 
 use serde_json::json;
+use test_support::put_client::BATCH;
+use test_support::up::Up;
 
 use crate::clicks::{event, put};
 use crate::counts::{Counts, check_failed, check_in, delivers, fails};
-use crate::load::BATCH;
-use crate::misbehaving::{Misbehaving, asking, summaries};
+use crate::misbehaving::{Misbehaving, summaries, with_service};
 use crate::mysfits::Mysfits;
 use crate::processes::signal_children;
 use crate::service::{Answer, Request, well_built};
-use crate::up::Up;
 
-/// A way to fail.
 struct Outage {
     name: &'static str,
     answer: fn() -> Answer,
-    /// How often the service is asked while it lasts, by one event: four attempts of the function, in each of which four, or
-    /// fewer where it makes no sense to ask again.
+    /// The requests for one event during the outage: four attempts of the function with four requests each, or fewer if a retry is
+    /// of no use.
     requests: usize,
     timeout_ms: &'static str,
 }
 
 /// Long enough for a busy machine.
 const PATIENT: &str = "MYSFITS_TIMEOUT_MS=10000";
-/// Where the timeout is what is waited for.
+/// For outages that last until the timeout.
 const SHORT: &str = "MYSFITS_TIMEOUT_MS=1000";
 
 const OUTAGES: [Outage; 16] = [
@@ -41,15 +40,15 @@ const OUTAGES: [Outage; 16] = [
     Outage { name: "429 with Retry-After: 1", answer: || retry_after("1"), requests: 16, timeout_ms: PATIENT },
     Outage { name: "resetting connections", answer: || Answer::Reset, requests: 16, timeout_ms: PATIENT },
     Outage { name: "closing connections", answer: || Answer::Close, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "answering garbage", answer: || Answer::Garbage, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "answering HTML", answer: html, requests: 16, timeout_ms: PATIENT },
-    Outage { name: "answering other JSON", answer: message, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "garbage", answer: || Answer::Garbage, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "HTML", answer: html, requests: 16, timeout_ms: PATIENT },
+    Outage { name: "other JSON", answer: message, requests: 16, timeout_ms: PATIENT },
     Outage { name: "half a body", answer: || Answer::Half(body()), requests: 16, timeout_ms: PATIENT },
     Outage { name: "half a list", answer: half_a_list, requests: 16, timeout_ms: PATIENT },
     Outage { name: "an endless body", answer: || Answer::Endless, requests: 16, timeout_ms: PATIENT },
     Outage { name: "503", answer: || Answer::status(503), requests: 16, timeout_ms: PATIENT },
     Outage { name: "429", answer: || Answer::status(429), requests: 16, timeout_ms: PATIENT },
-    // Longer than the invocation has: it ends at once.
+    // Longer than the deadline of the invocation, which fails at once.
     Outage { name: "429 with Retry-After: 3600", answer: || retry_after("3600"), requests: 4, timeout_ms: PATIENT },
     Outage { name: "403", answer: || Answer::status(403), requests: 4, timeout_ms: PATIENT },
 ];
@@ -63,7 +62,7 @@ fn body() -> String {
     body
 }
 
-/// As API Gateway words its own failures.
+/// The body of API Gateway's own errors.
 fn message() -> Answer {
     Answer::json(&json!({ "message": "Internal server error" }))
 }
@@ -82,24 +81,24 @@ fn retry_after(seconds: &str) -> Answer {
 }
 
 #[test]
-fn what_becomes_of_clicks_while_the_service_answers_wrong_or_not() {
-    // They wait most of the time, the first of them longest.
+fn outages_of_the_service_fail_a_cold_function_and_not_a_warm_one() {
+    // They wait most of the time; the first of them wait longest.
     for outages in OUTAGES.chunks(8) {
         thread::scope(|scope| {
             for outage in outages {
-                scope.spawn(|| lasts_passes_returns_ends(outage));
+                scope.spawn(|| test_outage(outage));
             }
         });
     }
 }
 
-fn lasts_passes_returns_ends(outage: &Outage) {
+fn test_outage(outage: &Outage) {
     let Outage { name, answer, requests, timeout_ms } = outage;
     let answer = *answer;
     let service = Misbehaving::start(move |_| answer());
     let url = service.url();
-    // Each event asks anew; what was answered before is there only as a stopgap.
-    let up = Up::start(&asking(&url, &["MYSFITS_CACHE_SECONDS=0", timeout_ms]));
+    // Each event sends a request. The cached list is used during an outage only.
+    let up = Up::start(&with_service(&url, &["MYSFITS_CACHE_SECONDS=0", timeout_ms]));
 
     fails(&up, &format!("{name}, lasting, a cold function"), &event(0), "Lambda.FunctionError");
     assert_eq!(service.paths(), vec!["/mysfits"; *requests], "{name}");
@@ -116,7 +115,7 @@ fn lasts_passes_returns_ends(outage: &Outage) {
     assert_eq!(service.paths().len(), 4, "{name}");
 
     service.now(move |_| answer());
-    let retries = up.view()["retries"].clone();
+    let retries = up.snapshot()["retries"].clone();
     delivers(&up, &format!("{name}, lasting, a warm function"), &event(2));
     assert_eq!(summaries(&up, 1)[0]["stale_served"], 1, "{name}");
     assert!(service.paths().len() <= 4, "{name}: {:?}", service.paths());
@@ -125,24 +124,24 @@ fn lasts_passes_returns_ends(outage: &Outage) {
     delivers(&up, &format!("{name}, over"), &event(3));
     let summary = &summaries(&up, 1)[0];
     assert_eq!((&summary["service_requests"], &summary["stale_served"]), (&json!(1), &json!(0)), "{name}: {summary}");
-    assert_eq!(up.view()["retries"], retries, "{name}");
+    assert_eq!(up.snapshot()["retries"], retries, "{name}");
 }
 
 #[test]
-fn what_becomes_of_clicks_while_the_service_is_slow_and_in_time() {
+fn a_slow_service_within_the_timeout_delivers_all() {
     let service = Misbehaving::start(|request| well_built(request).after_ms(1000));
     let url = service.url();
-    let up = Up::start(&asking(&url, &["MYSFITS_CACHE_SECONDS=0", PATIENT]));
+    let up = Up::start(&with_service(&url, &["MYSFITS_CACHE_SECONDS=0", PATIENT]));
     delivers(&up, "slow, and in time", &(0..8 * BATCH));
-    assert!(up.view()["retries"] == 0 && summaries(&up, 9).iter().all(|line| line["service_errors"] == 0));
+    assert!(up.snapshot()["retries"] == 0 && summaries(&up, 9).iter().all(|line| line["service_errors"] == 0));
 }
 
 #[test]
-fn what_becomes_of_clicks_while_the_service_is_down() {
+fn a_service_that_is_down_fails_a_cold_function_and_not_a_warm_one() {
     let mut service = Mysfits::start();
     let url = service.url();
     service.switch_off();
-    let no_cache = asking(&url, &["MYSFITS_CACHE_SECONDS=0"]);
+    let no_cache = with_service(&url, &["MYSFITS_CACHE_SECONDS=0"]);
     let up = Up::start(&no_cache);
     fails(&up, "down, lasting, a cold function", &event(0), "Lambda.FunctionError");
     service.switch_on();
@@ -150,24 +149,24 @@ fn what_becomes_of_clicks_while_the_service_is_down() {
     service.switch_off();
     delivers(&up, "down, lasting, a warm function", &event(2));
 
-    // Firehose comes again for as long as it takes.
+    // Firehose retries until the service is back.
     let up = Up::start(&[&no_cache[..], &["--retries", "300"]].concat());
     put(&up, event(0));
     up.until(|view| view["retries"].as_u64() > Some(1));
     service.switch_on();
-    up.until_through(BATCH as u64);
+    up.until_processed(BATCH as u64);
     check_in(&up, "down, for two attempts", &event(0), Counts::delivered(BATCH));
 }
 
 #[test]
-fn what_becomes_of_clicks_while_functions_are_killed_at_each_attempt() {
+fn a_function_that_is_killed_at_each_attempt_fails_the_batch() {
     let service = Misbehaving::start(|_| Answer::Hang);
     let url = service.url();
-    let up = Up::start(&asking(&url, &["MYSFITS_TIMEOUT_MS=60000"]));
+    let up = Up::start(&with_service(&url, &["MYSFITS_TIMEOUT_MS=60000"]));
     put(&up, event(0));
     let mut kills = 0;
-    while up.view()["failed"] != BATCH {
-        // While it waits for the service; before that there is no telling whether it has the event.
+    while up.snapshot()["failed"] != BATCH {
+        // While it waits for the service, because then it has the event.
         up.until(|view| service.paths().len() > kills || view["failed"] == BATCH);
         kills += signal_children(up.process(), "-KILL");
     }
@@ -175,5 +174,5 @@ fn what_becomes_of_clicks_while_functions_are_killed_at_each_attempt() {
     assert_eq!(service.paths().len(), 4);
     service.now(well_built);
     delivers(&up, "functions killed, over", &event(1));
-    assert_eq!(up.view()["retries"], 3);
+    assert_eq!(up.snapshot()["retries"], 3);
 }

@@ -1,26 +1,27 @@
-//! Batches and replies at the 6 MB that Lambda takes.
+//! Batches and replies at Lambda's limit of 6 MB.
 
 use std::collections::BTreeSet;
+
+use test_support::up::{PROCESSOR, Up};
 
 use crate::clicks::put;
 use crate::counts::{Counts, check_in};
 use crate::misbehaving::summaries;
-use crate::up::{PROCESSOR, Up};
 
-/// Enough for one event that is full, and the rest of it.
+/// Enough for one full event, and a rest.
 const CLICKS: usize = 40_000;
 
-/// The largest event that Lambda takes, and the largest reply that the processor makes.
+/// The largest event of Lambda, and the largest reply of the processor.
 const EVENT_BYTES: u64 = 6 * 1024 * 1024;
 const REPLY_BYTES: u64 = 6_000_000;
 
-/// How many of the 26,430 clicks that fill an event have no room in the reply: each is 228 bytes there, and some 270 here.
+/// Of the 26,430 clicks of a full event, those that exceed the reply: each has 228 bytes in the event, and about 270 in the reply.
 const PAST_THE_BUDGET: usize = 7_392;
 
-/// How many clicks are an event where `BufferSizeInMBs` is as it is deployed: three of them, and the rest, are put.
+/// The clicks of an event with the deployed `BufferSizeInMBs`. The test puts three events, and a rest.
 const IN_085_MB: u64 = 12_732;
 
-/// A batch of clicks, which waits until it is full, and what is left until the end.
+/// A pipeline with full batches only, and a rest at its stop; and the summaries of its invocations.
 fn batches(buffer_mb: &str) -> (Up, Vec<serde_json::Value>) {
     let wait = ["--buffer-seconds", "900", "--buffer-records", "100000"];
     let mut up = Up::start(&[&[PROCESSOR, "--buffer-mb", buffer_mb], &wait[..]].concat());
@@ -31,11 +32,11 @@ fn batches(buffer_mb: &str) -> (Up, Vec<serde_json::Value>) {
 }
 
 #[test]
-fn a_reply_that_would_be_over_6_mb_fails_the_records_past_it_alone() {
+fn a_reply_over_6_mb_fails_the_records_over_the_budget_only() {
     let (up, invocations) = batches("3");
     let number = |line: &serde_json::Value, field: &str| line[field].as_u64().unwrap();
     let full = invocations.iter().max_by_key(|line| number(line, "event_bytes")).unwrap();
-    // The buffer reckons with a little more around each record than there is.
+    // The buffer estimates the size around each record a little too high.
     assert!((EVENT_BYTES / 20 * 19..=EVENT_BYTES).contains(&number(full, "event_bytes")), "{full}");
     assert!((REPLY_BYTES - 1000..=REPLY_BYTES).contains(&number(full, "response_bytes")), "{full}");
     assert_eq!(full["failed.response_budget"], PAST_THE_BUDGET, "{full}");
@@ -45,7 +46,7 @@ fn a_reply_that_would_be_over_6_mb_fails_the_records_past_it_alone() {
 }
 
 #[test]
-fn batches_as_they_are_deployed_are_delivered_whole() {
+fn batches_of_the_deployed_size_are_delivered_completely() {
     let (up, invocations) = batches("0.85");
     let mut records: Vec<_> = invocations.iter().map(|line| line["records"].as_u64().unwrap()).collect();
     records.sort_unstable();

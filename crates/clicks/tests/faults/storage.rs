@@ -1,4 +1,4 @@
-//! A folder as storage, which can be taken away.
+//! A folder as a storage that can fail.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// A pipeline's folder with a storage that can be taken away and be put back at once, whatever is being written: a link leads
-/// to it, or nowhere.
+/// A pipeline's folder with a storage that can fail at any time: a link leads to it, or to a missing folder.
 pub(crate) struct Storage(TempDir);
 
 impl Storage {

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use serde_json::json;
+use test_support::exit::Exit;
+use test_support::until;
 
 use crate::firehose::{Act, Firehose};
-use crate::folder::{end_of, until};
 use crate::run::{NAME, Numbers, Redrive, all, line, old};
 
 #[test]
@@ -77,7 +78,7 @@ fn what_has_changed_meanwhile_is_not_moved() {
     redrive.write("a", all(["a", "new"]));
     fs::remove_file(redrive.errors().join("b")).unwrap();
     firehose.release();
-    let ended = end_of(child);
+    let ended = Exit::of(child);
     ended.comes_to(1, &json!({ "found": 2, "selected": 2, "put": 2 }));
     ended.objects(&json!({ "found": 2, "done": 2, "not_archived": 2 }));
     let place = |name: &str| redrive.errors().canonicalize().unwrap().join(name).display().to_string();

@@ -1,9 +1,9 @@
 //! What is refused, and how.
 
 use serde_json::{Value, json};
+use test_support::exit::Exit;
 
 use crate::firehose::{Firehose, description};
-use crate::folder::Ended;
 use crate::run::{Numbers, Redrive, all};
 
 #[test]
@@ -35,7 +35,7 @@ fn wrong_usage_is_told() {
         (vec!["errors", "--stream", "clicks", "--endpoint", "firehose"], "'--endpoint <URL>'"),
         (vec!["errors", "--stream", "clicks"], "error: found no region: set AWS_REGION to that of the stream"),
     ] {
-        Ended::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, message);
+        Exit::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, message);
     }
     assert!(firehose.calls().is_empty() && redrive.names() == ["a"]);
     assert!(!redrive.folder.path().join("ledger").exists());
@@ -76,7 +76,7 @@ fn a_stream_that_takes_no_records_is_told() {
         redrive.end(&firehose, &[]).refuses(code, &format!("error: {}: {message}", firehose.target()));
     }
     assert!(firehose.calls().is_empty() && !redrive.ledger().exists());
-    let gone = Ended::from(redrive.command("http://127.0.0.1:9", &[]).output().unwrap());
+    let gone = Exit::from(redrive.command("http://127.0.0.1:9", &[]).output().unwrap());
     gone.refuses(1, "error: clicks@localhost-9: could not ask for the stream: ");
 }
 
@@ -86,7 +86,7 @@ fn the_endpoint_and_credentials_may_be_those_of_every_tool_of_aws() {
     let mut command = redrive.bare_command(&["errors", "--stream", "clicks", "--ledger", "ledger", "--json"]);
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_ENDPOINT_URL_FIREHOSE", firehose.url());
     command.env("AWS_REGION", "eu-west-1").env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "secret");
-    let ended = Ended::from(command.output().unwrap());
+    let ended = Exit::from(command.output().unwrap());
     assert_eq!((ended.code, firehose.texts()), (Some(0), vec!["a".to_owned()]), "{}", ended.stderr);
     assert!(
         firehose.authorization().contains("Credential=id/")

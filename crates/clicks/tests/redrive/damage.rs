@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::json;
+use test_support::exit::Exit;
+use test_support::until;
 
 use crate::firehose::{Act, Firehose};
-use crate::folder::{Ended, until};
 use crate::run::{Redrive, all, each, numbered, snapshot};
 
 /// What was kept of damaged ledgers.
@@ -108,7 +109,7 @@ fn a_folder_in_its_place_is_told_and_files_are_for_their_owner() {
         format!("{}: other users may look into it; accepted is a folder of one user (`chmod 700 ", folder.display());
     for (bits, is_told) in [(0o755, true), (0o700, false)] {
         fs::set_permissions(&folder, fs::Permissions::from_mode(bits)).unwrap();
-        let ended = Ended::from(redrive.bare_command(&arguments).output().unwrap());
+        let ended = Exit::from(redrive.bare_command(&arguments).output().unwrap());
         assert_eq!((ended.code, ended.stderr.contains(&told)), (Some(0), is_told), "{}", ended.stderr);
     }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
+use test_support::exit::Exit;
+use test_support::until;
 
 use crate::firehose::{Act, Firehose};
-use crate::folder::{end_of, end_with, until};
 use crate::run::{INTERRUPTED, Numbers, Redrive, all, each, now_ms, numbered, wait_for_line, whole};
 
 const RECORDS: usize = 3_200;
@@ -110,7 +111,7 @@ fn an_interrupt_lets_the_call_in_hand_end() {
         test_support::signal(signal, child.id());
         wait_for_line(&mut child, INTERRUPTED);
         firehose.release();
-        let ended = end_of(child);
+        let ended = Exit::of(child);
         let report = ended.report();
         assert_eq!((ended.code, &report["interrupted"]), (Some(130), &json!(true)), "{}", ended.stderr);
         whole(&report);
@@ -129,19 +130,19 @@ fn an_interrupt_ends_a_pause() {
     let redrive = Redrive::of(&[("a", &all(numbered(0, 10)))]);
     let child = redrive.spawn(&firehose, &[]);
     until(|| firehose.calls().len() == 4);
-    let ended = end_with("-TERM", child);
+    let ended = Exit::after("-TERM", child);
     ended.comes_to(130, &json!({ "found": 10, "selected": 10, "left": 10 }));
     firehose.always(Act::Takes);
     redrive.run(&firehose, &[], 0, &json!({ "found": 10, "selected": 10, "put": 10 }));
 }
 
 /// Asks for an end until it comes.
-fn insist(mut child: Child) -> crate::folder::Ended {
+fn insist(mut child: Child) -> Exit {
     while child.try_wait().unwrap().is_none() {
         test_support::signal("-TERM", child.id());
         sleep(Duration::from_millis(50));
     }
-    end_of(child)
+    Exit::of(child)
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn an_interrupt_does_not_wait_for_what_was_not_begun() {
     firehose.describe(0, Value::Null);
     let child = redrive.spawn(&firehose, &[]);
     until(|| !firehose.authorization().is_empty());
-    let ended = end_with("-TERM", child);
+    let ended = Exit::after("-TERM", child);
     ended.comes_to(130, &json!({}));
     assert_eq!(ended.report()["interrupted"], true);
     assert!(!redrive.ledger().exists() && firehose.calls().is_empty());

@@ -11,13 +11,15 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use test_support::exit::Exit;
+use test_support::http::Connection;
+use test_support::stand_in;
+use test_support::until;
+use test_support::up::Up;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::folder::{Ended, until};
-use crate::http::Connection;
 use crate::run::{Numbers, Redrive, all, each, numbered};
-use crate::up::{STAND_IN, Up};
 
 /// What is done with a call of `PutRecords`.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,8 +72,8 @@ impl Kinesis {
     }
 
     #[track_caller]
-    fn run(&self, redrive: &Redrive, arguments: &[&str], code: i32, records: &Value) -> Ended {
-        let ended = Ended::from(self.command(redrive, arguments).output().unwrap());
+    fn run(&self, redrive: &Redrive, arguments: &[&str], code: i32, records: &Value) -> Exit {
+        let ended = Exit::from(self.command(redrive, arguments).output().unwrap());
         ended.comes_to(code, records);
         ended
     }
@@ -276,7 +278,7 @@ fn a_stream_that_takes_no_records_is_told() {
         (200, json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } }), 1, "could not ask for the stream: "),
     ] {
         kinesis.told.lock().unwrap().describe = Some((status, answer));
-        let ended = Ended::from(kinesis.command(&redrive, &[]).output().unwrap());
+        let ended = Exit::from(kinesis.command(&redrive, &[]).output().unwrap());
         ended.refuses(code, &format!("error: {}: {message}", kinesis.target()));
     }
     assert!(kinesis.calls().is_empty() && !redrive.ledger().exists());
@@ -291,7 +293,7 @@ fn a_data_stream_has_a_ledger_of_its_own() {
     let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(["a"]))]));
     let url = format!("http://127.0.0.1:{}", kinesis.port);
     let mut command = redrive.bare_command(&["errors", "--data-stream", "orders", "--json"]);
-    let ended = Ended::from(command.env("AWS_ENDPOINT_URL_KINESIS", &url).output().unwrap());
+    let ended = Exit::from(command.env("AWS_ENDPOINT_URL_KINESIS", &url).output().unwrap());
     ended.comes_to(0, &json!({ "found": 1, "selected": 1, "put": 1 }));
     let ledger = redrive.folder.path().join(format!(".local/state/clicks/redrive/{}.ledger", kinesis.target()));
     assert_eq!(ended.report()["ledger"], json!(ledger));
@@ -303,7 +305,7 @@ fn a_data_stream_has_a_ledger_of_its_own() {
         (&["errors", "--data-stream", "a b"], "accepted is a name of 1 to 128 of the characters"),
         (&["errors", "--data-stream", "a", "--partition-key", ""], "accepted is the name of a field"),
     ] {
-        Ended::from(redrive.bare_command(arguments).output().unwrap()).refuses(2, message);
+        Exit::from(redrive.bare_command(arguments).output().unwrap()).refuses(2, message);
     }
 }
 
@@ -319,7 +321,7 @@ fn what_failed_behind_a_data_stream_is_delivered_once() {
     let start = |function: &str| {
         Up::start_in(root, &["--config", "orders.toml", "--kinesis-port", "0", "--function", function])
     };
-    let mut up = start(STAND_IN);
+    let mut up = start(&stand_in());
     let failing: Vec<String> =
         (0..20).map(|number| json!({ "do": "fail", "customer": number % 3, "n": number }).to_string()).collect();
     for record in &failing {
@@ -327,16 +329,16 @@ fn what_failed_behind_a_data_stream_is_delivered_once() {
             Connection::open(up.page()).ask("POST", "/v2/orders", "Content-Type: application/json\r\n", record);
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
-    up.until_through(20);
+    up.until_processed(20);
     up.stop();
     let mut up = start("none");
     let arguments = ["out/bucket/errors", "--data-stream", "orders", "--partition-key", "customer", "--json"];
     for records in [json!({ "found": 20, "selected": 20, "put": 20 }), json!({})] {
         let mut command = folder.bare_command(&arguments);
         command.args(["--ledger", "ledger", "--endpoint", up.address("kinesis")]);
-        Ended::from(command.output().unwrap()).comes_to(0, &records);
+        Exit::from(command.output().unwrap()).comes_to(0, &records);
     }
-    up.until_through(20);
+    up.until_processed(20);
     up.stop();
     let mut delivered: Vec<String> = up.objects("orders").lines().map(str::to_owned).collect();
     delivered.sort();

@@ -4,9 +4,10 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::json;
+use test_support::exit::Exit;
+use test_support::until;
 
 use crate::firehose::{ARN, Act, Firehose};
-use crate::folder::{Ended, until};
 use crate::run::{NAME, Numbers, Redrive, all, each, gzip, new, numbered, old};
 
 #[test]
@@ -44,7 +45,7 @@ fn a_ledger_is_of_one_stream_and_one_process() {
 
     // The same by another name.
     let same = firehose.url() + "/";
-    let ended = Ended::from(redrive.command(&same, &[]).output().unwrap());
+    let ended = Exit::from(redrive.command(&same, &[]).output().unwrap());
     ended.comes_to(1, &json!({ "found": 1, "uncertain": 1 }));
     let other = Firehose::start();
     let told = |firehose: &Firehose| format!("{ARN} (localhost-{})", firehose.url().rsplit(':').next().unwrap());
@@ -128,14 +129,14 @@ fn the_ledger_lies_where_programs_keep_their_state() {
     for (change, expected) in [(in_state, "xdg/clicks"), (relative, ".local/state/clicks")] {
         let mut command = command();
         change(&mut command);
-        let ended = Ended::from(command.output().unwrap());
+        let ended = Exit::from(command.output().unwrap());
         let path = root.join(expected).join(format!("redrive/{}.ledger", firehose.target()));
         assert_eq!((ended.code, &ended.report()["ledger"]), (Some(0), &json!(path)), "{}", ended.stderr);
         assert!(path.is_file());
     }
     // Two ledgers do not know of each other.
     assert_eq!(firehose.counts(), each(["a"], 2));
-    let ended = Ended::from(command().env_remove("HOME").output().unwrap());
+    let ended = Exit::from(command().env_remove("HOME").output().unwrap());
     ended.refuses(2, "found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`\n");
 }
 

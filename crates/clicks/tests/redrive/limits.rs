@@ -34,7 +34,7 @@ fn small_objects_share_calls() {
     for number in 0..120 {
         redrive.write(&format!("2026/{number:03}"), all(numbered(number * 10, number * 10 + 10)));
     }
-    redrive.run(&firehose, &[], 0, &json!({ "found": 1_200, "selected": 1_200, "put": 1_200 })).report();
+    redrive.run(&firehose, &[], 0, &json!({ "found": 1_200, "selected": 1_200, "put": 1_200 }));
     assert_eq!(firehose.calls().iter().map(Vec::len).collect::<Vec<_>>(), [500, 500, 200]);
     assert_eq!(firehose.texts(), numbered(0, 1_200));
     assert_eq!(firehose.counts(), each(numbered(0, 1_200), 1));

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use test_support::exit::Exit;
+use test_support::files::objects;
+use test_support::up::{PROCESSOR, STREAM, Up};
 
-use crate::folder::Ended;
 use crate::run::{Numbers, Redrive};
-use crate::up::{PROCESSOR, STREAM, Up, objects};
 
 /// From what a pipeline in the folder has left into the one that runs there now.
-fn redrive(redrive: &Redrive, up: &Up, more: &[&str]) -> Ended {
+fn redrive(redrive: &Redrive, up: &Up, more: &[&str]) -> Exit {
     let arguments =
         ["out/bucket/errors", "--stream", STREAM, "--endpoint", up.firehose(), "--ledger", "ledger", "--json"];
     redrive.bare_command(&arguments).args(more).output().unwrap().into()
@@ -37,7 +38,7 @@ fn what_the_processor_failed_is_delivered_once_it_is_mended() {
     assert_eq!((some.code, &some.report()["records"]["put"]), (Some(0), &json!(7)), "{}", some.stderr);
     let rest = redrive(&folder, &up, &["--archive", "redriven"]);
     rest.comes_to(0, &json!({ "found": 1_010, "put_before": 7, "selected": 1_003, "put": 1_003 }));
-    up.until_through(1_010);
+    up.until_processed(1_010);
     let end = up.stop();
     assert_eq!(end.stdout, "mysfits-clicks: 1010 accepted, 1010 delivered, 0 dropped, 0 failed\n", "{}", end.stderr);
 
@@ -61,18 +62,18 @@ fn what_fails_again_is_held_back() {
     let up = Up::start_in(folder.folder.path(), &[]);
     let bad = json!({ "do": "fail" }).to_string();
     up.put(&[bad.as_str(), "{}", &bad]);
-    up.until_through(3);
+    up.until_processed(3);
     redrive(&folder, &up, &["--archive", "done"]).comes_to(0, &json!({ "found": 2, "selected": 2, "put": 2 }));
-    up.until_through(5);
+    up.until_processed(5);
     for _ in 0..2 {
         redrive(&folder, &up, &[]).comes_to(1, &json!({ "found": 2, "failed_again": 2 }));
     }
     redrive(&folder, &up, &["--again"]).comes_to(0, &json!({ "found": 2, "selected": 2, "put": 2 }));
-    up.until_through(7);
+    up.until_processed(7);
     redrive(&folder, &up, &[]).comes_to(1, &json!({ "found": 2, "failed_again": 2 }));
     // Something new, beside it.
     up.put(&[json!({ "do": "fail", "n": 1 }).to_string()]);
-    up.until_through(8);
+    up.until_processed(8);
     redrive(&folder, &up, &[]).comes_to(1, &json!({ "found": 3, "failed_again": 2, "selected": 1, "put": 1 }));
-    up.until_through(9);
+    up.until_processed(9);
 }

@@ -1,9 +1,10 @@
 //! What Firehose does not store, and says so.
 
 use serde_json::json;
+use test_support::exit::Exit;
+use test_support::until;
 
 use crate::firehose::{Act, Firehose};
-use crate::folder::until;
 use crate::run::{Numbers, Redrive, all, each, numbered};
 
 #[test]
@@ -75,7 +76,7 @@ fn a_firehose_that_is_gone_for_a_while_loses_nothing() {
     // It has sent to nobody by now, more often than not.
     std::thread::sleep(std::time::Duration::from_millis(1_300));
     firehose.listen();
-    let ended = crate::folder::end_of(child);
+    let ended = Exit::of(child);
     ended.comes_to(0, &json!({ "found": 30, "selected": 30, "put": 30 }));
     assert_eq!(firehose.counts(), each(numbered(0, 30), 1));
 }

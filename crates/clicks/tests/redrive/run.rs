@@ -13,10 +13,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_support::exit::Exit;
+use test_support::files::files;
 
 use crate::firehose::Firehose;
-use crate::folder::Ended;
-use crate::up::files;
 
 /// Long ago, so that nothing that arrived then was put by a test.
 pub(crate) const LONG_AGO: u64 = 1_700_000_000_000;
@@ -61,8 +61,8 @@ impl Redrive {
 
     /// What lies there, below the errors, but for folders.
     pub(crate) fn names(&self) -> Vec<String> {
-        let (root, mut paths) = (self.errors(), Vec::new());
-        files(&root, &mut paths);
+        let root = self.errors();
+        let paths = files(&root);
         let mut names: Vec<String> =
             paths.iter().map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect();
         names.sort();
@@ -98,13 +98,13 @@ impl Redrive {
         self.command(&firehose.url(), arguments).spawn().unwrap()
     }
 
-    pub(crate) fn end(&self, firehose: &Firehose, arguments: &[&str]) -> Ended {
+    pub(crate) fn end(&self, firehose: &Firehose, arguments: &[&str]) -> Exit {
         self.command(&firehose.url(), arguments).output().unwrap().into()
     }
 
     /// Ends with a code, and with these records; what is not named is zero.
     #[track_caller]
-    pub(crate) fn run(&self, firehose: &Firehose, arguments: &[&str], code: i32, records: &Value) -> Ended {
+    pub(crate) fn run(&self, firehose: &Firehose, arguments: &[&str], code: i32, records: &Value) -> Exit {
         let ended = self.end(firehose, arguments);
         ended.comes_to(code, records);
         ended
@@ -134,8 +134,8 @@ pub(crate) fn wait_for_line(child: &mut Child, start: &str) {
     }
 }
 
-impl Numbers for Ended {
-    /// Ended with a code, and with these records; what is not named is zero.
+impl Numbers for Exit {
+    /// Exit with a code, and with these records; what is not named is zero.
     #[track_caller]
     fn comes_to(&self, code: i32, records: &Value) {
         let report = self.report();
@@ -224,7 +224,6 @@ pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// The files of a folder with their bytes.
 pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut paths = Vec::new();
-    files(folder, &mut paths);
+    let paths = files(folder);
     paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use serde_json::json;
+use test_support::exit::Exit;
 
 use crate::firehose::Firehose;
 use crate::run::{Numbers, Redrive, all, each, line, now_ms, old, snapshot};
@@ -70,7 +71,7 @@ fn a_dry_run_tells_what_would_be_put() {
     let nobody = "http://127.0.0.1:9";
     let run = |options: &[&str]| {
         let before = snapshot(redrive.folder.path());
-        let ended = crate::folder::Ended::from(redrive.command(nobody, options).output().unwrap());
+        let ended = Exit::from(redrive.command(nobody, options).output().unwrap());
         assert!(snapshot(redrive.folder.path()) == before, "something was written");
         ended
     };

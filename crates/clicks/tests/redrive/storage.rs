@@ -4,11 +4,12 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::json;
+use test_support::exit::Exit;
+use test_support::s3::{Gate, S3};
+use test_support::until;
 
 use crate::firehose::Firehose;
-use crate::folder::{Ended, end_with, until};
 use crate::run::{NAME, Numbers, Redrive, all, each, gzip, numbered};
-use crate::s3::{Gate, S3};
 
 fn write(s3: &S3, name: &str, content: impl AsRef<[u8]>) {
     let path = s3.bucket().join(name);
@@ -33,7 +34,7 @@ fn objects_are_read_and_moved_in_a_bucket() {
     write(&s3, "errors-of-others/x", all(["x"]));
     write(&s3, "firehose/x", "{}\n");
     let run = |arguments: &[&str], code, records| {
-        let ended = Ended::from(command(&redrive, &s3, &firehose, arguments).output().unwrap());
+        let ended = Exit::from(command(&redrive, &s3, &firehose, arguments).output().unwrap());
         ended.comes_to(code, &records);
         ended
     };
@@ -60,7 +61,7 @@ fn what_can_not_be_read_holds_up_nothing_else() {
         write(&s3, &format!("errors/{name}"), all([name]));
     }
     let run = |code, records| {
-        let ended = Ended::from(command(&redrive, &s3, &firehose, &["--archive", "errors/done"]).output().unwrap());
+        let ended = Exit::from(command(&redrive, &s3, &firehose, &["--archive", "errors/done"]).output().unwrap());
         ended.comes_to(code, &records);
         ended
     };
@@ -83,25 +84,25 @@ fn an_interrupt_does_not_wait_for_an_object() {
     write(&s3, "errors/held", all(["held"]));
     let child = command(&redrive, &s3, &firehose, &[]).spawn().unwrap();
     until(|| s3.met(Gate::Hangs) == 1);
-    let ended = end_with("-TERM", child);
+    let ended = Exit::after("-TERM", child);
     ended.comes_to(130, &json!({ "found": 1, "selected": 1, "left": 1 }));
     s3.gate.send_replace(Gate::Open);
-    let ended = Ended::from(command(&redrive, &s3, &firehose, &[]).output().unwrap());
+    let ended = Exit::from(command(&redrive, &s3, &firehose, &[]).output().unwrap());
     ended.comes_to(0, &json!({ "found": 2, "selected": 2, "put": 2 }));
 }
 
 #[test]
 fn a_bucket_that_can_not_be_listed_is_an_error() {
     let (s3, redrive, firehose) = (S3::start(Gate::Refuses), Redrive::of(&[]), Firehose::start());
-    Ended::from(command(&redrive, &s3, &firehose, &[]).output().unwrap())
+    Exit::from(command(&redrive, &s3, &firehose, &[]).output().unwrap())
         .refuses(1, "error: could not list what is in s3://clicks/errors: 503");
     s3.gate.send_replace(Gate::Open);
-    let ended = Ended::from(command(&redrive, &s3, &firehose, &["--archive", "errors"]).output().unwrap());
+    let ended = Exit::from(command(&redrive, &s3, &firehose, &["--archive", "errors"]).output().unwrap());
     ended.refuses(
         2,
         "error: --archive errors: found the source itself, or its parent folder; accepted is another prefix\n",
     );
     // With no endpoint there are no default credentials.
     let arguments = ["s3://clicks/errors", "--stream", "clicks", "--ledger", "ledger", "--endpoint", &firehose.url()];
-    Ended::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, "s3://clicks needs credentials");
+    Exit::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, "s3://clicks needs credentials");
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::folder::{Ended, Replay, STAND_IN};
+use test_support::exit::Exit;
+use test_support::replay::Replay;
+use test_support::stand_in;
 
 const REPLY: &str = include_str!("../../../../fixtures/expected/direct-put.json");
 
@@ -31,7 +33,7 @@ fn wrong_usage_is_told_before_anything_runs() {
         assert!(!replay.out().exists());
     }
     for url in ["ftp://x", "http://", "localhost:8080"] {
-        let ended = Ended::from(replay.bare_command(&["in/good", "--service", url]).output().unwrap());
+        let ended = Exit::from(replay.bare_command(&["in/good", "--service", url]).output().unwrap());
         ended.refuses(2, "accepted is a URL with http:// or https://");
     }
 }
@@ -39,11 +41,12 @@ fn wrong_usage_is_told_before_anything_runs() {
 #[test]
 fn the_output_is_a_new_folder() {
     let replay = Replay::of(&[("good", "{}\n")]);
-    replay.run(&["in/good"]);
+    drop(replay.run(&["in/good"]));
     replay.run(&["in/good"]).refuses(2, "`--out out` is not an empty folder: name a new or an empty one");
     let out = |folder: &str| {
-        let mut command = replay.bare_command(&["in/good", "--service", "http://127.0.0.1:9", "--function", STAND_IN]);
-        Ended::from(command.args(["--out", folder]).output().unwrap())
+        let mut command =
+            replay.bare_command(&["in/good", "--service", "http://127.0.0.1:9", "--function", &stand_in()]);
+        Exit::from(command.args(["--out", folder]).output().unwrap())
     };
     out("in/good").refuses(2, "`--out in/good` is not an empty folder");
     out("in/good/under-a-file").refuses(2, "could not make the folder in/good/under-a-file: Not a directory");
@@ -52,13 +55,13 @@ fn the_output_is_a_new_folder() {
 #[test]
 fn people_get_a_table_without_controls() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
-    let mut command = replay.bare_command(&["in", "--service", "http://127.0.0.1:9", "--function", STAND_IN]);
-    let ended = Ended::from(command.output().unwrap());
+    let mut command = replay.bare_command(&["in", "--service", "http://127.0.0.1:9", "--function", &stand_in()]);
+    let ended = Exit::from(command.output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.starts_with("records                       1\n  ok                          1\n"));
     let lines: Vec<&str> = ended.stderr.lines().collect();
     let [running, writing] = lines[..] else { panic!("{lines:?}") };
-    assert_eq!(running, format!("running {STAND_IN}"));
+    assert_eq!(running, format!("running {}", stand_in()));
     let folder = writing.strip_prefix("writing to ").unwrap();
     assert!(folder.starts_with("out/replay-20") && replay.folder.path().join(folder).is_dir());
     assert!(!(ended.stdout + &ended.stderr).contains('\x1b'));
@@ -74,7 +77,7 @@ fn a_reader_that_has_seen_enough_changes_nothing() {
     fs::remove_dir_all(replay.out()).unwrap();
     let mut child = replay.command(&["in", "--allow-failed"]).spawn().unwrap();
     drop(child.stdout.take());
-    assert_eq!(Ended::from(child.wait_with_output().unwrap()).stderr.lines().count(), 2);
+    assert_eq!(Exit::from(child.wait_with_output().unwrap()).stderr.lines().count(), 2);
 }
 
 #[test]

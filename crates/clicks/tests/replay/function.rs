@@ -5,15 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::json;
-
-use crate::folder::{Ended, Replay, STAND_IN};
+use test_support::exit::Exit;
+use test_support::replay::Replay;
+use test_support::stand_in;
 
 /// A cargo that writes down how it was called, and has built the stand-in.
 fn fake_cargo(replay: &Replay) -> PathBuf {
     let cargo = replay.folder.path().join("cargo");
     let arguments = replay.folder.path().join("arguments");
-    let script =
-        format!("#!/bin/sh\necho \"$@\" > {}\necho '{{\"executable\":\"{STAND_IN}\"}}'\n", arguments.display());
+    let (arguments, stand_in) = (arguments.display(), stand_in());
+    let script = format!("#!/bin/sh\necho \"$@\" > {arguments}\necho '{{\"executable\":\"{stand_in}\"}}'\n");
     fs::write(&cargo, script).unwrap();
     fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
     cargo
@@ -23,7 +24,7 @@ fn fake_cargo(replay: &Replay) -> PathBuf {
 fn what_was_asked_is_checked_before_the_build() {
     let replay = Replay::of(&[("good", "{}\n"), ("unknown", "a,b\n")]);
     let run = |arguments: &[&str]| {
-        Ended::from(replay.bare_command(arguments).env("CARGO", "/nonexistent/cargo").output().unwrap())
+        Exit::from(replay.bare_command(arguments).env("CARGO", "/nonexistent/cargo").output().unwrap())
     };
     run(&["in/goood"]).refuses(2, "could not read in/goood");
     run(&["in/unknown"]).refuses(2, "in/unknown: found");
@@ -35,9 +36,9 @@ fn what_was_asked_is_checked_before_the_build() {
 fn the_locked_release_is_built_and_said_to_be() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
     let mut command = replay.bare_command(&["in", "--json"]);
-    let ended = Ended::from(command.env("CARGO", fake_cargo(&replay)).output().unwrap());
+    let ended = Exit::from(command.env("CARGO", fake_cargo(&replay)).output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let start = format!("building click-processor (release)…\nrunning {STAND_IN}\n");
+    let start = format!("building click-processor (release)…\nrunning {}\n", stand_in());
     assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
     let arguments = fs::read_to_string(replay.folder.path().join("arguments")).unwrap();
     assert!(arguments.starts_with("build --profile release --locked --package click-processor "), "{arguments}");
@@ -49,13 +50,13 @@ fn a_function_is_an_executable_file() {
     for path in ["no/such/file", "in", "in/clicks", "stand-in-function"] {
         let mut command = replay.bare_command(&["in", "--out", "out", "--function", path]);
         let message = format!("`--function {path}` is not an executable file");
-        Ended::from(command.output().unwrap()).refuses(2, &message);
+        Exit::from(command.output().unwrap()).refuses(2, &message);
         assert!(!replay.out().exists());
     }
     // Relative to where `clicks` is, whatever finds it later.
-    std::os::unix::fs::symlink(STAND_IN, replay.folder.path().join("bootstrap")).unwrap();
+    std::os::unix::fs::symlink(stand_in(), replay.folder.path().join("bootstrap")).unwrap();
     let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", "bootstrap"]);
-    let ended = Ended::from(command.output().unwrap());
+    let ended = Exit::from(command.output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.starts_with("running /"), "{}", ended.stderr);
 }
@@ -75,7 +76,7 @@ fn a_function_that_does_not_start_says_why_and_fails_no_record() {
     ended.refuses(2, "cannot be used multiple times");
     let mut command = replay.bare_command(&["in", "--service", "http://127.0.0.1:9", "--function", "/bin/true"]);
     let message = "the function ended (exit status: 0) before it asked for an event, and wrote nothing\n";
-    Ended::from(command.output().unwrap()).refuses(1, message);
+    Exit::from(command.output().unwrap()).refuses(1, message);
 }
 
 #[test]
@@ -93,10 +94,10 @@ fn a_function_that_started_once_fails_its_records_when_it_does_not_again() {
 #[test]
 fn the_service_is_a_local_one_unless_named() {
     let replay = Replay::of(&[("clicks", "{\"do\":\"ask\"}\n")]);
-    let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", STAND_IN]);
+    let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", &stand_in()]);
     command.args(["--env", "NO_METRICS=1", "--service-latency-ms", "200"]);
     command.env("MYSFITS_API_URL", "http://elsewhere.example");
-    let ended = Ended::from(command.output().unwrap());
+    let ended = Exit::from(command.output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(replay.log().starts_with("service http://127.0.0.1:"), "{}", replay.log());
     let report = ended.report();

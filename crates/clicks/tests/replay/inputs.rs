@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-
-use crate::folder::{Ended, Replay, end_of};
+use test_support::exit::Exit;
+use test_support::replay::Replay;
 
 fn event(records: &[(&str, &str)]) -> Value {
     let record = |(id, data): &(&str, &str)| json!({ "recordId": id, "approximateArrivalTimestamp": 0, "data": data });
@@ -79,7 +79,7 @@ fn standard_input_is_a_file() {
     let replay = Replay::of(&[]);
     let mut child = replay.command(&["-"]).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"{}\n{}\n").unwrap();
-    let ended = Ended::from(child.wait_with_output().unwrap());
+    let ended = Exit::from(child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(replay.delivered(), "{}\n{}\n");
 }
@@ -92,7 +92,7 @@ fn what_can_be_read_only_once_is_read_once() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let child = replay.command(&["pipe"]).spawn().unwrap();
     fs::write(&pipe, &clicks).unwrap();
-    let ended = end_of(child);
+    let ended = Exit::of(child);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(replay.delivered(), clicks);
 
@@ -100,7 +100,7 @@ fn what_can_be_read_only_once_is_read_once() {
     let command = replay.command(&[]);
     let mut shell = Command::new("bash");
     shell.current_dir(replay.folder.path()).args(["-c", "\"$@\" <(cat in/clicks)", "bash"]);
-    let ended = Ended::from(shell.arg(command.get_program()).args(command.get_args()).output().unwrap());
+    let ended = Exit::from(shell.arg(command.get_program()).args(command.get_args()).output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(replay.delivered(), clicks);
 }

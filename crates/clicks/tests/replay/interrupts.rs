@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-
-use crate::folder::{Replay, end_with, until};
+use test_support::exit::Exit;
+use test_support::replay::Replay;
+use test_support::until;
 
 #[test]
 fn a_signal_keeps_what_is_done_and_gives_up_the_batch_in_hand() {
@@ -18,7 +19,7 @@ fn a_signal_keeps_what_is_done_and_gives_up_the_batch_in_hand() {
             replay.command(&["in", "--buffer-records", "1", "--retries", "0", "--env", &variable]).spawn().unwrap();
         let hanging = || fs::read_to_string(&mark).unwrap_or_default();
         until(|| !hanging().is_empty());
-        let ended = end_with(signal, child);
+        let ended = Exit::after(signal, child);
         assert_eq!(ended.code, Some(130), "{}", ended.stderr);
         assert!(ended.stderr.contains("interrupted: the batch in hand was given up (records: 1)\n"));
         let report = ended.report();
@@ -48,7 +49,7 @@ fn nohup_is_respected() {
     ]);
     let child = shell.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until(|| mark.exists());
-    let ended = end_with("-HUP", child);
+    let ended = Exit::after("-HUP", child);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert_eq!(ended.report()["interrupted"], false);
 }
@@ -64,7 +65,7 @@ fn a_pipe_that_nobody_writes_to_can_be_left() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let child = replay.command(&["pipe"]).spawn().unwrap();
     until(|| replay.out().exists());
-    let ended = end_with("-INT", child);
+    let ended = Exit::after("-INT", child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert_eq!(ended.report()["records"]["total"], 0);
     assert!(!ended.stderr.contains("given up"), "{}", ended.stderr);
@@ -79,7 +80,7 @@ fn a_build_can_be_left() {
     fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
     let child = replay.bare_command(&["in", "--json"]).env("CARGO", &cargo).spawn().unwrap();
     until(|| mark.exists());
-    let ended = end_with("-TERM", child);
+    let ended = Exit::after("-TERM", child);
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert_eq!(ended.report()["interrupted"], true);
     let process = fs::read_to_string(&mark).unwrap();

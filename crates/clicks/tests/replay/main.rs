@@ -1,9 +1,8 @@
 //! The built `clicks` on real files, with a stand-in for the function.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
+#![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
 mod command_line;
-mod folder;
 mod function;
 mod inputs;
 mod interrupts;

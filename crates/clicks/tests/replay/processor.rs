@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-
-use crate::folder::{Ended, Replay};
+use test_support::exit::Exit;
+use test_support::replay::Replay;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
@@ -53,7 +53,7 @@ fn reasons() -> Value {
 fn replay(input: &Path, code: i32) -> (Replay, Value) {
     let replay = Replay::of(&[]);
     let mut command = replay.bare_command(&["--json", "--out", "out"]);
-    let ended = Ended::from(command.arg(input).output().unwrap());
+    let ended = Exit::from(command.arg(input).output().unwrap());
     assert_eq!(ended.code, Some(code), "{}", ended.stderr);
     let function = ended.stderr.lines().find_map(|line| line.strip_prefix("running ")).unwrap();
     assert!(function.ends_with("/release/click-processor"), "{function}");

@@ -3,8 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-
-use crate::folder::Replay;
+use test_support::replay::Replay;
 
 #[test]
 fn clicks_come_out_as_the_function_wrote_them() {
@@ -52,7 +51,7 @@ fn a_failed_record_is_an_error_object_and_the_exit_code() {
             report["failed_by_code"],
             json!({ "Lambda.MissingRecordId": 1, "Lambda.ProcessingFailedStatus": 1 })
         );
-        assert_eq!(report["failed_by_reason"], json!({ "told_to": 1 }));
+        assert_eq!(report["failed_by_reason"], json!({ "on_request": 1 }));
         let errors = replay.errors();
         let [failed, lost] = &errors[..] else { panic!("{errors:?}") };
         assert_eq!((&failed["rawData"], &failed["attemptsMade"]), (&json!("eyJkbyI6ImZhaWwifQ=="), &json!(1)));

@@ -1,8 +1,8 @@
-//! A function that does what its clicks tell it to, such as `{"do":"fail"}`; anything else is delivered.
+//! A function controlled by its clicks, such as `{"do":"fail"}`; anything else is delivered.
 //!
-//! To a record: `fail`, `drop`, `lose`, `double`, `no-data`, `no-base64`, `no-result`, `partition` (by the click's `keys`). To
-//! the whole event: `error`, `crash`, `hang`, `garble`, `ask` (the service), `shuffle`, `stranger` (an unknown id), `flood` (a
-//! reply over 6 MB), `tell` (what it sees), `wait` (until there is a file `RELEASE`). It logs each event's invocation and
+//! For a record: `fail`, `drop`, `lose`, `double`, `no-data`, `no-base64`, `no-result`, `partition` (by the click's `keys`). For
+//! the whole event: `error`, `crash`, `hang`, `garble`, `ask` (the service), `shuffle`, `unknown` (an unknown id), `flood` (a
+//! reply over 6 MB), `log` (its environment and event), `wait` (until there is a file `RELEASE`). It logs each event's invocation and
 //! records, and reports like the click processor.
 
 use std::collections::BTreeMap;
@@ -18,18 +18,18 @@ use runtime_api::client;
 use serde_json::{Value, json};
 
 fn main() -> std::io::Result<()> {
-    let told = |name: &str| std::env::var(name).is_ok();
+    let has = |name: &str| std::env::var(name).is_ok();
     let service = std::env::var("MYSFITS_API_URL").unwrap_or_default();
     println!("service {service}");
     let shown = ["MYSFITS_TIMEOUT_MS", "SSL_CERT_FILE", "HOME"];
     for (key, value) in std::env::vars().filter(|(key, _)| shown.contains(&key.as_str())) {
         println!("inherited {key}={value}");
     }
-    if told("REFUSE_TO_START") || std::env::var("START_ONCE").is_ok_and(|mark| File::create_new(mark).is_err()) {
+    if has("REFUSE_TO_START") || std::env::var("START_ONCE").is_ok_and(|mark| File::create_new(mark).is_err()) {
         (1..=30).for_each(|number| eprintln!("\x1b[31mrefusal {number}"));
         std::process::exit(78);
     }
-    let mut fail_once = told("FAIL_ONCE");
+    let mut fail_once = has("FAIL_ONCE");
     loop {
         let event = client::next()?;
         let body: Value = serde_json::from_slice(&event.body)?;
@@ -45,24 +45,24 @@ fn main() -> std::io::Result<()> {
                 (*id, STANDARD.decode(data).unwrap_or_default())
             })
             .collect();
-        let asked = |what: &str| clicks.iter().any(|(_, click)| action(click) == what);
-        if asked("tell") {
-            tell(&event, &body);
+        let any = |what: &str| clicks.iter().any(|(_, click)| action(click) == what);
+        if any("log") {
+            log(&event, &body);
         }
-        if asked("wait") {
+        if any("wait") {
             wait();
         }
-        if asked("crash") {
+        if any("crash") {
             std::process::exit(7);
         }
-        if asked("ask") {
+        if any("ask") {
             ask(&service)?;
         }
-        if asked("garble") {
+        if any("garble") {
             client::reply(&event.request_id, b"\x1b[31mOK")?;
             continue;
         }
-        if asked("hang") {
+        if any("hang") {
             if let Ok(mark) = std::env::var("HANG_MARK") {
                 std::fs::write(mark, std::process::id().to_string())?;
             }
@@ -72,37 +72,37 @@ fn main() -> std::io::Result<()> {
         if slow_failure {
             std::thread::sleep(Duration::from_millis(300));
         }
-        if asked("error") || slow_failure {
+        if any("error") || slow_failure {
             println!("{}", json!({ "_aws": {}, "Records": 1, "ServiceRequests": 5 }));
             client::error(&event.request_id, "ServiceUnavailable", "the service\n\x1b[31mis down")?;
             continue;
         }
         let mut outputs: Vec<Value> = clicks.iter().flat_map(|(id, click)| output(id, click)).collect();
-        if asked("shuffle") {
+        if any("shuffle") {
             outputs.reverse();
         }
-        if asked("stranger") {
-            outputs.push(json!({ "recordId": "stranger", "result": "Ok", "data": "c3RyYW5nZXIK" }));
+        if any("unknown") {
+            outputs.push(json!({ "recordId": "unknown", "result": "Ok", "data": "dW5rbm93bgo=" }));
         }
-        if asked("flood") {
+        if any("flood") {
             outputs.push(json!({ "recordId": "flood", "result": "Dropped", "data": "a".repeat(7_000_000) }));
         }
         client::reply(&event.request_id, json!({ "records": outputs }).to_string().as_bytes())?;
-        if !told("NO_METRICS") {
+        if !has("NO_METRICS") {
             let failed = clicks.iter().filter(|(_, click)| action(click) == "fail").count();
             println!("{}", json!({ "_aws": {}, "Records": clicks.len(), "ServiceRequests": 1 }));
             if failed > 0 {
-                println!("{}", json!({ "_aws": {}, "Reason": "told_to", "Failed": failed }));
+                println!("{}", json!({ "_aws": {}, "Reason": "on_request", "Failed": failed }));
             }
         }
     }
 }
 
-/// What the function sees of Lambda, and of the event.
-fn tell(event: &client::Event, body: &Value) {
+/// Logs the function's environment and event.
+fn log(event: &client::Event, body: &Value) {
     let env: BTreeMap<String, String> = std::env::vars().collect();
     let (deadline_ms, function_arn) = (&event.deadline_ms, &event.function_arn);
-    println!("told {}", json!({ "deadline_ms": deadline_ms, "function_arn": function_arn, "env": env, "event": body }));
+    println!("saw {}", json!({ "deadline_ms": deadline_ms, "function_arn": function_arn, "env": env, "event": body }));
 }
 
 /// Waits for the file, or for the end of the test, which removes its folder.
@@ -115,7 +115,7 @@ fn wait() {
     println!("waited {}", std::process::id());
 }
 
-/// One request to the service, whatever it answers.
+/// One request to the service, with any response.
 fn ask(service: &str) -> std::io::Result<()> {
     let host = service.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host)?;

@@ -1,4 +1,4 @@
-//! A real browser goes through the pages, with the real processor and a real service behind them.
+//! The pages in a real browser, with the real processor and service.
 
 use std::env;
 use std::fs::{self, File};
@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::up::{Up, bare_command};
-use crate::ways;
+use test_support::up::{Up, bare_command};
 
-/// What the browser is made of, besides itself.
+use crate::data_streams;
+
+/// The folder of the browser's scripts.
 fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser")
 }
@@ -21,43 +22,43 @@ fn size_of_png(bytes: &[u8]) -> (u32, u32) {
     (number(16), number(20))
 }
 
-/// Runs a script of the browser's, with the page's address and more arguments: it has to find everything as it should be.
+/// Runs a script of the browser with the page's URL and other arguments, which must exit with 0.
 #[track_caller]
 fn browse(up: &Up, script: &str, arguments: &[&str]) {
     assert!(
         tools().join("node_modules/playwright-core").is_dir(),
-        "`make tools` puts there what the browser test needs"
+        "`make tools` installs the dependencies of the browser tests"
     );
-    // Into a file: nobody reads while it runs.
-    let told = up.folder().join("browser");
-    let log = File::create(&told).unwrap();
+    // Into a file, because a pipe would fill up.
+    let output = up.folder().join("browser");
+    let log = File::create(&output).unwrap();
     let mut browser = Command::new("node");
     browser.arg(tools().join(script)).arg(up.page()).args(arguments);
     browser.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-    let mut browser = browser.spawn().expect("`node`, which `scripts/needs` tells how to install");
-    let patience = Instant::now() + Duration::from_secs(300);
+    let mut browser = browser.spawn().expect("`node`; `scripts/needs` prints how to install it");
+    let deadline = Instant::now() + Duration::from_secs(300);
     let status = loop {
         match browser.try_wait().unwrap() {
             Some(status) => break status.to_string(),
-            None if Instant::now() > patience => break "no end".to_owned(),
+            None if Instant::now() > deadline => break "timed out".to_owned(),
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     };
-    // Its browser ends with it.
+    // Its browser exits with it.
     let _gone = browser.kill();
     let _gone = browser.wait();
-    let told = fs::read_to_string(told).unwrap();
-    assert_eq!(status, "exit status: 0", "{told}{}{}", up.stderr(), up.log());
-    println!("{told}");
+    let output = fs::read_to_string(output).unwrap();
+    assert_eq!(status, "exit status: 0", "{output}{}{}", up.stderr(), up.log());
+    println!("{output}");
 }
 
-/// With `SCREENSHOTS=DIR` the pictures of the README are put there.
+/// `SCREENSHOTS=DIR` writes the pictures of the README there.
 #[test]
-fn a_browser_goes_through_the_pages() {
+fn the_pages_work_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = bare_command(folder.path());
     command.args(["--port", "0", "--firehose-port", "0", "--service-port", "0"]);
-    // Long enough that a picture shows clicks that wait.
+    // Long enough for pictures with buffered clicks.
     command.args(["--buffer-seconds", "1", "--destination-seconds", "1"]);
     let mut up = Up::run(folder.path(), command);
 
@@ -67,18 +68,18 @@ fn a_browser_goes_through_the_pages() {
     for picture in ["page.png", "pipeline.png"] {
         let bytes = fs::read(pictures.join(picture)).unwrap();
         assert_eq!(size_of_png(&bytes), (1280, 800), "{picture}");
-        // An empty page of this size has 5 KB. Everybody who clones gets those of the README.
+        // An empty page of this size has 5 KB. Those of the README are in each clone, so they have a limit.
         let largest = if env::var_os("SCREENSHOTS").is_some() { 250_000 } else { usize::MAX };
         assert!((20_000..largest).contains(&bytes.len()), "{picture}: {}", bytes.len());
     }
 
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
 }
 
 #[test]
-fn a_browser_sees_data_streams() {
+fn data_streams_are_shown_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
-    let up = ways::start(folder.path(), ways::STREAMS, &["--function", "none"]);
+    let up = data_streams::start(folder.path(), data_streams::STREAMS, &["--function", "none"]);
     browse(&up, "streams.mjs", &["orders", "reviews"]);
 }

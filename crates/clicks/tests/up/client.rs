@@ -1,4 +1,4 @@
-//! A real client, boto3, and what it gets to see when the stream takes no more.
+//! A real client, boto3, also with a full backlog.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -7,18 +7,17 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_support::http::Connection;
+use test_support::up::{STREAM, Up, batch};
 
 use crate::contract::base64;
-use crate::http::Connection;
-use crate::up::{STREAM, Up, batch};
 
-/// The smallest backlog that there is.
+/// The smallest backlog.
 const BACKLOG: [&str; 4] = ["--backlog-mb", "8", "--concurrency", "1"];
 
-/// Where the workspace is.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A client that puts one record, and then as many as are asked for.
+/// A client that puts one record, and then this many.
 fn client(up: &Up, records: usize) -> Command {
     let python = Path::new(ROOT).join(".venv/bin/python");
     assert!(python.exists(), "{} is missing: run `make tools`", python.display());
@@ -26,20 +25,20 @@ fn client(up: &Up, records: usize) -> Command {
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/firehose_client.py"));
     command.args([up.firehose(), STREAM, &records.to_string()]);
     command.arg(Path::new(ROOT).join("fixtures/mysfits.json"));
-    // Nobody's own settings of AWS.
+    // Without AWS settings of this machine.
     command.env_clear().env("AWS_CONFIG_FILE", "/dev/null");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// Who the client says it is, in each of its clicks, sorted.
+/// The user of each click of the client, sorted.
 fn users(records: usize) -> Vec<String> {
     let mut users: Vec<String> = (0..=records).map(|number| format!("client-{number}")).collect();
     users.sort();
     users
 }
 
-/// What a field of the delivered lines says, sorted, where they have it.
+/// The values of a field in the delivered lines, sorted.
 fn delivered(up: &Up, field: &str) -> Vec<String> {
     let lines = up.delivered();
     let values = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()[field].take());
@@ -48,7 +47,7 @@ fn delivered(up: &Up, field: &str) -> Vec<String> {
     values
 }
 
-/// A pipeline whose only function holds an event until it is released.
+/// A pipeline whose only function waits with an event until it is released.
 struct Held {
     up: Up,
     release: PathBuf,
@@ -70,20 +69,19 @@ impl Held {
         fs::write(&self.release, "").unwrap();
     }
 
-    /// Puts batches of records of this size until some are refused. Gives the names of those that were accepted, and of those
-    /// that were not.
+    /// Puts batches of records of this size until some are refused. Returns the names of the accepted and of the refused records.
     fn fill(&self, records: usize, bytes: usize) -> (Vec<String>, Vec<String>) {
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-        // Far more than there is room for.
+        // Far more than the backlog.
         for number in 0..100 {
             let names: Vec<String> = (0..records).map(|record| format!("{bytes}-{number:03}-{record:03}")).collect();
             let clicks = names.iter().map(|name| {
                 let click = json!({ "name": name }).to_string();
                 " ".repeat(bytes - click.len()) + &click
             });
-            let answer = self.up.call("PutRecordBatch", &batch(STREAM, &clicks.collect::<Vec<_>>()));
-            answer.is(200);
-            let output: Value = serde_json::from_str(&answer.body).unwrap();
+            let response = self.up.call("PutRecordBatch", &batch(STREAM, &clicks.collect::<Vec<_>>()));
+            response.is(200);
+            let output: Value = serde_json::from_str(&response.body).unwrap();
             let entries = output["RequestResponses"].as_array().unwrap();
             assert_eq!(entries.len(), records);
             for (entry, name) in entries.iter().zip(names) {
@@ -105,48 +103,48 @@ impl Held {
 }
 
 #[test]
-fn a_real_client_puts_each_record_once() {
+fn boto3_puts_each_record_once() {
     let up = Up::start(&[]);
     let output = client(&up, 1200).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && told.is_empty(), "{told}");
+    let stderr_text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr_text.is_empty(), "{stderr_text}");
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&done["records"], &done["failed_put_count"]), (&json!(1201), &json!(0)));
-    up.until_through(1201);
+    up.until_processed(1201);
     assert_eq!(delivered(&up, "userId"), users(1200));
-    // The calls that failed put nothing in.
-    assert_eq!((&up.view()["accepted"], up.delivered().len(), up.errors().len()), (&json!(1201), 1201, 0));
+    // Failed calls have put nothing.
+    assert_eq!((&up.snapshot()["accepted"], up.delivered().len(), up.errors().len()), (&json!(1201), 1201, 0));
 }
 
-/// A producer as AWS wants it to be: what was refused it puts again, and only that.
+/// A producer as AWS documents it: it retries refused records only.
 #[test]
-fn a_real_client_puts_again_what_was_refused() {
+fn boto3_retries_refused_records() {
     let held = Held::start();
     let up = &held.up;
-    // After this, there is less room than the client's clicks need.
+    // After this, the backlog has less space than the client's clicks need.
     let (before, _) = held.fill(10, 400_000);
     let mut client = client(up, 2000).spawn().unwrap();
     let mut stderr = BufReader::new(client.stderr.take().unwrap());
-    let mut told = String::new();
-    stderr.read_line(&mut told).unwrap();
-    assert!(told.ends_with(" records were refused\n"), "{told}");
+    let mut stderr_text = String::new();
+    stderr.read_line(&mut stderr_text).unwrap();
+    assert!(stderr_text.ends_with(" records were refused\n"), "{stderr_text}");
     held.release();
-    stderr.read_to_string(&mut told).unwrap();
+    stderr.read_to_string(&mut stderr_text).unwrap();
     let output = client.wait_with_output().unwrap();
-    assert!(output.status.success(), "{told}");
+    assert!(output.status.success(), "{stderr_text}");
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(done["records"] == 2001 && done["failed_put_count"].as_u64() > Some(0), "{done}");
-    up.until_through(1 + before.len() as u64 + 2001);
+    up.until_processed(1 + before.len() as u64 + 2001);
     assert_eq!(delivered(up, "userId"), users(2000));
     assert_eq!(delivered(up, "name"), before);
 }
 
 #[test]
-fn a_full_backlog_is_told_at_every_door_and_what_was_accepted_is_delivered() {
+fn a_full_backlog_refuses_records_on_every_path_and_delivers_the_accepted() {
     let held = Held::start();
     let up = &held.up;
     let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-    // A batch of which the last records are too many; and so on, until nothing fits.
+    // Batches whose last records are refused, until nothing fits.
     for (records, bytes) in [(10, 400_000), (100, 10_000), (500, 40)] {
         let (these, not_these) = held.fill(records, bytes);
         assert!(!these.is_empty());
@@ -155,20 +153,20 @@ fn a_full_backlog_is_told_at_every_door_and_what_was_accepted_is_delivered() {
     }
     let click = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
     let one = json!({ "DeliveryStreamName": STREAM, "Record": { "Data": base64(click) } });
-    let answer = up.call("PutRecord", &one);
+    let response = up.call("PutRecord", &one);
     let busy = json!({ "__type": "ServiceUnavailableException", "message": "Slow down." });
-    assert_eq!((answer.status, serde_json::from_str::<Value>(&answer.body).unwrap()), (500, busy), "{answer:?}");
+    assert_eq!((response.status, serde_json::from_str::<Value>(&response.body).unwrap()), (500, busy), "{response:?}");
     let put_click = || Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", click);
-    let answer = put_click();
-    assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#), "{answer:?}");
-    assert_eq!(up.view()["accepted"], 1 + accepted.len());
+    let response = put_click();
+    assert_eq!((response.status, response.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#), "{response:?}");
+    assert_eq!(up.snapshot()["accepted"], 1 + accepted.len());
 
     held.release();
-    up.until_through(1 + accepted.len() as u64);
-    // There is room again.
+    up.until_processed(1 + accepted.len() as u64);
+    // The backlog has space again.
     up.call("PutRecord", &one).is(200);
     put_click().is(200);
-    up.until_through(1 + accepted.len() as u64 + 2);
+    up.until_processed(1 + accepted.len() as u64 + 2);
     accepted.sort();
     let names = delivered(up, "name");
     assert!(names == accepted, "{} of {}", names.len(), accepted.len());

@@ -1,4 +1,4 @@
-//! `/collect` by the wire: a function behind API Gateway, and the collector of this workspace.
+//! `/collect`: a function behind API Gateway, and the collector of this workspace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -12,14 +12,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use test_support::PATIENCE;
+use test_support::http::{Connection, Response};
+use test_support::up::Up;
 
-use crate::http::{Answer, Connection};
-use crate::up::Up;
-use crate::ways::{start, told, until, until_through, view_of};
+use crate::data_streams::{logged_events, start, until, until_processed, view_of};
 
-/// A stream for the collector, and one beside it.
+/// A stream for the collector, and another one.
 const STREAMS: &str = r#"
-collector-stream = "collected"
 [streams.collected]
 source = "kinesis"
 function = "none"
@@ -28,82 +27,86 @@ source = "kinesis"
 function = "none"
 "#;
 
-/// A function in Python that does what its requests tell it to.
+/// A function in Python, controlled by its requests.
 const PYTHON: &str = r#"
 import json, os, sys, time, urllib.request
 
 API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
 
-def answer(event):
+def response(event):
     try:
-        asked = json.loads(event["body"])
+        action = json.loads(event["body"])
     except (TypeError, ValueError):
-        asked = {}
-    if asked.get("do") == "crash":
+        action = {}
+    if action.get("do") == "crash":
         sys.exit(7)
-    if asked.get("do") == "hang":
+    if action.get("do") == "hang":
         time.sleep(600)
-    if asked.get("do") == "wait":
+    if action.get("do") == "wait":
         open("waits", "w").close()
         while not os.path.exists("release"):
             time.sleep(0.005)
-        if "data" not in asked:
+        if "data" not in action:
             return {"statusCode": 200}
-    if asked.get("do") in ("put", "wait"):
+    if action.get("do") in ("put", "wait"):
         headers = {"X-Amz-Target": "Kinesis_20131202.PutRecord", "Content-Type": "application/x-amz-json-1.1"}
-        record = {"StreamName": os.environ["COLLECTOR_STREAM"], "PartitionKey": "a", "Data": asked["data"]}
+        record = {"StreamName": os.environ["COLLECTOR_STREAM"], "PartitionKey": "a", "Data": action["data"]}
         request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL_KINESIS"], json.dumps(record).encode(), headers)
         with urllib.request.urlopen(request) as put:
             return {"statusCode": 200, "body": put.read().decode()}
-    if asked.get("do") == "answer":
-        return asked["answer"]
+    if action.get("do") == "response":
+        return action["response"]
     env = {key: os.environ[key] for key in sorted(os.environ) if key.startswith(("AWS_", "COLLECTOR_"))}
     return {"statusCode": 200, "body": json.dumps({"event": event, "env": env})}
 
 while True:
-    with urllib.request.urlopen(API + "next") as answered:
-        request, event = answered.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answered)
-    urllib.request.urlopen(API + request + "/response", json.dumps(answer(event)).encode()).close()
+    with urllib.request.urlopen(API + "next") as polled:
+        request, event = polled.headers["Lambda-Runtime-Aws-Request-Id"], json.load(polled)
+    urllib.request.urlopen(API + request + "/response", json.dumps(response(event)).encode()).close()
 "#;
+
+fn start_collector(folder: &Path, streams: &str, arguments: &[&str]) -> Up {
+    start(folder, streams, &[&["--collector-stream", "collected"], arguments].concat())
+}
 
 fn with_python(folder: &Path, arguments: &[&str]) -> Up {
     fs::write(folder.join("collector.py"), PYTHON).unwrap();
-    // Lambda's own PATH need not lead to what `python3` is on this machine.
+    // Lambda's PATH may not have this machine's `python3`.
     let path = format!("PATH={}", env::var("PATH").unwrap());
     let own = ["--collector", "python3 collector.py", "--collector-env", &path];
-    start(folder, STREAMS, &[&own, arguments].concat())
+    start_collector(folder, STREAMS, &[&own, arguments].concat())
 }
 
-fn post(up: &Up, headers: &str, body: &str) -> Answer {
+fn post(up: &Up, headers: &str, body: &str) -> Response {
     Connection::open(up.page()).ask("POST", "/collect", headers, body)
 }
 
-/// Every answer has CORS' headers and an id.
+/// Checks the status, the body, the CORS headers and the id.
 #[track_caller]
-fn is(answer: &Answer, status: u16, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
+fn is(response: &Response, status: u16, body: &str) {
+    assert_eq!((response.status, response.body.as_str()), (status, body), "{response:?}");
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("access-control-allow-methods", "OPTIONS,POST,GET"),
         ("access-control-allow-headers", "Content-Type"),
     ] {
-        assert_eq!(answer.header(name), Some(value), "{name}");
+        assert_eq!(response.header(name), Some(value), "{name}");
     }
-    assert_eq!(answer.header("x-amzn-requestid").map(str::len), Some(36));
+    assert_eq!(response.header("x-amzn-requestid").map(str::len), Some(36));
 }
 
 #[test]
-fn a_function_gets_the_request_as_api_gateway_tells_it_and_knows_where_kinesis_is() {
+fn a_function_gets_the_event_of_api_gateway_and_the_address_of_kinesis() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &["--collector-env", "COLLECTOR_MASK_FIELDS=phone"]);
     assert_eq!(up.address("collect"), format!("{}/collect", up.page()));
     let mut connection = Connection::open(up.page());
-    let answer =
+    let response =
         connection.ask("POST", "/collect?a=1&a=2", "Content-Type: text/plain\r\nX-Own: é\r\n", "any text: \u{e9}");
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
-    let told: Value = serde_json::from_str(&answer.body).unwrap();
-    let event = &told["event"];
-    let id = answer.header("x-amzn-requestid");
+    assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")), "{response:?}");
+    let reply: Value = serde_json::from_str(&response.body).unwrap();
+    let event = &reply["event"];
+    let id = response.header("x-amzn-requestid");
     assert_eq!(event["requestContext"]["requestId"].as_str(), id);
     for (pointer, value) in [
         ("/httpMethod", json!("POST")),
@@ -119,7 +122,7 @@ fn a_function_gets_the_request_as_api_gateway_tells_it_and_knows_where_kinesis_i
     ] {
         assert_eq!(event.pointer(pointer), Some(&value), "{pointer}");
     }
-    let env = &told["env"];
+    let env = &reply["env"];
     for (name, value) in [
         ("COLLECTOR_STREAM", "collected"),
         ("COLLECTOR_MASK_FIELDS", "phone"),
@@ -134,29 +137,28 @@ fn a_function_gets_the_request_as_api_gateway_tells_it_and_knows_where_kinesis_i
 }
 
 #[test]
-fn what_a_function_answers_is_answered() {
+fn the_reply_of_a_function_is_the_response() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &[]);
-    let answering = |answer: Value| post(&up, "", &json!({ "do": "answer", "answer": answer }).to_string());
-    is(&answering(json!({ "statusCode": 200, "body": "text" })), 200, "text");
-    is(&answering(json!({ "statusCode": 413, "headers": {}, "body": "{}" })), 413, "{}");
-    is(&answering(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })), 200, "hi");
-    // What it says of CORS counts.
-    let own =
-        answering(json!({ "statusCode": 200, "headers": { "Access-Control-Allow-Origin": "https://a.example" } }));
+    let replying = |response: Value| post(&up, "", &json!({ "do": "response", "response": response }).to_string());
+    is(&replying(json!({ "statusCode": 200, "body": "text" })), 200, "text");
+    is(&replying(json!({ "statusCode": 413, "headers": {}, "body": "{}" })), 413, "{}");
+    is(&replying(json!({ "statusCode": 200, "body": "aGk=", "isBase64Encoded": true })), 200, "hi");
+    // Its own CORS headers stay.
+    let own = replying(json!({ "statusCode": 200, "headers": { "Access-Control-Allow-Origin": "https://a.example" } }));
     assert_eq!(own.header("access-control-allow-origin"), Some("https://a.example"));
 
     let failed = r#"{"message": "Internal server error"}"#;
     for malformed in [json!({}), json!("OK"), json!([]), json!({ "statusCode": 200, "body": {} }), json!(null)] {
-        is(&answering(malformed), 502, failed);
+        is(&replying(malformed), 502, failed);
     }
     is(&post(&up, "", r#"{"do":"crash"}"#), 502, failed);
     assert!(up.stderr().ends_with("the collector ended (exit status: 7)\n"), "{}", up.stderr());
-    is(&answering(json!({ "statusCode": 200, "body": "again" })), 200, "again");
+    is(&replying(json!({ "statusCode": 200, "body": "again" })), 200, "again");
 }
 
 #[test]
-fn the_edge_answers_by_itself_what_is_not_the_functions() {
+fn the_edge_responds_itself_to_invalid_requests() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &["--rate", "1", "--burst", "4"]);
     let mut connection = Connection::open(up.page());
@@ -164,25 +166,26 @@ fn the_edge_answers_by_itself_what_is_not_the_functions() {
     for method in ["GET", "PUT", "DELETE"] {
         is(&connection.ask(method, "/collect", "", "{}"), 403, r#"{"message":"Missing Authentication Token"}"#);
     }
-    // More than Lambda takes, and more than API Gateway does.
+    // Over the limit of Lambda, and over that of API Gateway.
     for megabytes in [7, 11] {
         let body = "x".repeat(megabytes * 1024 * 1024);
         is(&post(&up, "", &body), 413, r#"{"message":"Request Too Long"}"#);
     }
-    let refused = (0..50).map(|_| connection.ask("OPTIONS", "/collect", "", "")).find(|answer| answer.status != 200);
+    let refused =
+        (0..50).map(|_| connection.ask("OPTIONS", "/collect", "", "")).find(|response| response.status != 200);
     is(&refused.expect("50 requests came within 46 seconds"), 429, r#"{"message":"Too Many Requests"}"#);
-    // The others have rates of their own.
+    // Other routes have rates of their own.
     connection.ask("POST", "/v2/orders", "", "{}").is(200);
 }
 
 #[test]
-fn what_the_function_puts_lies_under_rawdata() {
+fn records_of_the_function_are_delivered_under_rawdata() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = with_python(folder.path(), &[]);
     let put = |data: &str| post(&up, "", &json!({ "do": "put", "data": STANDARD.encode(data) }).to_string());
     let placed: Value = serde_json::from_str(&put("{\"id\":7}\n").body).unwrap();
     assert_eq!(placed["ShardId"], "shardId-000000000000");
-    until_through(&up, "collected", 1);
+    until_processed(&up, "collected", 1);
     assert_eq!(up.objects("rawdata"), "{\"id\":7}\n");
     assert_eq!(view_of(&up, "orders")["accepted"], 0);
     let end = up.stop();
@@ -190,16 +193,16 @@ fn what_the_function_puts_lies_under_rawdata() {
 }
 
 #[test]
-fn a_function_that_does_not_start_is_told() {
+fn a_function_that_does_not_start_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let up = start(folder.path(), STREAMS, &["--collector", "sh -c 'echo a reason; exit 3'"]);
+    let up = start_collector(folder.path(), STREAMS, &["--collector", "sh -c 'echo a reason; exit 3'"]);
     is(&post(&up, "", "{}"), 502, r#"{"message": "Internal server error"}"#);
-    let told = "the collector ended (exit status: 3) before it asked for a request, and wrote:\na reason\n";
-    assert!(up.stderr().ends_with(told), "{}", up.stderr());
+    let expected = "the collector ended (exit status: 3) before it polled for an event, and wrote:\na reason\n";
+    assert!(up.stderr().ends_with(expected), "{}", up.stderr());
 }
 
 #[test]
-fn a_function_that_does_not_answer_is_given_up() {
+fn a_function_that_hangs_is_a_timeout() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &["--collector-timeout-seconds", "1"]);
     is(&post(&up, "", r#"{"do":"hang"}"#), 504, r#"{"message": "Endpoint request timed out"}"#);
@@ -207,32 +210,32 @@ fn a_function_that_does_not_answer_is_given_up() {
 }
 
 #[test]
-fn a_request_that_waits_for_another_is_given_up_as_well() {
+fn a_request_that_waits_for_another_is_a_timeout_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let limits = ["--collector-timeout-seconds", "2", "--collector-concurrency", "1"];
     let up = with_python(folder.path(), &limits);
     thread::scope(|scope| {
         let one = || post(&up, "", r#"{"do":"hang"}"#);
-        for answer in [scope.spawn(one), scope.spawn(one)] {
-            is(&answer.join().unwrap(), 504, r#"{"message": "Endpoint request timed out"}"#);
+        for response in [scope.spawn(one), scope.spawn(one)] {
+            is(&response.join().unwrap(), 504, r#"{"message": "Endpoint request timed out"}"#);
         }
     });
 }
 
 #[test]
-fn more_than_there_is_room_for_is_refused_and_the_rest_is_not() {
+fn requests_over_the_capacity_are_throttled() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &["--collector-concurrency", "1"]);
-    // The start of a process has ten seconds, and large requests keep the processors busy: so it starts before they come.
+    // A process must start within ten seconds, so it starts before large requests keep the processors busy.
     post(&up, "", "{}").is(200);
-    // Not more than eleven of these are here at once.
+    // At most eleven of these are pending at once.
     let body = json!({ "do": "wait", "filler": "x".repeat(5_900_000) }).to_string();
     thread::scope(|scope| {
-        let (answers, come) = mpsc::channel();
+        let (responses, come) = mpsc::channel();
         for _ in 0..14 {
-            let answers = answers.clone();
+            let responses = responses.clone();
             let (up, body) = (&up, &body);
-            scope.spawn(move || answers.send(post(up, "", body)).unwrap());
+            scope.spawn(move || responses.send(post(up, "", body)).unwrap());
         }
         for _ in 0..3 {
             is(&come.recv().unwrap(), 429, r#"{"message":"Too Many Requests"}"#);
@@ -245,24 +248,24 @@ fn more_than_there_is_room_for_is_refused_and_the_rest_is_not() {
 }
 
 #[test]
-fn a_request_that_has_begun_goes_on_without_its_client_to_the_end() {
+fn an_invocation_in_flight_continues_without_its_client() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = with_python(folder.path(), &[]);
     let body = json!({ "do": "wait", "data": STANDARD.encode("{\"id\":7}\n") }).to_string();
     let mut client = Connection::open(up.page());
     client
         .send(format!("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
-    let patience = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     let until = |so: &dyn Fn() -> bool| {
         while !so() {
-            assert!(Instant::now() < patience, "it did not come to that: {}", up.stderr());
+            assert!(Instant::now() < deadline, "timed out: {}", up.stderr());
             thread::sleep(Duration::from_millis(5));
         }
     };
     until(&|| folder.path().join("waits").exists());
     drop(client);
     up.signal("-INT");
-    let waits = "waiting for the collector to end what it has begun; interrupt again to leave at once\n";
+    let waits = "waiting for requests in flight of the collector; press Ctrl-C again to exit at once\n";
     until(&|| up.stderr().ends_with(waits));
     fs::write(folder.path().join("release"), "").unwrap();
     let end = up.end();
@@ -271,7 +274,7 @@ fn a_request_that_has_begun_goes_on_without_its_client_to_the_end() {
 }
 
 #[test]
-fn nothing_gets_past_the_collector_into_its_stream() {
+fn only_the_collector_puts_into_its_stream() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = with_python(folder.path(), &[]);
     let put = |stream: &str| Connection::open(up.page()).ask("POST", &format!("/v2/{stream}"), "", "{}");
@@ -286,19 +289,19 @@ fn nothing_gets_past_the_collector_into_its_stream() {
     assert!(end.stdout.contains("collected: 0 accepted"), "{}", end.stdout);
 }
 
-/// All fields in the collector's own order, and none that it was not told of.
+/// All configured fields in the configured order, and no others.
 #[test]
-fn the_collector_of_this_workspace_keeps_what_it_is_configured_for() {
+fn the_collector_of_this_workspace_keeps_the_configured_fields() {
     let folder = tempfile::tempdir().unwrap();
-    let up = start(folder.path(), STREAMS, &["--collector-env", "COLLECTOR_FIELDS=id,title,price,phone"]);
+    let up = start_collector(folder.path(), STREAMS, &["--collector-env", "COLLECTOR_FIELDS=id,title,price,phone"]);
     let body = r#"{"price": 12.50, "id": "7", "secret": "x", "phone": "555-0100"}"#;
-    let answer = post(&up, "Content-Type: application/json\r\n", body);
-    is(&answer, 200, "Processed Data sent to Kinesis stream successfully.");
-    until_through(&up, "collected", 1);
+    let response = post(&up, "Content-Type: application/json\r\n", body);
+    is(&response, 200, "Processed Data sent to Kinesis stream successfully.");
+    until_processed(&up, "collected", 1);
     assert_eq!(up.objects("rawdata"), "{\"id\":\"7\",\"title\":null,\"price\":12.50,\"phone\":\"555-0100\"}\n");
     post(&up, "", "no JSON").is(400);
     post(&up, "", r#""text""#).is(400);
-    // Several at once, of which each is a line.
+    // Several at once, each on a line.
     let several = r#"[{"id":"7","title":"a"},{"id":"7","title":"b"}]"#;
     is(&post(&up, "", several), 200, "Processed Data sent to Kinesis stream successfully.");
     until(&up, "collected", |view| view["delivered"] == 3);
@@ -307,20 +310,20 @@ fn the_collector_of_this_workspace_keeps_what_it_is_configured_for() {
     assert_eq!(lines.lines().count(), 3);
 }
 
-/// The function of the stream tells what it sees.
+/// The function of the stream logs its events.
 #[test]
-fn the_collector_of_this_workspace_puts_what_has_one_id_into_one_shard() {
+fn the_collector_of_this_workspace_puts_records_of_one_id_into_one_shard() {
     let folder = tempfile::tempdir().unwrap();
-    let streams = "collector-stream = 'collected'\n[streams.collected]\nsource = 'kinesis'\n";
-    let up = start(folder.path(), streams, &["--collector-env", "COLLECTOR_FIELDS=id,do"]);
+    let streams = "[streams.collected]\nsource = 'kinesis'\n";
+    let up = start_collector(folder.path(), streams, &["--collector-env", "COLLECTOR_FIELDS=id,do"]);
     let ids: Vec<String> = (0..16).map(|id| id.to_string()).collect();
-    let records: Vec<Value> = ids.iter().map(|id| json!({ "id": id, "do": "tell" })).collect();
+    let records: Vec<Value> = ids.iter().map(|id| json!({ "id": id, "do": "log" })).collect();
     for _ in 0..2 {
         is(&post(&up, "", &json!(records).to_string()), 200, "Processed Data sent to Kinesis stream successfully.");
     }
-    until_through(&up, "collected", 32);
+    until_processed(&up, "collected", 32);
     let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for mut event in told(&up) {
+    for mut event in logged_events(&up) {
         for record in event["records"].as_array_mut().unwrap() {
             let metadata = record["kinesisRecordMetadata"].take();
             let text = |name: &str| metadata[name].as_str().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! What the command line answers: addresses, or why it can't be.
+//! The output of the command line: addresses, or an error.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -10,37 +10,36 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use test_support::PATIENCE;
+use test_support::http::Connection;
+use test_support::up::{STREAM, Up, command};
 
-use crate::http::Connection;
-use crate::up::{STREAM, Up, command};
-
-/// `clicks up` that comes to nothing: its exit code, and what it wrote on standard error.
+/// Runs `clicks up`, which must fail to start: its exit code and its standard error.
 #[track_caller]
 fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut child = command(folder, arguments).stderr(Stdio::piped()).spawn().unwrap();
-    let patience = Instant::now() + PATIENCE;
-    while child.try_wait().unwrap().is_none() && Instant::now() < patience {
+    let deadline = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
     let _gone = child.kill();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "it came up");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "it started");
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-/// Each of these is refused with this code, and with a message that begins so, on one line.
+/// Checks the exit code and the start of the one line of each error.
 #[track_caller]
 fn are_refused(folder: &Path, code: i32, cases: &[(&[&str], &str)]) {
     for (arguments, message) in cases {
-        let (ended, stderr) = refused(folder, arguments);
-        assert_eq!(ended, Some(code), "{arguments:?}: {stderr}");
+        let (end, stderr) = refused(folder, arguments);
+        assert_eq!(end, Some(code), "{arguments:?}: {stderr}");
         assert!(stderr.starts_with(&format!("error: {message}")), "{arguments:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
     }
 }
 
 #[test]
-fn each_address_is_where_it_is_said_to_be() {
+fn each_printed_address_serves() {
     let up = Up::start(&["--host", "127.0.0.1"]);
     let page = up.address("page");
     assert!(page.starts_with("http://127.0.0.1:") && page.ends_with('/'), "{page}");
@@ -59,9 +58,9 @@ fn each_address_is_where_it_is_said_to_be() {
 }
 
 #[test]
-fn addresses_and_in_the_end_totals_are_lines() {
+fn addresses_and_totals_are_printed_as_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let config = "[streams.mysfits-clicks]\n[streams.others]\ndestination = 'elsewhere'\n";
+    let config = "[streams.mysfits-clicks]\n[streams.others]\ndestination = 'other'\n";
     fs::write(folder.path().join("up.toml"), config).unwrap();
     let mut child =
         command(folder.path(), &["--config", "up.toml", "--host", "127.0.0.1"]).stderr(Stdio::null()).spawn().unwrap();
@@ -79,7 +78,7 @@ fn addresses_and_in_the_end_totals_are_lines() {
     let rest: Vec<&str> = lines.collect();
     let expected = [
         "stream    mysfits-clicks into out/bucket",
-        "stream    others into elsewhere",
+        "stream    others into other",
         "mysfits-clicks: 0 accepted, 0 delivered, 0 dropped, 0 failed",
         "others: 0 accepted, 0 delivered, 0 dropped, 0 failed",
     ];
@@ -87,14 +86,16 @@ fn addresses_and_in_the_end_totals_are_lines() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_with_its_option() {
+fn a_port_in_use_is_reported_with_its_option() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind((test_support::own_address(), 0)).unwrap();
     let address = taken.local_addr().unwrap();
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     let in_use = "Address already in use (os error 98)";
     let listen = |option| {
-        format!("can't listen on {address} ({in_use}): choose another port with `--{option} N`; 0 takes a free one\n")
+        format!(
+            "could not listen on {address} ({in_use}); choose another port with `--{option} N`, or 0 for any free one\n"
+        )
     };
     are_refused(
         folder.path(),
@@ -104,14 +105,14 @@ fn a_port_that_is_taken_is_told_with_its_option() {
             (&["--host", &host, "--firehose-port", &port], &listen("firehose-port")),
             (&["--host", &host, "--source", "kinesis", "--kinesis-port", &port], &listen("kinesis-port")),
             (&["--host", &host, "--service-port", &port], &listen("service-port")),
-            // Of a network for documentation, which no machine is in (RFC 5737).
-            (&["--host", "192.0.2.1"], "can't listen on 192.0.2.1:0 ("),
+            // An address for documentation, which no machine has (RFC 5737).
+            (&["--host", "192.0.2.1"], "could not listen on 192.0.2.1:0 ("),
         ],
     );
 }
 
 #[test]
-fn what_is_no_option_or_no_value_is_refused_with_what_is() {
+fn an_unknown_option_or_an_invalid_value_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, message) in [
         (
@@ -142,20 +143,25 @@ fn what_is_no_option_or_no_value_is_refused_with_what_is() {
 }
 
 #[test]
-fn wrong_usage_is_told_with_the_option_and_ends_with_2() {
+fn wrong_usage_is_reported_with_the_option_and_exits_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let toml = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    toml("key.toml", "port = 0\nretrys = 1\n");
+    toml("key.toml", "[defaults]\nretrys = 1\n");
+    toml("old.toml", "port = 0\nretries = 1\n[streams.a]\n");
     toml("value.toml", "[streams.a]\nretries = 301\n");
     toml("text.toml", "port 8000\n");
     are_refused(
         folder.path(),
         2,
         &[
-            (&["--config", "key.toml"], "key.toml, line 2, column 1: `retrys` is no option; accepted are host, port, "),
+            (&["--config", "key.toml"], "key.toml, line 2, column 1: unknown key `retrys`: did you mean `retries`?\n"),
+            (
+                &["--config", "old.toml"],
+                "old.toml, line 1, column 1: unknown key `port`: accepted are the tables [pipeline], ",
+            ),
             (
                 &["--config", "value.toml"],
-                "value.toml, line 2, column 11: `retries`: found integer `301`; accepted is a whole number from 0 to 300\n",
+                "value.toml, line 2, column 11: `streams.a.retries`: found integer `301`; accepted is a whole number from 0 to 300\n",
             ),
             (&["--config", "text.toml"], "text.toml, line 1, column 6: "),
             (
@@ -179,7 +185,7 @@ fn wrong_usage_is_told_with_the_option_and_ends_with_2() {
             ),
             (
                 &["--service", "http://me:secret@a.example"],
-                "`--service`: the service's URL has a user or a password in it",
+                "`--service`: found a user or a password in the service's URL, ",
             ),
             (&["--prefix", "!{timestamp:QQ}/"], "`--prefix`: `!{timestamp:QQ}`: `Q` is not known: "),
             (&["--error-prefix", ""], "`--error-prefix`: an error prefix is needed, such as `errors/"),
@@ -187,13 +193,13 @@ fn wrong_usage_is_told_with_the_option_and_ends_with_2() {
                 &["--dynamic-partitioning"],
                 "the default of `--prefix`: dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`\n",
             ),
-            (&["--port", "7", "--firehose-port", "7"], "`--port` and `--firehose-port` are both 7: "),
+            (&["--port", "7", "--firehose-port", "7"], "`--port` and `--firehose-port`: both are 7; "),
         ],
     );
 }
 
 #[test]
-fn what_can_not_be_written_is_told_and_ends_with_1() {
+fn a_path_that_can_not_be_written_is_reported_and_exits_with_1() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     fs::create_dir_all(folder.path().join("state/mysfits-clicks.redb")).unwrap();
@@ -227,32 +233,34 @@ fn what_can_not_be_written_is_told_and_ends_with_1() {
 }
 
 #[test]
-fn a_state_is_of_one_process() {
+fn a_state_belongs_to_one_process() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start_in(folder.path(), &["--state", "state"]);
+    let mut up = Up::start_in(folder.path(), &["--state", "state"]);
     let in_use = "state/mysfits-clicks.redb is in use by another `clicks up`: name another folder with `--state DIR`\n";
     are_refused(folder.path(), 1, &[(&["--state", "state"], in_use)]);
-    // The first one is none the worse for it, and leaves the state to the next one.
+    // The first process still works, and the next one can use the state.
     up.put(&["{}"]);
-    up.until_through(1);
-    drop(up);
+    up.until_processed(1);
+    assert_eq!(up.stop().code, Some(0));
     let up = Up::start_in(folder.path(), &["--state", "state"]);
-    assert_eq!(up.view()["accepted"], 0);
+    assert_eq!(up.snapshot()["accepted"], 0);
 }
 
 #[test]
-fn a_state_of_a_stream_that_is_not_here_is_told() {
+fn the_state_of_an_unknown_stream_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    for (stream, told) in
-        [("a", ""), ("a", ""), ("b", "state/a.redb is of a stream that is not here: what it holds waits there\n")]
-    {
+    for (stream, expected) in [
+        ("a", ""),
+        ("a", ""),
+        ("b", "state/a.redb belongs to a stream that is not configured; its records stay there\n"),
+    ] {
         let up = Up::start_in(folder.path(), &["--state", "state", "--stream", stream]);
-        assert_eq!(up.stderr(), told, "{stream}");
+        assert_eq!(up.stderr(), expected, "{stream}");
     }
 }
 
 #[test]
-fn the_help_names_every_option() {
+fn the_help_has_every_option() {
     let folder = tempfile::tempdir().unwrap();
     for flag in ["--help", "-h"] {
         let output = command(folder.path(), &[flag]).output().unwrap();
@@ -314,27 +322,27 @@ fn the_help_names_every_option() {
 }
 
 #[test]
-fn a_state_that_is_damaged_or_gone_is_told() {
+fn a_damaged_or_missing_state_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let (state, options) = (folder.path().join("state"), ["--state", "state"]);
     let path = state.join("mysfits-clicks.redb");
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let told_at_start = || {
+    let report_at_start = || {
         let stderr = Up::start_in(folder.path(), &options).stop().stderr;
-        // What is left may be on its way at the end.
-        stderr.split_inclusive('\n').filter(|line| !line.starts_with("putting ")).collect::<String>()
+        // Records may be in flight at the stop.
+        stderr.split_inclusive('\n').filter(|line| !line.starts_with("flushing ")).collect::<String>()
     };
-    assert_eq!(told_at_start(), "");
+    assert_eq!(report_at_start(), "");
     assert_eq!(
         [&state, &path, &state.join("mysfits-clicks.redb.commits")].map(|path| mode(path)),
         [0o700, 0o600, 0o600]
     );
-    // A kill is no damage.
+    // A kill causes no damage.
     let mut up = Up::start_in(folder.path(), &options);
     up.put(&["{}"]);
     up.signal("-KILL");
     up.end();
-    assert_eq!(told_at_start(), "");
+    assert_eq!(report_at_start(), "");
 
     let whole = fs::read(&path).unwrap();
     let cannot = "the state state/mysfits-clicks.redb (`--state`) cannot be used: ";
@@ -347,34 +355,34 @@ fn a_state_that_is_damaged_or_gone_is_told() {
         are_refused(folder.path(), 1, &[(&options, &format!("{cannot}{found}"))]);
         assert!(fs::read(&path).unwrap() == content);
     }
-    // The file of an earlier commit, as from a copy.
+    // An older copy of the file.
     fs::write(&path, &whole).unwrap();
     let mut up = Up::start_in(folder.path(), &options);
     up.put(&["{}"]);
     assert_eq!(up.stop().code, Some(0));
     fs::write(&path, &whole).unwrap();
-    let told = told_at_start();
+    let report = report_at_start();
     assert!(
-        told.contains("(`--state`): found a damaged file: its last commits cannot be read (")
-            && told.contains(
+        report.contains("(`--state`): found a damaged file: its last commits cannot be read (")
+            && report.contains(
                 "it is repaired: records accepted last are lost, and records delivered last are delivered again"
             )
-            && told.contains("a copy of the damaged file is state/mysfits-clicks.redb.damaged-"),
-        "{told}"
+            && report.contains("a copy of the damaged file is state/mysfits-clicks.redb.damaged-"),
+        "{report}"
     );
-    // As the message says.
+    // As in the message.
     fs::rename(&path, state.join("mysfits-clicks.redb.damaged")).unwrap();
-    let told = told_at_start();
+    let report = report_at_start();
     assert!(
-        told.starts_with("state/mysfits-clicks.redb (`--state`): found no file, although ")
-            && told.lines().count() == 1,
-        "{told}"
+        report.starts_with("state/mysfits-clicks.redb (`--state`): found no file, although ")
+            && report.lines().count() == 1,
+        "{report}"
     );
-    // And what others may read.
+    // Permissions for other users.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
-    let told =
-        "state (`--state`): other users may look into it; accepted is a folder of one user (`chmod 700 state`)\n";
-    assert_eq!(told_at_start(), told);
+    let expected =
+        "state (`--state`): found permissions for other users; accepted is a folder of one user (`chmod 700 state`)\n";
+    assert_eq!(report_at_start(), expected);
     assert_eq!([mode(&path), mode(&state)], [0o600, 0o755]);
 }

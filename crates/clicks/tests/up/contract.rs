@@ -1,4 +1,4 @@
-//! The contract's fault table, row by row; what a function sees; and how many of it there are.
+//! The contract's table of faults, row by row; the environment and the events of a function; its concurrency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -11,9 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::up::Up;
-
 use self::End::{Delivered, Dropped, Failed};
+use test_support::up::Up;
 
 const FUNCTION_ERROR: End =
     Failed("Lambda.FunctionError", "The Lambda function was successfully invoked but it returned an error result.");
@@ -37,7 +36,7 @@ const NO_DATA: End = Failed(
 );
 const PROCESSING_FAILED: End = Failed("Lambda.ProcessingFailedStatus", "ProcessingFailed status set for record");
 
-/// Where a record comes to its end.
+/// The outcome of a record.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Delivered,
@@ -46,12 +45,11 @@ enum End {
     Failed(&'static str, &'static str),
 }
 
-/// A click that does something among two that do nothing: how often their event is tried, and what becomes of the one and of
-/// the others.
+/// A click with an action between two without: the attempts of their event, and the outcome of the one and of the others.
 type Row = (&'static str, usize, End, End);
 
-/// Puts each row's clicks through as one event, all at once, and looks for every one of them. `reaches` tells how many of the
-/// attempts get to the function.
+/// Puts each row's clicks as one event, all concurrently, and checks the outcome of each. `reaches` is the number of attempts that
+/// reach the function.
 #[track_caller]
 fn faults(up: &mut Up, rows: &[Row], reaches: impl Fn(usize) -> usize) {
     let clicks = |row: &Row| {
@@ -59,8 +57,8 @@ fn faults(up: &mut Up, rows: &[Row], reaches: impl Fn(usize) -> usize) {
     };
     let start_ms = now_ms();
     let ids: Vec<String> = rows.iter().map(|row| up.put(&clicks(row)).join(",")).collect();
-    up.until_through(3 * rows.len() as u64);
-    let view = up.view();
+    up.until_processed(3 * rows.len() as u64);
+    let view = up.snapshot();
     let end = up.stop();
     let (delivered, errors, events, end_ms) = (up.delivered(), up.errors(), events(up), now_ms());
 
@@ -88,7 +86,7 @@ fn faults(up: &mut Up, rows: &[Row], reaches: impl Fn(usize) -> usize) {
         all_delivered += expected_lines.len();
         all_failed += expected_errors.len();
 
-        // Each once, and in the order in which they were put.
+        // Each once, in order.
         let lines: Vec<String> = delivered.iter().filter(|line| of_row(line)).cloned().collect();
         assert_eq!(lines, expected_lines, "{does}");
         let errors = errors.iter().filter(|error| of_row(&original(error))).cloned().map(|mut error| {
@@ -99,14 +97,14 @@ fn faults(up: &mut Up, rows: &[Row], reaches: impl Fn(usize) -> usize) {
         });
         assert_eq!(errors.collect::<Vec<_>>(), expected_errors, "{does}");
 
-        // A new invocation each time, of the same records in the same order.
+        // Each attempt is a new invocation with the same records in the same order.
         let invocations: Vec<&str> =
             events.iter().filter(|event| event.1 == ids).map(|event| event.0.as_str()).collect();
         assert_eq!(invocations.len(), reaches(attempts), "{does}");
         assert_eq!(invocations.iter().collect::<BTreeSet<_>>().len(), invocations.len(), "{does}");
     }
 
-    // And there is nothing else.
+    // Nothing else is stored.
     assert_eq!((delivered.len(), errors.len()), (all_delivered, all_failed));
     assert_eq!(events.len(), rows.iter().map(|row| reaches(row.1)).sum::<usize>());
     let accepted = 3 * rows.len();
@@ -122,7 +120,6 @@ fn faults(up: &mut Up, rows: &[Row], reaches: impl Fn(usize) -> usize) {
     assert_eq!((end.code, end.stdout), (Some(0), totals));
 }
 
-/// As error objects have it.
 pub(crate) fn base64(original: &str) -> String {
     STANDARD.encode(original)
 }
@@ -131,44 +128,44 @@ fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }
 
-/// What a failed record was.
+/// The source record of a failed one.
 fn original(error: &Value) -> String {
     String::from_utf8(STANDARD.decode(error["rawData"].as_str().unwrap()).unwrap()).unwrap()
 }
 
-/// The events that the function got: the invocation's id, and the records' ones.
+/// The function's events: the id of the invocation, and those of the records.
 fn events(up: &Up) -> Vec<(String, String)> {
     let log = up.log();
     let events = log.lines().filter_map(|line| line.strip_prefix("event ")?.split_once(' '));
     events.map(|(invocation, records)| (invocation.to_owned(), records.to_owned())).collect()
 }
 
-/// What the function told of what it sees, each time.
-fn told(up: &Up) -> Vec<Value> {
+/// What the function logged of its environment and events.
+fn logged(up: &Up) -> Vec<Value> {
     let log = up.log();
-    log.lines().filter_map(|line| line.strip_prefix("told ")).map(|told| serde_json::from_str(told).unwrap()).collect()
+    log.lines().filter_map(|line| line.strip_prefix("saw ")).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
-fn each_fault_has_its_end() {
+fn each_fault_has_its_outcome() {
     let mut up = Up::start(&["--buffer-records", "3"]);
     let rows = [
-        // The invocation fails: it is tried again, and then the batch is in the error output.
+        // The invocation fails: it is retried, and then the batch is in the error output.
         ("crash", 4, FUNCTION_ERROR, FUNCTION_ERROR),
         ("error", 4, FUNCTION_ERROR, FUNCTION_ERROR),
         ("flood", 4, FUNCTION_ERROR, FUNCTION_ERROR),
-        // The reply can't be used: that is final, for the batch.
+        // The response is invalid: the batch fails without a retry.
         ("no-result", 1, FUNCTION_ERROR, FUNCTION_ERROR),
         ("no-base64", 1, FUNCTION_ERROR, FUNCTION_ERROR),
         ("garble", 1, MISSING, MISSING),
-        // Or for the record.
+        // Only the record fails.
         ("no-data", 1, NO_DATA, Delivered),
         ("lose", 1, MISSING, Delivered),
         ("double", 1, DUPLICATED, Delivered),
         ("fail", 1, PROCESSING_FAILED, Delivered),
         ("drop", 1, Dropped, Delivered),
-        // No fault at all.
-        ("stranger", 1, Delivered, Delivered),
+        // No fault.
+        ("unknown", 1, Delivered, Delivered),
         ("shuffle", 1, Delivered, Delivered),
         ("nothing", 1, Delivered, Delivered),
     ];
@@ -176,7 +173,7 @@ fn each_fault_has_its_end() {
 }
 
 #[test]
-fn a_function_that_takes_too_long_is_tried_again() {
+fn a_function_that_times_out_is_retried() {
     let mut up = Up::start(&["--timeout-seconds", "1"]);
     faults(&mut up, &[("hang", 4, TIMED_OUT, TIMED_OUT)], |attempts| attempts);
 }
@@ -194,7 +191,7 @@ fn without_retries_the_first_attempt_is_the_last() {
 }
 
 #[test]
-fn a_function_that_does_not_start_is_tried_again() {
+fn a_function_that_does_not_start_is_retried() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("function");
     fs::write(&script, "#!/no/such/interpreter\n").unwrap();
@@ -205,8 +202,8 @@ fn a_function_that_does_not_start_is_tried_again() {
 
         let up = Up::start(&arguments);
         up.put(&["{}"]);
-        up.until_through(1);
-        let view = up.view();
+        up.until_processed(1);
+        let view = up.snapshot();
         let invocations = view["invocations"].as_array().unwrap();
         let seen: Vec<(u64, &str)> = invocations
             .iter()
@@ -218,49 +215,49 @@ fn a_function_that_does_not_start_is_tried_again() {
 }
 
 #[test]
-fn the_first_attempt_that_works_is_the_last() {
+fn the_first_successful_attempt_is_the_last() {
     let up = Up::start(&["--env", "FAIL_ONCE=1"]);
     let ids = up.put(&[r#"{"n":0}"#, r#"{"n":1}"#]).join(",");
-    up.until_through(2);
+    up.until_processed(2);
     let events = events(&up);
     assert_eq!(events.len(), 2);
     assert!(events[0].0 != events[1].0 && events.iter().all(|event| event.1 == ids), "{events:?}");
     assert_eq!(up.delivered(), [r#"{"n":0}"#, r#"{"n":1}"#]);
-    assert_eq!((up.view()["retries"].as_u64(), up.errors().len()), (Some(1), 0));
+    assert_eq!((up.snapshot()["retries"].as_u64(), up.errors().len()), (Some(1), 0));
 }
 
 #[test]
-fn a_function_sees_what_lambda_would_tell_it() {
+fn a_function_has_the_environment_of_lambda() {
     let options = ["--memory-mb", "256", "--timeout-seconds", "77", "--log-format", "text", "--log-level", "debug"];
     for (arguments, memory, timeout_ms, log) in
         [(&[][..], "128", 30_000, (Some("JSON"), None)), (&options, "256", 77_000, (Some("Text"), Some("DEBUG")))]
     {
         let up = Up::start(arguments);
         let start_ms = now_ms();
-        up.put(&[r#"{"do":"tell"}"#]);
-        up.until_through(1);
-        let told = told(&up).remove(0);
-        let deadline_ms: i64 = told["deadline_ms"].as_str().unwrap().parse().unwrap();
+        up.put(&[r#"{"do":"log"}"#]);
+        up.until_processed(1);
+        let seen = logged(&up).remove(0);
+        let deadline_ms: i64 = seen["deadline_ms"].as_str().unwrap().parse().unwrap();
         assert!((start_ms..=now_ms()).contains(&(deadline_ms - timeout_ms)), "{deadline_ms}");
-        assert_eq!(told["function_arn"], "arn:aws:lambda:us-east-1:000000000000:function:click-processor");
-        let env = |name: &str| told["env"][name].as_str();
+        assert_eq!(seen["function_arn"], "arn:aws:lambda:us-east-1:000000000000:function:click-processor");
+        let env = |name: &str| seen["env"][name].as_str();
         assert_eq!(env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), Some(memory));
         assert_eq!((env("AWS_LAMBDA_LOG_FORMAT"), env("AWS_LAMBDA_LOG_LEVEL")), log);
         assert_eq!((env("AWS_REGION"), env("TZ")), (Some("us-east-1"), Some(":UTC")));
-        // Nothing of this machine.
+        // No variable of this machine.
         assert_eq!((env("PATH"), env("HOME")), (Some("/usr/local/bin:/usr/bin/:/bin:/opt/bin"), None));
     }
 }
 
 #[test]
-fn an_event_is_one_of_direct_put_and_the_same_at_each_attempt() {
+fn an_event_of_direct_put_is_the_same_at_each_attempt() {
     let up = Up::start(&[]);
     let start_ms = now_ms();
-    let records = [&br#"{"do":"tell"}"#[..], br#"{"do":"error"}"#, b"\xff no JSON", b""];
+    let records = [&br#"{"do":"log"}"#[..], br#"{"do":"error"}"#, b"\xff no JSON", b""];
     let ids = up.put(&records);
-    up.until_through(4);
+    up.until_processed(4);
 
-    let events: Vec<Value> = told(&up).into_iter().map(|mut told| told["event"].take()).collect();
+    let events: Vec<Value> = logged(&up).into_iter().map(|mut seen| seen["event"].take()).collect();
     let times: Vec<i64> = events[0]["records"]
         .as_array()
         .unwrap()
@@ -289,17 +286,17 @@ fn an_event_is_one_of_direct_put_and_the_same_at_each_attempt() {
         invocations.insert(invocation);
     }
     assert_eq!((events.len(), invocations.len()), (4, 4));
-    // The error objects tell the same time, and have what is no text as it came.
+    // The error objects have the same time, and bytes that are not text unchanged.
     let errors: Vec<Value> = up.errors();
-    let told = errors
+    let found = errors
         .iter()
         .map(|error| (error["arrivalTimestamp"].as_i64().unwrap(), error["rawData"].as_str().unwrap().to_owned()));
     let expected: Vec<_> = times.into_iter().zip(records.map(|data| STANDARD.encode(data))).collect();
-    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(found.collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn events_at_once_have_a_process_each_and_no_more_than_there_may_be() {
+fn concurrent_events_have_a_process_each_up_to_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("release");
     let env = format!("RELEASE={}", release.display());
@@ -308,15 +305,15 @@ fn events_at_once_have_a_process_each_and_no_more_than_there_may_be() {
     up.put(&clicks);
     let in_lambda = json!({ "records": 3, "invocations": 3, "functions": 3 });
     up.until(|view| view["in_lambda"] == in_lambda);
-    // The others stay where they are.
-    assert_eq!(up.view()["buffered"]["records"], 6);
+    // The others stay in the buffer.
+    assert_eq!(up.snapshot()["buffered"]["records"], 6);
     fs::write(release, "").unwrap();
-    up.until_through(9);
+    up.until_processed(9);
 
     let log = up.log();
     let processes: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("waited ")).collect();
     assert_eq!((processes.len(), processes.iter().collect::<BTreeSet<_>>().len()), (9, 3), "{processes:?}");
-    let view = up.view();
+    let view = up.snapshot();
     let cold = view["invocations"].as_array().unwrap().iter().filter(|invocation| invocation["cold"] == true);
     assert_eq!((cold.count(), &view["in_lambda"]), (3, &json!({ "records": 0, "invocations": 0, "functions": 3 })));
     let mut delivered = up.delivered();
@@ -325,20 +322,20 @@ fn events_at_once_have_a_process_each_and_no_more_than_there_may_be() {
 }
 
 #[test]
-fn one_event_after_the_other_has_one_process_cold_only_once() {
+fn sequential_events_share_one_process_with_one_cold_start() {
     let up = Up::start(&[]);
     for through in 1..=3 {
         up.put(&["{}"]);
-        up.until_through(through);
+        up.until_processed(through);
     }
-    let view = up.view();
+    let view = up.snapshot();
     let invocations = view["invocations"].as_array().unwrap();
     let cold: Vec<bool> = invocations.iter().map(|invocation| invocation["cold"].as_bool().unwrap()).collect();
     // The newest first.
     assert_eq!((cold, &view["in_lambda"]["functions"]), (vec![false, false, true], &json!(1)));
 }
 
-/// All that a function in Python needs.
+/// A function in Python.
 const PYTHON: &str = r#"
 import base64, json, os, urllib.request
 
@@ -350,21 +347,21 @@ def transform(record):
     return {"recordId": record["recordId"], "result": "Ok", "data": base64.b64encode(line.encode()).decode()}
 
 while True:
-    with urllib.request.urlopen(API + "next") as answer:
-        request, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], json.load(answer)
+    with urllib.request.urlopen(API + "next") as response:
+        request, event = response.headers["Lambda-Runtime-Aws-Request-Id"], json.load(response)
     reply = {"records": [transform(record) for record in event["records"]]}
     urllib.request.urlopen(API + request + "/response", json.dumps(reply).encode()).close()
 "#;
 
 #[test]
-fn a_function_may_be_in_any_language() {
+fn a_function_may_be_in_another_language() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("function.py"), PYTHON).unwrap();
-    // Lambda's own PATH need not lead to what `python3` is on this machine.
+    // Lambda's PATH may not have this machine's `python3`.
     let path = format!("PATH={}", env::var("PATH").unwrap());
     let up = Up::start_in(folder.path(), &["--function", "python3 function.py", "--env", &path]);
     up.put(&[r#"{"n":1}"#, r#"{"n":2}"#]);
-    up.until_through(2);
+    up.until_processed(2);
     let lines = [1, 2].map(|n| format!(r#"{{"n": {n}, "language": "Python"}}"#));
     assert_eq!(up.delivered(), lines, "{}", up.stderr());
 }

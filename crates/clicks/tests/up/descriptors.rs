@@ -1,29 +1,29 @@
-//! A machine that has no descriptor left for a while: nothing that was accepted fails by it.
+//! A machine without free descriptors for a while: no accepted record fails.
 
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::PATIENCE;
+use test_support::http::Connection;
+use test_support::up::{STREAM, Up, batch};
 
-use crate::http::Connection;
-use crate::up::{PATIENCE, STREAM, Up, batch};
-
-/// Lower than any descriptor that is new.
+/// Lower than any new descriptor.
 const NONE_LEFT: u32 = 4;
 
-/// What many a machine has.
+/// A usual limit.
 const ENOUGH: u32 = 1024;
 
 fn puts(connection: &mut Connection, records: &[String]) {
     let headers = "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Firehose_20150804.PutRecordBatch\r\n";
-    let answer = connection.ask("POST", "/", headers, &batch(STREAM, records).to_string());
-    let output: Value = serde_json::from_str(&answer.body).unwrap();
-    assert_eq!((answer.status, &output["FailedPutCount"]), (200, &json!(0)), "{output}");
+    let response = connection.ask("POST", "/", headers, &batch(STREAM, records).to_string());
+    let output: Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!((response.status, &output["FailedPutCount"]), (200, &json!(0)), "{output}");
 }
 
 #[track_caller]
-fn until_told(up: &Up, text: &str) {
+fn until_logged(up: &Up, text: &str) {
     let patience = Instant::now() + PATIENCE;
     loop {
         let stderr = up.stderr();
@@ -36,13 +36,13 @@ fn until_told(up: &Up, text: &str) {
 }
 
 #[test]
-fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
-    for (runs_already, told) in [
+fn records_wait_for_a_function_that_can_not_be_started_or_reached() {
+    for (runs_already, message) in [
         (
             false,
             "this machine can't run the function: could not serve the Lambda Runtime API on 127.0.0.1: Too many open files",
         ),
-        // The function has the event, and can't answer: its connection is not accepted.
+        // The function has the event, and can't reply: its connection is not accepted.
         (
             true,
             "this machine can't run the function: could not accept the function's connection to the Lambda Runtime API: \
@@ -57,28 +57,28 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
         let mut connection = Connection::open(up.firehose());
         if runs_already {
             puts(&mut connection, first);
-            up.until_through(2);
+            up.until_processed(2);
         } else {
             // So that it is accepted.
             connection.get("/", "localhost");
         }
         up.limit_descriptors(NONE_LEFT);
         puts(&mut connection, others);
-        until_told(&up, told);
-        // A client that comes now is answered later.
+        until_logged(&up, message);
+        // A request gets its response later.
         let firehose = up.firehose().to_owned();
         let late = thread::spawn(move || Connection::open(&firehose).get("/", "localhost").status);
         up.limit_descriptors(ENOUGH);
-        up.until_through(6);
+        up.until_processed(6);
         assert_eq!(late.join().unwrap(), 404);
-        let view = up.view();
+        let view = up.snapshot();
         assert_eq!((&view["retries"], &view["failed"]), (&json!(0), &json!(0)), "{view:#}");
 
-        let ended = up.stop();
-        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        assert!(!ended.stderr.contains("attempt "), "{}", ended.stderr);
+        let end = up.stop();
+        assert_eq!(end.code, Some(0), "{}", end.stderr);
+        assert!(!end.stderr.contains("attempt "), "{}", end.stderr);
         for message in ["this machine can't run the function", "this machine runs the function again"] {
-            assert_eq!(ended.stderr.matches(message).count(), 1, "{}", ended.stderr);
+            assert_eq!(end.stderr.matches(message).count(), 1, "{}", end.stderr);
         }
         assert!(!folder.path().join("out/bucket/errors").exists());
         let mut delivered = up.delivered();
@@ -88,20 +88,20 @@ fn a_function_that_this_machine_can_not_start_or_reach_is_waited_for() {
     }
 }
 
-/// What never ends on this machine holds up no stop.
+/// A permanent shortage does not block a stop.
 #[test]
-fn a_function_that_this_machine_never_starts_is_not_waited_for() {
+fn a_stop_does_not_wait_for_a_function_that_can_not_be_started() {
     let mut up = Up::start(&["--concurrency", "1", "--buffer-records", "2", "--stop-seconds", "1"]);
     let mut connection = Connection::open(up.firehose());
     // So that it is accepted.
     connection.get("/", "localhost");
     up.limit_descriptors(NONE_LEFT);
     puts(&mut connection, &["{}".to_owned()]);
-    until_told(&up, "this machine can't run the function");
+    until_logged(&up, "this machine can't run the function");
     up.signal("-TERM");
-    let ended = up.end();
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    let told = "this machine can't run the function: gave up after 1 s (`--stop-seconds`)\n\
-                1 records are not through: they are lost (`--state DIR` would keep them)\n";
-    assert!(ended.stderr.ends_with(told), "{}", ended.stderr);
+    let end = up.end();
+    assert_eq!(end.code, Some(1), "{}", end.stderr);
+    let expected = "this machine can't run the function; stopped after 1 s (`--stop-seconds`)\n\
+                    1 records were not flushed and are lost (`--state DIR` would keep them)\n";
+    assert!(end.stderr.ends_with(expected), "{}", end.stderr);
 }

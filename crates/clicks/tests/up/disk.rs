@@ -1,24 +1,23 @@
-//! A disk that is full for a while: what can't be kept is refused, and afterwards all is as before.
+//! A disk that is full for a while: records that can't be stored are refused.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use test_support::up::{STREAM, Up, batch, command};
 
-use crate::up::{STREAM, Up, batch, command};
-
-/// A click's number, and what makes it large.
+/// A large record with a number.
 fn record(number: usize) -> String {
     format!("{number} {}\n", "x".repeat(1000))
 }
 
 #[test]
-fn a_state_gets_over_a_full_disk() {
+fn a_state_recovers_from_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
-    // What is accepted stays in the state until the end, so that it has to grow.
+    // Accepted records stay in the state until the stop, so that it grows.
     let arguments =
         ["--state", "state", "--function", "none", "--destination-seconds", "900", "--destination-mb", "128"];
-    // A file that is too large sends a signal, which would end the process, before it is an error.
+    // A file over the limit causes a signal, which would kill the process, before an error.
     let clicks = command(folder.path(), &arguments);
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(clicks.get_program()).args(clicks.get_args());
@@ -34,13 +33,13 @@ fn a_state_gets_over_a_full_disk() {
         let numbers: Vec<usize> = (next..next + 500).collect();
         next += 500;
         let records: Vec<String> = numbers.iter().map(|number| record(*number)).collect();
-        let answer = up.call("PutRecordBatch", &batch(STREAM, &records));
-        let output: Value = serde_json::from_str(&answer.body).unwrap();
-        let all = answer.status == 200 && output["FailedPutCount"] == 0;
+        let response = up.call("PutRecordBatch", &batch(STREAM, &records));
+        let output: Value = serde_json::from_str(&response.body).unwrap();
+        let all = response.status == 200 && output["FailedPutCount"] == 0;
         if all {
             accepted.extend(numbers);
         } else {
-            assert_eq!((answer.status, output), (500, json!({ "__type": "InternalFailure" })), "{answer:?}");
+            assert_eq!((response.status, output), (500, json!({ "__type": "InternalFailure" })), "{response:?}");
         }
         all
     };
@@ -52,17 +51,17 @@ fn a_state_gets_over_a_full_disk() {
     assert!((0..200).any(|_| put(&up)), "{}", up.stderr());
     assert!(put(&up));
 
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     let state = format!("state/{STREAM}.redb");
-    assert!(ended.stderr.contains(&format!("{state} (`--state`) can't be written: ")), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&format!("{state} can be written again\n")), "{}", ended.stderr);
+    assert!(end.stderr.contains(&format!("{state} (`--state`) can't be written: ")), "{}", end.stderr);
+    assert!(end.stderr.contains(&format!("{state} can be written again\n")), "{}", end.stderr);
     let mut delivered: Vec<usize> =
         up.delivered().iter().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();
     delivered.sort_unstable();
     assert_eq!(delivered, accepted);
 
-    // What is delivered is off the disk.
+    // Delivered records are removed from the disk.
     let mut up = Up::start_in(folder.path(), &arguments);
     assert_eq!(up.stop().stdout, format!("{STREAM}: 0 accepted, 0 delivered, 0 dropped, 0 failed\n"));
 }

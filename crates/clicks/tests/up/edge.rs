@@ -1,44 +1,44 @@
-//! The edge by the wire: what a browser, or who pretends to be one, sees of `/clicks`.
+//! `/clicks` of the edge, as a browser or another client sees it.
 
-use crate::http::{Answer, Connection};
-use crate::up::Up;
+use test_support::http::{Connection, Response};
+use test_support::up::Up;
 
 const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
 const JSON: &str = "Content-Type: application/json\r\n";
 
-/// What module 5's pages need to see on any answer.
+/// CORS headers for module 5's pages.
 const CORS: [(&str, &str); 3] = [
     ("access-control-allow-origin", "*"),
     ("access-control-allow-methods", "OPTIONS,PUT"),
     ("access-control-allow-headers", "Content-Type"),
 ];
 
-/// Every answer is of this status and body, JSON, and has the headers of API Gateway.
+/// Checks the status, the body, and the headers of API Gateway.
 #[track_caller]
-fn is(answer: &Answer, status: u16, body: &str) {
-    assert_eq!((answer.status, answer.body.as_str()), (status, body), "{answer:?}");
-    assert_eq!(answer.header("content-type"), Some("application/json"));
+fn is(response: &Response, status: u16, body: &str) {
+    assert_eq!((response.status, response.body.as_str()), (status, body), "{response:?}");
+    assert_eq!(response.header("content-type"), Some("application/json"));
     for (name, value) in CORS {
-        assert_eq!(answer.header(name), Some(value), "{name}");
+        assert_eq!(response.header(name), Some(value), "{name}");
     }
-    assert_eq!(answer.header("x-amzn-requestid").map(str::len), Some(36));
+    assert_eq!(response.header("x-amzn-requestid").map(str::len), Some(36));
 }
 
-fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> Answer {
+fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> Response {
     connection.ask(method, "/clicks", headers, body)
 }
 
-/// A click with spaces after it, so many bytes in all.
+/// A click with trailing spaces, of this size.
 fn padded(bytes: usize) -> String {
     CLICK.to_owned() + &" ".repeat(bytes - CLICK.len())
 }
 
 #[test]
-fn clicks_are_answered_as_api_gateway_does() {
+fn responses_to_clicks_are_those_of_api_gateway() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
-    // One connection for all: a refusal does not end it.
-    for (headers, body, status, answer) in [
+    // One connection for all: an error does not close it.
+    for (headers, body, status, response) in [
         (JSON, CLICK, 200, r#"{"status":"OK"}"#),
         ("Content-Type: application/json; charset=utf-8\r\n", CLICK, 200, r#"{"status":"OK"}"#),
         ("", CLICK, 200, r#"{"status":"OK"}"#),
@@ -60,12 +60,12 @@ fn clicks_are_answered_as_api_gateway_does() {
         ),
         (JSON, CLICK, 200, r#"{"status":"OK"}"#),
     ] {
-        is(&ask(&mut connection, "PUT", headers, body), status, answer);
+        is(&ask(&mut connection, "PUT", headers, body), status, response);
     }
 }
 
 #[test]
-fn a_preflight_is_allowed_and_other_methods_are_not_there() {
+fn a_preflight_is_allowed_and_other_methods_are_unknown() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let origin = "Origin: https://mysfits.example\r\nAccess-Control-Request-Method: PUT\r\n";
@@ -76,18 +76,18 @@ fn a_preflight_is_allowed_and_other_methods_are_not_there() {
 }
 
 #[test]
-fn any_host_may_be_named() {
+fn any_host_is_accepted() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let length = CLICK.len();
     let request =
         format!("PUT /clicks HTTP/1.1\r\nHost: clicks.example\r\n{JSON}Content-Length: {length}\r\n\r\n{CLICK}");
     connection.send(request.as_bytes());
-    is(&connection.answer(), 200, r#"{"status":"OK"}"#);
+    is(&connection.response(), 200, r#"{"status":"OK"}"#);
 }
 
 #[test]
-fn each_answer_has_an_id_of_its_own() {
+fn each_response_has_an_id_of_its_own() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let ids = [(); 2].map(|()| ask(&mut connection, "PUT", JSON, CLICK).header("x-amzn-requestid").unwrap().to_owned());
@@ -95,7 +95,7 @@ fn each_answer_has_an_id_of_its_own() {
 }
 
 #[test]
-fn a_body_of_unknown_length_is_bounded() {
+fn a_body_of_unknown_length_is_limited() {
     let up = Up::start(&[]);
     for (bytes, status, body) in [(8192, 200, r#"{"status":"OK"}"#), (8193, 413, r#"{"message":"Request Too Long"}"#)] {
         let mut connection = Connection::open(up.page());
@@ -105,11 +105,11 @@ fn a_body_of_unknown_length_is_bounded() {
             connection.send(format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap()).as_bytes());
         }
         connection.send(b"0\r\n\r\n");
-        is(&connection.answer(), status, body);
+        is(&connection.response(), status, body);
     }
 }
 
-/// As long as a browser sends for a page that is gone: it is read, so that the answer is seen.
+/// The longest body that a browser sends for a closed page. It is read, so that the client sees the response.
 #[test]
 fn a_long_body_does_not_reset_the_connection() {
     let up = Up::start(&[]);
@@ -119,23 +119,23 @@ fn a_long_body_does_not_reset_the_connection() {
 }
 
 #[test]
-fn past_the_rate_clicks_are_refused() {
+fn clicks_over_the_rate_are_throttled() {
     let up = Up::start(&["--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
-    let answers: Vec<Answer> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
-    for answer in &answers[..3] {
-        is(answer, 200, r#"{"status":"OK"}"#);
+    let responses: Vec<Response> = (0..50).map(|_| ask(&mut connection, "PUT", JSON, CLICK)).collect();
+    for response in &responses[..3] {
+        is(response, 200, r#"{"status":"OK"}"#);
     }
-    let refused = answers.iter().find(|answer| answer.status != 200).expect("50 clicks came within 47 seconds");
+    let refused = responses.iter().find(|response| response.status != 200).expect("50 clicks came within 47 seconds");
     is(refused, 429, r#"{"message":"Too Many Requests"}"#);
 }
 
-/// This takes the ten seconds that a body may take.
+/// Takes the ten seconds of the body's timeout.
 #[test]
-fn a_body_that_does_not_come_is_given_up() {
+fn a_body_that_does_not_arrive_is_a_timeout() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     connection
         .send(format!("PUT /clicks HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: 99\r\n\r\n{{").as_bytes());
-    is(&connection.answer(), 408, r#"{"message":"Request Timeout"}"#);
+    is(&connection.response(), 408, r#"{"message":"Request Timeout"}"#);
 }

@@ -1,4 +1,4 @@
-//! The keys of objects, whatever is in them: as they are on S3, and with a place in a folder.
+//! The keys of objects with any characters: unchanged on S3, and encoded in a folder.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
+use test_support::files::files;
+use test_support::http::Connection;
 use test_support::own_address;
+use test_support::up::{STREAM, Up};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::http::Connection;
-use crate::up::{STREAM, Up, files};
-
-/// What the stand-in delivers to a partition of this user.
+/// A click that the stand-in delivers to the partition of this user.
 fn click_of(user: &str) -> String {
     json!({ "do": "partition", "keys": { "userId": user } }).to_string()
 }
@@ -25,18 +25,18 @@ fn prefixes(keys: &[String]) -> Vec<String> {
     prefixes
 }
 
-/// The keys that the page has.
+/// The keys on the page.
 fn listed(up: &Up) -> Vec<String> {
-    let view = up.view();
+    let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap();
     objects.iter().map(|object| object["path"].as_str().unwrap().to_owned()).collect()
 }
 
 fn shown(up: &Up, key: &str) -> (u16, String) {
     let encoded = key.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
-    let answer =
+    let response =
         Connection::open(up.page()).get(&format!("/pipeline/object?stream={STREAM}&path={encoded}"), "localhost");
-    (answer.status, answer.body)
+    (response.status, response.body)
 }
 
 const HOSTILE: [&str; 6] = ["alice", "a//b", "/", "../..", "a\0b", "."];
@@ -55,7 +55,7 @@ fn arguments(endpoint: &str) -> [&str; 9] {
     ]
 }
 
-/// An S3 may answer 400 to a key with empty parts or dots, for ever.
+/// An S3 may respond 400 to a key with empty parts or dots.
 #[test]
 fn a_key_that_an_s3_refuses_is_encoded() {
     let runtime = Runtime::new().unwrap();
@@ -81,10 +81,10 @@ fn a_key_that_an_s3_refuses_is_encoded() {
     let mut up = Up::start(&arguments(&endpoint));
     up.put(&HOSTILE.map(click_of));
     up.put(&[r#"{"do":"fail"}"#]);
-    up.until_through(7);
+    up.until_processed(7);
     let shown = listed(&up);
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     let stored = [
         "%/lead/processing-failed",
         "by/%/%/%",
@@ -95,15 +95,15 @@ fn a_key_that_an_s3_refuses_is_encoded() {
         "by/%/alice",
     ];
     assert_eq!(prefixes(&shown), stored);
-    // On the wire, a `%` is itself encoded.
+    // In a URL, a `%` is encoded itself.
     let on_the_wire: Vec<String> = stored.map(|prefix| format!("/clicks/{}", prefix.replace('%', "%25"))).to_vec();
     assert_eq!(prefixes(&paths.lock().unwrap()), on_the_wire);
 
-    // Encoding makes a key longer than it may be.
+    // The encoded key is over the limit.
     let prefix = "../".repeat(150);
     let up = Up::start(&["--destination", "s3://clicks", "--s3-endpoint", &endpoint, "--prefix", &prefix]);
     up.put(&["{}"]);
-    up.until_through(1);
+    up.until_processed(1);
     assert!((1000..=1024).contains(&listed(&up)[0].len()), "{:?}", listed(&up));
 }
 
@@ -119,7 +119,7 @@ fn s3_gets_keys_with_every_slash_and_dot() {
         if method != Method::PUT {
             return (StatusCode::OK, "");
         }
-        // What passes is not about the key.
+        // A temporary error is not about the key.
         if !refused.swap(true, Ordering::SeqCst) {
             return (StatusCode::BAD_REQUEST, "<Error><Code>ExpiredToken</Code></Error>");
         }
@@ -131,8 +131,8 @@ fn s3_gets_keys_with_every_slash_and_dot() {
     let mut up = Up::start(&arguments(&endpoint));
     up.put(&HOSTILE.map(click_of));
     up.put(&[r#"{"do":"fail"}"#]);
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
     assert_eq!(
         prefixes(&paths.lock().unwrap()),
         [
@@ -148,23 +148,23 @@ fn s3_gets_keys_with_every_slash_and_dot() {
 }
 
 #[test]
-fn every_key_has_a_place_in_a_folder() {
+fn every_key_has_a_path_in_a_folder() {
     let partitioned = ["--dynamic-partitioning", "--prefix", "by/!{partitionKeyFromLambda:userId}/"];
     let mut up = Up::start(&[&partitioned[..], &["--error-prefix", "/lead//!{firehose:error-output-type}/"]].concat());
     up.put(&HOSTILE.map(click_of));
     up.put(&[r#"{"do":"fail"}"#]);
-    up.until_through(7);
+    up.until_processed(7);
     let alice = listed(&up).into_iter().find(|key| key.starts_with("by/alice/")).unwrap();
 
-    // A visitor who knows the name of an object, and one who goes on below that.
+    // A user with the name of an object, and one with a path below it.
     let user = alice.strip_prefix("by/").unwrap().to_owned();
     up.put(&[click_of(&user)]);
-    up.until_through(8);
+    up.until_processed(8);
     up.put(&[click_of(&format!("{user}/x"))]);
-    up.until_through(9);
-    assert!(up.view()["storage_error"].is_null());
+    up.until_processed(9);
+    assert!(up.snapshot()["storage_error"].is_null());
 
-    // The page has the keys, and shows each object by its own.
+    // The page has the keys, and shows each object by its key.
     for key in listed(&up) {
         let (status, body) = shown(&up, &key);
         assert_eq!(status, 200, "{key}");
@@ -173,13 +173,12 @@ fn every_key_has_a_place_in_a_folder() {
             assert!(of_user.starts_with(click["keys"]["userId"].as_str().unwrap()), "{key} {body}");
         }
     }
-    let ended = up.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.stdout, format!("{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"));
+    let end = up.stop();
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
+    assert_eq!(end.stdout, format!("{STREAM}: 9 accepted, 8 delivered, 0 dropped, 1 failed\n"));
 
     let bucket = up.folder().join("out/bucket");
-    let mut paths = Vec::new();
-    files(&bucket, &mut paths);
+    let paths = files(&bucket);
     let names: Vec<String> =
         paths.iter().map(|path| path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned()).collect();
     assert_eq!(

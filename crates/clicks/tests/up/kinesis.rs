@@ -1,4 +1,4 @@
-//! Kinesis as the source: its API, what a function sees of it, and the order of a shard.
+//! Kinesis as the source: its API, the function's events, and the order of a shard.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,26 +11,27 @@ use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use test_support::files::objects;
+use test_support::http::Connection;
+use test_support::up::Up;
 
-use crate::http::Connection;
-use crate::up::{Up, objects};
-use crate::ways::{Place, STREAMS, by_shard, call, put, start, told, until, until_through, view_of};
+use crate::data_streams::{Place, STREAMS, by_shard, call, logged_events, put, start, until, until_processed, view_of};
 
-/// What a call answers: the status, and the body.
-fn answered(up: &Up, operation: &str, input: &Value) -> (u16, Value) {
-    let answer = call(up, operation, input);
-    (answer.status, serde_json::from_str(&answer.body).unwrap())
+/// The status and the body of a call.
+fn call_json(up: &Up, operation: &str, input: &Value) -> (u16, Value) {
+    let response = call(up, operation, input);
+    (response.status, serde_json::from_str(&response.body).unwrap())
 }
 
 #[test]
-fn each_address_is_where_it_is_said_to_be() {
+fn each_printed_address_serves() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = start(folder.path(), STREAMS, &[]);
     let kinesis = up.address("kinesis").to_owned();
-    let answer = Connection::open(&kinesis).get("/", "localhost");
-    answer.is(404);
-    assert!(answer.body.contains("this is the API of a local Amazon Kinesis Data Streams"), "{}", answer.body);
-    assert!(answer.body.contains("streams: orders, reviews"), "{}", answer.body);
+    let response = Connection::open(&kinesis).get("/", "localhost");
+    response.is(404);
+    assert!(response.body.contains("this is the API of a local Amazon Kinesis Data Streams"), "{}", response.body);
+    assert!(response.body.contains("streams: orders, reviews"), "{}", response.body);
     let page = up.page().to_owned();
     let end = up.stop();
     let expected = format!(
@@ -64,18 +65,21 @@ fn records_are_in_the_shards_of_their_md5() {
     ] {
         let mut input = record.clone();
         input["StreamName"] = json!(stream);
-        let (status, answer) = answered(&up, "PutRecord", &input);
+        let (status, response) = call_json(&up, "PutRecord", &input);
         let shard_id = format!("shardId-{shard:012}");
-        assert_eq!((status, &answer["ShardId"], &answer["EncryptionType"]), (200, &json!(shard_id), &json!("NONE")));
+        assert_eq!(
+            (status, &response["ShardId"], &response["EncryptionType"]),
+            (200, &json!(shard_id), &json!("NONE"))
+        );
         let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{stream}");
-        let (status, answer) = answered(&up, "PutRecords", &json!({ "StreamARN": arn, "Records": [record] }));
-        assert_eq!((status, &answer["Records"][0]["ShardId"]), (200, &json!(shard_id)), "{record}");
-        assert_eq!((&answer["FailedRecordCount"], &answer["EncryptionType"]), (&json!(0), &json!("NONE")));
+        let (status, response) = call_json(&up, "PutRecords", &json!({ "StreamARN": arn, "Records": [record] }));
+        assert_eq!((status, &response["Records"][0]["ShardId"]), (200, &json!(shard_id)), "{record}");
+        assert_eq!((&response["FailedRecordCount"], &response["EncryptionType"]), (&json!(0), &json!("NONE")));
     }
 }
 
 #[test]
-fn what_can_not_be_put_is_refused_in_the_words_of_aws() {
+fn an_invalid_record_is_refused_as_by_aws() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &[]);
     for (operation, input, code, message) in [
@@ -112,9 +116,9 @@ fn what_can_not_be_put_is_refused_in_the_words_of_aws() {
         ),
     ] {
         let refusal = (400, json!({ "__type": code, "message": message }));
-        assert_eq!(answered(&up, operation, &input), refusal, "{operation}");
+        assert_eq!(call_json(&up, operation, &input), refusal, "{operation}");
     }
-    // In binary, and from a page.
+    // By CBOR, and from a page.
     let target = "X-Amz-Target: Kinesis_20131202.PutRecord\r\n";
     for (headers, status) in [
         (format!("{target}Content-Type: application/x-amz-cbor-1.1\r\n"), 400),
@@ -126,12 +130,12 @@ fn what_can_not_be_put_is_refused_in_the_words_of_aws() {
 }
 
 #[test]
-fn firehose_tells_that_the_stream_has_a_source_and_takes_nothing_itself() {
+fn firehose_describes_the_source_and_accepts_no_records() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &[]);
     let firehose = |operation: &str, input: Value| -> (u16, Value) {
-        let answer = up.call(operation, &input);
-        (answer.status, serde_json::from_str(&answer.body).unwrap())
+        let response = up.call(operation, &input);
+        (response.status, serde_json::from_str(&response.body).unwrap())
     };
     let not_permitted = (
         400,
@@ -161,25 +165,25 @@ fn firehose_tells_that_the_stream_has_a_source_and_takes_nothing_itself() {
 }
 
 #[test]
-fn a_function_sees_where_a_record_was_and_only_one_shard_at_a_time() {
+fn an_event_has_the_metadata_of_its_records_and_one_shard() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &[]);
-    let record = |key: &str, n: usize| (key.to_owned(), json!({ "do": "tell", "n": n }).to_string());
+    let record = |key: &str, n: usize| (key.to_owned(), json!({ "do": "log", "n": n }).to_string());
     let records = [record("a", 0), record("b", 1), record("é", 2), record("abc", 3)];
     let places = put(&up, "orders", &records);
-    until_through(&up, "orders", 4);
+    until_processed(&up, "orders", 4);
 
-    let events = told(&up);
+    let events = logged_events(&up);
     assert_eq!(events.len(), 2, "one for each shard");
     assert_eq!(seen(&events), records.into_iter().zip(places).collect());
 }
 
-/// What events tell of each record, by its partition key and its data. Each event is of one shard, in its order.
+/// The places of the records in events, by partition key and data. Each event is of one shard, in its order.
 #[track_caller]
 fn seen(events: &[Value]) -> BTreeMap<(String, String), Place> {
     let mut seen = BTreeMap::new();
     for event in events {
-        // The published types read it.
+        // The published types deserialize it.
         let read: KinesisFirehoseEvent = serde_json::from_value(event.clone()).unwrap();
         let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
         assert_eq!(read.source_kinesis_stream_arn.as_deref(), Some(arn));
@@ -213,10 +217,10 @@ fn delivered_by_shard(up: &Up, prefix: &str, shard_of: &BTreeMap<String, String>
 }
 
 #[test]
-fn a_shard_is_delivered_in_order_whoever_puts_and_however_often_it_is_tried() {
+fn a_shard_is_delivered_in_order_with_several_producers_and_retries() {
     for options in [&[][..], &["--state", "state"]] {
         let folder = tempfile::tempdir().unwrap();
-        // Each process fails its first event, after a while; and all lies in one object.
+        // Each process fails its first event, after a while. All records are in one object.
         let config = "env = { FAIL_ONCE = '1' }\nbuffer-records = 20\n[streams.orders]\nsource = 'kinesis'\n";
         let mut up = start(folder.path(), config, &[options, &["--destination-seconds", "900"]].concat());
         let (lines, places): (Vec<String>, Vec<_>) = thread::scope(|scope| {
@@ -249,7 +253,7 @@ fn a_shard_is_delivered_in_order_whoever_puts_and_however_often_it_is_tried() {
         let shard_of = lines.iter().cloned().zip(places.into_iter().map(|(shard, _)| shard)).collect();
         assert_eq!(delivered_by_shard(&up, "orders", &shard_of), expected);
 
-        // Some were tried again, none with records of another shard, and no shard was in two events at once.
+        // Some events were retried, none has records of another shard, and no shard was in two events at once.
         let log = up.log();
         let events: Vec<&str> =
             log.lines().filter_map(|line| line.strip_prefix("event ")?.split_once(' ')).map(|event| event.1).collect();
@@ -262,7 +266,7 @@ fn a_shard_is_delivered_in_order_whoever_puts_and_however_often_it_is_tried() {
 }
 
 #[test]
-fn a_shard_has_one_event_at_once_and_does_not_keep_another_shard() {
+fn a_shard_has_one_event_at_once_and_does_not_block_another_shard() {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("release");
     let config = format!(
@@ -275,8 +279,8 @@ fn a_shard_has_one_event_at_once_and_does_not_keep_another_shard() {
     put(&up, "orders", &waiting);
     until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
     put(&up, "orders", &(0..5).map(|n| ("b".to_owned(), n.to_string())).collect::<Vec<_>>());
-    // All of the other shard, while there is one event of this one.
-    until_through(&up, "orders", 5);
+    // All records of the other shard, during one event of this one.
+    until_processed(&up, "orders", 5);
     let view = view_of(&up, "orders");
     assert_eq!(view["in_lambda"], json!({ "records": 1, "invocations": 1, "functions": 2 }));
     assert_eq!(
@@ -284,15 +288,15 @@ fn a_shard_has_one_event_at_once_and_does_not_keep_another_shard() {
         (&json!(4), &json!({ "shards": 2, "on_demand": false }))
     );
     fs::write(release, "").unwrap();
-    until_through(&up, "orders", 10);
+    until_processed(&up, "orders", 10);
 }
 
 #[test]
-fn objects_are_stored_in_order_although_the_first_is_refused() {
+fn objects_are_stored_in_order_after_the_first_was_refused() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("out/bucket/orders");
     fs::create_dir_all(place.parent().unwrap()).unwrap();
-    // A link that leads nowhere yet, as to a disk that is not mounted.
+    // A dangling link, as to a disk that is not mounted.
     symlink(folder.path().join("disk"), &place).unwrap();
     let up = start(folder.path(), "[streams.orders]\nsource = 'kinesis'\nshards = 1\nfunction = 'none'\n", &[]);
     for number in 0..6 {
@@ -301,7 +305,7 @@ fn objects_are_stored_in_order_although_the_first_is_refused() {
     }
     until(&up, "orders", |view| view["storage_error"].is_string());
     fs::create_dir(folder.path().join("disk")).unwrap();
-    until_through(&up, "orders", 6);
+    until_processed(&up, "orders", 6);
     let view = view_of(&up, "orders");
     let sizes: Vec<u64> =
         view["objects"].as_array().unwrap().iter().map(|object| object["bytes"].as_u64().unwrap()).collect();
@@ -310,28 +314,28 @@ fn objects_are_stored_in_order_although_the_first_is_refused() {
 }
 
 #[test]
-fn a_state_keeps_what_a_shard_knows_of_a_record() {
+fn a_state_keeps_the_metadata_of_a_record() {
     let folder = tempfile::tempdir().unwrap();
     let state = ["--state", "state"];
-    let record = |n: usize| (format!("key-{n}-é"), json!({ "do": "tell", "n": n }).to_string());
+    let record = |n: usize| (format!("key-{n}-é"), json!({ "do": "log", "n": n }).to_string());
     let records: Vec<(String, String)> = (0..40).map(record).collect();
     let config = "[streams.orders]\nsource = 'kinesis'\nshards = 4\n";
-    // Nothing goes anywhere by itself.
+    // Only a stop flushes.
     let mut up = start(folder.path(), config, &[&state[..], &["--buffer-seconds", "900"]].concat());
     let places = put(&up, "orders", &records);
     up.signal("-KILL");
     up.end();
 
-    // Fewer shards than before: what was in the others is delivered as well, as that of a shard that is closed.
+    // Fewer shards than before: the records of the others are delivered as well, as those of closed shards.
     let config = "[streams.orders]\nsource = 'kinesis'\nshards = 2\n";
     let up = start(folder.path(), config, &state);
     let later = record(40);
     let later_place = put(&up, "orders", std::slice::from_ref(&later)).remove(0);
-    until_through(&up, "orders", 41);
+    until_processed(&up, "orders", 41);
     let before: Vec<&Place> = places.iter().filter(|(shard, _)| *shard == later_place.0).collect();
-    assert!(!before.is_empty() && before.into_iter().all(|before| *before < later_place), "numbers go on");
+    assert!(!before.is_empty() && before.into_iter().all(|before| *before < later_place), "numbers continue");
     let expected: BTreeMap<_, _> = records.iter().cloned().zip(places.clone()).chain([(later, later_place)]).collect();
-    assert_eq!(seen(&told(&up)), expected);
+    assert_eq!(seen(&logged_events(&up)), expected);
 
     let lines: Vec<String> = records.into_iter().map(|(_, line)| line).collect();
     let shard_of = lines.iter().cloned().zip(places.iter().map(|(shard, _)| shard.clone()));
@@ -343,7 +347,7 @@ fn a_state_keeps_what_a_shard_knows_of_a_record() {
 }
 
 #[test]
-fn errors_and_the_backup_have_what_was_put() {
+fn errors_and_the_backup_have_the_source_records() {
     let folder = tempfile::tempdir().unwrap();
     let config = "[streams.orders]\nsource = 'kinesis'\nshards = 1\nbackup-prefix = 'source/'\n";
     let mut up = start(folder.path(), config, &[]);
@@ -358,14 +362,14 @@ fn errors_and_the_backup_have_what_was_put() {
 }
 
 #[test]
-fn a_shard_past_its_throughput_refuses_and_the_others_do_not() {
+fn a_shard_over_its_throughput_is_throttled_and_others_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none"]);
-    // 5 MB at once for a shard that takes one in a second, and a record of the other shard among them.
+    // 5 MB at once for a shard with a throughput of 1 MB/s, and a record of the other shard among them.
     let large = json!({ "PartitionKey": "a", "Data": STANDARD.encode(vec![b'x'; 10_000]) });
     let mut records = vec![large; 499];
     records.push(json!({ "PartitionKey": "b", "Data": "aGk=" }));
-    let (status, output) = answered(&up, "PutRecords", &json!({ "StreamName": "orders", "Records": records }));
+    let (status, output) = call_json(&up, "PutRecords", &json!({ "StreamName": "orders", "Records": records }));
     let entries = output["Records"].as_array().unwrap();
     let refused: Vec<&Value> = entries.iter().filter(|entry| entry["ErrorCode"].is_string()).collect();
     assert_eq!((status, output["FailedRecordCount"].as_u64()), (200, Some(refused.len() as u64)));
@@ -375,22 +379,21 @@ fn a_shard_past_its_throughput_refuses_and_the_others_do_not() {
     assert!(refused.iter().all(|entry| **entry == expected));
     assert_eq!(entries[499]["ShardId"], "shardId-000000000001");
 
-    // The call itself fails where it is of one record.
+    // A call with a single record fails itself.
     let half = STANDARD.encode(vec![b'x'; 1_000_000]);
     let one = json!({ "StreamName": "orders", "PartitionKey": "a", "Data": half });
-    let refusal = (0..50).map(|_| answered(&up, "PutRecord", &one)).find(|(status, _)| *status != 200);
+    let refusal = (0..50).map(|_| call_json(&up, "PutRecord", &one)).find(|(status, _)| *status != 200);
     let expected = json!({ "__type": "ProvisionedThroughputExceededException", "message": message });
     assert_eq!(refusal, Some((400, expected)));
     let (status, _) =
-        answered(&up, "PutRecord", &json!({ "StreamName": "reviews", "PartitionKey": "a", "Data": half }));
+        call_json(&up, "PutRecord", &json!({ "StreamName": "reviews", "PartitionKey": "a", "Data": half }));
     assert_eq!(status, 200);
 }
 
-/// Where the workspace is.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 #[test]
-fn a_real_client_puts_each_record_once() {
+fn boto3_puts_each_record_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = start(folder.path(), STREAMS, &["--function", "none"]);
     let python = Path::new(ROOT).join(".venv/bin/python");
@@ -398,11 +401,11 @@ fn a_real_client_puts_each_record_once() {
     let mut client = Command::new(python);
     client.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/kinesis_client.py"));
     client.args([up.address("kinesis"), "orders", "2", "3000"]);
-    // Nobody's own settings of AWS.
+    // Without AWS settings of this machine.
     client.env_clear().env("AWS_CONFIG_FILE", "/dev/null").stdin(Stdio::null());
     let output = client.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
+    let output_text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{output_text}");
     let done: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(done["records"], 3001);
     assert_eq!(up.stop().code, Some(0));

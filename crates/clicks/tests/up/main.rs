@@ -1,4 +1,4 @@
-//! The built `clicks up` by the wire, with a stand-in for the function where a test does not say otherwise.
+//! The executable `clicks up` over the network, with a stand-in for the function unless a test has another one.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
@@ -7,18 +7,14 @@ mod client;
 mod collect;
 mod command_line;
 mod contract;
+mod data_streams;
 mod descriptors;
 mod disk;
 mod edge;
-mod http;
 mod keys;
 mod kinesis;
 mod objects;
-#[allow(dead_code, reason = "the tests of `redrive` use the rest")]
-mod s3;
 mod site;
 mod stop;
 mod storage;
 mod streams;
-mod up;
-mod ways;

@@ -1,4 +1,4 @@
-//! What lies in the bucket, under which names, and when it gets there.
+//! The objects in the bucket: their names, contents and times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,15 +8,17 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use serde_json::{Value, json};
+use test_support::files::{files, objects};
+use test_support::stand_in;
+use test_support::up::{Up, snapshot};
 use uuid::Uuid;
 
 use crate::contract::base64;
-use crate::up::{STAND_IN, Up, files, objects, view};
 
-/// Long enough that only a stop flushes.
+/// So long that only a stop flushes.
 const NEVER: &str = "900";
 
-/// An object's name, taken apart.
+/// The parts of an object's name.
 #[derive(Debug)]
 struct Name {
     prefix: String,
@@ -43,22 +45,21 @@ impl Name {
 /// The names of all objects, sorted.
 fn names(up: &Up) -> Vec<String> {
     let bucket = up.folder().join("out/bucket");
-    let mut paths = Vec::new();
-    files(&bucket, &mut paths);
+    let paths = files(&bucket);
     let mut names: Vec<String> =
         paths.iter().map(|path| path.strip_prefix(&bucket).unwrap().to_str().unwrap().to_owned()).collect();
     names.sort();
     names
 }
 
-/// How many records each object of a kind has, the oldest first.
+/// The numbers of records in the objects of a kind, the oldest first.
 fn records_of_objects(up: &Up, kind: &str) -> Vec<u64> {
-    let view = up.view();
+    let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap().iter().rev();
     objects.filter(|object| object["kind"] == kind).map(|object| object["records"].as_u64().unwrap()).collect()
 }
 
-/// How many records each event had, the first first.
+/// The numbers of records in the events, in their order.
 fn records_of_events(up: &Up) -> Vec<usize> {
     up.log().lines().filter(|line| line.starts_with("event ")).map(|line| line.matches(',').count() + 1).collect()
 }
@@ -68,7 +69,7 @@ fn padded(click: &str, bytes: usize) -> String {
 }
 
 #[test]
-fn names_are_made_of_prefixes_and_the_oldest_arrival() {
+fn names_have_the_prefix_and_the_oldest_arrival() {
     for (prefix, error_prefix, delivered, failed) in [
         ("firehose/", "errors/!{firehose:error-output-type}/", "firehose/%Y/%m/%d/%H/", "errors/processing-failed/"),
         ("", "failed", "%Y/%m/%d/%H/", "failed"),
@@ -95,7 +96,7 @@ fn names_are_made_of_prefixes_and_the_oldest_arrival() {
     }
 }
 
-/// The second of a name is that of the record that came first, whatever came later into the same object.
+/// The time in a name is that of the first record in the object.
 #[test]
 fn an_object_is_named_by_its_oldest_record() {
     let mut up = Up::start(&["--destination-seconds", NEVER]);
@@ -113,7 +114,7 @@ fn an_object_is_named_by_its_oldest_record() {
 }
 
 #[test]
-fn gzip_is_for_what_is_delivered_and_for_the_backup() {
+fn gzip_is_for_delivered_objects_and_the_backup() {
     let mut up = Up::start(&["--compression", "gzip", "--backup-prefix", "source/"]);
     up.put(&[r#"{"n":1}"#, r#"{"do":"fail"}"#]);
     up.stop();
@@ -135,9 +136,9 @@ fn gzip_is_for_what_is_delivered_and_for_the_backup() {
     assert_eq!(up.errors().len(), 1);
 }
 
-/// Whatever becomes of a record, its bytes are in the backup, and it is counted once.
+/// Records with every outcome are in the backup, and are counted once.
 #[test]
-fn the_backup_has_the_records_as_they_came() {
+fn the_backup_has_the_source_records() {
     let mut up = Up::start(&["--backup-prefix", "source/!{timestamp:yyyy}/"]);
     up.put(&[&b"{\"n\":1}\n"[..], b"\xff\x00", br#"{"do":"fail"}"#, br#"{"do":"drop"}"#]);
     let end = up.stop();
@@ -152,7 +153,7 @@ fn the_backup_has_the_records_as_they_came() {
     assert_eq!(bytes, b"{\"n\":1}\n\xff\x00{\"do\":\"fail\"}{\"do\":\"drop\"}");
 }
 
-/// Records of JSON without a delimiter between them, and one of bytes, whose end can't be known.
+/// Records of JSON without a delimiter, and one of bytes, whose end is unknown.
 #[test]
 fn the_backup_can_be_replayed() {
     for (compression, records, expected) in [
@@ -164,11 +165,13 @@ fn the_backup_can_be_replayed() {
         up.stop();
         let out = up.folder().join("replayed");
         let mut replay = Command::new(env!("CARGO_BIN_EXE_clicks"));
-        replay.args(["replay", "--json", "--service", "http://127.0.0.1:9", "--function", STAND_IN, "--out"]).arg(&out);
-        let ended = replay.arg(up.folder().join("out/bucket/source")).output().unwrap();
+        replay
+            .args(["replay", "--json", "--service", "http://127.0.0.1:9", "--function", &stand_in(), "--out"])
+            .arg(&out);
+        let end = replay.arg(up.folder().join("out/bucket/source")).output().unwrap();
         let (code, ok, skipped) = expected;
-        assert_eq!(ended.status.code(), Some(code), "{}", String::from_utf8_lossy(&ended.stderr));
-        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!(end.status.code(), Some(code), "{}", String::from_utf8_lossy(&end.stderr));
+        let report: Value = serde_json::from_slice(&end.stdout).unwrap();
         assert_eq!((&report["records"]["ok"], &report["skipped"]), (&json!(ok), &json!(skipped)));
         let delivered: Vec<String> = objects(&out.join("firehose")).lines().map(str::to_owned).collect();
         let json = records.iter().filter(|record| record.starts_with('{')).map(|record| record.trim());
@@ -176,7 +179,7 @@ fn the_backup_can_be_replayed() {
     }
 }
 
-/// What makes records of dynamic partitioning: a folder for each species.
+/// Options of dynamic partitioning, with a folder for each species.
 const BY_SPECIES: [&str; 5] = [
     "--dynamic-partitioning",
     "--prefix",
@@ -205,7 +208,7 @@ fn partitions_are_by_the_keys_that_the_function_returns() {
     let end = up.stop();
     assert_eq!(end.stdout, "mysfits-clicks: 9 accepted, 3 delivered, 0 dropped, 6 failed\n");
 
-    // No hour after the keys.
+    // Without the hour.
     let folders: Vec<String> = names(&up).iter().map(|name| Name::read(name).prefix).collect();
     assert_eq!(folders, ["by/Chimera/", "by/Troll/", "errors/partitioning-failed/", "errors/processing-failed/"]);
     let lines = |records: &[String]| records.join("\n") + "\n";
@@ -228,12 +231,12 @@ fn partitions_are_by_the_keys_that_the_function_returns() {
 }
 
 #[test]
-fn the_501st_partition_is_one_too_many() {
+fn the_501st_partition_is_over_the_limit() {
     let options = ["--concurrency", "1", "--destination-seconds", NEVER];
     let mut up = Up::start(&[&BY_SPECIES[..], &options].concat());
     let click = |species: usize| json!({ "do": "partition", "keys": { "species": species.to_string() } }).to_string();
     up.put(&(0..500).map(click).collect::<Vec<_>>());
-    // New, there already, new.
+    // New, existing, new.
     up.put(&[click(500), click(0), click(501)]);
     let end = up.stop();
     assert_eq!(end.stdout, "mysfits-clicks: 503 accepted, 501 delivered, 0 dropped, 2 failed\n");
@@ -243,32 +246,32 @@ fn the_501st_partition_is_one_too_many() {
     assert_eq!(Name::read(&names[500]).prefix, "errors/activePartitionExceeded/");
     assert_eq!(up.objects("by/0"), format!("{}\n", click(0)).repeat(2));
     let errors: Vec<Value> = up.errors();
-    let told = errors.iter().map(|error| (error["rawData"].clone(), error["errorCode"].as_str().unwrap()));
+    let failed = errors.iter().map(|error| (error["rawData"].clone(), error["errorCode"].as_str().unwrap()));
     let expected =
         [500, 501].map(|species| (json!(base64(&click(species))), "DynamicPartitioning.ActivePartitionsLimitExceeded"));
-    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(failed.collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn partitions_that_are_delivered_make_room() {
+fn delivered_partitions_do_not_count() {
     let up = Up::start(&BY_SPECIES);
     let click = |species: usize| json!({ "do": "partition", "keys": { "species": species.to_string() } }).to_string();
     for (puts, species) in [(1, 0..400), (2, 400..800)] {
         up.put(&species.map(click).collect::<Vec<_>>());
-        up.until_through(puts * 400);
+        up.until_processed(puts * 400);
     }
-    assert_eq!(up.view()["delivered"], 800);
+    assert_eq!(up.snapshot()["delivered"], 800);
 }
 
 #[test]
 fn an_object_is_delivered_by_size() {
     let mut up = Up::start(&["--destination-mb", "1", "--destination-seconds", NEVER, "--concurrency", "1"]);
-    // With its newline, each is exactly a tenth of a megabyte and a bit; ten are less than one, eleven are more.
+    // With its newline, each has a little over 0.1 MB: ten of them are less than one, eleven are more.
     let clicks: Vec<String> = (0..25).map(|n| padded(&json!({ "n": n }).to_string(), 104_000)).collect();
     up.put(&clicks);
     up.until(|view| view["delivered"] == 22 && view["waiting"]["records"] == 3);
     assert_eq!(records_of_objects(&up, "delivered"), [11, 11]);
-    let view = up.view();
+    let view = up.snapshot();
     assert_eq!(view["waiting"]["bytes"], 3 * 104_001);
     assert!(view["waiting"]["flush_in_ms"].as_u64().is_some_and(|left| left > 0), "{view:#}");
     up.stop();
@@ -284,7 +287,7 @@ fn an_object_is_delivered_by_time_and_by_a_stop() {
     for seconds in ["0", "1"] {
         let up = Up::start(&["--destination-seconds", seconds]);
         up.put(&["{}"]);
-        up.until_through(1);
+        up.until_processed(1);
     }
     let mut up = Up::start(&["--destination-seconds", NEVER]);
     for waiting in 1..=3 {
@@ -296,18 +299,18 @@ fn an_object_is_delivered_by_time_and_by_a_stop() {
     assert_eq!((names(&up).len(), up.delivered()), (1, vec!["{}".to_owned(); 3]));
 }
 
-/// A buffer that never gets too old: how many records the events have while it runs, what waits then, and what a stop sends.
+/// A buffer without a time: the records of the events, those in the buffer, and those that a stop sends.
 #[test]
 fn an_event_is_full_by_size_or_by_count() {
     let small = || (0..7).map(|n| json!({ "n": n }).to_string()).collect::<Vec<_>>();
     let large = |bytes: usize, records: usize| vec![padded("{}", bytes); records];
     for (arguments, records, running, left) in [
         (["--buffer-records", "3"], small(), &[3, 3][..], 1),
-        // What is full does not wait for the next record.
+        // A full buffer does not wait for the next record.
         (["--buffer-records", "7"], small(), &[7], 0),
         (["--buffer-mb", "0.2"], large(50_000, 10), &[4, 4], 2),
         (["--buffer-mb", "1"], large(131_072, 8), &[8], 0),
-        // One record may be more than the buffer.
+        // One record may be larger than the buffer.
         (["--buffer-mb", "0.2"], large(500_000, 3), &[1, 1, 1], 0),
         (["--buffer-mb", "3"], small(), &[], 7),
     ] {
@@ -315,8 +318,8 @@ fn an_event_is_full_by_size_or_by_count() {
         let mut up = Up::start(&[&arguments[..], &options].concat());
         up.put(&records);
         let sent: usize = running.iter().sum();
-        up.until_through(sent as u64);
-        let view = up.view();
+        up.until_processed(sent as u64);
+        let view = up.snapshot();
         let buffered = &view["buffered"];
         assert_eq!(buffered["records"], left, "{arguments:?} {view:#}");
         assert_eq!(
@@ -336,13 +339,16 @@ fn an_event_is_due_by_time() {
     for seconds in ["0", "1"] {
         let up = Up::start(&["--buffer-seconds", seconds]);
         up.put(&["{}"]);
-        up.until_through(1);
+        up.until_processed(1);
         assert_eq!(records_of_events(&up), [1]);
     }
 }
 
 const TWO_STREAMS: &str = r#"
+[pipeline]
 click-stream = "clicks"
+
+[defaults]
 buffer-records = 2
 
 [streams.clicks]
@@ -352,12 +358,12 @@ error-prefix = "here-failed/!{firehose:error-output-type}/"
 [streams.more-clicks]
 prefix = "there/!{timestamp:yyyy}/"
 compression = "gzip"
-destination = "elsewhere"
+destination = "other"
 buffer-records = 1
 "#;
 
 #[test]
-fn two_streams_have_nothing_in_common() {
+fn two_streams_are_isolated() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("up.toml"), TWO_STREAMS).unwrap();
     let mut up = Up::start_in(folder.path(), &["--config", "up.toml"]);
@@ -365,27 +371,26 @@ fn two_streams_have_nothing_in_common() {
     let failed = r#"{"do":"fail"}"#.to_owned();
     up.put_into("clicks", &[&clicks[0][..], std::slice::from_ref(&failed)].concat());
     up.put_into("more-clicks", &clicks[1]);
-    let names: Vec<Value> = [0, 1].map(|stream| view(up.page(), stream)["stream"].take()).into();
+    let names: Vec<Value> = [0, 1].map(|stream| snapshot(up.page(), stream)["stream"].take()).into();
     assert_eq!(names, ["clicks", "more-clicks"]);
     let end = up.stop();
     let totals = "clicks: 3 accepted, 2 delivered, 0 dropped, 1 failed\nmore-clicks: 2 accepted, 2 delivered, 0 dropped, 0 failed\n";
     assert!(end.stdout.ends_with(totals), "{}", end.stdout);
 
-    // The hour is left out.
+    // Without the hour.
     let found = |bucket: &str| -> BTreeSet<String> {
         let bucket = folder.path().join(bucket);
-        let mut paths = Vec::new();
-        files(&bucket, &mut paths);
+        let paths = files(&bucket);
         let names = paths.iter().map(|path| Name::read(path.strip_prefix(&bucket).unwrap().to_str().unwrap()));
         names
             .map(|name| name.prefix.split('/').next().unwrap().to_owned() + "/" + &name.stream + &name.extension)
             .collect()
     };
     assert_eq!(found("out/bucket"), ["here-failed/clicks", "here/clicks"].map(ToOwned::to_owned).into());
-    assert_eq!(found("elsewhere"), ["there/more-clicks.gz"].map(ToOwned::to_owned).into());
+    assert_eq!(found("other"), ["there/more-clicks.gz"].map(ToOwned::to_owned).into());
     assert_eq!(up.objects("here").lines().collect::<Vec<_>>(), clicks[0]);
-    let elsewhere = objects(&folder.path().join("elsewhere/there"));
-    let mut lines: Vec<&str> = elsewhere.lines().collect();
+    let other = objects(&folder.path().join("other/there"));
+    let mut lines: Vec<&str> = other.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, clicks[1]);
 }

@@ -1,4 +1,4 @@
-//! The page's port by the wire: the files, what the page asks about the pipeline, and what it may do.
+//! The page's port: files, the state of the pipeline, objects, and security headers.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,48 +6,47 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-
-use crate::http::{Answer, Connection};
-use crate::up::{STREAM, Up, files};
+use test_support::files::files;
+use test_support::http::{Connection, Response};
+use test_support::up::{STREAM, Up};
 
 const CLICK: &str = r#"{"userId":"guest","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}"#;
 
-/// As much of an object as the page gets.
+/// The bytes of an object that the page gets.
 const MOST_SHOWN: usize = 256 * 1024;
 
 fn web() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web")
 }
 
-/// What follows a URL's last colon.
 fn port(url: &str) -> &str {
     url.trim_end_matches('/').rsplit(':').next().unwrap()
 }
 
-fn get(up: &Up, path: &str) -> Answer {
+fn get(up: &Up, path: &str) -> Response {
     Connection::open(up.page()).get(path, "localhost")
 }
 
 fn click(up: &Up, body: &str) {
-    let answer = Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", body);
-    answer.is(200);
+    let response = Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", body);
+    response.is(200);
 }
 
-/// The page's question for an object; all that could mean something in a URL is encoded.
-fn object(up: &Up, stream: &str, path: &str) -> Answer {
+/// The page's request for an object, with everything encoded in the URL.
+fn object(up: &Up, stream: &str, path: &str) -> Response {
     let encoded = path.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     get(up, &format!("/pipeline/object?stream={stream}&path={encoded}"))
 }
 
 /// The newest object that the page lists of a kind.
 fn newest(up: &Up, kind: &str) -> String {
-    let view = up.view();
+    let view = up.snapshot();
     let objects = view["objects"].as_array().unwrap();
     objects.iter().find(|object| object["kind"] == kind).unwrap()["path"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn the_page_finds_the_service_at_the_host_that_it_was_found_at() {
+fn the_service_has_the_host_of_the_page() {
     let up = Up::start(&[]);
     let service = port(up.address("mysfits")).to_owned();
     let mut connection = Connection::open(up.page());
@@ -55,45 +54,49 @@ fn the_page_finds_the_service_at_the_host_that_it_was_found_at() {
         ("127.0.0.1", format!("http://127.0.0.1:{service}")),
         ("127.0.0.1:8000", format!("http://127.0.0.1:{service}")),
         ("localhost:8000", format!("http://localhost:{service}")),
-        // A policy can't name the address itself.
+        // A policy can't have this address.
         ("[::1]:8000", format!("http://localhost:{service}")),
     ] {
-        let answer = connection.get("/config.json", host);
-        let config: Value = serde_json::from_str(&answer.body).unwrap();
+        let response = connection.get("/config.json", host);
+        let config: Value = serde_json::from_str(&response.body).unwrap();
         let expected = json!({ "mysfitsUrl": origin, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" });
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{answer:?}");
+        assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")), "{response:?}");
         assert_eq!(config, expected, "{host}");
-        let policy = answer.header("content-security-policy").unwrap();
+        let policy = response.header("content-security-policy").unwrap();
         assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
     }
-    // It is there: a page at localhost may ask it.
+    // The service allows requests of a page at localhost.
     let mysfits = Connection::open(up.address("mysfits")).get("/mysfits", "localhost");
     assert_eq!((mysfits.status, mysfits.header("access-control-allow-origin")), (200, Some("*")), "{mysfits:?}");
 
-    let elsewhere = Up::start(&["--service", "https://mysfits.example/prod/"]);
-    let answer = Connection::open(elsewhere.page()).get("/config.json", "localhost");
-    assert!(answer.body.contains(r#""mysfitsUrl":"https://mysfits.example/prod","#), "{}", answer.body);
-    let policy = answer.header("content-security-policy").unwrap();
+    let external = Up::start(&["--service", "https://mysfits.example/prod/"]);
+    let response = Connection::open(external.page()).get("/config.json", "localhost");
+    assert!(response.body.contains(r#""mysfitsUrl":"https://mysfits.example/prod","#), "{}", response.body);
+    let policy = response.header("content-security-policy").unwrap();
     assert!(policy.contains("connect-src 'self' https://mysfits.example;"), "{policy}");
 }
 
 #[test]
-fn only_this_machines_own_names_are_answered_to() {
+fn other_hosts_are_refused() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     for path in ["/", "/site.js", "/config.json", "/pipeline/", "/pipeline/events", "/pipeline/object", "/nothing"] {
-        let answer = connection.get(path, "evil.example:8000");
+        let response = connection.get(path, "evil.example:8000");
         assert_eq!(
-            (answer.status, answer.header("content-type")),
+            (response.status, response.header("content-type")),
             (421, Some("application/json")),
-            "{path}: {answer:?}"
+            "{path}: {response:?}"
         );
-        assert!(answer.body.starts_with(r#"{"message":"this page answers to localhost"#), "{path}: {}", answer.body);
+        assert!(
+            response.body.starts_with(r#"{"message":"invalid Host; accepted are localhost"#),
+            "{path}: {}",
+            response.body
+        );
     }
 }
 
 #[test]
-fn every_answer_binds_the_browser() {
+fn every_response_has_security_headers() {
     let up = Up::start(&[]);
     let service = port(up.address("mysfits")).to_owned();
     let policy = format!(
@@ -108,13 +111,13 @@ fn every_answer_binds_the_browser() {
         ("/nothing", 404),
         ("/pipeline/object?stream=a&path=b", 404),
         ("/pipeline/object", 400),
-        // An answer without an end; all that is looked at is its head.
+        // An endless response, of which only the head is read.
         ("/pipeline/events", 200),
     ] {
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
-        let answer = connection.head();
-        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        let response = connection.head();
+        assert_eq!(response.status, status, "{path}: {response:?}");
         for (name, value) in [
             ("content-security-policy", policy.as_str()),
             ("x-content-type-options", "nosniff"),
@@ -122,19 +125,18 @@ fn every_answer_binds_the_browser() {
             ("cross-origin-opener-policy", "same-origin"),
             ("cache-control", "no-cache"),
         ] {
-            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+            assert_eq!(response.header(name), Some(value), "{path}: {name}");
         }
-        // Nobody else's scripts may read it.
-        assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+        // Scripts of other origins may not read it.
+        assert_eq!(response.header("access-control-allow-origin"), None, "{path}");
     }
 }
 
 #[test]
-fn each_file_of_the_page_is_served_as_what_it_is() {
+fn each_file_has_its_content_type() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
-    let mut paths = Vec::new();
-    files(&web(), &mut paths);
+    let paths = files(&web());
     assert!(paths.len() > 10, "{paths:?}");
     for path in paths {
         let content_type = match path.extension().and_then(|extension| extension.to_str()) {
@@ -142,11 +144,11 @@ fn each_file_of_the_page_is_served_as_what_it_is() {
             Some("js") => "text/javascript",
             Some("css") => "text/css",
             Some("svg") => "image/svg+xml",
-            other => panic!("a file of which nobody says what it is served as: {other:?}"),
+            other => panic!("a file without a known content type: {other:?}"),
         };
         let name = path.strip_prefix(web()).unwrap().to_str().unwrap();
-        let answer = connection.get(&format!("/{name}"), "localhost");
-        let seen = (answer.status, answer.header("content-type"), answer.body.as_bytes());
+        let response = connection.get(&format!("/{name}"), "localhost");
+        let seen = (response.status, response.header("content-type"), response.body.as_bytes());
         assert_eq!(seen, (200, Some(content_type), &*fs::read(&path).unwrap()), "{name}");
     }
     for (folder, page) in [("/", "index.html"), ("/pipeline/", "pipeline/index.html")] {
@@ -155,9 +157,9 @@ fn each_file_of_the_page_is_served_as_what_it_is() {
 }
 
 #[test]
-fn nothing_outside_the_folder_of_the_page_is_served() {
+fn no_file_outside_the_folder_is_served() {
     let up = Up::start(&[]);
-    // It is there, one folder up.
+    // It exists, one folder up.
     assert!(web().join("../Cargo.toml").is_file());
     for path in [
         "/../Cargo.toml",
@@ -179,22 +181,22 @@ fn nothing_outside_the_folder_of_the_page_is_served() {
         "/%ff",
         "../Cargo.toml",
     ] {
-        // A connection each: what is no request at all ends it.
+        // A connection each, because an invalid request closes it.
         let mut connection = Connection::open(up.page());
         connection.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
-        let answer = connection.answer();
-        assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
-        assert!(!answer.body.contains('['), "{path}: {}", answer.body);
+        let response = connection.response();
+        assert!([400, 404].contains(&response.status), "{path}: {response:?}");
+        assert!(!response.body.contains('['), "{path}: {}", response.body);
     }
 }
 
 #[test]
-fn a_page_that_is_opened_shows_all_that_was_accepted_before() {
+fn the_first_event_has_all_accepted_records() {
     let up = Up::start(&["--buffer-seconds", "900", "--buffer-mb", "3"]);
-    // One after the other, faster than pages that follow are told of changes.
+    // Faster than the events of open pages.
     for accepted in 1..=30 {
         up.put(&["{}"]);
-        let view = up.view();
+        let view = up.snapshot();
         let buffered = &view["buffered"];
         assert_eq!((&view["accepted"], &buffered["records"]), (&json!(accepted), &json!(accepted)), "{view:#}");
         assert_eq!(buffered["bytes"], 2 * accepted, "{view:#}");
@@ -203,7 +205,7 @@ fn a_page_that_is_opened_shows_all_that_was_accepted_before() {
 }
 
 #[test]
-fn the_pipeline_is_followed_until_the_process_stops() {
+fn events_show_the_pipeline_until_the_process_stops() {
     let mut up = Up::start(&[]);
     let mut viewer = Connection::open(up.page());
     viewer.send(b"GET /pipeline/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -229,7 +231,7 @@ fn the_pipeline_is_followed_until_the_process_stops() {
     assert_eq!(last["clicks"]["mysfit"], json!({ "4e53920c-505a-4a90-a694-b9300791f0ae": 1 }));
 
     up.signal("-TERM");
-    // The end of an answer in chunks: it was ended, not cut off.
+    // The end of a chunked response, which was not cut off.
     assert!(viewer.rest().ends_with("\r\n0\r\n\r\n"));
     assert_eq!(up.end().code, Some(0));
 }
@@ -239,20 +241,20 @@ fn a_listed_object_is_shown_as_text() {
     for compression in ["none", "gzip"] {
         let up = Up::start(&["--compression", compression]);
         up.put(&[CLICK, "{\"do\":\"fail\"}", "{\"do\":\"drop\"}", "\u{e9}"]);
-        up.until_through(4);
-        let answer = object(&up, STREAM, &newest(&up, "delivered"));
-        assert_eq!((answer.status, answer.body), (200, format!("{CLICK}\n\u{e9}\n")), "{compression}");
+        up.until_processed(4);
+        let response = object(&up, STREAM, &newest(&up, "delivered"));
+        assert_eq!((response.status, response.body), (200, format!("{CLICK}\n\u{e9}\n")), "{compression}");
 
-        let answer = object(&up, STREAM, &newest(&up, "error"));
-        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
-        assert_eq!(answer.header("x-truncated"), None);
-        let line: Value = serde_json::from_str(&answer.body).unwrap();
+        let response = object(&up, STREAM, &newest(&up, "error"));
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(response.header("x-truncated"), None);
+        let line: Value = serde_json::from_str(&response.body).unwrap();
         assert_eq!(line["errorCode"], "Lambda.ProcessingFailedStatus");
     }
 }
 
 #[test]
-fn of_a_long_object_the_start_is_shown() {
+fn a_long_object_is_truncated() {
     for compression in ["none", "gzip"] {
         let up = Up::start(&["--compression", compression]);
         // The stand-in adds a line's end.
@@ -260,27 +262,27 @@ fn of_a_long_object_the_start_is_shown() {
         {
             let record: String = ('a'..='w').cycle().take(bytes).collect();
             up.put(&[&record]);
-            up.until_through(number as u64 + 1);
-            let answer = object(&up, STREAM, &newest(&up, "delivered"));
+            up.until_processed(number as u64 + 1);
+            let response = object(&up, STREAM, &newest(&up, "delivered"));
             assert_eq!(
-                (answer.status, answer.header("x-truncated")),
+                (response.status, response.header("x-truncated")),
                 (200, truncated),
-                "{compression} {bytes}: {answer:?}"
+                "{compression} {bytes}: {response:?}"
             );
-            assert_eq!(answer.body.len(), MOST_SHOWN);
-            assert!((record + "\n").starts_with(&answer.body));
+            assert_eq!(response.body.len(), MOST_SHOWN);
+            assert!((record + "\n").starts_with(&response.body));
         }
     }
 }
 
 #[test]
-fn what_is_not_listed_is_not_shown() {
+fn an_unlisted_object_is_not_shown() {
     let up = Up::start(&[]);
     click(&up, CLICK);
-    up.until_through(1);
+    up.until_processed(1);
     let listed = newest(&up, "delivered");
     let bucket = up.folder().join("out/bucket");
-    fs::write(bucket.join("firehose/other"), "of somebody else").unwrap();
+    fs::write(bucket.join("firehose/other"), "of another user").unwrap();
     let not_listed = "not one of the last objects of this stream";
     for (stream, path, message) in [
         (STREAM, "firehose/other", not_listed),
@@ -291,54 +293,54 @@ fn what_is_not_listed_is_not_shown() {
         (STREAM, &format!("/{listed}"), not_listed),
         (STREAM, &format!("firehose/../{listed}"), not_listed),
         (STREAM, &listed.to_uppercase(), not_listed),
-        ("other", &listed, "no such stream"),
+        ("other", &listed, "unknown stream"),
     ] {
-        let answer = object(&up, stream, path);
+        let response = object(&up, stream, path);
         let expected = json!({ "message": message }).to_string();
-        assert_eq!((answer.status, answer.body), (404, expected), "{path}");
+        assert_eq!((response.status, response.body), (404, expected), "{path}");
     }
     object(&up, STREAM, &listed).is(200);
     fs::remove_file(bucket.join(&listed)).unwrap();
-    let answer = object(&up, STREAM, &listed);
+    let response = object(&up, STREAM, &listed);
     assert_eq!(
-        (answer.status, answer.body.as_str()),
-        (404, r#"{"message":"the object is not in the storage any more"}"#)
+        (response.status, response.body.as_str()),
+        (404, r#"{"message":"the object is no longer in the storage"}"#)
     );
 }
 
 #[test]
-fn nothing_but_a_regular_file_below_the_folder_is_shown() {
+fn only_a_regular_file_below_the_folder_is_shown() {
     let up = Up::start(&[]);
     click(&up, CLICK);
-    up.until_through(1);
+    up.until_processed(1);
     let listed = newest(&up, "delivered");
     let (object_path, secret) = (up.folder().join("out/bucket").join(&listed), up.folder().join("secret"));
-    fs::write(&secret, "of somebody else").unwrap();
+    fs::write(&secret, "of another user").unwrap();
     let hour = object_path.parent().unwrap();
-    let (elsewhere, name) = (up.folder().join("elsewhere"), object_path.file_name().unwrap());
-    fs::create_dir(&elsewhere).unwrap();
-    fs::write(elsewhere.join(name), "of somebody else").unwrap();
-    for put_in_its_place in [
+    let (other, name) = (up.folder().join("other"), object_path.file_name().unwrap());
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join(name), "of another user").unwrap();
+    for replace in [
         &|| symlink(&secret, &object_path).unwrap(),
         &|| assert!(Command::new("mkfifo").arg(&object_path).status().unwrap().success()),
         &|| {
             fs::remove_dir(hour).unwrap();
-            symlink(&elsewhere, hour).unwrap();
+            symlink(&other, hour).unwrap();
         },
     ] as [&dyn Fn(); 3]
     {
         fs::remove_file(&object_path).unwrap();
-        put_in_its_place();
-        let answer = object(&up, STREAM, &listed);
+        replace();
+        let response = object(&up, STREAM, &listed);
         assert_eq!(
-            (answer.status, answer.body.as_str()),
-            (404, r#"{"message":"the object is not in the storage any more"}"#)
+            (response.status, response.body.as_str()),
+            (404, r#"{"message":"the object is no longer in the storage"}"#)
         );
     }
 }
 
 #[test]
-fn the_record_of_a_click_is_what_the_visitor_wrote_without_white_space() {
+fn the_record_of_a_click_is_the_body_without_white_space() {
     let up = Up::start(&["--backup-prefix", "source/"]);
     for (number, (body, record)) in [
         (CLICK, CLICK),
@@ -355,7 +357,7 @@ fn the_record_of_a_click_is_what_the_visitor_wrote_without_white_space() {
             objects.iter().filter(|object| object["kind"] == "backup").count()
         };
         up.until(|view| backups(view) > number);
-        // No line's end either: Firehose adds none.
+        // Without a line's end: Firehose adds none.
         assert_eq!(object(&up, STREAM, &newest(&up, "backup")).body, record);
     }
 }

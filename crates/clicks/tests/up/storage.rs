@@ -1,14 +1,13 @@
-//! Delivery to S3: a server of it in the test, which refuses for a while, or is gone.
+//! Delivery to a local S3 server that refuses for a while, or is down.
 
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::symlink;
 
 use serde_json::json;
+use test_support::s3::{Gate, S3};
 use test_support::until_or;
-
-use crate::s3::{Gate, S3};
-use crate::up::Up;
+use test_support::up::Up;
 
 fn clicks(numbers: Range<usize>) -> Vec<String> {
     numbers.map(|n| json!({ "n": n }).to_string()).collect()
@@ -29,27 +28,27 @@ fn objects_are_delivered_to_s3() {
 }
 
 #[test]
-fn a_storage_that_refuses_is_tried_until_it_takes_the_object() {
+fn a_refused_object_is_retried_until_it_is_stored() {
     for gate in [Gate::Refuses, Gate::Forgets] {
         let s3 = S3::start(gate);
         let mut up = s3.up(&[]);
         up.put(&clicks(0..5));
-        // More than once, and the stream goes on meanwhile.
+        // More than once, while the stream accepts records.
         up.until(|view| view["storage_error"].is_string() && s3.met(gate) >= 2);
         up.put(&clicks(5..10));
         up.until(|view| view["waiting"]["records"] == 10);
-        let view = up.view();
+        let view = up.snapshot();
         let error = view["storage_error"].as_str().unwrap();
         assert!(error.starts_with("could not write s3://clicks/firehose/"), "{error}");
         assert!(error.ends_with(": 503 Service Unavailable: SlowDown: Please reduce your request rate."), "{error}");
         assert_eq!((&view["accepted"], &view["delivered"], &view["objects"]), (&json!(10), &json!(0), &json!([])));
 
-        // Told once, however often it was tried.
+        // Reported once for all retries.
         assert_eq!(up.stderr().matches("it is tried again until it works").count(), 1, "{}", up.stderr());
 
         s3.gate.send_replace(Gate::Open);
-        up.until_through(10);
-        assert!(up.view()["storage_error"].is_null());
+        up.until_processed(10);
+        assert!(up.snapshot()["storage_error"].is_null());
         let end = up.stop();
         assert_eq!(end.stdout, "mysfits-clicks: 10 accepted, 10 delivered, 0 dropped, 0 failed\n");
         let (objects, mut delivered) = s3.objects("firehose");
@@ -60,12 +59,12 @@ fn a_storage_that_refuses_is_tried_until_it_takes_the_object() {
 }
 
 #[test]
-fn a_storage_that_hangs_and_then_is_gone_gets_each_object_when_it_is_back() {
+fn a_storage_that_hangs_and_stops_gets_each_object_after_its_restart() {
     let mut s3 = S3::start(Gate::Hangs);
     let mut up = s3.up(&[]);
     up.put(&clicks(0..5));
     up.until(|_| s3.met(Gate::Hangs) > 0);
-    // In the middle of the request.
+    // During the request.
     s3.switch_off();
     up.until(|view| view["storage_error"].is_string());
     up.put(&clicks(5..10));
@@ -86,7 +85,7 @@ fn a_stop_waits_for_the_storage() {
     up.until(|view| view["waiting"]["records"] == 3);
     assert_eq!(s3.met(Gate::Refuses), 0);
     up.signal("-TERM");
-    // Nobody serves the view any more.
+    // The page has stopped.
     until_or(|| s3.met(Gate::Refuses) >= 2, || up.stderr());
     s3.gate.send_replace(Gate::Open);
     let end = up.end();
@@ -94,23 +93,23 @@ fn a_stop_waits_for_the_storage() {
 }
 
 #[test]
-fn a_destination_that_has_never_worked_is_not_waited_for() {
+fn a_stop_does_not_wait_for_a_destination_that_has_accepted_nothing() {
     let s3 = S3::start(Gate::Refuses);
     let folder = tempfile::tempdir().unwrap();
     for (state, left) in [
-        (&[][..], "they are lost (`--state DIR` would keep them)"),
-        (&["--state", "state"], "they are kept in state for the next start"),
+        (&[][..], " and are lost (`--state DIR` would keep them)"),
+        (&["--state", "state"], "; state keeps them for the next start"),
     ] {
         let mut up = Up::start_in(folder.path(), &[&s3.options()[..], &["--stop-seconds", "1"], state].concat());
         up.put(&clicks(0..3));
         up.until(|view| view["storage_error"].is_string());
         up.signal("-TERM");
         let end = up.end();
-        let told = format!(
-            "mysfits-clicks: s3://clicks has not taken an object of this run: gave up after 1 s (`--stop-seconds`)\n\
-             3 records are not through: {left}\n"
+        let expected = format!(
+            "mysfits-clicks: s3://clicks has accepted no object of this run; stopped after 1 s (`--stop-seconds`)\n\
+             3 records were not flushed{left}\n"
         );
-        assert!(end.stderr.ends_with(&told), "{}", end.stderr);
+        assert!(end.stderr.ends_with(&expected), "{}", end.stderr);
         assert_eq!(
             (end.code, end.stdout.as_str()),
             (Some(1), "mysfits-clicks: 3 accepted, 0 delivered, 0 dropped, 0 failed\n")
@@ -118,16 +117,16 @@ fn a_destination_that_has_never_worked_is_not_waited_for() {
     }
     s3.gate.send_replace(Gate::Open);
     let mut up = Up::start_in(folder.path(), &[&s3.options()[..], &["--state", "state"]].concat());
-    up.until_through(3);
+    up.until_processed(3);
     assert_eq!((up.stop().code, s3.objects("firehose")), (Some(0), (1, clicks(0..3))));
 }
 
 #[test]
-fn a_destination_that_has_worked_is_waited_for() {
+fn a_stop_waits_for_a_destination_that_has_accepted_an_object() {
     let s3 = S3::start(Gate::Open);
     let mut up = s3.up(&["--stop-seconds", "0"]);
     up.put(&clicks(0..1));
-    up.until_through(1);
+    up.until_processed(1);
     s3.gate.send_replace(Gate::Refuses);
     up.put(&clicks(1..2));
     up.signal("-TERM");
@@ -137,9 +136,9 @@ fn a_destination_that_has_worked_is_waited_for() {
     assert_eq!((end.code, s3.objects("firehose").1.len()), (Some(0), 2), "{}", end.stderr);
 }
 
-/// What is in the function has not failed at a destination.
+/// The first object is not due while the function has the records.
 #[test]
-fn a_destination_that_was_not_tried_is_waited_for() {
+fn a_stop_waits_for_a_destination_without_a_request() {
     let s3 = S3::start(Gate::Open);
     let release = tempfile::tempdir().unwrap();
     let file = release.path().join("release");
@@ -148,7 +147,7 @@ fn a_destination_that_was_not_tried_is_waited_for() {
     up.put(&[r#"{"do":"wait"}"#]);
     up.until(|view| view["in_lambda"]["records"] == 1);
     up.signal("-TERM");
-    until_or(|| up.stderr().contains("putting 1 records through"), || up.stderr());
+    until_or(|| up.stderr().contains("flushing 1 records"), || up.stderr());
     fs::write(&file, "").unwrap();
     let end = up.end();
     assert_eq!((end.code, s3.objects("firehose").0), (Some(0), 1), "{}", end.stderr);
@@ -156,46 +155,46 @@ fn a_destination_that_was_not_tried_is_waited_for() {
 
 /// The first object may take longer than `--stop-seconds`.
 #[test]
-fn a_destination_that_takes_its_time_for_the_first_object_is_waited_for() {
+fn a_stop_waits_for_the_first_object() {
     let s3 = S3::start(Gate::Hangs);
     let mut up = s3.up(&["--stop-seconds", "0"]);
     up.put(&clicks(0..1));
     up.until(|_| s3.met(Gate::Hangs) > 0);
     up.signal("-TERM");
-    until_or(|| up.stderr().contains("putting 1 records through"), || up.stderr());
+    until_or(|| up.stderr().contains("flushing 1 records"), || up.stderr());
     s3.gate.send_replace(Gate::Open);
     let end = up.end();
     assert_eq!((end.code, s3.objects("firehose").0), (Some(0), 1), "{}", end.stderr);
 }
 
 #[test]
-fn with_nothing_left_a_destination_that_has_never_worked_is_no_failure() {
+fn without_records_an_unused_destination_is_no_error() {
     let mut up = Up::start(&["--stop-seconds", "0"]);
     assert_eq!(up.stop().code, Some(0));
 }
 
 #[test]
-fn what_is_refused_does_not_hold_up_the_rest() {
+fn refused_objects_do_not_block_others() {
     let folder = tempfile::tempdir().unwrap();
-    // A link that leads nowhere, as to a disk that is not mounted: whatever belongs there is refused.
+    // A dangling link, as to a disk that is not mounted: writes below it fail.
     let bad = folder.path().join("out/bucket/bad");
     fs::create_dir_all(bad.parent().unwrap()).unwrap();
     symlink("missing", &bad).unwrap();
     let prefix = "!{partitionKeyFromLambda:a}/!{partitionKeyFromLambda:b}/";
     let mut up = Up::start_in(folder.path(), &["--dynamic-partitioning", "--prefix", prefix]);
     let click = |a: &str, b: usize| json!({ "do": "partition", "keys": { "a": a, "b": b.to_string() } }).to_string();
-    // More objects than are stored at once.
+    // More than the concurrent uploads.
     up.put(&(0..40).map(|b| click("bad", b)).collect::<Vec<_>>());
     up.until(|view| !view["storage_error"].is_null());
     up.put(&[click("good", 0)]);
-    up.until_through(1);
-    let view = up.view();
+    up.until_processed(1);
+    let view = up.snapshot();
     assert_eq!((&view["delivered"], view["storage_error"].is_null()), (&json!(1), false), "{view:#}");
     fs::remove_file(&bad).unwrap();
-    up.until_through(41);
+    up.until_processed(41);
     up.until(|view| view["storage_error"].is_null());
-    let ended = up.stop();
-    // Told once, and taken back once.
-    let told = |text: &str| ended.stderr.matches(text).count();
-    assert_eq!((told("it is tried again until it works"), told("the storage takes objects again")), (1, 1));
+    let end = up.stop();
+    // One report of the error, and one of the recovery.
+    let count = |text: &str| end.stderr.matches(text).count();
+    assert_eq!((count("it is tried again until it works"), count("the storage takes objects again")), (1, 1));
 }

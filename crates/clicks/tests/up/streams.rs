@@ -1,38 +1,43 @@
-//! `POST /v2/{stream-name}` by the wire: a record for each service's stream, and nothing that one stream does to another.
+//! `POST /v2/{stream-name}`: a record for each service's stream, and the isolation of streams.
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::{Value, json};
+use test_support::http::{Connection, Response};
+use test_support::up::Up;
 
-use crate::http::{Answer, Connection};
-use crate::up::Up;
-use crate::ways::{STREAMS, call, start, told, until, until_through, view_of};
+use crate::data_streams::{STREAMS, call, logged_events, start, until, until_processed, view_of};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
-fn post(up: &Up, stream: &str, headers: &str, body: &str) -> Answer {
+fn post(up: &Up, stream: &str, headers: &str, body: &str) -> Response {
     Connection::open(up.page()).ask("POST", &format!("/v2/{stream}"), headers, body)
 }
 
-/// The answer to a record that was put: where it is.
+/// The shard and the sequence number in a response.
 #[track_caller]
-fn placed(answer: &Answer) -> (String, String) {
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")), "{}", answer.body);
-    let body: BTreeMap<String, String> = serde_json::from_str(&answer.body).unwrap();
+fn placed(response: &Response) -> (String, String) {
+    assert_eq!(
+        (response.status, response.header("content-type")),
+        (200, Some("application/json")),
+        "{}",
+        response.body
+    );
+    let body: BTreeMap<String, String> = serde_json::from_str(&response.body).unwrap();
     assert_eq!(body.keys().collect::<Vec<_>>(), ["sequenceNumber", "shardId"]);
-    assert!(answer.body.starts_with(r#"{"sequenceNumber":"49"#), "{}", answer.body);
+    assert!(response.body.starts_with(r#"{"sequenceNumber":"49"#), "{}", response.body);
     (body["shardId"].clone(), body["sequenceNumber"].clone())
 }
 
 #[test]
-fn a_request_is_answered_as_api_gateway_does() {
+fn responses_are_those_of_api_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none"]);
     let mebibyte = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8));
     let mut connection = Connection::open(up.page());
-    // One connection for all: a refusal does not end it.
-    for (stream, headers, body, status, answer) in [
+    // One connection for all: an error does not close it.
+    for (stream, headers, body, status, response) in [
         (
             "orders",
             format!("{JSON}x-partition-key: {}\r\n", "k".repeat(257)),
@@ -69,38 +74,38 @@ fn a_request_is_answered_as_api_gateway_does() {
             413,
             r#"{"message":"Request Too Long"}"#,
         ),
-        // Names that nobody has configured, or that are no data stream's.
-        ("nobody", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
+        // Names that are not configured, or not of a data stream.
+        ("unknown", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("clicks", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("Orders", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("orders%00", JSON.to_owned(), "{}".to_owned(), 404, r#"{"message":"Not Found"}"#),
         ("%ff", JSON.to_owned(), "no JSON".to_owned(), 404, r#"{"message":"Not Found"}"#),
     ] {
-        let answered = connection.ask("POST", &format!("/v2/{stream}"), &headers, &body);
-        assert_eq!((answered.status, answered.body.as_str()), (status, answer), "{stream} {body:.20}");
-        assert_eq!(answered.header("content-type"), Some("application/json"));
-        assert_eq!(answered.header("x-amzn-requestid").map(str::len), Some(36));
+        let found = connection.ask("POST", &format!("/v2/{stream}"), &headers, &body);
+        assert_eq!((found.status, found.body.as_str()), (status, response), "{stream} {body:.20}");
+        assert_eq!(found.header("content-type"), Some("application/json"));
+        assert_eq!(found.header("x-amzn-requestid").map(str::len), Some(36));
     }
     for method in ["GET", "PUT", "OPTIONS", "DELETE"] {
-        let answered = connection.ask(method, "/v2/orders", JSON, "{}");
+        let found = connection.ask(method, "/v2/orders", JSON, "{}");
         let expected = (403, r#"{"message":"Missing Authentication Token"}"#);
-        assert_eq!((answered.status, answered.body.as_str()), expected, "{method}");
+        assert_eq!((found.status, found.body.as_str()), expected, "{method}");
     }
     assert_eq!((&view_of(&up, "orders")["accepted"], &view_of(&up, "reviews")["accepted"]), (&json!(0), &json!(0)));
     placed(&connection.ask("POST", "/v2/orders", &format!("{JSON}x-partition-key: k\r\n"), &mebibyte(1_048_574)));
-    // What API Gateway takes for JSON.
+    // The content types that API Gateway accepts as JSON.
     placed(&connection.ask("POST", "/v2/reviews", "", "{}"));
     placed(&connection.ask("POST", "/v2/reviews", "Content-Type: application/json; charset=utf-8\r\n", "{}"));
 }
 
 #[test]
-fn the_lines_lie_under_each_streams_own_prefix() {
+fn each_stream_has_a_prefix_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none"]);
     post(&up, "orders", JSON, "{ \"customer\": \"7\",\r\n \"total\": 12.50 }");
     post(&up, "reviews", JSON, r#"{"stars":5,"text":"a b \u00e9 é"}"#);
-    until_through(&up, "orders", 1);
-    until_through(&up, "reviews", 1);
+    until_processed(&up, "orders", 1);
+    until_processed(&up, "reviews", 1);
     assert_eq!(up.objects("orders"), "{ \"customer\": \"7\",   \"total\": 12.50 }\n");
     assert_eq!(up.objects("reviews"), "{\"stars\":5,\"text\":\"a b \\u00e9 é\"}\n");
     // By the hour.
@@ -115,41 +120,41 @@ fn the_lines_lie_under_each_streams_own_prefix() {
 }
 
 #[test]
-fn the_partition_key_is_of_the_header_or_the_field_or_the_request() {
+fn the_partition_key_is_the_header_or_the_field_or_the_request_id() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &[]);
-    let tell = |customer: Value| json!({ "do": "tell", "customer": customer }).to_string();
+    let record = |customer: Value| json!({ "do": "log", "customer": customer }).to_string();
     let header = format!("{JSON}x-partition-key: b\r\n");
     for (stream, headers, body, key) in [
-        ("orders", header.as_str(), tell(json!("a")), Some("b")),
-        ("orders", JSON, tell(json!("a")), Some("a")),
-        ("orders", JSON, tell(json!(7)), Some("7")),
-        ("orders", JSON, tell(json!(null)), None),
-        ("reviews", header.as_str(), tell(json!("a")), Some("b")),
-        ("reviews", JSON, tell(json!("a")), None),
+        ("orders", header.as_str(), record(json!("a")), Some("b")),
+        ("orders", JSON, record(json!("a")), Some("a")),
+        ("orders", JSON, record(json!(7)), Some("7")),
+        ("orders", JSON, record(json!(null)), None),
+        ("reviews", header.as_str(), record(json!("a")), Some("b")),
+        ("reviews", JSON, record(json!("a")), None),
     ] {
-        let before = told(&up).len();
-        let answer = post(&up, stream, headers, &body);
-        let (shard, number) = placed(&answer);
-        until(&up, stream, |_| told(&up).len() > before);
-        let event = told(&up).remove(before);
+        let before = logged_events(&up).len();
+        let response = post(&up, stream, headers, &body);
+        let (shard, number) = placed(&response);
+        until(&up, stream, |_| logged_events(&up).len() > before);
+        let event = logged_events(&up).remove(before);
         let metadata = &event["records"][0]["kinesisRecordMetadata"];
-        let request = answer.header("x-amzn-requestid").unwrap();
+        let request = response.header("x-amzn-requestid").unwrap();
         assert_eq!(metadata["partitionKey"], key.unwrap_or(request), "{stream} {body}");
         assert_eq!((&metadata["shardId"], &metadata["sequenceNumber"]), (&json!(shard), &json!(number)));
     }
 }
 
 #[test]
-fn past_the_rate_of_one_stream_the_others_take_more() {
+fn each_stream_has_a_rate_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--function", "none", "--rate", "1", "--burst", "3"]);
     let mut connection = Connection::open(up.page());
-    let answers: Vec<Answer> = (0..50).map(|_| connection.ask("POST", "/v2/orders", JSON, "{}")).collect();
-    let refused = answers.iter().find(|answer| answer.status != 200).expect("50 requests came within 47 seconds");
+    let responses: Vec<Response> = (0..50).map(|_| connection.ask("POST", "/v2/orders", JSON, "{}")).collect();
+    let refused = responses.iter().find(|response| response.status != 200).expect("50 requests came within 47 seconds");
     assert_eq!((refused.status, refused.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
-    for answer in &answers[..3] {
-        placed(answer);
+    for response in &responses[..3] {
+        placed(response);
     }
     for _ in 0..3 {
         placed(&connection.ask("POST", "/v2/reviews", JSON, "{}"));
@@ -159,56 +164,57 @@ fn past_the_rate_of_one_stream_the_others_take_more() {
 }
 
 #[test]
-fn a_full_backlog_and_a_function_that_hangs_are_the_streams_own() {
+fn a_full_backlog_and_a_hanging_function_do_not_affect_other_streams() {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("release");
-    // So many shards that none is past its throughput, and a place for one event.
+    // Enough shards for the throughput, and one concurrent invocation.
     let streams = STREAMS.replace("shards = 2", "shards = 100\nconcurrency = 1");
     let config = format!("env = {{ RELEASE = '{}' }}\nbacklog-mb = 8\n{streams}", release.display());
     let up = start(folder.path(), &config, &[]);
     placed(&post(&up, "orders", JSON, r#"{"do":"wait"}"#));
     until(&up, "orders", |view| view["in_lambda"]["records"] == 1);
     let large = |customer: usize| format!("{{\"customer\":{customer},\"a\":\"{}\"}}", "x".repeat(900_000));
-    let answers: Vec<Answer> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
-    let (accepted, refused): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.status == 200);
+    let responses: Vec<Response> = (0..20).map(|customer| post(&up, "orders", JSON, &large(customer))).collect();
+    let (accepted, refused): (Vec<&Response>, Vec<&Response>) =
+        responses.iter().partition(|response| response.status == 200);
     // Six are 7.2 MB as base64, and seven are too many.
     assert_eq!(accepted.len(), 6);
-    for answer in refused {
-        assert_eq!((answer.status, answer.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
+    for response in refused {
+        assert_eq!((response.status, response.body.as_str()), (429, r#"{"message":"Too Many Requests"}"#));
     }
     let record = json!({ "StreamName": "orders", "PartitionKey": "new", "Data": "x".repeat(1_200_000) });
-    let answer: Value = serde_json::from_str(&call(&up, "PutRecord", &record).body).unwrap();
-    assert_eq!(answer["__type"], "ProvisionedThroughputExceededException");
+    let response: Value = serde_json::from_str(&call(&up, "PutRecord", &record).body).unwrap();
+    assert_eq!(response["__type"], "ProvisionedThroughputExceededException");
 
-    // Meanwhile the others deliver.
+    // The others deliver.
     placed(&post(&up, "reviews", JSON, r#"{"stars":5}"#));
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;
     Connection::open(up.page()).ask("PUT", "/clicks", JSON, click).is(200);
-    until_through(&up, "reviews", 1);
-    until_through(&up, "clicks", 1);
+    until_processed(&up, "reviews", 1);
+    until_processed(&up, "clicks", 1);
     assert_eq!(up.objects("reviews"), "{\"stars\":5}\n\n");
     let view = view_of(&up, "orders");
     assert_eq!((view["delivered"].as_u64(), view["accepted"].as_u64()), (Some(0), Some(7)), "{view:#}");
 
     fs::write(release, "").unwrap();
-    until_through(&up, "orders", 7);
+    until_processed(&up, "orders", 7);
     placed(&post(&up, "orders", JSON, &large(0)));
 }
 
 #[test]
-fn a_function_that_fails_is_the_streams_own() {
+fn a_failing_function_does_not_affect_other_streams() {
     let folder = tempfile::tempdir().unwrap();
     let up = start(folder.path(), STREAMS, &["--retries", "1"]);
     post(&up, "orders", JSON, r#"{"do":"crash","customer":"a"}"#);
     post(&up, "reviews", JSON, r#"{"stars":5}"#);
-    until_through(&up, "orders", 1);
-    until_through(&up, "reviews", 1);
+    until_processed(&up, "orders", 1);
+    until_processed(&up, "reviews", 1);
     assert_eq!((&view_of(&up, "orders")["failed"], &view_of(&up, "reviews")["delivered"]), (&json!(1), &json!(1)));
     assert_eq!((up.objects("orders").as_str(), up.errors().len()), ("", 1));
 }
 
 #[test]
-fn without_a_stream_of_direct_put_there_is_no_way_for_clicks() {
+fn without_a_stream_of_direct_put_there_is_no_route_for_clicks() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = start(folder.path(), "[streams.orders]\nsource = 'kinesis'\nfunction = 'none'\n", &[]);
     let click = r#"{"userId":"guest","mysfitId":"a"}"#;

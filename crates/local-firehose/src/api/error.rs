@@ -116,7 +116,7 @@ impl ApiError {
             Self::ThroughputExceeded(_) => "ProvisionedThroughputExceededException",
             Self::DryRun => "DryRunOperationException",
             Self::InternalFailure => "InternalFailure",
-            // Seen of Firehose: boto3 shows the status in the place of a code, which it does where there is none.
+            // AttemptReport of Firehose: boto3 shows the status in the place of a code, which it does where there is none.
             Self::BodyTooLarge(_) => return None,
         })
     }

@@ -82,7 +82,7 @@ impl Api {
         self.streams.get(name).ok_or_else(|| ApiError::NotFound { kind: "Firehose", name: name.to_owned() })
     }
 
-    /// A stream that reads a data stream accepts no others. Seen of Firehose, code and text (aws-cli issue 7010).
+    /// A stream that reads a data stream accepts no others. AttemptReport of Firehose, code and text (aws-cli issue 7010).
     fn find_to_put(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
         let stream = self.find(name)?;
         match list::type_of(stream) {

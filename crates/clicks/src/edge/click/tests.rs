@@ -4,12 +4,12 @@ use super::*;
 
 const ID: &str = "4e53920c-505a-4a90-a694-b9300791f0ae";
 
-fn check(body: impl AsRef<[u8]>) -> Result<String, String> {
-    ClickSchema::new().unwrap().check_body(body.as_ref())
+fn validate(body: impl AsRef<[u8]>) -> Result<String, String> {
+    ClickSchema::new().unwrap().validate_body(body.as_ref())
 }
 
 #[test]
-fn a_click_is_put_as_it_came_without_white_space() {
+fn a_click_is_put_unchanged_without_white_space() {
     let longest = format!(r#"{{"userId":"{}","mysfitId":"{}"}}"#, "🐉".repeat(64), "a".repeat(128));
     for (body, record) in [
         (r#"{"userId":"guest","mysfitId":"_-9"}"#, r#"{"userId":"guest","mysfitId":"_-9"}"#),
@@ -18,19 +18,19 @@ fn a_click_is_put_as_it_came_without_white_space() {
         (r#"{"user\u0049d":"u","mysfitId":"a"}"#, r#"{"user\u0049d":"u","mysfitId":"a"}"#),
         (&longest, &longest),
     ] {
-        assert_eq!(check(body), Ok(record.to_owned()), "{body}");
+        assert_eq!(validate(body), Ok(record.to_owned()), "{body}");
         let as_value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(as_value(record), as_value(body));
     }
 }
 
 #[test]
-fn what_is_no_click_is_told_without_the_visitors_values() {
+fn an_invalid_click_is_reported_without_the_values_of_the_visitor() {
     let pattern = "mysfitId does not match ^[A-Za-z0-9_-]{1,128}$";
     let user = |user: &str| format!(r#"{{"userId":{user},"mysfitId":"{ID}"}}"#);
     let mysfit = |mysfit: &str| format!(r#"{{"userId":"guest","mysfitId":{mysfit}}}"#);
     let many = format!("{{{}}}", (0..1000).map(|n| format!(r#""<b>{n}</b>":1"#)).collect::<Vec<_>>().join(","));
-    for (body, faults) in [
+    for (body, errors) in [
         ("{}".to_owned(), "userId is missing; mysfitId is missing"),
         (format!(r#"{{"mysfitId":"{ID}"}}"#), "userId is missing"),
         (
@@ -62,14 +62,14 @@ fn what_is_no_click_is_told_without_the_visitors_values() {
         ("\"secret\"".to_owned(), "it is not of type object"),
         ("null".to_owned(), "it is not of type object"),
     ] {
-        assert_eq!(check(&body), Err(faults.to_owned()), "{body}");
+        assert_eq!(validate(&body), Err(errors.to_owned()), "{body}");
     }
 }
 
 #[test]
-fn what_is_not_json_is_told_by_its_place_alone() {
+fn invalid_json_is_reported_by_its_place_only() {
     let nested = "[".repeat(8192);
-    for (body, fault) in [
+    for (body, error) in [
         (&b""[..], "it is not JSON (EOF while parsing a value at line 1 column 0)"),
         (b"userId=guest", "it is not JSON (expected value at line 1 column 1)"),
         (b"{\"userId\":\"secret", "it is not JSON (EOF while parsing a string at line 1 column 17)"),
@@ -80,12 +80,12 @@ fn what_is_not_json_is_told_by_its_place_alone() {
         (b"{\"userId\":\"\xff\"}", "it is not UTF-8"),
         (b"{\0}\0", "it is not JSON (key must be a string at line 1 column 2)"),
     ] {
-        assert_eq!(check(body), Err(fault.to_owned()), "{}", body.escape_ascii());
+        assert_eq!(validate(body), Err(error.to_owned()), "{}", body.escape_ascii());
     }
 }
 
 #[test]
-fn only_json_is_json() {
+fn only_the_content_type_of_json_is_accepted() {
     let schema = ClickSchema::new().unwrap();
     let json: &[&[&str]] = &[
         &[],
@@ -114,14 +114,14 @@ fn only_json_is_json() {
         for (name, value) in values.iter().map(value) {
             headers.append(name, value);
         }
-        let expected = if is_json { Refusal::Body("it is not UTF-8".to_owned()) } else { Refusal::MediaType };
-        assert_eq!(schema.check(&headers, b"\xff"), Err(expected), "{values:?}");
+        let expected = if is_json { EdgeError::Body("it is not UTF-8".to_owned()) } else { EdgeError::MediaType };
+        assert_eq!(schema.validate(&headers, b"\xff"), Err(expected), "{values:?}");
     }
 }
 
-/// What the infrastructure's request validator needs of the file, besides what is tested by clicks.
+/// What API Gateway's request validator needs, besides what clicks test.
 #[test]
-fn the_schema_is_one_of_api_gateway() {
+fn the_schema_is_valid_for_api_gateway() {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-04/schema#");
     assert!(schema["title"].as_str().unwrap().bytes().all(|byte| byte.is_ascii_alphanumeric()));

@@ -1,51 +1,55 @@
-//! A request as a record: its body on one line, and its partition key.
+//! The record of a request: its body on one line, and its partition key.
 
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
-use super::super::body::is_json;
-use super::super::refusal::Refusal;
+use super::super::error::EdgeError;
+use super::super::reader::is_json;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 use local_firehose::stream::PutEntry;
 
-/// By which a request tells its partition key.
 const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
 
-/// The record of a request. Without a key in the header or the field it gets the request's id for one: a constant would put
-/// all records into one shard.
-pub(super) fn of(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<PutEntry, Refusal> {
+/// The record of a request. Without a key in the header or the field, the key is the request's id: a constant would put all
+/// records into one shard.
+pub(super) fn from_request(
+    headers: &HeaderMap,
+    body: &[u8],
+    field: Option<&str>,
+    id: Uuid,
+) -> Result<PutEntry, EdgeError> {
     if !is_json(headers) {
-        return Err(Refusal::MediaType);
+        return Err(EdgeError::MediaType);
     }
-    let not = |what: &str| Refusal::Body(format!("it is not {what}"));
+    let not = |what: &str| EdgeError::Body(format!("it is not {what}"));
     let text = str::from_utf8(body).map_err(|_| not("UTF-8"))?;
     let fields: Fields<'_> = serde_json::from_str(text)
         .map_err(|error| if error.is_data() { not("of type object") } else { not(&format!("JSON ({error})")) })?;
-    let partition_key = match in_header(headers)? {
+    let partition_key = match header_key(headers)? {
         Some(key) => key,
         None => field.and_then(|field| fields.partition_key(field)).unwrap_or_else(|| id.to_string()),
     };
     if partition_key.chars().count() > MAX_PARTITION_KEY_CHARACTERS {
-        return Err(Refusal::PartitionKey(format!("it is longer than {MAX_PARTITION_KEY_CHARACTERS} characters")));
+        return Err(EdgeError::PartitionKey(format!("it is longer than {MAX_PARTITION_KEY_CHARACTERS} characters")));
     }
-    // Breaks of lines stand between the tokens of JSON alone, which is else as it was sent: each digit of a number counts.
+    // JSON has line breaks between tokens only. The rest is unchanged, down to the digits of a number.
     let line = text.replace(['\r', '\n'], " ") + "\n";
     let bytes = line.len() + partition_key.len();
     if bytes > MAX_RECORD_BYTES {
-        return Err(Refusal::TooLong);
+        return Err(EdgeError::TooLong);
     }
     let hash_key = hash_key(&partition_key);
     Ok(PutEntry { data: STANDARD.encode(line), bytes, partition_key, hash_key })
 }
 
-/// The key in the header; an empty one is none.
-fn in_header(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+/// The key in the header, if it is not empty.
+fn header_key(headers: &HeaderMap) -> Result<Option<String>, EdgeError> {
     let Some(key) = headers.get(PARTITION_KEY) else { return Ok(None) };
-    let key = str::from_utf8(key.as_bytes()).map_err(|_| Refusal::PartitionKey("it is not UTF-8".to_owned()))?;
+    let key = str::from_utf8(key.as_bytes()).map_err(|_| EdgeError::PartitionKey("it is not UTF-8".to_owned()))?;
     Ok(Some(key.to_owned()).filter(|key| !key.is_empty()))
 }
 
@@ -61,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_partition_key_is_of_the_header_or_the_field_or_the_request() {
+    fn the_partition_key_is_the_header_or_the_field_or_the_request_id() {
         let id = Uuid::from_u128(7).to_string();
         let longest = "é".repeat(256);
         for (header, body, field, key) in [
@@ -74,7 +78,7 @@ mod tests {
             (None, &format!(r#"{{"id":"{longest}"}}"#), Some("id"), &longest),
             (None, r#"{"id":12345678901234567890.50}"#, Some("id"), "12345678901234567890.50"),
             (None, r#"{"id":-1}"#, Some("id"), "-1"),
-            // Of several, the last one counts, as to API Gateway.
+            // API Gateway uses the last one of several.
             (None, r#"{"id":1,"id":2}"#, Some("id"), "2"),
             (None, r#"{"id":"i"}"#, None, &id),
             (None, r#"{"ID":"i"}"#, Some("id"), &id),
@@ -86,19 +90,20 @@ mod tests {
             (None, r#"{"id":{}}"#, Some("id"), &id),
             (None, r#"{"id":"\ud800"}"#, Some("id"), &id),
         ] {
-            let record = of(&headers(header.map(str::as_bytes)), body.as_bytes(), field, Uuid::from_u128(7)).unwrap();
+            let record =
+                from_request(&headers(header.map(str::as_bytes)), body.as_bytes(), field, Uuid::from_u128(7)).unwrap();
             assert_eq!((&*record.partition_key, record.hash_key), (key, hash_key(key)), "{header:?} {body}");
         }
     }
 
     #[test]
-    fn the_record_is_the_body_on_a_line() {
+    fn the_record_is_the_body_on_one_line() {
         for (body, line) in [
             ("{}", "{}\n"),
             (" {\r\n\t\"a b\" : [ 1.50 , \" \\\" \" ] }\n", " {  \t\"a b\" : [ 1.50 , \" \\\" \" ] } \n"),
             ("{\"a\":\"\u{e9}\\u00e9\\n\"}", "{\"a\":\"\u{e9}\\u00e9\\n\"}\n"),
         ] {
-            let record = of(&headers(Some(b"key")), body.as_bytes(), None, Uuid::nil()).unwrap();
+            let record = from_request(&headers(Some(b"key")), body.as_bytes(), None, Uuid::nil()).unwrap();
             assert_eq!(
                 (STANDARD.decode(record.data).unwrap(), record.bytes),
                 (line.as_bytes().to_vec(), line.len() + 3)
@@ -107,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_refused() {
-        let body = |fault: &str| Refusal::Body(fault.to_owned());
-        let key = |fault: &str| Refusal::PartitionKey(fault.to_owned());
+    fn an_invalid_request_is_refused() {
+        let body = |reason: &str| EdgeError::Body(reason.to_owned());
+        let key = |reason: &str| EdgeError::PartitionKey(reason.to_owned());
         let filled = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)).into_bytes();
         let longer = "é".repeat(257);
-        for (header, sent, refusal) in [
+        for (header, sent, error) in [
             (None, b"".to_vec(), body("it is not JSON (EOF while parsing a value at line 1 column 0)")),
             (None, b"{} {}".to_vec(), body("it is not JSON (trailing characters at line 1 column 4)")),
             (None, b"[{}]".to_vec(), body("it is not of type object")),
@@ -121,14 +126,14 @@ mod tests {
             (Some(longer.as_bytes()), b"{}".to_vec(), key("it is longer than 256 characters")),
             (None, format!(r#"{{"id":"{longer}"}}"#).into_bytes(), key("it is longer than 256 characters")),
             (Some(b"\xff"), b"{}".to_vec(), key("it is not UTF-8")),
-            // With its line's end and the key.
-            (Some(b"key"), filled(MAX_RECORD_BYTES - 3), Refusal::TooLong),
+            // With the line's end and the key.
+            (Some(b"key"), filled(MAX_RECORD_BYTES - 3), EdgeError::TooLong),
         ] {
-            assert_eq!(of(&headers(header), &sent, Some("id"), Uuid::nil()), Err(refusal));
+            assert_eq!(from_request(&headers(header), &sent, Some("id"), Uuid::nil()), Err(error));
         }
-        assert!(of(&headers(Some(b"key")), &filled(MAX_RECORD_BYTES - 4), None, Uuid::nil()).is_ok());
+        assert!(from_request(&headers(Some(b"key")), &filled(MAX_RECORD_BYTES - 4), None, Uuid::nil()).is_ok());
         let mut text = headers(None);
         text.insert("content-type", HeaderValue::from_static("text/plain"));
-        assert_eq!(of(&text, b"{}", None, Uuid::nil()), Err(Refusal::MediaType));
+        assert_eq!(from_request(&text, b"{}", None, Uuid::nil()), Err(EdgeError::MediaType));
     }
 }

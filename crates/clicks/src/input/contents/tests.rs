@@ -36,7 +36,7 @@ fn record(data: &str) -> Item {
 }
 
 #[test]
-fn clicks_are_values_whatever_comes_after_the_first() {
+fn clicks_are_values_of_any_kind_after_the_first() {
     let text = "\n{\"a\":1}\r\nnot JSON\n\n{\"records\":[]}\n  {\"b\":2}{\n\"c\": 3}[4] 5";
     let expected = [
         record("{\"a\":1}"),
@@ -48,13 +48,13 @@ fn clicks_are_values_whatever_comes_after_the_first() {
         record("5"),
     ];
     assert_eq!(items(text), expected);
-    // As Firehose backs up records that have no newline.
+    // A source backup of records without a newline.
     let clicks = (0..1_000).map(|n| format!("{{\"n\":{n}}}"));
     assert_eq!(items(&clicks.clone().collect::<String>()), clicks.map(|click| record(&click)).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_file_of_clicks_may_begin_with_something_else() {
+fn a_file_of_clicks_may_start_with_other_values() {
     assert_eq!(items("\0{}")[..], [skipped(1, 0, Unusable::NotJson, "\0"), record("{}")]);
     for (line, found) in [("x\n", "what is not JSON: `x`"), ("7\n", "a JSON value that is not an object")] {
         let lines = |count: usize| line.repeat(count) + "{}";
@@ -71,18 +71,18 @@ fn the_first_object_decides_the_kind_of_a_file() {
         assert_eq!(file("{\"a\":1}"), [record(first), record("{\"a\":1}")]);
         assert_eq!(file("{\"rawData\":\"e30=\"}"), [unusable(Unusable::NoErrorRecord), record("{}")]);
         let [skipped, Item::Event(_)] = &file("{\"records\":[]}")[..] else { panic!("{first}") };
-        assert_eq!(*skipped, unusable(Unusable::NoEvent));
+        assert_eq!(*skipped, unusable(Unusable::NotAnEvent));
     }
 }
 
 #[test]
-fn error_objects_are_their_original_bytes_or_what_stands_in_their_place() {
+fn error_objects_are_read_as_their_raw_data() {
     let text = "{\"rawData\":\"e30=\"}{\n\"rawData\":\"AP8=\",\"errorCode\":1e400}\n{\"rawData\":\"###\"}\n";
     assert_eq!(items(text), ["e30=", "AP8=", "###"].map(|data| Item::Record(data.to_owned())));
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_a_file_at_its_start_only() {
+fn a_byte_order_mark_is_ignored_at_the_start_only() {
     let mark = skipped(2, 11, Unusable::NotJson, "\u{feff}");
     assert_eq!(items("\u{feff}{\"a\":1}\n\u{feff}{}\n"), [record("{\"a\":1}"), mark, record("{}")]);
     assert_eq!(items("\u{feff}\n{\"a\":1}"), [record("{\"a\":1}")]);
@@ -90,7 +90,7 @@ fn a_byte_order_mark_is_no_part_of_a_file_at_its_start_only() {
 }
 
 #[test]
-fn an_event_is_one_however_it_is_written() {
+fn an_event_may_have_any_white_space() {
     let event = json!({ "records": [{ "recordId": "a", "data": "e30=", "approximateArrivalTimestamp": 1 }] });
     let minified = event.to_string();
     let pretty = serde_json::to_string_pretty(&event).unwrap();
@@ -131,7 +131,7 @@ fn a_file_that_is_not_accepted_is_refused() {
 }
 
 #[test]
-fn what_is_not_of_the_files_kind_is_skipped() {
+fn a_value_of_another_kind_is_skipped() {
     let errors = "{\"rawData\":\"\"}\n\n{\"a\":1}\n{\"rawData\":7}{\"rawData\":\"e30=\"}";
     assert_eq!(
         items(errors),
@@ -147,8 +147,8 @@ fn what_is_not_of_the_files_kind_is_skipped() {
     assert_eq!(
         others,
         [
-            skipped(1, 14, Unusable::NoEvent, "7"),
-            skipped(1, 15, Unusable::NoEvent, "{\"a\":1}"),
+            skipped(1, 14, Unusable::NotAnEvent, "7"),
+            skipped(1, 15, Unusable::NotAnEvent, "{\"a\":1}"),
             skipped(1, 22, Unusable::Event(EventError::NoRecords), "{\"records\":7}"),
         ]
     );
@@ -185,14 +185,14 @@ fn a_record_over_the_limit_of_its_source_is_skipped() {
             }
         }
     }
-    // What is no base64 has escapes in JSON, so that it may be six times as large there.
+    // Data that is not base64 is escaped in JSON, so that it may be six times as large.
     let escapes = format!("{{\"rawData\":\"{}\"}}", "\\u0001".repeat(1_200_000));
     let found = contents(format!("{{\"rawData\":\"\"}}{escapes}").as_bytes()).unwrap().nth(1).unwrap().unwrap();
     assert!(matches!(found, Item::Skipped(Skipped { problem: Unusable::FitsNoEvent { bytes: 900_000 }, .. })));
 }
 
 #[test]
-fn events_keep_to_the_limits_of_their_source_and_of_lambda() {
+fn events_have_the_limits_of_their_source_and_of_lambda() {
     let event =
         |data: usize| json!({ "records": [{ "recordId": "a", "data": "x".repeat(data) }, { "recordId": "b" }] });
     let large = event(1_400_000);
@@ -204,11 +204,11 @@ fn events_keep_to_the_limits_of_their_source_and_of_lambda() {
         "records[0]: found a record of 1050000 bytes; Direct PUT accepts at most 1024000"
     );
     assert!(skipped.content == large["records"][0].to_string().as_bytes());
-    // Nothing is left of it.
+    // No record is left.
     let alone = json!({ "records": [large["records"][0]] }).to_string();
     assert!(matches!(&items(&alone)[..], [Item::Skipped(_)]));
 
-    // It fits as it is, and not with the ids that it lacks.
+    // It fits without its missing ids only.
     let without_ids = json!({ "records": vec![json!({}); 100_000] });
     let records = vec![json!({ "kafkaRecordValue": "x".repeat(3_200_000) }); 2];
     for event in [without_ids, json!({ "records": records })] {
@@ -221,7 +221,7 @@ fn events_keep_to_the_limits_of_their_source_and_of_lambda() {
 }
 
 #[test]
-fn a_line_or_a_value_has_a_largest_size() {
+fn a_line_or_a_value_has_a_maximum_size() {
     for long in ["x".repeat(MAX_VALUE_BYTES + 1), format!("{{\n\"a\":\"{}\"}}", "x".repeat(MAX_VALUE_BYTES))] {
         let found = items(&format!("{{}}{long}\n{{}}"));
         let [_, Item::Skipped(skipped), Item::Record(_)] = &found[..] else { panic!("{} items", found.len()) };

@@ -1,26 +1,29 @@
-//! The TOML file: the options of the whole command, those of every stream, and a table for each stream.
+//! The TOML file: `[pipeline]`, `[defaults]` of all streams, and a table `[streams.NAME]` for each stream.
 
-use std::borrow::Cow;
-use std::ops::Range;
+use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::{PipelineOptions, StreamName, StreamOptions, names};
 use firehose_model::excerpt::excerpt;
 
-/// The table whose tables are the streams.
-const STREAMS: &str = "streams";
+/// The file's tables, as an error lists them.
+const TABLES: &str = "accepted are the tables [pipeline], of options that exist once, [defaults], of options of every stream, \
+                      and [streams.NAME], of options of one stream";
 
-/// What the file says.
-#[derive(Debug, Default, PartialEq)]
+/// The least similarity of a suggested name.
+const SIMILAR: f64 = 0.6;
+
+/// The options in the file.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct File {
-    /// The options of the whole command.
     pub(crate) pipeline: PipelineOptions,
-    /// What holds for every stream that says nothing else.
-    pub(crate) stream: StreamOptions,
-    /// The streams by name, in the file's order. None: the file leaves it to `stream`.
+    pub(crate) defaults: StreamOptions,
+    /// The streams by name, in the file's order. Without any, there is one stream, with the options of `defaults`.
+    #[serde(deserialize_with = "streams")]
     pub(crate) streams: Vec<(String, StreamOptions)>,
 }
 
@@ -33,99 +36,66 @@ pub(crate) struct FileError {
     message: String,
 }
 
-/// What is wrong with the part of the file between two of its bytes.
-struct Fault {
-    span: Range<usize>,
-    message: String,
-}
-
 impl File {
     /// Reads the file's text.
     pub(crate) fn parse(text: &str) -> Result<Self, FileError> {
-        Self::read(text).map_err(|fault| {
-            let before = text.get(..fault.span.start).unwrap_or(text);
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().unwrap_or_default().start;
+            let before = text.get(..start).unwrap_or(text);
             let line = before.split('\n').count();
             let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
-            FileError { line, column, message: excerpt(&fault.message, usize::MAX) }
+            FileError { line, column, message: excerpt(&describe(error), usize::MAX) }
         })
     }
-
-    fn read(text: &str) -> Result<Self, Fault> {
-        let root = DeTable::parse(text).map_err(|error| fault(&error))?;
-        let (of_pipeline, of_stream) = (names::<PipelineOptions>(), names::<StreamOptions>());
-        let (mut pipeline, mut stream, mut streams) = (DeTable::new(), DeTable::new(), Vec::new());
-        for (key, value) in root.into_inner() {
-            if key.get_ref() == STREAMS {
-                streams = read_streams(&key, value, &of_stream)?;
-            } else if of_stream.iter().any(|name| name == key.get_ref()) {
-                stream.insert(key, value);
-            } else if of_pipeline.iter().any(|name| name == key.get_ref()) {
-                pipeline.insert(key, value);
-            } else {
-                return Err(unknown(&key, "option", &[&of_pipeline[..], &of_stream, &[STREAMS.to_owned()]].concat()));
-            }
-        }
-        Ok(Self { pipeline: options(pipeline)?, stream: options(stream)?, streams })
-    }
 }
 
-fn read_streams(
-    key: &Spanned<Cow<'_, str>>,
-    value: Spanned<DeValue<'_>>,
-    of_stream: &[String],
-) -> Result<Vec<(String, StreamOptions)>, Fault> {
-    let tables = table(value, "`streams`", "tables [streams.NAME]")?;
+fn streams<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, StreamOptions)>, D::Error> {
+    let tables: BTreeMap<Spanned<StreamName>, StreamOptions> = BTreeMap::deserialize(deserializer)?;
     if tables.is_empty() {
-        return Err(Fault {
-            span: key.span(),
-            message: "`streams` is empty; accepted are tables [streams.NAME]".into(),
-        });
+        return Err(D::Error::custom("found no stream; accepted are tables [streams.NAME]"));
     }
-    let mut streams = Vec::new();
-    for (key, value) in tables {
-        let start = key.span().start;
-        let name: StreamName = key.get_ref().parse().map_err(|accepted| Fault {
-            span: key.span(),
-            message: format!("found the stream {:?}; {accepted}", key.get_ref()),
-        })?;
-        let entries = table(value, &format!("`streams.{}`", name.0), "a table")?;
-        if let Some(key) = entries.keys().find(|key| !of_stream.iter().any(|name| name == key.get_ref())) {
-            return Err(unknown(key, "option of a stream", of_stream));
-        }
-        streams.push((start, name.0, options(entries)?));
-    }
-    streams.sort_by_key(|(start, ..)| *start);
-    Ok(streams.into_iter().map(|(_, name, options)| (name, options)).collect())
+    let mut streams: Vec<_> = tables.into_iter().collect();
+    streams.sort_by_key(|(name, _)| name.span().start);
+    Ok(streams.into_iter().map(|(name, options)| (name.into_inner().0, options)).collect())
 }
 
-fn table<'a>(value: Spanned<DeValue<'a>>, name: &str, accepted: &str) -> Result<DeTable<'a>, Fault> {
-    let span = value.span();
-    match value.into_inner() {
-        DeValue::Table(table) => Ok(table),
-        other => Err(Fault { span, message: format!("{name}: found {}; accepted is {accepted}", other.type_str()) }),
+/// The message, with the key that it is about; a suggestion for an unknown key instead of serde's list of all.
+fn describe(mut error: toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    // Without the input, the error's text is its message and "in `path.of.the.key`".
+    error.set_input(None);
+    let text = error.to_string();
+    let path = text.rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end().trim_end_matches('`'));
+    match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
+        Some((key, _)) => unknown(key, path),
+        None if path.is_empty() => message,
+        None => format!("`{path}`: {message}"),
     }
 }
 
-/// Options of a table that has no others. A message about a value names its key.
-fn options<O: DeserializeOwned>(entries: DeTable<'_>) -> Result<O, Fault> {
-    let spans: Vec<(String, Range<usize>)> =
-        entries.iter().map(|(key, value)| (key.get_ref().to_string(), value.span())).collect();
-    let whole = Spanned::new(0..0, DeValue::Table(entries));
-    O::deserialize(ValueDeserializer::from(whole)).map_err(|error| {
-        let Fault { span, message } = fault(&error);
-        let key = spans.iter().find(|(_, value)| value.contains(&span.start));
-        let message = key.map_or_else(|| message.clone(), |(key, _)| format!("`{key}`: {message}"));
-        Fault { span, message }
-    })
-}
-
-fn unknown(key: &Spanned<Cow<'_, str>>, what: &str, accepted: &[String]) -> Fault {
-    let message = format!("`{}` is no {what}; accepted are {}", key.get_ref(), accepted.join(", "));
-    Fault { span: key.span(), message }
-}
-
-fn fault(error: &toml::de::Error) -> Fault {
-    Fault { span: error.span().unwrap_or_default(), message: error.message().replace('\n', ", ") }
+/// The message about an unknown key in a table; the path of the file itself is empty.
+fn unknown(key: &str, table: &str) -> String {
+    let (of_pipeline, of_stream) = (names::<PipelineOptions>(), names::<StreamOptions>());
+    let (is_of_pipeline, is_of_stream) =
+        (of_pipeline.iter().any(|name| name == key), of_stream.iter().any(|name| name == key));
+    let accepted = match table {
+        "" => ["pipeline", "defaults", "streams"].map(str::to_owned).to_vec(),
+        "pipeline" => of_pipeline,
+        _ => of_stream,
+    };
+    let instead = match table {
+        "" => TABLES.to_owned(),
+        _ if is_of_pipeline => "it belongs into [pipeline]".to_owned(),
+        _ if is_of_stream => "it belongs into [defaults] or [streams.NAME]".to_owned(),
+        _ => "`clicks up --help` lists the options".to_owned(),
+    };
+    let similarity = |name: &str| strsim::normalized_damerau_levenshtein(key, name);
+    let nearest = accepted.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    match nearest.filter(|name| similarity(name) > SIMILAR && !is_of_pipeline && !is_of_stream) {
+        Some(name) => format!("unknown key `{key}`: did you mean `{name}`?"),
+        None if table.is_empty() => format!("unknown key `{key}`: {instead}"),
+        None => format!("unknown key `{key}` in [{table}]: {instead}"),
+    }
 }
 
 #[cfg(test)]
@@ -133,95 +103,183 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn refusal(text: &str) -> String {
+    fn error(text: &str) -> String {
         File::parse(text).expect_err(text).to_string()
     }
 
     #[test]
-    fn options_go_where_they_are_of() {
-        let file = File::parse("port = 1\nretries = 2\n[streams.b]\nretries = 3\n[streams.a]\n").unwrap();
+    fn a_file_has_three_tables() {
+        let file = File::parse(
+            "[pipeline]\nport = 1\n[defaults]\nretries = 2\n[streams.b]\nretries = 3\n[streams.a]\n[streams]\nc.retries = 4",
+        )
+        .unwrap();
         assert_eq!(file.pipeline, PipelineOptions { port: "1".parse().ok(), ..PipelineOptions::default() });
         let retries = |text: &str| StreamOptions { retries: text.parse().ok(), ..StreamOptions::default() };
-        assert_eq!(file.stream, retries("2"));
-        assert_eq!(file.streams, [("b".to_owned(), retries("3")), ("a".to_owned(), StreamOptions::default())]);
+        assert_eq!(file.defaults, retries("2"));
+        let streams = [("b", retries("3")), ("a", StreamOptions::default()), ("c", retries("4"))];
+        assert_eq!(file.streams, streams.map(|(name, options)| (name.to_owned(), options)));
         assert_eq!(File::parse("# nothing\n").unwrap(), File::default());
     }
 
     #[test]
-    fn what_is_not_accepted_is_told_with_its_place() {
+    fn an_invalid_value_is_reported_with_its_place_and_key() {
         for (text, message) in [
-            ("port = 'x'", "line 1, column 8: `port`: found string \"x\"; accepted is a whole number from 0 to 65535"),
+            (
+                "port = 'x'",
+                "line 2, column 8: `pipeline.port`: found string \"x\"; accepted is a whole number from 0 to 65535",
+            ),
             (
                 "port = 80.0",
-                "line 1, column 8: `port`: found floating point `80.0`; accepted is a whole number from 0 to 65535",
-            ),
-            ("\n é = 1", "line 2, column 2: invalid unquoted key, expected letters, numbers, `-`, `_`"),
-            (
-                "# é\r\n\tretries = true",
-                "line 2, column 12: `retries`: found boolean `true`; accepted is a whole number from 0 to 300",
-            ),
-            ("retries = [1]", "line 1, column 11: `retries`: found array; accepted is a whole number from 0 to 300"),
-            (
-                "retries = 2026-11-20",
-                "line 1, column 11: `retries`: found time; accepted is a whole number from 0 to 300",
-            ),
-            (
-                "buffer-mb = '1'",
-                "line 1, column 13: `buffer-mb`: found string \"1\"; accepted is a number from 0.2 to 3",
+                "line 2, column 8: `pipeline.port`: found floating point `80.0`; accepted is a whole number from 0 to 65535",
             ),
             (
                 "host = 1",
-                "line 1, column 8: `host`: found integer `1`; accepted is an IP address, or localhost for 127.0.0.1",
-            ),
-            ("service = {}", "line 1, column 11: `service`: found table; accepted is a URL with http:// or https://"),
-            ("state = ''", "line 1, column 9: `state`: found string \"\"; accepted is a path"),
-            ("web = 1", "line 1, column 7: `web`: found integer `1`; accepted is a path"),
-            ("log-format = 'xml'", "line 1, column 14: `log-format`: found string \"xml\"; accepted are json, text"),
-            ("compression = true", "line 1, column 15: `compression`: found boolean `true`; accepted are none, gzip"),
-            ("verbose = 'yes'", "line 1, column 11: `verbose`: invalid type: string \"yes\", expected a boolean"),
-            ("prefix = 1", "line 1, column 10: `prefix`: invalid type: integer `1`, expected a string"),
-            ("env = 'A=b'", "line 1, column 7: `env`: invalid type: string \"A=b\", expected a map"),
-            ("env = { A = 1 }", "line 1, column 13: `env`: invalid type: integer `1`, expected a string"),
-            ("env = { A = 'éé', B = 1 }", "line 1, column 23: `env`: invalid type: integer `1`, expected a string"),
-            ("env = { '' = '1' }", "line 1, column 7: `env`: the variable \"\": accepted is KEY=VALUE"),
-            ("env = { 'A=' = '1' }", "line 1, column 7: `env`: the variable \"A=\": accepted is a name without `=`"),
-            ("env = { A = \"\\u0000\" }", "line 1, column 7: `env`: the variable \"A\": accepted is text without NUL"),
-            (
-                "[env]\nMYSFITS_API_URL = 'http://x'",
-                "line 1, column 1: `env`: the variable \"MYSFITS_API_URL\": the service is named with `--service URL`",
+                "line 2, column 8: `pipeline.host`: found integer `1`; accepted is an IP address, or localhost for 127.0.0.1",
             ),
             (
-                "[streams.a]\n[streams.b]\nretries = 301",
-                "line 3, column 11: `retries`: found integer `301`; accepted is a whole number from 0 to 300",
+                "service = {}",
+                "line 2, column 11: `pipeline.service`: found table; accepted is a URL with http:// or https://",
             ),
+            ("state = ''", "line 2, column 9: `pipeline.state`: found string \"\"; accepted is a path"),
+            ("web = 1", "line 2, column 7: `pipeline.web`: found integer `1`; accepted is a path"),
             (
-                "[streams.'a b']",
-                "line 1, column 10: found the stream \"a b\"; accepted is a name of 1 to 64 of the characters a-z A-Z 0-9 _ . -",
+                "verbose = 'yes'",
+                "line 2, column 11: `pipeline.verbose`: invalid type: string \"yes\", expected a boolean",
             ),
-            ("streams = 'a'", "line 1, column 11: `streams`: found string; accepted is tables [streams.NAME]"),
-            ("[[streams]]\na = 1", "line 1, column 1: `streams`: found array; accepted is tables [streams.NAME]"),
-            ("streams.a = 1", "line 1, column 13: `streams.a`: found integer; accepted is a table"),
-            ("[streams]", "line 1, column 2: `streams` is empty; accepted are tables [streams.NAME]"),
-            ("port = 1\nport = 2", "line 2, column 1: duplicate key"),
-            ("[streams.a]\n[streams.a]", "line 2, column 10: duplicate key"),
-            ("port =", "line 1, column 7: string values must be quoted, expected literal string"),
+            ("\n é = 1", "line 3, column 2: invalid unquoted key, expected letters, numbers, `-`, `_`"),
+            ("port = 1\nport = 2", "line 3, column 1: duplicate key"),
+            ("port =", "line 2, column 7: string values must be quoted, expected literal string"),
         ] {
-            assert_eq!(refusal(text), message, "{text}");
+            assert_eq!(error(&format!("[pipeline]\n{text}")), message, "{text}");
+        }
+        for (text, message) in [
+            (
+                "# é\r\n\tretries = true",
+                "line 3, column 12: `defaults.retries`: found boolean `true`; accepted is a whole number from 0 to 300",
+            ),
+            (
+                "retries = [1]",
+                "line 2, column 11: `defaults.retries`: found array; accepted is a whole number from 0 to 300",
+            ),
+            (
+                "retries = 2026-11-20",
+                "line 2, column 11: `defaults.retries`: found time; accepted is a whole number from 0 to 300",
+            ),
+            (
+                "buffer-mb = '1'",
+                "line 2, column 13: `defaults.buffer-mb`: found string \"1\"; accepted is a number from 0.2 to 3",
+            ),
+            (
+                "log-format = 'xml'",
+                "line 2, column 14: `defaults.log-format`: found string \"xml\"; accepted are json, text",
+            ),
+            (
+                "compression = true",
+                "line 2, column 15: `defaults.compression`: found boolean `true`; accepted are none, gzip",
+            ),
+            ("prefix = 1", "line 2, column 10: `defaults.prefix`: invalid type: integer `1`, expected a string"),
+            ("env = 'A=b'", "line 2, column 7: `defaults.env`: invalid type: string \"A=b\", expected a map"),
+            ("env = { A = 1 }", "line 2, column 13: `defaults.env.A`: invalid type: integer `1`, expected a string"),
+            (
+                "env = { A = 'éé', B = 1 }",
+                "line 2, column 23: `defaults.env.B`: invalid type: integer `1`, expected a string",
+            ),
+            ("env = { '' = '1' }", "line 2, column 7: `defaults.env`: the variable \"\": accepted is KEY=VALUE"),
+            (
+                "env = { 'A=' = '1' }",
+                "line 2, column 7: `defaults.env`: the variable \"A=\": accepted is a name without `=`",
+            ),
+            (
+                "env = { A = \"\\u0000\" }",
+                "line 2, column 7: `defaults.env`: the variable \"A\": accepted is text without NUL",
+            ),
+            (
+                "[defaults.env]\nMYSFITS_API_URL = 'http://x'",
+                "line 2, column 1: `defaults.env`: the variable \"MYSFITS_API_URL\": set the service with `--service URL`",
+            ),
+        ] {
+            assert_eq!(error(&format!("[defaults]\n{text}")), message, "{text}");
         }
     }
 
     #[test]
-    fn what_is_not_known_is_told_with_what_is() {
-        let told = refusal("port = 1\nretrys = 1");
-        let start = "line 2, column 1: `retrys` is no option; accepted are host, port, firehose-port, kinesis-port, service-port, ";
-        assert!(told.starts_with(start) && told.contains(", stream, ") && told.contains(", retries, "), "{told}");
-        assert!(told.ends_with(", dynamic-partitioning, streams"), "{told}");
-        assert!(refusal("config = 'x'").starts_with("line 1, column 1: `config` is no option; "));
-        // An option of the whole command is none of a stream's.
-        for text in ["[streams.a]\nport = 1", "[streams.a]\nstream = 'b'"] {
-            let told = refusal(text);
-            let start = " is no option of a stream; accepted are source, shards, partition-key-field, function, ";
-            assert!(told.starts_with("line 2, column 1: `") && told.contains(start), "{told}");
+    fn an_invalid_table_is_reported_with_its_place() {
+        for (text, message) in [
+            (
+                "[streams.a]\n[streams.b]\nretries = 301",
+                "line 3, column 11: `streams.b.retries`: found integer `301`; accepted is a whole number from 0 to 300",
+            ),
+            (
+                "[streams.'a b']",
+                "line 1, column 10: `streams`: found string \"a b\"; accepted is a name of 1 to 64 of the characters a-z A-Z 0-9 _ . -",
+            ),
+            ("streams = 'a'", "line 1, column 11: `streams`: invalid type: string \"a\", expected a map"),
+            ("[[streams]]\na = 1", "line 1, column 1: `streams`: invalid type: sequence, expected a map"),
+            (
+                "streams.a = 1",
+                "line 1, column 13: `streams.a`: invalid type: integer `1`, expected struct StreamOptions",
+            ),
+            ("[streams]", "line 1, column 1: `streams`: found no stream; accepted are tables [streams.NAME]"),
+            ("[streams.a]\n[streams.a]", "line 2, column 10: duplicate key"),
+            (
+                "pipeline = 1",
+                "line 1, column 12: `pipeline`: invalid type: integer `1`, expected struct PipelineOptions",
+            ),
+        ] {
+            assert_eq!(error(text), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_gets_the_nearest_name() {
+        for (text, message) in [
+            (
+                "[pipeline]\nbuffer_port = 1",
+                "line 2, column 1: unknown key `buffer_port` in [pipeline]: `clicks up --help` lists the options",
+            ),
+            (
+                "[pipeline]\nfirehose_port = 1",
+                "line 2, column 1: unknown key `firehose_port`: did you mean `firehose-port`?",
+            ),
+            (
+                "[defaults]\nbufer_seconds = 1",
+                "line 2, column 1: unknown key `bufer_seconds`: did you mean `buffer-seconds`?",
+            ),
+            ("[streams.a]\nretrys = 1", "line 2, column 1: unknown key `retrys`: did you mean `retries`?"),
+            ("[default]", "line 1, column 2: unknown key `default`: did you mean `defaults`?"),
+            (
+                "[pipeline]\nx = 1",
+                "line 2, column 1: unknown key `x` in [pipeline]: `clicks up --help` lists the options",
+            ),
+            (
+                "[pipeline]\nconfig = 'x'",
+                "line 2, column 1: unknown key `config` in [pipeline]: `clicks up --help` lists the options",
+            ),
+            ("[defaults]\nport = 1", "line 2, column 1: unknown key `port` in [defaults]: it belongs into [pipeline]"),
+            (
+                "[streams.a]\nstream = 'b'",
+                "line 2, column 1: unknown key `stream` in [streams.a]: it belongs into [pipeline]",
+            ),
+            (
+                "[pipeline]\nretries = 1",
+                "line 2, column 1: unknown key `retries` in [pipeline]: it belongs into [defaults] or [streams.NAME]",
+            ),
+        ] {
+            assert_eq!(error(text), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_option_outside_of_the_tables_is_an_error_with_their_names() {
+        for (text, key) in
+            [("port = 1\nretrys = 1", "port"), ("retries = 1", "retries"), ("x = 1", "x"), ("[stream.a]", "stream")]
+        {
+            let message = error(text);
+            assert!(
+                message.contains(&format!("unknown key `{key}`: accepted are the tables [pipeline], ")),
+                "{message}"
+            );
+            assert!(message.contains(" [defaults], ") && message.contains(" [streams.NAME], "), "{message}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The values of options: what is accepted is the same on the command line and in the file.
+//! The values of options. The command line and the file accept the same.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,7 +24,6 @@ const LONGEST_DATA_STREAM_NAME: usize = 128;
 pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(u32);
 
 impl<const LOW: u32, const HIGH: u32> Whole<LOW, HIGH> {
-    /// The number.
     pub(crate) fn get(self) -> u32 {
         self.0
     }
@@ -50,28 +49,13 @@ impl<'de, const LOW: u32, const HIGH: u32> Deserialize<'de> for Whole<LOW, HIGH>
     }
 }
 
-/// A TCP port; 0 is any that is free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Port(pub(crate) u16);
+/// A TCP port; 0 is any free one.
+pub(crate) type Port = Whole<0, 65_535>;
 
 impl Port {
-    fn within(number: Option<i64>) -> Result<Self, String> {
-        let port = number.and_then(|number| u16::try_from(number).ok());
-        port.map(Self).ok_or_else(|| format!("accepted is a whole number from 0 to {}", u16::MAX))
-    }
-}
-
-impl FromStr for Port {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::within(text.parse().ok())
-    }
-}
-
-impl<'de> Deserialize<'de> for Port {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        checked(deserializer, |value| Self::within(value.as_integer()))
+    pub(crate) fn number(self) -> u16 {
+        // Always fits: it is the upper bound.
+        u16::try_from(self.0).unwrap_or_default()
     }
 }
 
@@ -80,7 +64,6 @@ impl<'de> Deserialize<'de> for Port {
 pub(crate) struct BufferMb(f64);
 
 impl BufferMb {
-    /// The number.
     pub(crate) fn get(self) -> f64 {
         self.0
     }
@@ -109,7 +92,7 @@ impl<'de> Deserialize<'de> for BufferMb {
     }
 }
 
-/// An address of this machine.
+/// The address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Host(pub(crate) IpAddr);
 
@@ -136,8 +119,8 @@ impl FromStr for ServiceUrl {
     }
 }
 
-/// The name of a stream, within Firehose's bounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The name of a delivery stream.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StreamName(pub(crate) String);
 
 impl FromStr for StreamName {
@@ -148,7 +131,7 @@ impl FromStr for StreamName {
     }
 }
 
-/// The name of a data stream, within Kinesis' bounds.
+/// The name of a data stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DataStreamName(pub(crate) String);
 
@@ -160,10 +143,10 @@ impl FromStr for DataStreamName {
     }
 }
 
-/// Both services take the same characters.
+/// Both services allow the same characters.
 fn name(text: &str, longest: usize) -> Result<String, String> {
-    let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    if (1..=longest).contains(&text.len()) && text.bytes().all(of_a_name) {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    if (1..=longest).contains(&text.len()) && text.bytes().all(is_allowed) {
         return Ok(text.to_owned());
     }
     Err(format!("accepted is a name of 1 to {longest} of the characters a-z A-Z 0-9 _ . -"))
@@ -196,7 +179,7 @@ pub(crate) enum LogFormat {
 }
 
 impl LogFormat {
-    /// As Lambda writes it.
+    /// The value of the variable, as Lambda sets it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Json => "JSON",
@@ -205,7 +188,7 @@ impl LogFormat {
     }
 }
 
-/// What a function logs at least (the same page as for [`LogFormat`]).
+/// The least severe level that a function logs (the same page as for [`LogFormat`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLevel {
     Trace,
@@ -217,7 +200,7 @@ pub(crate) enum LogLevel {
 }
 
 impl LogLevel {
-    /// As Lambda writes it.
+    /// The value of the variable, as Lambda sets it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Trace => "TRACE",
@@ -230,37 +213,70 @@ impl LogLevel {
     }
 }
 
-/// What is done to an object's bytes.
+/// The compression of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Encoding {
     None,
     Gzip,
 }
 
-/// A variable on the command line.
+/// The text types: read from a string in the file, by the same function as on the command line.
+macro_rules! text_in_file {
+    ($($value:ty: $parse:expr),* $(,)?) => {$(
+        impl<'de> Deserialize<'de> for $value {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                // None of them may be empty, so a value that is not a string gets the message of an empty one.
+                checked(deserializer, |value| $parse(value.as_str().unwrap_or_default()))
+            }
+        }
+    )*};
+}
+
+text_in_file! {
+    Host: str::parse,
+    ServiceUrl: str::parse,
+    StreamName: str::parse,
+    FieldName: str::parse,
+    Source: by_name,
+    LogFormat: by_name,
+    LogLevel: by_name,
+    Encoding: by_name,
+}
+
+/// The names that clap accepts, in any case.
+fn by_name<T: ValueEnum>(text: &str) -> Result<T, String> {
+    let ignore_case = true;
+    T::from_str(text, ignore_case).map_err(|_| {
+        let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+        format!("accepted are {}", names.join(", "))
+    })
+}
+
+/// A variable of the processor.
 pub(super) fn variable(text: &str) -> Result<(String, String), String> {
     without_nul(text).and_then(variable_of_processor)
 }
 
-/// The same of the collector, which asks no mysfits service.
+/// A variable of the collector, which may be any but its stream's.
 pub(super) fn variable_of_collector(text: &str) -> Result<(String, String), String> {
     match without_nul(text).and_then(key_value)? {
-        (key, _) if key == COLLECTOR_STREAM => Err("the stream is named with `--collector-stream NAME`".to_owned()),
+        (key, _) if key == COLLECTOR_STREAM => Err("set the stream with `--collector-stream NAME`".to_owned()),
         pair => Ok(pair),
     }
 }
 
-/// The operating system takes none.
+/// The operating system accepts no NUL in a variable.
 fn without_nul(text: &str) -> Result<&str, String> {
     if text.contains('\0') { Err("accepted is text without NUL".to_owned()) } else { Ok(text) }
 }
 
-/// The variables in the file.
+/// The variables of the processor in the file.
 pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
     table_of(deserializer, variable)
 }
 
-/// The same of the collector.
+/// The variables of the collector in the file.
 pub(super) fn variables_of_collector<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(String, String)>, D::Error> {
@@ -273,7 +289,7 @@ fn table_of<'de, D: Deserializer<'de>>(
 ) -> Result<Vec<(String, String)>, D::Error> {
     let table = BTreeMap::<String, String>::deserialize(deserializer)?;
     let read = |(key, value): (String, String)| {
-        // Not the value, which may be a secret.
+        // Without the value, which may be a secret.
         let refused = |accepted: String| D::Error::custom(format!("the variable {key:?}: {accepted}"));
         if key.contains('=') {
             return Err(refused("accepted is a name without `=`".to_owned()));
@@ -283,7 +299,7 @@ fn table_of<'de, D: Deserializer<'de>>(
     table.into_iter().map(read).collect()
 }
 
-/// A path in the file: as on the command line, not an empty one.
+/// A path in the file, which is not empty, as on the command line.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     checked(deserializer, |value| {
         let path = value.as_str().filter(|path| !path.is_empty());
@@ -291,29 +307,7 @@ pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
-/// A value in the file that is text on the command line too.
-pub(super) fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: FromStr<Err = String>,
-{
-    // No such value is empty: what is not text gets the message of an empty one.
-    checked(deserializer, |value| value.as_str().unwrap_or_default().parse().map(Some))
-}
-
-/// One of the names that the command line knows.
-pub(super) fn by_name<'de, D: Deserializer<'de>, T: ValueEnum>(deserializer: D) -> Result<Option<T>, D::Error> {
-    checked(deserializer, |value| {
-        let ignore_case = true;
-        T::from_str(value.as_str().unwrap_or_default(), ignore_case).map(Some).map_err(|_| {
-            let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-            let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
-            format!("accepted are {}", names.join(", "))
-        })
-    })
-}
-
-/// Reads a value of the file; what is not accepted is told with what was found.
+/// Reads a value of the file. The error has the value that was found.
 fn checked<'de, D, T>(deserializer: D, check: impl FnOnce(&Value) -> Result<T, String>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

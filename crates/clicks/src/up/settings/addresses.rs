@@ -1,4 +1,4 @@
-//! Where to listen, and which mysfits service is asked.
+//! Where to listen, and which mysfits service is used.
 
 use std::time::Duration;
 
@@ -8,54 +8,53 @@ use crate::site::ServiceAddress;
 use crate::up::options::{PipelineOptions, Port};
 use local_firehose::stream::{Source, StreamSettings};
 
-/// The port of the local service where nobody says another.
-const SERVICE_PORT: Port = Port(8002);
+/// The default port of the local service.
+const SERVICE_PORT: u16 = 8002;
 
-/// The service that was named, or a local one.
+/// The service with the given URL, or a local one.
 pub(super) fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, SettingsError> {
-    let port = layers.find("service-port", |options| options.service_port);
+    let port = layers.find("service-port", |options| options.service_port.map(Port::number));
     let latency = layers.find("service-latency-ms", |options| options.service_latency_ms);
     let Some(url) = layers.find("service", |options| options.service.clone()) else {
         let latency = latency.map_or(0, |latency| latency.value.get());
-        let port = port.map_or(SERVICE_PORT.0, |port| port.value.0);
+        let port = port.map_or(SERVICE_PORT, |port| port.value);
         return Ok(Service::Local { port, latency: Duration::from_millis(latency.into()) });
     };
-    // What counts less is overruled by the URL; what counts as much contradicts it.
+    // The URL overrides options of a lower layer. It contradicts those of its own or a higher one.
     let mut local = [port.map(Found::place), latency.map(Found::place)].into_iter().flatten();
     match local.find(|(_, depth)| *depth <= url.depth) {
         Some((local, _)) => Err(SettingsError::NoLocalService { local, service: url.option }),
         None => match ServiceAddress::external(&url.value.0) {
-            Ok(page) => Ok(Service::Elsewhere { url: url.value.0, page }),
+            Ok(page) => Ok(Service::External { url: url.value.0, page }),
             Err(source) => Err(SettingsError::Service { option: url.option, source }),
         },
     }
 }
 
-/// The ports of the pages, of Firehose's API and of Kinesis' API, where a stream reads one: unlike each other's and the local
-/// service's.
+/// The ports, which differ from each other and from the local service's.
 pub(super) fn ports(
     layers: &Layers<'_, PipelineOptions>,
     service: &Service,
     streams: &[StreamSettings],
 ) -> Result<Ports, SettingsError> {
-    let page = layers.find_or("port", |options| options.port, Port(8000));
-    let firehose = layers.find_or("firehose-port", |options| options.firehose_port, Port(8001));
-    let local = layers.find_or("service-port", |options| options.service_port, SERVICE_PORT);
-    let kinesis = layers.find_or("kinesis-port", |options| options.kinesis_port, Port(8003));
+    let page = layers.find_or("port", |options| options.port.map(Port::number), 8000);
+    let firehose = layers.find_or("firehose-port", |options| options.firehose_port.map(Port::number), 8001);
+    let local = layers.find_or("service-port", |options| options.service_port.map(Port::number), SERVICE_PORT);
+    let kinesis = layers.find_or("kinesis-port", |options| options.kinesis_port.map(Port::number), 8003);
     let mut taken = vec![&page, &firehose];
     taken.extend(matches!(service, Service::Local { .. }).then_some(&local));
     taken.extend(streams.iter().any(|stream| stream.source != Source::DirectPut).then_some(&kinesis));
     for (index, first) in taken.iter().enumerate() {
         let same = taken[index + 1..].iter().find(|second| second.value == first.value);
-        if let Some(second) = same.filter(|_| first.value != Port(0)) {
-            let (port, first, second) = (first.value.0, first.option.clone(), second.option.clone());
+        if let Some(second) = same.filter(|_| first.value != 0) {
+            let (port, first, second) = (first.value, first.option.clone(), second.option.clone());
             return Err(SettingsError::SamePort { first, second, port });
         }
     }
-    Ok(Ports { page: page.value.0, firehose: firehose.value.0, kinesis: kinesis.value.0 })
+    Ok(Ports { page: page.value, firehose: firehose.value, kinesis: kinesis.value })
 }
 
-/// Where to listen; 0 is any.
+/// Where to listen; 0 is any free port.
 pub(super) struct Ports {
     pub(super) page: u16,
     pub(super) firehose: u16,

@@ -1,37 +1,36 @@
-//! The collector: its stream, its command, and what it finds in its environment.
+//! The collector: its stream, its command and its environment.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::layers::{Found, Layers};
-use super::{SettingsError, Surroundings, function};
+use super::{SettingsContext, SettingsError, function};
 use crate::up::options::{PipelineOptions, StreamName};
 use local_firehose::stream::{Command, Source, StreamSettings};
 
-/// How the collector is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CollectorSettings {
-    /// The data stream that it puts into: one of the streams.
+    /// The stream whose data stream it puts into.
     pub(crate) stream: String,
-    /// What is run; without it, the collector of this workspace.
+    /// Without it, the collector of this workspace.
     pub(crate) command: Option<Command>,
-    /// How long a request may take, with its wait for a process.
+    /// For the wait for a process and the function together.
     pub(crate) timeout: Duration,
-    /// How many requests are with the function at once.
+    /// Requests that the function has at once.
     pub(crate) concurrency: usize,
-    /// Its environment, besides the stream and where Kinesis is: each variable once, by name.
+    /// Its environment without the stream and the address of Kinesis: each variable once, by name.
     pub(crate) env: Vec<(String, String)>,
 }
 
-/// By which the collector is told its partition keys' field.
+/// The variable of the field with partition keys.
 const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
 
 impl CollectorSettings {
-    /// The collector, where it has a stream.
+    /// The collector, if it has a stream.
     pub(super) fn from_options(
         layers: &Layers<'_, PipelineOptions>,
         streams: &[StreamSettings],
-        around: &Surroundings<'_>,
+        context: &SettingsContext<'_>,
     ) -> Result<Option<Self>, SettingsError> {
         let command = layers.find("collector", |options| options.collector.as_deref());
         let env = layers.find("collector-env", |options| options.collector_env.first());
@@ -58,10 +57,10 @@ impl CollectorSettings {
         };
         let field = data_stream.partition_key_field.clone();
         let command =
-            command.map(|found| function::command(found.option, found.value, around.executable)).transpose()?;
+            command.map(|found| function::command(found.option, found.value, context.executable)).transpose()?;
         let mut env: BTreeMap<String, String> = BTreeMap::new();
         env.extend(field.map(|field| (PARTITION_KEY_FIELD.to_owned(), field)));
-        env.extend(around.collector_env.iter().cloned());
+        env.extend(context.collector_env.iter().cloned());
         for (_, options) in layers.0.iter().rev() {
             env.extend(options.collector_env.iter().cloned());
         }

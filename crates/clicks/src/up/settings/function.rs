@@ -1,4 +1,4 @@
-//! A stream's function: its command, and what it finds in its environment.
+//! A stream's function: its command and its environment.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::layers::Layers;
-use super::{SettingsError, Surroundings};
+use super::{SettingsContext, SettingsError};
 use crate::packages;
 use crate::up::options::{LogFormat, StreamOptions};
 use local_firehose::stream::{Command, FunctionSettings, Source};
@@ -18,29 +18,28 @@ const NO_FUNCTION: &str = "none";
 /// The command of a stream with the processor of this workspace.
 const PROCESSOR: &str = "processor";
 
-/// The function, unless there is to be none. What comes by a data stream need not be clicks: without a word it is
-/// delivered as it comes.
-pub(super) fn of_options(
+/// The function, if any. The records of a data stream need not be clicks, so the default there is none.
+pub(super) fn from_options(
     layers: &Layers<'_, StreamOptions>,
     source: &Source,
-    around: &Surroundings<'_>,
+    context: &SettingsContext<'_>,
 ) -> Result<Option<FunctionSettings>, SettingsError> {
     let default = if *source == Source::DirectPut { PROCESSOR } else { NO_FUNCTION };
     let found = layers.find_or("function", |options| options.function.as_deref(), default);
     let command = match found.value {
         NO_FUNCTION => return Ok(None),
         PROCESSOR => None,
-        text => Some(command(found.option, text, around.executable)?),
+        text => Some(command(found.option, text, context.executable)?),
     };
     Ok(Some(FunctionSettings {
         command,
-        env: environment(layers, &around.env),
+        env: environment(layers, &context.env),
         memory_mb: layers.number(|options| options.memory_mb, 128),
         timeout: Duration::from_secs(layers.number(|options| options.timeout_seconds, 30).into()),
     }))
 }
 
-/// The command that an option says.
+/// The command of an option.
 pub(super) fn command(
     option: String,
     text: &str,
@@ -57,7 +56,7 @@ pub(super) fn command(
     Ok(Command { executable, args: args.iter().map(OsString::from).collect() })
 }
 
-/// What the function inherits, over it what Lambda's logging configuration sets, and over that what is said outright.
+/// The inherited variables; over them, those of Lambda's logging configuration; over those, the option's.
 fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)]) -> Vec<(String, String)> {
     let mut env: BTreeMap<String, String> = inherited.iter().cloned().collect();
     let format = layers.value(|options| options.log_format).unwrap_or(LogFormat::Json);
@@ -71,12 +70,12 @@ fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)
     env.into_iter().collect()
 }
 
-/// The executable that a command begins with, as a shell would find it. The function itself has another PATH: Lambda's.
+/// The executable of a command's first word, as a shell finds it. The function itself has Lambda's PATH.
 pub(super) fn executable(word: &str, path: &OsStr) -> Option<PathBuf> {
     if word.contains('/') {
-        return packages::named(Path::new(word)).ok();
+        return packages::executable_at(Path::new(word)).ok();
     }
-    env::split_paths(path).find_map(|folder| packages::named(&folder.join(word)).ok())
+    env::split_paths(path).find_map(|folder| packages::executable_at(&folder.join(word)).ok())
 }
 
 #[cfg(test)]
@@ -87,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_found_as_a_shell_would() {
+    fn a_command_is_found_as_by_a_shell() {
         let folder = tempfile::tempdir().unwrap();
         for (file, mode) in [("first/function", 0o644), ("second/function", 0o755), ("third/function", 0o755)] {
             let path = folder.path().join(file);

@@ -1,4 +1,4 @@
-//! Precedence: the options of several places, of which the first that says something counts.
+//! Precedence: the options of several places, of which the first that has a value overrides the others.
 
 use std::path::Path;
 
@@ -8,41 +8,41 @@ use crate::up::options::Whole;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place<'a> {
     CommandLine,
+    /// A table of the file, which is not a stream's.
+    Table(&'a Path, &'static str),
     /// The table of a stream.
-    Table(&'a Path, &'a str),
-    /// The top of the file.
-    Top(&'a Path),
+    Stream(&'a Path, &'a str),
 }
 
 impl Place<'_> {
-    /// An option, as whoever gave it finds it.
-    pub(super) fn names(self, option: &str) -> String {
+    /// An option's name, as a message writes it.
+    pub(super) fn name(self, option: &str) -> String {
         match self {
             Self::CommandLine => format!("`--{option}`"),
-            Self::Table(file, stream) => format!("`{option}` of [streams.{stream}] in {}", file.display()),
-            Self::Top(file) => format!("`{option}` in {}", file.display()),
+            Self::Table(file, table) => format!("`{option}` of [{table}] in {}", file.display()),
+            Self::Stream(file, stream) => format!("`{option}` of [streams.{stream}] in {}", file.display()),
         }
     }
 }
 
-/// Options of several places, those that count first in front.
+/// Options of several places. The first place that has an option overrides the others.
 pub(super) struct Layers<'a, O>(pub(super) Vec<(Place<'a>, &'a O)>);
 
-/// A value, and what a message calls it.
+/// A value, and its option as a message writes it.
 pub(super) struct Found<T> {
     pub(super) option: String,
     pub(super) value: T,
-    /// How many places would have counted before.
+    /// The number of places that could have overridden it.
     pub(super) depth: usize,
 }
 
 impl<'a, O> Layers<'a, O> {
-    /// An option that needs no further check.
+    /// The value of an option that needs no further check.
     pub(super) fn value<T>(&self, get: impl Fn(&'a O) -> Option<T>) -> Option<T> {
         self.0.iter().find_map(|(_, options)| get(options))
     }
 
-    /// The same of a number, or its default.
+    /// The same for a number, or its default.
     pub(super) fn number<const LOW: u32, const HIGH: u32>(
         &self,
         get: impl Fn(&'a O) -> Option<Whole<LOW, HIGH>>,
@@ -51,11 +51,12 @@ impl<'a, O> Layers<'a, O> {
         self.value(get).map_or(default, Whole::get)
     }
 
-    /// An option that does, by its name.
+    /// An option that needs further checks, with its name.
     pub(super) fn find<T>(&self, name: &str, get: impl Fn(&'a O) -> Option<T>) -> Option<Found<T>> {
-        self.0.iter().enumerate().find_map(|(depth, (place, options))| {
-            Some(Found { option: place.names(name), value: get(options)?, depth })
-        })
+        self.0
+            .iter()
+            .enumerate()
+            .find_map(|(depth, (place, options))| Some(Found { option: place.name(name), value: get(options)?, depth }))
     }
 
     /// The same, or its default.
@@ -66,7 +67,7 @@ impl<'a, O> Layers<'a, O> {
 }
 
 impl<T> Found<T> {
-    /// The option, and how many places would have counted before.
+    /// The option and its depth, without the value.
     pub(super) fn place(self) -> (String, usize) {
         (self.option, self.depth)
     }

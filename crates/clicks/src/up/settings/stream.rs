@@ -1,35 +1,34 @@
-//! One stream's settings: Firehose's configuration of a stream, and what this machine adds to it.
+//! One stream's settings: Firehose's configuration of a stream, and the options of this machine.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::function;
 use super::layers::{Found, Layers};
-use super::{SettingsError, Surroundings};
+use super::{SettingsContext, SettingsError};
 use crate::up::options::{self, BufferMb, Encoding, FieldName, StreamOptions, Whole};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
 use object_storage::{Destination, DestinationError};
 
-/// What the destinations in S3 begin with.
+/// The scheme of destinations in S3.
 pub(super) const S3: &str = "s3://";
 
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;
 
-/// The settings of the stream with a name, which may be the collector's.
-pub(super) fn of_options(
+pub(super) fn from_options(
     name: String,
     layers: &Layers<'_, StreamOptions>,
-    of_collector: bool,
-    around: &Surroundings<'_>,
+    is_of_collector: bool,
+    context: &SettingsContext<'_>,
 ) -> Result<StreamSettings, SettingsError> {
     let source = source(layers);
-    let function = function::of_options(layers, &source, around)?;
+    let function = function::from_options(layers, &source, context)?;
     let default_prefix = match source {
         Source::DirectPut => "firehose/".to_owned(),
-        Source::Kinesis(_) if of_collector => "rawdata/".to_owned(),
+        Source::Kinesis(_) if is_of_collector => "rawdata/".to_owned(),
         Source::Kinesis(_) => format!("{name}/"),
     };
     let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), default_prefix.as_str());
@@ -77,8 +76,8 @@ fn source(layers: &Layers<'_, StreamOptions>) -> Source {
     }
 }
 
-/// The first of the options that only a data stream has.
-pub(super) fn of_data_streams(layers: &Layers<'_, StreamOptions>) -> Option<String> {
+/// The first option that only a data stream has.
+pub(super) fn option_of_data_streams(layers: &Layers<'_, StreamOptions>) -> Option<String> {
     let shards = layers.find("shards", |options| options.shards).map(|found| found.option);
     shards.or_else(|| Some(layers.find("partition-key-field", |options| options.partition_key_field.as_ref())?.option))
 }
@@ -89,7 +88,7 @@ fn seconds(number: u32) -> Duration {
 
 fn destination(layers: &Layers<'_, StreamOptions>) -> Result<Destination, SettingsError> {
     let place = layers.find_or("destination", |options| options.destination.as_deref(), "out/bucket");
-    // The endpoint may be said for all streams: those that go to a folder have no use for it.
+    // The endpoint may be given for all streams. Those that deliver to a folder ignore it.
     let endpoint = layers.find("s3-endpoint", |options| options.s3_endpoint.as_deref());
     let endpoint = endpoint.filter(|_| place.value.starts_with(S3));
     Destination::parse(place.value, endpoint.as_ref().map(|endpoint| endpoint.value)).map_err(|source| {
@@ -123,7 +122,7 @@ fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<ErrorPrefix, Setti
     ErrorPrefix::parse(found.value).map_err(|source| SettingsError::Prefix { option: found.option, source })
 }
 
-/// Source records have been through no function, so they have no keys.
+/// Without partition keys: the function has not processed source records.
 fn backup_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Option<Prefix>, SettingsError> {
     let found = layers.find("backup-prefix", |options| options.backup_prefix.as_deref());
     found.map(|found| parse_prefix(found, false)).transpose()

@@ -3,17 +3,18 @@ use std::num::NonZeroU32;
 
 use clap::{CommandFactory, Parser};
 
+use super::super::options::names;
 use super::*;
 use crate::command::{Cli, Command as Subcommand, Up};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use local_firehose::stream::{Buffering, Command, DataStreamSettings, FunctionSettings, Source};
 use object_storage::Destination;
 
-mod ways;
+mod data_streams;
 
-/// A place that is said to have every program but `missing`.
-fn around() -> Surroundings<'static> {
-    Surroundings {
+/// A machine with every program but `missing`.
+fn context() -> SettingsContext<'static> {
+    SettingsContext {
         env: vec![
             ("AWS_LAMBDA_LOG_LEVEL".to_owned(), "WARN".to_owned()),
             ("ON_UNKNOWN_MYSFIT".to_owned(), "drop".to_owned()),
@@ -27,18 +28,18 @@ fn around() -> Surroundings<'static> {
 fn command_line(arguments: &[String]) -> Result<Up, String> {
     let words = ["clicks", "up"].into_iter().chain(arguments.iter().map(String::as_str));
     match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
-        Subcommand::Up(asked) => Ok(*asked),
-        Subcommand::Replay(_) | Subcommand::Redrive(_) => unreachable!("`up` is asked for"),
+        Subcommand::Up(up) => Ok(*up),
+        Subcommand::Replay(_) | Subcommand::Redrive(_) => unreachable!("the subcommand is `up`"),
     }
 }
 
-/// The settings of a command line and a file, or the whole message.
+/// The settings of a command line and a file, or the error message.
 fn settings_of(arguments: &[String], file: Option<&str>) -> Result<Settings, String> {
-    let asked = command_line(arguments)?;
+    let up = command_line(arguments)?;
     let path = Path::new("up.toml");
     let file = file.map(File::parse).transpose().map_err(|error| SettingsError::File { file: path.to_owned(), error });
     let settings = file.and_then(|file| {
-        Settings::from_options(&asked.pipeline, &asked.stream, file.as_ref().map(|file| (path, file)), &around())
+        Settings::from_options(&up.pipeline, &up.stream, file.as_ref().map(|file| (path, file)), &context())
     });
     settings.map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }
@@ -53,7 +54,7 @@ fn settings(line: &str, file: &str) -> Settings {
 }
 
 #[track_caller]
-fn refusal(line: &str, file: &str) -> String {
+fn error(line: &str, file: &str) -> String {
     settings_of(&arguments(line), Some(file)).expect_err(&format!("{line} {file}"))
 }
 
@@ -65,8 +66,8 @@ fn prefix(text: &str) -> Prefix {
     Prefix::parse(text, text.contains("partitionKey")).unwrap()
 }
 
-fn elsewhere(url: &str) -> Service {
-    Service::Elsewhere { url: url.to_owned(), page: ServiceAddress::external(url).unwrap() }
+fn external(url: &str) -> Service {
+    Service::External { url: url.to_owned(), page: ServiceAddress::external(url).unwrap() }
 }
 
 fn function() -> FunctionSettings {
@@ -102,7 +103,7 @@ fn stream(name: &str) -> StreamSettings {
     }
 }
 
-/// A stream that reads a data stream.
+/// A stream with Kinesis as its source.
 fn data_stream(name: &str, shards: Option<u32>, partition_key_field: Option<&str>) -> StreamSettings {
     let source = Source::Kinesis(DataStreamSettings {
         provisioned: shards.and_then(NonZeroU32::new),
@@ -111,20 +112,20 @@ fn data_stream(name: &str, shards: Option<u32>, partition_key_field: Option<&str
     StreamSettings { source, function: None, prefix: prefix(&format!("{name}/")), ..stream(name) }
 }
 
-/// The only stream reads one.
+/// The only stream reads a data stream.
 fn kinesis(settings: &mut Settings, shards: Option<u32>, partition_key_field: Option<&str>) {
     settings.streams = vec![data_stream("mysfits-clicks", shards, partition_key_field)];
     settings.click_stream = None;
 }
 
-/// The only stream reads the one that the collector puts into.
+/// The only stream reads the data stream of the collector.
 fn collector(settings: &mut Settings, command: Option<Command>, env: &[(&str, &str)]) {
     kinesis(settings, None, None);
     settings.streams[0].prefix = prefix("rawdata/");
     settings.collector = Some(CollectorSettings { command, env: pairs(env), ..of_collector("mysfits-clicks") });
 }
 
-/// The collector of a stream, as it is when nobody says more.
+/// The collector of a stream, with its defaults.
 fn of_collector(stream: &str) -> CollectorSettings {
     CollectorSettings {
         stream: stream.to_owned(),
@@ -156,15 +157,14 @@ fn defaults() -> Settings {
 }
 
 #[test]
-fn nothing_need_be_asked() {
+fn all_options_have_defaults() {
     assert_eq!(settings_of(&[], None).unwrap(), defaults());
     assert_eq!(settings("", ""), defaults());
 }
 
-/// Some options by name, and what they change.
+/// Options, and the settings that they change.
 type Row = (&'static [(&'static str, &'static str)], fn(&mut Settings));
 
-/// A change of the function, where there is one.
 fn of_function(settings: &mut Settings) -> &mut FunctionSettings {
     settings.streams[0].function.as_mut().unwrap()
 }
@@ -184,7 +184,7 @@ const OPTIONS: &[Row] = &[
     (&[("firehose-port", "9001")], |s| s.firehose_port = 9001),
     (&[("kinesis-port", "9003")], |s| s.kinesis_port = 9003),
     (&[("service-port", "9002")], |s| s.service = Service::Local { port: 9002, latency: Duration::ZERO }),
-    (&[("service", "https://x.example/prod")], |s| s.service = elsewhere("https://x.example/prod")),
+    (&[("service", "https://x.example/prod")], |s| s.service = external("https://x.example/prod")),
     (&[("service-latency-ms", "250")], |s| {
         s.service = Service::Local { port: 8002, latency: Duration::from_millis(250) };
     }),
@@ -235,7 +235,7 @@ const OPTIONS: &[Row] = &[
             (collector.timeout, collector.concurrency) = (Duration::from_secs(3), 2);
         },
     ),
-    // The processor has an option for it, which is nothing to the collector.
+    // Only the processor has an option for the service.
     (
         &[
             ("source", "kinesis"),
@@ -311,19 +311,28 @@ fn line((name, value): &(&str, &str)) -> String {
     }
 }
 
+/// Options in the tables of the file.
+fn tables(options: &[(&str, &str)]) -> String {
+    let of_pipeline = names::<PipelineOptions>();
+    let (pipeline, defaults): (Vec<_>, Vec<_>) =
+        options.iter().partition(|(name, _)| of_pipeline.iter().any(|known| known == name));
+    let lines = |options: Vec<&(&str, &str)>| options.into_iter().map(line).collect::<String>();
+    format!("[pipeline]\n{}[defaults]\n{}", lines(pipeline), lines(defaults))
+}
+
 #[test]
-fn every_option_counts_on_the_command_line_and_in_the_file() {
+fn every_option_works_on_the_command_line_and_in_the_file() {
     for (options, change) in OPTIONS {
         let mut expected = defaults();
         change(&mut expected);
         let arguments: Vec<String> = options.iter().map(argument).collect();
-        let file: String = options.iter().map(line).collect();
+        let file = tables(options);
         assert_eq!(settings_of(&arguments, None).as_ref(), Ok(&expected), "{arguments:?}");
         assert_eq!(settings("", &file), expected, "{file}");
     }
 }
 
-/// The options of `clicks up`, except those that no file has.
+/// The options of `clicks up` that a file may have.
 fn known() -> Vec<clap::Arg> {
     let command = Cli::command();
     let arguments = command.find_subcommand("up").unwrap().get_arguments();
@@ -340,14 +349,14 @@ fn no_option_is_untested() {
 }
 
 #[test]
-fn the_help_tells_the_real_defaults() {
-    let told: Vec<(String, String)> = known()
+fn the_help_has_the_real_defaults() {
+    let defaults_in_help: Vec<(String, String)> = known()
         .iter()
         .filter_map(|argument| {
             let name = argument.get_long().filter(|name| !["env", "collector-env"].contains(name))?;
             let help = argument.get_help()?.to_string();
             let default = help.split_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']').to_owned());
-            let default = default.unwrap_or_else(|| panic!("{name} does not tell its default"));
+            let default = default.unwrap_or_else(|| panic!("{name} has no default in its help"));
             Some((name.to_owned(), default))
         })
         .collect();
@@ -361,7 +370,7 @@ fn the_help_tells_the_real_defaults() {
         "the function's",
         "Amazon's",
     ];
-    let arguments: Vec<String> = told
+    let arguments: Vec<String> = defaults_in_help
         .iter()
         .filter(|(name, default)| name == "compression" || !in_words.iter().any(|words| default.starts_with(words)))
         .map(|(name, default)| format!("--{name}={}", default.trim_end_matches(", or 64")))
@@ -371,11 +380,11 @@ fn the_help_tells_the_real_defaults() {
     assert!(arguments.len() > 20 && of_collector.len() == 2, "{arguments:?} {of_collector:?}");
     assert_eq!(settings_of(&arguments, None).unwrap(), defaults());
 
-    // Those of the collector need its stream.
+    // The collector's options need its stream.
     arguments = ["--source=kinesis", "--collector-stream=mysfits-clicks"].map(str::to_owned).to_vec();
-    let without_a_word = settings_of(&arguments, None).unwrap();
+    let without_options = settings_of(&arguments, None).unwrap();
     arguments.extend(of_collector);
-    assert_eq!(settings_of(&arguments, None).unwrap(), without_a_word);
+    assert_eq!(settings_of(&arguments, None).unwrap(), without_options);
 }
 
 #[test]
@@ -402,22 +411,27 @@ fn bounds_are_the_same_in_both_places() {
     ] {
         for value in accepted {
             let expected = settings(&argument(&(name, value)), "");
-            assert_eq!(settings("", &line(&(name, value))), expected, "{name} {value}");
+            assert_eq!(settings("", &tables(&[(name, value)])), expected, "{name} {value}");
         }
         for value in refused {
-            let told = refusal(&argument(&(name, value)), "");
+            let message = error(&argument(&(name, value)), "");
             let start = format!("error: invalid value '{value}' for '--{name} <");
-            assert!(told.starts_with(&start) && told.contains(&format!("accepted is {bounds}\n")), "{told}");
-            let told = refusal("", &line(&(name, value)));
-            let start = format!("up.toml, line 1, column {}: `{name}`: found ", name.len() + 4);
-            assert!(told.starts_with(&start) && told.ends_with(&format!("; accepted is {bounds}")), "{told}");
+            assert!(message.starts_with(&start) && message.contains(&format!("accepted is {bounds}\n")), "{message}");
+            let message = error("", &tables(&[(name, value)]));
+            let place = format!(", column {}: `", name.len() + 4);
+            assert!(
+                message.contains(&place)
+                    && message.contains(&format!(".{name}`: found "))
+                    && message.ends_with(&format!("; accepted is {bounds}")),
+                "{message}"
+            );
         }
     }
 }
 
 #[test]
-fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
-    for (arguments, message) in [
+fn an_invalid_value_is_refused_on_the_command_line() {
+    for (arguments, expected) in [
         ("--retries=three", "'three' for '--retries <N>': accepted is a whole number from 0 to 300"),
         ("--buffer-mb=1MB", "'1MB' for '--buffer-mb <MB>': accepted is a number from 0.2 to 3"),
         ("--port=80a", "'80a' for '--port <PORT>': accepted is a whole number from 0 to 65535"),
@@ -427,7 +441,7 @@ fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
         ("--stream=", "'' for '--stream <NAME>': accepted is a name of 1 to 64 of the characters"),
         ("--state=", "a value is required for '--state <DIR>'"),
         ("--env=A", "'A' for '--env <KEY=VALUE>': accepted is KEY=VALUE"),
-        ("--env=MYSFITS_API_URL=http://x", "the service is named with `--service URL`"),
+        ("--env=MYSFITS_API_URL=http://x", "set the service with `--service URL`"),
         ("--log-level=loud", "possible values: trace, debug, info, warn, error, fatal"),
         ("--compression=zip", "possible values: none, gzip"),
         ("--verbose=maybe", "'maybe' for '--verbose[=<BOOL>]'"),
@@ -437,34 +451,35 @@ fn what_is_not_a_number_within_bounds_is_refused_on_the_command_line() {
         ("--partition-key-field=", "'' for '--partition-key-field <FIELD>': accepted is the name of a field"),
         ("--collector-stream=a/b", "accepted is a name of 1 to 64 of the characters a-z A-Z 0-9 _ . -"),
         ("--collector-env=A", "'A' for '--collector-env <KEY=VALUE>': accepted is KEY=VALUE"),
-        ("--collector-env=COLLECTOR_STREAM=a", "the stream is named with `--collector-stream NAME`"),
+        ("--collector-env=COLLECTOR_STREAM=a", "set the stream with `--collector-stream NAME`"),
         ("--collector-timeout-seconds=30", "accepted is a whole number from 1 to 29"),
         ("--collector-concurrency=0", "accepted is a whole number from 1 to 100"),
         ("--service=http://x --service-port=1", "cannot be used with"),
         ("--service=http://x --service-latency-ms=1", "cannot be used with"),
         ("--retrys=1", "unexpected argument '--retrys' found"),
     ] {
-        let told = refusal(arguments, "");
-        assert!(told.contains(message), "{told}");
+        let message = error(arguments, "");
+        assert!(message.contains(expected), "{message}");
     }
 }
 
 #[test]
-fn the_command_line_counts_before_the_table_before_the_top() {
-    let top = "retries = 1\nenv = { A = 'top', B = 'top', C = 'top' }\nport = 1\n";
+fn the_command_line_overrides_the_stream_which_overrides_the_defaults() {
+    let defaults =
+        "[pipeline]\nport = 1\n[defaults]\nretries = 1\nenv = { A = 'defaults', B = 'defaults', C = 'defaults' }\n";
     let table = "[streams.a]\nretries = 2\nenv = { B = 'table', C = 'table' }\n[streams.b]\n";
     let settings =
-        settings("--click-stream=a --env=C=line --env=D=first --env=D=last --port=2", &format!("{top}{table}"));
+        settings("--click-stream=a --env=C=line --env=D=first --env=D=last --port=2", &format!("{defaults}{table}"));
     let of = |number: usize| {
         let stream = &settings.streams[number];
         let env = &stream.function.as_ref().unwrap().env;
         let own: Vec<String> = env.iter().filter(|(key, _)| key.len() == 1).map(|(k, v)| format!("{k}={v}")).collect();
         (stream.name.as_str(), stream.retries, own.join(" "))
     };
-    assert_eq!(of(0), ("a", 2, "A=top B=table C=line D=last".to_owned()));
-    assert_eq!(of(1), ("b", 1, "A=top B=top C=line D=last".to_owned()));
+    assert_eq!(of(0), ("a", 2, "A=defaults B=table C=line D=last".to_owned()));
+    assert_eq!(of(1), ("b", 1, "A=defaults B=defaults C=line D=last".to_owned()));
     assert_eq!(settings.port, 2);
-    for stream in super::tests::settings("--click-stream=a --retries=9", &format!("{top}{table}")).streams {
+    for stream in super::tests::settings("--click-stream=a --retries=9", &format!("{defaults}{table}")).streams {
         assert_eq!(stream.retries, 9);
     }
 }
@@ -472,9 +487,9 @@ fn the_command_line_counts_before_the_table_before_the_top() {
 #[test]
 fn a_switch_of_the_file_can_be_turned_off() {
     for (arguments, verbose) in [("", true), ("--verbose=false", false), ("--verbose", true), ("-v", true)] {
-        assert_eq!(settings(arguments, "verbose = true").verbose, verbose, "{arguments}");
+        assert_eq!(settings(arguments, "[pipeline]\nverbose = true").verbose, verbose, "{arguments}");
     }
-    let file = "dynamic-partitioning = true";
+    let file = "[defaults]\ndynamic-partitioning = true";
     assert_eq!(settings("--dynamic-partitioning=false", file), defaults());
 }
 
@@ -488,76 +503,76 @@ fn streams_keep_the_order_of_the_file() {
 }
 
 #[test]
-fn what_counts_less_is_overruled_not_contradicted() {
-    let url = settings("--service=http://x", "service-port = 1\nservice-latency-ms = 2");
-    assert_eq!(url.service, elsewhere("http://x"));
-    // No port is taken then.
+fn a_lower_layer_is_overridden_without_a_contradiction() {
+    let url = settings("--service=http://x", "[pipeline]\nservice-port = 1\nservice-latency-ms = 2");
+    assert_eq!(url.service, external("http://x"));
+    // Then the local service has no port.
     assert_eq!(settings("--service=http://x --port=8002", "").port, 8002);
     let any = settings("--port=0 --firehose-port=0 --service-port=0", "");
     assert_eq!((any.port, any.firehose_port), (0, 0));
-    let to_both = "s3-endpoint = 'http://x'\n[streams.a]\ndestination = 's3://bucket'\n[streams.mysfits-clicks]\n";
+    let to_both =
+        "[defaults]\ns3-endpoint = 'http://x'\n[streams.a]\ndestination = 's3://bucket'\n[streams.mysfits-clicks]\n";
     let folder = Destination::parse("out/bucket", None).unwrap();
     assert_eq!(settings("", to_both).streams[1].destination, folder);
 }
 
 #[test]
-fn what_does_not_go_together_is_told() {
-    let keys = "prefix = '!{partitionKeyFromLambda:a}/'\n";
-    let partitioned = format!("dynamic-partitioning = true\n{keys}");
+fn contradictions_are_errors() {
+    let keys = "[defaults]\nprefix = '!{partitionKeyFromLambda:a}/'\n";
+    let partitioned = format!("{keys}dynamic-partitioning = true\n");
     for (arguments, file, message) in [
         (
             "--stream=c",
             "[streams.a]\n[streams.b]",
-            "`--stream` names the only stream, but up.toml has tables of streams (a, b): leave it out",
+            "`--stream`: accepted without tables [streams.NAME] only; up.toml has the streams a, b",
         ),
         (
             "",
-            "stream = 'c'\n[streams.a]",
-            "`stream` in up.toml names the only stream, but up.toml has tables of streams (a): leave it out",
+            "[pipeline]\nstream = 'c'\n[streams.a]",
+            "`stream` of [pipeline] in up.toml: accepted without tables [streams.NAME] only; up.toml has the streams a",
         ),
         (
             "--port=8001",
             "",
-            "`--port` and the default of `--firehose-port` are both 8001: give each a port of its own, or 0 for \
-             any that is free",
+            "`--port` and the default of `--firehose-port`: both are 8001; accepted are different ports, or 0 for any free one",
         ),
         (
             "--port=9",
-            "service-port = 9",
-            "`--port` and `service-port` in up.toml are both 9: give each a port of its own, or 0 for \
-             any that is free",
+            "[pipeline]\nservice-port = 9",
+            "`--port` and `service-port` of [pipeline] in up.toml: both are 9; accepted are different ports, or 0 for any free one",
         ),
         (
             "",
-            "firehose-port = 8002",
-            "`firehose-port` in up.toml and the default of `--service-port` are both 8002: give each a port of its own, or 0 for \
-             any that is free",
+            "[pipeline]\nfirehose-port = 8002",
+            "`firehose-port` of [pipeline] in up.toml and the default of `--service-port`: both are 8002; accepted are different ports, or 0 for any free one",
         ),
         (
             "",
-            "service = 'http://x'\nservice-port = 9",
-            "`service-port` in up.toml is of the local service, which is not started because of `service` in up.toml: \
-             leave one of them out",
+            "[pipeline]\nservice = 'http://x'\nservice-port = 9",
+            "`service-port` of [pipeline] in up.toml: is for the local service, which does not start with `service` of [pipeline] in up.toml; leave one of them out",
         ),
         (
             "--service-latency-ms=9",
-            "service = 'http://x'",
-            "`--service-latency-ms` is of the local service, which is not started because of `service` in up.toml: \
-             leave one of them out",
+            "[pipeline]\nservice = 'http://x'",
+            "`--service-latency-ms`: is for the local service, which does not start with `service` of [pipeline] in up.toml; leave one of them out",
         ),
-        ("--click-stream=x", "", "`--click-stream` is x; accepted is one of the streams: mysfits-clicks"),
+        ("--click-stream=x", "", "`--click-stream`: found x; accepted is one of the streams: mysfits-clicks"),
         (
             "",
-            "click-stream = 'x'\n[streams.b]\n[streams.a]",
-            "`click-stream` in up.toml is x; accepted is one of the streams: b, a",
+            "[pipeline]\nclick-stream = 'x'\n[streams.b]\n[streams.a]",
+            "`click-stream` of [pipeline] in up.toml: found x; accepted is one of the streams: b, a",
         ),
         (
             "",
             "[streams.b]\n[streams.a]",
-            "which stream gets the clicks? Name one with `--click-stream` or `click-stream` in the file: b, a",
+            "no stream is chosen for the clicks: found b, a; choose one with `--click-stream` (or `click-stream` of [pipeline])",
         ),
-        ("--function=''", "", "`--function` is empty; accepted is a command, or `none` for no function"),
-        ("", "function = '  '", "`function` in up.toml is empty; accepted is a command, or `none` for no function"),
+        ("--function=''", "", "`--function`: found no command; accepted is a command, or `none` for no function"),
+        (
+            "",
+            "[defaults]\nfunction = '  '",
+            "`function` of [defaults] in up.toml: found no command; accepted is a command, or `none` for no function",
+        ),
         (
             "",
             "[streams.a]\nfunction = \"a 'b\"",
@@ -577,27 +592,27 @@ fn what_does_not_go_together_is_told() {
         (
             "--function=none",
             &partitioned,
-            "`dynamic-partitioning` in up.toml needs a function that returns the keys: `--function` is `none`",
+            "`dynamic-partitioning` of [defaults] in up.toml: needs a function that returns partition keys; `--function` is `none`",
         ),
         (
             "--destination-mb=63",
             &partitioned,
-            "`--destination-mb` is 63; accepted is 64 to 128 with `dynamic-partitioning` in up.toml",
+            "`--destination-mb`: found 63; accepted is 64 to 128 with `dynamic-partitioning` of [defaults] in up.toml",
         ),
-        ("--s3-endpoint=http://x", "", "`--s3-endpoint` is for a destination s3://BUCKET, and no stream has one"),
+        ("--s3-endpoint=http://x", "", "`--s3-endpoint`: needs a destination s3://BUCKET; no stream has one"),
         (
             "",
             "[streams.a]\ns3-endpoint = 'http://x'",
-            "`s3-endpoint` of [streams.a] in up.toml is for a destination s3://BUCKET, and no stream has one",
+            "`s3-endpoint` of [streams.a] in up.toml: needs a destination s3://BUCKET; no stream has one",
         ),
     ] {
-        assert_eq!(refusal(arguments, file), message, "{arguments} {file}");
+        assert_eq!(error(arguments, file), message, "{arguments} {file}");
     }
     assert_eq!(settings("--destination-mb=64", &partitioned).streams[0].destination_buffer.bytes, 64 * 1_048_576);
 }
 
 #[test]
-fn what_firehose_would_refuse_is_told_with_its_option() {
+fn an_option_that_firehose_would_refuse_is_an_error() {
     let key = "!{partitionKeyFromLambda:a}/";
     for (name, value) in [
         ("prefix", "!{bad}"),
@@ -606,17 +621,17 @@ fn what_firehose_would_refuse_is_told_with_its_option() {
         ("error-prefix", "!{bad}"),
         ("destination", "s3://"),
     ] {
-        let told = refusal(&argument(&(name, value)), "");
-        assert!(told.starts_with(&format!("`--{name}`: ")), "{told}");
-        let told = refusal("", &format!("[streams.a]\n{}", line(&(name, value))));
-        assert!(told.starts_with(&format!("`{name}` of [streams.a] in up.toml: ")), "{told}");
+        let message = error(&argument(&(name, value)), "");
+        assert!(message.starts_with(&format!("`--{name}`: ")), "{message}");
+        let message = error("", &format!("[streams.a]\n{}", line(&(name, value))));
+        assert!(message.starts_with(&format!("`{name}` of [streams.a] in up.toml: ")), "{message}");
     }
-    let told = refusal("--destination=s3://bucket", "s3-endpoint = 'nowhere'");
-    assert!(told.starts_with("`s3-endpoint` in up.toml: "), "{told}");
+    let message = error("--destination=s3://bucket", "[defaults]\ns3-endpoint = 'nowhere'");
+    assert!(message.starts_with("`s3-endpoint` of [defaults] in up.toml: "), "{message}");
 }
 
 #[test]
-fn the_example_is_what_it_says() {
+fn the_example_has_these_settings() {
     let settings = settings("", include_str!("../../../../../fixtures/up.toml"));
     let env = |more: &[(&str, &str)]| {
         let common = [
@@ -647,7 +662,7 @@ fn the_example_is_what_it_says() {
 }
 
 #[test]
-fn a_file_and_a_folder_that_are_not_there_are_told() {
+fn a_missing_file_and_a_missing_folder_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("up.toml");
     let read = |pipeline: &PipelineOptions| {
@@ -657,18 +672,19 @@ fn a_file_and_a_folder_that_are_not_there_are_told() {
     let no_file = format!("could not read `--config {}`: No such file or directory (os error 2)", config.display());
     assert_eq!(read(&PipelineOptions::default()).unwrap_err(), no_file);
 
-    fs::write(&config, format!("web = '{}'\nretries = 7\n", folder.path().display())).unwrap();
+    fs::write(&config, format!("[pipeline]\nweb = '{}'\n[defaults]\nretries = 7\n", folder.path().display())).unwrap();
     let settings = read(&PipelineOptions::default()).unwrap();
     assert_eq!((settings.web.as_path(), settings.streams[0].retries), (folder.path(), 7));
 
-    let elsewhere = PipelineOptions { web: Some("no/such/folder".into()), ..PipelineOptions::default() };
+    let missing = PipelineOptions { web: Some("no/such/folder".into()), ..PipelineOptions::default() };
     let message = "`--web`: found no/such/folder; accepted is the folder of the pages, the `web` of the sources";
-    assert_eq!(read(&elsewhere).unwrap_err(), message);
+    assert_eq!(read(&missing).unwrap_err(), message);
 
     fs::write(&config, "x = 1").unwrap();
-    let told = read(&PipelineOptions::default()).unwrap_err();
+    let message = read(&PipelineOptions::default()).unwrap_err();
     assert!(
-        told.starts_with(&format!("{}, line 1, column 1: `x` is no option; accepted are ", config.display())),
-        "{told}"
+        message
+            .starts_with(&format!("{}, line 1, column 1: unknown key `x`: accepted are the tables ", config.display())),
+        "{message}"
     );
 }

@@ -77,7 +77,7 @@ pub(super) fn batch(body: &[u8]) -> Result<Put, ApiError> {
     };
     constraints.validate()?;
     if sizes.iter().sum::<usize>() > MAX_PUT_BYTES {
-        // Seen of Firehose, code and text.
+        // AttemptReport of Firehose, code and text.
         return Err(ApiError::InvalidArgument("Records size exceeds 4 MB limit".to_owned()));
     }
     Ok(Put { stream, data })

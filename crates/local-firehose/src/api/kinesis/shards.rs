@@ -102,7 +102,7 @@ pub(super) fn request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
     let Some(token) = next_token else {
         return Ok(ListShardsRequest { stream: stream.stream()?, max_results, after });
     };
-    // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
+    // AttemptReport of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
     if let Some(member) = stream.member().or(more) {
         return Err(ApiError::InvalidArgument(format!("NextToken and {member} cannot be provided together.")));
     }

@@ -1,4 +1,4 @@
-//! A function's answer as a response (API Gateway developer guide, "Set up Lambda proxy integrations in API Gateway", "Output
+//! The function's reply as an HTTP response (API Gateway developer guide, "Set up Lambda proxy integrations in API Gateway", "Output
 //! format of a Lambda function for proxy integration").
 
 use axum::body::Body;
@@ -9,12 +9,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What is the server's to say, whatever the function says.
+/// Headers that the server sets itself.
 const OF_THE_SERVER: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct ProxyResponse {
     status_code: Value,
     headers: Option<Map<String, Value>>,
     multi_value_headers: Option<Map<String, Value>>,
@@ -22,18 +22,18 @@ struct Answer {
     is_base64_encoded: Option<bool>,
 }
 
-/// The response, if the answer is one.
-pub(super) fn response(reply: &[u8]) -> Option<Response> {
-    // An array would be an answer to serde, too.
+/// The response; none of an invalid reply.
+pub(super) fn from_reply(reply: &[u8]) -> Option<Response> {
+    // Through a map, because serde would accept an array as well.
     let reply: Map<String, Value> = serde_json::from_slice(reply).ok()?;
-    let answer: Answer = serde_json::from_value(Value::Object(reply)).ok()?;
-    let text = answer.body.unwrap_or_default();
-    let body = if answer.is_base64_encoded == Some(true) { STANDARD.decode(text).ok()? } else { text.into_bytes() };
+    let reply: ProxyResponse = serde_json::from_value(Value::Object(reply)).ok()?;
+    let text = reply.body.unwrap_or_default();
+    let body = if reply.is_base64_encoded == Some(true) { STANDARD.decode(text).ok()? } else { text.into_bytes() };
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status(&answer.status_code)?;
+    *response.status_mut() = status(&reply.status_code)?;
     let headers = response.headers_mut();
-    let single = answer.headers.into_iter().flatten().map(|(name, value)| (name, vec![value]));
-    let several = answer.multi_value_headers.into_iter().flatten();
+    let single = reply.headers.into_iter().flatten().map(|(name, value)| (name, vec![value]));
+    let several = reply.multi_value_headers.into_iter().flatten();
     let several = several.map(|(name, values)| Some((name, values.as_array()?.clone())));
     for entry in single.map(Some).chain(several) {
         let (name, values) = entry?;
@@ -42,16 +42,16 @@ pub(super) fn response(reply: &[u8]) -> Option<Response> {
     for name in &OF_THE_SERVER {
         headers.remove(name);
     }
-    // What API Gateway says where the function does not.
+    // API Gateway's default.
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     Some(response)
 }
 
-/// A number, or one in a string, which API Gateway takes as well.
+/// A number, or one in a string, which API Gateway accepts as well.
 fn status(value: &Value) -> Option<StatusCode> {
     let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
     let status = StatusCode::from_u16(u16::try_from(number).ok()?).ok()?;
-    // What is no answer yet could not be sent as one.
+    // An informational status is not a final response.
     (!status.is_informational() && number < 600).then_some(status)
 }
 
@@ -76,13 +76,12 @@ mod tests {
 
     use super::*;
 
-    /// What an answer is that says nothing else.
+    /// The headers of a reply without any.
     const JSON: (&str, &str) = ("content-type", "application/json");
 
-    /// With all of its headers, sorted.
     #[tokio::test]
-    async fn an_answer_is_a_response() {
-        for (answer, status, headers, body) in [
+    async fn a_reply_is_a_response() {
+        for (reply, status, headers, body) in [
             (json!({ "statusCode": 200, "body": "a\u{e9}" }), 200, &[JSON][..], "aé"),
             (json!({ "statusCode": "201" }), 201, &[JSON], ""),
             (json!({ "statusCode": 503, "headers": null, "body": null, "isBase64Encoded": false }), 503, &[JSON], ""),
@@ -95,7 +94,7 @@ mod tests {
             (
                 json!({ "statusCode": 200, "headers": { "x-a": "0" }, "multiValueHeaders": { "X-A": ["1", "2"] } }),
                 200,
-                // In the place of the one value.
+                // They replace the single value.
                 &[JSON, ("x-a", "1"), ("x-a", "2")],
                 "",
             ),
@@ -107,19 +106,19 @@ mod tests {
                 "hi",
             ),
         ] {
-            let response = response(answer.to_string().as_bytes()).unwrap();
-            assert_eq!(response.status().as_u16(), status, "{answer}");
+            let response = from_reply(reply.to_string().as_bytes()).unwrap();
+            assert_eq!(response.status().as_u16(), status, "{reply}");
             let found = response.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
             let mut found: Vec<(&str, &str)> = found.collect();
             found.sort_unstable();
-            assert_eq!(found, headers, "{answer}");
-            assert_eq!(to_bytes(response.into_body(), 99).await.unwrap(), body, "{answer}");
+            assert_eq!(found, headers, "{reply}");
+            assert_eq!(to_bytes(response.into_body(), 99).await.unwrap(), body, "{reply}");
         }
     }
 
     #[test]
-    fn what_is_no_answer_is_none() {
-        for answer in [
+    fn an_invalid_reply_is_no_response() {
+        for reply in [
             "",
             "null",
             "\"OK\"",
@@ -140,7 +139,7 @@ mod tests {
             r#"{"statusCode":200,"headers":{"a":["b"]}}"#,
             r#"{"statusCode":200,"multiValueHeaders":{"a":"b"}}"#,
         ] {
-            assert!(response(answer.as_bytes()).is_none(), "{answer}");
+            assert!(from_reply(reply.as_bytes()).is_none(), "{reply}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A server of S3 in the test, which refuses for a while, or is gone.
+//! An S3 server that refuses requests, forgets to answer them, or is down.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,52 +15,60 @@ use axum::response::IntoResponse;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
-pub(crate) use test_support::patiently;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::up::{Up, files, objects};
+use crate::files::{self, files};
+use crate::patiently;
+use crate::up::Up;
 
-/// What is done with a request.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Gate {
+/// How requests are handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Executed and answered.
     Open,
-    /// The request is not looked at.
+    /// Not executed, and answered with 503.
     Refuses,
-    /// The request is done, and nobody is told.
+    /// Executed, and answered with 503.
     Forgets,
-    /// The request waits until the gate is another, and is refused then.
+    /// Held until the gate changes; then not executed, and answered with 503.
     Hangs,
 }
 
-/// S3 with one bucket, `clicks`, as files in a folder; it checks signatures.
-pub(crate) struct S3 {
+/// S3 with one bucket, `clicks`, which is a folder. It checks signatures.
+#[derive(Debug)]
+pub struct S3 {
     folder: TempDir,
     app: Router,
     address: SocketAddr,
-    pub(crate) endpoint: String,
-    pub(crate) gate: watch::Sender<Gate>,
+    /// As `http://ADDRESS:PORT`.
+    pub endpoint: String,
+    /// Sets how requests are handled.
+    pub gate: watch::Sender<Gate>,
     met: Arc<[AtomicUsize; 4]>,
-    /// What it runs on, with its connections.
-    on: Option<Runtime>,
+    /// The server's tasks with their connections, while it is up.
+    runtime: Option<Runtime>,
 }
 
 impl S3 {
-    pub(crate) fn start(gate: Gate) -> Self {
+    /// Starts a server with a gate for all requests.
+    #[must_use]
+    pub fn start(gate: Gate) -> Self {
         Self::with(gate, |_| true)
     }
 
-    /// With a gate for who reads objects with this in their name, while all other requests are answered.
-    pub(crate) fn start_for_readers(gate: Gate, of: &'static str) -> Self {
-        Self::with(gate, move |request| request.method() == Method::GET && request.uri().path().contains(of))
+    /// Starts a server with a gate for reads of objects with `name_part` in their names. All other requests are executed.
+    #[must_use]
+    pub fn start_for_readers(gate: Gate, name_part: &'static str) -> Self {
+        Self::with(gate, move |request| request.method() == Method::GET && request.uri().path().contains(name_part))
     }
 
-    fn with(gate: Gate, is_about: impl Fn(&Request) -> bool + Clone + Send + Sync + 'static) -> Self {
+    fn with(gate: Gate, is_gated: impl Fn(&Request) -> bool + Clone + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("clicks")).unwrap();
         let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
-        // What is signed with where nobody set credentials.
+        // The credentials that `clicks` uses for a custom endpoint by default.
         service.set_auth(SimpleAuth::from_single("test", "test"));
         let service = HandleError::new(service.build(), async |_| StatusCode::INTERNAL_SERVER_ERROR);
 
@@ -69,9 +77,9 @@ impl S3 {
         let count = Arc::clone(&met);
         let gated = from_fn(move |request: Request, next: Next| {
             let (gate, mut seen, count) = (*seen.borrow(), seen.clone(), Arc::clone(&count));
-            let is_about = is_about.clone();
+            let is_gated = is_gated.clone();
             async move {
-                if !is_about(&request) {
+                if !is_gated(&request) {
                     return next.run(request).await;
                 }
                 count[gate as usize].fetch_add(1, Ordering::SeqCst);
@@ -86,16 +94,16 @@ impl S3 {
             }
         });
         let app = Router::new().fallback_service(service).layer(gated);
-        // Of its own, so that the port is still free when the storage comes back.
-        let address = SocketAddr::from((test_support::own_address(), 0));
-        let mut s3 = Self { folder, app, address, endpoint: String::new(), gate, met, on: None };
+        // At an address of its own, the port stays free while the server is down.
+        let address = SocketAddr::from((crate::own_address(), 0));
+        let mut s3 = Self { folder, app, address, endpoint: String::new(), gate, met, runtime: None };
         s3.switch_on();
         s3
     }
 
-    /// Starts it where it is off, at the address that it had before.
-    pub(crate) fn switch_on(&mut self) {
-        if self.on.is_some() {
+    /// Starts the server again at its address, unless it is up.
+    pub fn switch_on(&mut self) {
+        if self.runtime.is_some() {
             return;
         }
         let runtime = Runtime::new().unwrap();
@@ -104,38 +112,42 @@ impl S3 {
         self.endpoint = format!("http://{}", self.address);
         let app = self.app.clone();
         runtime.spawn(async move { axum::serve(listener, app).await });
-        self.on = Some(runtime);
+        self.runtime = Some(runtime);
     }
 
-    /// Ends it in the middle of whatever it does: its connections break, and nobody takes new ones.
-    pub(crate) fn switch_off(&mut self) {
-        self.on = None;
+    /// Stops the server at once: its connections break, and it refuses new ones.
+    pub fn switch_off(&mut self) {
+        self.runtime = None;
     }
 
-    pub(crate) fn up(&self, more: &[&str]) -> Up {
+    /// Starts `clicks up`, which delivers to this server.
+    #[must_use]
+    pub fn up(&self, more: &[&str]) -> Up {
         Up::start(&[&self.options(), more].concat())
     }
 
-    /// So that `clicks up` delivers to it.
-    pub(crate) fn options(&self) -> [&str; 4] {
+    /// The options of `clicks up` for delivery to this server.
+    #[must_use]
+    pub fn options(&self) -> [&str; 4] {
         ["--destination", "s3://clicks", "--s3-endpoint", &self.endpoint]
     }
 
-    /// What is in the bucket.
-    pub(crate) fn bucket(&self) -> PathBuf {
+    /// The bucket's folder.
+    #[must_use]
+    pub fn bucket(&self) -> PathBuf {
         self.folder.path().join("clicks")
     }
 
-    /// How many requests have met a gate like this.
-    pub(crate) fn met(&self, gate: Gate) -> usize {
+    /// The number of requests that met this gate.
+    #[must_use]
+    pub fn met(&self, gate: Gate) -> usize {
         self.met[gate as usize].load(Ordering::SeqCst)
     }
 
-    /// The objects' names and lines.
-    pub(crate) fn objects(&self, prefix: &str) -> (usize, Vec<String>) {
+    /// The number of objects under a prefix, and their lines.
+    #[must_use]
+    pub fn objects(&self, prefix: &str) -> (usize, Vec<String>) {
         let folder = self.bucket().join(prefix);
-        let mut paths: Vec<PathBuf> = Vec::new();
-        files(&folder, &mut paths);
-        (paths.len(), objects(&folder).lines().map(ToOwned::to_owned).collect())
+        (files(&folder).len(), files::objects(&folder).lines().map(ToOwned::to_owned).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! A request as a Lambda function gets it from a REST API (API Gateway developer guide, "Set up Lambda proxy integrations in API
+//! The event of a request to a REST API (API Gateway developer guide, "Set up Lambda proxy integrations in API
 //! Gateway", "Input format of a Lambda function for proxy integration").
 
 use std::collections::BTreeMap;
@@ -10,17 +10,17 @@ use runtime_api::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The stage of the API, which is nowhere else to be seen.
+/// The stage of the API; not in the URL here.
 const STAGE: &str = "local";
 
-/// The API itself, as opaque as real ones.
+/// The id of the API.
 const API_ID: &str = "localhost0";
 
-/// Several values of one name, in their order.
+/// The values of each name, in their order.
 type Values = BTreeMap<String, Vec<String>>;
 
-/// The event of a request. Without binary media types, API Gateway takes any body for text.
-pub(super) fn of(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
+/// The event of a request. The body is text, as without binary media types in API Gateway.
+pub(super) fn from_request(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
     let path = head.uri.path();
     let method = head.method.as_str();
     let headers = headers(&head.headers);
@@ -32,9 +32,9 @@ pub(super) fn of(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
         "resource": path,
         "path": path,
         "httpMethod": method,
-        "headers": lasts(&headers),
+        "headers": last_values(&headers),
         "multiValueHeaders": headers,
-        "queryStringParameters": lasts(&query),
+        "queryStringParameters": last_values(&query),
         "multiValueQueryStringParameters": Some(&query).filter(|query| !query.is_empty()),
         "pathParameters": null,
         "stageVariables": null,
@@ -57,7 +57,7 @@ pub(super) fn of(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
                 "accountId": null,
                 "cognitoIdentityId": null,
                 "caller": null,
-                // Who asks is not looked at here.
+                // The client's address is not read.
                 "sourceIp": "127.0.0.1",
                 "principalOrgId": null,
                 "accessKey": null,
@@ -75,7 +75,7 @@ pub(super) fn of(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-/// The headers by name, in lower case as they come over HTTP/2.
+/// The headers by name, in lower case as over HTTP/2.
 fn headers(headers: &HeaderMap) -> Values {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     grouped(headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))))
@@ -90,7 +90,7 @@ fn grouped(pairs: impl IntoIterator<Item = (String, String)>) -> Values {
 }
 
 /// The last value of each name; without names, `null`.
-fn lasts(values: &Values) -> Value {
+fn last_values(values: &Values) -> Value {
     let last = |(name, values): (&String, &Vec<String>)| (name.clone(), json!(values.last()));
     if values.is_empty() { Value::Null } else { Value::Object(values.iter().map(last).collect()) }
 }
@@ -105,11 +105,11 @@ mod tests {
 
     fn event(request: request::Builder, body: &[u8]) -> ApiGatewayProxyRequest {
         let (head, _) = request.body(Body::empty()).unwrap().into_parts();
-        serde_json::from_slice(&of(&head, body, Uuid::from_u128(7))).unwrap()
+        serde_json::from_slice(&from_request(&head, body, Uuid::from_u128(7))).unwrap()
     }
 
     #[test]
-    fn the_published_types_read_it() {
+    fn the_published_types_deserialize_an_event() {
         let request = Request::post("/collect?a=1&b=%C3%A9&a=2")
             .header("Content-Type", "application/json")
             .header("User-Agent", "curl/8")
@@ -132,9 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_null() {
+    fn absent_parts_of_a_request_are_null() {
         let (head, _) = Request::post("/collect").body(Body::empty()).unwrap().into_parts();
-        let event: Value = serde_json::from_slice(&of(&head, b"", Uuid::nil())).unwrap();
+        let event: Value = serde_json::from_slice(&from_request(&head, b"", Uuid::nil())).unwrap();
         for name in ["headers", "queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "body"] {
             assert_eq!(event.get(name), Some(&Value::Null), "{name}");
         }

@@ -1,4 +1,4 @@
-//! A client that puts many records, and lives on when its Firehose is killed.
+//! A fast client of `PutRecordBatch` that returns an error, instead of failing its test, when its Firehose is killed.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,21 +9,22 @@ use base64::engine::general_purpose::STANDARD;
 use crate::up::STREAM;
 
 /// The most records of a `PutRecordBatch`.
-pub(crate) const BATCH: usize = 500;
+pub const BATCH: usize = 500;
 
-/// A connection that stays open from one batch to the next.
-pub(crate) struct Client(BufReader<TcpStream>);
+/// A connection that stays open between batches.
+#[derive(Debug)]
+pub struct Client(BufReader<TcpStream>);
 
 impl Client {
-    /// To `http://ADDRESS:PORT`.
-    pub(crate) fn open(url: &str) -> io::Result<Self> {
+    /// Connects to `http://ADDRESS:PORT`.
+    pub fn open(url: &str) -> io::Result<Self> {
         let connection = TcpStream::connect(url.trim_start_matches("http://"))?;
         connection.set_nodelay(true)?;
         Ok(Self(BufReader::new(connection)))
     }
 
-    /// Puts a [`request`]: whether all its records were accepted, or else the whole response. After an error nobody knows.
-    pub(crate) fn put(&mut self, request: &[u8]) -> io::Result<Result<(), String>> {
+    /// Puts a [`request`]. The inner error is the whole response when a record was refused; after the outer one, the outcome is unknown.
+    pub fn put(&mut self, request: &[u8]) -> io::Result<Result<(), String>> {
         self.0.get_mut().write_all(request)?;
         let mut length = 0;
         let mut response = String::new();
@@ -44,8 +45,9 @@ impl Client {
     }
 }
 
-/// A `PutRecordBatch` as it goes over the wire.
-pub(crate) fn request(records: impl Iterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
+/// The bytes of a `PutRecordBatch` request.
+#[must_use]
+pub fn request(records: impl Iterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
     let mut body = format!(r#"{{"DeliveryStreamName":"{STREAM}","Records":["#);
     for (index, record) in records.enumerate() {
         body.push_str(if index == 0 { r#"{"Data":""# } else { r#",{"Data":""# });

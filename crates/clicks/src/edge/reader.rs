@@ -1,0 +1,109 @@
+//! Reads requests within a rate, and within limits of their bodies.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, header, request};
+use axum::response::IntoResponse;
+use governor::{DefaultDirectRateLimiter, RateLimiter};
+
+use super::Rate;
+use super::error::EdgeError;
+use local_firehose::http::{BodyError, BodyLimits, BodyReader};
+
+/// More than the 64 KiB of a request that outlives its page (Fetch standard, `keepalive`).
+const MAX_DISCARDED: usize = 1024 * 1024;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The limits of one route.
+pub(super) struct RequestReader {
+    rate: DefaultDirectRateLimiter,
+    bodies: BodyReader,
+}
+
+impl RequestReader {
+    pub(super) fn new(rate: Rate, max_bytes: usize) -> Self {
+        let limits = BodyLimits { max_bytes, max_discarded: MAX_DISCARDED, timeout: TIMEOUT };
+        Self { rate: RateLimiter::direct(rate.quota()), bodies: BodyReader::new(limits) }
+    }
+
+    /// The head and body of a request within the rate. The body of a throttled request is read, too, so that its client sees the
+    /// response.
+    pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, Vec<u8>), EdgeError> {
+        let in_rate = self.in_rate();
+        let (head, body) = request.into_parts();
+        let body = self.read_body(body).await;
+        in_rate?;
+        Ok((head, body?))
+    }
+
+    /// A body without a rate.
+    pub(super) async fn read_body(&self, body: Body) -> Result<Vec<u8>, EdgeError> {
+        self.bodies.read(body).await.map_err(|error| match error {
+            BodyError::TooLarge => EdgeError::TooLong,
+            BodyError::Timeout(_) => EdgeError::BodyTimeout,
+            BodyError::Incomplete => EdgeError::Body("it is incomplete".to_owned()),
+        })
+    }
+
+    /// The response to a CORS preflight. API Gateway's is a mock integration, which is within the rate as well: JSON without
+    /// content.
+    pub(super) fn preflight(&self) -> Result<impl IntoResponse + use<>, EdgeError> {
+        self.in_rate()?;
+        Ok([(header::CONTENT_TYPE, "application/json")])
+    }
+
+    fn in_rate(&self) -> Result<(), EdgeError> {
+        self.rate.check().map_err(|_| EdgeError::TooManyRequests)
+    }
+}
+
+/// Whether the content type is JSON's. API Gateway assumes JSON without one (API Gateway developer guide, "Integration passthrough
+/// behaviors").
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
+        let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        media_type.trim().eq_ignore_ascii_case("application/json")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::num::NonZeroU32;
+
+    use axum::body::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    fn reader(burst: u32) -> RequestReader {
+        let number = |number| NonZeroU32::new(number).unwrap();
+        RequestReader::new(Rate { per_second: number(1), burst: number(burst) }, 8)
+    }
+
+    fn request(body: &'static str) -> Request {
+        Request::new(Body::from(body))
+    }
+
+    #[tokio::test]
+    async fn over_the_rate_every_request_is_throttled() {
+        let reader = reader(2);
+        assert_eq!(reader.read(request("12345678")).await.unwrap().1, b"12345678");
+        assert_eq!(reader.read(request("123456789")).await.err(), Some(EdgeError::TooLong));
+        for body in ["12345678", "123456789"] {
+            assert_eq!(reader.read(request(body)).await.err(), Some(EdgeError::TooManyRequests));
+        }
+        assert_eq!(reader.preflight().err(), Some(EdgeError::TooManyRequests));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_a_timeout() {
+        let silent = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+        assert_eq!(reader(1).read_body(silent).await, Err(EdgeError::BodyTimeout));
+        let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other("reset"))]));
+        assert_eq!(reader(1).read_body(broken).await, Err(EdgeError::Body("it is incomplete".to_owned())));
+    }
+}
