@@ -1,8 +1,7 @@
-//! The kind of a file, by its first JSON object.
+//! A description of unknown content, for messages.
 
 use serde::de::IgnoredAny;
 
-use firehose_model::error_object::ErrorRecord;
 use firehose_model::excerpt::excerpt;
 use firehose_model::fields::Fields;
 
@@ -11,29 +10,6 @@ const PREVIEW_CHARS: usize = 40;
 
 /// The most field names that a message shows.
 const MOST_NAMES: usize = 5;
-
-/// What a file's values are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Firehose events.
-    Events,
-    /// Those of a Firehose error object.
-    Errors,
-    /// Records: clicks, or what should be.
-    Clicks,
-}
-
-/// By a file's first object; none of a value that is no object.
-pub(super) fn of_value(json: &[u8]) -> Option<Kind> {
-    let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
-    Some(if fields.get("records").is_some() {
-        Kind::Events
-    } else if ErrorRecord::parse(json).is_ok() {
-        Kind::Errors
-    } else {
-        Kind::Clicks
-    })
-}
 
 /// Content in a few words.
 pub(super) fn describe(content: &[u8]) -> String {
@@ -58,23 +34,6 @@ pub(super) fn describe(content: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_object_decides_the_kind() {
-        for (json, kind) in [
-            (r#"{"invocationId":"i","records":[]}"#, Some(Kind::Events)),
-            ("{\n\"records\": 7\n}", Some(Kind::Events)),
-            (r#"{"rawData":"e30=","errorCode":"Lambda.FunctionError"}"#, Some(Kind::Errors)),
-            (r#"{"rawData":7}"#, Some(Kind::Clicks)),
-            (r#"{"userId":"u","mysfitId":"m"}"#, Some(Kind::Clicks)),
-            ("{}", Some(Kind::Clicks)),
-            (r#"{"a":1e400,"b":"\ud800"}"#, Some(Kind::Clicks)),
-            ("[{}]", None),
-            ("7", None),
-        ] {
-            assert_eq!(of_value(json.as_bytes()), kind, "{json}");
-        }
-    }
 
     #[test]
     fn content_is_described() {
