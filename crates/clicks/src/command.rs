@@ -11,7 +11,7 @@ use crate::replay::Options;
 use crate::up::options::{BufferMb, DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, SourceType};
-use redrive::{Again, OnDamage, Selection, Source, SourceError, StreamRef, When};
+use redrive::{Again, InvalidSource, ObjectSource, OnDamage, Selection, StreamRef, When};
 
 /// Runs the click processor on this machine, with the transformation of Amazon Data Firehose.
 #[derive(Parser)]
@@ -107,55 +107,55 @@ enum RecordSource {
     Kinesis,
 }
 
-/// Puts what Firehose wrote into its error output back into the stream: each record once.
+/// Puts records from Firehose's error output back into the stream, each record once.
 ///
-/// Reads error objects: JSON with `rawData`, with white space or nothing between the values, plain or GZIP. Puts the original
-/// records into a delivery stream with PutRecordBatch; with --data-stream, into the data stream that a delivery stream reads, with
-/// PutRecords. Each record's state is in a ledger on this machine, so a run that was stopped goes on where it was. With another
-/// ledger, or none, records are put twice. First fix what made the records fail; then look with --dry-run, and try some with
-/// --limit.
+/// Reads error objects: JSON objects with `rawData`, with or without white space between them, plain or GZIP. Puts the original
+/// records into a delivery stream with PutRecordBatch, or, with --data-stream, into the data stream that a delivery stream reads,
+/// with PutRecords. A journal on this machine has the state of each record, so a run continues where the last one stopped. With
+/// another journal, or without it, records are put twice. First fix what made the records fail. Then check with --dry-run, and try
+/// a few records with --limit.
 ///
-/// AWS is reached as the AWS_… variables say: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+/// The AWS_… variables set the region and the credentials: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
 /// (`aws configure export-credentials --format env` prints those of a profile).
 #[derive(Args)]
 #[command(
     group = ArgGroup::new("target").required(true).args(["stream", "data_stream"]),
-    after_help = "Exit codes: 0 everything selected is in the stream; 1 something is left to look at \
+    after_help = "Exit codes: 0 all selected records are in the stream; 1 the operator must act \
                         (held back, uncertain, corrupt, not moved), or it failed; 2 wrong usage; 130 interrupted by Ctrl-C, \
-                        SIGTERM or SIGHUP. An interrupt lets the current call end; a second one does not."
+                        SIGTERM or SIGHUP. The first interrupt finishes the current call; the second aborts it."
 )]
 pub(crate) struct Redrive {
-    /// Where the error objects are; a file is one of them. Hidden files are left out, and unfinished ones (`NAME#1`).
+    /// The error objects; a file is a single one. Hidden files and unfinished ones (`NAME#1`) are skipped.
     #[arg(value_name = "s3://BUCKET/PREFIX|DIR")]
     source: String,
 
-    /// The delivery stream, whose source has to be Direct PUT.
+    /// The delivery stream. Its source must be Direct PUT.
     #[arg(long, value_name = "NAME")]
     stream: Option<StreamName>,
 
-    /// The data stream that the delivery stream reads, where its source is Kinesis Data Streams: records are put with PutRecords.
+    /// The data stream that the delivery stream reads, if its source is Kinesis Data Streams. Records are put with PutRecords.
     #[arg(long, value_name = "NAME")]
     data_stream: Option<DataStreamName>,
 
     /// The field of a record's JSON object that is its partition key: a string or a number, of at most 256 characters. Any other
-    /// record, and each without this option, gets a hash of its bytes, which spreads records over the shards.
+    /// record, and each without this option, gets a hash of its bytes, which distributes records over the shards.
     #[arg(long, value_name = "FIELD", requires = "data_stream", conflicts_with = "stream")]
     partition_key: Option<FieldName>,
 
-    /// Only report what would be put: nothing is put, moved or written. The service is not asked. So the ledger is not compared
-    /// with the stream, and a data stream is assumed to accept records of 10 MiB, the largest limit that one can have.
+    /// Only report what would be put: nothing is put, moved or written, and the service is not called. So the journal's stream is not
+    /// checked, and a data stream is assumed to accept records of 10 MiB, the largest possible limit.
     #[arg(long)]
     dry_run: bool,
 
-    /// Only records that failed so, such as Lambda.FunctionError; may be given several times.
+    /// Only records with this error code, such as Lambda.FunctionError; may be given several times.
     #[arg(long, value_name = "CODE", help_heading = "Which records")]
     error_code: Vec<String>,
 
-    /// Only records that arrived then or later: 2026-11-26T10:00:00Z, 2026-11-26 (UTC), or so long ago: 90m, 12h, 3d.
+    /// Only records that arrived at this time or later: 2026-11-26T10:00:00Z, 2026-11-26 (UTC), or an age: 90m, 12h, 3d.
     #[arg(long, value_name = "WHEN", help_heading = "Which records")]
     since: Option<When>,
 
-    /// Only records that arrived before.
+    /// Only records that arrived before this time.
     #[arg(long, value_name = "WHEN", help_heading = "Which records")]
     until: Option<When>,
 
@@ -163,8 +163,8 @@ pub(crate) struct Redrive {
     #[arg(long, value_name = "N", help_heading = "Which records", value_parser = value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
-    /// Also what is held back: `failed` has failed again after it was put; of what is `uncertain` nobody knows whether an
-    /// earlier run has put it. Without a value, it is `failed`.
+    /// Also put records that are held back: `failed` ones failed again after they were put; `uncertain` ones were sent without a
+    /// response and may be in the stream. Without a value: `failed`.
     #[arg(
         long,
         value_name = "WHICH",
@@ -175,29 +175,29 @@ pub(crate) struct Redrive {
     )]
     again: Option<HeldBack>,
 
-    /// The most records a second, so that live ones have room: one that is larger counts as one for each 512 bytes, and a
-    /// stream's smallest default quota is 1 MiB/s.
+    /// The most records per second, which leaves capacity for live ones. A larger record counts as one for each 512 bytes. The
+    /// smallest default quota of a stream is 1 MiB/s.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
     rate: u32,
 
-    /// The file with the state of each record [default: ~/.local/state/clicks/redrive/STREAM@REGION.ledger, of a data stream
-    /// STREAM@kinesis@REGION.ledger]
+    /// The file with the state of each record [default: ~/.local/state/clicks/redrive/STREAM@REGION.journal, for a data stream
+    /// STREAM@kinesis@REGION.journal]
     #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
+    journal: Option<PathBuf>,
 
-    /// Go on although the ledger is damaged or gone; records may be put twice. Without it, that is an error.
+    /// Continue with a journal that is damaged or missing; records may be put twice. Without this option, that is an error.
     #[arg(long, value_name = "HOW")]
-    damaged_ledger: Option<DamagedLedger>,
+    damaged_journal: Option<DamagedJournal>,
 
-    /// Move objects of which nothing is left to this prefix of the bucket or folder.
+    /// Move finished objects to this prefix of the bucket or folder.
     #[arg(long, value_name = "PREFIX", value_parser = redrive::archive)]
     archive: Option<String>,
 
-    /// A Firehose or Kinesis that is not AWS, such as http://127.0.0.1:8001 and http://127.0.0.1:8003 of `clicks up`.
+    /// The URL of another Firehose or Kinesis than AWS, such as http://127.0.0.1:8001 or http://127.0.0.1:8003 of `clicks up`.
     #[arg(long, value_name = "URL", value_parser = service_url)]
     endpoint: Option<String>,
 
-    /// An S3 that is not AWS, such as http://127.0.0.1:9000.
+    /// The URL of another S3 than AWS, such as http://127.0.0.1:9000.
     #[arg(long, value_name = "URL")]
     s3_endpoint: Option<String>,
 
@@ -206,7 +206,7 @@ pub(crate) struct Redrive {
     pub(crate) json: bool,
 }
 
-/// What `--again` puts.
+/// The values of `--again`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum HeldBack {
     Failed,
@@ -214,12 +214,12 @@ enum HeldBack {
     All,
 }
 
-/// What `--damaged-ledger` takes.
+/// The values of `--damaged-journal`.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum DamagedLedger {
-    /// Go on with the last commit that can be read: what was put after it may be put twice
+enum DamagedJournal {
+    /// Continue from the last readable commit: records that were put after it may be put twice
     Older,
-    /// Begin a new ledger: all that was put before may be put twice
+    /// Start a new journal: all records may be put twice
     New,
 }
 
@@ -256,9 +256,9 @@ impl TryFrom<Up> for Settings {
 }
 
 impl TryFrom<Redrive> for redrive::Options {
-    type Error = SourceError;
+    type Error = InvalidSource;
 
-    fn try_from(asked: Redrive) -> Result<Self, SourceError> {
+    fn try_from(asked: Redrive) -> Result<Self, InvalidSource> {
         let now = Timestamp::now();
         let moment = |when: Option<When>| when.map(|when| when.milliseconds(now));
         let stream = match (asked.stream, asked.data_stream) {
@@ -269,7 +269,7 @@ impl TryFrom<Redrive> for redrive::Options {
         };
         let again = |which: HeldBack| matches!(asked.again, Some(HeldBack::All)) || asked.again == Some(which);
         Ok(Self {
-            source: Source::parse(&asked.source, asked.s3_endpoint.as_deref())?,
+            source: ObjectSource::parse(&asked.source, asked.s3_endpoint.as_deref())?,
             again: Again { failed: again(HeldBack::Failed), uncertain: again(HeldBack::Uncertain) },
             archive: asked.archive,
             stream,
@@ -281,10 +281,10 @@ impl TryFrom<Redrive> for redrive::Options {
             },
             limit: asked.limit,
             rate: asked.rate,
-            ledger: asked.ledger,
-            on_damage: asked.damaged_ledger.map(|how| match how {
-                DamagedLedger::Older => OnDamage::Older,
-                DamagedLedger::New => OnDamage::New,
+            journal: asked.journal,
+            on_damage: asked.damaged_journal.map(|how| match how {
+                DamagedJournal::Older => OnDamage::Older,
+                DamagedJournal::New => OnDamage::New,
             }),
             dry_run: asked.dry_run,
         })

@@ -35,14 +35,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ::redrive::{RedriveError, SourceError};
+use ::redrive::{InvalidSource, RedriveError};
 use clap::Parser;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use self::command::{Cli, Command, Redrive, Replay, Up};
 use self::interrupts::Interrupts;
-use self::redrive::Table;
+use self::redrive::ReportTable;
 use self::replay::ReplayError;
 use self::up::settings::{Settings, SettingsError};
 use self::up::{RunResult, UpError};
@@ -79,7 +79,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<SettingsError>()
-        || error.is::<SourceError>()
+        || error.is::<InvalidSource>()
         || error.downcast_ref().is_some_and(RedriveError::is_usage)
         || error.downcast_ref().is_some_and(ReplayError::is_usage)
         || error.downcast_ref().is_some_and(UpError::is_usage)
@@ -103,7 +103,7 @@ async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
 async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     let redriven = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
-    let printed = print(&Table(&redriven.report), json);
+    let printed = print(&ReportTable(&redriven.report), json);
     if let Some(error) = redriven.error {
         return Err(error.into());
     }

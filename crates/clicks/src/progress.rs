@@ -1,4 +1,4 @@
-//! Standard error: a progress bar on a terminal, and lines, of this crate's own and of what the libraries report.
+//! Standard error: a progress bar on a terminal, and the lines of this crate and of the libraries' events.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -14,25 +14,24 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// The libraries whose events are printed.
 const LIBRARIES: [&str; 3] = ["local_firehose", "redrive", "state_file"];
 
-/// The bar that is shown: a line must not be printed into it.
+/// The bar on the terminal. Lines are printed above it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// How often the bar moves, so that nobody takes a slow batch for a dead one.
+/// How often the bar moves, so that a slow batch does not look stuck.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A bar of the bytes that are behind.
+/// A bar of the bytes that are processed.
 #[derive(Debug)]
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar of so many bytes; without a number, as of standard input, it only moves. It is drawn on standard error, and
-    /// only where that is a terminal.
+    /// A bar of so many bytes; without a number, for standard input, a spinner. It is drawn only if standard error is a terminal.
     pub(crate) fn new(bytes: Option<u64>) -> Self {
         let (bar, template) = match bytes {
             Some(bytes) => (ProgressBar::new(bytes), "{wide_bar} {bytes}/{total_bytes}, {msg}, {elapsed}"),
             None => (ProgressBar::new_spinner(), "{spinner} {bytes}, {msg}, {elapsed}"),
         };
-        // The templates are constants, so the default style is never seen.
+        // The templates are valid constants.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = bar.with_style(style).with_message("starting");
         bar.enable_steady_tick(TICK);
@@ -40,14 +39,13 @@ impl Bar {
         Self(bar)
     }
 
-    /// So many more bytes are behind; `so_far` says what came of all of them.
-    pub(crate) fn advance(&self, bytes: u64, so_far: String) {
+    /// Adds processed bytes, and sets the message.
+    pub(crate) fn advance(&self, bytes: u64, message: String) {
         self.0.inc(bytes);
-        self.0.set_message(so_far);
+        self.0.set_message(message);
     }
 }
 
-/// Takes the bar away.
 impl Drop for Bar {
     fn drop(&mut self) {
         *shown() = None;
@@ -59,16 +57,16 @@ fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
     SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints the messages of the libraries' events from now on, as lines like those of [`print`].
+/// Prints the messages of the libraries' events as lines, like those of [`print`].
 pub(crate) fn print_events() {
     let lines =
         fmt::layer().without_time().with_level(false).with_target(false).with_ansi(false).with_writer(|| StandardError);
     let libraries = Targets::new().with_targets(LIBRARIES.map(|library| (library, Level::INFO)));
-    // Fails where a subscriber is set, which then has the events.
+    // Fails if a subscriber is already set.
     let _set = tracing_subscriber::registry().with(lines.with_filter(libraries)).try_init();
 }
 
-/// Standard error, beside the bar.
+/// Standard error, above the bar.
 struct StandardError;
 
 impl Write for StandardError {
@@ -82,7 +80,7 @@ impl Write for StandardError {
     }
 }
 
-/// Prints a line on standard error, where somebody may have stopped reading.
+/// Prints a line on standard error. A closed pipe is ignored.
 pub(crate) fn print(line: &str) {
-    let _nobody_reads = writeln!(StandardError, "{line}");
+    let _closed = writeln!(StandardError, "{line}");
 }

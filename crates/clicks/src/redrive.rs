@@ -1,16 +1,17 @@
 //! `clicks redrive` on a terminal: a progress bar, and the report as a table.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use redrive::{Objects, Options, Progress, RedriveError, Redriven, Report};
+use redrive::{Options, Progress, RedriveError, Redriven, Report};
 use serde::Serialize;
 
 use crate::interrupts::Interrupts;
 use crate::progress::Bar;
-use crate::table::table;
+use crate::table::Table;
 
-/// Redrives with a bar of the bytes that are read.
+/// Redrives with a progress bar of the bytes that were read.
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
     let bar = Cell::new(None);
     let shown = Cell::new(0);
@@ -22,95 +23,87 @@ pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redr
     redrive::run(options, interrupts.count(), Box::new(on_progress)).await
 }
 
-/// A report as a table; the same as JSON.
+/// A report as a table, or as JSON.
 #[derive(Serialize)]
 #[serde(transparent)]
-pub(crate) struct Table<'a>(pub(crate) &'a Report);
+pub(crate) struct ReportTable<'a>(pub(crate) &'a Report);
 
-impl Display for Table<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-        let Objects { found, done, archived, not_archived, unreadable, foreign } = &self.0.objects;
-        row("objects", found.to_string());
-        row("  done", done.to_string());
-        let exceptions = |row: &mut dyn FnMut(&str, String), numbers: &[(&str, &u64)]| {
-            numbers.iter().filter(|(_, number)| **number > 0).for_each(|(name, number)| row(name, number.to_string()));
-        };
-        exceptions(
-            &mut row,
-            &[
-                ("  archived", archived),
-                ("  not archived", not_archived),
-                ("  unreadable", unreadable),
-                ("  no error objects", foreign),
-            ],
-        );
-        let records = &self.0.records;
-        row("records", records.found.to_string());
-        row(if self.0.dry_run { "  to put" } else { "  selected" }, records.selected.to_string());
-        let parts = [
-            (
-                "by error code",
-                self.0.selected_by_error_code.iter().map(|(name, n)| (name.as_str(), n)).collect::<Vec<_>>(),
-            ),
-            ("by age", self.0.selected_by_age.iter().map(|(age, n)| (age.name(), n)).collect()),
-            ("by function", self.0.selected_by_function.iter().map(|(name, n)| (name.as_str(), n)).collect()),
-        ];
-        for (name, counts) in parts.iter().filter(|(_, counts)| !counts.is_empty()) {
-            row(&format!("    {name}"), String::new());
-            for (name, number) in counts {
-                row(&format!("      {name}"), number.to_string());
-            }
+impl Display for ReportTable<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let mut table = Table::default();
+        let Report { objects, records, dry_run, .. } = self.0;
+        table.row("objects", objects.found);
+        table.row("  done", objects.done);
+        table.non_zero(&[
+            ("  archived", objects.archived),
+            ("  not archived", objects.not_archived),
+            ("  unreadable", objects.unreadable),
+            ("  not error objects", objects.foreign),
+        ]);
+        table.row("records", records.found);
+        table.row(if *dry_run { "  to put" } else { "  selected" }, records.selected);
+        let by_age = self.0.selected_by_age.iter().map(|(age, number)| (age.name(), *number));
+        counts(&mut table, "by error code", by_name(&self.0.selected_by_error_code));
+        counts(&mut table, "by age", by_age);
+        counts(&mut table, "by function", by_name(&self.0.selected_by_function));
+        if !dry_run {
+            table.row("  put", records.put);
         }
-        if !self.0.dry_run {
-            row("  put", records.put.to_string());
-        }
-        exceptions(
-            &mut row,
-            &[
-                ("  sent without an answer (uncertain)", &records.uncertain_now),
-                ("  left", &records.left),
-                ("  put before", &records.put_before),
-                ("  held back: failed again (--again)", &records.failed_again),
-                ("  held back: uncertain (--again=uncertain)", &records.uncertain),
-                ("  not selected", &records.not_selected),
-                ("  corrupt", &records.corrupt),
-                ("  corrupt, found before", &records.corrupt_before),
-            ],
-        );
-        row("calls", self.0.calls.to_string());
-        row("refusals", self.0.refusals.to_string());
-        row("seconds", format!("{:.3}", self.0.seconds));
+        table.non_zero(&[
+            ("  sent without a response (uncertain)", records.uncertain_now),
+            ("  left", records.left),
+            ("  put before", records.put_before),
+            ("  held back: failed again (--again)", records.failed_again),
+            ("  held back: uncertain (--again=uncertain)", records.uncertain),
+            ("  not selected", records.not_selected),
+            ("  corrupt", records.corrupt),
+            ("  corrupt, found before", records.corrupt_before),
+        ]);
+        table.row("calls", self.0.calls);
+        table.row("refusals", self.0.refusals);
+        table.row("seconds", format_args!("{:.3}", self.0.seconds));
         if self.0.limit_reached {
-            row("ended by", "--limit".to_owned());
+            table.row("stopped by", "--limit");
         }
         if self.0.interrupted {
-            row("interrupted", "yes, before the end".to_owned());
+            table.row("interrupted", "yes, before the end");
         }
-        row("stream", self.0.target.clone());
-        row("ledger", self.0.ledger.display().to_string());
-        if let Some(path) = &self.0.copied_aside {
-            row("corrupt lines", path.display().to_string());
+        table.row("stream", &self.0.target);
+        table.row("journal", self.0.journal.display());
+        if let Some(path) = &self.0.quarantine {
+            table.row("corrupt lines", path.display());
         }
-        if self.0.dry_run {
-            row("dry run", "nothing was put or written".to_owned());
+        if *dry_run {
+            table.row("dry run", "nothing was put or written");
         }
-        table(f, &rows)
+        table.fmt(formatter)
+    }
+}
+
+fn by_name(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = (&str, u64)> {
+    counts.iter().map(|(name, number)| (name.as_str(), *number))
+}
+
+fn counts<'a>(table: &mut Table, title: &str, counts: impl Iterator<Item = (&'a str, u64)>) {
+    for (index, (name, number)) in counts.enumerate() {
+        if index == 0 {
+            table.row(&format!("    {title}"), "");
+        }
+        table.row(&format!("      {name}"), number);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use redrive::{Age, Records};
+    use redrive::{Age, ObjectCounts, RecordCounts};
 
     use super::*;
 
     #[test]
-    fn a_table_has_what_there_is() {
-        let mut report = Report { target: "clicks@us-east-1".to_owned(), ledger: "l".into(), ..Report::default() };
-        report.objects = Objects { found: 2, done: 1, ..Objects::default() };
-        report.records = Records { found: 5, selected: 2, put: 2, failed_again: 3, ..Records::default() };
+    fn a_table_has_no_empty_rows() {
+        let mut report = Report { target: "clicks@us-east-1".to_owned(), journal: "l".into(), ..Report::default() };
+        report.objects = ObjectCounts { found: 2, done: 1, ..ObjectCounts::default() };
+        report.records = RecordCounts { found: 5, selected: 2, put: 2, failed_again: 3, ..RecordCounts::default() };
         report.selected_by_error_code = [("Lambda.FunctionError".to_owned(), 2)].into();
         report.selected_by_age = [(Age::OverAnHour, 1), (Age::Unknown, 1)].into();
         report.selected_by_function = [("arn:f".to_owned(), 2)].into();
@@ -132,11 +125,11 @@ calls                                0
 refusals                             0
 seconds                              0.000
 stream                               clicks@us-east-1
-ledger                               l
+journal                              l
 ";
-        assert_eq!(Table(&report).to_string(), expected);
+        assert_eq!(ReportTable(&report).to_string(), expected);
         report.dry_run = true;
-        let dry = Table(&report).to_string();
+        let dry = ReportTable(&report).to_string();
         assert!(dry.contains("\n  to put") && dry.ends_with("  nothing was put or written\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! `clicks replay`: files through the function, as Firehose would put them.
+//! `clicks replay`: processes the records of files with the function, as Firehose would.
 
 mod feed;
 mod report;
@@ -24,66 +24,66 @@ use crate::packages::{self, BuildError, PROCESSOR};
 use crate::progress::{self, Bar};
 use firehose_model::batch::{Limits, SourceType};
 
-/// What is replayed, and how.
+/// The options of a replay.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// Files, folders, and `-` for standard input.
+    /// Files, folders, or `-` for standard input.
     pub(crate) inputs: Vec<PathBuf>,
-    /// The function's executable; without one, the processor is built.
+    /// The function's executable [default: the processor, which is built].
     pub(crate) function: Option<PathBuf>,
-    /// The mysfits service's base URL; without one, a local service is started.
+    /// The mysfits service's base URL [default: a local service].
     pub(crate) service: Option<String>,
-    /// What the local service waits before each answer.
+    /// The local service's latency.
     pub(crate) service_latency: Duration,
-    /// The function's environment, besides the service's URL. The last of several values counts.
+    /// The function's environment, besides the service's URL. The last value of a variable wins.
     pub(crate) env: Vec<(String, String)>,
-    /// Where the objects go; without it, to a folder named after the time.
+    /// The folder of the objects [default: named after the time].
     pub(crate) out: Option<PathBuf>,
-    /// Where records come from that are in no event.
+    /// The source of records that are not in an event.
     pub(crate) source_type: SourceType,
     /// When a batch is full.
     pub(crate) limits: Limits,
-    /// How often a failed invocation is tried again.
+    /// The number of retries of a failed invocation.
     pub(crate) retries: u32,
-    /// How long an invocation may take.
+    /// The time-out of an invocation.
     pub(crate) timeout: Duration,
-    /// Whether the function's log is shown, too.
+    /// Whether to print the function's log.
     pub(crate) verbose: bool,
 }
 
-/// A replay that got as far as putting something through, or was interrupted.
+/// A replay that processed records, or was interrupted.
 #[derive(Debug)]
 pub(crate) struct Replayed {
-    /// What came of it.
+    /// The result.
     pub(crate) report: Report,
-    /// Why it did not get further, where it didn't; an interrupt is not an error.
+    /// Why it stopped early; none after an interrupt.
     pub(crate) error: Option<ReplayError>,
 }
 
-/// Why a replay ended early.
+/// Why a replay stopped early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReplayError {
-    /// Something to replay is not what it should be.
+    /// An input is unreadable or of an unknown kind.
     #[error(transparent)]
     Input(#[from] InputError),
     /// The objects can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// There is no executable.
+    /// The function's executable is missing.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The local service did not start.
-    #[error("could not start the local mysfits service; name another one with `--service URL`")]
+    #[error("could not start the local mysfits service; to use another one, name it (`--service URL`)")]
     Service(#[from] LocalError),
-    /// The function's process could not be run.
+    /// The function's process did not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The function never asked for an event.
-    #[error("the function {how} before it asked for an event, {wrote}")]
+    /// The function never requested an event.
+    #[error("the function {how} before it requested an event, {wrote}")]
     NotStarted {
-        /// What it did instead.
+        /// How it failed.
         how: String,
-        /// What it wrote.
+        /// The end of its log.
         wrote: String,
     },
     /// An event never reached the function.
@@ -95,7 +95,7 @@ pub(crate) enum ReplayError {
 }
 
 impl ReplayError {
-    /// Whether the caller asked for something that can't be done.
+    /// Whether the options are wrong.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Input(_) | Self::Build(BuildError::NotExecutable(_)) => true,
@@ -105,11 +105,11 @@ impl ReplayError {
     }
 }
 
-/// Replays until the input ends, or `interrupt` does. The batch in hand is then given up: its records are in no number and no
-/// object, as if they had not been read.
+/// Replays until the end of the input, or until `interrupt` completes. An interrupt discards the batch in flight: no number and no
+/// object has its records.
 pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -> Result<Replayed, ReplayError> {
     let mut interrupt = pin!(interrupt);
-    // All that can be wrong with what was asked, before a build of minutes.
+    // Check all options before a build, which can take minutes.
     let sources = input::find(&options.inputs)?;
     check(&sources, options.source_type)?;
     let named = options.function.as_deref().map(packages::executable_at).transpose()?;
@@ -140,20 +140,20 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     progress::print(&format!("writing to {}", output.folder().display()));
     let mut batches = feed(sources, options.source_type, options.limits);
     let mut session = Session::start(options, function, &service, output, progress).await?;
-    let ended = put_through(&mut batches, &mut session, interrupt).await;
-    let answered = local.as_ref().map(LocalService::requests);
-    let report = session.stop(matches!(ended, Ok(Ended::Interrupted)), answered).await;
+    let stopped = process(&mut batches, &mut session, interrupt).await;
+    let served = local.as_ref().map(LocalService::requests);
+    let report = session.stop(matches!(stopped, Ok(Stopped::Interrupted)), served).await;
     if let Some(local) = local {
         local.stop().await;
     }
-    match (report, ended.err()) {
+    match (report, stopped.err()) {
         (Ok(report), Some(error)) if report.batches == 0 && report.skipped == 0 => Err(error),
         (Ok(report), error) => Ok(Replayed { report, error }),
         (Err(unwritten), error) => Err(error.unwrap_or(unwritten)),
     }
 }
 
-/// Finds unknown files before anything is put through, by what comes first in each. What can be read only once is left alone.
+/// Checks the start of each file before any is replayed, except of what can be read only once.
 fn check(sources: &[Source], source_type: SourceType) -> Result<(), InputError> {
     for source in sources.iter().filter(|source| source.bytes().is_some()) {
         Contents::open(source, source_type, |_| ())?.next().transpose()?;
@@ -161,21 +161,21 @@ fn check(sources: &[Source], source_type: SourceType) -> Result<(), InputError> 
     Ok(())
 }
 
-/// What ended a replay without an error.
-enum Ended {
-    Input,
+/// Why a replay stopped without an error.
+enum Stopped {
+    EndOfInput,
     Interrupted,
 }
 
-async fn put_through(
+async fn process(
     fed: &mut mpsc::Receiver<Result<Fed, InputError>>,
     session: &mut Session,
     mut interrupt: Pin<&mut impl Future<Output = ()>>,
-) -> Result<Ended, ReplayError> {
+) -> Result<Stopped, ReplayError> {
     loop {
         let next = tokio::select! {
             biased;
-            () = &mut interrupt => return Ok(Ended::Interrupted),
+            () = &mut interrupt => return Ok(Stopped::Interrupted),
             next = fed.recv() => next,
         };
         let batch = match next.transpose()? {
@@ -184,15 +184,15 @@ async fn put_through(
                 session.skip(&skipped)?;
                 continue;
             }
-            None => return Ok(Ended::Input),
+            None => return Ok(Stopped::EndOfInput),
         };
         tokio::select! {
             biased;
             () = &mut interrupt => {
-                Session::give_up(&batch);
-                return Ok(Ended::Interrupted);
+                Session::discard(&batch);
+                return Ok(Stopped::Interrupted);
             }
-            done = session.put_through(&batch) => done?,
+            done = session.process(&batch) => done?,
         }
     }
 }

@@ -1,38 +1,43 @@
 //! Firehose's error objects: lines of JSON, each with a failed record's original bytes and why it failed.
+//!
+//! One rule for what is one, for each reader: a JSON value is an [`ErrorRecord`] if it is an object with a text as `rawData`,
+//! and the first JSON object of a file decides what all of it is ([`Content`]). Firehose writes nothing but such values, so a
+//! file that begins with another object has `rawData` by chance: its values are no failed records.
 
 use std::borrow::Cow;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::ErrorCode;
 use crate::event::Record;
 use crate::fields::Fields;
+use crate::values::{Found, Piece, Values};
+
+/// How many pieces, and how many bytes, may precede the first JSON object. A file with more is of no known kind.
+pub const MAX_HEAD_PIECES: usize = 100;
+/// See [`MAX_HEAD_PIECES`].
+pub const MAX_HEAD_BYTES: usize = 16 * 1024 * 1024;
 
 /// One line. The fields, their names and their order are those of objects that were seen in public.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorLine<'a> {
-    /// How often the batch was tried.
     attempts_made: u32,
-    /// When Firehose got the record, in milliseconds since 1970.
     #[serde(rename = "arrivalTimestamp")]
     arrival_ms: i64,
-    /// Such as `Lambda.FunctionError`.
     error_code: &'static str,
-    /// The same in words.
     error_message: &'static str,
-    /// When the last attempt ended, in milliseconds since 1970.
     #[serde(rename = "attemptEndingTimestamp")]
     attempt_end_ms: i64,
-    /// The record's original bytes as base64: as they came, even where they are none.
+    /// The original bytes as base64. Invalid base64 of an event is kept as it is.
     raw_data: &'a str,
-    /// The function.
     #[serde(rename = "lambdaARN")]
     lambda_arn: &'a str,
 }
 
 impl<'a> ErrorLine<'a> {
-    /// The line of a record that failed.
+    /// The line of a failed record. Times are milliseconds since 1970.
     #[must_use]
     pub fn new(
         record: &'a Record,
@@ -53,17 +58,16 @@ impl<'a> ErrorLine<'a> {
     }
 }
 
-/// What makes a file or an object one of Firehose's error output: a JSON object with a text as `rawData`, whatever its age and the
-/// rest of it.
+/// A value of an error object: a JSON object with a text as `rawData`. The other fields differ between versions of Firehose.
 #[derive(Debug)]
 pub struct ErrorRecord<'a> {
-    /// All of its fields.
+    /// All fields.
     pub fields: Fields<'a>,
-    /// The record's original bytes as base64, or whatever stood in their place.
+    /// The record's original bytes as base64, unless the line is damaged.
     pub raw_data: Cow<'a, str>,
 }
 
-/// Why JSON is no record of an error object.
+/// Why a JSON value is no [`ErrorRecord`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoErrorRecord {
     /// It is no JSON object.
@@ -73,16 +77,70 @@ pub enum NoErrorRecord {
 }
 
 impl<'a> ErrorRecord<'a> {
-    /// Reads one value of an error object.
+    /// Reads one value.
     pub fn parse(json: &'a [u8]) -> Result<Self, NoErrorRecord> {
         #[derive(Deserialize)]
         struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-        // What serde derives would take an array for the object.
+        // A derived struct would accept an array as well.
         let fields: Fields<'_> = serde_json::from_slice(json).map_err(|_| NoErrorRecord::Json)?;
         let raw_data = fields.get("rawData").and_then(|text| serde_json::from_str(text).ok());
         let Text(raw_data) = raw_data.ok_or(NoErrorRecord::NoData)?;
         Ok(Self { fields, raw_data })
+    }
+}
+
+/// What the values of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Failed records: the file is an error object.
+    ErrorRecords,
+    /// Firehose events: objects with `records`.
+    Events,
+    /// Records as a producer puts them.
+    Records,
+}
+
+impl Content {
+    /// What the first JSON object of a file says; none for a value that is no object.
+    ///
+    /// An object with `rawData` and `records` is an error record: only Firehose writes the former.
+    #[must_use]
+    pub fn of(json: &[u8]) -> Option<Self> {
+        match ErrorRecord::parse(json) {
+            Ok(_) => Some(Self::ErrorRecords),
+            Err(NoErrorRecord::Json) => None,
+            Err(NoErrorRecord::NoData) => {
+                let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
+                Some(if fields.get("records").is_some() { Self::Events } else { Self::Records })
+            }
+        }
+    }
+}
+
+/// The pieces of a file up to its first JSON object.
+#[derive(Debug)]
+pub struct Head {
+    /// What the file holds; none where no JSON object is near its start.
+    pub content: Option<Content>,
+    /// The pieces that were read. The last one is the first JSON object, if there is one.
+    pub pieces: Vec<Piece>,
+}
+
+impl Head {
+    /// Reads up to the first JSON object, but no more than [`MAX_HEAD_PIECES`] and [`MAX_HEAD_BYTES`].
+    pub fn read(values: &mut Values<'_>) -> io::Result<Self> {
+        let (mut pieces, mut bytes) = (Vec::new(), 0);
+        for piece in values {
+            let piece = piece?;
+            bytes += piece.bytes.len();
+            let content = if piece.found == Found::Value { Content::of(&piece.bytes) } else { None };
+            pieces.push(piece);
+            if content.is_some() || pieces.len() > MAX_HEAD_PIECES || bytes > MAX_HEAD_BYTES {
+                return Ok(Self { content, pieces });
+            }
+        }
+        Ok(Self { content: None, pieces })
     }
 }
 
@@ -125,5 +183,34 @@ mod tests {
         for line in [r#"{"attemptsMade":4}"#, r#"{"rawData":7}"#, r#"["e30="]"#] {
             assert_eq!(raw_data(line.as_bytes()), None, "{line}");
         }
+    }
+
+    /// Replay took the second line for an event, and redrive each file with any error record for an error object.
+    #[test]
+    fn the_first_json_object_decides_what_a_file_holds() {
+        let error = r#"{"rawData":"e30=","errorCode":"Lambda.FunctionError"}"#;
+        for (text, expected) in [
+            (error.to_owned(), Some(Content::ErrorRecords)),
+            (r#"{"rawData":"e30=","records":[]}"#.to_owned(), Some(Content::ErrorRecords)),
+            (r#"{"rawData":"???"}"#.to_owned(), Some(Content::ErrorRecords)),
+            (format!("7 [1]\nno JSON\n{error}"), Some(Content::ErrorRecords)),
+            (format!("{{\"a\":1}}\n{error}"), Some(Content::Records)),
+            (format!("{{}}{error}"), Some(Content::Records)),
+            (format!("{{\"rawData\":7}}\n{error}"), Some(Content::Records)),
+            (format!("{{\"records\":[]}}\n{error}"), Some(Content::Events)),
+            ("{\n\"records\": 7\n}".to_owned(), Some(Content::Events)),
+            (r#"{"a":1e400,"b":"\ud800"}"#.to_owned(), Some(Content::Records)),
+            ("[{}] 7 \"rawData\"".to_owned(), None),
+            ("x\n".to_owned(), None),
+            (String::new(), None),
+            ("x\n".repeat(MAX_HEAD_PIECES) + error, Some(Content::ErrorRecords)),
+            ("x\n".repeat(MAX_HEAD_PIECES + 1) + error, None),
+        ] {
+            let head = Head::read(&mut Values::open(text.as_bytes(), 1_000).unwrap()).unwrap();
+            assert_eq!(head.content, expected, "{text}");
+        }
+        let large = format!("{}\n", "x".repeat(MAX_HEAD_BYTES / 4 + 1)).repeat(4) + error;
+        let head = Head::read(&mut Values::open(large.as_bytes(), MAX_HEAD_BYTES).unwrap()).unwrap();
+        assert_eq!((head.content, head.pieces.len()), (None, 4));
     }
 }

@@ -1,4 +1,4 @@
-//! Where a stream delivers to, as the user says it.
+//! A stream's destination on the command line.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,9 +8,9 @@ use url::Url;
 /// A folder or a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// A folder of this machine.
+    /// A local folder.
     Folder(PathBuf),
-    /// A bucket of S3, or of the service at `endpoint`.
+    /// A bucket of S3 or of the S3-compatible service at `endpoint`.
     S3 {
         /// The bucket's name.
         bucket: String,
@@ -19,31 +19,31 @@ pub enum Destination {
     },
 }
 
-/// Why a destination can't be one.
+/// Why a destination is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// There is nothing to open.
-    #[error("there is no destination: name a folder, or a bucket as s3://BUCKET")]
+    /// The destination is empty.
+    #[error("no destination; accepted is a folder, or a bucket as s3://BUCKET")]
     Empty,
-    /// Of the stores that have a scheme only S3 is one that Firehose delivers to.
-    #[error("{0} is neither a folder nor s3://BUCKET")]
+    /// The URL's scheme is not `s3`.
+    #[error("invalid destination: {0}; accepted is a folder, or a bucket as s3://BUCKET")]
     Scheme(String),
-    /// Firehose has the rest in `Prefix`.
-    #[error("{0} has more than a bucket: write what comes after s3://{bucket} as `prefix`", bucket = bucket(.0))]
+    /// A key belongs into the option `prefix`.
+    #[error("invalid destination: {0}; accepted is s3://{bucket}, and the rest as `prefix`", bucket = bucket(.0))]
     Key(String),
     /// The rules of the Amazon S3 user guide, "General purpose bucket naming rules".
     #[error(
-        "s3://{0} is not a bucket's name: it has 3 to 63 lower-case letters, digits, dots and hyphens, \
-         and begins and ends with a letter or digit"
+        "invalid bucket: s3://{0}; accepted are 3 to 63 lower-case letters, digits, dots and hyphens, \
+         with a letter or digit at both ends"
     )]
     Bucket(String),
-    /// Anything else can't be asked.
-    #[error("`s3-endpoint` {0} is not the address of a service: it is such as http://127.0.0.1:9000")]
+    /// The endpoint is no URL of a service.
+    #[error("invalid `s3-endpoint`: {0}; accepted is a URL such as http://127.0.0.1:9000")]
     Endpoint(String),
 }
 
 impl Destination {
-    /// What the options `destination` and `s3-endpoint` say.
+    /// Parses the options `destination` and `s3-endpoint`.
     pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, DestinationError> {
         let Some(rest) = text.strip_prefix("s3://") else {
             return match (text, s3_endpoint) {
@@ -86,7 +86,7 @@ fn is_bucket_name(name: &str) -> bool {
         && bytes.last().is_some_and(is_alphanumeric)
 }
 
-/// An endpoint without its last slash. Credentials in it would get into messages.
+/// An endpoint without its last slash. Credentials are refused, because messages would contain them.
 fn endpoint(text: &str) -> Result<String, DestinationError> {
     let is_service = |url: &Url| {
         matches!(url.scheme(), "http" | "https")
@@ -124,21 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_the_option_and_what_is_accepted() {
+    fn errors_name_the_option_and_what_is_accepted() {
         let long = format!("s3://{}", "x".repeat(64));
         for (text, endpoint, expected) in [
-            ("", None, "there is no destination: name a folder, or a bucket as s3://BUCKET"),
-            ("gs://clicks", None, "gs://clicks is neither a folder nor s3://BUCKET"),
-            ("s3://clicks/raw/x", None, "write what comes after s3://clicks as `prefix`"),
-            ("s3://", None, "s3:// is not a bucket's name"),
-            ("s3://ab", None, "s3://ab is not a bucket's name: it has 3 to 63"),
-            ("s3://Clicks", None, "s3://Clicks is not a bucket's name"),
-            ("s3://-clicks", None, "is not a bucket's name"),
-            (&long, None, "is not a bucket's name"),
-            ("s3://clicks", Some("127.0.0.1:9000"), "`s3-endpoint` 127.0.0.1:9000 is not the address of a service"),
-            ("s3://clicks", Some("ftp://127.0.0.1"), "is not the address of a service"),
-            ("s3://clicks", Some("http://me:secret@127.0.0.1"), "is not the address of a service"),
-            ("s3://clicks", Some("http://127.0.0.1/?x"), "is not the address of a service"),
+            ("", None, "no destination; accepted is a folder, or a bucket as s3://BUCKET"),
+            ("gs://clicks", None, "invalid destination: gs://clicks; accepted is a folder, or a bucket as s3://BUCKET"),
+            ("s3://clicks/raw/x", None, "accepted is s3://clicks, and the rest as `prefix`"),
+            ("s3://", None, "invalid bucket: s3://;"),
+            ("s3://ab", None, "invalid bucket: s3://ab; accepted are 3 to 63"),
+            ("s3://Clicks", None, "invalid bucket: s3://Clicks;"),
+            ("s3://-clicks", None, "invalid bucket: s3://"),
+            (&long, None, "invalid bucket: s3://"),
+            ("s3://clicks", Some("127.0.0.1:9000"), "invalid `s3-endpoint`: 127.0.0.1:9000; accepted is a URL"),
+            ("s3://clicks", Some("ftp://127.0.0.1"), "invalid `s3-endpoint`: "),
+            ("s3://clicks", Some("http://me:secret@127.0.0.1"), "invalid `s3-endpoint`: "),
+            ("s3://clicks", Some("http://127.0.0.1/?x"), "invalid `s3-endpoint`: "),
         ] {
             let message = Destination::parse(text, endpoint).unwrap_err().to_string();
             assert!(message.contains(expected), "{text} {endpoint:?}: {message}");

@@ -1,18 +1,18 @@
-//! A folder as a bucket: an object is a file, and a file is there whole or not at all, as in S3.
+//! A folder as a bucket. An object is a file, which is written as a whole, as in S3.
 //!
-//! S3 takes every key, a file system does not. A key's slashes are folders, and what a folder can't hold is encoded, so that no
-//! two keys share a name, and a key can be read back from its name:
+//! S3 accepts every key, a file system does not. A key's slashes are folders. What a file's name can't have is encoded, so that each
+//! key has its own name and can be decoded from it:
 //!
 //! | in the key | in the folder |
 //! |---|---|
 //! | nothing between two slashes, or before the first | `%` |
 //! | a part that is `.` or `..` | `%2E`, `%2E%2E` |
 //! | a control character | `%00` to `%1F`, `%7F` |
-//! | `#1` at the end, which a file has that is being written | `%231` |
-//! | a `%` that would read as one of these | `%25` |
-//! | a part of more than 240 bytes | several folders, each but the last ending in `%-`; a dot after that is `%2E` |
-//! | a part that goes on below an object of that name | a folder ending in `%+` |
-//! | an object whose name a folder has | a file ending in `%=` |
+//! | `#1` at the end, which marks an unfinished file | `%231` |
+//! | a `%` that would look like one of these | `%25` |
+//! | a part of more than 240 bytes | several folders, with `%-` at the end of all but the last; a dot after that is `%2E` |
+//! | a folder with the name of an object | `%+` at its end |
+//! | an object with the name of a folder | `%=` at its end |
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -25,22 +25,21 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 use uuid::Uuid;
 
-use super::contents::{self, Contents};
+use super::contents::{self, ObjectStart};
 use super::{BucketError, Meta, cause, walk};
 
-/// The most bytes of a file's name, with room for the `#1` of one that is being written (Linux and macOS: 255).
+/// The longest file name, without the `#1` of an unfinished file (Linux and macOS: 255 bytes).
 const MAX_NAME_BYTES: usize = 240;
 
-/// Ends a folder's name after which the same part of the key goes on.
-const GOES_ON: &str = "%-";
+/// At the end of a folder's name: the same part of the key continues in the next name.
+const CONTINUES: &str = "%-";
 
-/// Ends a folder's name that would be an object's.
+/// At the end of a folder with the name of an object.
 const BELOW: &str = "%+";
 
-/// Ends an object's name that would be a folder's.
+/// At the end of an object with the name of a folder.
 const ABOVE: &str = "%=";
 
-/// The folder.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
     store: Arc<LocalFileSystem>,
@@ -48,7 +47,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The folder, which is made if need be. What a process that was killed left unfinished in it is removed.
+    /// Opens or creates a folder, and removes the unfinished files of a killed process.
     pub(super) fn open(path: &Path, durable: bool) -> Result<Self, BucketError> {
         let failed = |source| BucketError::Folder { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(failed)?;
@@ -57,20 +56,18 @@ impl Folder {
         Ok(Self { store: Arc::new(store), root: path.to_owned() })
     }
 
-    /// A folder that is there already, as it is.
     pub(super) fn open_existing(path: &Path) -> Result<Self, BucketError> {
         let store = store(path).map_err(|source| BucketError::Missing { path: path.to_owned(), source })?;
         Ok(Self { store: Arc::new(store), root: path.to_owned() })
     }
 
-    /// Writes an object under its key.
     pub(super) async fn put(&self, key: &str, bytes: bytes::Bytes) -> Result<(), String> {
         let name = self.free_name(key).await?;
         self.store.put(&at(&name), bytes.into()).await.map(drop).map_err(|error| cause(&error))
     }
 
-    /// The start of an object, from a regular file of this folder alone: no symbolic link is followed.
-    pub(super) async fn start(&self, key: &str, at_most: usize) -> Result<Option<Contents>, String> {
+    /// The start of an object. Symbolic links are not followed.
+    pub(super) async fn start(&self, key: &str, at_most: usize) -> Result<Option<ObjectStart>, String> {
         let (folder, key) = (self.clone(), key.to_owned());
         blocking(move || {
             let Some(name) = folder.find(&key) else { return Ok(None) };
@@ -84,7 +81,7 @@ impl Folder {
         .await
     }
 
-    /// The file that holds an object of this name.
+    /// The metadata of the file of this name.
     pub(super) async fn head(&self, name: &str) -> Result<Option<Meta>, String> {
         let Ok(location) = StorePath::parse(name) else { return Ok(None) };
         match self.store.head(&location).await {
@@ -94,13 +91,13 @@ impl Folder {
         }
     }
 
-    /// The name of an object that is there.
+    /// The name of an existing object.
     pub(super) async fn name_of(&self, key: &str) -> Result<Option<String>, String> {
         let (folder, key) = (self.clone(), key.to_owned());
         blocking(move || Ok(folder.find(&key))).await
     }
 
-    /// All objects, and what else is there. Symbolic links may lead in a circle, which the list of `LocalFileSystem` does not get over.
+    /// All objects. Symbolic links may form a cycle, in which the list of `LocalFileSystem` does not terminate.
     pub(super) async fn list(&self) -> Result<(Vec<Meta>, walk::Found), String> {
         let root = self.root.clone();
         let mut found = blocking(move || walk::find(&root)).await?;
@@ -113,17 +110,15 @@ impl Folder {
         Ok((objects, found))
     }
 
-    /// Some bytes of an object.
     pub(super) async fn range(&self, name: &str, from: u64, to: u64) -> Result<bytes::Bytes, String> {
         self.store.get_range(&at(name), from..to).await.map_err(|error| cause(&error))
     }
 
-    /// Moves an object to a key. Of one that was found through a symbolic link the link would be moved, or a file of another folder:
-    /// it stays.
+    /// Moves an object. One that was found through a symbolic link is refused: the link would be moved, or a file of another folder.
     pub(super) async fn rename(&self, name: &str, to: &str) -> Result<(), String> {
         let (root, path) = (self.root.clone(), PathBuf::from(name));
         if blocking(move || Ok(is_below_a_link(&root, &path))).await? {
-            return Err("found a symbolic link in its path; only what is in the folder itself is moved".to_owned());
+            return Err("its path has a symbolic link; accepted is an object in the folder itself".to_owned());
         }
         let to = self.free_name(to).await?;
         self.store.rename(&at(name), &at(&to)).await.map_err(|error| cause(&error))
@@ -134,12 +129,12 @@ impl Folder {
         blocking(move || Ok(folder.free(&key))).await
     }
 
-    /// A name that an object of this key may have, whatever else lies here.
+    /// A name for an object that no other file or folder has.
     fn free(&self, key: &str) -> String {
         let mut names = encoded(key);
         let (mut path, last) = (self.root.clone(), names.len() - 1);
         for (index, name) in names.iter_mut().enumerate() {
-            // A link that leads nowhere is no object: its disk is missing, perhaps.
+            // A dangling link is no object.
             let there = fs::metadata(path.join(&*name));
             match there {
                 Ok(there) if index < last && !there.is_dir() => name.push_str(BELOW),
@@ -151,13 +146,13 @@ impl Folder {
         names.join("/")
     }
 
-    /// The name of the file that holds an object.
+    /// The name of an object's file.
     fn find(&self, key: &str) -> Option<String> {
         find(&self.root, &encoded(key)).map(|names| names.join("/"))
     }
 }
 
-/// Looks in both places where an object may have got: what lay in its way once may be gone.
+/// Looks in both places of an object: the file or folder with its name may have been removed since.
 fn find(folder: &Path, names: &[String]) -> Option<Vec<String>> {
     let (name, below) = names.split_first()?;
     let suffix = if below.is_empty() { ABOVE } else { BELOW };
@@ -178,8 +173,7 @@ fn is_below_a_link(root: &Path, path: &Path) -> bool {
     path.ancestors().filter(|path| !path.as_os_str().is_empty()).any(|path| root.join(path).is_symlink())
 }
 
-/// A regular file below a folder, without a symbolic link on the way; none where there is anything else. A FIFO or a device is not
-/// opened, as that may wait for ever.
+/// Opens a regular file below a folder, without following symbolic links. A FIFO or a device is not opened, because that may block.
 fn open_beneath(root: &Path, name: &str) -> io::Result<Option<File>> {
     let opened = || -> rustix::io::Result<Option<File>> {
         let mut folder = rustix::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
@@ -192,26 +186,26 @@ fn open_beneath(root: &Path, name: &str) -> io::Result<Option<File>> {
         if !is_file(statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
             return Ok(None);
         }
-        // It may be another by now.
+        // Another file may have replaced it since.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&folder, file, flags, Mode::empty())?;
         Ok(is_file(rustix::fs::fstat(&file)?.st_mode).then(|| file.into()))
     };
     match opened() {
-        // A link, or what is no folder, is in the way; or it is gone.
+        // There is a link or a file in its path, or it was removed.
         Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR | rustix::io::Errno::NOENT) => Ok(None),
         opened => Ok(opened?),
     }
 }
 
-/// The names of a key's folders, and of its file.
+/// The names of a key's folders and of its file.
 pub(super) fn encoded(key: &str) -> Vec<String> {
     let mut names = Vec::new();
     for part in key.split('/') {
         encode(part, &mut names);
     }
     if let Some(file) = names.last_mut()
-        && let Some(object) = being_written(file).map(str::len)
+        && let Some(object) = unfinished(file).map(str::len)
     {
         file.replace_range(object..=object, "%23");
     }
@@ -228,8 +222,8 @@ fn encode(part: &str, names: &mut Vec<String>) {
             _ => None,
         };
         if name.len() + code.as_deref().unwrap_or(as_is).len() > MAX_NAME_BYTES {
-            names.push(std::mem::take(&mut name) + GOES_ON);
-            // Else the rest would be a hidden file, which no redrive reads.
+            names.push(std::mem::take(&mut name) + CONTINUES);
+            // Otherwise the rest would be a hidden file, which redrive does not read.
             if character == '.' {
                 code = Some("%2E".to_owned());
             }
@@ -244,12 +238,12 @@ fn encode(part: &str, names: &mut Vec<String>) {
     });
 }
 
-/// Whether a `%` before this would be taken for a part of the encoding.
+/// Whether a `%` before this would look like a part of the encoding.
 fn reads_as_encoded(rest: &str) -> bool {
     matches!(rest, "-" | "+" | "=") || code(rest).is_some()
 }
 
-/// The character that two hexadecimal digits stand for, if it is one that is ever encoded.
+/// The character of two hexadecimal digits, if it is one that is encoded.
 fn code(digits: &str) -> Option<char> {
     let digits = digits
         .get(..2)
@@ -258,7 +252,7 @@ fn code(digits: &str) -> Option<char> {
     (matches!(character, '.' | '#' | '%') || character.is_ascii_control()).then_some(character)
 }
 
-/// The key of an object with this name. A name that is no key's, of a file that came here in another way, is its own.
+/// The key of a name. A name that no key has, of a file from elsewhere, is its own key.
 pub(super) fn decoded(name: &str) -> String {
     let (mut key, mut plain) = (String::new(), Vec::new());
     let mut names = name.split('/').peekable();
@@ -266,7 +260,7 @@ pub(super) fn decoded(name: &str) -> String {
         let is_last = names.peek().is_none();
         let name = name.strip_suffix(if is_last { ABOVE } else { BELOW }).unwrap_or(name);
         plain.push(name.to_owned());
-        let part = name.strip_suffix(GOES_ON).filter(|_| !is_last);
+        let part = name.strip_suffix(CONTINUES).filter(|_| !is_last);
         decode(part.unwrap_or(name), &mut key);
         if part.is_none() && !is_last {
             key.push('/');
@@ -290,7 +284,7 @@ fn decode(name: &str, key: &mut String) {
 }
 
 fn at(name: &str) -> StorePath {
-    // What is encoded, or was listed, always is one.
+    // Encoded and listed names are always valid.
     StorePath::parse(name).unwrap_or_else(|_| StorePath::from(name))
 }
 
@@ -305,7 +299,6 @@ impl From<ObjectMeta> for Meta {
     }
 }
 
-/// Does what may wait for a disk.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, String> {
     let done = tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?;
     done.map_err(|error| error.to_string())
@@ -315,10 +308,10 @@ fn store(path: &Path) -> io::Result<LocalFileSystem> {
     LocalFileSystem::new_with_prefix(path).map_err(|error| io::Error::other(cause(&error)))
 }
 
-/// Goes on where something can't be looked into or be removed: a folder that is someone's own may have such.
+/// Ignores errors: an existing folder may have files and folders that are not accessible.
 fn remove_unfinished(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        // A symbolic link is neither, so that nothing outside the folder is touched.
+        // A symbolic link is neither, so nothing outside the folder is removed.
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
             remove_unfinished(&entry.path());
@@ -328,15 +321,15 @@ fn remove_unfinished(folder: &Path) {
     }
 }
 
-/// The name without the `#1` that `LocalFileSystem` gives a file while it is written; none of a file without one.
-pub(super) fn being_written(name: &str) -> Option<&str> {
+/// The name without the `#1` of an unfinished file of `LocalFileSystem`; none for other files.
+pub(super) fn unfinished(name: &str) -> Option<&str> {
     let (object, number) = name.rsplit_once('#')?;
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)
 }
 
-/// Whether a file's name is that of a Firehose object that is being written.
+/// Whether a file is an unfinished object of Firehose.
 fn is_unfinished(name: &str) -> bool {
-    let Some(object) = being_written(name) else { return false };
+    let Some(object) = unfinished(name) else { return false };
     let object = object.strip_suffix(ABOVE).unwrap_or(object);
     let id = object.strip_suffix(".gz").unwrap_or(object);
     let id = id.len().checked_sub(36).and_then(|start| id.get(start..));

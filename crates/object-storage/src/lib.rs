@@ -1,4 +1,4 @@
-//! The storage that a stream delivers to: a folder, or a bucket of S3 or of what speaks like it.
+//! The storage that a stream delivers to: a folder, or a bucket of S3 or of an S3-compatible service.
 
 mod contents;
 mod destination;
@@ -14,89 +14,89 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-pub use self::contents::{Contents, gzip};
+pub use self::contents::{ObjectStart, gzip};
 pub use self::destination::{Destination, DestinationError};
 use self::folder::Folder;
-pub use self::objects::Object;
+pub use self::objects::StoredObject;
 use self::s3::S3;
 use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, MAX_KEY_BYTES};
 
-/// The most characters of a storage's cause: what a log line and a page have room for.
+/// The longest cause in a message.
 const MAX_CAUSE_CHARACTERS: usize = 200;
 
-/// What the storage refused.
+/// Why the storage can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// The folder can't be made, or not be looked into.
+    /// The folder can't be created or read.
     #[error("could not open the folder {} (`--destination`)", path.display())]
     Folder {
-        /// Where.
+        /// Its path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// `~/.aws` is not read, and a machine that is no part of AWS has nothing else to ask.
+    /// The environment has no credentials. `~/.aws` is not read.
     #[error(
         "{0} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
          (`aws configure export-credentials --format env` prints those of a profile)"
     )]
     NoCredentials(String),
-    /// The client can't be made of the settings and the `AWS_…` variables.
+    /// The settings or the `AWS_…` variables are invalid.
     #[error("could not set up {place}: {cause}")]
     Client {
-        /// Which bucket.
+        /// The bucket.
         place: String,
-        /// In one line.
+        /// The cause in one line.
         cause: String,
     },
-    /// An object was not written, or perhaps was and the storage's answer got lost.
+    /// A write failed, or its response was lost.
     #[error("could not write {place}: {cause}")]
     Put {
-        /// Which object.
+        /// The object.
         place: String,
-        /// In one line.
+        /// The cause in one line.
         cause: String,
     },
-    /// There is nothing to look into.
-    #[error("could not look into the folder {}", path.display())]
+    /// The folder does not exist or is unreadable.
+    #[error("could not read the folder {}", path.display())]
     Missing {
-        /// Where.
+        /// Its path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// What is there can't be listed.
-    #[error("could not list what is in {place}: {cause}")]
+    /// The objects can't be listed.
+    #[error("could not list {place}: {cause}")]
     List {
-        /// Below what.
+        /// The bucket and prefix.
         place: String,
-        /// In one line.
+        /// The cause in one line.
         cause: String,
     },
-    /// An object was not moved, or perhaps copied only.
+    /// A move failed. The object may be in both places.
     #[error("could not move {place} to {to}: {cause}")]
     Move {
-        /// Which object.
+        /// The object.
         place: String,
-        /// Where it should be.
+        /// Its new place.
         to: String,
-        /// In one line.
+        /// The cause in one line.
         cause: String,
     },
-    /// An object can't be read.
+    /// A read failed.
     #[error("could not read {place}: {cause}")]
     Get {
-        /// Which object.
+        /// The object.
         place: String,
-        /// In one line.
+        /// The cause in one line.
         cause: String,
     },
 }
 
-/// The storage; cheap to clone.
+/// A storage; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     store: Store,
@@ -109,10 +109,10 @@ enum Store {
     S3(S3),
 }
 
-/// What a storage knows of an object.
+/// An object's metadata.
 #[derive(Debug, Clone)]
 struct Meta {
-    /// In S3 its key; in a folder its file.
+    /// Its key in S3, or its file in a folder.
     name: String,
     bytes: u64,
     e_tag: Option<String>,
@@ -120,8 +120,8 @@ struct Meta {
 }
 
 impl Bucket {
-    /// The storage of a destination. A folder is made; whether a bucket is there turns out at the first object. With `durable`
-    /// an object in a folder is on the disk once it is put, as S3's objects are.
+    /// Opens the storage of a destination. A folder is created; a missing bucket is detected when the first object is put. With
+    /// `durable`, a put into a folder returns when the object is on disk.
     pub fn open(destination: &Destination, durable: bool) -> Result<Self, BucketError> {
         let store = match destination {
             Destination::Folder(path) => Store::Folder(Folder::open(path, durable)?),
@@ -130,9 +130,10 @@ impl Bucket {
         Ok(Self { store, place: destination.to_string() })
     }
 
-    /// Writes an object, whole or not at all; one that has the name already is replaced, so that an attempt can be repeated.
-    /// Gives its key, which is another where an S3 refuses one with empty parts, `.` or `..` (Amazon S3 user guide, "Naming Amazon
-    /// S3 objects": a key whose `..` lead above its bucket is answered with 400): then it is encoded as in a folder.
+    /// Writes an object as a whole. An existing object is replaced, so that an attempt can be repeated.
+    ///
+    /// Returns its key. If an S3 refuses a key with empty parts, `.` or `..`, the key is encoded as in a folder (Amazon S3 user guide,
+    /// "Naming Amazon S3 objects": 400 for a key whose `..` lead above its bucket).
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<String, BucketError> {
         let key = shortened(key, MAX_KEY_BYTES).into_owned();
         let failed = |key: &str, cause| BucketError::Put { place: self.place_of(key), cause };
@@ -147,7 +148,6 @@ impl Bucket {
             Ok(()) => return Ok(key),
             Err(refused) => refused,
         };
-        // Encoding makes it longer.
         let encoded = shortened(&folder::encoded(&key).join("/"), MAX_KEY_BYTES).into_owned();
         if !refused.is_perhaps_the_key || encoded == key {
             return Err(failed(&key, refused.cause));
@@ -156,8 +156,8 @@ impl Bucket {
         Ok(encoded)
     }
 
-    /// The start of an object, decompressed where it is gzip: at most `at_most` bytes. None where there is no such object.
-    pub async fn get(&self, key: &str, at_most: usize) -> Result<Option<Contents>, BucketError> {
+    /// The first `at_most` bytes of an object, decompressed if it is gzip. None if the object does not exist.
+    pub async fn get(&self, key: &str, at_most: usize) -> Result<Option<ObjectStart>, BucketError> {
         let key = shortened(key, MAX_KEY_BYTES);
         let got = match &self.store {
             Store::Folder(folder) => folder.start(&key, at_most).await,
@@ -171,8 +171,8 @@ impl Bucket {
     }
 }
 
-/// A key without so much of its middle that it has at most `at_most` bytes: it ends in what makes it unique. Every key has a place,
-/// because one that is refused would be tried for ever.
+/// A key of at most `at_most` bytes, without a part of its middle: its end makes it unique. A key that S3 refuses as too long would
+/// be retried for ever.
 fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     const ELLIPSIS: &str = "…";
     if text.len() <= at_most {
@@ -184,7 +184,7 @@ fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     format!("{}{ELLIPSIS}{}", &text[..start], &text[end..]).into()
 }
 
-/// The root of an error of the folder's client: what leads to it is the client's own names, and a path that the place has.
+/// The root cause of an error. The others repeat the object's place.
 fn cause(error: &object_store::Error) -> String {
     let mut root: &dyn Error = error;
     while let Some(source) = root.source() {
@@ -197,8 +197,8 @@ fn cause(error: &object_store::Error) -> String {
 fn in_one_line(text: &str) -> String {
     let text = match text.split_once('<') {
         Some((before, xml)) => {
-            let told = [between(xml, "<Code>", "</Code>"), between(xml, "<Message>", "</Message>")];
-            [Some(before.trim_end_matches([' ', ':'])), told[0], told[1]]
+            let parts = [between(xml, "<Code>", "</Code>"), between(xml, "<Message>", "</Message>")];
+            [Some(before.trim_end_matches([' ', ':'])), parts[0], parts[1]]
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>()

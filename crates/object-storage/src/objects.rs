@@ -1,4 +1,4 @@
-//! The objects that lie in the storage already: found, read and moved.
+//! Lists, reads and moves existing objects.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -10,30 +10,30 @@ use super::folder::{self, Folder};
 use super::s3::{self, S3};
 use super::{Bucket, BucketError, Destination, Meta, Store, walk};
 
-/// How much of an object one request asks for: a few requests for one of Firehose's largest (128 MB), and little to hold.
+/// The range of one request: few requests for Firehose's largest object (128 MB), and little memory.
 const READ_BYTES: u64 = 4 * 1024 * 1024;
 
-/// One object, as it was when it was found.
+/// An object, as it was when it was listed.
 #[derive(Debug, Clone)]
-pub struct Object {
+pub struct StoredObject {
     key: String,
     meta: Meta,
 }
 
-impl Object {
-    /// Its key in the storage.
+impl StoredObject {
+    /// Its key.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Its size as it is stored.
+    /// Its stored size.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.meta.bytes
     }
 
-    /// What is another text once the object is another: S3's entity tag, or what a file system knows.
+    /// A text that changes with the object: its size, with S3's entity tag or the file's modification time.
     #[must_use]
     pub fn version(&self) -> String {
         let tag = self.meta.e_tag.clone().unwrap_or_else(|| self.meta.modified_us.to_string());
@@ -41,19 +41,18 @@ impl Object {
     }
 }
 
-/// What is in a storage.
+/// The result of a listing.
 #[derive(Debug)]
 pub struct Found {
-    /// In the order of their keys.
-    pub objects: Vec<Object>,
-    /// What of a folder is left out, and why.
+    /// Sorted by key.
+    pub objects: Vec<StoredObject>,
+    /// Files that are skipped, and why.
     pub skipped: Vec<(PathBuf, &'static str)>,
-    /// What of a folder could not be read, and the operating system's message.
+    /// Unreadable files and folders, with the cause.
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
-/// Whether an object is the same at two moments. Not every S3 tells an entity tag in its list, and one asked for a single
-/// object tells whole seconds.
+/// Whether an object is unchanged. Some S3 lists have no entity tag, and `HeadObject` has times in whole seconds.
 fn is_same(one: &Meta, other: &Meta) -> bool {
     one.bytes == other.bytes
         && match (&one.e_tag, &other.e_tag) {
@@ -63,7 +62,7 @@ fn is_same(one: &Meta, other: &Meta) -> bool {
 }
 
 impl Bucket {
-    /// A storage that is there already; nothing is made or removed in it.
+    /// Opens an existing storage without changing it.
     pub fn open_existing(destination: &Destination) -> Result<Self, BucketError> {
         let store = match destination {
             Destination::Folder(path) => Store::Folder(Folder::open_existing(path)?),
@@ -72,50 +71,51 @@ impl Bucket {
         Ok(Self { store, place: destination.to_string() })
     }
 
-    /// The objects whose keys begin with a prefix, or the one of the name `one_of`; in a folder, all of them, or that one. Without
-    /// empty ones, and without those of which a part of the name is hidden, as `.git`. A file that ends in `#` and a number is none:
-    /// it is being written. All are in memory at once, at some 300 bytes each.
+    /// Lists the objects whose keys begin with a prefix, or the object `one_of`; in a folder, all objects, or that one.
+    ///
+    /// Empty objects, hidden ones (below `.git`, say) and unfinished files (`NAME#1`) are left out. The list takes about 300 bytes of
+    /// memory per object.
     pub async fn find(&self, prefix: &str, one_of: Option<&str>) -> Result<Found, BucketError> {
         let found = match (&self.store, one_of) {
             (Store::Folder(folder), Some(file)) => {
                 folder.head(file).await.map(|found| (found.into_iter().collect(), None))
             }
-            (Store::Folder(folder), None) => folder.list().await.map(|(found, others)| (found, Some(others))),
+            (Store::Folder(folder), None) => folder.list().await.map(|(found, walked)| (found, Some(walked))),
             (Store::S3(s3), one_of) => s3_objects(s3, prefix, one_of).await.map(|found| (found, None)),
         };
         let place = match prefix.strip_suffix('/').unwrap_or(prefix) {
             "" => self.place.clone(),
             below => self.place_of(below),
         };
-        let (found, others) = found.map_err(|cause| BucketError::List { place, cause })?;
-        let mut objects: Vec<Object> = found.into_iter().map(|meta| self.object(meta)).collect();
-        let is_hidden = |object: &Object| {
+        let (found, walked) = found.map_err(|cause| BucketError::List { place, cause })?;
+        let mut objects: Vec<StoredObject> = found.into_iter().map(|meta| self.object(meta)).collect();
+        let is_hidden = |object: &StoredObject| {
             let below = object.key.strip_prefix(prefix).unwrap_or_default();
             below.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".."))
         };
         objects.retain(|object| object.bytes() > 0 && !is_hidden(object));
         objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        let walk::Found { skipped, unreadable, .. } = others.unwrap_or_default();
+        let walk::Found { skipped, unreadable, .. } = walked.unwrap_or_default();
         Ok(Found { objects, skipped, unreadable })
     }
 
-    fn object(&self, meta: Meta) -> Object {
+    fn object(&self, meta: Meta) -> StoredObject {
         let key = match &self.store {
             Store::Folder(_) => folder::decoded(&meta.name),
             Store::S3(_) => meta.name.clone(),
         };
-        Object { key, meta }
+        StoredObject { key, meta }
     }
 
-    /// The bytes of an object as they are stored, asked for piece by piece, however long the reader takes for each. To be read
-    /// by a thread that may wait. After an error it may not be asked again.
+    /// A reader of an object's stored bytes, which it requests range by range. It blocks, so it needs a thread that may block. Don't
+    /// read on after an error.
     #[must_use]
-    pub fn read(&self, object: &Object) -> impl Read + Send + use<> {
+    pub fn read(&self, object: &StoredObject) -> impl Read + Send + use<> {
         Pieces { bucket: self.clone(), object: object.clone(), at: 0, piece: Bytes::new(), runtime: Handle::current() }
     }
 
-    /// Some bytes of an object, from a place on; none at its end.
-    async fn piece(&self, object: &Object, at: u64) -> Result<Bytes, String> {
+    /// The bytes of an object from an offset; empty at its end.
+    async fn piece(&self, object: &StoredObject, at: u64) -> Result<Bytes, String> {
         let to = object.bytes().min(at + READ_BYTES);
         if at >= to {
             return Ok(Bytes::new());
@@ -124,7 +124,7 @@ impl Bucket {
             Store::Folder(folder) => folder.range(&object.meta.name, at, to).await,
             Store::S3(s3) => s3.range(&object.meta.name, at, to).await,
         }?;
-        if piece.is_empty() { Err("it is shorter than it was".to_owned()) } else { Ok(piece) }
+        if piece.is_empty() { Err("it is shorter than when it was listed".to_owned()) } else { Ok(piece) }
     }
 
     async fn head(&self, name: &str) -> Result<Option<Meta>, String> {
@@ -134,22 +134,22 @@ impl Bucket {
         }
     }
 
-    /// Whether the object is still what it was when it was found.
-    pub async fn is_unchanged(&self, object: &Object) -> Result<bool, BucketError> {
+    /// Whether the object is unchanged since it was listed.
+    pub async fn is_unchanged(&self, object: &StoredObject) -> Result<bool, BucketError> {
         let there = self.head(&object.meta.name).await;
         let there = there.map_err(|cause| BucketError::Get { place: self.place_of_object(object), cause })?;
         Ok(there.is_some_and(|there| is_same(&there, &object.meta)))
     }
 
-    /// Moves an object. What lies there already and holds the same is what an interrupted move has left, as S3 moves by copying;
-    /// any other is not overwritten.
-    pub async fn rename(&self, object: &Object, to: &str) -> Result<(), BucketError> {
-        let moved = match self.there(to).await {
+    /// Moves an object. S3 copies and deletes, so an interrupted move leaves an object with the same content, which is accepted.
+    /// Another object is not overwritten.
+    pub async fn rename(&self, object: &StoredObject, to: &str) -> Result<(), BucketError> {
+        let moved = match self.find_at(to).await {
             Ok(None) => Ok(()),
-            Ok(Some(there)) => match self.hold_the_same(object, &self.object(there)).await {
+            Ok(Some(there)) => match self.have_same_content(object, &self.object(there)).await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err("another object is there already".to_owned()),
-                Err(error) => Err(format!("could not compare it with what is there already: {error}")),
+                Ok(false) => Err("another object already exists there".to_owned()),
+                Err(error) => Err(format!("could not compare it with the object that already exists there: {error}")),
             },
             Err(cause) => Err(cause),
         };
@@ -162,8 +162,8 @@ impl Bucket {
         moved.map_err(|cause| BucketError::Move { place, to, cause })
     }
 
-    /// What lies at a key.
-    async fn there(&self, key: &str) -> Result<Option<Meta>, String> {
+    /// The object at a key.
+    async fn find_at(&self, key: &str) -> Result<Option<Meta>, String> {
         match &self.store {
             Store::S3(s3) => s3.head(key).await,
             Store::Folder(folder) => match folder.name_of(key).await? {
@@ -173,15 +173,15 @@ impl Bucket {
         }
     }
 
-    async fn hold_the_same(&self, one: &Object, other: &Object) -> Result<bool, String> {
+    async fn have_same_content(&self, one: &StoredObject, other: &StoredObject) -> Result<bool, String> {
         if one.bytes() != other.bytes() {
             return Ok(false);
         }
         let mut at = 0;
         while at < one.bytes() {
-            let (ours, theirs) = (self.piece(one, at).await?, self.piece(other, at).await?);
-            let length = ours.len().min(theirs.len());
-            if ours[..length] != theirs[..length] {
+            let (left, right) = (self.piece(one, at).await?, self.piece(other, at).await?);
+            let length = left.len().min(right.len());
+            if left[..length] != right[..length] {
                 return Ok(false);
             }
             at += length as u64;
@@ -189,9 +189,9 @@ impl Bucket {
         Ok(true)
     }
 
-    /// Where an object is, for messages.
+    /// An object's place, for messages.
     #[must_use]
-    pub fn place_of_object(&self, object: &Object) -> String {
+    pub fn place_of_object(&self, object: &StoredObject) -> String {
         self.place_of(&object.key)
     }
 }
@@ -206,11 +206,10 @@ async fn s3_objects(s3: &S3, prefix: &str, one_of: Option<&str>) -> Result<Vec<M
     Ok(found)
 }
 
-/// A reader of an object.
 struct Pieces {
     bucket: Bucket,
-    object: Object,
-    /// How much of it was asked for.
+    object: StoredObject,
+    /// The offset of the next piece.
     at: u64,
     piece: Bytes,
     runtime: Handle,

@@ -1,5 +1,6 @@
-//! The client of S3 and of what speaks like it. A key goes over the wire as it is, with every slash and dot.
+//! The client of S3 and of S3-compatible services. Keys are sent unchanged, with each slash and dot.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
@@ -22,40 +23,38 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use bytes::Bytes;
 use http::StatusCode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::contents::{self, Contents};
+use super::contents::{self, ObjectStart};
 use super::{BucketError, Meta, between, in_one_line};
 
-/// A time-out for a connection: far more than any needs that comes about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A time-out for a whole request: an object of 128 MB, Firehose's largest buffer, over 20 Mbit/s.
+/// An object of 128 MB, Firehose's largest buffer, over 20 Mbit/s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a service on this machine is signed for that does not care, or was told so: what LocalStack's documentation has.
-const NO_CREDENTIALS: &str = "test";
+/// The default credentials for a custom endpoint, as in LocalStack's documentation.
+const LOCAL_CREDENTIALS: &str = "test";
 
-/// The content type of real Firehose's objects (probed).
+/// The content type of Firehose's objects (observed).
 const CONTENT_TYPE: &str = "application/octet-stream";
 
-/// A bucket.
 #[derive(Debug, Clone)]
 pub(super) struct S3 {
     pub(super) client: Client,
     bucket: String,
 }
 
-/// Why an object was not written.
 #[derive(Debug)]
 pub(super) struct PutRefused {
     /// In one line.
     pub(super) cause: String,
-    /// Another attempt with the same key may be answered in the same way: 400, as `InvalidURI` or `XMinioInvalidObjectName` is.
+    /// A retry with the same key may fail, too: 400, such as `InvalidURI` or `XMinioInvalidObjectName`.
     pub(super) is_perhaps_the_key: bool,
 }
 
-/// The codes with 400 that are about something else than the key (Amazon S3 API Reference, "Error responses"). What the servers of
-/// others answer to a key varies.
+/// The codes with 400 that do not concern the key (Amazon S3 API Reference, "Error responses"). S3-compatible services have various
+/// codes for an invalid key.
 const NOT_THE_KEY: [&str; 10] = [
     "BadDigest",
     "ExpiredToken",
@@ -69,47 +68,46 @@ const NOT_THE_KEY: [&str; 10] = [
     "EntityTooLarge",
 ];
 
-/// What a variable of the environment says.
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What the client is made of.
 #[derive(Debug)]
 struct Settings {
     endpoint: Option<String>,
     region: String,
-    credentials: Source,
+    credentials: CredentialSource,
 }
 
-/// Where credentials come from.
 #[derive(Debug)]
-enum Source {
+enum CredentialSource {
     Keys(Credentials),
     WebIdentity,
     Container,
 }
 
 impl Settings {
-    /// From the `AWS_…` variables where the arguments don't say it: credentials, the region (else us-east-1), and the endpoint.
+    /// Reads the `AWS_…` variables: credentials, the region (default: us-east-1), and the endpoint unless it is given.
     fn of(variable: impl Fn(&str) -> Option<String>, place: &str, endpoint: Option<&str>) -> Result<Self, BucketError> {
         let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
         let endpoint =
             endpoint.map(str::to_owned).or_else(|| first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]));
-        let keys = |id, secret, token| Source::Keys(Credentials::new(id, secret, token, None, "environment"));
+        let keys = |id, secret, token| CredentialSource::Keys(Credentials::new(id, secret, token, None, "environment"));
         let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) => keys(id, secret, variable("AWS_SESSION_TOKEN")),
-            (Some(_), None) => return Err(half(place, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
-            (None, Some(_)) => return Err(half(place, "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
-            (None, None) if first(&["AWS_WEB_IDENTITY_TOKEN_FILE"]).is_some() => Source::WebIdentity,
+            (Some(_), None) => return Err(incomplete(place, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+            (None, Some(_)) => return Err(incomplete(place, "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
+            (None, None) if first(&["AWS_WEB_IDENTITY_TOKEN_FILE"]).is_some() => CredentialSource::WebIdentity,
             (None, None)
                 if first(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])
                     .is_some() =>
             {
-                Source::Container
+                CredentialSource::Container
             }
-            (None, None) if endpoint.is_some() => keys(NO_CREDENTIALS.to_owned(), NO_CREDENTIALS.to_owned(), None),
-            // An EC2 instance is not asked: at an address that most machines wait for in vain.
+            (None, None) if endpoint.is_some() => {
+                keys(LOCAL_CREDENTIALS.to_owned(), LOCAL_CREDENTIALS.to_owned(), None)
+            }
+            // EC2's metadata service is not used: elsewhere its address times out.
             (None, None) => return Err(BucketError::NoCredentials(place.to_owned())),
         };
         let region = first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).unwrap_or_else(|| "us-east-1".to_owned());
@@ -117,20 +115,19 @@ impl Settings {
     }
 }
 
-fn half(place: &str, is_set: &str, is_missing: &str) -> BucketError {
+fn incomplete(place: &str, is_set: &str, is_missing: &str) -> BucketError {
     let cause = format!("{is_set} is set, and {is_missing} is not");
     BucketError::Client { place: place.to_owned(), cause }
 }
 
 impl S3 {
-    /// The client of a bucket.
     pub(super) fn open(
         variable: impl Fn(&str) -> Option<String>,
         bucket: &str,
         endpoint: Option<&str>,
     ) -> Result<Self, BucketError> {
         let Settings { endpoint, region, credentials } = Settings::of(variable, &format!("s3://{bucket}"), endpoint)?;
-        // The one provider of this workspace; it may be installed already.
+        // It may be installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let https =
             aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
@@ -138,11 +135,11 @@ impl S3 {
         let around =
             || ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(https.clone());
         let credentials = match credentials {
-            Source::Keys(credentials) => SharedCredentialsProvider::new(credentials),
-            Source::WebIdentity => SharedCredentialsProvider::new(
+            CredentialSource::Keys(credentials) => SharedCredentialsProvider::new(credentials),
+            CredentialSource::WebIdentity => SharedCredentialsProvider::new(
                 WebIdentityTokenCredentialsProvider::builder().configure(&around()).build(),
             ),
-            Source::Container => {
+            CredentialSource::Container => {
                 SharedCredentialsProvider::new(EcsCredentialsProvider::builder().configure(&around()).build())
             }
         };
@@ -157,17 +154,16 @@ impl S3 {
             .http_client(https)
             .timeout_config(timeouts)
             .retry_config(short_retries())
-            // Not every S3 knows the checksums of a younger one.
+            // Some S3-compatible services do not support the newer checksums.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if let Some(endpoint) = endpoint {
-            // A service at an endpoint seldom has a name for each bucket.
+            // Such a service seldom has a host name per bucket.
             config = config.endpoint_url(endpoint).force_path_style(true);
         }
         Ok(Self { client: Client::from_conf(config.build()), bucket: bucket.to_owned() })
     }
 
-    /// Writes an object under its key.
     pub(super) async fn put(&self, key: &str, bytes: Bytes, encoding: Option<&str>) -> Result<(), PutRefused> {
         let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(CONTENT_TYPE);
         let request = request.set_content_encoding(encoding.map(str::to_owned)).body(ByteStream::from(bytes));
@@ -178,8 +174,7 @@ impl S3 {
         })
     }
 
-    /// The start of an object.
-    pub(super) async fn start(&self, key: &str, at_most: usize) -> Result<Option<Contents>, String> {
+    pub(super) async fn start(&self, key: &str, at_most: usize) -> Result<Option<ObjectStart>, String> {
         let mut body = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
             Ok(found) => found.body,
             Err(error) if is_missing(&error) => return Ok(None),
@@ -196,7 +191,6 @@ impl S3 {
         Ok(Some(contents::start(stored, whole, at_most)))
     }
 
-    /// What is known of an object.
     pub(super) async fn head(&self, key: &str) -> Result<Option<Meta>, String> {
         match self.client.head_object().bucket(&self.bucket).key(key).send().await {
             Ok(found) => Ok(Some(meta(key, found.content_length, found.e_tag, found.last_modified))),
@@ -205,9 +199,8 @@ impl S3 {
         }
     }
 
-    /// All objects whose keys begin so.
     pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Meta>, String> {
-        // XML has no form for some characters of keys.
+        // XML can't represent some characters of keys.
         let request = self.client.list_objects_v2().bucket(&self.bucket).encoding_type(EncodingType::Url);
         let mut pages = request.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned())).into_paginator().send();
         let mut found = Vec::new();
@@ -223,7 +216,6 @@ impl S3 {
         Ok(found)
     }
 
-    /// Some bytes of an object.
     pub(super) async fn range(&self, key: &str, from: u64, to: u64) -> Result<Bytes, String> {
         let range = format!("bytes={from}-{}", to - 1);
         let found = self.client.get_object().bucket(&self.bucket).key(key).range(range).send().await;
@@ -231,7 +223,7 @@ impl S3 {
         Ok(body.collect().await.map_err(|error| root(&error))?.into_bytes())
     }
 
-    /// Moves an object to a key, by copying.
+    /// Copies an object and deletes it.
     pub(super) async fn rename(&self, key: &str, to: &str) -> Result<(), String> {
         let source = url_encoded(&format!("{}/{key}", self.bucket));
         let copied = self.client.copy_object().copy_source(source).bucket(&self.bucket).key(to).send().await;
@@ -251,7 +243,7 @@ fn meta(key: &str, bytes: Option<i64>, e_tag: Option<String>, modified: Option<D
     }
 }
 
-/// For what a moment mends, such as a connection that the service has closed. A stream tries again by itself, for ever.
+/// Short retries, for a connection that the service closed, say. A stream retries for ever by itself.
 fn short_retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(3)
@@ -259,7 +251,7 @@ fn short_retries() -> RetryConfig {
         .with_max_backoff(Duration::from_millis(200))
 }
 
-/// Whether there is no such object, although there is a bucket.
+/// Whether the object does not exist, although the bucket does.
 fn is_missing<E>(error: &SdkError<E, HttpResponse>) -> bool {
     error.raw_response().is_some_and(|response| {
         let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
@@ -267,7 +259,7 @@ fn is_missing<E>(error: &SdkError<E, HttpResponse>) -> bool {
     })
 }
 
-/// An error in one line: what the service answered, or why it did not.
+/// An error in one line: the response, or why there is none.
 fn cause<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let Some(response) = error.raw_response() else { return root(error) };
     let status = StatusCode::from_u16(response.status().as_u16()).map(|status| status.to_string());
@@ -275,7 +267,7 @@ fn cause<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     in_one_line(&format!("{}: {body}", status.unwrap_or_default()))
 }
 
-/// What lies below an error that is the client's own.
+/// The root cause of an error of the client.
 fn root(error: &(dyn Error + 'static)) -> String {
     let mut root = error;
     while let Some(source) = root.source() {
@@ -284,33 +276,16 @@ fn root(error: &(dyn Error + 'static)) -> String {
     in_one_line(&root.to_string())
 }
 
-/// As S3 takes the source of a copy, and gives the keys of a list: slashes stay as they are.
+/// The encoding of the source of a copy and of the keys in a list: slashes are not encoded.
 fn url_encoded(text: &str) -> String {
-    let encoded = text.bytes().map(|byte| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
-        other => format!("%{other:02X}"),
-    });
-    encoded.collect()
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
-/// The reverse; a space may be a plus sign.
+/// The reverse of [`url_encoded`]. A plus sign is a space.
 fn url_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        rest = after;
-        match (first, code) {
-            (b'%', Some(code)) => {
-                bytes.push(code);
-                rest = &after[2..];
-            }
-            (b'+', _) => bytes.push(b' '),
-            (other, _) => bytes.push(*other),
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -318,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_and_the_endpoint_come_from_variables_where_options_do_not_say_them() {
+    fn credentials_and_the_endpoint_are_read_from_variables() {
         const KEYS: &[(&str, &str)] = &[("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
         const IN_EUROPE: &[(&str, &str)] =
             &[("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-west-1")];
@@ -333,7 +308,7 @@ mod tests {
             (OF_SERVICE, LOCAL, (LOCAL, "us-east-1", "test")),
         ] {
             let settings = Settings::of(among(variables), "s3://clicks", endpoint).unwrap();
-            let Source::Keys(credentials) = &settings.credentials else { panic!("{settings:?}") };
+            let CredentialSource::Keys(credentials) = &settings.credentials else { panic!("{settings:?}") };
             let found = (settings.endpoint.as_deref(), settings.region.as_str(), credentials.access_key_id());
             assert_eq!(found, expected);
             S3::open(among(variables), "clicks", endpoint).unwrap();

@@ -215,7 +215,7 @@ async fn s3_gets_each_key_as_it_is() {
         assert_eq!(get(&bucket, key).await.as_deref(), Some(b"here".as_slice()), "{key:?}");
 
         let found = bucket.find("", None).await.unwrap().objects;
-        assert_eq!(found.iter().map(Object::key).collect::<Vec<_>>(), [key]);
+        assert_eq!(found.iter().map(StoredObject::key).collect::<Vec<_>>(), [key]);
         let mut reader = bucket.read(&found[0]);
         let read = move || {
             let mut text = String::new();
@@ -243,7 +243,7 @@ async fn objects_are_found_below_a_prefix_with_all_its_slashes() {
         ("b/", Some("b"), &[]),
     ] {
         let found = bucket.find(prefix, one_of).await.unwrap().objects;
-        assert_eq!(found.iter().map(Object::key).collect::<Vec<_>>(), expected, "{prefix}");
+        assert_eq!(found.iter().map(StoredObject::key).collect::<Vec<_>>(), expected, "{prefix}");
     }
 }
 
@@ -529,7 +529,7 @@ async fn a_bomb_is_read_as_far_as_is_wanted() {
     let bomb = gzip(&vec![b'0'; 32 << 20]).unwrap();
     assert!(bomb.len() < 1 << 20);
     let contents = contents::start(bomb.to_vec(), true, 1000);
-    assert_eq!(contents, Contents { bytes: vec![b'0'; 1000], truncated: true });
+    assert_eq!(contents, ObjectStart { bytes: vec![b'0'; 1000], truncated: true });
     assert_eq!(contents.bytes.capacity() >> 20, 0);
 }
 

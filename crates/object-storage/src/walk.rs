@@ -1,4 +1,4 @@
-//! The files of a folder, each once: symbolic links are followed, but neither in a circle nor to what is found anyway.
+//! The files of a folder, each once. Symbolic links are followed, but not in a cycle.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, Metadata};
@@ -8,24 +8,22 @@ use std::path::{Path, PathBuf};
 
 use object_store::path::Path as StorePath;
 
-use super::folder::being_written;
+use super::folder::unfinished;
 
-/// What is below a folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Paths of files.
     pub(super) files: Vec<PathBuf>,
-    /// What is left out, and why.
+    /// Paths that are skipped, and why.
     pub(super) skipped: Vec<(PathBuf, &'static str)>,
-    /// What the operating system did not let be read, and its message: there may be files in it.
+    /// Unreadable paths, which may have files, and the cause.
     pub(super) unreadable: Vec<(PathBuf, String)>,
 }
 
-/// Looks for files below a folder, without hidden ones. What is no link comes first, so that an object is found at its own place.
-/// An error of the folder itself ends the search; one of something below it does not.
+/// Finds the files below a folder, without hidden ones. Links come last, so that a file is found at its own place. An error of the
+/// folder itself is returned; errors below it are in the result.
 pub(super) fn find(root: &Path) -> io::Result<Found> {
     let mut walk = Walk::default();
-    // A link to one of its parent folders would lead back to it.
+    // A link to a parent folder would lead back to the folder.
     for folder in fs::canonicalize(root)?.ancestors().skip(1) {
         walk.seen.insert(identity(&fs::metadata(folder)?));
     }
@@ -58,7 +56,7 @@ impl Walk {
 
     fn folder(&mut self, folder: &Path) -> io::Result<()> {
         if !self.seen.insert(identity(&fs::metadata(folder)?)) {
-            self.found.skipped.push((folder.to_owned(), "it is a folder already read"));
+            self.found.skipped.push((folder.to_owned(), "a folder that is already read"));
             return Ok(());
         }
         let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
@@ -81,7 +79,7 @@ impl Walk {
             self.seen.insert(identity(&entry.metadata()?));
             self.found.files.push(path);
         } else {
-            self.found.skipped.push((path, "it is neither a file nor a folder"));
+            self.found.skipped.push((path, "neither a file nor a folder"));
         }
         Ok(())
     }
@@ -92,41 +90,41 @@ impl Walk {
             Ok(target) if target.is_dir() && !self.seen.contains(&identity(&target)) => self.folders.push_back(link),
             Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => files.push(link),
             Ok(target) if target.is_dir() || target.is_file() => {
-                skipped.push((link, "it is a link to one of its parent folders, or to a file or folder already read"));
+                skipped.push((link, "a link to a parent folder, or to a file or folder that is already read"));
             }
-            Ok(_) => skipped.push((link, "it is a link to what is neither a file nor a folder")),
+            Ok(_) => skipped.push((link, "a link to neither a file nor a folder")),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.failed(link, &error),
-            Err(_) => skipped.push((link, "it is a link that leads nowhere")),
+            Err(_) => skipped.push((link, "a dangling link")),
         }
     }
 
     fn failed(&mut self, path: PathBuf, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
-            self.found.skipped.push((path, "it was removed during the search"));
+            self.found.skipped.push((path, "removed during the search"));
         } else {
             self.found.unreadable.push((path, error.to_string()));
         }
     }
 }
 
-/// What the storage calls these files, in order, and which it has no name for.
+/// The names of files in the storage, in order, and the files without one.
 pub(super) fn names(root: &Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(PathBuf, &'static str)>) {
     let (mut names, mut unusable) = (Vec::new(), Vec::new());
     for file in files {
         let name = file.strip_prefix(root).ok().and_then(Path::to_str);
-        if name.and_then(being_written).is_some() {
-            unusable.push((file, "its name is that of an object that is being written (`#` and a number at its end)"));
+        if name.and_then(unfinished).is_some() {
+            unusable.push((file, "an unfinished object (`#` and a number at the end of its name)"));
             continue;
         }
         match name.filter(|name| StorePath::parse(name).is_ok()) {
             Some(name) => names.push(name.to_owned()),
-            None => unusable.push((file, "its name is not UTF-8, or not one of an object")),
+            None => unusable.push((file, "its name is not UTF-8, or not that of an object")),
         }
     }
     (names, unusable)
 }
 
-/// What is the same by whatever path it is reached.
+/// Identifies a file or folder on every path.
 fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
@@ -167,7 +165,7 @@ mod tests {
         ] {
             symlink(target, root.join(link)).unwrap();
         }
-        // Of two that lead to each other.
+        // Two links that lead to each other.
         symlink("../errors", outside.path().join("other/back")).unwrap();
         let found = find(&root).unwrap();
         let names = |paths: &mut dyn Iterator<Item = &PathBuf>| {
@@ -195,8 +193,9 @@ mod tests {
         ];
         assert_eq!(skipped, expected);
     }
+
     #[test]
-    fn what_fails_below_the_root_does_not_end_the_search() {
+    fn an_error_below_the_root_does_not_stop_the_search() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         for name in ["a", "z"] {
@@ -216,7 +215,7 @@ mod tests {
         walk.folders.push_front(root.join("removed"));
         let found = walk.rest();
         assert_eq!(found.files, [root.join("a"), root.join("z")]);
-        assert_eq!(found.skipped, [(root.join("removed"), "it was removed during the search")]);
+        assert_eq!(found.skipped, [(root.join("removed"), "removed during the search")]);
         let [(unreadable, why)] = &found.unreadable[..] else { panic!("{found:?}") };
         assert!(path.starts_with(unreadable) && why.starts_with("File name too long"), "{found:?}");
         assert_eq!(find(&root.join("removed")).unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -230,10 +229,10 @@ mod tests {
         assert_eq!(names, ["a/x", "x#", "x#y", "a#1/x"]);
         let skipped: Vec<_> =
             unusable.iter().map(|(path, why)| (path.to_str().unwrap(), why.split(' ').next_back())).collect();
-        let being_written = Some("end)");
+        let unfinished = Some("name)");
         assert_eq!(
             skipped,
-            [("/errors/a/x#1", being_written), ("/errors/x#y#12", being_written), ("/errors/a\nb", Some("object"))]
+            [("/errors/a/x#1", unfinished), ("/errors/x#y#12", unfinished), ("/errors/a\nb", Some("object"))]
         );
     }
 }

@@ -1,21 +1,20 @@
-//! `clicks redrive`: what Firehose put into its error output goes back into the stream, each record once.
+//! Puts what Firehose wrote to its error output back into the stream, each record once.
 //!
 //! ```text
-//! objects ─▶ lines ─▶ failed ─▶ selection ─▶ ledger ─▶ session ─▶ target
-//! (bucket)   (a       (record   (options)    (on disk)  (500 records (PutRecordBatch,
-//!            thread)   or why                           or 4 MiB)   PutRecords)
-//!                      not) ─▶ aside
+//! objects ─▶ lines ───▶ classify ─▶ selection ─▶ journal ─▶ session ────▶ target
+//! (bucket)   (a thread) │           (options)    (on disk)  (500 records, (PutRecordBatch,
+//!                       └▶ quarantine                       4 or 5 MiB)   PutRecords)
 //! ```
 //!
-//! A record is never sent without having been written down before as being sent, and an answer that is lost is not taken for
-//! either: so no record is put twice unless the user asks for it (`--again`), and none is forgotten.
+//! The journal has a record's state on disk before the record is sent, and a call without a response leaves it uncertain. So no record
+//! is put twice unless the operator asks for it (`--again`), and none is forgotten.
 
-mod aside;
-mod failed;
-mod judge;
-mod ledger;
+mod classify;
+mod journal;
 mod lines;
-mod pace;
+mod quarantine;
+mod rate;
+mod record;
 mod report;
 mod selection;
 mod session;
@@ -26,135 +25,147 @@ mod target;
 use std::path::{Path, PathBuf};
 use std::{env, io};
 
-use jiff::Timestamp;
-use tokio::sync::watch;
-
-pub use self::aside::{Aside, SetAside};
-pub use self::ledger::OnDamage;
-use self::ledger::{Identity, Ledger, LedgerError};
-use self::lines::Chunk;
-pub use self::report::{Age, Objects, Records, Report};
-pub use self::selection::{Selection, When};
-use self::session::{Caller, Session};
-pub use self::session::{OnProgress, Progress};
-pub use self::source::{Source, SourceError, archive};
-use self::stop::Stop;
-pub use self::target::StreamRef;
-use self::target::{Checked, Target, TargetError};
 use firehose_model::batch::MAX_RECORD_BYTES;
 use firehose_model::excerpt::excerpt;
-use object_storage::{Bucket, BucketError, Object};
+use jiff::Timestamp;
+use object_storage::{Bucket, BucketError, StoredObject};
+use tokio::sync::watch;
 
-/// The longest message that is reported: a name of S3's has up to 1,024 bytes.
+pub use self::journal::OnDamage;
+use self::journal::{Identity, Journal, JournalError};
+use self::lines::Chunk;
+pub use self::quarantine::{Quarantine, QuarantinedLine};
+pub use self::report::{Age, ObjectCounts, RecordCounts, Report};
+pub use self::selection::{Selection, When};
+use self::session::{Candidate, RedriveContext, Session};
+pub use self::session::{OnProgress, Progress};
+pub use self::source::{InvalidSource, ObjectSource, archive};
+use self::stop::Stop;
+pub use self::target::StreamRef;
+use self::target::{ActiveStream, Target, TargetError};
+
+/// The longest message. A key of S3 has up to 1,024 bytes.
 const MESSAGE_CHARS: usize = 2_000;
 
-/// What is put back, and how.
+/// What is put, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the error objects are.
-    pub source: Source,
-    /// Into which stream.
+    /// The error objects.
+    pub source: ObjectSource,
+    /// The stream that the records are put into.
     pub stream: StreamRef,
-    /// A Firehose or Kinesis that is not AWS.
+    /// The address of a Firehose or Kinesis that is not AWS.
     pub endpoint: Option<String>,
     /// Which records.
     pub selection: Selection,
-    /// The most records.
+    /// The most records of the run.
     pub limit: Option<u64>,
-    /// The most records a second.
+    /// The most records per second.
     pub rate: u32,
-    /// What is held back else.
+    /// Which records that are held back by default.
     pub again: Again,
-    /// The ledger's file; without one, by the stream's name.
-    pub ledger: Option<PathBuf>,
-    /// What is done with a ledger that is damaged or gone.
+    /// The journal's file [default: named after the stream].
+    pub journal: Option<PathBuf>,
+    /// What to do with a journal that is damaged or missing.
     pub on_damage: Option<OnDamage>,
-    /// Where objects go that are done.
+    /// The prefix that finished objects are moved to.
     pub archive: Option<String>,
-    /// Whether nothing is to be put or written.
+    /// Whether to report only, and put and write nothing.
     pub dry_run: bool,
 }
 
-/// What is put although it was put before, perhaps.
+/// Which records are put although they may be in the stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Again {
-    /// What failed again.
+    /// Those that failed again.
     pub failed: bool,
-    /// What got no answer.
+    /// Those that were sent without a response.
     pub uncertain: bool,
 }
 
-/// A redrive that got as far as looking at objects.
+/// A finished redrive.
 #[derive(Debug)]
 pub struct Redriven {
-    /// What came of it.
+    /// The result.
     pub report: Report,
-    /// Why it did not get further, where it didn't; an interrupt is not an error.
+    /// Why it stopped early; none after an interrupt.
     pub error: Option<RedriveError>,
 }
 
-/// Why a redrive ended early.
+/// Why a redrive stopped early.
 #[derive(Debug, thiserror::Error)]
 pub enum RedriveError {
-    /// The stream takes no records.
+    /// The stream can't be used.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The objects can't be had.
+    /// The objects are unavailable.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// What was put can't be written down.
+    /// The journal can't be used.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// There is no place for the ledger.
-    #[error("found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`")]
+    Journal(#[from] JournalError),
+    /// The journal has no default path.
+    #[error("neither XDG_STATE_HOME nor HOME is set; name the journal (`--journal FILE`)")]
     NoHome,
-    /// The objects that are done would lie where they are.
-    #[error("--archive {}: found the source itself, or its parent folder; accepted is another prefix", .0.trim_end_matches('/'))]
+    /// There is a journal by its former name. A new journal would put its records twice.
+    #[error("the journal has its former name: {}; to continue with it, rename it: {}", old.display(), rename(old, new))]
+    FormerName {
+        /// The file, which ends in `.ledger`.
+        old: PathBuf,
+        /// The journal's default path.
+        new: PathBuf,
+    },
+    /// Finished objects would not leave the source.
+    #[error(
+        "invalid --archive: {}: the source itself or its parent folder; accepted is another prefix",
+        .0.trim_end_matches('/')
+    )]
     Archive(String),
-    /// Corrupt lines can't be copied.
-    #[error("could not write {}, where corrupt lines are copied to", path.display())]
-    Aside {
-        /// Where.
+    /// Corrupt lines can't be quarantined.
+    #[error("could not write corrupt lines to {}", path.display())]
+    Quarantine {
+        /// The quarantine's path.
         path: PathBuf,
-        /// What the operating system said.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The service said no, too often.
-    #[error("the stream takes no records: {0}")]
+    /// The service refused all records of several calls.
+    #[error("the service refuses records, after retries: {0}")]
     Refused(String),
-    /// The service said no for good.
-    #[error("the stream does not take records: {0}")]
+    /// The service refused a call, and a retry is useless.
+    #[error("the service refuses the call: {0}")]
     Failed(String),
-    /// One call after the other gets no answer.
-    #[error("{service} does not answer: {why}")]
-    Lost {
-        /// In AWS' words.
+    /// Several consecutive calls got no response.
+    #[error("no response from {service}: {why}")]
+    Unanswered {
+        /// The service's name.
         service: &'static str,
-        /// In one line.
+        /// The cause in one line.
         why: String,
     },
 }
 
 impl RedriveError {
-    /// Whether the caller asked for something that can't be done.
+    /// Whether the options or the environment are wrong.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Target(error) => error.is_usage(),
             Self::Bucket(BucketError::NoCredentials(_))
-            | Self::Ledger(LedgerError::Other { .. } | LedgerError::Form { .. })
+            | Self::Journal(JournalError::OtherStream { .. } | JournalError::Format { .. })
             | Self::NoHome
+            | Self::FormerName { .. }
             | Self::Archive(_) => true,
             _ => false,
         }
     }
 }
 
-/// Puts records back until there are none, or an interrupt. It lets the current call end; a second interrupt does not.
+/// Puts the selected records. The first interrupt finishes the current call, the second aborts it.
 ///
 /// # Errors
-/// [`RedriveError`] where it does not get as far as the first object.
+/// [`RedriveError`] where no object was read.
 pub async fn run(
     options: Options,
     interrupts: watch::Receiver<u32>,
@@ -166,117 +177,134 @@ pub async fn run(
     }
     let target = Target::new(&options.stream, options.endpoint.as_deref()).await?;
     let report = Report { target: target.name(), dry_run: options.dry_run, interrupted: true, ..Report::default() };
-    let preparing = prepare(options, target, Caller { stop: stop.clone(), on_progress });
+    let preparing = prepare(options, target, stop.clone(), on_progress);
     let session = tokio::select! {
         biased;
-        () = stop.asked(1) => return Ok(Redriven { report, error: None }),
+        () = stop.requested(1) => return Ok(Redriven { report, error: None }),
         session = preparing => session?,
     };
     Ok(session.run().await)
 }
 
-/// Asks for all that the first call needs.
-async fn prepare(options: Options, target: Target, caller: Caller) -> Result<Session, RedriveError> {
+/// Checks the stream, lists the objects, and opens the journal.
+async fn prepare(
+    options: Options,
+    target: Target,
+    stop: Stop,
+    on_progress: OnProgress,
+) -> Result<Session, RedriveError> {
     let (identity, max_record_bytes) = if options.dry_run {
         (None, target.max_record_bytes())
     } else {
-        let Checked { identity, max_record_bytes } = target.check().await?;
+        let ActiveStream { identity, max_record_bytes } = target.check().await?;
         (Some(identity), max_record_bytes)
     };
     let bucket = Bucket::open_existing(&options.source.store)?;
-    let path = match &options.ledger {
+    let path = match &options.journal {
         Some(path) => path.clone(),
-        None => default_ledger(&target)?,
+        None => default_journal(&target)?,
     };
     let (mut objects, unreadable) = find(&bucket, &options.source).await?;
     if let Some(archive) = &options.archive {
         objects.retain(|object| !object.key().starts_with(archive));
     }
     if objects.is_empty() {
-        tracing::warn!("found no object below {}: a prefix ends where a name between two slashes does", options.source);
+        tracing::warn!("no object in {}: a prefix consists of whole parts between slashes", options.source);
     }
-    let ledger = Ledger::open(&path, options.dry_run, options.on_damage)?;
+    let journal = Journal::open(&path, options.dry_run, options.on_damage)?;
     if let Some(identity) = identity {
-        ledger.is_of(&identity)?;
-        if ledger.is_new() {
-            tracing::info!("begins a new ledger, as if nothing had been put yet: {}", path.display());
+        journal.check_stream(&identity)?;
+        if journal.is_new() {
+            tracing::info!("starting a new journal, in which no record is put yet: {}", path.display());
         }
     }
-    let objects = session::Candidate::all(&bucket, objects, &ledger)?;
-    let aside = Aside::new(path.with_extension("corrupt.jsonl"));
-    Ok(Session::new(options, (target, max_record_bytes), bucket, ledger, aside, (objects, unreadable), caller))
+    let objects = Candidate::all(&bucket, objects, &journal)?;
+    let quarantine = Quarantine::new(path.with_extension("corrupt.jsonl"));
+    let context = RedriveContext { options, target, max_record_bytes, bucket, journal, quarantine, stop, on_progress };
+    Ok(Session::new(context, objects, unreadable))
 }
 
-/// The ledger of a stream, in a folder of this program.
-fn default_ledger(target: &Target) -> Result<PathBuf, RedriveError> {
+/// The default path of a stream's journal.
+fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
     let folder = state_folder(|name| env::var_os(name).map(PathBuf::from)).ok_or(RedriveError::NoHome)?;
     if state_file::is_open_to_others(&folder) {
         let folder = folder.display();
-        tracing::warn!(
-            "{folder}: other users may look into it; accepted is a folder of one user (`chmod 700 {folder}`)"
-        );
+        tracing::warn!("{folder}: other users can read this folder; accepted is a private one (`chmod 700 {folder}`)");
     }
-    Ok(folder.join(format!("{}.ledger", target.name())))
+    let [new, old] = ["journal", "ledger"].map(|extension| folder.join(format!("{}.{extension}", target.name())));
+    // The commit count alone is enough: a missing journal is an error, too.
+    let exists = |path: &Path| path.exists() || state_file::commits_path(path).exists();
+    if exists(&old) && !exists(&new) {
+        return Err(RedriveError::FormerName { old, new });
+    }
+    Ok(new)
 }
 
-/// The objects of a source, and how many folders and files could not be read.
-async fn find(bucket: &Bucket, source: &Source) -> Result<(Vec<Object>, u64), RedriveError> {
+/// The commands that rename a journal, with its commit count.
+fn rename(old: &Path, new: &Path) -> String {
+    let pairs = [(old.to_owned(), new.to_owned()), (state_file::commits_path(old), state_file::commits_path(new))];
+    let existing = pairs.iter().filter(|(old, _)| old.exists());
+    let commands = existing.map(|(old, new)| format!("mv '{}' '{}'", old.display(), new.display()));
+    commands.collect::<Vec<_>>().join(" && ")
+}
+
+/// The objects of a source, and the number of unreadable folders and files.
+async fn find(bucket: &Bucket, source: &ObjectSource) -> Result<(Vec<StoredObject>, u64), RedriveError> {
     let found = bucket.find(&source.prefix, source.object.as_deref()).await?;
     for (path, why) in found.skipped {
-        report_line(&format!("{}: skipped, as {why}", path.display()));
+        warn(&format!("{}: skipped: {why}", path.display()));
     }
     for (path, why) in &found.unreadable {
-        report_line(&format!("{}: could not read it: {why}", path.display()));
+        warn(&format!("{}: could not read it: {why}", path.display()));
     }
     Ok((found.objects, found.unreadable.len() as u64))
 }
 
-/// What is in an object, without a ledger, a storage and a stream.
+/// The content of an object.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// The records' original bytes, in order, each with the key of its value.
+    /// The records' original bytes in order, each with the key of its line.
     pub records: Vec<(u128, Vec<u8>)>,
-    /// How many pieces hold none.
+    /// The number of pieces without a record.
     pub bad: usize,
     /// Whether it was read to its end.
     pub is_whole: bool,
 }
 
-/// Reads an object as it is stored.
+/// Reads an object as it is stored. Of one that is no error object, nothing is read.
 #[must_use]
 pub fn read(place: &str, object: &[u8]) -> Read {
     let (mut identity, mut read) = (Identity::of(place), Read::default());
     lines::each(object, |chunk| {
         match chunk {
             Chunk::Pieces(pieces) => {
-                let (good, bad) = judge::judged(pieces, &mut identity, |data| {
+                let (records, corrupt) = classify::classify(pieces, &mut identity, |data| {
                     target::check_size("Firehose", data.len(), MAX_RECORD_BYTES)
                 });
-                read.records.extend(good.into_iter().map(|(key, failed)| (key, failed.data)));
-                read.bad += bad.len();
+                read.records.extend(records.into_iter().map(|(key, record)| (key, record.data)));
+                read.bad += corrupt.len();
             }
             Chunk::End => read.is_whole = true,
-            Chunk::Unreadable(_) => {}
+            Chunk::Foreign | Chunk::Unreadable(_) => {}
         }
         true
     });
     read
 }
 
-/// The folder of what a program keeps for its user (XDG Base Directory Specification): one ledger for each stream, whatever
-/// copy of an object is looked at.
+/// The folder of journals (XDG Base Directory Specification). A stream has one journal, whichever copy of its objects is read.
 fn state_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let home = || Some(variable("HOME").filter(|path| path.is_absolute())?.join(".local/state"));
     let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute()).or_else(home)?;
     Some(state.join(Path::new("clicks/redrive")))
 }
 
-/// Reports a message, whatever is in the names in it.
-fn report_line(line: &str) {
+/// Reports a message, which may have any characters in its names.
+fn warn(line: &str) {
     tracing::warn!("{}", excerpt(line, MESSAGE_CHARS));
 }
 
-/// Now, in milliseconds since 1970.
+/// Milliseconds since 1970.
 fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
 }
@@ -286,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ledger_lies_where_programs_keep_their_state() {
+    fn journals_are_in_the_users_state_folder() {
         for (xdg, home, expected) in [
             (Some("/state"), Some("/home/me"), Some("/state/clicks/redrive")),
             (Some("state"), Some("/home/me"), Some("/home/me/.local/state/clicks/redrive")),

@@ -1,50 +1,62 @@
-//! The values of an object, and what else is in it, in a thread of their own: decompression and a slow storage do not hold up the
-//! calls.
+//! Reads an object's values in a thread of its own, so that decompression and a slow storage delay no call.
 
-use std::io::Read;
+use std::io::{self, Read};
 
+use firehose_model::error_object::{Content, Head};
+use firehose_model::values::{Piece, Values};
 use tokio::sync::mpsc;
 
-use firehose_model::values::{Piece, Values};
-
-/// The longest value or line: what the largest record of a data stream (10 MiB) needs as base64, and some room.
+/// The longest value or line: the largest record of a data stream (10 MiB) as base64, and some more.
 pub(super) const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
-/// How much is handed over at once, and the most pieces of it.
+/// The size of a chunk, in bytes and in pieces.
 const CHUNK_BYTES: usize = 1024 * 1024;
 const CHUNK_PIECES: usize = 500;
 
-/// How many chunks may wait.
+/// How many chunks are read ahead.
 const CHUNKS: usize = 2;
 
-/// Some pieces, or the end.
+/// A part of an object. Each variant but the first is the last chunk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
-    /// In their order.
     Pieces(Vec<Piece>),
-    /// There are no more.
     End,
-    /// There may be more, but the storage failed, or it can't be decompressed.
+    /// It is no error object, by the rule of [`firehose_model::error_object`].
+    Foreign,
+    /// The storage failed, or decompression did.
     Unreadable(String),
 }
 
-/// Reads an object in a thread of its own until the end, or until nobody wants more. Without an end, the thread has panicked.
+/// Reads an object until its end, or until the receiver is dropped. A channel that closes without a last chunk means a panic.
 pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
     let (chunks, received) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || each(bytes, |chunk| chunks.blocking_send(chunk).is_ok()));
     received
 }
 
-/// Hands pieces over, plain or gzipped, and the end, as long as `is_wanted` says so.
-pub(super) fn each(bytes: impl Read, mut is_wanted: impl FnMut(Chunk) -> bool) {
+/// Hands over the chunks of an object, plain or gzipped, until `send` returns false.
+pub(super) fn each(bytes: impl Read, mut send: impl FnMut(Chunk) -> bool) {
+    if let Some(last) = pieces(bytes, |pieces| send(Chunk::Pieces(pieces))) {
+        send(last);
+    }
+}
+
+/// Hands over the pieces of an object. Returns the last chunk; none if `send` returns false.
+fn pieces(bytes: impl Read, mut send: impl FnMut(Vec<Piece>) -> bool) -> Option<Chunk> {
+    let unreadable = |error: io::Error, lines: u64| match lines {
+        0 => Some(Chunk::Unreadable(error.to_string())),
+        _ => Some(Chunk::Unreadable(format!("after line {lines}: {error}"))),
+    };
     let mut values = match Values::open(bytes, MAX_LINE_BYTES) {
         Ok(values) => values,
-        Err(error) => {
-            is_wanted(Chunk::Unreadable(error.to_string()));
-            return;
-        }
+        Err(error) => return unreadable(error, 0),
     };
-    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    let mut chunk = match Head::read(&mut values) {
+        Ok(Head { content: Some(Content::ErrorRecords), pieces }) => pieces,
+        Ok(Head { pieces, .. }) => return Some(if pieces.is_empty() { Chunk::End } else { Chunk::Foreign }),
+        Err(error) => return unreadable(error, values.lines()),
+    };
+    let mut bytes: usize = chunk.iter().map(|piece| piece.bytes.len()).sum();
     loop {
         let end = match values.next() {
             Some(Ok(piece)) => {
@@ -52,18 +64,17 @@ pub(super) fn each(bytes: impl Read, mut is_wanted: impl FnMut(Chunk) -> bool) {
                 chunk.push(piece);
                 None
             }
-            Some(Err(error)) => Some(Chunk::Unreadable(format!("after line {}: {error}", values.lines()))),
+            Some(Err(error)) => unreadable(error, values.lines()),
             None => Some(Chunk::End),
         };
         if bytes >= CHUNK_BYTES || chunk.len() >= CHUNK_PIECES || end.is_some() {
             bytes = 0;
-            if !is_wanted(Chunk::Pieces(std::mem::take(&mut chunk))) {
-                return;
+            if !send(std::mem::take(&mut chunk)) {
+                return None;
             }
         }
-        if let Some(end) = end {
-            is_wanted(end);
-            return;
+        if end.is_some() {
+            return end;
         }
     }
 }
@@ -72,20 +83,24 @@ pub(super) fn each(bytes: impl Read, mut is_wanted: impl FnMut(Chunk) -> bool) {
 mod tests {
     use std::io;
 
-    use super::*;
     use firehose_model::values::Found;
     use object_storage::gzip;
 
+    use super::*;
+
+    /// The first value, without which it is no error object.
+    const FIRST: &str = r#"{"rawData":""}"#;
+
     async fn read_all(bytes: impl Read + Send + 'static) -> (Vec<Piece>, Option<String>) {
         let (mut chunks, mut all) = (read(bytes), Vec::new());
-        while let Some(chunk) = chunks.recv().await {
-            match chunk {
+        loop {
+            match chunks.recv().await.unwrap() {
                 Chunk::Pieces(pieces) => all.extend(pieces),
                 Chunk::End => return (all, None),
+                Chunk::Foreign => return (all, Some("foreign".to_owned())),
                 Chunk::Unreadable(cause) => return (all, Some(cause)),
             }
         }
-        panic!("there is no end")
     }
 
     fn value(offset: u64, line: u64, bytes: &str) -> Piece {
@@ -94,10 +109,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_object_is_read_plain_or_zipped() {
-        let text = b"[1]\n\n  {} \r\n{}[2]";
-        let expected = [value(0, 1, "[1]"), value(7, 3, "  {}"), value(12, 4, "{}"), value(14, 4, "[2]")];
-        assert_eq!(read_all(&text[..]).await, (expected.to_vec(), None));
-        let zipped = gzip(text).unwrap();
+        let text = format!("{FIRST}\n\n  {{}} \r\n{{}}[2]");
+        let expected = [value(0, 1, FIRST), value(18, 3, "  {}"), value(23, 4, "{}"), value(25, 4, "[2]")];
+        assert_eq!(read_all(io::Cursor::new(text.clone())).await, (expected.to_vec(), None));
+        let zipped = gzip(text.as_bytes()).unwrap();
         assert_eq!(read_all(io::Cursor::new(zipped.clone())).await, (expected.to_vec(), None));
         // Several streams one after the other are one.
         let twice = io::Cursor::new([&zipped[..], &zipped[..]].concat());
@@ -111,29 +126,32 @@ mod tests {
         for separator in ["\n", ""] {
             let numbers = 0..3 * CHUNK_PIECES;
             let text = numbers.clone().map(|number| format!("[{number}]{separator}")).collect::<Vec<_>>().concat();
-            let (pieces, _) = read_all(io::Cursor::new(text)).await;
+            let (pieces, _) = read_all(io::Cursor::new(FIRST.to_owned() + &text)).await;
             assert!(
-                pieces.iter().map(|piece| piece.bytes.as_slice()).eq(numbers.map(|n| format!("[{n}]").into_bytes()))
+                pieces[1..]
+                    .iter()
+                    .map(|piece| piece.bytes.as_slice())
+                    .eq(numbers.map(|n| format!("[{n}]").into_bytes()))
             );
         }
     }
 
     #[tokio::test]
-    async fn a_line_that_is_too_long_does_not_harm_the_next() {
+    async fn a_line_that_is_too_long_does_not_affect_the_next() {
         for (length, found) in
             [(MAX_LINE_BYTES, Found::Other), (MAX_LINE_BYTES + 1, Found::TooLong), (2 * MAX_LINE_BYTES, Found::TooLong)]
         {
-            let text = [&vec![b'x'; length][..], b"\n{}\n"].concat();
+            let text = [FIRST.as_bytes(), b"\n", &vec![b'x'; length][..], b"\n{}\n"].concat();
             let (pieces, _) = read_all(io::Cursor::new(text)).await;
-            assert_eq!((pieces[0].bytes.len(), pieces[0].found), (MAX_LINE_BYTES, found), "{length}");
-            assert_eq!(pieces[1..], [value(length as u64 + 1, 2, "{}")], "{length}");
+            assert_eq!((pieces[1].bytes.len(), pieces[1].found), (MAX_LINE_BYTES, found), "{length}");
+            assert_eq!(pieces[2..], [value((FIRST.len() + length) as u64 + 2, 3, "{}")], "{length}");
         }
     }
 
     #[tokio::test]
     async fn what_is_before_a_broken_stream_is_read() {
         let line = |number: u32| format!("[\"line {number} {}\"]\n", number * 7919 % 10_007);
-        let text = (0..20_000).map(line).collect::<Vec<_>>().concat();
+        let text = format!("{FIRST}\n{}", (0..20_000).map(line).collect::<Vec<_>>().concat());
         let zipped = gzip(text.as_bytes()).unwrap();
         // Cut off, and with what is no gzip between two streams.
         for stored in [zipped[..zipped.len() / 2].to_vec(), [&zipped[..], b"\xff\xff\xff\xff", &zipped[..]].concat()] {
@@ -153,12 +171,29 @@ mod tests {
                 Err(io::Error::other("gone"))
             }
         }
-        let zipped = gzip(&b"{}\n[]\n".repeat(10_000)).unwrap();
-        for start in [&b"{}\n[]\n"[..], b"", &zipped[..zipped.len() / 2]] {
+        let zipped = gzip(format!("{FIRST}\n[]\n").repeat(10_000).as_bytes()).unwrap();
+        for start in [FIRST.as_bytes(), b"", &zipped[..zipped.len() / 2]] {
             let (_, failure) = read_all(io::Cursor::new(start.to_vec()).chain(Fails)).await;
             assert!(failure.unwrap().ends_with("gone"));
         }
-        let (pieces, failure) = read_all(io::Cursor::new(b"{}\n{\"half\"").chain(Fails)).await;
-        assert_eq!((pieces, failure.as_deref()), (vec![value(0, 1, "{}")], Some("after line 1: gone")));
+        let half = format!("{FIRST}\n{{\"half\"");
+        let (pieces, failure) = read_all(io::Cursor::new(half).chain(Fails)).await;
+        assert_eq!((pieces, failure.as_deref()), (vec![value(0, 1, FIRST)], Some("after line 1: gone")));
+    }
+
+    #[tokio::test]
+    async fn an_object_without_an_error_record_at_its_start_is_foreign() {
+        let foreign = Some("foreign".to_owned());
+        for (text, expected) in [
+            (format!("{{}}\n{FIRST}"), foreign.clone()),
+            ("some\ntext".to_owned(), foreign.clone()),
+            ("x\n".repeat(101) + FIRST, foreign),
+            (String::new(), None),
+            (" \n\n".to_owned(), None),
+        ] {
+            assert_eq!(read_all(io::Cursor::new(text.clone())).await, (vec![], expected), "{text}");
+        }
+        let (pieces, end) = read_all(io::Cursor::new(format!("no JSON\n7\n{FIRST}"))).await;
+        assert_eq!((pieces.len(), end), (3, None));
     }
 }

@@ -1,23 +1,23 @@
-//! The result of a redrive, in numbers.
+//! The result of a redrive.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::failed::Failed;
+use crate::record::FailedRecord;
 
-/// The most codes or functions that are told apart: whoever may write objects may invent them.
+/// The most codes or functions that are counted by name: anyone who can write objects can invent them.
 const MOST_KEYS: usize = 50;
 
-/// What the rest of them is counted under.
+/// The name for the rest of them.
 const OTHERS: &str = "others";
 
-/// How long ago Firehose got a record.
+/// How long ago Firehose received a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Age {
-    /// Or not yet, by this machine's clock.
+    /// Also an arrival in the future, by this machine's clock.
     UpToAnHour,
     /// From an hour to a day.
     OverAnHour,
@@ -59,98 +59,99 @@ impl Age {
     }
 }
 
-/// Lines of error objects, by what they are. Each is in one of these, but for `selected`, which is all that was or is to be put:
-/// `put`, `uncertain_now` and `left` together.
+/// Numbers of lines. Each line is in one of them, except for `found` and for `selected`, which is the sum of `put`,
+/// `uncertain_now` and `left`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Records {
+pub struct RecordCounts {
     /// All that were read.
     pub found: u64,
-    /// To be put by this run.
+    /// Records that this run puts.
     pub selected: u64,
     /// Put by this run.
     pub put: u64,
-    /// Sent by this run, without an answer: perhaps in the stream.
+    /// Sent by this run without a response: they may be in the stream.
     pub uncertain_now: u64,
-    /// Not put, although selected: the run ended before.
+    /// Selected, and not put because the run stopped before.
     pub left: u64,
     /// Put by an earlier run.
     pub put_before: u64,
-    /// Held back: they were put before, and failed again.
+    /// Held back, because they failed again after an earlier run put them.
     pub failed_again: u64,
-    /// Held back: they were sent before, and got no answer.
+    /// Held back, because an earlier run sent them without a response.
     pub uncertain: u64,
-    /// Not asked for.
+    /// Not selected by the options.
     pub not_selected: u64,
-    /// They hold no record, and were copied aside by this run.
+    /// Without a record; quarantined by this run.
     pub corrupt: u64,
-    /// They hold no record, and were copied aside by an earlier run.
+    /// Without a record; quarantined by an earlier run.
     pub corrupt_before: u64,
 }
 
-/// Objects, by what they are.
+/// Numbers of objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Objects {
-    /// All below the source.
+pub struct ObjectCounts {
+    /// All in the source.
     pub found: u64,
-    /// Nothing is left of them to put: by this run or an earlier one.
+    /// All their records are put, by this run or an earlier one.
     pub done: u64,
     /// Moved to the archive by this run.
     pub archived: u64,
-    /// Done, and not moved although asked for.
+    /// Done, but the move to the archive failed.
     pub not_archived: u64,
-    /// Not read to their end, because the storage failed; and folders that could not be read.
+    /// Only partly read, because the storage or decompression failed; and unreadable folders.
     pub unreadable: u64,
-    /// No error objects, and left alone.
+    /// Not error objects. They are left as they are.
     pub foreign: u64,
 }
 
-/// The numbers of a redrive. The names of the JSON are the names here.
+/// The result of a redrive. The JSON has these names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// The stream, and where it is.
+    /// The stream and its region or address.
     pub target: String,
     /// Whether nothing was put or written.
     pub dry_run: bool,
-    /// What was read.
-    pub objects: Objects,
-    /// What was in it.
-    pub records: Records,
+    /// The objects that were read.
+    pub objects: ObjectCounts,
+    /// The lines in them.
+    pub records: RecordCounts,
     /// The selected records by Firehose's error code.
     pub selected_by_error_code: BTreeMap<String, u64>,
-    /// By the time since Firehose got them.
+    /// The selected records by the time since their arrival.
     pub selected_by_age: BTreeMap<Age, u64>,
-    /// By the function that failed.
+    /// The selected records by the function that failed.
     pub selected_by_function: BTreeMap<String, u64>,
-    /// Calls of Firehose.
+    /// Calls of `PutRecordBatch` or `PutRecords`.
     pub calls: u64,
-    /// How often records were refused.
+    /// How often the service refused a record.
     pub refusals: u64,
     /// From the first object to the last call.
     pub seconds: f64,
-    /// Whether `--limit` ended it.
+    /// Whether the limit of records stopped the run.
     pub limit_reached: bool,
-    /// Whether it was stopped before its end.
+    /// Whether an interrupt stopped the run.
     pub interrupted: bool,
-    /// Where the state of each record is.
-    pub ledger: PathBuf,
-    /// Where the corrupt lines of this run are.
-    pub copied_aside: Option<PathBuf>,
+    /// The journal's file.
+    pub journal: PathBuf,
+    /// The file with the lines that this run quarantined.
+    #[serde(rename = "copied_aside")]
+    pub quarantine: Option<PathBuf>,
 }
 
 impl Report {
-    /// Counts a record that is to be put.
-    pub(super) fn select(&mut self, failed: &Failed, now_ms: i64) {
+    /// Counts a selected record.
+    pub(super) fn select(&mut self, record: &FailedRecord, now_ms: i64) {
         self.records.selected += 1;
-        count(&mut self.selected_by_error_code, &failed.code);
-        count(&mut self.selected_by_function, &failed.function);
-        *self.selected_by_age.entry(Age::of(failed.arrival_ms, now_ms)).or_default() += 1;
+        count(&mut self.selected_by_error_code, &record.code);
+        count(&mut self.selected_by_function, &record.function);
+        *self.selected_by_age.entry(Age::of(record.arrival_ms, now_ms)).or_default() += 1;
     }
 
-    /// Whether somebody has to look at something: what this run should have done, and has not, or what it holds back.
+    /// Whether the operator must act: this run did not do all that it should have, or it holds records back.
     #[must_use]
     pub fn requires_attention(&self) -> bool {
-        let Records { uncertain_now, left, failed_again, uncertain, corrupt, .. } = self.records;
-        let Objects { not_archived, unreadable, foreign, .. } = self.objects;
+        let RecordCounts { uncertain_now, left, failed_again, uncertain, corrupt, .. } = self.records;
+        let ObjectCounts { not_archived, unreadable, foreign, .. } = self.objects;
         let waits = [uncertain_now, left, failed_again, uncertain, corrupt, not_archived, foreign];
         unreadable > 0 || (!self.dry_run && waits.into_iter().any(|number| number > 0))
     }
@@ -165,8 +166,8 @@ fn count(counts: &mut BTreeMap<String, u64>, key: &str) {
 mod tests {
     use super::*;
 
-    fn failed(code: &str, arrival_ms: Option<i64>) -> Failed {
-        Failed { data: Vec::new(), code: code.to_owned(), function: "arn:f".to_owned(), arrival_ms }
+    fn failed(code: &str, arrival_ms: Option<i64>) -> FailedRecord {
+        FailedRecord { data: Vec::new(), code: code.to_owned(), function: "arn:f".to_owned(), arrival_ms }
     }
 
     #[test]
@@ -178,7 +179,7 @@ mod tests {
             (Some(1000 * HOUR - 24 * HOUR), Age::OverADay),
             (Some(1000 * HOUR - HOUR), Age::OverAnHour),
             (Some(1000 * HOUR - HOUR + 1), Age::UpToAnHour),
-            // By a clock that is ahead.
+            // The clock of Firehose is ahead.
             (Some(2000 * HOUR), Age::UpToAnHour),
             (Some(i64::MIN), Age::OverThirtyDays),
             (None, Age::Unknown),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_waits_for_somebody_is_told() {
+    fn what_waits_for_the_operator_requires_attention() {
         let needs = |change: fn(&mut Report)| {
             let mut report = Report::default();
             change(&mut report);
@@ -220,7 +221,11 @@ mod tests {
         ] {
             assert_eq!(needs(change), expected);
         }
-        let dry = Report { dry_run: true, records: Records { corrupt: 1, ..Records::default() }, ..Report::default() };
+        let dry = Report {
+            dry_run: true,
+            records: RecordCounts { corrupt: 1, ..RecordCounts::default() },
+            ..Report::default()
+        };
         assert!(!dry.requires_attention());
     }
 }

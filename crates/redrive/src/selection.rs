@@ -1,4 +1,4 @@
-//! Which records are put back.
+//! Which records are put.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,35 +7,35 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::failed::Failed;
+use crate::record::FailedRecord;
 
-/// What the options select.
+/// Which records are selected.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Such as `Lambda.FunctionError`; none is all.
+    /// Such as `Lambda.FunctionError`; empty for all.
     pub error_codes: Vec<String>,
-    /// The first arrival, in milliseconds since 1970.
+    /// The earliest arrival, in milliseconds since 1970.
     pub since_ms: Option<i64>,
-    /// The first arrival that is too late.
+    /// The latest arrival, exclusive.
     pub until_ms: Option<i64>,
 }
 
 impl Selection {
-    /// Whether a record is to be put back. One whose arrival nobody knows is in no span of time.
-    pub(super) fn has(&self, failed: &Failed) -> bool {
-        let is_within = |so: &dyn Fn(i64) -> bool| failed.arrival_ms.is_some_and(so);
-        (self.error_codes.is_empty() || self.error_codes.contains(&failed.code))
+    /// A record without an arrival time is outside every time range.
+    pub(super) fn includes(&self, record: &FailedRecord) -> bool {
+        let is_within = |range: &dyn Fn(i64) -> bool| record.arrival_ms.is_some_and(range);
+        (self.error_codes.is_empty() || self.error_codes.contains(&record.code))
             && self.since_ms.is_none_or(|since| is_within(&|arrival| arrival >= since))
             && self.until_ms.is_none_or(|until| is_within(&|arrival| arrival < until))
     }
 }
 
-/// A moment, as the user gives it: a time, a day, or how long ago.
+/// A point in time on the command line: a time, a day, or an age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// A time, or the beginning of a day in UTC.
+    /// A time, or the start of a day in UTC.
     At(Timestamp),
-    /// Before now.
+    /// So long before now.
     Ago(Duration),
 }
 
@@ -59,7 +59,7 @@ impl FromStr for When {
         if let Ok(time) = text.parse::<Timestamp>() {
             return Ok(Self::At(time));
         }
-        // A time without a zone would be taken for its day.
+        // `Date` also parses a time without a zone, as its day.
         let day = text.parse::<Date>().ok().filter(|day| day.to_string() == text);
         if let Some(midnight) = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok()) {
             return Ok(Self::At(midnight.timestamp()));
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_times_days_and_ages() {
+    fn points_in_time_are_times_days_and_ages() {
         let now: Timestamp = "2026-11-26T10:00:00Z".parse().unwrap();
         for (text, expected) in [
             ("2026-11-25T10:00:00Z", "2026-11-25T10:00:00Z"),
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn records_are_selected_by_code_and_arrival() {
-        let failed = |code: &str, arrival_ms| Failed {
+        let failed = |code: &str, arrival_ms| FailedRecord {
             data: Vec::new(),
             code: code.to_owned(),
             function: String::new(),
@@ -119,7 +119,11 @@ mod tests {
             (failed("B", Some(10)), [true, true, true, false]),
             (failed("C", None), [true, false, false, false]),
         ] {
-            assert_eq!([&all, &codes, &since, &until].map(|selection| selection.has(&failed)), expected, "{failed:?}");
+            assert_eq!(
+                [&all, &codes, &since, &until].map(|selection| selection.includes(&failed)),
+                expected,
+                "{failed:?}"
+            );
         }
     }
 }

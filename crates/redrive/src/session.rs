@@ -8,47 +8,49 @@ use std::mem;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use object_storage::{Bucket, StoredObject};
 
-use super::aside::Aside;
-use super::failed::Failed;
-use super::ledger::{Entry, Ledger, LedgerError, ObjectName, Seen, State};
-use super::pace::Pace;
-use super::stop::Stop;
-use super::target::{Outgoing, Target};
-use super::{Options, Records, RedriveError, Redriven, Report};
-use object_storage::{Bucket, Object};
+use crate::journal::{Entry, Journal, JournalError, ObjectName, ObjectState, State};
+use crate::quarantine::Quarantine;
+use crate::rate::RateLimiter;
+use crate::record::FailedRecord;
+use crate::report::{RecordCounts, Report};
+use crate::stop::Stop;
+use crate::target::{Outgoing, Target};
+use crate::{Options, RedriveError, Redriven, now_ms};
 
-/// An object, and how far it has come.
+/// An object, and how much of it is done.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    object: Object,
-    /// Where it is.
+    object: StoredObject,
     place: String,
     version: String,
-    /// What the ledger knows of it.
-    seen: Seen,
-    /// Records that are selected, and not put yet.
+    state: ObjectState,
+    /// The number of its selected records that are not put yet.
     open: u64,
-    /// Whether something of it stays where it is: not selected, held back, sent without an answer, or larger than the stream
-    /// accepts now.
+    /// Whether it can't be done in this run: a record is not selected, held back, uncertain, or larger than the stream accepts now.
     stays: bool,
-    /// Whether all its lines were looked at.
+    /// Whether all its lines were read.
     read: bool,
 }
 
 impl Candidate {
-    /// The objects of a run, from now on known to the ledger.
-    pub(super) fn all(bucket: &Bucket, objects: Vec<Object>, ledger: &Ledger) -> Result<Vec<Self>, LedgerError> {
+    /// Registers objects in the journal.
+    pub(super) fn all(
+        bucket: &Bucket,
+        objects: Vec<StoredObject>,
+        journal: &Journal,
+    ) -> Result<Vec<Self>, JournalError> {
         let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
-        let versions: Vec<String> = objects.iter().map(Object::version).collect();
+        let versions: Vec<String> = objects.iter().map(StoredObject::version).collect();
         let names = places.iter().map(|place| ObjectName::of(place));
-        let seen = ledger.see(names.zip(versions.iter().map(String::as_str)))?;
-        let candidates = objects.into_iter().zip(places).zip(versions).zip(seen);
-        let candidate = |(((object, place), version), seen)| Self {
+        let states = journal.register(names.zip(versions.iter().map(String::as_str)))?;
+        let candidates = objects.into_iter().zip(places).zip(versions).zip(states);
+        let candidate = |(((object, place), version), state)| Self {
             object,
             place,
             version,
-            seen,
+            state,
             open: 0,
             stays: false,
             read: false,
@@ -57,22 +59,19 @@ impl Candidate {
     }
 }
 
-/// A record on its way.
+/// A selected record.
 #[derive(Debug)]
-struct Taken {
-    /// Its object, by its place among them.
+struct Selected {
+    /// The index of its object.
     object: usize,
     entry: Entry,
     record: Outgoing,
 }
 
-/// Why a run ends before the end of the objects.
+/// Why a run stops before the last object.
 enum Halt {
-    /// Somebody asked for it.
     Interrupted,
-    /// As many records as were asked for.
     Limit,
-    /// It can't go on.
     Error(RedriveError),
 }
 
@@ -82,12 +81,12 @@ impl<E: Into<RedriveError>> From<E> for Halt {
     }
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Stored bytes of all objects.
+    /// The stored size of all objects.
     pub bytes_total: u64,
-    /// Those of them that were read, or need not be.
+    /// The size of what was read, and of objects that were done before.
     pub bytes: u64,
     /// Records that were found.
     pub found: u64,
@@ -95,83 +94,68 @@ pub struct Progress {
     pub put: u64,
 }
 
-/// Gets the progress of a run whenever it changes.
+/// Is called whenever the progress changes.
 pub type OnProgress = Box<dyn Fn(Progress) + Send>;
 
-/// The caller's side of a run.
-pub(super) struct Caller {
+/// What a run works with.
+pub(super) struct RedriveContext {
+    pub(super) options: Options,
+    pub(super) target: Target,
+    /// The largest record that the stream accepts.
+    pub(super) max_record_bytes: usize,
+    pub(super) bucket: Bucket,
+    pub(super) journal: Journal,
+    pub(super) quarantine: Quarantine,
     pub(super) stop: Stop,
     pub(super) on_progress: OnProgress,
 }
 
-/// A run.
 pub(super) struct Session {
-    options: Options,
-    target: Target,
-    /// What the stream takes of one record.
-    max_record_bytes: usize,
-    bucket: Bucket,
-    ledger: Ledger,
-    aside: Aside,
-    stop: Stop,
+    context: RedriveContext,
     objects: Vec<Candidate>,
-    pace: Pace,
-    /// What the next call sends.
-    batch: Vec<Taken>,
-    /// Calls on end that got no answer.
-    lost: u32,
-    /// The keys of all lines that this run has sent without an answer.
-    lost_lines: HashSet<u128>,
-    /// Messages about single lines so far.
-    told: usize,
+    limiter: RateLimiter,
+    /// The records of the next call.
+    batch: Vec<Selected>,
+    /// The number of consecutive calls that stored nothing.
+    fruitless: u32,
+    /// The number of consecutive calls without a response.
+    unanswered: u32,
+    /// The keys of the lines that this run sent without a response.
+    uncertain_lines: HashSet<u128>,
+    /// The number of corrupt lines that were reported.
+    reported: usize,
     report: Report,
     progress: Progress,
-    on_progress: OnProgress,
 }
 
 impl Session {
-    pub(super) fn new(
-        options: Options,
-        (target, max_record_bytes): (Target, usize),
-        bucket: Bucket,
-        ledger: Ledger,
-        aside: Aside,
-        (objects, unreadable): (Vec<Candidate>, u64),
-        caller: Caller,
-    ) -> Self {
-        let Caller { stop, on_progress } = caller;
+    /// A run over these objects; so many folders and files were unreadable.
+    pub(super) fn new(context: RedriveContext, objects: Vec<Candidate>, unreadable: u64) -> Self {
         let mut report = Report {
-            target: target.name(),
-            dry_run: options.dry_run,
-            ledger: ledger.path().to_owned(),
+            target: context.target.name(),
+            dry_run: context.options.dry_run,
+            journal: context.journal.path().to_owned(),
             ..Report::default()
         };
         report.objects.found = objects.len() as u64;
         report.objects.unreadable = unreadable;
         let bytes_total = objects.iter().map(|candidate| candidate.object.bytes()).sum();
         Self {
-            pace: Pace::new(options.rate),
+            limiter: RateLimiter::new(context.options.rate),
             progress: Progress { bytes_total, ..Progress::default() },
-            on_progress,
             batch: Vec::new(),
-            lost: 0,
-            lost_lines: HashSet::new(),
-            told: 0,
-            options,
-            target,
-            max_record_bytes,
-            bucket,
-            ledger,
-            aside,
-            stop,
+            fruitless: 0,
+            unanswered: 0,
+            uncertain_lines: HashSet::new(),
+            reported: 0,
+            context,
             objects,
             report,
         }
     }
 
-    /// All objects, and what is left in the end.
     pub(super) async fn run(mut self) -> Redriven {
-        let begun = Instant::now();
+        let begin = Instant::now();
         let mut halt = self.objects().await.err();
         if matches!(halt, None | Some(Halt::Limit)) {
             halt = self.flush().await.err().or(halt);
@@ -187,14 +171,14 @@ impl Session {
         if !self.report.dry_run {
             records.left = records.selected - records.put - records.uncertain_now;
         }
-        self.report.seconds = begun.elapsed().as_secs_f64();
-        self.report.copied_aside = self.aside.path().map(ToOwned::to_owned);
+        self.report.seconds = begin.elapsed().as_secs_f64();
+        self.report.quarantine = self.context.quarantine.written().map(ToOwned::to_owned);
         Redriven { report: self.report, error }
     }
 
     async fn objects(&mut self) -> Result<(), Halt> {
         for index in 0..self.objects.len() {
-            if self.stop.is_asked() {
+            if self.context.stop.is_requested() {
                 return Err(Halt::Interrupted);
             }
             self.object(index).await?;
@@ -202,64 +186,66 @@ impl Session {
         Ok(())
     }
 
-    /// What is to be done with good lines of an object.
-    async fn records(&mut self, object: usize, lines: Vec<(u128, Failed)>) -> Result<(), Halt> {
-        // Of a copy of an object, what waits is not known yet.
-        if lines.iter().any(|(line, _)| self.batch.iter().any(|taken| taken.entry.line == *line)) {
+    /// Selects, counts or holds back records of an object, each with the key of its line.
+    async fn records(&mut self, object: usize, lines: Vec<(u128, FailedRecord)>) -> Result<(), Halt> {
+        // The journal does not know yet what is in the batch, which a copy of an object may have, too.
+        if lines.iter().any(|(line, _)| self.batch.iter().any(|waiting| waiting.entry.line == *line)) {
             self.flush().await?;
         }
-        let entries: Vec<Entry> = lines.iter().map(|(line, failed)| Entry::of(*line, failed)).collect();
-        let chosen: Vec<bool> = lines.iter().map(|(_, failed)| self.options.selection.has(failed)).collect();
-        let first_run = self.objects[object].seen.first_run;
-        let states = self.ledger.look(&entries, &chosen, first_run, super::now_ms())?;
-        for ((((_, failed), entry), chosen), state) in lines.into_iter().zip(entries).zip(chosen).zip(states) {
-            let again = self.options.again;
-            let is_lost = self.lost_lines.contains(&entry.line);
-            let records = &mut self.report.records;
-            let held = match state {
+        let entries: Vec<Entry> = lines.iter().map(|(line, record)| Entry::of(*line, record)).collect();
+        let selection = &self.context.options.selection;
+        let selected: Vec<bool> = lines.iter().map(|(_, record)| selection.includes(record)).collect();
+        let first_run = self.objects[object].state.first_run;
+        let states = self.context.journal.states(&entries, &selected, first_run, now_ms())?;
+        for ((((_, record), entry), selected), state) in lines.into_iter().zip(entries).zip(selected).zip(states) {
+            let again = self.context.options.again;
+            let is_uncertain_now = self.uncertain_lines.contains(&entry.line);
+            let counts = &mut self.report.records;
+            let held_back = match state {
                 State::Put => {
-                    records.found += 1;
-                    records.put_before += 1;
+                    counts.found += 1;
+                    counts.put_before += 1;
                     continue;
                 }
-                _ if !chosen => &mut records.not_selected,
-                State::FailedAgain if !again.failed => &mut records.failed_again,
-                State::Sending if !again.uncertain || is_lost => &mut records.uncertain,
-                State::Open | State::FailedAgain | State::Sending | State::SetAside => {
-                    self.take(object, Entry { state, ..entry }, failed).await?;
+                _ if !selected => &mut counts.not_selected,
+                State::FailedAgain if !again.failed => &mut counts.failed_again,
+                State::Sending if !again.uncertain || is_uncertain_now => &mut counts.uncertain,
+                State::Open | State::FailedAgain | State::Sending | State::Quarantined => {
+                    self.select(object, Entry { state, ..entry }, record).await?;
                     continue;
                 }
             };
-            *held += 1;
-            records.found += 1;
+            *held_back += 1;
+            counts.found += 1;
             self.objects[object].stays = true;
         }
         Ok(())
     }
 
-    /// Takes a record along with the next call, which is made when there is no room for more.
-    async fn take(&mut self, object: usize, entry: Entry, mut failed: Failed) -> Result<(), Halt> {
-        if self.options.limit.is_some_and(|limit| self.report.records.selected >= limit) {
+    /// Adds a record to the batch, which is sent first if it is full.
+    async fn select(&mut self, object: usize, entry: Entry, mut record: FailedRecord) -> Result<(), Halt> {
+        let options = &self.context.options;
+        if options.limit.is_some_and(|limit| self.report.records.selected >= limit) {
             return Err(Halt::Limit);
         }
-        if self.stop.is_asked() {
+        if self.context.stop.is_requested() {
             return Err(Halt::Interrupted);
         }
-        let record = self.target.outgoing(mem::take(&mut failed.data));
-        if !calls::fits(&self.batch, &record, self.options.rate, self.target.max_call_bytes()) {
+        let target = &self.context.target;
+        let outgoing = target.outgoing(mem::take(&mut record.data));
+        if !calls::fits(&self.batch, &outgoing, options.rate, target.max_call_bytes()) {
             self.flush().await?;
         }
         self.report.records.found += 1;
-        self.report.select(&failed, Timestamp::now().as_millisecond());
+        self.report.select(&record, Timestamp::now().as_millisecond());
         self.objects[object].open += 1;
-        self.batch.push(Taken { object, entry, record });
+        self.batch.push(Selected { object, entry, record: outgoing });
         Ok(())
     }
 
-    /// Counts bytes that are read, or need not be.
     fn advance(&mut self, bytes: u64) {
-        let Records { found, put, .. } = self.report.records;
+        let RecordCounts { found, put, .. } = self.report.records;
         self.progress = Progress { bytes: self.progress.bytes + bytes, found, put, ..self.progress };
-        (self.on_progress)(self.progress);
+        (self.context.on_progress)(self.progress);
     }
 }

@@ -1,4 +1,4 @@
-//! Where error objects are, as the user says it.
+//! The source of error objects on the command line.
 
 use std::fmt;
 use std::fs;
@@ -6,43 +6,43 @@ use std::path::PathBuf;
 
 use object_storage::{Destination, DestinationError};
 
-/// A folder or a bucket, and what of it.
+/// A folder or a bucket, and which objects in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub struct ObjectSource {
     pub(super) store: Destination,
-    /// What the objects' keys begin with: nothing, or a text with a slash at its end.
+    /// The prefix of the objects' keys: empty, or with a slash at its end.
     pub(super) prefix: String,
-    /// The name of an object, where it may be one; in a folder, of its file.
+    /// The key of a single object, if the source may be one; in a folder, the name of its file.
     pub(super) object: Option<String>,
 }
 
-/// Why there can't be error objects.
+/// Why a source is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// Neither a folder nor a file.
-    #[error("{0}: found neither a folder nor a file; accepted is one of both, or s3://BUCKET/PREFIX")]
+pub enum InvalidSource {
+    /// There is no such file or folder.
+    #[error("{0}: no such file or folder; accepted is a file, a folder, or s3://BUCKET/PREFIX")]
     Missing(String),
-    /// What is before the prefix is no bucket, or no store is known by that name.
+    /// The bucket or the URL's scheme is invalid.
     #[error("{0}")]
     Bucket(DestinationError),
-    /// A name that is not Unicode is none to the storage's client.
-    #[error("{}: found a path that can't be used: it is no UTF-8, or can't be resolved", .0.display())]
+    /// The storage's client accepts UTF-8 only.
+    #[error("{}: the path is not UTF-8, or can't be resolved", .0.display())]
     Path(PathBuf),
 }
 
-impl Source {
-    /// What `s3://BUCKET/PREFIX`, a folder or a file is.
-    pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, SourceError> {
+impl ObjectSource {
+    /// Parses `s3://BUCKET/PREFIX`, or the path of a folder or a file.
+    pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, InvalidSource> {
         let Some(rest) = text.strip_prefix("s3://") else {
             if text.contains("://") {
-                // For its message about other stores.
-                Destination::parse(text, s3_endpoint).map_err(SourceError::Bucket)?;
+                // It has the message about other schemes.
+                Destination::parse(text, s3_endpoint).map_err(InvalidSource::Bucket)?;
             }
             return Self::local(text);
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(SourceError::Bucket)?;
-        // As it is: a key may begin with a slash, and have several on end.
+        let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(InvalidSource::Bucket)?;
+        // Unchanged, because a key may begin with a slash and have empty parts.
         Ok(if prefix.is_empty() || prefix.ends_with('/') {
             Self { store, prefix: prefix.to_owned(), object: None }
         } else {
@@ -50,35 +50,35 @@ impl Source {
         })
     }
 
-    fn local(text: &str) -> Result<Self, SourceError> {
-        let metadata = fs::metadata(text).map_err(|_| SourceError::Missing(text.to_owned()))?;
-        // The client takes no `..`, and the ledger of a folder is the same whatever way leads there.
-        let path = fs::canonicalize(text).map_err(|_| SourceError::Path(text.into()))?;
+    fn local(text: &str) -> Result<Self, InvalidSource> {
+        let metadata = fs::metadata(text).map_err(|_| InvalidSource::Missing(text.to_owned()))?;
+        // The client accepts no `..`, and an object has one place in the journal.
+        let path = fs::canonicalize(text).map_err(|_| InvalidSource::Path(text.into()))?;
         if metadata.is_dir() {
             return Ok(Self { store: Destination::Folder(path), prefix: String::new(), object: None });
         }
         let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-            return Err(SourceError::Path(text.into()));
+            return Err(InvalidSource::Path(text.into()));
         };
         let store = Destination::Folder(folder.to_owned());
         Ok(Self { store, prefix: format!("{file}/"), object: Some(file.to_owned()) })
     }
 
-    /// Whether all of this source is below a prefix, so that nothing can be moved there from it.
+    /// Whether the whole source is below a prefix, so that moving objects there would not move them out of it.
     pub(super) fn is_within(&self, prefix: &str) -> bool {
         self.prefix.starts_with(prefix)
     }
 
-    /// Where an object of this source goes below an archive, which may be a prefix of the source's own.
+    /// The key of an object in an archive.
     pub(super) fn archived(&self, archive: &str, object: &str) -> String {
         let below = object.strip_prefix(&self.prefix).filter(|below| !below.is_empty());
-        // Else the source is this one object.
+        // Otherwise the source is this one object.
         let below = below.unwrap_or_else(|| object.rsplit('/').next().unwrap_or_default());
         format!("{archive}{below}")
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ObjectSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.prefix.strip_suffix('/') {
             None => self.store.fmt(formatter),
@@ -87,13 +87,13 @@ impl fmt::Display for Source {
     }
 }
 
-/// What `--archive` is: a prefix of the source's own bucket or folder, with a slash at its end.
+/// Parses `--archive`: a prefix in the source's bucket or folder. Returns it with a slash at its end.
 pub fn archive(text: &str) -> Result<String, String> {
     let prefix = text.strip_suffix('/').unwrap_or(text);
-    // An absolute path would be taken for one below the folder.
+    // An absolute path would be below the folder.
     let is_part = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(|c: char| c.is_ascii_control());
     if text.contains("://") || !prefix.split('/').all(is_part) {
-        return Err("accepted is a prefix of the source's own bucket or folder, such as redriven/".to_owned());
+        return Err("accepted is a prefix in the source's bucket or folder, such as redriven/".to_owned());
     }
     Ok(format!("{prefix}/"))
 }
@@ -117,19 +117,19 @@ mod tests {
             (&text("errors/../errors/"), text("errors")),
             (&text("errors/a.jsonl"), text("errors/a.jsonl")),
         ] {
-            assert_eq!(Source::parse(asked, None).unwrap().to_string(), shown, "{asked}");
+            assert_eq!(ObjectSource::parse(asked, None).unwrap().to_string(), shown, "{asked}");
         }
     }
 
     #[test]
-    fn faults_say_what_is_accepted() {
+    fn errors_say_what_is_accepted() {
         for (text, expected) in [
-            ("", ": found neither a folder nor a file"),
-            ("no/such", "no/such: found neither a folder nor a file; accepted is one of both, or s3://BUCKET/PREFIX"),
+            ("", ": no such file or folder"),
+            ("no/such", "no/such: no such file or folder; accepted is a file, a folder, or s3://BUCKET/PREFIX"),
             ("gs://clicks/errors", "gs://clicks/errors is neither a folder nor s3://BUCKET"),
             ("s3://C/errors", "s3://C is not a bucket's name"),
         ] {
-            let message = Source::parse(text, None).unwrap_err().to_string();
+            let message = ObjectSource::parse(text, None).unwrap_err().to_string();
             assert!(message.starts_with(expected), "{message}");
         }
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_keeps_what_is_below_the_source() {
+    fn archived_keys_keep_the_part_below_the_source() {
         for (source, archive, object, expected) in [
             ("s3://clicks/errors", "done", "errors/2026/11/x", "done/2026/11/x"),
             ("s3://clicks/errors", "errors/done", "errors/x", "errors/done/x"),
@@ -154,7 +154,7 @@ mod tests {
             ("s3://clicks/errors", "done", "errors//2026//x", "done//2026//x"),
             ("s3://clicks//errors/", "done", "/errors/x", "done/x"),
         ] {
-            let source = Source::parse(source, None).unwrap();
+            let source = ObjectSource::parse(source, None).unwrap();
             assert_eq!(source.archived(&format!("{archive}/"), object), expected);
         }
     }

@@ -1,4 +1,4 @@
-//! The stream that records are put into, and what its answers mean: a delivery stream, or a data stream that one reads.
+//! The stream that records are put into, and what its responses mean: a delivery stream, or a data stream.
 
 mod firehose;
 mod kinesis;
@@ -14,30 +14,28 @@ use aws_sdk_firehose::config::http::HttpResponse;
 use aws_sdk_firehose::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use firehose_model::batch::{MAX_KINESIS_RECORD_BYTES, MAX_RECORD_BYTES};
+use firehose_model::excerpt::excerpt;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use self::firehose::Firehose;
 use self::kinesis::Kinesis;
-use super::failed::Corrupt;
-use firehose_model::batch::{MAX_KINESIS_RECORD_BYTES, MAX_RECORD_BYTES};
-use firehose_model::excerpt::excerpt;
+use crate::record::Corrupt;
 
-/// An address that answers at all does it within that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// 4 MiB over 1 Mbit/s. A call that is given up may be stored all the same.
+/// 4 MiB over 1 Mbit/s. The service may store a call that timed out.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest message of a service that is shown.
 const MESSAGE_CHARS: usize = 300;
 
-/// What a service on this machine is asked with where nobody says otherwise: what LocalStack's documentation has.
+/// The default region and credentials of a service on this machine, as in LocalStack's documentation.
 const LOCAL: (&str, &str) = ("us-east-1", "test");
 
-/// Refusals with a status of 4xx that pass ("PutRecordBatch", Amazon Data Firehose API Reference, and "PutRecords", Amazon Kinesis
-/// Data Streams API Reference: "Errors", and "Common Errors" of both). All say that nothing was stored.
-const PASSING: [&str; 7] = [
+/// Codes with a status of 4xx that are worth a retry ("PutRecordBatch", Amazon Data Firehose API Reference, and "PutRecords", Amazon
+/// Kinesis Data Streams API Reference: "Errors", and "Common Errors" of both). With each of them, nothing was stored.
+const RETRYABLE: [&str; 7] = [
     "KMSThrottlingException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
@@ -47,57 +45,57 @@ const PASSING: [&str; 7] = [
     "ThrottlingException",
 ];
 
-/// The stream can't be put into.
+/// Why a stream can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// There is no address without it.
-    #[error("found no region: set AWS_REGION to that of the stream, such as us-east-1")]
+    /// The environment names no region.
+    #[error("no region is set; accepted is the stream's, such as us-east-1 (AWS_REGION)")]
     NoRegion,
-    /// There is no such stream here.
-    #[error("{target}: found no such stream; accepted is the name of one (`{option}`)")]
+    /// The stream does not exist.
+    #[error("{target}: no such stream; accepted is the name of an existing one (`{option}`)")]
     Missing {
-        /// The stream and where it should be.
+        /// The stream and its region or address.
         target: String,
-        /// By which it was named.
+        /// The option that named it.
         option: &'static str,
     },
-    /// A stream that reads from elsewhere takes no records ("PutRecordBatch", Amazon Data Firehose API Reference).
+    /// `PutRecordBatch` needs a stream with Direct PUT (Amazon Data Firehose API Reference).
     #[error(
-        "{target}: found a stream whose source is {found}; accepted is one with Direct PUT, as only that takes records. \
-         Of one that reads a data stream, put into that: `--data-stream NAME` instead of `--stream`"
+        "{target}: the stream's source is {found}; accepted is Direct PUT. If it reads a data stream, put the records into that: \
+         `--data-stream NAME` instead of `--stream`"
     )]
     NotDirectPut {
-        /// The stream and where it is.
+        /// The stream and its region or address.
         target: String,
-        /// What it reads.
+        /// Its source.
         found: String,
     },
-    /// It is being made or removed.
-    #[error("{target}: found a stream that is {found}; accepted is one that is ACTIVE")]
+    /// The stream is being created or deleted.
+    #[error("{target}: the stream is {found}; accepted is ACTIVE")]
     NotActive {
-        /// The stream and where it is.
+        /// The stream and its region or address.
         target: String,
-        /// In Firehose's words.
+        /// Its status.
         found: String,
     },
-    /// Nobody can tell.
-    #[error("{target}: could not ask for the stream: {cause}")]
-    Ask {
-        /// The stream and where it should be.
+    /// The service does not describe the stream.
+    #[error("{target}: could not describe the stream: {cause}")]
+    Describe {
+        /// The stream and its region or address.
         target: String,
-        /// In one line.
+        /// The cause in one line.
         cause: String,
     },
 }
 
 impl TargetError {
-    /// Whether the caller asked for something that can't be done.
+    /// Whether the options or the environment are wrong.
     pub fn is_usage(&self) -> bool {
-        !matches!(self, Self::Ask { .. })
+        !matches!(self, Self::Describe { .. })
     }
 }
 
-/// Into which stream.
+/// The stream that records are put into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamRef {
     /// A delivery stream with Direct PUT.
@@ -106,12 +104,12 @@ pub enum StreamRef {
     Data {
         /// Its name.
         name: String,
-        /// The field of a record's JSON that is its partition key.
+        /// The field of a record's JSON object that is its partition key.
         partition_key_field: Option<String>,
     },
 }
 
-/// The stream, with a client of its service.
+/// A stream, with a client of its service.
 #[derive(Debug)]
 pub(super) struct Target {
     service: Service,
@@ -124,62 +122,54 @@ enum Service {
     Kinesis(Kinesis),
 }
 
-/// A record as it is sent.
 #[derive(Debug, Clone)]
 pub(super) struct Outgoing {
-    /// Its original bytes.
     pub(super) data: Vec<u8>,
-    /// Empty for a delivery stream, which has none.
+    /// Empty for a delivery stream.
     pub(super) partition_key: String,
 }
 
 impl Outgoing {
-    /// What it takes of a call.
+    /// Its share of a call's limit of bytes.
     pub(super) fn bytes(&self) -> usize {
         self.data.len() + self.partition_key.len()
     }
 }
 
-/// What a service says of a stream, as far as it is needed.
 #[derive(Debug)]
-struct Described {
+struct StreamDescription {
     arn: String,
     status: String,
     max_record_bytes: usize,
 }
 
-/// What is known of a stream that takes records.
+/// A stream that accepts records.
 #[derive(Debug)]
-pub(super) struct Checked {
-    /// What tells it from any other.
+pub(super) struct ActiveStream {
+    /// Different for each stream.
     pub(super) identity: String,
-    /// The largest record that it takes, with its partition key.
+    /// The largest record that it accepts, with its partition key.
     pub(super) max_record_bytes: usize,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// The service has stored all records but these, by their index; the code of the last of them.
-    Stored {
-        /// In order.
-        refused: Vec<usize>,
-        /// Such as `ServiceUnavailableException`.
-        code: Option<String>,
-    },
-    /// The service has stored nothing, and may do so later.
+pub(super) enum PutOutcome {
+    /// All records are stored, except for those at these indices. The code is that of the last refused record.
+    Stored { refused: Vec<usize>, code: Option<String> },
+    /// Nothing is stored; a retry may succeed.
     Refused(String),
-    /// The service has stored nothing, and will not.
+    /// Nothing is stored; a retry is useless.
     Failed(String),
-    /// The service may have stored them, or not.
-    Lost(String),
+    /// The records may be stored.
+    Unknown(String),
 }
 
 impl Target {
-    /// The stream as the environment says, like every AWS tool reads it (region, credentials, `AWS_ENDPOINT_URL`), and
-    /// `endpoint` for a service that is not AWS.
+    /// A client with the region, credentials and endpoint of the environment, as AWS SDKs read it. `endpoint` is that of another
+    /// service than AWS.
     ///
-    /// The client tries each call once: a second time may put records twice, and so is not its to decide.
+    /// The client does not retry, because that may put records twice.
     pub(super) async fn new(stream: &StreamRef, endpoint: Option<&str>) -> Result<Self, TargetError> {
         let variable = match stream {
             StreamRef::Delivery(_) => "AWS_ENDPOINT_URL_FIREHOSE",
@@ -195,8 +185,8 @@ impl Target {
         Ok(Self { service, place })
     }
 
-    /// The stream's name and where it is: its region, or the address of a service that is not AWS. No name has an `@`, so that a
-    /// data stream is not taken for a delivery stream of its name.
+    /// The stream's name and its region, or its address if the service is not AWS. `@kinesis` distinguishes a data stream from a
+    /// delivery stream of the same name.
     pub(super) fn name(&self) -> String {
         match &self.service {
             Service::Firehose(firehose) => format!("{}@{}", firehose.stream(), self.place),
@@ -204,25 +194,25 @@ impl Target {
         }
     }
 
-    /// Finds out whether the stream takes records, before anything is written down.
-    pub(super) async fn check(&self) -> Result<Checked, TargetError> {
+    /// Checks that the stream accepts records.
+    pub(super) async fn check(&self) -> Result<ActiveStream, TargetError> {
         let target = self.name();
         let (found, active) = match &self.service {
             Service::Firehose(firehose) => (firehose.describe(&target).await?, firehose::ACTIVE),
             Service::Kinesis(kinesis) => (kinesis.describe(&target).await?, kinesis::ACTIVE),
         };
         if !active.contains(&found.status.as_str()) {
-            return Err(TargetError::NotActive { target, found: told(&found.status) });
+            return Err(TargetError::NotActive { target, found: shown(&found.status) });
         }
-        // By this the ledgers of two streams are told apart.
+        // The journal identifies the stream by it.
         if found.arn.is_empty() {
-            return Err(TargetError::Ask { target, cause: "the answer has no ARN".to_owned() });
+            return Err(TargetError::Describe { target, cause: "the response has no ARN".to_owned() });
         }
-        let identity = format!("{} ({})", told(&found.arn), self.place);
-        Ok(Checked { identity, max_record_bytes: found.max_record_bytes })
+        let identity = format!("{} ({})", shown(&found.arn), self.place);
+        Ok(ActiveStream { identity, max_record_bytes: found.max_record_bytes })
     }
 
-    /// A record with all that the service wants of it.
+    /// A record as the service needs it.
     pub(super) fn outgoing(&self, data: Vec<u8>) -> Outgoing {
         let partition_key = match &self.service {
             Service::Firehose(_) => String::new(),
@@ -231,7 +221,7 @@ impl Target {
         Outgoing { data, partition_key }
     }
 
-    /// The largest record that any stream of the service takes, with its partition key.
+    /// The largest record that any stream of the service accepts, with its partition key.
     pub(super) fn max_record_bytes(&self) -> usize {
         match &self.service {
             Service::Firehose(_) => MAX_RECORD_BYTES,
@@ -239,7 +229,7 @@ impl Target {
         }
     }
 
-    /// Whether the stream takes a record of its size.
+    /// Checks a record's size, with its partition key.
     pub(super) fn check_size(&self, data: &[u8], most: usize) -> Result<(), Corrupt> {
         let key = match &self.service {
             Service::Firehose(_) => 0,
@@ -248,7 +238,7 @@ impl Target {
         check_size(self.service(), data.len() + key, most)
     }
 
-    /// The most bytes of a call; the most records are 500 with both services.
+    /// The most bytes of a call.
     pub(super) fn max_call_bytes(&self) -> usize {
         match &self.service {
             Service::Firehose(_) => firehose::MAX_CALL_BYTES,
@@ -256,15 +246,13 @@ impl Target {
         }
     }
 
-    /// One call.
-    pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> Answer {
+    pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> PutOutcome {
         match &self.service {
             Service::Firehose(firehose) => firehose.put(records).await,
             Service::Kinesis(kinesis) => kinesis.put(records).await,
         }
     }
 
-    /// In AWS' words.
     pub(super) fn service(&self) -> &'static str {
         match &self.service {
             Service::Firehose(_) => "Firehose",
@@ -273,14 +261,13 @@ impl Target {
     }
 }
 
-/// Whether a record of so many bytes is not too large.
 pub(super) fn check_size(service: &'static str, bytes: usize, most: usize) -> Result<(), Corrupt> {
     if bytes > most { Err(Corrupt::TooLarge { bytes, service, most }) } else { Ok(()) }
 }
 
-/// How a service is reached, and the place of its streams.
+/// The client's configuration, and the place of the service: its region, or the address of another service than AWS.
 async fn load(endpoint: Option<&str>, variable: &str) -> Result<(SdkConfig, String), TargetError> {
-    // The one provider of this workspace; it may be installed already.
+    // It may be installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts =
@@ -293,32 +280,31 @@ async fn load(endpoint: Option<&str>, variable: &str) -> Result<(SdkConfig, Stri
     if let Some(endpoint) = &named {
         config = config.endpoint_url(endpoint);
     }
-    let is_this_machine = named.as_deref().and_then(Elsewhere::of).is_some_and(|elsewhere| elsewhere.is_this_machine);
-    if is_this_machine && env_is_unset("AWS_ACCESS_KEY_ID") {
-        config = config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "none are set"));
+    let is_local = named.as_deref().and_then(CustomEndpoint::of).is_some_and(|endpoint| endpoint.is_local);
+    if is_local && env_is_unset("AWS_ACCESS_KEY_ID") {
+        config =
+            config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "default of a local service"));
     }
     let config = config.load().await;
-    // None where AWS is meant, in whatever way it is reached: its streams are told apart by their ARN.
-    let elsewhere = named.as_deref().or(config.endpoint_url()).and_then(Elsewhere::of);
+    let custom = named.as_deref().or(config.endpoint_url()).and_then(CustomEndpoint::of);
     let region = config.region().map(|region| region.as_ref().to_owned()).filter(|region| !region.is_empty());
-    let region = region.or_else(|| elsewhere.as_ref().map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
-    let place = elsewhere.map_or_else(|| region.clone(), |elsewhere| elsewhere.place);
+    let region = region.or_else(|| custom.as_ref().map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
+    let place = custom.map_or_else(|| region.clone(), |endpoint| endpoint.place);
     Ok((config.into_builder().region(Region::new(region)).build(), place))
 }
 
-/// What is needed of an answer that the SDK cannot read: it wants every field of a service's model, and the answers of emulators
-/// have few of them.
+/// Reads a response that the SDK cannot: it requires each field of a service's model, and emulators omit some.
 fn minimal<T: DeserializeOwned, E>(error: &SdkError<E, HttpResponse>) -> Option<T> {
-    let SdkError::ResponseError(answer) = error else { return None };
-    let answer = Some(answer.raw()).filter(|answer| answer.status().is_success())?;
-    serde_json::from_slice(answer.body().bytes()?).ok()
+    let SdkError::ResponseError(response) = error else { return None };
+    let response = Some(response.raw()).filter(|response| response.status().is_success())?;
+    serde_json::from_slice(response.body().bytes()?).ok()
 }
 
-/// The outcome of each record of a call, in the records' order, by its entry's id and error code. An entry has exactly one of them;
-/// one that is empty, as some emulators send it, is none.
-fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>, count: usize) -> Answer {
+/// The outcome of a call by each entry's id and error code. An entry has one of them. An empty one counts as missing, because some
+/// emulators send such.
+fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>, count: usize) -> PutOutcome {
     if entries.len() != count {
-        return Answer::Lost(format!("the response has {} results for {count} records", entries.len()));
+        return PutOutcome::Unknown(format!("the response has {} results for {count} records", entries.len()));
     }
     let (mut refused, mut last_code) = (Vec::new(), None);
     for (index, (id, code)) in entries.enumerate() {
@@ -326,50 +312,49 @@ fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'
             (Some(_), None) => {}
             (None, Some(code)) => {
                 refused.push(index);
-                last_code = Some(told(code));
+                last_code = Some(shown(code));
             }
-            (None, None) => return Answer::Lost("the response has no result for a record".to_owned()),
+            (None, None) => return PutOutcome::Unknown("the response has no result for a record".to_owned()),
             (Some(_), Some(code)) => {
-                return Answer::Lost(format!(
+                return PutOutcome::Unknown(format!(
                     "the response has an id and the error code {} for one record",
-                    told(code)
+                    shown(code)
                 ));
             }
         }
     }
-    Answer::Stored { refused, code: last_code }
+    PutOutcome::Stored { refused, code: last_code }
 }
 
-/// The variables by which every SDK of AWS takes it, the first one first (AWS SDKs and Tools Reference Guide, "Service-specific
-/// endpoints").
+/// The endpoint by the service's variable or the general one (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
 fn endpoint_of_environment(of_service: &str) -> Option<String> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     [of_service, "AWS_ENDPOINT_URL"].into_iter().find_map(variable)
 }
 
-/// What is not known to have been refused may have been stored.
-fn judge<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> Answer {
-    let told = cause(error);
+/// Records may be stored unless the error says otherwise.
+fn outcome_of<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> PutOutcome {
+    let why = cause(error);
     match error {
-        SdkError::ConstructionFailure(_) => Answer::Failed(told),
+        SdkError::ConstructionFailure(_) => PutOutcome::Failed(why),
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or_default();
             match service.raw().status().as_u16() {
-                _ if PASSING.contains(&code) => Answer::Refused(told),
-                408 | 500.. => Answer::Lost(told),
-                _ => Answer::Failed(told),
+                _ if RETRYABLE.contains(&code) => PutOutcome::Refused(why),
+                408 | 500.. => PutOutcome::Unknown(why),
+                _ => PutOutcome::Failed(why),
             }
         }
         // Of something between, which does not speak as Firehose does.
-        SdkError::ResponseError(answer) if answer.raw().status().as_u16() == 429 => Answer::Refused(told),
+        SdkError::ResponseError(answer) if answer.raw().status().as_u16() == 429 => PutOutcome::Refused(why),
         SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(is_before_a_connection) => {
-            Answer::Refused(told)
+            PutOutcome::Refused(why)
         }
-        _ => Answer::Lost(told),
+        _ => PutOutcome::Unknown(why),
     }
 }
 
-/// Whether there was nobody to send anything to: no address, no connection, no TLS.
+/// Whether no connection was made, so that nothing was sent.
 fn is_before_a_connection(error: &ConnectorError) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -381,24 +366,24 @@ fn is_before_a_connection(error: &ConnectorError) -> bool {
     false
 }
 
-/// A service that is not AWS.
+/// The address of another service than AWS.
 #[derive(Debug, PartialEq, Eq)]
-struct Elsewhere {
-    /// Its address, in a form that a file's name may have.
+struct CustomEndpoint {
+    /// `HOST-PORT`, which a file's name can contain.
     place: String,
-    is_this_machine: bool,
+    is_local: bool,
 }
 
-impl Elsewhere {
+impl CustomEndpoint {
     fn of(endpoint: &str) -> Option<Self> {
         let url = Url::parse(endpoint).ok()?;
         let host = url.host_str()?;
         if ["amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(|domain| is_within(host, domain)) {
             return None;
         }
-        let is_this_machine = host == "localhost" || host == "[::1]" || host.starts_with("127.");
-        let host = if is_this_machine { "localhost" } else { host };
-        Some(Self { place: format!("{host}-{}", url.port_or_known_default()?), is_this_machine })
+        let is_local = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+        let host = if is_local { "localhost" } else { host };
+        Some(Self { place: format!("{host}-{}", url.port_or_known_default()?), is_local })
     }
 }
 
@@ -410,8 +395,8 @@ fn env_is_unset(name: &str) -> bool {
     std::env::var_os(name).is_none_or(|value| value.is_empty())
 }
 
-/// What a service says, for a terminal.
-fn told(text: &str) -> String {
+/// A service's text, safe for a terminal.
+fn shown(text: &str) -> String {
     excerpt(text, MESSAGE_CHARS)
 }
 
@@ -421,14 +406,14 @@ fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResp
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
         _ => match error.raw_response() {
-            Some(raw) => format!("found an answer with status {} that can't be read", raw.status().as_u16()),
-            None => root(error),
+            Some(raw) => format!("unreadable response with status {}", raw.status().as_u16()),
+            None => causes(error),
         },
     };
-    told(&text)
+    shown(&text)
 }
 
-fn root(error: &(dyn Error + 'static)) -> String {
+fn causes(error: &(dyn Error + 'static)) -> String {
     let mut causes = vec![error.to_string()];
     let mut next = error.source();
     while let Some(error) = next {
@@ -447,41 +432,41 @@ mod tests {
 
     #[test]
     fn a_record_is_stored_with_an_id_and_no_error_code() {
-        let stored_but = |refused: &[usize]| Answer::Stored {
+        let stored_but = |refused: &[usize]| PutOutcome::Stored {
             refused: refused.to_vec(),
             code: (!refused.is_empty()).then(|| "InternalFailure".to_owned()),
         };
-        let lost = |why: &str| Answer::Lost(why.to_owned());
+        let unknown = |why: &str| PutOutcome::Unknown(why.to_owned());
         let failure = Some("InternalFailure");
         for (entries, expected) in [
             (&[(Some("1"), None), (Some("2"), None)][..], stored_but(&[])),
             (&[(Some("1"), None), (None, failure)], stored_but(&[1])),
             (&[(Some(""), failure), (Some("2"), Some(""))], stored_but(&[0])),
-            (&[(Some("1"), None), (Some(""), None)], lost("the response has no result for a record")),
-            (&[(None, Some("")), (Some("2"), None)], lost("the response has no result for a record")),
+            (&[(Some("1"), None), (Some(""), None)], unknown("the response has no result for a record")),
+            (&[(None, Some("")), (Some("2"), None)], unknown("the response has no result for a record")),
             (
                 &[(None, failure), (Some("2"), failure)],
-                lost("the response has an id and the error code InternalFailure for one record"),
+                unknown("the response has an id and the error code InternalFailure for one record"),
             ),
-            (&[(Some("1"), None)], lost("the response has 1 results for 2 records")),
+            (&[(Some("1"), None)], unknown("the response has 1 results for 2 records")),
         ] {
             assert_eq!(stored(entries.iter().copied(), 2), expected, "{entries:?}");
         }
     }
 
     #[test]
-    fn a_service_that_is_not_aws_is_known_by_its_address() {
-        let elsewhere = |place: &str, is_this_machine| Some(Elsewhere { place: place.to_owned(), is_this_machine });
+    fn a_custom_endpoint_is_identified_by_its_address() {
+        let custom = |place: &str, is_local| Some(CustomEndpoint { place: place.to_owned(), is_local });
         for (endpoint, expected) in [
-            ("http://127.0.0.1:8001", elsewhere("localhost-8001", true)),
-            ("http://localhost:8001/", elsewhere("localhost-8001", true)),
-            ("http://[::1]:8001", elsewhere("localhost-8001", true)),
-            ("https://firehose.test", elsewhere("firehose.test-443", false)),
+            ("http://127.0.0.1:8001", custom("localhost-8001", true)),
+            ("http://localhost:8001/", custom("localhost-8001", true)),
+            ("http://[::1]:8001", custom("localhost-8001", true)),
+            ("https://firehose.test", custom("firehose.test-443", false)),
             ("https://firehose.eu-west-1.amazonaws.com", None),
             ("https://vpce-1.firehose.eu-west-1.vpce.amazonaws.com", None),
-            ("https://notamazonaws.com", elsewhere("notamazonaws.com-443", false)),
+            ("https://notamazonaws.com", custom("notamazonaws.com-443", false)),
         ] {
-            assert_eq!(Elsewhere::of(endpoint), expected, "{endpoint}");
+            assert_eq!(CustomEndpoint::of(endpoint), expected, "{endpoint}");
         }
     }
 }

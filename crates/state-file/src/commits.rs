@@ -1,4 +1,4 @@
-//! How many commits a database should have.
+//! The number of commits that a database should have.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -11,28 +11,28 @@ use redb::{ReadableTable, TableDefinition, WriteTransaction};
 /// The number of the last commit, in the database itself.
 pub(super) const COMMITS: TableDefinition<(), u64> = TableDefinition::new("commits");
 
-/// What is known of the commits of a database from the file beside it.
+/// The commit count in the file beside a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// So many were answered.
+    /// So many commits were acknowledged.
     Known(u64),
-    /// There is no such file, as before commits were counted.
+    /// There is no such file: an earlier version of this program did not count commits.
     Absent,
-    /// It does not hold a number.
+    /// It holds no number.
     Unreadable,
 }
 
-/// When the number of a commit is on the disk.
+/// When the number of a commit is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durable {
-    /// Before the commit is answered, which is one more wait for the disk.
+    /// Before the commit is acknowledged, which takes one more sync.
     AtOnce,
-    /// Some time soon. A kill loses nothing; after a power cut the number may be an older one, which hides a loss at most.
+    /// Some time later. A kill loses nothing. After a power cut the number may be too low, which can hide a loss.
     Soon,
 }
 
-/// The number of the last commit that was answered, in `NAME.commits` beside the database `NAME`. The lock of this file is that of
-/// both: it is held as long as the database is open.
+/// The number of the last acknowledged commit, in `NAME.commits` beside the database `NAME`. The lock of this file protects both; it
+/// is held while the database is open.
 #[derive(Debug)]
 pub struct Commits {
     file: File,
@@ -41,9 +41,9 @@ pub struct Commits {
 }
 
 impl Commits {
-    /// Opens the file of a database, or makes it; none where another process has it.
+    /// Opens or creates the file of a database; none if another process has it open.
     pub fn open(database: &Path, durable: Durable) -> io::Result<Option<(Self, Count)>> {
-        let path = path_of(database);
+        let path = commits_path(database);
         let before = count(&path)?;
         let file = super::open_file(&path)?;
         match file.try_lock() {
@@ -51,40 +51,39 @@ impl Commits {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // It may have been written before it was locked.
+        // Another process may have written it before the lock.
         let count = if before == Count::Absent { before } else { count(&path)? };
         let commits = Self { file, durable, last: AtomicU64::new(0) };
         Ok(Some((commits, count)))
     }
 
-    /// Writes how many there are, whatever was written before.
+    /// Sets the number.
     pub fn reset(&self, count: u64) -> io::Result<()> {
         self.last.store(count, Ordering::Relaxed);
         self.write(count)?;
         self.file.sync_all()
     }
 
-    /// Leaves no file where there was none: the database is not opened.
+    /// Removes the file if it was just created, because the database is not opened.
     pub fn forget(self, database: &Path, before: Count) {
         if before == Count::Absent {
-            let _it_says_nothing = std::fs::remove_file(path_of(database));
+            let _it_says_nothing = std::fs::remove_file(commits_path(database));
         }
-        // With its lock, which is held until the name is gone.
+        // The lock is held until the file is removed.
         drop(self.file);
     }
 
-    /// One more was made.
     fn reached(&self, count: u64) -> io::Result<()> {
         self.write(count)?;
         self.last.store(count, Ordering::Relaxed);
         match self.durable {
-            // Without a first number, a file without bytes would be taken for a new one.
+            // Without a first number, an empty file would count as new.
             Durable::Soon if count > 1 => Ok(()),
             Durable::AtOnce | Durable::Soon => self.file.sync_data(),
         }
     }
 
-    /// Waits until the number is on the disk.
+    /// Waits until the number is on disk.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
@@ -94,9 +93,9 @@ impl Commits {
     }
 }
 
-/// What the file of a database says, which is not changed or locked.
+/// Reads the commit count of a database without a lock.
 pub fn count_of(database: &Path) -> io::Result<Count> {
-    count(&path_of(database))
+    count(&commits_path(database))
 }
 
 fn count(path: &Path) -> io::Result<Count> {
@@ -107,7 +106,7 @@ fn count(path: &Path) -> io::Result<Count> {
     }
 }
 
-/// Ends a transaction as the next commit. An error at its end does not tell whether it is on disk.
+/// Commits a transaction and counts it. After an error, the commit may be on disk.
 pub fn commit(begun: WriteTransaction, commits: Option<&Commits>) -> Result<(), redb::Error> {
     let count = {
         let mut table = begun.open_table(COMMITS)?;
@@ -116,22 +115,23 @@ pub fn commit(begun: WriteTransaction, commits: Option<&Commits>) -> Result<(), 
         count
     };
     let Some(commits) = commits else { return Ok(begun.commit()?) };
-    // The file was opened again after an error, and redb has recovered it.
+    // redb has recovered an earlier commit after an error.
     if count <= commits.last.load(Ordering::Relaxed) {
         return Err(redb::Error::Corrupted("its last commits are missing".to_owned()));
     }
-    // Waits for the disk, which is what redb does of itself.
     begun.commit()?;
     Ok(commits.reached(count)?)
 }
 
-fn path_of(database: &Path) -> PathBuf {
+/// The path of a database's commit count: `NAME.commits` beside the database `NAME`.
+#[must_use]
+pub fn commits_path(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".commits");
     name.into()
 }
 
-/// Twice, so that a damaged number is not taken for another one.
+/// The number twice, so that damage is detected.
 fn text(count: u64) -> String {
     format!("{count:020} {count:020}\n")
 }

@@ -1,9 +1,9 @@
-//! The redb files on this machine (the state of a stream, the ledger of a redrive), and whether they hold what was committed.
+//! redb files (the state of a stream, the journal of a redrive) that detect the loss of a commit.
 //!
-//! redb recovers by itself: where the last commit of a file cannot be read, it goes on with the one before, and does not say so.
-//! After a kill that is right, as such a commit was never answered. After damage it is a loss. So each commit is numbered, and
-//! the number of the last one that was answered is in a file beside the database: see [`Commits`]. What is found at the start is
-//! a [`Condition`], and [`check`] changes nothing in the file.
+//! If the last commit of a file is unreadable, redb silently continues from the commit before. After a kill that is right, because
+//! such a commit was not acknowledged. After damage to the file it is a loss. So each commit is numbered, and a file beside the
+//! database has the number of the last acknowledged one: see [`Commits`]. [`check`] returns the [`Condition`] of a database, and does
+//! not change it.
 
 mod commits;
 mod overlay;
@@ -20,34 +20,33 @@ use jiff::Timestamp;
 use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
 
 use self::commits::COMMITS;
-pub use self::commits::{Commits, Count, Durable, commit, count_of};
+pub use self::commits::{Commits, Count, Durable, commit, commits_path, count_of};
 use self::overlay::Overlay;
 
-/// The thread that checks a file. Where pages make no sense redb panics, and a panic of this thread is an answer.
+/// The thread that checks a file. redb panics on some damaged pages, so a panic of this thread means damage.
 const CHECK: &str = "database check";
 
-/// The most of a file that is in memory while it is checked.
 const CHECK_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
-/// What is found in a file before anything in it is changed.
+/// The condition of a database, before it is opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Condition {
-    /// There is none, or nothing was ever committed to it.
+    /// It does not exist, or has no commit.
     #[error("found no file")]
     New,
-    /// All that was committed is in it.
+    /// It has all commits.
     #[error("found all commits")]
     Sound,
-    /// All that was committed is in it, but what redb keeps for itself is damaged, and is made again.
+    /// It has all commits; redb restores what is damaged.
     #[error("found damage that is repaired without a loss")]
     Repairable,
-    /// The last commits are not in it; redb goes on with the one before.
+    /// Its last commits are lost; redb continues from the one before.
     #[error("found a damaged file: its last commits cannot be read ({0} missing)")]
     Behind(u64),
-    /// There is none, although so many commits were written.
+    /// It does not exist, although it had so many commits.
     #[error("found no file, although {0} commits were written to it")]
     Missing(u64),
-    /// It has no bytes.
+    /// It is empty.
     #[error("found a file of 0 bytes")]
     Empty,
     /// redb cannot read it.
@@ -55,16 +54,16 @@ pub enum Condition {
     Damaged(String),
 }
 
-/// A database cannot be opened.
+/// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
     #[error("in use by another process")]
     InUse,
-    /// The operating system refuses something.
+    /// The operating system reports an error.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// redb does.
+    /// redb reports an error.
     #[error(transparent)]
     Database(redb::Error),
 }
@@ -78,31 +77,31 @@ impl<E: Into<redb::Error>> From<RedbError<E>> for OpenError {
     }
 }
 
-/// One of the many error types of redb.
+/// One of redb's error types.
 struct RedbError<E>(E);
 
-/// What is done with a file, by its [`Condition`] and what the caller makes of it.
+/// How a database is opened, depending on its [`Condition`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// It is opened as it is.
+    /// As it is.
     Open,
-    /// It is repaired, and a copy of it is kept.
+    /// With a repair, after a copy of it was made.
     Repair,
-    /// A new one is made. What is there gets another name.
+    /// As a new one. An existing file is renamed.
     New,
 }
 
-/// A database that was opened, and what was found in it.
+/// A readable database.
 pub struct Checked {
     /// The database.
     pub database: Database,
-    /// Of its commits.
+    /// The number of its commits.
     pub count: u64,
-    /// Whether nothing had to be repaired.
+    /// Whether redb repaired nothing.
     pub is_clean: bool,
 }
 
-/// Looks at a file without a change to it. `count` is what the file beside it says.
+/// Checks a database without changing it. `count` is its commit count.
 pub fn check(path: &Path, count: Count) -> Result<Condition, OpenError> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -133,16 +132,16 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
             tracing::warn!("{}: a copy of the damaged file is {}", path.display(), copy.display());
         }
         How::New => {
-            // Before the file is there: so one without bytes is known to be new.
+            // Before the file exists, so that an empty file with a count of 0 is new.
             commits.reset(0)?;
             if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
                 let name = rename_damaged(path)?;
-                tracing::warn!("{} could not be used, and is now {}", path.display(), name.display());
+                tracing::warn!("{} cannot be used, and was renamed to {}", path.display(), name.display());
             }
         }
     }
     let mut database = builder.create_file(open_file(path)?).map_err(RedbError)?;
-    // A name that a power cut takes away would be a file that never was.
+    // So that the file's name outlives a power cut.
     File::open(folder_of(path))?.sync_all()?;
     if how == How::Repair {
         database.check_integrity().map_err(RedbError)?;
@@ -151,7 +150,7 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
     let is_known = matches!(count, Count::Known(_)) || (count == Count::Absent && found == 0);
     if how != How::New && !is_known {
         tracing::warn!(
-            "{path}: found no number of its last commit in {path}.commits, so it is not known whether that commit is there",
+            "{path}: {path}.commits has no number of commits, so it is unknown whether the last commit is there",
             path = path.display()
         );
     }
@@ -159,7 +158,7 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
     Ok(database)
 }
 
-/// What a file that is not there is.
+/// The condition of a missing file.
 #[must_use]
 pub fn missing(count: Count) -> Condition {
     match count {
@@ -168,43 +167,43 @@ pub fn missing(count: Count) -> Condition {
     }
 }
 
-/// What a file without bytes is. It is made after the count, so that a kill leaves it with a count of none.
+/// The condition of an empty file. The commit count is created first, so a kill leaves an empty file with a count of 0.
 #[must_use]
 pub fn empty(count: Count) -> Condition {
     if count == Count::Known(0) { Condition::New } else { Condition::Empty }
 }
 
-/// What a database is of which so many commits are known.
+/// The condition of a database with this commit count.
 #[must_use]
 pub fn condition(checked: &Result<Checked, String>, count: Count) -> Condition {
     match (checked, count) {
         (Ok(Checked { count: found, .. }), Count::Known(known)) if *found < known => Condition::Behind(known - found),
         (Ok(Checked { is_clean: false, .. }), _) => Condition::Repairable,
         (Ok(_), _) => Condition::Sound,
-        // A kill while the file was made.
+        // A kill while the file was created.
         (Err(_), Count::Known(0)) => Condition::New,
         (Err(why), _) => Condition::Damaged(why.clone()),
     }
 }
 
-/// Opens a database and reads all of it, or says in one line why it cannot be read. A panic of redb is such a reason.
+/// Opens a database and reads all of it. The error is one line.
 pub fn checked(storage: impl StorageBackend) -> Result<Checked, String> {
     silence();
     let check = thread::Builder::new().name(CHECK.to_owned()).spawn(move || {
         let mut builder = Database::builder();
         let database = builder.set_cache_size(CHECK_CACHE_BYTES).create_with_backend(storage);
         let mut database = database.map_err(|error| error.to_string())?;
-        // Checksums are not looked at when a file is opened that was closed.
+        // After a clean close, redb does not verify checksums when it opens a file.
         let is_clean = database.check_integrity().map_err(|error| error.to_string())?;
         let count = count(&database).map_err(|error| error.to_string())?;
         Ok(Checked { database, count, is_clean })
     });
-    let ended = check.map_err(|error| format!("could not start a thread: {error}"))?.join();
-    let ended = ended.unwrap_or_else(|_panicked| Err("its pages make no sense".to_owned()));
-    ended.map_err(|why: String| why.split_whitespace().collect::<Vec<_>>().join(" "))
+    let checked = check.map_err(|error| format!("could not start a thread: {error}"))?.join();
+    let checked = checked.unwrap_or_else(|_panicked| Err("its pages are invalid".to_owned()));
+    checked.map_err(|why: String| why.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// How many commits are in a database; none in those of before they were counted.
+/// The number of a database's commits; 0 if they were not counted.
 pub fn count(database: &Database) -> Result<u64, redb::Error> {
     match database.begin_read()?.open_table(COMMITS) {
         Ok(table) => Ok(table.get(())?.map_or(0, |count| count.value())),
@@ -213,7 +212,7 @@ pub fn count(database: &Database) -> Result<u64, redb::Error> {
     }
 }
 
-/// Prints no panic of the thread that checks a file.
+/// Suppresses panic messages of the thread that checks a file.
 fn silence() {
     static SILENT: Once = Once::new();
     SILENT.call_once(|| {
@@ -226,7 +225,7 @@ fn silence() {
     });
 }
 
-/// Opens a file, or makes it, for its owner alone.
+/// Opens or creates a file that only its owner can access.
 pub fn open_file(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     if file.metadata()?.mode() & 0o077 != 0 {
@@ -235,12 +234,12 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a folder for its owner alone. One that is there already stays as it is: see [`is_open_to_others`].
+/// Creates a folder that only its owner can access. An existing one stays as it is: see [`is_open_to_others`].
 pub fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Whether other users may look into a folder. Its mode is not changed, as it may be one of more than this program.
+/// Whether other users can access a folder. Its mode is not changed, because other programs may use it.
 #[must_use]
 pub fn is_open_to_others(folder: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o077 != 0)
@@ -252,9 +251,9 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Copies a damaged file beside itself, before it is repaired; gives the copy's path.
+/// Copies a damaged file before its repair. Returns the copy's path.
 fn keep_copy(path: &Path) -> io::Result<PathBuf> {
-    // Before there is a copy: it gets the file's mode.
+    // Restricts the file's mode, which the copy gets.
     open_file(path)?;
     let copy = damaged_name(path);
     fs::copy(path, &copy)?;
@@ -262,7 +261,7 @@ fn keep_copy(path: &Path) -> io::Result<PathBuf> {
     Ok(copy)
 }
 
-/// Gives a damaged file another name, so that a new one can be made; gives that name.
+/// Renames a damaged file, so that a new one can be created. Returns its new path.
 fn rename_damaged(path: &Path) -> io::Result<PathBuf> {
     open_file(path)?;
     let name = damaged_name(path);

@@ -1,4 +1,4 @@
-//! A file that is read, and whose changes stay in memory.
+//! A read-only file with changes in memory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
 
-/// redb's page size. A change keeps a block in memory.
+/// redb's page size: the unit of changes.
 const BLOCK: usize = 4096;
 
-/// What redb works on while a file is checked: a repair writes few pages, and none of them to the file.
+/// The storage of a database that is checked. A repair writes a few pages, none of them to the file.
 pub(super) struct Overlay {
     file: File,
     changed: Mutex<Changed>,
@@ -20,7 +20,7 @@ pub(super) struct Overlay {
 
 struct Changed {
     len: u64,
-    /// How much of the file still counts: less than all once it was made shorter.
+    /// How much of the file is valid; less than all after it was shortened.
     stored: u64,
     blocks: BTreeMap<u64, Box<[u8; BLOCK]>>,
 }
@@ -35,7 +35,7 @@ impl Overlay {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The bytes of the file; zeros after them.
+    /// Reads from the file, and zeros behind its end.
     fn read_stored(&self, stored: u64, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let known = usize::try_from(stored.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
         let (known, rest) = out.split_at_mut(known);
@@ -44,7 +44,7 @@ impl Overlay {
     }
 }
 
-/// The parts of a range by block: the block's number, where in it a part begins, and where in the range.
+/// Splits a range by blocks: the block's number, the offset in the block, and the part of the range.
 fn parts(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {

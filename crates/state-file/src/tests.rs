@@ -3,7 +3,7 @@ use test_support::damage::write;
 use super::*;
 
 #[test]
-fn a_number_that_is_damaged_is_none() {
+fn a_damaged_number_is_detected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d");
     assert_eq!(count_of(&path).unwrap(), Count::Absent);
@@ -24,7 +24,7 @@ fn a_number_that_is_damaged_is_none() {
 }
 
 #[test]
-fn what_is_not_there_or_empty_is_told_apart() {
+fn missing_and_empty_files_have_different_conditions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d");
     for (count, missing, empty) in [
@@ -43,7 +43,7 @@ fn what_is_not_there_or_empty_is_told_apart() {
 }
 
 #[test]
-fn files_and_folders_are_for_their_owner_alone() {
+fn files_and_folders_are_private() {
     let folder = tempfile::tempdir().unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     let private = folder.path().join("a/b");
@@ -52,10 +52,10 @@ fn files_and_folders_are_for_their_owner_alone() {
     drop(open_file(&path).unwrap());
     assert_eq!([mode(&private), mode(&path)], [0o700, 0o600]);
     assert!(!is_open_to_others(&private));
-    // Nor are the copies of one that others could read.
+    // So are copies of a file that others could read.
     for keep in [keep_copy, rename_damaged] {
         let damaged = folder.path().join("damaged");
-        fs::write(&damaged, "of a visitor").unwrap();
+        fs::write(&damaged, "of a user").unwrap();
         fs::set_permissions(&damaged, Permissions::from_mode(0o644)).unwrap();
         assert_eq!(mode(&keep(&damaged).unwrap()), 0o600);
     }
@@ -64,7 +64,7 @@ fn files_and_folders_are_for_their_owner_alone() {
     }
     make_folder(&private).unwrap();
     drop(open_file(&path).unwrap());
-    // The folder may be of more than this program.
+    // Other programs may use the folder.
     assert_eq!([mode(&private), mode(&path)], [0o755, 0o600]);
     assert!(is_open_to_others(&private) && !is_open_to_others(&folder.path().join("no/such")));
 }

@@ -8,17 +8,13 @@ use jiff::Timestamp;
 use runtime_api::MAX_EVENT_BYTES;
 use uuid::Uuid;
 
-use super::kind::{self, Kind};
+use super::kind;
 use super::{InputError, MAX_VALUE_BYTES, Skipped, Source, Unusable};
 use firehose_model::batch::{SourceType, decoded_bytes, fits_an_event};
-use firehose_model::error_object::ErrorRecord;
+use firehose_model::error_object::{Content, ErrorRecord, Head};
 use firehose_model::event::{Event, TooLarge, encode};
 use firehose_model::fields::Fields;
 use firehose_model::values::{Found, Piece, Values};
-
-/// Pieces and bytes before the first JSON object. A file with more has no known kind.
-const MOST_UNKNOWN: usize = 100;
-const MOST_UNKNOWN_BYTES: usize = MAX_VALUE_BYTES;
 
 /// A part of a file.
 #[derive(Debug, PartialEq)]
@@ -33,7 +29,7 @@ pub(crate) enum Item {
 /// An open file of a known kind.
 pub(crate) struct Contents {
     name: String,
-    kind: Kind,
+    content: Content,
     /// The source of records that are not in events.
     source_type: SourceType,
     values: Values<'static>,
@@ -63,19 +59,9 @@ impl Contents {
     pub(crate) fn of(name: String, source_type: SourceType, reader: impl Read + 'static) -> Result<Self, InputError> {
         let unreadable = |source| InputError::Read { name: name.clone(), source };
         let mut values = Values::open(reader, MAX_VALUE_BYTES).map_err(unreadable)?;
-        let (mut first, mut bytes) = (VecDeque::new(), 0);
-        let kind = loop {
-            let Some(piece) = values.next().transpose().map_err(unreadable)? else { break None };
-            bytes += piece.bytes.len();
-            let kind =
-                Some(&piece).filter(|piece| piece.found == Found::Value).and_then(|piece| kind::of_value(&piece.bytes));
-            first.push_back(piece);
-            if kind.is_some() || first.len() > MOST_UNKNOWN || bytes > MOST_UNKNOWN_BYTES {
-                break kind;
-            }
-        };
-        let Some(kind) = kind else {
-            let found = match first.front() {
+        let Head { content, pieces } = Head::read(&mut values).map_err(unreadable)?;
+        let Some(content) = content else {
+            let found = match pieces.first() {
                 Some(Piece { found: Found::TooLong, .. }) => {
                     format!("a line or a value of more than {MAX_VALUE_BYTES} bytes")
                 }
@@ -83,21 +69,21 @@ impl Contents {
             };
             return Err(InputError::UnknownKind { name, found });
         };
-        Ok(Self { name, kind, source_type, values, first, items: VecDeque::new(), ended: false })
+        Ok(Self { name, content, source_type, values, first: pieces.into(), items: VecDeque::new(), ended: false })
     }
 
     /// Adds the items of a piece.
     fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), InputError> {
         let json = piece.bytes.trim_ascii_start();
-        let usable = match (piece.found, self.kind) {
+        let usable = match (piece.found, self.content) {
             (Found::Other, _) => Err(Unusable::NotJson),
             (Found::TooLong, _) => Err(Unusable::TooLong),
-            (Found::Value, Kind::Clicks) => self.record(encode(json)),
-            (Found::Value, Kind::Errors) => match ErrorRecord::parse(json) {
+            (Found::Value, Content::Records) => self.record(encode(json)),
+            (Found::Value, Content::ErrorRecords) => match ErrorRecord::parse(json) {
                 Ok(record) => self.record(record.raw_data.into_owned()),
                 Err(_) => Err(Unusable::NoErrorRecord),
             },
-            (Found::Value, Kind::Events) => self.event(piece),
+            (Found::Value, Content::Events) => self.event(piece),
         };
         match usable {
             Ok(Some(item)) => self.items.push_back(item),

@@ -1,8 +1,7 @@
-//! The kind of a file, by its first JSON object.
+//! A description of unknown content, for messages.
 
 use serde::de::IgnoredAny;
 
-use firehose_model::error_object::ErrorRecord;
 use firehose_model::excerpt::excerpt;
 use firehose_model::fields::Fields;
 
@@ -11,27 +10,6 @@ const PREVIEW_CHARS: usize = 40;
 
 /// The number of field names in a message.
 const MOST_NAMES: usize = 5;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Events,
-    /// Firehose error objects.
-    Errors,
-    /// Records, valid or not.
-    Clicks,
-}
-
-/// The kind by a file's first object; none for another value.
-pub(super) fn of_value(json: &[u8]) -> Option<Kind> {
-    let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
-    Some(if fields.get("records").is_some() {
-        Kind::Events
-    } else if ErrorRecord::parse(json).is_ok() {
-        Kind::Errors
-    } else {
-        Kind::Clicks
-    })
-}
 
 /// Content in a few words, for a message.
 pub(super) fn describe(content: &[u8]) -> String {
@@ -56,23 +34,6 @@ pub(super) fn describe(content: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_object_decides_the_kind() {
-        for (json, kind) in [
-            (r#"{"invocationId":"i","records":[]}"#, Some(Kind::Events)),
-            ("{\n\"records\": 7\n}", Some(Kind::Events)),
-            (r#"{"rawData":"e30=","errorCode":"Lambda.FunctionError"}"#, Some(Kind::Errors)),
-            (r#"{"rawData":7}"#, Some(Kind::Clicks)),
-            (r#"{"userId":"u","mysfitId":"m"}"#, Some(Kind::Clicks)),
-            ("{}", Some(Kind::Clicks)),
-            (r#"{"a":1e400,"b":"\ud800"}"#, Some(Kind::Clicks)),
-            ("[{}]", None),
-            ("7", None),
-        ] {
-            assert_eq!(of_value(json.as_bytes()), kind, "{json}");
-        }
-    }
 
     #[test]
     fn content_is_described() {

@@ -11,30 +11,29 @@ use firehose_model::batch::{Batcher, Limits, SourceType};
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::kinesis::shard::ShardId;
 
-/// How many events are read ahead: enough to keep the function busy, few enough to keep memory small.
+/// How many events are read ahead.
 const READ_AHEAD: usize = 2;
 
-/// How much of what is skipped waits for the next event, so that not each part of it is written to the disk alone.
+/// How many skipped parts are buffered, so that they are not written one by one.
 const SKIPPED_PARTS: usize = 100;
 const SKIPPED_BYTES: usize = 1024 * 1024;
 
-/// An event, and what was read of the input to make it.
+/// An event, and the number of input bytes that were read for it.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) event: Event,
     pub(super) bytes: u64,
 }
 
-/// What is read of the input.
+/// A part of the input.
 #[derive(Debug)]
 pub(super) enum Fed {
-    /// An event.
     Batch(Batch),
-    /// What can't be put through.
+    /// Parts that can't be processed.
     Skipped(Vec<Skipped>),
 }
 
-/// Reads the sources on a thread of its own, which an endless standard input may keep.
+/// Reads the sources in a thread, which standard input may block for ever.
 pub(super) fn feed(
     sources: Vec<Source>,
     source_type: SourceType,
@@ -45,7 +44,7 @@ pub(super) fn feed(
         let mut feeder = Feeder { sender, unsent: Rc::default(), skipped: Vec::new(), skipped_bytes: 0 };
         let mut batcher = Batcher::new(limits, STREAM.into());
         let last = read(&sources, source_type, &mut batcher, &mut feeder).err();
-        // An error ends the reading; the records before it go through. Nobody receives any more after an interrupt.
+        // The records before an error are processed. After an interrupt, the channel is closed.
         if batcher.take().is_none_or(|event| feeder.batch(event))
             && feeder.skipped()
             && let Some(error) = last
@@ -56,7 +55,7 @@ pub(super) fn feed(
     receiver
 }
 
-/// Reads until the end, or an error, or until nobody receives any more. The last records are left in the batcher.
+/// Reads until the end, an error, or the channel is closed. The last records stay in the batcher.
 fn read(
     sources: &[Source],
     source_type: SourceType,
@@ -72,7 +71,7 @@ fn read(
                     // The range has no end.
                     let (sequence, now_ms) = (sequences.next().unwrap_or_default(), Timestamp::now().as_millisecond());
                     let record = match source_type {
-                        // Neither is told by a file, and any will do.
+                        // A file has neither; any will do.
                         SourceType::Kinesis => {
                             Record::from_shard(ShardId(0), sequence, sequence.to_string(), now_ms, data)
                         }
@@ -80,7 +79,7 @@ fn read(
                     };
                     batcher.push(record).is_none_or(|event| feeder.batch(event))
                 }
-                // In the order of the files: the records before it go first.
+                // In the order of the files: flush the records before it.
                 Item::Event(event) => batcher.take().is_none_or(|event| feeder.batch(event)) && feeder.batch(event),
                 Item::Skipped(skipped) => feeder.skip(skipped),
             };
@@ -92,10 +91,10 @@ fn read(
     Ok(())
 }
 
-/// Sends what is read, as long as it is received.
+/// Sends parts of the input. Its methods return false once the channel is closed.
 struct Feeder {
     sender: mpsc::Sender<Result<Fed, InputError>>,
-    /// What was read since the last event, in bytes.
+    /// The number of bytes read since the last event.
     unsent: Rc<Cell<u64>>,
     skipped: Vec<Skipped>,
     skipped_bytes: usize,

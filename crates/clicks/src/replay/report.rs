@@ -1,32 +1,31 @@
-//! What a replay came to: a table for people, the same as JSON for machines.
+//! The result of a replay, as a table or as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use firehose_model::delivery::{RecordOutcome, ErrorCode};
 use local_firehose::metrics::Metrics;
+use serde::Serialize;
 
-use crate::table::table;
+use crate::table::Table;
 
-/// Records by what became of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// Records by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Records {
-    /// All that were put through.
+    /// All that were processed.
     pub(crate) total: u64,
     /// Delivered.
     pub(crate) ok: u64,
-    /// Not wanted by the function.
+    /// Dropped by the function.
     pub(crate) dropped: u64,
     /// In the error output.
     pub(crate) failed: u64,
 }
 
-/// Milliseconds of the function's time for one batch, its repeated attempts included and the process's start excluded.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Milliseconds of the function's time for one batch, with retries and without the start of its process.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct BatchMs {
     /// Of the first batch, which pays for connections and caches.
     pub(crate) first: f64,
@@ -36,33 +35,33 @@ pub(crate) struct BatchMs {
     pub(crate) last: f64,
 }
 
-/// The numbers of a replay. The names of the JSON are the names here.
+/// The result of a replay. The JSON has these names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Report {
     /// By outcome.
     pub(crate) records: Records,
-    /// Parts of the input that were not put through: what is not JSON, or too large.
+    /// Parts of the input that were not processed: not JSON, or too large.
     pub(crate) skipped: u64,
     /// The file with copies of them.
     pub(crate) skipped_copies: Option<PathBuf>,
     /// Failed records by Firehose's error code.
     pub(crate) failed_by_code: BTreeMap<&'static str, u64>,
-    /// Failed records by the function's own reason; none where it reports nothing.
+    /// Failed records by the function's own reason; none if it reports nothing.
     pub(crate) failed_by_reason: Option<BTreeMap<String, u64>>,
     /// Lines of delivered data.
     pub(crate) clicks_delivered: u64,
-    /// From the start of the function to the end of the last batch, with the reading and the writing.
+    /// From the start of the function to the end of the last batch, with reading and writing.
     pub(crate) seconds: f64,
-    /// Delivered lines for each second of the function's own time; none where nothing was put through.
+    /// Delivered lines per second of the function's own time; none if nothing was processed.
     pub(crate) clicks_per_second: Option<f64>,
-    /// As the function reports them, those of failed attempts included; where it reports nothing, what the local service has
-    /// answered; none where nobody knows.
+    /// As the function reports them, with those of failed attempts. If it reports nothing, the number of the local service's
+    /// responses; none if there is no local service.
     pub(crate) service_requests: Option<u64>,
-    /// Events that ended.
+    /// Processed events.
     pub(crate) batches: u64,
-    /// Invocations that they took.
+    /// Invocations, with retries.
     pub(crate) attempts: u64,
-    /// None where nothing was put through.
+    /// None if nothing was processed.
     pub(crate) batch_ms: Option<BatchMs>,
     /// Whether it was stopped before the end of the input.
     pub(crate) interrupted: bool,
@@ -70,13 +69,12 @@ pub(crate) struct Report {
     pub(crate) out: PathBuf,
 }
 
-/// What only the end of a replay tells.
+/// What is known at the end of a replay.
 #[derive(Debug, Default)]
 pub(crate) struct End {
-    /// How long it took.
     pub(crate) elapsed: Duration,
-    /// What the local service has answered, where there is one.
-    pub(crate) answered: Option<u64>,
+    /// The number of the local service's responses, if there is one.
+    pub(crate) served: Option<u64>,
     /// Whether it was stopped before the end of the input.
     pub(crate) interrupted: bool,
     /// The folder of the delivered and the error objects.
@@ -85,7 +83,7 @@ pub(crate) struct End {
     pub(crate) skipped_copies: Option<PathBuf>,
 }
 
-/// The numbers while they grow.
+/// The numbers so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     records: Records,
@@ -95,42 +93,39 @@ pub(crate) struct Tally {
     clicks_delivered: u64,
     service_requests: Option<u64>,
     attempts: u64,
-    /// One number a batch: the median needs them all, and a million batches are 16 MB.
+    /// One per batch, for the median. A million batches take 16 MB.
     durations: Vec<Duration>,
 }
 
 impl Tally {
-    /// The records so far.
     pub(crate) fn records(&self) -> &Records {
         &self.records
     }
 
-    /// Adds a part of the input that is not put through.
+    /// Counts a skipped part of the input.
     pub(crate) fn skip(&mut self) {
         self.skipped += 1;
     }
 
-    /// The skipped parts so far.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Adds one attempt. Its service requests were made whatever came of it; the reasons count only where Firehose took the
-    /// function's word for its records.
-    pub(crate) fn attempt(&mut self, metrics: Metrics, taken: bool) {
+    /// Counts an attempt. Its service requests count in any case; its reasons count only if the response was valid (`accepted`).
+    pub(crate) fn attempt(&mut self, metrics: Metrics, accepted: bool) {
         self.attempts += 1;
         if let Some(requests) = metrics.service_requests {
             *self.service_requests.get_or_insert_default() += requests;
         }
         if let Some(reasons) = metrics.failed_by_reason {
             let total = self.failed_by_reason.get_or_insert_default();
-            for (reason, failed) in reasons.into_iter().filter(|_| taken) {
+            for (reason, failed) in reasons.into_iter().filter(|_| accepted) {
                 *total.entry(reason).or_default() += failed;
             }
         }
     }
 
-    /// Adds one batch that ended.
+    /// Counts a processed batch.
     pub(crate) fn batch(&mut self, outcomes: &[RecordOutcome], duration: Duration) {
         self.durations.push(duration);
         for outcome in outcomes {
@@ -149,8 +144,8 @@ impl Tally {
         }
     }
 
-    /// The numbers in the end.
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts clicks to the 53rd bit")]
+    /// The result.
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub(crate) fn report(self, end: End) -> Report {
         let busy = self.durations.iter().sum::<Duration>().as_secs_f64();
         Report {
@@ -163,7 +158,7 @@ impl Tally {
             failed_by_code: self.failed_by_code,
             failed_by_reason: self.failed_by_reason,
             clicks_delivered: self.clicks_delivered,
-            service_requests: self.service_requests.or(end.answered),
+            service_requests: self.service_requests.or(end.served),
             batches: self.durations.len() as u64,
             attempts: self.attempts,
             interrupted: end.interrupted,
@@ -178,7 +173,7 @@ fn batch_ms(durations: &[Duration]) -> Option<BatchMs> {
     sorted.sort_unstable();
     Some(BatchMs {
         first: ms(durations.first()?),
-        // The lower one of an even number, so that it is a batch that there was.
+        // The lower one of an even number, so that it is a real batch.
         median: ms(sorted.get((sorted.len() - 1) / 2)?),
         last: ms(durations.last()?),
     })
@@ -194,48 +189,47 @@ fn lines(data: &[u8]) -> u64 {
 }
 
 impl Display for Report {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-        let Records { total, ok, dropped, failed } = &self.records;
-        row("records", total.to_string());
-        row("  ok", ok.to_string());
-        row("  dropped", dropped.to_string());
-        row("  failed", failed.to_string());
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let mut table = Table::default();
+        let Records { total, ok, dropped, failed } = self.records;
+        table.row("records", total);
+        table.row("  ok", ok);
+        table.row("  dropped", dropped);
+        table.row("  failed", failed);
         for (code, failed) in &self.failed_by_code {
-            row(&format!("    {code}"), failed.to_string());
+            table.row(&format!("    {code}"), failed);
             if *code != ErrorCode::ProcessingFailed.code() {
                 continue;
             }
-            // Firehose never learns why the function failed a record; the function may tell.
+            // A response has no reason for a failed record, but the function may report it.
             for (reason, failed) in self.failed_by_reason.iter().flatten() {
-                row(&format!("      {reason}"), failed.to_string());
+                table.row(&format!("      {reason}"), failed);
             }
             if self.failed_by_reason.is_none() {
-                row("      reasons", NOT_REPORTED.to_owned());
+                table.row("      reasons", NOT_REPORTED);
             }
         }
-        if self.skipped > 0 {
-            row("skipped", self.skipped.to_string());
-        }
-        row("clicks delivered", self.clicks_delivered.to_string());
-        row("seconds", format!("{:.3}", self.seconds));
-        row("clicks per second (function)", self.clicks_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}")));
-        row("service requests", self.service_requests.map_or(NOT_REPORTED.to_owned(), |count| count.to_string()));
-        row("batches", self.batches.to_string());
-        row("attempts", self.attempts.to_string());
-        if let Some(BatchMs { first, median, last }) = &self.batch_ms {
-            row("milliseconds per batch", format!("first {first:.1}, median {median:.1}, last {last:.1}"));
+        table.non_zero(&[("skipped", self.skipped)]);
+        table.row("clicks delivered", self.clicks_delivered);
+        table.row("seconds", format_args!("{:.3}", self.seconds));
+        let rate = self.clicks_per_second.map_or("-".to_owned(), |rate| format!("{rate:.1}"));
+        table.row("clicks per second (function)", rate);
+        let requests = self.service_requests.map_or(NOT_REPORTED.to_owned(), |count| count.to_string());
+        table.row("service requests", requests);
+        table.row("batches", self.batches);
+        table.row("attempts", self.attempts);
+        if let Some(BatchMs { first, median, last }) = self.batch_ms {
+            let ms = format_args!("first {first:.1}, median {median:.1}, last {last:.1}");
+            table.row("milliseconds per batch", ms);
         }
         if self.interrupted {
-            row("interrupted", "yes, before the end of the input".to_owned());
+            table.row("interrupted", "yes, before the end of the input");
         }
-        row("out", self.out.display().to_string());
+        table.row("out", self.out.display());
         if let Some(copies) = &self.skipped_copies {
-            row("skipped parts", copies.display().to_string());
+            table.row("skipped parts", copies.display());
         }
-
-        table(f, &rows)
+        table.fmt(formatter)
     }
 }
 

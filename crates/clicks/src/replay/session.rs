@@ -1,9 +1,14 @@
-//! One function, the events that it gets, and what becomes of their records.
+//! One function, its events, and the outcomes of their records.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use firehose_model::delivery::Evaluation;
+use firehose_model::excerpt::excerpt;
 use jiff::Timestamp;
+use local_firehose::invocation::{self, AttemptReport, BatchResult, Shortage, describe, last_lines};
+use local_firehose::metrics::Metrics;
+use redrive::{Quarantine, QuarantinedLine};
 use runtime_api::{Function, Invocation, Settings};
 
 use super::feed::Batch;
@@ -13,20 +18,14 @@ use crate::input::Skipped;
 use crate::output::{BatchEnd, Output, OutputError};
 use crate::packages::SERVICE_URL;
 use crate::progress::{self, Bar};
-use firehose_model::delivery::Evaluation;
-use firehose_model::excerpt::excerpt;
-use local_firehose::invocation::{self, AttemptReport, BatchResult, Shortage, describe, last_lines};
-use local_firehose::metrics::Metrics;
-use redrive::{Aside, SetAside};
 
-/// How many skipped parts are shown one by one; the copies have them all.
-const MOST_SHOWN: u64 = 20;
+/// How many skipped parts are reported one by one. The quarantine has all of them.
+const MAX_REPORTED: u64 = 20;
 
-/// A function, and what has come of it so far.
 pub(super) struct Session {
     function: Function,
     since: Instant,
-    /// Whether it has ever taken an event.
+    /// Whether it ever received an event.
     started: bool,
     arn: String,
     retries: u32,
@@ -35,12 +34,12 @@ pub(super) struct Session {
     progress: Bar,
     tally: Tally,
     shortage: Shortage,
-    /// Where the skipped parts of the input are copied to.
-    copies: Aside,
+    /// Copies of the skipped parts of the input.
+    quarantine: Quarantine,
 }
 
 impl Session {
-    /// Starts the function against a service.
+    /// Starts the function, which uses a service.
     pub(super) async fn start(
         options: Options,
         function: PathBuf,
@@ -51,12 +50,12 @@ impl Session {
         let mut settings = Settings { timeout: options.timeout, ..Settings::new(function) };
         settings = settings.env(SERVICE_URL, service);
         settings.env.extend(options.env);
-        // With the version, as error objects have it.
+        // With the version, as in error objects.
         let arn = format!("{}:$LATEST", settings.function_arn());
         let since = Instant::now();
         let function = Function::start(settings).await?;
         let (retries, verbose) = (options.retries, options.verbose);
-        let copies = Aside::new(output.folder().join("skipped.jsonl"));
+        let quarantine = Quarantine::new(output.folder().join("skipped.jsonl"));
         let tally = Tally::default();
         Ok(Self {
             function,
@@ -68,14 +67,14 @@ impl Session {
             output,
             progress,
             tally,
-            copies,
+            quarantine,
             shortage: Shortage::default(),
         })
     }
 
-    /// One event to its end: a reply, or the last failed attempt. Everything after the function's answer happens at once, so
-    /// that an interrupt leaves no half-written batch.
-    pub(super) async fn put_through(&mut self, batch: &Batch) -> Result<(), ReplayError> {
+    /// Processes one event: until a response, or the last failed attempt. There is no await after the invocation, so an interrupt
+    /// leaves no half-written batch.
+    pub(super) async fn process(&mut self, batch: &Batch) -> Result<(), ReplayError> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, tally, started, verbose, shortage, .. } = self;
@@ -87,7 +86,7 @@ impl Session {
             tally.attempt(Metrics::of(&invocation.logs), seen.evaluation.has_processing_failed());
             match seen.evaluation {
                 Evaluation::Outcomes(_) => {}
-                Evaluation::InvalidResponse(_, why) => progress::print(&format!("a reply can't be used: {why}")),
+                Evaluation::InvalidResponse(_, why) => progress::print(&format!("invalid response: {why}")),
                 Evaluation::InvocationFailed(_) => {
                     let how = describe(&invocation.outcome);
                     progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
@@ -105,19 +104,19 @@ impl Session {
         Ok(())
     }
 
-    /// Copies, counts and reports parts of the input that can't be put through.
+    /// Quarantines, counts and reports parts of the input that can't be processed.
     pub(super) fn skip(&mut self, skipped: &[Skipped]) -> Result<(), OutputError> {
-        let copies: Vec<SetAside<'_>> = skipped.iter().map(copy).collect();
-        let path = self.copies.place().to_owned();
-        self.copies.keep(&copies).map_err(|source| OutputError::Write { path, source })?;
+        let lines: Vec<QuarantinedLine<'_>> = skipped.iter().map(quarantined).collect();
+        let path = self.quarantine.path().to_owned();
+        self.quarantine.append(&lines).map_err(|source| OutputError::Write { path, source })?;
         for Skipped { name, line, offset, problem, .. } in skipped {
             self.tally.skip();
             match self.tally.skipped() {
-                ..=MOST_SHOWN => {
+                ..=MAX_REPORTED => {
                     progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
                 }
-                more if more == MOST_SHOWN + 1 => {
-                    progress::print(&format!("more is skipped: see {}", self.copies.place().display()));
+                more if more == MAX_REPORTED + 1 => {
+                    progress::print(&format!("more skipped parts: see {}", self.quarantine.path().display()));
                 }
                 _ => {}
             }
@@ -125,30 +124,30 @@ impl Session {
         Ok(())
     }
 
-    /// Tells that a batch was not put through to its end.
-    pub(super) fn give_up(batch: &Batch) {
+    /// Reports that the batch in flight is discarded.
+    pub(super) fn discard(batch: &Batch) {
         let records = batch.event.records().len();
-        progress::print(&format!("interrupted: the batch in hand was given up (records: {records})"));
+        progress::print(&format!("interrupted: the batch in flight was discarded (records: {records})"));
     }
 
-    /// Stops the function, and sums up.
-    pub(super) async fn stop(mut self, interrupted: bool, answered: Option<u64>) -> Result<Report, ReplayError> {
+    /// Stops the function. `served` is the number of the local service's responses.
+    pub(super) async fn stop(mut self, interrupted: bool, served: Option<u64>) -> Result<Report, ReplayError> {
         let elapsed = self.since.elapsed();
         drop(self.progress);
         let exit = self.function.stop().await;
         log(&mut self.output, self.verbose, &exit.logs)?;
         let out = self.output.folder().to_path_buf();
-        let skipped_copies = self.copies.path().map(ToOwned::to_owned);
-        Ok(self.tally.report(End { elapsed, answered, interrupted, out, skipped_copies }))
+        let skipped_copies = self.quarantine.written().map(ToOwned::to_owned);
+        Ok(self.tally.report(End { elapsed, served, interrupted, out, skipped_copies }))
     }
 }
 
-fn copy(skipped: &Skipped) -> SetAside<'_> {
+fn quarantined(skipped: &Skipped) -> QuarantinedLine<'_> {
     let Skipped { name, line, offset, problem, content } = skipped;
-    SetAside { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
+    QuarantinedLine { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
 }
 
-/// A function that never starts fails the replay, not its records: nothing was tried with them.
+/// A function that never requests an event fails the replay, not its records.
 fn see_started(started: &mut bool, invocation: &Invocation) -> Result<(), ReplayError> {
     *started |= invocation.received;
     if *started {
@@ -157,9 +156,9 @@ fn see_started(started: &mut bool, invocation: &Invocation) -> Result<(), Replay
     Err(ReplayError::NotStarted { how: describe(&invocation.outcome), wrote: last_lines(&invocation.logs) })
 }
 
-/// Writes the function's lines to its log, and shows them where somebody wants to see them.
-fn log(output: &mut Output, shown: bool, lines: &[String]) -> Result<(), OutputError> {
-    if shown {
+/// Writes the function's lines to its log, and prints them if `verbose`.
+fn log(output: &mut Output, verbose: bool, lines: &[String]) -> Result<(), OutputError> {
+    if verbose {
         for line in lines {
             progress::print(&excerpt(line, usize::MAX));
         }

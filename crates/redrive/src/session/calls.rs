@@ -1,51 +1,61 @@
-//! Calls of the service, until it has what it was sent.
+//! Calls of the service, until it has stored the batch.
 
 use std::mem;
 use std::time::Duration;
 
+use firehose_model::batch::MAX_PUT_RECORDS;
+use service_kit::backoff::{Backoff, Jitter};
 use tokio::time::{sleep, sleep_until};
 
-use super::{Halt, Session, Taken};
-use crate::ledger::Entry;
-use crate::pace;
-use crate::report_line;
-use crate::target::{Answer, Outgoing};
-use crate::{RedriveError, now_ms};
-use firehose_model::batch::MAX_PUT_RECORDS;
+use super::{Halt, Selected, Session};
+use crate::journal::Entry;
+use crate::target::{Outgoing, PutOutcome};
+use crate::{RedriveError, now_ms, rate, warn};
 
-/// How many calls on end may get no answer: each leaves up to 500 records of which nobody knows.
-const MAX_LOST: u32 = 3;
+/// How many consecutive calls may get no response: each leaves up to 500 uncertain records.
+const MAX_UNANSWERED: u32 = 3;
 
-/// After the first of them, and four times as long after each one more: for a connection or a proxy to come back.
-const LOST_PAUSE: Duration = Duration::from_millis(250);
+/// After a call without a response: time for a connection or a proxy to recover.
+const UNANSWERED: Backoff =
+    Backoff { first: Duration::from_millis(400), most: Duration::from_secs(4), jitter: Jitter::None };
 
-/// Whether one more record goes along with a call of at most so many bytes. One call is no more than a second's worth.
-pub(super) fn fits(batch: &[Taken], more: &Outgoing, rate: u32, max_bytes: usize) -> bool {
-    let bytes: usize = batch.iter().map(|taken| taken.record.bytes()).sum();
-    let is_in_a_second = count_of(batch).saturating_add(pace::count(more.data.len())) <= rate;
-    batch.is_empty() || (batch.len() < MAX_PUT_RECORDS && bytes + more.bytes() <= max_bytes && is_in_a_second)
+/// How many consecutive calls may store nothing. The delays between them add up to at least 16 s.
+const MAX_FRUITLESS: u32 = 10;
+
+/// After a call in which the service refused records.
+const REFUSED: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(10), jitter: Jitter::Equal };
+
+/// Whether a call of at most `max_bytes` has space for one more record. A call has at most a second's worth of records.
+pub(super) fn fits(batch: &[Selected], more: &Outgoing, records_per_second: u32, max_bytes: usize) -> bool {
+    let bytes: usize = batch.iter().map(|selected| selected.record.bytes()).sum();
+    let is_within_a_second = count_of(batch).saturating_add(rate::count(more.data.len())) <= records_per_second;
+    batch.is_empty() || (batch.len() < MAX_PUT_RECORDS && bytes + more.bytes() <= max_bytes && is_within_a_second)
 }
 
-fn count_of(batch: &[Taken]) -> u32 {
-    batch.iter().map(|taken| pace::count(taken.record.data.len())).fold(0, u32::saturating_add)
+fn count_of(batch: &[Selected]) -> u32 {
+    batch.iter().map(|selected| rate::count(selected.record.data.len())).fold(0, u32::saturating_add)
+}
+
+fn entries_of(batch: &[Selected]) -> Vec<Entry> {
+    batch.iter().map(|selected| selected.entry).collect()
 }
 
 impl Session {
-    /// Sends what waits, again and again those that are refused.
+    /// Sends the batch, and again those of its records that the service refuses.
     pub(super) async fn flush(&mut self) -> Result<(), Halt> {
         let mut batch = mem::take(&mut self.batch);
-        if self.options.dry_run {
-            // So that a copy of an object is none more to put.
-            let entries: Vec<Entry> = batch.iter().map(|taken| taken.entry).collect();
-            let now_ms = now_ms();
-            self.ledger.sending(&entries, now_ms)?;
-            return Ok(self.ledger.answered(&entries, &[], now_ms, now_ms)?);
+        if self.context.options.dry_run {
+            // So that the records of an object and of its copy count once.
+            let (entries, now_ms) = (entries_of(&batch), now_ms());
+            self.context.journal.sending(&entries, now_ms)?;
+            return Ok(self.context.journal.answered(&entries, &[], now_ms, now_ms)?);
         }
         while !batch.is_empty() {
-            let start = self.pace.book(count_of(&batch));
+            let start = self.limiter.reserve(count_of(&batch));
             tokio::select! {
                 biased;
-                () = self.stop.asked(1) => return Err(Halt::Interrupted),
+                () = self.context.stop.requested(1) => return Err(Halt::Interrupted),
                 () = sleep_until(start) => {}
             }
             batch = self.call(batch).await?;
@@ -53,92 +63,91 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for the answer to a call; the first interrupt does not end the wait, the second does.
-    async fn put(&self, batch: &[Taken]) -> Answer {
-        let mut stop = self.stop.clone();
-        let mut put = Box::pin(self.target.put(batch.iter().map(|taken| taken.record.clone())));
+    /// Waits for the response to a call. The first interrupt does not abort the call, the second does.
+    async fn put(&self, batch: &[Selected]) -> PutOutcome {
+        let mut stop = self.context.stop.clone();
+        let mut put = Box::pin(self.context.target.put(batch.iter().map(|selected| selected.record.clone())));
         tokio::select! {
-            answer = &mut put => return answer,
-            () = stop.asked(1) => {}
+            outcome = &mut put => return outcome,
+            () = stop.requested(1) => {}
         }
-        report_line("interrupted: the call in flight is finished first; interrupt again to abort it");
+        warn("interrupted: the call in flight is finished first; interrupt again to abort it");
         tokio::select! {
-            answer = put => answer,
-            () = stop.asked(2) => Answer::Lost("interrupted".to_owned()),
+            outcome = put => outcome,
+            () = stop.requested(2) => PutOutcome::Unknown("interrupted".to_owned()),
         }
     }
 
-    /// One call; gives what was refused, when it is time to send that again.
-    async fn call(&mut self, batch: Vec<Taken>) -> Result<Vec<Taken>, Halt> {
-        let entries: Vec<Entry> = batch.iter().map(|taken| taken.entry).collect();
-        let start_ms = now_ms();
-        self.ledger.sending(&entries, start_ms)?;
+    /// Makes one call. Returns the refused records after the back-off.
+    async fn call(&mut self, batch: Vec<Selected>) -> Result<Vec<Selected>, Halt> {
+        let (entries, start_ms) = (entries_of(&batch), now_ms());
+        self.context.journal.sending(&entries, start_ms)?;
         self.report.calls += 1;
-        let answer = self.put(&batch).await;
-        let (refused, why) = match answer {
-            Answer::Stored { refused, code } => {
-                self.lost = 0;
+        let (refused, why) = match self.put(&batch).await {
+            PutOutcome::Stored { refused, code } => {
+                self.unanswered = 0;
                 (refused, code)
             }
-            Answer::Refused(why) => ((0..batch.len()).collect(), Some(why)),
-            Answer::Failed(why) => {
-                if self.ledger.answered(&[], &entries, start_ms, now_ms()).is_err() {
+            PutOutcome::Refused(why) => ((0..batch.len()).collect(), Some(why)),
+            PutOutcome::Failed(why) => {
+                if self.context.journal.answered(&[], &entries, start_ms, now_ms()).is_err() {
                     self.report.records.uncertain_now += batch.len() as u64;
                 }
                 return Err(RedriveError::Failed(why).into());
             }
-            Answer::Lost(why) => return self.lost(&batch, why).await.map(|()| Vec::new()),
+            PutOutcome::Unknown(why) => return self.unanswered(&batch, why).await.map(|()| Vec::new()),
         };
         let mut is_refused = vec![false; batch.len()];
-        for index in &refused {
-            is_refused[*index] = true;
+        for index in refused {
+            is_refused[index] = true;
         }
-        let (refused, put): (Vec<_>, Vec<_>) = batch.into_iter().zip(is_refused).partition(|(_, refused)| *refused);
-        let entries = |part: &[(Taken, bool)]| part.iter().map(|(taken, _)| taken.entry).collect::<Vec<_>>();
-        if let Err(error) = self.ledger.answered(&entries(&put), &entries(&refused), start_ms, now_ms()) {
-            // What is written down is that they are being sent.
+        let mut refused_flags = is_refused.into_iter();
+        let (refused, put): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|_| refused_flags.next().unwrap_or_default());
+        let (put_entries, refused_entries) = (entries_of(&put), entries_of(&refused));
+        if let Err(error) = self.context.journal.answered(&put_entries, &refused_entries, start_ms, now_ms()) {
+            // In the journal they are still being sent.
             self.report.records.uncertain_now += (put.len() + refused.len()) as u64;
             return Err(error.into());
         }
 
         self.report.records.put += put.len() as u64;
-        let put_some = !put.is_empty();
-        for (taken, _) in put {
-            self.objects[taken.object].open -= 1;
-            self.done(taken.object).await?;
+        self.fruitless = if put.is_empty() { self.fruitless + 1 } else { 0 };
+        for selected in put {
+            self.objects[selected.object].open -= 1;
+            self.finish(selected.object).await?;
         }
         if refused.is_empty() {
-            self.pace.went_well();
             return Ok(Vec::new());
         }
         self.report.refusals += refused.len() as u64;
-        let Some(pause) = self.pace.pause(put_some, fastrand::f64()) else {
-            return Err(RedriveError::Refused(why.unwrap_or_else(|| "it tells no reason".to_owned())).into());
-        };
-        self.rest(pause).await?;
-        Ok(refused.into_iter().map(|(taken, _)| taken).collect())
+        if self.fruitless >= MAX_FRUITLESS {
+            return Err(RedriveError::Refused(why.unwrap_or_else(|| "it gives no reason".to_owned())).into());
+        }
+        self.pause(REFUSED.delay(self.fruitless.max(1))).await?;
+        Ok(refused)
     }
 
-    /// Nobody knows what became of these records. They stay as they are in the ledger: sending.
-    async fn lost(&mut self, batch: &[Taken], why: String) -> Result<(), Halt> {
+    /// Leaves records uncertain: in the journal they are still being sent.
+    async fn unanswered(&mut self, batch: &[Selected], why: String) -> Result<(), Halt> {
         self.report.records.uncertain_now += batch.len() as u64;
-        for taken in batch {
-            self.objects[taken.object].stays = true;
-            self.lost_lines.insert(taken.entry.line);
+        for selected in batch {
+            self.objects[selected.object].stays = true;
+            self.uncertain_lines.insert(selected.entry.line);
         }
-        report_line(&format!("{} records were sent, and perhaps not stored: {why}", batch.len()));
-        self.lost += 1;
-        if self.lost >= MAX_LOST && !self.stop.is_asked() {
-            return Err(RedriveError::Lost { service: self.target.service(), why }.into());
+        warn(&format!("{} records were sent without a response and may be stored: {why}", batch.len()));
+        self.unanswered += 1;
+        if self.unanswered >= MAX_UNANSWERED && !self.context.stop.is_requested() {
+            return Err(RedriveError::Unanswered { service: self.context.target.service(), why }.into());
         }
-        self.rest(LOST_PAUSE * 4_u32.pow(self.lost.saturating_sub(1).min(MAX_LOST))).await
+        self.pause(UNANSWERED.delay(self.unanswered)).await
     }
 
-    async fn rest(&mut self, pause: Duration) -> Result<(), Halt> {
+    async fn pause(&mut self, delay: Duration) -> Result<(), Halt> {
         tokio::select! {
             biased;
-            () = self.stop.asked(1) => Err(Halt::Interrupted),
-            () = sleep(pause) => Ok(()),
+            () = self.context.stop.requested(1) => Err(Halt::Interrupted),
+            () = sleep(delay) => Ok(()),
         }
     }
 }
@@ -146,13 +155,13 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::State;
+    use crate::journal::State;
 
     #[test]
-    fn a_call_keeps_within_its_limits() {
+    fn a_call_stays_within_its_limits() {
         let record = |bytes: usize, key: usize| Outgoing { data: vec![0; bytes], partition_key: "k".repeat(key) };
         let entry = Entry { line: 0, content: 0, arrival_ms: None, state: State::Open };
-        let taken = |bytes: usize, key: usize| Taken { object: 0, entry, record: record(bytes, key) };
+        let selected = |bytes: usize, key: usize| Selected { object: 0, entry, record: record(bytes, key) };
         let (firehose, kinesis) = (4 * 1024 * 1024, 5 * 1024 * 1024);
         for (records, bytes, more, rate, expected) in [
             (0, 0, 1_024_000, 1_000, true),
@@ -167,12 +176,12 @@ mod tests {
             (5, 513, 513, 10, false),
             (0, 0, 1_024_000, 1, true),
         ] {
-            let batch: Vec<Taken> = (0..records).map(|_| taken(bytes, 0)).collect();
+            let batch: Vec<Selected> = (0..records).map(|_| selected(bytes, 0)).collect();
             let fits = fits(&batch, &record(more, 0), rate, firehose);
             assert_eq!(fits, expected, "{records} {bytes} {more} {rate}");
         }
         // Partition keys count.
-        let batch: Vec<Taken> = (0..4).map(|_| taken(1_048_320, 256)).collect();
+        let batch: Vec<Selected> = (0..4).map(|_| selected(1_048_320, 256)).collect();
         assert!(fits(&batch, &record(1_048_320, 256), 100_000, kinesis));
         assert!(!fits(&batch, &record(1_048_320, 257), 100_000, kinesis));
     }

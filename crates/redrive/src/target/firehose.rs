@@ -5,16 +5,15 @@ use aws_sdk_firehose::Client;
 use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
-use serde::Deserialize;
-
-use super::{Answer, Described, Outgoing, TargetError, cause, judge, minimal, stored, told};
 pub(super) use firehose_model::batch::MAX_PUT_BYTES as MAX_CALL_BYTES;
 use firehose_model::batch::MAX_RECORD_BYTES;
+use serde::Deserialize;
 
-/// In which a stream takes records.
+use super::{Outgoing, PutOutcome, StreamDescription, TargetError, cause, minimal, outcome_of, shown, stored};
+
+/// The statuses of a stream that accepts records.
 pub(super) const ACTIVE: &[&str] = &["ACTIVE"];
 
-/// The source of a stream that takes records.
 const DIRECT_PUT: &str = "DirectPut";
 
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(super) struct Firehose {
     stream: String,
 }
 
-/// An answer of `DescribeDeliveryStream`.
+/// A response of `DescribeDeliveryStream`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Output {
@@ -48,12 +47,11 @@ impl Firehose {
         &self.stream
     }
 
-    /// What there is to know before the first call.
-    pub(super) async fn describe(&self, target: &str) -> Result<Described, TargetError> {
+    pub(super) async fn describe(&self, target: &str) -> Result<StreamDescription, TargetError> {
         let target = target.to_owned();
-        // Boxed, because the SDK's futures nest so deep that the compiler would give up on those around them.
-        let asked = Box::pin(self.client.describe_delivery_stream().delivery_stream_name(&self.stream).send()).await;
-        let described = match asked {
+        // Boxed: the SDK's futures are too deeply nested for the compiler.
+        let sent = Box::pin(self.client.describe_delivery_stream().delivery_stream_name(&self.stream).send()).await;
+        let described = match sent {
             Ok(output) => output.delivery_stream_description.map(|found| Description {
                 delivery_stream_arn: found.delivery_stream_arn,
                 delivery_stream_status: found.delivery_stream_status.as_str().to_owned(),
@@ -64,23 +62,27 @@ impl Firehose {
             }
             Err(error) => match minimal(&error) {
                 Some(Output { delivery_stream_description }) => Some(delivery_stream_description),
-                None => return Err(TargetError::Ask { target, cause: cause(&error) }),
+                None => return Err(TargetError::Describe { target, cause: cause(&error) }),
             },
         };
         let Some(Description { delivery_stream_arn, delivery_stream_status, delivery_stream_type }) = described else {
-            return Err(TargetError::Ask { target, cause: "the answer describes none".to_owned() });
+            return Err(TargetError::Describe { target, cause: "the response has no description".to_owned() });
         };
         if delivery_stream_type != DIRECT_PUT {
-            return Err(TargetError::NotDirectPut { target, found: told(&delivery_stream_type) });
+            return Err(TargetError::NotDirectPut { target, found: shown(&delivery_stream_type) });
         }
-        Ok(Described { arn: delivery_stream_arn, status: delivery_stream_status, max_record_bytes: MAX_RECORD_BYTES })
+        Ok(StreamDescription {
+            arn: delivery_stream_arn,
+            status: delivery_stream_status,
+            max_record_bytes: MAX_RECORD_BYTES,
+        })
     }
 
     /// One call, with at most 500 records and 4 MiB.
-    pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> Answer {
+    pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> PutOutcome {
         let entries: Result<Vec<Record>, _> =
             records.map(|record| Record::builder().data(Blob::new(record.data)).build()).collect();
-        let Ok(entries) = entries else { return Answer::Failed("a record has no data".to_owned()) };
+        let Ok(entries) = entries else { return PutOutcome::Failed("a record has no data".to_owned()) };
         let count = entries.len();
         let call = self.client.put_record_batch().delivery_stream_name(&self.stream).set_records(Some(entries));
         match Box::pin(call.send()).await {
@@ -88,7 +90,7 @@ impl Firehose {
                 let entries = output.request_responses().iter();
                 stored(entries.map(|entry| (entry.record_id(), entry.error_code())), count)
             }
-            Err(error) => judge(&error),
+            Err(error) => outcome_of(&error),
         }
     }
 }

@@ -5,17 +5,17 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
-use serde::Deserialize;
-
-use super::{Answer, Described, Outgoing, TargetError, cause, judge, minimal, stored};
-use crate::ledger::content_key;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use serde::Deserialize;
 
-/// In which a stream takes records (Amazon Kinesis Data Streams API Reference, "StreamDescriptionSummary").
+use super::{Outgoing, PutOutcome, StreamDescription, TargetError, cause, minimal, outcome_of, stored};
+use crate::journal::content_key;
+
+/// The statuses of a stream that accepts records (Amazon Kinesis Data Streams API Reference, "StreamDescriptionSummary").
 pub(super) const ACTIVE: &[&str] = &["ACTIVE", "UPDATING"];
 
-/// The most bytes of a call, partition keys included. "PutRecords" allowed 5 MiB before it allowed 10, and so every Kinesis takes it.
+/// The most bytes of a call, with partition keys. `PutRecords` allows 10 MiB today and allowed 5 MiB before, which each emulator accepts.
 pub(super) const MAX_CALL_BYTES: usize = 5 * 1024 * 1024;
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Kinesis {
     partition_key_field: Option<String>,
 }
 
-/// An answer of `DescribeStreamSummary`.
+/// A response of `DescribeStreamSummary`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Output {
@@ -52,8 +52,7 @@ impl Kinesis {
         &self.stream
     }
 
-    /// The field's value, if it can be a key; else a hash of the record, which spreads records over the shards, and is the same
-    /// each time.
+    /// The field's value, if it can be a key; otherwise a hash of the record, which distributes records over the shards.
     pub(super) fn partition_key(&self, data: &[u8]) -> String {
         let key = self.partition_key_field.as_deref().and_then(|field| {
             let fields: Fields<'_> = serde_json::from_slice(data).ok()?;
@@ -62,41 +61,39 @@ impl Kinesis {
         key.unwrap_or_else(|| format!("{:032x}", content_key(data)))
     }
 
-    /// What there is to know before the first call.
-    pub(super) async fn describe(&self, target: &str) -> Result<Described, TargetError> {
+    pub(super) async fn describe(&self, target: &str) -> Result<StreamDescription, TargetError> {
         let target = target.to_owned();
-        let asked = Box::pin(self.client.describe_stream_summary().stream_name(&self.stream).send()).await;
-        match asked {
+        let sent = Box::pin(self.client.describe_stream_summary().stream_name(&self.stream).send()).await;
+        match sent {
             Ok(output) => match output.stream_description_summary {
-                Some(found) => Ok(Described {
+                Some(found) => Ok(StreamDescription {
                     arn: found.stream_arn,
                     status: found.stream_status.as_str().to_owned(),
                     max_record_bytes: max_record_bytes(found.max_record_size_in_kib),
                 }),
-                None => Err(TargetError::Ask { target, cause: "the answer describes none".to_owned() }),
+                None => Err(TargetError::Describe { target, cause: "the response has no description".to_owned() }),
             },
             Err(error) if error.code() == Some("ResourceNotFoundException") => {
                 Err(TargetError::Missing { target, option: "--data-stream" })
             }
             Err(error) => match minimal(&error) {
-                Some(Output { stream_description_summary: found }) => Ok(Described {
+                Some(Output { stream_description_summary: found }) => Ok(StreamDescription {
                     arn: found.stream_arn,
                     status: found.stream_status,
                     max_record_bytes: max_record_bytes(found.max_record_size_in_kib),
                 }),
-                None => Err(TargetError::Ask { target, cause: cause(&error) }),
+                None => Err(TargetError::Describe { target, cause: cause(&error) }),
             },
         }
     }
 
-    /// One call, with at most 500 records and 5 MiB. A record that is answered with an error code, be it
-    /// `ProvisionedThroughputExceededException` or `InternalFailure`, is not stored ("PutRecordsResultEntry").
-    pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> Answer {
+    /// One call, with at most 500 records and 5 MiB. A record with an error code is not stored ("PutRecordsResultEntry").
+    pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> PutOutcome {
         let entry = |Outgoing { data, partition_key }| {
             PutRecordsRequestEntry::builder().data(Blob::new(data)).partition_key(partition_key).build()
         };
         let entries: Result<Vec<PutRecordsRequestEntry>, _> = records.map(entry).collect();
-        let Ok(entries) = entries else { return Answer::Failed("a record has no data".to_owned()) };
+        let Ok(entries) = entries else { return PutOutcome::Failed("a record has no data".to_owned()) };
         let count = entries.len();
         let call = self.client.put_records().stream_name(&self.stream).set_records(Some(entries));
         match Box::pin(call.send()).await {
@@ -104,7 +101,7 @@ impl Kinesis {
                 let entries = output.records().iter();
                 stored(entries.map(|entry| (entry.sequence_number(), entry.error_code())), count)
             }
-            Err(error) => judge(&error),
+            Err(error) => outcome_of(&error),
         }
     }
 }

@@ -3,6 +3,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::*;
+use firehose_model::error_object::MAX_HEAD_PIECES;
 use firehose_model::event::EventError;
 
 fn contents(text: &[u8]) -> Result<Contents, InputError> {
@@ -58,8 +59,8 @@ fn a_file_of_clicks_may_start_with_other_values() {
     assert_eq!(items("\0{}")[..], [skipped(1, 0, Unusable::NotJson, "\0"), record("{}")]);
     for (line, found) in [("x\n", "what is not JSON: `x`"), ("7\n", "a JSON value that is not an object")] {
         let lines = |count: usize| line.repeat(count) + "{}";
-        assert_eq!(items(&lines(MOST_UNKNOWN)).len(), MOST_UNKNOWN + 1);
-        assert!(error(&lines(MOST_UNKNOWN + 1)).starts_with(&format!("the-file: found {found}; accepted are")));
+        assert_eq!(items(&lines(MAX_HEAD_PIECES)).len(), MAX_HEAD_PIECES + 1);
+        assert!(error(&lines(MAX_HEAD_PIECES + 1)).starts_with(&format!("the-file: found {found}; accepted are")));
     }
 }
 

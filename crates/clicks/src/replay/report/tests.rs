@@ -17,11 +17,11 @@ fn replayed() -> Report {
     tally.attempt(metrics(0, &[]), true);
     tally.batch(&[RecordOutcome::delivered("{}")], Duration::from_micros(9_960));
     let elapsed = Duration::from_millis(1_260);
-    tally.report(End { elapsed, answered: Some(99), interrupted: false, out: "out/x".into(), skipped_copies: None })
+    tally.report(End { elapsed, served: Some(99), interrupted: false, out: "out/x".into(), skipped_copies: None })
 }
 
 #[test]
-fn machines_get_the_numbers() {
+fn a_report_is_json() {
     assert_eq!(
         serde_json::to_value(replayed()).unwrap(),
         json!({
@@ -44,7 +44,7 @@ fn machines_get_the_numbers() {
 }
 
 #[test]
-fn people_get_a_table() {
+fn a_report_is_a_table() {
     let expected = "\
 records                            4
   ok                               2
@@ -65,7 +65,7 @@ out                                out/x
 }
 
 #[test]
-fn what_is_skipped_is_in_both() {
+fn skipped_parts_are_in_table_and_json() {
     let mut tally = Tally::default();
     tally.skip();
     tally.skip();
@@ -78,7 +78,7 @@ fn what_is_skipped_is_in_both() {
 }
 
 #[test]
-fn what_is_not_known_is_not_zero() {
+fn unknown_numbers_are_not_zero() {
     let mut tally = Tally::default();
     tally.attempt(Metrics::default(), true);
     tally.batch(&[ErrorCode::MissingRecordId, ErrorCode::ProcessingFailed].map(RecordOutcome::Failed), Duration::ZERO);
@@ -107,13 +107,13 @@ out                                out
 }
 
 #[test]
-fn the_local_service_counts_where_the_function_does_not() {
-    let end = End { answered: Some(9), ..End::default() };
+fn the_local_service_counts_requests_if_the_function_does_not() {
+    let end = End { served: Some(9), ..End::default() };
     assert_eq!(Tally::default().report(end).service_requests, Some(9));
 }
 
 #[test]
-fn the_median_is_a_batch_that_there_was() {
+fn the_median_is_a_real_batch() {
     for (durations, median) in [(&[1, 2, 3][..], 2.0), (&[4, 3, 2, 1], 2.0), (&[7], 7.0)] {
         let durations: Vec<Duration> = durations.iter().copied().map(Duration::from_millis).collect();
         assert_eq!(batch_ms(&durations).unwrap().median.to_bits(), f64::to_bits(median));

@@ -1,33 +1,32 @@
-//! The tables of lines and of what was put, within a transaction.
+//! The tables of lines and of puts, within a transaction.
 
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::{Entry, State};
 
-/// A line's key: its state, and when that came about, in milliseconds since 1970.
+/// A line's key: its state, and since when, in milliseconds since 1970.
 const LINES: TableDefinition<u128, (u8, u64)> = TableDefinition::new("lines");
 
-/// What was put: the key of a record's bytes and the start of the call; the call's end, the run, and how many such records it
-/// put that have not failed again.
+/// The key of a record's bytes and the start of a call: the call's end, the run, and how many such records the call put that have
+/// not failed again.
 const PUTS: TableDefinition<(u128, u64), (u64, u64, u32)> = TableDefinition::new("puts");
 
-/// How far the clocks of this machine and of Firehose may be apart: a request that is signed with another time is refused (AWS
-/// Identity and Access Management user guide, "AWS Signature Version 4": within five minutes).
-pub(super) const MOST_SKEW_MS: u64 = 5 * 60 * 1000;
+/// The largest difference between this machine's clock and Firehose's: AWS refuses a signature whose time is more than five minutes
+/// off (AWS Identity and Access Management user guide, "AWS Signature Version 4").
+pub(super) const MAX_SKEW_MS: u64 = 5 * 60 * 1000;
 
-/// What a transaction works with.
 pub(super) struct Tables<'a> {
     pub(super) lines: Table<'a, u128, (u8, u64)>,
     pub(super) puts: Table<'a, (u128, u64), (u64, u64, u32)>,
 }
 
 impl<'a> Tables<'a> {
-    /// Makes them in a new ledger.
+    /// Opens the tables, and creates them in a new journal.
     pub(super) fn open(begun: &'a WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self { lines: begun.open_table(LINES)?, puts: begun.open_table(PUTS)? })
     }
 
-    /// What a line is from now on; one that is open has no entry.
+    /// Sets a line's state. An open line has no entry.
     pub(super) fn set(&mut self, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
         match state.stored() {
             Some(stored) => drop(self.lines.insert(line, (stored, at_ms))?),
@@ -36,28 +35,28 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// Finds what was put, or perhaps was, and may have come back as this record, and takes one of it. Of equal records nobody
-    /// can tell which one it is, so that it proves nothing of another line.
-    pub(super) fn take_put(&mut self, entry: &Entry, first_run: u64) -> Result<bool, redb::Error> {
+    /// Takes one record off a put that may have come back as this one. Equal records can't be told apart, so this says nothing about
+    /// another line.
+    pub(super) fn take_matching_put(&mut self, entry: &Entry, first_run: u64) -> Result<bool, redb::Error> {
         let arrival = entry.arrival_ms.and_then(|arrival| u64::try_from(arrival).ok());
-        let latest = arrival.map_or(u64::MAX, |arrival| arrival.saturating_add(MOST_SKEW_MS));
+        let latest = arrival.map_or(u64::MAX, |arrival| arrival.saturating_add(MAX_SKEW_MS));
         let mut found = None;
         for put in self.puts.range((entry.content, 0)..=(entry.content, latest))?.rev() {
             let (key, put) = put?;
             let (end_ms, run, _) = put.value();
-            if run < first_run && arrival.is_none_or(|arrival| arrival <= end_ms.saturating_add(MOST_SKEW_MS)) {
+            if run < first_run && arrival.is_none_or(|arrival| arrival <= end_ms.saturating_add(MAX_SKEW_MS)) {
                 found = Some(key.value());
                 break;
             }
         }
         match found {
-            Some(key) => self.take_from(key).map(|()| true),
+            Some(key) => self.take(key).map(|()| true),
             None => Ok(false),
         }
     }
 
-    /// Takes one of what a call put.
-    pub(super) fn take_from(&mut self, key: (u128, u64)) -> Result<(), redb::Error> {
+    /// Takes one record off what a call put.
+    pub(super) fn take(&mut self, key: (u128, u64)) -> Result<(), redb::Error> {
         let Some((end_ms, run, count)) = self.puts.get(key)?.map(|put| put.value()) else { return Ok(()) };
         if count > 1 {
             self.puts.insert(key, (end_ms, run, count - 1))?;

@@ -1,4 +1,4 @@
-//! A copy of the ledger's file in memory, which a dry run may change.
+//! A copy of the journal's file in memory, which a dry run changes.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
@@ -7,37 +7,34 @@ use std::path::Path;
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
-/// What is in the file.
-pub(super) enum Copy {
-    /// There is none.
+/// The content of the file.
+pub(super) enum JournalCopy {
+    /// There is no file.
     None,
-    /// Another process has it.
+    /// Another process has it open.
     InUse,
-    /// It has no bytes.
     Empty,
-    /// All of it.
     Whole(InMemoryBackend),
 }
 
-/// Reads the file.
-pub(super) fn copy_of(path: &Path) -> io::Result<Copy> {
+pub(super) fn read(path: &Path) -> io::Result<JournalCopy> {
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Copy::None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(JournalCopy::None),
         Err(error) => return Err(error),
     };
     match file.try_lock_shared() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Copy::InUse),
+        Err(TryLockError::WouldBlock) => return Ok(JournalCopy::InUse),
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     if bytes.is_empty() {
-        return Ok(Copy::Empty);
+        return Ok(JournalCopy::Empty);
     }
     let copy = InMemoryBackend::new();
     copy.set_len(bytes.len() as u64)?;
     copy.write(0, &bytes)?;
-    Ok(Copy::Whole(copy))
+    Ok(JournalCopy::Whole(copy))
 }

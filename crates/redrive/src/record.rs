@@ -4,62 +4,43 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-
 use firehose_model::error_object::{ErrorRecord, NoErrorRecord};
 use firehose_model::excerpt::excerpt;
+use serde::Deserialize;
 
-/// What is shown of an error code or a function's name, which anybody may have written who may write objects.
+/// How much of an error code or a function's name is shown. Anyone who can write objects can invent them.
 const SHOWN_CHARS: usize = 200;
 
-/// What stands for a code or a function that a line does not tell.
+/// The code or function of a line without one.
 const UNKNOWN: &str = "unknown";
 
 /// A record that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failed {
-    /// Its original bytes.
-    pub data: Vec<u8>,
+pub(crate) struct FailedRecord {
+    /// The original bytes.
+    pub(crate) data: Vec<u8>,
     /// Such as `Lambda.FunctionError`.
-    pub code: String,
+    pub(crate) code: String,
     /// The function's ARN.
-    pub function: String,
-    /// When Firehose got the record, in milliseconds since 1970.
-    pub arrival_ms: Option<i64>,
+    pub(crate) function: String,
+    /// When Firehose received the record, in milliseconds since 1970.
+    pub(crate) arrival_ms: Option<i64>,
 }
 
-/// Why a line holds no record that can be put back.
+/// Why a line holds no record that can be put.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Corrupt {
-    /// Other JSON, or none.
-    #[error("found what is no JSON object")]
+    #[error("not a JSON object")]
     Json,
-    /// An object of something else.
-    #[error("found a JSON object without `rawData`, or with one that is no text")]
+    #[error("a JSON object without a text as `rawData`")]
     NoData,
-    /// The original bytes can't be had.
-    #[error("found a `rawData` that is not base64")]
+    #[error("`rawData` is not base64")]
     Base64,
-    /// The stream refuses it, and with it the whole call.
-    #[error("found a record of {bytes} bytes; {service} accepts at most {most}")]
-    TooLarge {
-        /// With its partition key, where it has one.
-        bytes: usize,
-        /// In AWS' words.
-        service: &'static str,
-        /// What the stream accepts.
-        most: usize,
-    },
-    /// Longer than a value with the largest record.
-    #[error("found a line or a value of more than {0} bytes")]
+    /// The service would refuse the whole call. `bytes` includes the partition key.
+    #[error("a record of {bytes} bytes; {service} accepts at most {most}")]
+    TooLarge { bytes: usize, service: &'static str, most: usize },
+    #[error("a line or a value of more than {0} bytes")]
     TooLong(usize),
-}
-
-impl Corrupt {
-    /// Whether it is a record of an error object nevertheless.
-    pub(crate) fn is_of_record(&self) -> bool {
-        matches!(self, Self::Base64 | Self::TooLarge { .. })
-    }
 }
 
 impl From<NoErrorRecord> for Corrupt {
@@ -71,22 +52,22 @@ impl From<NoErrorRecord> for Corrupt {
     }
 }
 
-impl Failed {
-    /// Reads a line, whatever its age: `lambdaARN` or `lambdaArn`, numbers as such or as text (both were seen in public), and
-    /// the names of other kinds of error output (`ErrorCode`, `lastErrorCode`: Amazon Data Firehose developer guide, "Record
-    /// format conversion error handling").
+impl FailedRecord {
+    /// Reads a line of any version: `lambdaARN` or `lambdaArn`, numbers as numbers or as text (both were seen in public), and
+    /// the names of other error outputs (`ErrorCode`, `lastErrorCode`: Amazon Data Firehose developer guide, "Record format
+    /// conversion error handling").
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Corrupt> {
         let ErrorRecord { fields, raw_data } = ErrorRecord::parse(line)?;
         let data = STANDARD.decode(raw_data.as_bytes()).map_err(|_| Corrupt::Base64)?;
-        let told = |names: &[&str]| {
+        let text = |names: &[&str]| {
             let text = names.iter().find_map(|name| fields.get(name).and_then(value::<Text<'_>>));
             text.filter(|text| !text.0.is_empty())
                 .map_or_else(|| UNKNOWN.to_owned(), |text| excerpt(&text.0, SHOWN_CHARS))
         };
         Ok(Self {
             data,
-            code: told(&["errorCode", "ErrorCode", "lastErrorCode"]),
-            function: told(&["lambdaARN", "lambdaArn"]),
+            code: text(&["errorCode", "ErrorCode", "lastErrorCode"]),
+            function: text(&["lambdaARN", "lambdaArn"]),
             arrival_ms: fields.get("arrivalTimestamp").and_then(milliseconds),
         })
     }
@@ -100,7 +81,6 @@ fn value<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
     serde_json::from_str(json).ok()
 }
 
-/// A whole number, or a text that is one.
 fn milliseconds(json: &str) -> Option<i64> {
     json.parse().ok().or_else(|| value::<Text<'_>>(json)?.0.parse().ok())
 }
@@ -109,12 +89,12 @@ fn milliseconds(json: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn failed(data: &[u8], code: &str, function: &str, arrival_ms: Option<i64>) -> Failed {
-        Failed { data: data.to_vec(), code: code.to_owned(), function: function.to_owned(), arrival_ms }
+    fn failed(data: &[u8], code: &str, function: &str, arrival_ms: Option<i64>) -> FailedRecord {
+        FailedRecord { data: data.to_vec(), code: code.to_owned(), function: function.to_owned(), arrival_ms }
     }
 
     #[test]
-    fn lines_of_all_ages_are_read() {
+    fn lines_of_all_versions_are_read() {
         for (line, expected) in [
             (
                 r#"{"attemptsMade":4,"arrivalTimestamp":1700000000000,"errorCode":"Lambda.FunctionError","rawData":"e30K","lambdaARN":"arn:f"}"#,
@@ -138,12 +118,12 @@ mod tests {
             ),
             (r#"{"rawData":"\u0065\u00330K","errorCode":7}"#, failed(b"{}\n", "unknown", "unknown", None)),
         ] {
-            assert_eq!(Failed::parse(line.as_bytes()), Ok(expected), "{line}");
+            assert_eq!(FailedRecord::parse(line.as_bytes()), Ok(expected), "{line}");
         }
     }
 
     #[test]
-    fn lines_without_a_record_say_what_they_are() {
+    fn lines_without_a_record_are_corrupt() {
         for (line, expected) in [
             ("", Corrupt::Json),
             ("[]", Corrupt::Json),
@@ -155,7 +135,7 @@ mod tests {
             (r#"{"rawData":"???"}"#, Corrupt::Base64),
             (r#"{"rawData":"e30"}"#, Corrupt::Base64),
         ] {
-            assert_eq!(Failed::parse(line.as_bytes()), Err(expected), "{}", &line[..line.len().min(80)]);
+            assert_eq!(FailedRecord::parse(line.as_bytes()), Err(expected), "{}", &line[..line.len().min(80)]);
         }
     }
 }

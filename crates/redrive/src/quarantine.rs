@@ -1,4 +1,4 @@
-//! Copies of what holds no usable record, so that they can be looked into after the objects are gone.
+//! Copies of lines without a usable record, so that they can be examined after their object is archived.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -9,77 +9,75 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-/// One piece. The names are those in the file.
+/// A copied line or value. The JSON has these names.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SetAside<'a> {
-    /// Where it was: an object, or a file.
+pub struct QuarantinedLine<'a> {
+    /// The object or file that it is from.
     pub object: &'a str,
-    /// Counted from one.
+    /// Its line, counted from one.
     pub line: u64,
-    /// Of its first byte that is no white space, counted from zero, after decompression.
+    /// The offset of its first byte that is no white space, after decompression.
     pub offset: u64,
     /// What is wrong with it.
     pub problem: String,
-    /// Its bytes as base64; of one that is too long, the start.
+    /// Its bytes as base64; only the start of one that is too long.
     #[serde(serialize_with = "base64")]
     pub content: &'a [u8],
 }
 
-/// The file of the copies, as lines of JSON. It is made when there is something to copy, and only its owner may read it: it
-/// holds what visitors sent.
+/// A file of JSON lines. It is created with the first line, and only its owner can read it: it holds what users sent.
 #[derive(Debug)]
-pub struct Aside {
+pub struct Quarantine {
     path: PathBuf,
     file: Option<File>,
 }
 
-impl Aside {
-    /// Copies into this file, which is made with the first.
+impl Quarantine {
+    /// A quarantine in this file, which is not created yet.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self { path, file: None }
     }
 
-    /// Appends copies; they are on disk when the call is back.
-    pub fn keep(&mut self, copies: &[SetAside<'_>]) -> io::Result<()> {
+    /// Appends lines, and waits until they are on disk.
+    pub fn append(&mut self, lines: &[QuarantinedLine<'_>]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(open(&self.path)?),
         };
-        // A disk that was full may have left half a line.
-        let mut lines = vec![b'\n'; usize::from(!ends_a_line(file)?)];
-        for copy in copies {
-            serde_json::to_writer(&mut lines, copy)?;
-            lines.push(b'\n');
+        // A full disk may have left half a line.
+        let mut bytes = vec![b'\n'; usize::from(!ends_with_newline(file)?)];
+        for line in lines {
+            serde_json::to_writer(&mut bytes, line)?;
+            bytes.push(b'\n');
         }
-        file.write_all(&lines)?;
+        file.write_all(&bytes)?;
         file.sync_all()
     }
 
-    /// Where the copies go.
+    /// The file's path.
     #[must_use]
-    pub fn place(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the copies are, if there are any of this run.
+    /// The file's path, if a line was appended.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
+    pub fn written(&self) -> Option<&Path> {
         self.file.as_ref().map(|_| self.path.as_path())
     }
 }
 
-/// The file, which is there after a power cut, too.
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()?;
+    // So that the file's name outlives a power cut.
+    File::open(state_file::folder_of(path))?.sync_all()?;
     Ok(file)
 }
 
-fn ends_a_line(file: &File) -> io::Result<bool> {
+fn ends_with_newline(file: &File) -> io::Result<bool> {
     let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(true) };
     let mut byte = [0];
     file.read_exact_at(&mut byte, last)?;
@@ -97,20 +95,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_are_lines_for_their_owner_alone() {
+    fn lines_are_json_and_the_file_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("corrupt.jsonl");
-        let copy = |line| SetAside { object: "a", line, offset: 7, problem: "p".to_owned(), content: b"\xff\n" };
-        let mut aside = Aside::new(path.clone());
-        assert_eq!((aside.path(), path.exists()), (None, false));
+        let copy = |line| QuarantinedLine { object: "a", line, offset: 7, problem: "p".to_owned(), content: b"\xff\n" };
+        let mut quarantine = Quarantine::new(path.clone());
+        assert_eq!((quarantine.written(), path.exists()), (None, false));
         // Left by a disk that was full.
         fs::write(&path, "half").unwrap();
-        aside.keep(&[copy(1)]).unwrap();
-        aside.keep(&[copy(2), copy(3)]).unwrap();
+        quarantine.append(&[copy(1)]).unwrap();
+        quarantine.append(&[copy(2), copy(3)]).unwrap();
         let line =
             |line: u64| format!(r#"{{"object":"a","line":{line},"offset":7,"problem":"p","content":"/wo="}}"#) + "\n";
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("half\n{}{}{}", line(1), line(2), line(3)));
-        assert_eq!(aside.path(), Some(path.as_path()));
+        assert_eq!(quarantine.written(), Some(path.as_path()));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -1,14 +1,13 @@
-//! By what the ledger knows objects, lines and records.
+//! The keys of objects, lines and records in the journal.
 
 use std::collections::HashMap;
 
-use ring::digest::{Context, SHA256};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// How many characters a UUID has at the end of a name.
 const UUID_CHARS: usize = 36;
 
-/// An object, and how often each of its lines has come.
+/// An object's name, and how often each of its lines occurred.
 #[derive(Debug)]
 pub(crate) struct Identity {
     name: String,
@@ -16,16 +15,16 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The object that is in a place. Firehose's names end in a UUID, so that such an object is the same in whatever folder it
-    /// lies, moved, copied or unzipped, and whatever its extension is. So is any other by its name without folders: two objects
-    /// of one name may be two, but a line that they share, with its times, is taken for one.
+    /// The object at a place. Only its name counts, so that a moved, copied or decompressed object is the same one. Two different
+    /// objects may share a name; then a line that is in both, with its times, counts as one. Of a name that Firehose gave, only the
+    /// part up to its UUID counts.
     pub(crate) fn of(place: &str) -> Self {
         let name = ObjectName::of(place).firehose.unwrap_or_else(|| file_name(place));
         Self { name: name.to_owned(), occurrences: HashMap::new() }
     }
 
-    /// The key of the next line. Of equal lines of an object each is another: two visitors may do the same in the same
-    /// millisecond. Where a line is in the object does not count, so that one that lost or got others keeps its lines' keys.
+    /// The key of the next line. Equal lines of an object have different keys: two users may do the same in the same millisecond.
+    /// The line's position does not count, so lines may be added or removed.
     pub(crate) fn line_key(&mut self, line: &[u8]) -> u128 {
         let occurrence = self.occurrences.entry(key([line])).or_default();
         *occurrence += 1;
@@ -33,7 +32,7 @@ impl Identity {
     }
 }
 
-/// By what an object as a whole is known: wherever it lies, if its name is one of Firehose's; else by its place.
+/// The key of an object as a whole: its name, if Firehose gave it; otherwise its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ObjectName<'a> {
     place: &'a str,
@@ -41,23 +40,21 @@ pub(crate) struct ObjectName<'a> {
 }
 
 impl<'a> ObjectName<'a> {
-    /// The object that is in a place.
     pub(crate) fn of(place: &'a str) -> Self {
         Self { place, firehose: firehose_name(place) }
     }
 
-    /// As the ledger has it.
     pub(crate) fn text(self) -> &'a str {
         self.firehose.unwrap_or(self.place)
     }
 
-    /// Whether Firehose has given it, and will not give it again.
+    /// Whether Firehose gave the name. It gives each name once.
     pub(crate) fn is_of_firehose(self) -> bool {
         self.firehose.is_some()
     }
 }
 
-/// The name up to the end of its UUID, after which there may be an extension, but no number: parts of an object have such.
+/// The name up to the end of its UUID. An extension may follow, but no number: `split` names parts of an object so.
 fn firehose_name(place: &str) -> Option<&str> {
     let name = file_name(place);
     let extension = name.rfind(|char: char| char != '.' && !char.is_ascii_alphabetic()).unwrap_or_default();
@@ -81,16 +78,15 @@ pub(crate) fn content_key(data: &[u8]) -> u128 {
     key([data])
 }
 
-/// Each part with its length, so that no two ways to cut a text are the same.
+/// A hash of the parts, each with its length, so that different cuts of a text have different keys.
 fn key<const N: usize>(parts: [&[u8]; N]) -> u128 {
-    let mut context = Context::new(&SHA256);
+    let mut hash = Sha256::new();
     for part in parts {
-        context.update(&(part.len() as u64).to_le_bytes());
-        context.update(part);
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
     }
-    let digest = context.finish();
-    // Half of it: at a billion lines the chance that any two have the same is one in 10^20.
-    digest.as_ref().iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
+    // Half of the digest: among a billion lines, the chance of a collision is 1 in 10^20.
+    hash.finalize().iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]
@@ -98,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_of_firehose_is_the_same_wherever_it_lies() {
+    fn an_object_of_firehose_has_one_key_in_every_folder() {
         const NAME: &str = "clicks-1-2026-11-26-10-00-00-0f0e1d2c-3b4a-4958-8776-655443322110";
         let key = |name: &str| Identity::of(name).line_key(b"line");
         for (one, other, same) in [
@@ -119,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_a_uuid_is_known_by_its_place() {
+    fn an_object_without_a_uuid_has_its_place_as_key() {
         let uuid = "0f0e1d2c-3b4a-4958-8776-655443322110";
         for (place, name) in [
             ("s3://b/a/errors.jsonl", "s3://b/a/errors.jsonl".to_owned()),
@@ -132,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_equal_lines_is_another_whatever_is_between() {
+    fn equal_lines_have_different_keys_whatever_is_between() {
         let keys = |lines: &[&str]| {
             let mut object = Identity::of("a");
             lines.iter().map(|line| object.line_key(line.as_bytes())).collect::<Vec<_>>()

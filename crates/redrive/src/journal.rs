@@ -1,0 +1,468 @@
+//! The state of each record, on disk: no record is put twice, and none is forgotten.
+//!
+//! A line of an error object has these states. Each transition is on disk before the next step:
+//!
+//! ```text
+//! (unknown) ─▶ sending ─▶ put               the service has stored the record
+//!     │           ├─────▶ (previous state)  the service has refused it
+//!     │           └─────▶ sending           the response was lost, or the process was killed: it may be stored
+//!     ├─▶ failed again                      an earlier run put it, and it failed once more
+//!     └─▶ quarantined                       it holds no record
+//! ```
+//!
+//! A line's key is a hash of its content and of its object's name, not of its place: see [`Identity`].
+
+mod copy;
+mod keys;
+mod tables;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::backends::InMemoryBackend;
+use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
+use state_file::{Checked, Commits, Condition, Durable, How, OpenError};
+
+use self::copy::JournalCopy;
+pub(crate) use self::keys::content_key;
+pub(super) use self::keys::{Identity, ObjectName};
+use self::tables::Tables;
+use crate::record::FailedRecord;
+
+/// An object's name: its version, the first run that saw it, and whether all its lines are put or quarantined.
+const OBJECTS: TableDefinition<&str, (&str, u64, bool)> = TableDefinition::new("objects");
+
+/// The number of runs. It orders them without a clock.
+const RUNS: TableDefinition<(), u64> = TableDefinition::new("runs");
+
+/// The stream and the format.
+const ABOUT: TableDefinition<&str, &str> = TableDefinition::new("about");
+
+/// The stream's key in [`ABOUT`].
+const TARGET: &str = "target";
+
+/// The format's key in [`ABOUT`], and its number, which changes with the tables.
+const FORMAT: (&str, &str) = ("form", "1");
+
+/// Longer than a call takes: the assumed end of a call without a response.
+const MAX_CALL_MS: u64 = 2 * 60 * 1000;
+
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Why the journal can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The operating system refuses its file or folder.
+    #[error("could not open the journal {} (`--journal`)", path.display())]
+    File {
+        /// The journal's path.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// Two processes would put the same records.
+    #[error("the journal {} is in use by another `clicks redrive`", .0.display())]
+    InUse(PathBuf),
+    /// A later version of this program wrote it.
+    #[error("{}: unknown format of a journal: {found}; accepted is {format}", path.display(), format = FORMAT.1)]
+    Format {
+        /// The journal's path.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+    },
+    /// What is in one stream is not in another.
+    #[error(
+        "{}: the journal of another stream: {found}; accepted is that of {expected} (`--journal FILE`)", path.display()
+    )]
+    OtherStream {
+        /// The journal's path.
+        path: PathBuf,
+        /// Its stream.
+        found: String,
+        /// The stream of this run.
+        expected: String,
+    },
+    /// Records that are already put would be put again.
+    #[error(
+        "the journal {} (`--journal`) cannot be used: {found}; accepted is the file that the last run wrote, because without it \
+         records are put twice. If you cannot restore it, choose: {}", path.display(), choices(found)
+    )]
+    Unusable {
+        /// The journal's path.
+        path: PathBuf,
+        /// What is wrong.
+        found: Condition,
+    },
+    /// A read or a write failed.
+    #[error("could not read or write the journal {} (`--journal`)", path.display())]
+    Database {
+        /// The journal's path.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<redb::Error>,
+    },
+}
+
+/// What is done with a journal that is damaged or missing. Each may put records twice, so the operator has to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDamage {
+    /// Continue from the last readable commit: records that were put after it may be put twice.
+    Older,
+    /// Start a new journal: all records may be put twice.
+    New,
+}
+
+fn choices(found: &Condition) -> &'static str {
+    match found {
+        Condition::Behind(_) => {
+            "`--damaged-journal older` continues from what can be read, and records that were put after it may be put twice; \
+             `--damaged-journal new` starts a new one, and all records may be put twice"
+        }
+        _ => "`--damaged-journal new` starts a new one, and all records may be put twice",
+    }
+}
+
+/// The state of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not in the journal.
+    Open,
+    /// It may be in the stream.
+    Sending,
+    Put,
+    FailedAgain,
+    Quarantined,
+}
+
+impl State {
+    const STORED: [(u8, Self); 4] =
+        [(1, Self::Sending), (2, Self::Put), (3, Self::FailedAgain), (4, Self::Quarantined)];
+
+    fn stored(self) -> Option<u8> {
+        Self::STORED.iter().find(|(_, state)| *state == self).map(|(byte, _)| *byte)
+    }
+
+    /// An unknown state is uncertain, as `Sending` is.
+    fn read(byte: u8) -> Self {
+        Self::STORED.iter().find(|(stored, _)| *stored == byte).map_or(Self::Sending, |(_, state)| *state)
+    }
+}
+
+/// What the journal knows a record by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The key of its line.
+    pub(super) line: u128,
+    /// The key of its bytes.
+    pub(super) content: u128,
+    pub(super) arrival_ms: Option<i64>,
+    /// Its state, which is restored when the service refuses it.
+    pub(super) state: State,
+}
+
+impl Entry {
+    /// A record whose line has this key.
+    pub(super) fn of(line: u128, record: &FailedRecord) -> Self {
+        Self { line, content: content_key(&record.data), arrival_ms: record.arrival_ms, state: State::Open }
+    }
+}
+
+/// The journal. No other process can open its file meanwhile.
+pub(super) struct Journal {
+    path: PathBuf,
+    database: Database,
+    /// None in a dry run.
+    commits: Option<Commits>,
+    run: u64,
+    is_new: bool,
+}
+
+impl Journal {
+    /// Opens or creates a journal. A dry run works on a copy in memory, which takes about 500 bytes per record.
+    pub(super) fn open(path: &Path, dry_run: bool, on_damage: Option<OnDamage>) -> Result<Self, JournalError> {
+        let failed = |source: redb::Error| JournalError::Database { path: path.to_owned(), source: Box::new(source) };
+        let opened = if dry_run { open_copy(path, on_damage) } else { open_file(path, on_damage) };
+        let (database, commits, is_new) = opened?;
+        let begun = database.begin_write().map_err(|error| failed(error.into()))?;
+        let (format, run) = begin_run(&begun).map_err(failed)?;
+        if format != FORMAT.1 {
+            return Err(JournalError::Format { path: path.to_owned(), found: format });
+        }
+        state_file::commit(begun, commits.as_ref()).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), database, commits, run, is_new })
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Checks that the journal belongs to a stream, by its identity. A new journal is assigned to it.
+    pub(super) fn check_stream(&self, target: &str) -> Result<(), JournalError> {
+        let found = self.write(|begun| {
+            let mut table = begun.open_table(ABOUT)?;
+            let found = get_or_insert(&mut table, TARGET, target)?;
+            Ok((found, true))
+        })?;
+        if found == target {
+            return Ok(());
+        }
+        Err(JournalError::OtherStream { path: self.path.clone(), found, expected: target.to_owned() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Registers objects by name and version. Returns for each the first run that saw it in this version, and whether it is done.
+    pub(super) fn register<'a>(
+        &self,
+        objects: impl Iterator<Item = (ObjectName<'a>, &'a str)>,
+    ) -> Result<Vec<ObjectState>, JournalError> {
+        let run = self.run;
+        self.write(|begun| {
+            let mut table = begun.open_table(OBJECTS)?;
+            let mut all = Vec::new();
+            for (name, version) in objects {
+                let known = table.get(name.text())?.map(|object| {
+                    let (seen, first_run, is_done) = object.value();
+                    (seen == version, ObjectState { first_run, is_done, is_new: false })
+                });
+                let state = match known {
+                    Some((true, state)) => state,
+                    // Firehose writes each object once, so this is a copy of it.
+                    Some((false, state)) if name.is_of_firehose() => ObjectState { is_done: false, ..state },
+                    known => ObjectState { first_run: run, is_done: false, is_new: known.is_none() },
+                };
+                table.insert(name.text(), (version, state.first_run, state.is_done))?;
+                all.push(state);
+            }
+            Ok((all, true))
+        })
+    }
+
+    /// Records that all lines of an object of this version are put or quarantined.
+    pub(super) fn done(&self, object: ObjectName<'_>, version: &str, state: ObjectState) -> Result<(), JournalError> {
+        self.write(|begun| {
+            Ok((drop(begun.open_table(OBJECTS)?.insert(object.text(), (version, state.first_run, true))?), true))
+        })
+    }
+
+    /// The states of an object's lines; `first_run` is the first run that saw the object.
+    ///
+    /// An unknown line has failed again if an earlier run put the same bytes before it arrived. As many lines as were put can fail
+    /// again, and no more. Unknown lines that are not `selected` stay unknown.
+    pub(super) fn states(
+        &self,
+        entries: &[Entry],
+        selected: &[bool],
+        first_run: u64,
+        now_ms: u64,
+    ) -> Result<Vec<State>, JournalError> {
+        self.write(|begun| {
+            let mut tables = Tables::open(begun)?;
+            let (mut states, mut changed) = (Vec::new(), false);
+            for (entry, selected) in entries.iter().zip(selected) {
+                let known = tables.lines.get(entry.line)?.map(|line| State::read(line.value().0));
+                let state = match known {
+                    Some(state) => state,
+                    None if *selected && tables.take_matching_put(entry, first_run)? => {
+                        changed = true;
+                        tables.set(entry.line, State::FailedAgain, now_ms)?;
+                        State::FailedAgain
+                    }
+                    None => State::Open,
+                };
+                states.push(state);
+            }
+            Ok((states, changed))
+        })
+    }
+
+    /// Which of these lines are in the journal.
+    pub(super) fn contains(&self, lines: &[u128]) -> Result<Vec<bool>, JournalError> {
+        self.write(|begun| {
+            let table = Tables::open(begun)?.lines;
+            let known = lines.iter().map(|line| Ok(table.get(line)?.is_some())).collect::<Result<_, redb::Error>>()?;
+            Ok((known, false))
+        })
+    }
+
+    /// Records that lines are quarantined.
+    pub(super) fn quarantined(&self, lines: &[u128], now_ms: u64) -> Result<(), JournalError> {
+        self.write(|begun| {
+            let mut tables = Tables::open(begun)?;
+            for line in lines {
+                tables.set(*line, State::Quarantined, now_ms)?;
+            }
+            Ok(((), true))
+        })
+    }
+
+    /// Records that a call with these records starts: from now on they may be in the stream.
+    pub(super) fn sending(&self, entries: &[Entry], start_ms: u64) -> Result<(), JournalError> {
+        let run = self.run;
+        self.write(|begun| {
+            let mut tables = Tables::open(begun)?;
+            for entry in entries {
+                let key = (entry.content, start_ms);
+                let count = tables.puts.get(key)?.map_or(0, |put| put.value().2);
+                tables.puts.insert(key, (start_ms + MAX_CALL_MS, run, count + 1))?;
+                tables.set(entry.line, State::Sending, start_ms)?;
+            }
+            Ok(((), true))
+        })
+    }
+
+    /// Records the response to a call.
+    pub(super) fn answered(
+        &self,
+        put: &[Entry],
+        refused: &[Entry],
+        start_ms: u64,
+        end_ms: u64,
+    ) -> Result<(), JournalError> {
+        let run = self.run;
+        self.write(|begun| {
+            let mut tables = Tables::open(begun)?;
+            for entry in put {
+                let key = (entry.content, start_ms);
+                tables.set(entry.line, State::Put, end_ms)?;
+                let count = tables.puts.get(key)?.map(|put| put.value().2);
+                if let Some(count) = count {
+                    tables.puts.insert(key, (end_ms, run, count))?;
+                }
+            }
+            for entry in refused {
+                let key = (entry.content, start_ms);
+                tables.set(entry.line, entry.state, end_ms)?;
+                tables.take(key)?;
+            }
+            Ok(((), true))
+        })
+    }
+
+    /// Runs a transaction. It is committed if `work` returns true with its value.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<(T, bool), redb::Error>,
+    ) -> Result<T, JournalError> {
+        let run = || {
+            let begun = self.database.begin_write()?;
+            let (value, changed) = work(&begun)?;
+            // A commit waits for the disk.
+            if changed {
+                state_file::commit(begun, self.commits.as_ref())?;
+            } else {
+                begun.abort()?;
+            }
+            Ok(value)
+        };
+        run()
+            .map_err(|source: redb::Error| JournalError::Database { path: self.path.clone(), source: Box::new(source) })
+    }
+}
+
+/// Opens or creates the file. Returns whether it is new.
+fn open_file(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), JournalError> {
+    let failed = |error| match error {
+        OpenError::InUse => JournalError::InUse(path.to_owned()),
+        OpenError::File(source) => JournalError::File { path: path.to_owned(), source },
+        OpenError::Database(source) => JournalError::Database { path: path.to_owned(), source: Box::new(source) },
+    };
+    state_file::make_folder(state_file::folder_of(path)).map_err(|error| failed(error.into()))?;
+    let opened = Commits::open(path, Durable::AtOnce).map_err(|error| failed(error.into()))?;
+    let (commits, count) = opened.ok_or_else(|| failed(OpenError::InUse))?;
+    let condition = state_file::check(path, count).map_err(failed)?;
+    let Some(how) = how(&condition, on_damage) else {
+        commits.forget(path, count);
+        return Err(JournalError::Unusable { path: path.to_owned(), found: condition });
+    };
+    report(path, &condition, how);
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    let database = state_file::open(path, how, &commits, count, &builder).map_err(failed)?;
+    Ok((database, Some(commits), how == How::New))
+}
+
+/// The same on a copy in memory. It changes no file.
+fn open_copy(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), JournalError> {
+    let unusable = |source| JournalError::File { path: path.to_owned(), source };
+    let count = state_file::count_of(path).map_err(unusable)?;
+    let (checked, condition) = match copy::read(path).map_err(unusable)? {
+        JournalCopy::None => (None, state_file::missing(count)),
+        JournalCopy::InUse => return Err(JournalError::InUse(path.to_owned())),
+        JournalCopy::Empty => (None, state_file::empty(count)),
+        JournalCopy::Whole(copy) => {
+            let checked = state_file::checked(copy);
+            let condition = state_file::condition(&checked, count);
+            (checked.ok(), condition)
+        }
+    };
+    let how = how(&condition, on_damage);
+    let how = how.ok_or_else(|| JournalError::Unusable { path: path.to_owned(), found: condition.clone() })?;
+    report(path, &condition, how);
+    if let (Some(Checked { database, .. }), How::Open | How::Repair) = (checked, how) {
+        return Ok((database, None, false));
+    }
+    let database = Database::builder().create_with_backend(InMemoryBackend::new());
+    let failed = |source| JournalError::Database { path: path.to_owned(), source: Box::new(source) };
+    Ok((database.map_err(|error| failed(error.into()))?, None, true))
+}
+
+/// How a file is opened; none where only the operator can choose.
+fn how(condition: &Condition, on_damage: Option<OnDamage>) -> Option<How> {
+    match (condition, on_damage) {
+        (Condition::Sound, _) => Some(How::Open),
+        (Condition::Repairable, _) | (Condition::Behind(_), Some(OnDamage::Older)) => Some(How::Repair),
+        (Condition::New, _) | (_, Some(OnDamage::New)) => Some(How::New),
+        (_, None | Some(OnDamage::Older)) => None,
+    }
+}
+
+fn report(path: &Path, condition: &Condition, how: How) {
+    let what = match (condition, how) {
+        (Condition::New | Condition::Sound, _) => return,
+        (Condition::Behind(_), How::Repair) => {
+            "continues from the last readable commit; records that were put after it may be put twice"
+        }
+        (_, How::New) => "starts a new one; records that were put before may be put twice",
+        (_, How::Open | How::Repair) => "it is repaired",
+    };
+    tracing::warn!("{} (`--journal`): {condition}: {what}", path.display());
+}
+
+/// What the journal knows of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ObjectState {
+    /// The first run that saw it. Records that this run or a later one put can't be in it because they failed again.
+    pub(super) first_run: u64,
+    /// Whether all its lines are put or quarantined.
+    pub(super) is_done: bool,
+    /// Whether no version of it was known.
+    pub(super) is_new: bool,
+}
+
+/// Counts the run, and creates the tables of a new journal. Returns the journal's format and the run's number.
+fn begin_run(begun: &WriteTransaction) -> Result<(String, u64), redb::Error> {
+    Tables::open(begun)?;
+    begun.open_table(OBJECTS)?;
+    let format = get_or_insert(&mut begun.open_table(ABOUT)?, FORMAT.0, FORMAT.1)?;
+    let mut runs = begun.open_table(RUNS)?;
+    let run = runs.get(())?.map_or(0, |run| run.value()) + 1;
+    runs.insert((), run)?;
+    Ok((format, run))
+}
+
+fn get_or_insert(table: &mut Table<'_, &str, &str>, name: &str, new: &str) -> Result<String, redb::Error> {
+    let found = table.get(name)?.map(|text| text.value().to_owned());
+    if found.is_none() {
+        table.insert(name, new)?;
+    }
+    Ok(found.unwrap_or_else(|| new.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;
