@@ -29,7 +29,7 @@ impl Ours {
     }
 
     pub(crate) fn run(&self, event: &str) -> Vec<u8> {
-        let invocation = Invocation { look_ups_end: Instant::now() + Duration::from_secs(60), trace_id: None };
+        let invocation = Invocation { lookup_deadline: Instant::now() + Duration::from_secs(60), trace_id: None };
         let mut report = Report::default();
         let reply = self.runtime.block_on(self.processor.handle(event, &invocation, &mut report)).unwrap();
         // Past the reply's budget records fail; otherwise each click is delivered.

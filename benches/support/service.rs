@@ -43,7 +43,7 @@ pub(crate) fn start(count: usize, latency: Duration) -> String {
     url
 }
 
-/// Answers the requests of one connection, until it is closed.
+/// Serves the requests of one connection, until it is closed.
 fn serve(mut stream: TcpStream, list: &str, latency: Duration) {
     stream.set_nodelay(true).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);

@@ -19,7 +19,7 @@ pub type Input = (String, Vec<u8>);
 #[must_use]
 pub fn of(target: &str) -> Vec<Input> {
     let mut inputs = match target {
-        "answer" => files("service"),
+        "service_response" => files("service"),
         "error_object" => error_objects(),
         "event" => events(),
         "prefix" => prefixes(),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Reply};
+use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Response};
 use click_processor::{HandleError, Invocation, Processor, Report};
 use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
@@ -78,7 +78,7 @@ fn check_handled(payload: &str, expected: &[Members]) {
 
 /// Handles an event without time for look-ups, so that there is nothing to wait for.
 fn handle(processor: &Processor, payload: &str) -> Result<Vec<u8>, HandleError> {
-    let invocation = Invocation { look_ups_end: Instant::now(), trace_id: None };
+    let invocation = Invocation { lookup_deadline: Instant::now(), trace_id: None };
     let mut report = Report::default();
     let reply = processor.handle(payload, &invocation, &mut report).now_or_never().expect("no wait")?;
     assert_eq!(report.requests.sent, 0);
@@ -91,7 +91,7 @@ fn handle(processor: &Processor, payload: &str) -> Result<Vec<u8>, HandleError> 
 fn check_budgets(event: &Event, expected: &[Members], payload: &str) {
     let shortest = reply_of(&expected.iter().map(failed).collect::<Vec<_>>()).len();
     for budget in [shortest.saturating_sub(1), shortest, shortest + 1, shortest + 50, shortest + 500] {
-        match Reply::to(event, budget) {
+        match Response::to(event, budget) {
             Ok(reply) => check_filled(reply, event, expected, payload, budget),
             // One byte is for a comma before the first record, which has none.
             Err(_) => assert!(budget <= shortest),
@@ -100,7 +100,7 @@ fn check_budgets(event: &Event, expected: &[Members], payload: &str) {
 }
 
 /// Every record is `Ok` as long as that leaves the others their room.
-fn check_filled(mut reply: Reply, event: &Event, expected: &[Members], payload: &str, budget: usize) {
+fn check_filled(mut reply: Response, event: &Event, expected: &[Members], payload: &str, budget: usize) {
     let mut answers: Vec<String> = expected.iter().map(failed).collect();
     let keys: BTreeMap<&str, String> = [("k", payload.chars().take(8).collect())].into();
     for (index, (record, members)) in event.records.iter().zip(expected).enumerate() {

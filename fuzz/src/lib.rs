@@ -12,7 +12,6 @@
     reason = "a panic is how a broken property is told"
 )]
 
-pub mod answer;
 pub mod corpus;
 pub mod error_object;
 pub mod event;
@@ -20,6 +19,7 @@ mod json;
 mod line;
 pub mod prefix;
 pub mod record;
+pub mod service_response;
 
 /// What is fuzzed.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: [Target; 5] = [
-    Target { name: "answer", check: answer::check },
+    Target { name: "service_response", check: service_response::check },
     Target { name: "error_object", check: error_object::check },
     Target { name: "event", check: event::check },
     Target { name: "prefix", check: prefix::check },

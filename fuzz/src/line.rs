@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use click_processor::click::{Click, Line, Origin};
+use click_processor::click::{Click, LineFormat, RecordMetadata};
 use click_processor::config::Config;
-use click_processor::mysfits::Attributes;
+use click_processor::lookup::Attributes;
 
 use crate::json::{Members, assert_carried, text};
 
@@ -27,11 +27,11 @@ pub(crate) fn assert_line(
     click: &Click,
     members: &Members,
     attributes: Attributes,
-    origin: &Origin,
+    metadata: &RecordMetadata,
 ) -> String {
-    let line = Line::new(config);
+    let line = LineFormat::new(config);
     let mut bytes = Vec::new();
-    line.write(click, attributes, origin, &mut bytes);
+    line.write(click, attributes, metadata, &mut bytes);
     let written = String::from_utf8(bytes).unwrap();
     let json = written.strip_suffix('\n').expect("a line ends");
     assert!(json.bytes().all(|byte| byte >= b' '), "a line is one line: {json:?}");
@@ -48,9 +48,9 @@ pub(crate) fn assert_line(
         assert_eq!(read.get(name), Some(attributes.value(index)));
     }
     let told = |name| read.some(name).map(|json| text(json).expect("a text"));
-    assert_eq!(told("arrivedAt"), origin.arrived_at);
-    assert_eq!(told("recordId").as_deref(), origin.record_id.as_deref());
-    assert_eq!(line.partition_keys(click, attributes, origin), partition_keys(config, &read));
+    assert_eq!(told("arrivedAt"), metadata.arrived_at);
+    assert_eq!(told("recordId").as_deref(), metadata.record_id.as_deref());
+    assert_eq!(line.partition_keys(click, attributes, metadata), partition_keys(config, &read));
     written
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use click_processor::Reason;
-use click_processor::click::{Click, Clicks, Line, Origin};
+use click_processor::click::{Click, Clicks, LineFormat, RecordMetadata};
 use click_processor::config::Config;
-use click_processor::mysfits::OwnedAttributes;
+use click_processor::lookup::OwnedAttributes;
 
 use crate::json::{Members, carried, text};
 use crate::line::{ALL_FIELDS, assert_line, config};
@@ -29,7 +29,7 @@ pub fn check(data: &[u8]) {
 fn check_configured(data: &[u8], expected: Option<&[Members]>, config: &Config) {
     // What begins with a space goes the long way.
     let long_way = [b" ", data].concat();
-    let line = Line::new(config);
+    let line = LineFormat::new(config);
     let batch = Clicks::parse([data, NEIGHBOUR, &long_way].into_iter().map(Ok), line.extra_fields());
     let ids = batch.mysfit_ids();
     let records: Vec<Result<Vec<&Click>, Reason>> = batch
@@ -68,11 +68,12 @@ fn check_click(click: &Click, members: &Members, config: &Config) {
     let said = |name| members.get(name).and_then(text);
     assert_eq!(Some(&*click.user_id), said("userId").as_deref());
     assert_eq!(Some(&*click.mysfit_id), said("mysfitId").as_deref());
-    let origin = Line::new(config).origin(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
+    let metadata =
+        LineFormat::new(config).record_metadata(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
     let unknown = OwnedAttributes::unknown(&config.mysfit_attributes);
-    let line = assert_line(config, click, members, unknown.view(), &origin);
+    let line = assert_line(config, click, members, unknown.view(), &metadata);
     // Lines of which nobody wanted more are all that there is.
-    assert!(origin != Origin::default() || line.len() < 2_000, "{} bytes", line.len());
+    assert!(metadata != RecordMetadata::default() || line.len() < 2_000, "{} bytes", line.len());
 }
 
 /// The clicks that are in a record's data of which the fields `kept` are kept; `None` where it fails. By the README's table of

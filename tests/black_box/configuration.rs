@@ -9,7 +9,7 @@ use crate::harness::{COCO, EVANGELINE, click, clicks_on, event, invoke, once, pr
 use crate::service::{Answer, Service, well_built};
 
 #[tokio::test]
-async fn a_bad_value_stops_the_start() {
+async fn an_invalid_value_fails_the_start() {
     let url = ("MYSFITS_API_URL", "http://127.0.0.1:9");
     for (env, found, accepted) in [
         (vec![], "MYSFITS_API_URL: found no value", "an http or https URL"),
@@ -72,7 +72,7 @@ async fn lines_are_as_configured() {
 }
 
 #[tokio::test]
-async fn fields_that_are_kept_must_fit_into_a_line() {
+async fn kept_fields_must_fit_into_a_line() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[("CLICK_FIELDS", "userId,mysfitId,page")]).await;
     let with = |page: &str| format!(r#"{{"userId":"u","mysfitId":"{COCO}","page":{page}}}"#);
@@ -95,7 +95,7 @@ async fn fields_that_are_kept_must_fit_into_a_line() {
 }
 
 #[tokio::test]
-async fn record_fields_that_the_event_does_not_tell_are_null() {
+async fn record_fields_that_the_event_lacks_are_null() {
     let service = Service::well_built().await;
     let event = json!({"records": [{"data": STANDARD.encode(click(COCO))}]}).to_string();
     let answered = once(&service, &[("RECORD_FIELDS", "arrivedAt,recordId")], event).await;
@@ -176,7 +176,7 @@ async fn the_base_url_may_have_a_path_and_slashes() {
 }
 
 #[tokio::test]
-async fn a_key_that_goes_over_a_network_without_tls_is_warned_of() {
+async fn a_key_sent_without_tls_logs_a_warning() {
     for (url, warned) in [("http://mysfits.invalid", true), ("http://127.0.0.1:9", false)] {
         let settings = settings(&[("MYSFITS_API_URL", url), ("MYSFITS_API_KEY", "k")]);
         let mut function = Function::start(settings).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_key_that_goes_over_a_network_without_tls_is_warned_of() {
 }
 
 #[tokio::test]
-async fn requests_say_who_asks() {
+async fn requests_have_a_user_agent() {
     let service = Service::start(well_built).await;
     let mut function = processor(&service, &[("MYSFITS_API_KEY", "hunter2")]).await;
     let trace_id = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
@@ -220,7 +220,7 @@ async fn proxies_are_honoured() {
 }
 
 #[test]
-fn what_runs_outside_lambda_says_so() {
+fn a_start_outside_lambda_is_an_error() {
     let run = |env: &[(&str, &str)]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_click-processor"));
         command.env_clear().env("MYSFITS_API_URL", "http://127.0.0.1:9").envs(env.iter().copied());

@@ -12,7 +12,7 @@ use crate::harness::{
 use crate::service::{Answer, Service};
 
 #[tokio::test]
-async fn fixtures_are_answered_as_expected() {
+async fn fixtures_get_the_expected_responses() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[]).await;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
@@ -67,7 +67,7 @@ fn members(line: &str) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn every_kind_of_bad_record_fails_for_its_reason_and_harms_no_other() {
+async fn every_kind_of_invalid_record_fails_alone_for_its_reason() {
     let service = Service::well_built().await;
     let answered = once(&service, &[], fixture("poisoned.json")).await;
     let expected = fixture_json("expected/poisoned-reasons.json");
@@ -96,7 +96,7 @@ async fn every_kind_of_bad_record_fails_for_its_reason_and_harms_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_no_firehose_event_is_an_error_that_says_so() {
+async fn a_payload_that_is_not_a_firehose_event_is_an_error() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[]).await;
     for event in [
@@ -120,7 +120,7 @@ async fn what_is_no_firehose_event_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn an_empty_batch_is_answered_without_a_request() {
+async fn an_empty_batch_needs_no_request() {
     let service = Service::well_built().await;
     let answered = once(&service, &[], r#"{"records":[]}"#.to_owned()).await;
     assert_eq!(answered.reply, json!({"records": []}));
@@ -128,7 +128,7 @@ async fn an_empty_batch_is_answered_without_a_request() {
 }
 
 #[tokio::test]
-async fn ids_come_back_once_each_in_order_whatever_they_are() {
+async fn each_record_id_is_returned_once_in_order() {
     let service = Service::well_built().await;
     let ids = [json!("shardId-000000000000"), json!("é\"\\\n"), json!(7), json!(""), json!({"a": [1]})];
     let data = STANDARD.encode(click(PAULY));
@@ -144,7 +144,7 @@ async fn ids_come_back_once_each_in_order_whatever_they_are() {
 }
 
 #[tokio::test]
-async fn a_record_with_both_kinds_of_data_is_taken_as_direct() {
+async fn a_record_with_both_kinds_of_data_counts_as_direct_put() {
     let service = Service::well_built().await;
     let (direct, kafka) = (STANDARD.encode(click(PAULY)), STANDARD.encode(click(COCO)));
     let event = json!({"records": [{"recordId": "r0", "kafkaRecordValue": kafka, "data": direct}]});
@@ -167,7 +167,7 @@ async fn several_clicks_in_a_record_give_as_many_lines() {
 }
 
 #[tokio::test]
-async fn the_reply_stays_within_its_budget_and_the_small_records_survive() {
+async fn the_response_stays_within_its_budget_and_small_records_survive() {
     let service = Service::well_built().await;
     // 40,000 clicks in one record are some 3.4 MB that become 6.4 MB; with them go the two small ones.
     let long = format!("{}\n", click(EVANGELINE)).repeat(40_000);
@@ -185,7 +185,7 @@ async fn the_reply_stays_within_its_budget_and_the_small_records_survive() {
 }
 
 #[tokio::test]
-async fn lines_that_fit_but_for_the_records_id_exceed_the_budget() {
+async fn the_budget_includes_the_record_id() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[]).await;
     let line = invoke(&mut function, clicks_on(&[EVANGELINE])).await.results()[0].1.len();
@@ -197,7 +197,7 @@ async fn lines_that_fit_but_for_the_records_id_exceed_the_budget() {
 }
 
 #[tokio::test]
-async fn more_records_than_can_be_answered_are_an_error_that_says_so() {
+async fn more_records_than_a_response_can_hold_are_an_error() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[]).await;
     let event = format!("{{\"records\":[{}{{}}]}}", "{},".repeat(250_000));
@@ -207,7 +207,7 @@ async fn more_records_than_can_be_answered_are_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn failed_records_leave_their_room_to_the_others() {
+async fn failed_records_leave_their_bytes_to_the_others() {
     let service = Service::well_built().await;
     // The failed ones take 0.5 MB of the reply. What is left holds eight of the long ones, and would hold seven if the room
     // kept for each of them as failed were never given back.
@@ -219,7 +219,7 @@ async fn failed_records_leave_their_room_to_the_others() {
 }
 
 #[tokio::test]
-async fn a_record_that_grows_beyond_the_reply_is_given_up_before_it_takes_the_memory() {
+async fn a_record_that_exceeds_the_response_fails_before_it_takes_the_memory() {
     // 36,000 clicks with 10 kB of attributes each would be 360 MB of lines. The process may have 300 MB of address space,
     // which is several times what it uses.
     let species = "s".repeat(10_000);

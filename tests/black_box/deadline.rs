@@ -16,7 +16,7 @@ fn within(event: String, seconds: u64) -> Request {
 }
 
 #[tokio::test]
-async fn look_ups_end_in_time_to_answer() {
+async fn look_ups_end_before_the_deadline() {
     // The attempt alone may take a minute; the invocation has two seconds.
     let patient = ("MYSFITS_TIMEOUT_MS", "60000");
     for lookup in [("MYSFITS_LOOKUP", "catalogue"), ("MYSFITS_LOOKUP", "item")] {
@@ -32,7 +32,7 @@ async fn look_ups_end_in_time_to_answer() {
 }
 
 #[tokio::test]
-async fn retries_and_their_waits_end_in_time_to_answer() {
+async fn retries_and_their_delays_end_before_the_deadline() {
     let service = Service::start(|_| Answer::status(503).after_ms(300)).await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", "1"), ("ON_SERVICE_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
@@ -42,7 +42,7 @@ async fn retries_and_their_waits_end_in_time_to_answer() {
 }
 
 #[tokio::test]
-async fn no_request_is_sent_when_the_time_is_up() {
+async fn no_request_is_sent_after_the_deadline() {
     let service = Service::start(|_| Answer::Hang).await;
     let env = [
         ("MYSFITS_LOOKUP", "item"),
@@ -56,7 +56,7 @@ async fn no_request_is_sent_when_the_time_is_up() {
 }
 
 #[tokio::test]
-async fn a_large_event_has_more_time_kept_for_its_reply() {
+async fn a_large_event_reserves_more_time_for_its_response() {
     let service = Service::start(|_| Answer::Hang).await;
     let env = [("MYSFITS_TIMEOUT_MS", "60000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
@@ -68,7 +68,7 @@ async fn a_large_event_has_more_time_kept_for_its_reply() {
 }
 
 #[tokio::test]
-async fn what_was_found_before_the_deadline_is_delivered() {
+async fn mysfits_found_before_the_deadline_are_delivered() {
     let service = Service::start(|request| match request.path.as_str() {
         path if path.ends_with(PAULY) => Answer::Hang,
         _ => well_built(request),
@@ -82,7 +82,7 @@ async fn what_was_found_before_the_deadline_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_no_plausible_time_fails_no_batch() {
+async fn an_implausible_deadline_fails_no_batch() {
     let service = Service::well_built().await;
     for deadline_ms in [0, 600_000, u64::MAX] {
         let mut function = processor(&service, &[]).await;

@@ -27,7 +27,7 @@ fn speaking(language: &'static str) -> impl FnMut(&Request) -> Answer {
 const LANGUAGES: [&str; 4] = ["python", "java", "dotnet", "go"];
 
 #[tokio::test]
-async fn the_catalogue_works_in_every_language() {
+async fn the_list_works_in_every_language() {
     for language in LANGUAGES {
         let service = Service::start(speaking(language)).await;
         let answered = once(&service, &[], clicks_on(&[EVANGELINE, STRANGER])).await;
@@ -51,7 +51,7 @@ async fn items_work_in_every_language() {
 }
 
 #[tokio::test]
-async fn an_empty_list_knows_no_mysfit() {
+async fn an_empty_list_makes_every_mysfit_unknown() {
     for body in [json!({}), json!({"mysfits": []}), json!({"mysfits": null})] {
         let service = Service::start(move |_| Answer::json(&body)).await;
         let answered = once(&service, &[], clicks_on(&[EVANGELINE])).await;
@@ -60,7 +60,7 @@ async fn an_empty_list_knows_no_mysfit() {
 }
 
 #[tokio::test]
-async fn attributes_that_the_list_lacks_are_asked_for_by_id() {
+async fn attributes_that_the_list_lacks_are_requested_by_id() {
     for language in LANGUAGES {
         let service = Service::start(speaking(language)).await;
         let env = [("MYSFIT_ATTRIBUTES", "GoodEvil,age,likes,adopted")];

@@ -32,7 +32,7 @@ fn outages() -> Vec<(&'static str, Answer)> {
 }
 
 #[tokio::test]
-async fn an_outage_is_tried_four_times_and_then_firehose_is_to_try_again() {
+async fn an_outage_takes_four_attempts_and_then_firehose_retries() {
     for (name, answer) in outages() {
         let service = Service::start(move |_| answer.clone()).await;
         let mut function = processor(&service, &[]).await;
@@ -48,7 +48,7 @@ async fn an_outage_is_tried_four_times_and_then_firehose_is_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_passing_fault_is_tried_again_within_the_invocation() {
+async fn a_transient_error_is_retried_within_the_invocation() {
     for (name, answer) in outages() {
         for lookup in ["catalogue", "item"] {
             let (answer, mut faults) = (answer.clone(), 0);
@@ -68,7 +68,7 @@ async fn a_passing_fault_is_tried_again_within_the_invocation() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_cut_off_and_asked_for_again() {
+async fn a_slow_response_times_out_and_is_retried() {
     let list = crate::harness::fixture("service/python-list.json");
     for slow in [Answer::Hang, Answer::status(200).after_ms(60_000), Answer::HalfThenHang(list)] {
         let (slow, mut first) = (slow.clone(), true);
@@ -85,7 +85,7 @@ async fn a_slow_answer_is_cut_off_and_asked_for_again() {
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_not_tried_again() {
+async fn permanent_errors_are_not_retried() {
     let elsewhere = Service::well_built().await;
     let location = vec![("location", format!("{}/mysfits", elsewhere.url()))];
     for (name, answer) in [
@@ -108,7 +108,7 @@ async fn what_will_not_pass_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn nothing_listening_is_an_outage() {
+async fn connection_refused_is_an_outage() {
     // The discard protocol's port.
     let nobody = test_support::own_address().to_string();
     let url = format!("http://{nobody}:9");
@@ -154,7 +154,7 @@ async fn a_retry_after_beyond_the_deadline_ends_the_look_up_at_once() {
 }
 
 #[tokio::test]
-async fn a_retry_after_beyond_all_time_is_no_trouble() {
+async fn an_endless_retry_after_does_not_overflow() {
     for seconds in ["9223372036854775807", "18446744073709551615", "99999999999999999999999"] {
         let asked = vec![("retry-after", seconds.to_owned())];
         let service = Service::start(move |_| Answer::With(503, asked.clone(), String::new())).await;
@@ -164,7 +164,7 @@ async fn a_retry_after_beyond_all_time_is_no_trouble() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_not_there_is_an_outage_and_no_empty_catalogue() {
+async fn a_missing_list_is_an_outage_and_not_an_empty_list() {
     for status in [200, 204, 404, 410] {
         let service = Service::start(move |_| Answer::status(status)).await;
         let mut function = processor(&service, &[("ON_UNKNOWN_MYSFIT", "drop")]).await;
@@ -175,7 +175,7 @@ async fn a_list_that_is_not_there_is_an_outage_and_no_empty_catalogue() {
 }
 
 #[tokio::test]
-async fn the_first_failure_is_the_one_that_is_told() {
+async fn the_first_failure_is_logged() {
     let mut statuses = [500, 403].into_iter();
     let service = Service::start(move |_| Answer::status(statuses.next().unwrap())).await;
     let mut function = processor(&service, &[]).await;
@@ -227,7 +227,7 @@ async fn too_long_a_body_is_not_read() {
 }
 
 #[tokio::test]
-async fn one_sick_id_fails_alone() {
+async fn an_id_that_the_service_fails_for_fails_alone() {
     let sick = |request: &Request| match request.path.as_str() {
         path if path.ends_with(PAULY) => Answer::status(500),
         _ => well_built(request),
@@ -262,7 +262,7 @@ fn with_a_sick_mysfit(species: Option<&'static str>) -> impl FnMut(&Request) -> 
 }
 
 #[tokio::test]
-async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_asked_for_once_in_a_while() {
+async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_rarely_requested() {
     let garbage = "no click".to_owned();
     let deep: &'static str = Box::leak(format!("{}{}", "[".repeat(129), "]".repeat(129)).into_boxed_str());
     for species in [None, Some("1e400"), Some(r#""\ud800""#), Some(deep)] {
@@ -323,7 +323,7 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
 }
 
 #[tokio::test]
-async fn a_mysfit_that_is_sick_does_not_hide_an_outage_of_others() {
+async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
     let service = Service::start(with_a_sick_mysfit(None)).await;
     let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
@@ -344,7 +344,7 @@ async fn a_mysfit_that_is_sick_does_not_hide_an_outage_of_others() {
 }
 
 #[tokio::test]
-async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_within_the_stale_time() {
+async fn a_mysfit_that_lost_an_attribute_is_served_stale() {
     let service = Service::well_built().await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
@@ -358,7 +358,7 @@ async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_within_the_stale_ti
 }
 
 #[tokio::test]
-async fn after_three_requests_failed_for_good_no_more_are_sent() {
+async fn after_three_failed_requests_no_more_are_sent() {
     let service = Service::start(|_| Answer::status(403)).await;
     let strangers: Vec<String> = (0..50).map(|index| format!("{STRANGER}-{index}")).collect();
     let strangers: Vec<&str> = strangers.iter().map(String::as_str).collect();
@@ -378,7 +378,7 @@ async fn after_three_requests_failed_for_good_no_more_are_sent() {
 }
 
 #[tokio::test]
-async fn requests_under_way_are_not_tried_again_when_others_have_ended_it() {
+async fn requests_in_flight_are_not_retried_when_the_circuit_is_open() {
     let service = Service::start(|_| Answer::status(503)).await;
     let strangers: Vec<String> = (0..64).map(|index| format!("{STRANGER}-{index}")).collect();
     let strangers: Vec<&str> = strangers.iter().map(String::as_str).collect();
@@ -389,7 +389,7 @@ async fn requests_under_way_are_not_tried_again_when_others_have_ended_it() {
 }
 
 #[tokio::test]
-async fn what_has_ended_stays_ended_also_when_one_under_way_succeeds() {
+async fn the_circuit_stays_open_when_a_request_in_flight_succeeds() {
     // Three fail for good at once, one succeeds after that, and one waits to be tried again.
     let service = Service::start(|request: &Request| match request.path.as_str() {
         path if path.ends_with(COCO) => well_built(request).after_ms(500),
@@ -405,7 +405,7 @@ async fn what_has_ended_stays_ended_also_when_one_under_way_succeeds() {
 }
 
 #[tokio::test]
-async fn strangers_that_make_the_service_fail_do_not_keep_a_mysfit_from_being_found() {
+async fn unknown_ids_that_fail_do_not_keep_a_mysfit_from_being_found() {
     // Python's service answers 500 to an unknown id. Firehose sends a batch that failed up to three more times.
     for concurrency in ["1", "32"] {
         let service = Service::start(|request: &Request| match well_built(request) {

@@ -8,7 +8,7 @@ use crate::service::{Answer, Request, Service, well_built};
 const ITEM: (&str, &str) = ("MYSFITS_LOOKUP", "item");
 
 #[tokio::test]
-async fn each_distinct_id_is_asked_for_once() {
+async fn each_distinct_id_is_requested_once() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[ITEM]).await;
     let clicks = clicks_on(&[COCO, PAULY, COCO, STRANGER, PAULY, COCO]);
@@ -23,7 +23,7 @@ async fn each_distinct_id_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn as_many_requests_as_configured_are_under_way_at_once() {
+async fn as_many_requests_as_configured_are_in_flight() {
     for (concurrency, expected) in [("1", 1), ("4", 4), ("32", 12)] {
         let service = Service::start(|request: &Request| well_built(request).after_ms(200)).await;
         let mysfits = fixture_json("mysfits.json");
@@ -36,7 +36,7 @@ async fn as_many_requests_as_configured_are_under_way_at_once() {
 }
 
 #[tokio::test]
-async fn what_the_list_lacks_is_asked_for_at_once_as_well() {
+async fn partial_list_entries_are_requested_concurrently() {
     let service = Service::start(|request: &Request| well_built(request).after_ms(200)).await;
     let mysfits = fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
@@ -45,7 +45,7 @@ async fn what_the_list_lacks_is_asked_for_at_once_as_well() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_mysfit_is_no_answer() {
+async fn a_response_for_another_mysfit_is_invalid() {
     let service = Service::start(|_| Answer::json(&fixture_json("service/python-item.json"))).await;
     let env = [("MYSFITS_LOOKUP", "item"), ("ON_SERVICE_UNAVAILABLE", "fail")];
     let answered = once(&service, &env, clicks_on(&[COCO, EVANGELINE])).await;
@@ -54,7 +54,7 @@ async fn an_answer_about_another_mysfit_is_no_answer() {
 }
 
 #[tokio::test]
-async fn strangers_push_no_mysfit_out_of_memory() {
+async fn unknown_ids_evict_no_mysfit() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
@@ -70,7 +70,7 @@ async fn strangers_push_no_mysfit_out_of_memory() {
 }
 
 #[tokio::test]
-async fn what_the_service_says_is_not_there_is_unknown() {
+async fn a_mysfit_that_the_service_does_not_find_is_unknown() {
     for (name, answer) in [
         ("404", Answer::text(404, "{\"message\":\"no such mysfit\"}")),
         ("410", Answer::status(410)),
@@ -94,7 +94,7 @@ async fn hostile_ids_never_reach_a_url() {
 }
 
 #[tokio::test]
-async fn mysfits_known_before_are_asked_for_before_strangers() {
+async fn cached_mysfits_are_requested_before_unknown_ids() {
     let service = Service::well_built().await;
     let env = [ITEM, ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_CONCURRENCY", "1")];
     let mut function = processor(&service, &env).await;
@@ -115,7 +115,7 @@ async fn mysfits_known_before_are_asked_for_before_strangers() {
 }
 
 #[tokio::test]
-async fn an_expired_item_is_served_while_the_service_is_away() {
+async fn a_stale_item_is_served_while_the_service_is_unavailable() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
@@ -139,7 +139,7 @@ fn refs(ids: &[String]) -> Vec<&str> {
 const ONE_BY_ONE: [(&str, &str); 3] = [ITEM, ("MYSFITS_CONCURRENCY", "1"), ("ON_SERVICE_UNAVAILABLE", "fail")];
 
 #[tokio::test]
-async fn each_mysfit_gets_its_own_attributes_in_whatever_order_the_answers_come() {
+async fn each_mysfit_gets_its_own_attributes_in_any_order_of_responses() {
     let mysfits = fixture_json("mysfits.json");
     let mysfits = mysfits.as_array().unwrap();
     let ids: Vec<&str> = mysfits.iter().map(|mysfit| mysfit["mysfitId"].as_str().unwrap()).collect();
@@ -163,7 +163,7 @@ async fn each_mysfit_gets_its_own_attributes_in_whatever_order_the_answers_come(
 }
 
 #[tokio::test]
-async fn an_item_is_as_old_as_the_question_for_it() {
+async fn the_age_of_an_item_starts_at_its_request() {
     let service = Service::start(|request: &Request| well_built(request).after_ms(1_300)).await;
     let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "1")]).await;
     for count in 1..=2 {
@@ -173,7 +173,7 @@ async fn an_item_is_as_old_as_the_question_for_it() {
 }
 
 #[tokio::test]
-async fn no_place_in_the_batch_is_asked_for_first() {
+async fn the_order_of_requests_is_random() {
     let service = Service::start(|_| Answer::status(403)).await;
     let mut function = processor(&service, &ONE_BY_ONE).await;
     let ids = strangers(200);
@@ -188,7 +188,7 @@ async fn no_place_in_the_batch_is_asked_for_first() {
 }
 
 #[tokio::test]
-async fn those_that_failed_before_are_asked_for_last() {
+async fn ids_that_failed_before_are_requested_last() {
     let service = Service::start(|_| Answer::status(403)).await;
     let mut function = processor(&service, &ONE_BY_ONE).await;
     let ids = strangers(30);
@@ -201,7 +201,7 @@ async fn those_that_failed_before_are_asked_for_last() {
 }
 
 #[tokio::test]
-async fn a_request_whose_retry_was_given_up_has_failed() {
+async fn a_request_without_its_retry_has_failed() {
     let slow: Vec<String> = (0..5).map(|index| format!("slow-{index}")).collect();
     let quick: Vec<String> = (0..3).map(|index| format!("quick-{index}")).collect();
     let new: Vec<String> = (0..24).map(|index| format!("new-{index}")).collect();
@@ -228,7 +228,7 @@ async fn a_request_whose_retry_was_given_up_has_failed() {
 }
 
 #[tokio::test]
-async fn long_bodies_that_stop_half_way_take_no_time_from_others() {
+async fn long_bodies_that_stall_take_no_time_from_others() {
     let body = |id: &str| {
         let x = "x".repeat(100_000);
         serde_json::json!({"mysfitId": id, "goodevil": "Good", "lawchaos": "Lawful", "species": "Yeti", "x": x})
@@ -253,7 +253,7 @@ async fn long_bodies_that_stop_half_way_take_no_time_from_others() {
 }
 
 #[tokio::test]
-async fn what_there_was_no_time_to_ask_for_has_not_failed() {
+async fn an_id_that_was_not_requested_has_not_failed() {
     let ids = strangers(8);
     let service = Service::start(|_| Answer::Hang).await;
     let env = [ONE_BY_ONE.as_slice(), &[("MYSFITS_TIMEOUT_MS", "60000")]].concat();
@@ -275,7 +275,7 @@ async fn what_there_was_no_time_to_ask_for_has_not_failed() {
 }
 
 #[tokio::test]
-async fn a_known_mysfit_goes_before_strangers_even_after_it_failed() {
+async fn a_cached_mysfit_is_requested_before_unknown_ids_even_after_it_failed() {
     let service = Service::well_built().await;
     let env = [ONE_BY_ONE.as_slice(), &[("MYSFITS_CACHE_SECONDS", "0")]].concat();
     let mut function = processor(&service, &env).await;

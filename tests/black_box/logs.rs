@@ -15,7 +15,7 @@ fn metrics(logs: &[Value]) -> Vec<&Value> {
 }
 
 #[tokio::test]
-async fn an_invocation_is_summed_up_in_one_line() {
+async fn an_invocation_is_one_line() {
     let service = Service::well_built().await;
     let event = event(&[click(COCO), click(COCO) + &click(PAULY), "{".to_owned(), click(STRANGER)]);
     let bytes = event.len();
@@ -46,7 +46,7 @@ async fn an_invocation_is_summed_up_in_one_line() {
 }
 
 #[tokio::test]
-async fn times_are_told_in_milliseconds() {
+async fn times_are_logged_in_milliseconds() {
     let service = Service::start(|request| well_built(request).after_ms(300)).await;
     let mut function = processor(&service, &[]).await;
     let first = invoke(&mut function, clicks_on(&[COCO])).await;
@@ -64,7 +64,7 @@ async fn times_are_told_in_milliseconds() {
 }
 
 #[tokio::test]
-async fn ids_are_told_as_they_are_and_not_at_any_length() {
+async fn ids_are_logged_unchanged_up_to_a_length() {
     let service = Service::well_built().await;
     let long = "i".repeat(3_000);
     let records = json!([{"recordId": 7}, {"recordId": long}, {}]);
@@ -76,7 +76,7 @@ async fn ids_are_told_as_they_are_and_not_at_any_length() {
 }
 
 #[tokio::test]
-async fn metrics_are_told_by_function_and_by_reason() {
+async fn metrics_are_written_by_function_and_by_reason() {
     let service = Service::well_built().await;
     let answered = once(&service, &[], event(&["{", "{", "", &click(COCO)])).await;
     let metrics = metrics(&answered.logs);
@@ -93,7 +93,7 @@ async fn metrics_are_told_by_function_and_by_reason() {
 }
 
 #[tokio::test]
-async fn an_invocation_that_fails_is_told_too() {
+async fn a_failed_invocation_is_logged_too() {
     let service = Service::start(|_| Answer::status(403)).await;
     let mut function = processor(&service, &[]).await;
     let invocation = function.invoke(clicks_on(&[COCO])).await.unwrap();
@@ -108,7 +108,7 @@ async fn an_invocation_that_fails_is_told_too() {
 }
 
 #[tokio::test]
-async fn at_most_twenty_failed_records_are_told_one_by_one() {
+async fn at_most_twenty_failed_records_are_logged_individually() {
     let service = Service::well_built().await;
     let answered = once(&service, &[], event(&vec!["{"; 100])).await;
     let lines: Vec<&Value> = answered.logs.iter().filter(|line| line["message"] == "record failed").collect();
@@ -119,7 +119,7 @@ async fn at_most_twenty_failed_records_are_told_one_by_one() {
 }
 
 #[tokio::test]
-async fn the_level_is_lambdas() {
+async fn the_log_level_is_that_of_lambda() {
     let service = Service::well_built().await;
     for (level, summaries, failures) in
         [("DEBUG", 1, 1), ("INFO", 1, 1), ("WARN", 0, 1), ("ERROR", 0, 0), ("FATAL", 0, 0), ("info", 1, 1), ("", 1, 1)]
@@ -138,7 +138,7 @@ async fn the_level_is_lambdas() {
 }
 
 #[tokio::test]
-async fn no_payload_and_no_visitor_gets_into_the_logs() {
+async fn no_payload_and_no_visitors_id_is_logged() {
     let service = Service::well_built().await;
     let secret = "5ecre7-v151t0r";
     let records = [
@@ -166,7 +166,7 @@ async fn no_payload_and_no_visitor_gets_into_the_logs() {
 }
 
 #[tokio::test]
-async fn the_api_key_gets_into_no_log() {
+async fn the_api_key_is_never_logged() {
     let service = Service::start(|_| Answer::status(403)).await;
     let env = [("MYSFITS_API_KEY", "hunter2"), ("AWS_LAMBDA_LOG_LEVEL", "TRACE")];
     let mut function = processor(&service, &env).await;

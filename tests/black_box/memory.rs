@@ -22,7 +22,7 @@ async fn while_the_cache_is_fresh_no_request_is_sent() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_before_a_click_comes() {
+async fn no_request_is_sent_before_the_first_click() {
     let service = Service::well_built().await;
     for lookup in ["catalogue", "item"] {
         let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
@@ -32,7 +32,7 @@ async fn nothing_is_asked_before_a_click_comes() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_is_asked_about_once_however_often_it_comes() {
+async fn an_unknown_id_is_requested_once() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[]).await;
     for index in 0..5 {
@@ -44,7 +44,7 @@ async fn an_unknown_id_is_asked_about_once_however_often_it_comes() {
 }
 
 #[tokio::test]
-async fn after_ten_seconds_an_unknown_id_is_asked_about_again() {
+async fn after_ten_seconds_an_unknown_id_is_requested_again() {
     let service = Service::start(|_| Answer::json(&json!({}))).await;
     let mut function = processor(&service, &[]).await;
     let answered = invoke(&mut function, clicks_on(&[COCO])).await;
@@ -56,7 +56,7 @@ async fn after_ten_seconds_an_unknown_id_is_asked_about_again() {
 }
 
 #[tokio::test]
-async fn a_fresh_catalogue_that_can_not_be_checked_is_not_stale() {
+async fn a_fresh_list_that_can_not_be_rechecked_is_not_stale() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
@@ -69,7 +69,7 @@ async fn a_fresh_catalogue_that_can_not_be_checked_is_not_stale() {
 }
 
 #[tokio::test]
-async fn answers_expire_then_serve_as_a_stopgap_then_are_forgotten() {
+async fn values_are_fresh_then_stale_then_expired() {
     let (mut functions, mut services) = (Vec::new(), Vec::new());
     for lookup in ["catalogue", "item"] {
         let service = Service::well_built().await;
@@ -91,7 +91,7 @@ async fn answers_expire_then_serve_as_a_stopgap_then_are_forgotten() {
 }
 
 #[tokio::test]
-async fn what_the_list_lacks_is_remembered_and_served_past_its_time_too() {
+async fn partial_list_entries_are_cached_and_served_stale_too() {
     let service = Service::well_built().await;
     let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_TIMEOUT_MS", "60000")];
     let mut function = processor(&service, &env).await;
@@ -127,7 +127,7 @@ async fn a_listed_mysfit_whose_item_is_gone_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_fresh_list_that_has_the_mysfits_is_an_answer_also_when_nothing_more_is_answered() {
+async fn a_fresh_list_with_the_mysfits_counts_as_a_response() {
     let service = Service::start(|request| match request.path.as_str() {
         "/mysfits" => well_built(request),
         _ => Answer::status(403),
@@ -151,7 +151,7 @@ async fn a_fresh_list_that_has_the_mysfits_is_an_answer_also_when_nothing_more_i
 }
 
 #[tokio::test]
-async fn a_listed_mysfit_that_failed_is_asked_for_again_after_ten_seconds() {
+async fn a_listed_mysfit_that_failed_is_requested_again_after_ten_seconds() {
     let service = Service::start(|request| match request.path.as_str() {
         "/mysfits" => well_built(request),
         _ => Answer::status(403),
@@ -166,7 +166,7 @@ async fn a_listed_mysfit_that_failed_is_asked_for_again_after_ten_seconds() {
 }
 
 #[tokio::test]
-async fn what_failed_in_an_outage_is_asked_for_as_soon_as_the_list_is_answered_again() {
+async fn ids_that_failed_in_an_outage_are_requested_once_the_list_is_back() {
     let service = Service::well_built().await;
     let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "3600")];
     let mut function = processor(&service, &env).await;
@@ -179,7 +179,7 @@ async fn what_failed_in_an_outage_is_asked_for_as_soon_as_the_list_is_answered_a
 }
 
 #[tokio::test]
-async fn a_repaired_mysfit_is_delivered_again_after_half_a_minute() {
+async fn a_fixed_mysfit_is_delivered_again_after_half_a_minute() {
     let without_age = |request: &Request| match request.path.as_str() {
         "/mysfits" => well_built(request),
         _ => Answer::json(&json!({"mysfitId": COCO})),
@@ -201,7 +201,7 @@ async fn a_repaired_mysfit_is_delivered_again_after_half_a_minute() {
 }
 
 #[tokio::test]
-async fn a_cache_of_no_seconds_asks_every_time() {
+async fn a_cache_of_zero_seconds_sends_a_request_every_time() {
     let service = Service::well_built().await;
     for env in [
         [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_LOOKUP", "catalogue")],
@@ -217,7 +217,7 @@ async fn a_cache_of_no_seconds_asks_every_time() {
 }
 
 #[tokio::test]
-async fn an_expired_catalogue_is_served_while_the_service_is_away() {
+async fn a_stale_list_is_served_while_the_service_is_unavailable() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
@@ -238,7 +238,7 @@ async fn an_expired_catalogue_is_served_while_the_service_is_away() {
 }
 
 #[tokio::test]
-async fn an_outage_that_goes_on_costs_one_attempt_a_batch_while_the_old_catalogue_will_do() {
+async fn a_long_outage_costs_one_attempt_a_batch_while_a_stale_list_is_acceptable() {
     let service = Service::well_built().await;
     let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
@@ -255,7 +255,7 @@ async fn an_outage_that_goes_on_costs_one_attempt_a_batch_while_the_old_catalogu
 }
 
 #[tokio::test]
-async fn an_outage_that_goes_on_is_tried_in_full_while_there_is_no_catalogue_to_serve() {
+async fn a_long_outage_takes_every_attempt_without_a_list_to_serve() {
     let service = Service::start(|_| Answer::status(500)).await;
     let mut function = processor(&service, &[]).await;
     for expected in [4, 8] {
@@ -265,7 +265,7 @@ async fn an_outage_that_goes_on_is_tried_in_full_while_there_is_no_catalogue_to_
 }
 
 #[tokio::test]
-async fn beyond_its_time_nothing_is_served() {
+async fn expired_values_are_not_served() {
     for lookup in ["catalogue", "item"] {
         let service = Service::well_built().await;
         let env = [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "0"), ("MYSFITS_LOOKUP", lookup)];
@@ -278,7 +278,7 @@ async fn beyond_its_time_nothing_is_served() {
 }
 
 #[tokio::test]
-async fn an_id_without_attributes_beside_a_known_mysfit_does_not_hide_an_outage() {
+async fn an_id_without_attributes_beside_a_cached_mysfit_does_not_hide_an_outage() {
     let service = Service::start(|request| match request.path.as_str() {
         "/mysfits" => well_built(request),
         path if path.ends_with(PAULY) => Answer::json(&json!({"mysfitId": PAULY})),

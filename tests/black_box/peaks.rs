@@ -152,7 +152,7 @@ async fn the_longest_lists_fit_twice_beside_the_largest_event() {
 }
 
 #[tokio::test]
-async fn a_list_that_takes_too_much_memory_is_refused_beside_the_largest_that_does_not() {
+async fn a_list_beyond_the_heap_limit_is_refused_beside_the_largest_accepted_one() {
     let entry = |index: usize| format!(r#"{{"mysfitId":"{index:x}"}}"#);
     let (accepted, refused) = (list_of(5_800_000, entry), longest_list(entry));
     let mut first = true;
@@ -174,7 +174,7 @@ async fn a_list_that_takes_too_much_memory_is_refused_beside_the_largest_that_do
 }
 
 #[tokio::test]
-async fn many_clicks_fit_however_many_of_their_fields_are_kept() {
+async fn many_clicks_fit_with_any_number_of_kept_fields() {
     let names: Vec<String> = ('A'..='Z').chain('0'..='3').map(String::from).collect();
     let fields = format!("userId,mysfitId,{}", names.join(","));
     let all = names.iter().map(|name| format!(r#","{name}":1"#)).collect::<Vec<_>>().concat();
@@ -197,7 +197,7 @@ async fn many_clicks_fit_however_many_of_their_fields_are_kept() {
 }
 
 #[tokio::test]
-async fn a_list_of_incomplete_entries_fits_with_the_items_that_are_asked_for() {
+async fn a_list_of_partial_entries_fits_with_the_requested_items() {
     let list = longest_list(|index| format!(r#"{{"mysfitId":"{index:x}"}}"#));
     let service = Service::start(move |request| match request.path.strip_prefix("/mysfits/") {
         Some(id) => Answer::json(&json!({"mysfitId": id, "s": "x".repeat(1_000)})),
@@ -216,7 +216,7 @@ async fn a_list_of_incomplete_entries_fits_with_the_items_that_are_asked_for() {
 }
 
 #[tokio::test]
-async fn many_large_attributes_fit_as_far_as_a_reply_could_hold_them() {
+async fn many_large_attributes_fit_up_to_the_size_of_a_response() {
     let service = Service::start(|request| {
         let id = request.path.strip_prefix("/mysfits/").unwrap();
         Answer::json(&json!({"mysfitId": id, "s": "x".repeat(50_000)}))
@@ -244,7 +244,7 @@ async fn many_large_attributes_fit_as_far_as_a_reply_could_hold_them() {
 }
 
 #[tokio::test]
-async fn unknown_ids_fit_however_many_they_are() {
+async fn any_number_of_unknown_ids_fits() {
     let service = Service::start(|_| Answer::status(404)).await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_TIMEOUT_MS", "60000"), ("MYSFITS_CONCURRENCY", "256")];
     let mut function = processor(&service, &env).await;
@@ -257,7 +257,7 @@ async fn unknown_ids_fit_however_many_they_are() {
 }
 
 #[tokio::test]
-async fn many_items_at_once_fit_however_large_they_are() {
+async fn many_concurrent_items_of_any_size_fit() {
     const KIB: usize = 1024;
     let body = |id: &str, wanted: usize, other: usize| {
         format!(r#"{{"mysfitId":"{id}","s":"{}","x":"{}"}}"#, "s".repeat(wanted), "x".repeat(other))

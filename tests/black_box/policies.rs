@@ -30,7 +30,7 @@ async fn an_unknown_mysfit_is_failed_dropped_or_passed() {
 }
 
 #[tokio::test]
-async fn while_the_service_is_away_a_batch_is_failed_record_by_record_or_passed() {
+async fn while_the_service_is_unavailable_records_are_failed_or_passed() {
     let service = Service::start(|_| Answer::status(403)).await;
     let records = event(&[click(COCO), "not a click".to_owned()]);
     let answered = once(&service, &[("ON_SERVICE_UNAVAILABLE", "fail")], records.clone()).await;
@@ -51,7 +51,7 @@ async fn a_batch_with_nothing_to_look_up_needs_no_service() {
 }
 
 #[tokio::test]
-async fn a_failure_weighs_more_than_an_unknown_mysfit() {
+async fn a_failure_takes_precedence_over_an_unknown_mysfit() {
     let service = Service::start(|request: &Request| match request.path.as_str() {
         path if path.ends_with(COCO) => Answer::status(403),
         _ => Answer::status(404),
@@ -65,7 +65,7 @@ async fn a_failure_weighs_more_than_an_unknown_mysfit() {
 }
 
 #[tokio::test]
-async fn a_mysfit_the_service_fails_for_is_passed_when_so_configured() {
+async fn a_mysfit_that_the_service_fails_for_is_passed_if_configured() {
     let service = Service::start(|request: &Request| match request.path.as_str() {
         path if path.ends_with(STRANGER) => Answer::status(403),
         _ => well_built(request),

@@ -21,7 +21,7 @@ async fn function(url: &str, roots: &str) -> Function {
 }
 
 #[tokio::test]
-async fn a_service_of_a_trusted_authority_is_asked() {
+async fn a_service_with_a_trusted_certificate_gets_requests() {
     let (service, roots) = service_called("localhost").await;
     let url = format!("https://localhost:{}/prod/", service.port());
     let mut function = function(&url, roots.path().to_str().unwrap()).await;
@@ -30,7 +30,7 @@ async fn a_service_of_a_trusted_authority_is_asked() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_who_it_should_be_is_told_nothing() {
+async fn a_service_with_an_invalid_certificate_gets_no_request() {
     let (stranger, roots) = service_called("mysfits.example").await;
     let trusted = roots.path().to_str().unwrap();
     let url = format!("https://localhost:{}", stranger.port());
@@ -44,7 +44,7 @@ async fn a_service_that_is_not_who_it_should_be_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_without_certificates_stops_the_start() {
+async fn a_file_without_certificates_fails_the_start() {
     let (_, good) = service_called("localhost").await;
     let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     // One that can't be used is a mistake beside one that can, too.

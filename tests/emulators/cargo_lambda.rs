@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::emulator::{Emulator, free_addresses};
-use crate::process::Mysfits;
+use crate::process::LocalMysfits;
 use crate::tools::{cargo_lambda, output, stdout};
 use crate::{expected, fixture};
 
@@ -26,8 +26,8 @@ fn invoke(address: SocketAddr, arguments: [&str; 2]) -> std::process::Command {
 }
 
 #[tokio::test]
-async fn the_readmes_commands_answer_the_fixtures_as_expected() {
-    let mysfits = Mysfits::start().await;
+async fn the_commands_of_the_readme_handle_the_fixtures() {
+    let mysfits = LocalMysfits::start().await;
     let (mut watch, address) = watch(&mysfits.url);
     // Unlike a person, `cargo lambda invoke` does not wait for the emulator to listen.
     watch.invoke("click-processor", b"{}").await;
@@ -38,7 +38,7 @@ async fn the_readmes_commands_answer_the_fixtures_as_expected() {
 }
 
 #[tokio::test]
-async fn a_batch_that_fails_is_told_with_its_type() {
+async fn a_failed_batch_is_reported_with_its_error_type() {
     // It fails before the service is asked.
     let (mut watch, address) = watch("http://127.0.0.1:1");
     let answer = watch.invoke("click-processor", br#"{"Records": []}"#).await;

@@ -16,12 +16,12 @@ pub(crate) struct Emulator {
 
 /// What the Invoke API answers.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct InvokeResponse {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl InvokeResponse {
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -38,7 +38,7 @@ impl Emulator {
     }
 
     /// Invokes `function` as the AWS SDKs do, once the emulator listens.
-    pub(crate) async fn invoke(&mut self, function: &str, event: &[u8]) -> Answer {
+    pub(crate) async fn invoke(&mut self, function: &str, event: &[u8]) -> InvokeResponse {
         let url = format!("http://{}/2015-03-31/functions/{function}/invocations", self.address);
         let http = &self.http;
         let send = async |_: &Background| match http.post(&url).body(event.to_vec()).send().await {
@@ -47,7 +47,7 @@ impl Emulator {
             response => Some(response.unwrap()),
         };
         let response = self.process.until(send).await;
-        Answer { status: response.status().as_u16(), body: response.bytes().await.unwrap().to_vec() }
+        InvokeResponse { status: response.status().as_u16(), body: response.bytes().await.unwrap().to_vec() }
     }
 }
 

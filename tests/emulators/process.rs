@@ -76,12 +76,12 @@ impl Drop for Background {
 }
 
 /// The mysfits service, by the README's command.
-pub(crate) struct Mysfits {
+pub(crate) struct LocalMysfits {
     pub(crate) url: String,
     _process: Background,
 }
 
-impl Mysfits {
+impl LocalMysfits {
     pub(crate) async fn start() -> Self {
         let mut process = Background::start(cargo(["mysfits", "--listen", "127.0.0.1:0"]));
         // Its whole line, among those of cargo.

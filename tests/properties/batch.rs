@@ -18,7 +18,7 @@ fn processor() -> Processor {
 }
 
 fn handle(processor: &Processor, payload: &str) -> Result<(Value, usize, Report), String> {
-    let invocation = Invocation { look_ups_end: Instant::now(), trace_id: None };
+    let invocation = Invocation { lookup_deadline: Instant::now(), trace_id: None };
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let reply = runtime.block_on(processor.handle(payload, &invocation, &mut report)).map_err(|e| e.to_string())?;
@@ -51,7 +51,7 @@ fn data() -> impl Strategy<Value = (Vec<u8>, Option<usize>)> {
 
 proptest! {
     #[test]
-    fn every_record_is_answered_once_in_order(records in prop::collection::vec(data(), 0..20)) {
+    fn every_record_gets_one_result_in_order(records in prop::collection::vec(data(), 0..20)) {
         let event: Vec<Value> = records
             .iter()
             .enumerate()
@@ -81,12 +81,12 @@ proptest! {
     }
 
     #[test]
-    fn any_text_as_a_batch_is_judged(payload: String) {
+    fn any_text_as_a_batch_is_handled(payload: String) {
         let _ = handle(&processor(), &payload);
     }
 
     #[test]
-    fn any_json_as_a_batch_is_judged(records in "[\\[\\]{}:,\"a-z0-9\\\\ ]{0,60}") {
+    fn any_json_as_a_batch_is_handled(records in "[\\[\\]{}:,\"a-z0-9\\\\ ]{0,60}") {
         let _ = handle(&processor(), &format!("{{\"records\":[{records}]}}"));
     }
 }
@@ -96,7 +96,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn the_reply_stays_within_the_budget(
+    fn the_response_stays_within_the_budget(
         repeats in prop::collection::vec(1_usize..12_000, 1..6),
         id_chars in 0_usize..300,
     ) {
@@ -118,7 +118,7 @@ proptest! {
 }
 
 #[test]
-fn more_records_than_can_be_answered_are_an_error_that_says_so() {
+fn more_records_than_a_response_can_hold_are_an_error() {
     let records = "{},".repeat(250_000);
     let payload = format!("{{\"records\":[{}]}}", records.trim_end_matches(','));
     let message = handle(&processor(), &payload).map(|_| ()).unwrap_err();
@@ -126,7 +126,7 @@ fn more_records_than_can_be_answered_are_an_error_that_says_so() {
 }
 
 #[test]
-fn a_batch_for_which_no_time_is_left_is_for_firehose_to_try_again() {
+fn a_batch_without_time_left_fails_for_firehose_to_retry() {
     let config = Config::read(&Env::from_iter([("MYSFITS_API_URL", "http://127.0.0.1:9")]));
     let payload = json!({"records": [{"data": STANDARD.encode(r#"{"userId":"u","mysfitId":"m"}"#)}]}).to_string();
     let message = handle(&Processor::new(&config.unwrap()).unwrap(), &payload).map(|_| ()).unwrap_err();

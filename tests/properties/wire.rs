@@ -3,7 +3,7 @@
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Reply};
+use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Response};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -91,7 +91,7 @@ fn assert_agreement(payload: &str) -> usize {
 }
 
 #[test]
-fn the_fixtures_are_read_alike() {
+fn the_fixtures_are_parsed_alike() {
     let mut read = 0;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
         let path = format!("{}/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -103,7 +103,7 @@ fn the_fixtures_are_read_alike() {
 }
 
 #[test]
-fn events_are_read_alike() {
+fn events_are_parsed_alike() {
     let mut runner = TestRunner::deterministic();
     let compared: usize = (0..2_000).map(|_| assert_agreement(&event().new_tree(&mut runner).unwrap().current())).sum();
     assert!(compared > 100, "only {compared} records were taken by both");
@@ -111,7 +111,7 @@ fn events_are_read_alike() {
 
 proptest! {
     #[test]
-    fn replies_are_read_by_aws_lambda_events(
+    fn responses_are_parsed_by_aws_lambda_events(
         records in prop::collection::vec((any::<String>(), any::<Vec<u8>>(), any::<String>()), 0..5),
     ) {
         let payload = json!({
@@ -119,7 +119,7 @@ proptest! {
         })
         .to_string();
         let event = Event::parse(&payload).unwrap();
-        let mut reply = Reply::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
+        let mut reply = Response::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
         for (record, (_, lines, key)) in event.records.iter().zip(&records) {
             reply.ok(record, lines, &[("key", key.clone())].into()).unwrap();
         }
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_as_an_event_is_judged(payload: String) {
+    fn any_text_as_an_event_is_parsed(payload: String) {
         let _ = Event::parse(&payload).map(|event| event.decode().iter().count());
     }
 }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_told_with_its_variable_and_what_is_accepted() {
+    fn an_invalid_value_is_reported_with_its_variable_and_what_is_accepted() {
         let names = |count: usize| (0..count).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
         assert!(config(&[STREAM_SET, ("COLLECTOR_FIELDS", &names(32))]).is_ok());
         assert!(config(&[("COLLECTOR_STREAM", &"x".repeat(128))]).is_ok());

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_keeps_its_time() {
+    fn time_is_reserved_for_the_response() {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         for (deadline_ms, expected_ms) in [
             (1_800_000_030_000, 29_750),

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_told_apart() {
+    fn events_are_parsed_by_kind() {
         for (payload, event) in [
             (
                 r#"{"httpMethod":"POST","headers":null,"requestContext":{"stage":"p"},"body":"{}","isBase64Encoded":false}"#,
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_decoded_where_the_event_says_so() {
+    fn bodies_are_decoded_if_the_event_says_base64() {
         for (body, is_base64, expected) in [
             ("{}", false, Ok(b"{}".as_slice())),
             ("e30=", false, Ok(b"e30=".as_slice())),

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_libraries_are_quiet() {
+    fn libraries_log_warnings_only() {
         for (level, expected) in [
             (LevelFilter::DEBUG, "click_collector=debug,lambda_runtime=info,warn"),
             (LevelFilter::WARN, "click_collector=warn,lambda_runtime=warn,warn"),

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_byte_for_byte() {
+    fn responses_byte_for_byte() {
         let text = r#""Content-Type":"text/plain; charset=utf-8""#;
         let json = r#""Content-Type":"application/json""#;
         for (answer, status, headers, body) in [
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_messages_are_told_by_their_id() {
+    fn failed_messages_are_reported_by_id() {
         let failure = |id: &str| ItemFailure { item_identifier: id.to_owned() };
         for (failures, expected) in [
             (vec![], r#"{"batchItemFailures":[]}"#),

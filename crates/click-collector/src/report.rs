@@ -63,7 +63,7 @@ mod tests {
     use crate::stream::Failure;
 
     #[test]
-    fn what_became_of_records_adds_up() {
+    fn put_outcomes_add_up() {
         let mut report = Report::default();
         let failure = Some(Failure { code: "InternalFailure".to_owned(), lasts: false });
         report.put(&Put { left: vec![0, 2], failure, calls: 3 }, [1, 10, 100, 1_000].into_iter());
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_is_counted_and_the_first_are_told() {
+    fn every_rejected_body_is_counted_and_the_first_are_kept() {
         let mut report = Report::default();
         for id in 0..30 {
             report.refuse(Some(&id.to_string()), Refusal::NotJson);

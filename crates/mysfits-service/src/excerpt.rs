@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_texts_are_quoted_and_long_ones_cut() {
+    fn short_texts_are_quoted_and_long_ones_truncated() {
         let long = "é".repeat(64);
         assert_eq!(Excerpt::of("a\"b\n").to_string(), r#""a\"b\n""#);
         assert_eq!(Excerpt::of(&long).to_string(), format!("\"{long}\""));

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_parameter_what_was_found_and_what_is_accepted() {
+    fn an_error_has_the_parameter_what_was_found_and_what_is_accepted() {
         let longer = "é".repeat(33);
         let longer_message = format!("query parameter 'value' is \"{longer}\": send 1 to 64 bytes");
         let refusals: [(&[(&str, &str)], &str); 8] = [
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_repeats_a_bounded_part() {
+    fn an_error_repeats_a_limited_part() {
         let long = "x".repeat(10_000);
         for parameters in [[("filter", long.as_str()), ("value", "Good")], [("filter", "GoodEvil"), ("value", &long)]] {
             let message = parse(&parameters).unwrap_err();

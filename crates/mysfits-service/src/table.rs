@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_by_the_rule_of_dynamodb() {
+    fn table_names_by_the_rules_of_dynamodb() {
         for name in ["abc", "MysfitsTable", "Stack-MysfitsTable_1.prod", &"x".repeat(255)] {
             assert_eq!(name.parse(), Ok(TableName(name.to_owned())));
         }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_name_is_told_with_its_variable_and_the_rule() {
+    fn an_invalid_name_is_reported_with_its_variable_and_the_rule() {
         let error = "my table".parse::<TableName>().unwrap_err();
         assert_eq!(
             error.to_string(),

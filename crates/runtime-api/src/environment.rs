@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_not_to_blame_for_what_this_machine_lacks() {
+    fn exhausted_host_resources_are_not_the_functions_fault() {
         let spawn = |source: io::Error| StartError::Spawn { command: PathBuf::from("function"), source };
         for (error, expected) in [
             (StartError::Serve(Errno::MFILE.into()), true),

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_written_is_taken_before_tokio_has_seen_it() {
+    async fn written_lines_are_taken_before_tokio_polls_the_pipe() {
         let (mut writer, logs) = Logs::new().unwrap();
         for (written, taken) in
             [("one\ntwo\n", vec!["one", "two"]), ("", vec![]), ("thr", vec![]), ("ee\n", vec!["three"])]
@@ -125,7 +125,7 @@ mod tests {
     /// A process closes its pipe a moment before it ends, so one thread reads the end of the pipe while another takes the lines.
     /// Here a second pipe stands for the process. About one attempt in ten thousand meets that moment.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_pipe_that_ends_while_its_lines_are_taken_is_not_waited_for() {
+    async fn a_pipe_that_closes_while_its_lines_are_taken_does_not_block() {
         for attempt in 0..30_000 {
             let (mut writer, logs) = Logs::new().unwrap();
             let (reader, process) = io::pipe().unwrap();

@@ -12,7 +12,7 @@ const TOKENS: &str = include_str!("../../tokens.dict");
 const MOST_BYTES: usize = 4_096;
 
 #[test]
-fn every_property_holds_for_mutated_answers() {
+fn every_property_holds_for_mutated_service_responses() {
     run("answer", 10_000);
 }
 

@@ -107,7 +107,7 @@ fn every_property_holds_for_nearly_events() {
 }
 
 #[test]
-fn every_property_holds_for_nearly_answers() {
+fn every_property_holds_for_nearly_service_responses() {
     const NAMES: &[&str] = &[
         "mysfitId",
         "MysfitId",

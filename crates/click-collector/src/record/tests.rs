@@ -36,7 +36,7 @@ fn is_random(key: &str) -> bool {
 }
 
 #[test]
-fn an_object_is_a_line_of_the_chosen_fields() {
+fn an_object_is_a_line_of_the_selected_fields() {
     for (body, line) in [
         ("{}", r#"{"a":null,"b":null,"c":null}"#),
         (r#"{"c":3,"a":"x","b":true}"#, r#"{"a":"x","b":true,"c":3}"#),
@@ -67,7 +67,7 @@ fn an_array_is_a_line_for_each_object() {
 }
 
 #[test]
-fn what_cannot_be_stored_is_refused_as_a_whole() {
+fn a_body_with_an_invalid_part_is_rejected_as_a_whole() {
     let nested = |depth: usize| format!("{{\"b\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(records(nested(128)).is_ok());
     let array = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
@@ -106,7 +106,7 @@ fn what_cannot_be_stored_is_refused_as_a_whole() {
 }
 
 #[test]
-fn a_record_has_a_largest_size_with_its_key() {
+fn the_record_size_limit_includes_the_key() {
     // {"a":"k","b":"…","c":null} and a newline take 24 bytes beside b, and the key 1.
     let body = |b: usize| format!("{{\"a\":\"k\",\"b\":\"{}\"}}", "x".repeat(b));
     let largest = MAX_RECORD_BYTES - 26 - 1;
@@ -204,7 +204,7 @@ fn object() -> impl Strategy<Value = Map<String, Value>> {
 
 proptest! {
     #[test]
-    fn no_bytes_are_a_panic(body in prop_oneof![
+    fn no_input_panics(body in prop_oneof![
         prop::collection::vec(any::<u8>(), 0..64),
         "[\\[{]{0,3}(\"[abc]\":)?[0-9eE.+tn\"\\\\ud8}, \\]]{0,24}".prop_map(String::into_bytes),
     ]) {

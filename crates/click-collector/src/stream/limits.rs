@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_left_counts() {
+    fn only_remaining_records_count() {
         let records = records(&[1 << 20; 8]);
         assert_eq!(calls(&records, &[1, 3, 4, 5, 6, 7]), [&[1, 3, 4, 5, 6][..], &[7][..]]);
     }

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_until_nothing_was_stored_too_often() {
+    fn delays_double_until_too_many_rounds_stored_nothing() {
         for (random, expected) in [
             (1.0, [Some(100), Some(200), Some(400), Some(800), Some(1_600), None]),
             (0.5, [Some(75), Some(150), Some(300), Some(600), Some(1_200), None]),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_stored_begins_them_anew() {
+    fn a_stored_record_resets_the_delays() {
         assert_eq!(pauses(&[true; 100], 1.0), [Some(100); 100]);
         let rounds = [false, false, false, false, false, true, false, false, false, false, false, false];
         let expected = [100, 200, 400, 800, 1_600, 100, 100, 200, 400, 800, 1_600].map(Some);

@@ -17,7 +17,7 @@ const LINE: &str = "{\"id\":\"o-1\",\"title\":\"Cup \\u2615\",\"price\":1.50,\"c
     \"quantity\":123456789012345678901,\"item_id\":null,\"item_name\":\"Mug\"}\n";
 
 #[tokio::test]
-async fn an_order_is_stored_whatever_brings_it() {
+async fn an_order_is_stored_from_every_event_source() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     let events = [rest("POST", ORDER), http("POST", ORDER, false), http("POST", &STANDARD.encode(ORDER), true)];
@@ -33,7 +33,7 @@ async fn an_order_is_stored_whatever_brings_it() {
 }
 
 #[tokio::test]
-async fn the_answer_is_byte_for_byte() {
+async fn the_response_is_byte_for_byte() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     let invocation = function.invoke(rest("POST", ORDER).to_string()).await.unwrap();
@@ -47,7 +47,7 @@ async fn the_answer_is_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn an_array_goes_in_calls_that_kinesis_takes() {
+async fn an_array_is_split_within_the_limits_of_kinesis() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[("COLLECTOR_FIELDS", "id")]).await;
     let orders: Vec<Value> = (0..1_001).map(|id| json!({"id": id})).collect();
@@ -95,7 +95,7 @@ async fn records_without_a_key_are_spread() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_never_sent_to_kinesis() {
+async fn a_rejected_body_is_never_sent_to_kinesis() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     let message = |text: &str| json!({ "message": text }).to_string();
@@ -144,7 +144,7 @@ async fn what_is_refused_is_never_sent_to_kinesis() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_fails_and_the_next_one_is_taken() {
+async fn an_invalid_event_fails_and_the_next_one_is_handled() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     for event in ["{}", "[]", r#"{"Records":[{"eventSource":"aws:s3"}]}"#] {

@@ -11,7 +11,7 @@ const STREAM: (&str, &str) = ("COLLECTOR_STREAM", "orders");
 const KEY: &str = "hunter2-hunter2-hunter2-hunter2-";
 
 #[tokio::test]
-async fn a_fault_is_told_and_ends_it_with_2() {
+async fn an_invalid_configuration_is_logged_and_exits_with_2() {
     for (env, told) in [
         (vec![], "COLLECTOR_STREAM: found no value; accepted: a data stream's name, and not its ARN"),
         (vec![("COLLECTOR_STREAM", "my stream")], "COLLECTOR_STREAM: found \"my stream\"; accepted: "),

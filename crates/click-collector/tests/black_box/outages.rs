@@ -26,7 +26,7 @@ fn ids(kinesis: &Kinesis) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again() {
+async fn transient_errors_are_retried() {
     for refusal in [
         Answer::Refuse(400, THROTTLED),
         Answer::Refuse(400, "LimitExceededException"),
@@ -49,7 +49,7 @@ async fn what_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_lasts_is_not_tried_again() {
+async fn permanent_errors_are_not_retried() {
     for (status, code) in [
         (400, "ResourceNotFoundException"),
         (400, "AccessDeniedException"),
@@ -68,7 +68,7 @@ async fn what_lasts_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn records_that_are_refused_are_tried_again_alone() {
+async fn only_refused_records_are_retried() {
     let kinesis = Kinesis::start([
         Answer::RefuseSome(vec![(0, THROTTLED), (2, "InternalFailure")]),
         Answer::RefuseSome(vec![(0, THROTTLED)]),
@@ -106,7 +106,7 @@ async fn a_full_shard_gets_the_most_objects_bit_by_bit_and_each_once() {
 }
 
 #[tokio::test]
-async fn a_shard_that_takes_nothing_is_given_up() {
+async fn retries_end_when_a_shard_accepts_nothing() {
     let kinesis = Kinesis::always(Answer::StoreFirst(0)).await;
     let mut function = collector(&kinesis, &[]).await;
     let answered = invoke(&mut function, &rest("POST", format!("[{}]", vec!["{}"; 1_200].join(",")))).await;
@@ -115,7 +115,7 @@ async fn a_shard_that_takes_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn whatever_is_stored_begins_the_attempts_anew() {
+async fn a_stored_record_resets_the_attempts() {
     let full = || vec![Answer::StoreFirst(0); 5];
     let kinesis = Kinesis::start([full(), vec![Answer::StoreFirst(1)], full()].concat()).await;
     let mut function = collector(&kinesis, &[]).await;
@@ -125,7 +125,7 @@ async fn whatever_is_stored_begins_the_attempts_anew() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_leaves_those_after_it_for_the_next_round() {
+async fn calls_after_a_failed_call_wait_for_the_next_round() {
     let body: Vec<Value> = (0..1_200).map(|id| json!({"id": id})).collect();
     let script = [Answer::RefuseSome(vec![(7, THROTTLED)]), Answer::Refuse(500, "InternalFailure")];
     let kinesis = Kinesis::start(script).await;
@@ -140,7 +140,7 @@ async fn a_call_that_fails_leaves_those_after_it_for_the_next_round() {
 }
 
 #[tokio::test]
-async fn attempts_are_bounded_and_the_answer_tells_what_is_stored() {
+async fn attempts_are_limited_and_the_response_counts_stored_records() {
     // The first round stores something, and the six after it nothing.
     for (places, sizes, stored) in [(vec![0, 1], [3, 2, 2, 2, 2, 2, 2], 1), (vec![0], [3, 1, 1, 1, 1, 1, 1], 2)] {
         let places = places.into_iter().map(|place| (place, THROTTLED)).collect();
@@ -155,7 +155,7 @@ async fn attempts_are_bounded_and_the_answer_tells_what_is_stored() {
 }
 
 #[tokio::test]
-async fn each_lasting_outage_is_told_as_one_that_passes() {
+async fn a_long_outage_gets_503() {
     // All at once, because each takes its pauses.
     let mut outages = JoinSet::new();
     for (answer, error) in [
@@ -178,7 +178,7 @@ async fn each_lasting_outage_is_told_as_one_that_passes() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn connection_refused() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[("AWS_ENDPOINT_URL_KINESIS", "http://127.0.0.1:1")]).await;
     let answered = invoke(&mut function, &three()).await;
@@ -187,7 +187,7 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_is_tried_again() {
+async fn missing_credentials_are_not_retried() {
     let kinesis = Kinesis::start([]).await;
     let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_EC2_METADATA_DISABLED", "true")];
     let mut function = collector(&kinesis, &none).await;
@@ -197,7 +197,7 @@ async fn without_credentials_nothing_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_cut_off_may_be_stored_twice() {
+async fn a_call_whose_response_is_lost_may_be_stored_twice() {
     let kinesis = Kinesis::start([Answer::StoreAndReset]).await;
     let mut function = collector(&kinesis, &[]).await;
     assert_eq!(invoke(&mut function, &three()).await.http(), (200, STORED));
@@ -205,7 +205,7 @@ async fn a_call_that_was_cut_off_may_be_stored_twice() {
 }
 
 #[tokio::test]
-async fn a_call_without_an_answer_is_given_up_for_another() {
+async fn a_call_without_a_response_times_out_and_is_retried() {
     let kinesis = Kinesis::start([Answer::Hang]).await;
     let mut function = collector(&kinesis, &[]).await;
     let answered = invoke(&mut function, &three()).await;
@@ -213,7 +213,7 @@ async fn a_call_without_an_answer_is_given_up_for_another() {
 }
 
 #[tokio::test]
-async fn the_answer_is_out_before_the_deadline() {
+async fn the_response_is_sent_before_the_deadline() {
     let kinesis = Kinesis::always(Answer::Hang).await;
     let mut function = collector(&kinesis, &[]).await;
     // Shorter than a call may take, so that only the deadline can have ended it.

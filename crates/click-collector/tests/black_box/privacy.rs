@@ -27,7 +27,7 @@ async fn personal_fields_are_masked_and_hashed() {
 
 /// At the most talkative level, with a Kinesis whose messages repeat what it got.
 #[tokio::test]
-async fn nothing_that_was_sent_is_logged_or_answered() {
+async fn no_request_data_is_logged_or_returned() {
     let base64 = "eyJpZCI6ImFhYWFodW50ZXIyYWFhYSJ9".to_owned();
     let bodies = [
         r#"{"id":"hunter2","name":"hunter2"}"#,

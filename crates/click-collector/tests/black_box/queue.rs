@@ -24,7 +24,7 @@ async fn messages_are_stored_together() {
 }
 
 #[tokio::test]
-async fn large_messages_go_in_calls_that_kinesis_takes() {
+async fn large_messages_are_split_within_the_limits_of_kinesis() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[("COLLECTOR_FIELDS", "id")]).await;
     let body = |bytes: usize| format!("{{\"id\":\"{}\"}}", "x".repeat(bytes));
@@ -43,7 +43,7 @@ async fn one_message_is_one_record() {
 }
 
 #[tokio::test]
-async fn a_body_that_can_never_be_stored_fails_alone() {
+async fn an_invalid_body_fails_alone() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     let event = messages(&["{}", "no json", "[{},1]", "{}"]);
@@ -73,7 +73,7 @@ async fn a_message_fails_with_any_of_its_records() {
 }
 
 #[tokio::test]
-async fn every_message_fails_where_kinesis_refuses_for_good() {
+async fn every_message_fails_on_a_permanent_error() {
     let kinesis = Kinesis::always(Answer::Refuse(400, "ResourceNotFoundException")).await;
     let mut function = collector(&kinesis, &[]).await;
     let answered = invoke(&mut function, &messages(&["{}", "[{},{}]"])).await;
@@ -81,7 +81,7 @@ async fn every_message_fails_where_kinesis_refuses_for_good() {
 }
 
 #[tokio::test]
-async fn more_records_than_are_held_at_once_are_put_in_parts() {
+async fn many_records_are_put_in_parts() {
     let many = format!("[{}]", vec!["{}"; 9_999].join(","));
     let bodies = [many.as_str(), "{}", "no json", &many];
     let refuse = || Answer::Refuse(400, "ResourceNotFoundException");

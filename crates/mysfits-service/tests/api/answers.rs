@@ -77,7 +77,7 @@ async fn each_mysfit_by_its_id() {
 }
 
 #[tokio::test]
-async fn refusals() {
+async fn error_responses() {
     let service = start().await;
     let too_long = format!("/mysfits/{}", "a".repeat(129));
     let no_mysfit = "no mysfit has this id";

@@ -64,7 +64,7 @@ fn body(reply: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn answers_a_rest_api_and_an_http_api() {
+async fn responds_to_a_rest_api_and_an_http_api() {
     let engine = Engine::start().await.unwrap();
     let mut function = start(&engine).await;
     let evil = ids(fixture().iter().filter(|mysfit| mysfit["goodevil"] == "Evil"));
@@ -83,7 +83,7 @@ async fn answers_a_rest_api_and_an_http_api() {
 }
 
 #[tokio::test]
-async fn refuses_as_it_does_elsewhere() {
+async fn errors_are_the_same_as_locally() {
     let engine = Engine::start().await.unwrap();
     let mut function = start(&engine).await;
     let cases = [
@@ -112,7 +112,7 @@ async fn outside_lambda_it_names_the_local_command() {
 }
 
 #[tokio::test]
-async fn a_bad_table_name_ends_it_at_its_start() {
+async fn an_invalid_table_name_fails_the_start() {
     let settings = Settings::new(env!("CARGO_BIN_EXE_mysfits-service")).env("MYSFITS_TABLE", "my table");
     let mut function = Function::start(settings).await.unwrap();
     let invocation = function.invoke("{}").await.unwrap();

@@ -78,7 +78,7 @@ async fn scripts_get_the_base_url_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_usage_mistake_exits_with_2() {
+async fn invalid_usage_exits_with_2() {
     let name = [("MYSFITS_TABLE", "no")];
     let cases = [
         (
@@ -100,7 +100,7 @@ async fn a_usage_mistake_exits_with_2() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_told_with_its_option() {
+async fn an_address_in_use_is_reported_with_its_option() {
     let listener = TcpListener::bind(anywhere()).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     let output = output(command(&["--listen", &taken], &[])).await;
@@ -110,7 +110,7 @@ async fn a_taken_address_is_told_with_its_option() {
 }
 
 #[tokio::test]
-async fn the_latency_is_added_to_each_answer() {
+async fn the_latency_is_added_to_each_response() {
     let (_child, base_url) = start(&["--listen", "127.0.0.1:0", "--latency-ms", "150"], &[]).await;
     let begun = Instant::now();
     get(&base_url, "/").await;
@@ -160,7 +160,7 @@ async fn a_failure_is_one_line_of_json() {
 }
 
 #[tokio::test]
-async fn what_an_item_lacks_is_one_warning() {
+async fn missing_attributes_are_one_warning() {
     let engine = Engine::start().await.unwrap();
     let name = "Mysfits-elsewhere".parse().unwrap();
     seed::create_table(&engine.client(), &name).await.unwrap();

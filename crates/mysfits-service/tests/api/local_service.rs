@@ -22,7 +22,7 @@ async fn two_services_share_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_answers_after_the_stop() {
+async fn connections_are_refused_after_the_stop() {
     let service = start().await;
     let base_url = service.base_url();
     get(&base_url, "/mysfits").await;
@@ -31,7 +31,7 @@ async fn nothing_answers_after_the_stop() {
 }
 
 #[tokio::test]
-async fn a_request_that_has_begun_is_answered_before_the_stop() {
+async fn the_stop_waits_for_requests_in_flight() {
     let latency = Duration::from_secs(3);
     let service = LocalService::start_with_latency(anywhere(), latency).await.unwrap();
     let url = format!("{}/mysfits", service.base_url());
@@ -45,7 +45,7 @@ async fn a_request_that_has_begun_is_answered_before_the_stop() {
 }
 
 #[tokio::test]
-async fn a_dropped_engine_ends() {
+async fn a_dropped_engine_stops() {
     let engine = Engine::start().await.unwrap();
     let client = engine.client();
     client.list_tables().send().await.unwrap();
@@ -56,7 +56,7 @@ async fn a_dropped_engine_ends() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_named() {
+async fn an_address_in_use_is_reported() {
     let service = start().await;
     let taken = service.base_url().strip_prefix("http://").unwrap().parse().unwrap();
     let error = LocalService::start_with_latency(taken, Duration::ZERO).await.unwrap_err();

@@ -20,7 +20,7 @@ async fn assert_unavailable(service: &LocalService) {
 }
 
 #[tokio::test]
-async fn nothing_listens() {
+async fn connection_refused() {
     let client = client::for_endpoint(&format!("http://{}", nowhere()));
     let service = over(Table::new(client, TableName::default())).await;
     assert_unavailable(&service).await;
@@ -35,7 +35,7 @@ async fn nothing_listens() {
 }
 
 #[tokio::test]
-async fn there_is_no_table() {
+async fn missing_table() {
     let engine = Engine::start().await.unwrap();
     let service = over(Table::new(engine.client(), TableName::default())).await;
     assert_unavailable(&service).await;
@@ -44,7 +44,7 @@ async fn there_is_no_table() {
 const EMPTY: &str = r#"{"Items":[],"Count":0,"ScannedCount":0}"#;
 
 #[tokio::test]
-async fn one_failure_is_tried_again() {
+async fn one_failure_is_retried() {
     let dynamodb = DynamoDb::start(|number| match number {
         0 => Some((StatusCode::INTERNAL_SERVER_ERROR, "{}")),
         _ => Some((StatusCode::OK, EMPTY)),
@@ -57,7 +57,7 @@ async fn one_failure_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_lasting_failure_is_tried_three_times() {
+async fn a_permanent_failure_takes_three_attempts() {
     let dynamodb = DynamoDb::start(|_| Some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))).await;
     let service = over(dynamodb.table()).await;
     get(&service.base_url(), "/mysfits").await.is(503);
@@ -65,7 +65,7 @@ async fn a_lasting_failure_is_tried_three_times() {
 }
 
 #[tokio::test]
-async fn a_dynamodb_that_never_answers_is_given_up() {
+async fn a_dynamodb_that_never_responds_times_out() {
     let dynamodb = DynamoDb::start(|_| None).await;
     let table = dynamodb.table();
     let service = over(table.clone()).await;
@@ -80,7 +80,7 @@ async fn a_dynamodb_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn only_the_attributes_of_a_list_are_asked_for() {
+async fn only_the_attributes_of_a_list_are_requested() {
     let dynamodb = DynamoDb::start(|_| Some((StatusCode::OK, EMPTY))).await;
     let service = over(dynamodb.table()).await;
     get(&service.base_url(), "/mysfits").await;

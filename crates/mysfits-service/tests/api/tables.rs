@@ -72,7 +72,7 @@ async fn a_list_without_mysfits_is_an_empty_object() {
 }
 
 #[tokio::test]
-async fn what_an_item_lacks_its_answer_lacks() {
+async fn missing_attributes_are_omitted() {
     let (engine, name, service) = start("Imperfect").await;
     put(&engine, &name, [("MysfitId", string("bare"))]).await;
     let attributes = [
@@ -128,7 +128,7 @@ async fn an_empty_table_is_filled() {
 }
 
 #[tokio::test]
-async fn a_table_whose_creation_was_not_heard_of_is_filled_with_all_or_none() {
+async fn a_table_whose_creation_got_no_response_is_filled_with_all_or_none() {
     let dynamodb = DynamoDb::start(|number| {
         Some(match number {
             0 => (StatusCode::BAD_REQUEST, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceInUseException"}"#),
@@ -145,7 +145,7 @@ async fn a_table_whose_creation_was_not_heard_of_is_filled_with_all_or_none() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_there_stays_as_it_is() {
+async fn an_existing_table_is_not_changed() {
     let (engine, name, service) = start("Kept").await;
     put(&engine, &name, [("MysfitId", string("mine"))]).await;
     let id = "4e53920c-505a-4a90-a694-b9300791f0ae";

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::function::{AT_MOST, error, exit_code, misbehaving, reply, settings, start, started, stop, told};
 
 #[tokio::test]
-async fn an_exit_in_init_comes_back_with_its_logs_and_every_time() {
+async fn an_exit_in_init_is_reported_with_its_logs_every_time() {
     let mut function = start(misbehaving("exit")).await;
     // By then the first has ended, and nobody knows of it.
     sleep(Duration::from_millis(300)).await;
@@ -24,7 +24,7 @@ async fn an_exit_in_init_comes_back_with_its_logs_and_every_time() {
 }
 
 #[tokio::test]
-async fn an_init_error_is_told() {
+async fn an_init_error_is_reported() {
     let mut function = start(misbehaving("init-error")).await;
     let invocation = told(&mut function, "never seen").await;
     assert_eq!(invocation.outcome, error("Extension.Bad", "no good"));
@@ -32,7 +32,7 @@ async fn an_init_error_is_told() {
 }
 
 #[tokio::test]
-async fn a_silent_start_is_a_failed_one() {
+async fn a_start_without_a_call_times_out() {
     let settings = Settings { init_timeout: Duration::from_millis(50), ..misbehaving("silent") };
     let mut function = start(settings).await;
     let invocation = told(&mut function, "never seen").await;
@@ -53,7 +53,7 @@ async fn a_process_that_never_asks_again_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_crash_is_told_with_its_logs_and_the_process_replaced() {
+async fn a_crash_is_reported_with_its_logs_and_the_process_replaced() {
     let mut function = started().await;
     let crashed = told(&mut function, "exit").await;
     assert_eq!(exit_code(&crashed), Some(7));
@@ -63,7 +63,7 @@ async fn a_crash_is_told_with_its_logs_and_the_process_replaced() {
 }
 
 #[tokio::test]
-async fn an_exit_at_once_after_the_reply_spoils_nothing() {
+async fn an_exit_right_after_the_response_keeps_the_response() {
     // A caller that is often away finds the answer and the exit together.
     tokio::spawn(async {
         loop {
@@ -79,13 +79,13 @@ async fn an_exit_at_once_after_the_reply_spoils_nothing() {
 }
 
 #[tokio::test]
-async fn a_process_that_broke_off_its_reply_is_told_by_its_exit() {
+async fn a_process_that_exits_while_responding_is_reported_as_exited() {
     let mut function = started().await;
     assert_eq!(exit_code(&told(&mut function, "half-reply").await), Some(5));
 }
 
 #[tokio::test]
-async fn a_process_out_of_time_is_killed_and_replaced() {
+async fn a_process_that_times_out_is_killed_and_replaced() {
     let mut function = started().await;
     let request = Request { timeout: Some(Duration::from_millis(50)), ..Request::from("hang") };
     assert_eq!(told(&mut function, request).await.outcome, Outcome::TimedOut);
@@ -105,7 +105,7 @@ async fn over(process: u32) {
 }
 
 #[tokio::test]
-async fn lines_of_a_process_that_ended_between_two_events_are_kept() {
+async fn lines_of_a_process_that_exited_between_two_events_are_kept() {
     for stopped in [false, true] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut function = started().await;
@@ -149,21 +149,21 @@ async fn gone(mut connection: TcpStream) {
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_a_stop() {
+async fn a_stop_kills_the_process_group() {
     let (function, other) = with_another_process().await;
     stop(function).await;
     gone(other).await;
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_a_drop() {
+async fn a_drop_kills_the_process_group() {
     let (function, other) = with_another_process().await;
     drop(function);
     gone(other).await;
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_its_time() {
+async fn a_time_out_kills_the_process_group() {
     let (mut function, other) = with_another_process().await;
     let request = Request { timeout: Some(Duration::from_millis(50)), ..Request::from("hang") };
     assert_eq!(told(&mut function, request).await.outcome, Outcome::TimedOut);
@@ -171,14 +171,14 @@ async fn what_a_process_has_started_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_its_crash() {
+async fn a_crash_kills_the_process_group() {
     let (mut function, other) = with_another_process().await;
     assert_eq!(exit_code(&told(&mut function, "exit").await), Some(7));
     gone(other).await;
 }
 
 #[tokio::test]
-async fn stopping_tells_the_rest() {
+async fn stopping_returns_the_remaining_lines() {
     let mut function = started().await;
     told(&mut function, "one").await;
     assert!(stop(function).await.logs.is_empty());

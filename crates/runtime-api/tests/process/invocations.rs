@@ -10,7 +10,7 @@ use runtime_api::{
 use crate::function::{error, examples, reply, settings, start, started, told};
 
 #[tokio::test]
-async fn replies_to_one_event_after_the_other() {
+async fn responds_to_one_event_after_the_other() {
     let mut function = started().await;
     let first = told(&mut function, "one").await;
     let second = told(&mut function, "two").await;
@@ -20,14 +20,14 @@ async fn replies_to_one_event_after_the_other() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_with_its_type() {
+async fn an_error_is_reported_with_its_type() {
     let mut function = started().await;
     assert_eq!(told(&mut function, "error it broke").await.outcome, error("Function.Told", "it broke"));
     assert_eq!(reply(&told(&mut function, "still here").await), "still here");
 }
 
 #[tokio::test]
-async fn a_reply_has_a_largest_size() {
+async fn a_response_has_a_size_limit() {
     let mut function = started().await;
     for (bytes, taken, status) in [(MAX_REPLY_BYTES, true, "202"), (MAX_REPLY_BYTES + 1, false, "413")] {
         let invocation = told(&mut function, format!("bytes {bytes}")).await;
@@ -43,7 +43,7 @@ async fn a_reply_has_a_largest_size() {
 }
 
 #[tokio::test]
-async fn a_reply_beyond_what_is_read_at_all_is_too_large_too() {
+async fn a_response_beyond_the_body_limit_is_too_large_too() {
     let mut function = started().await;
     let invocation = told(&mut function, format!("bytes {}", 65 * 1024 * 1024)).await;
     assert!(
@@ -54,7 +54,7 @@ async fn a_reply_beyond_what_is_read_at_all_is_too_large_too() {
 }
 
 #[tokio::test]
-async fn an_event_has_a_largest_size() {
+async fn an_event_has_a_size_limit() {
     let mut function = started().await;
     let refused = function.invoke(vec![b' '; MAX_EVENT_BYTES + 1]).await.unwrap_err();
     assert!(matches!(refused, InvokeError::EventTooLarge { bytes } if bytes == MAX_EVENT_BYTES + 1));
@@ -64,7 +64,7 @@ async fn an_event_has_a_largest_size() {
 }
 
 #[tokio::test]
-async fn the_headers_can_be_chosen() {
+async fn the_headers_can_be_set() {
     let mut function = started().await;
     let request = Request { deadline_ms: Some(600_000), ..Request::from("deadline") };
     assert_eq!(reply(&told(&mut function, request).await), "600000");
@@ -85,7 +85,7 @@ async fn the_deadline_is_one_timeout_away() {
 }
 
 #[tokio::test]
-async fn the_function_is_told_its_own_name() {
+async fn the_environment_has_the_function_name() {
     let mut function = start(Settings { function_name: "clicks-here".to_owned(), ..settings() }).await;
     let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:clicks-here");
     assert_eq!(reply(&told(&mut function, "arn").await), arn);

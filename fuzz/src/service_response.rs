@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use click_processor::click::{Clicks, Origin};
+use click_processor::click::{Clicks, RecordMetadata};
 use click_processor::config::Config;
-use click_processor::mysfits::Attributes;
-use click_processor::mysfits::answer::{BadAnswer, Entry, item, list};
+use click_processor::lookup::Attributes;
+use click_processor::lookup::service_response::{Entry, ServiceResponseError, item, list};
 use serde_json::value::RawValue;
 
 use crate::json::{Members, assert_carried, carried, text};
@@ -31,7 +31,7 @@ fn check_list(body: &[u8], config: &Config) {
     let names = &config.mysfit_attributes;
     let (found, expected) = match (list(body, names), expected_list(body)) {
         (Ok(found), Some(expected)) => (found, expected),
-        (Err(error), None) => return assert_eq!(error, BadAnswer::Shape),
+        (Err(error), None) => return assert_eq!(error, ServiceResponseError::Shape),
         (found, expected) => panic!("{found:?}, and not {expected:?}"),
     };
     assert_eq!(found.len(), expected.len());
@@ -51,12 +51,12 @@ fn check_item(body: &[u8], config: &Config) {
     if let (Some(mysfit), Some(id)) = (&mysfit, &id) {
         match (item(body, id, names), attributes(mysfit, names)) {
             (Ok(found), Some(expected)) => assert_attributes(found.view(), &expected, config),
-            (Err(BadAnswer::Lacks(name)), None) => assert!(names.contains(&name), "{name}"),
+            (Err(ServiceResponseError::Lacks(name)), None) => assert!(names.contains(&name), "{name}"),
             (found, expected) => panic!("{found:?}, and not {expected:?}"),
         }
     }
     let other = format!("{}-", id.unwrap_or_default());
-    assert_eq!(item(body, &other, names), Err(BadAnswer::Shape), "it is no answer about {other}");
+    assert_eq!(item(body, &other, names), Err(ServiceResponseError::Shape), "it is no answer about {other}");
 }
 
 fn assert_attributes(found: Attributes, expected: &[&str], config: &Config) {
@@ -70,7 +70,7 @@ fn assert_attributes(found: Attributes, expected: &[&str], config: &Config) {
     let clicks = Clicks::parse([Ok(CLICK.as_bytes())].into_iter(), &[]);
     let mut records = clicks.records();
     let (click, _) = records.next().unwrap().unwrap().next().unwrap();
-    assert_line(config, click, &Members::of(CLICK).unwrap(), found, &Origin::default());
+    assert_line(config, click, &Members::of(CLICK).unwrap(), found, &RecordMetadata::default());
 }
 
 fn members(body: &[u8]) -> Option<Members<'_>> {
