@@ -1,4 +1,4 @@
-//! The executable that goes to Lambda, under AWS's Runtime Interface Emulator.
+//! The executable for Lambda, under AWS's Runtime Interface Emulator.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::process::LocalMysfits;
 use crate::tools::{release_executable, rie};
 use crate::{expected, read};
 
-/// What the emulator calls whatever it runs.
+/// The function name that the emulator uses.
 const FUNCTION: &str = "function";
 
 async fn emulator(mysfits_api_url: &str) -> Emulator {
@@ -31,7 +31,7 @@ async fn fixtures_get_the_expected_responses() {
 
 #[tokio::test]
 async fn a_failed_batch_is_reported_with_its_error_type() {
-    // It fails before the service is asked.
+    // It fails before any request to the service.
     let mut emulator = emulator("http://127.0.0.1:1").await;
     let answer = emulator.invoke(FUNCTION, br#"{"Records": []}"#).await;
     assert_eq!(answer.json()["errorType"], json!("NotAFirehoseEvent"));

@@ -1,4 +1,4 @@
-//! Whatever is in a batch, every record is answered once, in order, within the budget.
+//! For any batch, every record gets one result, in order, within the budget.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use service_kit::env::Env;
 
-/// A processor that has no time for look-ups, so that it sends no request and passes every click on with `null`s.
+/// A processor without time for look-ups: it sends no request and delivers every click with `null`s.
 fn processor() -> Processor {
     let variables = [("MYSFITS_API_URL", "http://127.0.0.1:9"), ("ON_SERVICE_UNAVAILABLE", "pass")];
     Processor::new(&Config::read(&Env::from_iter(variables)).unwrap()).unwrap()
@@ -31,7 +31,7 @@ fn click() -> impl Strategy<Value = String> {
         .prop_map(|(user, mysfit)| json!({"userId": user, "mysfitId": mysfit}).to_string())
 }
 
-/// The data of a record, and how many lines it is to give; `None` where it may be anything.
+/// The data of a record, and the expected number of lines; `None` if unknown.
 fn data() -> impl Strategy<Value = (Vec<u8>, Option<usize>)> {
     let separator = prop_oneof![Just(""), Just("\n"), Just(" \r\n\t")];
     prop_oneof![
@@ -40,7 +40,7 @@ fn data() -> impl Strategy<Value = (Vec<u8>, Option<usize>)> {
         }),
         1 => any::<Vec<u8>>().prop_map(|data| (data, None)),
         1 => any::<String>().prop_map(|data| (data.into_bytes(), None)),
-        // A click of which a part is cut off.
+        // A truncated click.
         1 => (click(), 0_usize..40).prop_map(|(click, cut)| {
             let bytes = click.into_bytes();
             let length = bytes.len().saturating_sub(cut + 1);
@@ -92,7 +92,7 @@ proptest! {
 }
 
 proptest! {
-    // Each case is megabytes.
+    // Each case has megabytes.
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
@@ -109,7 +109,7 @@ proptest! {
         let (reply, bytes, report) = handle(&processor(), &json!({"records": event}).to_string()).unwrap();
         prop_assert!(bytes <= RESPONSE_BUDGET_BYTES, "{} bytes", bytes);
         prop_assert_eq!(reply["records"].as_array().unwrap().len(), repeats.len());
-        // A record fails only where it did not fit.
+        // A record fails only if it does not fit.
         if report.failed() > 0 {
             let longest = 110 * 12_000 * 4 / 3;
             prop_assert!(bytes + longest > RESPONSE_BUDGET_BYTES, "{} bytes", bytes);
@@ -122,7 +122,7 @@ fn more_records_than_a_response_can_hold_are_an_error() {
     let records = "{},".repeat(250_000);
     let payload = format!("{{\"records\":[{}]}}", records.trim_end_matches(','));
     let message = handle(&processor(), &payload).map(|_| ()).unwrap_err();
-    assert_eq!(message, "250000 records can't be answered within 6000000 bytes");
+    assert_eq!(message, "found 250000 records, whose results do not fit into a response of 6000000 bytes");
 }
 
 #[test]
@@ -130,5 +130,5 @@ fn a_batch_without_time_left_fails_for_firehose_to_retry() {
     let config = Config::read(&Env::from_iter([("MYSFITS_API_URL", "http://127.0.0.1:9")]));
     let payload = json!({"records": [{"data": STANDARD.encode(r#"{"userId":"u","mysfitId":"m"}"#)}]}).to_string();
     let message = handle(&Processor::new(&config.unwrap()).unwrap(), &payload).map(|_| ()).unwrap_err();
-    assert_eq!(message, "the mysfits service can't be reached: no time left to ask");
+    assert_eq!(message, "the mysfits service is unavailable: no time left for a request");
 }

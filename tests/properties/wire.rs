@@ -1,4 +1,4 @@
-//! The wire agrees with `aws_lambda_events` on whatever both accept, and accepts whatever that crate does.
+//! `click_processor::firehose` agrees with `aws_lambda_events` on all events that both accept, and accepts all that the crate does.
 
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
-/// A member that may be missing, and may be of several kinds.
+/// A member that may be missing or have several types.
 fn member(
     name: &'static str,
     values: impl Strategy<Value = Value> + 'static,
@@ -72,7 +72,7 @@ fn event() -> impl Strategy<Value = String> {
     .prop_map(|event| event.to_string())
 }
 
-/// Says how many records were compared; none where `aws_lambda_events` does not take the event.
+/// Returns how many records were compared: none if `aws_lambda_events` rejects the event.
 fn assert_agreement(payload: &str) -> usize {
     let Ok(expected) = serde_json::from_str::<KinesisFirehoseEvent>(payload) else { return 0 };
     let event = Event::parse(payload).unwrap();
@@ -82,7 +82,7 @@ fn assert_agreement(payload: &str) -> usize {
     for ((record, data), expected) in event.records.iter().zip(decoded.iter()).zip(&expected.records) {
         assert_eq!(record.id().as_deref(), expected.record_id.as_deref());
         assert_eq!(data, Ok(expected.data.as_slice()));
-        // aws_lambda_events reads milliseconds through a float, and may be one off.
+        // aws_lambda_events parses milliseconds as a float, and may be off by one.
         let arrived = record.arrived_at().unwrap().as_millisecond();
         let apart = arrived - expected.approximate_arrival_timestamp.timestamp_millis();
         assert!(apart.abs() <= 1, "{arrived} is {apart} ms apart");
@@ -98,7 +98,7 @@ fn the_fixtures_are_parsed_alike() {
         let payload = std::fs::read_to_string(path).unwrap();
         read += assert_agreement(&payload);
     }
-    // It takes no ISO times, no MSK, and no event with a record that is not base64.
+    // It rejects ISO times, MSK, and events with a record that is not base64.
     assert_eq!(read, 6, "aws_lambda_events reads the six records of direct-put.json alone");
 }
 

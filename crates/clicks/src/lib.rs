@@ -19,7 +19,6 @@
 mod collector;
 mod command;
 mod edge;
-pub mod fuzzing;
 mod input;
 mod interrupts;
 mod output;

@@ -1,4 +1,4 @@
-//! The executable; all of it is in the library, where tests and fuzzing reach it.
+//! The executable; the library has all of its code, so that tests can reach it.
 
 fn main() -> std::process::ExitCode {
     clicks::main()

@@ -1,7 +1,7 @@
 //! The AWS Lambda Runtime API on loopback, with a function process attached.
 //!
-//! A [`Function`] is one execution environment: it starts the executable as Lambda does, hands it one event at a time,
-//! and tells how each one ended. A process that crashed or ran out of time is replaced on the next event, as in the cloud.
+//! A [`Function`] is one execution environment. It starts the executable as Lambda does, sends it one event at a time, and returns the outcome.
+//! A process that crashed or timed out is replaced on the next event, as in AWS.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

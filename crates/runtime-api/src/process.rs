@@ -1,4 +1,4 @@
-//! The function's process, and whatever it starts: one group, which ends as one.
+//! The function's process group, which is killed as a whole.
 
 use std::io;
 use std::process::ExitStatus;
@@ -6,14 +6,14 @@ use std::process::ExitStatus;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-/// A process that leads a group of its own. Dropping it kills the group.
+/// A process that leads its own group. Dropping it kills the group.
 ///
-/// Ctrl-C in a terminal doesn't reach the group: it is for the caller, who decides what becomes of the event in hand.
-/// A process that moves to a group of its own is not reached either.
+/// Ctrl-C in a terminal does not reach the group, so that the caller can complete the event in flight. A child process that moves to another
+/// group is not killed.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// None once the process has ended and the group with it: the number may be somebody else's then.
+    /// `None` once the group has exited, because its id may be reused.
     group: Option<Pid>,
 }
 
@@ -24,44 +24,42 @@ impl Process {
         Ok(Self { child, group: Some(group) })
     }
 
-    /// The operating system's number of it; none once it has ended.
+    /// The process id; `None` once it has exited.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Waits for the process to end, and ends what it has started. Cancelling loses nothing.
+    /// Waits for the process to exit, and kills its group. Cancel-safe.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
-        self.end_group();
+        self.kill_group();
         Ok(status)
     }
 
-    /// Whether the process has ended. What it has started ends with it.
-    pub(crate) fn ended(&mut self) -> bool {
-        let ended = matches!(self.child.try_wait(), Ok(Some(_)));
-        if ended {
-            self.end_group();
+    /// Whether the process has exited. If so, kills its group.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        let exited = matches!(self.child.try_wait(), Ok(Some(_)));
+        if exited {
+            self.kill_group();
         }
-        ended
+        exited
     }
 
-    /// Kills the whole group.
     pub(crate) fn kill(&self) {
         if let Some(group) = self.group {
-            // Fails only for a group that has ended already.
-            let _ended = kill_process_group(group, Signal::KILL);
+            // Fails only for a group that has already exited.
+            let _exited = kill_process_group(group, Signal::KILL);
         }
     }
 
-    /// Kills what is left of the group, once: nothing holds its number any more when the last of it is gone.
-    fn end_group(&mut self) {
+    /// Kills the rest of the group, once: its id may be reused afterwards.
+    fn kill_group(&mut self) {
         self.kill();
         self.group = None;
     }
 }
 
 impl Drop for Process {
-    /// Where nobody has waited for its end.
     fn drop(&mut self) {
         self.kill();
     }

@@ -45,6 +45,7 @@ pub fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, UnsupportedValue> 
 }
 
 /// The text between the quotes of a JSON string, with its escapes; `None` for any other value.
+#[must_use]
 pub fn quoted(value: &RawValue) -> Option<&str> {
     value.get().strip_prefix('"')?.strip_suffix('"')
 }
@@ -125,7 +126,9 @@ fn walk(value: &RawValue, mode: Mode, mut emit: impl FnMut(&[u8])) -> Result<(),
                 let unescaped = unescape(token)?;
                 emit(if mode == Mode::Unescape { &unescaped } else { token });
             }
-            b'-' | b'0'..=b'9' if mode == Mode::Unescape && !is_finite(token) => return Err(UnsupportedValue::NumberTooLarge),
+            b'-' | b'0'..=b'9' if mode == Mode::Unescape && !is_finite(token) => {
+                return Err(UnsupportedValue::NumberTooLarge);
+            }
             b'{' | b'[' if depth == MAX_DEPTH => return Err(UnsupportedValue::TooDeep),
             b'{' | b'[' => {
                 depth += 1;
@@ -157,7 +160,9 @@ fn string_length(bytes: &[u8]) -> usize {
 
 /// A string with only the escapes that JSON requires.
 fn unescape(string: &[u8]) -> Result<Vec<u8>, UnsupportedValue> {
-    serde_json::from_slice::<String>(string).and_then(|text| serde_json::to_vec(&text)).map_err(|_| UnsupportedValue::Escape)
+    serde_json::from_slice::<String>(string)
+        .and_then(|text| serde_json::to_vec(&text))
+        .map_err(|_| UnsupportedValue::Escape)
 }
 
 fn is_number_byte(byte: u8) -> bool {

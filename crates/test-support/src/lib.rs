@@ -7,7 +7,11 @@
     reason = "a helper that can't go on fails its test"
 )]
 
+#[cfg(feature = "mysfits")]
+pub mod certificates;
 pub mod damage;
+#[cfg(feature = "mysfits")]
+pub mod mysfits_service;
 
 use std::ffi::OsStr;
 use std::fmt::Debug;

@@ -29,6 +29,6 @@ fn every_find_belongs_to_a_target() {
     let names: HashSet<&str> = TARGETS.iter().map(|target| target.name).collect();
     for folder in folders {
         let folder = folder.unwrap().file_name().into_string().unwrap();
-        assert!(names.contains(folder.as_str()), "{folder} is no target");
+        assert!(names.contains(folder.as_str()), "{folder} is not a target");
     }
 }

@@ -1,4 +1,4 @@
-//! The Lambda: the built executable over the Lambda Runtime API, with API Gateway's events.
+//! The Lambda: the executable over the Lambda Runtime API, with events of API Gateway.
 
 use mysfits_service::TableName;
 use mysfits_service::local::engine::Engine;
@@ -26,7 +26,7 @@ async fn invoke(function: &mut Function, event: Value) -> Value {
     }
 }
 
-/// What a REST API with the stage `prod` sends.
+/// An event of a REST API with the stage `prod`.
 fn rest(path: &str, query: &Value) -> Value {
     json!({
         "resource": "/{proxy+}",
@@ -41,7 +41,7 @@ fn rest(path: &str, query: &Value) -> Value {
     })
 }
 
-/// What an HTTP API sends.
+/// An event of an HTTP API.
 fn http(stage: &str, path: &str, query: &str) -> Value {
     json!({
         "version": "2.0",
@@ -54,7 +54,7 @@ fn http(stage: &str, path: &str, query: &str) -> Value {
     })
 }
 
-/// A header of the answer; a REST API takes a list of values.
+/// A header of the response; a REST API has lists of values.
 fn header<'a>(reply: &'a Value, name: &str) -> &'a Value {
     reply["headers"].get(name).unwrap_or(&reply["multiValueHeaders"][name][0])
 }
@@ -92,7 +92,7 @@ async fn errors_are_the_same_as_locally() {
         (
             http("$default", "/mysfits", "filter=GoodEvil"),
             400,
-            "query parameter 'value' is missing beside 'filter=GoodEvil': send 1 to 64 bytes",
+            "query parameter 'value': found none beside 'filter=GoodEvil'; accepted: 1 to 64 bytes",
         ),
     ];
     for (event, status, message) in cases {

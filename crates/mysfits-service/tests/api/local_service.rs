@@ -1,4 +1,4 @@
-//! The local service as other crates use it.
+//! The local service as a library.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -36,11 +36,11 @@ async fn the_stop_waits_for_requests_in_flight() {
     let service = LocalService::start_with_latency(anywhere(), latency).await.unwrap();
     let url = format!("{}/mysfits", service.base_url());
     let begun = Instant::now();
-    let answer = tokio::spawn(client().get(url).send());
-    // By then it has begun, and is far from its end.
+    let response = tokio::spawn(client().get(url).send());
+    // By then the request is in flight.
     sleep(Duration::from_secs(1)).await;
     service.stop().await;
-    assert_eq!(answer.await.unwrap().unwrap().status().as_u16(), 200);
+    assert_eq!(response.await.unwrap().unwrap().status().as_u16(), 200);
     assert!(begun.elapsed() >= latency);
 }
 

@@ -1,4 +1,4 @@
-//! When DynamoDB does not answer.
+//! When DynamoDB does not response.
 
 use axum::http::StatusCode;
 use mysfits_service::local::engine::Engine;
@@ -12,10 +12,10 @@ use crate::http::{get, nowhere, over};
 
 async fn assert_unavailable(service: &LocalService) {
     for path in ["/mysfits", "/mysfits?filter=GoodEvil&value=Good", "/mysfits/4e53920c-505a-4a90-a694-b9300791f0ae"] {
-        let answer = get(&service.base_url(), path).await;
-        let message = json!({"message": "the mysfits can't be read now, try again later"});
-        assert_eq!((answer.status.as_u16(), answer.json()), (503, message), "{path}: {answer:?}");
-        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        let response = get(&service.base_url(), path).await;
+        let message = json!({"message": "the mysfits are unavailable, retry later"});
+        assert_eq!((response.status.as_u16(), response.json()), (503, message), "{path}: {response:?}");
+        assert_eq!(response.header("access-control-allow-origin"), "*", "{path}");
     }
 }
 
@@ -25,12 +25,12 @@ async fn connection_refused() {
     let service = over(Table::new(client, TableName::default())).await;
     assert_unavailable(&service).await;
 
-    // What needs no table still works.
+    // Requests without a query still work.
     get(&service.base_url(), "/").await.is(200);
     get(&service.base_url(), "/mysfits?filter=x").await.is(400);
     for no_id in ["no%20id", "%ff", &"a".repeat(129)] {
-        let answer = get(&service.base_url(), &format!("/mysfits/{no_id}")).await;
-        assert_eq!(answer.status.as_u16(), 404, "{no_id}: {answer:?}");
+        let response = get(&service.base_url(), &format!("/mysfits/{no_id}")).await;
+        assert_eq!(response.status.as_u16(), 404, "{no_id}: {response:?}");
     }
 }
 
@@ -51,8 +51,8 @@ async fn one_failure_is_retried() {
     })
     .await;
     let service = over(dynamodb.table()).await;
-    let answer = get(&service.base_url(), "/mysfits").await;
-    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "{}"), "{answer:?}");
+    let response = get(&service.base_url(), "/mysfits").await;
+    assert_eq!((response.status, response.text.as_str()), (StatusCode::OK, "{}"), "{response:?}");
     assert_eq!(dynamodb.requests().len(), 2);
 }
 
@@ -71,11 +71,11 @@ async fn a_dynamodb_that_never_responds_times_out() {
     let service = over(table.clone()).await;
     let base_url = service.base_url();
     let both = async { tokio::join!(get(&base_url, "/mysfits"), table.list()) };
-    let (answer, list) = timeout(PATIENCE, both).await.unwrap();
-    answer.is(503);
+    let (response, list) = timeout(PATIENCE, both).await.unwrap();
+    response.is(503);
     let cause = list.unwrap_err().chain();
     assert!(cause.contains("operation timeout (all attempts including retries)"), "{cause}");
-    // Each was given up at least once before the operation was: by the limit of an attempt.
+    // At least one attempt timed out before the operation.
     assert!(dynamodb.requests().len() >= 4, "{}", dynamodb.requests().len());
 }
 
