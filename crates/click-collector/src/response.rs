@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn failed_messages_are_reported_by_id() {
-        let error = |id: &str| BatchItemFailure { item_identifier: id.to_owned() };
+        let failure = |id: &str| BatchItemFailure { item_identifier: id.to_owned() };
         for (failures, expected) in [
             (vec![], r#"{"batchItemFailures":[]}"#),
             (

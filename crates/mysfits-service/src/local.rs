@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::time;
 
 use self::background::BackgroundServer;
-use self::engine::Engine;
+use self::engine::{Engine, EngineError};
 use self::seed::SeedError;
 use crate::routes::router;
 use crate::table::{Table, TableName};
@@ -47,8 +47,8 @@ pub enum LocalError {
         source: io::Error,
     },
     /// The embedded engine can't start.
-    #[error("can't start the embedded DynamoDB: {0}")]
-    Engine(String),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The table can't be created.
     #[error(transparent)]
     Seed(#[from] SeedError),

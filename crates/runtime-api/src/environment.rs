@@ -2,52 +2,21 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::io::Errno;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::function::InvokeError;
-use crate::invocation::{Outcome, Request};
+use crate::invocation::{InvokeError, Outcome, Request};
 use crate::listener::{AcceptErrors, Listener};
 use crate::logs::Logs;
-use crate::process::Process;
+use crate::process::{Process, StartError};
 use crate::server::{Api, Call, Event};
 use crate::settings::Settings;
-
-/// Why a function could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No port, pipe or socket is available for the Runtime API.
-    #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
-    Serve(#[source] io::Error),
-    /// The executable could not be run.
-    #[error("could not run {}", command.display())]
-    Spawn {
-        /// The executable.
-        command: PathBuf,
-        /// The error of the operating system.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl StartError {
-    /// Whether the host has no descriptors, processes, memory or ports left. The function is not at fault, and may start later. `ETXTBSY` means
-    /// that the executable is being written.
-    pub(crate) fn is_host_exhausted(&self) -> bool {
-        const EXHAUSTED: [Errno; 7] =
-            [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY, Errno::ADDRINUSE, Errno::NOBUFS];
-        let (Self::Serve(source) | Self::Spawn { source, .. }) = self;
-        Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
-    }
-}
 
 enum ProcessEvent {
     Call(Call),
@@ -206,32 +175,4 @@ fn new_trace_id() -> String {
     let random = Uuid::new_v4().simple().to_string();
     let seconds = unix_ms(SystemTime::now()) / 1000;
     format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", &random[..24], &random[16..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exhausted_host_resources_are_not_the_functions_fault() {
-        let spawn = |source: io::Error| StartError::Spawn { command: PathBuf::from("function"), source };
-        for (error, expected) in [
-            (StartError::Serve(Errno::MFILE.into()), true),
-            (StartError::Serve(Errno::ADDRINUSE.into()), true),
-            (StartError::Serve(Errno::NOBUFS.into()), true),
-            (StartError::Serve(Errno::ACCESS.into()), false),
-            (StartError::Serve(Errno::ADDRNOTAVAIL.into()), false),
-            (spawn(Errno::MFILE.into()), true),
-            (spawn(Errno::NFILE.into()), true),
-            (spawn(Errno::AGAIN.into()), true),
-            (spawn(Errno::NOMEM.into()), true),
-            (spawn(Errno::TXTBSY.into()), true),
-            (spawn(Errno::NOENT.into()), false),
-            (spawn(Errno::ACCESS.into()), false),
-            (spawn(Errno::NOEXEC.into()), false),
-            (spawn(io::ErrorKind::NotFound.into()), false),
-        ] {
-            assert_eq!(error.is_host_exhausted(), expected, "{error:?}");
-        }
-    }
 }

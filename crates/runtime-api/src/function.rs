@@ -5,8 +5,9 @@ use std::path;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::environment::{Environment, StartError};
-use crate::invocation::{Invocation, MAX_EVENT_BYTES, Outcome, Request};
+use crate::environment::Environment;
+use crate::invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
+use crate::process::StartError;
 use crate::settings::Settings;
 
 /// What remains of a stopped function.
@@ -14,39 +15,6 @@ use crate::settings::Settings;
 pub struct Exit {
     /// The log lines that belong to no invocation.
     pub logs: Vec<String>,
-}
-
-/// Why an event was not delivered to the function.
-#[derive(Debug, thiserror::Error)]
-pub enum InvokeError {
-    /// Lambda responds with 413 `RequestEntityTooLarge`.
-    #[error("the event has {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
-    EventTooLarge {
-        /// The event's size.
-        bytes: usize,
-    },
-    /// The process could not be started.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The host could not accept the process's connection, because no descriptor was available.
-    #[error("could not accept the function's connection to the Lambda Runtime API")]
-    Unreachable(#[source] std::io::Error),
-    /// The operating system lost track of the process.
-    #[error("could not wait for the function's process")]
-    Wait(#[source] std::io::Error),
-}
-
-impl InvokeError {
-    /// Whether the host lacked resources to start or reach the function. Then neither the function nor the event is at fault, and a retry may
-    /// succeed.
-    #[must_use]
-    pub fn is_host_exhausted(&self) -> bool {
-        match self {
-            Self::Start(error) => error.is_host_exhausted(),
-            Self::Unreachable(_) => true,
-            Self::EventTooLarge { .. } | Self::Wait(_) => false,
-        }
-    }
 }
 
 /// One execution environment. Dropping it kills the process group.

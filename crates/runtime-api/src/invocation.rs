@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::process::StartError;
+
 /// The largest event of a synchronous invocation: 6 MB ("Lambda quotas").
 pub const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
@@ -60,4 +62,37 @@ pub struct Invocation {
     pub received: bool,
     /// The lines on standard output and error since the previous invocation.
     pub logs: Vec<String>,
+}
+
+/// Why an event was not delivered to the function.
+#[derive(Debug, thiserror::Error)]
+pub enum InvokeError {
+    /// Lambda responds with 413 `RequestEntityTooLarge`.
+    #[error("the event has {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
+    EventTooLarge {
+        /// The event's size.
+        bytes: usize,
+    },
+    /// The process could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The host could not accept the process's connection, because no descriptor was available.
+    #[error("could not accept the function's connection to the Lambda Runtime API")]
+    Unreachable(#[source] std::io::Error),
+    /// The operating system lost track of the process.
+    #[error("could not wait for the function's process")]
+    Wait(#[source] std::io::Error),
+}
+
+impl InvokeError {
+    /// Whether the host lacked resources to start or reach the function. Then neither the function nor the event is at fault, and a retry may
+    /// succeed.
+    #[must_use]
+    pub fn is_host_exhausted(&self) -> bool {
+        match self {
+            Self::Start(error) => error.is_host_exhausted(),
+            Self::Unreachable(_) => true,
+            Self::EventTooLarge { .. } | Self::Wait(_) => false,
+        }
+    }
 }

@@ -24,8 +24,8 @@ mod process;
 mod server;
 mod settings;
 
-pub use environment::StartError;
-pub use function::{Exit, Function, InvokeError};
-pub use invocation::{Invocation, MAX_EVENT_BYTES, Outcome, Request};
+pub use function::{Exit, Function};
+pub use invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
+pub use process::StartError;
 pub use server::MAX_REPLY_BYTES;
 pub use settings::{ACCOUNT, REGION, Settings};

@@ -1,10 +1,40 @@
 //! The function's process group, which is killed as a whole.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
+
+/// Why a function could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No port, pipe or socket is available for the Runtime API.
+    #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
+    Serve(#[source] io::Error),
+    /// The executable could not be run.
+    #[error("could not run {}", command.display())]
+    Spawn {
+        /// The executable.
+        command: PathBuf,
+        /// The error of the operating system.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether the host has no descriptors, processes, memory or ports left. The function is not at fault, and may start later. `ETXTBSY` means
+    /// that the executable is being written.
+    pub(crate) fn is_host_exhausted(&self) -> bool {
+        const EXHAUSTED: [Errno; 7] =
+            [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY, Errno::ADDRINUSE, Errno::NOBUFS];
+        let (Self::Serve(source) | Self::Spawn { source, .. }) = self;
+        Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
+    }
+}
 
 /// A process that leads its own group. Dropping it kills the group.
 ///
@@ -62,5 +92,33 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exhausted_host_resources_are_not_the_functions_fault() {
+        let spawn = |source: io::Error| StartError::Spawn { command: PathBuf::from("function"), source };
+        for (error, expected) in [
+            (StartError::Serve(Errno::MFILE.into()), true),
+            (StartError::Serve(Errno::ADDRINUSE.into()), true),
+            (StartError::Serve(Errno::NOBUFS.into()), true),
+            (StartError::Serve(Errno::ACCESS.into()), false),
+            (StartError::Serve(Errno::ADDRNOTAVAIL.into()), false),
+            (spawn(Errno::MFILE.into()), true),
+            (spawn(Errno::NFILE.into()), true),
+            (spawn(Errno::AGAIN.into()), true),
+            (spawn(Errno::NOMEM.into()), true),
+            (spawn(Errno::TXTBSY.into()), true),
+            (spawn(Errno::NOENT.into()), false),
+            (spawn(Errno::ACCESS.into()), false),
+            (spawn(Errno::NOEXEC.into()), false),
+            (spawn(io::ErrorKind::NotFound.into()), false),
+        ] {
+            assert_eq!(error.is_host_exhausted(), expected, "{error:?}");
+        }
     }
 }

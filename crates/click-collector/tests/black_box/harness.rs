@@ -118,7 +118,7 @@ pub(crate) async fn request(function: &mut Function, request: Request) -> Invoke
 }
 
 fn expect_response(invocation: &Invocation) -> InvokeResult {
-    let Outcome::Response(response) = &invocation.outcome else { panic!("no response: {invocation:#?}") };
+    let Outcome::Reply(response) = &invocation.outcome else { panic!("no response: {invocation:#?}") };
     InvokeResult { response: serde_json::from_slice(response).unwrap(), logs: log_lines(invocation) }
 }
 

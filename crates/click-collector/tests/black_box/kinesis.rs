@@ -139,7 +139,7 @@ async fn serve(mut connection: TcpStream, state: Arc<Mutex<State>>) -> Option<()
 }
 
 enum Action {
-    KinesisResponse(u16, String),
+    Respond(u16, String),
     Reset,
 }
 

@@ -43,7 +43,7 @@ async fn the_response_is_byte_for_byte() {
         r#""Content-Type":"text/plain; charset=utf-8"},"#,
         r#""body":"Processed Data sent to Kinesis stream successfully.","isBase64Encoded":false}"#,
     );
-    assert_eq!(invocation.outcome, Outcome::Response(expected.into()));
+    assert_eq!(invocation.outcome, Outcome::Reply(expected.into()));
 }
 
 #[tokio::test]

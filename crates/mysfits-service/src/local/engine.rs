@@ -2,13 +2,15 @@
 //!
 //! With a port, the service uses the same code as for AWS.
 
+use std::io;
 use std::net::Ipv4Addr;
 
 use aws_sdk_dynamodb::Client;
 use dynoxide::{Database, server};
+use thiserror::Error;
+use tokio::net::TcpListener;
 
 use super::background::BackgroundServer;
-use super::{LocalError, bind};
 use crate::client;
 
 /// A running engine. Dropping it stops it, and drops its tables.
@@ -18,11 +20,23 @@ pub struct Engine {
     _server: BackgroundServer,
 }
 
+/// Why the engine can't start.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The database can't be created.
+    #[error("can't start the embedded DynamoDB: {0}")]
+    Database(String),
+    /// No loopback port is available.
+    #[error("can't listen on 127.0.0.1 for the embedded DynamoDB")]
+    Listen(#[from] io::Error),
+}
+
 impl Engine {
     /// Starts on a free port.
-    pub async fn start() -> Result<Self, LocalError> {
-        let database = Database::memory().map_err(|error| LocalError::Engine(error.to_string()))?;
-        let (listener, address) = bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    pub async fn start() -> Result<Self, EngineError> {
+        let database = Database::memory().map_err(|error| EngineError::Database(error.to_string()))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
         let server = BackgroundServer::spawn(|shutdown| async {
             // Never an error, as in axum.
             let _ = server::serve_with_shutdown(listener, database, shutdown.requested()).await;
