@@ -7,7 +7,7 @@ CARGO_CYCLONEDX_VERSION := 0.5.9
 CARGO_FUZZ_VERSION := 0.13.2
 
 # What `make fuzz` does, and how long each.
-TARGET := answer error_object event prefix record
+TARGET := service_response error_object event prefix record
 SECONDS := 600
 
 BROWSER := crates/clicks/tests/browser

@@ -1,11 +1,11 @@
-//! A click: parsing and validation, and the enriched line that is made of it.
+//! Parses and validates clicks, and writes enriched lines.
 //!
-//! This module knows the fields of a click and of a line. It does not know base64, HTTP or Firehose's results.
+//! This module handles the fields of a click and of a line. It does not handle base64, HTTP or Firehose's results.
 
 mod batch;
 mod line;
 mod parse;
 
 pub use batch::Clicks;
-pub use line::{Line, Origin};
+pub use line::{LineFormat, RecordMetadata};
 pub use parse::Click;

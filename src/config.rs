@@ -11,72 +11,72 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use service_kit::env::{Env, VariableError};
 
-/// What the function does, and how; see the table in the README.
+/// The processor's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `MYSFITS_API_URL`: the service's base URL.
     pub mysfits_api_url: Url,
-    /// `MYSFIT_ATTRIBUTES`: names of the attributes to add, as they are written.
+    /// `MYSFIT_ATTRIBUTES`: names of the attributes to add, in order.
     pub mysfit_attributes: Vec<String>,
     /// `CLICK_FIELDS`: names of the click's fields to keep, in order.
     pub click_fields: Vec<String>,
-    /// `RECORD_FIELDS`: what of the record is appended to each line, in order.
+    /// `RECORD_FIELDS`: the record's metadata to append to each line, in order.
     pub record_fields: Vec<RecordField>,
     /// `PARTITION_KEYS`: names of output fields that become `metadata.partitionKeys`.
     pub partition_keys: Vec<String>,
-    /// `MYSFITS_LOOKUP`: how mysfits are looked up.
-    pub lookup: Lookup,
-    /// `MYSFITS_CACHE_SECONDS`: how long an answer of the service is fresh.
+    /// `MYSFITS_LOOKUP`
+    pub lookup_mode: LookupMode,
+    /// `MYSFITS_CACHE_SECONDS`: how long a response of the service is fresh.
     pub cache: Duration,
-    /// `MYSFITS_STALE_SECONDS`: how long after that it is still served while the service can't be reached.
+    /// `MYSFITS_STALE_SECONDS`: for how long after that a stale value is served while the service is unavailable.
     pub stale: Duration,
-    /// `MYSFITS_TIMEOUT_MS`: how long one attempt may take.
+    /// `MYSFITS_TIMEOUT_MS`: the time-out of one attempt.
     pub timeout: Duration,
-    /// `MYSFITS_CONCURRENCY`: how many item look-ups may be under way at once.
+    /// `MYSFITS_CONCURRENCY`: how many item requests may be in flight.
     pub concurrency: usize,
     /// `MYSFITS_API_KEY`: sent as `x-api-key`; marked sensitive, so that `Debug` hides it.
     pub api_key: Option<HeaderValue>,
-    /// `ON_UNKNOWN_MYSFIT`: what becomes of a record whose mysfit the service does not know.
+    /// `ON_UNKNOWN_MYSFIT`
     pub on_unknown_mysfit: OnUnknownMysfit,
-    /// `ON_SERVICE_UNAVAILABLE`: what becomes of records while the service can't be reached.
+    /// `ON_SERVICE_UNAVAILABLE`
     pub on_service_unavailable: OnServiceUnavailable,
-    /// `SSL_CERT_FILE`: PEM file with certificate authorities to trust besides the built-in ones.
+    /// `SSL_CERT_FILE`: PEM file with additional certificate authorities.
     pub extra_roots: Option<PathBuf>,
 }
 
 /// A field of the Firehose record that a line can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordField {
-    /// When the record reached Firehose or its source stream: ISO 8601, UTC, with milliseconds; `null` where it is not told.
+    /// When the record reached Firehose or its source stream: ISO 8601, UTC, with milliseconds; `null` if unknown.
     ArrivedAt,
-    /// The record's id; `null` where there is none.
+    /// The record's id, or `null`.
     RecordId,
 }
 
 /// How mysfits are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// One `GET /mysfits` answers for all.
-    Catalogue,
+pub enum LookupMode {
+    /// One `GET /mysfits` for all.
+    List,
     /// One `GET /mysfits/{id}` for each distinct id.
     Item,
 }
 
-/// What becomes of a record whose mysfit the service does not know.
+/// The outcome of a record whose mysfit is unknown to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnUnknownMysfit {
     /// `ProcessingFailed`: Firehose keeps the original.
     Fail,
-    /// `Dropped`: Firehose forgets the record.
+    /// `Dropped`: Firehose discards the record.
     Drop,
     /// `Ok`, with `null` for each attribute.
     Pass,
 }
 
-/// What becomes of records while the service can't be reached.
+/// The outcome of records while the service is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnServiceUnavailable {
-    /// The invocation fails, so that Firehose sends the batch again.
+    /// The invocation fails, so that Firehose retries the batch.
     Retry,
     /// `ProcessingFailed`: Firehose keeps the originals.
     Fail,
@@ -104,15 +104,12 @@ impl Config {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// [`VariableError`] for the first variable whose value can't be used, or that is required and missing.
+    /// The first variable with an invalid value, or that is required and missing.
     pub fn from_env() -> Result<Self, VariableError> {
         Self::read(&Env::of_process())
     }
 
     /// Reads the variables of `env`.
-    ///
-    /// # Errors
-    /// As [`Config::from_env`].
     pub fn read(env: &Env) -> Result<Self, VariableError> {
         let config = Self {
             mysfits_api_url: base_url(env, "MYSFITS_API_URL")?,
@@ -120,7 +117,8 @@ impl Config {
             click_fields: env.list_of_names("CLICK_FIELDS", CLICK_FIELDS)?,
             record_fields: env.choices("RECORD_FIELDS", &RecordField::ALL)?,
             partition_keys: env.list_of_names("PARTITION_KEYS", "")?,
-            lookup: env.choice("MYSFITS_LOOKUP", &[("catalogue", Lookup::Catalogue), ("item", Lookup::Item)])?,
+            lookup_mode: env
+                .choice("MYSFITS_LOOKUP", &[("catalogue", LookupMode::List), ("item", LookupMode::Item)])?,
             cache: Duration::from_secs(env.number("MYSFITS_CACHE_SECONDS", 300, 0, 86_400)?),
             stale: Duration::from_secs(env.number("MYSFITS_STALE_SECONDS", 86_400, 0, 604_800)?),
             timeout: Duration::from_millis(env.number("MYSFITS_TIMEOUT_MS", 2_000, 1, 60_000)?),
@@ -144,12 +142,12 @@ impl Config {
         Ok(config)
     }
 
-    /// Whether the key goes over a network without TLS.
+    /// Whether the API key is sent over a network without TLS.
     #[must_use]
-    pub fn sends_key_in_the_clear(&self) -> bool {
+    pub fn sends_key_without_tls(&self) -> bool {
         let host = self.mysfits_api_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        self.api_key.is_some() && self.mysfits_api_url.scheme() == "http" && !is_here
+        let is_loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        self.api_key.is_some() && self.mysfits_api_url.scheme() == "http" && !is_loopback
     }
 
     /// The names of a line's fields, in order.
@@ -160,8 +158,8 @@ impl Config {
     }
 
     fn check_output_fields(&self) -> Result<(), VariableError> {
-        // Hive and Athena fold the names of columns to lower case (Amazon Athena User Guide, "Name databases, tables, and
-        // columns"), so an object with "Species" and "species" has a column twice.
+        // Hive and Athena fold column names to lower case (Amazon Athena User Guide, "Name databases, tables, and columns"), so "Species"
+        // and "species" would be one column twice.
         let mut seen = HashMap::new();
         for name in self.output_fields() {
             if let Some(same) = seen.insert(name.to_ascii_lowercase(), name) {
@@ -175,7 +173,7 @@ impl Config {
         if let Some(missing) = self.partition_keys.iter().find(|key| !self.output_fields().any(|name| name == *key)) {
             return Err(VariableError::new(
                 "PARTITION_KEYS",
-                format!("\"{missing}\", which is no output field"),
+                format!("\"{missing}\", which is not an output field"),
                 format!("names out of {}", self.output_fields().collect::<Vec<_>>().join(", ")),
             ));
         }
@@ -186,10 +184,10 @@ impl Config {
 fn base_url(env: &Env, variable: &'static str) -> Result<Url, VariableError> {
     const ACCEPTED: &str = "an http or https URL with a host, and no user, query or fragment, such as \
                             https://ID.execute-api.REGION.amazonaws.com/prod";
-    let unusable = |found: &str| VariableError::new(variable, found, ACCEPTED);
-    let text = env.text(variable)?.ok_or_else(|| unusable("no value"))?;
+    let invalid = |found: &str| VariableError::new(variable, found, ACCEPTED);
+    let text = env.text(variable)?.ok_or_else(|| invalid("no value"))?;
     if text.contains(['@', '?']) {
-        return Err(unusable("a value with a user, a password or a query (not shown)"));
+        return Err(invalid("a value with a user, a password or a query (not shown)"));
     }
     let url = Url::parse(text)
         .ok()
@@ -204,7 +202,7 @@ fn api_key(env: &Env, variable: &'static str) -> Result<Option<HeaderValue>, Var
     let mut key = HeaderValue::from_str(text).map_err(|_| {
         VariableError::new(
             variable,
-            "a value with characters that no HTTP header can carry (not shown)",
+            "a value with characters that are invalid in an HTTP header (not shown)",
             "visible ASCII characters",
         )
     })?;
@@ -231,7 +229,7 @@ mod tests {
             config.output_fields().collect::<Vec<_>>(),
             ["userId", "mysfitId", "goodevil", "lawchaos", "species"]
         );
-        assert_eq!((config.partition_keys.len(), config.lookup), (0, Lookup::Catalogue));
+        assert_eq!((config.partition_keys.len(), config.lookup_mode), (0, LookupMode::List));
         assert_eq!((config.cache, config.stale), (Duration::from_secs(300), Duration::from_secs(86_400)));
         assert_eq!((config.timeout, config.concurrency), (Duration::from_secs(2), 32));
         assert_eq!(config.api_key, None);
@@ -261,13 +259,13 @@ mod tests {
         .unwrap();
         let fields: Vec<_> = config.output_fields().collect();
         assert_eq!(fields, ["mysfitId", "userId", "page", "GoodEvil", "age", "recordId", "arrivedAt"]);
-        assert_eq!(config.lookup, Lookup::Item);
+        assert_eq!(config.lookup_mode, LookupMode::Item);
         assert_eq!(config.on_unknown_mysfit, OnUnknownMysfit::Drop);
         assert_eq!(config.on_service_unavailable, OnServiceUnavailable::Pass);
     }
 
     #[test]
-    fn a_bad_value_is_told_with_its_variable_and_what_is_accepted() {
+    fn an_invalid_value_is_reported_with_its_variable_and_what_is_accepted() {
         let long = "x".repeat(65);
         for (variable, value, accepted) in [
             ("MYSFITS_API_URL", "", "an http or https URL"),
@@ -342,8 +340,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_clear_is_noticed() {
-        for (url, in_the_clear) in [
+    fn a_key_without_tls_is_detected() {
+        for (url, without_tls) in [
             ("http://mysfits.example", true),
             ("https://mysfits.example", false),
             ("http://localhost:8080", false),
@@ -351,13 +349,13 @@ mod tests {
             ("http://[::1]/prod", false),
         ] {
             let config = config(&[("MYSFITS_API_URL", url), ("MYSFITS_API_KEY", "k")]).unwrap();
-            assert_eq!(config.sends_key_in_the_clear(), in_the_clear, "{url}");
+            assert_eq!(config.sends_key_without_tls(), without_tls, "{url}");
         }
-        assert!(!config(&[("MYSFITS_API_URL", "http://mysfits.example")]).unwrap().sends_key_in_the_clear());
+        assert!(!config(&[("MYSFITS_API_URL", "http://mysfits.example")]).unwrap().sends_key_without_tls());
     }
 
     #[test]
-    fn names_are_bounded_in_number_and_a_long_value_is_cut() {
+    fn names_are_limited_in_number_and_a_long_value_is_truncated() {
         let names = |count: usize| (0..count).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
         assert!(config(&[URL, ("CLICK_FIELDS", &names(32))]).is_ok());
         assert!(config(&[URL, ("CLICK_FIELDS", &names(33))]).is_err());
@@ -368,7 +366,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_value_that_is_not_text_is_told() {
+    fn a_value_that_is_not_utf_8_is_reported() {
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         let bytes = OsString::from_vec(vec![0xff]);

@@ -1,23 +1,22 @@
-//! The time that look-ups may take, so that the reply is out before Lambda ends the invocation.
+//! The time-out of look-ups, so that the response is sent before the invocation's deadline.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest that a Lambda function may run ("Lambda quotas", AWS Lambda Developer Guide).
 const MAX_TIMEOUT: Duration = Duration::from_mins(15);
-/// What is assumed where the deadline is no plausible time: the timeout that the README recommends.
+/// Assumed if the deadline is not plausible: the recommended time-out.
 const ASSUMED_TIMEOUT: Duration = Duration::from_secs(30);
-/// What encoding and sending the reply takes. An event of 6 MB with 25,000 clicks takes 14 ms of a whole core, which are
-/// 200 ms of the fourteenth that a 128 MB function owns; the rest is room for slower machines.
+/// Reserved for encoding and sending the response. An event of 6 MB with 25,000 clicks takes 14 ms of a full core, or 200 ms of the 1/14
+/// core of a 128 MB function. The rest is a margin for slower machines.
 const RESERVE: Duration = Duration::from_millis(250);
 const RESERVE_PER_MB: Duration = Duration::from_millis(100);
 
-/// How long look-ups may take from `now`, for an event of `event_bytes` whose invocation ends `deadline_ms` milliseconds
-/// after 1970.
+/// How long look-ups may take from `now`, for an event of `event_bytes` and a deadline in Unix milliseconds.
 ///
-/// A deadline in the past, or further away than any Lambda function may run, is no plausible time: `cargo lambda watch`
-/// sends the constant 600000. It must not fail a batch, so the timeout is assumed to be 30 s.
+/// A deadline in the past, or beyond Lambda's longest time-out, is not plausible: `cargo lambda watch` sends the constant 600000. It must
+/// not fail a batch, so the time-out is assumed to be 30 s.
 #[must_use]
-pub fn time_for_look_ups(deadline_ms: u64, now: SystemTime, event_bytes: usize) -> Duration {
+pub fn lookup_timeout(deadline_ms: u64, now: SystemTime, event_bytes: usize) -> Duration {
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(deadline_ms).saturating_sub(since_1970);
     let left = if left.is_zero() || left > MAX_TIMEOUT { ASSUMED_TIMEOUT } else { left };
@@ -31,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reply_keeps_its_time() {
+    fn time_is_reserved_for_the_response() {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         for (deadline_ms, event_bytes, expected_ms) in [
             (1_800_000_030_000, 1_000, 29_750),
@@ -45,7 +44,7 @@ mod tests {
             (0, 1_000, 29_750),
             (u64::MAX, usize::MAX, 15_000),
         ] {
-            let time = time_for_look_ups(deadline_ms, now, event_bytes);
+            let time = lookup_timeout(deadline_ms, now, event_bytes);
             assert_eq!(time.as_millis(), expected_ms, "{deadline_ms} with {event_bytes} bytes");
         }
     }

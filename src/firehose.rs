@@ -1,11 +1,11 @@
-//! The wire between Firehose and a transformation Lambda: events in, replies out.
+//! The data transformation contract of Firehose: events and responses.
 //!
-//! This module knows ids, base64, results, sizes and partition keys. It does not know what a record says.
-//! The shapes are those of "Transform source data in Amazon Data Firehose", Amazon Data Firehose Developer Guide.
+//! This module handles ids, base64, results, sizes and partition keys. It does not parse the records' data.
+//! The format is that of "Transform source data in Amazon Data Firehose", Amazon Data Firehose Developer Guide.
 
+mod deserialize;
 mod event;
-mod read;
-mod reply;
+mod response;
 
 pub use event::{DecodedRecords, Event, EventError, Record};
-pub use reply::{BudgetExceeded, RESPONSE_BUDGET_BYTES, Reply, TooManyRecords};
+pub use response::{BudgetExceeded, RESPONSE_BUDGET_BYTES, Response, TooManyRecords};

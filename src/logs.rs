@@ -1,4 +1,4 @@
-//! Logs: JSON, one line an invocation, and a line for each of the first records that failed.
+//! Logs: one JSON line for each invocation, and one for each of the first failed records.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use service_kit::logs::{Output, millis};
 use crate::reason::Reason;
 use crate::report::Report;
 
-/// Writes logs to standard output as JSON from now on: see [`service_kit::logs::init`].
+/// Sets up logs on standard output: see [`service_kit::logs::init`].
 pub fn init() {
     service_kit::logs::init(LevelFilter::INFO, Output::Stdout, |level| Targets::new().with_default(level));
 }
 
-/// Logs what an invocation did in `duration`; `answered` is false where the batch as a whole failed.
+/// Logs an invocation that took `duration`; `answered` is false if the whole batch failed.
 pub fn invocation(report: &Report, duration: Duration, answered: bool) {
     for (record_id, reason) in report.failures() {
         warn!(record_id, reason = reason.as_str(), "record failed");
     }
-    // Only the reasons that occurred appear on the line: tracing leaves out a field that is None.
+    // Only reasons that occurred are on the line: tracing omits a field that is `None`.
     let failed = |reason| Some(report.failed_for(reason)).filter(|count| *count > 0);
     info!(
         invocation_id = report.invocation_id,
@@ -50,10 +50,10 @@ pub fn invocation(report: &Report, duration: Duration, answered: bool) {
         service_errors = report.requests.failed,
         service_first_error = report.requests.first_failure,
         stale_served = report.stale_served,
-        cache_age_ms = report.catalogue_age.map(millis),
+        cache_age_ms = report.list_age.map(millis),
         event_bytes = report.event_bytes,
         response_bytes = report.response_bytes,
-        look_up_ms = millis(report.look_up),
+        look_up_ms = millis(report.look_up_time),
         duration_ms = millis(duration),
         "invocation"
     );

@@ -8,8 +8,8 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::Context as _;
 use click_processor::config::Config;
+use click_processor::lookup::ClientError;
 use click_processor::metrics::Metrics;
-use click_processor::mysfits::ClientError;
 use click_processor::{Invocation, Processor, Report, deadline, logs};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use serde_json::value::RawValue;
@@ -23,17 +23,16 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     tracing::error!("{error:#}");
-    // A mistake in the configuration is the user's, as a wrong option on a command line is.
+    // Exit code 2 for an invalid configuration, as command lines do for invalid options.
     let is_usage = error.is::<VariableError>() || error.is::<ClientError>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
-/// Makes glibc keep what is freed, for the next batch: it would give the megabytes of each batch back to the system, and the
-/// page faults of having them anew would take a fifth of a batch's time.
+/// Makes glibc keep freed memory for the next batch. Otherwise it returns the megabytes of each batch to the system, and their page faults
+/// take a fifth of a batch's time.
 ///
-/// Blocks above a threshold are mapped and unmapped one by one, and above twice that threshold free memory is given back. To
-/// free a larger block raises the threshold to its size, to 32 MiB at the most (mallopt(3), "M_MMAP_THRESHOLD"). The block is
-/// never written to, so it costs no memory.
+/// glibc maps and unmaps allocations above a threshold, and returns free memory above twice that threshold. Freeing a larger allocation
+/// raises the threshold to its size, up to 32 MiB (mallopt(3), "M_MMAP_THRESHOLD"). This one is never written to, so it takes no memory.
 fn keep_memory() {
     const THRESHOLD_BYTES: usize = 31 << 20;
     drop(black_box(Vec::<u8>::with_capacity(THRESHOLD_BYTES)));
@@ -42,8 +41,8 @@ fn keep_memory() {
 async fn run() -> anyhow::Result<()> {
     let config = Config::from_env()?;
     let processor = Processor::new(&config)?;
-    if config.sends_key_in_the_clear() {
-        tracing::warn!("MYSFITS_API_KEY is sent without TLS: MYSFITS_API_URL is http, and not on this machine");
+    if config.sends_key_without_tls() {
+        tracing::warn!("MYSFITS_API_KEY is sent without TLS: MYSFITS_API_URL is http, and not a loopback address");
     }
     anyhow::ensure!(
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
@@ -55,7 +54,7 @@ async fn run() -> anyhow::Result<()> {
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// One invocation: what the runtime hands over goes through the processor, and what happened is told.
+/// Handles one invocation, and writes its logs and metrics.
 async fn serve(
     event: LambdaEvent<Box<RawValue>>,
     processor: &Processor,
@@ -63,18 +62,18 @@ async fn serve(
 ) -> Result<Box<RawValue>, Diagnostic> {
     let started = Instant::now();
     let payload = event.payload.get();
-    let time = deadline::time_for_look_ups(event.context.deadline, SystemTime::now(), payload.len());
-    let invocation = Invocation { look_ups_end: started + time, trace_id: event.context.xray_trace_id };
+    let time = deadline::lookup_timeout(event.context.deadline, SystemTime::now(), payload.len());
+    let invocation = Invocation { lookup_deadline: started + time, trace_id: event.context.xray_trace_id };
     let mut report = Report::default();
-    let reply = processor.handle(payload, &invocation, &mut report).await;
+    let response = processor.handle(payload, &invocation, &mut report).await;
 
-    logs::invocation(&report, started.elapsed(), reply.is_ok());
+    logs::invocation(&report, started.elapsed(), response.is_ok());
     if let Err(error) = metrics.borrow_mut().write(&report, SystemTime::now(), &mut io::stdout().lock()) {
-        tracing::error!("the metrics of this invocation are lost: {error}");
+        tracing::error!("could not write the metrics of this invocation: {error}");
     }
-    let reply = String::from_utf8(reply.map_err(|error| diagnostic(error.kind(), &error))?);
-    RawValue::from_string(reply.map_err(|error| diagnostic("Reply", &error))?)
-        .map_err(|error| diagnostic("Reply", &error))
+    let response = String::from_utf8(response.map_err(|error| diagnostic(error.kind(), &error))?);
+    RawValue::from_string(response.map_err(|error| diagnostic("Response", &error))?)
+        .map_err(|error| diagnostic("Response", &error))
 }
 
 fn diagnostic(error_type: &str, error: &dyn std::error::Error) -> Diagnostic {

@@ -1,6 +1,6 @@
-//! What one invocation did, as metrics in CloudWatch's embedded metric format (EMF).
+//! Metrics of an invocation in CloudWatch's embedded metric format (EMF).
 //!
-//! Firehose itself publishes no count of failed records, so these are what alarms are made of.
+//! Firehose itself publishes no count of failed records, so alarms use these.
 
 use std::io;
 use std::time::SystemTime;
@@ -14,10 +14,9 @@ use service_kit::emf::{self, count};
 use crate::reason::Reason;
 use crate::report::Report;
 
-/// The CloudWatch namespace of the metrics.
 const NAMESPACE: &str = "ClickProcessor";
 
-/// Writes one line of metrics for an invocation, and one for each reason for which records failed.
+/// Writes a line of metrics for an invocation, and one for each reason why records failed.
 pub struct Metrics {
     function_name: String,
     by_function: Emf,
@@ -53,7 +52,7 @@ struct ReasonEntry<'r> {
 }
 
 impl Metrics {
-    /// Metrics of the function called `function_name`.
+    /// Metrics of the function `function_name`.
     #[must_use]
     pub fn new(function_name: String) -> Self {
         let by_function = emf::format(NAMESPACE, &["FunctionName"]);
@@ -61,10 +60,7 @@ impl Metrics {
         Self { function_name, by_function, by_reason }
     }
 
-    /// Writes the lines of one invocation, which ended at `at`, to `out`.
-    ///
-    /// # Errors
-    /// [`IoStreamError`] where `out` does not take them.
+    /// Writes the lines of an invocation that finished at `at`.
     pub fn write(&mut self, report: &Report, at: SystemTime, out: &mut impl io::Write) -> Result<(), IoStreamError> {
         let entry = InvocationEntry {
             at,
@@ -147,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_nothing_are_told() {
+    fn zero_counts_are_written() {
         let lines = lines(&Report::default());
         assert_eq!((lines.len(), &lines[0]["Failed"], &lines[0]["StaleServed"]), (1, &json!(0), &json!(0)));
     }

@@ -1,8 +1,8 @@
-//! Why a record is not delivered: the closed list that logs and metrics use.
+//! Why records fail.
 
-/// The reason a record is answered with `ProcessingFailed`.
+/// Why a record's result is `ProcessingFailed`.
 ///
-/// The list is closed so that it can be a metric's dimension. [`Reason::as_str`] is what logs and metrics show.
+/// The list is closed, so that it can be a metric's dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The record has neither `data` nor `kafkaRecordValue`.
@@ -11,15 +11,15 @@ pub enum Reason {
     InvalidBase64,
     /// The data is not UTF-8.
     InvalidUtf8,
-    /// The data is empty, or white space alone.
+    /// The data is empty, or only white space.
     Empty,
-    /// The data is not JSON, or a field that is kept holds a string that no UTF-8 text can hold (a lone surrogate).
+    /// The data is not JSON, or a kept field has a string with a lone surrogate.
     InvalidJson,
-    /// A JSON value in the data is no object.
+    /// A JSON value in the data is not an object.
     NotAnObject,
-    /// The values of a field that is kept nest deeper than 128 levels.
+    /// A kept field nests deeper than 128 levels.
     TooDeep,
-    /// A number in a field that is kept is beyond what a 64-bit float can hold.
+    /// A kept field has a number that exceeds a 64-bit float.
     NumberTooLarge,
     /// `userId` or `mysfitId` is missing.
     MissingField,
@@ -29,21 +29,21 @@ pub enum Reason {
     TooLong,
     /// `mysfitId` is empty or has a character outside `[A-Za-z0-9_-]`.
     InvalidMysfitId,
-    /// The service knows no such mysfit.
+    /// The mysfit is unknown to the service.
     UnknownMysfit,
-    /// The service failed for this mysfit, or this mysfit lacks an attribute; the service answered all the same.
+    /// The service is available, but failed for this mysfit, or this mysfit lacks an attribute.
     ServiceError,
-    /// The service answered for no mysfit of this batch.
+    /// The service responded for no mysfit of this batch.
     ServiceUnavailable,
-    /// A partition key is missing, `null`, empty, longer than 256 bytes or no plain value, or differs between the clicks of
-    /// one record.
+    /// A partition key is missing, `null`, empty, longer than 256 bytes, an object or an array, or differs between the clicks of one
+    /// record.
     PartitionKey,
-    /// The reply has no room left for this record's line, or the mysfits of the batch have more attributes than a reply holds.
+    /// The record's lines, or the attributes of the batch's mysfits, exceed the size of a response.
     ResponseBudget,
 }
 
 impl Reason {
-    /// Every reason, in the order in which a record meets them.
+    /// Every reason, in the order of the checks.
     pub const ALL: [Reason; 17] = [
         Reason::MissingData,
         Reason::InvalidBase64,
@@ -64,7 +64,7 @@ impl Reason {
         Reason::ResponseBudget,
     ];
 
-    /// The reason as logs and metrics show it, for example `invalid_json`.
+    /// The reason in logs and metrics, for example `invalid_json`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,74 +1,74 @@
-//! What one invocation did.
+//! Statistics of one invocation.
 
 use std::time::Duration;
 
-use crate::mysfits::Requests;
+use crate::lookup::Requests;
 use crate::reason::Reason;
 
-/// The most failed records that are told one by one; the counts tell of all.
+/// How many failed records are logged individually; the counts include all.
 const MAX_FAILURES: usize = 20;
-/// The longest id that is told; the longest seen in the wild has 160 characters.
+/// The longest id in a log. The longest observed has 160 characters.
 const MAX_ID_CHARS: usize = 256;
 
-/// What one invocation did, for its log line and its metrics. Nothing here is a payload or an id of a visitor.
+/// Statistics of one invocation, for its log line and metrics. They include no payload and no visitor's id.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The id of this attempt, from the event; cut as record ids are.
+    /// The id of this attempt, truncated like record ids.
     pub invocation_id: Option<String>,
     /// Size of the event.
     pub event_bytes: usize,
-    /// Size of the reply; 0 where there is none.
+    /// Size of the response; 0 if there is none.
     pub response_bytes: usize,
     /// The records of the event.
     pub records: usize,
-    /// Records answered `Ok`.
+    /// Records with result `Ok`.
     pub ok: usize,
-    /// Records answered `Dropped`.
+    /// Records with result `Dropped`.
     pub dropped: usize,
-    /// Lines in the records answered `Ok`.
+    /// Lines in the records with result `Ok`.
     pub lines: usize,
     /// The requests to the service.
     pub requests: Requests,
-    /// Mysfits served from an answer past its time.
+    /// Mysfits served from a stale value.
     pub stale_served: usize,
-    /// How old the catalogue is from which they were served; `None` where none served.
-    pub catalogue_age: Option<Duration>,
+    /// The age of the list that served mysfits.
+    pub list_age: Option<Duration>,
     /// The time spent on look-ups.
-    pub look_up: Duration,
+    pub look_up_time: Duration,
     failed: [usize; Reason::ALL.len()],
     failures: Vec<(Option<String>, Reason)>,
 }
 
 impl Report {
-    /// Counts a record answered `ProcessingFailed`, and remembers its id if it is one of the first.
+    /// Counts a record with result `ProcessingFailed`, and keeps its id if it is one of the first.
     pub fn fail(&mut self, id: Option<&str>, reason: Reason) {
         self.failed[reason as usize] += 1;
         if self.failures.len() < MAX_FAILURES {
-            self.failures.push((id.map(cut), reason));
+            self.failures.push((id.map(truncate), reason));
         }
     }
 
-    /// Records answered `ProcessingFailed`.
+    /// Records with result `ProcessingFailed`.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failed.iter().sum()
     }
 
-    /// Records answered `ProcessingFailed` for `reason`.
+    /// Records that failed for `reason`.
     #[must_use]
     pub fn failed_for(&self, reason: Reason) -> usize {
         self.failed[reason as usize]
     }
 
-    /// The ids of the first failed records, 20 at most, and why they failed.
+    /// The ids and reasons of the first failed records, at most 20.
     #[must_use]
     pub fn failures(&self) -> &[(Option<String>, Reason)] {
         &self.failures
     }
 }
 
-/// As much of an id as is told.
-pub(crate) fn cut(id: &str) -> String {
+/// Truncates an id for logs.
+pub(crate) fn truncate(id: &str) -> String {
     id.chars().take(MAX_ID_CHARS).collect()
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_failure_is_counted_and_the_first_are_remembered() {
+    fn every_failure_is_counted_and_the_first_are_kept() {
         let mut report = Report::default();
         for (index, reason) in Reason::ALL.into_iter().cycle().take(34).enumerate() {
             report.fail(Some(&index.to_string()), reason);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_id_is_cut() {
+    fn a_long_id_is_truncated() {
         let mut report = Report::default();
         report.fail(Some(&"é".repeat(300)), Reason::Empty);
         assert_eq!(report.failures()[0].0.as_deref(), Some("é".repeat(256).as_str()));

@@ -1,4 +1,4 @@
-//! What no handler can do without: the event's JSON is scanned, its base64 decoded, and lines as long as the enriched ones encoded.
+//! A lower bound for any handler: scan the event's JSON, decode its base64, and encode lines of the enriched length.
 
 use std::hint::black_box;
 
@@ -6,7 +6,7 @@ use base64_simd::STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// As long as what is added to a click.
+/// As long as the attributes added to a click.
 const ADDED: &[u8] = br#","goodevil":"Neutral","lawchaos":"Neutral","species":"Chimera""#;
 
 #[derive(Deserialize)]
@@ -20,7 +20,7 @@ struct Record<'a> {
     data: &'a str,
 }
 
-/// The data of the records, which is not the floor's to find.
+/// The data of the records, extracted in advance.
 pub(crate) struct Prepared {
     event: String,
     data: Vec<String>,

@@ -1,4 +1,4 @@
-//! The handler alone, warm: the processor beside straightforward Rust and beside the floor, in one run.
+//! The handler alone, warm: the processor, straightforward Rust, and a lower bound, in one run.
 //!
 //! ```sh
 //! cargo bench --bench handler
@@ -7,28 +7,17 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that can't go on fails")]
 
 mod floor;
-mod ours;
 
-#[path = "../support/batch.rs"]
-mod batch;
-#[path = "../support/service.rs"]
-mod service;
-#[path = "../support/straightforward.rs"]
-mod straightforward;
-
+use bench_support::{Baseline, WarmProcessor, batch};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-use crate::batch::batch;
-use crate::ours::Ours;
-use crate::straightforward::Straightforward;
-
-/// Firehose's default buffer of 1 MiB holds some 10,000 clicks, and the largest some 30,000. To so many the reply reaches its
-/// budget: the processor fails the rest, while the straightforward function makes a reply that Firehose refuses.
+/// Firehose's default buffer of 1 MiB holds about 10,000 clicks, and the largest about 30,000. For 30,000 the response exceeds its budget: the
+/// processor fails the rest, while the straightforward function makes a response that Firehose refuses.
 const RECORDS: [usize; 4] = [100, 1_000, 10_000, 30_000];
 
 fn handlers(criterion: &mut Criterion) {
-    let ours = Ours::new(12);
-    let straightforward = Straightforward::new();
+    let processor = WarmProcessor::new(12);
+    let baseline = Baseline::new();
     let mut group = criterion.benchmark_group("handler");
     group.sample_size(20);
     for records in RECORDS {
@@ -37,9 +26,9 @@ fn handlers(criterion: &mut Criterion) {
         let prepared = floor::prepare(&event);
         group.bench_with_input(BenchmarkId::new("floor", records), &prepared, |b, event| b.iter(|| floor::run(event)));
         group.bench_with_input(BenchmarkId::new("straightforward", records), &event, |b, event| {
-            b.iter(|| serde_json::to_vec(&straightforward.answer(serde_json::from_str(event).unwrap())).unwrap());
+            b.iter(|| serde_json::to_vec(&baseline.handle(serde_json::from_str(event).unwrap())).unwrap());
         });
-        group.bench_with_input(BenchmarkId::new("ours", records), &event, |b, event| b.iter(|| ours.run(event)));
+        group.bench_with_input(BenchmarkId::new("ours", records), &event, |b, event| b.iter(|| processor.run(event)));
     }
     group.finish();
 }

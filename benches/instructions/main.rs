@@ -1,4 +1,4 @@
-//! How many instructions one batch takes, warm, counted by Valgrind: repeatable where time is not, so that CI compares it.
+//! Counts the instructions of a warm batch with Valgrind. The count is repeatable, unlike time, so CI compares it.
 //!
 //! ```sh
 //! make instructions
@@ -6,30 +6,22 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that can't go on fails")]
 
-#[path = "../support/batch.rs"]
-mod batch;
-#[path = "../handler/ours.rs"]
-mod ours;
-#[path = "../support/service.rs"]
-mod service;
-
 use std::env;
 use std::process::{Command, ExitCode};
 
-use crate::batch::batch;
-use crate::ours::Ours;
+use bench_support::{WarmProcessor, batch};
 
 /// The clicks of a batch.
 const RECORDS: usize = 10_000;
 
-/// The mysfits that the clicks are on, and the instructions that were counted last. A change that makes it another number by more
-/// than [`TOLERANCE_PERCENT`] says so here, and why in its commit.
+/// The number of mysfits, and the expected instructions. A change that exceeds [`TOLERANCE_PERCENT`] updates it, and explains why in its
+/// commit.
 const BATCHES: [(usize, u64); 2] = [(12, 45_320_000), (10_000, 48_810_000)];
 
-/// A check of each record's UTF-8 more than needed is 3.6 %.
+/// For comparison: one redundant UTF-8 check of each record is 3.6 %.
 const TOLERANCE_PERCENT: u64 = 3;
 
-/// How this executable is told to handle the batch, with Valgrind around it.
+/// The argument with which this executable runs itself under Valgrind.
 const COUNTED: &str = "counted";
 
 fn main() -> ExitCode {
@@ -37,10 +29,10 @@ fn main() -> ExitCode {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [COUNTED, mysfits, batches] => {
             let mysfits = mysfits.parse().unwrap();
-            let ours = Ours::new(mysfits);
+            let processor = WarmProcessor::new(mysfits);
             let event = batch(RECORDS, mysfits);
             for _ in 0..batches.parse().unwrap() {
-                ours.run(&event);
+                let _response = processor.run(&event);
             }
             ExitCode::SUCCESS
         }
@@ -55,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The numbers are of this architecture, and of the vector instructions that base64 is read and written with.
+/// The expected numbers are for x86-64, and for base64 with AVX2.
 fn is_comparable() -> bool {
     #[cfg(target_arch = "x86_64")]
     let is_comparable = is_x86_feature_detected!("avx2");
@@ -64,15 +56,14 @@ fn is_comparable() -> bool {
     is_comparable
 }
 
-/// The instructions of a warm batch: what more batches take, by their number. So they need no symbols, and all that surrounds a
-/// batch falls out. Hashes have random seeds, so a single batch takes up to 6 % more or less than the mean.
+/// The instructions of a warm batch: the difference between two runs, divided by their difference in batches. This excludes everything
+/// around a batch. Hashes have random seeds, so a single batch takes up to 6 % more or less than the mean.
 fn count(mysfits: usize) -> u64 {
     const BATCHES: u64 = 30;
     (collected(mysfits, 2 + BATCHES) - collected(mysfits, 2)) / BATCHES
 }
 
-/// Runs this executable under Valgrind, with so many batches. `callgrind_annotate` tells more of its profile, which stays beside
-/// the build.
+/// Runs this executable under Valgrind with `batches` batches. Its profile stays in the target folder, for `callgrind_annotate`.
 fn collected(mysfits: usize, batches: u64) -> u64 {
     let profile = format!("{}/callgrind.{mysfits}.{batches}.out", env!("CARGO_TARGET_TMPDIR"));
     let output = Command::new("valgrind")
@@ -81,13 +72,14 @@ fn collected(mysfits: usize, batches: u64) -> u64 {
         .args([COUNTED, &mysfits.to_string(), &batches.to_string()])
         .output()
         .unwrap_or_else(|error| panic!("valgrind can't be run ({error}): install it, or run `scripts/needs`"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let collected = said.lines().find_map(|line| line.split_once("Collected :")).unwrap_or_else(|| panic!("{said}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let collected =
+        stderr.lines().find_map(|line| line.split_once("Collected :")).unwrap_or_else(|| panic!("{stderr}"));
     collected.1.trim().parse().unwrap()
 }
 
-/// Whether the number is about as expected.
+/// Whether the count is within the tolerance.
 fn compare(mysfits: usize, expected: u64, counted: u64) -> bool {
     let (records, a_record) = (RECORDS, counted / RECORDS as u64);
     println!(
@@ -96,7 +88,9 @@ fn compare(mysfits: usize, expected: u64, counted: u64) -> bool {
     let same = counted.abs_diff(expected) * 100 <= expected * TOLERANCE_PERCENT;
     if !same {
         let file = file!();
-        eprintln!("that differs by more than {TOLERANCE_PERCENT} %: if it is meant to, set it in {file} to {counted}");
+        eprintln!(
+            "instructions: found {counted}, which differs by more than {TOLERANCE_PERCENT} %; if this is intended, update {file}"
+        );
     }
     same
 }

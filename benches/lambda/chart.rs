@@ -9,13 +9,13 @@ const LEFT: f64 = 270.0;
 const WIDTH: f64 = 340.0;
 const ROW: f64 = 34.0;
 
-/// A bar for each function. Its colours do on a light page and on a dark one.
+/// A bar for each function, in colours for light and dark pages.
 pub(crate) fn bars(rows: &[(Kind, f64)]) -> String {
     let most = rows.iter().map(|(_, value)| value.log10()).fold(f64::MIN, f64::max);
     let (mut svg, mut y) = (String::new(), 34.0);
     for (kind, value) in rows {
         let width = WIDTH * (value.log10() - 1.0) / (most - 1.0);
-        let colour = if *kind == Kind::Ours { "#2f81f7" } else { "#8b949e" };
+        let colour = if *kind == Kind::Processor { "#2f81f7" } else { "#8b949e" };
         let name = kind.name().replace('`', "");
         writeln!(
             svg,
@@ -32,7 +32,7 @@ pub(crate) fn bars(rows: &[(Kind, f64)]) -> String {
     }
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 {y}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#8b949e\">\n\
-         <title>CPU a record, warm, 10,000 clicks a batch</title>\n\
-         <text x=\"{LEFT}\" y=\"20\" font-weight=\"bold\">CPU a record, warm, on a logarithmic scale</text>\n{svg}</svg>\n"
+         <title>CPU per record, warm, 10,000 clicks per batch</title>\n\
+         <text x=\"{LEFT}\" y=\"20\" font-weight=\"bold\">CPU per record, warm, on a logarithmic scale</text>\n{svg}</svg>\n"
     )
 }

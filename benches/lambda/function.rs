@@ -1,4 +1,4 @@
-//! The functions to compare with, which this executable is when it is told to.
+//! The baseline functions. This executable is one of them if [`VARIABLE`] is set.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 
-use crate::straightforward::Straightforward;
+use bench_support::Baseline;
 
-/// Which function to be.
+/// The environment variable with the function's name.
 pub(crate) const VARIABLE: &str = "BENCH_FUNCTION";
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,15 +16,15 @@ pub(crate) async fn run(name: &str) {
     match name {
         "straightforward" => straightforward().await.unwrap(),
         "empty" => empty().await.unwrap(),
-        other => panic!("{VARIABLE} is {other}: straightforward or empty"),
+        other => panic!("{VARIABLE}: found {other}; accepted: straightforward, empty"),
     }
 }
 
-/// As most would write it: the runtime reads the event and writes the answer.
+/// The runtime deserialises the event and serialises the response.
 async fn straightforward() -> Result<(), Error> {
-    let function = Straightforward::new();
+    let function = Baseline::new();
     let serve = |event: LambdaEvent<KinesisFirehoseEvent>| {
-        let response: KinesisFirehoseResponse = function.answer(event.payload);
+        let response: KinesisFirehoseResponse = function.handle(event.payload);
         async move { Ok::<_, Error>(response) }
     };
     lambda_runtime::run(service_fn(serve)).await

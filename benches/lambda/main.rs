@@ -1,11 +1,11 @@
-//! Whole functions over the Lambda Runtime API, side by side: ours, straightforward Rust, Python with a cache and without,
-//! and for the start an empty function.
+//! Compares whole functions over the Lambda Runtime API: the processor, straightforward Rust, Python with and without a cache, and for the
+//! start an empty function.
 //!
 //! ```sh
 //! make bench
 //! ```
 //!
-//! CPU is the process's own, from Linux's scheduler; the functions take turns, and the middle of the rounds is told.
+//! CPU time is the process's, from Linux's scheduler. The functions take turns, and the median of the rounds is reported.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that can't go on fails")]
 
@@ -13,13 +13,6 @@ mod chart;
 mod function;
 mod measure;
 mod tls;
-
-#[path = "../support/batch.rs"]
-mod batch;
-#[path = "../support/service.rs"]
-mod service;
-#[path = "../support/straightforward.rs"]
-mod straightforward;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -33,38 +26,38 @@ fn main() {
     if let Ok(name) = std::env::var(function::VARIABLE) {
         return function::run(&name);
     }
-    // `cargo test --benches` runs this, too, and is no place to measure.
+    // `cargo test --benches` runs this, too.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let report = runtime.block_on(report());
     println!("{report}");
-    let note = "What `make bench` measured last: whole functions over the Lambda Runtime API, batches of 10,000 clicks on 12 mysfits.";
+    let note = "The last results of `make bench`: whole functions over the Lambda Runtime API, batches of 10,000 clicks on 12 mysfits.";
     fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/speed.md"), format!("{note}\n\n{report}")).unwrap();
 }
 
 async fn report() -> String {
-    let mut report = String::from("| function | CPU a record, warm | of ours |\n|---|---|---|\n");
+    let mut report = String::from("| function | CPU per record, warm | ratio |\n|---|---|---|\n");
     let cpu = cpu().await;
-    let ours = cpu[0].1;
+    let processor = cpu[0].1;
     for (kind, nanoseconds) in &cpu {
-        writeln!(report, "| {} | {} | {:.1} |", kind.name(), time(*nanoseconds), nanoseconds / ours).unwrap();
+        writeln!(report, "| {} | {} | {:.1} |", kind.name(), time(*nanoseconds), nanoseconds / processor).unwrap();
     }
     fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cpu.svg"), chart::bars(&cpu)).unwrap();
 
-    report.push_str("\n| what of ours | measured | beside |\n|---|---|---|\n");
-    for (what, measured, beside) in [starts(), vec![tls_cost().await, size()], memory().await, look_ups().await]
+    report.push_str("\n| measurement | processor | baseline |\n|---|---|---|\n");
+    for (measurement, value, baseline) in [starts(), vec![tls_cost().await, size()], memory().await, look_ups().await]
         .into_iter()
         .flatten()
         .chain(growth(ROUNDS).await)
     {
-        writeln!(report, "| {what} | {measured} | {beside} |").unwrap();
+        writeln!(report, "| {measurement} | {value} | {baseline} |").unwrap();
     }
     report
 }
 
-/// The CPU of each function in nanoseconds a record: the middle of the rounds.
+/// The CPU of each function in nanoseconds per record: the median of the rounds.
 async fn cpu() -> Vec<(Kind, f64)> {
     let mut measured: Vec<(Kind, Vec<f64>)> = Kind::ALL.map(|kind| (kind, Vec::new())).into();
     for _ in 0..ROUNDS {
@@ -72,10 +65,9 @@ async fn cpu() -> Vec<(Kind, f64)> {
             rounds.push(round(*kind).await);
         }
     }
-    measured.into_iter().map(|(kind, rounds)| (kind, measure::middle(rounds))).collect()
+    measured.into_iter().map(|(kind, rounds)| (kind, measure::median(rounds))).collect()
 }
 
-/// Nanoseconds for people.
 fn time(nanoseconds: f64) -> String {
     if nanoseconds < 1_000.0 { format!("{nanoseconds:.0} ns") } else { format!("{:.2} µs", nanoseconds / 1_000.0) }
 }

@@ -1,4 +1,4 @@
-//! What is measured, and how.
+//! The measurements.
 
 use std::fs;
 use std::io::Read as _;
@@ -9,38 +9,39 @@ use std::time::{Duration, Instant};
 
 use runtime_api::{Function, Outcome, Settings};
 
-use crate::batch::batch;
-use crate::{function, service, time, tls};
+use bench_support::{batch, mysfits_service};
 
-/// The records of a batch, as many as Firehose's default buffer of 1 MiB holds.
+use crate::{function, time, tls};
+
+/// The records of a batch: about as many as Firehose's default buffer of 1 MiB holds.
 const RECORDS: usize = 10_000;
 
-/// The records of an event of 5.8 MB, near the 6 MB that Lambda takes: the reply reaches its budget, and the last ones fail.
+/// The records of an event of 5.8 MB, near Lambda's limit of 6 MB: the response reaches its budget, and the last records fail.
 const MOST_RECORDS: usize = 22_500;
 
-/// The most records whose reply stays within its budget.
+/// The most records whose response stays within its budget.
 const MOST_DELIVERED: usize = 19_000;
 
-/// What the slow service of `look_ups` takes.
+/// The latency of the slow service in `look_ups`.
 const LATENCY: Duration = Duration::from_millis(20);
 
 type Row = (String, String, String);
 
-/// A function that is measured.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
-    Ours,
+    Processor,
     Straightforward,
     CachedPython,
     WorkshopPython,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::Straightforward, Self::CachedPython, Self::WorkshopPython];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Processor, Self::Straightforward, Self::CachedPython, Self::WorkshopPython];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Ours => "click-processor",
+            Self::Processor => "click-processor",
             Self::Straightforward => "straightforward Rust, `aws_lambda_events`",
             Self::CachedPython => "Python with a session and a cache",
             Self::WorkshopPython => "the workshop's way, in Python",
@@ -49,7 +50,7 @@ impl Kind {
 
     fn settings(self, url: &str) -> Settings {
         let settings = match self {
-            Self::Ours => Settings::new(env!("CARGO_BIN_EXE_click-processor")),
+            Self::Processor => Settings::new(env!("CARGO_BIN_EXE_click-processor")),
             Self::Straightforward => this("straightforward"),
             Self::CachedPython => python("cached.handler"),
             Self::WorkshopPython => python("workshop.handler"),
@@ -58,10 +59,10 @@ impl Kind {
         Settings { timeout: Duration::from_secs(300), ..settings }
     }
 
-    /// The workshop's way sends a request for each record, one after the other.
+    /// Records per batch, and batches. The workshop's function sends a request for each record, sequentially.
     fn batch(self) -> (usize, usize) {
         match self {
-            Self::Ours | Self::Straightforward => (RECORDS, 10),
+            Self::Processor | Self::Straightforward => (RECORDS, 10),
             Self::CachedPython => (RECORDS, 2),
             Self::WorkshopPython => (200, 1),
         }
@@ -82,18 +83,18 @@ fn python(handler: &str) -> Settings {
     settings.env("PYTHONPATH", root.join("benches/lambda").display().to_string())
 }
 
-/// The CPU of a warm function in nanoseconds a record.
+/// The CPU of a warm function in nanoseconds per record.
 pub(crate) async fn round(kind: Kind) -> f64 {
     let (records, batches) = kind.batch();
-    let url = service::start(12, Duration::ZERO);
-    cpu_a_record(kind.settings(&url), &batch(records, 12), records, batches).await
+    let url = mysfits_service::start(12, Duration::ZERO);
+    cpu_per_record(kind.settings(&url), &batch(records, 12), records, batches).await
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds and records are far from 2^52")]
-async fn cpu_a_record(settings: Settings, event: &str, records: usize, batches: usize) -> f64 {
+async fn cpu_per_record(settings: Settings, event: &str, records: usize, batches: usize) -> f64 {
     let mut function = Function::start(settings).await.unwrap();
     let process = function.process_id().unwrap();
-    // What is done once, such as asking the service, is not what is measured.
+    // Excludes one-time work, such as fetching the list.
     invoke(&mut function, event).await;
     invoke(&mut function, event).await;
     let before = cpu(process);
@@ -108,60 +109,64 @@ async fn cpu_a_record(settings: Settings, event: &str, records: usize, batches: 
 async fn invoke(function: &mut Function, event: &str) -> Vec<u8> {
     let invocation = function.invoke(event.as_bytes().to_vec()).await.unwrap();
     match invocation.outcome {
-        Outcome::Reply(reply) => reply.to_vec(),
+        Outcome::Reply(response) => response.to_vec(),
         other => panic!("{other:?}"),
     }
 }
 
-/// The process start to the first poll: ours, in turns with a function that does nothing.
+/// From process start to the first poll: the processor, alternating with an empty function.
 pub(crate) fn starts() -> Vec<Row> {
-    let (mut ours, mut ours_with_tls, mut empty) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut processor, mut processor_with_tls, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..30 {
-        let processor = |url| Settings::new(env!("CARGO_BIN_EXE_click-processor")).env("MYSFITS_API_URL", url);
-        ours.push(start(&processor("http://example.com")));
-        ours_with_tls.push(start(&processor("https://example.com")));
+        let settings = |url| Settings::new(env!("CARGO_BIN_EXE_click-processor")).env("MYSFITS_API_URL", url);
+        processor.push(start(&settings("http://example.com")));
+        processor_with_tls.push(start(&settings("https://example.com")));
         empty.push(start(&this("empty")));
     }
-    let [ours, ours_with_tls, empty] = [ours, ours_with_tls, empty].map(middle);
-    let beside = |took| format!("{empty:.2} ms of an empty `lambda_runtime` function: {:.2} times", took / empty);
+    let [processor, processor_with_tls, empty] = [processor, processor_with_tls, empty].map(median);
+    let baseline = |took| format!("{empty:.2} ms of an empty `lambda_runtime` function: {:.2} times", took / empty);
     vec![
-        ("start to first poll, service by HTTP".to_owned(), format!("{ours:.2} ms"), beside(ours)),
-        ("start to first poll, service by HTTPS".to_owned(), format!("{ours_with_tls:.2} ms"), beside(ours_with_tls)),
+        ("start to first poll, service by HTTP".to_owned(), format!("{processor:.2} ms"), baseline(processor)),
+        (
+            "start to first poll, service by HTTPS".to_owned(),
+            format!("{processor_with_tls:.2} ms"),
+            baseline(processor_with_tls),
+        ),
     ]
 }
 
-/// What TLS costs a process in CPU, all in all: authorities, client, handshake and certificate, for the service's first answer.
+/// The CPU time of TLS in a process: authorities, client, handshake and certificate, up to the service's first response.
 pub(crate) async fn tls_cost() -> Row {
     let (https, authority) = tls::start();
-    let http = service::start(1, Duration::ZERO);
+    let http = mysfits_service::start(1, Duration::ZERO);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..30 {
-        let settings = Kind::Ours.settings(&https).env("SSL_CERT_FILE", authority.path().display().to_string());
+        let settings = Kind::Processor.settings(&https).env("SSL_CERT_FILE", authority.path().display().to_string());
         with.push(cpu_of_first_answer(settings).await);
-        without.push(cpu_of_first_answer(Kind::Ours.settings(&http)).await);
+        without.push(cpu_of_first_answer(Kind::Processor.settings(&http)).await);
     }
-    let (with, without) = (middle(with), middle(without));
-    let beside = format!("CPU up to the first answer {with:.2} ms by HTTPS, {without:.2} ms by HTTP");
-    ("TLS, once a process".to_owned(), format!("{:.2} ms", with - without), beside)
+    let (with, without) = (median(with), median(without));
+    let baseline = format!("CPU up to the first answer {with:.2} ms by HTTPS, {without:.2} ms by HTTP");
+    ("TLS, once a process".to_owned(), format!("{:.2} ms", with - without), baseline)
 }
 
-/// In milliseconds, from the process's start on.
+/// In milliseconds, from the process's start.
 async fn cpu_of_first_answer(settings: Settings) -> f64 {
     let mut function = Function::start(settings).await.unwrap();
-    let reply = invoke(&mut function, &batch(1, 1)).await;
-    assert!(String::from_utf8(reply).unwrap().contains(r#""result":"Ok""#));
+    let response = invoke(&mut function, &batch(1, 1)).await;
+    assert!(String::from_utf8(response).unwrap().contains(r#""result":"Ok""#));
     let spent = cpu(function.process_id().unwrap());
     function.stop().await;
     spent.as_secs_f64() * 1e3
 }
 
-/// The size of the executable, stripped as it is for Lambda.
+/// The size of the executable, stripped as for Lambda.
 pub(crate) fn size() -> Row {
     let bytes = fs::metadata(env!("CARGO_BIN_EXE_click-processor")).unwrap().len();
     ("executable".to_owned(), format!("{:.1} MB", megabytes(usize::try_from(bytes).unwrap())), String::new())
 }
 
-/// How long it takes a process to ask for its first event, in milliseconds.
+/// The time until a process polls for its first event, in milliseconds.
 fn start(settings: &Settings) -> f64 {
     let runtime_api = TcpListener::bind("127.0.0.1:0").unwrap();
     let started = Instant::now();
@@ -184,19 +189,20 @@ fn start(settings: &Settings) -> f64 {
     took.as_secs_f64() * 1e3
 }
 
-/// The most memory: an event of 6 MB, and a reply at its budget.
+/// The peak memory with an event of 6 MB, and a response at its budget.
 pub(crate) async fn memory() -> Vec<Row> {
-    let url = service::start(12, Duration::ZERO);
+    let url = mysfits_service::start(12, Duration::ZERO);
     let event = batch(MOST_RECORDS, 12);
-    let mut function = Function::start(Kind::Ours.settings(&url)).await.unwrap();
+    let mut function = Function::start(Kind::Processor.settings(&url)).await.unwrap();
     let process = function.process_id().unwrap();
-    let mut reply = Vec::new();
+    let mut response = Vec::new();
     for _ in 0..3 {
-        reply = invoke(&mut function, &event).await;
+        response = invoke(&mut function, &event).await;
     }
     let peak = status(process, "VmHWM:");
     function.stop().await;
-    let sizes = format!("an event of {:.1} MB, a reply of {:.1} MB", megabytes(event.len()), megabytes(reply.len()));
+    let sizes =
+        format!("an event of {:.1} MB, a response of {:.1} MB", megabytes(event.len()), megabytes(response.len()));
     vec![("peak memory".to_owned(), format!("{} MiB", peak / 1024), sizes)]
 }
 
@@ -205,18 +211,18 @@ fn megabytes(bytes: usize) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// 10,000 distinct ids by `item`, from a service that takes 20 ms for each.
+/// 10,000 distinct ids with item requests of 20 ms each.
 pub(crate) async fn look_ups() -> Vec<Row> {
     let concurrency = 32;
-    let url = service::start(RECORDS, LATENCY);
-    let settings = Kind::Ours.settings(&url).env("MYSFITS_LOOKUP", "item");
+    let url = mysfits_service::start(RECORDS, LATENCY);
+    let settings = Kind::Processor.settings(&url).env("MYSFITS_LOOKUP", "item");
     let mut function = Function::start(settings).await.unwrap();
     let event = batch(RECORDS, RECORDS);
     let started = Instant::now();
-    let reply = invoke(&mut function, &event).await;
+    let response = invoke(&mut function, &event).await;
     let took = started.elapsed().as_secs_f64();
     function.stop().await;
-    let delivered = String::from_utf8(reply).unwrap().matches(r#""result":"Ok""#).count();
+    let delivered = String::from_utf8(response).unwrap().matches(r#""result":"Ok""#).count();
     assert_eq!(delivered, RECORDS);
     let least = f64::from(u32::try_from(RECORDS).unwrap()) / f64::from(concurrency) * LATENCY.as_secs_f64();
     vec![(
@@ -226,30 +232,30 @@ pub(crate) async fn look_ups() -> Vec<Row> {
     )]
 }
 
-/// CPU a record with more records, up to a reply of 6 MB, and with more mysfits, of which as many are clicked or few; beside it
-/// what a function that does nothing spends on the same event, which no handler can help.
+/// CPU per record with more records, up to a response of 6 MB, and with more mysfits, of which all or few are clicked. The baseline is an
+/// empty function with the same event.
 pub(crate) async fn growth(rounds: usize) -> Vec<Row> {
     let sizes = [100, 1_000, RECORDS, MOST_DELIVERED].map(|records| (records, 12, 12));
     let mut rows = Vec::new();
     for (records, mysfits, clicked) in sizes.into_iter().chain([(RECORDS, RECORDS, 12), (RECORDS, RECORDS, RECORDS)]) {
-        let url = service::start(mysfits, Duration::ZERO);
+        let url = mysfits_service::start(mysfits, Duration::ZERO);
         let (event, batches) = (batch(records, clicked), 200_000 / records);
-        let (mut ours, mut empty) = (Vec::new(), Vec::new());
+        let (mut processor, mut empty) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            ours.push(cpu_a_record(Kind::Ours.settings(&url), &event, records, batches).await);
-            empty.push(cpu_a_record(this("empty"), &event, records, batches).await);
+            processor.push(cpu_per_record(Kind::Processor.settings(&url), &event, records, batches).await);
+            empty.push(cpu_per_record(this("empty"), &event, records, batches).await);
         }
-        let (ours, empty) = (middle(ours), middle(empty));
+        let (processor, empty) = (median(processor), median(empty));
         rows.push((
-            format!("CPU a record, {records} clicks on {clicked} of {mysfits} mysfits"),
-            time(ours),
-            format!("{} of an empty function: {} more", time(empty), time(ours - empty)),
+            format!("CPU per record, {records} clicks on {clicked} of {mysfits} mysfits"),
+            time(processor),
+            format!("{} of an empty function: {} more", time(empty), time(processor - empty)),
         ));
     }
     rows
 }
 
-/// The CPU that a process has spent, all its threads together.
+/// The CPU time of a process with all its threads.
 fn cpu(process: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let nanoseconds = |task: PathBuf| -> u64 {
@@ -259,14 +265,14 @@ fn cpu(process: u32) -> Duration {
     Duration::from_nanos(tasks.map(|task| nanoseconds(task.unwrap().path())).sum())
 }
 
-/// A number in kB out of a process's status.
+/// A value in kB from a process's status.
 fn status(process: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-pub(crate) fn middle(mut numbers: Vec<f64>) -> f64 {
+pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
 }

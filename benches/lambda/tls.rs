@@ -1,4 +1,4 @@
-//! A mysfits service behind TLS, for a single request a connection.
+//! A mysfits service with TLS, which serves one request per connection.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// Starts it with one mysfit; tells its URL and the PEM file of the certificate to trust.
+/// Starts it with one mysfit; returns its URL and the PEM file of the certificate to trust.
 pub(crate) fn start() -> (String, tempfile::NamedTempFile) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let mut pem = tempfile::NamedTempFile::new().unwrap();
@@ -23,7 +23,7 @@ pub(crate) fn start() -> (String, tempfile::NamedTempFile) {
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let mysfits = serde_json::json!({ "mysfits": [crate::service::mysfit(0)] }).to_string();
+    let mysfits = serde_json::json!({ "mysfits": [bench_support::mysfits_service::mysfit(0)] }).to_string();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();

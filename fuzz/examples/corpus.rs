@@ -1,6 +1,6 @@
-//! Fills `corpus/TARGET/` with the fixtures, for libFuzzer to begin with.
+//! Writes the fixtures into `corpus/TARGET/` for libFuzzer.
 
-#![allow(clippy::unwrap_used, reason = "what can't go on ends")]
+#![allow(clippy::unwrap_used, reason = "an example may panic")]
 
 use std::fs;
 use std::path::Path;

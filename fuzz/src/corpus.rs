@@ -1,4 +1,4 @@
-//! Where fuzzing begins: the fixtures, taken apart into what a target reads, and all that was ever found.
+//! The initial inputs of fuzzing: parts of the fixtures, and all finds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,24 +7,24 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// Clicks enough: the others differ in nothing.
+/// How many clicks to use: more would be alike.
 const CLICKS: usize = 4;
 
 const EVENTS: [&str; 5] = ["direct-put", "kinesis", "localstack", "msk", "poisoned"];
 
-/// A name, and what is in it.
+/// A name, and the bytes.
 pub type Input = (String, Vec<u8>);
 
 /// The inputs for a target.
 #[must_use]
 pub fn of(target: &str) -> Vec<Input> {
     let mut inputs = match target {
-        "answer" => files("service"),
+        "service_response" => files("service"),
         "error_object" => error_objects(),
         "event" => events(),
         "prefix" => prefixes(),
         "record" => records(),
-        _ => panic!("there is no target {target}"),
+        _ => panic!("unknown target {target}"),
     };
     assert!(!inputs.is_empty(), "{target} has no corpus");
     inputs.extend(files(&format!("finds/{target}")));
@@ -41,7 +41,7 @@ fn file(name: &str) -> Input {
     (name.replace('/', "-"), fs::read(fixtures().join(name)).unwrap())
 }
 
-/// The files of a folder, of which there may be none.
+/// The files of a folder that may not exist.
 fn files(folder: &str) -> Vec<Input> {
     let Ok(entries) = fs::read_dir(fixtures().join(folder)) else { return Vec::new() };
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -53,12 +53,12 @@ fn whole_events() -> impl Iterator<Item = Input> {
     EVENTS.into_iter().map(|name| file(&format!("{name}.json")))
 }
 
-/// Each record with its number in its event.
+/// The records of an event with their numbers.
 fn event_records(event: &Value) -> impl Iterator<Item = (usize, &Value)> {
     (1..).zip(event["records"].as_array().unwrap())
 }
 
-/// Each event, and each of its records in an event of its own: what is short is changed faster, and to more effect.
+/// Each event, and each of its records in a separate event: short inputs mutate faster.
 fn events() -> Vec<Input> {
     let mut inputs: Vec<Input> = whole_events().collect();
     for (name, bytes) in whole_events() {
@@ -93,13 +93,13 @@ fn records() -> Vec<Input> {
     inputs
 }
 
-/// With what else may be in a file. Gzipped ones are made by the target.
+/// With other kinds of files. The target compresses them itself.
 fn error_objects() -> Vec<Input> {
     let clicks = lines("clicks.jsonl").into_iter().take(1);
     files("error-objects").into_iter().chain(whole_events()).chain(clicks).collect()
 }
 
-/// One a line, each with the keys that its expressions name.
+/// One per line, each with the keys of its expressions.
 fn prefixes() -> Vec<Input> {
     let keyed = |(name, mut prefix): Input| {
         if String::from_utf8_lossy(&prefix).contains("!{partitionKeyFromLambda:") {

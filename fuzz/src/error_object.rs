@@ -1,10 +1,13 @@
-//! Firehose's error objects, and whatever else is in a file: streams of JSON values.
+//! Firehose's error objects, and any other stream of JSON values.
 
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clicks::fuzzing::{Piece, Replayed, error_lines, gzip, pieces, redriven, replayed};
+use firehose_model::delivery::Fault;
+use firehose_model::error_object::{ErrorLine, ErrorRecord};
+use firehose_model::event::Record;
+use firehose_model::values::{Found, Piece, Values};
 use serde::de::IgnoredAny;
 
 use crate::json::{Members, text};
@@ -12,46 +15,45 @@ use crate::json::{Members, text};
 /// The first bytes of gzip.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// What an editor may put in front of a text.
+/// The UTF-8 byte order mark, with which some editors start a file.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// - What the local Firehose writes comes back as the same bytes, from plain objects and from gzipped ones, whatever is between the
-///   values.
-/// - A stream of JSON values is what serde_json takes it for. Of any other stream nothing is left out, each value is one, and a line
-///   that is an object is one.
-/// - A value is a record exactly where it is an object with a text as `rawData`, to every reader alike.
-/// - What stands before something that is no record was read, and what follows it is, too.
-/// - Whatever is in a file, it is the same gzipped.
+/// - Records that the local Firehose writes are read as the same bytes, from plain and gzipped objects, with any separator.
+/// - A stream of JSON values is read as by serde_json. In any other stream nothing is left out, each value is valid, and a line that is an
+///   object is a value.
+/// - A value is a record if and only if it is an object with a string as `rawData`, for every reader.
+/// - Records before and after something that is not a record are read.
+/// - A gzipped stream is read like a plain one.
 pub fn check(data: &[u8]) {
     check_round_trip(data);
     if data.starts_with(GZIP) {
-        // Whatever it is.
-        let _read = (pieces(data), redriven(data), replayed(data.to_vec()));
+        // It may be anything, and must not panic.
+        let _read = (pieces(data), redrive(data));
         return;
     }
     check_pieces(data);
-    check_redriven(data);
-    check_replayed(data);
+    check_redrive(data);
+    check_records(data);
 }
 
 fn check_round_trip(data: &[u8]) {
     let chunks = data.split(|byte| *byte == b'\n');
-    // An event of a file may have anything in the place of base64.
+    // `rawData` of an error object may be anything instead of base64.
     let anything = String::from_utf8_lossy(data).into_owned();
     let raw_data: Vec<String> = chunks.clone().map(|chunk| STANDARD.encode(chunk)).chain([anything]).collect();
     for separator in ["\n", "", "\t "] {
         let object = error_lines(&raw_data).join(separator).into_bytes();
-        // Gzipped parts that were put one after the other are one file, wherever it was cut.
+        // Concatenated gzip members are one stream, wherever it was split.
         let (start, end) = object.split_at(data.len() % object.len());
         for object in [gzip(&object), [gzip(start), gzip(end)].concat(), object] {
-            let read = replayed(object);
-            assert_eq!(read, Replayed { items: raw_data.clone(), skipped: vec![], error: None });
-            for (chunk, item) in chunks.clone().zip(&read.items) {
-                assert_eq!(STANDARD.decode(item).unwrap(), chunk);
+            let read = read_records(&object);
+            assert_eq!(read, Records { raw_data: raw_data.clone(), skipped: vec![] });
+            for (chunk, raw_data) in chunks.clone().zip(&read.raw_data) {
+                assert_eq!(STANDARD.decode(raw_data).unwrap(), chunk);
             }
         }
         let object = error_lines(&raw_data[..raw_data.len() - 1]).join(separator);
-        assert!(redriven(object.as_bytes()).records.iter().eq(chunks.clone()));
+        assert!(redrive(object.as_bytes()).1.iter().eq(chunks.clone()));
     }
 }
 
@@ -59,25 +61,25 @@ fn check_pieces(data: &[u8]) {
     let found = pieces(data).unwrap();
     assert_eq!(pieces(&gzip(data)).as_ref(), Some(&found));
     if let Some(values) = values(data) {
-        let found: Vec<(usize, &[u8])> = found.iter().map(|piece| (piece.offset, trimmed(&piece.bytes))).collect();
+        let found: Vec<(usize, &[u8])> = found.iter().map(|piece| (offset(piece), trimmed(&piece.bytes))).collect();
         assert_eq!(found, values);
     }
     let mut end = if data.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let mut outside = Vec::new();
-    for Piece { offset, bytes, is_value } in &found {
-        assert!(trimmed(&data[end..*offset]).is_empty(), "{end} to {offset}");
-        let content = trimmed(bytes);
+    for piece in &found {
+        let (offset, content) = (offset(piece), trimmed(&piece.bytes));
+        assert!(trimmed(&data[end..offset]).is_empty(), "{end} to {offset}");
         end = offset + content.len();
-        assert_eq!(&data[*offset..end], content);
-        if *is_value {
+        assert_eq!(&data[offset..end], content);
+        if piece.found == Found::Value {
             let json = str::from_utf8(content).unwrap();
             serde_json::from_str::<IgnoredAny>(json).unwrap();
         } else {
-            outside.push(*offset..end);
+            outside.push(offset..end);
         }
     }
     assert!(trimmed(&data[end..]).is_empty(), "{end}");
-    // An object that is alone on its line is never taken for a part of something else, unless that is a value.
+    // An object on its own line is never read as a part of something else, unless that is a value.
     let mut start = 0;
     for line in data.split_inclusive(|byte| *byte == b'\n') {
         let is_object = line.starts_with(b"{") && str::from_utf8(line).is_ok_and(|line| Members::of(line).is_some());
@@ -86,8 +88,8 @@ fn check_pieces(data: &[u8]) {
     }
 }
 
-/// A stream of nothing but JSON values in UTF-8, with the offset of each. What is no object or array has white space, the end or
-/// the start of an object, an array or a text behind it.
+/// The values of a stream of only JSON values in UTF-8, each with its offset. A value that is not an object or array is followed by white
+/// space, the end, or the start of an object, an array or a string.
 fn values(data: &[u8]) -> Option<Vec<(usize, &[u8])>> {
     let text = str::from_utf8(data).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -108,57 +110,121 @@ fn values(data: &[u8]) -> Option<Vec<(usize, &[u8])>> {
     Some(values)
 }
 
-/// Each piece is a record or corrupt, and none harms another; what is cut off is a beginning, and says so.
-fn check_redriven(data: &[u8]) {
+/// Each piece is a record or invalid, and does not affect others. A truncated object yields its first records, and is not whole.
+fn check_redrive(data: &[u8]) {
     let found = pieces(data).unwrap();
     let record = |piece: &Piece| STANDARD.decode(raw_data(piece)?).ok();
     let expected: Vec<Vec<u8>> = found.iter().filter_map(record).collect();
-    let plain = redriven(data);
-    assert_eq!(plain.records, expected);
-    assert_eq!((plain.records.len() + plain.corrupt, plain.is_whole), (found.len(), true));
-    let distinct: BTreeSet<&u128> = plain.keys.iter().collect();
-    assert_eq!(distinct.len(), plain.keys.len());
+    let (read, records) = redrive(data);
+    assert_eq!(records, expected);
+    assert_eq!((records.len() + read.bad, read.is_whole), (found.len(), true));
+    let keys = keys(&read);
+    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
 
     let zipped = gzip(data);
-    assert_eq!(redriven(&zipped), plain);
-    let cut = redriven(&zipped[..zipped.len() - 1 - data.len() % (zipped.len() - GZIP.len())]);
-    assert!(!cut.is_whole && plain.records.starts_with(&cut.records) && plain.keys.starts_with(&cut.keys), "{cut:?}");
-    // What is in front of a value is no part of what it is known by.
+    let (zipped_read, zipped_records) = redrive(&zipped);
+    assert_eq!(
+        (self::keys(&zipped_read), zipped_records, zipped_read.bad, zipped_read.is_whole),
+        (keys.clone(), records.clone(), read.bad, true)
+    );
+    let (cut, cut_records) = redrive(&zipped[..zipped.len() - 1 - data.len() % (zipped.len() - GZIP.len())]);
+    let is_start = records.starts_with(&cut_records) && keys.starts_with(&self::keys(&cut));
+    assert!(!cut.is_whole && is_start, "{cut_records:?}");
+    // What precedes a value does not change its key.
     if !data.starts_with(BYTE_ORDER_MARK) {
-        let moved = redriven(&[b"\nin front\n", data].concat());
-        assert_eq!((moved.records, moved.keys, moved.corrupt), (plain.records, plain.keys, plain.corrupt + 1));
+        let (moved, moved_records) = redrive(&[b"\nin front\n", data].concat());
+        assert_eq!((self::keys(&moved), moved_records, moved.bad), (keys, records, read.bad + 1));
     }
 }
 
-/// Replays a file, and what is in it between two records.
-fn check_replayed(data: &[u8]) {
-    let plain = replayed(data.to_vec());
-    assert_eq!(replayed(gzip(data)), plain);
-    assert!(plain.items.len() <= pieces(data).unwrap().iter().filter(|piece| piece.is_value).count(), "{plain:?}");
+/// Reads an object whose first and last lines are records, with `data` between them.
+fn check_records(data: &[u8]) {
+    let plain = read_records(data);
+    assert_eq!(read_records(&gzip(data)), plain);
 
     let [before, after] = ["b2s=", "YWZ0ZXI="];
     let written = error_lines(&[before.to_owned(), after.to_owned()]);
-    let file = [written[0].as_bytes(), data, written[1].as_bytes()].join(&b'\n');
-    let read = replayed(file.clone());
+    let object = [written[0].as_bytes(), data, written[1].as_bytes()].join(&b'\n');
+    let read = read_records(&object);
     let (records, others): (Vec<Piece>, _) =
-        pieces(&file).unwrap().into_iter().partition(|piece| raw_data(piece).is_some());
-    assert_eq!(read.items, records.iter().filter_map(raw_data).collect::<Vec<_>>());
-    assert_eq!(read.skipped, others.iter().map(|piece| piece.offset as u64).collect::<Vec<_>>());
-    assert_eq!(read.error, None);
-    let items: Vec<&str> = read.items.iter().map(String::as_str).collect();
-    assert!(items.len() > 1 && items.starts_with(&[before]) && items.ends_with(&[after]), "{items:?}");
+        pieces(&object).unwrap().into_iter().partition(|piece| raw_data(piece).is_some());
+    assert_eq!(read.raw_data, records.iter().filter_map(raw_data).collect::<Vec<_>>());
+    assert_eq!(read.skipped, others.iter().map(|piece| piece.offset).collect::<Vec<_>>());
+    let raw_data: Vec<&str> = read.raw_data.iter().map(String::as_str).collect();
+    assert!(raw_data.len() > 1 && raw_data.starts_with(&[before]) && raw_data.ends_with(&[after]), "{raw_data:?}");
 }
 
-/// What a value has as `rawData`.
+/// The `rawData` of a value.
 fn raw_data(piece: &Piece) -> Option<String> {
-    let json = str::from_utf8(&piece.bytes).ok().filter(|_| piece.is_value)?;
+    let json = str::from_utf8(&piece.bytes).ok().filter(|_| piece.found == Found::Value)?;
     text(Members::of(json)?.get("rawData")?)
 }
 
-/// Without what JSON takes for white space.
+/// Without JSON's white space.
 fn trimmed(bytes: &[u8]) -> &[u8] {
     let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let start = bytes.iter().position(|byte| !is_white(byte)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|byte| !is_white(byte)).map_or(start, |last| last + 1);
     &bytes[start..end]
+}
+
+fn offset(piece: &Piece) -> usize {
+    usize::try_from(piece.offset).unwrap()
+}
+
+/// The pieces of a stream, plain or gzip; `None` if it can't be read to its end.
+fn pieces(stream: &[u8]) -> Option<Vec<Piece>> {
+    Values::open(stream, usize::MAX - 1).ok()?.collect::<Result<_, _>>().ok()
+}
+
+/// The records of an error object, and the offsets of everything else in it.
+#[derive(Debug, PartialEq)]
+struct Records {
+    raw_data: Vec<String>,
+    skipped: Vec<u64>,
+}
+
+fn read_records(object: &[u8]) -> Records {
+    let (mut raw_data, mut skipped) = (Vec::new(), Vec::new());
+    for piece in pieces(object).unwrap() {
+        match ErrorRecord::parse(piece.bytes.trim_ascii_start()) {
+            Ok(record) if piece.found == Found::Value => raw_data.push(record.raw_data.into_owned()),
+            _ => skipped.push(piece.offset),
+        }
+    }
+    Records { raw_data, skipped }
+}
+
+/// What redrive reads from an object, and the records' original bytes.
+fn redrive(object: &[u8]) -> (redrive::Read, Vec<Vec<u8>>) {
+    let read = redrive::read("the object", object);
+    let records = read.records.iter().map(|(_, record)| record.clone()).collect();
+    (read, records)
+}
+
+fn keys(read: &redrive::Read) -> Vec<u128> {
+    read.records.iter().map(|(key, _)| *key).collect()
+}
+
+/// The lines of an error object for records with this `rawData`, with all error codes in turn.
+fn error_lines(raw_data: &[String]) -> Vec<String> {
+    let faults = [
+        Fault::ProcessingFailed,
+        Fault::MissingRecordId,
+        Fault::DuplicatedRecordId,
+        Fault::InvalidReturnFormat,
+        Fault::FunctionError,
+        Fault::FunctionTimedOut,
+        Fault::NoPartition,
+        Fault::TooManyPartitions,
+    ];
+    let lines = raw_data.iter().zip(0..).zip(faults.into_iter().cycle()).map(|((data, sequence), fault)| {
+        let record = Record::direct_put(sequence, i64::MAX, data.clone());
+        serde_json::to_string(&ErrorLine::new(&record, fault, u32::MAX, i64::MIN, "arn:f")).unwrap()
+    });
+    lines.collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    object_storage::gzip(bytes).unwrap().into()
 }

@@ -1,4 +1,4 @@
-//! A transformation event, and the reply to it.
+//! A transformation event, and the response to it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Reply};
+use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Response};
 use click_processor::{HandleError, Invocation, Processor, Report};
 use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
@@ -22,17 +22,17 @@ static WITH_ALL_FIELDS: LazyLock<Processor> =
     LazyLock::new(|| Processor::new(&config(&[&ALL_FIELDS[..], &[PASS]].concat())).unwrap());
 static RETRYING: LazyLock<Processor> = LazyLock::new(|| Processor::new(&config(&[])).unwrap());
 
-/// - It is accepted exactly where it is an object with an array `records` of objects.
-/// - Of each record, the id and the data are what the event says, and data that is no base64 is none.
-/// - Every record is answered once, in order, with its own id as it came: `Ok` with its lines, or `ProcessingFailed`.
-/// - The reply is JSON, the same each time, and within whatever budget, of which it leaves no room that a line could have had.
+/// - It is accepted if and only if it is an object with an array `records` of objects.
+/// - Each record has the event's id and data; invalid base64 counts as no data.
+/// - Every record has one result, in order, with its id unchanged: `Ok` with its lines, or `ProcessingFailed`.
+/// - The response is JSON, deterministic, and within any budget. It leaves no bytes unused that a line could have had.
 pub fn check(data: &[u8]) {
     let Ok(payload) = str::from_utf8(data) else { return };
     let expected = expected(payload);
     let event = match (Event::parse(payload), &expected) {
         (Ok(event), Some(_)) => event,
         (Err(error), expected) => {
-            // Of a member that comes twice the first must be as good as the last, which counts.
+            // Each of repeated members must be valid; the last one counts.
             let repeats_records = Members::of(payload).is_some_and(|event| event.count("records") > 1);
             assert!(expected.is_none() || repeats_records, "{error}");
             assert!(matches!(handle(&RETRYING, payload), Err(HandleError::Event(_))));
@@ -53,79 +53,79 @@ fn check_read(event: &Event, expected: &[Members]) {
         let id = members.some("recordId").map(|id| text(id).unwrap_or_else(|| id.to_owned()));
         assert_eq!(record.id().as_deref(), id.as_deref());
         assert_eq!(data.ok(), self::data(members).as_deref());
-        // Whatever it is, it can be written.
+        // Any time can be formatted.
         let _ = record.arrived_at().map(|at| format!("{at:.3}"));
     }
 }
 
 fn check_handled(payload: &str, expected: &[Members]) {
-    let verdicts: Vec<Option<bool>> = expected.iter().map(|record| Some(is_ok(record))).collect();
+    let expected_ok: Vec<Option<bool>> = expected.iter().map(|record| Some(is_ok(record))).collect();
     match handle(&RETRYING, payload) {
-        Ok(reply) => {
-            assert!(!verdicts.contains(&Some(true)), "a click without an answer");
-            assert_answers(&reply, expected, &vec![Some(false); expected.len()]);
+        Ok(response) => {
+            assert!(!expected_ok.contains(&Some(true)), "a click without a look-up");
+            assert_answers(&response, expected, &vec![Some(false); expected.len()]);
         }
-        Err(HandleError::ServiceUnavailable(_)) => assert!(verdicts.contains(&Some(true)), "nothing to ask for"),
+        Err(HandleError::ServiceUnavailable(_)) => assert!(expected_ok.contains(&Some(true)), "nothing to look up"),
         Err(error) => panic!("{error}"),
     }
-    let reply = handle(&PASSING, payload).unwrap();
-    assert_answers(&reply, expected, &verdicts);
-    assert_eq!(handle(&PASSING, payload).unwrap(), reply, "the same again");
-    // Whether a click has partition keys is for the target `record` to judge.
-    let at_most: Vec<Option<bool>> = verdicts.iter().map(|verdict| verdict.filter(|is_ok| !is_ok)).collect();
+    let response = handle(&PASSING, payload).unwrap();
+    assert_answers(&response, expected, &expected_ok);
+    assert_eq!(handle(&PASSING, payload).unwrap(), response, "the same again");
+    // The target `record` checks the partition keys.
+    let at_most: Vec<Option<bool>> = expected_ok.iter().map(|expected_ok| expected_ok.filter(|is_ok| !is_ok)).collect();
     assert_answers(&handle(&WITH_ALL_FIELDS, payload).unwrap(), expected, &at_most);
 }
 
-/// Handles an event without time for look-ups, so that there is nothing to wait for.
+/// Handles an event without time for look-ups, so that it never waits.
 fn handle(processor: &Processor, payload: &str) -> Result<Vec<u8>, HandleError> {
-    let invocation = Invocation { look_ups_end: Instant::now(), trace_id: None };
+    let invocation = Invocation { lookup_deadline: Instant::now(), trace_id: None };
     let mut report = Report::default();
-    let reply = processor.handle(payload, &invocation, &mut report).now_or_never().expect("no wait")?;
+    let response = processor.handle(payload, &invocation, &mut report).now_or_never().expect("no wait")?;
     assert_eq!(report.requests.sent, 0);
     assert_eq!(report.ok + report.dropped + report.failed(), report.records);
-    assert_eq!(report.response_bytes, reply.len());
-    Ok(reply)
+    assert_eq!(report.response_bytes, response.len());
+    Ok(response)
 }
 
-/// `Ok` is tried with budgets that hold next to nothing, and ones that hold some of it.
+/// Tries `Ok` with budgets that hold nearly nothing, and a part.
 fn check_budgets(event: &Event, expected: &[Members], payload: &str) {
-    let shortest = reply_of(&expected.iter().map(failed).collect::<Vec<_>>()).len();
+    let shortest = response_of(&expected.iter().map(failed).collect::<Vec<_>>()).len();
     for budget in [shortest.saturating_sub(1), shortest, shortest + 1, shortest + 50, shortest + 500] {
-        match Reply::to(event, budget) {
-            Ok(reply) => check_filled(reply, event, expected, payload, budget),
-            // One byte is for a comma before the first record, which has none.
+        match Response::to(event, budget) {
+            Ok(response) => check_filled(response, event, expected, payload, budget),
+            // One byte is reserved for a comma before the first record, which has none.
             Err(_) => assert!(budget <= shortest),
         }
     }
 }
 
-/// Every record is `Ok` as long as that leaves the others their room.
-fn check_filled(mut reply: Reply, event: &Event, expected: &[Members], payload: &str, budget: usize) {
-    let mut answers: Vec<String> = expected.iter().map(failed).collect();
+/// Every record is `Ok` while the others still fit as failed.
+fn check_filled(mut response: Response, event: &Event, expected: &[Members], payload: &str, budget: usize) {
+    let mut results: Vec<String> = expected.iter().map(failed).collect();
     let keys: BTreeMap<&str, String> = [("k", payload.chars().take(8).collect())].into();
     for (index, (record, members)) in event.records.iter().zip(expected).enumerate() {
         let lines = &payload.as_bytes()[..payload.len().min(index * 5)];
         let keys = if index % 2 == 0 { &BTreeMap::new() } else { &keys };
-        let failed = std::mem::replace(&mut answers[index], ok(members, lines, keys));
-        let fits = reply_of(&answers).len() <= budget;
-        assert_eq!(reply.ok(record, lines, keys).is_ok(), fits, "{answers:?} in {budget} bytes");
+        let failed = std::mem::replace(&mut results[index], ok(members, lines, keys));
+        let fits = response_of(&results).len() <= budget;
+        assert_eq!(response.ok(record, lines, keys).is_ok(), fits, "{results:?} in {budget} bytes");
         if fits {
             continue;
         }
-        assert!(reply.room(record) < budget);
+        assert!(response.remaining_bytes(record) < budget);
         if index % 3 == 0 {
-            answers[index] = failed.replace("ProcessingFailed", "Dropped");
-            reply.dropped(record);
+            results[index] = failed.replace("ProcessingFailed", "Dropped");
+            response.dropped(record);
         } else {
-            answers[index] = failed;
-            reply.failed(record);
+            results[index] = failed;
+            response.failed(record);
         }
     }
-    assert_eq!(str::from_utf8(&reply.finish()).unwrap(), reply_of(&answers));
+    assert_eq!(str::from_utf8(&response.finish()).unwrap(), response_of(&results));
 }
 
-fn reply_of(answers: &[String]) -> String {
-    format!("{{\"records\":[{}]}}", answers.join(","))
+fn response_of(results: &[String]) -> String {
+    format!("{{\"records\":[{}]}}", results.join(","))
 }
 
 fn failed(record: &Members) -> String {
@@ -143,37 +143,37 @@ fn id_of(record: &Members) -> String {
     record.some("recordId").map(|id| format!("\"recordId\":{id},")).unwrap_or_default()
 }
 
-/// The reply names the data as the record does.
+/// The name of the data in the record and its result.
 fn data_name(record: &Members) -> &'static str {
     let is_kafka = record.some("data").is_none() && record.some("kafkaRecordValue").is_some();
     if is_kafka { "kafkaRecordValue" } else { "data" }
 }
 
-/// Asserts that each record has its answer, and is `Ok` or not where that is known.
-fn assert_answers(reply: &[u8], expected: &[Members], verdicts: &[Option<bool>]) {
-    assert!(reply.len() <= RESPONSE_BUDGET_BYTES);
-    let reply = Members::of(str::from_utf8(reply).unwrap()).expect("a reply is JSON");
-    assert_eq!(reply.names(), ["records"]);
-    let answers: Vec<Members> = serde_json::from_str(reply.get("records").unwrap()).unwrap();
-    assert_eq!(answers.len(), expected.len());
-    for ((answer, record), verdict) in answers.iter().zip(expected).zip(verdicts) {
-        assert_eq!(answer.get("recordId"), record.some("recordId"));
-        match answer.get("result").unwrap() {
+/// Asserts that each record has its result, and the expected one if it is known.
+fn assert_answers(response: &[u8], expected: &[Members], expected_ok: &[Option<bool>]) {
+    assert!(response.len() <= RESPONSE_BUDGET_BYTES);
+    let response = Members::of(str::from_utf8(response).unwrap()).expect("a response is JSON");
+    assert_eq!(response.names(), ["records"]);
+    let results: Vec<Members> = serde_json::from_str(response.get("records").unwrap()).unwrap();
+    assert_eq!(results.len(), expected.len());
+    for ((result, record), expected_ok) in results.iter().zip(expected).zip(expected_ok) {
+        assert_eq!(result.get("recordId"), record.some("recordId"));
+        match result.get("result").unwrap() {
             r#""Ok""# => {
-                assert_ne!(*verdict, Some(false), "{record:?}");
-                assert_lines(answer, record);
+                assert_ne!(*expected_ok, Some(false), "{record:?}");
+                assert_lines(result, record);
             }
             r#""ProcessingFailed""# => {
-                assert_ne!(*verdict, Some(true), "{record:?}");
-                assert_eq!((answer.get("data"), answer.get("kafkaRecordValue")), (None, None));
+                assert_ne!(*expected_ok, Some(true), "{record:?}");
+                assert_eq!((result.get("data"), result.get("kafkaRecordValue")), (None, None));
             }
             result => panic!("{result}"),
         }
     }
 }
 
-fn assert_lines(answer: &Members, record: &Members) {
-    let lines = STANDARD.decode(text(answer.get(data_name(record)).unwrap()).unwrap()).unwrap();
+fn assert_lines(result: &Members, record: &Members) {
+    let lines = STANDARD.decode(text(result.get(data_name(record)).unwrap()).unwrap()).unwrap();
     let lines = String::from_utf8(lines).unwrap();
     assert!(lines.ends_with('\n'), "{lines:?}");
     assert!(lines.lines().all(|line| Members::of(line).is_some()), "{lines:?}");
@@ -192,7 +192,7 @@ fn data(record: &Members) -> Option<Vec<u8>> {
     STANDARD.decode(text(encoded)?).ok()
 }
 
-/// Whether a record is `Ok` where nothing is asked of the service.
+/// Whether a record is `Ok` if no look-up is needed.
 fn is_ok(record: &Members) -> bool {
     data(record).is_some_and(|data| record::expected(&data, &[]).is_some())
 }

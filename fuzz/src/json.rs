@@ -1,4 +1,4 @@
-//! JSON as an oracle reads it.
+//! The oracle's JSON parser.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
@@ -7,14 +7,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The deepest values that `serde_json` reads: of a deeper one the oracle takes off the outermost level.
+/// The deepest values that `serde_json` parses. The oracle peels the outermost level off deeper ones.
 const READABLE_DEPTH: usize = 127;
 
-/// The deepest values that are carried over.
+/// The deepest values that a line can have.
 const MAX_DEPTH: usize = 128;
 
-/// The members of an object in their order, whatever their values, also where a name comes twice. The name of one that is no text
-/// (a lone surrogate) is its JSON.
+/// The members of an object in order, including repeated names. A name with a lone surrogate is its JSON.
 #[derive(Debug)]
 pub(crate) struct Members<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
@@ -32,23 +31,23 @@ impl<'a> Members<'a> {
         serde_json::from_str(json).ok()
     }
 
-    /// The same where every name is text.
+    /// As [`Members::of`], if every name is valid Unicode.
     pub(crate) fn with_text_names(json: &'a str) -> Option<Self> {
         let _: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
         Self::of(json)
     }
 
-    /// Of several members the last one counts.
+    /// The last member of that name.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.get())
     }
 
-    /// The same where `null` is no value.
+    /// As [`Members::get`], but `null` counts as missing.
     pub(crate) fn some(&self, name: &str) -> Option<&'a str> {
         self.get(name).filter(|value| *value != "null")
     }
 
-    /// The member of that name, or else one that differs in case alone.
+    /// The member of that name, or else one whose name differs only in case.
     pub(crate) fn get_in_any_case(&self, name: &str) -> Option<&'a str> {
         let differs_in_case = || self.0.iter().rfind(|(known, _)| known.eq_ignore_ascii_case(name));
         self.get(name).or_else(|| differs_in_case().map(|(_, value)| value.get()))
@@ -87,28 +86,28 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// The value of what can be carried over into a line; `None` for what can't.
-pub(crate) fn carried(json: &str) -> Option<Value> {
+/// The value, if a line can have it.
+pub(crate) fn copied(json: &str) -> Option<Value> {
     match depth(json) {
         deep if deep > MAX_DEPTH => None,
         deep if deep <= READABLE_DEPTH => serde_json::from_str(json).ok(),
         _ if json.starts_with('[') => {
             let elements: Vec<&RawValue> = serde_json::from_str(json).ok()?;
-            elements.into_iter().map(|element| carried(element.get())).collect()
+            elements.into_iter().map(|element| copied(element.get())).collect()
         }
         _ => {
             let members = Members::with_text_names(json)?.0.into_iter();
-            members.map(|(name, value)| Some((name, carried(value.get())?))).collect()
+            members.map(|(name, value)| Some((name, copied(value.get())?))).collect()
         }
     }
 }
 
-/// The text of a JSON string; `None` for any other value, and where it is no Unicode text.
+/// The text of a JSON string; `None` for any other value, and for a lone surrogate.
 pub(crate) fn text(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
 
-/// How deep the values of valid JSON nest.
+/// The nesting depth of valid JSON.
 fn depth(json: &str) -> usize {
     let (mut now, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json.bytes() {
@@ -127,10 +126,10 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-/// Asserts that `written` is `original` in another spelling, without white space between tokens.
-pub(crate) fn assert_carried(original: &str, written: &str) {
-    let value = carried(original);
-    assert!(value.is_some() && carried(written) == value, "{original} became {written}");
+/// Asserts that `written` equals `original`, and is compact.
+pub(crate) fn assert_copied(original: &str, written: &str) {
+    let value = copied(original);
+    assert!(value.is_some() && copied(written) == value, "{original} became {written}");
     // In a string, a control character is always escaped.
     assert!(written.bytes().all(|byte| byte >= b' '), "{written:?}");
 }

@@ -1,18 +1,17 @@
-//! What must hold for whatever comes in: one module a target, each with a `check` that panics where a property is broken.
+//! Properties of all parsers, for any input: one module per target, with a `check` that panics if a property is violated.
 //!
-//! [libFuzzer](../fuzz_targets) calls them for hours, and the [tests](../tests/short) with the corpus and some thousands of its
-//! mutations, on any machine. CONTRIBUTING.md tells how, and what to do with what is found.
+//! [libFuzzer](../fuzz_targets) runs them for hours. The [tests](../tests/short) run them with the corpus and thousands of its mutations.
+//! CONTRIBUTING.md documents how, and what to do with a find.
 //!
-//! An oracle is as plain as it can be, and shares no code with what it judges.
+//! An oracle is as simple as possible, and shares no code with what it checks.
 
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::unwrap_used,
-    reason = "a panic is how a broken property is told"
+    reason = "a panic reports a violated property"
 )]
 
-pub mod answer;
 pub mod corpus;
 pub mod error_object;
 pub mod event;
@@ -20,19 +19,20 @@ mod json;
 mod line;
 pub mod prefix;
 pub mod record;
+pub mod service_response;
 
-/// What is fuzzed.
+/// A fuzz target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// As `cargo fuzz` knows it.
+    /// Its name in `cargo fuzz`.
     pub name: &'static str,
-    /// Panics where a property is broken.
+    /// Panics if a property is violated.
     pub check: fn(&[u8]),
 }
 
 /// Every target.
 pub const TARGETS: [Target; 5] = [
-    Target { name: "answer", check: answer::check },
+    Target { name: "service_response", check: service_response::check },
     Target { name: "error_object", check: error_object::check },
     Target { name: "event", check: event::check },
     Target { name: "prefix", check: prefix::check },

@@ -1,39 +1,39 @@
-//! The lines that configurations ask for, and what must hold for each line.
+//! Configured lines, and the properties of each line.
 
 use std::collections::BTreeMap;
 
-use click_processor::click::{Click, Line, Origin};
+use click_processor::click::{Click, LineFormat, RecordMetadata};
 use click_processor::config::Config;
-use click_processor::mysfits::Attributes;
+use click_processor::lookup::Attributes;
 
-use crate::json::{Members, assert_carried, text};
+use crate::json::{Members, assert_copied, text};
 
-/// A configuration by its environment variables; the service is where nobody answers.
+/// A configuration from environment variables, without a service.
 pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
     let url = ("MYSFITS_API_URL", "http://127.0.0.1:9");
     Config::read(&variables.iter().copied().chain([url]).collect()).unwrap()
 }
 
-/// What a line can have at most.
+/// All kinds of fields that a line can have.
 pub(crate) const ALL_FIELDS: [(&str, &str); 3] = [
     ("CLICK_FIELDS", "page,userId,mysfitId,at"),
     ("RECORD_FIELDS", "arrivedAt,recordId"),
     ("PARTITION_KEYS", "userId,page"),
 ];
 
-/// Asserts that the line of `click`, which was made of `members`, says what they and `attributes` say; returns it.
+/// Asserts that the line of `click` has the values of `members` and `attributes`; returns it.
 pub(crate) fn assert_line(
     config: &Config,
     click: &Click,
     members: &Members,
     attributes: Attributes,
-    origin: &Origin,
+    metadata: &RecordMetadata,
 ) -> String {
-    let line = Line::new(config);
+    let line = LineFormat::new(config);
     let mut bytes = Vec::new();
-    line.write(click, attributes, origin, &mut bytes);
+    line.write(click, attributes, metadata, &mut bytes);
     let written = String::from_utf8(bytes).unwrap();
-    let json = written.strip_suffix('\n').expect("a line ends");
+    let json = written.strip_suffix('\n').expect("a newline at the end");
     assert!(json.bytes().all(|byte| byte >= b' '), "a line is one line: {json:?}");
 
     let read = Members::of(json).unwrap();
@@ -41,20 +41,20 @@ pub(crate) fn assert_line(
     assert_eq!(read.names(), config.output_fields().filter(is_there).collect::<Vec<_>>());
     for name in &config.click_fields {
         if let Some(original) = members.get(name) {
-            assert_carried(original, read.get(name).unwrap());
+            assert_copied(original, read.get(name).unwrap());
         }
     }
     for (index, name) in config.mysfit_attributes.iter().enumerate() {
         assert_eq!(read.get(name), Some(attributes.value(index)));
     }
-    let told = |name| read.some(name).map(|json| text(json).expect("a text"));
-    assert_eq!(told("arrivedAt"), origin.arrived_at);
-    assert_eq!(told("recordId").as_deref(), origin.record_id.as_deref());
-    assert_eq!(line.partition_keys(click, attributes, origin), partition_keys(config, &read));
+    let text_of = |name| read.some(name).map(|json| text(json).expect("a string"));
+    assert_eq!(text_of("arrivedAt"), metadata.arrived_at);
+    assert_eq!(text_of("recordId").as_deref(), metadata.record_id.as_deref());
+    assert_eq!(line.partition_keys(click, attributes, metadata), partition_keys(config, &read));
     written
 }
 
-/// The partition keys by the line that was written.
+/// The partition keys of a written line.
 fn partition_keys<'c>(config: &'c Config, line: &Members) -> Option<BTreeMap<&'c str, String>> {
     let key = |name: &'c String| {
         let json = line.some(name)?;

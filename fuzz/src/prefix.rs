@@ -1,17 +1,18 @@
-//! Prefixes of objects and of error objects, and what they evaluate to.
+//! Prefixes of objects and error objects, and their evaluation.
 //!
 //! The input is a prefix, and for each partition key of the record a line `@NAME=VALUE`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use clicks::fuzzing::{Named, Unnamed, delivered_object, error_objects};
+use firehose_model::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
 use jiff::Timestamp;
+use uuid::Uuid;
 
-/// Firehose names streams in 64 characters at most.
+/// A stream's name has at most 64 characters.
 const LONGEST_STREAM: &str = "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss";
 
-/// The first and last second, and where names, halves of days, and years change.
+/// The first and last second, and changes of names, halves of days and years.
 const TIMES: [&str; 7] = [
     "0001-01-01T00:00:00Z",
     "1970-01-01T00:00:00Z",
@@ -22,7 +23,7 @@ const TIMES: [&str; 7] = [
     "9999-12-30T22:00:00Z",
 ];
 
-/// Patterns, and how C spells them.
+/// Patterns, and their equivalents in C.
 const PATTERNS: [(&str, &str); 18] = [
     ("yyyy", "%Y"),
     ("yy", "%y"),
@@ -44,10 +45,10 @@ const PATTERNS: [(&str, &str); 18] = [
     ("SSS", "%3f"),
 ];
 
-/// - A prefix that is refused, and a record that is, is told why.
-/// - What one evaluates to has 512 characters at most, and the whole name 1,024 bytes, with whatever keys at whatever time.
-/// - Text, keys, random strings and the usual patterns of time are evaluated as the guide says.
-/// - The same is evaluated to the same.
+/// - An invalid prefix or record has an error message.
+/// - An evaluated prefix has at most 512 characters, and the whole name 1,024 bytes, with any keys at any time.
+/// - Text, keys, random strings and common time patterns are evaluated as in the Developer Guide.
+/// - Evaluation is deterministic.
 pub fn check(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let mut lines = text.split("\n@");
@@ -59,21 +60,21 @@ pub fn check(data: &[u8]) {
         check_delivered(prefix, &BTreeMap::new(), time);
         check_error(prefix, time);
     }
-    // No record arrives then. All that is asked is that nothing breaks.
+    // No record arrives at these times, but evaluation must not panic.
     for time in [Timestamp::MIN, Timestamp::MAX] {
-        let _ = delivered_object(prefix, &keys, LONGEST_STREAM, time, counting());
-        let _ = error_objects(prefix, LONGEST_STREAM, time, counting());
+        let _ = delivered_object_name(prefix, &keys, LONGEST_STREAM, time, counting());
+        let _ = error_object_names(prefix, LONGEST_STREAM, time, counting());
     }
 }
 
 fn check_delivered(prefix: &str, keys: &BTreeMap<String, String>, time: Timestamp) {
-    let delivered = || delivered_object(prefix, keys, LONGEST_STREAM, time, counting());
+    let delivered = || delivered_object_name(prefix, keys, LONGEST_STREAM, time, counting());
     let found = delivered();
     assert_eq!(found, delivered());
     let expected = evaluated(prefix, keys, "", time);
     match found {
         Ok(named) => {
-            assert_named(&named, time, ".gz");
+            assert_name(&named, time, ".gz");
             let Some((expected, has_folders)) = expected else { return };
             let appended = if has_folders { String::new() } else { time.strftime("%Y/%m/%d/%H/").to_string() };
             assert_eq!(named.prefix, expected + &appended);
@@ -83,13 +84,13 @@ fn check_delivered(prefix: &str, keys: &BTreeMap<String, String>, time: Timestam
 }
 
 fn check_error(prefix: &str, time: Timestamp) {
-    let found = error_objects(prefix, LONGEST_STREAM, time, counting());
+    let found = error_object_names(prefix, LONGEST_STREAM, time, counting());
     match found {
         Ok(named) => {
             let mut random = 0;
             for named in named {
-                assert_named(&named, time, "");
-                // The random strings go on from one name to the next.
+                assert_name(&named, time, "");
+                // The random strings continue from one name to the next.
                 let expected = evaluated_from(random, prefix, &BTreeMap::new(), named.error, time);
                 if let Some((expected, _)) = expected {
                     assert_eq!(named.prefix, expected);
@@ -97,17 +98,17 @@ fn check_error(prefix: &str, time: Timestamp) {
                 random += 1 + prefix.matches("!{firehose:random-string}").count() as u128;
             }
         }
-        Err(Unnamed::Prefix(message)) => {
+        Err(NameError::Prefix(message)) => {
             assert!(!message.is_empty());
             let is_plain = !prefix.contains("!{") && (1..300).contains(&prefix.len());
             assert!(!is_plain, "{prefix:?}: {message}");
         }
-        Err(Unnamed::Record(message)) => panic!("{message}"),
+        Err(NameError::Record(message)) => panic!("{message}"),
     }
 }
 
-fn assert_named(named: &Named, time: Timestamp, extension: &str) {
-    let Named { prefix, name, .. } = named;
+fn assert_name(named: &ObjectName, time: Timestamp, extension: &str) {
+    let ObjectName { prefix, name, .. } = named;
     assert!(prefix.chars().count() <= 512, "{prefix:?}");
     assert!(name.len() <= 1024, "{} bytes: {name}", name.len());
     let rest = name.strip_prefix(prefix).expect("the prefix is where a name begins");
@@ -117,9 +118,9 @@ fn assert_named(named: &Named, time: Timestamp, extension: &str) {
     assert_eq!(id.len(), 36);
 }
 
-/// A refusal tells something, and a prefix that is all understood is refused for its length or its keys alone.
-fn assert_refused(refused: &Unnamed, prefix: &str, keys: &BTreeMap<String, String>, evaluated: Option<String>) {
-    let (Unnamed::Prefix(message) | Unnamed::Record(message)) = refused;
+/// An error has a message, and a prefix that the oracle understands is invalid only for its length or keys.
+fn assert_refused(refused: &NameError, prefix: &str, keys: &BTreeMap<String, String>, evaluated: Option<String>) {
+    let (NameError::Prefix(message) | NameError::Record(message)) = refused;
     assert!(!message.is_empty());
     let is_partitioned = prefix.contains("!{partitionKeyFromLambda:");
     if let Some(evaluated) = evaluated
@@ -130,8 +131,7 @@ fn assert_refused(refused: &Unnamed, prefix: &str, keys: &BTreeMap<String, Strin
     }
 }
 
-/// What a prefix is with these keys, and whether it has expressions that keep Firehose from appending folders; `None` where it
-/// has something that this doesn't know.
+/// A prefix with these keys, and whether its expressions keep Firehose from appending folders; `None` if the oracle does not understand it.
 fn evaluated(prefix: &str, keys: &BTreeMap<String, String>, error: &str, time: Timestamp) -> Option<(String, bool)> {
     evaluated_from(0, prefix, keys, error, time)
 }
@@ -188,18 +188,68 @@ fn formatted(mut pattern: &str, time: Timestamp) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Random strings that begin with 00000001, 00000002 and so on.
-fn counting() -> impl FnMut() -> u128 {
+/// Random strings that start with 00000001, 00000002 and so on.
+fn counting() -> impl FnMut() -> Uuid {
     let mut count = 0;
     move || {
         count += 1;
-        count << 96
+        Uuid::from_u128(count << 96)
     }
 }
 
-/// Another time for each input, within the years that anything arrives in.
+/// A time derived from the input, within the supported years.
 fn some_time(data: &[u8]) -> Timestamp {
     let (first, last) = (-62_135_596_800_i64, 253_402_207_199);
     let hash = data.iter().fold(17_i64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ i64::from(*byte));
     Timestamp::new(first + hash.rem_euclid(last - first), i32::from(data.first().copied().unwrap_or_default())).unwrap()
+}
+
+#[derive(Debug, PartialEq)]
+struct ObjectName {
+    prefix: String,
+    /// The whole name.
+    name: String,
+    /// The value of `!{firehose:error-output-type}`; empty for a delivered object.
+    error: &'static str,
+}
+
+/// Why an object has no name.
+#[derive(Debug, PartialEq)]
+enum NameError {
+    /// The prefix is invalid.
+    Prefix(String),
+    /// The record belongs to no partition.
+    Record(String),
+}
+
+/// The name of a delivered object with a record of these partition keys. Random strings and the object's id come from `random`.
+fn delivered_object_name(
+    prefix: &str,
+    keys: &BTreeMap<String, String>,
+    stream: &str,
+    oldest_arrival: Timestamp,
+    mut random: impl FnMut() -> Uuid,
+) -> Result<ObjectName, NameError> {
+    let parsed = Prefix::parse(prefix, !keys.is_empty()).map_err(|error| NameError::Prefix(error.to_string()))?;
+    let partition = parsed.partition(keys).map_err(|error| NameError::Record(error.to_string()))?;
+    let prefix = parsed.evaluate(oldest_arrival, &partition, &mut random);
+    let name = object_name(&prefix, stream, oldest_arrival, random(), Compression::Gzip);
+    Ok(ObjectName { prefix, name, error: "" })
+}
+
+/// The names of error objects, one for each error output type.
+fn error_object_names(
+    prefix: &str,
+    stream: &str,
+    oldest_arrival: Timestamp,
+    mut random: impl FnMut() -> Uuid,
+) -> Result<Vec<ObjectName>, NameError> {
+    use ErrorOutputType::{ActivePartitionExceeded, PartitioningFailed, ProcessingFailed};
+    let parsed = ErrorPrefix::parse(prefix).map_err(|error| NameError::Prefix(error.to_string()))?;
+    let name = |error: ErrorOutputType| {
+        let prefix = parsed.evaluate(oldest_arrival, error, &mut random);
+        let name = object_name(&prefix, stream, oldest_arrival, random(), Compression::None);
+        ObjectName { prefix, name, error: error.as_str() }
+    };
+    Ok([ProcessingFailed, PartitioningFailed, ActivePartitionExceeded].map(name).into())
 }

@@ -1,25 +1,25 @@
-//! The data of one record: clicks as the page sends them, or anything.
+//! The data of one record: clicks, or anything else.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use click_processor::Reason;
-use click_processor::click::{Click, Clicks, Line, Origin};
+use click_processor::click::{Click, Clicks, LineFormat, RecordMetadata};
 use click_processor::config::Config;
-use click_processor::mysfits::OwnedAttributes;
+use click_processor::lookup::OwnedAttributes;
 
-use crate::json::{Members, carried, text};
+use crate::json::{Members, copied, text};
 use crate::line::{ALL_FIELDS, assert_line, config};
 
 static CONFIGS: LazyLock<[Config; 2]> = LazyLock::new(|| [config(&[]), config(&ALL_FIELDS)]);
 
-/// What stands beside the record in its batch.
+/// Another record in the batch.
 const NEIGHBOUR: &[u8] = br#"{"userId":"neighbour","mysfitId":"next-door"}"#;
 
-/// - It is accepted exactly where it is objects, each with a valid `userId` and `mysfitId`, whose kept fields a line can carry.
-/// - Each click gives one line, which says what the click says.
-/// - The short way, for a click as the page writes it, reads what the long way reads.
-/// - The records beside it in the batch are none of its business.
+/// - It is accepted if and only if it is objects, each with valid ids and kept fields that fit into a line.
+/// - Each click has one line with its values.
+/// - The fast path for the canonical form and the general path agree.
+/// - It does not affect other records of the batch.
 pub fn check(data: &[u8]) {
     for config in &*CONFIGS {
         check_configured(data, expected(data, &config.click_fields).as_deref(), config);
@@ -27,10 +27,10 @@ pub fn check(data: &[u8]) {
 }
 
 fn check_configured(data: &[u8], expected: Option<&[Members]>, config: &Config) {
-    // What begins with a space goes the long way.
-    let long_way = [b" ", data].concat();
-    let line = Line::new(config);
-    let batch = Clicks::parse([data, NEIGHBOUR, &long_way].into_iter().map(Ok), line.extra_fields());
+    // A leading space disables the fast path.
+    let general_path = [b" ", data].concat();
+    let line = LineFormat::new(config);
+    let batch = Clicks::parse([data, NEIGHBOUR, &general_path].into_iter().map(Ok), line.extra_fields());
     let ids = batch.mysfit_ids();
     let records: Vec<Result<Vec<&Click>, Reason>> = batch
         .records()
@@ -44,12 +44,12 @@ fn check_configured(data: &[u8], expected: Option<&[Members]>, config: &Config) 
         })
         .collect();
     let clicked: BTreeSet<&str> = records.iter().flatten().flatten().map(|click| &*click.mysfit_id).collect();
-    assert_eq!(ids.len(), clicked.len(), "each mysfit of an accepted click is asked for once, and no other: {ids:?}");
-    let [short, neighbour, long] = records.as_slice() else { panic!("{} records", records.len()) };
-    assert_eq!(short, long, "the two ways differ");
+    assert_eq!(ids.len(), clicked.len(), "each mysfit of an accepted click is looked up once, and no other: {ids:?}");
+    let [fast, neighbour, general] = records.as_slice() else { panic!("{} records", records.len()) };
+    assert_eq!(fast, general, "the two paths differ");
     assert!(matches!(neighbour.as_deref(), Ok([click]) if click.user_id == "neighbour"), "{neighbour:?}");
 
-    match (short, expected) {
+    match (fast, expected) {
         (Ok(clicks), Some(expected)) => {
             assert_eq!(clicks.len(), expected.len());
             for (click, members) in clicks.iter().zip(expected) {
@@ -60,7 +60,7 @@ fn check_configured(data: &[u8], expected: Option<&[Members]>, config: &Config) 
             assert_eq!(*reason == Reason::InvalidUtf8, str::from_utf8(data).is_err());
             assert_eq!(*reason == Reason::Empty, data.trim_ascii().is_empty());
         }
-        (short, expected) => panic!("{short:?}, and not {expected:?}"),
+        (fast, expected) => panic!("{fast:?}, and not {expected:?}"),
     }
 }
 
@@ -68,15 +68,15 @@ fn check_click(click: &Click, members: &Members, config: &Config) {
     let said = |name| members.get(name).and_then(text);
     assert_eq!(Some(&*click.user_id), said("userId").as_deref());
     assert_eq!(Some(&*click.mysfit_id), said("mysfitId").as_deref());
-    let origin = Line::new(config).origin(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
+    let metadata =
+        LineFormat::new(config).record_metadata(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
     let unknown = OwnedAttributes::unknown(&config.mysfit_attributes);
-    let line = assert_line(config, click, members, unknown.view(), &origin);
-    // Lines of which nobody wanted more are all that there is.
-    assert!(origin != Origin::default() || line.len() < 2_000, "{} bytes", line.len());
+    let line = assert_line(config, click, members, unknown.view(), &metadata);
+    // Without record fields, a line is short.
+    assert!(metadata != RecordMetadata::default() || line.len() < 2_000, "{} bytes", line.len());
 }
 
-/// The clicks that are in a record's data of which the fields `kept` are kept; `None` where it fails. By the README's table of
-/// reasons.
+/// The clicks in a record's data with the fields `kept`; `None` if the record fails. Follows the documented reasons.
 pub(crate) fn expected<'d>(data: &'d [u8], kept: &[String]) -> Option<Vec<Members<'d>>> {
     let text = str::from_utf8(data).ok().filter(|text| !text.trim_ascii().is_empty())?;
     let clicks: Result<Vec<Members>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
@@ -84,7 +84,7 @@ pub(crate) fn expected<'d>(data: &'d [u8], kept: &[String]) -> Option<Vec<Member
 }
 
 fn is_click(members: &Members, kept: &[String]) -> bool {
-    has_valid_ids(members) && kept.iter().filter_map(|name| members.get(name)).all(|value| carried(value).is_some())
+    has_valid_ids(members) && kept.iter().filter_map(|name| members.get(name)).all(|value| copied(value).is_some())
 }
 
 fn has_valid_ids(members: &Members) -> bool {

@@ -10,19 +10,19 @@ use hashbrown::hash_table::Entry;
 use super::parse::{self, Click};
 use crate::reason::Reason;
 
-/// The clicks of a batch of records: each record's clicks, or why it has none.
+/// The clicks of a batch, or the reason for each record that has none.
 #[derive(Debug)]
 pub struct Clicks<'a> {
     clicks: Vec<Click<'a>>,
-    /// For each click, which of the distinct mysfits it is for.
+    /// For each click, the index of its mysfit among the distinct ones.
     mysfits: Vec<u32>,
     records: Vec<Result<Range<usize>, Reason>>,
-    /// For each distinct mysfit, the first click on it.
+    /// For each distinct mysfit, the index of the first click on it.
     firsts: Vec<u32>,
 }
 
 impl<'a> Clicks<'a> {
-    /// Parses the data of each record; `extra` names the fields of a click to keep besides the two.
+    /// Parses the data of each record; `extra` names the fields to keep besides `userId` and `mysfitId`.
     pub fn parse(records: impl Iterator<Item = Result<&'a [u8], Reason>>, extra: &[String]) -> Self {
         // Nearly every record is one click.
         let (count, _) = records.size_hint();
@@ -44,13 +44,13 @@ impl<'a> Clicks<'a> {
         batch
     }
 
-    /// The distinct ids of the mysfits that were clicked, in the order of their first click.
+    /// The distinct ids of the clicked mysfits, in the order of their first click.
     #[must_use]
     pub fn mysfit_ids(&self) -> Vec<&str> {
         self.firsts.iter().map(|first| &*self.clicks[*first as usize].mysfit_id).collect()
     }
 
-    /// Each record's clicks with the index of their mysfit's id, in the batch's order.
+    /// The clicks of each record, each with the index of its mysfit's id, in the batch's order.
     pub fn records(&self) -> impl Iterator<Item = Result<impl Iterator<Item = (&Click<'a>, usize)> + Clone, Reason>> {
         self.records.iter().map(|range| {
             let range = range.clone()?;
@@ -59,10 +59,10 @@ impl<'a> Clicks<'a> {
     }
 
     fn number_mysfits(&mut self) {
-        // Each batch hashes by a seed of its own, which visitors can't know.
+        // Each batch has its own hash seed, so that visitors can't provoke collisions.
         let hasher = RandomState::default();
-        // A number a place, for as many mysfits as there may be: with the ids in it, and growing step by step, it takes up so
-        // much of the CPU's cache that a batch of 10,000 clicks on as many mysfits takes 1.2 times as long.
+        // The table holds indices and has its final capacity. With ids in it, and growing, it takes so much of the CPU's cache that 10,000
+        // clicks on as many mysfits take 1.2 times as long.
         let mut numbers: HashTable<u32> = HashTable::with_capacity(self.clicks.len());
         self.mysfits.reserve_exact(self.clicks.len());
         // A payload has at most 6 MB, so fewer clicks than 2^32.

@@ -7,42 +7,40 @@ use serde_json::value::RawValue;
 
 use super::parse::Click;
 use crate::config::{Config, RecordField};
-use crate::mysfits::Attributes;
+use crate::lookup::Attributes;
 use service_kit::json;
 
-/// The longest partition key. It becomes a part of an object's name, which may have 1,024 bytes in all ("Naming Amazon S3
-/// objects", Amazon S3 User Guide).
+/// The longest partition key. It becomes a part of an object key, which is limited to 1,024 bytes ("Naming Amazon S3 objects", Amazon S3
+/// User Guide).
 const MAX_PARTITION_KEY_BYTES: usize = 256;
 
-/// Which fields a line has, in their order, and which of them are partition keys.
+/// The fields of a line, in order, and which of them are partition keys.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct LineFormat {
     columns: Vec<Column>,
-    partition_keys: Vec<(String, Source)>,
+    partition_keys: Vec<(String, FieldSource)>,
     extra: Vec<String>,
 }
 
-/// What a record tells about itself.
+/// The metadata of a record that a line can carry.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Origin<'a> {
-    /// When it arrived: ISO 8601, UTC, with milliseconds.
+pub struct RecordMetadata<'a> {
+    /// The arrival time: ISO 8601, UTC, with milliseconds.
     pub arrived_at: Option<String>,
-    /// Its id.
+    /// The record id.
     pub record_id: Option<Cow<'a, str>>,
 }
 
-/// A part of a line.
 #[derive(Clone, Debug)]
 enum Column {
     /// One member, with its name and colon as JSON.
-    Member(String, Source),
-    /// The members of all attributes, which each mysfit keeps ready-made.
+    Member(String, FieldSource),
+    /// The members of all attributes, which are pre-encoded.
     Attributes,
 }
 
-/// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Source {
+enum FieldSource {
     UserId,
     MysfitId,
     Extra(usize),
@@ -50,27 +48,28 @@ enum Source {
     Record(RecordField),
 }
 
-impl Line {
-    /// The line that `config` asks for.
+impl LineFormat {
+    /// The configured line.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let mut extra = Vec::new();
         let mut click = Vec::new();
         for name in &config.click_fields {
             let source = match name.as_str() {
-                "userId" => Source::UserId,
-                "mysfitId" => Source::MysfitId,
+                "userId" => FieldSource::UserId,
+                "mysfitId" => FieldSource::MysfitId,
                 _ => {
                     extra.push(name.clone());
-                    Source::Extra(extra.len() - 1)
+                    FieldSource::Extra(extra.len() - 1)
                 }
             };
             click.push((name.as_str(), source));
         }
-        let attributes: Vec<_> = indexed(&config.mysfit_attributes, Source::Attribute);
-        let record: Vec<_> = config.record_fields.iter().map(|field| (field.name(), Source::Record(*field))).collect();
+        let attributes: Vec<_> = indexed(&config.mysfit_attributes, FieldSource::Attribute);
+        let record: Vec<_> =
+            config.record_fields.iter().map(|field| (field.name(), FieldSource::Record(*field))).collect();
 
-        let member = |(name, source): &(&str, Source)| Column::Member(format!("\"{name}\":"), *source);
+        let member = |(name, source): &(&str, FieldSource)| Column::Member(format!("\"{name}\":"), *source);
         let mut columns: Vec<Column> = click.iter().map(member).collect();
         columns.push(Column::Attributes);
         columns.extend(record.iter().map(member));
@@ -81,30 +80,30 @@ impl Line {
         Self { columns, partition_keys, extra }
     }
 
-    /// The names of the click's fields that are kept besides `userId` and `mysfitId`.
+    /// The click's fields that are kept besides `userId` and `mysfitId`.
     #[must_use]
     pub fn extra_fields(&self) -> &[String] {
         &self.extra
     }
 
-    /// What of a record goes into its lines; left empty where no field asks for it.
-    pub fn origin<'a>(
+    /// The metadata that the line's fields need.
+    pub fn record_metadata<'a>(
         &self,
         arrived_at: impl FnOnce() -> Option<String>,
         record_id: impl FnOnce() -> Option<Cow<'a, str>>,
-    ) -> Origin<'a> {
-        let wants =
-            |field| self.columns.iter().any(|c| matches!(c, Column::Member(_, s) if *s == Source::Record(field)));
-        Origin {
-            arrived_at: if wants(RecordField::ArrivedAt) { arrived_at() } else { None },
-            record_id: if wants(RecordField::RecordId) { record_id() } else { None },
+    ) -> RecordMetadata<'a> {
+        let needs =
+            |field| self.columns.iter().any(|c| matches!(c, Column::Member(_, s) if *s == FieldSource::Record(field)));
+        RecordMetadata {
+            arrived_at: if needs(RecordField::ArrivedAt) { arrived_at() } else { None },
+            record_id: if needs(RecordField::RecordId) { record_id() } else { None },
         }
     }
 
     /// Appends the line of `click` to `out`: compact JSON, UTF-8 unescaped, and a newline.
     ///
-    /// Firehose writes records one after the other as they are, so the newline is what keeps lines apart.
-    pub fn write(&self, click: &Click, attributes: Attributes, origin: &Origin, out: &mut Vec<u8>) {
+    /// Firehose concatenates records without a delimiter, so the newline separates lines.
+    pub fn write(&self, click: &Click, attributes: Attributes, metadata: &RecordMetadata, out: &mut Vec<u8>) {
         let mut separator = b'{';
         for column in &self.columns {
             match column {
@@ -112,11 +111,11 @@ impl Line {
                     out.push(separator);
                     out.extend_from_slice(attributes.members().as_bytes());
                 }
-                Column::Member(_, Source::Extra(index)) if click.extra(*index).is_none() => continue,
+                Column::Member(_, FieldSource::Extra(index)) if click.extra(*index).is_none() => continue,
                 Column::Member(name, source) => {
                     out.push(separator);
                     out.extend_from_slice(name.as_bytes());
-                    write_value(*source, click, attributes, origin, out);
+                    write_value(*source, click, attributes, metadata, out);
                 }
             }
             separator = b',';
@@ -124,37 +123,43 @@ impl Line {
         out.extend_from_slice(b"}\n");
     }
 
-    /// The partition keys of `click`'s line by name; `None` where one is missing, `null`, empty, longer than
-    /// 256 bytes or no plain value.
+    /// The partition keys of `click`'s line by name; `None` if one is missing, `null`, empty, longer than 256 bytes, an object or an
+    /// array.
     #[must_use]
     pub fn partition_keys(
         &self,
         click: &Click,
         attributes: Attributes,
-        origin: &Origin,
+        metadata: &RecordMetadata,
     ) -> Option<BTreeMap<&str, String>> {
         let value = |source| {
             let mut json = Vec::new();
-            write_value(source, click, attributes, origin, &mut json);
-            plain_text(&json)
+            write_value(source, click, attributes, metadata, &mut json);
+            partition_key(&json)
         };
         self.partition_keys.iter().map(|(name, source)| Some((name.as_str(), value(*source)?))).collect()
     }
 }
 
-fn indexed(names: &[String], source: impl Fn(usize) -> Source) -> Vec<(&str, Source)> {
+fn indexed(names: &[String], source: impl Fn(usize) -> FieldSource) -> Vec<(&str, FieldSource)> {
     names.iter().enumerate().map(|(index, name)| (name.as_str(), source(index))).collect()
 }
 
-/// Appends the JSON of one value; nothing for a click's field that is not there.
-fn write_value(source: Source, click: &Click, attributes: Attributes, origin: &Origin, out: &mut Vec<u8>) {
+/// Appends the JSON of one value; nothing for a field that the click lacks.
+fn write_value(
+    source: FieldSource,
+    click: &Click,
+    attributes: Attributes,
+    metadata: &RecordMetadata,
+    out: &mut Vec<u8>,
+) {
     match source {
-        Source::UserId => json::write_again(&click.user_id, out),
-        Source::MysfitId => json::write_again(&click.mysfit_id, out),
-        Source::Attribute(index) => out.extend_from_slice(attributes.value(index).as_bytes()),
-        Source::Record(RecordField::ArrivedAt) => json::write_text(origin.arrived_at.as_deref(), out),
-        Source::Record(RecordField::RecordId) => json::write_text(origin.record_id.as_deref(), out),
-        Source::Extra(index) => {
+        FieldSource::UserId => json::rewrite_text(&click.user_id, out),
+        FieldSource::MysfitId => json::rewrite_text(&click.mysfit_id, out),
+        FieldSource::Attribute(index) => out.extend_from_slice(attributes.value(index).as_bytes()),
+        FieldSource::Record(RecordField::ArrivedAt) => json::write_text(metadata.arrived_at.as_deref(), out),
+        FieldSource::Record(RecordField::RecordId) => json::write_text(metadata.record_id.as_deref(), out),
+        FieldSource::Extra(index) => {
             if let Some(raw) = click.extra(index) {
                 let written = json::write_compact(raw.0, json::Mode::Unescape, out);
                 debug_assert_eq!(written, Ok(()), "parsing checks every field that is kept");
@@ -163,8 +168,8 @@ fn write_value(source: Source, click: &Click, attributes: Attributes, origin: &O
     }
 }
 
-/// A partition key is a non-empty string, so a string's text, or a number or boolean as it is written.
-fn plain_text(json: &[u8]) -> Option<String> {
+/// The partition key of a JSON value: a string's text, or a number or boolean as written.
+fn partition_key(json: &[u8]) -> Option<String> {
     let value: &RawValue = serde_json::from_slice(json).ok()?;
     let text = match (json::text(value).ok()?, json.first()?) {
         (Some(text), _) => text.into_owned(),

@@ -1,4 +1,4 @@
-//! The click as the page sends it.
+//! Parses and validates the clicks in a record's data.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::reason::Reason;
-use service_kit::json::{self, AnyName, Unusable};
+use service_kit::json::{self, AnyName, UnsupportedValue};
 
 /// The most bytes a `userId` may have: a Cognito `sub` has 36.
 const MAX_USER_ID_BYTES: usize = 256;
@@ -18,53 +18,52 @@ const MAX_MYSFIT_ID_CHARS: usize = 128;
 /// A click whose required fields are valid, borrowed from the record's data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Click<'a> {
-    /// Who clicked: at most 256 bytes, possibly none.
+    /// The visitor's id: at most 256 bytes, possibly empty.
     pub user_id: Cow<'a, str>,
-    /// Whose profile was opened: 1 to 128 characters of `[A-Za-z0-9_-]`.
+    /// The id of the mysfit whose profile was opened: 1 to 128 characters of `[A-Za-z0-9_-]`.
     pub mysfit_id: Cow<'a, str>,
-    /// The values of the further fields that are kept, as far as it has them, by the number of the field.
-    extra: Box<[(u8, Raw<'a>)]>,
+    /// The values of the extra fields that the click has, by the index of the field.
+    extra: Box<[(u8, RawJson<'a>)]>,
 }
 
 impl<'a> Click<'a> {
-    /// The value of the further field with that number in the configured order.
-    pub(super) fn extra(&self, field: usize) -> Option<Raw<'a>> {
-        self.extra.iter().find(|(number, _)| usize::from(*number) == field).map(|(_, raw)| *raw)
+    /// The value of the extra field with that index in the configured order.
+    pub(super) fn extra(&self, field: usize) -> Option<RawJson<'a>> {
+        self.extra.iter().find(|(index, _)| usize::from(*index) == field).map(|(_, raw)| *raw)
     }
 }
 
-/// A JSON value as it came.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Raw<'a>(pub(super) &'a RawValue);
+pub(super) struct RawJson<'a>(pub(super) &'a RawValue);
 
-impl PartialEq for Raw<'_> {
+impl PartialEq for RawJson<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.0.get() == other.0.get()
     }
 }
 
-/// Parses the clicks in one record's data: JSON objects, one after the other, with white space between them or not.
+/// Parses the clicks in one record's data: JSON objects, with or without white space between them.
 ///
-/// `extra` names the fields to keep besides the two. Hands each click to `push`; a record is all or nothing, so the
-/// caller forgets the clicks of a record that fails.
+/// `extra` names the fields to keep besides `userId` and `mysfitId`. Calls `push` for each click. A record is all or nothing: on an error
+/// the caller discards its clicks.
 pub(super) fn parse<'a>(data: &'a [u8], extra: &[String], mut push: impl FnMut(Click<'a>)) -> Result<(), Reason> {
     let text = str::from_utf8(data).map_err(|_| Reason::InvalidUtf8)?;
     if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
         return Err(Reason::Empty);
     }
-    if let Some((user_id, mysfit_id)) = usual(text) {
+    if let Some((user_id, mysfit_id)) = parse_canonical(text) {
         push(Click { user_id: user_id.into(), mysfit_id: mysfit_id.into(), extra: Box::default() });
         return Ok(());
     }
-    let wanted = Wanted { extra };
-    // Nearly every record is one click, and one pass over it does.
+    let wanted = WantedFields { extra };
+    // Nearly every record is one click, which takes one pass.
     let mut json = serde_json::Deserializer::from_str(text);
     let members = wanted.deserialize(&mut json).map_err(|error| reason(&error))?;
     if json.end().is_ok() {
         push(members.validate()?);
         return Ok(());
     }
-    // Asking for the end after each click would not do: each "no" counts lines from the start.
+    // `end` after each click would take quadratic time: each error counts lines from the start.
     for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
         let mut json = serde_json::Deserializer::from_str(value.map_err(|error| reason(&error))?.get());
         push(wanted.deserialize(&mut json).map_err(|error| reason(&error))?.validate()?);
@@ -72,45 +71,44 @@ pub(super) fn parse<'a>(data: &'a [u8], extra: &[String], mut push: impl FnMut(C
     Ok(())
 }
 
-/// The two values of a click as the page writes it: these members in this order, without white space or escapes, and perhaps
-/// with a line's end. Without it a batch would take 1.4 times the instructions.
-fn usual(text: &str) -> Option<(&str, &str)> {
+/// The ids of a click in the page's own form: these members in this order, without white space or escapes, optionally with a newline.
+/// Without this fast path a batch takes 1.4 times the instructions.
+fn parse_canonical(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let (user_id, rest) = text.strip_prefix(r#"{"userId":""#)?.split_once('"')?;
     let mysfit_id = rest.strip_prefix(r#","mysfitId":""#)?.strip_suffix(r#""}"#)?;
-    let as_it_stands = |byte| byte >= b' ' && byte != b'\\';
-    let usual = user_id.len() <= MAX_USER_ID_BYTES
-        && all_bytes(user_id, as_it_stands)
+    let is_unescaped = |byte| byte >= b' ' && byte != b'\\';
+    let is_canonical = user_id.len() <= MAX_USER_ID_BYTES
+        && all_bytes(user_id, is_unescaped)
         && mysfit_id.len() <= MAX_MYSFIT_ID_CHARS
         && is_mysfit_id(mysfit_id);
-    usual.then_some((user_id, mysfit_id))
+    is_canonical.then_some((user_id, mysfit_id))
 }
 
 fn reason(error: &serde_json::Error) -> Reason {
     match error.classify() {
-        // Members are taken as raw JSON whatever they are, so only a whole value can be of a wrong kind.
+        // Members are read as raw JSON, so only a top-level value can have a wrong type.
         Category::Data => Reason::NotAnObject,
         Category::Syntax | Category::Eof | Category::Io => Reason::InvalidJson,
     }
 }
 
-/// The members of a click that are wanted.
 #[derive(Clone, Copy)]
-struct Wanted<'f> {
+struct WantedFields<'f> {
     extra: &'f [String],
 }
 
-/// The values of the wanted members, not yet validated. Of a member that comes twice the last counts, as in most readers.
+/// The values of the wanted members, not yet validated. The last of several members with one name counts, as in most parsers.
 struct Members<'a> {
     user_id: Option<&'a RawValue>,
     mysfit_id: Option<&'a RawValue>,
-    /// What is present alone: a batch of 6 MB may have 160,000 clicks, and configured are up to 32 fields.
-    extra: Vec<(u8, Raw<'a>)>,
+    /// Only fields that are present: a batch of 6 MB may have 160,000 clicks, and a configuration 32 fields.
+    extra: Vec<(u8, RawJson<'a>)>,
 }
 
 impl<'a> Members<'a> {
-    fn keep(&mut self, field: u8, raw: Raw<'a>) {
-        match self.extra.iter_mut().find(|(number, _)| *number == field) {
+    fn keep(&mut self, field: u8, raw: RawJson<'a>) {
+        match self.extra.iter_mut().find(|(index, _)| *index == field) {
             Some((_, known)) => *known = raw,
             None => self.extra.push((field, raw)),
         }
@@ -136,33 +134,33 @@ fn required_text(value: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
     let value = value.ok_or(Reason::MissingField)?;
     match json::text(value)? {
         Some(text) => Ok(text),
-        // A value of a wrong type may be a bomb as well, which is the more telling reason.
+        // Too deep and too large are more specific reasons than a wrong type.
         None => json::check(value, json::Mode::Unescape).map_err(Reason::from).and(Err(Reason::WrongType)),
     }
 }
 
-/// Whether `holds` for every byte. It looks at all of them, 16 and more at once, where `Iterator::all` goes one by one: that
-/// would be 1.1 times the instructions of a batch.
+/// Whether `holds` for every byte. It vectorises, because it never stops early. `Iterator::all` would cost a batch 1.1 times the
+/// instructions.
 fn all_bytes(text: &str, holds: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(true, |so_far, byte| so_far & holds(byte))
+    text.bytes().fold(true, |all, byte| all & holds(byte))
 }
 
-/// Whether `id` may become a part of a URL's path: 1 or more characters of `[A-Za-z0-9_-]`.
+/// Whether `id` is safe in a URL's path: 1 or more characters of `[A-Za-z0-9_-]`.
 fn is_mysfit_id(id: &str) -> bool {
     !id.is_empty() && all_bytes(id, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-impl From<Unusable> for Reason {
-    fn from(unusable: Unusable) -> Self {
-        match unusable {
-            Unusable::Escape => Reason::InvalidJson,
-            Unusable::TooDeep => Reason::TooDeep,
-            Unusable::NumberTooLarge => Reason::NumberTooLarge,
+impl From<UnsupportedValue> for Reason {
+    fn from(unsupported: UnsupportedValue) -> Self {
+        match unsupported {
+            UnsupportedValue::Escape => Reason::InvalidJson,
+            UnsupportedValue::TooDeep => Reason::TooDeep,
+            UnsupportedValue::NumberTooLarge => Reason::NumberTooLarge,
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+impl<'de> DeserializeSeed<'de> for WantedFields<'_> {
     type Value = Members<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -170,7 +168,7 @@ impl<'de> DeserializeSeed<'de> for Wanted<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Wanted<'_> {
+impl<'de> Visitor<'de> for WantedFields<'_> {
     type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,8 +183,8 @@ impl<'de> Visitor<'de> for Wanted<'_> {
                 "mysfitId" => members.mysfit_id = Some(map.next_value()?),
                 // At most 32 fields are configured.
                 name => match (0..).zip(self.extra).find(|(_, extra)| *extra == name) {
-                    Some((number, _)) => members.keep(number, Raw(map.next_value()?)),
-                    // What is not kept need only be JSON, of any depth, with any number and any escape.
+                    Some((index, _)) => members.keep(index, RawJson(map.next_value()?)),
+                    // Other fields may have any valid JSON: any depth, number or escape.
                     None => _ = map.next_value::<IgnoredAny>()?,
                 },
             }
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_click_is_told() {
+    fn an_invalid_click_has_a_reason() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let with = |member: &str| format!(r#"{{"userId":"u","mysfitId":"m",{member}}}"#);
         let user = |id: &str| format!(r#"{{"userId":{id},"mysfitId":"m"}}"#);
@@ -288,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_need_only_be_json_and_what_is_kept_must_fit_into_a_line() {
+    fn ignored_fields_need_only_be_json_and_kept_fields_must_fit_into_a_line() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let click = |members: &str| format!(r#"{{"userId":"u",{members},"mysfitId":"m"}}"#);
         let page = |value: &str| click(&format!(r#""page":{value}"#));
@@ -321,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn further_fields_are_kept_in_their_configured_order() {
+    fn extra_fields_are_kept_in_their_configured_order() {
         let extra = ["page".to_owned(), "at".to_owned()];
         for (data, expected) in [
             (r#"{"at":17, "userId":"u","mysfitId":"m"}"#, [None, Some("17")]),
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_a_click_does_not_have_take_no_memory() {
+    fn missing_fields_take_no_memory() {
         let extra: Vec<String> = (0..30).map(|index| format!("f{index}")).collect();
         for (data, most_bytes) in [
             (r#"{"userId":"u","mysfitId":"m"}"#, 0),
@@ -350,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_the_page_writes_it_is_left_to_serde() {
+    fn other_forms_are_left_to_serde() {
         for (text, expected) in [
             (r#"{"userId":"u","mysfitId":"m"}"#, Some(("u", "m"))),
             (r#"{"userId":"","mysfitId":"m"}"#, Some(("", "m"))),
@@ -367,27 +365,27 @@ mod tests {
             (r#"{"userId":"u","mysfitId":""}"#, None),
             (r#"{"userId":"u","mysfitId":"m"}} "#, None),
         ] {
-            assert_eq!(usual(text), expected, "{text}");
+            assert_eq!(parse_canonical(text), expected, "{text}");
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn what_is_usual_is_what_serde_reads(user in "[ -~\\x00-\\x20é\\x7f]{0,8}", mysfit in "[a-z_\\-\"\\\\ ]{0,4}", end in "[}\n]{0,2}") {
+        fn the_canonical_form_is_parsed_as_by_serde(user in "[ -~\\x00-\\x20é\\x7f]{0,8}", mysfit in "[a-z_\\-\"\\\\ ]{0,4}", end in "[}\n]{0,2}") {
             let text = format!(r#"{{"userId":"{user}","mysfitId":"{mysfit}"{end}"#);
-            if let Some((user_id, mysfit_id)) = usual(&text) {
+            if let Some((user_id, mysfit_id)) = parse_canonical(&text) {
                 let click: serde_json::Value = serde_json::from_str(&text).unwrap();
                 proptest::prop_assert_eq!(click, serde_json::json!({"userId": user_id, "mysfitId": mysfit_id}));
             }
         }
 
         #[test]
-        fn any_bytes_are_judged(data: Vec<u8>) {
+        fn any_bytes_are_parsed(data: Vec<u8>) {
             let _ = parsed(&data, &[]);
         }
 
         #[test]
-        fn any_pair_of_strings_is_judged_by_its_rules(user_id: String, mysfit_id: String) {
+        fn any_pair_of_ids_is_validated(user_id: String, mysfit_id: String) {
             let click = serde_json::json!({"userId": user_id, "mysfitId": mysfit_id}).to_string();
             let valid = user_id.len() <= 256
                 && (1..=128).contains(&mysfit_id.len())

@@ -11,33 +11,32 @@ use service_kit::json;
 
 /// A batch of records, borrowed from the payload of an invocation.
 ///
-/// Only the fields that are used are read; every other one is ignored.
+/// Only the fields in use are read.
 #[derive(Debug)]
 pub struct Event<'a> {
     pub(super) invocation_id: Option<&'a RawValue>,
-    /// The records, in the order in which the reply answers them.
+    /// The records, in the order of the response.
     pub records: Vec<Record<'a>>,
-    /// Records beyond what any reply can hold. They are counted and not kept: an event of nothing but `{}` would take
-    /// fifty times its size.
+    /// How many records exceed what any response can hold. They are not kept: an event of nothing but `{}` would take fifty times its size.
     pub(super) unread: usize,
 }
 
-/// One record as it came.
+/// One record.
 ///
-/// Each value stays raw JSON, so that one of an unexpected kind is that record's trouble and not the batch's.
+/// Values stay raw JSON, so that one of an unexpected type fails the record and not the batch.
 #[derive(Debug, Default)]
 pub struct Record<'a> {
     pub(super) record_id: Option<&'a RawValue>,
     pub(super) data: Option<&'a RawValue>,
     pub(super) kafka_record_value: Option<&'a RawValue>,
     pub(super) arrival: Option<&'a RawValue>,
-    /// What Kinesis Data Streams or Amazon MSK tell of the record.
+    /// The metadata of Kinesis Data Streams or Amazon MSK.
     pub(super) source_metadata: Option<&'a RawValue>,
 }
 
-/// The payload of an invocation is no transformation event.
+/// The payload is not a transformation event.
 ///
-/// It tells where the trouble is and not what stands there: the payload must not get into a log.
+/// The message has the position and no content: the payload must not get into a log.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a Firehose transformation event, which is an object with an array `records` of objects: \
@@ -50,25 +49,25 @@ pub struct EventError {
 }
 
 impl<'a> Event<'a> {
-    /// Reads an event from the payload of an invocation.
+    /// Parses the payload of an invocation.
     ///
     /// # Errors
-    /// [`EventError`] where `payload` is not JSON, or not an object with an array `records` of objects.
+    /// `payload` is not JSON, or not an object with an array `records` of objects.
     pub fn parse(payload: &'a str) -> Result<Self, EventError> {
         serde_json::from_str(payload).map_err(|error| EventError {
-            what: if error.is_data() { "another shape" } else { "no JSON" },
+            what: if error.is_data() { "another shape" } else { "invalid JSON" },
             line: error.line(),
             column: error.column(),
         })
     }
 
-    /// How many records came, those included that no reply could hold.
+    /// The number of records, including those that no response can hold.
     #[must_use]
     pub fn record_count(&self) -> usize {
         self.records.len() + self.unread
     }
 
-    /// The id of this attempt, which changes when Firehose sends the same records again; emulators leave it out.
+    /// The id of this attempt, which changes when Firehose retries. Some emulators omit it.
     #[must_use]
     pub fn invocation_id(&self) -> Option<Cow<'a, str>> {
         json::text(self.invocation_id?).ok().flatten()
@@ -93,26 +92,26 @@ impl<'a> Event<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The record's id as text, for logs and lines; an id that is no string shows as its JSON.
+    /// The record's id, for logs and lines. An id that is not a string is shown as its JSON.
     #[must_use]
     pub fn id(&self) -> Option<Cow<'a, str>> {
         let id = self.record_id?;
         Some(json::text(id).ok().flatten().unwrap_or(Cow::Borrowed(id.get())))
     }
 
-    /// When the record reached Firehose or its source stream; `None` where the event does not say, or says no time.
+    /// When the record reached Firehose or its source stream; `None` if missing or not a time.
     ///
-    /// On the wire this is a number of milliseconds since 1970; AWS's own samples show ISO 8601 strings.
+    /// Firehose sends Unix milliseconds; AWS's samples show ISO 8601 strings.
     #[must_use]
     pub fn arrived_at(&self) -> Option<Timestamp> {
         self.arrival.and_then(timestamp).or_else(|| {
-            // The metadata of either source names the time as the record does.
+            // The metadata of both sources uses the record's field name.
             let metadata: Record = serde_json::from_str(self.source_metadata?.get()).ok()?;
             metadata.arrival.and_then(timestamp)
         })
     }
 
-    /// Whether the record came from Amazon MSK, which names its data differently.
+    /// Whether the record is from Amazon MSK, whose data has another name.
     pub(super) fn is_kafka(&self) -> bool {
         self.data.is_none() && self.kafka_record_value.is_some()
     }
@@ -127,8 +126,7 @@ impl<'a> Record<'a> {
 
     fn decode_into(&self, bytes: &mut Vec<u8>) -> Result<(), Reason> {
         let encoded = self.encoded().ok_or(Reason::MissingData)?;
-        // Base64 has no backslash, so what decodes held no escape: to look for one first would be 1.06 times the instructions
-        // of a batch.
+        // Base64 has no backslash, so decoding also checks for escapes. A separate check would cost a batch 1.06 times the instructions.
         if json::quoted(encoded).is_some_and(|text| STANDARD.decode_append(text, bytes).is_ok()) {
             return Ok(());
         }
@@ -137,7 +135,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The decoded data of a batch: one buffer, and for each record where its data ends or why there is none.
+/// The decoded data of a batch: one buffer, and for each record the end of its data or the reason for its failure.
 #[derive(Debug)]
 pub struct DecodedRecords {
     bytes: Vec<u8>,
@@ -165,7 +163,7 @@ fn timestamp(value: &RawValue) -> Option<Timestamp> {
     if let Ok(millis) = millis.parse() {
         return Timestamp::from_millisecond(millis).ok();
     }
-    // An emulator may write the number as a float.
+    // Some emulators send a float.
     let seconds = millis.parse::<f64>().ok()? / 1000.0;
     let since_1970 = SignedDuration::try_from_secs_f64(seconds).ok()?;
     Timestamp::from_duration(since_1970).ok()?.round(Unit::Millisecond).ok()
@@ -180,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn data_is_decoded_or_told_why_not() {
+    fn data_is_decoded_or_has_a_reason() {
         for (json, expected) in [
             (r#"{"data":"aGk="}"#, Ok("hi")),
             (r#"{"data":"aGk\u003d"}"#, Ok("hi")),
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_member_that_comes_twice_the_last_counts() {
+    fn the_last_of_repeated_members_counts() {
         let twice = r#"{"recordId":"a","data":7,"recordId":"b","data":"aGk="}"#;
         assert_eq!(record(twice).id().as_deref(), Some("b"));
         assert_eq!(record(twice).decode_into(&mut Vec::new()), Ok(()));
@@ -258,14 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn records_beyond_any_reply_are_counted_and_not_kept() {
+    fn records_beyond_any_response_are_counted_and_not_kept() {
         let payload = format!("{{\"records\":[{}{{}}]}}", "{},".repeat(300_000));
         let event = Event::parse(&payload).unwrap();
         assert_eq!((event.record_count(), event.records.len() < 215_000), (300_001, true));
     }
 
     #[test]
-    fn what_is_no_event_is_told() {
+    fn an_invalid_event_is_an_error() {
         for payload in [
             "",
             "null",
@@ -286,6 +284,6 @@ mod tests {
         let message = Event::parse(r#"{"records":"a visitor"}"#).unwrap_err().to_string();
         assert!(message.ends_with("another shape at line 1, column 22"), "{message}");
         let message = Event::parse("{\n\"records\":[}").unwrap_err().to_string();
-        assert!(message.ends_with("no JSON at line 2, column 12"), "{message}");
+        assert!(message.ends_with("invalid JSON at line 2, column 12"), "{message}");
     }
 }

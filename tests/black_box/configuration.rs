@@ -1,4 +1,4 @@
-//! The environment variables, and what they make of a line.
+//! The environment variables, and their effect on lines.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,10 +6,10 @@ use runtime_api::{Function, Outcome};
 use serde_json::{Value, json};
 
 use crate::harness::{COCO, EVANGELINE, click, clicks_on, event, invoke, once, processor, settings};
-use crate::service::{Answer, Service, well_built};
+use test_support::mysfits_service::{Response, Service, healthy};
 
 #[tokio::test]
-async fn a_bad_value_stops_the_start() {
+async fn an_invalid_value_fails_the_start() {
     let url = ("MYSFITS_API_URL", "http://127.0.0.1:9");
     for (env, found, accepted) in [
         (vec![], "MYSFITS_API_URL: found no value", "an http or https URL"),
@@ -37,7 +37,7 @@ async fn a_bad_value_stops_the_start() {
 
 #[tokio::test]
 async fn lines_are_as_configured() {
-    let service = Service::well_built().await;
+    let service = Service::healthy().await;
     let clicked = format!(
         r#"{{"mysfitId":"{EVANGELINE}","userId":"ü\"","page": {{"path" : "\u002f","n":[1, 2.50]}},"ignored":1,"ref":null}}"#
     );
@@ -66,57 +66,57 @@ async fn lines_are_as_configured() {
             ),
         ),
     ] {
-        let answered = once(&service, &env, event(&[&clicked])).await;
-        assert_eq!(answered.results(), [("Ok".to_owned(), expected + "\n")], "{env:?}");
+        let result = once(&service, &env, event(&[&clicked])).await;
+        assert_eq!(result.results(), [("Ok".to_owned(), expected + "\n")], "{env:?}");
     }
 }
 
 #[tokio::test]
-async fn fields_that_are_kept_must_fit_into_a_line() {
-    let service = Service::well_built().await;
+async fn kept_fields_must_fit_into_a_line() {
+    let service = Service::healthy().await;
     let mut function = processor(&service, &[("CLICK_FIELDS", "userId,mysfitId,page")]).await;
     let with = |page: &str| format!(r#"{{"userId":"u","mysfitId":"{COCO}","page":{page}}}"#);
     let bomb = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
     for (page, reason) in [(bomb.as_str(), "too_deep"), ("1e400", "number_too_large"), (r#""\ud800""#, "invalid_json")]
     {
-        let answered = invoke(&mut function, event(&[with(page), with("1")])).await;
-        assert_eq!(answered.counts(), (1, 0, 1), "{reason}");
-        assert_eq!(answered.reasons(), [("r0".to_owned(), reason.to_owned())]);
+        let result = invoke(&mut function, event(&[with(page), with("1")])).await;
+        assert_eq!(result.counts(), (1, 0, 1), "{reason}");
+        assert_eq!(result.reasons(), [("r0".to_owned(), reason.to_owned())]);
     }
-    // A field that is not kept need only be JSON.
+    // A field that is not kept need only be valid JSON.
     for page in [bomb.as_str(), "1e400", r#""\ud83d""#] {
-        let answered = once(&service, &[], event(&[with(page)])).await;
-        assert_eq!(answered.counts(), (1, 0, 0), "{page}");
+        let result = once(&service, &[], event(&[with(page)])).await;
+        assert_eq!(result.counts(), (1, 0, 0), "{page}");
     }
-    // Of a member that comes twice the last one counts.
+    // The last of repeated members counts.
     let twice = format!(r#"{{"userId":"a","page":1,"userId":"b","page":2,"mysfitId":"{COCO}"}}"#);
-    let answered = invoke(&mut function, event(&[twice])).await;
-    assert!(answered.results()[0].1.starts_with(&format!(r#"{{"userId":"b","mysfitId":"{COCO}","page":2,"#)));
+    let result = invoke(&mut function, event(&[twice])).await;
+    assert!(result.results()[0].1.starts_with(&format!(r#"{{"userId":"b","mysfitId":"{COCO}","page":2,"#)));
 }
 
 #[tokio::test]
-async fn record_fields_that_the_event_does_not_tell_are_null() {
-    let service = Service::well_built().await;
+async fn record_fields_that_the_event_lacks_are_null() {
+    let service = Service::healthy().await;
     let event = json!({"records": [{"data": STANDARD.encode(click(COCO))}]}).to_string();
-    let answered = once(&service, &[("RECORD_FIELDS", "arrivedAt,recordId")], event).await;
-    let (result, data) = &answered.results()[0];
-    assert_eq!(result, "Ok");
+    let result = once(&service, &[("RECORD_FIELDS", "arrivedAt,recordId")], event).await;
+    let (outcome, data) = &result.results()[0];
+    assert_eq!(outcome, "Ok");
     assert!(data.ends_with("\"species\":\"Dragon\",\"arrivedAt\":null,\"recordId\":null}\n"), "{data}");
 }
 
 #[tokio::test]
 async fn arrival_times_have_milliseconds_always() {
-    let service = Service::well_built().await;
+    let service = Service::healthy().await;
     let data = STANDARD.encode(click(COCO));
     let event = json!({"records": [{"data": data, "approximateArrivalTimestamp": 1_495_072_949_000_i64}]});
-    let answered = once(&service, &[("RECORD_FIELDS", "arrivedAt")], event.to_string()).await;
-    let (_, data) = &answered.results()[0];
+    let result = once(&service, &[("RECORD_FIELDS", "arrivedAt")], event.to_string()).await;
+    let (_, data) = &result.results()[0];
     assert!(data.ends_with("\"arrivedAt\":\"2017-05-18T02:02:29.000Z\"}\n"), "{data}");
 }
 
 #[tokio::test]
 async fn partition_keys_come_from_any_output_field() {
-    let service = Service::well_built().await;
+    let service = Service::healthy().await;
     let env = [
         ("CLICK_FIELDS", "userId,mysfitId,page"),
         ("MYSFIT_ATTRIBUTES", "species,age"),
@@ -144,16 +144,16 @@ async fn partition_keys_come_from_any_output_field() {
         (click("u", &json!({"a": 1})), None),
         (json!({"userId": "u", "mysfitId": COCO}).to_string(), None),
     ] {
-        let answered = invoke(&mut function, event(&[&data])).await;
-        let record = &answered.reply["records"][0];
+        let result = invoke(&mut function, event(&[&data])).await;
+        let record = &result.response["records"][0];
         if let Some(page) = expected {
             let arrived = "2017-05-18T02:02:29.453Z";
             let keys = json!({"page": page, "age": "501", "arrivedAt": arrived, "userId": "u", "recordId": "r0"});
             assert_eq!(record["metadata"], json!({"partitionKeys": keys}), "{data}");
         } else {
             assert_eq!(record, &json!({"recordId": "r0", "result": "ProcessingFailed"}), "{data}");
-            assert_eq!(answered.reasons(), [("r0".to_owned(), "partition_key".to_owned())], "{data}");
-            assert_eq!(answered.summary()["failed.partition_key"], 1);
+            assert_eq!(result.reasons(), [("r0".to_owned(), "partition_key".to_owned())], "{data}");
+            assert_eq!(result.summary()["failed.partition_key"], 1);
         }
     }
 }
@@ -167,29 +167,30 @@ async fn the_base_url_may_have_a_path_and_slashes() {
         ("/prod/", "/prod/mysfits"),
         ("/a/b//", "/a/b/mysfits"),
     ] {
-        let service = Service::start(|_| Answer::json(&crate::harness::fixture_json("service/python-list.json"))).await;
+        let service =
+            Service::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json"))).await;
         let url = format!("{}{suffix}", service.url());
         let mut function = Function::start(settings(&[("MYSFITS_API_URL", &url)])).await.unwrap();
-        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), vec![expected.to_owned()]), "{suffix}");
+        let result = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec![expected.to_owned()]), "{suffix}");
     }
 }
 
 #[tokio::test]
-async fn a_key_that_goes_over_a_network_without_tls_is_warned_of() {
+async fn a_key_sent_without_tls_logs_a_warning() {
     for (url, warned) in [("http://mysfits.invalid", true), ("http://127.0.0.1:9", false)] {
         let settings = settings(&[("MYSFITS_API_URL", url), ("MYSFITS_API_KEY", "k")]);
         let mut function = Function::start(settings).await.unwrap();
-        let answered = invoke(&mut function, r#"{"records":[]}"#).await;
+        let result = invoke(&mut function, r#"{"records":[]}"#).await;
         let is_warning =
             |line: &&Value| line["level"] == "WARN" && line["message"].as_str().unwrap().contains("without TLS");
-        assert_eq!(answered.logs.iter().filter(is_warning).count(), usize::from(warned), "{url}");
+        assert_eq!(result.logs.iter().filter(is_warning).count(), usize::from(warned), "{url}");
     }
 }
 
 #[tokio::test]
-async fn requests_say_who_asks() {
-    let service = Service::start(well_built).await;
+async fn requests_have_a_user_agent() {
+    let service = Service::start(healthy).await;
     let mut function = processor(&service, &[("MYSFITS_API_KEY", "hunter2")]).await;
     let trace_id = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let request = runtime_api::Request {
@@ -207,20 +208,20 @@ async fn requests_say_who_asks() {
 
 #[tokio::test]
 async fn proxies_are_honoured() {
-    let proxy = Service::start(|_| Answer::json(&crate::harness::fixture_json("service/python-list.json"))).await;
+    let proxy = Service::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json"))).await;
     let (url, proxy_url) = ("http://mysfits.invalid/prod", proxy.url());
     let env = [("MYSFITS_API_URL", url), ("HTTP_PROXY", proxy_url.as_str())];
     let mut function = Function::start(settings(&env)).await.unwrap();
-    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!((answered.counts(), proxy.paths()), ((1, 0, 0), vec!["http://mysfits.invalid/prod/mysfits".to_owned()]));
+    let result = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((result.counts(), proxy.paths()), ((1, 0, 0), vec!["http://mysfits.invalid/prod/mysfits".to_owned()]));
 
-    let service = Service::well_built().await;
+    let service = Service::healthy().await;
     let env = [("HTTP_PROXY", "http://127.0.0.1:9"), ("NO_PROXY", "localhost,127.0.0.1")];
     assert_eq!(once(&service, &env, clicks_on(&[COCO])).await.counts(), (1, 0, 0));
 }
 
 #[test]
-fn what_runs_outside_lambda_says_so() {
+fn a_start_outside_lambda_is_an_error() {
     let run = |env: &[(&str, &str)]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_click-processor"));
         command.env_clear().env("MYSFITS_API_URL", "http://127.0.0.1:9").envs(env.iter().copied());

@@ -1,13 +1,13 @@
-//! The answer is out before the invocation's time is up, whatever the service does.
+//! The response is sent before the deadline, whatever the service does.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use runtime_api::Request;
 
 use crate::harness::{COCO, PAULY, clicks_on, invoke, invoke_failing, processor};
-use crate::service::{Answer, Service, well_built};
+use test_support::mysfits_service::{Response, Service, healthy};
 
-/// An invocation whose deadline is in so many seconds. It is ended only 30 s later, as the processors may be busy.
+/// An invocation with its deadline in `seconds`. It is killed only 30 s later, because the machine may be busy.
 fn within(event: String, seconds: u64) -> Request {
     let deadline = SystemTime::now() + Duration::from_secs(seconds);
     let deadline_ms = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
@@ -16,34 +16,34 @@ fn within(event: String, seconds: u64) -> Request {
 }
 
 #[tokio::test]
-async fn look_ups_end_in_time_to_answer() {
-    // The attempt alone may take a minute; the invocation has two seconds.
+async fn look_ups_end_before_the_deadline() {
+    // An attempt may take a minute, and the invocation two seconds.
     let patient = ("MYSFITS_TIMEOUT_MS", "60000");
     for lookup in [("MYSFITS_LOOKUP", "catalogue"), ("MYSFITS_LOOKUP", "item")] {
-        let service = Service::start(|_| Answer::Hang).await;
+        let service = Service::start(|_| Response::Hang).await;
         let mut function = processor(&service, &[patient, lookup]).await;
         let (error_type, _) = invoke_failing(&mut function, within(clicks_on(&[COCO]), 2)).await;
         assert_eq!(error_type, "ServiceUnavailable", "{lookup:?}");
 
         let mut function = processor(&service, &[patient, lookup, ("ON_SERVICE_UNAVAILABLE", "fail")]).await;
-        let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 2)).await;
-        assert_eq!(answered.counts(), (0, 0, 2), "{lookup:?}");
+        let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 2)).await;
+        assert_eq!(result.counts(), (0, 0, 2), "{lookup:?}");
     }
 }
 
 #[tokio::test]
-async fn retries_and_their_waits_end_in_time_to_answer() {
-    let service = Service::start(|_| Answer::status(503).after_ms(300)).await;
+async fn retries_and_their_delays_end_before_the_deadline() {
+    let service = Service::start(|_| Response::status(503).after_ms(300)).await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", "1"), ("ON_SERVICE_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
-    let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
-    assert_eq!(answered.counts(), (0, 0, 2));
+    let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
+    assert_eq!(result.counts(), (0, 0, 2));
     assert!(service.paths().len() < 4, "{:?}", service.paths());
 }
 
 #[tokio::test]
-async fn no_request_is_sent_when_the_time_is_up() {
-    let service = Service::start(|_| Answer::Hang).await;
+async fn no_request_is_sent_after_the_deadline() {
+    let service = Service::start(|_| Response::Hang).await;
     let env = [
         ("MYSFITS_LOOKUP", "item"),
         ("MYSFITS_CONCURRENCY", "1"),
@@ -51,43 +51,43 @@ async fn no_request_is_sent_when_the_time_is_up() {
         ("ON_SERVICE_UNAVAILABLE", "fail"),
     ];
     let mut function = processor(&service, &env).await;
-    let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
-    assert_eq!((answered.counts(), service.paths().len()), ((0, 0, 2), 1));
+    let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
+    assert_eq!((result.counts(), service.paths().len()), ((0, 0, 2), 1));
 }
 
 #[tokio::test]
-async fn a_large_event_has_more_time_kept_for_its_reply() {
-    let service = Service::start(|_| Answer::Hang).await;
+async fn a_large_event_reserves_more_time_for_its_response() {
+    let service = Service::start(|_| Response::Hang).await;
     let env = [("MYSFITS_TIMEOUT_MS", "60000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
     let mut event: serde_json::Value = serde_json::from_str(&clicks_on(&[COCO])).unwrap();
     event["padding"] = "x".repeat(5_000_000).into();
-    let answered = invoke(&mut function, within(event.to_string(), 6)).await;
-    // Of six seconds, 250 ms and 100 ms for each megabyte are kept: 5,250 ms are left, where an event of no size has 5,750 ms.
-    assert!(answered.summary()["look_up_ms"].as_f64().unwrap() < 5_450.0, "{}", answered.summary());
+    let result = invoke(&mut function, within(event.to_string(), 6)).await;
+    // Of six seconds, 250 ms and 100 ms for each megabyte are reserved: 5,250 ms remain, and 5,750 ms for an empty event.
+    assert!(result.summary()["look_up_ms"].as_f64().unwrap() < 5_450.0, "{}", result.summary());
 }
 
 #[tokio::test]
-async fn what_was_found_before_the_deadline_is_delivered() {
+async fn mysfits_found_before_the_deadline_are_delivered() {
     let service = Service::start(|request| match request.path.as_str() {
-        path if path.ends_with(PAULY) => Answer::Hang,
-        _ => well_built(request),
+        path if path.ends_with(PAULY) => Response::Hang,
+        _ => healthy(request),
     })
     .await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_TIMEOUT_MS", "60000")];
     let mut function = processor(&service, &env).await;
-    let answered = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 6)).await;
-    assert_eq!(answered.counts(), (1, 0, 1));
-    assert_eq!(answered.reasons(), [("r1".to_owned(), "service_error".to_owned())]);
+    let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 6)).await;
+    assert_eq!(result.counts(), (1, 0, 1));
+    assert_eq!(result.reasons(), [("r1".to_owned(), "service_error".to_owned())]);
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_no_plausible_time_fails_no_batch() {
-    let service = Service::well_built().await;
+async fn an_implausible_deadline_fails_no_batch() {
+    let service = Service::healthy().await;
     for deadline_ms in [0, 600_000, u64::MAX] {
         let mut function = processor(&service, &[]).await;
         let request = Request { deadline_ms: Some(deadline_ms), ..Request::from(clicks_on(&[COCO])) };
-        let answered = invoke(&mut function, request).await;
-        assert_eq!(answered.counts(), (1, 0, 0), "{deadline_ms}");
+        let result = invoke(&mut function, request).await;
+        assert_eq!(result.counts(), (1, 0, 0), "{deadline_ms}");
     }
 }

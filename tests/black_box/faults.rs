@@ -1,103 +1,103 @@
-//! A service that answers wrong, late or not at all.
+//! A service that responds wrongly, late or never.
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
 use crate::harness::{
-    COCO, EVANGELINE, PAULY, STRANGER, click, clicks_on, event, invoke, invoke_failing, once, processor,
+    COCO, EVANGELINE, PAULY, UNKNOWN_ID, click, clicks_on, event, invoke, invoke_failing, once, processor,
 };
-use crate::service::{Answer, Request, Service, well_built};
+use test_support::mysfits_service::{Request, Response, Service, healthy};
 
-/// Short enough to wait for, and long enough not to run out on a busy machine.
+/// Short enough for a test, and long enough for a busy machine.
 const TIMEOUT: (&str, &str) = ("MYSFITS_TIMEOUT_MS", "1500");
 
-/// Everything that counts as the service being unavailable, tried again up to four times.
-fn outages() -> Vec<(&'static str, Answer)> {
+/// All faults that count as an unavailable service, with four attempts each.
+fn outages() -> Vec<(&'static str, Response)> {
     let list = crate::harness::fixture("service/python-list.json");
     vec![
-        ("408", Answer::status(408)),
-        ("500", Answer::status(500)),
-        ("503", Answer::text(503, "busy")),
-        ("429", Answer::status(429)),
-        ("HTML", Answer::text(200, "<!DOCTYPE html>")),
-        ("other JSON", Answer::json(&json!({"message": "Internal server error"}))),
-        ("half a list", Answer::text(200, &list[..list.len() / 2])),
-        ("a broken body", Answer::Half(list)),
-        ("a closed connection", Answer::Close),
-        ("a reset connection", Answer::Reset),
-        ("no HTTP", Answer::Garbage),
-        ("an endless body", Answer::Endless),
+        ("408", Response::status(408)),
+        ("500", Response::status(500)),
+        ("503", Response::text(503, "busy")),
+        ("429", Response::status(429)),
+        ("HTML", Response::text(200, "<!DOCTYPE html>")),
+        ("other JSON", Response::json(&json!({"message": "Internal server error"}))),
+        ("half a list", Response::text(200, &list[..list.len() / 2])),
+        ("a broken body", Response::Half(list)),
+        ("a closed connection", Response::Close),
+        ("a reset connection", Response::Reset),
+        ("no HTTP", Response::Garbage),
+        ("an endless body", Response::Endless),
     ]
 }
 
 #[tokio::test]
-async fn an_outage_is_tried_four_times_and_then_firehose_is_to_try_again() {
-    for (name, answer) in outages() {
-        let service = Service::start(move |_| answer.clone()).await;
+async fn an_outage_takes_four_attempts_and_then_firehose_retries() {
+    for (name, response) in outages() {
+        let service = Service::start(move |_| response.clone()).await;
         let mut function = processor(&service, &[]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable", "{name}");
-        assert!(message.starts_with("the mysfits service can't be reached: GET /mysfits "), "{name}: {message}");
+        assert!(message.starts_with("the mysfits service is unavailable: GET /mysfits "), "{name}: {message}");
         assert_eq!(service.paths(), ["/mysfits"; 4], "{name}");
-        // Errors are not remembered.
-        service.now(well_built);
-        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 1), "{name}");
+        // Errors are not cached.
+        service.now(healthy);
+        let result = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 1), "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_passing_fault_is_tried_again_within_the_invocation() {
-    for (name, answer) in outages() {
+async fn a_transient_error_is_retried_within_the_invocation() {
+    for (name, response) in outages() {
         for lookup in ["catalogue", "item"] {
-            let (answer, mut faults) = (answer.clone(), 0);
+            let (response, mut faults) = (response.clone(), 0);
             let service = Service::start(move |request: &Request| {
                 faults += 1;
-                if faults <= 3 { answer.clone() } else { well_built(request) }
+                if faults <= 3 { response.clone() } else { healthy(request) }
             })
             .await;
-            // A busy machine takes its time for an endless body.
+            // A busy machine is slow with an endless body.
             let env = [("MYSFITS_LOOKUP", lookup), ("MYSFITS_TIMEOUT_MS", "6000")];
-            let answered = once(&service, &env, clicks_on(&[COCO])).await;
-            assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 4), "{name} by {lookup}");
-            assert_eq!(answered.summary()["service_requests"], 4, "{name} by {lookup}");
-            assert_eq!(answered.summary()["service_errors"], 3, "{name} by {lookup}");
+            let result = once(&service, &env, clicks_on(&[COCO])).await;
+            assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 4), "{name} by {lookup}");
+            assert_eq!(result.summary()["service_requests"], 4, "{name} by {lookup}");
+            assert_eq!(result.summary()["service_errors"], 3, "{name} by {lookup}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_cut_off_and_asked_for_again() {
+async fn a_slow_response_times_out_and_is_retried() {
     let list = crate::harness::fixture("service/python-list.json");
-    for slow in [Answer::Hang, Answer::status(200).after_ms(60_000), Answer::HalfThenHang(list)] {
+    for slow in [Response::Hang, Response::status(200).after_ms(60_000), Response::HalfThenHang(list)] {
         let (slow, mut first) = (slow.clone(), true);
         let service = Service::start(
             move |request: &Request| {
-                if std::mem::take(&mut first) { slow.clone() } else { well_built(request) }
+                if std::mem::take(&mut first) { slow.clone() } else { healthy(request) }
             },
         )
         .await;
-        let answered = once(&service, &[TIMEOUT], clicks_on(&[COCO])).await;
-        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 2));
-        assert_eq!(answered.summary()["service_first_error"], "GET /mysfits did not answer within 1500 ms");
+        let result = once(&service, &[TIMEOUT], clicks_on(&[COCO])).await;
+        assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 2));
+        assert_eq!(result.summary()["service_first_error"], "GET /mysfits did not answer within 1500 ms");
     }
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_not_tried_again() {
-    let elsewhere = Service::well_built().await;
+async fn permanent_errors_are_not_retried() {
+    let elsewhere = Service::healthy().await;
     let location = vec![("location", format!("{}/mysfits", elsewhere.url()))];
-    for (name, answer) in [
-        ("400", Answer::status(400)),
-        ("401", Answer::status(401)),
-        ("403", Answer::text(403, json!({"message": "Forbidden"}).to_string())),
-        ("206", Answer::status(206)),
-        ("301", Answer::With(301, location.clone(), String::new())),
-        ("302", Answer::With(302, location.clone(), String::new())),
-        ("307", Answer::With(307, location, String::new())),
+    for (name, response) in [
+        ("400", Response::status(400)),
+        ("401", Response::status(401)),
+        ("403", Response::text(403, json!({"message": "Forbidden"}).to_string())),
+        ("206", Response::status(206)),
+        ("301", Response::With(301, location.clone(), String::new())),
+        ("302", Response::With(302, location.clone(), String::new())),
+        ("307", Response::With(307, location, String::new())),
     ] {
-        let service = Service::start(move |_| answer.clone()).await;
+        let service = Service::start(move |_| response.clone()).await;
         let mut function = processor(&service, &[]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable", "{name}");
@@ -108,65 +108,65 @@ async fn what_will_not_pass_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn nothing_listening_is_an_outage() {
+async fn connection_refused_is_an_outage() {
     // The discard protocol's port.
-    let nobody = test_support::own_address().to_string();
-    let url = format!("http://{nobody}:9");
+    let unused_address = test_support::own_address().to_string();
+    let url = format!("http://{unused_address}:9");
     let settings = crate::harness::settings(&[("MYSFITS_API_URL", &url)]);
     let mut function = runtime_api::Function::start(settings).await.unwrap();
     let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert_eq!(error_type, "ServiceUnavailable");
-    assert!(message.contains("refused") && !message.contains(&nobody), "{message}");
+    assert!(message.contains("refused") && !message.contains(&unused_address), "{message}");
 }
 
 #[tokio::test]
 async fn retry_after_is_honoured_as_seconds_and_as_a_date() {
-    // Dates are told in whole seconds, so the one to come is between one and two seconds away.
+    // Dates have whole seconds, so this one is one to two seconds away.
     let date = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
     let second: fn() -> String = || "1".to_owned();
     for (status, retry_after) in [(429, second), (500, second), (503, date)] {
         let mut arrivals = Vec::new();
-        let (told, times) = std::sync::mpsc::channel();
+        let (logged, times) = std::sync::mpsc::channel();
         let service = Service::start(move |request: &Request| {
             arrivals.push(std::time::Instant::now());
-            told.send(arrivals.clone()).unwrap();
+            logged.send(arrivals.clone()).unwrap();
             match arrivals.len() {
-                1 => Answer::With(status, vec![("retry-after", retry_after())], String::new()),
-                _ => well_built(request),
+                1 => Response::With(status, vec![("retry-after", retry_after())], String::new()),
+                _ => healthy(request),
             }
         })
         .await;
-        let answered = once(&service, &[], clicks_on(&[COCO])).await;
-        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 2), "{status}");
+        let result = once(&service, &[], clicks_on(&[COCO])).await;
+        assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 2), "{status}");
         let arrivals = times.try_iter().last().unwrap();
-        // Full jitter alone would wait 100 ms at the most; waiting is what is asked for here, not speed.
+        // Full jitter alone would wait at most 100 ms.
         assert!(arrivals[1] - arrivals[0] >= Duration::from_millis(700), "{status}");
     }
 }
 
 #[tokio::test]
 async fn a_retry_after_beyond_the_deadline_ends_the_look_up_at_once() {
-    let asked = vec![("retry-after", "3600".to_owned())];
-    let service = Service::start(move |_| Answer::With(503, asked.clone(), String::new())).await;
+    let requested = vec![("retry-after", "3600".to_owned())];
+    let service = Service::start(move |_| Response::With(503, requested.clone(), String::new())).await;
     let mut function = processor(&service, &[]).await;
     let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 1));
 }
 
 #[tokio::test]
-async fn a_retry_after_beyond_all_time_is_no_trouble() {
+async fn an_endless_retry_after_does_not_overflow() {
     for seconds in ["9223372036854775807", "18446744073709551615", "99999999999999999999999"] {
-        let asked = vec![("retry-after", seconds.to_owned())];
-        let service = Service::start(move |_| Answer::With(503, asked.clone(), String::new())).await;
-        let answered = once(&service, &[("ON_SERVICE_UNAVAILABLE", "pass")], clicks_on(&[COCO])).await;
-        assert_eq!(answered.counts(), (1, 0, 0), "{seconds}");
+        let requested = vec![("retry-after", seconds.to_owned())];
+        let service = Service::start(move |_| Response::With(503, requested.clone(), String::new())).await;
+        let result = once(&service, &[("ON_SERVICE_UNAVAILABLE", "pass")], clicks_on(&[COCO])).await;
+        assert_eq!(result.counts(), (1, 0, 0), "{seconds}");
     }
 }
 
 #[tokio::test]
-async fn a_list_that_is_not_there_is_an_outage_and_no_empty_catalogue() {
+async fn a_missing_list_is_an_outage_and_not_an_empty_list() {
     for status in [200, 204, 404, 410] {
-        let service = Service::start(move |_| Answer::status(status)).await;
+        let service = Service::start(move |_| Response::status(status)).await;
         let mut function = processor(&service, &[("ON_UNKNOWN_MYSFIT", "drop")]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 4), "{status}");
@@ -175,9 +175,9 @@ async fn a_list_that_is_not_there_is_an_outage_and_no_empty_catalogue() {
 }
 
 #[tokio::test]
-async fn the_first_failure_is_the_one_that_is_told() {
+async fn the_first_failure_is_logged() {
     let mut statuses = [500, 403].into_iter();
-    let service = Service::start(move |_| Answer::status(statuses.next().unwrap())).await;
+    let service = Service::start(move |_| Response::status(statuses.next().unwrap())).await;
     let mut function = processor(&service, &[]).await;
     let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert!(message.ends_with("GET /mysfits answered 500 Internal Server Error"), "{message}");
@@ -185,68 +185,68 @@ async fn the_first_failure_is_the_one_that_is_told() {
 
 #[tokio::test]
 async fn too_long_a_body_is_not_read() {
-    let long = |bytes: usize| Answer::text(200, format!("{{\"x\":\"{}\"}}", "x".repeat(bytes)));
+    let long = |bytes: usize| Response::text(200, format!("{{\"x\":\"{}\"}}", "x".repeat(bytes)));
     for (lookup, limit, path) in [("catalogue", 8 << 20, "/mysfits"), ("item", 1 << 20, "/mysfits/")] {
-        let answer = long(limit);
-        let service = Service::start(move |_| answer.clone()).await;
+        let response = long(limit);
+        let service = Service::start(move |_| response.clone()).await;
         let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
         let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert!(message.ends_with(&format!("GET {path} answered with more than {limit} bytes")), "{message}");
     }
-    // Where the response has a length, its body is not waited for.
-    let service = Service::start(|_| Answer::HalfThenHang("x".repeat((8 << 20) + 1))).await;
+    // With a content length, the body is not read.
+    let service = Service::start(|_| Response::HalfThenHang("x".repeat((8 << 20) + 1))).await;
     let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
-    let answered = once(&service, &env, clicks_on(&[COCO])).await;
-    assert_eq!(answered.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
-    // Where it has none, reading ends at the limit.
-    let service = Service::start(|_| Answer::Endless).await;
+    let result = once(&service, &env, clicks_on(&[COCO])).await;
+    assert_eq!(result.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
+    // Without a content length, reading stops at the limit.
+    let service = Service::start(|_| Response::Endless).await;
     let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
-    let answered = once(&service, &env, clicks_on(&[COCO])).await;
-    assert_eq!(answered.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
-    // The list before it serves, and an answer that stays too long costs one attempt a batch.
+    let result = once(&service, &env, clicks_on(&[COCO])).await;
+    assert_eq!(result.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
+    // The earlier list serves, and a response that stays too long costs one attempt per batch.
     let mut first = true;
     let longer = long(8 << 20);
     let service = Service::start(
         move |request: &Request| {
-            if std::mem::take(&mut first) { well_built(request) } else { longer.clone() }
+            if std::mem::take(&mut first) { healthy(request) } else { longer.clone() }
         },
     )
     .await;
     let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
     for (requests, stale) in [(1, 0), (5, 1), (6, 1)] {
-        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), requests));
-        assert_eq!(answered.summary()["stale_served"], stale);
+        let result = invoke(&mut function, clicks_on(&[COCO])).await;
+        assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), requests));
+        assert_eq!(result.summary()["stale_served"], stale);
     }
-    // An answer just within the limit is read.
+    // A response just within the limit is accepted.
     let mysfits = json!({"mysfits": [], "x": "x".repeat((8 << 20) - 21)});
     assert_eq!(mysfits.to_string().len(), 8 << 20);
-    let service = Service::start(move |_| Answer::json(&mysfits)).await;
-    let answered = once(&service, &[], clicks_on(&[COCO])).await;
-    assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
+    let service = Service::start(move |_| Response::json(&mysfits)).await;
+    let result = once(&service, &[], clicks_on(&[COCO])).await;
+    assert_eq!(result.reasons()[0].1, "unknown_mysfit");
 }
 
 #[tokio::test]
-async fn one_sick_id_fails_alone() {
+async fn an_id_that_the_service_fails_for_fails_alone() {
     let sick = |request: &Request| match request.path.as_str() {
-        path if path.ends_with(PAULY) => Answer::status(500),
-        _ => well_built(request),
+        path if path.ends_with(PAULY) => Response::status(500),
+        _ => healthy(request),
     };
     for env in [[("MYSFITS_LOOKUP", "item"), TIMEOUT], [("MYSFIT_ATTRIBUTES", "age"), TIMEOUT]] {
         let service = Service::start(sick).await;
-        let answered = once(&service, &env, clicks_on(&[COCO, PAULY, EVANGELINE, PAULY])).await;
-        assert_eq!(answered.counts(), (2, 0, 2), "{env:?}");
+        let result = once(&service, &env, clicks_on(&[COCO, PAULY, EVANGELINE, PAULY])).await;
+        assert_eq!(result.counts(), (2, 0, 2), "{env:?}");
         let expected = [("r1".to_owned(), "service_error".to_owned()), ("r3".to_owned(), "service_error".to_owned())];
-        assert_eq!(answered.reasons(), expected, "{env:?}");
-        let asked_for_the_sick = service.paths().iter().filter(|path| path.ends_with(PAULY)).count();
-        assert_eq!(asked_for_the_sick, 4, "{env:?}");
+        assert_eq!(result.reasons(), expected, "{env:?}");
+        let requests_for_failing = service.paths().iter().filter(|path| path.ends_with(PAULY)).count();
+        assert_eq!(requests_for_failing, 4, "{env:?}");
     }
 }
 
-/// The service, of which [`PAULY`] has `species` as in this JSON, or has none, in the list and alone.
-fn with_a_sick_mysfit(species: Option<&'static str>) -> impl FnMut(&Request) -> Answer {
+/// A service whose [`PAULY`] has this JSON as `species`, or none, in the list and as an item.
+fn with_a_sick_mysfit(species: Option<&'static str>) -> impl FnMut(&Request) -> Response {
     move |request| {
-        let Answer::With(status, headers, body) = well_built(request) else { panic!("no answer") };
+        let Response::With(status, headers, body) = healthy(request) else { panic!("no response") };
         let is_sick = |mysfit: &serde_json::Value| mysfit["mysfitId"] == PAULY;
         let mut json: serde_json::Value = serde_json::from_str(&body).unwrap();
         let mysfits = json["mysfits"].as_array_mut().map(|list| list.iter_mut().collect::<Vec<_>>());
@@ -257,12 +257,12 @@ fn with_a_sick_mysfit(species: Option<&'static str>) -> impl FnMut(&Request) -> 
             json["species"] = json!("SICK");
         }
         let sick = species.map_or_else(|| r#""x":0"#.to_owned(), |species| format!(r#""species":{species}"#));
-        Answer::With(status, headers, json.to_string().replace(r#""species":"SICK""#, &sick))
+        Response::With(status, headers, json.to_string().replace(r#""species":"SICK""#, &sick))
     }
 }
 
 #[tokio::test]
-async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_asked_for_once_in_a_while() {
+async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_rarely_requested() {
     let garbage = "no click".to_owned();
     let deep: &'static str = Box::leak(format!("{}{}", "[".repeat(129), "]".repeat(129)).into_boxed_str());
     for species in [None, Some("1e400"), Some(r#""\ud800""#), Some(deep)] {
@@ -270,15 +270,15 @@ async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_asked_for_once_i
             let name = format!("{species:?} by {lookup}");
             let service = Service::start(with_a_sick_mysfit(species)).await;
             let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
-            let answered = invoke(&mut function, clicks_on(&[PAULY])).await;
-            assert_eq!((answered.counts(), service.paths().len()), ((0, 0, 1), first), "{name}");
-            assert_eq!(answered.reasons(), [("r0".to_owned(), "service_error".to_owned())], "{name}");
+            let result = invoke(&mut function, clicks_on(&[PAULY])).await;
+            assert_eq!((result.counts(), service.paths().len()), ((0, 0, 1), first), "{name}");
+            assert_eq!(result.reasons(), [("r0".to_owned(), "service_error".to_owned())], "{name}");
             assert_eq!(
-                answered.summary()["service_first_error"],
+                result.summary()["service_first_error"],
                 r#"GET /mysfits/ answered with a mysfit without the attribute "species""#,
                 "{name}"
             );
-            assert_eq!(answered.summary()["service_errors"], 0, "{name}: it was answered");
+            assert_eq!(result.summary()["service_errors"], 0, "{name}: there was a response");
             for (records, counts) in [
                 (vec![click(PAULY)], (0, 0, 1)),
                 (vec![click(PAULY), garbage.clone()], (0, 0, 2)),
@@ -286,11 +286,11 @@ async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_asked_for_once_i
                 (vec![click(PAULY), click(PAULY), garbage.clone()], (0, 0, 3)),
             ] {
                 service.now(with_a_sick_mysfit(species));
-                let answered = invoke(&mut function, event(&records)).await;
-                assert_eq!(answered.counts(), counts, "{name}, then {records:?}");
-                assert_eq!(answered.reasons()[0].1, "service_error", "{name}, then {records:?}");
-                let asked_again = service.paths().iter().any(|path| path.ends_with(PAULY));
-                assert!(!asked_again, "{name}, then {records:?}: {:?}", service.paths());
+                let result = invoke(&mut function, event(&records)).await;
+                assert_eq!(result.counts(), counts, "{name}, then {records:?}");
+                assert_eq!(result.reasons()[0].1, "service_error", "{name}, then {records:?}");
+                let requested_again = service.paths().iter().any(|path| path.ends_with(PAULY));
+                assert!(!requested_again, "{name}, then {records:?}: {:?}", service.paths());
             }
         }
     }
@@ -301,119 +301,119 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
     let mysfits = crate::harness::fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
     for lookup in ["catalogue", "item"] {
-        let service = Service::well_built().await;
+        let service = Service::healthy().await;
         let env = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "genus"), ("MYSFITS_CONCURRENCY", "1")];
         let mut function = processor(&service, &env).await;
         for _ in 0..2 {
-            let answered = invoke(&mut function, clicks_on(&ids)).await;
-            assert_eq!(answered.counts(), (0, 0, ids.len()), "{lookup}");
-            assert!(answered.reasons().iter().all(|(_, reason)| reason == "service_error"), "{lookup}");
-            // More than three in a row, and none of them says that the service is down.
+            let result = invoke(&mut function, clicks_on(&ids)).await;
+            assert_eq!(result.counts(), (0, 0, ids.len()), "{lookup}");
+            assert!(result.reasons().iter().all(|(_, reason)| reason == "service_error"), "{lookup}");
+            // More than three in a row, and none means that the service is unavailable.
             assert_eq!(
                 service.paths().iter().filter(|path| path.starts_with("/mysfits/")).count(),
                 ids.len(),
                 "{lookup}"
             );
         }
-        // What is cached says nothing of mysfits that were never asked for.
+        // Cached values say nothing about mysfits that were never requested.
         let passing = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "genus"), ("ON_SERVICE_UNAVAILABLE", "pass")];
-        let answered = once(&service, &passing, clicks_on(&ids)).await;
-        assert_eq!(answered.counts(), (ids.len(), 0, 0), "{lookup}");
+        let result = once(&service, &passing, clicks_on(&ids)).await;
+        assert_eq!(result.counts(), (ids.len(), 0, 0), "{lookup}");
     }
 }
 
 #[tokio::test]
-async fn a_mysfit_that_is_sick_does_not_hide_an_outage_of_others() {
+async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
     let service = Service::start(with_a_sick_mysfit(None)).await;
     let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
-    assert_eq!(invoke(&mut function, clicks_on(&[STRANGER])).await.counts(), (0, 0, 1));
-    // What is cached of the two is no answer of now, also where nothing else is wanted.
-    service.now(|_| Answer::status(403));
-    for ids in [[PAULY, COCO], [STRANGER, COCO], [COCO, EVANGELINE]] {
+    assert_eq!(invoke(&mut function, clicks_on(&[UNKNOWN_ID])).await.counts(), (0, 0, 1));
+    // Cached values of the two are no response, even if nothing else is wanted.
+    service.now(|_| Response::status(403));
+    for ids in [[PAULY, COCO], [UNKNOWN_ID, COCO], [COCO, EVANGELINE]] {
         let (error_type, _) = invoke_failing(&mut function, clicks_on(&ids)).await;
         assert_eq!((error_type.as_str(), service.paths().is_empty()), ("ServiceUnavailable", false), "{ids:?}");
     }
-    assert_eq!(invoke(&mut function, clicks_on(&[PAULY, STRANGER])).await.counts(), (0, 0, 2));
-    // An answer of now says that the service is up, whatever it says of the mysfit.
+    assert_eq!(invoke(&mut function, clicks_on(&[PAULY, UNKNOWN_ID])).await.counts(), (0, 0, 2));
+    // Any response means that the service is available.
     service.now(|request| match request.path.as_str() {
-        path if path.ends_with(EVANGELINE) => Answer::status(404),
-        _ => Answer::status(403),
+        path if path.ends_with(EVANGELINE) => Response::status(404),
+        _ => Response::status(403),
     });
     assert_eq!(invoke(&mut function, clicks_on(&[COCO, EVANGELINE])).await.counts(), (0, 0, 2));
 }
 
 #[tokio::test]
-async fn a_mysfit_that_lost_an_attribute_is_served_as_it_was_within_the_stale_time() {
-    let service = Service::well_built().await;
+async fn a_mysfit_that_lost_an_attribute_is_served_stale() {
+    let service = Service::healthy().await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[PAULY])).await;
     service.now(with_a_sick_mysfit(None));
     for _ in 0..2 {
-        let answered = invoke(&mut function, clicks_on(&[PAULY])).await;
-        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 1));
-        assert_eq!(answered.summary()["stale_served"], 1);
+        let result = invoke(&mut function, clicks_on(&[PAULY])).await;
+        assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 1));
+        assert_eq!(result.summary()["stale_served"], 1);
     }
 }
 
 #[tokio::test]
-async fn after_three_requests_failed_for_good_no_more_are_sent() {
-    let service = Service::start(|_| Answer::status(403)).await;
-    let strangers: Vec<String> = (0..50).map(|index| format!("{STRANGER}-{index}")).collect();
-    let strangers: Vec<&str> = strangers.iter().map(String::as_str).collect();
+async fn after_three_failed_requests_no_more_are_sent() {
+    let service = Service::start(|_| Response::status(403)).await;
+    let unknowns: Vec<String> = (0..50).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
+    let unknowns: Vec<&str> = unknowns.iter().map(String::as_str).collect();
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", "1")];
     let mut function = processor(&service, &env).await;
-    let (error_type, _) = invoke_failing(&mut function, clicks_on(&strangers)).await;
+    let (error_type, _) = invoke_failing(&mut function, clicks_on(&unknowns)).await;
     assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 3));
 
-    // One that succeeds in between starts the count anew.
+    // A success in between resets the count.
     let mut count = 0;
     service.now(move |request: &Request| {
         count += 1;
-        if count % 3 == 0 { well_built(request) } else { Answer::status(403) }
+        if count % 3 == 0 { healthy(request) } else { Response::status(403) }
     });
-    let answered = invoke(&mut function, clicks_on(&strangers)).await;
-    assert_eq!((service.paths().len(), answered.counts()), (50, (0, 0, 50)));
+    let result = invoke(&mut function, clicks_on(&unknowns)).await;
+    assert_eq!((service.paths().len(), result.counts()), (50, (0, 0, 50)));
 }
 
 #[tokio::test]
-async fn requests_under_way_are_not_tried_again_when_others_have_ended_it() {
-    let service = Service::start(|_| Answer::status(503)).await;
-    let strangers: Vec<String> = (0..64).map(|index| format!("{STRANGER}-{index}")).collect();
-    let strangers: Vec<&str> = strangers.iter().map(String::as_str).collect();
+async fn requests_in_flight_are_not_retried_when_the_circuit_is_open() {
+    let service = Service::start(|_| Response::status(503)).await;
+    let unknowns: Vec<String> = (0..64).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
+    let unknowns: Vec<&str> = unknowns.iter().map(String::as_str).collect();
     let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
-    invoke_failing(&mut function, clicks_on(&strangers)).await;
-    // 32 are under way at once, each of which may be tried four times; when three have been, the others end as well.
+    invoke_failing(&mut function, clicks_on(&unknowns)).await;
+    // 32 requests are in flight, with up to four attempts each. After three have failed, the others stop as well.
     assert!((12..32 * 4).contains(&service.paths().len()), "{}", service.paths().len());
 }
 
 #[tokio::test]
-async fn what_has_ended_stays_ended_also_when_one_under_way_succeeds() {
-    // Three fail for good at once, one succeeds after that, and one waits to be tried again.
+async fn the_circuit_stays_open_when_a_request_in_flight_succeeds() {
+    // Three fail permanently, one succeeds after that, and one waits for its retry.
     let service = Service::start(|request: &Request| match request.path.as_str() {
-        path if path.ends_with(COCO) => well_built(request).after_ms(500),
-        path if path.ends_with(PAULY) => Answer::With(503, vec![("retry-after", "1".to_owned())], String::new()),
-        _ => Answer::status(403),
+        path if path.ends_with(COCO) => healthy(request).after_ms(500),
+        path if path.ends_with(PAULY) => Response::With(503, vec![("retry-after", "1".to_owned())], String::new()),
+        _ => Response::status(403),
     })
     .await;
-    let strangers: Vec<String> = (0..3).map(|index| format!("{STRANGER}-{index}")).collect();
-    let mut ids: Vec<&str> = strangers.iter().map(String::as_str).collect();
+    let unknowns: Vec<String> = (0..3).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
+    let mut ids: Vec<&str> = unknowns.iter().map(String::as_str).collect();
     ids.extend([COCO, PAULY]);
-    let answered = once(&service, &[("MYSFITS_LOOKUP", "item")], clicks_on(&ids)).await;
-    assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 4), 5), "{:?}", service.paths());
+    let result = once(&service, &[("MYSFITS_LOOKUP", "item")], clicks_on(&ids)).await;
+    assert_eq!((result.counts(), service.paths().len()), ((1, 0, 4), 5), "{:?}", service.paths());
 }
 
 #[tokio::test]
-async fn strangers_that_make_the_service_fail_do_not_keep_a_mysfit_from_being_found() {
-    // Python's service answers 500 to an unknown id. Firehose sends a batch that failed up to three more times.
+async fn unknown_ids_that_fail_do_not_keep_a_mysfit_from_being_found() {
+    // Python's service responds 500 for an unknown id. Firehose retries a failed batch up to three times.
     for concurrency in ["1", "32"] {
-        let service = Service::start(|request: &Request| match well_built(request) {
-            Answer::With(404, ..) => Answer::status(500),
-            answer => answer,
+        let service = Service::start(|request: &Request| match healthy(request) {
+            Response::With(404, ..) => Response::status(500),
+            response => response,
         })
         .await;
-        let mut ids: Vec<String> = (0..8).map(|index| format!("{STRANGER}-{index}")).collect();
+        let mut ids: Vec<String> = (0..8).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
         ids.push(COCO.to_owned());
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", concurrency)];
@@ -424,25 +424,25 @@ async fn strangers_that_make_the_service_fail_do_not_keep_a_mysfit_from_being_fo
             attempts.push(matches!(invocation.outcome, runtime_api::Outcome::Reply(_)));
         }
         assert_eq!(attempts.last(), Some(&true), "{concurrency}: {attempts:?}");
-        // From then on it is known, and goes before any stranger.
-        service.now(|_| Answer::status(403));
+        // From then on it is cached, and goes before unknown ids.
+        service.now(|_| Response::status(403));
         assert_eq!(invoke(&mut function, clicks_on(&ids)).await.counts(), (1, 0, 8), "{concurrency}");
     }
 }
 
 #[tokio::test]
 async fn a_connection_that_went_stale_is_no_outage() {
-    let close_after = |request: &Request| Answer::ThenClose(Box::new(well_built(request)));
+    let close_after = |request: &Request| Response::ThenClose(Box::new(healthy(request)));
     let service = Service::start(close_after).await;
     let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     for _ in 0..5 {
-        let answered = invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await;
-        assert_eq!(answered.counts(), (3, 0, 0));
-        assert_eq!(answered.summary()["service_errors"], 0);
+        let result = invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await;
+        assert_eq!(result.counts(), (3, 0, 0));
+        assert_eq!(result.summary()["service_errors"], 0);
     }
-    // Whether it went stale can't be told beforehand, so none is kept from one invocation to the next.
-    let service = Service::start(|request: &Request| Answer::ThenHang(Box::new(well_built(request)))).await;
+    // A stale connection can't be detected in advance, so none is kept between invocations.
+    let service = Service::start(|request: &Request| Response::ThenHang(Box::new(healthy(request)))).await;
     let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
     for count in 1..=3 {
         invoke(&mut function, clicks_on(&[COCO])).await;

@@ -1,20 +1,20 @@
-//! The executable under test, its events and its replies.
+//! The executable under test, its events and its responses.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use runtime_api::{Function, Invocation, Outcome, Request, Settings};
 use serde_json::{Value, json};
 
-use crate::service::Service;
+use test_support::mysfits_service::Service;
 
-/// Mysfits of the fixture, by what they are.
+/// Mysfits of the fixture.
 pub(crate) const EVANGELINE: &str = "4e53920c-505a-4a90-a694-b9300791f0ae";
 pub(crate) const PAULY: &str = "2b473002-36f8-4b87-954e-9a377e0ccbec";
 pub(crate) const COCO: &str = "0e37d916-f960-4772-a25a-01b762b5c1bd";
-/// A well-formed id that no mysfit has.
-pub(crate) const STRANGER: &str = "00000000-0000-4000-8000-000000000000";
+/// A valid id that no mysfit has.
+pub(crate) const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// The text of a file in `fixtures/`.
+/// A file in `fixtures/` as text.
 pub(crate) fn fixture(path: &str) -> String {
     let path = format!("{}/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -25,13 +25,13 @@ pub(crate) fn fixture_json(path: &str) -> Value {
     serde_json::from_str(&fixture(path)).unwrap()
 }
 
-/// The executable's settings, with nothing in its environment but `env` and what Lambda sets.
+/// The executable's settings. Its environment has `env` and Lambda's variables.
 pub(crate) fn settings(env: &[(&str, &str)]) -> Settings {
     let settings = Settings::new(env!("CARGO_BIN_EXE_click-processor"));
     env.iter().fold(settings, |settings, (name, value)| settings.env(*name, *value))
 }
 
-/// The executable, asking `service`.
+/// The executable with this service.
 pub(crate) async fn processor(service: &Service, env: &[(&str, &str)]) -> Function {
     let url = service.url();
     let mut all = vec![("MYSFITS_API_URL", url.as_str())];
@@ -65,17 +65,17 @@ pub(crate) fn clicks_on(mysfits: &[&str]) -> String {
     event(&mysfits.iter().map(|id| click(id)).collect::<Vec<_>>())
 }
 
-/// An invocation that was answered.
-pub(crate) struct Answered {
-    pub(crate) reply: Value,
+/// A successful invocation.
+pub(crate) struct InvokeResult {
+    pub(crate) response: Value,
     pub(crate) bytes: usize,
     pub(crate) logs: Vec<Value>,
 }
 
-impl Answered {
-    /// Each record's result, and its data as text: empty where there is none.
+impl InvokeResult {
+    /// Each record's result, and its data as text, empty if it has none.
     pub(crate) fn results(&self) -> Vec<(String, String)> {
-        let records = self.reply["records"].as_array().unwrap();
+        let records = self.response["records"].as_array().unwrap();
         records.iter().map(|record| (record["result"].as_str().unwrap().to_owned(), data(record))).collect()
     }
 
@@ -86,12 +86,12 @@ impl Answered {
         (count("Ok"), count("Dropped"), count("ProcessingFailed"))
     }
 
-    /// The line that sums the invocation up.
+    /// The log line of the invocation.
     pub(crate) fn summary(&self) -> &Value {
         summary(&self.logs)
     }
 
-    /// The reason for which each failed record failed, as far as it is logged.
+    /// The logged reasons of failed records.
     pub(crate) fn reasons(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let failures = self.logs.iter().filter(|line| line["message"] == "record failed");
@@ -99,7 +99,7 @@ impl Answered {
     }
 }
 
-/// The line that sums an invocation up.
+/// The log line of an invocation.
 #[track_caller]
 pub(crate) fn summary(logs: &[Value]) -> &Value {
     let mut summaries = logs.iter().filter(|line| line["message"] == "invocation");
@@ -108,32 +108,36 @@ pub(crate) fn summary(logs: &[Value]) -> &Value {
     summary
 }
 
-/// A record's data as text, whichever its source.
+/// A record's data as text, for any source.
 pub(crate) fn data(record: &Value) -> String {
     let data = record["data"].as_str().or(record["kafkaRecordValue"].as_str()).unwrap_or_default();
     String::from_utf8(STANDARD.decode(data).unwrap()).unwrap()
 }
 
-/// The log lines, each of which has to be JSON.
+/// The log lines, which must be JSON.
 pub(crate) fn log_lines(invocation: &Invocation) -> Vec<Value> {
     let json =
         |line: &String| serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line that is not JSON: {line}"));
     invocation.logs.iter().map(json).collect()
 }
 
-/// Hands `request` over, which has to be answered.
+/// The result of an invocation that must succeed.
 #[track_caller]
-pub(crate) fn answered(invocation: &Invocation) -> Answered {
-    let Outcome::Reply(reply) = &invocation.outcome else { panic!("not answered: {invocation:#?}") };
-    Answered { reply: serde_json::from_slice(reply).unwrap(), bytes: reply.len(), logs: log_lines(invocation) }
+pub(crate) fn expect_response(invocation: &Invocation) -> InvokeResult {
+    let Outcome::Reply(response) = &invocation.outcome else { panic!("no response: {invocation:#?}") };
+    InvokeResult {
+        response: serde_json::from_slice(response).unwrap(),
+        bytes: response.len(),
+        logs: log_lines(invocation),
+    }
 }
 
-/// Hands `request` over, which has to be answered.
-pub(crate) async fn invoke(function: &mut Function, request: impl Into<Request>) -> Answered {
-    answered(&function.invoke(request).await.unwrap())
+/// The result of an invocation that must succeed.
+pub(crate) async fn invoke(function: &mut Function, request: impl Into<Request>) -> InvokeResult {
+    expect_response(&function.invoke(request).await.unwrap())
 }
 
-/// Hands `request` over, which has to fail as a whole; tells the error's type and message.
+/// Invokes the function, which must fail; returns the error's type and message.
 pub(crate) async fn invoke_failing(function: &mut Function, request: impl Into<Request>) -> (String, String) {
     let invocation = function.invoke(request).await.unwrap();
     match invocation.outcome {
@@ -142,8 +146,8 @@ pub(crate) async fn invoke_failing(function: &mut Function, request: impl Into<R
     }
 }
 
-/// Starts the executable on a fresh service, hands it one event, and tells what it answered and which paths it asked for.
-pub(crate) async fn once(service: &Service, env: &[(&str, &str)], event: String) -> Answered {
+/// Starts the executable and invokes it once.
+pub(crate) async fn once(service: &Service, env: &[(&str, &str)], event: String) -> InvokeResult {
     let mut function = processor(service, env).await;
     invoke(&mut function, event).await
 }

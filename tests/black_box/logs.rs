@@ -1,4 +1,4 @@
-//! Logs and metrics: what they tell, and what they must not.
+//! Logs and metrics: what they contain, and what they must not.
 
 use std::fmt::Write as _;
 
@@ -6,21 +6,22 @@ use runtime_api::Outcome;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answered, COCO, PAULY, STRANGER, click, clicks_on, event, fixture, invoke, log_lines, once, processor, summary,
+    COCO, InvokeResult, PAULY, UNKNOWN_ID, click, clicks_on, event, fixture, invoke, log_lines, once, processor,
+    summary,
 };
-use crate::service::{Answer, Service, well_built};
+use test_support::mysfits_service::{Response, Service, healthy};
 
 fn metrics(logs: &[Value]) -> Vec<&Value> {
     logs.iter().filter(|line| line.get("_aws").is_some()).collect()
 }
 
 #[tokio::test]
-async fn an_invocation_is_summed_up_in_one_line() {
-    let service = Service::well_built().await;
-    let event = event(&[click(COCO), click(COCO) + &click(PAULY), "{".to_owned(), click(STRANGER)]);
+async fn an_invocation_is_one_line() {
+    let service = Service::healthy().await;
+    let event = event(&[click(COCO), click(COCO) + &click(PAULY), "{".to_owned(), click(UNKNOWN_ID)]);
     let bytes = event.len();
-    let answered = once(&service, &[("ON_UNKNOWN_MYSFIT", "drop")], event).await;
-    let summary = answered.summary();
+    let result = once(&service, &[("ON_UNKNOWN_MYSFIT", "drop")], event).await;
+    let summary = result.summary();
     for (field, expected) in [
         ("level", json!("INFO")),
         ("invocation_id", json!("i")),
@@ -35,7 +36,7 @@ async fn an_invocation_is_summed_up_in_one_line() {
         ("service_errors", json!(0)),
         ("stale_served", json!(0)),
         ("event_bytes", json!(bytes)),
-        ("response_bytes", json!(answered.bytes)),
+        ("response_bytes", json!(result.bytes)),
     ] {
         assert_eq!(summary[field], expected, "{field}");
     }
@@ -46,46 +47,46 @@ async fn an_invocation_is_summed_up_in_one_line() {
 }
 
 #[tokio::test]
-async fn times_are_told_in_milliseconds() {
-    let service = Service::start(|request| well_built(request).after_ms(300)).await;
+async fn times_are_logged_in_milliseconds() {
+    let service = Service::start(|request| healthy(request).after_ms(300)).await;
     let mut function = processor(&service, &[]).await;
     let first = invoke(&mut function, clicks_on(&[COCO])).await;
     for field in ["look_up_ms", "duration_ms"] {
-        let told = first.summary()[field].as_f64().unwrap();
-        assert!((300.0..30_000.0).contains(&told), "{field}: {told}");
+        let logged = first.summary()[field].as_f64().unwrap();
+        assert!((300.0..30_000.0).contains(&logged), "{field}: {told}");
     }
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     let warm = invoke(&mut function, clicks_on(&[COCO])).await;
-    // The catalogue is as old as the question for it.
+    // The list's age starts at its request.
     assert!(warm.summary()["cache_age_ms"].as_f64().unwrap() >= 500.0, "{}", warm.summary());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let told = u128::from(metrics(&warm.logs)[0]["_aws"]["Timestamp"].as_u64().unwrap());
-    assert!(now - told < 60_000, "{told} is not now, {now}");
+    let logged = u128::from(metrics(&warm.logs)[0]["_aws"]["Timestamp"].as_u64().unwrap());
+    assert!(now - logged < 60_000, "{told} is not now, {now}");
 }
 
 #[tokio::test]
-async fn ids_are_told_as_they_are_and_not_at_any_length() {
-    let service = Service::well_built().await;
+async fn ids_are_logged_unchanged_up_to_a_length() {
+    let service = Service::healthy().await;
     let long = "i".repeat(3_000);
     let records = json!([{"recordId": 7}, {"recordId": long}, {}]);
-    let answered = once(&service, &[], json!({"invocationId": long, "records": records}).to_string()).await;
-    let told: Vec<&Value> =
-        answered.logs.iter().filter(|l| l["message"] == "record failed").map(|l| &l["record_id"]).collect();
-    assert_eq!(told, [&json!("7"), &json!(&long[..256]), &Value::Null]);
-    assert_eq!(answered.summary()["invocation_id"], long[..256]);
+    let result = once(&service, &[], json!({"invocationId": long, "records": records}).to_string()).await;
+    let logged: Vec<&Value> =
+        result.logs.iter().filter(|l| l["message"] == "record failed").map(|l| &l["record_id"]).collect();
+    assert_eq!(logged, [&json!("7"), &json!(&long[..256]), &Value::Null]);
+    assert_eq!(result.summary()["invocation_id"], long[..256]);
 }
 
 #[tokio::test]
-async fn metrics_are_told_by_function_and_by_reason() {
-    let service = Service::well_built().await;
-    let answered = once(&service, &[], event(&["{", "{", "", &click(COCO)])).await;
-    let metrics = metrics(&answered.logs);
+async fn metrics_are_written_by_function_and_by_reason() {
+    let service = Service::healthy().await;
+    let result = once(&service, &[], event(&["{", "{", "", &click(COCO)])).await;
+    let metrics = metrics(&result.logs);
     assert_eq!(metrics.len(), 3);
     assert_eq!(metrics[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
     for (metric, expected) in [("Records", 4), ("Ok", 1), ("Dropped", 0), ("Failed", 3), ("ServiceRequests", 1)] {
         assert_eq!(metrics[0][metric], expected, "{metric}");
     }
-    assert_eq!(metrics[0]["ResponseBytes"], answered.bytes);
+    assert_eq!(metrics[0]["ResponseBytes"], result.bytes);
     let by_reason = |line: &Value| (line["FunctionName"].clone(), line["Reason"].clone(), line["Failed"].clone());
     let name = json!("click-processor");
     assert_eq!(by_reason(metrics[1]), (name.clone(), json!("empty"), json!(1)));
@@ -93,8 +94,8 @@ async fn metrics_are_told_by_function_and_by_reason() {
 }
 
 #[tokio::test]
-async fn an_invocation_that_fails_is_told_too() {
-    let service = Service::start(|_| Answer::status(403)).await;
+async fn a_failed_invocation_is_logged_too() {
+    let service = Service::start(|_| Response::status(403)).await;
     let mut function = processor(&service, &[]).await;
     let invocation = function.invoke(clicks_on(&[COCO])).await.unwrap();
     assert!(matches!(invocation.outcome, Outcome::Error { .. }));
@@ -108,42 +109,42 @@ async fn an_invocation_that_fails_is_told_too() {
 }
 
 #[tokio::test]
-async fn at_most_twenty_failed_records_are_told_one_by_one() {
-    let service = Service::well_built().await;
-    let answered = once(&service, &[], event(&vec!["{"; 100])).await;
-    let lines: Vec<&Value> = answered.logs.iter().filter(|line| line["message"] == "record failed").collect();
-    assert_eq!((lines.len(), &answered.summary()["failed.invalid_json"]), (20, &json!(100)));
+async fn at_most_twenty_failed_records_are_logged_individually() {
+    let service = Service::healthy().await;
+    let result = once(&service, &[], event(&vec!["{"; 100])).await;
+    let lines: Vec<&Value> = result.logs.iter().filter(|line| line["message"] == "record failed").collect();
+    assert_eq!((lines.len(), &result.summary()["failed.invalid_json"]), (20, &json!(100)));
     let mut fields: Vec<&str> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["level", "message", "reason", "record_id", "span", "timestamp"]);
 }
 
 #[tokio::test]
-async fn the_level_is_lambdas() {
-    let service = Service::well_built().await;
+async fn the_log_level_is_that_of_lambda() {
+    let service = Service::healthy().await;
     for (level, summaries, failures) in
         [("DEBUG", 1, 1), ("INFO", 1, 1), ("WARN", 0, 1), ("ERROR", 0, 0), ("FATAL", 0, 0), ("info", 1, 1), ("", 1, 1)]
     {
-        let answered = once(&service, &[("AWS_LAMBDA_LOG_LEVEL", level)], event(&["{"])).await;
-        let count = |message: &str| answered.logs.iter().filter(|line| line["message"] == message).count();
+        let result = once(&service, &[("AWS_LAMBDA_LOG_LEVEL", level)], event(&["{"])).await;
+        let count = |message: &str| result.logs.iter().filter(|line| line["message"] == message).count();
         assert_eq!((count("invocation"), count("record failed")), (summaries, failures), "{level}");
-        assert_eq!(metrics(&answered.logs).len(), 2, "metrics are told at {level}");
+        assert_eq!(metrics(&result.logs).len(), 2, "metrics are told at {level}");
     }
-    let answered = once(&service, &[("RUST_LOG", "warn")], event(&["{"])).await;
-    assert!(answered.logs.iter().all(|line| line["message"] != "invocation"), "RUST_LOG serves outside Lambda");
-    let answered = once(&service, &[("RUST_LOG", "warn"), ("AWS_LAMBDA_LOG_LEVEL", "INFO")], event(&["{"])).await;
-    assert_eq!(answered.summary()["level"], "INFO", "and within it, it does not");
-    let answered = once(&service, &[], clicks_on(&[COCO])).await;
-    assert!(answered.logs.iter().all(|line| line["level"] != "DEBUG"), "INFO where nothing is set");
+    let result = once(&service, &[("RUST_LOG", "warn")], event(&["{"])).await;
+    assert!(result.logs.iter().all(|line| line["message"] != "invocation"), "RUST_LOG counts outside Lambda");
+    let result = once(&service, &[("RUST_LOG", "warn"), ("AWS_LAMBDA_LOG_LEVEL", "INFO")], event(&["{"])).await;
+    assert_eq!(result.summary()["level"], "INFO", "and within it, it does not");
+    let result = once(&service, &[], clicks_on(&[COCO])).await;
+    assert!(result.logs.iter().all(|line| line["level"] != "DEBUG"), "INFO by default");
 }
 
 #[tokio::test]
-async fn no_payload_and_no_visitor_gets_into_the_logs() {
-    let service = Service::well_built().await;
+async fn no_payload_and_no_visitors_id_is_logged() {
+    let service = Service::healthy().await;
     let secret = "5ecre7-v151t0r";
     let records = [
         format!(r#"{{"userId":"{secret}","mysfitId":"{COCO}"}}"#),
-        format!(r#"{{"userId":"{secret}","mysfitId":"{STRANGER}"}}"#),
+        format!(r#"{{"userId":"{secret}","mysfitId":"{UNKNOWN_ID}"}}"#),
         format!(r#"{{"userId":{{"sub":"{secret}"}},"mysfitId":"{COCO}"}}"#),
         format!(r#"{{"userId":"u","mysfitId":"{secret}/.."}}"#),
         secret.to_owned(),
@@ -151,23 +152,23 @@ async fn no_payload_and_no_visitor_gets_into_the_logs() {
     ];
     for level in ["TRACE", "DEBUG", "INFO"] {
         let mut function = processor(&service, &[("AWS_LAMBDA_LOG_LEVEL", level)]).await;
-        let Answered { logs, .. } = invoke(&mut function, event(&records)).await;
-        let mut told = format!("{logs:?}");
+        let InvokeResult { logs, .. } = invoke(&mut function, event(&records)).await;
+        let mut logged = format!("{logs:?}");
         for broken in [format!(r#"{{"records":"{secret}"}}"#), format!(r#"{{"records":[{{"data":"{secret}""#)] {
             let invocation = function.invoke(broken).await.unwrap();
-            write!(told, "{:?} {:?}", invocation.outcome, invocation.logs).unwrap();
+            write!(logged, "{:?} {:?}", invocation.outcome, invocation.logs).unwrap();
         }
-        assert!(!told.contains(secret), "at {level}: {told}");
-        assert!(!told.contains("NWVjcmU3LXYxNTF0MH"), "base64 at {level}: {told}");
+        assert!(!logged.contains(secret), "at {level}: {told}");
+        assert!(!logged.contains("NWVjcmU3LXYxNTF0MH"), "base64 at {level}: {told}");
     }
-    // The same with everything that a fixture holds.
-    let answered = once(&service, &[], fixture("poisoned.json")).await;
-    assert!(!format!("{:?}", answered.logs).contains("7c1c2a4c-0f2d-4f0a-9d0e-6f3f2b1f6a55"));
+    // The same with all data of a fixture.
+    let result = once(&service, &[], fixture("poisoned.json")).await;
+    assert!(!format!("{:?}", result.logs).contains("7c1c2a4c-0f2d-4f0a-9d0e-6f3f2b1f6a55"));
 }
 
 #[tokio::test]
-async fn the_api_key_gets_into_no_log() {
-    let service = Service::start(|_| Answer::status(403)).await;
+async fn the_api_key_is_never_logged() {
+    let service = Service::start(|_| Response::status(403)).await;
     let env = [("MYSFITS_API_KEY", "hunter2"), ("AWS_LAMBDA_LOG_LEVEL", "TRACE")];
     let mut function = processor(&service, &env).await;
     let invocation = function.invoke(clicks_on(&[COCO])).await.unwrap();

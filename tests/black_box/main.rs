@@ -1,9 +1,9 @@
-//! The built executable as a black box: events go in over the Lambda Runtime API, requests come out to a local HTTP service
-//! that can answer wrong, late or not at all.
+//! Tests the executable as a black box: it gets events over the Lambda Runtime API, and sends requests to a local HTTP service
+//! that can respond wrongly, late or never.
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
-mod authority;
+mod cache;
 mod configuration;
 mod contract;
 mod deadline;
@@ -13,7 +13,5 @@ mod harness;
 mod items;
 mod logs;
 mod memory;
-mod peaks;
 mod policies;
-mod service;
 mod tls;

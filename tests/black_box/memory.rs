@@ -1,320 +1,299 @@
-//! What a warm function remembers: fresh, stale, and not at all.
+//! The executable's peak memory, whatever the service responds. It must fit into a function of 128 MB.
 
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use runtime_api::{Function, Request};
 use serde_json::json;
 
-use crate::harness::{COCO, EVANGELINE, PAULY, STRANGER, clicks_on, event, invoke, invoke_failing, processor};
-use crate::service::{Answer, Request, Service, well_built};
+use crate::harness::{COCO, click, clicks_on, event, invoke, processor};
+use test_support::mysfits_service::{Response, Service};
 
-#[tokio::test]
-async fn while_the_cache_is_fresh_no_request_is_sent() {
-    let service = Service::well_built().await;
-    let mut function = processor(&service, &[]).await;
-    let first = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!(first.summary()["service_requests"], 1);
-    service.now(|_| Answer::status(500));
-    for _ in 0..3 {
-        let warm = invoke(&mut function, clicks_on(&[PAULY, EVANGELINE])).await;
-        assert_eq!((warm.counts(), &warm.summary()["service_requests"]), ((2, 0, 0), &json!(0)));
-        assert_eq!(warm.summary()["stale_served"], 0);
-        assert!(warm.summary()["cache_age_ms"].as_f64().unwrap() < 300_000.0);
+/// Lambda's own processes take up to a fifth of 128 MB.
+const MOST_MIB: u64 = 100;
+
+/// Lambda's largest event has 6 MB.
+const EVENT_BYTES: usize = 6_000_000;
+const LIST_BYTES: usize = 8 << 20;
+
+const LONG: [(&str, &str); 2] = [("MYSFITS_TIMEOUT_MS", "60000"), ("MYSFITS_CACHE_SECONDS", "0")];
+
+/// The peak resident memory of the function's process (proc_pid_status(5), "VmHWM"); 0 unless on Linux.
+fn peak_mib(function: &Function) -> u64 {
+    if !cfg!(target_os = "linux") {
+        return 0;
     }
-    assert_eq!(service.paths().len(), 0);
+    let process = function.process_id().unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    kib / 1024
 }
 
-#[tokio::test]
-async fn nothing_is_asked_before_a_click_comes() {
-    let service = Service::well_built().await;
-    for lookup in ["catalogue", "item"] {
-        let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
-        let answered = invoke(&mut function, event(&["no click"])).await;
-        assert_eq!((answered.counts(), service.paths().len()), ((0, 0, 1), 0), "{lookup}");
-    }
+#[track_caller]
+fn assert_peak(function: &Function, name: &str) {
+    let peak = peak_mib(function);
+    assert!(peak <= MOST_MIB, "{name}: {peak} MiB");
 }
 
-#[tokio::test]
-async fn an_unknown_id_is_asked_about_once_however_often_it_comes() {
-    let service = Service::well_built().await;
-    let mut function = processor(&service, &[]).await;
-    for index in 0..5 {
-        let stranger = format!("{STRANGER}-{index}");
-        let answered = invoke(&mut function, clicks_on(&[&stranger])).await;
-        assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
-    }
-    assert_eq!(service.paths(), ["/mysfits"], "a young catalogue is believed");
+/// An invocation with time for a busy machine.
+fn unhurried(event: String) -> Request {
+    let mut request = Request::from(event);
+    request.timeout = Some(Duration::from_secs(280));
+    request
 }
 
-#[tokio::test]
-async fn after_ten_seconds_an_unknown_id_is_asked_about_again() {
-    let service = Service::start(|_| Answer::json(&json!({}))).await;
-    let mut function = processor(&service, &[]).await;
-    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
-    service.now(well_built);
-    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
-    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), 1), "a new mysfit is found");
-}
-
-#[tokio::test]
-async fn a_fresh_catalogue_that_can_not_be_checked_is_not_stale() {
-    let service = Service::well_built().await;
-    let mut function = processor(&service, &[]).await;
-    invoke(&mut function, clicks_on(&[COCO])).await;
-    service.now(|_| Answer::status(403));
-    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
-    let answered = invoke(&mut function, clicks_on(&[COCO, STRANGER])).await;
-    assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 1), 1));
-    assert_eq!(answered.reasons(), [("r1".to_owned(), "service_error".to_owned())], "it may be a new mysfit");
-    assert_eq!(answered.summary()["stale_served"], 0);
-}
-
-#[tokio::test]
-async fn answers_expire_then_serve_as_a_stopgap_then_are_forgotten() {
-    let (mut functions, mut services) = (Vec::new(), Vec::new());
-    for lookup in ["catalogue", "item"] {
-        let service = Service::well_built().await;
-        let env = [("MYSFITS_CACHE_SECONDS", "1"), ("MYSFITS_STALE_SECONDS", "20"), ("MYSFITS_LOOKUP", lookup)];
-        let mut function = processor(&service, &env).await;
-        invoke(&mut function, clicks_on(&[COCO])).await;
-        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
-        service.now(|_| Answer::status(403));
-        let stale = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!((stale.counts(), service.paths().len()), ((1, 0, 0), 1), "{lookup}");
-        assert_eq!(stale.summary()["stale_served"], 1, "{lookup}");
-        functions.push(function);
-        services.push(service);
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(20_000)).await;
-    for mut function in functions {
-        invoke_failing(&mut function, clicks_on(&[COCO])).await;
-    }
-}
-
-#[tokio::test]
-async fn what_the_list_lacks_is_remembered_and_served_past_its_time_too() {
-    let service = Service::well_built().await;
-    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_TIMEOUT_MS", "60000")];
-    let mut function = processor(&service, &env).await;
-    invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
-    // The list is answered and the items are not: they are asked for, and the old ones serve.
-    service.now(|request| match request.path.as_str() {
-        "/mysfits" => well_built(request),
-        _ => Answer::status(403),
-    });
-    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
-    assert_eq!((answered.counts(), service.paths().len()), ((2, 0, 0), 3));
-    assert_eq!(answered.summary()["stale_served"], 2);
-    // Nothing is answered: once that is plain, what is remembered is served without asking for each.
-    service.now(|_| Answer::status(403));
-    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
-    assert_eq!((answered.counts(), service.paths()), ((2, 0, 0), vec!["/mysfits".to_owned()]));
-    assert_eq!(answered.summary()["stale_served"], 2);
-}
-
-#[tokio::test]
-async fn a_listed_mysfit_whose_item_is_gone_is_unknown() {
-    let service = Service::start(|request| match request.path.as_str() {
-        "/mysfits" => well_built(request),
-        _ => Answer::status(404),
-    })
-    .await;
-    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
-    for _ in 0..2 {
-        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!(answered.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())]);
-        assert_eq!(service.paths().len(), 2, "it is remembered");
-    }
-}
-
-#[tokio::test]
-async fn a_fresh_list_that_has_the_mysfits_is_an_answer_also_when_nothing_more_is_answered() {
-    let service = Service::start(|request| match request.path.as_str() {
-        "/mysfits" => well_built(request),
-        _ => Answer::status(403),
-    })
-    .await;
-    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
-    // The list was answered, so the failure is about these mysfits.
-    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
-    assert_eq!(answered.counts(), (0, 0, 2));
-    // Now nothing is, but the list is cached, and fresh: any visitor can click on what fails.
-    service.now(|_| Answer::status(403));
-    for mysfits in [[COCO, PAULY], [COCO, COCO]] {
-        let answered = invoke(&mut function, clicks_on(&mysfits)).await;
-        assert_eq!(
-            (answered.counts(), service.paths()),
-            ((0, 0, 2), vec![]),
-            "what failed is not asked for again at once"
-        );
-        assert!(answered.reasons().iter().all(|(_, reason)| reason == "service_error"));
-    }
-}
-
-#[tokio::test]
-async fn a_listed_mysfit_that_failed_is_asked_for_again_after_ten_seconds() {
-    let service = Service::start(|request| match request.path.as_str() {
-        "/mysfits" => well_built(request),
-        _ => Answer::status(403),
-    })
-    .await;
-    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
-    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1));
-    service.now(well_built);
-    tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
-    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), vec![format!("/mysfits/{COCO}")]));
-}
-
-#[tokio::test]
-async fn what_failed_in_an_outage_is_asked_for_as_soon_as_the_list_is_answered_again() {
-    let service = Service::well_built().await;
-    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "3600")];
-    let mut function = processor(&service, &env).await;
-    invoke(&mut function, clicks_on(&[COCO])).await;
-    service.now(|_| Answer::status(403));
-    invoke_failing(&mut function, clicks_on(&[PAULY])).await;
-    assert_eq!(service.paths(), ["/mysfits".to_owned(), format!("/mysfits/{PAULY}")]);
-    service.now(well_built);
-    assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (1, 0, 0));
-}
-
-#[tokio::test]
-async fn a_repaired_mysfit_is_delivered_again_after_half_a_minute() {
-    let without_age = |request: &Request| match request.path.as_str() {
-        "/mysfits" => well_built(request),
-        _ => Answer::json(&json!({"mysfitId": COCO})),
-    };
-    let mut functions = Vec::new();
-    for lookup in ["catalogue", "item"] {
-        let service = Service::start(without_age).await;
-        let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_LOOKUP", lookup)]).await;
-        assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1), "{lookup}");
-        service.now(well_built);
-        functions.push((lookup, service, function));
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(30_200)).await;
-    for (lookup, service, mut function) in functions {
-        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-        let asked = vec![format!("/mysfits/{COCO}")];
-        assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), asked), "{lookup}");
-    }
-}
-
-#[tokio::test]
-async fn a_cache_of_no_seconds_asks_every_time() {
-    let service = Service::well_built().await;
-    for env in [
-        [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_LOOKUP", "catalogue")],
-        [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_LOOKUP", "item")],
-    ] {
-        service.now(well_built);
-        let mut function = processor(&service, &env).await;
-        for _ in 0..3 {
-            invoke(&mut function, clicks_on(&[COCO])).await;
+/// An event of nearly 6 MB with a record for each click on `id(0)`, `id(1)` and so on.
+fn largest_event(id: impl Fn(usize) -> String) -> String {
+    let one = event(&[click(&id(0))]).len();
+    let mut ids: Vec<String> = (0..EVENT_BYTES / one).map(&id).collect();
+    loop {
+        let event = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        if let more @ 20_000.. = EVENT_BYTES.saturating_sub(event.len()) {
+            ids.extend((ids.len()..ids.len() + more / 300).map(&id));
+        } else {
+            assert!(event.len() <= EVENT_BYTES, "{} bytes", event.len());
+            return event;
         }
-        assert_eq!(service.paths().len(), 3, "{env:?}");
+    }
+}
+
+/// An event of nearly 6 MB with one record of as many clicks as fit, each with `members` besides the ids.
+fn event_of_many_clicks(id: impl Fn(usize) -> String, members: &str) -> String {
+    let mut data = String::new();
+    let mut index = 0;
+    while data.len() < EVENT_BYTES / 4 * 3 - 1_000 {
+        write!(data, r#"{{"userId":"","mysfitId":"{}"{members}}}"#, id(index)).unwrap();
+        index += 1;
+    }
+    event(&[data])
+}
+
+/// A list of nearly 8 MiB.
+fn longest_list(entry: impl Fn(usize) -> String) -> String {
+    list_of(LIST_BYTES, entry)
+}
+
+fn list_of(bytes: usize, entry: impl Fn(usize) -> String) -> String {
+    let mut list = r#"{"mysfits":["#.to_owned();
+    let mut index = 0;
+    loop {
+        let entry = entry(index);
+        if list.len() + entry.len() + 3 > bytes {
+            return list + "]}";
+        }
+        list += if index == 0 { "" } else { "," };
+        list += &entry;
+        index += 1;
     }
 }
 
 #[tokio::test]
-async fn an_expired_catalogue_is_served_while_the_service_is_away() {
-    let service = Service::well_built().await;
-    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
-    invoke(&mut function, clicks_on(&[COCO])).await;
-
-    service.now(|_| Answer::status(403));
-    let answered = invoke(&mut function, clicks_on(&[COCO, PAULY, STRANGER, COCO])).await;
-    assert_eq!(answered.counts(), (3, 0, 1));
-    // It may be newer than the catalogue, so it is not called unknown; and it does not fail the others.
-    assert_eq!(answered.reasons(), [("r2".to_owned(), "service_error".to_owned())]);
-    assert_eq!(answered.summary()["stale_served"], 2);
-    let answered = invoke(&mut function, clicks_on(&[STRANGER])).await;
-    assert_eq!(answered.counts(), (0, 0, 1), "a stranger's id alone does not fail the batch either");
-
-    service.now(well_built);
-    let answered = invoke(&mut function, clicks_on(&[COCO, STRANGER])).await;
-    assert_eq!((answered.counts(), &answered.summary()["stale_served"]), ((1, 0, 1), &json!(0)));
-    assert_eq!(answered.reasons()[0].1, "unknown_mysfit");
-}
-
-#[tokio::test]
-async fn an_outage_that_goes_on_costs_one_attempt_a_batch_while_the_old_catalogue_will_do() {
-    let service = Service::well_built().await;
-    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
-    invoke(&mut function, clicks_on(&[COCO])).await;
-    for expected in [4, 1, 1] {
-        service.now(|_| Answer::status(500));
-        let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!((answered.counts(), service.paths().len()), ((1, 0, 0), expected));
-    }
-    // When it is back, that shows at once; and the next fault is tried again as ever.
-    let mut first = true;
-    service.now(move |request| if std::mem::take(&mut first) { well_built(request) } else { Answer::status(500) });
-    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.summary()["stale_served"], 0);
-    assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.summary()["service_requests"], 4);
-}
-
-#[tokio::test]
-async fn an_outage_that_goes_on_is_tried_in_full_while_there_is_no_catalogue_to_serve() {
-    let service = Service::start(|_| Answer::status(500)).await;
-    let mut function = processor(&service, &[]).await;
-    for expected in [4, 8] {
-        invoke_failing(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!(service.paths().len(), expected);
-    }
-}
-
-#[tokio::test]
-async fn beyond_its_time_nothing_is_served() {
-    for lookup in ["catalogue", "item"] {
-        let service = Service::well_built().await;
-        let env = [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "0"), ("MYSFITS_LOOKUP", lookup)];
+async fn the_longest_lists_fit_twice_beside_the_largest_event() {
+    let tiny = |index: usize| format!("{index:x}");
+    let events =
+        [largest_event(tiny), event_of_many_clicks(tiny, ""), largest_event(|index| format!("unknown-{index}"))];
+    let repeated = |member: &str, bytes: usize| member.repeat((bytes - 100) / member.len());
+    for (name, attributes, list) in [
+        // A longer list takes more than 14 MiB, and is refused.
+        ("ids as attributes", "mysfitId", list_of(5_800_000, |index| format!(r#"{{"mysfitId":"{index:x}"}}"#))),
+        (
+            "one entry of repeated members",
+            "s",
+            format!(r#"{{"mysfits":[{{"mysfitId":"m",{}"s":1}}]}}"#, repeated(r#""s":1,"#, LIST_BYTES)),
+        ),
+        ("repeated lists", "s", format!(r#"{{{}"mysfits":[]}}"#, repeated(r#""mysfits":1,"#, LIST_BYTES))),
+        (
+            "one value with escapes",
+            "s",
+            format!(r#"{{"mysfits":[{{"mysfitId":"m","s":"{}"}}]}}"#, repeated(r"\n", LIST_BYTES)),
+        ),
+        (
+            "one name with escapes",
+            "s",
+            format!(r#"{{"mysfits":[{{"mysfitId":"m","s":1,"{}":1}}]}}"#, repeated(r"\n", LIST_BYTES)),
+        ),
+        (
+            "escapes that stay and those that go",
+            "s",
+            longest_list(|_| format!(r#"{{"mysfitId":"m","s":"{}"}}"#, r"\u0001\u00e9\/".repeat(100_000))),
+        ),
+        ("tiny entries", "s", longest_list(|index| format!(r#"{{"mysfitId":"{index:x}","s":1}}"#))),
+        ("tiny entries, each another", "s", longest_list(|index| format!(r#"{{"mysfitId":"{index:x}","s":{index}}}"#))),
+        (
+            "the workshop's attributes",
+            "goodevil,lawchaos,species",
+            longest_list(|index| {
+                json!({"mysfitId": format!("{index:036x}"), "goodevil": "Good", "lawchaos": "Lawful", "species": index})
+                    .to_string()
+            }),
+        ),
+        (
+            "long values",
+            "s",
+            longest_list(|i| format!(r#"{{"mysfitId":"{i:x}","s":"{}"}}"#, i.to_string().repeat(9_000))),
+        ),
+    ] {
+        let service = Service::start(move |_| Response::json_text(&list)).await;
+        let fields = if attributes == "mysfitId" { "userId" } else { "userId,mysfitId" };
+        let env = [LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", attributes), ("CLICK_FIELDS", fields)]].concat();
         let mut function = processor(&service, &env).await;
-        invoke(&mut function, clicks_on(&[COCO])).await;
-        service.now(|_| Answer::status(403));
-        let (error_type, _) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!(error_type, "ServiceUnavailable", "{lookup}");
+        invoke(&mut function, unhurried(clicks_on(&[COCO]))).await;
+        // Only with the largest lists does the event's size matter.
+        let events = if matches!(name, "ids as attributes" | "tiny entries") { &events[..] } else { &events[..1] };
+        for event in events {
+            // A cache of zero seconds: each batch fetches the list again, while the old list is kept.
+            let result = invoke(&mut function, unhurried(event.clone())).await;
+            assert_eq!(result.summary()["service_errors"], 0, "{name}");
+        }
+        assert_eq!(service.paths().len(), 1 + events.len(), "{name}");
+        assert_peak(&function, name);
     }
 }
 
 #[tokio::test]
-async fn an_id_without_attributes_beside_a_known_mysfit_does_not_hide_an_outage() {
-    let service = Service::start(|request| match request.path.as_str() {
-        "/mysfits" => well_built(request),
-        path if path.ends_with(PAULY) => Answer::json(&json!({"mysfitId": PAULY})),
-        path if path.ends_with(EVANGELINE) => Answer::status(404),
-        _ => Answer::status(403),
+async fn a_list_beyond_the_heap_limit_is_refused_beside_the_largest_accepted_one() {
+    let entry = |index: usize| format!(r#"{{"mysfitId":"{index:x}"}}"#);
+    let (accepted, refused) = (list_of(5_800_000, entry), longest_list(entry));
+    let mut first = true;
+    let service =
+        Service::start(move |_| Response::json_text(if std::mem::take(&mut first) { &accepted } else { &refused }))
+            .await;
+    let env = [LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", "mysfitId"), ("CLICK_FIELDS", "userId")]].concat();
+    let mut function = processor(&service, &env).await;
+    invoke(&mut function, unhurried(clicks_on(&[COCO]))).await;
+    for _ in 0..2 {
+        let result = invoke(&mut function, unhurried(largest_event(|index| format!("{:x}", index % 10)))).await;
+        assert_eq!(
+            result.summary()["service_first_error"],
+            "GET /mysfits answered with a list that takes more than 14680064 bytes of memory"
+        );
+        assert_eq!(result.summary()["stale_served"], 10);
+    }
+    assert_eq!(service.paths().len(), 3, "it is not retried");
+    assert_peak(&function, "a refused list");
+}
+
+#[tokio::test]
+async fn many_clicks_fit_with_any_number_of_kept_fields() {
+    let names: Vec<String> = ('A'..='Z').chain('0'..='3').map(String::from).collect();
+    let fields = format!("userId,mysfitId,{}", names.join(","));
+    let all = names.iter().map(|name| format!(r#","{name}":1"#)).collect::<Vec<_>>().concat();
+    for (name, members) in [
+        ("clicks without any of them", ""),
+        ("clicks with one of them", r#","A":1"#),
+        ("clicks with one that comes twice", r#","A":1,"A":1"#),
+        ("clicks with all of them", &all),
+    ] {
+        let service = Service::healthy().await;
+        let env = [("CLICK_FIELDS", fields.as_str()), ("MYSFITS_TIMEOUT_MS", "60000")];
+        let mut function = processor(&service, &env).await;
+        for _ in 0..2 {
+            let event = event_of_many_clicks(|index| format!("{}", index % 10), members);
+            let result = invoke(&mut function, unhurried(event)).await;
+            assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())], "{name}");
+        }
+        assert_peak(&function, name);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_partial_entries_fits_with_the_requested_items() {
+    let list = longest_list(|index| format!(r#"{{"mysfitId":"{index:x}"}}"#));
+    let service = Service::start(move |request| match request.path.strip_prefix("/mysfits/") {
+        Some(id) => Response::json(&json!({"mysfitId": id, "s": "x".repeat(1_000)})),
+        None => Response::json_text(&list),
     })
     .await;
-    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0")];
-    let mut function = processor(&service, &env).await;
-    assert_eq!(invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await.counts(), (0, 0, 3));
-    // The cached list has COCO, whose attributes are unavailable. Of the others it has none, or an item is cached without any.
-    service.now(|_| Answer::status(403));
-    for other in [STRANGER, PAULY, EVANGELINE] {
-        let (error_type, _) = invoke_failing(&mut function, clicks_on(&[other, COCO])).await;
-        assert_eq!(error_type, "ServiceUnavailable", "{other}");
+    let mut function = processor(&service, &[LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", "s")]].concat()).await;
+    let ids: Vec<String> = (0..5_000).map(|index| format!("{index:x}")).collect();
+    let few = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let largest = largest_event(|index| format!("{:x}", index % 5_000));
+    for event in [&few, &largest, &few] {
+        let result = invoke(&mut function, unhurried(event.clone())).await;
+        assert_eq!(result.summary()["service_errors"], 0);
     }
+    assert_peak(&function, "incomplete entries");
 }
 
 #[tokio::test]
-async fn a_warm_function_keeps_the_memory_of_a_batch_for_the_next() {
-    let service = Service::well_built().await;
-    let mut function = processor(&service, &[]).await;
-    let event = clicks_on(&vec![COCO; 10_000]);
-    let mut faults = Vec::new();
-    for _ in 0..8 {
-        invoke(&mut function, event.clone()).await;
-        faults.push(page_faults(function.process_id().unwrap()));
+async fn many_large_attributes_fit_up_to_the_size_of_a_response() {
+    let service = Service::start(|request| {
+        let id = request.path.strip_prefix("/mysfits/").unwrap();
+        Response::json(&json!({"mysfitId": id, "s": "x".repeat(50_000)}))
+    })
+    .await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFIT_ATTRIBUTES", "s"), ("MYSFITS_TIMEOUT_MS", "60000")];
+    let mut function = processor(&service, &env).await;
+    let ids: Vec<String> = (0..2_000).map(|index| format!("m{index}")).collect();
+    let clicks = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    for _ in 0..2 {
+        let result = invoke(&mut function, unhurried(clicks.clone())).await;
+        let (ok, dropped, failed) = result.counts();
+        assert!((80..2_000).contains(&ok) && dropped == 0 && ok + failed == 2_000, "{ok} ok, {failed} failed");
+        assert!(result.reasons().iter().all(|(_, reason)| reason == "response_budget"), "{:?}", result.reasons());
     }
-    // Without it, each batch would have some 500 pages of memory anew; with it, now and then one has that is larger than all before.
-    let fewest = faults.windows(2).map(|pair| pair[1] - pair[0]).min();
-    assert!(fewest < Some(100), "page faults, all in all: {faults:?}");
+    // Mysfits that could not be delivered are not requested.
+    assert!(service.paths().len() < 1_000, "{} requests", service.paths().len());
+    // The others are in batches that can hold them.
+    for batch in ids.chunks(80) {
+        let clicks = clicks_on(&batch.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(invoke(&mut function, unhurried(clicks)).await.counts(), (batch.len(), 0, 0));
+    }
+    invoke(&mut function, unhurried(largest_event(|index| format!("m{}", index % 50)))).await;
+    assert_peak(&function, "2,000 items of 50 kB");
 }
 
-/// The pages that a process got from the system so far (proc_pid_stat(5), "minflt").
-fn page_faults(process: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let after_name = stat.rsplit_once(") ").unwrap().1;
-    after_name.split(' ').nth(7).unwrap().parse().unwrap()
+#[tokio::test]
+async fn any_number_of_unknown_ids_fits() {
+    let service = Service::start(|_| Response::status(404)).await;
+    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_TIMEOUT_MS", "60000"), ("MYSFITS_CONCURRENCY", "256")];
+    let mut function = processor(&service, &env).await;
+    for batch in 0..2 {
+        let event = largest_event(|index| format!("{:0128}", batch * 1_000_000 + index));
+        let result = invoke(&mut function, unhurried(event)).await;
+        assert_eq!(result.reasons()[0].1, "unknown_mysfit");
+    }
+    assert_peak(&function, "unknown ids");
+}
+
+#[tokio::test]
+async fn many_concurrent_items_of_any_size_fit() {
+    const KIB: usize = 1024;
+    let body = |id: &str, wanted: usize, other: usize| {
+        format!(r#"{{"mysfitId":"{id}","s":"{}","x":"{}"}}"#, "s".repeat(wanted), "x".repeat(other))
+    };
+    let largest = largest_event(|index| format!("m{}", index % 3));
+    for (name, wanted, other, has_length, count, fails_for) in [
+        ("short bodies", 1_000, 31_500, true, 1_000, None),
+        ("long bodies", 10, 1_024 * KIB - 100, true, 300, None),
+        ("long bodies without a length", 10, 1_024 * KIB - 100, false, 300, None),
+        ("large attributes", 1_024 * KIB - 100, 0, true, 300, Some("response_budget")),
+        ("bodies above the limit, without a length", 10, 1_024 * KIB, false, 300, Some("service_unavailable")),
+    ] {
+        let service = Service::start(move |request| {
+            let id = request.path.strip_prefix("/mysfits/").unwrap();
+            let body = body(id, wanted, other);
+            // All responses arrive at the same time.
+            let response = if has_length { Response::json_text(&body) } else { Response::Chunked(body) };
+            response.after_ms(20)
+        })
+        .await;
+        let env = [
+            ("MYSFITS_LOOKUP", "item"),
+            ("MYSFIT_ATTRIBUTES", "s"),
+            ("MYSFITS_CONCURRENCY", "256"),
+            ("MYSFITS_TIMEOUT_MS", "60000"),
+            ("ON_SERVICE_UNAVAILABLE", "fail"),
+        ];
+        let mut function = processor(&service, &env).await;
+        let ids: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();
+        let clicks = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+        let result = invoke(&mut function, unhurried(clicks)).await;
+        let (ok, _, failed) = result.counts();
+        assert!(if fails_for.is_none() { ok == count } else { failed > count / 2 }, "{name}: {ok} ok, {failed} failed");
+        assert!(result.reasons().iter().all(|(_, reason)| Some(reason.as_str()) == fails_for), "{name}");
+        invoke(&mut function, unhurried(largest.clone())).await;
+        assert_peak(&function, name);
+    }
 }

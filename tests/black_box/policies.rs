@@ -1,27 +1,27 @@
 //! `ON_UNKNOWN_MYSFIT` and `ON_SERVICE_UNAVAILABLE`.
 
-use crate::harness::{COCO, STRANGER, click, clicks_on, event, once};
-use crate::service::{Answer, Request, Service, well_built};
+use crate::harness::{COCO, UNKNOWN_ID, click, clicks_on, event, once};
+use test_support::mysfits_service::{Request, Response, Service, healthy};
 
 const NULLS: &str = r#""goodevil":null,"lawchaos":null,"species":null}"#;
 
 #[tokio::test]
 async fn an_unknown_mysfit_is_failed_dropped_or_passed() {
-    let service = Service::well_built().await;
-    let mixed = format!("{}{}", click(COCO), click(STRANGER));
-    let both = format!("{}{}", click(STRANGER), click(STRANGER));
-    let records = [click(STRANGER), click(COCO), mixed, both];
+    let service = Service::healthy().await;
+    let mixed = format!("{}{}", click(COCO), click(UNKNOWN_ID));
+    let both = format!("{}{}", click(UNKNOWN_ID), click(UNKNOWN_ID));
+    let records = [click(UNKNOWN_ID), click(COCO), mixed, both];
     for (policy, expected) in [
         ("fail", ["ProcessingFailed", "Ok", "ProcessingFailed", "ProcessingFailed"]),
         // Dropping the third would lose a click on a mysfit that exists.
         ("drop", ["Dropped", "Ok", "ProcessingFailed", "Dropped"]),
         ("pass", ["Ok", "Ok", "Ok", "Ok"]),
     ] {
-        let answered = once(&service, &[("ON_UNKNOWN_MYSFIT", policy)], event(&records)).await;
-        let results = answered.results();
-        let told: Vec<&str> = results.iter().map(|(result, _)| result.as_str()).collect();
-        assert_eq!(told, expected, "{policy}");
-        assert!(answered.reasons().iter().all(|(_, reason)| reason == "unknown_mysfit"), "{policy}");
+        let result = once(&service, &[("ON_UNKNOWN_MYSFIT", policy)], event(&records)).await;
+        let results = result.results();
+        let logged: Vec<&str> = results.iter().map(|(result, _)| result.as_str()).collect();
+        assert_eq!(logged, expected, "{policy}");
+        assert!(result.reasons().iter().all(|(_, reason)| reason == "unknown_mysfit"), "{policy}");
         if policy == "pass" {
             assert!(results[0].1.trim_end().ends_with(NULLS), "{}", results[0].1);
             assert_eq!(results[2].1.lines().map(|line| line.ends_with(NULLS)).collect::<Vec<_>>(), [false, true]);
@@ -30,51 +30,51 @@ async fn an_unknown_mysfit_is_failed_dropped_or_passed() {
 }
 
 #[tokio::test]
-async fn while_the_service_is_away_a_batch_is_failed_record_by_record_or_passed() {
-    let service = Service::start(|_| Answer::status(403)).await;
+async fn while_the_service_is_unavailable_records_are_failed_or_passed() {
+    let service = Service::start(|_| Response::status(403)).await;
     let records = event(&[click(COCO), "not a click".to_owned()]);
-    let answered = once(&service, &[("ON_SERVICE_UNAVAILABLE", "fail")], records.clone()).await;
-    assert_eq!(answered.counts(), (0, 0, 2));
-    assert_eq!(answered.reasons()[0].1, "service_unavailable");
-    assert_eq!(answered.summary()["failed.service_unavailable"], 1);
+    let result = once(&service, &[("ON_SERVICE_UNAVAILABLE", "fail")], records.clone()).await;
+    assert_eq!(result.counts(), (0, 0, 2));
+    assert_eq!(result.reasons()[0].1, "service_unavailable");
+    assert_eq!(result.summary()["failed.service_unavailable"], 1);
 
-    let answered = once(&service, &[("ON_SERVICE_UNAVAILABLE", "pass")], records).await;
-    assert_eq!(answered.counts(), (1, 0, 1));
-    assert!(answered.results()[0].1.trim_end().ends_with(NULLS));
+    let result = once(&service, &[("ON_SERVICE_UNAVAILABLE", "pass")], records).await;
+    assert_eq!(result.counts(), (1, 0, 1));
+    assert!(result.results()[0].1.trim_end().ends_with(NULLS));
 }
 
 #[tokio::test]
 async fn a_batch_with_nothing_to_look_up_needs_no_service() {
-    let service = Service::start(|_| Answer::status(403)).await;
-    let answered = once(&service, &[], event(&["not a click", "{}"])).await;
-    assert_eq!((answered.counts(), service.paths().len()), ((0, 0, 2), 0));
+    let service = Service::start(|_| Response::status(403)).await;
+    let result = once(&service, &[], event(&["not a click", "{}"])).await;
+    assert_eq!((result.counts(), service.paths().len()), ((0, 0, 2), 0));
 }
 
 #[tokio::test]
-async fn a_failure_weighs_more_than_an_unknown_mysfit() {
+async fn a_failure_takes_precedence_over_an_unknown_mysfit() {
     let service = Service::start(|request: &Request| match request.path.as_str() {
-        path if path.ends_with(COCO) => Answer::status(403),
-        _ => Answer::status(404),
+        path if path.ends_with(COCO) => Response::status(403),
+        _ => Response::status(404),
     })
     .await;
-    let mixed = format!("{}{}", click(STRANGER), click(COCO));
+    let mixed = format!("{}{}", click(UNKNOWN_ID), click(COCO));
     let env = [("MYSFITS_LOOKUP", "item"), ("ON_UNKNOWN_MYSFIT", "drop")];
-    let answered = once(&service, &env, event(&[mixed])).await;
-    assert_eq!(answered.reasons(), [("r0".to_owned(), "service_error".to_owned())]);
-    assert_eq!(answered.summary()["failed.service_error"], 1);
+    let result = once(&service, &env, event(&[mixed])).await;
+    assert_eq!(result.reasons(), [("r0".to_owned(), "service_error".to_owned())]);
+    assert_eq!(result.summary()["failed.service_error"], 1);
 }
 
 #[tokio::test]
-async fn a_mysfit_the_service_fails_for_is_passed_when_so_configured() {
+async fn a_mysfit_that_the_service_fails_for_is_passed_if_configured() {
     let service = Service::start(|request: &Request| match request.path.as_str() {
-        path if path.ends_with(STRANGER) => Answer::status(403),
-        _ => well_built(request),
+        path if path.ends_with(UNKNOWN_ID) => Response::status(403),
+        _ => healthy(request),
     })
     .await;
     for (policy, expected) in [("retry", (1, 0, 1)), ("fail", (1, 0, 1)), ("pass", (2, 0, 0))] {
         let env = [("MYSFITS_LOOKUP", "item"), ("ON_SERVICE_UNAVAILABLE", policy)];
-        let answered = once(&service, &env, clicks_on(&[COCO, STRANGER])).await;
-        assert_eq!(answered.counts(), expected, "{policy}");
-        assert!(answered.reasons().iter().all(|(_, reason)| reason == "service_error"), "{policy}");
+        let result = once(&service, &env, clicks_on(&[COCO, UNKNOWN_ID])).await;
+        assert_eq!(result.counts(), expected, "{policy}");
+        assert!(result.reasons().iter().all(|(_, reason)| reason == "service_error"), "{policy}");
     }
 }

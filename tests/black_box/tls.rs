@@ -1,17 +1,17 @@
-//! Services behind TLS: whom the function trusts, and whom it does not.
+//! Services with TLS: which certificates the function trusts.
 
 use std::io::Write as _;
 
 use runtime_api::{Function, Outcome};
 use tempfile::NamedTempFile;
 
-use crate::authority::{Authority, acceptor};
 use crate::harness::{COCO, clicks_on, invoke, invoke_failing, settings};
-use crate::service::Service;
+use test_support::certificates::{CertificateAuthority, acceptor};
+use test_support::mysfits_service::Service;
 
 /// A service with a certificate for `name`, and the PEM file of the authority that signed it.
 async fn service_called(name: &str) -> (Service, NamedTempFile) {
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let certificate = authority.sign(name);
     (Service::with_tls(acceptor(move || certificate.clone())).await, authority.file())
 }
@@ -21,33 +21,33 @@ async fn function(url: &str, roots: &str) -> Function {
 }
 
 #[tokio::test]
-async fn a_service_of_a_trusted_authority_is_asked() {
+async fn a_service_with_a_trusted_certificate_gets_requests() {
     let (service, roots) = service_called("localhost").await;
     let url = format!("https://localhost:{}/prod/", service.port());
     let mut function = function(&url, roots.path().to_str().unwrap()).await;
-    let answered = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!((answered.counts(), service.paths()), ((1, 0, 0), vec!["/prod/mysfits".to_owned()]));
+    let result = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec!["/prod/mysfits".to_owned()]));
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_who_it_should_be_is_told_nothing() {
-    let (stranger, roots) = service_called("mysfits.example").await;
+async fn a_service_with_an_invalid_certificate_gets_no_request() {
+    let (unknown, roots) = service_called("mysfits.example").await;
     let trusted = roots.path().to_str().unwrap();
-    let url = format!("https://localhost:{}", stranger.port());
+    let url = format!("https://localhost:{}", unknown.port());
     for (what, roots) in [("an unknown authority", ""), ("another name", trusted)] {
         let mut function = function(&url, roots).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable", "{what}");
         assert!(message.contains("certificate"), "{what}: {message}");
     }
-    assert_eq!(stranger.paths(), Vec::<String>::new());
+    assert_eq!(unknown.paths(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_file_without_certificates_stops_the_start() {
+async fn a_file_without_certificates_fails_the_start() {
     let (_, good) = service_called("localhost").await;
     let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    // One that can't be used is a mistake beside one that can, too.
+    // An invalid certificate is an error even beside a valid one.
     let both = std::fs::read_to_string(good.path()).unwrap() + bad;
     for content in ["", "not PEM", bad, &both] {
         let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -1,17 +1,17 @@
-//! `cargo lambda watch` and `cargo lambda invoke`, as in the README but for the ports.
+//! `cargo lambda watch` and `cargo lambda invoke`, as in the README except for the ports.
 //!
-//! Its deadline is the constant 600000, ten minutes after the start of 1970: every batch here shows that it fails none.
+//! Its deadline is the constant 600000, ten minutes after the start of 1970. These tests show that it fails no batch.
 
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
 use crate::emulator::{Emulator, free_addresses};
-use crate::process::Mysfits;
+use crate::process::LocalMysfits;
 use crate::tools::{cargo_lambda, output, stdout};
 use crate::{expected, fixture};
 
-/// Starts `cargo lambda watch`; tells the address, too. The first invocation waits for the function to be compiled.
+/// Starts `cargo lambda watch`; returns its address, too. The first invocation waits until the function is compiled.
 fn watch(mysfits_api_url: &str) -> (Emulator, SocketAddr) {
     let [address] = free_addresses();
     let (host, port) = (address.ip().to_string(), address.port().to_string());
@@ -26,10 +26,10 @@ fn invoke(address: SocketAddr, arguments: [&str; 2]) -> std::process::Command {
 }
 
 #[tokio::test]
-async fn the_readmes_commands_answer_the_fixtures_as_expected() {
-    let mysfits = Mysfits::start().await;
+async fn the_commands_of_the_readme_handle_the_fixtures() {
+    let mysfits = LocalMysfits::start().await;
     let (mut watch, address) = watch(&mysfits.url);
-    // Unlike a person, `cargo lambda invoke` does not wait for the emulator to listen.
+    // `cargo lambda invoke` does not wait until the emulator listens.
     watch.invoke("click-processor", b"{}").await;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
         let reply = stdout(invoke(address, ["--data-file", &fixture(name)])).await;
@@ -38,8 +38,8 @@ async fn the_readmes_commands_answer_the_fixtures_as_expected() {
 }
 
 #[tokio::test]
-async fn a_batch_that_fails_is_told_with_its_type() {
-    // It fails before the service is asked.
+async fn a_failed_batch_is_reported_with_its_error_type() {
+    // It fails before any request to the service.
     let (mut watch, address) = watch("http://127.0.0.1:1");
     let answer = watch.invoke("click-processor", br#"{"Records": []}"#).await;
     assert_eq!((answer.status, &answer.json()["errorType"]), (500, &json!("NotAFirehoseEvent")));

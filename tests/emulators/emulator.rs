@@ -1,4 +1,4 @@
-//! What both emulators have in common: the Invoke API on a local address.
+//! The Invoke API of both emulators.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
@@ -7,21 +7,21 @@ use serde_json::Value;
 
 use crate::process::{Background, LIMIT};
 
-/// An emulator that runs.
+/// A running emulator.
 pub(crate) struct Emulator {
     pub(crate) process: Background,
     address: SocketAddr,
     http: reqwest::Client,
 }
 
-/// What the Invoke API answers.
+/// A response of the Invoke API.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct InvokeResponse {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl InvokeResponse {
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -29,29 +29,29 @@ impl Answer {
 }
 
 impl Emulator {
-    /// Starts the command of an emulator that is going to listen on `address`.
+    /// Starts an emulator that will listen on `address`.
     pub(crate) fn start(command: Command, address: SocketAddr) -> Self {
-        // Even for plain HTTP reqwest asks for one. Another test may have installed it already.
+        // reqwest needs a provider even for plain HTTP. Another test may have installed it already.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(LIMIT).build().unwrap();
         Self { process: Background::start(command), address, http }
     }
 
     /// Invokes `function` as the AWS SDKs do, once the emulator listens.
-    pub(crate) async fn invoke(&mut self, function: &str, event: &[u8]) -> Answer {
+    pub(crate) async fn invoke(&mut self, function: &str, event: &[u8]) -> InvokeResponse {
         let url = format!("http://{}/2015-03-31/functions/{function}/invocations", self.address);
         let http = &self.http;
         let send = async |_: &Background| match http.post(&url).body(event.to_vec()).send().await {
-            // While its function starts again, the runtime interface emulator may close a connection without an answer.
+            // While its function restarts, the emulator may close a connection without a response.
             Err(error) if error.is_connect() || error.is_request() => None,
             response => Some(response.unwrap()),
         };
         let response = self.process.until(send).await;
-        Answer { status: response.status().as_u16(), body: response.bytes().await.unwrap().to_vec() }
+        InvokeResponse { status: response.status().as_u16(), body: response.bytes().await.unwrap().to_vec() }
     }
 }
 
-/// Addresses on which nothing listens, nor will: their IP address is nobody else's.
+/// Addresses on which nothing listens: no other process uses their IP address.
 pub(crate) fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     let listeners = [(); N].map(|()| TcpListener::bind((test_support::own_address(), 0)).unwrap());
     listeners.each_ref().map(|listener| listener.local_addr().unwrap())

@@ -1,4 +1,4 @@
-//! The executable under the emulators of Lambda that people use: cargo-lambda's, and AWS's own.
+//! Runs the executable under the common Lambda emulators: cargo-lambda's, and AWS's own.
 //!
 //! Both come from PyPI: `make tools` puts them into `.venv`.
 
@@ -17,13 +17,13 @@ fn fixture(name: &str) -> String {
     format!("fixtures/{name}.json")
 }
 
-/// What a file in `fixtures/` has.
+/// The bytes of a file in `fixtures/`.
 fn read(name: &str) -> Vec<u8> {
     let path = format!("{}/{}", env!("CARGO_MANIFEST_DIR"), fixture(name));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The reply to an event in `fixtures/`.
+/// The response to an event in `fixtures/`.
 fn expected(name: &str) -> Value {
     serde_json::from_slice(&read(&format!("expected/{name}"))).unwrap()
 }

@@ -10,15 +10,15 @@ use tempfile::NamedTempFile;
 
 use crate::tools::{cargo, words};
 
-/// How long anything is waited for: longer than a cold build takes on a slow machine.
+/// The longest wait: more than a cold build on a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(10);
 
-/// How long a process may take to end its children and itself, before it is killed.
+/// How long a process may take to stop its children and itself, before it is killed.
 const LIMIT_OF_ENDING: Duration = Duration::from_secs(10);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A process with children of its own, all of which end when this is dropped.
+/// A process with child processes. Dropping it stops them all.
 pub(crate) struct Background {
     child: Child,
     output: NamedTempFile,
@@ -35,12 +35,12 @@ impl Background {
         Self { child, output, what }
     }
 
-    /// All that it has written.
+    /// All of its output so far.
     pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.output.path()).unwrap()).into_owned()
     }
 
-    /// Tries until there is something, as long as the process runs.
+    /// Retries until `attempt` returns a value, while the process runs.
     pub(crate) async fn until<T>(&mut self, mut attempt: impl AsyncFnMut(&Self) -> Option<T>) -> T {
         let started = Instant::now();
         loop {
@@ -54,17 +54,17 @@ impl Background {
         }
     }
 
-    /// Signals to the process and to those of its children that have not left its group.
+    /// Sends a signal to the process group.
     fn signal(&self, signal: &str) {
         let group = format!("-{}", self.child.id());
-        // Fails only for a group that has ended already.
+        // Fails only for a group that has already stopped.
         let _ended = Command::new("kill").args(["-s", signal, "--", &group]).stderr(Stdio::null()).status();
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // An emulator puts its function into a group of its own, and ends it when it is asked to end.
+        // An emulator starts its function in another group, and stops it on SIGTERM.
         self.signal("TERM");
         let started = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && started.elapsed() < LIMIT_OF_ENDING {
@@ -76,15 +76,15 @@ impl Drop for Background {
 }
 
 /// The mysfits service, by the README's command.
-pub(crate) struct Mysfits {
+pub(crate) struct LocalMysfits {
     pub(crate) url: String,
     _process: Background,
 }
 
-impl Mysfits {
+impl LocalMysfits {
     pub(crate) async fn start() -> Self {
         let mut process = Background::start(cargo(["mysfits", "--listen", "127.0.0.1:0"]));
-        // Its whole line, among those of cargo.
+        // A complete line, among those of cargo.
         let url = async |process: &Background| {
             let output = process.output();
             let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));

@@ -1,13 +1,13 @@
-//! The executable that goes to Lambda, under AWS's Runtime Interface Emulator.
+//! The executable for Lambda, under AWS's Runtime Interface Emulator.
 
 use serde_json::json;
 
 use crate::emulator::{Emulator, free_addresses};
-use crate::process::Mysfits;
+use crate::process::LocalMysfits;
 use crate::tools::{release_executable, rie};
 use crate::{expected, read};
 
-/// What the emulator calls whatever it runs.
+/// The function name that the emulator uses.
 const FUNCTION: &str = "function";
 
 async fn emulator(mysfits_api_url: &str) -> Emulator {
@@ -20,8 +20,8 @@ async fn emulator(mysfits_api_url: &str) -> Emulator {
 }
 
 #[tokio::test]
-async fn fixtures_are_answered_as_expected() {
-    let mysfits = Mysfits::start().await;
+async fn fixtures_get_the_expected_responses() {
+    let mysfits = LocalMysfits::start().await;
     let mut emulator = emulator(&mysfits.url).await;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
         let answer = emulator.invoke(FUNCTION, &read(name)).await;
@@ -30,22 +30,22 @@ async fn fixtures_are_answered_as_expected() {
 }
 
 #[tokio::test]
-async fn a_batch_that_fails_is_told_with_its_type() {
-    // It fails before the service is asked.
+async fn a_failed_batch_is_reported_with_its_error_type() {
+    // It fails before any request to the service.
     let mut emulator = emulator("http://127.0.0.1:1").await;
     let answer = emulator.invoke(FUNCTION, br#"{"Records": []}"#).await;
     assert_eq!(answer.json()["errorType"], json!("NotAFirehoseEvent"));
 }
 
 #[tokio::test]
-async fn a_service_that_cant_be_reached_fails_the_batch() {
+async fn an_unavailable_service_fails_the_batch() {
     let mut emulator = emulator("http://127.0.0.1:1").await;
     let answer = emulator.invoke(FUNCTION, &read("direct-put")).await;
     assert_eq!(answer.json()["errorType"], json!("ServiceUnavailable"));
 }
 
 #[tokio::test]
-async fn a_bad_configuration_is_told_and_fails_every_batch() {
+async fn an_invalid_configuration_is_logged_and_fails_every_batch() {
     let mut emulator = emulator("mysfits").await;
     for _ in 0..2 {
         assert_eq!(emulator.invoke(FUNCTION, &read("direct-put")).await.status, 502);

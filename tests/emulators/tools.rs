@@ -1,4 +1,4 @@
-//! The commands that the tests run.
+//! The commands of the tests.
 
 use std::env;
 use std::ffi::OsStr;
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use crate::process::LIMIT;
 
-/// What `cargo test` sets for a test. Under another name or version of a package, cargo would build ring anew.
+/// Variables that `cargo test` sets. With another package's name or version, cargo would rebuild ring.
 const OF_CARGO_TEST: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// A command in the workspace's root, in the environment of a terminal in which `.venv` is on the `PATH`.
+/// A command in the workspace's root, with the environment of a terminal and `.venv` on the `PATH`.
 fn command(program: impl AsRef<Path>) -> Command {
     let mut command = test_support::command(program.as_ref());
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -42,7 +42,7 @@ pub(crate) fn cargo_lambda<'a>(arguments: impl IntoIterator<Item = &'a str>) -> 
     cargo(["lambda"].into_iter().chain(arguments))
 }
 
-/// AWS's Runtime Interface Emulator, of which the SAM CLI has one for each architecture.
+/// AWS's Runtime Interface Emulator. The SAM CLI contains one for each architecture.
 pub(crate) fn rie() -> Command {
     let architecture = if env::consts::ARCH == "aarch64" { "arm64" } else { env::consts::ARCH };
     let name = format!("site-packages/samcli/local/rapid/aws-lambda-rie-{architecture}");
@@ -68,7 +68,7 @@ pub(crate) fn words(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Runs a command to its end.
+/// Runs a command until it exits.
 pub(crate) async fn output(command: Command) -> Output {
     let what = words(&command);
     let mut command = tokio::process::Command::from(command);
@@ -76,7 +76,7 @@ pub(crate) async fn output(command: Command) -> Output {
     output.unwrap_or_else(|_| panic!("{what} did not end")).unwrap_or_else(|error| panic!("{what}: {error}"))
 }
 
-/// Runs a command that has to succeed; tells what it wrote to standard output.
+/// Runs a command that must succeed; returns its standard output.
 pub(crate) async fn stdout(command: Command) -> Vec<u8> {
     let what = words(&command);
     let output = output(command).await;
@@ -84,7 +84,7 @@ pub(crate) async fn stdout(command: Command) -> Vec<u8> {
     output.stdout
 }
 
-/// Builds what goes to Lambda, and tells where it is.
+/// Builds the executable for Lambda; returns its path.
 pub(crate) async fn release_executable() -> String {
     let arguments = "build --locked --release --package click-processor --bin click-processor --message-format json";
     let messages = stdout(cargo(arguments.split(' '))).await;

@@ -1,4 +1,4 @@
-//! Whatever is in a batch, every record is answered once, in order, within the budget.
+//! For any batch, every record gets one result, in order, within the budget.
 
 use std::time::Instant;
 
@@ -11,14 +11,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use service_kit::env::Env;
 
-/// A processor that has no time for look-ups, so that it sends no request and passes every click on with `null`s.
+/// A processor without time for look-ups: it sends no request and delivers every click with `null`s.
 fn processor() -> Processor {
     let variables = [("MYSFITS_API_URL", "http://127.0.0.1:9"), ("ON_SERVICE_UNAVAILABLE", "pass")];
     Processor::new(&Config::read(&Env::from_iter(variables)).unwrap()).unwrap()
 }
 
 fn handle(processor: &Processor, payload: &str) -> Result<(Value, usize, Report), String> {
-    let invocation = Invocation { look_ups_end: Instant::now(), trace_id: None };
+    let invocation = Invocation { lookup_deadline: Instant::now(), trace_id: None };
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let reply = runtime.block_on(processor.handle(payload, &invocation, &mut report)).map_err(|e| e.to_string())?;
@@ -31,7 +31,7 @@ fn click() -> impl Strategy<Value = String> {
         .prop_map(|(user, mysfit)| json!({"userId": user, "mysfitId": mysfit}).to_string())
 }
 
-/// The data of a record, and how many lines it is to give; `None` where it may be anything.
+/// The data of a record, and the expected number of lines; `None` if unknown.
 fn data() -> impl Strategy<Value = (Vec<u8>, Option<usize>)> {
     let separator = prop_oneof![Just(""), Just("\n"), Just(" \r\n\t")];
     prop_oneof![
@@ -40,7 +40,7 @@ fn data() -> impl Strategy<Value = (Vec<u8>, Option<usize>)> {
         }),
         1 => any::<Vec<u8>>().prop_map(|data| (data, None)),
         1 => any::<String>().prop_map(|data| (data.into_bytes(), None)),
-        // A click of which a part is cut off.
+        // A truncated click.
         1 => (click(), 0_usize..40).prop_map(|(click, cut)| {
             let bytes = click.into_bytes();
             let length = bytes.len().saturating_sub(cut + 1);
@@ -51,7 +51,7 @@ fn data() -> impl Strategy<Value = (Vec<u8>, Option<usize>)> {
 
 proptest! {
     #[test]
-    fn every_record_is_answered_once_in_order(records in prop::collection::vec(data(), 0..20)) {
+    fn every_record_gets_one_result_in_order(records in prop::collection::vec(data(), 0..20)) {
         let event: Vec<Value> = records
             .iter()
             .enumerate()
@@ -81,22 +81,22 @@ proptest! {
     }
 
     #[test]
-    fn any_text_as_a_batch_is_judged(payload: String) {
+    fn any_text_as_a_batch_is_handled(payload: String) {
         let _ = handle(&processor(), &payload);
     }
 
     #[test]
-    fn any_json_as_a_batch_is_judged(records in "[\\[\\]{}:,\"a-z0-9\\\\ ]{0,60}") {
+    fn any_json_as_a_batch_is_handled(records in "[\\[\\]{}:,\"a-z0-9\\\\ ]{0,60}") {
         let _ = handle(&processor(), &format!("{{\"records\":[{records}]}}"));
     }
 }
 
 proptest! {
-    // Each case is megabytes.
+    // Each case has megabytes.
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn the_reply_stays_within_the_budget(
+    fn the_response_stays_within_the_budget(
         repeats in prop::collection::vec(1_usize..12_000, 1..6),
         id_chars in 0_usize..300,
     ) {
@@ -109,7 +109,7 @@ proptest! {
         let (reply, bytes, report) = handle(&processor(), &json!({"records": event}).to_string()).unwrap();
         prop_assert!(bytes <= RESPONSE_BUDGET_BYTES, "{} bytes", bytes);
         prop_assert_eq!(reply["records"].as_array().unwrap().len(), repeats.len());
-        // A record fails only where it did not fit.
+        // A record fails only if it does not fit.
         if report.failed() > 0 {
             let longest = 110 * 12_000 * 4 / 3;
             prop_assert!(bytes + longest > RESPONSE_BUDGET_BYTES, "{} bytes", bytes);
@@ -118,17 +118,17 @@ proptest! {
 }
 
 #[test]
-fn more_records_than_can_be_answered_are_an_error_that_says_so() {
+fn more_records_than_a_response_can_hold_are_an_error() {
     let records = "{},".repeat(250_000);
     let payload = format!("{{\"records\":[{}]}}", records.trim_end_matches(','));
     let message = handle(&processor(), &payload).map(|_| ()).unwrap_err();
-    assert_eq!(message, "250000 records can't be answered within 6000000 bytes");
+    assert_eq!(message, "found 250000 records, whose results do not fit into a response of 6000000 bytes");
 }
 
 #[test]
-fn a_batch_for_which_no_time_is_left_is_for_firehose_to_try_again() {
+fn a_batch_without_time_left_fails_for_firehose_to_retry() {
     let config = Config::read(&Env::from_iter([("MYSFITS_API_URL", "http://127.0.0.1:9")]));
     let payload = json!({"records": [{"data": STANDARD.encode(r#"{"userId":"u","mysfitId":"m"}"#)}]}).to_string();
     let message = handle(&Processor::new(&config.unwrap()).unwrap(), &payload).map(|_| ()).unwrap_err();
-    assert_eq!(message, "the mysfits service can't be reached: no time left to ask");
+    assert_eq!(message, "the mysfits service is unavailable: no time left for a request");
 }

@@ -1,4 +1,4 @@
-//! What holds for whatever comes in, checked on generated events.
+//! Properties of the processor, checked with generated events.
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 

@@ -1,15 +1,15 @@
-//! The wire agrees with `aws_lambda_events` on whatever both accept, and accepts whatever that crate does.
+//! `click_processor::firehose` agrees with `aws_lambda_events` on all events that both accept, and accepts all that the crate does.
 
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Reply};
+use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Response};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 
-/// A member that may be missing, and may be of several kinds.
+/// A member that may be missing or have several types.
 fn member(
     name: &'static str,
     values: impl Strategy<Value = Value> + 'static,
@@ -72,7 +72,7 @@ fn event() -> impl Strategy<Value = String> {
     .prop_map(|event| event.to_string())
 }
 
-/// Says how many records were compared; none where `aws_lambda_events` does not take the event.
+/// Returns how many records were compared: none if `aws_lambda_events` rejects the event.
 fn assert_agreement(payload: &str) -> usize {
     let Ok(expected) = serde_json::from_str::<KinesisFirehoseEvent>(payload) else { return 0 };
     let event = Event::parse(payload).unwrap();
@@ -82,7 +82,7 @@ fn assert_agreement(payload: &str) -> usize {
     for ((record, data), expected) in event.records.iter().zip(decoded.iter()).zip(&expected.records) {
         assert_eq!(record.id().as_deref(), expected.record_id.as_deref());
         assert_eq!(data, Ok(expected.data.as_slice()));
-        // aws_lambda_events reads milliseconds through a float, and may be one off.
+        // aws_lambda_events parses milliseconds as a float, and may be off by one.
         let arrived = record.arrived_at().unwrap().as_millisecond();
         let apart = arrived - expected.approximate_arrival_timestamp.timestamp_millis();
         assert!(apart.abs() <= 1, "{arrived} is {apart} ms apart");
@@ -91,19 +91,19 @@ fn assert_agreement(payload: &str) -> usize {
 }
 
 #[test]
-fn the_fixtures_are_read_alike() {
+fn the_fixtures_are_parsed_alike() {
     let mut read = 0;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
         let path = format!("{}/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let payload = std::fs::read_to_string(path).unwrap();
         read += assert_agreement(&payload);
     }
-    // It takes no ISO times, no MSK, and no event with a record that is not base64.
+    // It rejects ISO times, MSK, and events with a record that is not base64.
     assert_eq!(read, 6, "aws_lambda_events reads the six records of direct-put.json alone");
 }
 
 #[test]
-fn events_are_read_alike() {
+fn events_are_parsed_alike() {
     let mut runner = TestRunner::deterministic();
     let compared: usize = (0..2_000).map(|_| assert_agreement(&event().new_tree(&mut runner).unwrap().current())).sum();
     assert!(compared > 100, "only {compared} records were taken by both");
@@ -111,7 +111,7 @@ fn events_are_read_alike() {
 
 proptest! {
     #[test]
-    fn replies_are_read_by_aws_lambda_events(
+    fn responses_are_parsed_by_aws_lambda_events(
         records in prop::collection::vec((any::<String>(), any::<Vec<u8>>(), any::<String>()), 0..5),
     ) {
         let payload = json!({
@@ -119,7 +119,7 @@ proptest! {
         })
         .to_string();
         let event = Event::parse(&payload).unwrap();
-        let mut reply = Reply::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
+        let mut reply = Response::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
         for (record, (_, lines, key)) in event.records.iter().zip(&records) {
             reply.ok(record, lines, &[("key", key.clone())].into()).unwrap();
         }
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_as_an_event_is_judged(payload: String) {
+    fn any_text_as_an_event_is_parsed(payload: String) {
         let _ = Event::parse(&payload).map(|event| event.decode().iter().count());
     }
 }

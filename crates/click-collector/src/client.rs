@@ -1,4 +1,4 @@
-//! The Kinesis client: its TLS and its limits.
+//! The Kinesis client.
 
 use std::time::Duration;
 
@@ -9,26 +9,23 @@ use aws_sdk_kinesis::Client;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// No client can be made of the environment.
+/// Why the client can't be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Kinesis has no address without a region.
+    /// No region is configured.
     #[error("AWS_REGION: found no value; accepted: the AWS region of the stream, such as us-east-1")]
     NoRegion,
 }
 
-/// An address in the same region answers within milliseconds, or not at all.
+/// Within a region, connecting takes milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A call takes tens of milliseconds, but the first one of a Lambda with 256 MB needs a TLS handshake before it, and 5 MiB to
-/// encode, on a seventh of a core. A call that is given up too early is stored all the same, and then once more.
+/// A call takes tens of milliseconds. The first call of a Lambda with 256 MB also needs a TLS handshake, and encodes 5 MiB, on 1/7 core. A
+/// call that times out too early is stored twice.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The client by the environment, as every AWS tool reads it: region, credentials, `AWS_ENDPOINT_URL_KINESIS`.
+/// The client from the environment, as in every AWS tool: region, credentials, `AWS_ENDPOINT_URL_KINESIS`.
 ///
-/// It tries each call once: [`Stream`](crate::stream::Stream) tries again, and both together would multiply.
-///
-/// # Errors
-/// [`ClientError::NoRegion`]
+/// It does not retry, because [`Stream`](crate::stream::Stream) does.
 pub async fn from_env() -> Result<Client, ClientError> {
     // ring, because the SDK's own default would bring aws-lc.
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
@@ -40,7 +37,7 @@ pub async fn from_env() -> Result<Client, ClientError> {
         .timeout_config(timeouts)
         .load()
         .await;
-    // The SDK takes an empty variable for a region's name.
+    // The SDK accepts an empty variable as a region.
     config.region().filter(|region| !region.as_ref().is_empty()).ok_or(ClientError::NoRegion)?;
     Ok(Client::new(&config))
 }

@@ -1,4 +1,4 @@
-//! The configuration: every environment variable with its meaning, default and bounds.
+//! The configuration: every environment variable with its meaning, default and limits.
 //!
 //! A variable that is set to the empty string counts as not set, because templates write optional values that way.
 
@@ -8,23 +8,23 @@ use service_kit::env::{Env, VariableError, shown};
 
 use crate::personal::{HashKey, Treatment};
 
-/// What the collector chooses, and where it puts it.
+/// The collector's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `COLLECTOR_STREAM`: the data stream's name.
     pub stream: String,
-    /// `COLLECTOR_FIELDS`: what a record holds, in order.
+    /// `COLLECTOR_FIELDS`: the fields of a record, in order.
     pub fields: Vec<Field>,
-    /// `COLLECTOR_PARTITION_KEY_FIELD`: what says to which shard a record goes; it need not be one of the record's fields.
+    /// `COLLECTOR_PARTITION_KEY_FIELD`: the field with the partition key. It need not be a field of the record.
     pub partition_key: Field,
 }
 
 /// A top-level field of a body.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// Its name, which is matched exactly.
+    /// Its name, matched exactly.
     pub name: String,
-    /// What becomes of its value, by `COLLECTOR_MASK_FIELDS` and `COLLECTOR_HASH_FIELDS`.
+    /// How its value is stored, by `COLLECTOR_MASK_FIELDS` and `COLLECTOR_HASH_FIELDS`.
     pub treatment: Treatment,
 }
 
@@ -43,23 +43,20 @@ const DEFAULT_PARTITION_KEY_FIELD: &str = "id";
 /// `StreamName` of `PutRecord` ("PutRecord", Amazon Kinesis Data Streams API Reference).
 const STREAM_NAME: &str = "a data stream's name, and not its ARN: 1 to 128 characters of [A-Za-z0-9_.-]";
 const MAX_STREAM_NAME_LEN: usize = 128;
-const KEY: &str = "a secret of 32 bytes or more, which a deployment takes from a secrets' store";
-/// As long as the hash: a shorter key is weaker than what it is for (RFC 2104, section 3).
+const KEY: &str = "a secret of 32 bytes or more, such as one from a secrets store";
+/// The length of the hash: a shorter key weakens it (RFC 2104, section 3).
 const MIN_KEY_LEN: usize = 32;
 
 impl Config {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// [`VariableError`] for the first variable whose value can't be used, or that is required and missing.
+    /// The first variable with an invalid value, or that is required and missing.
     pub fn from_env() -> Result<Self, VariableError> {
         Self::read(&Env::of_process())
     }
 
     /// Reads the variables of `env`.
-    ///
-    /// # Errors
-    /// As [`Config::from_env`].
     pub fn read(env: &Env) -> Result<Self, VariableError> {
         check_names(env)?;
         let stream = stream(env)?;
@@ -84,12 +81,12 @@ impl Config {
     }
 }
 
-/// A name to mask or to hash that nothing else names would be a slip that leaves somebody's data in the clear.
+/// A name to mask or hash that is not a field is a typo, which would store personal data in the clear.
 fn check_personal(mask: &[String], hash: &[String], fields: &[String], key_field: &str) -> Result<(), VariableError> {
     for (variable, names) in [(MASK_FIELDS, mask), (HASH_FIELDS, hash)] {
         let is_read = |name: &String| fields.contains(name) || name == key_field;
         if let Some(stray) = names.iter().find(|name| !is_read(name)) {
-            let found = format!("\"{stray}\", which is read from no body");
+            let found = format!("\"{stray}\", which is not a field that is read");
             let accepted = format!("names out of {FIELDS} and {PARTITION_KEY_FIELD}: {}", fields.join(", "));
             return Err(VariableError::new(variable, found, accepted));
         }
@@ -101,11 +98,10 @@ fn check_personal(mask: &[String], hash: &[String], fields: &[String], key_field
     Ok(())
 }
 
-/// Refuses a name that begins as the collector's do and is none of them: a slip in `COLLECTOR_HASH_FIELDS` would leave somebody's
-/// data in the clear.
+/// Rejects unknown variables with the collector's prefix: a typo in `COLLECTOR_HASH_FIELDS` would store personal data in the clear.
 fn check_names(env: &Env) -> Result<(), VariableError> {
     match env.names().find(|name| name.starts_with(PREFIX) && !VARIABLES.contains(name)) {
-        Some(unknown) => Err(VariableError::new(shown(unknown), "a variable that is not known", VARIABLES.join(", "))),
+        Some(unknown) => Err(VariableError::new(shown(unknown), "an unknown variable", VARIABLES.join(", "))),
         None => Ok(()),
     }
 }
@@ -139,7 +135,7 @@ mod tests {
         Config::read(&variables.iter().copied().collect())
     }
 
-    fn told(field: &Field) -> String {
+    fn describe(field: &Field) -> String {
         let treatment = match field.treatment {
             Treatment::Keep => "kept",
             Treatment::Mask => "masked",
@@ -163,7 +159,7 @@ mod tests {
         ] {
             let config = config(&variables).unwrap();
             assert_eq!(
-                config.fields.iter().map(told).collect::<Vec<_>>(),
+                config.fields.iter().map(describe).collect::<Vec<_>>(),
                 [
                     "id kept",
                     "title kept",
@@ -177,7 +173,7 @@ mod tests {
                     "item_name kept"
                 ]
             );
-            assert_eq!((config.stream.as_str(), told(&config.partition_key).as_str()), ("orders", "id kept"));
+            assert_eq!((config.stream.as_str(), describe(&config.partition_key).as_str()), ("orders", "id kept"));
         }
     }
 
@@ -193,12 +189,12 @@ mod tests {
             ("AWS_REGION", "eu-west-1"),
         ])
         .unwrap();
-        assert_eq!(config.fields.iter().map(told).collect::<Vec<_>>(), ["phone hashed", "id kept", "name masked"]);
-        assert_eq!((config.stream.as_str(), told(&config.partition_key).as_str()), ("a_b-C.9", "customer hashed"));
+        assert_eq!(config.fields.iter().map(describe).collect::<Vec<_>>(), ["phone hashed", "id kept", "name masked"]);
+        assert_eq!((config.stream.as_str(), describe(&config.partition_key).as_str()), ("a_b-C.9", "customer hashed"));
     }
 
     #[test]
-    fn a_bad_value_is_told_with_its_variable_and_what_is_accepted() {
+    fn an_invalid_value_is_reported_with_its_variable_and_what_is_accepted() {
         let names = |count: usize| (0..count).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
         assert!(config(&[STREAM_SET, ("COLLECTOR_FIELDS", &names(32))]).is_ok());
         assert!(config(&[("COLLECTOR_STREAM", &"x".repeat(128))]).is_ok());
@@ -214,11 +210,11 @@ mod tests {
             ("COLLECTOR_FIELDS", &"x".repeat(65), "\"xxx", NAMES),
             ("COLLECTOR_PARTITION_KEY_FIELD", "id,name", "\"id,name\"", NAME),
             ("COLLECTOR_PARTITION_KEY_FIELD", &"x".repeat(65), "\"xxx", NAME),
-            ("COLLECTOR_MASK_FIELDS", "phon", "\"phon\", which is read from no body", "id, title, price"),
-            ("COLLECTOR_MASK_FIELDS", "Phone", "\"Phone\", which is read from no body", "id, title, price"),
-            ("COLLECTOR_HASH_FIELDS", "phon", "\"phon\", which is read from no body", "id, title, price"),
+            ("COLLECTOR_MASK_FIELDS", "phon", "\"phon\", which is not a field that is read", "id, title, price"),
+            ("COLLECTOR_MASK_FIELDS", "Phone", "\"Phone\", which is not a field that is read", "id, title, price"),
+            ("COLLECTOR_HASH_FIELDS", "phon", "\"phon\", which is not a field that is read", "id, title, price"),
             ("COLLECTOR_HASH_KEY", "hunter2", "fewer than 32 bytes (not shown)", "32 bytes or more"),
-            ("COLLECTOR_HASHED_FIELDS", "phone", "a variable that is not known", "COLLECTOR_HASH_FIELDS"),
+            ("COLLECTOR_HASHED_FIELDS", "phone", "an unknown variable", "COLLECTOR_HASH_FIELDS"),
         ] {
             let message = config(&[STREAM_SET, (variable, value)]).unwrap_err().to_string();
             assert!(message.starts_with(&format!("{variable}: found ")), "{variable}={value}: {message}");
@@ -238,7 +234,7 @@ mod tests {
     #[test]
     fn nothing_is_hashed_without_a_key() {
         let message = config(&[STREAM_SET, ("COLLECTOR_HASH_FIELDS", "phone")]).unwrap_err().to_string();
-        let accepted = "a secret of 32 bytes or more, which a deployment takes from a secrets' store";
+        let accepted = "a secret of 32 bytes or more, such as one from a secrets store";
         let because = "because COLLECTOR_HASH_FIELDS names fields";
         assert_eq!(message, format!("COLLECTOR_HASH_KEY: found no value; accepted: {accepted}, {because}"));
     }

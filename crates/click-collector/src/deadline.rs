@@ -1,23 +1,23 @@
-//! The time that Kinesis may take, so that the answer is out before Lambda, or API Gateway, stops waiting for it.
+//! The time limit for Kinesis, so that the response is sent before Lambda's deadline and API Gateway's time-out.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long whoever waits at an API Gateway is kept waiting: it gives up after 29 s ("Quotas for REST APIs", Amazon API Gateway
-/// Developer Guide), of which a cold start may have taken some.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
+/// The time limit of a request: API Gateway's time-out is 29 s ("Quotas for REST APIs", Amazon API Gateway Developer Guide), and a cold
+/// start may take a part of it.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
 /// The longest that a Lambda function may run ("Lambda quotas", AWS Lambda Developer Guide).
 const MAX_TIMEOUT: Duration = Duration::from_mins(15);
-/// What is assumed where the deadline is no plausible time.
+/// Assumed if the deadline is not plausible.
 const ASSUMED_TIMEOUT: Duration = Duration::from_secs(30);
-/// What writing and sending the answer takes, with much room for a slow machine.
+/// Reserved for sending the response, with a margin for slow machines.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// How long Kinesis may take from `now`, in an invocation that ends `deadline_ms` milliseconds after 1970.
+/// How long Kinesis may take from `now`, with a deadline in Unix milliseconds.
 ///
-/// A deadline in the past, or further away than any Lambda function may run, is no plausible time: `cargo lambda watch` sends
-/// the constant 600000. It must not refuse a body, so the timeout is assumed to be 30 s.
+/// A deadline in the past, or beyond Lambda's longest time-out, is not plausible: `cargo lambda watch` sends the constant 600000. It must
+/// not fail a request, so the time-out is assumed to be 30 s.
 #[must_use]
-pub fn time_to_put(deadline_ms: u64, now: SystemTime) -> Duration {
+pub fn put_timeout(deadline_ms: u64, now: SystemTime) -> Duration {
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(deadline_ms).saturating_sub(since_1970);
     let left = if left.is_zero() || left > MAX_TIMEOUT { ASSUMED_TIMEOUT } else { left };
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_keeps_its_time() {
+    fn time_is_reserved_for_the_response() {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         for (deadline_ms, expected_ms) in [
             (1_800_000_030_000, 29_750),
@@ -41,7 +41,7 @@ mod tests {
             (0, 29_750),
             (u64::MAX, 29_750),
         ] {
-            assert_eq!(time_to_put(deadline_ms, now).as_millis(), expected_ms, "{deadline_ms}");
+            assert_eq!(put_timeout(deadline_ms, now).as_millis(), expected_ms, "{deadline_ms}");
         }
     }
 }

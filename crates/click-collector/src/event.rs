@@ -1,52 +1,51 @@
-//! Events of an API Gateway, REST (format 1.0) or HTTP (format 2.0), and of an SQS queue.
+//! Events of API Gateway (REST, format 1.0, and HTTP, format 2.0) and of SQS.
 //!
-//! The types are own ones of what is used. Those of `aws_lambda_events` copy every header of a request, want members that
-//! nothing here reads, and can't tell three kinds of events apart without holding each of them as a tree.
+//! These types have only the fields in use. Those of `aws_lambda_events` copy every header, require unused members, and need a JSON tree to
+//! distinguish three kinds of events.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::refusal::Refusal;
+use crate::body_error::BodyError;
 
-/// What the function is invoked with.
+/// An event of any supported source.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A request that somebody waits on.
+    /// An HTTP request.
     Request(Request),
-    /// Messages of a queue.
+    /// Messages of an SQS queue.
     Messages(Vec<Message>),
 }
 
-/// A request as API Gateway passes it on.
+/// A request of API Gateway.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request {
     /// Its HTTP method.
     pub method: String,
-    /// Its body, empty where it has none.
     body: String,
     is_base64: bool,
 }
 
-/// A message as the queue has it.
+/// An SQS message.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// The id by which its failure is answered.
+    /// The id that a batch item failure refers to.
     pub message_id: String,
     /// Its body.
     pub body: String,
     event_source: String,
 }
 
-/// The payload of an invocation is no event that the collector takes.
+/// The payload is not a supported event.
 ///
-/// It doesn't tell what stands there: the payload must not get into a log.
+/// The message has no content: the payload must not get into a log.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a request of an API Gateway (REST or HTTP) nor messages of an SQS queue")]
 pub struct EventError;
 
-/// The members that tell the kinds of events apart, and those that are used.
+/// The members in use of all kinds of events.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
@@ -69,19 +68,16 @@ struct Http {
 }
 
 impl Event {
-    /// Reads an event from the payload of an invocation.
-    ///
-    /// # Errors
-    /// [`EventError`] where `payload` is neither a request nor messages.
+    /// Parses the payload of an invocation.
     pub fn parse(payload: &str) -> Result<Self, EventError> {
         let wire: Wire = serde_json::from_str(payload).map_err(|_| EventError)?;
         if let Some(messages) = wire.records {
-            let all_of_sqs = messages.iter().all(|message| message.event_source == "aws:sqs");
-            return if all_of_sqs { Ok(Self::Messages(messages)) } else { Err(EventError) };
+            let all_from_sqs = messages.iter().all(|message| message.event_source == "aws:sqs");
+            return if all_from_sqs { Ok(Self::Messages(messages)) } else { Err(EventError) };
         }
-        let of_http_api = wire.request_context.and_then(|context| context.http).map(|http| http.method);
+        let http_api_method = wire.request_context.and_then(|context| context.http).map(|http| http.method);
         Ok(Self::Request(Request {
-            method: wire.http_method.or(of_http_api).ok_or(EventError)?,
+            method: wire.http_method.or(http_api_method).ok_or(EventError)?,
             body: wire.body.unwrap_or_default(),
             is_base64: wire.is_base64_encoded.unwrap_or_default(),
         }))
@@ -89,15 +85,12 @@ impl Event {
 }
 
 impl Request {
-    /// The body as it was sent.
-    ///
-    /// # Errors
-    /// [`Refusal::NotBase64`] where the event says that its body is base64, and it is not.
-    pub fn body(&self) -> Result<Cow<'_, [u8]>, Refusal> {
+    /// The decoded body.
+    pub fn body(&self) -> Result<Cow<'_, [u8]>, BodyError> {
         if !self.is_base64 {
             return Ok(Cow::Borrowed(self.body.as_bytes()));
         }
-        base64_simd::STANDARD.decode_to_vec(&self.body).map(Cow::Owned).map_err(|_| Refusal::NotBase64)
+        base64_simd::STANDARD.decode_to_vec(&self.body).map(Cow::Owned).map_err(|_| BodyError::NotBase64)
     }
 }
 
@@ -114,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_told_apart() {
+    fn events_are_parsed_by_kind() {
         for (payload, event) in [
             (
                 r#"{"httpMethod":"POST","headers":null,"requestContext":{"stage":"p"},"body":"{}","isBase64Encoded":false}"#,
@@ -144,15 +137,15 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_decoded_where_the_event_says_so() {
+    fn bodies_are_decoded_if_the_event_says_base64() {
         for (body, is_base64, expected) in [
             ("{}", false, Ok(b"{}".as_slice())),
             ("e30=", false, Ok(b"e30=".as_slice())),
             ("e30=", true, Ok(b"{}".as_slice())),
             ("", true, Ok(b"".as_slice())),
             ("/w==", true, Ok(b"\xff".as_slice())),
-            ("e30", true, Err(Refusal::NotBase64)),
-            ("{}", true, Err(Refusal::NotBase64)),
+            ("e30", true, Err(BodyError::NotBase64)),
+            ("{}", true, Err(BodyError::NotBase64)),
         ] {
             let request = Request { method: "POST".to_owned(), body: body.to_owned(), is_base64 };
             assert_eq!(request.body().as_deref(), expected.as_deref(), "{body} {is_base64}");

@@ -1,4 +1,4 @@
-//! Logs: JSON, one line an invocation, and a line for each of the first bodies that were refused.
+//! Logs: one JSON line for each invocation, and one for each of the first rejected bodies.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use service_kit::logs::{Output, millis};
 
 use crate::report::Report;
 
-/// Writes logs to standard output as JSON from now on: see [`service_kit::logs::init`].
+/// Sets up logs on standard output: see [`service_kit::logs::init`].
 pub fn init() {
     service_kit::logs::init(LevelFilter::INFO, Output::Stdout, targets);
 }
 
-/// Lets nothing of the libraries pass but the runtime's span, which has the request's id, and what is a warning at least: below, the
-/// runtime logs events and the AWS SDK the responses of Kinesis, which can repeat partition keys.
+/// Libraries log only warnings and errors, and the runtime's span with the request id. At lower levels the runtime logs events, and the AWS
+/// SDK the responses of Kinesis, which can contain partition keys.
 fn targets(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
@@ -22,10 +22,10 @@ fn targets(level: LevelFilter) -> Targets {
         .with_target("lambda_runtime", level.min(LevelFilter::INFO))
 }
 
-/// Logs what an invocation did in `duration`.
+/// Logs an invocation that took `duration`.
 pub fn invocation(report: &Report, duration: Duration) {
-    for (message_id, refusal) in &report.refusals {
-        warn!(message_id, reason = refusal.as_str(), "body refused");
+    for (message_id, error) in &report.body_errors {
+        warn!(message_id, reason = error.as_str(), "body refused");
     }
     info!(
         status = report.status,
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_libraries_are_quiet() {
+    fn libraries_log_warnings_only() {
         for (level, expected) in [
             (LevelFilter::DEBUG, "click_collector=debug,lambda_runtime=info,warn"),
             (LevelFilter::WARN, "click_collector=warn,lambda_runtime=warn,warn"),

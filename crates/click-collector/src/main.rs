@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use click_collector::client::ClientError;
 use click_collector::config::Config;
 use click_collector::metrics::Metrics;
-use click_collector::{Collector, Reply, Report, client, deadline, logs};
+use click_collector::{Collector, Report, Response, client, deadline, logs};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
 use serde_json::value::RawValue;
 use service_kit::env::VariableError;
@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     tracing::error!("{error:#}");
-    // A mistake in the configuration is the user's, as a wrong option on a command line is.
+    // Exit code 2 for an invalid configuration, as command lines do for invalid options.
     let is_usage = error.is::<VariableError>() || error.is::<ClientError>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
@@ -34,26 +34,26 @@ async fn run() -> anyhow::Result<()> {
         "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda, or locally by `cargo clicks up`"
     );
     let function_name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").context("AWS_LAMBDA_FUNCTION_NAME is not set")?;
-    let collector = Collector::new(&config, client::from_env().await?, deadline::LONGEST_WAIT);
+    let collector = Collector::new(&config, client::from_env().await?, deadline::REQUEST_TIMEOUT);
     let metrics = RefCell::new(Metrics::new(function_name));
     let serve = service_fn(|event| serve(event, &collector, &metrics));
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// One invocation: what the runtime hands over goes through the collector, and what happened is told.
+/// Handles one invocation, and writes its logs and metrics.
 async fn serve(
     event: LambdaEvent<Box<RawValue>>,
     collector: &Collector,
     metrics: &RefCell<Metrics>,
-) -> Result<Reply, Diagnostic> {
+) -> Result<Response, Diagnostic> {
     let started = Instant::now();
-    let ends = started + deadline::time_to_put(event.context.deadline, SystemTime::now());
+    let deadline = started + deadline::put_timeout(event.context.deadline, SystemTime::now());
     let mut report = Report::default();
-    let reply = collector.handle(event.payload.get(), ends, &mut report).await;
+    let response = collector.handle(event.payload.get(), deadline, &mut report).await;
 
     logs::invocation(&report, started.elapsed());
     if let Err(error) = metrics.borrow_mut().write(&report, SystemTime::now(), &mut io::stdout().lock()) {
-        tracing::error!("the metrics of this invocation are lost: {error}");
+        tracing::error!("could not write the metrics of this invocation: {error}");
     }
-    reply.map_err(|error| Diagnostic { error_type: "NotAnEvent".to_owned(), error_message: error.to_string() })
+    response.map_err(|error| Diagnostic { error_type: "NotAnEvent".to_owned(), error_message: error.to_string() })
 }

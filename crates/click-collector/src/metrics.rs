@@ -1,4 +1,4 @@
-//! What one invocation did, as metrics in CloudWatch's embedded metric format (EMF).
+//! Metrics of an invocation in CloudWatch's embedded metric format (EMF).
 
 use std::io;
 use std::time::SystemTime;
@@ -11,7 +11,6 @@ use service_kit::emf::{self, count};
 
 use crate::report::Report;
 
-/// The CloudWatch namespace of the metrics.
 const NAMESPACE: &str = "ClickCollector";
 
 /// Writes one line of metrics for an invocation.
@@ -36,16 +35,13 @@ struct InvocationEntry<'r> {
 }
 
 impl Metrics {
-    /// Metrics of the function called `function_name`.
+    /// Metrics of the function `function_name`.
     #[must_use]
     pub fn new(function_name: String) -> Self {
         Self { function_name, emf: emf::format(NAMESPACE, &["FunctionName"]) }
     }
 
-    /// Writes the line of one invocation, which ended at `at`, to `out`.
-    ///
-    /// # Errors
-    /// [`IoStreamError`] where `out` does not take it.
+    /// Writes the line of an invocation that finished at `at`.
     pub fn write(&mut self, report: &Report, at: SystemTime, out: &mut impl io::Write) -> Result<(), IoStreamError> {
         let entry = InvocationEntry {
             at,

@@ -1,77 +1,74 @@
-//! Personal fields: what is stored instead of a value that tells who somebody is.
+//! Masks and hashes personal fields.
 
 use std::fmt;
 use std::sync::Arc;
 
-use ring::hmac;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::value::RawValue;
+use sha2::Sha256;
 
-use service_kit::json::{self, Unusable};
+use service_kit::json::{self, UnsupportedValue};
 
-/// What a masked value becomes.
+/// The stored value of a masked field.
 pub const MASK: &str = "***";
 
-/// What becomes of a field's value.
+/// How a field's value is stored.
 #[derive(Clone, Debug)]
 pub enum Treatment {
-    /// It is stored as it came.
+    /// Unchanged.
     Keep,
-    /// [`MASK`] is stored instead.
+    /// As [`MASK`].
     Mask,
-    /// Its hash is stored instead.
+    /// As its hash.
     Hash(Arc<HashKey>),
 }
 
-/// The secret by which values are hashed.
+/// The secret key for hashing values.
 ///
-/// There are so few telephone numbers that whoever has their plain hashes tries them all; without the key, that tells nothing.
+/// Telephone numbers are so few that plain hashes can be reversed by trying all of them. Without the key they can't.
 #[derive(Clone)]
-pub struct HashKey(hmac::Key);
+pub struct HashKey(Hmac<Sha256>);
 
 impl HashKey {
-    /// The key of the bytes of a secret.
+    /// A key from a secret.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+        // HMAC takes keys of any length.
+        Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("a key of any length")))
     }
 
     /// HMAC-SHA-256 of a value, in 64 lower-case hexadecimal digits.
     ///
-    /// A string is hashed as its text, however it was escaped, and any other value as its compact JSON, so that a telephone
-    /// number is the same person's whether it was sent as a string or as a number.
+    /// A string is hashed as its unescaped text, and any other value as compact JSON. So a telephone number has one hash as a string and as a
+    /// number.
     ///
     /// # Errors
-    /// [`Unusable`] for a value that is no Unicode text, or nests too deep.
-    pub fn hash(&self, value: &RawValue) -> Result<String, Unusable> {
-        let tag = if let Some(text) = json::text(value)? {
-            hmac::sign(&self.0, text.as_bytes())
+    /// A string is not valid Unicode, or the value nests too deep.
+    pub fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
+        let mut mac = self.0.clone();
+        if let Some(text) = json::text(value)? {
+            mac.update(text.as_bytes());
         } else {
             let mut compact = Vec::new();
             json::write_compact(value, json::Mode::KeepBytes, &mut compact)?;
-            hmac::sign(&self.0, &compact)
-        };
-        Ok(hex(tag.as_ref()))
+            mac.update(&compact);
+        }
+        Ok(hex::encode(mac.finalize().into_bytes()))
     }
 }
 
-/// Without the key.
+/// Hides the key.
 impl fmt::Debug for HashKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("HashKey(not shown)")
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hash(key: &str, json: &str) -> Result<String, Unusable> {
+    fn hash(key: &str, json: &str) -> Result<String, UnsupportedValue> {
         HashKey::new(key.as_bytes()).hash(serde_json::from_str(json).unwrap())
     }
 
@@ -96,7 +93,7 @@ mod tests {
             assert_eq!(hash("key", one) == hash("key", other), same, "{one} and {other}");
         }
         assert_ne!(hash("key", "\"a\""), hash("another", "\"a\""));
-        assert_eq!(hash("key", r#""\ud800""#), Err(Unusable::Escape));
-        assert_eq!(hash("key", &format!("{}{}", "[".repeat(129), "]".repeat(129))), Err(Unusable::TooDeep));
+        assert_eq!(hash("key", r#""\ud800""#), Err(UnsupportedValue::Escape));
+        assert_eq!(hash("key", &format!("{}{}", "[".repeat(129), "]".repeat(129))), Err(UnsupportedValue::TooDeep));
     }
 }

@@ -1,58 +1,58 @@
-//! What one invocation did.
+//! Statistics of one invocation.
 
-use crate::refusal::Refusal;
-use crate::stream::Put;
+use crate::body_error::BodyError;
+use crate::stream::PutOutcome;
 
-/// The most refused messages that are told one by one; the counts tell of all.
-const MAX_TOLD: usize = 20;
+/// How many rejected bodies are logged individually; the counts include all.
+const MAX_BODY_ERRORS: usize = 20;
 
-/// What one invocation did, for its log line and its metrics. Nothing here was in a body.
+/// Statistics of one invocation, for its log line and metrics. They include no content of a body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The HTTP status that was answered; `None` for messages.
+    /// The HTTP status of the response; `None` for messages.
     pub status: Option<u16>,
     /// The messages of a queue; `None` for a request.
     pub messages: Option<usize>,
-    /// The messages that go back to the queue.
+    /// Messages that stay in the queue.
     pub messages_failed: usize,
-    /// Bodies of which nothing can be stored.
+    /// Rejected bodies.
     pub refused: usize,
-    /// The records that were to be stored.
+    /// Records to store.
     pub records: usize,
-    /// Those of them that are not.
+    /// Records that are not stored.
     pub failed: usize,
-    /// The bytes of those that are, partition keys included.
+    /// The bytes of stored records, with their partition keys.
     pub put_bytes: usize,
-    /// The calls of Kinesis.
+    /// Calls of Kinesis.
     pub calls: usize,
-    /// Why records are not stored, as Kinesis said last.
+    /// The last error code of Kinesis.
     pub kinesis_error: Option<String>,
-    /// The first refused bodies: the message's id, where there is one, and why.
-    pub refusals: Vec<(Option<String>, Refusal)>,
+    /// The first rejected bodies: the message id, if any, and the error.
+    pub body_errors: Vec<(Option<String>, BodyError)>,
 }
 
 impl Report {
-    /// Counts a body of which nothing is stored.
-    pub fn refuse(&mut self, message_id: Option<&str>, refusal: Refusal) {
+    /// Counts a rejected body.
+    pub fn reject(&mut self, message_id: Option<&str>, error: BodyError) {
         self.refused += 1;
-        if self.refusals.len() < MAX_TOLD {
-            self.refusals.push((message_id.map(str::to_owned), refusal));
+        if self.body_errors.len() < MAX_BODY_ERRORS {
+            self.body_errors.push((message_id.map(str::to_owned), error));
         }
     }
 
-    /// Counts what became of records that have `sizes`.
-    pub fn put(&mut self, put: &Put, sizes: impl ExactSizeIterator<Item = usize>) {
+    /// Counts the outcome of records with these `sizes`.
+    pub fn put(&mut self, put: &PutOutcome, sizes: impl ExactSizeIterator<Item = usize>) {
         self.records += sizes.len();
-        self.failed += put.left.len();
+        self.failed += put.not_stored.len();
         self.calls += put.calls;
-        let mut left = put.left.iter().peekable();
+        let mut not_stored = put.not_stored.iter().peekable();
         for (index, size) in sizes.enumerate() {
-            if left.next_if_eq(&&index).is_none() {
+            if not_stored.next_if_eq(&&index).is_none() {
                 self.put_bytes += size;
             }
         }
-        if let Some(failure) = &put.failure {
-            self.kinesis_error = Some(failure.code.clone());
+        if let Some(error) = &put.error {
+            self.kinesis_error = Some(error.code.clone());
         }
     }
 }
@@ -60,25 +60,25 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::Failure;
+    use crate::stream::PutError;
 
     #[test]
-    fn what_became_of_records_adds_up() {
+    fn put_outcomes_add_up() {
         let mut report = Report::default();
-        let failure = Some(Failure { code: "InternalFailure".to_owned(), lasts: false });
-        report.put(&Put { left: vec![0, 2], failure, calls: 3 }, [1, 10, 100, 1_000].into_iter());
-        report.put(&Put { left: vec![], failure: None, calls: 1 }, [10_000].into_iter());
+        let error = Some(PutError { code: "InternalFailure".to_owned(), is_permanent: false });
+        report.put(&PutOutcome { not_stored: vec![0, 2], error, calls: 3 }, [1, 10, 100, 1_000].into_iter());
+        report.put(&PutOutcome { not_stored: vec![], error: None, calls: 1 }, [10_000].into_iter());
         assert_eq!((report.records, report.failed, report.put_bytes, report.calls), (5, 2, 11_010, 4));
         assert_eq!(report.kinesis_error.as_deref(), Some("InternalFailure"));
     }
 
     #[test]
-    fn every_refusal_is_counted_and_the_first_are_told() {
+    fn every_rejected_body_is_counted_and_the_first_are_kept() {
         let mut report = Report::default();
         for id in 0..30 {
-            report.refuse(Some(&id.to_string()), Refusal::NotJson);
+            report.reject(Some(&id.to_string()), BodyError::NotJson);
         }
-        assert_eq!((report.refused, report.refusals.len()), (30, 20));
-        assert_eq!(report.refusals[19], (Some("19".to_owned()), Refusal::NotJson));
+        assert_eq!((report.refused, report.body_errors.len()), (30, 20));
+        assert_eq!(report.body_errors[19], (Some("19".to_owned()), BodyError::NotJson));
     }
 }

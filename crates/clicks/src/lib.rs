@@ -18,7 +18,6 @@
 mod collector;
 mod command;
 mod edge;
-pub mod fuzzing;
 mod input;
 mod interrupts;
 mod output;

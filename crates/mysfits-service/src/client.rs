@@ -1,4 +1,4 @@
-//! The DynamoDB client: one set of limits, whatever it talks to.
+//! The DynamoDB client.
 
 use std::time::Duration;
 
@@ -11,16 +11,15 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use thiserror::Error;
 
-/// No client can be made of the environment.
+/// Why the client can't be created.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// DynamoDB has no address without a region, not even an embedded one.
-    #[error("no AWS region: set AWS_REGION, or a region in the AWS profile")]
+    /// No region is configured.
+    #[error("AWS_REGION: found no value; accepted: an AWS region, such as us-east-1, here or in the AWS profile")]
     NoRegion,
 }
 
-/// The client by the environment, as every AWS tool reads it: region, credentials, profile,
-/// `AWS_ENDPOINT_URL_DYNAMODB`.
+/// The client from the environment, as in every AWS tool: region, credentials, profile, `AWS_ENDPOINT_URL_DYNAMODB`.
 pub async fn from_env() -> Result<Client, ClientError> {
     // ring, because the SDK's own default would bring aws-lc.
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
@@ -29,7 +28,7 @@ pub async fn from_env() -> Result<Client, ClientError> {
     Ok(with_limits((&config).into()))
 }
 
-/// The client of a DynamoDB-compatible engine on this machine, which takes any region and any credentials.
+/// The client of a local DynamoDB-compatible engine, which accepts any region and credentials.
 #[cfg(feature = "local")]
 #[must_use]
 pub fn for_endpoint(url: &str) -> Client {
@@ -44,9 +43,8 @@ pub fn for_endpoint(url: &str) -> Client {
     with_limits(config)
 }
 
-/// An answer takes milliseconds, but the first one of a Lambda with 128 MB needs a TLS handshake before it, on a fourteenth
-/// of a core: an attempt has 2 s. All attempts together have 5 s, because whoever asks this service waits: better a prompt
-/// 503 than a late list.
+/// A response takes milliseconds, but the first one of a Lambda with 128 MB also needs a TLS handshake on 1/14 core: an attempt has 2 s. All
+/// attempts have 5 s, because a prompt 503 is better than a late list.
 fn with_limits(config: Builder) -> Client {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(2))

@@ -1,13 +1,13 @@
-//! What `GET /mysfits` may be narrowed to: one value of one index.
+//! The filter of `GET /mysfits`: one value of one index.
 
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::excerpt::excerpt;
 
-/// The longest `value`, in bytes of UTF-8. The workshop's longest has 7, and a table may have others.
+/// The longest `value`, in bytes of UTF-8. The workshop's longest has 7.
 const MAX_VALUE_BYTES: usize = 64;
 
-/// An index of the table, and its one attribute.
+/// An index of the table, and its attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Index {
     /// The index's name.
@@ -25,32 +25,32 @@ pub const INDEXES: [Index; 2] =
 pub struct Filter {
     /// The index to query.
     pub index: Index,
-    /// What the index's attribute must be. A value that no mysfit has gives an empty list.
+    /// The value of the index's attribute. A value that no mysfit has gives an empty list.
     pub value: String,
 }
 
-/// Why the query parameters are no filter. The text is for whoever sent them.
+/// Why the query parameters are invalid. The client sees the message.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FilterError {
-    /// A parameter of which only one can count.
-    #[error("query parameter '{0}' is there more than once: send it once")]
+    /// A repeated parameter.
+    #[error("query parameter '{0}': found more than one; accepted: one")]
     Repeated(&'static str),
     /// A `value` without a `filter`.
-    #[error("query parameter 'filter' is missing beside 'value': send one of GoodEvil, LawChaos")]
+    #[error("query parameter 'filter': found none beside 'value'; accepted: GoodEvil, LawChaos")]
     NoFilter,
-    /// A `filter` that is no index.
-    #[error("query parameter 'filter' is {0}: send one of GoodEvil, LawChaos")]
-    UnknownFilter(Excerpt),
+    /// A `filter` that is not an index.
+    #[error("query parameter 'filter': found {0}; accepted: GoodEvil, LawChaos")]
+    UnknownFilter(String),
     /// A `filter` without a `value`.
-    #[error("query parameter 'value' is missing beside 'filter={}': send 1 to {MAX_VALUE_BYTES} bytes", .0.attribute)]
+    #[error("query parameter 'value': found none beside 'filter={}'; accepted: 1 to {MAX_VALUE_BYTES} bytes", .0.attribute)]
     NoValue(Index),
     /// A `value` that is empty or too long.
-    #[error("query parameter 'value' is {0}: send 1 to {MAX_VALUE_BYTES} bytes")]
-    BadValue(Excerpt),
+    #[error("query parameter 'value': found {0}; accepted: 1 to {MAX_VALUE_BYTES} bytes")]
+    InvalidValue(String),
 }
 
 impl Filter {
-    /// The filter that query parameters ask for; `None` asks for every mysfit. Parameters of other names don't count.
+    /// The filter in the query parameters; `None` for every mysfit. Other parameters are ignored.
     pub fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, FilterError> {
         let (filter, value) = match (only(parameters, "filter")?, only(parameters, "value")?) {
             (None, None) => return Ok(None),
@@ -60,16 +60,16 @@ impl Filter {
         let index = INDEXES
             .into_iter()
             .find(|index| index.attribute == filter)
-            .ok_or_else(|| FilterError::UnknownFilter(Excerpt::of(filter)))?;
+            .ok_or_else(|| FilterError::UnknownFilter(excerpt(filter)))?;
         let value = value.ok_or(FilterError::NoValue(index))?;
         if !(1..=MAX_VALUE_BYTES).contains(&value.len()) {
-            return Err(FilterError::BadValue(Excerpt::of(value)));
+            return Err(FilterError::InvalidValue(excerpt(value)));
         }
         Ok(Some(Self { index, value: value.to_owned() }))
     }
 }
 
-/// The value of the parameter `name`, which may be there once.
+/// The value of a parameter that must not repeat.
 fn only<'a>(parameters: &'a [(String, String)], name: &'static str) -> Result<Option<&'a str>, FilterError> {
     let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let first = values.next();
@@ -102,41 +102,41 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_parameter_what_was_found_and_what_is_accepted() {
+    fn an_error_has_the_parameter_what_was_found_and_what_is_accepted() {
         let longer = "é".repeat(33);
-        let longer_message = format!("query parameter 'value' is \"{longer}\": send 1 to 64 bytes");
-        let refusals: [(&[(&str, &str)], &str); 8] = [
+        let longer_message = format!("query parameter 'value': found \"{longer}\"; accepted: 1 to 64 bytes");
+        let errors: [(&[(&str, &str)], &str); 8] = [
+            (&[("value", "Good")], "query parameter 'filter': found none beside 'value'; accepted: GoodEvil, LawChaos"),
             (
-                &[("value", "Good")],
-                "query parameter 'filter' is missing beside 'value': send one of GoodEvil, LawChaos",
+                &[("filter", ""), ("value", "Good")],
+                r#"query parameter 'filter': found ""; accepted: GoodEvil, LawChaos"#,
             ),
-            (&[("filter", ""), ("value", "Good")], r#"query parameter 'filter' is "": send one of GoodEvil, LawChaos"#),
             (
                 &[("filter", "goodevil"), ("value", "Good")],
-                r#"query parameter 'filter' is "goodevil": send one of GoodEvil, LawChaos"#,
+                r#"query parameter 'filter': found "goodevil"; accepted: GoodEvil, LawChaos"#,
             ),
             (
                 &[("filter", "LawChaos")],
-                "query parameter 'value' is missing beside 'filter=LawChaos': send 1 to 64 bytes",
+                "query parameter 'value': found none beside 'filter=LawChaos'; accepted: 1 to 64 bytes",
             ),
-            (&[("filter", "GoodEvil"), ("value", "")], r#"query parameter 'value' is "": send 1 to 64 bytes"#),
+            (&[("filter", "GoodEvil"), ("value", "")], r#"query parameter 'value': found ""; accepted: 1 to 64 bytes"#),
             (&[("filter", "GoodEvil"), ("value", &longer)], &longer_message),
             (
                 &[("filter", "GoodEvil"), ("filter", "GoodEvil"), ("value", "Good")],
-                "query parameter 'filter' is there more than once: send it once",
+                "query parameter 'filter': found more than one; accepted: one",
             ),
             (
                 &[("value", "Good"), ("filter", "GoodEvil"), ("value", "Evil")],
-                "query parameter 'value' is there more than once: send it once",
+                "query parameter 'value': found more than one; accepted: one",
             ),
         ];
-        for (parameters, message) in refusals {
+        for (parameters, message) in errors {
             assert_eq!(parse(parameters), Err(message.to_owned()));
         }
     }
 
     #[test]
-    fn a_refusal_repeats_a_bounded_part() {
+    fn an_error_repeats_a_limited_part() {
         let long = "x".repeat(10_000);
         for parameters in [[("filter", long.as_str()), ("value", "Good")], [("filter", "GoodEvil"), ("value", &long)]] {
             let message = parse(&parameters).unwrap_err();

@@ -1,8 +1,7 @@
-//! API Gateway in front of the router: the stage is taken out of the path.
+//! Removes API Gateway's stage from the path.
 //!
-//! A request to `https://ID.execute-api.REGION.amazonaws.com/prod/mysfits` is one for `/mysfits`. An HTTP API sends the
-//! path with its stage, a REST API without it, and `lambda_http` puts it back there unless the environment says not to.
-//! The routes want it gone in every case.
+//! A request to `https://ID.execute-api.REGION.amazonaws.com/prod/mysfits` is for `/mysfits`. An HTTP API sends the path with its stage. A REST
+//! API sends it without, but `lambda_http` adds it by default.
 
 use axum::Router;
 use axum::http::Uri;
@@ -12,7 +11,7 @@ use lambda_http::tower::ServiceExt;
 use lambda_http::tower::util::MapRequest;
 use lambda_http::{Request, RequestExt};
 
-/// The router as the service of [`lambda_http::run`].
+/// The router as a service for [`lambda_http::run`].
 #[must_use]
 pub fn behind_stage(router: Router) -> MapRequest<Router, fn(Request) -> Request> {
     router.map_request(without_stage)
@@ -25,13 +24,13 @@ fn without_stage(mut request: Request) -> Request {
     request
 }
 
-/// The path without its stage; `None` when the stage is not in it.
+/// The path without its stage; `None` if it has none.
 fn path_of_route(request: &Request) -> Option<&str> {
     let sent = request.raw_http_path();
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV1(context) => {
             let stage = context.stage.as_deref()?;
-            // A route may be called like the stage. Then `lambda_http` has taken it for the stage, and added none.
+            // A route may have the stage's name. `lambda_http` then mistakes it for the stage, and adds none.
             match after_stage(sent, stage) {
                 None | Some("") => after_stage(request.uri().path(), stage),
                 Some(_) => None,
@@ -39,7 +38,7 @@ fn path_of_route(request: &Request) -> Option<&str> {
         }
         RequestContext::ApiGatewayV2(context) => {
             let stage = context.stage.as_deref()?;
-            // `lambda_http` overlooks a stage without a slash after it, and adds a second one.
+            // `lambda_http` does not detect a stage without a trailing slash, and adds a second one.
             match after_stage(sent, stage) {
                 Some("") => Some(""),
                 _ => after_stage(request.uri().path(), stage),
@@ -95,7 +94,7 @@ mod tests {
         })
     }
 
-    /// The path and query that the routes see.
+    /// The path and query that the router gets.
     async fn seen(event: &Value) -> String {
         let echo = Router::new().fallback(|uri: Uri| async move { uri.path_and_query().unwrap().to_string() });
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
@@ -118,7 +117,7 @@ mod tests {
             (http("prod", "/prod/mysfits"), "/mysfits"),
             (http("prod", "/prod/prod"), "/prod"),
             (http("mysfits", "/mysfits/mysfits"), "/mysfits"),
-            // Behind a domain name of its own, the stage is not in the path.
+            // With a custom domain name, the path has no stage.
             (http("prod", "/mysfits"), "/mysfits"),
             (http("$default", "/"), "/"),
             (http("$default", "/mysfits"), "/mysfits"),

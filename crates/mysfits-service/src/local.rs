@@ -1,4 +1,4 @@
-//! The service on this machine: the same router behind a TCP listener, over an embedded DynamoDB or any other.
+//! The service as a local server, with an embedded DynamoDB or any other.
 
 mod background;
 pub mod engine;
@@ -17,46 +17,45 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::time;
 
-use self::background::Background;
-use self::engine::Engine;
+use self::background::BackgroundServer;
+use self::engine::{Engine, EngineError};
 use self::seed::SeedError;
 use crate::routes::router;
 use crate::table::{Table, TableName};
 
-/// A mysfits service on this machine, with its table in an embedded DynamoDB-compatible engine.
+/// A local mysfits service.
 ///
 /// It runs on the Tokio runtime that starts it, until it is stopped or dropped.
 #[derive(Debug)]
 pub struct LocalService {
     address: SocketAddr,
-    answered: Arc<AtomicU64>,
-    server: Background,
-    /// `None` over a table that is somewhere else. After the server, so that it outlives the last requests.
+    response_count: Arc<AtomicU64>,
+    server: BackgroundServer,
+    /// `None` with another DynamoDB. Declared after the server, so that it outlives the last requests.
     _engine: Option<Engine>,
 }
 
-/// Why there is no local service.
+/// Why the local service can't start.
 #[derive(Debug, Error)]
 pub enum LocalError {
-    /// The address is taken, or not of this machine.
+    /// The address is in use, or not local.
     #[error("can't listen on {address}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The embedded engine does not start.
-    #[error("the embedded DynamoDB does not start: {0}")]
-    Engine(String),
-    /// The table is not to be made.
+    /// The embedded engine can't start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The table can't be created.
     #[error(transparent)]
     Seed(#[from] SeedError),
 }
 
 impl LocalService {
-    /// Starts on `listen` (port 0 takes a free one) with a fresh in-memory table holding the twelve mysfits, and with
-    /// `latency` added to each answer.
+    /// Starts on `listen` (port 0 selects a free port) with a new in-memory table of the twelve mysfits. Delays each response by `latency`.
     pub async fn start_with_latency(listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
         let listening = bind(listen).await?;
         let engine = Engine::start().await?;
@@ -66,23 +65,23 @@ impl LocalService {
         Ok(Self { _engine: Some(engine), ..Self::serve(listening, Table::new(client, name), latency) })
     }
 
-    /// Starts on `listen` over a table that is somewhere else, with `latency` added to each answer.
+    /// Starts on `listen` with an existing table. Delays each response by `latency`.
     pub async fn over(table: Table, listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
         Ok(Self::serve(bind(listen).await?, table, latency))
     }
 
     fn serve((listener, address): (TcpListener, SocketAddr), table: Table, latency: Duration) -> Self {
-        let traffic = Traffic { latency, answered: Arc::default() };
-        let answered = Arc::clone(&traffic.answered);
+        let traffic = Traffic { latency, response_count: Arc::default() };
+        let response_count = Arc::clone(&traffic.response_count);
         let app = router(table).layer(middleware::from_fn_with_state(traffic, Traffic::pass));
-        let server = Background::spawn(|end| async {
-            // Never an error: axum waits and accepts again when accepting fails.
-            let _ = axum::serve(listener, app).with_graceful_shutdown(end.reached()).await;
+        let server = BackgroundServer::spawn(|shutdown| async {
+            // Never an error: axum retries to accept connections.
+            let _ = axum::serve(listener, app).with_graceful_shutdown(shutdown.requested()).await;
         });
-        Self { address, answered, server, _engine: None }
+        Self { address, response_count, server, _engine: None }
     }
 
-    /// The URL to put before `/mysfits`, such as `http://127.0.0.1:8080`.
+    /// The base URL, such as `http://127.0.0.1:8080`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", reachable(self.address))
@@ -94,20 +93,19 @@ impl LocalService {
         self.address
     }
 
-    /// How many HTTP requests have been answered.
+    /// How many HTTP requests were served.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.answered.load(Ordering::Relaxed)
+        self.response_count.load(Ordering::Relaxed)
     }
 
-    /// Takes no more requests, answers those that have begun, and ends.
+    /// Stops accepting requests, completes those in flight, and stops the server.
     pub async fn stop(self) {
         self.server.stop().await;
     }
 }
 
-/// Where a server that listens on `address` is reached from this machine: one that listens everywhere is on loopback, too, and
-/// no client can connect to "everywhere".
+/// The address for local clients of a server that listens on `address`: loopback for an unspecified address.
 #[must_use]
 pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
@@ -119,7 +117,7 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Listens on `address`, and tells which port that is when `address` left it open.
+/// Listens on `address`; returns the actual address.
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LocalError> {
     let failed = |source| LocalError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -127,11 +125,11 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LocalErr
     Ok((listener, address))
 }
 
-/// What happens to every request of a local service, whatever it asks for.
+/// Counts and delays the responses of a local service.
 #[derive(Debug, Clone)]
 struct Traffic {
     latency: Duration,
-    answered: Arc<AtomicU64>,
+    response_count: Arc<AtomicU64>,
 }
 
 impl Traffic {
@@ -140,7 +138,7 @@ impl Traffic {
         if !traffic.latency.is_zero() {
             time::sleep(traffic.latency).await;
         }
-        traffic.answered.fetch_add(1, Ordering::Relaxed);
+        traffic.response_count.fetch_add(1, Ordering::Relaxed);
         response
     }
 }

@@ -1,8 +1,7 @@
-//! A mysfit: an item of the table in, the service's JSON out.
+//! Converts an item of the table into the service's JSON.
 //!
-//! DynamoDB vouches for an item's key and for nothing else. An attribute that is missing or of another type is left
-//! out of the answer, and a warning names the item and the attribute: one bad item neither fails the list nor turns a
-//! known mysfit into an unknown one.
+//! DynamoDB guarantees only an item's key. An attribute that is missing or of another type is omitted from the response, and a warning has the
+//! item and the attribute. So one invalid item neither fails the list nor becomes unknown.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -12,17 +11,17 @@ use lambda_http::tracing;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// An item as DynamoDB gives it.
+/// An item of DynamoDB.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// An id that a mysfit could have: a request for any other is answered without asking DynamoDB.
+/// A valid mysfit id. Other ids get 404 without a request to DynamoDB.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct MysfitId(String);
 
-/// A text that is no mysfit's id.
+/// The id is invalid.
 #[derive(Debug, Error)]
-#[error("a mysfit's id has 1 to 128 characters out of A-Z, a-z, 0-9, '_' and '-'")]
+#[error("a mysfit's id has 1 to 128 characters of [A-Za-z0-9_-]")]
 pub struct MysfitIdError;
 
 impl MysfitId {
@@ -46,9 +45,9 @@ impl TryFrom<String> for MysfitId {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// The hash key, which every item has.
+    /// The hash key.
     pub mysfit_id: String,
-    /// What the mysfit is called.
+    /// The mysfit's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `Good`, `Neutral` or `Evil`.
@@ -60,16 +59,16 @@ pub struct Summary {
     /// The kind of creature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub species: Option<String>,
-    /// The small image, as an absolute URL or a path on the web page's host.
+    /// The small image: an absolute URL, or a path on the page's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumb_image_uri: Option<String>,
 }
 
-/// A mysfit on its own.
+/// A mysfit with all attributes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mysfit {
-    /// What the list tells as well.
+    /// The attributes that are also in the list.
     #[serde(flatten)]
     pub summary: Summary,
     /// In years.
@@ -81,10 +80,10 @@ pub struct Mysfit {
     /// The large image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile_image_uri: Option<String>,
-    /// A number in the table and text in the answer, as in the published service.
+    /// A number in the table, and a string in the response, as in the published service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likes: Option<String>,
-    /// Whether someone has taken the mysfit home.
+    /// Whether the mysfit is adopted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adopted: Option<bool>,
 }
@@ -114,7 +113,7 @@ impl From<Item> for Mysfit {
     }
 }
 
-/// The attributes of one item, taken out one after the other; it remembers those that were not to be had.
+/// The attributes of one item. Collects those that are missing or of another type.
 struct Attributes {
     id: String,
     item: Item,
@@ -125,7 +124,7 @@ impl Attributes {
     fn of(mut item: Item) -> Self {
         let id = match item.remove("MysfitId") {
             Some(AttributeValue::S(id)) => id,
-            // Not in a table whose hash key is the string MysfitId.
+            // Impossible in a table whose hash key is the string MysfitId.
             _ => String::new(),
         };
         Self { id, item, missing: Vec::new() }

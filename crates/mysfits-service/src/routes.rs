@@ -1,6 +1,4 @@
-//! The HTTP interface: the routes, what they refuse, and the JSON that they answer.
-//!
-//! Everything but the health text is JSON, and every refusal is `{"message": "..."}`.
+//! The HTTP interface. All responses except the health check are JSON, and error responses are `{"message": "..."}`.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -16,7 +14,7 @@ use crate::filter::{Filter, FilterError};
 use crate::mysfit::{Mysfit, MysfitId, Summary};
 use crate::table::{Table, TableError};
 
-/// The service over `table`.
+/// The routes of the service.
 pub fn router(table: Table) -> Router {
     Router::new()
         .route("/", get(health))
@@ -28,20 +26,19 @@ pub fn router(table: Table) -> Router {
         .with_state(table)
 }
 
-/// Lets a page of any origin read. The answer is the same for each of them, so caches need not tell them apart.
+/// Allows any origin. The response is the same for all, so it has no `Vary`.
 fn cors() -> CorsLayer {
     CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).vary([])
 }
 
-/// The answer to a list. Without mysfits it is `{}`, as the published service has it.
+/// Without mysfits it is `{}`, as in the published service.
 #[derive(Serialize)]
-struct List {
+struct ListResponse {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mysfits: Vec<Summary>,
 }
 
-/// Says that the service runs, in plain text. It asks DynamoDB nothing: an outage there is no reason to replace the
-/// service.
+/// The health check. It does not query DynamoDB: an outage there is no reason to replace the service.
 async fn health() -> &'static str {
     "The mysfits service is up.\n"
 }
@@ -49,31 +46,33 @@ async fn health() -> &'static str {
 async fn list(
     State(table): State<Table>,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Json<List>, Refusal> {
+) -> Result<Json<ListResponse>, ErrorResponse> {
     let Query(parameters) = parameters?;
     let mysfits = match Filter::parse(&parameters)? {
         None => table.list().await?,
         Some(filter) => table.list_by(filter).await?,
     };
-    Ok(Json(List { mysfits }))
+    Ok(Json(ListResponse { mysfits }))
 }
 
-async fn one(State(table): State<Table>, id: Result<Path<MysfitId>, PathRejection>) -> Result<Json<Mysfit>, Refusal> {
-    // What can't be an id is the id of no mysfit.
-    let Path(id) = id.map_err(|_| Refusal::NoMysfit)?;
-    table.get(&id).await?.map(Json).ok_or(Refusal::NoMysfit)
+async fn one(
+    State(table): State<Table>,
+    id: Result<Path<MysfitId>, PathRejection>,
+) -> Result<Json<Mysfit>, ErrorResponse> {
+    // An invalid id is an unknown id.
+    let Path(id) = id.map_err(|_| ErrorResponse::NoMysfit)?;
+    table.get(&id).await?.map(Json).ok_or(ErrorResponse::NoMysfit)
 }
 
-async fn no_route() -> Refusal {
-    Refusal::NoRoute
+async fn no_route() -> ErrorResponse {
+    ErrorResponse::NoRoute
 }
 
-async fn no_method() -> Refusal {
-    Refusal::NoMethod
+async fn no_method() -> ErrorResponse {
+    ErrorResponse::NoMethod
 }
 
-/// Why a request has no other answer.
-enum Refusal {
+enum ErrorResponse {
     Parameters(String),
     NoMysfit,
     NoRoute,
@@ -81,25 +80,25 @@ enum Refusal {
     Table(TableError),
 }
 
-impl From<QueryRejection> for Refusal {
+impl From<QueryRejection> for ErrorResponse {
     fn from(rejection: QueryRejection) -> Self {
         Self::Parameters(rejection.body_text())
     }
 }
 
-impl From<FilterError> for Refusal {
+impl From<FilterError> for ErrorResponse {
     fn from(error: FilterError) -> Self {
         Self::Parameters(error.to_string())
     }
 }
 
-impl From<TableError> for Refusal {
+impl From<TableError> for ErrorResponse {
     fn from(error: TableError) -> Self {
         Self::Table(error)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
         struct Message {
@@ -114,8 +113,8 @@ impl IntoResponse for Refusal {
             }
             Self::NoMethod => (StatusCode::METHOD_NOT_ALLOWED, "only GET".to_owned()),
             Self::Table(error) => {
-                tracing::error!(cause = error.chain(), "the table did not answer");
-                (StatusCode::SERVICE_UNAVAILABLE, "the mysfits can't be read now, try again later".to_owned())
+                tracing::error!(cause = error.chain(), "could not read the table");
+                (StatusCode::SERVICE_UNAVAILABLE, "the mysfits are unavailable, retry later".to_owned())
             }
         };
         (status, Json(Message { message })).into_response()

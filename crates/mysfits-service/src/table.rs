@@ -1,4 +1,4 @@
-//! The DynamoDB table of the mysfits: its name, and the three questions that it is asked.
+//! The DynamoDB table of the mysfits: its name, and its queries.
 
 use std::error::Error;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ use aws_sdk_dynamodb::operation::scan::ScanError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use thiserror::Error;
 
-use crate::excerpt::Excerpt;
+use crate::excerpt::excerpt;
 use crate::filter::Filter;
 use crate::mysfit::{Mysfit, MysfitId, Summary};
 
-/// The attributes of a [`Summary`]; `Name` is a reserved word to DynamoDB.
+/// The attributes of a [`Summary`]; `Name` is a reserved word in DynamoDB.
 const SUMMARY_PROJECTION: &str = "MysfitId, #name, GoodEvil, LawChaos, Species, ThumbImageUri";
 
 /// The environment variable with the table's name.
@@ -29,17 +29,17 @@ pub struct Table {
     name: TableName,
 }
 
-/// A name that DynamoDB accepts for a table.
+/// A valid name of a DynamoDB table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName(String);
 
-/// A table name that DynamoDB would refuse.
+/// The table name is invalid.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("MYSFITS_TABLE is {0}: a table's name has 3 to 255 characters out of A-Z, a-z, 0-9, '_', '.' and '-'")]
-pub struct TableNameError(Excerpt);
+#[error("MYSFITS_TABLE: found {0}; accepted: 3 to 255 characters of [A-Za-z0-9_.-]")]
+pub struct TableNameError(String);
 
 impl TableName {
-    /// The name in [`TABLE_VARIABLE`], or the default one when the variable is not set.
+    /// The name in [`TABLE_VARIABLE`], or the default one if it is not set.
     pub fn from_env() -> Result<Self, TableNameError> {
         env::var_os(TABLE_VARIABLE).map_or_else(|| Ok(Self::default()), |name| name.to_string_lossy().parse())
     }
@@ -65,27 +65,27 @@ impl FromStr for TableName {
         if (3..=255).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(TableNameError(Excerpt::of(name)))
+            Err(TableNameError(excerpt(name)))
         }
     }
 }
 
-/// Why the table did not answer. The SDK has retried already.
+/// Why a query failed. The SDK has already retried it.
 #[derive(Debug, Error)]
 pub enum TableError {
-    /// The list of all mysfits.
+    /// The query of all mysfits.
     #[error("DynamoDB Scan failed")]
     Scan(#[from] Box<SdkError<ScanError>>),
-    /// The list by an index.
+    /// The query of an index.
     #[error("DynamoDB Query failed")]
     Query(#[from] Box<SdkError<QueryError>>),
-    /// One mysfit.
+    /// The query of one mysfit.
     #[error("DynamoDB GetItem failed")]
     GetItem(#[from] Box<SdkError<GetItemError>>),
 }
 
 impl TableError {
-    /// The error and its sources as one line for the log. Their `Debug` would show the answer's payload.
+    /// The error and its sources as one line for the log. `Debug` would include the response's payload.
     #[must_use]
     pub fn chain(&self) -> String {
         let errors = iter::successors(Some(self as &dyn Error), |&error| error.source());
@@ -94,13 +94,13 @@ impl TableError {
 }
 
 impl Table {
-    /// The table `name`, as `client` reaches it.
+    /// The table `name`.
     #[must_use]
     pub fn new(client: Client, name: TableName) -> Self {
         Self { client, name }
     }
 
-    /// Every mysfit, over as many pages as there are: DynamoDB ends a page after 1 MB.
+    /// Every mysfit, from all pages of at most 1 MB.
     pub async fn list(&self) -> Result<Vec<Summary>, TableError> {
         let items = self
             .client
@@ -137,9 +137,9 @@ impl Table {
         Ok(items.into_iter().map(Summary::from).collect())
     }
 
-    /// One mysfit; `None` when the table has none with that id.
+    /// One mysfit, if the table has it.
     pub async fn get(&self, id: &MysfitId) -> Result<Option<Mysfit>, TableError> {
-        let answer = self
+        let response = self
             .client
             .get_item()
             .table_name(self.name.as_str())
@@ -147,7 +147,7 @@ impl Table {
             .send()
             .await
             .map_err(Box::new)?;
-        Ok(answer.item.map(Mysfit::from))
+        Ok(response.item.map(Mysfit::from))
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_by_the_rule_of_dynamodb() {
+    fn table_names_by_the_rules_of_dynamodb() {
         for name in ["abc", "MysfitsTable", "Stack-MysfitsTable_1.prod", &"x".repeat(255)] {
             assert_eq!(name.parse(), Ok(TableName(name.to_owned())));
         }
@@ -166,12 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_name_is_told_with_its_variable_and_the_rule() {
+    fn an_invalid_name_is_reported_with_its_variable_and_the_rule() {
         let error = "my table".parse::<TableName>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "MYSFITS_TABLE is \"my table\": \
-             a table's name has 3 to 255 characters out of A-Z, a-z, 0-9, '_', '.' and '-'"
+            "MYSFITS_TABLE: found \"my table\"; accepted: 3 to 255 characters of [A-Za-z0-9_.-]"
         );
     }
 }

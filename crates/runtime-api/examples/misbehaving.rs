@@ -1,4 +1,4 @@
-//! A function that does what each event tells it to: what the tests run.
+//! The function of the tests: its events are commands to misbehave.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -26,15 +26,15 @@ fn main() -> io::Result<()> {
     println!("starting");
     loop {
         let event = client::next()?;
-        let told = String::from_utf8_lossy(&event.body).into_owned();
-        let (what, how) = told.split_once(' ').unwrap_or((&told, ""));
+        let text = String::from_utf8_lossy(&event.body).into_owned();
+        let (what, how) = text.split_once(' ').unwrap_or((&text, ""));
         if !ends(&event, what, how)? && !logs(&event, what, how)? && !protocol(&event, what)? {
-            reply(&event, &told)?;
+            reply(&event, &text)?;
         }
     }
 }
 
-/// What ends the process, or keeps it from ending.
+/// Commands that exit, or keep the process from exiting.
 fn ends(event: &client::Event, what: &str, how: &str) -> io::Result<bool> {
     match what {
         "exit" => {
@@ -48,7 +48,7 @@ fn ends(event: &client::Event, what: &str, how: &str) -> io::Result<bool> {
         "exit-when-idle" => {
             let signal = TcpStream::connect(how)?;
             thread::spawn(move || {
-                let _told = (&signal).read(&mut [0]);
+                let _signalled = (&signal).read(&mut [0]);
                 println!("last words");
                 exit(9);
             });
@@ -130,7 +130,7 @@ fn reply(event: &client::Event, text: &str) -> io::Result<()> {
     client::reply(&event.request_id, text.as_bytes()).map(drop)
 }
 
-/// Sends what no client would: an answer to the event with this head, length and body.
+/// Sends an invalid response: with this head, length and body.
 fn send(event: &client::Event, head: &str, length: usize, body: &str) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?)?;
     let path = format!("/2018-06-01/runtime/invocation/{}", event.request_id);
@@ -138,13 +138,13 @@ fn send(event: &client::Event, head: &str, length: usize, body: &str) -> io::Res
     Ok(stream)
 }
 
-/// Waits until the Runtime API has nothing more to say.
+/// Waits until the Runtime API closes the connection.
 fn wait(mut stream: TcpStream) {
-    // It may break the connection off.
+    // It may reset the connection.
     let _broken = stream.read_to_end(&mut Vec::new());
 }
 
-/// Lives until it is killed: whoever listens at the address sees the connection end.
+/// Runs until it is killed. A listener at the address detects that by the closed connection.
 fn linger(address: &str) -> io::Result<()> {
     let mut connection = TcpStream::connect(address)?;
     connection.read_to_end(&mut Vec::new()).map(drop)

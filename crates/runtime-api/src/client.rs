@@ -1,66 +1,68 @@
-//! The function's side of the Runtime API in a few lines of the standard library: for stand-in functions in tests, which
-//! should build at once and do what no real runtime would let them do.
+//! A minimal client of the Runtime API with only the standard library, for test functions. They build fast, and can misbehave in ways that a
+//! real runtime prevents.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-/// An event as the function gets it.
+/// An event.
 #[derive(Debug)]
 pub struct Event {
-    /// The id to answer to.
+    /// The request id.
     pub request_id: String,
-    /// `Lambda-Runtime-Deadline-Ms` as it came.
+    /// `Lambda-Runtime-Deadline-Ms`.
     pub deadline_ms: String,
-    /// `Lambda-Runtime-Invoked-Function-Arn` as it came.
+    /// `Lambda-Runtime-Invoked-Function-Arn`.
     pub function_arn: String,
-    /// `Lambda-Runtime-Trace-Id` as it came.
+    /// `Lambda-Runtime-Trace-Id`.
     pub trace_id: String,
     /// The payload.
     pub body: Vec<u8>,
 }
 
-/// Waits for the next event. A refusal is an error that tells the status.
+/// Waits for the next event. The error for a refused call has its status.
 pub fn next() -> io::Result<Event> {
-    let answer = call("GET", "/2018-06-01/runtime/invocation/next", b"")?;
-    if answer.status != 200 {
-        return Err(io::Error::other(format!("the Runtime API answered {}", answer.status)));
+    let response = call("GET", "/2018-06-01/runtime/invocation/next", b"")?;
+    if response.status != 200 {
+        return Err(io::Error::other(format!("the Runtime API answered {}", response.status)));
     }
-    let header = |name: &str| answer.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let header = |name: &str| response.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     Ok(Event {
         request_id: header("lambda-runtime-aws-request-id").unwrap_or_default(),
         deadline_ms: header("lambda-runtime-deadline-ms").unwrap_or_default(),
         function_arn: header("lambda-runtime-invoked-function-arn").unwrap_or_default(),
         trace_id: header("lambda-runtime-trace-id").unwrap_or_default(),
-        body: answer.body,
+        body: response.body,
     })
 }
 
-/// Answers an event; gives the status.
+/// Sends the response to an event; returns the status.
 pub fn reply(request_id: &str, body: &[u8]) -> io::Result<u16> {
-    call("POST", &format!("/2018-06-01/runtime/invocation/{request_id}/response"), body).map(|answer| answer.status)
+    call("POST", &format!("/2018-06-01/runtime/invocation/{request_id}/response"), body).map(|response| response.status)
 }
 
-/// Says that an event failed; gives the status.
+/// Reports that an event failed; returns the status.
 pub fn error(request_id: &str, error_type: &str, message: &str) -> io::Result<u16> {
-    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message }).to_string();
-    let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
-    call("POST", &path, body.as_bytes()).map(|answer| answer.status)
+    report_error(&format!("invocation/{request_id}/error"), error_type, message)
 }
 
-/// Says that the function can't start; gives the status.
+/// Reports that the function can't start; returns the status.
 pub fn init_error(error_type: &str, message: &str) -> io::Result<u16> {
-    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message }).to_string();
-    call("POST", "/2018-06-01/runtime/init/error", body.as_bytes()).map(|answer| answer.status)
+    report_error("init/error", error_type, message)
 }
 
-struct Answer {
+fn report_error(path: &str, error_type: &str, message: &str) -> io::Result<u16> {
+    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message }).to_string();
+    call("POST", &format!("/2018-06-01/runtime/{path}"), body.as_bytes()).map(|response| response.status)
+}
+
+struct HttpResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
-/// One request on its own connection.
-fn call(method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+/// Sends one request on a new connection.
+fn call(method: &str, path: &str, body: &[u8]) -> io::Result<HttpResponse> {
     let host = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
     let mut stream = TcpStream::connect(&host)?;
     let length = body.len();
@@ -85,5 +87,5 @@ fn call(method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
     }
     let mut body = Vec::new();
     reader.read_to_end(&mut body)?;
-    Ok(Answer { status, headers, body })
+    Ok(HttpResponse { status, headers, body })
 }

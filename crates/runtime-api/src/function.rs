@@ -1,116 +1,83 @@
-//! A function: events in, outcomes out, and a new process whenever the last one is gone.
+//! A function: invokes its process, and replaces a process that has exited.
 
 use std::path;
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::environment::{Environment, StartError};
-use crate::invocation::{Invocation, MAX_EVENT_BYTES, Outcome, Request};
+use crate::environment::Environment;
+use crate::invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
+use crate::process::StartError;
 use crate::settings::Settings;
 
-/// What a function leaves behind.
+/// What remains of a stopped function.
 #[derive(Debug, Clone)]
 pub struct Exit {
-    /// The lines that no invocation has taken.
+    /// The log lines that belong to no invocation.
     pub logs: Vec<String>,
 }
 
-/// Why an event never reached the function.
-#[derive(Debug, thiserror::Error)]
-pub enum InvokeError {
-    /// Lambda answers 413 `RequestEntityTooLarge`.
-    #[error("the event has {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
-    EventTooLarge {
-        /// The event's size.
-        bytes: usize,
-    },
-    /// The process that should replace the last one could not be started.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The process is there, and this machine could not accept its connection: no descriptor was left.
-    #[error("could not accept the function's connection to the Lambda Runtime API")]
-    Unreachable(#[source] std::io::Error),
-    /// The operating system lost track of the process.
-    #[error("could not wait for the function's process")]
-    Wait(#[source] std::io::Error),
-}
-
-impl InvokeError {
-    /// Whether this machine could not start or reach the function, which is no fault of either the function or the event: the
-    /// same invocation may succeed later.
-    #[must_use]
-    pub fn is_host_exhausted(&self) -> bool {
-        match self {
-            Self::Start(error) => error.is_host_exhausted(),
-            Self::Unreachable(_) => true,
-            Self::EventTooLarge { .. } | Self::Wait(_) => false,
-        }
-    }
-}
-
-/// One execution environment. Dropping it kills the process, and all that the process has started.
+/// One execution environment. Dropping it kills the process group.
 #[derive(Debug)]
 pub struct Function {
     settings: Settings,
     environment: Option<Environment>,
-    /// Whether the environment has never been given to an invocation.
+    /// Whether the environment has had no invocation yet.
     fresh: bool,
-    /// Lines of processes that are gone.
+    /// Log lines of earlier processes.
     leftover: Vec<String>,
 }
 
 impl Function {
-    /// A function without a process yet: the first [`invoke`](Self::invoke) starts it.
+    /// A function without a process: the first [`invoke`](Self::invoke) starts it.
     pub fn new(mut settings: Settings) -> Result<Self, StartError> {
-        // Once: a new process is of the same executable, wherever the caller has moved to.
+        // Resolved once, so that a new process has the same executable even if the current folder changes.
         settings.command = path::absolute(&settings.command)
             .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
         Ok(Self { settings, environment: None, fresh: true, leftover: Vec::new() })
     }
 
-    /// Starts the process. That it runs is known only with the first [`invoke`](Self::invoke), which tells of an exit
-    /// before it.
+    /// Starts the process. The first [`invoke`](Self::invoke) reports an early exit.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let mut function = Self::new(settings)?;
-        function.revive().await?;
+        function.ensure_process().await?;
         Ok(function)
     }
 
-    /// Hands one event over and waits for its end.
+    /// Invokes the function with one event, and waits for the outcome.
     ///
-    /// Cancelling leaves the event with the process: call [`stop`](Self::stop) or drop the function then.
+    /// Not cancel-safe: the process keeps the event. Call [`stop`](Self::stop) or drop the function after cancelling.
     pub async fn invoke(&mut self, request: impl Into<Request>) -> Result<Invocation, InvokeError> {
         let request = request.into();
         let bytes = request.event.len();
         if bytes > MAX_EVENT_BYTES {
             return Err(InvokeError::EventTooLarge { bytes });
         }
-        self.revive().await?;
-        let Some(environment) = &mut self.environment else { unreachable!("revived") };
+        self.ensure_process().await?;
+        let Some(environment) = &mut self.environment else { unreachable!("ensured") };
 
         let request_id = Uuid::new_v4().to_string();
         let cold = std::mem::take(&mut self.fresh);
-        let ready = environment.ready(self.settings.init_timeout).await;
+        let ready = environment.wait_until_ready(self.settings.init_timeout).await;
         let started = Instant::now();
         let received = matches!(ready, Ok(None));
-        let ended = match ready {
+        let outcome = match ready {
             Ok(None) => environment.run(&request_id, request, &self.settings).await,
             Ok(Some(outcome)) => Ok(outcome),
             Err(error) => Err(error),
         };
         let duration = started.elapsed();
-        let outcome = match ended {
+        let outcome = match outcome {
             Err(error @ InvokeError::Unreachable(_)) => {
                 environment.kill().await;
                 self.leftover.extend(environment.logs.take().await);
                 self.environment = None;
                 return Err(error);
             }
-            ended => ended?,
+            outcome => outcome?,
         };
 
-        let gone = match &outcome {
+        let has_exited = match &outcome {
             Outcome::Reply(_) | Outcome::Error { .. } => {
                 environment.settle(self.settings.settle_timeout).await.map_err(InvokeError::Wait)?
             }
@@ -122,19 +89,19 @@ impl Function {
         };
         let mut logs = std::mem::take(&mut self.leftover);
         logs.extend(environment.logs.take().await);
-        if gone {
+        if has_exited {
             self.environment = None;
         }
         Ok(Invocation { request_id, outcome, duration, cold, received, logs })
     }
 
-    /// The operating system's number of the running process, by which to measure it.
+    /// The process id, for measurements.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.environment.as_ref()?.process.id()
     }
 
-    /// Kills the process, as Lambda does with one that has no extensions, and tells what is left of it.
+    /// Kills the process, as Lambda does for a function without extensions, and returns its remaining logs.
     pub async fn stop(mut self) -> Exit {
         let mut logs = std::mem::take(&mut self.leftover);
         if let Some(environment) = &mut self.environment {
@@ -144,11 +111,11 @@ impl Function {
         Exit { logs }
     }
 
-    /// Puts a new process in the place of one that is gone.
-    async fn revive(&mut self) -> Result<(), StartError> {
+    /// Starts a process if there is none, or if it has exited.
+    async fn ensure_process(&mut self) -> Result<(), StartError> {
         if let Some(environment) = &mut self.environment {
-            // A first process that is gone already has its own story to tell: the exit and the logs of its start.
-            if self.fresh || !environment.ended() {
+            // If the first process has already exited, the invocation reports its exit and logs.
+            if self.fresh || !environment.has_exited() {
                 return Ok(());
             }
             self.leftover.extend(environment.logs.take().await);

@@ -1,23 +1,25 @@
-//! What goes into an invocation, and what comes of it.
+//! Invocations: requests and outcomes.
 
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-/// The largest event that Lambda accepts of a synchronous call: 6 MB (Lambda quotas).
+use crate::process::StartError;
+
+/// The largest event of a synchronous invocation: 6 MB ("Lambda quotas").
 pub const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
-/// One event, with what a test may want to say about it.
+/// One event, with optional settings for tests.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
     /// The payload.
     pub event: Bytes,
-    /// `Lambda-Runtime-Deadline-Ms` as it is; without it, now and the timeout. cargo-lambda sends the constant 600000.
+    /// `Lambda-Runtime-Deadline-Ms`; default: now plus the time-out. cargo-lambda sends the constant 600000.
     pub deadline_ms: Option<u64>,
-    /// `Lambda-Runtime-Trace-Id`; without it, a new one.
+    /// `Lambda-Runtime-Trace-Id`; default: a new one.
     pub trace_id: Option<String>,
-    /// How long this invocation may take; without it, the time in [`Settings`](crate::Settings).
+    /// The time-out of this invocation; default: that of [`Settings`](crate::Settings).
     pub timeout: Option<Duration>,
 }
 
@@ -27,21 +29,21 @@ impl<T: Into<Bytes>> From<T> for Request {
     }
 }
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The function answered.
+    /// The function's response.
     Reply(Bytes),
-    /// The function said that it failed, or its reply was too large to be taken.
+    /// The function reported an error, or its response was too large.
     Error {
-        /// The kind of error, such as `Function.ResponseSizeTooLarge`.
+        /// The error type, such as `Function.ResponseSizeTooLarge`.
         error_type: String,
-        /// What the function said about it.
+        /// The error message.
         message: String,
     },
-    /// The time was up, and the process was killed.
+    /// The invocation timed out, and the process was killed.
     TimedOut,
-    /// The process ended without an answer.
+    /// The process exited without a response.
     Exited(ExitStatus),
 }
 
@@ -50,14 +52,47 @@ pub enum Outcome {
 pub struct Invocation {
     /// `Lambda-Runtime-Aws-Request-Id`.
     pub request_id: String,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// From handing the event over to its end, without the start of a process.
+    /// The duration without the start of a process.
     pub duration: Duration,
-    /// Whether this event was its process's first.
+    /// Whether this was the process's first event.
     pub cold: bool,
-    /// Whether the process took the event; not so where it ended, or was killed, before it asked for one.
+    /// Whether the process received the event. It does not if it exited, or was killed, before it requested one.
     pub received: bool,
-    /// The lines written to standard output and error since the previous invocation.
+    /// The lines on standard output and error since the previous invocation.
     pub logs: Vec<String>,
+}
+
+/// Why an event was not delivered to the function.
+#[derive(Debug, thiserror::Error)]
+pub enum InvokeError {
+    /// Lambda responds with 413 `RequestEntityTooLarge`.
+    #[error("the event has {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
+    EventTooLarge {
+        /// The event's size.
+        bytes: usize,
+    },
+    /// The process could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The host could not accept the process's connection, because no descriptor was available.
+    #[error("could not accept the function's connection to the Lambda Runtime API")]
+    Unreachable(#[source] std::io::Error),
+    /// The operating system lost track of the process.
+    #[error("could not wait for the function's process")]
+    Wait(#[source] std::io::Error),
+}
+
+impl InvokeError {
+    /// Whether the host lacked resources to start or reach the function. Then neither the function nor the event is at fault, and a retry may
+    /// succeed.
+    #[must_use]
+    pub fn is_host_exhausted(&self) -> bool {
+        match self {
+            Self::Start(error) => error.is_host_exhausted(),
+            Self::Unreachable(_) => true,
+            Self::EventTooLarge { .. } | Self::Wait(_) => false,
+        }
+    }
 }

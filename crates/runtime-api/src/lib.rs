@@ -1,7 +1,7 @@
 //! The AWS Lambda Runtime API on loopback, with a function process attached.
 //!
-//! A [`Function`] is one execution environment: it starts the executable as Lambda does, hands it one event at a time,
-//! and tells how each one ended. A process that crashed or ran out of time is replaced on the next event, as in the cloud.
+//! A [`Function`] is one execution environment. It starts the executable as Lambda does, sends it one event at a time, and returns the outcome.
+//! A process that crashed or timed out is replaced on the next event, as in AWS.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,8 +24,8 @@ mod process;
 mod server;
 mod settings;
 
-pub use environment::StartError;
-pub use function::{Exit, Function, InvokeError};
-pub use invocation::{Invocation, MAX_EVENT_BYTES, Outcome, Request};
+pub use function::{Exit, Function};
+pub use invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
+pub use process::StartError;
 pub use server::MAX_REPLY_BYTES;
 pub use settings::{ACCOUNT, REGION, Settings};

@@ -1,4 +1,4 @@
-//! The socket of one Runtime API, which knows whether this machine accepts connections at all.
+//! The listening socket of one Runtime API. It records whether the host can accept connections.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,26 +8,24 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::time::sleep;
 
-/// Between two attempts to accept a connection. axum itself waits a second, which is long for a function with 10 s to start.
+/// The delay between attempts to accept a connection. axum's own is a second, which is long for a function with 10 s to start.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Why the last attempt to accept a connection failed. A connection that is accepted late does not clear it: the wait may have taken
-/// what the process had of its time.
+/// The last error of accepting a connection. A later success does not clear it, because the delay may have used up the process's time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Starvation(Arc<Mutex<Option<io::Error>>>);
+pub(crate) struct AcceptErrors(Arc<Mutex<Option<io::Error>>>);
 
-impl Starvation {
-    /// The cause, once; none where no attempt has failed since [`Self::forget`].
-    pub(crate) fn cause(&self) -> Option<io::Error> {
+impl AcceptErrors {
+    /// Takes the last error since [`Self::clear`].
+    pub(crate) fn take(&self) -> Option<io::Error> {
         self.lock().take()
     }
 
-    /// From now on another invocation counts.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn clear(&self) {
         *self.lock() = None;
     }
 
-    fn note(&self, cause: io::Error) {
+    fn set(&self, cause: io::Error) {
         *self.lock() = Some(cause);
     }
 
@@ -36,24 +34,23 @@ impl Starvation {
     }
 }
 
-/// The listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
-    starvation: Starvation,
+    accept_errors: AcceptErrors,
 }
 
 impl Listener {
     pub(crate) async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, starvation: Starvation::default() })
+        Ok(Self { socket: TcpListener::bind(address).await?, accept_errors: AcceptErrors::default() })
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    pub(crate) fn starvation(&self) -> Starvation {
-        self.starvation.clone()
+    pub(crate) fn accept_errors(&self) -> AcceptErrors {
+        self.accept_errors.clone()
     }
 }
 
@@ -65,9 +62,9 @@ impl axum::serve::Listener for Listener {
         loop {
             match self.socket.accept().await {
                 Ok(accepted) => return accepted,
-                Err(error) if is_of_the_connection(&error) => {}
+                Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
-                    self.starvation.note(error);
+                    self.accept_errors.set(error);
                     sleep(PAUSE).await;
                 }
             }
@@ -79,8 +76,8 @@ impl axum::serve::Listener for Listener {
     }
 }
 
-/// Whether the other side is gone before it was accepted.
-fn is_of_the_connection(error: &io::Error) -> bool {
+/// Whether the client closed the connection before it was accepted.
+fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -1,7 +1,7 @@
-//! What a process writes, as lines, in the order it wrote them.
+//! The log lines of a process, in order.
 //!
-//! Standard output and error share one pipe, so their lines keep their order as they do in CloudWatch. The pipe is read at
-//! all times: a function that logs more than a pipe holds is never blocked.
+//! Standard output and error share one pipe, so their lines keep their order, as in CloudWatch. The pipe is read continuously, so that a
+//! function never blocks on a full pipe.
 
 use std::future::poll_fn;
 use std::io::{self, PipeWriter};
@@ -24,7 +24,7 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// A pipe: its end for the process, and the lines that come out of it.
+    /// A pipe: the writer for the process, and its lines.
     pub(crate) fn new() -> io::Result<(PipeWriter, Self)> {
         let (reader, writer) = io::pipe()?;
         let same_pipe = OwnedFd::from(reader.try_clone()?);
@@ -35,15 +35,15 @@ impl Logs {
         Ok((writer, Self { lines, drain, reader: tokio::spawn(reader) }))
     }
 
-    /// Takes the lines that have been written so far. What a process wrote before it called the Runtime API, or before it
-    /// ended, is among them: the pipe itself is asked whether anything is left in it.
+    /// Takes all lines so far, including those that the process wrote just before it called the Runtime API or exited: the pipe is polled until
+    /// it is empty.
     pub(crate) async fn take(&self) -> Vec<String> {
         let (done, drained) = oneshot::channel();
         if self.drain.send(done).await.is_ok() {
             tokio::select! {
-                // An error means that the pipe has just ended, and so has been read.
+                // An error means that the pipe has closed, so all of it was read.
                 _ = drained => {}
-                // A request that is sent while the receiver is dropped stays in the channel, without an answer or an error.
+                // A message sent while the receiver is dropped stays in the channel, without a response or an error.
                 () = self.drain.closed() => {}
             }
         }
@@ -52,7 +52,7 @@ impl Logs {
 }
 
 impl Drop for Logs {
-    /// A grandchild may keep the pipe open for ever.
+    /// A grandchild may keep the pipe open forever.
     fn drop(&mut self) {
         self.reader.abort();
     }
@@ -70,11 +70,10 @@ async fn read(
         let segment = tokio::select! {
             biased;
             segment = segments.next_segment() => segment,
-            // Only when nothing is left to read. That nothing was read does not say so: tokio does not read before it has seen
-            // that a pipe is readable.
+            // Only when the pipe is empty. A pending read does not show that: tokio does not read before it knows that a pipe is readable.
             () = poll_fn(|_| if is_readable(&same_pipe) { Poll::Pending } else { Poll::Ready(()) }), if waiting.is_some() => {
                 if let Some(done) = waiting.take() {
-                    // The asker may have given up.
+                    // The receiver may be gone.
                     let _gone = done.send(());
                 }
                 continue;
@@ -90,7 +89,7 @@ async fn read(
     }
 }
 
-/// Whether a pipe has bytes, or its end.
+/// Whether a pipe has bytes, or is closed.
 fn is_readable(pipe: &OwnedFd) -> bool {
     let mut pipes = [PollFd::new(pipe, PollFlags::IN)];
     poll(&mut pipes, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|readable| readable > 0)
@@ -107,12 +106,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_written_is_taken_before_tokio_has_seen_it() {
+    async fn written_lines_are_taken_before_tokio_polls_the_pipe() {
         let (mut writer, logs) = Logs::new().unwrap();
         for (written, taken) in
             [("one\ntwo\n", vec!["one", "two"]), ("", vec![]), ("thr", vec![]), ("ee\n", vec!["three"])]
         {
-            // Nothing is awaited in between.
+            // No await in between.
             writer.write_all(written.as_bytes()).unwrap();
             assert_eq!(logs.take().await, taken, "{written:?}");
         }
@@ -122,10 +121,10 @@ mod tests {
         assert_eq!(logs.take().await, Vec::<String>::new());
     }
 
-    /// A process closes its pipe a moment before it ends, so one thread reads the end of the pipe while another takes the lines.
-    /// Here a second pipe stands for the process. About one attempt in ten thousand meets that moment.
+    /// A process closes its pipe just before it exits, so one thread reads the end of the pipe while another takes the lines. Here a second pipe
+    /// simulates the process. About one attempt in ten thousand hits the race.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_pipe_that_ends_while_its_lines_are_taken_is_not_waited_for() {
+    async fn a_pipe_that_closes_while_its_lines_are_taken_does_not_block() {
         for attempt in 0..30_000 {
             let (mut writer, logs) = Logs::new().unwrap();
             let (reader, process) = io::pipe().unwrap();

@@ -1,19 +1,49 @@
-//! The function's process, and whatever it starts: one group, which ends as one.
+//! The function's process group, which is killed as a whole.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-/// A process that leads a group of its own. Dropping it kills the group.
+/// Why a function could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No port, pipe or socket is available for the Runtime API.
+    #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
+    Serve(#[source] io::Error),
+    /// The executable could not be run.
+    #[error("could not run {}", command.display())]
+    Spawn {
+        /// The executable.
+        command: PathBuf,
+        /// The error of the operating system.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether the host has no descriptors, processes, memory or ports left. The function is not at fault, and may start later. `ETXTBSY` means
+    /// that the executable is being written.
+    pub(crate) fn is_host_exhausted(&self) -> bool {
+        const EXHAUSTED: [Errno; 7] =
+            [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY, Errno::ADDRINUSE, Errno::NOBUFS];
+        let (Self::Serve(source) | Self::Spawn { source, .. }) = self;
+        Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
+    }
+}
+
+/// A process that leads its own group. Dropping it kills the group.
 ///
-/// Ctrl-C in a terminal doesn't reach the group: it is for the caller, who decides what becomes of the event in hand.
-/// A process that moves to a group of its own is not reached either.
+/// Ctrl-C in a terminal does not reach the group, so that the caller can complete the event in flight. A child process that moves to another
+/// group is not killed.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// None once the process has ended and the group with it: the number may be somebody else's then.
+    /// `None` once the group has exited, because its id may be reused.
     group: Option<Pid>,
 }
 
@@ -24,45 +54,71 @@ impl Process {
         Ok(Self { child, group: Some(group) })
     }
 
-    /// The operating system's number of it; none once it has ended.
+    /// The process id; `None` once it has exited.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Waits for the process to end, and ends what it has started. Cancelling loses nothing.
+    /// Waits for the process to exit, and kills its group. Cancel-safe.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
-        self.end_group();
+        self.kill_group();
         Ok(status)
     }
 
-    /// Whether the process has ended. What it has started ends with it.
-    pub(crate) fn ended(&mut self) -> bool {
-        let ended = matches!(self.child.try_wait(), Ok(Some(_)));
-        if ended {
-            self.end_group();
+    /// Whether the process has exited. If so, kills its group.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        let exited = matches!(self.child.try_wait(), Ok(Some(_)));
+        if exited {
+            self.kill_group();
         }
-        ended
+        exited
     }
 
-    /// Kills the whole group.
     pub(crate) fn kill(&self) {
         if let Some(group) = self.group {
-            // Fails only for a group that has ended already.
-            let _ended = kill_process_group(group, Signal::KILL);
+            // Fails only for a group that has already exited.
+            let _exited = kill_process_group(group, Signal::KILL);
         }
     }
 
-    /// Kills what is left of the group, once: nothing holds its number any more when the last of it is gone.
-    fn end_group(&mut self) {
+    /// Kills the rest of the group, once: its id may be reused afterwards.
+    fn kill_group(&mut self) {
         self.kill();
         self.group = None;
     }
 }
 
 impl Drop for Process {
-    /// Where nobody has waited for its end.
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exhausted_host_resources_are_not_the_functions_fault() {
+        let spawn = |source: io::Error| StartError::Spawn { command: PathBuf::from("function"), source };
+        for (error, expected) in [
+            (StartError::Serve(Errno::MFILE.into()), true),
+            (StartError::Serve(Errno::ADDRINUSE.into()), true),
+            (StartError::Serve(Errno::NOBUFS.into()), true),
+            (StartError::Serve(Errno::ACCESS.into()), false),
+            (StartError::Serve(Errno::ADDRNOTAVAIL.into()), false),
+            (spawn(Errno::MFILE.into()), true),
+            (spawn(Errno::NFILE.into()), true),
+            (spawn(Errno::AGAIN.into()), true),
+            (spawn(Errno::NOMEM.into()), true),
+            (spawn(Errno::TXTBSY.into()), true),
+            (spawn(Errno::NOENT.into()), false),
+            (spawn(Errno::ACCESS.into()), false),
+            (spawn(Errno::NOEXEC.into()), false),
+            (spawn(io::ErrorKind::NotFound.into()), false),
+        ] {
+            assert_eq!(error.is_host_exhausted(), expected, "{error:?}");
+        }
     }
 }

@@ -14,16 +14,16 @@ use tokio::sync::mpsc;
 
 use crate::invocation::Outcome;
 
-/// The largest reply that Lambda accepts: 6 MB and 100 bytes, as its own error message says.
+/// The largest response that Lambda accepts: 6 MB and 100 bytes, as in its own error message.
 pub const MAX_REPLY_BYTES: usize = 6_291_556;
 
-/// What is read of a reply at all, so that the function gets its 413 instead of a broken connection.
+/// The longest body that is read, so that the function gets a 413 instead of a closed connection.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
-/// The error type of a call that comes at the wrong time.
+/// The error type of a call in the wrong phase.
 const INVALID_STATE: &str = "InvalidStateTransition";
 
-/// One event on its way to the process.
+/// An event for the process.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) request_id: String,
@@ -33,29 +33,29 @@ pub(crate) struct Event {
     pub(crate) body: Bytes,
 }
 
-/// What the process did.
+/// A call of the process.
 #[derive(Debug)]
 pub(crate) enum Call {
-    /// It asks for an event: it has nothing left to do with the last one.
+    /// It requests an event, so it has finished the last one.
     Next,
-    /// It answered the event that it has.
-    Answer(Outcome),
+    /// It responded to its event.
+    Response(Outcome),
     /// It can't start.
     InitError(Outcome),
 }
 
-/// What the process is at, which says what it may call.
+/// The phase of the process, which determines the valid calls.
 #[derive(Debug, PartialEq)]
 enum Phase {
-    /// It has not asked for an event yet.
+    /// It has not requested an event yet.
     Starting,
-    /// It has nothing to answer.
-    Free,
+    /// It has no event.
+    Idle,
     /// It has the event with this id.
     Running(String),
 }
 
-/// The shared side of one process's Runtime API.
+/// The shared state of one process's Runtime API.
 #[derive(Debug)]
 pub(crate) struct Api {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
@@ -82,19 +82,19 @@ impl Api {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the answer to an event, once.
-    fn answer(&self, id: &str, outcome: Outcome) -> bool {
+    /// Completes an event, once.
+    fn complete(&self, id: &str, outcome: Outcome) -> bool {
         let mut phase = self.phase();
         if !matches!(&*phase, Phase::Running(running) if running == id) {
             return false;
         }
-        *phase = Phase::Free;
-        self.tell(Call::Answer(outcome));
+        *phase = Phase::Idle;
+        self.send(Call::Response(outcome));
         true
     }
 
-    fn tell(&self, call: Call) {
-        // Nobody listens any more only while the environment is being torn down.
+    fn send(&self, call: Call) {
+        // Fails only while the environment is being dropped.
         let _closed = self.calls.send(call);
     }
 }
@@ -103,13 +103,13 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     {
         let mut phase = api.phase();
         if matches!(*phase, Phase::Running(_)) {
-            return refusal(StatusCode::FORBIDDEN, INVALID_STATE, "the last event has not been answered");
+            return error_response(StatusCode::FORBIDDEN, INVALID_STATE, "the last event has no response yet");
         }
-        *phase = Phase::Free;
+        *phase = Phase::Idle;
     }
-    api.tell(Call::Next);
+    api.send(Call::Next);
     let Some(event) = api.events.lock().await.recv().await else {
-        return refusal(StatusCode::GONE, "ShuttingDown", "there will be no more events");
+        return error_response(StatusCode::GONE, "ShuttingDown", "there will be no more events");
     };
     *api.phase() = Phase::Running(event.request_id.clone());
     let headers = [
@@ -128,35 +128,35 @@ async fn response(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     match body {
-        Ok(reply) if reply.len() <= MAX_REPLY_BYTES => accepted(api.answer(&id, Outcome::Reply(reply))),
-        // The process went away before it had sent all. What became of it tells its exit.
+        Ok(reply) if reply.len() <= MAX_REPLY_BYTES => accepted(api.complete(&id, Outcome::Reply(reply))),
+        // The process closed the connection early. Its exit is the outcome.
         Err(broken) if broken.status() != StatusCode::PAYLOAD_TOO_LARGE => {
-            refusal(StatusCode::BAD_REQUEST, "InvalidRequest", &broken.body_text())
+            error_response(StatusCode::BAD_REQUEST, "InvalidRequest", &broken.body_text())
         }
         _ => {
             let message =
                 format!("Response payload size exceeded maximum allowed payload size ({MAX_REPLY_BYTES} bytes).");
             let error_type = "Function.ResponseSizeTooLarge".to_owned();
-            api.answer(&id, Outcome::Error { error_type, message });
+            api.complete(&id, Outcome::Error { error_type, message });
             let message = format!("Exceeded maximum allowed payload size ({MAX_REPLY_BYTES} bytes).");
-            refusal(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+            error_response(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
         }
     }
 }
 
 async fn error(State(api): State<Arc<Api>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    accepted(api.answer(&id, failure(&headers, &body)))
+    accepted(api.complete(&id, error_outcome(&headers, &body)))
 }
 
 async fn init_error(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> Response {
     if *api.phase() != Phase::Starting {
-        return refusal(StatusCode::FORBIDDEN, INVALID_STATE, "the function has started already");
+        return error_response(StatusCode::FORBIDDEN, INVALID_STATE, "the function has started already");
     }
-    api.tell(Call::InitError(failure(&headers, &body)));
+    api.send(Call::InitError(error_outcome(&headers, &body)));
     accepted(true)
 }
 
-/// The body of an error; what the Runtime API documents, and nothing of it is required.
+/// The body of an error, as documented. All members are optional.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ErrorBody {
@@ -164,12 +164,12 @@ struct ErrorBody {
     error_message: Option<String>,
 }
 
-fn failure(headers: &HeaderMap, body: &[u8]) -> Outcome {
-    let told: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+fn error_outcome(headers: &HeaderMap, body: &[u8]) -> Outcome {
+    let body_fields: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let header = headers.get("Lambda-Runtime-Function-Error-Type").and_then(|value| value.to_str().ok());
     Outcome::Error {
-        error_type: told.error_type.or(header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),
-        message: told.error_message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()),
+        error_type: body_fields.error_type.or(header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),
+        message: body_fields.error_message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()),
     }
 }
 
@@ -177,10 +177,10 @@ fn accepted(known: bool) -> Response {
     if known {
         return (StatusCode::ACCEPTED, r#"{"status":"OK"}"#).into_response();
     }
-    refusal(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+    error_response(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
 }
 
-fn refusal(status: StatusCode, error_type: &str, message: &str) -> Response {
+fn error_response(status: StatusCode, error_type: &str, message: &str) -> Response {
     let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
     (status, axum::Json(body)).into_response()
 }

@@ -1,38 +1,38 @@
-//! How a function process is started: its command and its environment.
+//! The settings of a function process: its command and its environment.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The region the function believes it runs in.
+/// The region in the function's environment.
 pub const REGION: &str = "us-east-1";
 
-/// The account the function believes it belongs to: one that can't exist.
+/// The account in the function's ARN, which can't exist.
 pub const ACCOUNT: &str = "000000000000";
 
 /// `PATH` of Lambda's operating-system-only runtimes (Lambda developer guide, "Defined runtime environment variables").
 const PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 
-/// How a function process is started.
+/// The settings of a function process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The executable: a path; a relative one is resolved against the current folder when the function starts.
+    /// The path of the executable. A relative one is resolved against the current folder when the function is created.
     pub command: PathBuf,
-    /// What follows the command.
+    /// The arguments of the command.
     pub args: Vec<OsString>,
-    /// The function's own environment variables. Nothing else is inherited from the caller's environment.
+    /// The function's environment variables. The caller's environment is not inherited.
     pub env: Vec<(String, String)>,
     /// The function's name, in its environment and its ARN.
     pub function_name: String,
-    /// The memory the function is told it has. Not enforced.
+    /// The memory size in the environment. Not enforced.
     pub memory_mb: u32,
-    /// How long one invocation may take before the process is killed.
+    /// The time-out of an invocation, after which the process is killed.
     pub timeout: Duration,
-    /// How long an invocation waits for a process to ask for its event, before the process is killed. 10 s, Lambda's limit of
-    /// a start (Lambda developer guide, "Understanding the Lambda execution environment lifecycle", "Init phase").
+    /// The time-out of a start: the process is killed if it requests no event. 10 s, as in Lambda (Lambda developer guide, "Understanding the
+    /// Lambda execution environment lifecycle", "Init phase").
     pub init_timeout: Duration,
-    /// How long a process that has answered may take to ask for its next event, until when its log lines are counted to the
-    /// answered one. 1 s, a choice: a process asks at once, unless it is stuck, and that is no fault of the answer.
+    /// How long a process may take from its response to its next request. Log lines until then belong to the invocation. 1 s by default: a
+    /// process requests the next event immediately, unless it is stuck.
     pub settle_timeout: Duration,
 }
 
@@ -51,25 +51,24 @@ impl Settings {
         }
     }
 
-    /// Adds one environment variable of the function.
+    /// Adds an environment variable.
     #[must_use]
     pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.push((key.into(), value.into()));
         self
     }
 
-    /// The ARN that the function is invoked by.
+    /// The function's ARN.
     #[must_use]
     pub fn function_arn(&self) -> String {
         format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", self.function_name)
     }
 
-    /// Everything in the process's environment. The function's own variables win over Lambda's, except for the address of
-    /// the Runtime API, without which nothing works.
+    /// The process's environment. The function's variables override Lambda's, except for the address of the Runtime API.
     pub(crate) fn environment(&self, runtime_api: &str) -> Vec<(OsString, OsString)> {
         let log_group = format!("/aws/lambda/{}", self.function_name);
         let memory = self.memory_mb.to_string();
-        // A path without a parent is the root itself.
+        // A path without a parent is the root.
         let task_root = self.command.parent().unwrap_or(&self.command);
         let lambda = [
             ("AWS_DEFAULT_REGION", REGION),

@@ -1,38 +1,38 @@
-//! Delays between attempts that grow.
+//! Exponential back-off with jitter.
 
 use std::time::Duration;
 
-/// Delays that double with each attempt, from `first` to `most`.
+/// Delays between attempts. They double from `first` up to `most`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// The longest delay after the first attempt.
+    /// The delay after the first attempt, before jitter.
     pub first: Duration,
-    /// The longest delay after any.
+    /// The longest delay.
     pub most: Duration,
-    /// How far a delay is chosen at random.
+    /// The random part of a delay.
     pub jitter: Jitter,
 }
 
-/// How far a delay is chosen at random, so that clients that failed together do not come back together ("Exponential Backoff And
-/// Jitter", AWS Architecture Blog).
+/// The random part of a delay, so that clients that fail together do not retry together ("Exponential Backoff And Jitter", AWS
+/// Architecture Blog).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Jitter {
-    /// Always the longest.
+    /// The whole delay.
     None,
-    /// From half of the longest to the longest.
+    /// Half to all of the delay.
     Equal,
-    /// From nothing to the longest.
+    /// Zero to all of the delay.
     Full,
 }
 
 impl Backoff {
-    /// The delay after the attempt of that number, counted from 1.
+    /// The delay after an attempt, counted from 1.
     #[must_use]
     pub fn delay(&self, attempt: u32) -> Duration {
         self.delay_at(attempt, fastrand::f64())
     }
 
-    /// As [`Backoff::delay`], with a random number from 0 to 1.
+    /// As [`Backoff::delay`], with a given random number from 0 to 1.
     #[must_use]
     pub fn delay_at(&self, attempt: u32, random: f64) -> Duration {
         let doubled = 2_u32.checked_pow(attempt.saturating_sub(1)).and_then(|factor| self.first.checked_mul(factor));

@@ -5,14 +5,14 @@
 
 use metrique::emf::Emf;
 
-/// A format whose metrics are in `namespace` and have these dimensions.
+/// A formatter for metrics in `namespace` with these dimensions.
 #[must_use]
 pub fn format(namespace: &str, dimensions: &[&str]) -> Emf {
     let dimensions = dimensions.iter().map(ToString::to_string).collect();
     Emf::builder(namespace.to_owned(), vec![dimensions]).build()
 }
 
-/// A number as metrics take it.
+/// Converts a count for a metric.
 #[must_use]
 pub const fn count(number: usize) -> u64 {
     number as u64

@@ -1,20 +1,18 @@
-//! Environment variables, and what is wrong with one.
-//!
-//! A variable that is set to the empty string counts as not set, because templates write optional values that way.
+//! Reads environment variables. An empty value counts as not set, because templates write optional values that way.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fmt;
 
-/// What a list of names takes.
+/// What [`Env::list_of_names`] accepts.
 pub const NAMES: &str = "a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]";
-/// What a name is.
+/// What [`Env::name`] accepts.
 pub const NAME: &str = "a name of 1 to 64 characters of [A-Za-z0-9_-]";
 const MAX_NAMES: usize = 32;
 const MAX_NAME_LEN: usize = 64;
 const MAX_SHOWN_CHARS: usize = 200;
 
-/// A variable whose value is not accepted.
+/// A variable has an invalid value.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable}: found {found}; accepted: {accepted}")]
 pub struct VariableError {
@@ -24,12 +22,12 @@ pub struct VariableError {
 }
 
 impl VariableError {
-    /// `found` describes the value, where it is not to be shown or not one value.
+    /// An error with a description of the value instead of the value itself.
     pub fn new(variable: impl Into<String>, found: impl Into<String>, accepted: impl fmt::Display) -> Self {
         Self { variable: variable.into(), found: found.into(), accepted: accepted.to_string() }
     }
 
-    /// Shows the beginning of the value.
+    /// An error that shows the start of the value.
     pub fn of_value(variable: &str, value: &str, accepted: impl fmt::Display) -> Self {
         Self::new(variable, format!("{:?}", shown(value)), accepted)
     }
@@ -51,10 +49,7 @@ impl Env {
         self.0.keys().map(String::as_str)
     }
 
-    /// The value of a variable; `None` where it is not set, or empty.
-    ///
-    /// # Errors
-    /// A value that is not UTF-8.
+    /// The value of a variable; `None` if it is not set or empty.
     pub fn text(&self, variable: &str) -> Result<Option<&str>, VariableError> {
         let Some(value) = self.0.get(variable) else { return Ok(None) };
         match value.to_str() {
@@ -64,9 +59,6 @@ impl Env {
     }
 
     /// A whole number from `min` to `max`.
-    ///
-    /// # Errors
-    /// Any other value.
     pub fn number(&self, variable: &str, default: u64, min: u64, max: u64) -> Result<u64, VariableError> {
         let Some(text) = self.text(variable)? else { return Ok(default) };
         let number = text.parse().ok().filter(|number| (min..=max).contains(number));
@@ -75,19 +67,13 @@ impl Env {
     }
 
     /// One of `choices`, the first of which is the default.
-    ///
-    /// # Errors
-    /// Any other value.
     pub fn choice<T: Copy>(&self, variable: &str, choices: &[(&str, T)]) -> Result<T, VariableError> {
         let wanted = self.text(variable)?.unwrap_or(choices[0].0);
         let chosen = choices.iter().find(|(name, _)| *name == wanted).map(|(_, choice)| *choice);
         chosen.ok_or_else(|| VariableError::of_value(variable, wanted, one_of(choices)))
     }
 
-    /// Any number of `choices`, separated by commas.
-    ///
-    /// # Errors
-    /// Any other value.
+    /// A comma-separated list of `choices`.
     pub fn choices<T: Copy>(&self, variable: &str, choices: &[(&str, T)]) -> Result<Vec<T>, VariableError> {
         let Some(text) = self.text(variable)? else { return Ok(Vec::new()) };
         let choice = |name: &str| choices.iter().find(|(known, _)| *known == name.trim()).map(|(_, choice)| *choice);
@@ -96,19 +82,13 @@ impl Env {
         chosen.ok_or_else(|| VariableError::of_value(variable, text, accepted()))
     }
 
-    /// A [`NAME`].
-    ///
-    /// # Errors
-    /// Any other value.
+    /// One name: see [`NAME`].
     pub fn name(&self, variable: &str, default: &str) -> Result<String, VariableError> {
         let name = self.text(variable)?.unwrap_or(default).trim();
         is_name(name).then(|| name.to_owned()).ok_or_else(|| VariableError::of_value(variable, name, NAME))
     }
 
-    /// A list of names: see [`NAMES`]. Names that differ in case alone are not different, as readers such as Athena fold case.
-    ///
-    /// # Errors
-    /// Any other value.
+    /// A list of names: see [`NAMES`]. Names must differ in more than case, because Athena and others fold case.
     pub fn list_of_names(&self, variable: &str, default: &str) -> Result<Vec<String>, VariableError> {
         let text = self.text(variable)?.unwrap_or(default);
         if text.is_empty() {
@@ -123,14 +103,14 @@ impl Env {
 }
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
-    /// Of variables of one name the last counts.
+    /// The last of several variables with one name counts.
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
         let variable = |(name, value): (N, V)| (name.into().to_string_lossy().into_owned(), value.into());
         Self(variables.into_iter().map(variable).collect())
     }
 }
 
-/// The beginning of a text that may be long.
+/// The start of a text, for messages.
 #[must_use]
 pub fn shown(text: &str) -> String {
     text.chars().take(MAX_SHOWN_CHARS).collect()
@@ -169,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_accepted_is_reported_with_what_is() {
+    fn an_invalid_value_is_reported_with_what_is_accepted() {
         let long = "n".repeat(65);
         let many = (0..33).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
         for (error, message) in [
@@ -194,7 +174,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_not_utf_8_is_not_accepted() {
+    fn a_value_must_be_utf_8() {
         use std::os::unix::ffi::OsStringExt;
         let env = Env::from_iter([(OsString::from("A"), OsString::from_vec(vec![0xff]))]);
         assert_eq!(env.text("A").unwrap_err().to_string(), "A: found a value that is not UTF-8; accepted: UTF-8 text");

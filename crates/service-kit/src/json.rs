@@ -1,11 +1,11 @@
-//! Raw JSON values: the text of one that is a string, and a value carried over unchanged.
+//! Raw JSON values: reads the text of strings, and copies values without loss.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// How deep a value may nest; `serde_json` refuses deeper ones too, where it recurses.
+/// How deep a value may nest: `serde_json`'s own limit, where it recurses.
 const MAX_DEPTH: usize = 128;
 
 /// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
@@ -16,8 +16,8 @@ pub struct Name<'a>(
     pub Cow<'a, str>,
 );
 
-/// A member's name that may be no Unicode text (a lone surrogate). Then its JSON stands for it: it is the name of no member that is
-/// wanted, and the others count all the same. To read the names of events so would be 1.13 times the instructions of a batch.
+/// A member's name that may have a lone surrogate. Then it is the name's JSON, which equals no wanted name, and the other members still
+/// count. It is slower than [`Name`]: for the names of events, a batch would take 1.13 times the instructions.
 pub struct AnyName<'a>(
     /// The name, or its JSON.
     pub Cow<'a, str>,
@@ -30,69 +30,69 @@ impl<'de: 'a, 'a> Deserialize<'de> for AnyName<'a> {
     }
 }
 
-/// The text of `value` where it is a JSON string, borrowed where it holds no escape; `None` for any other value.
+/// The text of a JSON string, borrowed if it has no escape; `None` for any other value.
 ///
 /// # Errors
-/// [`Unusable::Escape`] for a string that holds a lone surrogate.
-pub fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, Unusable> {
+/// A string with a lone surrogate.
+pub fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, UnsupportedValue> {
     let Some(inner) = quoted(value) else {
         return Ok(None);
     };
     if !inner.contains('\\') {
         return Ok(Some(Cow::Borrowed(inner)));
     }
-    serde_json::from_str(value.get()).map(|text| Some(Cow::Owned(text))).map_err(|_| Unusable::Escape)
+    serde_json::from_str(value.get()).map(|text| Some(Cow::Owned(text))).map_err(|_| UnsupportedValue::Escape)
 }
 
-/// What stands between the quotes of `value` where it is a JSON string, escapes and all.
+/// The text between the quotes of a JSON string, with its escapes; `None` for any other value.
+#[must_use]
 pub fn quoted(value: &RawValue) -> Option<&str> {
     value.get().strip_prefix('"')?.strip_suffix('"')
 }
 
-/// Why a value that parsed as JSON can't be carried over.
+/// Why a valid JSON value can't be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// A string holds an escape that is no Unicode text, such as a lone surrogate.
-    #[error("a string holds an escape that is no Unicode text")]
+pub enum UnsupportedValue {
+    /// A string has an escape that is not valid Unicode, such as a lone surrogate.
+    #[error("a string has an escape that is not valid Unicode")]
     Escape,
     /// Values nest deeper than [`MAX_DEPTH`].
     #[error("values nest deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// A number is beyond what a 64-bit float can hold, so most readers would make it infinite.
-    #[error("a number is beyond a 64-bit float")]
+    /// A number exceeds a 64-bit float, so most parsers would make it infinite.
+    #[error("a number exceeds a 64-bit float")]
     NumberTooLarge,
 }
 
-/// How [`write_compact`] carries a value over.
+/// How [`write_compact`] copies a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Strings with no escape but those that JSON demands; numbers beyond a 64-bit float are refused.
+    /// Strings keep only the escapes that JSON requires. Numbers beyond a 64-bit float are refused.
     Unescape,
-    /// Strings and numbers byte for byte.
+    /// Strings and numbers stay byte for byte.
     KeepBytes,
 }
 
-/// Appends `value` to `out` without white space, numbers digit by digit as they came.
-///
-/// A detour through `serde_json::Value` would turn `123456789012345678901` into `1.2345678901234568e20`.
+/// Appends `value` to `out` without white space, and with the digits of its numbers unchanged: `serde_json::Value` would turn
+/// `123456789012345678901` into `1.2345678901234568e20`.
 ///
 /// # Errors
-/// [`Unusable`] where it can't be carried over. Then `out` has a part of it.
-pub fn write_compact(value: &RawValue, mode: Mode, out: &mut Vec<u8>) -> Result<(), Unusable> {
-    walk(value, mode, |piece| out.extend_from_slice(piece))
+/// The value can't be copied. `out` then has a part of it.
+pub fn write_compact(value: &RawValue, mode: Mode, out: &mut Vec<u8>) -> Result<(), UnsupportedValue> {
+    walk(value, mode, |token| out.extend_from_slice(token))
 }
 
-/// Appends the JSON of `text`, which is a string or nothing.
+/// Appends `text` as a JSON string, or `null`.
 pub fn write_text<'a>(text: impl Into<Option<&'a str>>, out: &mut Vec<u8>) {
-    // A Vec takes every write and a str serializes always, so there is no error to pass on.
+    // Writing a string to a `Vec` can't fail.
     let written = text.into().serialize(&mut serde_json::Serializer::new(out));
     debug_assert!(written.is_ok());
 }
 
-/// Appends the JSON of a text that was in JSON: borrowed, it held no escape there, and needs none here. To look for some would
-/// be 1.13 times the instructions of a batch.
-#[expect(clippy::ptr_arg, reason = "whether it is borrowed is what matters")]
-pub fn write_again(text: &Cow<'_, str>, out: &mut Vec<u8>) {
+/// Appends a text from [`text`] as a JSON string. A borrowed text had no escape, so it needs none. Checking it again would cost a batch
+/// 1.13 times the instructions.
+#[expect(clippy::ptr_arg, reason = "it matters whether the text is borrowed")]
+pub fn rewrite_text(text: &Cow<'_, str>, out: &mut Vec<u8>) {
     match text {
         Cow::Borrowed(text) => {
             out.push(b'"');
@@ -103,16 +103,13 @@ pub fn write_again(text: &Cow<'_, str>, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether [`write_compact`] would carry `value` over.
-///
-/// # Errors
-/// [`Unusable`] where it would not.
-pub fn check(value: &RawValue, mode: Mode) -> Result<(), Unusable> {
+/// Checks that [`write_compact`] can copy `value`.
+pub fn check(value: &RawValue, mode: Mode) -> Result<(), UnsupportedValue> {
     walk(value, mode, |_| ())
 }
 
-/// Emits the pieces of a value whose grammar `serde_json` has already checked; it never recurses, so depth costs no stack.
-fn walk(value: &RawValue, mode: Mode, mut emit: impl FnMut(&[u8])) -> Result<(), Unusable> {
+/// Emits the tokens of a value that `serde_json` has already validated. It does not recurse, so depth takes no stack.
+fn walk(value: &RawValue, mode: Mode, mut emit: impl FnMut(&[u8])) -> Result<(), UnsupportedValue> {
     let text = value.get();
     let mut rest = text.as_bytes();
     let mut depth = 0_usize;
@@ -122,31 +119,33 @@ fn walk(value: &RawValue, mode: Mode, mut emit: impl FnMut(&[u8])) -> Result<(),
             b'-' | b'0'..=b'9' => rest.iter().take_while(|byte| is_number_byte(**byte)).count(),
             _ => 1,
         };
-        let piece = &rest[..length];
+        let token = &rest[..length];
         match first {
             b' ' | b'\n' | b'\r' | b'\t' => {}
-            b'"' if piece.contains(&b'\\') => {
-                let unescaped = unescape(piece)?;
-                emit(if mode == Mode::Unescape { &unescaped } else { piece });
+            b'"' if token.contains(&b'\\') => {
+                let unescaped = unescape(token)?;
+                emit(if mode == Mode::Unescape { &unescaped } else { token });
             }
-            b'-' | b'0'..=b'9' if mode == Mode::Unescape && !is_finite(piece) => return Err(Unusable::NumberTooLarge),
-            b'{' | b'[' if depth == MAX_DEPTH => return Err(Unusable::TooDeep),
+            b'-' | b'0'..=b'9' if mode == Mode::Unescape && !is_finite(token) => {
+                return Err(UnsupportedValue::NumberTooLarge);
+            }
+            b'{' | b'[' if depth == MAX_DEPTH => return Err(UnsupportedValue::TooDeep),
             b'{' | b'[' => {
                 depth += 1;
-                emit(piece);
+                emit(token);
             }
             b'}' | b']' => {
                 depth -= 1;
-                emit(piece);
+                emit(token);
             }
-            _ => emit(piece),
+            _ => emit(token),
         }
         rest = &rest[length..];
     }
     Ok(())
 }
 
-/// The length of the string that `bytes` opens with, both quotes included.
+/// The length of the string at the start of `bytes`, including both quotes.
 fn string_length(bytes: &[u8]) -> usize {
     let mut index = 1;
     while index < bytes.len() {
@@ -159,9 +158,11 @@ fn string_length(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// A string in which only what JSON demands is escaped.
-fn unescape(string: &[u8]) -> Result<Vec<u8>, Unusable> {
-    serde_json::from_slice::<String>(string).and_then(|text| serde_json::to_vec(&text)).map_err(|_| Unusable::Escape)
+/// A string with only the escapes that JSON requires.
+fn unescape(string: &[u8]) -> Result<Vec<u8>, UnsupportedValue> {
+    serde_json::from_slice::<String>(string)
+        .and_then(|text| serde_json::to_vec(&text))
+        .map_err(|_| UnsupportedValue::Escape)
 }
 
 fn is_number_byte(byte: u8) -> bool {
@@ -176,7 +177,7 @@ fn is_finite(number: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn compact(json: &str, mode: Mode) -> Result<String, Unusable> {
+    fn compact(json: &str, mode: Mode) -> Result<String, UnsupportedValue> {
         let value: &RawValue = serde_json::from_str(json).unwrap();
         let mut out = Vec::new();
         let written = write_compact(value, mode, &mut out);
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_carried_over() {
+    fn values_are_copied() {
         for (json, expected) in [
             ("null", "null"),
             (" [ 1 , 2.50 , -0 ] ", "[1,2.50,-0]"),
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_carried_over_byte_for_byte() {
+    fn values_are_copied_byte_for_byte() {
         for (json, expected) in [
             ("null", "null"),
             (" [ 1 , 2.50 , -0 ] ", "[1,2.50,-0]"),
@@ -217,19 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn values_that_cannot_be_carried_over_are_refused() {
+    fn unsupported_values_are_refused() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let wide = format!("[{}{{}}]", "[],".repeat(200));
         for mode in [Mode::Unescape, Mode::KeepBytes] {
             assert_eq!(compact(&nested(128), mode), Ok(nested(128)));
-            assert_eq!(compact(&wide, mode), Ok(wide.clone()), "many side by side are not deep");
-            assert_eq!(compact(&nested(129), mode), Err(Unusable::TooDeep));
-            assert_eq!(compact(&nested(200_000), mode), Err(Unusable::TooDeep));
-            assert_eq!(compact(r#"["\ud800"]"#, mode), Err(Unusable::Escape));
-            assert_eq!(compact(r#"{"\udc00": 1}"#, mode), Err(Unusable::Escape));
+            assert_eq!(compact(&wide, mode), Ok(wide.clone()), "width is not depth");
+            assert_eq!(compact(&nested(129), mode), Err(UnsupportedValue::TooDeep));
+            assert_eq!(compact(&nested(200_000), mode), Err(UnsupportedValue::TooDeep));
+            assert_eq!(compact(r#"["\ud800"]"#, mode), Err(UnsupportedValue::Escape));
+            assert_eq!(compact(r#"{"\udc00": 1}"#, mode), Err(UnsupportedValue::Escape));
         }
         for number in ["1e400", &"9".repeat(400)] {
-            assert_eq!(compact(number, Mode::Unescape), Err(Unusable::NumberTooLarge));
+            assert_eq!(compact(number, Mode::Unescape), Err(UnsupportedValue::NumberTooLarge));
             assert_eq!(compact(number, Mode::KeepBytes), Ok(number.to_owned()));
         }
     }
@@ -242,7 +243,7 @@ mod tests {
             ("\"\"", Ok(Some(""))),
             ("1", Ok(None)),
             ("[\"a\"]", Ok(None)),
-            (r#""\ud800""#, Err(Unusable::Escape)),
+            (r#""\ud800""#, Err(UnsupportedValue::Escape)),
         ] {
             let value: &RawValue = serde_json::from_str(json).unwrap();
             assert_eq!(

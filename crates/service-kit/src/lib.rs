@@ -1,5 +1,5 @@
-//! What this project's executables share: environment variables ([`env`]), logs (`logs`), metrics (`emf`), raw JSON values
-//! ([`json`]) and back-off ([`backoff`]).
+//! Plumbing of this project's executables: environment variables ([`env`]), logs (`logs`), metrics (`emf`), raw JSON values ([`json`]) and
+//! back-off ([`backoff`]).
 
 pub mod backoff;
 #[cfg(feature = "emf")]

@@ -1,4 +1,4 @@
-//! Logs as JSON lines, whose level is Lambda's.
+//! Logs as JSON lines, with the log level of Lambda's logging configuration.
 
 use std::env;
 use std::io::{stderr, stdout};
@@ -11,20 +11,19 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Where logs go.
+/// The stream that logs are written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Standard output, which Lambda takes logs from.
+    /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
 }
 
-/// Writes logs as JSON lines from now on. `filter` says for a level which targets are logged from which level.
+/// Installs a subscriber that writes logs as JSON lines. `filter` maps the level to the levels of targets.
 ///
-/// The level is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging configuration sets, or else `RUST_LOG`; an empty variable counts as not
-/// set. `TRACE` counts as `DEBUG`: at `TRACE` the Lambda runtime logs whole events, and with them personal data. Lambda's `FATAL`,
-/// which tracing does not know, turns logs off.
+/// The level is `AWS_LAMBDA_LOG_LEVEL`, which Lambda's logging configuration sets, or else `RUST_LOG`. An empty variable counts as not set.
+/// `TRACE` counts as `DEBUG`, because at `TRACE` the Lambda runtime logs whole events with personal data. Lambda's `FATAL` turns logs off.
 pub fn init(default: LevelFilter, output: Output, filter: impl FnOnce(LevelFilter) -> Targets) {
     let set = |name| env::var(name).ok().filter(|level| !level.is_empty());
     let level = set("AWS_LAMBDA_LOG_LEVEL").or_else(|| set("RUST_LOG"));
@@ -50,7 +49,7 @@ fn parse_level(level: &str, default: LevelFilter) -> LevelFilter {
     level.parse().unwrap_or(default).min(LevelFilter::DEBUG)
 }
 
-/// Milliseconds with three decimals: a warm invocation takes less than one.
+/// Milliseconds with three decimals: a warm invocation takes less than 1 ms.
 #[must_use]
 pub fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_those_of_lambda() {
+    fn log_levels_of_lambda() {
         for (text, level) in [
             ("TRACE", LevelFilter::DEBUG),
             ("debug", LevelFilter::DEBUG),

@@ -9,6 +9,8 @@
     reason = "a helper that can't go on fails its test"
 )]
 
+#[cfg(feature = "mysfits")]
+pub mod certificates;
 pub mod damage;
 #[cfg(feature = "clicks")]
 pub mod exit;
@@ -16,6 +18,8 @@ pub mod exit;
 pub mod files;
 #[cfg(feature = "clicks")]
 pub mod http;
+#[cfg(feature = "mysfits")]
+pub mod mysfits_service;
 #[cfg(feature = "clicks")]
 pub mod put_client;
 #[cfg(feature = "clicks")]

@@ -1,4 +1,4 @@
-//! One input for one target, which is kept if it breaks a property.
+//! Checks one input, and keeps it if it violates a property.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,18 +6,17 @@ use std::path::Path;
 
 use fuzz::Target;
 
-/// Where cargo-fuzz puts what it finds, too.
+/// The folder that cargo-fuzz uses, too.
 const FINDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/artifacts");
 
 /// The most bytes of an input that a message shows.
 const SHOWN: usize = 400;
 
-/// The target of that name.
 pub(crate) fn target(name: &str) -> Target {
     fuzz::TARGETS.into_iter().find(|target| target.name == name).unwrap()
 }
 
-/// Checks an input. `name` tells where it comes from, so that it can be made again.
+/// Checks an input. `name` identifies its origin, so that it can be reproduced.
 pub(crate) fn check(target: Target, input: &[u8], name: &str) {
     if !breaks(target, input) {
         return;
@@ -28,7 +27,7 @@ pub(crate) fn check(target: Target, input: &[u8], name: &str) {
     fs::create_dir_all(&folder).unwrap();
     fs::write(&path, &small).unwrap();
     panic!(
-        "{name} breaks a property of {target}, told above; what is left of it is {path}, for fixtures/finds/{target}/:\n{shown}",
+        "{name} violates a property of {target}, see above; its minimised form is {path}, for fixtures/finds/{target}/:\n{shown}",
         target = target.name,
         path = path.display(),
         shown = small[..small.len().min(SHOWN)].escape_ascii(),
@@ -39,7 +38,7 @@ fn breaks(target: Target, input: &[u8]) -> bool {
     catch_unwind(AssertUnwindSafe(|| (target.check)(input))).is_err()
 }
 
-/// An input without all that can be left out, piece by piece, so that a property is still broken.
+/// Minimises an input that violates a property: removes parts while it still does.
 fn smaller(target: Target, input: &[u8]) -> Vec<u8> {
     let mut input = input.to_vec();
     let mut piece = input.len() / 2;

@@ -14,7 +14,7 @@ fn every_property_holds_for_the_corpus() {
 }
 
 #[test]
-fn every_property_holds_for_next_to_nothing() {
+fn every_property_holds_for_tiny_inputs() {
     for target in TARGETS {
         check(target, b"", "empty");
         for byte in 0..=u8::MAX {
@@ -24,11 +24,11 @@ fn every_property_holds_for_next_to_nothing() {
 }
 
 #[test]
-fn what_is_found_belongs_to_a_target() {
+fn every_find_belongs_to_a_target() {
     let Ok(folders) = std::fs::read_dir(fuzz::corpus::fixtures().join("finds")) else { return };
     let names: HashSet<&str> = TARGETS.iter().map(|target| target.name).collect();
     for folder in folders {
         let folder = folder.unwrap().file_name().into_string().unwrap();
-        assert!(names.contains(folder.as_str()), "{folder} is no target");
+        assert!(names.contains(folder.as_str()), "{folder} is not a target");
     }
 }

@@ -1,4 +1,4 @@
-//! What fuzzing looks for in hours, looked for in seconds: the same properties, on any machine and with the same inputs each time.
+//! A short, deterministic run of the fuzz targets.
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 

@@ -1,19 +1,19 @@
-//! The corpus, changed at random: the same changes each time, each of which its number makes again.
+//! Mutations of the corpus, each reproducible by its number.
 
 use fastrand::Rng;
 use fuzz::corpus::Input;
 
 use crate::case::{check, target};
 
-/// Pieces to put in: libFuzzer's dictionary.
+/// Tokens to insert: libFuzzer's dictionary.
 const TOKENS: &str = include_str!("../../tokens.dict");
 
-/// No mutation is longer, as time is short.
+/// The longest mutation, for speed.
 const MOST_BYTES: usize = 4_096;
 
 #[test]
-fn every_property_holds_for_mutated_answers() {
-    run("answer", 10_000);
+fn every_property_holds_for_mutated_service_responses() {
+    run("service_response", 10_000);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn run(name: &str, cases: u64) {
     for case in 0..cases {
         let mut random = Rng::with_seed(case);
         let mut input = random.choice(&corpus).unwrap().1.clone();
-        // Of what is long, a part: each part gets its turn.
+        // A random part of a long input.
         if input.len() > MOST_BYTES {
             input = range(&mut random, &input, MOST_BYTES).to_vec();
         }
@@ -55,9 +55,9 @@ fn run(name: &str, cases: u64) {
     }
 }
 
-/// The dictionary's lines are JSON strings as long as no byte is written as `\x`.
+/// The dictionary's lines are JSON strings, because no byte is written as `\x`.
 fn tokens() -> Vec<String> {
-    assert!(TOKENS.is_ascii(), "libFuzzer takes no other");
+    assert!(TOKENS.is_ascii(), "libFuzzer requires ASCII");
     let lines = TOKENS.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -84,14 +84,14 @@ fn mutate(input: &mut Vec<u8>, corpus: &[Input], tokens: &[String], random: &mut
         }
         _ => {
             let token = random.choice(tokens).unwrap();
-            // In the place of as many bytes, or between them.
+            // Replaces as many bytes, or inserts.
             let end = if random.bool() { at } else { input.len().min(at + token.len()) };
             input.splice(at..end, token.bytes());
         }
     }
 }
 
-/// A part of `bytes` with `most` at most.
+/// A random part of `bytes`, of at most `most` bytes.
 fn range<'b>(random: &mut Rng, bytes: &'b [u8], most: usize) -> &'b [u8] {
     let length = random.usize(0..=bytes.len().min(most));
     let start = random.usize(0..=bytes.len() - length);

@@ -1,4 +1,4 @@
-//! Inputs that are nearly right, where bytes changed at random are rarely.
+//! Inputs that are nearly valid, as random mutations rarely are.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,7 @@ fn run(target: &str, inputs: &impl Strategy<Value = String>) {
     }
 }
 
-/// Any JSON, written in any way.
+/// Any JSON, in any form.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => string(),
@@ -57,7 +57,7 @@ fn object(members: Vec<(String, String)>) -> String {
     format!("{{ {}\n}}", members.join(","))
 }
 
-/// An object with some of these members, in any order and perhaps twice, and others.
+/// An object with some of these members, in any order and possibly repeated, and others.
 fn object_with(names: &'static [&'static str]) -> impl Strategy<Value = String> {
     let name = prop_oneof![
         6 => prop::sample::select(names).prop_map(|name| format!("\"{name}\"")),
@@ -66,7 +66,7 @@ fn object_with(names: &'static [&'static str]) -> impl Strategy<Value = String> 
     prop::collection::vec((name, json()), 0..7).prop_map(object)
 }
 
-/// A click that is one but for its other members.
+/// A valid click with any other members.
 fn click() -> impl Strategy<Value = String> {
     let fields = ("\\PC{0,8}", "[A-Za-z0-9_-]{1,8}", string(), object_with(&["page", "at", "x"]));
     fields.prop_map(|(user, mysfit, page, others)| {
@@ -75,7 +75,7 @@ fn click() -> impl Strategy<Value = String> {
     })
 }
 
-/// The members of `others` in an object that was begun with members.
+/// Appends the members of `others` to the start of an object.
 fn joined(begun: &str, others: &str) -> String {
     let others = others.trim_start_matches('{').trim_start();
     let comma = if others.starts_with('}') { "" } else { "," };
@@ -107,7 +107,7 @@ fn every_property_holds_for_nearly_events() {
 }
 
 #[test]
-fn every_property_holds_for_nearly_answers() {
+fn every_property_holds_for_nearly_service_responses() {
     const NAMES: &[&str] = &[
         "mysfitId",
         "MysfitId",
@@ -132,7 +132,7 @@ fn every_property_holds_for_nearly_answers() {
     ];
     let list = prop::collection::vec(mysfit.clone(), 0..4);
     let list = list.prop_map(|mysfits| format!("{{\"mysfits\":[{}]}}", mysfits.join(",")));
-    run("answer", &prop_oneof![mysfit, list]);
+    run("service_response", &prop_oneof![mysfit, list]);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn every_property_holds_for_nearly_error_objects() {
         json(),
         (string(), "[ \t\r]{0,2}").prop_map(|(data, space)| format!("{space}{{\"rawData\":{data}}}{space}")),
     ];
-    // Lines, values without anything between them, and with what does not belong there; some of them are cut off.
+    // Lines, values without separators, and with invalid ones; some are truncated.
     let between =
         prop_oneof![3 => Just("\n".to_owned()), 2 => Just(String::new()), 2 => "[ \n]{1,3}", 1 => "[{}\\[\\],:\"x]"];
     let cut = prop_oneof![5 => Just(usize::MAX), 1 => 0_usize..40];

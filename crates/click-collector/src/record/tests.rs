@@ -7,28 +7,28 @@ use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A chooser of the fields a, b and c, whose partition key is a.
-fn chooser(variables: &[(&str, &str)]) -> Chooser {
+/// A builder with the fields a, b and c, and the partition key a.
+fn record_builder(variables: &[(&str, &str)]) -> RecordBuilder {
     let defaults = [
         ("COLLECTOR_STREAM", "s"),
         ("COLLECTOR_FIELDS", "a,b,c"),
         ("COLLECTOR_PARTITION_KEY_FIELD", "a"),
         ("COLLECTOR_HASH_KEY", SECRET),
     ];
-    Chooser::new(&Config::read(&defaults.iter().chain(variables).copied().collect()).unwrap())
+    RecordBuilder::new(&Config::read(&defaults.iter().chain(variables).copied().collect()).unwrap())
 }
 
-fn records(body: impl AsRef<[u8]>) -> Result<Vec<Record>, Refusal> {
-    chooser(&[]).records(body.as_ref())
+fn records(body: impl AsRef<[u8]>) -> Result<Vec<Record>, BodyError> {
+    record_builder(&[]).records(body.as_ref())
 }
 
 fn lines(body: &str) -> Vec<String> {
     records(body).unwrap().into_iter().map(|record| String::from_utf8(record.data).unwrap()).collect()
 }
 
-/// The record of an object, by a chooser with `variables`.
+/// The record of an object, with `variables`.
 fn one(variables: &[(&str, &str)], body: &str) -> Record {
-    chooser(variables).records(body.as_bytes()).unwrap().remove(0)
+    record_builder(variables).records(body.as_bytes()).unwrap().remove(0)
 }
 
 fn is_random(key: &str) -> bool {
@@ -36,7 +36,7 @@ fn is_random(key: &str) -> bool {
 }
 
 #[test]
-fn an_object_is_a_line_of_the_chosen_fields() {
+fn an_object_is_a_line_of_the_selected_fields() {
     for (body, line) in [
         ("{}", r#"{"a":null,"b":null,"c":null}"#),
         (r#"{"c":3,"a":"x","b":true}"#, r#"{"a":"x","b":true,"c":3}"#),
@@ -67,7 +67,7 @@ fn an_array_is_a_line_for_each_object() {
 }
 
 #[test]
-fn what_cannot_be_stored_is_refused_as_a_whole() {
+fn a_body_with_an_invalid_part_is_rejected_as_a_whole() {
     let nested = |depth: usize| format!("{{\"b\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(records(nested(128)).is_ok());
     let array = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
@@ -75,43 +75,46 @@ fn what_cannot_be_stored_is_refused_as_a_whole() {
     let bytes = |count: usize| format!("{{\"d\":\"{}\"}}", "x".repeat(count - 8));
     assert!(records(bytes(MAX_BODY_BYTES)).is_ok());
     for (body, refusal) in [
-        ("", Refusal::NotJson),
-        ("  ", Refusal::NotJson),
-        ("{", Refusal::NotJson),
-        ("{\"a\":1}{\"a\":2}", Refusal::NotJson),
-        ("{\"a\":01}", Refusal::NotJson),
-        ("{\"a\":NaN}", Refusal::NotJson),
-        ("{\"a\":\"\n\"}", Refusal::NotJson),
-        ("\u{feff}{}", Refusal::NotJson),
-        ("null", Refusal::NotAnObject),
-        ("1", Refusal::NotAnObject),
-        ("\"{}\"", Refusal::NotAnObject),
-        ("[[]]", Refusal::NotAnObject),
-        ("[{},null]", Refusal::NotAnObject),
-        (&"[".repeat(500_000), Refusal::NotJson),
-        (&format!("{}{}", "[".repeat(500_000), "]".repeat(500_000)), Refusal::NotAnObject),
-        (&format!("{}1{}", "{\"b\":".repeat(100_000), "}".repeat(100_000)), Refusal::Unusable(Unusable::TooDeep)),
-        (&nested(129), Refusal::Unusable(Unusable::TooDeep)),
-        (r#"{"b":"\ud800"}"#, Refusal::Unusable(Unusable::Escape)),
-        (r#"{"\ud800":1}"#, Refusal::Unusable(Unusable::Escape)),
-        (r#"[{"b":1},{"b":"\ud800"}]"#, Refusal::Unusable(Unusable::Escape)),
-        (&array(MAX_OBJECTS + 1), Refusal::TooManyObjects),
-        (&bytes(MAX_BODY_BYTES + 1), Refusal::BodyTooLarge),
+        ("", BodyError::NotJson),
+        ("  ", BodyError::NotJson),
+        ("{", BodyError::NotJson),
+        ("{\"a\":1}{\"a\":2}", BodyError::NotJson),
+        ("{\"a\":01}", BodyError::NotJson),
+        ("{\"a\":NaN}", BodyError::NotJson),
+        ("{\"a\":\"\n\"}", BodyError::NotJson),
+        ("\u{feff}{}", BodyError::NotJson),
+        ("null", BodyError::NotAnObject),
+        ("1", BodyError::NotAnObject),
+        ("\"{}\"", BodyError::NotAnObject),
+        ("[[]]", BodyError::NotAnObject),
+        ("[{},null]", BodyError::NotAnObject),
+        (&"[".repeat(500_000), BodyError::NotJson),
+        (&format!("{}{}", "[".repeat(500_000), "]".repeat(500_000)), BodyError::NotAnObject),
+        (
+            &format!("{}1{}", "{\"b\":".repeat(100_000), "}".repeat(100_000)),
+            BodyError::UnsupportedValue(UnsupportedValue::TooDeep),
+        ),
+        (&nested(129), BodyError::UnsupportedValue(UnsupportedValue::TooDeep)),
+        (r#"{"b":"\ud800"}"#, BodyError::UnsupportedValue(UnsupportedValue::Escape)),
+        (r#"{"\ud800":1}"#, BodyError::UnsupportedValue(UnsupportedValue::Escape)),
+        (r#"[{"b":1},{"b":"\ud800"}]"#, BodyError::UnsupportedValue(UnsupportedValue::Escape)),
+        (&array(MAX_OBJECTS + 1), BodyError::TooManyObjects),
+        (&bytes(MAX_BODY_BYTES + 1), BodyError::BodyTooLarge),
     ] {
         assert_eq!(records(body), Err(refusal), "{body:.80}");
     }
-    assert_eq!(records(b"{\"a\":\"\xff\"}"), Err(Refusal::NotJson));
-    // A depth that nobody stores is nobody's trouble.
+    assert_eq!(records(b"{\"a\":\"\xff\"}"), Err(BodyError::NotJson));
+    // The depth of ignored fields does not matter.
     assert!(records(format!("{{\"d\":{}{}}}", "[".repeat(400_000), "]".repeat(400_000))).is_ok());
 }
 
 #[test]
-fn a_record_has_a_largest_size_with_its_key() {
-    // {"a":"k","b":"…","c":null} and a newline take 24 bytes beside b, and the key 1.
+fn the_record_size_limit_includes_the_key() {
+    // {"a":"k","b":"…","c":null} and a newline take 24 bytes besides b, and the key 1.
     let body = |b: usize| format!("{{\"a\":\"k\",\"b\":\"{}\"}}", "x".repeat(b));
     let largest = MAX_RECORD_BYTES - 26 - 1;
     assert_eq!(records(body(largest)).unwrap()[0].size(), MAX_RECORD_BYTES);
-    assert_eq!(records(body(largest + 1)), Err(Refusal::RecordTooLarge));
+    assert_eq!(records(body(largest + 1)), Err(BodyError::RecordTooLarge));
 }
 
 #[test]
@@ -161,7 +164,7 @@ fn the_key_may_be_a_field_that_is_not_stored() {
 
 #[test]
 fn personal_fields_are_masked_or_hashed_and_null_stays_null() {
-    /// HMAC-SHA-256 of `x` by `SECRET`, as openssl has it.
+    /// HMAC-SHA-256 of `x` with `SECRET`, from openssl.
     const X: &str = "5c92424a8406d6b121fb2ae247be1c20ac8a040352451c84a87f55c6bd406b14";
     let hashed = [("COLLECTOR_HASH_FIELDS", "a"), ("COLLECTOR_MASK_FIELDS", "b")];
     let record = one(&hashed, r#"{"a":"x","b":{"deep":["secret"]},"c":"x"}"#);
@@ -176,7 +179,7 @@ fn personal_fields_are_masked_or_hashed_and_null_stays_null() {
     assert_eq!(masked.data, b"{\"a\":\"***\",\"b\":null,\"c\":null}\n");
     assert!(is_random(&masked.partition_key), "{}", masked.partition_key);
 
-    // The key's field is not stored, and hashed all the same.
+    // The key's field is not stored, but still hashed.
     let unstored = [("COLLECTOR_PARTITION_KEY_FIELD", "d"), ("COLLECTOR_HASH_FIELDS", "d")];
     assert_eq!(one(&unstored, r#"{"d":"x"}"#).partition_key, X);
 }
@@ -204,7 +207,7 @@ fn object() -> impl Strategy<Value = Map<String, Value>> {
 
 proptest! {
     #[test]
-    fn no_bytes_are_a_panic(body in prop_oneof![
+    fn no_input_panics(body in prop_oneof![
         prop::collection::vec(any::<u8>(), 0..64),
         "[\\[{]{0,3}(\"[abc]\":)?[0-9eE.+tn\"\\\\ud8}, \\]]{0,24}".prop_map(String::into_bytes),
     ]) {

@@ -1,14 +1,14 @@
-//! What one call of Kinesis takes.
+//! The limits of one call of Kinesis.
 
 use crate::record::Record;
 
 /// The most records of a call ("PutRecords", Amazon Kinesis Data Streams API Reference).
 const MAX_RECORDS: usize = 500;
-/// The most bytes of a call, partition keys included. Kinesis takes 10 MiB since it takes large records; 5 MiB is what it has
-/// always taken, and what its emulators take, and a larger call only has more to lose.
+/// The most bytes of a call with partition keys. Kinesis accepts 10 MiB since it supports large records. 5 MiB is the original limit, which
+/// emulators have, and a smaller call loses less.
 const MAX_BYTES: usize = 5 << 20;
 
-/// Divides the records with the indices `left`, in order, into as few calls as the limits allow.
+/// Splits the records with the indices `left` into as few calls as possible, in order.
 pub(super) fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize]> {
     let mut calls = Vec::new();
     let mut rest = left;
@@ -20,7 +20,7 @@ pub(super) fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize
     calls
 }
 
-/// How many of the first ones go into one call: one at the least, whatever its size.
+/// How many of the first records fit into one call: at least one, of any size.
 fn fitting(records: &[Record], indices: &[usize]) -> usize {
     let mut bytes = 0;
     let fits = indices.iter().take(MAX_RECORDS).take_while(|index| {
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_left_counts() {
+    fn only_remaining_records_count() {
         let records = records(&[1 << 20; 8]);
         assert_eq!(calls(&records, &[1, 3, 4, 5, 6, 7]), [&[1, 3, 4, 5, 6][..], &[7][..]]);
     }

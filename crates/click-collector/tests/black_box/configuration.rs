@@ -1,4 +1,4 @@
-//! Variables that can't be used end the process at its start.
+//! An invalid configuration fails the start.
 
 use runtime_api::{Function, Outcome};
 use serde_json::Value;
@@ -11,8 +11,8 @@ const STREAM: (&str, &str) = ("COLLECTOR_STREAM", "orders");
 const KEY: &str = "hunter2-hunter2-hunter2-hunter2-";
 
 #[tokio::test]
-async fn a_fault_is_told_and_ends_it_with_2() {
-    for (env, told) in [
+async fn an_invalid_configuration_is_logged_and_exits_with_2() {
+    for (env, expected) in [
         (vec![], "COLLECTOR_STREAM: found no value; accepted: a data stream's name, and not its ARN"),
         (vec![("COLLECTOR_STREAM", "my stream")], "COLLECTOR_STREAM: found \"my stream\"; accepted: "),
         (vec![STREAM, ("COLLECTOR_FIELDS", "id,id")], "COLLECTOR_FIELDS: found \"id,id\"; accepted: "),
@@ -28,7 +28,7 @@ async fn a_fault_is_told_and_ends_it_with_2() {
         ),
         (
             vec![STREAM, ("COLLECTOR_HASH_KEY", KEY), ("COLLECTOR_HASH_FIELD", "phone")],
-            "COLLECTOR_HASH_FIELD: found a variable that is not known; accepted: COLLECTOR_STREAM, ",
+            "COLLECTOR_HASH_FIELD: found an unknown variable; accepted: COLLECTOR_STREAM, ",
         ),
         (vec![STREAM, ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")], "AWS_REGION: found no value; accepted: "),
     ] {
@@ -38,7 +38,7 @@ async fn a_fault_is_told_and_ends_it_with_2() {
         let logs = log_lines(&invocation);
         let message = logs[0]["message"].as_str().unwrap();
         assert_eq!((status.code(), &logs[0]["level"]), (Some(2), &Value::from("ERROR")));
-        assert!(message.starts_with(told), "{message}");
+        assert!(message.starts_with(expected), "{message}");
         assert!(!format!("{logs:?}").contains("hunter2"), "{logs:?}");
     }
 }
@@ -65,14 +65,14 @@ async fn the_configured_fields_are_stored_in_their_order() {
         ("COLLECTOR_PARTITION_KEY_FIELD", "shop"),
     ];
     let mut function = collector(&kinesis, &env).await;
-    let answered = invoke(&mut function, &rest("POST", r#"{"order":1,"shop":"b","reason":"chipped","id":9}"#)).await;
+    let result = invoke(&mut function, &rest("POST", r#"{"order":1,"shop":"b","reason":"chipped","id":9}"#)).await;
     assert_eq!(kinesis.stored(), [("b".to_owned(), "{\"reason\":\"chipped\",\"order\":1}\n".to_owned())]);
     assert_eq!(kinesis.streams(), ["returns"]);
 
-    let emf = answered.logs.iter().find(|line| line.get("_aws").is_some()).unwrap();
+    let emf = result.logs.iter().find(|line| line.get("_aws").is_some()).unwrap();
     assert_eq!(emf["_aws"]["CloudWatchMetrics"][0]["Namespace"], "ClickCollector");
     assert_eq!((&emf["FunctionName"], &emf["Put"], &emf["Attempts"]), (&"collector".into(), &1.into(), &1.into()));
-    let summary = answered.summary();
+    let summary = result.summary();
     assert_eq!((&summary["status"], &summary["put_bytes"]), (&200.into(), &32.into()));
     assert!(summary["took_ms"].is_f64() && summary["span"]["requestId"].is_string(), "{summary}");
 }

@@ -1,4 +1,4 @@
-//! The executable under test, its events and its answers.
+//! The executable under test, its events and its responses.
 
 use runtime_api::{Function, Invocation, Outcome, Request, Settings};
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::kinesis::Kinesis;
 
 pub(crate) const STORED: &str = "Processed Data sent to Kinesis stream successfully.";
-/// The three headers of each answer.
+/// The three headers of each response.
 pub(crate) const CORS: [(&str, &str); 3] = [
     ("Access-Control-Allow-Headers", "Content-Type"),
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Allow-Methods", "OPTIONS,POST,GET"),
 ];
 
-/// The executable's settings, with nothing in its environment but `env` and what Lambda sets.
+/// The executable's settings. Its environment has `env` and Lambda's variables.
 pub(crate) fn settings(env: &[(&str, &str)]) -> Settings {
     let settings = Settings::new(env!("CARGO_BIN_EXE_click-collector"));
     let settings = Settings { function_name: "collector".to_owned(), ..settings }
@@ -22,7 +22,7 @@ pub(crate) fn settings(env: &[(&str, &str)]) -> Settings {
     env.iter().fold(settings, |settings, (name, value)| settings.env(*name, *value))
 }
 
-/// The executable, which writes to `kinesis`.
+/// The executable with this Kinesis.
 pub(crate) async fn collector(kinesis: &Kinesis, env: &[(&str, &str)]) -> Function {
     let url = kinesis.url();
     let mut all = vec![("COLLECTOR_STREAM", "orders"), ("AWS_ENDPOINT_URL_KINESIS", url.as_str())];
@@ -30,7 +30,7 @@ pub(crate) async fn collector(kinesis: &Kinesis, env: &[(&str, &str)]) -> Functi
     Function::start(settings(&all)).await.unwrap()
 }
 
-/// What a REST API sends.
+/// An event of a REST API.
 pub(crate) fn rest(method: &str, body: impl Into<Value>) -> Value {
     json!({
         "resource": "/collect",
@@ -45,7 +45,7 @@ pub(crate) fn rest(method: &str, body: impl Into<Value>) -> Value {
     })
 }
 
-/// What an HTTP API sends.
+/// An event of an HTTP API.
 pub(crate) fn http(method: &str, body: &str, is_base64: bool) -> Value {
     json!({
         "version": "2.0",
@@ -59,7 +59,7 @@ pub(crate) fn http(method: &str, body: &str, is_base64: bool) -> Value {
     })
 }
 
-/// What SQS sends: a message for each body, with the ids `m0`, `m1` and so on.
+/// An event of SQS: a message for each body, with the ids `m0`, `m1` and so on.
 pub(crate) fn messages<T: AsRef<str>>(bodies: &[T]) -> Value {
     let messages = bodies.iter().enumerate().map(|(index, body)| {
         json!({
@@ -76,30 +76,30 @@ pub(crate) fn messages<T: AsRef<str>>(bodies: &[T]) -> Value {
     json!({"Records": messages.collect::<Vec<_>>()})
 }
 
-/// An invocation that was answered.
-pub(crate) struct Answered {
-    pub(crate) reply: Value,
+/// A successful invocation.
+pub(crate) struct InvokeResult {
+    pub(crate) response: Value,
     pub(crate) logs: Vec<Value>,
 }
 
-impl Answered {
-    /// An HTTP answer's status and body, whose headers have to be right.
+impl InvokeResult {
+    /// An HTTP response's status and body. Checks its headers.
     #[track_caller]
     pub(crate) fn http(&self) -> (u64, &str) {
         for (name, value) in CORS {
-            assert_eq!(self.reply["headers"][name], value, "{}", self.reply);
+            assert_eq!(self.response["headers"][name], value, "{}", self.response);
         }
-        assert_eq!(self.reply["isBase64Encoded"], false);
-        (self.reply["statusCode"].as_u64().unwrap(), self.reply["body"].as_str().unwrap())
+        assert_eq!(self.response["isBase64Encoded"], false);
+        (self.response["statusCode"].as_u64().unwrap(), self.response["body"].as_str().unwrap())
     }
 
-    /// The line that sums the invocation up.
+    /// The log line of the invocation.
     #[track_caller]
     pub(crate) fn summary(&self) -> &Value {
         self.logs.iter().find(|line| line["message"] == "invocation").unwrap()
     }
 
-    /// How many calls of Kinesis it tells of, and how many records that were put, and that were not.
+    /// The logged numbers of calls, stored records and failed records.
     #[track_caller]
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         let count = |name: &str| self.summary()[name].as_u64().unwrap();
@@ -107,22 +107,22 @@ impl Answered {
     }
 }
 
-/// Hands an event over, which has to be answered.
-pub(crate) async fn invoke(function: &mut Function, event: &Value) -> Answered {
-    answered(&function.invoke(event.to_string()).await.unwrap())
+/// Invokes the function, which must succeed.
+pub(crate) async fn invoke(function: &mut Function, event: &Value) -> InvokeResult {
+    expect_response(&function.invoke(event.to_string()).await.unwrap())
 }
 
-/// As [`invoke`], with what a test has to say about the request.
-pub(crate) async fn request(function: &mut Function, request: Request) -> Answered {
-    answered(&function.invoke(request).await.unwrap())
+/// As [`invoke`], with request settings.
+pub(crate) async fn request(function: &mut Function, request: Request) -> InvokeResult {
+    expect_response(&function.invoke(request).await.unwrap())
 }
 
-fn answered(invocation: &Invocation) -> Answered {
-    let Outcome::Reply(reply) = &invocation.outcome else { panic!("not answered: {invocation:#?}") };
-    Answered { reply: serde_json::from_slice(reply).unwrap(), logs: log_lines(invocation) }
+fn expect_response(invocation: &Invocation) -> InvokeResult {
+    let Outcome::Reply(response) = &invocation.outcome else { panic!("no response: {invocation:#?}") };
+    InvokeResult { response: serde_json::from_slice(response).unwrap(), logs: log_lines(invocation) }
 }
 
-/// The log lines, each of which has to be JSON.
+/// The log lines, which must be JSON.
 pub(crate) fn log_lines(invocation: &Invocation) -> Vec<Value> {
     let json =
         |line: &String| serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line that is not JSON: {line}"));

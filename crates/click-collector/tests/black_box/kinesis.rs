@@ -1,4 +1,4 @@
-//! A Kinesis that does as it is told: it stores records, or refuses them in any of its ways.
+//! A scripted Kinesis: it stores records, or fails in various ways.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,29 +10,29 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The code of a record for which its shard has no room.
+/// The error code of a throttled record.
 pub(crate) const THROTTLED: &str = "ProvisionedThroughputExceededException";
 
-/// What Kinesis does with a call.
+/// How Kinesis responds to a call.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
+pub(crate) enum KinesisResponse {
     /// Stores every record.
     Store,
     /// Refuses the call with a status and a code.
     Refuse(u16, &'static str),
-    /// Of `PutRecords`, refuses those at these places with these codes, and stores the others.
+    /// Refuses the records of `PutRecords` at these indices with these codes, and stores the others.
     RefuseSome(Vec<(usize, &'static str)>),
-    /// Of `PutRecords`, stores so many at the most, and has no room for the others: a shard that is full.
+    /// Stores the first records of `PutRecords`, and throttles the others, like a full shard.
     StoreFirst(usize),
-    /// Stores every record, and then says so of one fewer.
+    /// Stores every record, but responds with one result too few.
     Miscount,
-    /// Never answers.
+    /// Never responds.
     Hang,
     /// Resets the connection.
     Reset,
-    /// Stores every record, and resets the connection instead of telling so.
+    /// Stores every record, and resets the connection instead of responding.
     StoreAndReset,
-    /// Answers with a page.
+    /// Responds with an HTML page.
     Page(u16),
 }
 
@@ -41,15 +41,15 @@ pub(crate) type Stored = (String, String);
 
 #[derive(Default)]
 struct State {
-    script: VecDeque<Answer>,
-    otherwise: Option<Answer>,
+    script: VecDeque<KinesisResponse>,
+    otherwise: Option<KinesisResponse>,
     /// The operation and the number of records of each call.
     calls: Vec<(String, usize)>,
     stored: Vec<Stored>,
     streams: Vec<String>,
 }
 
-/// Kinesis, on a port of its own, until it is dropped.
+/// Kinesis, on its own port, until it is dropped.
 pub(crate) struct Kinesis {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -57,17 +57,17 @@ pub(crate) struct Kinesis {
 }
 
 impl Kinesis {
-    /// Starts one that does what `script` says, call by call, and then stores.
-    pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
-        Self::with(script, Answer::Store).await
+    /// Starts a Kinesis that follows `script`, call by call, and then stores.
+    pub(crate) async fn start(script: impl IntoIterator<Item = KinesisResponse>) -> Self {
+        Self::with(script, KinesisResponse::Store).await
     }
 
-    /// Starts one that does the same with each call.
-    pub(crate) async fn always(answer: Answer) -> Self {
-        Self::with([], answer).await
+    /// Starts a Kinesis that responds the same way to each call.
+    pub(crate) async fn always(response: KinesisResponse) -> Self {
+        Self::with([], response).await
     }
 
-    async fn with(script: impl IntoIterator<Item = Answer>, otherwise: Answer) -> Self {
+    async fn with(script: impl IntoIterator<Item = KinesisResponse>, otherwise: KinesisResponse) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let script = script.into_iter().collect();
@@ -95,12 +95,12 @@ impl Kinesis {
         self.calls().into_iter().map(|(_, records)| records).collect()
     }
 
-    /// What is stored, in order.
+    /// The stored records, in order.
     pub(crate) fn stored(&self) -> Vec<Stored> {
         self.state.lock().unwrap().stored.clone()
     }
 
-    /// The data of what is stored.
+    /// The data of the stored records.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.stored().into_iter().map(|(_, data)| data).collect()
     }
@@ -117,14 +117,14 @@ impl Drop for Kinesis {
     }
 }
 
-/// Serves one connection; `None` when it is over.
+/// Serves one connection; `None` when it closes.
 async fn serve(mut connection: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
     loop {
         let (operation, body) = read(&mut connection).await?;
         let reaction = state.lock().unwrap().take(&operation, &body);
         let (status, body) = match reaction {
-            Some(Reaction::Answer(status, body)) => (status, body),
-            Some(Reaction::Reset) => {
+            Some(Action::Respond(status, body)) => (status, body),
+            Some(Action::Reset) => {
                 connection.set_zero_linger().ok()?;
                 return None;
             }
@@ -138,15 +138,14 @@ async fn serve(mut connection: TcpStream, state: Arc<Mutex<State>>) -> Option<()
     }
 }
 
-/// What becomes of a connection.
-enum Reaction {
-    Answer(u16, String),
+enum Action {
+    Respond(u16, String),
     Reset,
 }
 
 impl State {
-    /// Takes a call; `None` to say nothing at all.
-    fn take(&mut self, operation: &str, body: &Value) -> Option<Reaction> {
+    /// Handles a call; `None` to stay silent.
+    fn take(&mut self, operation: &str, body: &Value) -> Option<Action> {
         let single = operation == "PutRecord";
         let records: Vec<&Value> =
             if single { vec![body] } else { body["Records"].as_array().unwrap().iter().collect() };
@@ -155,22 +154,24 @@ impl State {
         if let Some(message) = beyond_limits(&records) {
             return Some(refusal(400, "ValidationException", message));
         }
-        let answer = self.script.pop_front().or_else(|| self.otherwise.clone()).unwrap();
-        let results: Vec<Value> = match answer {
-            Answer::Hang => return None,
-            Answer::Reset => return Some(Reaction::Reset),
-            Answer::Page(status) => return Some(Reaction::Answer(status, "<html>busy</html>".to_owned())),
-            Answer::Refuse(status, code) => return Some(refusal(status, code, &records[0].to_string())),
-            // The only record of a call is refused with the call.
-            Answer::RefuseSome(places) if single && places[0].0 == 0 => return Some(refusal(400, places[0].1, "")),
-            Answer::RefuseSome(places) => (0..records.len())
+        let response = self.script.pop_front().or_else(|| self.otherwise.clone()).unwrap();
+        let results: Vec<Value> = match response {
+            KinesisResponse::Hang => return None,
+            KinesisResponse::Reset => return Some(Action::Reset),
+            KinesisResponse::Page(status) => return Some(Action::Respond(status, "<html>busy</html>".to_owned())),
+            KinesisResponse::Refuse(status, code) => return Some(refusal(status, code, &records[0].to_string())),
+            // `PutRecord` fails as a whole.
+            KinesisResponse::RefuseSome(places) if single && places[0].0 == 0 => {
+                return Some(refusal(400, places[0].1, ""));
+            }
+            KinesisResponse::RefuseSome(places) => (0..records.len())
                 .map(|index| match places.iter().find(|(place, _)| *place == index) {
                     Some((_, code)) => json!({"ErrorCode": code, "ErrorMessage": records[index].to_string()}),
                     None => self.store(records[index]),
                 })
                 .collect(),
-            Answer::StoreFirst(0) if single => return Some(refusal(400, THROTTLED, "")),
-            Answer::StoreFirst(room) => {
+            KinesisResponse::StoreFirst(0) if single => return Some(refusal(400, THROTTLED, "")),
+            KinesisResponse::StoreFirst(room) => {
                 let result = |(index, record): (usize, &Value)| {
                     if index < room {
                         return self.store(record);
@@ -179,18 +180,19 @@ impl State {
                 };
                 records.into_iter().enumerate().map(result).collect()
             }
-            Answer::Store => records.iter().map(|record| self.store(record)).collect(),
-            Answer::Miscount => records.iter().map(|record| self.store(record)).skip(1).collect(),
-            Answer::StoreAndReset => {
+            KinesisResponse::Store => records.iter().map(|record| self.store(record)).collect(),
+            KinesisResponse::Miscount => records.iter().map(|record| self.store(record)).skip(1).collect(),
+            KinesisResponse::StoreAndReset => {
                 for record in records {
                     self.store(record);
                 }
-                return Some(Reaction::Reset);
+                return Some(Action::Reset);
             }
         };
         let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
-        let answer = if single { results[0].clone() } else { json!({"FailedRecordCount": failed, "Records": results}) };
-        Some(Reaction::Answer(200, answer.to_string()))
+        let response =
+            if single { results[0].clone() } else { json!({"FailedRecordCount": failed, "Records": results}) };
+        Some(Action::Respond(200, response.to_string()))
     }
 
     fn store(&mut self, record: &Value) -> Value {
@@ -199,12 +201,12 @@ impl State {
     }
 }
 
-/// A refusal whose message repeats what was sent, as Kinesis' messages can.
-fn refusal(status: u16, code: &str, message: &str) -> Reaction {
-    Reaction::Answer(status, json!({"__type": code, "message": message}).to_string())
+/// An error response whose message has request data, as in Kinesis.
+fn refusal(status: u16, code: &str, message: &str) -> Action {
+    Action::Respond(status, json!({"__type": code, "message": message}).to_string())
 }
 
-/// Which of Kinesis' limits a call breaks.
+/// The limit of Kinesis that a call exceeds.
 fn beyond_limits(records: &[&Value]) -> Option<&'static str> {
     let sizes = || records.iter().map(|record| data(record).len() + key(record).len());
     let keys_fit = records.iter().all(|record| (1..=256).contains(&key(record).chars().count()));
@@ -225,7 +227,7 @@ fn data(record: &Value) -> Vec<u8> {
     STANDARD.decode(record["Data"].as_str().unwrap()).unwrap()
 }
 
-/// Reads a call of Kinesis' JSON protocol: its operation and its body.
+/// Reads a call of the JSON protocol: its operation and its body.
 async fn read(connection: &mut TcpStream) -> Option<(String, Value)> {
     let mut bytes = Vec::new();
     let head_end = loop {

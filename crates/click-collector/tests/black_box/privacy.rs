@@ -1,12 +1,12 @@
-//! What was sent stays out of logs and answers, and personal fields out of the stream.
+//! Request data stays out of logs and responses, and personal fields out of the stream.
 
 use serde_json::{Value, json};
 
 use crate::harness::{collector, http, invoke, messages, rest};
-use crate::kinesis::{Answer, Kinesis};
+use crate::kinesis::{Kinesis, KinesisResponse};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
-/// HMAC-SHA-256 of `+41790000000` by `KEY`, as openssl has it.
+/// HMAC-SHA-256 of `+41790000000` with `KEY`, from openssl.
 const HASH: &str = "5dad44d34a6a672bc84b8e5249523643b88da43285093fab96acaae34fcd032b";
 
 #[tokio::test]
@@ -25,9 +25,9 @@ async fn personal_fields_are_masked_and_hashed() {
     assert_eq!(kinesis.stored(), [(HASH.to_owned(), line)]);
 }
 
-/// At the most talkative level, with a Kinesis whose messages repeat what it got.
+/// At the lowest log level, with a Kinesis whose messages have request data.
 #[tokio::test]
-async fn nothing_that_was_sent_is_logged_or_answered() {
+async fn no_request_data_is_logged_or_returned() {
     let base64 = "eyJpZCI6ImFhYWFodW50ZXIyYWFhYSJ9".to_owned();
     let bodies = [
         r#"{"id":"hunter2","name":"hunter2"}"#,
@@ -43,12 +43,12 @@ async fn nothing_that_was_sent_is_logged_or_answered() {
         .chain([http("POST", &base64, true), http("POST", "hunter2", true), messages(&bodies)])
         .chain([json!({"httpMethod": "hunter2"}), json!({"hunter2": "hunter2"}), json!({"Records": ["hunter2"]})])
         .collect();
-    for answer in [
-        Answer::Store,
-        Answer::Refuse(400, "InvalidArgumentException"),
-        Answer::RefuseSome(vec![(0, "InternalFailure"), (1, "InternalFailure")]),
+    for response in [
+        KinesisResponse::Store,
+        KinesisResponse::Refuse(400, "InvalidArgumentException"),
+        KinesisResponse::RefuseSome(vec![(0, "InternalFailure"), (1, "InternalFailure")]),
     ] {
-        let kinesis = Kinesis::always(answer).await;
+        let kinesis = Kinesis::always(response).await;
         let env = [
             ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
             ("COLLECTOR_HASH_FIELDS", "phone"),

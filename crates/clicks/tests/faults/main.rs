@@ -9,8 +9,9 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
 mod attack;
-#[path = "../../../../tests/black_box/authority.rs"]
-mod authority;
+mod authority {
+    pub(crate) use test_support::certificates::{CertificateAuthority as Authority, acceptor};
+}
 mod chaos;
 mod clicks;
 mod clock;
@@ -23,8 +24,8 @@ mod mysfits;
 mod outages;
 mod processes;
 mod runs;
-#[expect(dead_code, reason = "what other tests need")]
-#[path = "../../../../tests/black_box/service.rs"]
-mod service;
+mod service {
+    pub(crate) use test_support::mysfits_service::{Request, Response as Answer, Service, healthy as well_built};
+}
 mod size;
 mod storage;

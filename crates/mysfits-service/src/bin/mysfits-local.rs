@@ -1,7 +1,6 @@
-//! The mysfits service on this machine.
+//! The mysfits service as a local server.
 //!
-//! It exits with 2 when it was asked for something that can't be, such as a table name that DynamoDB refuses, and with 1 when
-//! something fails, such as listening on a port that is taken.
+//! Exit codes: 2 for an invalid option or variable, such as a table name, and 1 for a failure, such as a port in use.
 
 use std::env;
 use std::net::SocketAddr;
@@ -14,22 +13,22 @@ use mysfits_service::local::seed;
 use mysfits_service::{LocalError, LocalService, Table, TableName, client, logs};
 use tokio::signal;
 
-/// The DynamoDB to use instead of the embedded one, which every AWS tool reads.
+/// The endpoint of another DynamoDB, as in every AWS tool.
 const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// The mysfits service on this machine, over an embedded DynamoDB with the twelve mysfits.
+/// The mysfits service as a local server, with an embedded DynamoDB and the twelve mysfits.
 ///
-/// With AWS_ENDPOINT_URL_DYNAMODB it uses the table MYSFITS_TABLE (MysfitsTable) at that endpoint instead.
+/// With AWS_ENDPOINT_URL_DYNAMODB, it uses the table MYSFITS_TABLE (default: MysfitsTable) at that endpoint.
 #[derive(Parser)]
 #[command(name = "mysfits-local")]
 struct Arguments {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
-    /// Milliseconds to add to each answer, for measurements
+    /// Milliseconds to delay each response, for measurements
     #[arg(long, value_name = "N", default_value_t = 0)]
     latency_ms: u64,
-    /// Create the table at AWS_ENDPOINT_URL_DYNAMODB if it is missing, and fill it if it is empty, as the embedded one always is
+    /// Create the table at AWS_ENDPOINT_URL_DYNAMODB if it is missing, and fill it if it is empty
     #[arg(long)]
     create_table: bool,
 }
@@ -49,16 +48,16 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, name: TableName) -> anyhow::Result<()> {
-    let (service, what) = start(&arguments, name).await?;
-    // One line for scripts, and one for people.
+    let (service, description) = start(&arguments, name).await?;
+    // Standard output has only the URL, for scripts.
     println!("{}", service.base_url());
-    eprintln!("{what} are served; Ctrl-C ends it");
+    eprintln!("serving {description}; Ctrl-C stops the server");
     signal::ctrl_c().await.context("can't wait for Ctrl-C")?;
     service.stop().await;
     Ok(())
 }
 
-/// The service, and what it serves.
+/// The service, and a description of its data.
 async fn start(arguments: &Arguments, name: TableName) -> anyhow::Result<(LocalService, String)> {
     let latency = Duration::from_millis(arguments.latency_ms);
     let Some(url) = env::var_os(ENDPOINT_VARIABLE).filter(|url| !url.is_empty()) else {
@@ -69,21 +68,21 @@ async fn start(arguments: &Arguments, name: TableName) -> anyhow::Result<(LocalS
     if arguments.create_table {
         seed::create_table(&client, &name).await?;
     }
-    let what = format!("the mysfits in the table {} at {}", name.as_str(), url.display());
+    let description = format!("the mysfits in the table {} at {}", name.as_str(), url.display());
     let service = LocalService::over(Table::new(client, name), arguments.listen, latency).await;
-    Ok((service.map_err(with_option)?, what))
+    Ok((service.map_err(with_option)?, description))
 }
 
-/// What `--listen` accepts. `localhost` is the address that the base URL then shows.
+/// Parses `--listen`. `localhost` stands for 127.0.0.1, as in the base URL.
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     let loopback = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let address = loopback.as_deref().unwrap_or(text);
-    address.parse().map_err(|_| "give an address and a port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080")
+    address.parse().map_err(|_| "accepted: an address and a port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080")
 }
 
 fn with_option(error: LocalError) -> anyhow::Error {
     match error {
-        LocalError::Listen { .. } => anyhow::Error::new(error).context("--listen needs another address"),
+        LocalError::Listen { .. } => anyhow::Error::new(error).context("--listen"),
         _ => error.into(),
     }
 }

@@ -22,13 +22,13 @@ async fn main() -> ExitCode {
 async fn serve(name: TableName) -> anyhow::Result<()> {
     anyhow::ensure!(
         env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
-        "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda; `cargo mysfits` runs the service here"
+        "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda; `cargo mysfits` runs the service locally"
     );
     let table = Table::new(client::from_env().await?, name);
     lambda_http::run(gateway::behind_stage(router(table))).await.map_err(anyhow::Error::from_boxed)
 }
 
 fn failed(code: u8, error: &anyhow::Error) -> ExitCode {
-    tracing::error!(cause = format!("{error:#}"), "the service has ended");
+    tracing::error!(cause = format!("{error:#}"), "the service stopped");
     ExitCode::from(code)
 }

@@ -1,4 +1,4 @@
-//! A server in a task of its own, until it is stopped or dropped.
+//! A server in a background task, until it is stopped or dropped.
 
 use std::time::Duration;
 
@@ -6,43 +6,41 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time;
 
-/// How long a request that has begun may hold up the end.
+/// How long requests in flight may delay the stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running server.
 #[derive(Debug)]
-pub(super) struct Background {
-    end: oneshot::Sender<()>,
+pub(super) struct BackgroundServer {
+    shutdown: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-/// When a server has to end.
-pub(super) struct End(oneshot::Receiver<()>);
+/// Signals the shutdown to a server.
+pub(super) struct Shutdown(oneshot::Receiver<()>);
 
-impl Background {
-    /// Starts what `serve` makes; it has to run until the end that it is given.
-    pub(super) fn spawn<F>(serve: impl FnOnce(End) -> F) -> Self
+impl BackgroundServer {
+    /// Starts a server that runs until the shutdown is requested.
+    pub(super) fn spawn<F>(serve: impl FnOnce(Shutdown) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (end, reached) = oneshot::channel();
-        let task = tokio::spawn(serve(End(reached)));
-        Self { end, task }
+        let (shutdown, requested) = oneshot::channel();
+        let task = tokio::spawn(serve(Shutdown(requested)));
+        Self { shutdown, task }
     }
 
-    /// Lets the requests that have begun be answered, and ends the server.
+    /// Completes requests in flight, and stops the server.
     pub(super) async fn stop(mut self) {
-        drop(self.end);
+        drop(self.shutdown);
         if time::timeout(GRACE, &mut self.task).await.is_err() {
             self.task.abort();
         }
     }
 }
 
-impl End {
-    /// Waits for the end.
-    pub(super) async fn reached(self) {
-        // Nothing is ever sent: the sender is dropped, with its server or before.
+impl Shutdown {
+    pub(super) async fn requested(self) {
+        // Nothing is sent: dropping the sender requests the shutdown.
         let _ = self.0.await;
     }
 }

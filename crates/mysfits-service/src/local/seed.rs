@@ -1,4 +1,4 @@
-//! The table of the mysfits: created with its indexes where there is none, and filled with the twelve where it is empty.
+//! Creates the table with its indexes if it is missing, and fills it with the twelve mysfits if it is empty.
 
 use std::time::Duration;
 
@@ -22,34 +22,33 @@ use crate::table::TableName;
 
 const FIXTURE: &str = include_str!("../../../../fixtures/mysfits.json");
 
-/// How long a new table may take to become active: seconds in AWS, nothing in an embedded engine.
+/// How long a new table may take to become active: seconds in AWS, immediate in an embedded engine.
 const ACTIVE_WITHIN: Duration = Duration::from_mins(1);
 
-/// Why there is no table with mysfits.
+/// Why the table can't be created or filled.
 #[derive(Debug, Error)]
 pub enum SeedError {
-    /// The fixture is no list of mysfits.
-    #[error("fixtures/mysfits.json is no list of mysfits")]
+    /// The fixture is invalid.
+    #[error("fixtures/mysfits.json is not a list of mysfits")]
     Fixture(#[from] serde_json::Error),
-    /// The table's description lacks a part.
+    /// The table's description is incomplete.
     #[error("the table's description is incomplete")]
     Description(#[from] BuildError),
-    /// DynamoDB creates no table.
+    /// DynamoDB does not create the table.
     #[error("DynamoDB CreateTable failed")]
     CreateTable(#[from] Box<SdkError<CreateTableError>>),
     /// The table does not become active.
     #[error("the table does not become active")]
     Inactive(#[from] Box<WaitUntilTableExistsError>),
-    /// DynamoDB does not tell whether the table is empty.
+    /// DynamoDB can't check whether the table is empty.
     #[error("DynamoDB Scan failed")]
     Scan(#[from] Box<SdkError<ScanError>>),
-    /// DynamoDB does not take the mysfits.
+    /// DynamoDB does not store the mysfits.
     #[error("DynamoDB TransactWriteItems failed")]
     TransactWriteItems(#[from] Box<SdkError<TransactWriteItemsError>>),
 }
 
-/// Sees to a table with mysfits: creates it if it is missing, and puts the twelve into it if it is empty. What a table holds
-/// stays as it is.
+/// Creates the table if it is missing, and fills it if it is empty. Existing items are not changed.
 pub async fn create_table(client: &Client, name: &TableName) -> Result<(), SeedError> {
     let mysfits: Vec<Seed> = serde_json::from_str(FIXTURE)?;
     create_if_missing(client, name).await?;
@@ -64,7 +63,7 @@ async fn is_empty(client: &Client, name: &TableName) -> Result<bool, SeedError> 
     Ok(page.items().is_empty())
 }
 
-/// All or none, so that a table is still empty after a failure.
+/// In one transaction, so that the table is still empty after a failure.
 async fn fill(client: &Client, name: &TableName, mysfits: Vec<Seed>) -> Result<(), SeedError> {
     let mut request = client.transact_write_items();
     for mysfit in mysfits {
@@ -94,7 +93,7 @@ async fn create_if_missing(client: &Client, name: &TableName) -> Result<(), Seed
     }
     match request.send().await {
         Ok(_) => {}
-        // It is there, or still being created for someone else, or for an attempt that was not heard of.
+        // It exists, or is being created by another process or by an attempt without a response.
         Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => {}
         Err(error) => return Err(Box::new(error).into()),
     }
@@ -110,7 +109,7 @@ fn key(attribute: &str, key_type: KeyType) -> Result<KeySchemaElement, BuildErro
     KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build()
 }
 
-/// A mysfit of the fixture: complete, and with its likes as a number, as the table has them.
+/// A mysfit of the fixture: complete, and with its likes as a number, as in the table.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Seed {

@@ -1,4 +1,4 @@
-//! A DynamoDB that answers what a test says, and remembers what it was asked.
+//! A scripted DynamoDB, which records requests.
 
 use std::future;
 use std::sync::{Arc, Mutex};
@@ -21,9 +21,9 @@ pub(crate) struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts one that answers the request with each number, from 0, by `answer`; never, where that is `None`.
+    /// Starts a DynamoDB. `response` gets the number of a request, from 0, and returns its response, or `None` to stay silent.
     pub(crate) async fn start(
-        answer: impl Fn(usize) -> Option<(StatusCode, &'static str)> + Clone + Send + Sync + 'static,
+        response: impl Fn(usize) -> Option<(StatusCode, &'static str)> + Clone + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(anywhere()).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +35,7 @@ impl DynamoDb {
                 seen.push(serde_json::from_str(&body).unwrap());
                 seen.len() - 1
             };
-            match answer(number) {
+            match response(number) {
                 Some((status, body)) => {
                     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], body).into_response()
                 }
@@ -54,7 +54,7 @@ impl DynamoDb {
         Table::new(self.client(), TableName::default())
     }
 
-    /// The bodies of the requests, in their order.
+    /// The bodies of the requests, in order.
     pub(crate) fn requests(&self) -> Vec<Value> {
         self.requests.lock().unwrap().clone()
     }

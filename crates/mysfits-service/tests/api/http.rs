@@ -1,4 +1,4 @@
-//! A client that keeps the whole answer, and the fixture that answers are held against.
+//! A client that keeps the whole response, and the expected fixture.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(crate) fn anywhere() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-/// An address on loopback where nothing listens: the port is that of the discard protocol.
+/// A loopback address where nothing listens: the port of the discard protocol.
 pub(crate) fn nowhere() -> SocketAddr {
     (test_support::own_address(), 9).into()
 }
@@ -27,14 +27,14 @@ pub(crate) async fn over(table: Table) -> LocalService {
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
-impl Answer {
-    /// The status is as it should be.
+impl Response {
+    /// Asserts the status.
     #[track_caller]
     pub(crate) fn is(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
@@ -49,26 +49,26 @@ impl Answer {
         serde_json::from_str(&self.text).expect(&self.text)
     }
 
-    /// The ids of a list, sorted: DynamoDB promises no order.
+    /// The ids of a list, sorted, because DynamoDB has no order.
     #[track_caller]
     pub(crate) fn ids(&self) -> Vec<String> {
         ids(self.json()["mysfits"].as_array().expect(&self.text))
     }
 }
 
-/// A client that knows no connections of other tests.
+/// A client without connections of other tests.
 pub(crate) fn client() -> Client {
-    // reqwest wants a provider for the TLS that these tests don't use. An error is another test that was first.
+    // reqwest needs a TLS provider even for HTTP. An error means that another test has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().build().unwrap()
 }
 
-pub(crate) async fn send(method: Method, url: &str) -> Answer {
+pub(crate) async fn send(method: Method, url: &str) -> Response {
     let response = client().request(method, url).send().await.unwrap();
-    Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
+    Response { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
 }
 
-pub(crate) async fn get(base_url: &str, path: &str) -> Answer {
+pub(crate) async fn get(base_url: &str, path: &str) -> Response {
     send(Method::GET, &format!("{base_url}{path}")).await
 }
 

@@ -1,4 +1,4 @@
-//! The Lambda: the built executable over the Lambda Runtime API, with API Gateway's events.
+//! The Lambda: the executable over the Lambda Runtime API, with events of API Gateway.
 
 use mysfits_service::TableName;
 use mysfits_service::local::engine::Engine;
@@ -26,7 +26,7 @@ async fn invoke(function: &mut Function, event: Value) -> Value {
     }
 }
 
-/// What a REST API with the stage `prod` sends.
+/// An event of a REST API with the stage `prod`.
 fn rest(path: &str, query: &Value) -> Value {
     json!({
         "resource": "/{proxy+}",
@@ -41,7 +41,7 @@ fn rest(path: &str, query: &Value) -> Value {
     })
 }
 
-/// What an HTTP API sends.
+/// An event of an HTTP API.
 fn http(stage: &str, path: &str, query: &str) -> Value {
     json!({
         "version": "2.0",
@@ -54,7 +54,7 @@ fn http(stage: &str, path: &str, query: &str) -> Value {
     })
 }
 
-/// A header of the answer; a REST API takes a list of values.
+/// A header of the response; a REST API has lists of values.
 fn header<'a>(reply: &'a Value, name: &str) -> &'a Value {
     reply["headers"].get(name).unwrap_or(&reply["multiValueHeaders"][name][0])
 }
@@ -64,7 +64,7 @@ fn body(reply: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn answers_a_rest_api_and_an_http_api() {
+async fn responds_to_a_rest_api_and_an_http_api() {
     let engine = Engine::start().await.unwrap();
     let mut function = start(&engine).await;
     let evil = ids(fixture().iter().filter(|mysfit| mysfit["goodevil"] == "Evil"));
@@ -83,7 +83,7 @@ async fn answers_a_rest_api_and_an_http_api() {
 }
 
 #[tokio::test]
-async fn refuses_as_it_does_elsewhere() {
+async fn errors_are_the_same_as_locally() {
     let engine = Engine::start().await.unwrap();
     let mut function = start(&engine).await;
     let cases = [
@@ -92,7 +92,7 @@ async fn refuses_as_it_does_elsewhere() {
         (
             http("$default", "/mysfits", "filter=GoodEvil"),
             400,
-            "query parameter 'value' is missing beside 'filter=GoodEvil': send 1 to 64 bytes",
+            "query parameter 'value': found none beside 'filter=GoodEvil'; accepted: 1 to 64 bytes",
         ),
     ];
     for (event, status, message) in cases {
@@ -112,7 +112,7 @@ async fn outside_lambda_it_names_the_local_command() {
 }
 
 #[tokio::test]
-async fn a_bad_table_name_ends_it_at_its_start() {
+async fn an_invalid_table_name_fails_the_start() {
     let settings = Settings::new(env!("CARGO_BIN_EXE_mysfits-service")).env("MYSFITS_TABLE", "my table");
     let mut function = Function::start(settings).await.unwrap();
     let invocation = function.invoke("{}").await.unwrap();

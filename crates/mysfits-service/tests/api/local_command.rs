@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::http::{anywhere, fixture, get, ids, nowhere};
 
-/// The command in an environment of nothing but `variables`.
+/// The command with only `variables` in its environment.
 fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::from(test_support::command(env!("CARGO_BIN_EXE_mysfits-local")));
     command.args(arguments).env_clear().envs(variables.iter().copied());
@@ -32,12 +32,12 @@ async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> (Child, String
     (child, line.trim_end().to_owned())
 }
 
-/// Runs the command, which ends by itself.
+/// Runs the command until it exits.
 async fn output(mut command: Command) -> Output {
     timeout(PATIENCE, command.output()).await.unwrap().unwrap()
 }
 
-/// What Ctrl-C in a terminal does.
+/// As Ctrl-C in a terminal.
 async fn interrupt(child: Child) -> Output {
     test_support::signal("-INT", child.id().unwrap());
     timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap()
@@ -47,10 +47,10 @@ fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-/// The one line that follows the line for people.
+/// The log line after the description.
 fn one_log_line(output: &Output) -> Value {
-    let (for_people, log) = stderr(output).split_once('\n').unwrap();
-    assert!(for_people.ends_with("are served; Ctrl-C ends it"), "{for_people}");
+    let (description, log) = stderr(output).split_once('\n').unwrap();
+    assert!(description.ends_with("; Ctrl-C stops the server"), "{description}");
     serde_json::from_str(log).unwrap()
 }
 
@@ -61,7 +61,7 @@ async fn serves_the_twelve_until_it_is_interrupted() {
         assert!(base_url.starts_with("http://127.0.0.1:"), "{base_url}");
         assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
         let output = interrupt(child).await;
-        let line = "the twelve mysfits are served; Ctrl-C ends it\n";
+        let line = "serving the twelve mysfits; Ctrl-C stops the server\n";
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), line));
     }
 }
@@ -78,7 +78,7 @@ async fn scripts_get_the_base_url_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_usage_mistake_exits_with_2() {
+async fn invalid_usage_exits_with_2() {
     let name = [("MYSFITS_TABLE", "no")];
     let cases = [
         (
@@ -87,10 +87,7 @@ async fn a_usage_mistake_exits_with_2() {
         ),
         (command(&["--listen", "localhost:"], &[]), "invalid value 'localhost:' for '--listen <ADDRESS:PORT>': give"),
         (command(&["--latency-ms", "soon"], &[]), "invalid value 'soon' for '--latency-ms <N>'"),
-        (
-            command(&["--listen", "127.0.0.1:0"], &name),
-            "MYSFITS_TABLE is \"no\": a table's name has 3 to 255 characters",
-        ),
+        (command(&["--listen", "127.0.0.1:0"], &name), "MYSFITS_TABLE: found \"no\"; accepted: 3 to 255 characters"),
     ];
     for (command, message) in cases {
         let output = output(command).await;
@@ -100,17 +97,17 @@ async fn a_usage_mistake_exits_with_2() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_told_with_its_option() {
+async fn an_address_in_use_is_reported_with_its_option() {
     let listener = TcpListener::bind(anywhere()).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     let output = output(command(&["--listen", &taken], &[])).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    let expected = format!("mysfits-local: --listen needs another address: can't listen on {taken}: ");
+    let expected = format!("mysfits-local: --listen: can't listen on {taken}: ");
     assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
 }
 
 #[tokio::test]
-async fn the_latency_is_added_to_each_answer() {
+async fn the_latency_is_added_to_each_response() {
     let (_child, base_url) = start(&["--listen", "127.0.0.1:0", "--latency-ms", "150"], &[]).await;
     let begun = Instant::now();
     get(&base_url, "/").await;
@@ -125,7 +122,7 @@ async fn another_dynamodb_is_used_and_its_table_created_on_request() {
     let (without_table, base_url) = start(&arguments, &variables).await;
     get(&base_url, "/mysfits").await.is(503);
 
-    // The second time it is there.
+    // The second time it exists.
     for _ in 0..2 {
         let (_child, base_url) = start(&[&arguments[..], &["--create-table"]].concat(), &variables).await;
         assert_eq!(get(&base_url, "/mysfits").await.ids(), ids(&fixture()));
@@ -134,7 +131,8 @@ async fn another_dynamodb_is_used_and_its_table_created_on_request() {
     let tables = engine.client().list_tables().send().await.unwrap();
     assert_eq!(tables.table_names(), ["Mysfits-elsewhere"]);
 
-    let said = format!("the mysfits in the table Mysfits-elsewhere at {} are served; Ctrl-C ends it\n", engine.url());
+    let said =
+        format!("serving the mysfits in the table Mysfits-elsewhere at {}; Ctrl-C stops the server\n", engine.url());
     assert!(stderr(&interrupt(without_table).await).starts_with(&said));
 }
 
@@ -142,7 +140,7 @@ async fn another_dynamodb_is_used_and_its_table_created_on_request() {
 async fn another_dynamodb_needs_a_region() {
     let variables = [("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"), ("AWS_EC2_METADATA_DISABLED", "true")];
     let output = output(command(&["--listen", "127.0.0.1:0"], &variables)).await;
-    let expected = "mysfits-local: no AWS region: set AWS_REGION, or a region in the AWS profile\n";
+    let expected = "mysfits-local: AWS_REGION: found no value; accepted: an AWS region, such as us-east-1, here or in the AWS profile\n";
     assert_eq!((output.status.code(), stderr(&output)), (Some(1), expected));
 }
 
@@ -153,14 +151,14 @@ async fn a_failure_is_one_line_of_json() {
     get(&base_url, "/mysfits?filter=GoodEvil&value=Good").await.is(503);
     let output = interrupt(child).await;
     let line = one_log_line(&output);
-    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"the table did not answer".into()));
+    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"could not read the table".into()));
     let cause = line["cause"].as_str().unwrap();
     assert!(cause.starts_with("DynamoDB Query failed: dispatch failure: "), "{cause}");
     assert!(cause.contains("Connection refused"), "{cause}");
 }
 
 #[tokio::test]
-async fn what_an_item_lacks_is_one_warning() {
+async fn missing_attributes_are_one_warning() {
     let engine = Engine::start().await.unwrap();
     let name = "Mysfits-elsewhere".parse().unwrap();
     seed::create_table(&engine.client(), &name).await.unwrap();
@@ -178,7 +176,7 @@ async fn what_an_item_lacks_is_one_warning() {
     assert_eq!(line["attributes"], lacking);
 }
 
-/// The environment that leads to a DynamoDB at `url`.
+/// The environment for a DynamoDB at `url`.
 fn at(url: &str) -> [(&str, &str); 5] {
     [
         ("AWS_ENDPOINT_URL_DYNAMODB", url),

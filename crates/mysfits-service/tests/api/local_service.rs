@@ -1,4 +1,4 @@
-//! The local service as other crates use it.
+//! The local service as a library.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ async fn two_services_share_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_answers_after_the_stop() {
+async fn connections_are_refused_after_the_stop() {
     let service = start().await;
     let base_url = service.base_url();
     get(&base_url, "/mysfits").await;
@@ -31,21 +31,21 @@ async fn nothing_answers_after_the_stop() {
 }
 
 #[tokio::test]
-async fn a_request_that_has_begun_is_answered_before_the_stop() {
+async fn the_stop_waits_for_requests_in_flight() {
     let latency = Duration::from_secs(3);
     let service = LocalService::start_with_latency(anywhere(), latency).await.unwrap();
     let url = format!("{}/mysfits", service.base_url());
     let begun = Instant::now();
-    let answer = tokio::spawn(client().get(url).send());
-    // By then it has begun, and is far from its end.
+    let response = tokio::spawn(client().get(url).send());
+    // By then the request is in flight.
     sleep(Duration::from_secs(1)).await;
     service.stop().await;
-    assert_eq!(answer.await.unwrap().unwrap().status().as_u16(), 200);
+    assert_eq!(response.await.unwrap().unwrap().status().as_u16(), 200);
     assert!(begun.elapsed() >= latency);
 }
 
 #[tokio::test]
-async fn a_dropped_engine_ends() {
+async fn a_dropped_engine_stops() {
     let engine = Engine::start().await.unwrap();
     let client = engine.client();
     client.list_tables().send().await.unwrap();
@@ -56,7 +56,7 @@ async fn a_dropped_engine_ends() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_named() {
+async fn an_address_in_use_is_reported() {
     let service = start().await;
     let taken = service.base_url().strip_prefix("http://").unwrap().parse().unwrap();
     let error = LocalService::start_with_latency(taken, Duration::ZERO).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! When DynamoDB does not answer.
+//! When DynamoDB does not response.
 
 use axum::http::StatusCode;
 use mysfits_service::local::engine::Engine;
@@ -12,30 +12,30 @@ use crate::http::{get, nowhere, over};
 
 async fn assert_unavailable(service: &LocalService) {
     for path in ["/mysfits", "/mysfits?filter=GoodEvil&value=Good", "/mysfits/4e53920c-505a-4a90-a694-b9300791f0ae"] {
-        let answer = get(&service.base_url(), path).await;
-        let message = json!({"message": "the mysfits can't be read now, try again later"});
-        assert_eq!((answer.status.as_u16(), answer.json()), (503, message), "{path}: {answer:?}");
-        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        let response = get(&service.base_url(), path).await;
+        let message = json!({"message": "the mysfits are unavailable, retry later"});
+        assert_eq!((response.status.as_u16(), response.json()), (503, message), "{path}: {response:?}");
+        assert_eq!(response.header("access-control-allow-origin"), "*", "{path}");
     }
 }
 
 #[tokio::test]
-async fn nothing_listens() {
+async fn connection_refused() {
     let client = client::for_endpoint(&format!("http://{}", nowhere()));
     let service = over(Table::new(client, TableName::default())).await;
     assert_unavailable(&service).await;
 
-    // What needs no table still works.
+    // Requests without a query still work.
     get(&service.base_url(), "/").await.is(200);
     get(&service.base_url(), "/mysfits?filter=x").await.is(400);
     for no_id in ["no%20id", "%ff", &"a".repeat(129)] {
-        let answer = get(&service.base_url(), &format!("/mysfits/{no_id}")).await;
-        assert_eq!(answer.status.as_u16(), 404, "{no_id}: {answer:?}");
+        let response = get(&service.base_url(), &format!("/mysfits/{no_id}")).await;
+        assert_eq!(response.status.as_u16(), 404, "{no_id}: {response:?}");
     }
 }
 
 #[tokio::test]
-async fn there_is_no_table() {
+async fn missing_table() {
     let engine = Engine::start().await.unwrap();
     let service = over(Table::new(engine.client(), TableName::default())).await;
     assert_unavailable(&service).await;
@@ -44,20 +44,20 @@ async fn there_is_no_table() {
 const EMPTY: &str = r#"{"Items":[],"Count":0,"ScannedCount":0}"#;
 
 #[tokio::test]
-async fn one_failure_is_tried_again() {
+async fn one_failure_is_retried() {
     let dynamodb = DynamoDb::start(|number| match number {
         0 => Some((StatusCode::INTERNAL_SERVER_ERROR, "{}")),
         _ => Some((StatusCode::OK, EMPTY)),
     })
     .await;
     let service = over(dynamodb.table()).await;
-    let answer = get(&service.base_url(), "/mysfits").await;
-    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "{}"), "{answer:?}");
+    let response = get(&service.base_url(), "/mysfits").await;
+    assert_eq!((response.status, response.text.as_str()), (StatusCode::OK, "{}"), "{response:?}");
     assert_eq!(dynamodb.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_lasting_failure_is_tried_three_times() {
+async fn a_permanent_failure_takes_three_attempts() {
     let dynamodb = DynamoDb::start(|_| Some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))).await;
     let service = over(dynamodb.table()).await;
     get(&service.base_url(), "/mysfits").await.is(503);
@@ -65,22 +65,22 @@ async fn a_lasting_failure_is_tried_three_times() {
 }
 
 #[tokio::test]
-async fn a_dynamodb_that_never_answers_is_given_up() {
+async fn a_dynamodb_that_never_responds_times_out() {
     let dynamodb = DynamoDb::start(|_| None).await;
     let table = dynamodb.table();
     let service = over(table.clone()).await;
     let base_url = service.base_url();
     let both = async { tokio::join!(get(&base_url, "/mysfits"), table.list()) };
-    let (answer, list) = timeout(PATIENCE, both).await.unwrap();
-    answer.is(503);
+    let (response, list) = timeout(PATIENCE, both).await.unwrap();
+    response.is(503);
     let cause = list.unwrap_err().chain();
     assert!(cause.contains("operation timeout (all attempts including retries)"), "{cause}");
-    // Each was given up at least once before the operation was: by the limit of an attempt.
+    // At least one attempt timed out before the operation.
     assert!(dynamodb.requests().len() >= 4, "{}", dynamodb.requests().len());
 }
 
 #[tokio::test]
-async fn only_the_attributes_of_a_list_are_asked_for() {
+async fn only_the_attributes_of_a_list_are_requested() {
     let dynamodb = DynamoDb::start(|_| Some((StatusCode::OK, EMPTY))).await;
     let service = over(dynamodb.table()).await;
     get(&service.base_url(), "/mysfits").await;

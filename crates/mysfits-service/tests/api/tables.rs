@@ -1,4 +1,4 @@
-//! Tables other than the one of the twelve: larger than a page of DynamoDB, empty, and with items that lack something.
+//! Tables that are larger than a page of DynamoDB, empty, or have incomplete items.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::dynamodb::DynamoDb;
 use crate::http::{fixture, get, ids, over};
 
-/// An engine with the twelve mysfits in a table of this name, and the service over it.
+/// An engine with the twelve mysfits in a table of this name, and its service.
 async fn start(name: &str) -> (Engine, TableName, LocalService) {
     let name: TableName = name.parse().unwrap();
     let engine = Engine::start().await.unwrap();
@@ -47,7 +47,7 @@ async fn a_list_goes_over_every_page() {
     }
     expected.sort();
 
-    // What this test stands on: one answer of DynamoDB does not hold them all.
+    // The test requires more than one page.
     let page = engine.client().scan().table_name(name.as_str()).send().await.unwrap();
     assert!(page.last_evaluated_key.is_some());
 
@@ -66,13 +66,13 @@ async fn a_list_without_mysfits_is_an_empty_object() {
         request.key("MysfitId", AttributeValue::S(id)).send().await.unwrap();
     }
     for path in ["/mysfits", "/mysfits?filter=GoodEvil&value=Good"] {
-        let answer = get(&service.base_url(), path).await;
-        assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "{}"), "{path}: {answer:?}");
+        let response = get(&service.base_url(), path).await;
+        assert_eq!((response.status, response.text.as_str()), (StatusCode::OK, "{}"), "{path}: {response:?}");
     }
 }
 
 #[tokio::test]
-async fn what_an_item_lacks_its_answer_lacks() {
+async fn missing_attributes_are_omitted() {
     let (engine, name, service) = start("Imperfect").await;
     put(&engine, &name, [("MysfitId", string("bare"))]).await;
     let attributes = [
@@ -96,8 +96,8 @@ async fn what_an_item_lacks_its_answer_lacks() {
     for (id, expected) in
         [("bare", json!({"mysfitId": "bare"})), ("odd", json!({"mysfitId": "odd", "goodevil": "Good"}))]
     {
-        let answer = get(&service.base_url(), &format!("/mysfits/{id}")).await;
-        assert_eq!((answer.status, answer.json()), (StatusCode::OK, expected), "{answer:?}");
+        let response = get(&service.base_url(), &format!("/mysfits/{id}")).await;
+        assert_eq!((response.status, response.json()), (StatusCode::OK, expected), "{response:?}");
     }
 }
 
@@ -108,10 +108,10 @@ async fn the_longest_id_is_found_and_a_longer_one_is_none() {
     for id in [&longest, &longer] {
         put(&engine, &name, [("MysfitId", string(id))]).await;
     }
-    let answer = get(&service.base_url(), &format!("/mysfits/{longest}")).await;
-    assert_eq!((answer.status, &answer.json()["mysfitId"]), (StatusCode::OK, &json!(longest)), "{answer:?}");
-    let answer = get(&service.base_url(), &format!("/mysfits/{longer}")).await;
-    answer.is(404);
+    let response = get(&service.base_url(), &format!("/mysfits/{longest}")).await;
+    assert_eq!((response.status, &response.json()["mysfitId"]), (StatusCode::OK, &json!(longest)), "{response:?}");
+    let response = get(&service.base_url(), &format!("/mysfits/{longer}")).await;
+    response.is(404);
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn an_empty_table_is_filled() {
 }
 
 #[tokio::test]
-async fn a_table_whose_creation_was_not_heard_of_is_filled_with_all_or_none() {
+async fn a_table_whose_creation_got_no_response_is_filled_with_all_or_none() {
     let dynamodb = DynamoDb::start(|number| {
         Some(match number {
             0 => (StatusCode::BAD_REQUEST, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceInUseException"}"#),
@@ -145,7 +145,7 @@ async fn a_table_whose_creation_was_not_heard_of_is_filled_with_all_or_none() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_there_stays_as_it_is() {
+async fn an_existing_table_is_not_changed() {
     let (engine, name, service) = start("Kept").await;
     put(&engine, &name, [("MysfitId", string("mine"))]).await;
     let id = "4e53920c-505a-4a90-a694-b9300791f0ae";
@@ -153,6 +153,6 @@ async fn a_table_that_is_there_stays_as_it_is() {
 
     seed::create_table(&engine.client(), &name).await.unwrap();
     assert_eq!(get(&service.base_url(), "/mysfits").await.ids().len(), 13);
-    let answer = get(&service.base_url(), &format!("/mysfits/{id}")).await;
-    assert_eq!(answer.json(), json!({"mysfitId": id, "name": "Eva"}));
+    let response = get(&service.base_url(), &format!("/mysfits/{id}")).await;
+    assert_eq!(response.json(), json!({"mysfitId": id, "name": "Eva"}));
 }

@@ -1,4 +1,4 @@
-//! The function under test, and what it did.
+//! The function under test.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 pub(crate) use test_support::PATIENCE as AT_MOST;
 
-/// The folder of `examples/misbehaving.rs`, built: beside the one of this test.
+/// The folder with the built `examples/misbehaving.rs`, beside that of this test.
 pub(crate) fn examples() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().join("examples")
@@ -19,7 +19,7 @@ pub(crate) fn settings() -> Settings {
     Settings::new(command)
 }
 
-/// The function, which misbehaves at its start already.
+/// The function, which misbehaves at its start.
 pub(crate) fn misbehaving(how: &str) -> Settings {
     settings().env("MISBEHAVE", how)
 }
@@ -32,7 +32,7 @@ pub(crate) async fn started() -> Function {
     start(settings()).await
 }
 
-pub(crate) async fn told(function: &mut Function, event: impl Into<Request>) -> Invocation {
+pub(crate) async fn invoke(function: &mut Function, event: impl Into<Request>) -> Invocation {
     let invocation = timeout(AT_MOST, function.invoke(event)).await.expect("the invocation ends");
     invocation.expect("the event reaches the function")
 }
@@ -45,7 +45,7 @@ pub(crate) async fn stop(function: Function) -> Exit {
 pub(crate) fn reply(invocation: &Invocation) -> &str {
     match &invocation.outcome {
         Outcome::Reply(bytes) => str::from_utf8(bytes).expect("text"),
-        other => panic!("no reply: {other:?}"),
+        other => panic!("no response: {other:?}"),
     }
 }
 

@@ -7,30 +7,30 @@ use runtime_api::{
     ACCOUNT, Function, InvokeError, MAX_EVENT_BYTES, MAX_REPLY_BYTES, Outcome, REGION, Request, Settings,
 };
 
-use crate::function::{error, examples, reply, settings, start, started, told};
+use crate::function::{error, examples, invoke, reply, settings, start, started};
 
 #[tokio::test]
-async fn replies_to_one_event_after_the_other() {
+async fn responds_to_one_event_after_the_other() {
     let mut function = started().await;
-    let first = told(&mut function, "one").await;
-    let second = told(&mut function, "two").await;
+    let first = invoke(&mut function, "one").await;
+    let second = invoke(&mut function, "two").await;
     assert_eq!((reply(&first), first.cold), ("one", true));
     assert_eq!((reply(&second), second.cold), ("two", false));
     assert_ne!(first.request_id, second.request_id);
 }
 
 #[tokio::test]
-async fn an_error_is_told_with_its_type() {
+async fn an_error_is_reported_with_its_type() {
     let mut function = started().await;
-    assert_eq!(told(&mut function, "error it broke").await.outcome, error("Function.Told", "it broke"));
-    assert_eq!(reply(&told(&mut function, "still here").await), "still here");
+    assert_eq!(invoke(&mut function, "error it broke").await.outcome, error("Function.Told", "it broke"));
+    assert_eq!(reply(&invoke(&mut function, "still here").await), "still here");
 }
 
 #[tokio::test]
-async fn a_reply_has_a_largest_size() {
+async fn a_response_has_a_size_limit() {
     let mut function = started().await;
     for (bytes, taken, status) in [(MAX_REPLY_BYTES, true, "202"), (MAX_REPLY_BYTES + 1, false, "413")] {
-        let invocation = told(&mut function, format!("bytes {bytes}")).await;
+        let invocation = invoke(&mut function, format!("bytes {bytes}")).await;
         match &invocation.outcome {
             Outcome::Reply(reply) => assert!(taken && reply.len() == bytes),
             Outcome::Error { error_type, .. } => {
@@ -43,9 +43,9 @@ async fn a_reply_has_a_largest_size() {
 }
 
 #[tokio::test]
-async fn a_reply_beyond_what_is_read_at_all_is_too_large_too() {
+async fn a_response_beyond_the_body_limit_is_too_large_too() {
     let mut function = started().await;
-    let invocation = told(&mut function, format!("bytes {}", 65 * 1024 * 1024)).await;
+    let invocation = invoke(&mut function, format!("bytes {}", 65 * 1024 * 1024)).await;
     assert!(
         matches!(&invocation.outcome, Outcome::Error { error_type, .. } if error_type == "Function.ResponseSizeTooLarge"),
         "{:?}",
@@ -54,22 +54,22 @@ async fn a_reply_beyond_what_is_read_at_all_is_too_large_too() {
 }
 
 #[tokio::test]
-async fn an_event_has_a_largest_size() {
+async fn an_event_has_a_size_limit() {
     let mut function = started().await;
     let refused = function.invoke(vec![b' '; MAX_EVENT_BYTES + 1]).await.unwrap_err();
     assert!(matches!(refused, InvokeError::EventTooLarge { bytes } if bytes == MAX_EVENT_BYTES + 1));
-    assert_eq!(told(&mut function, vec![b' '; MAX_EVENT_BYTES]).await.outcome, {
+    assert_eq!(invoke(&mut function, vec![b' '; MAX_EVENT_BYTES]).await.outcome, {
         Outcome::Reply(vec![b' '; MAX_EVENT_BYTES].into())
     });
 }
 
 #[tokio::test]
-async fn the_headers_can_be_chosen() {
+async fn the_headers_can_be_set() {
     let mut function = started().await;
     let request = Request { deadline_ms: Some(600_000), ..Request::from("deadline") };
-    assert_eq!(reply(&told(&mut function, request).await), "600000");
+    assert_eq!(reply(&invoke(&mut function, request).await), "600000");
     let request = Request { trace_id: Some("Root=1-2-3".to_owned()), ..Request::from("trace") };
-    assert_eq!(reply(&told(&mut function, request).await), "Root=1-2-3");
+    assert_eq!(reply(&invoke(&mut function, request).await), "Root=1-2-3");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn the_deadline_is_one_timeout_away() {
     let mut function = start(Settings { timeout: Duration::from_secs(20), ..settings() }).await;
     for (timeout, seconds) in [(None, 20), (Some(Duration::from_secs(5)), 5)] {
         let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-        let invocation = told(&mut function, Request { timeout, ..Request::from("deadline") }).await;
+        let invocation = invoke(&mut function, Request { timeout, ..Request::from("deadline") }).await;
         let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
         let deadline: u128 = reply(&invocation).parse().unwrap();
         assert!((before..=after).contains(&(deadline - seconds * 1000)), "{before} {deadline} {after}");
@@ -85,10 +85,10 @@ async fn the_deadline_is_one_timeout_away() {
 }
 
 #[tokio::test]
-async fn the_function_is_told_its_own_name() {
+async fn the_environment_has_the_function_name() {
     let mut function = start(Settings { function_name: "clicks-here".to_owned(), ..settings() }).await;
     let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:clicks-here");
-    assert_eq!(reply(&told(&mut function, "arn").await), arn);
+    assert_eq!(reply(&invoke(&mut function, "arn").await), arn);
 }
 
 #[tokio::test]
@@ -106,21 +106,21 @@ async fn the_environment_is_lambdas_and_the_functions_own() {
         ("env HOME", "unset"),
         ("env CARGO_MANIFEST_DIR", "unset"),
     ] {
-        assert_eq!(reply(&told(&mut function, event).await), value, "{event}");
+        assert_eq!(reply(&invoke(&mut function, event).await), value, "{event}");
     }
 }
 
 #[tokio::test]
 async fn the_command_is_followed_by_its_arguments() {
-    for (args, told_args) in
+    for (args, expected) in
         [(vec![], "[]"), (vec!["--say".into(), "two words".into(), "".into()], r#"["--say", "two words", ""]"#)]
     {
         let mut function = start(Settings { args, ..settings() }).await;
-        assert_eq!(reply(&told(&mut function, "args").await), told_args);
+        assert_eq!(reply(&invoke(&mut function, "args").await), expected);
     }
 }
 
-/// `path` as the current folder has it.
+/// `path` relative to the current folder.
 fn relative(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap();
     let up = here.components().filter(|component| matches!(component, Component::Normal(_)));
@@ -131,7 +131,7 @@ fn relative(path: &Path) -> PathBuf {
 async fn a_relative_path_is_one_of_the_current_folder() {
     let command = relative(&settings().command);
     let mut function = start(Settings::new(command)).await;
-    let root = reply(&told(&mut function, "env LAMBDA_TASK_ROOT").await).to_owned();
+    let root = reply(&invoke(&mut function, "env LAMBDA_TASK_ROOT").await).to_owned();
     assert!(Path::new(&root).is_absolute(), "{root}");
     assert_eq!(Path::new(&root).canonicalize().unwrap(), examples().canonicalize().unwrap());
 }

@@ -1,8 +1,8 @@
-//! A real process on the real wire, misbehaving in every way that Lambda has an answer to.
+//! A real process with the real protocol, which misbehaves in every way that Lambda handles.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
-mod ends;
+mod exits;
 mod function;
 mod invocations;
 mod logs;

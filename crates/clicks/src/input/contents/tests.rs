@@ -232,3 +232,22 @@ fn a_line_or_a_value_has_a_maximum_size() {
     let message = "the-file: found a line or a value of more than 16777216 bytes; accepted are";
     assert!(error(&"x".repeat(MAX_VALUE_BYTES + 1)).starts_with(message));
 }
+
+proptest::proptest! {
+    #[test]
+    fn error_records_are_those_of_the_shared_reader(
+        lines in proptest::collection::vec(
+            r#"(\{"rawData":"[A-Za-z0-9+/=]{0,8}"\}|\{"x":1\}|\[1\]|[ a-z{}",:\[\]]{0,12})"#,
+            0..6,
+        ),
+    ) {
+        let text = format!("{{\"rawData\":\"\"}}\n{}", lines.join("\n"));
+        let values = Values::open(text.as_bytes(), usize::MAX - 1).unwrap().map(Result::unwrap);
+        let records = values.filter(|piece| piece.found == Found::Value).filter_map(|piece| {
+            let record = ErrorRecord::parse(piece.bytes.trim_ascii_start()).ok()?;
+            Some(Item::Record(record.raw_data.into_owned()))
+        });
+        let replayed = items(&text).into_iter().filter(|item| matches!(item, Item::Record(_)));
+        proptest::prop_assert_eq!(replayed.collect::<Vec<_>>(), records.collect::<Vec<_>>());
+    }
+}

@@ -1,4 +1,4 @@
-//! How the service is reached: its address, who asks, and whom to trust.
+//! How to connect to the service: its URL, the API key, and the trusted certificate authorities.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::config::Config;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// How the service is reached; lives as long as the function.
+/// What all sessions share.
 #[derive(Debug)]
 pub struct Client {
-    /// The base URL without a trailing slash: API Gateway takes `prod//mysfits` for another path than `prod/mysfits`.
+    /// The base URL without a trailing slash: to API Gateway, `prod//mysfits` is another path than `prod/mysfits`.
     pub(super) base: String,
     pub(super) headers: HeaderMap,
     pub(super) timeout: Duration,
@@ -24,15 +24,15 @@ pub struct Client {
     pub(super) names: Vec<String>,
 }
 
-/// The client can't be set up.
+/// Why the client can't be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The file with further certificate authorities can't be used.
-    #[error("SSL_CERT_FILE: found {path}, which can't be used; accepted: a PEM file with certificates", path = path.display())]
+    /// The file with additional certificate authorities is not usable.
+    #[error("SSL_CERT_FILE: found {path}, which is not usable; accepted: a PEM file with certificates", path = path.display())]
     ExtraRoots {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of the file system or the parser.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// TLS can't be set up.
@@ -41,10 +41,7 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Sets up what all sessions share.
-    ///
-    /// # Errors
-    /// [`ClientError`] where TLS can't be set up.
+    /// Sets up TLS and the headers; sends no request.
     pub fn new(config: &Config) -> Result<Self, ClientError> {
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         headers.extend(config.api_key.clone().map(|key| (API_KEY, key)));
@@ -58,7 +55,7 @@ impl Client {
     }
 }
 
-/// TLS with the certificate authorities of Mozilla's programme, which are built in, and with those in `extra_roots`.
+/// Trusts Mozilla's certificate authorities, which are built in, and those in `extra_roots`.
 fn tls(extra_roots: Option<&Path>) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_roots {
@@ -74,7 +71,7 @@ fn add_roots(path: &Path, roots: &mut RootCertStore) -> Result<(), Box<dyn std::
     for certificate in CertificateDer::pem_file_iter(path)? {
         roots.add(certificate?)?;
     }
-    if roots.len() == built_in { Err("there is none in it".into()) } else { Ok(()) }
+    if roots.len() == built_in { Err("no certificates in it".into()) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -82,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_authorities_of_mozilla_are_built_in() {
+    fn the_certificate_authorities_of_mozilla_are_built_in() {
         let built_in = webpki_roots::TLS_SERVER_ROOTS.len();
         assert!(built_in > 100);
         let trusted = |roots: usize| format!("RootCertStore {{ roots: \"({roots} roots)\" }}");

@@ -1,26 +1,26 @@
-//! What an invocation answers: to an API Gateway, or to a queue.
+//! Responses to API Gateway and SQS.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::refusal::Refusal;
-use crate::stream::{Failure, Put};
+use crate::body_error::BodyError;
+use crate::stream::{PutError, PutOutcome};
 
-/// The answer of an invocation.
+/// The response of an invocation.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Reply {
+pub enum Response {
     /// To a request.
-    Answer(Answer),
+    Http(HttpResponse),
     /// To messages.
-    Messages(BatchReply),
+    Batch(BatchResponse),
 }
 
-/// An HTTP answer in the format 1.0 of API Gateway, which an HTTP API takes too.
+/// An HTTP response in format 1.0 of API Gateway, which an HTTP API accepts, too.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status_code: u16,
     headers: Headers,
@@ -28,9 +28,9 @@ pub struct Answer {
     is_base64_encoded: bool,
 }
 
-/// The first three are the same in each answer, so that a page of any origin can read it.
+/// The first three are in every response, so that a page of any origin can read it.
 ///
-/// `GET` is among the methods because this header is part of the published answer; the function itself takes none.
+/// `GET` is among the methods because the published function sends this header; the function itself does not accept it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Headers {
     #[serde(rename = "Access-Control-Allow-Headers")]
@@ -41,14 +41,14 @@ struct Headers {
     allow_methods: &'static str,
     #[serde(rename = "Content-Type", skip_serializing_if = "Option::is_none")]
     content_type: Option<&'static str>,
-    /// What a 405 has to have (RFC 9110, section 15.5.6).
+    /// Required for 405 (RFC 9110, section 15.5.6).
     #[serde(rename = "Allow", skip_serializing_if = "Option::is_none")]
     allow: Option<&'static str>,
 }
 
-/// The body of an answer other than 200.
+/// The body of an error response.
 #[derive(Serialize)]
-struct Trouble<'m> {
+struct ErrorBody<'m> {
     message: &'m str,
     #[serde(skip_serializing_if = "Option::is_none")]
     stored: Option<usize>,
@@ -60,49 +60,49 @@ const STORED: &str = "Processed Data sent to Kinesis stream successfully.";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-impl Answer {
-    /// To the question that a browser asks before it sends.
+impl HttpResponse {
+    /// To a CORS preflight request.
     #[must_use]
     pub fn to_options() -> Self {
         Self::new(200, None, "".into())
     }
 
-    /// To a method that the collector does not take.
+    /// To an unsupported method.
     #[must_use]
     pub fn to_other_method() -> Self {
-        let mut answer = Self::trouble(405, "send POST", None);
-        answer.headers.allow = Some("OPTIONS, POST");
-        answer
+        let mut response = Self::error(405, "send POST", None);
+        response.headers.allow = Some("OPTIONS, POST");
+        response
     }
 
-    /// To a body that can't be stored.
+    /// To an invalid body.
     #[must_use]
-    pub fn to_refusal(refusal: Refusal) -> Self {
-        Self::trouble(refusal.status(), &refusal.to_string(), None)
+    pub fn to_invalid_body(body_error: BodyError) -> Self {
+        Self::error(body_error.status(), &body_error.to_string(), None)
     }
 
-    /// To records of which `put` tells what became, `records` in number.
+    /// To a request with `records` records.
     ///
-    /// Whoever gets a 503 sends the whole body again: what was stored is stored twice then.
+    /// After a 503 the client sends the whole body again, so some records may be stored twice.
     #[must_use]
-    pub fn to_put(put: &Put, records: usize) -> Self {
-        let counts = Some((records - put.left.len(), records));
-        match &put.failure {
+    pub fn to_put(put: &PutOutcome, records: usize) -> Self {
+        let counts = Some((records - put.not_stored.len(), records));
+        match &put.error {
             None => Self::new(200, Some(TEXT), STORED.into()),
-            Some(Failure { lasts: false, .. }) => {
-                Self::trouble(503, "not all records are stored: send the body again later", counts)
+            Some(PutError { is_permanent: false, .. }) => {
+                Self::error(503, "not all records are stored: send the body again later", counts)
             }
-            Some(Failure { lasts: true, .. }) => {
-                Self::trouble(500, "not all records are stored: the collector or its stream is not set up well", counts)
+            Some(PutError { is_permanent: true, .. }) => {
+                Self::error(500, "not all records are stored: the collector or its stream is not set up well", counts)
             }
         }
     }
 
-    fn trouble(status: u16, message: &str, counts: Option<(usize, usize)>) -> Self {
-        let trouble =
-            Trouble { message, stored: counts.map(|(stored, _)| stored), records: counts.map(|(_, all)| all) };
-        // A text and numbers serialize always.
-        let body = serde_json::to_string(&trouble).unwrap_or_default();
+    fn error(status: u16, message: &str, counts: Option<(usize, usize)>) -> Self {
+        let error =
+            ErrorBody { message, stored: counts.map(|(stored, _)| stored), records: counts.map(|(_, all)| all) };
+        // Serialising a string and numbers can't fail.
+        let body = serde_json::to_string(&error).unwrap_or_default();
         Self::new(status, Some(JSON), body.into())
     }
 
@@ -118,21 +118,20 @@ impl Answer {
     }
 }
 
-/// The messages that the queue has to keep ("Implementing partial batch responses", AWS Lambda Developer Guide).
+/// The messages that stay in the queue ("Implementing partial batch responses", AWS Lambda Developer Guide).
 ///
-/// Lambda reads it only where the event source mapping has `ReportBatchItemFailures`; without that, it takes every message for
-/// done.
+/// Lambda reads it only if the event source mapping has `ReportBatchItemFailures`. Otherwise it deletes every message.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BatchReply {
-    /// They come again, until the queue's redrive policy moves them to its dead-letter queue.
-    pub batch_item_failures: Vec<ItemFailure>,
+pub struct BatchResponse {
+    /// SQS delivers them again, until the redrive policy moves them to the dead-letter queue.
+    pub batch_item_failures: Vec<BatchItemFailure>,
 }
 
-/// A message that the queue has to keep.
+/// A message that stays in the queue.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ItemFailure {
+pub struct BatchItemFailure {
     /// The message's id.
     pub item_identifier: String,
 }
@@ -143,44 +142,44 @@ mod tests {
 
     const CORS: &str = r#""Access-Control-Allow-Headers":"Content-Type","Access-Control-Allow-Origin":"*","Access-Control-Allow-Methods":"OPTIONS,POST,GET""#;
 
-    fn put(left: Vec<usize>, lasts: Option<bool>) -> Put {
-        let failure = lasts.map(|lasts| Failure { code: "Code".to_owned(), lasts });
-        Put { left, failure, ..Put::default() }
+    fn put(not_stored: Vec<usize>, is_permanent: Option<bool>) -> PutOutcome {
+        let error = is_permanent.map(|is_permanent| PutError { code: "Code".to_owned(), is_permanent });
+        PutOutcome { not_stored, error, ..PutOutcome::default() }
     }
 
     #[test]
-    fn answers_byte_for_byte() {
+    fn responses_byte_for_byte() {
         let text = r#""Content-Type":"text/plain; charset=utf-8""#;
         let json = r#""Content-Type":"application/json""#;
-        for (answer, status, headers, body) in [
-            (Answer::to_options(), 200, CORS.to_owned(), ""),
-            (Answer::to_put(&put(vec![], None), 2), 200, format!("{CORS},{text}"), STORED),
+        for (response, status, headers, body) in [
+            (HttpResponse::to_options(), 200, CORS.to_owned(), ""),
+            (HttpResponse::to_put(&put(vec![], None), 2), 200, format!("{CORS},{text}"), STORED),
             (
-                Answer::to_other_method(),
+                HttpResponse::to_other_method(),
                 405,
                 format!(r#"{CORS},{json},"Allow":"OPTIONS, POST""#),
                 r#"{\"message\":\"send POST\"}"#,
             ),
             (
-                Answer::to_refusal(Refusal::NotJson),
+                HttpResponse::to_invalid_body(BodyError::NotJson),
                 400,
                 format!("{CORS},{json}"),
                 r#"{\"message\":\"the body is not JSON in UTF-8\"}"#,
             ),
             (
-                Answer::to_refusal(Refusal::BodyTooLarge),
+                HttpResponse::to_invalid_body(BodyError::BodyTooLarge),
                 413,
                 format!("{CORS},{json}"),
                 r#"{\"message\":\"the body has more than 1 MiB\"}"#,
             ),
             (
-                Answer::to_put(&put(vec![1], Some(false)), 3),
+                HttpResponse::to_put(&put(vec![1], Some(false)), 3),
                 503,
                 format!("{CORS},{json}"),
                 r#"{\"message\":\"not all records are stored: send the body again later\",\"stored\":2,\"records\":3}"#,
             ),
             (
-                Answer::to_put(&put(vec![0], Some(true)), 1),
+                HttpResponse::to_put(&put(vec![0], Some(true)), 1),
                 500,
                 format!("{CORS},{json}"),
                 r#"{\"message\":\"not all records are stored: the collector or its stream is not set up well\",\"stored\":0,\"records\":1}"#,
@@ -188,13 +187,13 @@ mod tests {
         ] {
             let expected =
                 format!(r#"{{"statusCode":{status},"headers":{{{headers}}},"body":"{body}","isBase64Encoded":false}}"#);
-            assert_eq!(serde_json::to_string(&Reply::Answer(answer)).unwrap(), expected);
+            assert_eq!(serde_json::to_string(&Response::Http(response)).unwrap(), expected);
         }
     }
 
     #[test]
-    fn failed_messages_are_told_by_their_id() {
-        let failure = |id: &str| ItemFailure { item_identifier: id.to_owned() };
+    fn failed_messages_are_reported_by_id() {
+        let failure = |id: &str| BatchItemFailure { item_identifier: id.to_owned() };
         for (failures, expected) in [
             (vec![], r#"{"batchItemFailures":[]}"#),
             (
@@ -202,8 +201,8 @@ mod tests {
                 r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#,
             ),
         ] {
-            let reply = Reply::Messages(BatchReply { batch_item_failures: failures });
-            assert_eq!(serde_json::to_string(&reply).unwrap(), expected);
+            let response = Response::Batch(BatchResponse { batch_item_failures: failures });
+            assert_eq!(serde_json::to_string(&response).unwrap(), expected);
         }
     }
 }

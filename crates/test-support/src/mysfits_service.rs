@@ -1,4 +1,4 @@
-//! A mysfits service that does as it is told: the right thing, or any wrong one.
+//! A mysfits service whose responses a test scripts: valid ones, and any fault.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,108 +11,118 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// What the service does with a request.
+/// How the service responds to a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    /// Answers with a status, headers and a body.
+pub enum Response {
+    /// A status, headers and a body.
     With(u16, Vec<(&'static str, String)>, String),
-    /// Answers after a while.
-    After(Duration, Box<Answer>),
-    /// Answers, then closes the connection without having said so: what a connection looks like that went stale.
-    ThenClose(Box<Answer>),
-    /// Answers, then says nothing more and leaves the connection open: what one looks like whose other side is gone.
-    ThenHang(Box<Answer>),
-    /// Never answers.
+    /// Responds after a delay.
+    After(Duration, Box<Response>),
+    /// Responds, then closes the connection unannounced, as for a stale connection.
+    ThenClose(Box<Response>),
+    /// Responds, then stays silent with the connection open, as if the host were gone.
+    ThenHang(Box<Response>),
+    /// Never responds.
     Hang,
-    /// Closes the connection without a word.
+    /// Closes the connection without a response.
     Close,
-    /// Resets the connection, as a machine does that knows nothing of it any more.
+    /// Resets the connection.
     Reset,
-    /// Promises a body of which only the first half comes.
+    /// Sends half of the body, then closes the connection.
     Half(String),
-    /// Promises a body, sends the first half of it, and waits.
+    /// Sends half of the body, then stays silent.
     HalfThenHang(String),
-    /// Answers with a body, and does not say beforehand how long it is.
+    /// A chunked body, without a content length.
     Chunked(String),
-    /// Sends a body that never ends.
+    /// A body that never ends.
     Endless,
-    /// Answers with what is not HTTP.
+    /// Sends what is not HTTP.
     Garbage,
 }
 
-impl Answer {
-    pub(crate) fn json(body: &Value) -> Self {
+impl Response {
+    /// 200 with a JSON body.
+    #[must_use]
+    pub fn json(body: &Value) -> Self {
         Self::text(200, body.to_string())
     }
 
-    /// A body of JSON as it stands.
-    pub(crate) fn json_text(body: &str) -> Self {
+    /// 200 with a body of JSON as it is.
+    #[must_use]
+    pub fn json_text(body: &str) -> Self {
         Self::text(200, body)
     }
 
-    pub(crate) fn text(status: u16, body: impl Into<String>) -> Self {
+    /// A status with a body.
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
         Self::With(status, Vec::new(), body.into())
     }
 
-    pub(crate) fn status(status: u16) -> Self {
+    /// A status with an empty body.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
         Self::text(status, "")
     }
 
-    pub(crate) fn after_ms(self, ms: u64) -> Self {
+    /// This response after a delay.
+    #[must_use]
+    pub fn after_ms(self, ms: u64) -> Self {
         Self::After(Duration::from_millis(ms), Box::new(self))
     }
 }
 
-/// A request as it came.
+/// A request.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) path: String,
-    pub(crate) headers: HashMap<String, String>,
+pub struct Request {
+    /// Its path and query.
+    pub path: String,
+    /// Its headers, with names in lower case.
+    pub headers: HashMap<String, String>,
 }
 
-type Behaviour = Box<dyn FnMut(&Request) -> Answer + Send>;
+type Handler = Box<dyn FnMut(&Request) -> Response + Send>;
 
 struct State {
-    behaviour: Behaviour,
+    handler: Handler,
     requests: Vec<Request>,
     connections: usize,
-    under_way: usize,
-    most_under_way: usize,
+    in_flight: usize,
+    most_in_flight: usize,
 }
 
-/// The service, on a port of its own, until it is dropped.
-pub(crate) struct Service {
+/// The service, on its own port, until it is dropped.
+pub struct Service {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
 impl Service {
-    /// Starts a service that answers each request as `behaviour` says.
-    pub(crate) async fn start(behaviour: impl FnMut(&Request) -> Answer + Send + 'static) -> Self {
-        Self::listen(behaviour, None).await
+    /// Starts a service that responds with `handler`.
+    pub async fn start(handler: impl FnMut(&Request) -> Response + Send + 'static) -> Self {
+        Self::listen(handler, None).await
     }
 
-    /// Starts the service as it should be, over TLS.
-    pub(crate) async fn with_tls(tls: TlsAcceptor) -> Self {
-        Self::listen(well_built, Some(tls)).await
+    /// Starts a healthy service with TLS.
+    pub async fn with_tls(tls: TlsAcceptor) -> Self {
+        Self::listen(healthy, Some(tls)).await
     }
 
-    async fn listen(behaviour: impl FnMut(&Request) -> Answer + Send + 'static, tls: Option<TlsAcceptor>) -> Self {
+    async fn listen(handler: impl FnMut(&Request) -> Response + Send + 'static, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
-            behaviour: Box::new(behaviour),
+            handler: Box::new(handler),
             requests: Vec::new(),
             connections: 0,
-            under_way: 0,
-            most_under_way: 0,
+            in_flight: 0,
+            most_in_flight: 0,
         }));
         let shared = state.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 shared.lock().unwrap().connections += 1;
-                // A connection that breaks is what many a test is about.
+                // Many tests break the connection, so errors are ignored.
                 let (shared, tls) = (shared.clone(), tls.clone());
                 tokio::spawn(async move {
                     match tls {
@@ -125,44 +135,52 @@ impl Service {
         Self { address, state, accepting }
     }
 
-    /// Starts the service as it should be: the twelve mysfits, 404 for any other.
-    pub(crate) async fn well_built() -> Self {
-        Self::start(well_built).await
+    /// Starts a healthy service: the twelve mysfits, and 404 for any other.
+    pub async fn healthy() -> Self {
+        Self::start(healthy).await
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The port it listens on.
-    pub(crate) fn port(&self) -> u16 {
+    #[must_use]
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Answers as `behaviour` says from now on, and forgets the requests so far.
-    pub(crate) fn now(&self, behaviour: impl FnMut(&Request) -> Answer + Send + 'static) {
+    /// Replaces the handler, and forgets the requests so far.
+    pub fn now(&self, handler: impl FnMut(&Request) -> Response + Send + 'static) {
         let mut state = self.state.lock().unwrap();
-        state.behaviour = Box::new(behaviour);
+        state.handler = Box::new(handler);
         state.requests.clear();
     }
 
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    /// The requests so far, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
         self.state.lock().unwrap().requests.clone()
     }
 
-    /// The paths asked for so far, in order.
-    pub(crate) fn paths(&self) -> Vec<String> {
+    /// The requested paths so far, in order.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
         self.requests().into_iter().map(|request| request.path).collect()
     }
 
     /// How many connections were opened so far.
-    pub(crate) fn connections(&self) -> usize {
+    #[must_use]
+    pub fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
     }
 
-    /// The most requests that were under way at once.
-    pub(crate) fn most_under_way(&self) -> usize {
-        self.state.lock().unwrap().most_under_way
+    /// The most requests that were in flight at the same time.
+    #[must_use]
+    pub fn most_in_flight(&self) -> usize {
+        self.state.lock().unwrap().most_in_flight
     }
 }
 
@@ -172,52 +190,51 @@ impl Drop for Service {
     }
 }
 
-/// What a well-built service answers, under any base path.
-pub(crate) fn well_built(request: &Request) -> Answer {
+/// The response of a healthy service, with or without the base path `/prod`.
+#[must_use]
+pub fn healthy(request: &Request) -> Response {
     let fixture = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    let mysfits = fixture(include_str!("../../fixtures/mysfits.json"));
+    let mysfits = fixture(include_str!("../../../fixtures/mysfits.json"));
     let path = request.path.trim_start_matches("/prod");
     if path == "/mysfits" {
-        return Answer::json(&fixture(include_str!("../../fixtures/service/python-list.json")));
+        return Response::json(&fixture(include_str!("../../../fixtures/service/python-list.json")));
     }
     let id = path.strip_prefix("/mysfits/").unwrap_or_default();
     match mysfits.as_array().unwrap().iter().find(|mysfit| mysfit["mysfitId"] == id) {
-        Some(mysfit) => Answer::json(mysfit),
-        None => Answer::text(404, json!({"message": "no such mysfit"}).to_string()),
+        Some(mysfit) => Response::json(mysfit),
+        None => Response::text(404, json!({"message": "no such mysfit"}).to_string()),
     }
 }
 
-/// What requests come by.
 trait Connection: AsyncRead + AsyncWrite + Unpin {
-    /// Makes the end of the connection a reset.
-    fn end_with_a_reset(&self);
+    fn reset_on_close(&self);
 }
 
 impl Connection for TcpStream {
-    fn end_with_a_reset(&self) {
+    fn reset_on_close(&self) {
         self.set_zero_linger().unwrap();
     }
 }
 
 impl Connection for TlsStream<TcpStream> {
-    fn end_with_a_reset(&self) {
-        self.get_ref().0.end_with_a_reset();
+    fn reset_on_close(&self) {
+        self.get_ref().0.reset_on_close();
     }
 }
 
 async fn serve(mut connection: impl Connection, state: &Mutex<State>) -> Option<()> {
     loop {
         let request = read_request(&mut connection).await?;
-        let answer = {
+        let response = {
             let mut state = state.lock().unwrap();
             state.requests.push(request.clone());
-            state.under_way += 1;
-            state.most_under_way = state.most_under_way.max(state.under_way);
-            (state.behaviour)(&request)
+            state.in_flight += 1;
+            state.most_in_flight = state.most_in_flight.max(state.in_flight);
+            (state.handler)(&request)
         };
-        let went_on = respond(&mut connection, answer).await;
-        state.lock().unwrap().under_way -= 1;
-        went_on?;
+        let keep_alive = respond(&mut connection, response).await;
+        state.lock().unwrap().in_flight -= 1;
+        keep_alive?;
     }
 }
 
@@ -234,54 +251,54 @@ async fn read_request(connection: &mut impl Connection) -> Option<Request> {
     Some(Request { path, headers: lines.filter_map(header).collect() })
 }
 
-/// Answers; `None` where the connection ends with it.
-async fn respond(connection: &mut impl Connection, answer: Answer) -> Option<()> {
-    match answer {
-        Answer::With(status, headers, body) => write(connection, status, &headers, &body, body.len()).await,
-        Answer::After(delay, answer) => {
+/// Responds; `None` if the connection closes then.
+async fn respond(connection: &mut impl Connection, response: Response) -> Option<()> {
+    match response {
+        Response::With(status, headers, body) => write(connection, status, &headers, &body, body.len()).await,
+        Response::After(delay, response) => {
             tokio::time::sleep(delay).await;
-            Box::pin(respond(connection, *answer)).await
+            Box::pin(respond(connection, *response)).await
         }
-        Answer::ThenClose(answer) => {
-            Box::pin(respond(connection, *answer)).await?;
+        Response::ThenClose(response) => {
+            Box::pin(respond(connection, *response)).await?;
             None
         }
-        Answer::ThenHang(answer) => {
-            Box::pin(respond(connection, *answer)).await?;
-            Box::pin(respond(connection, Answer::Hang)).await
+        Response::ThenHang(response) => {
+            Box::pin(respond(connection, *response)).await?;
+            Box::pin(respond(connection, Response::Hang)).await
         }
-        Answer::Hang => {
-            // Ends when the other side has had enough, whatever it says until then.
+        Response::Hang => {
+            // Until the client closes the connection.
             while connection.read_u8().await.is_ok() {}
             None
         }
-        Answer::Close => None,
-        Answer::Reset => {
-            connection.end_with_a_reset();
+        Response::Close => None,
+        Response::Reset => {
+            connection.reset_on_close();
             None
         }
-        Answer::Half(body) => {
+        Response::Half(body) => {
             write(connection, 200, &[], &body[..body.len() / 2], body.len()).await?;
             None
         }
-        Answer::HalfThenHang(body) => {
+        Response::HalfThenHang(body) => {
             write(connection, 200, &[], &body[..body.len() / 2], body.len()).await?;
             connection.read_u8().await.ok()?;
             None
         }
-        Answer::Chunked(body) => {
+        Response::Chunked(body) => {
             let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
             let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
             connection.write_all((head.to_owned() + &chunks).as_bytes()).await.ok()
         }
-        Answer::Endless => {
+        Response::Endless => {
             connection.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.ok()?;
             let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
             loop {
                 connection.write_all(chunk.as_bytes()).await.ok()?;
             }
         }
-        Answer::Garbage => {
+        Response::Garbage => {
             connection.write_all(b"\x16\x03\x01 not HTTP at all\r\n\r\n").await.ok()?;
             None
         }
@@ -296,7 +313,7 @@ async fn write(
     length: usize,
 ) -> Option<()> {
     let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
-    // No body, and so no length of one, comes with 204 (RFC 9110, section 15.3.5).
+    // 204 has neither a body nor a content length (RFC 9110, section 15.3.5).
     let length = if status == 204 { String::new() } else { format!("content-length: {length}\r\n") };
     let head = format!("HTTP/1.1 {status} X\r\n{length}{headers}\r\n");
     connection.write_all((head + body).as_bytes()).await.ok()

@@ -1,55 +1,55 @@
-//! Why a body is not stored: the closed list that answers, logs and metrics use.
+//! Why a body is rejected.
 
-use service_kit::json::Unusable;
+use service_kit::json::UnsupportedValue;
 
-/// Why nothing of a body is stored. Sending it again changes nothing.
+/// Why nothing of a body is stored. A retry gets the same error.
 ///
-/// Shown to whoever sent it, so it tells what is wrong and repeats nothing of what was sent.
+/// The client sees the message, which has no content of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The event says that its body is base64, which it is not.
+pub enum BodyError {
+    /// The event says that its body is base64, but it is not.
     #[error("the body is not base64, as its event says")]
     NotBase64,
     /// The body is not JSON.
     #[error("the body is not JSON in UTF-8")]
     NotJson,
-    /// The body, or an element of its array, is no object.
+    /// The body, or an element of its array, is not an object.
     #[error("the body is neither a JSON object nor an array of JSON objects")]
     NotAnObject,
-    /// A value can't be stored as it is.
+    /// A value can't be stored unchanged.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    UnsupportedValue(#[from] UnsupportedValue),
     /// The body is too large.
     #[error("the body has more than 1 MiB")]
     BodyTooLarge,
     /// The array has too many objects.
     #[error("the array has more than 10000 objects")]
     TooManyObjects,
-    /// The body fits and the record doesn't, which has a `null` for each missing field, and the partition key.
+    /// A record is too large: it also has a `null` for each missing field, and the partition key.
     #[error("a record has more than 1 MiB, its partition key included")]
     RecordTooLarge,
 }
 
-impl Refusal {
-    /// The HTTP status that answers it.
+impl BodyError {
+    /// The HTTP status of its response.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::NotBase64 | Self::NotJson | Self::NotAnObject | Self::Unusable(_) => 400,
+            Self::NotBase64 | Self::NotJson | Self::NotAnObject | Self::UnsupportedValue(_) => 400,
             Self::BodyTooLarge | Self::TooManyObjects | Self::RecordTooLarge => 413,
         }
     }
 
-    /// The reason as logs show it, for example `not_json`.
+    /// The reason in logs, for example `not_json`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotBase64 => "not_base64",
             Self::NotJson => "not_json",
             Self::NotAnObject => "not_an_object",
-            Self::Unusable(Unusable::Escape) => "no_text",
-            Self::Unusable(Unusable::TooDeep) => "too_deep",
-            Self::Unusable(Unusable::NumberTooLarge) => "number_too_large",
+            Self::UnsupportedValue(UnsupportedValue::Escape) => "no_text",
+            Self::UnsupportedValue(UnsupportedValue::TooDeep) => "too_deep",
+            Self::UnsupportedValue(UnsupportedValue::NumberTooLarge) => "number_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::TooManyObjects => "too_many_objects",
             Self::RecordTooLarge => "record_too_large",

@@ -1,4 +1,4 @@
-//! Requests: what is answered, and what is stored.
+//! Requests: their responses, and the stored records.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{STORED, collector, http, invoke, rest};
 use crate::kinesis::Kinesis;
 
-/// An order with every default field, one more, and numbers that a float would spoil.
+/// An order with every default field, one more, and numbers that a float can't hold.
 const ORDER: &str = r#"{ "item_name": "Mug", "id": "o-1", "title": "Cup \u2615", "price": 1.50, "category": null,
     "name": "Ada", "phone": "+41 79 000 00 00", "address": {"zip": 8000, "city": "Zürich"},
     "quantity": 123456789012345678901, "coupon": "X" }"#;
@@ -17,15 +17,15 @@ const LINE: &str = "{\"id\":\"o-1\",\"title\":\"Cup \\u2615\",\"price\":1.50,\"c
     \"quantity\":123456789012345678901,\"item_id\":null,\"item_name\":\"Mug\"}\n";
 
 #[tokio::test]
-async fn an_order_is_stored_whatever_brings_it() {
+async fn an_order_is_stored_from_every_event_source() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     let events = [rest("POST", ORDER), http("POST", ORDER, false), http("POST", &STANDARD.encode(ORDER), true)];
     for event in &events {
-        let answered = invoke(&mut function, event).await;
-        assert_eq!(answered.http(), (200, STORED));
-        assert_eq!(answered.reply["headers"]["Content-Type"], "text/plain; charset=utf-8");
-        assert_eq!(answered.counts(), (1, 1, 0));
+        let result = invoke(&mut function, event).await;
+        assert_eq!(result.http(), (200, STORED));
+        assert_eq!(result.response["headers"]["Content-Type"], "text/plain; charset=utf-8");
+        assert_eq!(result.counts(), (1, 1, 0));
     }
     assert_eq!(kinesis.stored(), vec![("o-1".to_owned(), LINE.to_owned()); 3]);
     assert_eq!(kinesis.calls(), vec![("PutRecord".to_owned(), 1); 3]);
@@ -33,7 +33,7 @@ async fn an_order_is_stored_whatever_brings_it() {
 }
 
 #[tokio::test]
-async fn the_answer_is_byte_for_byte() {
+async fn the_response_is_byte_for_byte() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     let invocation = function.invoke(rest("POST", ORDER).to_string()).await.unwrap();
@@ -47,12 +47,12 @@ async fn the_answer_is_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn an_array_goes_in_calls_that_kinesis_takes() {
+async fn an_array_is_split_within_the_limits_of_kinesis() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[("COLLECTOR_FIELDS", "id")]).await;
     let orders: Vec<Value> = (0..1_001).map(|id| json!({"id": id})).collect();
-    let answered = invoke(&mut function, &rest("POST", json!(orders).to_string())).await;
-    assert_eq!((answered.http(), answered.counts()), ((200, STORED), (3, 1_001, 0)));
+    let result = invoke(&mut function, &rest("POST", json!(orders).to_string())).await;
+    assert_eq!((result.http(), result.counts()), ((200, STORED), (3, 1_001, 0)));
     let calls: Vec<_> = [("PutRecords", 500), ("PutRecords", 500), ("PutRecord", 1)]
         .map(|(operation, records)| (operation.to_owned(), records))
         .into();
@@ -63,23 +63,23 @@ async fn an_array_goes_in_calls_that_kinesis_takes() {
 
 #[tokio::test]
 async fn the_most_objects_with_the_longest_names_are_stored() {
-    // Each two bytes become 2,306, and 30 kB become 23 MB.
+    // Each two bytes become 2,306, so 30 kB become 23 MB.
     let fields: Vec<String> = (0..32).map(|index| format!("{index:0>64}")).collect();
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[("COLLECTOR_FIELDS", &fields.join(","))]).await;
     let body = format!("[{}]", vec!["{}"; 10_000].join(","));
-    let answered = invoke(&mut function, &rest("POST", body)).await;
-    assert_eq!((answered.http(), answered.counts()), ((200, STORED), (20, 10_000, 0)));
+    let result = invoke(&mut function, &rest("POST", body)).await;
+    assert_eq!((result.http(), result.counts()), ((200, STORED), (20, 10_000, 0)));
     let bytes: usize = kinesis.stored().iter().map(|(key, data)| key.len() + data.len()).sum();
-    assert_eq!(answered.summary()["put_bytes"], bytes);
+    assert_eq!(result.summary()["put_bytes"], bytes);
 }
 
 #[tokio::test]
 async fn nothing_to_store_is_stored() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
-    let answered = invoke(&mut function, &rest("POST", "[]")).await;
-    assert_eq!((answered.http(), answered.counts()), ((200, STORED), (0, 0, 0)));
+    let result = invoke(&mut function, &rest("POST", "[]")).await;
+    assert_eq!((result.http(), result.counts()), ((200, STORED), (0, 0, 0)));
     assert_eq!(kinesis.sizes(), [0; 0]);
 }
 
@@ -95,7 +95,7 @@ async fn records_without_a_key_are_spread() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_never_sent_to_kinesis() {
+async fn a_rejected_body_is_never_sent_to_kinesis() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     let message = |text: &str| json!({ "message": text }).to_string();
@@ -114,7 +114,7 @@ async fn what_is_refused_is_never_sent_to_kinesis() {
         (http("POST", "{}", true), 400, message("the body is not base64, as its event says")),
         (rest("POST", "\"text\""), 400, no_object.clone()),
         (rest("POST", "[1]"), 400, no_object),
-        (rest("POST", r#"{"id":"\ud800"}"#), 400, message("a string holds an escape that is no Unicode text")),
+        (rest("POST", r#"{"id":"\ud800"}"#), 400, message("a string has an escape that is not valid Unicode")),
         (
             rest("POST", format!("{{\"id\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000))),
             400,
@@ -133,9 +133,9 @@ async fn what_is_refused_is_never_sent_to_kinesis() {
             message("a record has more than 1 MiB, its partition key included"),
         ),
     ] {
-        let answered = invoke(&mut function, &event).await;
-        assert_eq!(answered.http(), (status, body.as_str()), "{:.300}", event.to_string());
-        assert_eq!(answered.counts(), (0, 0, 0));
+        let result = invoke(&mut function, &event).await;
+        assert_eq!(result.http(), (status, body.as_str()), "{:.300}", event.to_string());
+        assert_eq!(result.counts(), (0, 0, 0));
     }
     assert_eq!(kinesis.sizes(), [0; 0]);
 
@@ -144,7 +144,7 @@ async fn what_is_refused_is_never_sent_to_kinesis() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_fails_and_the_next_one_is_taken() {
+async fn an_invalid_event_fails_and_the_next_one_is_handled() {
     let kinesis = Kinesis::start([]).await;
     let mut function = collector(&kinesis, &[]).await;
     for event in ["{}", "[]", r#"{"Records":[{"eventSource":"aws:s3"}]}"#] {

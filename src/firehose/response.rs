@@ -1,4 +1,4 @@
-//! Replies to transformation events, written straight into one buffer and kept below the size that Firehose takes.
+//! Responses to transformation events, written directly into one buffer, within the size limit.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use base64_simd::STANDARD;
 use super::event::{Event, Record};
 use service_kit::json;
 
-/// The most bytes a reply may have.
+/// The most bytes of a response.
 ///
-/// A synchronous Lambda call takes 6 MB ("Lambda quotas", AWS Lambda Developer Guide); a larger reply fails the whole batch.
-/// Whether that is 6,000,000 or 6,291,556 bytes makes 5 % of room, which is not worth the risk.
+/// A synchronous invocation is limited to 6 MB ("Lambda quotas", AWS Lambda Developer Guide); a larger response fails the whole batch.
+/// Whether that is 6,000,000 or 6,291,556 bytes is a difference of 5 %, which is not worth the risk.
 pub const RESPONSE_BUDGET_BYTES: usize = 6_000_000;
 
-/// So many records can't be answered, however short each answer is: it takes two bytes more than this counts.
+/// More records than any response can hold: even the shortest result takes two bytes more than this counts.
 pub(super) const MAX_RECORDS: usize = RESPONSE_BUDGET_BYTES / FAILED.len();
 
 const OPEN: &[u8] = br#"{"records":["#;
@@ -25,61 +25,60 @@ const OK_DATA: &[u8] = br#""result":"Ok","data":""#;
 const OK_KAFKA: &[u8] = br#""result":"Ok","kafkaRecordValue":""#;
 const METADATA: &[u8] = br#","metadata":{"partitionKeys":"#;
 
-/// A reply in the making. Answer every record of the event once, in the event's order.
+/// Builds a response. Add one result for every record of the event, in the event's order.
 #[derive(Debug)]
-pub struct Reply {
+pub struct Response {
     bytes: Vec<u8>,
     budget: usize,
-    /// What the records that are not yet answered take at least, with the closing brackets.
+    /// The least that the remaining records take, with the closing brackets.
     reserved: usize,
 }
 
-/// The line does not fit next to the answers that the other records need.
+/// The lines do not fit beside the shortest results of the other records.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BudgetExceeded;
 
-/// Not even the shortest answer to each record fits.
+/// Not even the shortest results fit.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{records} records can't be answered within {budget} bytes")]
+#[error("found {records} records, whose results do not fit into a response of {budget} bytes")]
 pub struct TooManyRecords {
     records: usize,
     budget: usize,
 }
 
-impl Reply {
-    /// Starts the reply to `event`, which will have `budget` bytes at most.
+impl Response {
+    /// Starts the response to `event`, of at most `budget` bytes.
     ///
     /// # Errors
-    /// [`TooManyRecords`] where even failing every record would take more; Firehose sends no such event.
+    /// Failing every record would exceed `budget`. Firehose sends no such event.
     pub fn to(event: &Event, budget: usize) -> Result<Self, TooManyRecords> {
         let records = event.record_count();
         let reserved = event.records.iter().map(failed_len).sum::<usize>() + CLOSE.len();
         if OPEN.len() + reserved > budget {
             return Err(TooManyRecords { records, budget });
         }
-        // Room that is never written to costs no memory, and a buffer that grows is copied each time.
+        // Untouched capacity takes no memory, and a growing buffer is copied.
         let mut bytes = Vec::with_capacity(budget);
         bytes.extend_from_slice(OPEN);
         Ok(Self { bytes, budget, reserved })
     }
 
-    /// How many bytes of data an answer to `record` can hold at most.
+    /// How many bytes of data the result of `record` can hold.
     ///
-    /// Ask before making more: a record may turn into many times its size, and a function of 128 MB has no room for that.
+    /// Check it while writing lines: they may take many times the record's size, which a function of 128 MB can't hold.
     #[must_use]
-    pub fn room(&self, record: &Record) -> usize {
+    pub fn remaining_bytes(&self, record: &Record) -> usize {
         let used = self.bytes.len() + self.reserved - failed_len(record);
         (self.budget.saturating_sub(used)) / 4 * 3
     }
 
-    /// Answers `record` with `Ok` and `lines` as its data; `keys` become `metadata.partitionKeys`, which is left out where
-    /// there are none.
+    /// Adds `Ok` for `record` with `lines` as its data, and `keys` as `metadata.partitionKeys` if there are any.
     ///
     /// # Errors
-    /// [`BudgetExceeded`] where the budget does not hold it; the record is then still to be answered.
+    /// It does not fit. The record still needs a result.
     pub fn ok(&mut self, record: &Record, lines: &[u8], keys: &BTreeMap<&str, String>) -> Result<(), BudgetExceeded> {
-        // Checked before anything is written: encoding megabytes only to take them back would double the work.
-        if lines.len() > self.room(record) {
+        // Checked first: encoding megabytes only to discard them would double the work.
+        if lines.len() > self.remaining_bytes(record) {
             return Err(BudgetExceeded);
         }
         let start = self.bytes.len();
@@ -102,12 +101,12 @@ impl Reply {
         Ok(())
     }
 
-    /// Answers `record` with `Dropped`: Firehose forgets it.
+    /// Adds `Dropped` for `record`: Firehose discards it.
     pub fn dropped(&mut self, record: &Record) {
         self.close(record, DROPPED);
     }
 
-    /// Answers `record` with `ProcessingFailed`: Firehose keeps its original bytes in the error output.
+    /// Adds `ProcessingFailed` for `record`: Firehose keeps its original bytes in the error output.
     pub fn failed(&mut self, record: &Record) {
         self.close(record, FAILED);
     }
@@ -150,7 +149,7 @@ impl Reply {
     }
 }
 
-/// The length of a `ProcessingFailed` answer with the comma before it: the shortest that is always allowed.
+/// The length of a `ProcessingFailed` result with a comma: the shortest that is always allowed.
 fn failed_len(record: &Record) -> usize {
     let id = record.record_id.map_or(0, |id| RECORD_ID.len() + id.get().len() + 1);
     1 + 1 + id + FAILED.len()
@@ -166,20 +165,20 @@ mod tests {
         BTreeMap::new()
     }
 
-    fn text(reply: Reply) -> String {
-        String::from_utf8(reply.finish()).unwrap()
+    fn text(response: Response) -> String {
+        String::from_utf8(response.finish()).unwrap()
     }
 
     #[test]
-    fn records_are_answered_in_the_form_of_their_source() {
+    fn results_have_the_form_of_their_source() {
         let event = Event::parse(EVENT).unwrap();
         let [direct, kafka, last] = event.records.as_slice() else { panic!("three records") };
-        let mut reply = Reply::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
-        reply.ok(direct, b"hi\n", &none()).unwrap();
-        reply.ok(kafka, b"", &[("k", "v\"".to_owned())].into()).unwrap();
-        reply.dropped(last);
+        let mut response = Response::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
+        response.ok(direct, b"hi\n", &none()).unwrap();
+        response.ok(kafka, b"", &[("k", "v\"".to_owned())].into()).unwrap();
+        response.dropped(last);
         assert_eq!(
-            text(reply),
+            text(response),
             concat!(
                 r#"{"records":[{"recordId":"a","result":"Ok","data":"aGkK"},"#,
                 r#"{"result":"Ok","kafkaRecordValue":"","metadata":{"partitionKeys":{"k":"v\""}}},"#,
@@ -189,23 +188,23 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_holds_to_the_byte() {
+    fn the_budget_is_exact_to_the_byte() {
         let event = Event::parse(EVENT).unwrap();
-        let answer = |budget| {
-            let mut reply = Reply::to(&event, budget).unwrap();
-            let fitted = reply.ok(&event.records[0], b"hi\n", &[("k", "v".to_owned())].into()).is_ok();
+        let build = |budget| {
+            let mut response = Response::to(&event, budget).unwrap();
+            let fitted = response.ok(&event.records[0], b"hi\n", &[("k", "v".to_owned())].into()).is_ok();
             if !fitted {
-                reply.failed(&event.records[0]);
+                response.failed(&event.records[0]);
             }
-            reply.failed(&event.records[1]);
-            reply.failed(&event.records[2]);
-            (fitted, text(reply))
+            response.failed(&event.records[1]);
+            response.failed(&event.records[2]);
+            (fitted, text(response))
         };
-        let (fitted, whole) = answer(RESPONSE_BUDGET_BYTES);
+        let (fitted, whole) = build(RESPONSE_BUDGET_BYTES);
         assert!(fitted);
         let needed = whole.len();
-        assert_eq!(answer(needed), (true, whole));
-        let (fitted, shorter) = answer(needed - 1);
+        assert_eq!(build(needed), (true, whole));
+        let (fitted, shorter) = build(needed - 1);
         assert!(!fitted && shorter.len() < needed, "{shorter}");
         assert!(shorter.starts_with(r#"{"records":[{"recordId":"a","result":"ProcessingFailed"},"#), "{shorter}");
     }
@@ -213,24 +212,27 @@ mod tests {
     #[test]
     fn the_last_record_may_fill_the_budget() {
         let event = Event::parse(r#"{"records":[{"recordId":"a"},{"recordId":"b"}]}"#).unwrap();
-        let answer = |budget| {
-            let mut reply = Reply::to(&event, budget).unwrap();
-            reply.ok(&event.records[0], b"", &none())?;
-            reply.ok(&event.records[1], &[b'x'; 30], &none()).map(|()| text(reply).len())
+        let build = |budget| {
+            let mut response = Response::to(&event, budget).unwrap();
+            response.ok(&event.records[0], b"", &none())?;
+            response.ok(&event.records[1], &[b'x'; 30], &none()).map(|()| text(response).len())
         };
-        let needed = answer(RESPONSE_BUDGET_BYTES).unwrap();
-        assert_eq!(answer(needed), Ok(needed));
-        assert_eq!(answer(needed - 1), Err(BudgetExceeded));
+        let needed = build(RESPONSE_BUDGET_BYTES).unwrap();
+        assert_eq!(build(needed), Ok(needed));
+        assert_eq!(build(needed - 1), Err(BudgetExceeded));
     }
 
     #[test]
-    fn an_event_that_can_not_even_be_failed_is_refused() {
+    fn too_many_records_for_any_response_are_refused() {
         let event = Event::parse(EVENT).unwrap();
-        let mut shortest = Reply::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
+        let mut shortest = Response::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
         event.records.iter().for_each(|record| shortest.failed(record));
         let needed = text(shortest).len() + 1;
-        assert!(Reply::to(&event, needed).is_ok());
-        let refused = Reply::to(&event, needed - 1).unwrap_err();
-        assert_eq!(refused.to_string(), format!("3 records can't be answered within {} bytes", needed - 1));
+        assert!(Response::to(&event, needed).is_ok());
+        let refused = Response::to(&event, needed - 1).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("found 3 records, whose results do not fit into a response of {} bytes", needed - 1)
+        );
     }
 }

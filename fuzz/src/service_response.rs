@@ -1,15 +1,15 @@
-//! The mysfits service's answers: the list, and one mysfit.
+//! Responses of the mysfits service: the list, and items.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use click_processor::click::{Clicks, Origin};
+use click_processor::click::{Clicks, RecordMetadata};
 use click_processor::config::Config;
-use click_processor::mysfits::Attributes;
-use click_processor::mysfits::answer::{BadAnswer, Entry, item, list};
+use click_processor::lookup::Attributes;
+use click_processor::lookup::service_response::{Entry, ServiceResponseError, parse_item, parse_list};
 use serde_json::value::RawValue;
 
-use crate::json::{Members, assert_carried, carried, text};
+use crate::json::{Members, assert_copied, copied, text};
 use crate::line::{assert_line, config};
 
 static CONFIGS: LazyLock<[Config; 2]> =
@@ -17,9 +17,9 @@ static CONFIGS: LazyLock<[Config; 2]> =
 
 const CLICK: &str = r#"{"userId":"u","mysfitId":"m"}"#;
 
-/// - A list is accepted exactly where it is one, and has the mysfits that it has, each complete or not.
-/// - A mysfit is accepted exactly where it is the one that was asked for, with every attribute.
-/// - Its attributes are those of the answer, in the configured order, and make a line.
+/// - A list is accepted if and only if it is valid, and has its mysfits, complete or partial.
+/// - An item is accepted if and only if it is the requested mysfit with every attribute.
+/// - Its attributes are those of the response, in the configured order, and form a line.
 pub fn check(body: &[u8]) {
     for config in &*CONFIGS {
         check_list(body, config);
@@ -29,9 +29,9 @@ pub fn check(body: &[u8]) {
 
 fn check_list(body: &[u8], config: &Config) {
     let names = &config.mysfit_attributes;
-    let (found, expected) = match (list(body, names), expected_list(body)) {
+    let (found, expected) = match (parse_list(body, names), expected_list(body)) {
         (Ok(found), Some(expected)) => (found, expected),
-        (Err(error), None) => return assert_eq!(error, BadAnswer::Shape),
+        (Err(error), None) => return assert_eq!(error, ServiceResponseError::Shape),
         (found, expected) => panic!("{found:?}, and not {expected:?}"),
     };
     assert_eq!(found.len(), expected.len());
@@ -49,14 +49,14 @@ fn check_item(body: &[u8], config: &Config) {
     let mysfit = members(body);
     let id = mysfit.as_ref().and_then(id);
     if let (Some(mysfit), Some(id)) = (&mysfit, &id) {
-        match (item(body, id, names), attributes(mysfit, names)) {
+        match (parse_item(body, id, names), attributes(mysfit, names)) {
             (Ok(found), Some(expected)) => assert_attributes(found.view(), &expected, config),
-            (Err(BadAnswer::Lacks(name)), None) => assert!(names.contains(&name), "{name}"),
+            (Err(ServiceResponseError::MissingAttribute(name)), None) => assert!(names.contains(&name), "{name}"),
             (found, expected) => panic!("{found:?}, and not {expected:?}"),
         }
     }
     let other = format!("{}-", id.unwrap_or_default());
-    assert_eq!(item(body, &other, names), Err(BadAnswer::Shape), "it is no answer about {other}");
+    assert_eq!(parse_item(body, &other, names), Err(ServiceResponseError::Shape), "not a response for {other}");
 }
 
 fn assert_attributes(found: Attributes, expected: &[&str], config: &Config) {
@@ -65,12 +65,12 @@ fn assert_attributes(found: Attributes, expected: &[&str], config: &Config) {
     assert_eq!(members.names(), config.mysfit_attributes);
     for (index, (original, (_, written))) in expected.iter().zip(&members.0).enumerate() {
         assert_eq!(found.value(index), written.get());
-        assert_carried(original, written.get());
+        assert_copied(original, written.get());
     }
     let clicks = Clicks::parse([Ok(CLICK.as_bytes())].into_iter(), &[]);
     let mut records = clicks.records();
     let (click, _) = records.next().unwrap().unwrap().next().unwrap();
-    assert_line(config, click, &Members::of(CLICK).unwrap(), found, &Origin::default());
+    assert_line(config, click, &Members::of(CLICK).unwrap(), found, &RecordMetadata::default());
 }
 
 fn members(body: &[u8]) -> Option<Members<'_>> {
@@ -91,7 +91,7 @@ fn expected_list(body: &[u8]) -> Option<BTreeMap<String, Members<'_>>> {
     Some(entries.filter_map(|mysfit| Some((id(&mysfit)?, mysfit))).collect())
 }
 
-/// The values of all attributes, if all are there.
+/// The values of all attributes, if none is missing.
 fn attributes<'a>(mysfit: &Members<'a>, names: &[String]) -> Option<Vec<&'a str>> {
-    names.iter().map(|name| mysfit.get_in_any_case(name).filter(|value| carried(value).is_some())).collect()
+    names.iter().map(|name| mysfit.get_in_any_case(name).filter(|value| copied(value).is_some())).collect()
 }

@@ -1,4 +1,4 @@
-//! A mysfits service of numbered mysfits.
+//! A mysfits service with any number of mysfits.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,16 +10,19 @@ use serde::Serialize;
 
 use crate::batch::mysfit_id;
 
+/// A numbered mysfit.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Mysfit {
+pub struct Mysfit {
     pub(crate) mysfit_id: String,
     pub(crate) goodevil: String,
     pub(crate) lawchaos: String,
     pub(crate) species: String,
 }
 
-pub(crate) fn mysfit(number: usize) -> Mysfit {
+/// The mysfit with this number.
+#[must_use]
+pub fn mysfit(number: usize) -> Mysfit {
     Mysfit {
         mysfit_id: mysfit_id(number),
         goodevil: ["Good", "Neutral", "Evil"][number % 3].to_owned(),
@@ -28,8 +31,9 @@ pub(crate) fn mysfit(number: usize) -> Mysfit {
     }
 }
 
-/// Starts a service of `count` mysfits that waits before each answer; tells its URL.
-pub(crate) fn start(count: usize, latency: Duration) -> String {
+/// Starts a service of `count` mysfits that delays each response by `latency`; returns its URL.
+#[must_use]
+pub fn start(count: usize, latency: Duration) -> String {
     let mysfits: Vec<Mysfit> = (0..count).map(mysfit).collect();
     let list: Arc<str> = serde_json::json!({ "mysfits": mysfits }).to_string().into();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -43,7 +47,7 @@ pub(crate) fn start(count: usize, latency: Duration) -> String {
     url
 }
 
-/// Answers the requests of one connection, until it is closed.
+/// Serves one connection.
 fn serve(mut stream: TcpStream, list: &str, latency: Duration) {
     stream.set_nodelay(true).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
@@ -56,14 +60,14 @@ fn serve(mut stream: TcpStream, list: &str, latency: Duration) {
         };
         let length = body.len();
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
-        // Who has its answer may be gone.
+        // The client may be gone.
         if stream.write_all((head + &body).as_bytes()).is_err() {
             return;
         }
     }
 }
 
-/// Which mysfit `GET /mysfits/{id} HTTP/1.1` asks for; none for the list.
+/// The mysfit that `GET /mysfits/{id} HTTP/1.1` requests; `None` for the list.
 fn item(request: &str) -> Option<usize> {
     let id = request.split(' ').nth(1)?.strip_prefix("/mysfits/")?;
     usize::from_str_radix(id.get(..8)?, 16).ok()

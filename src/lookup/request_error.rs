@@ -1,83 +1,79 @@
-//! Why a request failed, and when to try again.
+//! Why a request failed, and when to retry it.
 
 use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use service_kit::backoff::{Backoff, Jitter};
 
-use super::answer::BadAnswer;
+use super::service_response::ServiceResponseError;
 
 pub(super) const MAX_ATTEMPTS: u32 = 4;
-/// The waits between attempts are drawn from 0 to this, doubled each time, up to the most: full jitter keeps many
-/// functions from coming back in step ("Exponential Backoff And Jitter", AWS Architecture Blog).
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const MAX_BACKOFF: Duration = Duration::from_secs(2);
-/// So many different requests that fail for good one after the other say that it is not about one mysfit.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(2), jitter: Jitter::Full };
+/// After this many different requests in a row failed all attempts, the failure does not concern a single mysfit.
 pub(super) const MAX_FAILED_IN_A_ROW: u32 = 3;
 
-/// So many bodies are read at once that are long, or whose length is not known.
+/// How many bodies that are long, or of unknown length, are read at the same time.
 pub(super) const LONG_BODIES: usize = 8;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum RequestError {
     #[error("answered {status}")]
     Status { status: StatusCode, retry_after: Option<Duration> },
     #[error("answered with more than {limit} bytes")]
     TooLong { limit: usize },
     #[error("answered with {0}")]
-    Answer(#[from] BadAnswer),
+    Response(#[from] ServiceResponseError),
     #[error("did not answer within {} ms", .0.as_millis())]
     Timeout(Duration),
     #[error(
-        "answered, and no time was left in this invocation to read it: {LONG_BODIES} long answers are read at once"
+        "answered, but no time was left in this invocation to read it: {LONG_BODIES} long responses are read at once"
     )]
     Unread,
-    #[error("broke: {0}")]
+    #[error("failed: {0}")]
     Connection(String),
     #[error("was not sent: {MAX_FAILED_IN_A_ROW} requests in a row have failed")]
-    GaveUp,
+    CircuitOpen,
     #[error("was not sent: no time left in this invocation")]
     Deadline,
 }
 
-impl Failure {
-    /// Whether a request was sent at all.
+impl RequestError {
     pub(super) fn was_sent(&self) -> bool {
-        !matches!(self, Self::GaveUp | Self::Deadline)
+        !matches!(self, Self::CircuitOpen | Self::Deadline)
     }
 
-    /// How long to wait before the next attempt; `None` where there is none.
-    pub(super) fn wait_after(&self, attempt: u32) -> Option<Duration> {
-        if attempt >= MAX_ATTEMPTS || !self.may_pass() {
+    /// The delay before the next attempt; `None` if there is none.
+    pub(super) fn retry_delay(&self, attempt: u32) -> Option<Duration> {
+        if attempt >= MAX_ATTEMPTS || !self.is_retryable() {
             return None;
         }
-        let most = MAX_BACKOFF.min(FIRST_BACKOFF * 2_u32.pow(attempt - 1));
-        let backoff = most.mul_f64(fastrand::f64());
+        let delay = BACKOFF.delay(attempt);
         match self {
-            Self::Status { retry_after: Some(asked), .. } => Some(backoff.max(*asked)),
-            _ => Some(backoff),
+            Self::Status { retry_after: Some(retry_after), .. } => Some(delay.max(*retry_after)),
+            _ => Some(delay),
         }
     }
 
-    /// Whether another attempt may bring an answer.
-    fn may_pass(&self) -> bool {
+    fn is_retryable(&self) -> bool {
         match self {
             Self::Status { status, .. } => {
                 status.is_server_error()
                     || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
-            // A list that was read to its end would be the same again.
-            Self::Answer(BadAnswer::TooLarge) | Self::Unread | Self::GaveUp | Self::Deadline => false,
-            Self::TooLong { .. } | Self::Answer(_) | Self::Timeout(_) | Self::Connection(_) => true,
+            // The next response would be too large, too.
+            Self::Response(ServiceResponseError::TooLarge) | Self::Unread | Self::CircuitOpen | Self::Deadline => false,
+            Self::TooLong { .. } | Self::Response(_) | Self::Timeout(_) | Self::Connection(_) => true,
         }
     }
 }
 
-impl From<reqwest::Error> for Failure {
+impl From<reqwest::Error> for RequestError {
     fn from(error: reqwest::Error) -> Self {
-        // The URL holds an id, which is a visitor's input; the causes are what tells one fault from another.
+        // The URL contains an id, which is user input. The sources of the error tell failures apart.
         let error = error.without_url();
         let mut text = error.to_string();
         let mut cause = error.source();
@@ -89,7 +85,7 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-/// How long the service asks to be left alone: a number of seconds, or a date (RFC 9110, section 10.2.3).
+/// `Retry-After`: a number of seconds, or a date (RFC 9110, section 10.2.3).
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
@@ -105,34 +101,34 @@ mod tests {
 
     use super::*;
 
-    fn status(status: StatusCode, retry_after: Option<Duration>) -> Failure {
-        Failure::Status { status, retry_after }
+    fn status(status: StatusCode, retry_after: Option<Duration>) -> RequestError {
+        RequestError::Status { status, retry_after }
     }
 
     #[test]
-    fn what_may_pass_is_tried_again_four_times_at_most() {
-        for (failure, tried_again) in [
+    fn transient_errors_get_four_attempts() {
+        for (failure, retried) in [
             (status(StatusCode::INTERNAL_SERVER_ERROR, None), true),
             (status(StatusCode::TOO_MANY_REQUESTS, None), true),
             (status(StatusCode::REQUEST_TIMEOUT, None), true),
             (status(StatusCode::FORBIDDEN, None), false),
             (status(StatusCode::FOUND, None), false),
-            (Failure::Timeout(Duration::ZERO), true),
-            (Failure::Connection(String::new()), true),
-            (Failure::TooLong { limit: 1 }, true),
-            (Failure::Answer(BadAnswer::Shape), true),
-            (Failure::Answer(BadAnswer::TooLarge), false),
+            (RequestError::Timeout(Duration::ZERO), true),
+            (RequestError::Connection(String::new()), true),
+            (RequestError::TooLong { limit: 1 }, true),
+            (RequestError::Response(ServiceResponseError::Shape), true),
+            (RequestError::Response(ServiceResponseError::TooLarge), false),
         ] {
-            assert_eq!(failure.wait_after(1).is_some(), tried_again, "{failure}");
-            assert_eq!(failure.wait_after(3).is_some(), tried_again, "{failure}");
-            assert_eq!(failure.wait_after(4), None, "{failure}");
+            assert_eq!(failure.retry_delay(1).is_some(), retried, "{failure}");
+            assert_eq!(failure.retry_delay(3).is_some(), retried, "{failure}");
+            assert_eq!(failure.retry_delay(4), None, "{failure}");
         }
     }
 
     #[test]
-    fn waits_grow_with_full_jitter() {
+    fn delays_grow_with_full_jitter() {
         for (attempt, most_ms) in [(1, 100.0), (2, 200.0), (3, 400.0)] {
-            let draw = |_| Failure::Timeout(Duration::ZERO).wait_after(attempt).unwrap().as_secs_f64() * 1000.0;
+            let draw = |_| RequestError::Timeout(Duration::ZERO).retry_delay(attempt).unwrap().as_secs_f64() * 1000.0;
             let waits: Vec<f64> = (0..200).map(draw).collect();
             let (least, longest) = waits.iter().fold((f64::MAX, 0.0_f64), |(a, b), wait| (a.min(*wait), b.max(*wait)));
             assert!(longest <= most_ms, "{longest} ms after attempt {attempt}");
@@ -145,15 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_left_alone_as_long_as_it_asks() {
+    fn retry_after_is_the_least_delay() {
         for code in [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS, StatusCode::INTERNAL_SERVER_ERROR]
         {
-            let asked = Duration::from_secs(7);
-            assert_eq!(status(code, Some(asked)).wait_after(1), Some(asked));
+            let retry_after = Duration::from_secs(7);
+            assert_eq!(status(code, Some(retry_after)).retry_delay(1), Some(retry_after));
         }
-        // One that asks for no time is backed off from all the same.
-        let at_once = status(StatusCode::SERVICE_UNAVAILABLE, Some(Duration::ZERO));
-        assert!((0..200).any(|_| at_once.wait_after(3) > Some(Duration::from_millis(100))));
+        // `Retry-After: 0` still backs off.
+        let immediate = status(StatusCode::SERVICE_UNAVAILABLE, Some(Duration::ZERO));
+        assert!((0..200).any(|_| immediate.retry_delay(3) > Some(Duration::from_millis(100))));
     }
 
     #[test]

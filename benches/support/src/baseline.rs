@@ -1,11 +1,11 @@
-//! The function as most would write it: `aws_lambda_events`, serde, and a cache of the mysfits.
+//! A straightforward function in Rust: `aws_lambda_events`, serde, and a cache of the mysfits.
 
 use std::collections::HashMap;
 
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse, KinesisFirehoseResponseRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::service::{Mysfit, mysfit};
+use crate::mysfits_service::{Mysfit, mysfit};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,18 +24,24 @@ struct Line<'a> {
     species: &'a str,
 }
 
-pub(crate) struct Straightforward(HashMap<String, Mysfit>);
+/// The baseline function, with a warm cache.
+pub struct Baseline(HashMap<String, Mysfit>);
 
-impl Straightforward {
-    pub(crate) fn new() -> Self {
+impl Baseline {
+    /// A function with the twelve mysfits.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "as the other benchmarked functions")]
+    pub fn new() -> Self {
         Self((0..12).map(mysfit).map(|mysfit| (mysfit.mysfit_id.clone(), mysfit)).collect())
     }
 
-    pub(crate) fn answer(&self, event: KinesisFirehoseEvent) -> KinesisFirehoseResponse {
+    /// Handles an event.
+    #[must_use]
+    pub fn handle(&self, event: KinesisFirehoseEvent) -> KinesisFirehoseResponse {
         let mut response = KinesisFirehoseResponse::default();
         for record in event.records {
-            let mut answer = KinesisFirehoseResponseRecord::default();
-            answer.record_id = record.record_id;
+            let mut result = KinesisFirehoseResponseRecord::default();
+            result.record_id = record.record_id;
             let click: Result<Click, _> = serde_json::from_slice(&record.data);
             let found = click.ok().and_then(|click| Some((self.0.get(&click.mysfit_id)?, click)));
             if let Some((mysfit, click)) = found {
@@ -48,13 +54,13 @@ impl Straightforward {
                 })
                 .unwrap();
                 line.push(b'\n');
-                answer.result = Some("Ok".to_owned());
-                answer.data.0 = line;
+                result.result = Some("Ok".to_owned());
+                result.data.0 = line;
             } else {
-                answer.result = Some("ProcessingFailed".to_owned());
-                answer.data = record.data;
+                result.result = Some("ProcessingFailed".to_owned());
+                result.data = record.data;
             }
-            response.records.push(answer);
+            response.records.push(result);
         }
         response
     }

@@ -1,17 +1,18 @@
-//! Events as Firehose sends them: for the benchmarks, and for the test that counts allocations.
+//! Transformation events of any size.
 
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The id of the mysfit called `number`: a UUID, as the workshop's are.
+/// The id of a numbered mysfit: a UUID, as in the workshop.
 pub(crate) fn mysfit_id(number: usize) -> String {
     format!("{number:08x}-505a-4a90-a694-b9300791f0ae")
 }
 
-/// An event of so many clicks by as many visitors on so many mysfits, with record ids of the usual 56 digits.
-pub(crate) fn batch(records: usize, mysfits: usize) -> String {
+/// An event of `records` clicks by as many visitors on `mysfits` mysfits, with record ids of 56 digits.
+#[must_use]
+pub fn batch(records: usize, mysfits: usize) -> String {
     let mut event = String::from(
         r#"{"invocationId":"invocation","deliveryStreamArn":"arn:aws:firehose:us-east-1:123456789012:deliverystream/clicks","region":"us-east-1","records":["#,
     );

@@ -1,4 +1,4 @@
-//! How processes end, and what becomes of what they have started.
+//! Exits of processes, and of their child processes.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use crate::function::{AT_MOST, error, exit_code, misbehaving, reply, settings, start, started, stop, told};
+use crate::function::{AT_MOST, error, exit_code, invoke, misbehaving, reply, settings, start, started, stop};
 
 #[tokio::test]
-async fn an_exit_in_init_comes_back_with_its_logs_and_every_time() {
+async fn an_exit_in_init_is_reported_with_its_logs_every_time() {
     let mut function = start(misbehaving("exit")).await;
-    // By then the first has ended, and nobody knows of it.
+    // By then the first process has exited, and the function does not know it.
     sleep(Duration::from_millis(300)).await;
     for _ in 0..2 {
-        let invocation = told(&mut function, "never seen").await;
+        let invocation = invoke(&mut function, "never seen").await;
         assert_eq!(exit_code(&invocation), Some(3));
         assert_eq!(invocation.logs, ["starting", "bad configuration"]);
         assert!(invocation.cold && !invocation.received);
@@ -24,18 +24,18 @@ async fn an_exit_in_init_comes_back_with_its_logs_and_every_time() {
 }
 
 #[tokio::test]
-async fn an_init_error_is_told() {
+async fn an_init_error_is_reported() {
     let mut function = start(misbehaving("init-error")).await;
-    let invocation = told(&mut function, "never seen").await;
+    let invocation = invoke(&mut function, "never seen").await;
     assert_eq!(invocation.outcome, error("Extension.Bad", "no good"));
     assert!(!invocation.received);
 }
 
 #[tokio::test]
-async fn a_silent_start_is_a_failed_one() {
+async fn a_start_without_a_call_times_out() {
     let settings = Settings { init_timeout: Duration::from_millis(50), ..misbehaving("silent") };
     let mut function = start(settings).await;
-    let invocation = told(&mut function, "never seen").await;
+    let invocation = invoke(&mut function, "never seen").await;
     assert_eq!((invocation.outcome, invocation.received), (Outcome::TimedOut, false));
 }
 
@@ -44,27 +44,27 @@ async fn a_process_that_never_asks_again_is_replaced() {
     let settings =
         Settings { init_timeout: Duration::from_secs(10), settle_timeout: Duration::from_millis(50), ..settings() };
     let mut function = start(settings).await;
-    let answered = told(&mut function, "hang-after-reply").await;
-    assert_eq!(reply(&answered), "done");
-    let stuck = told(&mut function, "never seen").await;
+    let completed = invoke(&mut function, "hang-after-reply").await;
+    assert_eq!(reply(&completed), "done");
+    let stuck = invoke(&mut function, "never seen").await;
     assert_eq!((stuck.outcome, stuck.received, stuck.cold), (Outcome::TimedOut, false, false));
-    let next = told(&mut function, "back").await;
+    let next = invoke(&mut function, "back").await;
     assert_eq!((reply(&next), next.cold), ("back", true));
 }
 
 #[tokio::test]
-async fn a_crash_is_told_with_its_logs_and_the_process_replaced() {
+async fn a_crash_is_reported_with_its_logs_and_the_process_replaced() {
     let mut function = started().await;
-    let crashed = told(&mut function, "exit").await;
+    let crashed = invoke(&mut function, "exit").await;
     assert_eq!(exit_code(&crashed), Some(7));
     assert_eq!(crashed.logs, ["starting", "last words"]);
-    let next = told(&mut function, "back").await;
+    let next = invoke(&mut function, "back").await;
     assert_eq!((reply(&next), next.cold), ("back", true));
 }
 
 #[tokio::test]
-async fn an_exit_at_once_after_the_reply_spoils_nothing() {
-    // A caller that is often away finds the answer and the exit together.
+async fn an_exit_right_after_the_response_keeps_the_response() {
+    // A caller that polls rarely gets the response and the exit at the same time.
     tokio::spawn(async {
         loop {
             std::thread::sleep(Duration::from_millis(5));
@@ -73,27 +73,27 @@ async fn an_exit_at_once_after_the_reply_spoils_nothing() {
     });
     let mut function = started().await;
     for _ in 0..50 {
-        let invocation = told(&mut function, "exit-after-reply").await;
+        let invocation = invoke(&mut function, "exit-after-reply").await;
         assert_eq!((reply(&invocation), invocation.cold), ("done", true));
     }
 }
 
 #[tokio::test]
-async fn a_process_that_broke_off_its_reply_is_told_by_its_exit() {
+async fn a_process_that_exits_while_responding_is_reported_as_exited() {
     let mut function = started().await;
-    assert_eq!(exit_code(&told(&mut function, "half-reply").await), Some(5));
+    assert_eq!(exit_code(&invoke(&mut function, "half-reply").await), Some(5));
 }
 
 #[tokio::test]
-async fn a_process_out_of_time_is_killed_and_replaced() {
+async fn a_process_that_times_out_is_killed_and_replaced() {
     let mut function = started().await;
     let request = Request { timeout: Some(Duration::from_millis(50)), ..Request::from("hang") };
-    assert_eq!(told(&mut function, request).await.outcome, Outcome::TimedOut);
-    let next = told(&mut function, "back").await;
+    assert_eq!(invoke(&mut function, request).await.outcome, Outcome::TimedOut);
+    let next = invoke(&mut function, "back").await;
     assert_eq!((reply(&next), next.cold), ("back", true));
 }
 
-/// Waits until a process that has closed its files is a zombie, as its parent sees it then (proc_pid_stat(5)).
+/// Waits until a process that has closed its files is a zombie (proc_pid_stat(5)).
 async fn over(process: u32) {
     let stat = || std::fs::read_to_string(format!("/proc/{process}/stat"));
     let ends = async {
@@ -105,11 +105,11 @@ async fn over(process: u32) {
 }
 
 #[tokio::test]
-async fn lines_of_a_process_that_ended_between_two_events_are_kept() {
+async fn lines_of_a_process_that_exited_between_two_events_are_kept() {
     for stopped in [false, true] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut function = started().await;
-        told(&mut function, format!("exit-when-idle {}", listener.local_addr().unwrap())).await;
+        invoke(&mut function, format!("exit-when-idle {}", listener.local_addr().unwrap())).await;
         let id = function.process_id().unwrap();
         let mut process = listener.accept().await.unwrap().0;
         process.write_all(b"!").await.unwrap();
@@ -120,7 +120,7 @@ async fn lines_of_a_process_that_ended_between_two_events_are_kept() {
             assert_eq!(stop(function).await.logs, ["last words"]);
             continue;
         }
-        let next = told(&mut function, "back").await;
+        let next = invoke(&mut function, "back").await;
         assert_eq!((reply(&next), next.cold), ("back", true));
         assert_eq!(next.logs, ["last words", "starting"]);
     }
@@ -129,57 +129,57 @@ async fn lines_of_a_process_that_ended_between_two_events_are_kept() {
 #[tokio::test]
 async fn a_process_leads_a_group_of_its_own() {
     let mut function = started().await;
-    let group = told(&mut function, "group").await;
+    let group = invoke(&mut function, "group").await;
     assert_ne!(reply(&group), getpgrp().to_string());
 }
 
-/// A function that has started another process, and the connection that this one keeps for as long as it lives.
+/// A function that has started another process, and a connection that is open while that process runs.
 async fn with_another_process() -> (Function, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut function = started().await;
-    told(&mut function, format!("start-another {}", listener.local_addr().unwrap())).await;
+    invoke(&mut function, format!("start-another {}", listener.local_addr().unwrap())).await;
     let (connection, _) = timeout(AT_MOST, listener.accept()).await.unwrap().unwrap();
     (function, connection)
 }
 
-/// Waits for the end of the process that has the other end of the connection.
+/// Waits until the process with the other end of the connection exits.
 async fn gone(mut connection: TcpStream) {
-    // A reset is an end too.
+    // A reset also shows the exit.
     let _ended = timeout(AT_MOST, connection.read(&mut [0])).await.expect("the process lives on");
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_a_stop() {
+async fn a_stop_kills_the_process_group() {
     let (function, other) = with_another_process().await;
     stop(function).await;
     gone(other).await;
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_a_drop() {
+async fn a_drop_kills_the_process_group() {
     let (function, other) = with_another_process().await;
     drop(function);
     gone(other).await;
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_its_time() {
+async fn a_time_out_kills_the_process_group() {
     let (mut function, other) = with_another_process().await;
     let request = Request { timeout: Some(Duration::from_millis(50)), ..Request::from("hang") };
-    assert_eq!(told(&mut function, request).await.outcome, Outcome::TimedOut);
+    assert_eq!(invoke(&mut function, request).await.outcome, Outcome::TimedOut);
     gone(other).await;
 }
 
 #[tokio::test]
-async fn what_a_process_has_started_ends_with_its_crash() {
+async fn a_crash_kills_the_process_group() {
     let (mut function, other) = with_another_process().await;
-    assert_eq!(exit_code(&told(&mut function, "exit").await), Some(7));
+    assert_eq!(exit_code(&invoke(&mut function, "exit").await), Some(7));
     gone(other).await;
 }
 
 #[tokio::test]
-async fn stopping_tells_the_rest() {
+async fn stopping_returns_the_remaining_lines() {
     let mut function = started().await;
-    told(&mut function, "one").await;
+    invoke(&mut function, "one").await;
     assert!(stop(function).await.logs.is_empty());
 }

@@ -1,12 +1,12 @@
-//! Reading events: what serde derives would take arrays for objects, and would fail the whole event where a member comes
-//! twice. Here, as in most readers, the last one counts.
+//! Deserialises events. serde's derive would accept arrays as objects, and would fail the whole event for a repeated member. Here the last
+//! one counts, as in most parsers.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::event::{Event, Record};
-use super::reply::MAX_RECORDS;
+use super::response::MAX_RECORDS;
 use service_kit::json::Name;
 
 impl<'de> Deserialize<'de> for Event<'de> {
@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut record = Record::default();
         while let Some(name) = map.next_key::<Name>()? {
-            // `null` counts as not there.
+            // `null` counts as missing.
             match &*name.0 {
                 "recordId" => record.record_id = map.next_value()?,
                 "data" => record.data = map.next_value()?,

@@ -1,6 +1,6 @@
-//! The service's answers, in the dialects in which it is published.
+//! Parses responses of the mysfits service, in the dialects of its published versions.
 //!
-//! Go and .NET spell `goodEvil` where Python and Java spell `goodevil`, so names are matched without regard to case.
+//! Go and .NET spell `goodEvil`, Python and Java `goodevil`, so names are matched case-insensitively.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,89 +16,87 @@ use serde_json::value::RawValue;
 use super::attributes::{Attributes, OwnedAttributes};
 use service_kit::json::{self, AnyName};
 
-/// The member that holds a mysfit's id.
 const ID: &str = "mysfitId";
 
-/// The most heap that a list takes: two of them, a body and an event of 6 MB fit into 100 MiB. The longest body has 8 MiB, so
-/// only a list of many mysfits with very short values takes more.
+/// The most heap of a list: two lists, a body and an event of 6 MB fit into 100 MiB. The longest body has 8 MiB, so only a list of many
+/// mysfits with very short values exceeds it.
 pub const MAX_LIST_HEAP_BYTES: usize = 14 << 20;
 
-/// Why a body is no answer.
+/// Why a response is not usable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadAnswer {
-    /// There is nothing where the list of mysfits should be.
+pub enum ServiceResponseError {
+    /// `GET /mysfits` found nothing.
     #[error("no list of mysfits")]
     NoList,
-    /// The body is not JSON, or not of the shape that the service's answers have.
+    /// The body is not JSON, or has another shape.
     #[error("a body that is not the service's JSON")]
     Shape,
-    /// The list takes more than [`MAX_LIST_HEAP_BYTES`].
+    /// The list exceeds [`MAX_LIST_HEAP_BYTES`].
     #[error("a list that takes more than {MAX_LIST_HEAP_BYTES} bytes of memory")]
     TooLarge,
-    /// The mysfit lacks an attribute that is wanted.
+    /// The mysfit lacks a wanted attribute.
     #[error("a mysfit without the attribute \"{0}\"")]
-    Lacks(String),
+    MissingAttribute(String),
 }
 
-/// What the list says of one mysfit.
+/// A mysfit in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Every wanted attribute: [`List::attributes`] has them.
+    /// It has every wanted attribute: see [`List::attributes`].
     Complete(AttributesId),
-    /// Not every one: the rest is asked for by id.
+    /// It lacks one, so it is requested by id.
     Partial,
 }
 
-/// Which of a list's attributes.
+/// Identifies attributes within one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttributesId(u32);
 
 /// The mysfits of a list, by id.
 ///
-/// All ids are in one text and all attributes in another: with a block for each id and each mysfit's attributes, a list of small
-/// entries would take nine times its body's bytes. So it takes 1.7 times, and 2.5 times where `mysfitId` is an attribute, too;
-/// [`MAX_LIST_HEAP_BYTES`] at the most.
+/// All ids share one string, and all attributes another. With an allocation each, a list of small entries would take nine times its
+/// body's bytes. This takes 1.7 times, or 2.5 times if `mysfitId` is an attribute, and never more than [`MAX_LIST_HEAP_BYTES`].
 #[derive(Debug, Default)]
 pub struct List {
     ids: String,
-    entries: Vec<ListEntry>,
-    /// The numbers of `entries`, by the hash of their ids.
+    entries: Vec<StoredEntry>,
+    /// Indices of `entries`, by the hash of their ids.
     index: HashTable<u32>,
     hasher: RandomState,
-    /// The members of all attributes, one after the other. Mysfits that differ in nothing share them, so that they stay in the
-    /// CPU's cache: a twentieth less time for a batch with 10,000 mysfits.
+    /// The members of all attributes, concatenated. Mysfits with equal attributes share them, so that they stay in the CPU's cache: 5 %
+    /// less time for a batch with 10,000 mysfits.
     members: String,
-    /// Where in `members` the members of each attributes end.
+    /// Where each mysfit's members end in `members`.
     members_ends: Vec<u32>,
-    /// Where in its members each value ends: as many as there are `names`, for each attributes.
+    /// Where each value ends within its members: `names` ends for each.
     value_ends: Vec<u32>,
     names: usize,
 }
 
 #[derive(Debug)]
-struct ListEntry {
-    /// Where in the list's `ids` the id ends.
+struct StoredEntry {
+    /// Where the id ends in the list's `ids`.
     id_end: u32,
-    /// The number of its attributes, or [`PARTIAL`].
+    /// The index of its attributes, or [`PARTIAL`].
     attributes: u32,
 }
 
 const PARTIAL: u32 = u32::MAX;
 
 impl List {
-    /// How many mysfits are in it.
+    /// How many mysfits it has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// What it says of the mysfit `id`; `None` where it has none.
+    /// The mysfit with this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Entry> {
         let number = self.index.find(self.hasher.hash_one(id), |number| self.id(*number) == id)?;
@@ -108,10 +106,10 @@ impl List {
         })
     }
 
-    /// The attributes that an entry of this list names.
+    /// The attributes of an entry of this list.
     ///
     /// # Panics
-    /// Where `id` is another list's.
+    /// If `id` is from another list.
     #[must_use]
     pub fn attributes(&self, id: AttributesId) -> Attributes<'_> {
         let number = id.0 as usize;
@@ -128,7 +126,7 @@ impl List {
         &self.ids[start(number, |before| self.entries[before].id_end)..self.entries[number].id_end as usize]
     }
 
-    /// Adds a mysfit; of one that comes twice the last counts.
+    /// Adds a mysfit; the last of several with one id counts.
     fn put(&mut self, id: &str, attributes: u32) {
         let hash = self.hasher.hash_one(id);
         let Self { ids, entries, index, hasher, .. } = self;
@@ -142,83 +140,79 @@ impl List {
                 entries[number].attributes = attributes;
             }
             Slot::Vacant(new) => {
-                new.insert(offset(entries.len()));
+                new.insert(offset_of(entries.len()));
                 ids.push_str(id);
-                entries.push(ListEntry { id_end: offset(ids.len()), attributes });
+                entries.push(StoredEntry { id_end: offset_of(ids.len()), attributes });
             }
         }
     }
 
-    /// The heap that its ids take, without what is allocated ahead.
+    /// The heap of its ids, without spare capacity.
     fn used_bytes(&self) -> usize {
-        self.ids.len() + self.entries.len() * size_of::<ListEntry>() + self.index.allocation_size()
+        self.ids.len() + self.entries.len() * size_of::<StoredEntry>() + self.index.allocation_size()
     }
 
-    /// The heap that it takes.
     #[cfg(test)]
     fn heap_bytes(&self) -> usize {
         let ends = self.members_ends.capacity() + self.value_ends.capacity();
         self.ids.capacity()
-            + self.entries.capacity() * size_of::<ListEntry>()
+            + self.entries.capacity() * size_of::<StoredEntry>()
             + self.index.allocation_size()
             + self.members.capacity()
             + ends * size_of::<u32>()
     }
 }
 
-/// Where what has that number begins: where the one before it ends.
+/// The start of a range that is stored by its end: the end of the one before.
 fn start(number: usize, end: impl FnOnce(usize) -> u32) -> usize {
     number.checked_sub(1).map_or(0, |before| end(before) as usize)
 }
 
-/// A place in a body, which is far shorter than 4 GiB.
-fn offset(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
+/// A position in a body, which is far shorter than 4 GiB.
+fn offset_of(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-/// Reads the answer to `GET /mysfits`: `{"mysfits": [{"mysfitId": …, …}, …]}`, or `{}` where there is none.
+/// Parses the response to `GET /mysfits`: `{"mysfits": [{"mysfitId": …, …}, …]}`, or `{}` without mysfits.
 ///
-/// An entry without an id, or that is no object, is passed over: no click can name it.
-///
-/// # Errors
-/// [`BadAnswer::Shape`] where `body` is none of these, and [`BadAnswer::TooLarge`] where the list takes too much memory.
-pub fn list(body: &[u8], names: &[String]) -> Result<List, BadAnswer> {
-    let body = Object::read(&mut serde_json::Deserializer::from_slice(body), ["mysfits"].into_iter())?;
+/// An entry that has no id or is not an object is ignored: no click can name it.
+pub fn parse_list(body: &[u8], names: &[String]) -> Result<List, ServiceResponseError> {
+    let body = WantedMembers::read(&mut serde_json::Deserializer::from_slice(body), ["mysfits"].into_iter())?;
     let Some(mysfits) = body.get("mysfits") else {
-        return if body.is_empty { Ok(List::default()) } else { Err(BadAnswer::Shape) };
+        return if body.is_empty { Ok(List::default()) } else { Err(ServiceResponseError::Shape) };
     };
     // Go writes an empty list as null.
     if mysfits.get() == "null" {
         return Ok(List::default());
     }
     let mut json = serde_json::Deserializer::from_str(mysfits.get());
-    json.deserialize_seq(Entries { names, body_bytes: mysfits.get().len() }).map_err(|_| BadAnswer::Shape)?
+    json.deserialize_seq(ListVisitor { names, body_bytes: mysfits.get().len() })
+        .map_err(|_| ServiceResponseError::Shape)?
 }
 
-/// Reads the answer to `GET /mysfits/{id}`: an object with that `mysfitId` and the mysfit's attributes.
-///
-/// # Errors
-/// [`BadAnswer::Shape`] where `body` is no such object, and [`BadAnswer::Lacks`] where one of `names` is not in it.
-pub fn item(body: &[u8], id: &str, names: &[String]) -> Result<OwnedAttributes, BadAnswer> {
-    let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_slice(body), names)?;
-    // What has no id, or another's, is not this mysfit: a gateway's `{"message": …}`, or the answer to another request.
+/// Parses the response to `GET /mysfits/{id}`: an object with that `mysfitId` and the mysfit's attributes.
+pub fn parse_item(body: &[u8], id: &str, names: &[String]) -> Result<OwnedAttributes, ServiceResponseError> {
+    let mysfit = WantedMembers::mysfit(&mut serde_json::Deserializer::from_slice(body), names)?;
+    // Without this id it is another response: a gateway's `{"message": …}`, or that of another request.
     if mysfit.id().as_deref() != Some(id) {
-        return Err(BadAnswer::Shape);
+        return Err(ServiceResponseError::Shape);
     }
     let (mut members, mut ends) = (Vec::new(), Vec::with_capacity(names.len()));
-    mysfit.write_attributes(names, &mut members, &mut ends).map_err(|name| BadAnswer::Lacks(name.to_owned()))?;
-    let members = String::from_utf8(members).map_err(|_| BadAnswer::Shape)?;
+    mysfit
+        .write_attributes(names, &mut members, &mut ends)
+        .map_err(|name| ServiceResponseError::MissingAttribute(name.to_owned()))?;
+    let members = String::from_utf8(members).map_err(|_| ServiceResponseError::Shape)?;
     Ok(OwnedAttributes::new(members, ends))
 }
 
-/// Puts the mysfits of an array into a list, one by one.
-struct Entries<'n> {
+/// Reads an array of mysfits into a list.
+struct ListVisitor<'n> {
     names: &'n [String],
     body_bytes: usize,
 }
 
-impl<'de> Visitor<'de> for Entries<'_> {
-    type Value = Result<List, BadAnswer>;
+impl<'de> Visitor<'de> for ListVisitor<'_> {
+    type Value = Result<List, ServiceResponseError>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of mysfits")
@@ -226,11 +220,12 @@ impl<'de> Visitor<'de> for Entries<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut list = List { names: self.names.len(), ..List::default() };
-        // Members are never longer than what they were read from. Growing step by step would hold them twice for a moment;
-        // memory that is not written to takes none.
-        let mut attributes = AllAttributes { members: Vec::with_capacity(self.body_bytes), ..AllAttributes::default() };
+        // Members are never longer than their source. Growing the buffer would hold them twice for a moment; untouched capacity takes no
+        // memory.
+        let mut attributes =
+            AttributesTable { members: Vec::with_capacity(self.body_bytes), ..AttributesTable::default() };
         while let Some(entry) = seq.next_element::<&RawValue>()? {
-            let mysfit = Object::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.names);
+            let mysfit = WantedMembers::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.names);
             if let Ok(mysfit) = mysfit
                 && let Some(id) = mysfit.id()
             {
@@ -238,12 +233,12 @@ impl<'de> Visitor<'de> for Entries<'_> {
             }
             if list.used_bytes() + attributes.used_bytes() > MAX_LIST_HEAP_BYTES {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                return Ok(Err(BadAnswer::TooLarge));
+                return Ok(Err(ServiceResponseError::TooLarge));
             }
         }
-        let AllAttributes { members, members_ends, value_ends, .. } = attributes;
+        let AttributesTable { members, members_ends, value_ends, .. } = attributes;
         (list.members_ends, list.value_ends) = (members_ends, value_ends);
-        // What is written is out of texts, so it is one.
+        // Everything written comes from strings, so it is UTF-8.
         list.members = String::from_utf8(members).map_err(serde::de::Error::custom)?;
         list.ids.shrink_to_fit();
         list.entries.shrink_to_fit();
@@ -254,25 +249,25 @@ impl<'de> Visitor<'de> for Entries<'_> {
     }
 }
 
-/// The different attributes of a list while it is read.
+/// The distinct attributes of a list while it is read.
 #[derive(Default)]
-struct AllAttributes {
+struct AttributesTable {
     members: Vec<u8>,
     members_ends: Vec<u32>,
     value_ends: Vec<u32>,
-    /// Their numbers, by the hash of their members.
+    /// Their indices, by the hash of their members.
     index: HashTable<u32>,
     hasher: RandomState,
 }
 
-impl AllAttributes {
-    /// The heap that stays when the list is read.
+impl AttributesTable {
+    /// The heap that stays after reading.
     fn used_bytes(&self) -> usize {
         self.members.len() + (self.members_ends.len() + self.value_ends.len()) * size_of::<u32>()
     }
 
-    /// The number of the attributes of `mysfit`; `None` where it lacks one.
-    fn number_of(&mut self, mysfit: &Object, names: &[String]) -> Option<u32> {
+    /// The index of the attributes of `mysfit`; `None` if it lacks one.
+    fn number_of(&mut self, mysfit: &WantedMembers, names: &[String]) -> Option<u32> {
         let (members_start, values_start) = (self.members.len(), self.value_ends.len());
         let written = mysfit.write_attributes(names, &mut self.members, &mut self.value_ends);
         let Self { members, members_ends, value_ends, index, hasher } = self;
@@ -286,14 +281,14 @@ impl AllAttributes {
             match index.entry(hasher.hash_one(new), |number| members_of(*number) == new, again) {
                 Slot::Occupied(known) => *known.get(),
                 Slot::Vacant(vacant) => {
-                    let number = offset(members_ends.len());
+                    let number = offset_of(members_ends.len());
                     vacant.insert(number);
                     number
                 }
             }
         });
-        if number == Some(offset(self.members_ends.len())) {
-            self.members_ends.push(offset(self.members.len()));
+        if number == Some(offset_of(self.members_ends.len())) {
+            self.members_ends.push(offset_of(self.members.len()));
         } else {
             self.members.truncate(members_start);
             value_ends.truncate(values_start);
@@ -302,38 +297,39 @@ impl AllAttributes {
     }
 }
 
-/// The wanted members of a JSON object, which is all that is kept of it, however often they come.
-struct Object<'a, 'w> {
+/// The wanted members of a JSON object. Nothing else of it is kept, however often a member repeats.
+struct WantedMembers<'a, 'w> {
     members: Vec<Member<'a, 'w>>,
     is_empty: bool,
 }
 
-/// A wanted member: the last that is called just so, and the last whose name differs in case alone.
+/// A wanted member: the last with exactly this name, and the last whose name differs only in case.
 struct Member<'a, 'w> {
     name: &'w str,
     exact: Option<&'a RawValue>,
     other_case: Option<&'a RawValue>,
 }
 
-impl<'a, 'w> Object<'a, 'w> {
+impl<'a, 'w> WantedMembers<'a, 'w> {
     fn mysfit<R: Read<'a>>(
         json: &mut serde_json::Deserializer<R>,
         names: &'w [String],
-    ) -> Result<Object<'a, 'w>, BadAnswer> {
+    ) -> Result<WantedMembers<'a, 'w>, ServiceResponseError> {
         Self::read(json, names.iter().map(String::as_str).chain([ID]))
     }
 
     fn read<R: Read<'a>>(
         json: &mut serde_json::Deserializer<R>,
         wanted: impl Iterator<Item = &'w str>,
-    ) -> Result<Object<'a, 'w>, BadAnswer> {
+    ) -> Result<WantedMembers<'a, 'w>, ServiceResponseError> {
         let members = wanted.map(|name| Member { name, exact: None, other_case: None }).collect();
-        let object = json.deserialize_map(Object { members, is_empty: true }).map_err(|_| BadAnswer::Shape)?;
-        json.end().map_err(|_| BadAnswer::Shape)?;
+        let object =
+            json.deserialize_map(WantedMembers { members, is_empty: true }).map_err(|_| ServiceResponseError::Shape)?;
+        json.end().map_err(|_| ServiceResponseError::Shape)?;
         Ok(object)
     }
 
-    /// The last member called `name`; where none is spelled just so, the last that differs in case alone.
+    /// The last member with exactly this name, or else the last whose name differs only in case.
     fn get(&self, name: &str) -> Option<&'a RawValue> {
         let member = self.members.iter().find(|member| member.name == name)?;
         member.exact.or(member.other_case)
@@ -343,10 +339,10 @@ impl<'a, 'w> Object<'a, 'w> {
         json::text(self.get(ID)?).ok().flatten()
     }
 
-    /// Appends the attributes called `names` to `members`, and where each ends to `ends`.
+    /// Appends the attributes `names` to `members`, and their ends to `ends`.
     ///
     /// # Errors
-    /// The name of one that is missing or can't be carried over; then there is a part of them in `members` and `ends`.
+    /// The name of the first that is missing or can't be written. `members` and `ends` then have a part of them.
     fn write_attributes<'n>(
         &self,
         names: &'n [String],
@@ -360,14 +356,14 @@ impl<'a, 'w> Object<'a, 'w> {
             members.extend_from_slice(name.as_bytes());
             members.extend_from_slice(b"\":");
             json::write_compact(value, json::Mode::Unescape, members).map_err(|_| name.as_str())?;
-            ends.push(offset(members.len() - start));
+            ends.push(offset_of(members.len() - start));
         }
         Ok(())
     }
 }
 
-impl<'de, 'w> Visitor<'de> for Object<'de, 'w> {
-    type Value = Object<'de, 'w>;
+impl<'de, 'w> Visitor<'de> for WantedMembers<'de, 'w> {
+    type Value = WantedMembers<'de, 'w>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
@@ -398,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_ready_made_members() {
+    fn attributes_are_encoded_members() {
         let wanted = names(&["goodevil", "age", "likes"]);
         for (body, expected) in [
             (r#"{"mysfitId":"m","goodevil":"Good","age":43,"likes":"0"}"#, r#""goodevil":"Good","age":43,"likes":"0""#),
@@ -415,7 +411,7 @@ mod tests {
                 r#""goodevil":"y","age":1,"likes":2"#,
             ),
         ] {
-            let attributes = item(body.as_bytes(), "m", &wanted).unwrap();
+            let attributes = parse_item(body.as_bytes(), "m", &wanted).unwrap();
             assert_eq!(attributes.view().members(), expected);
             let values = expected.split(',').map(|member| member.split_once(':').unwrap().1);
             assert_eq!(
@@ -426,26 +422,26 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_are_no_item() {
+    fn invalid_items() {
         let wanted = names(&["goodevil", "species"]);
-        let lacks = |name: &str| BadAnswer::Lacks(name.to_owned());
+        let missing = |name: &str| ServiceResponseError::MissingAttribute(name.to_owned());
         for (body, expected) in [
-            ("<html>", BadAnswer::Shape),
-            ("", BadAnswer::Shape),
-            ("[]", BadAnswer::Shape),
-            ("null", BadAnswer::Shape),
-            (r#"{"mysfitId":"m","goodevil":"Good","species":"Yeti"} x"#, BadAnswer::Shape),
-            ("{}", BadAnswer::Shape),
-            (r#"{"message":"Internal server error"}"#, BadAnswer::Shape),
-            (r#"{"mysfitId":null,"goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
-            (r#"{"mysfitId":"n","goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
-            (r#"{"mysfitId":"M","goodevil":"Good","species":"Yeti"}"#, BadAnswer::Shape),
-            (r#"{"mysfitId":"m"}"#, lacks("goodevil")),
-            (r#"{"mysfitId":"m","goodevil":"Good"}"#, lacks("species")),
-            (r#"{"mysfitId":"m","goodevil":"Good","species":"\ud800"}"#, lacks("species")),
-            (r#"{"mysfitId":"m","goodevil":1e999,"species":"Yeti"}"#, lacks("goodevil")),
+            ("<html>", ServiceResponseError::Shape),
+            ("", ServiceResponseError::Shape),
+            ("[]", ServiceResponseError::Shape),
+            ("null", ServiceResponseError::Shape),
+            (r#"{"mysfitId":"m","goodevil":"Good","species":"Yeti"} x"#, ServiceResponseError::Shape),
+            ("{}", ServiceResponseError::Shape),
+            (r#"{"message":"Internal server error"}"#, ServiceResponseError::Shape),
+            (r#"{"mysfitId":null,"goodevil":"Good","species":"Yeti"}"#, ServiceResponseError::Shape),
+            (r#"{"mysfitId":"n","goodevil":"Good","species":"Yeti"}"#, ServiceResponseError::Shape),
+            (r#"{"mysfitId":"M","goodevil":"Good","species":"Yeti"}"#, ServiceResponseError::Shape),
+            (r#"{"mysfitId":"m"}"#, missing("goodevil")),
+            (r#"{"mysfitId":"m","goodevil":"Good"}"#, missing("species")),
+            (r#"{"mysfitId":"m","goodevil":"Good","species":"\ud800"}"#, missing("species")),
+            (r#"{"mysfitId":"m","goodevil":1e999,"species":"Yeti"}"#, missing("goodevil")),
         ] {
-            assert_eq!(item(body.as_bytes(), "m", &wanted), Err(expected), "{body}");
+            assert_eq!(parse_item(body.as_bytes(), "m", &wanted), Err(expected), "{body}");
         }
     }
 
@@ -462,14 +458,14 @@ mod tests {
             ),
             (r#"{"mysfits":[{"mysfitId":"a"},{"mysfitId":"a","species":"Yeti"}]}"#, Ok(vec![("a", true)])),
             (r#"{"mysfits":[7,{"species":"Yeti"},{"mysfitId":8},{"mysfitId":"a"}]}"#, Ok(vec![("a", false)])),
-            ("", Err(BadAnswer::Shape)),
-            ("<html>", Err(BadAnswer::Shape)),
-            ("[]", Err(BadAnswer::Shape)),
-            (r#"{"message":"Internal server error"}"#, Err(BadAnswer::Shape)),
-            (r#"{"mysfits":{}}"#, Err(BadAnswer::Shape)),
-            (r#"{"mysfits":[{"mysfitId":"a""#, Err(BadAnswer::Shape)),
+            ("", Err(ServiceResponseError::Shape)),
+            ("<html>", Err(ServiceResponseError::Shape)),
+            ("[]", Err(ServiceResponseError::Shape)),
+            (r#"{"message":"Internal server error"}"#, Err(ServiceResponseError::Shape)),
+            (r#"{"mysfits":{}}"#, Err(ServiceResponseError::Shape)),
+            (r#"{"mysfits":[{"mysfitId":"a""#, Err(ServiceResponseError::Shape)),
         ] {
-            let found = list(body.as_bytes(), &wanted);
+            let found = parse_list(body.as_bytes(), &wanted);
             match (&found, &expected) {
                 (Ok(found), Ok(expected)) => {
                     assert_eq!(found.len(), expected.len(), "{body}");
@@ -484,9 +480,9 @@ mod tests {
     }
 
     #[test]
-    fn mysfits_that_differ_in_nothing_share_their_attributes() {
+    fn mysfits_with_equal_attributes_share_them() {
         let body = br#"{"mysfits":[{"mysfitId":"a","species":"Yeti"},{"mysfitId":"x"},{"mysfitId":"b","species":"Yeti"},{"mysfitId":"c","species":"Troll"}]}"#;
-        let list = list(body, &names(&["species"])).unwrap();
+        let list = parse_list(body, &names(&["species"])).unwrap();
         let [a, b, c] = ["a", "b", "c"].map(|id| match list.get(id) {
             Some(Entry::Complete(attributes)) => attributes,
             other => panic!("{id}: {other:?}"),
@@ -498,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_repeat_take_no_memory() {
+    fn repeated_members_take_no_memory() {
         let wanted = names(&["s"]);
         let repeated = |member: &str| member.repeat(10_000);
         for body in [
@@ -507,7 +503,7 @@ mod tests {
         ] {
             let mut read = None;
             let heap = allocation_counter::measure(|| {
-                read = Some(list(body.as_bytes(), &wanted).unwrap());
+                read = Some(parse_list(body.as_bytes(), &wanted).unwrap());
             });
             assert!(matches!(read.unwrap().get("m"), Some(Entry::Complete(_))));
             // The members' text has room for the whole body, and no more is asked for.
@@ -556,7 +552,7 @@ mod tests {
             }
             body += "]}";
             let mut read = None;
-            let heap = allocation_counter::measure(|| read = Some(list(body.as_bytes(), names).unwrap()));
+            let heap = allocation_counter::measure(|| read = Some(parse_list(body.as_bytes(), names).unwrap()));
             let taken = usize::try_from(heap.bytes_current).unwrap();
             assert!(taken <= read.unwrap().heap_bytes(), "{name}: {heap:?}");
             assert!(taken * 100 <= body.len() * most_percent, "{name}: {taken} bytes of a body of {}", body.len());
@@ -567,9 +563,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_body_is_judged(body: Vec<u8>) {
+        fn any_body_is_parsed(body: Vec<u8>) {
             let wanted = names(&["species"]);
-            let _ = (list(&body, &wanted), item(&body, "m", &wanted));
+            let _ = (parse_list(&body, &wanted), parse_item(&body, "m", &wanted));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! A mysfit's wanted attributes, ready-made as the JSON members of a line.
+//! A mysfit's wanted attributes, pre-encoded as the JSON members of a line.
 
-/// The attributes of one mysfit: a view of what an [`OwnedAttributes`] or a [`List`](super::answer::List) holds.
+/// The attributes of one mysfit, borrowed from an [`OwnedAttributes`] or a [`List`](super::service_response::List).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes<'a> {
     pub(super) members: &'a str,
-    /// Where in `members` each value ends.
+    /// Where each value ends in `members`.
     pub(super) ends: &'a [u32],
 }
 
@@ -18,17 +18,17 @@ impl<'a> Attributes<'a> {
     /// The JSON of the attribute at `index` of the configured names.
     ///
     /// # Panics
-    /// Where there are not as many names.
+    /// If `index` is out of range.
     #[must_use]
     pub fn value(self, index: usize) -> &'a str {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         let member = &self.members[start..self.ends[index] as usize];
-        // A name needs no escaping, so the first colon ends it.
+        // A name needs no escaping, so it ends at the first colon.
         member.split_once(':').map_or("", |(_, value)| value)
     }
 }
 
-/// The attributes of one mysfit on their own.
+/// The attributes of one mysfit, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedAttributes {
     members: Box<str>,
@@ -36,7 +36,7 @@ pub struct OwnedAttributes {
 }
 
 impl OwnedAttributes {
-    /// The attributes of a mysfit about which nothing is known: `null` for each of `names`.
+    /// The attributes of an unknown mysfit: `null` for each of `names`.
     #[must_use]
     pub fn unknown(names: &[String]) -> Self {
         let (mut members, mut ends) = (String::new(), Vec::new());
@@ -59,8 +59,8 @@ impl OwnedAttributes {
         Attributes { members: &self.members, ends: &self.ends }
     }
 
-    /// The most heap that they take behind an `Arc`, the allocator's own share included: three blocks, each with up to 32 bytes
-    /// more than was asked for (glibc: a header of 8 bytes, sizes in steps of 16).
+    /// The most heap that they take behind an `Arc`: three allocations, each with up to 32 bytes more than requested (glibc: a header of 8
+    /// bytes, sizes in steps of 16).
     pub(super) fn heap_bytes(&self) -> usize {
         const ARC_BYTES: usize = 2 * size_of::<usize>() + size_of::<OwnedAttributes>();
         const BLOCKS: usize = 3;

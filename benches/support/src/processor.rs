@@ -1,0 +1,44 @@
+//! The processor with a warm cache.
+
+use std::time::{Duration, Instant};
+
+use click_processor::config::Config;
+use click_processor::firehose::RESPONSE_BUDGET_BYTES;
+use click_processor::{Invocation, Processor, Report};
+use service_kit::env::Env;
+use tokio::runtime::Runtime;
+
+use crate::batch::batch;
+use crate::mysfits_service;
+
+/// The processor with a warm cache.
+pub struct WarmProcessor {
+    processor: Processor,
+    runtime: Runtime,
+}
+
+impl WarmProcessor {
+    /// A processor whose service has `mysfits` mysfits.
+    #[must_use]
+    pub fn new(mysfits: usize) -> Self {
+        let url = mysfits_service::start(mysfits, Duration::ZERO);
+        let variables = [("MYSFITS_API_URL", url.as_str()), ("MYSFITS_CACHE_SECONDS", "86400")];
+        let config = Config::read(&Env::from_iter(variables));
+        let processor = Processor::new(&config.unwrap()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let this = Self { processor, runtime };
+        let _warm_up = this.run(&batch(1, 1));
+        this
+    }
+
+    /// Handles an event.
+    #[must_use]
+    pub fn run(&self, event: &str) -> Vec<u8> {
+        let invocation = Invocation { lookup_deadline: Instant::now() + Duration::from_secs(60), trace_id: None };
+        let mut report = Report::default();
+        let response = self.runtime.block_on(self.processor.handle(event, &invocation, &mut report)).unwrap();
+        // Beyond the response's budget records fail; otherwise each click is delivered.
+        assert!(report.ok == report.records || response.len() > RESPONSE_BUDGET_BYTES * 99 / 100);
+        response
+    }
+}

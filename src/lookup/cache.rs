@@ -1,0 +1,413 @@
+//! The cached list and items, and their freshness.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use lru::LruCache;
+
+use super::attributes::OwnedAttributes;
+use super::service_response::{Entry, List};
+
+/// How long "unknown" and "incomplete" are cached: long enough to absorb random ids, short enough that clicks on a new or fixed mysfit
+/// do not fail for long.
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+/// An id that the list lacks causes at most one new list request in this time, however many unknown ids arrive. A failed item request
+/// is not repeated within this time either, if a fresh list has the mysfit.
+pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(10);
+/// The most heap for found items: about 19,000 with the workshop's attributes.
+const MAX_FOUND_BYTES: usize = 8 << 20;
+/// The most heap for ids without attributes: about 18,000 of 36 characters.
+const MAX_NEGATIVE_BYTES: usize = 4 << 20;
+/// The most heap of an entry, without the heap of its value: a node of 96 bytes, 17 to 58 bytes in a hash table that doubles, and the
+/// id. A test counts it.
+const ENTRY_BYTES: usize = 200;
+
+/// When a value was cached, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CacheInstant {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl CacheInstant {
+    pub(super) fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// The longer of both clocks' ages: the monotonic clock may stop while Lambda freezes the environment, and the wall clock may be set
+    /// back.
+    pub(super) fn age_at(self, now: Self) -> Duration {
+        let monotonic = now.monotonic.saturating_duration_since(self.monotonic);
+        monotonic.max(now.wall.duration_since(self.wall).unwrap_or_default())
+    }
+}
+
+/// How long values are fresh, and for how long after that a stale value is acceptable.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lifetime {
+    pub(super) fresh: Duration,
+    pub(super) stale: Duration,
+}
+
+impl Lifetime {
+    fn is_fresh(&self, age: Duration) -> bool {
+        age < self.fresh
+    }
+
+    fn is_servable(&self, age: Duration) -> bool {
+        age < self.fresh + self.stale
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct CachedList {
+    pub(super) list: Arc<List>,
+    pub(super) since: CacheInstant,
+}
+
+impl CachedList {
+    pub(super) fn entries(&self, ids: &[&str]) -> Vec<Option<Entry>> {
+        ids.iter().map(|id| self.list.get(id)).collect()
+    }
+
+    /// The entries of `ids`, if no request is needed. A list that lacks an id counts only for [`RECHECK_AFTER`].
+    pub(super) fn fresh_entries(
+        &self,
+        ids: &[&str],
+        lifetime: &Lifetime,
+        now: CacheInstant,
+    ) -> Option<Vec<Option<Entry>>> {
+        let age = self.since.age_at(now);
+        let entries = lifetime.is_fresh(age).then(|| self.entries(ids))?;
+        (age <= RECHECK_AFTER || entries.iter().all(Option::is_some)).then_some(entries)
+    }
+
+    pub(super) fn is_fresh(&self, lifetime: &Lifetime, now: CacheInstant) -> bool {
+        lifetime.is_fresh(self.since.age_at(now))
+    }
+
+    pub(super) fn is_servable(&self, lifetime: &Lifetime, now: CacheInstant) -> bool {
+        lifetime.is_servable(self.since.age_at(now))
+    }
+}
+
+/// The service's response for one mysfit.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Item {
+    Found(Arc<OwnedAttributes>),
+    Unknown,
+    /// A wanted attribute is missing or can't be written to a line.
+    Incomplete,
+}
+
+/// The result of the last request for an id without attributes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum NegativeEntry {
+    Unknown,
+    Incomplete,
+    /// The request failed. Such ids are requested last.
+    Failed,
+}
+
+/// The most recently used items. Ids without attributes have their own cache, so that unknown ids never evict a mysfit that exists.
+#[derive(Debug)]
+pub(super) struct ItemCache {
+    found: BoundedCache<(Arc<OwnedAttributes>, CacheInstant)>,
+    negative: BoundedCache<(NegativeEntry, CacheInstant)>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum CachedItem {
+    /// Fresh attributes.
+    Found(Arc<OwnedAttributes>),
+    Unknown,
+    /// The last response lacked an attribute. `before` has the earlier attributes while they are acceptable.
+    Incomplete {
+        before: Option<Arc<OwnedAttributes>>,
+    },
+    Stale(Arc<OwnedAttributes>),
+    Missing,
+}
+
+impl ItemCache {
+    pub(super) fn new() -> Self {
+        Self { found: BoundedCache::new(MAX_FOUND_BYTES), negative: BoundedCache::new(MAX_NEGATIVE_BYTES) }
+    }
+
+    pub(super) fn get(&mut self, id: &str, lifetime: &Lifetime, now: CacheInstant) -> CachedItem {
+        let negative =
+            self.negative.get(id).filter(|(_, since)| since.age_at(now) < UNKNOWN_FOR).map(|(entry, _)| *entry);
+        let found = self.found.get(id).map(|(attributes, since)| (attributes, since.age_at(now)));
+        let found = found.filter(|(_, age)| lifetime.is_servable(*age));
+        match (negative, found) {
+            (Some(NegativeEntry::Unknown), _) => CachedItem::Unknown,
+            (Some(NegativeEntry::Incomplete), found) => {
+                CachedItem::Incomplete { before: found.map(|(attributes, _)| attributes.clone()) }
+            }
+            (_, Some((attributes, age))) if lifetime.is_fresh(age) => CachedItem::Found(attributes.clone()),
+            (_, Some((attributes, _))) => CachedItem::Stale(attributes.clone()),
+            (_, None) => CachedItem::Missing,
+        }
+    }
+
+    pub(super) fn put(&mut self, id: &str, item: Item, since: CacheInstant) {
+        match item {
+            Item::Found(attributes) => {
+                self.negative.pop(id);
+                let bytes = attributes.heap_bytes();
+                self.found.put(id, (attributes, since), bytes);
+            }
+            Item::Unknown => {
+                self.found.pop(id);
+                self.negative.put(id, (NegativeEntry::Unknown, since), 0);
+            }
+            Item::Incomplete => self.negative.put(id, (NegativeEntry::Incomplete, since), 0),
+        }
+    }
+
+    pub(super) fn put_failure(&mut self, id: &str, since: CacheInstant) {
+        self.negative.put(id, (NegativeEntry::Failed, since), 0);
+    }
+
+    pub(super) fn failed_before(&self, id: &str) -> bool {
+        self.failed_at(id).is_some()
+    }
+
+    /// Whether the last request for `id` failed, less than `within` before `now`.
+    pub(super) fn failed_recently(&self, id: &str, within: Duration, now: CacheInstant) -> bool {
+        self.failed_at(id).is_some_and(|at| at.age_at(now) < within)
+    }
+
+    fn failed_at(&self, id: &str) -> Option<CacheInstant> {
+        self.negative.peek(id).filter(|(entry, _)| *entry == NegativeEntry::Failed).map(|(_, at)| *at)
+    }
+}
+
+/// The most recently used values by id, up to `max_bytes` of heap.
+#[derive(Debug)]
+struct BoundedCache<V> {
+    entries: LruCache<Box<str>, (V, usize)>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl<V> BoundedCache<V> {
+    fn new(max_bytes: usize) -> Self {
+        Self { entries: LruCache::unbounded(), bytes: 0, max_bytes }
+    }
+
+    fn get(&mut self, id: &str) -> Option<&V> {
+        self.entries.get(id).map(|(value, _)| value)
+    }
+
+    fn peek(&self, id: &str) -> Option<&V> {
+        self.entries.peek(id).map(|(value, _)| value)
+    }
+
+    /// Adds `value`, which has `value_bytes` of heap, and evicts the least recently used.
+    fn put(&mut self, id: &str, value: V, value_bytes: usize) {
+        self.pop(id);
+        let bytes = ENTRY_BYTES + id.len() + value_bytes;
+        if bytes > self.max_bytes {
+            return;
+        }
+        while self.bytes + bytes > self.max_bytes {
+            let Some((_, (_, freed))) = self.entries.pop_lru() else { break };
+            self.bytes -= freed;
+        }
+        self.bytes += bytes;
+        self.entries.put(id.into(), (value, bytes));
+    }
+
+    fn pop(&mut self, id: &str) {
+        if let Some((_, bytes)) = self.entries.pop(id) {
+            self.bytes -= bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(300), stale: Duration::from_secs(1000) };
+
+    fn later(instant: CacheInstant, seconds: u64) -> CacheInstant {
+        let by = Duration::from_secs(seconds);
+        CacheInstant { monotonic: instant.monotonic + by, wall: instant.wall + by }
+    }
+
+    fn yeti() -> Arc<OwnedAttributes> {
+        Arc::new(OwnedAttributes::unknown(&["species".to_owned()]))
+    }
+
+    #[test]
+    fn an_age_is_the_longer_of_both_clocks() {
+        let start = CacheInstant::now();
+        let by = Duration::from_secs(60);
+        let frozen = CacheInstant { wall: start.wall + by, ..start };
+        let set_back = CacheInstant { monotonic: start.monotonic + by, wall: start.wall - by };
+        let both_back = CacheInstant { wall: start.wall - by, ..start };
+        assert_eq!(start.age_at(frozen), by);
+        assert_eq!(start.age_at(set_back), by);
+        assert_eq!(start.age_at(both_back), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_list_serves_while_fresh_and_unknown_ids_while_recent() {
+        let since = CacheInstant::now();
+        let list = crate::lookup::service_response::parse_list(br#"{"mysfits":[{"mysfitId":"a"}]}"#, &[]).unwrap();
+        let list = CachedList { list: Arc::new(list), since };
+        for (age, ids, expected) in [
+            (0, vec!["a"], true),
+            (299, vec!["a"], true),
+            (300, vec!["a"], false),
+            (10, vec!["a", "b"], true),
+            (11, vec!["a", "b"], false),
+        ] {
+            let answers = list.fresh_entries(&ids, &LIFETIME, later(since, age));
+            assert_eq!(answers.is_some(), expected, "{ids:?} at {age} s");
+        }
+        assert!(list.is_servable(&LIFETIME, later(since, 1299)));
+        assert!(!list.is_servable(&LIFETIME, later(since, 1300)));
+        let never = Lifetime { fresh: Duration::ZERO, stale: Duration::ZERO };
+        assert!(list.fresh_entries(&["a"], &never, since).is_none() && !list.is_servable(&never, since));
+    }
+
+    #[test]
+    fn items_are_fresh_then_stale_then_evicted_and_negative_entries_last_half_a_minute() {
+        let since = CacheInstant::now();
+        let mut items = ItemCache::new();
+        items.put("a", Item::Found(yeti()), since);
+        items.put("b", Item::Unknown, since);
+        items.put("c", Item::Incomplete, since);
+        items.put_failure("d", since);
+        for (id, age, expected) in [
+            ("a", 299, CachedItem::Found(yeti())),
+            ("a", 300, CachedItem::Stale(yeti())),
+            ("a", 1299, CachedItem::Stale(yeti())),
+            ("a", 1300, CachedItem::Missing),
+            ("b", 29, CachedItem::Unknown),
+            ("b", 30, CachedItem::Missing),
+            ("c", 29, CachedItem::Incomplete { before: None }),
+            ("c", 30, CachedItem::Missing),
+            ("d", 0, CachedItem::Missing),
+            ("e", 0, CachedItem::Missing),
+        ] {
+            assert_eq!(items.get(id, &LIFETIME, later(since, age)), expected, "{id} at {age} s");
+        }
+    }
+
+    #[test]
+    fn earlier_attributes_serve_while_the_mysfit_lacks_one() {
+        let since = CacheInstant::now();
+        let mut items = ItemCache::new();
+        items.put("a", Item::Found(yeti()), since);
+        items.put("a", Item::Incomplete, later(since, 400));
+        for (age, expected) in [
+            (401, CachedItem::Incomplete { before: Some(yeti()) }),
+            (430, CachedItem::Stale(yeti())),
+            (1300, CachedItem::Missing),
+        ] {
+            assert_eq!(items.get("a", &LIFETIME, later(since, age)), expected, "at {age} s");
+        }
+        items.put("a", Item::Found(yeti()), later(since, 402));
+        assert_eq!(items.get("a", &LIFETIME, later(since, 403)), CachedItem::Found(yeti()), "the last answer counts");
+    }
+
+    /// More ids than either cache holds.
+    const MANY: usize = 25_000;
+
+    #[test]
+    fn items_are_bounded_and_unknown_ids_evict_no_mysfit() {
+        let now = CacheInstant::now();
+        let mut items = ItemCache::new();
+        items.put("popular", Item::Found(yeti()), now);
+        for index in 0..MANY {
+            let id = index.to_string();
+            items.put(&id, Item::Unknown, now);
+            items.put_failure(&id, now);
+        }
+        assert_eq!(items.get("popular", &LIFETIME, now), CachedItem::Found(yeti()));
+        for index in 0..MANY {
+            items.put(&index.to_string(), Item::Found(yeti()), now);
+            assert_ne!(items.get("popular", &LIFETIME, now), CachedItem::Missing, "what is used stays");
+        }
+        assert!((10_000..MANY).contains(&items.found.entries.len()), "{}", items.found.entries.len());
+    }
+
+    #[test]
+    fn entries_take_no_more_heap_than_counted_and_allowed() {
+        let now = CacheInstant::now();
+        for (name, id_chars, value) in
+            [("short ids", 1, 0), ("long ids", 128, 0), ("usual values", 36, 60), ("large values", 36, 50_000)]
+        {
+            let mut items = ItemCache::new();
+            let mut held = 0;
+            let count = MANY / (1 + value / 100);
+            for round in 0..2 {
+                let heap = allocation_counter::measure(|| {
+                    for index in round * count..(round + 1) * count {
+                        let id = format!("{index:0id_chars$}");
+                        if value == 0 {
+                            items.put(&id, Item::Unknown, now);
+                        } else {
+                            let members = "x".repeat(value);
+                            items.put(&id, Item::Found(Arc::new(OwnedAttributes::new(members, vec![0; 3]))), now);
+                        }
+                    }
+                });
+                held += heap.bytes_current;
+                let counted = items.found.bytes + items.negative.bytes;
+                assert!(usize::try_from(held).unwrap() <= counted, "{name}: {held} bytes, {counted} counted");
+                assert!(items.found.bytes <= MAX_FOUND_BYTES && items.negative.bytes <= MAX_NEGATIVE_BYTES, "{name}");
+            }
+            assert!(items.found.bytes.max(items.negative.bytes) > MAX_NEGATIVE_BYTES - 100_000, "{name}: it is full");
+        }
+    }
+
+    #[test]
+    fn a_value_larger_than_the_cache_is_not_cached() {
+        let now = CacheInstant::now();
+        let mut items = ItemCache::new();
+        items.put("popular", Item::Found(yeti()), now);
+        let large = OwnedAttributes::new("x".repeat(MAX_FOUND_BYTES), Vec::new());
+        items.put("large", Item::Found(Arc::new(large)), now);
+        assert_eq!(items.get("large", &LIFETIME, now), CachedItem::Missing);
+        assert_eq!(items.get("popular", &LIFETIME, now), CachedItem::Found(yeti()));
+    }
+
+    #[test]
+    fn a_frequent_unknown_id_stays_cached() {
+        let now = CacheInstant::now();
+        let mut items = ItemCache::new();
+        items.put("often", Item::Unknown, now);
+        for index in 0..MANY {
+            items.put(&index.to_string(), Item::Unknown, now);
+            assert_eq!(items.get("often", &LIFETIME, now), CachedItem::Unknown);
+        }
+    }
+
+    #[test]
+    fn the_last_response_counts() {
+        let now = CacheInstant::now();
+        let mut items = ItemCache::new();
+        items.put_failure("a", now);
+        assert!(items.failed_before("a"));
+        for (age, within, expected) in [(9, 10, true), (10, 10, false), (5, 5, false), (0, 0, false)] {
+            let failed = items.failed_recently("a", Duration::from_secs(within), later(now, age));
+            assert_eq!(failed, expected, "at {age} s, within {within} s");
+        }
+        items.put("a", Item::Unknown, now);
+        assert_eq!(items.get("a", &LIFETIME, now), CachedItem::Unknown);
+        items.put("a", Item::Found(yeti()), now);
+        assert_eq!(items.get("a", &LIFETIME, now), CachedItem::Found(yeti()));
+        items.put("a", Item::Unknown, now);
+        assert_eq!(
+            items.get("a", &LIFETIME, later(now, 30)),
+            CachedItem::Missing,
+            "a mysfit that is gone is not served"
+        );
+        assert!(!items.failed_before("a"));
+    }
+}

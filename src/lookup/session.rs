@@ -1,0 +1,255 @@
+//! Requests to the service: attempts, retries, and the limits of one invocation.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Response, StatusCode, redirect};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::cache::Item;
+use super::client::Client;
+use super::request_error::{LONG_BODIES, MAX_ATTEMPTS, MAX_FAILED_IN_A_ROW, RequestError, retry_after};
+use super::service_response::{self, List, ServiceResponseError};
+
+const USER_AGENT: &str =
+    concat!("click-processor/", env!("CARGO_PKG_VERSION"), " (Amazon Data Firehose transformation)");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// The longest bodies: a list of about 40,000 mysfits, and an item of more than twice the limit of DynamoDB (400 KB; Amazon DynamoDB
+/// Developer Guide, "Quotas in Amazon DynamoDB").
+const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
+const MAX_ITEM_BYTES: usize = 1024 * 1024;
+/// Bodies up to this length are read concurrently, one for each request in flight: at most 256, so 8 MiB. Of longer bodies, and those of
+/// unknown length, [`LONG_BODIES`] are read concurrently.
+const SHORT_BODY_BYTES: usize = 32 * 1024;
+
+/// Statistics of an invocation's requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// Requests sent, including retries.
+    pub sent: u64,
+    /// Attempts without a usable response.
+    pub failed: u64,
+    /// The first error, without any id.
+    pub first_failure: Option<String>,
+}
+
+/// The requests of one invocation. Connections live no longer, so that none goes stale while Lambda freezes the environment. TLS sessions
+/// are still resumed across invocations.
+#[derive(Debug)]
+pub struct Session<'c> {
+    client: &'c Client,
+    http: RefCell<Option<reqwest::Client>>,
+    long_bodies: Semaphore,
+    deadline: Instant,
+    trace_id: Option<HeaderValue>,
+    requests: RefCell<Requests>,
+    failed_in_a_row: Cell<u32>,
+    /// Stays open, even if a request in flight then succeeds.
+    circuit_open: Cell<bool>,
+}
+
+impl<'c> Session<'c> {
+    /// A session whose requests end at `deadline`. `trace_id` is sent for AWS X-Ray.
+    #[must_use]
+    pub fn new(client: &'c Client, deadline: Instant, trace_id: Option<&str>) -> Self {
+        Self {
+            client,
+            http: RefCell::default(),
+            long_bodies: Semaphore::new(LONG_BODIES),
+            deadline,
+            trace_id: trace_id.and_then(|id| HeaderValue::from_str(id).ok()),
+            requests: RefCell::default(),
+            failed_in_a_row: Cell::new(0),
+            circuit_open: Cell::new(false),
+        }
+    }
+
+    /// The statistics so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.requests.borrow().clone()
+    }
+
+    /// `GET /mysfits`
+    pub(super) async fn list(&self, max_attempts: u32) -> Result<List, RequestError> {
+        self.get("/mysfits", "", MAX_LIST_BYTES, max_attempts, |body| match body {
+            Some(body) => service_response::parse_list(body, &self.client.names),
+            None => Err(ServiceResponseError::NoList),
+        })
+        .await
+    }
+
+    /// `GET /mysfits/{id}`, with `id` unescaped.
+    pub(super) async fn item(&self, id: &str) -> Result<Item, RequestError> {
+        self.get("/mysfits/", id, MAX_ITEM_BYTES, MAX_ATTEMPTS, |body| {
+            let Some(body) = body else { return Ok(Item::Unknown) };
+            match service_response::parse_item(body, id, &self.client.names) {
+                Ok(attributes) => Ok(Item::Found(Arc::new(attributes))),
+                // A retry would get the same response.
+                Err(missing @ ServiceResponseError::MissingAttribute(_)) => {
+                    self.record_error("/mysfits/", &RequestError::Response(missing));
+                    Ok(Item::Incomplete)
+                }
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// Sends a request until `parse` accepts its body, which is `None` for "not found".
+    async fn get<T>(
+        &self,
+        path: &str,
+        id: &str,
+        limit: usize,
+        max_attempts: u32,
+        parse: impl Fn(Option<&[u8]>) -> Result<T, ServiceResponseError>,
+    ) -> Result<T, RequestError> {
+        let url = format!("{}{path}{id}", self.client.base);
+        let mut attempt = 1;
+        let mut last = None;
+        loop {
+            if let Err(error) = self.check_sendable() {
+                return Err(last.unwrap_or(error));
+            }
+            let error = match self.attempt(&url, limit, &parse).await {
+                Ok(value) => {
+                    self.failed_in_a_row.set(0);
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            self.requests.borrow_mut().failed += 1;
+            self.record_error(path, &error);
+            let delay = error.retry_delay(attempt).filter(|delay| attempt < max_attempts && *delay < self.time_left());
+            let Some(delay) = delay else {
+                self.failed_in_a_row.set(self.failed_in_a_row.get() + 1);
+                self.circuit_open.set(self.circuit_open.get() || self.failed_in_a_row.get() >= MAX_FAILED_IN_A_ROW);
+                return Err(error);
+            };
+            tokio::time::sleep(delay).await;
+            last = Some(error);
+            attempt += 1;
+        }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn check_sendable(&self) -> Result<(), RequestError> {
+        if self.circuit_open.get() {
+            return Err(RequestError::CircuitOpen);
+        }
+        if self.time_left().is_zero() {
+            return Err(RequestError::Deadline);
+        }
+        Ok(())
+    }
+
+    /// Sends the request once. The time-out does not include the wait for other bodies.
+    async fn attempt<T>(
+        &self,
+        url: &str,
+        limit: usize,
+        parse: impl Fn(Option<&[u8]>) -> Result<T, ServiceResponseError>,
+    ) -> Result<T, RequestError> {
+        self.requests.borrow_mut().sent += 1;
+        let time = self.client.timeout.min(self.time_left());
+        let mut left = time;
+        let response = self
+            .within(&mut left, time, async {
+                let mut request = self.http()?.get(url);
+                if let Some(trace_id) = &self.trace_id {
+                    request = request.header(TRACE_ID, trace_id);
+                }
+                Ok(request.send().await?)
+            })
+            .await?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(parse(None)?),
+            status => return Err(RequestError::Status { status, retry_after: retry_after(response.headers()) }),
+        }
+        let length = response.content_length().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        if length.is_some_and(|length| length > limit) {
+            return Err(RequestError::TooLong { limit });
+        }
+        let _permit = self.permit_to_read(length).await?;
+        let body = self.within(&mut left, time, self.body(response, length, limit)).await?;
+        Ok(parse(Some(&*body).filter(|body| !body.is_empty()))?)
+    }
+
+    /// Runs a part of an attempt, and subtracts its duration from `left`.
+    async fn within<T>(
+        &self,
+        left: &mut Duration,
+        time: Duration,
+        part: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        let started = Instant::now();
+        let result = tokio::time::timeout((*left).min(self.time_left()), part).await;
+        *left = left.saturating_sub(started.elapsed());
+        result.unwrap_or(Err(RequestError::Timeout(time)))
+    }
+
+    /// Waits until a body of that length may be read. A body of unknown length may be long.
+    async fn permit_to_read(&self, length: Option<usize>) -> Result<Option<SemaphorePermit<'_>>, RequestError> {
+        if length.is_some_and(|length| length <= SHORT_BODY_BYTES) {
+            return Ok(None);
+        }
+        // The semaphore is never closed.
+        let permit = tokio::time::timeout(self.time_left(), self.long_bodies.acquire()).await;
+        Ok(permit.map_err(|_| RequestError::Unread)?.ok())
+    }
+
+    /// Reads a body into one allocation: of its length, or else of the limit. Untouched capacity takes no memory.
+    async fn body(&self, mut response: Response, length: Option<usize>, limit: usize) -> Result<Vec<u8>, RequestError> {
+        let mut body = Vec::with_capacity(length.unwrap_or(SHORT_BODY_BYTES));
+        if length.is_some_and(|length| length > SHORT_BODY_BYTES) {
+            self.drop_connections();
+        }
+        while let Some(chunk) = response.chunk().await? {
+            let read = body.len() + chunk.len();
+            if read > limit {
+                return Err(RequestError::TooLong { limit });
+            }
+            if read > SHORT_BODY_BYTES && body.capacity() < limit && length.is_none() {
+                self.drop_connections();
+                body.reserve_exact(limit - body.len());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// Drops idle connections after a long body: the buffer of each grows up to 408 KiB (hyper's `DEFAULT_MAX_BUFFER_SIZE`) and does not
+    /// shrink. Connections in flight close after their response.
+    fn drop_connections(&self) {
+        self.http.take();
+    }
+
+    /// Created by the first request: most invocations send none.
+    fn http(&self) -> Result<reqwest::Client, RequestError> {
+        if let Some(http) = &*self.http.borrow() {
+            return Ok(http.clone());
+        }
+        let built = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.client.tls.clone())
+            .user_agent(USER_AGENT)
+            .default_headers(self.client.headers.clone())
+            // A redirect would send the API key to another host.
+            .redirect(redirect::Policy::none())
+            // Only `get` retries.
+            .retry(reqwest::retry::never())
+            .build()?;
+        Ok(self.http.borrow_mut().insert(built).clone())
+    }
+
+    fn record_error(&self, path: &str, error: &RequestError) {
+        self.requests.borrow_mut().first_failure.get_or_insert_with(|| format!("GET {path} {error}"));
+    }
+}
