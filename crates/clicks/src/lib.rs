@@ -1,20 +1,4 @@
-//! Runs the click processor on this machine as Amazon Data Firehose would.
-//!
-//! ```text
-//! replay   files ─▶ input ─▶ batch ─▶ event ─▶ the function's process ─▶ delivery ─▶ output: delivered lines, error objects
-//!                   (told apart     (Firehose's      (runtime-api)        (what Firehose  ─▶ report: the table
-//!                    by content)     buffer)                               does of a reply)
-//!
-//! redrive  error objects ─▶ the original records, each once ─▶ a stream's API, AWS's or that of `up`
-//!
-//! up       a page's click, a service's ─▶ edge ─┬──────────────┐
-//!          record, a form's request             └▶ collector ─┤
-//!          an SDK's records ─▶ api ───────────────────────────┴▶ stream ─▶ bucket: delivered objects, error objects
-//!                                                                (the same rules, with time)
-//! ```
-//!
-//! `command` is what was asked; `replay`, `redrive` and `up` go these ways; `firehose` and `kinesis` are what is known of these services, as
-//! plain functions and values.
+#![doc = include_str!("../README.md")]
 
 mod collector;
 mod command;

@@ -1,5 +1,4 @@
-//! What Amazon Data Firehose and Kinesis Data Streams do with records, as pure functions and values: nothing here reads, writes
-//! or waits.
+#![doc = include_str!("../README.md")]
 
 pub mod batch;
 pub mod delivery;

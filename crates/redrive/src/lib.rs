@@ -1,14 +1,4 @@
-//! `clicks redrive`: what Firehose put into its error output goes back into the stream, each record once.
-//!
-//! ```text
-//! objects ─▶ lines ─▶ failed ─▶ selection ─▶ ledger ─▶ session ─▶ target
-//! (bucket)   (a       (record   (options)    (on disk)  (500 records (PutRecordBatch,
-//!            thread)   or why                           or 4 MiB)   PutRecords)
-//!                      not) ─▶ aside
-//! ```
-//!
-//! A record is never sent without having been written down before as being sent, and an answer that is lost is not taken for
-//! either: so no record is put twice unless the user asks for it (`--again`), and none is forgotten.
+#![doc = include_str!("../README.md")]
 
 mod aside;
 mod failed;

@@ -1,5 +1,4 @@
-//! What this project's executables share: environment variables ([`env`]), logs (`logs`), metrics (`emf`), raw JSON values
-//! ([`json`]) and back-off ([`backoff`]).
+#![doc = include_str!("../README.md")]
 
 pub mod backoff;
 #[cfg(feature = "emf")]

@@ -1,9 +1,4 @@
-//! The redb files on this machine (the state of a stream, the ledger of a redrive), and whether they hold what was committed.
-//!
-//! redb recovers by itself: where the last commit of a file cannot be read, it goes on with the one before, and does not say so.
-//! After a kill that is right, as such a commit was never answered. After damage it is a loss. So each commit is numbered, and
-//! the number of the last one that was answered is in a file beside the database: see [`Commits`]. What is found at the start is
-//! a [`Condition`], and [`check`] changes nothing in the file.
+#![doc = include_str!("../README.md")]
 
 mod commits;
 mod overlay;

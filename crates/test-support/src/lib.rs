@@ -1,5 +1,4 @@
-//! What tests need to start servers and executables, whatever else runs on the machine: waits, addresses and signals.
-
+#![doc = include_str!("../README.md")]
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
