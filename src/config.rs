@@ -11,7 +11,7 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use service_kit::env::{Env, VariableError};
 
-/// What the function does, and how; see the table in the README.
+/// What the function does, and how; see `docs/configuration.md`.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `MYSFITS_API_URL`: the service's base URL.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest that a Lambda function may run ("Lambda quotas", AWS Lambda Developer Guide).
 const MAX_TIMEOUT: Duration = Duration::from_mins(15);
-/// What is assumed where the deadline is no plausible time: the timeout that the README recommends.
+/// What is assumed where the deadline is no plausible time: the timeout that `infra/README.md` recommends.
 const ASSUMED_TIMEOUT: Duration = Duration::from_secs(30);
 /// What encoding and sending the reply takes. An event of 6 MB with 25,000 clicks takes 14 ms of a whole core, which are
 /// 200 ms of the fourteenth that a 128 MB function owns; the rest is room for slower machines.

@@ -207,7 +207,7 @@ pub(crate) struct StreamOptions {
 
     /// Where objects go: a folder, or s3://BUCKET [default: out/bucket]
     ///
-    /// S3 gets each key as it is. In a folder, what a file system can't hold is encoded: see "Keys in a folder" in the README.
+    /// S3 gets each key as it is. In a folder, what a file system can't hold is encoded: see "Keys in a folder" in crates/object-storage/README.md.
     #[arg(long, value_name = "DIR|URL", help_heading = "Destination")]
     pub(crate) destination: Option<String>,
 
