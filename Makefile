@@ -12,7 +12,7 @@ SECONDS := 600
 
 BROWSER := crates/clicks/tests/browser
 
-# They tell what they are made from by their names, not their times: a cache or a checkout doesn't keep those.
+# Their names say what they are made from, because a cache or a checkout does not keep times.
 PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
 NODE_TOOLS := $(foreach folder,$(BROWSER) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
@@ -26,7 +26,7 @@ CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 .NOTPARALLEL:
 .PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench fuzz pictures fmt clean
 
-help:                   ## Tells what there is to make.
+help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 test: tools format-check lint dependencies docs tests infra instructions  ## Does all the set-up, and checks and tests everything.
@@ -74,11 +74,12 @@ needs-to-deploy:
 format-check:           ## Checks the formatting.
 	cargo fmt --all --check
 
-lint:                   ## Lints all code; a warning is an error.
+lint:                   ## Lints all code, and the words of comments, docs and messages; a warning is an error.
+	scripts/words
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --package mysfits-service --no-default-features -- --deny warnings
 
-# By its own guess, a crate whose library has another name would be unused: so cargo tells it the names.
+# With metadata, because a crate whose library has another name would count as unused.
 dependencies: $(CARGO_DENY) $(CARGO_MACHETE)  ## Checks licences, sources and bans of the dependencies, and that each is used.
 	$(CARGO_DENY) --locked --workspace --all-features check bans licenses sources
 	$(CARGO_MACHETE) --with-metadata
@@ -123,7 +124,7 @@ fuzz: $(CARGO_FUZZ)     ## Fuzzes each TARGET for SECONDS, and ends where someth
 			--features libfuzzer $$target -- -dict=fuzz/tokens.dict -max_len=4096 -timeout=10 -max_total_time=$(SECONDS); \
 	done
 
-pictures: tools         ## Takes the README's pictures of the pages anew.
+pictures: tools         ## Takes the README's pictures of the pages again.
 	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser
 
 fmt: $(NODE_TOOLS)      ## Formats the code.

@@ -1,7 +1,7 @@
 /** A field of the Firehose record that a line can carry. */
 export type RecordField = 'arrivedAt' | 'recordId'
 
-/** What the processor does, and how: the configuration table of the project's README, with the same defaults and bounds. */
+/** What the processor does, and how: the table of `docs/configuration.md`, with the same defaults and bounds. */
 export interface ProcessorSettings {
   /** `MYSFIT_ATTRIBUTES`: attributes to add. @default goodevil, lawchaos, species */
   readonly mysfitAttributes?: string[]

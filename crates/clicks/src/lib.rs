@@ -1,19 +1,4 @@
-//! The `clicks` command: runs the click processor on this machine, with the transformation of Amazon Data Firehose.
-//!
-//! ```text
-//! replay   files ─▶ input ─▶ batch ─▶ event ─▶ the function's process ─▶ delivery ─▶ output: delivered lines, error objects
-//!                   (kind by        (Firehose's      (runtime-api)        (outcome of     ─▶ report: the table
-//!                    content)        buffer)                               each record)
-//!
-//! redrive  error objects ─▶ the original records, each once ─▶ a stream's API, AWS's or that of `up`
-//!
-//! up       a page's click, a service's ─▶ edge ─┬──────────────┐
-//!          record, a form's request             └▶ collector ─┤
-//!          an SDK's records ─▶ api ───────────────────────────┴▶ stream ─▶ bucket: delivered objects, error objects
-//!                                                                (the same rules, with buffer intervals)
-//! ```
-//!
-//! `command` has the command line; `replay`, `redrive` and `up` run it.
+#![doc = include_str!("../README.md")]
 
 mod collector;
 mod command;

@@ -1,4 +1,4 @@
-//! The behaviour of Amazon Data Firehose and Kinesis Data Streams as pure functions and values, without I/O.
+#![doc = include_str!("../README.md")]
 
 pub mod batch;
 pub mod delivery;

@@ -1,5 +1,4 @@
-//! Amazon Data Firehose and Kinesis Data Streams on one machine: delivery streams that invoke a function and write objects, the
-//! data streams that they read, and the AWS JSON APIs of both services.
+#![doc = include_str!("../README.md")]
 
 pub mod api;
 pub mod functions;

@@ -1,11 +1,4 @@
-//! The mysfits service: `GET /mysfits` over a DynamoDB table.
-//!
-//! ```text
-//! request ─▶ routes (parameters, or a 4xx) ─▶ table (Scan | Query | GetItem) ─▶ mysfit (item → JSON)
-//! ```
-//!
-//! One [`router`] has two executables: `mysfits-service`, a Lambda behind API Gateway (see [`gateway`]), and `mysfits-local`, a local server with
-//! an embedded DynamoDB (see `local`). Both use the AWS SDK.
+#![doc = include_str!("../README.md")]
 
 pub mod client;
 mod excerpt;

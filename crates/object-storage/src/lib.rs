@@ -1,4 +1,4 @@
-//! The storage that a stream delivers to: a folder, or a bucket of S3 or of an S3-compatible service.
+#![doc = include_str!("../README.md")]
 
 mod contents;
 mod destination;

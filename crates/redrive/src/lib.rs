@@ -1,13 +1,4 @@
-//! Puts what Firehose wrote to its error output back into the stream, each record once.
-//!
-//! ```text
-//! objects ─▶ lines ───▶ classify ─▶ selection ─▶ journal ─▶ session ────▶ target
-//! (bucket)   (a thread) │           (options)    (on disk)  (500 records, (PutRecordBatch,
-//!                       └▶ quarantine                       4 or 5 MiB)   PutRecords)
-//! ```
-//!
-//! The journal has a record's state on disk before the record is sent, and a call without a response leaves it uncertain. So no record
-//! is put twice unless the operator asks for it (`--again`), and none is forgotten.
+#![doc = include_str!("../README.md")]
 
 mod classify;
 mod journal;

@@ -1,18 +1,4 @@
-//! The AWS Lambda Runtime API on loopback, with a function process attached.
-//!
-//! A [`Function`] is one execution environment. It starts the executable as Lambda does, sends it one event at a time, and returns the outcome.
-//! A process that crashed or timed out is replaced on the next event, as in AWS.
-//!
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use runtime_api::{Function, Outcome, Settings};
-//!
-//! let mut function = Function::start(Settings::new("target/release/bootstrap")).await?;
-//! let invocation = function.invoke(r#"{"records":[]}"#).await?;
-//! assert!(matches!(invocation.outcome, Outcome::Reply(_)));
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 
 pub mod client;
 mod environment;

@@ -1,5 +1,4 @@
-//! Plumbing of this project's executables: environment variables ([`env`]), logs (`logs`), metrics (`emf`), raw JSON values ([`json`]) and
-//! back-off ([`backoff`]).
+#![doc = include_str!("../README.md")]
 
 pub mod backoff;
 #[cfg(feature = "emf")]

@@ -1,9 +1,4 @@
-//! redb files (the state of a stream, the journal of a redrive) that detect the loss of a commit.
-//!
-//! If the last commit of a file is unreadable, redb silently continues from the commit before. After a kill that is right, because
-//! such a commit was not acknowledged. After damage to the file it is a loss. So each commit is numbered, and a file beside the
-//! database has the number of the last acknowledged one: see [`Commits`]. [`check`] returns the [`Condition`] of a database, and does
-//! not change it.
+#![doc = include_str!("../README.md")]
 
 mod commits;
 mod overlay;

@@ -1,6 +1,4 @@
-//! What tests need to start servers and executables, whatever else runs on the machine: waits, addresses and signals.
-//!
-//! The feature `clicks` adds `clicks up` and `clicks replay` with clients of them; `s3` adds an S3 server.
+#![doc = include_str!("../README.md")]
 
 #![expect(
     clippy::expect_used,

@@ -253,8 +253,8 @@ test("the processor's own metrics are those that it writes", () => {
 })
 
 test('it tells of every row of `clicks redrive` that is not always there, as it is called', () => {
-  const source = read('crates/clicks/src/redrive/report.rs')
-  const display = source.slice(source.indexOf('impl Display for Report'), source.indexOf('#[cfg(test)]'))
+  const source = read('crates/clicks/src/redrive.rs')
+  const display = source.slice(source.indexOf('impl Display for Table'), source.indexOf('#[cfg(test)]'))
   const rows = [...display.matchAll(/^ *\(" {2}([^"]+)", [^)]*\),$/gm)].map(([, name]) => name!)
   const told = table('it says').flatMap(([names]) => quoted(names!))
   assert.ok(rows.length > 10)
@@ -275,8 +275,14 @@ test('no cell of its tables is longer than can be read at night', () => {
 })
 
 const DOCS = readdirSync(file('docs')).filter((name) => name.endsWith('.md'))
+const CRATES = readdirSync(file('crates'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+const PAGES = [
+  ...['README.md', 'CONTRIBUTING.md', 'infra/README.md', 'fixtures/README.md', 'crates/README.md'],
+  ...DOCS.map((name) => `docs/${name}`),
+  ...CRATES.map(({ name }) => `crates/${name}/README.md`),
+]
 
-for (const page of ['README.md', 'CONTRIBUTING.md', 'infra/README.md', ...DOCS.map((name) => `docs/${name}`)]) {
+for (const page of PAGES) {
   test(`the links of ${page} lead somewhere`, () => {
     const links = [...unfenced(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
     for (const link of links.filter((link) => !/^https?:/.test(link))) {
