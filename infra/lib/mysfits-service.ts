@@ -10,6 +10,7 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import { type BundlingOptions, RustFunction } from 'cargo-lambda-cdk'
 import { Construct } from 'constructs'
 import { Seed } from './mysfits-service/seed.ts'
+import { PROFILE } from './rust-function.ts'
 
 /** Properties of a {@link MysfitsService}. */
 export interface MysfitsServiceProps {
@@ -102,6 +103,7 @@ function serviceFunction(
     manifestPath: fileURLToPath(new URL('../../Cargo.toml', import.meta.url)),
     binaryName: 'mysfits-service',
     bundling: {
+      profile: PROFILE,
       ...bundling,
       cargoLambdaFlags: [...CARGO_FLAGS, ...(bundling?.cargoLambdaFlags ?? [])],
     },

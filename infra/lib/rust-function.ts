@@ -6,6 +6,9 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import { type BundlingOptions, RustFunction } from 'cargo-lambda-cdk'
 import type { Construct } from 'constructs'
 
+/** The Cargo profile of what is deployed: the workspace's `release` is for building fast. */
+export const PROFILE = 'dist'
+
 /** On what machine a function runs, and how it is built. */
 export interface MachineProps {
   /** @default arm64, which costs a fifth less a second */
@@ -62,7 +65,12 @@ export function rustFunction(scope: Construct, props: FunctionProps): Deployed {
     description: props.description,
     manifestPath: fileURLToPath(new URL('../../Cargo.toml', import.meta.url)),
     binaryName: props.binaryName,
-    bundling: { architecture, cargoLambdaFlags: [...(props.cargoLambdaFlags ?? []), '--locked'], ...props.bundling },
+    bundling: {
+      architecture,
+      profile: PROFILE,
+      cargoLambdaFlags: [...(props.cargoLambdaFlags ?? []), '--locked'],
+      ...props.bundling,
+    },
     architecture,
     memorySize: props.memoryMb ?? 128,
     timeout: props.timeout ?? Duration.seconds(30),

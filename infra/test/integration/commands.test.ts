@@ -61,7 +61,7 @@ test("with the service's URL alone, cdk synth prints the template", () => {
     const printed = Object.values<any>(JSON.parse(stdout).Resources).map(({ Type }) => Type)
     const checked = Object.values<any>(clickTemplate().toJSON().Resources).map(({ Type }) => Type)
     assert.deepEqual(printed, checked)
-    assert.match(readFileSync(asked, 'utf8'), /^lambda build .* --release --arm64 --bin click-processor .*--locked$/m)
+    assert.match(readFileSync(asked, 'utf8'), /^lambda build .* --profile dist --arm64 --bin click-processor .*--locked$/m)
   } finally {
     rmSync(folder, { recursive: true })
   }

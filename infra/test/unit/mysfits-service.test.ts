@@ -96,7 +96,7 @@ test('the function writes JSON to a log of its own, and traces', () => {
 test('the executable is built of its package without the local server', () => {
   assert.equal(
     buildCommand(),
-    'cargo lambda build --lambda-dir /asset-output --release --arm64 --bin mysfits-service --flatten mysfits-service ' +
+    'cargo lambda build --lambda-dir /asset-output --profile dist --arm64 --bin mysfits-service --flatten mysfits-service ' +
       '--package mysfits-service --no-default-features --locked',
   )
   assert.match(buildCommand(['--verbose']), /--locked --verbose$/)
