@@ -6,20 +6,10 @@ import { withEmulator } from '../support/emulator.ts'
 import { only } from '../support/synth.ts'
 import { answered, methods } from '../support/velocity.ts'
 
-/**
- * It only has to be built, started and asked, so it is built in a fraction of the time. How small it is as it is deployed, is not
- * asked here: its profile is the processor's, of which `deployment.test.ts` asks it.
- */
-const QUICKLY = {
-  CARGO_PROFILE_RELEASE_LTO: 'off',
-  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
-  CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
-}
-
 let deployment: Deployment
 before(() => {
   const options = { collector: 'true', collectorMaskFields: 'phone,address' }
-  deployment = synthesise('https://id.execute-api.us-east-1.amazonaws.com/prod', 'Ingest', options, QUICKLY)
+  deployment = synthesise('https://id.execute-api.us-east-1.amazonaws.com/prod', 'Ingest', options)
 })
 after(() => deployment?.remove())
 

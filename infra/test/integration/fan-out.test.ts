@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
-import { clickTemplate, composed, SERVICE } from '../support/configurations.ts'
+import type { Template } from 'aws-cdk-lib/assertions'
+import { clickTemplate, ingestTemplate } from '../support/configurations.ts'
 import { Background, freePort, run, TOOLS } from '../support/programs.ts'
 
 const QUEUES = ['search', 'audit']
@@ -123,11 +122,9 @@ test('the server has the policies and the attributes of the template', () => {
 
 test('S3 tells another topic of what is delivered of the streams and the collector', async () => {
   const options = { streams: { orders: {}, 'orders.x': {} }, collector: true, ingestFanOut: 'lake' }
-  const { root } = composed({ ...SERVICE, ...options })
   const delivered = ['orders.x/2026/11/20/10/b', 'orders/2026/11/20/10/a', 'rawdata/2026/11/20/10/c']
   const others = ['errors/orders/processing-failed/2026/11/20/10/d', 'orders', 'reviews/2026/11/20/10/e']
-  const ingest = Template.fromStack(root.node.findChild('Ingest') as Stack)
-  const { queues } = await fannedOut(ingest, [...delivered, ...others])
+  const { queues } = await fannedOut(ingestTemplate(options), [...delivered, ...others])
   assert.deepEqual(Object.keys(queues), ['ClickStream-Ingest-fan-out-lake'])
   // S3 tries the topic once for each folder, or for all of them.
   const messages = queues['ClickStream-Ingest-fan-out-lake']!.receives[0]!

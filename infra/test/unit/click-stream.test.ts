@@ -2,24 +2,22 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Template } from 'aws-cdk-lib/assertions'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { clickStream } from '../../lib/app.ts'
 import { ConfigurationError } from '../../lib/configuration.ts'
 import { processorBufferMib } from '../../lib/processor-buffer.ts'
-import { clickTemplate, composed, CONFIGURATIONS, SERVICE } from '../support/configurations.ts'
+import {
+  clickTemplate,
+  composed,
+  configured,
+  CONFIGURATIONS,
+  ingestTemplate,
+  SERVICE,
+  validated,
+} from '../support/configurations.ts'
 import { app, statements } from '../support/synth.ts'
 import { methods } from '../support/velocity.ts'
-
-function stacks(context: Record<string, unknown>): { stack: Stack; template: Template }[] {
-  const { root, click, stacks } = composed(context)
-  // Checks against cdk-nag's rules, and throws where one is broken.
-  root.synth()
-  return [click, ...stacks.filter((one) => one !== click)].map((stack) => ({
-    stack,
-    template: Template.fromStack(stack),
-  }))
-}
 
 const NAMES = [
   ...['BucketName', 'FunctionName', 'DeliveryStreamName', 'RoleName', 'LogGroupName', 'TopicName', 'QueueName'],
@@ -34,7 +32,7 @@ const NAMED_BY_THE_STACK: Record<string, RegExp> = {
 }
 
 for (const [name, context] of Object.entries(CONFIGURATIONS)) {
-  const found = stacks(context)
+  const found = validated(context)
 
   test(`${name}: no permission is wider than what it is for`, () => {
     for (const { template } of found) {
@@ -81,7 +79,7 @@ test('without a service there is no stack, but a message', () => {
 })
 
 test('the service that is deployed is the one that is asked', () => {
-  const { template } = stacks(CONFIGURATIONS['the service deployed, and every option'])[0]!
+  const { template } = validated(CONFIGURATIONS['the service deployed, and every option'])[0]!
   const [fn] = Object.values(template.findResources('AWS::Lambda::Function'))
   assert.match(JSON.stringify(fn!.Properties.Environment.Variables.MYSFITS_API_URL), /MysfitsService/)
 })
@@ -179,8 +177,7 @@ const OTHERS: Record<string, unknown> = {
 
 /** The templates of all stacks of a configuration. */
 function textOf(context: Record<string, unknown>): string {
-  const { stacks } = composed({ ...SERVICE, ...context })
-  return JSON.stringify(stacks.map((stack) => Template.fromStack(stack).toJSON()))
+  return JSON.stringify(configured({ ...SERVICE, ...context }).map(({ template }) => template.toJSON()))
 }
 
 test('every option of the other ways in changes what is deployed', () => {
@@ -194,10 +191,8 @@ test('every option of the other ways in changes what is deployed', () => {
 
 test('options that concern every stream reach those of the services', () => {
   const context = { streams: { orders: { processor: true } }, collector: true, collectorQueue: true }
-  const services = (options: Record<string, unknown>) => {
-    const { root } = composed({ ...SERVICE, ...context, ...options })
-    return JSON.stringify(Template.fromStack(root.node.findChild('Ingest') as Stack).toJSON())
-  }
+  const services = (options: Record<string, unknown>) =>
+    JSON.stringify(ingestTemplate({ ...context, ...options }).toJSON())
   const names = [
     ...['stackName', 'architecture', 'logLevel', 'logDays', 'bufferMb', 'bufferSeconds', 'retries', 'compression'],
     ...['destinationMb', 'destinationSeconds', 'deliveredDays', 'errorDays', 'alarmTopicArn'],
@@ -240,7 +235,7 @@ test('streams and queues may have names that mean something elsewhere', () => {
   const streams = ODD_NAMES.map((name) => `"${name}": {"processor": true}`).join()
   const consumers = ODD_NAMES.filter((name) => name !== '__proto__').join()
   const options = { streams: `{${streams}}`, collector: true, fanOut: consumers, ingestFanOut: consumers }
-  const [click, ingest] = stacks({ ...SERVICE, ...options })
+  const [click, ingest] = validated({ ...SERVICE, ...options })
   assert.deepEqual([...methods(ingest!.template).keys()].filter((path) => /^\/v2\/[^{]/.test(path)).sort(), [
     ...ODD_NAMES.map((name) => `/v2/${name} POST`).sort(),
   ])
@@ -253,8 +248,7 @@ test('streams and queues may have names that mean something elsewhere', () => {
 
 test('the other bucket tells of what is delivered of each stream and of the collector, and of no errors', () => {
   const told = (options: Record<string, unknown>) => {
-    const { root } = composed({ ...SERVICE, streams: { orders: {}, reviews: {} }, ingestFanOut: 'lake', ...options })
-    const template = Template.fromStack(root.node.findChild('Ingest') as Stack)
+    const template = ingestTemplate({ streams: { orders: {}, reviews: {} }, ingestFanOut: 'lake', ...options })
     const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'))
     const [notified] = Object.values(template.findResources('AWS::S3::Bucket')).flatMap(
       ({ Properties }) => Properties.NotificationConfiguration ?? [],
@@ -278,8 +272,7 @@ test('the other bucket tells of what is delivered of each stream and of the coll
 test('as many streams as can be configured fit into a stack', () => {
   const streams = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`s${index}`, { processor: true }]))
   const ingestFanOut = 'a,b,c,d,e'
-  const { root } = composed({ ...SERVICE, streams, collector: true, collectorQueue: true, ingestFanOut })
-  const template = Template.fromStack(root.node.findChild('Ingest') as Stack)
+  const template = ingestTemplate({ streams, collector: true, collectorQueue: true, ingestFanOut })
   assert.ok(Object.keys(template.toJSON().Resources).length <= 500)
 })
 
@@ -370,8 +363,8 @@ test('what puts into a stream may put into no other', () => {
 
 test("the service's stack follows the options that concern it", () => {
   const text = (context: Record<string, unknown>) => {
-    const { root } = composed({ mysfitsService: true, ...context })
-    return JSON.stringify(Template.fromStack(root.node.findChild('MysfitsService') as Stack).toJSON())
+    const stacks = configured({ mysfitsService: true, ...context })
+    return JSON.stringify(stacks.find(({ stack }) => stack.node.id === 'MysfitsService')!.template.toJSON())
   }
   for (const [name, found] of [
     ['logDays', '"RetentionInDays":7'],
@@ -399,7 +392,7 @@ test('two copies of the stack have nothing in common', () => {
 })
 
 test('the outputs are what a page, an analyst and an operator need', () => {
-  const { template } = stacks(SERVICE)[0]!
+  const { template } = validated(SERVICE)[0]!
   assert.deepEqual(
     Object.keys(template.findOutputs('*')).filter((name) => !name.startsWith('EdgeApi')),
     ['ClicksUrl', 'StreamName', 'FunctionName', 'BucketName', 'WorkGroupName'],
@@ -407,7 +400,7 @@ test('the outputs are what a page, an analyst and an operator need', () => {
 })
 
 test('the outputs of the other ways in and out are what services and consumers need', () => {
-  const found = stacks(CONFIGURATIONS['every way in and out'])
+  const found = validated(CONFIGURATIONS['all ingestion paths and fan-outs'])
   const outputs = (template: Template) =>
     Object.keys(template.findOutputs('*')).filter((name) => !/^(EdgeApi|Exports)/.test(name))
   assert.deepEqual(
@@ -443,9 +436,9 @@ test('the other ways in are a stack of their own, only where one is asked for, a
 
 test('the templates are the ones that were reviewed', () => {
   for (const { stack, template } of [
-    ...stacks(SERVICE),
-    ...stacks({ mysfitsService: true }).slice(1),
-    ...stacks(CONFIGURATIONS['every way in and out']).slice(1),
+    ...validated(SERVICE),
+    ...validated({ mysfitsService: true }).slice(1),
+    ...validated(CONFIGURATIONS['all ingestion paths and fan-outs']).slice(1),
   ]) {
     const file = new URL(`../snapshots/${stack.node.id}.snapshot.json`, import.meta.url)
     // The names of assets are hashes of what is in them, and change with the code of the functions.

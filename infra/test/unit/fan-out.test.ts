@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Template } from 'aws-cdk-lib/assertions'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { FanOut, type FanOutProps } from '../../lib/fan-out.ts'
-import { app, only, synthesised } from '../support/synth.ts'
+import { app, only, synthesised, templateOf } from '../support/synth.ts'
 
 function fanOut(props: Partial<FanOutProps> = {}) {
   return synthesised((stack) => {
@@ -110,7 +110,7 @@ test('a second fan-out of a bucket leaves the first one what it has', () => {
 test("the bucket's name begins as the stack's, as far as CloudFormation takes that over", () => {
   const stack = new Stack(app(), 'Test', { stackName: 'Long-'.repeat(12) + 'er' })
   new FanOut(stack, 'FanOut', { bucket: new s3.Bucket(stack, 'Bucket'), prefixes: ['firehose/'] })
-  const { Statement } = only(Template.fromStack(stack), 'AWS::SNS::TopicPolicy').PolicyDocument
+  const { Statement } = only(templateOf(stack), 'AWS::SNS::TopicPolicy').PolicyDocument
   assert.deepEqual(Statement[1].Condition.ArnLike, {
     'aws:SourceArn': { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::long-long-long-long-*']] },
   })

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
-import { clickTemplate, composed, SERVICE } from '../support/configurations.ts'
+import type { Template } from 'aws-cdk-lib/assertions'
+import { clickTemplate, ingestTemplate } from '../support/configurations.ts'
 
-const CONTEXT = { ...SERVICE, streams: { orders: {} }, collector: true, collectorQueue: true, fanOut: 'search' }
+const CONTEXT = { streams: { orders: {} }, collector: true, collectorQueue: true, fanOut: 'search' }
 
 function ingest(context: Record<string, unknown> = {}): Template {
-  const { root } = composed({ ...CONTEXT, ...context })
-  return Template.fromStack(root.node.findChild('Ingest') as Stack)
+  return ingestTemplate({ ...CONTEXT, ...context })
 }
 
 const template = ingest()

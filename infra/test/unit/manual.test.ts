@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Template } from 'aws-cdk-lib/assertions'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SAVED_QUERIES } from '../../lib/analysis/queries.ts'
-import { processorBufferMib, worstReplyBytes } from '../../lib/processor-buffer.ts'
+import { processorBufferMib, worstResponseBytes } from '../../lib/processor-buffer.ts'
 import type { ProcessorSettings } from '../../lib/processor-settings.ts'
-import { composed, CONFIGURATIONS } from '../support/configurations.ts'
+import { CONFIGURATIONS, validated } from '../support/configurations.ts'
 
 /** A file of the repository. */
 const file = (path: string) => new URL(`../../../${path}`, import.meta.url)
@@ -16,9 +15,7 @@ const read = (path: string) => readFileSync(file(path), 'utf8')
 const MANUAL = read('docs/operations.md')
 const SIZES = read('docs/sizes.md')
 
-const stacks = Object.values(CONFIGURATIONS)
-  .flatMap((context) => composed(context).stacks)
-  .map((stack) => ({ stack, template: Template.fromStack(stack) }))
+const stacks = Object.values(CONFIGURATIONS).flatMap((context) => validated(context))
 
 /** Every resource of a type in any configuration, by its logical id. */
 const resources = (type: string) => stacks.flatMap(({ template }) => Object.entries(template.findResources(type)))
@@ -295,7 +292,7 @@ for (const [options, bytes, mebibytes] of table('options', SIZES)) {
     const given = quoted(options!).map((text) => text.split('='))
     const settings: ProcessorSettings = Object.fromEntries(given.map(([name, value]) => [name, value!.split(',')]))
     const shortest = '{"userId":"","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}'.length
-    assert.equal(worstReplyBytes(shortest / (1024 * 1024), settings), Number(bytes))
+    assert.equal(worstResponseBytes(shortest / (1024 * 1024), settings), Number(bytes))
     assert.equal(processorBufferMib(settings), Number(mebibytes))
   })
 }

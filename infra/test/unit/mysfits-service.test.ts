@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Validations } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Template } from 'aws-cdk-lib/assertions'
 import { Architecture } from 'aws-cdk-lib/aws-lambda'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { MysfitsServiceStack } from '../../lib/mysfits-service-stack.ts'
 import { MysfitsService, type MysfitsServiceProps } from '../../lib/mysfits-service.ts'
-import { bundling } from '../support/bundling.ts'
-import { app, only, statements, synthesised } from '../support/synth.ts'
+import { buildCommand, bundling } from '../support/bundling.ts'
+import { app, only, statements, synthesised, templateOf } from '../support/synth.ts'
 
 function service(props: MysfitsServiceProps = {}) {
   return synthesised((stack) => new MysfitsService(stack, 'Service', { bundling, ...props }))
@@ -93,13 +93,14 @@ test('the function writes JSON to a log of its own, and traces', () => {
   assert.deepEqual(TracingConfig, { Mode: 'Active' })
 })
 
-test('the executable is built of its package without the local server', () => {
+test('the executable is built from its package without the local server', () => {
+  const command = (flags?: string[]) => buildCommand((bundling) => service({ bundling }), flags)
   assert.equal(
-    buildCommand(),
+    command(),
     'cargo lambda build --lambda-dir /asset-output --profile dist --arm64 --bin mysfits-service --flatten mysfits-service ' +
       '--package mysfits-service --no-default-features --locked',
   )
-  assert.match(buildCommand(['--verbose']), /--locked --verbose$/)
+  assert.match(command(['--verbose']), /--locked --verbose$/)
 })
 
 test('the function may read the table and its indexes, write its log and trace', () => {
@@ -276,7 +277,7 @@ test('the URL has no slash at its end', () => {
 
 test('the stack tells the URL', () => {
   const made = new MysfitsServiceStack(app(), 'MysfitsService', { bundling })
-  const outputs = Template.fromStack(made).findOutputs('*')
+  const outputs = templateOf(made).findOutputs('*')
   assert.deepEqual(Object.keys(outputs), ['MysfitsApiUrl'])
   assert.deepEqual(outputs.MysfitsApiUrl!.Value, made.resolve(made.url))
 })
@@ -291,18 +292,6 @@ test('AwsSolutions has no objection', () => {
 function serviceFunction(template: Template): Record<string, any> {
   const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties)
   return functions.find(({ Handler }) => Handler === 'bootstrap')!
-}
-
-/** What would be run in a container. */
-function buildCommand(cargoLambdaFlags?: string[]): string {
-  const commands: string[][] = []
-  const dockerImage: any = { run: ({ command }: { command: string[] }) => commands.push(command) }
-  const dockerOptions = { local: { tryBundle: () => false } }
-  // Nothing is built, and that is refused.
-  assert.throws(() =>
-    service({ bundling: { dockerImage, dockerOptions, forcedDockerBundling: true, cargoLambdaFlags } }),
-  )
-  return commands[0]!.at(-1)!
 }
 
 /** The logical id of the only log group with `name` in it. */

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Template } from 'aws-cdk-lib/assertions'
 import permissions from '../../permissions.json' with { type: 'json' }
-import { composed, CONFIGURATIONS } from '../support/configurations.ts'
+import { CONFIGURATIONS, validated } from '../support/configurations.ts'
 
 const arn = (service: string, resource: string, region = 'us-east-1') =>
   `arn:aws:${service}:${region}:ACCOUNT:${resource}`
@@ -203,8 +202,8 @@ const isAllowed = (action: string, resource: string, context: Record<string, str
 test('the policy for CloudFormation has what every resource of the stacks needs, on what it needs it', () => {
   const types = new Set(
     Object.values(CONFIGURATIONS)
-      .flatMap((context) => composed(context).stacks)
-      .flatMap((stack) => Object.values<any>(Template.fromStack(stack).toJSON().Resources))
+      .flatMap((context) => validated(context))
+      .flatMap(({ template }) => Object.values<any>(template.toJSON().Resources))
       .map(({ Type }) => Type as string),
   )
   assert.deepEqual([...types].sort(), Object.keys(CALLS).sort())

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { processorBufferMib, REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
+import { processorBufferMib, RESPONSE_BUDGET_BYTES, worstResponseBytes } from '../../lib/processor-buffer.ts'
 
 const MIB = 1024 * 1024
 
 test('the arithmetic of the comment holds', () => {
   assert.equal(processorBufferMib({}), 0.85)
-  assert.equal(worstReplyBytes((14_851 * 63) / MIB, {}), 14_851 * 404)
+  assert.equal(worstResponseBytes((14_851 * 63) / MIB, {}), 14_851 * 404)
 })
 
 test('the worst reply to the chosen buffer is within the budget, and a step more is not', () => {
@@ -17,9 +17,9 @@ test('the worst reply to the chosen buffer is within the budget, and a step more
     { mysfitAttributes: ['GoodEvil', 'likes', 'adopted', 'colour'] },
   ] as const) {
     const chosen = processorBufferMib(settings as never)
-    assert.ok(worstReplyBytes(chosen, settings as never) <= REPLY_BUDGET_BYTES, JSON.stringify(settings))
+    assert.ok(worstResponseBytes(chosen, settings as never) <= RESPONSE_BUDGET_BYTES, JSON.stringify(settings))
     assert.ok(
-      chosen === 1 || worstReplyBytes(chosen + 0.05, settings as never) > REPLY_BUDGET_BYTES,
+      chosen === 1 || worstResponseBytes(chosen + 0.05, settings as never) > RESPONSE_BUDGET_BYTES,
       JSON.stringify(settings),
     )
   }
