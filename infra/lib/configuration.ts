@@ -130,7 +130,9 @@ export function readConfiguration(
       { where: variable(name), text: asText(environment[variable(name)]) },
     ].filter(({ text }) => text !== '')
     if (given.length === 2 && given[0]!.text !== given[1]!.text) {
-      faults.push(`${name}: found different values in ${given[0]!.where} and in ${given[1]!.where}; accepted: one value`)
+      faults.push(
+        `${name}: found different values in ${given[0]!.where} and in ${given[1]!.where}; accepted: one value`,
+      )
       continue
     }
     if (given.length === 0) continue

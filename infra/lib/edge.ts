@@ -60,9 +60,9 @@ export class Edge extends Construct {
       createLogsRole: props.createLogsRole ?? true,
       acknowledged: {
         'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
-        'AwsSolutions-APIG3':
-          'The rate, the schema and API Gateway limit requests; a web ACL (Firewall) is an option.',
-        'AwsSolutions-APIG4': 'Visitors who are not signed in click, too. The integration allows one action on one stream.',
+        'AwsSolutions-APIG3': 'The rate, the schema and API Gateway limit requests; a web ACL (Firewall) is an option.',
+        'AwsSolutions-APIG4':
+          'Visitors who are not signed in click, too. The integration allows one action on one stream.',
         'AwsSolutions-COG4': 'Visitors who are not signed in click, too.',
       },
     })

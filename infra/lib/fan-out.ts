@@ -93,7 +93,11 @@ export function addFanOut(stack: Stack, what: string, alarmTopic: sns.ITopic, pr
     alarmTopic,
   )
   const output = (id: string, value: string, description: string) => new CfnOutput(stack, id, { value, description })
-  output('FanOutTopicArn', fanOut.topic.topicArn, `The topic with a notification per object of ${what}: more queues can subscribe`)
+  output(
+    'FanOutTopicArn',
+    fanOut.topic.topicArn,
+    `The topic with a notification per object of ${what}: more queues can subscribe`,
+  )
   for (const [name, { queue }] of queues) {
     output(`FanOutQueueUrl${name}`, queue.queueUrl, `The queue of ${name}: a notification per object of ${what}`)
   }

@@ -65,7 +65,11 @@ export class IngestStack extends Stack {
       this.output('CollectUrl', collector.url, 'The URL of the collector')
       if (collector.queue) {
         alarms.push(deadLettersRow('collect', collector.queue.deadLetters))
-        this.output('CollectQueueUrl', collector.queue.queue.queueUrl, 'The queue of the collector, a second source of bodies')
+        this.output(
+          'CollectQueueUrl',
+          collector.queue.queue.queueUrl,
+          'The queue of the collector, a second source of bodies',
+        )
       }
     }
     if (props.fanOut) {

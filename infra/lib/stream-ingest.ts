@@ -60,7 +60,8 @@ export class StreamIngest extends Construct {
     super(scope, id)
     const streams = Object.entries(props.streams)
     const [unprocessed] = streams.find(([, { processor }]) => processor && !props.processor) ?? []
-    if (unprocessed !== undefined) throw new Error(`streams.${unprocessed}.processor: found true; accepted: false, as there is no processor`)
+    if (unprocessed !== undefined)
+      throw new Error(`streams.${unprocessed}.processor: found true; accepted: false, as there is no processor`)
     // Unique by the stack's name, for a second copy.
     const prefix = `${Stack.of(this).stackName}-`
     this.streams = new Map(

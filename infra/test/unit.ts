@@ -2,4 +2,5 @@
 import { readdirSync } from 'node:fs'
 
 const folder = new URL('unit/', import.meta.url)
-for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts'))) await import(new URL(file, folder).href)
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts')))
+  await import(new URL(file, folder).href)

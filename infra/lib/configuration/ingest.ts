@@ -44,7 +44,8 @@ function faultsOf(value: string): string[] {
       return `: found the name ${shown(name)}; accepted: 1 to 64 characters of [A-Za-z0-9_.-], except ., .. and ${RESERVED.join(', ')}`
     }
     const entries = object(given)
-    if (entries === undefined) return `.${name}: found ${shown(given)}; accepted: an object, such as {} or {"shards": 2}`
+    if (entries === undefined)
+      return `.${name}: found ${shown(given)}; accepted: an object, such as {} or {"shards": 2}`
     return Object.entries(entries).flatMap(([key, found]) => {
       if (!Object.hasOwn(choices, key)) {
         return `.${name}.${key}: no such option; accepted: ${Object.keys(choices).join(', ')}`

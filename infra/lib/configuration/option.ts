@@ -27,8 +27,7 @@ export function decimal(min: number, max: number): Option<number> {
 function numeric(pattern: RegExp, min: number, max: number, accepted: string): Option<number> {
   return {
     accepted,
-    parse: (value) =>
-      pattern.test(value) && Number(value) >= min && Number(value) <= max ? Number(value) : undefined,
+    parse: (value) => (pattern.test(value) && Number(value) >= min && Number(value) <= max ? Number(value) : undefined),
   }
 }
 

@@ -82,15 +82,15 @@ export function collectorRows(api: apigateway.RestApi, collector: lambda.IFuncti
       metric: collector.metricErrors({ period }),
       threshold: 1,
       periods: LASTING,
-      description: 'Invocations of the collector keep failing: read its log, and move the alias back if its version is new.',
+      description:
+        'Invocations of the collector keep failing: read its log, and move the alias back if its version is new.',
     },
     {
       id: 'CollectorThrottles',
       metric: collector.metricThrottles({ period }),
       threshold: 1,
       periods: LASTING,
-      description:
-        "Lambda keeps throttling the collector: compare the account's concurrent executions with its quota.",
+      description: "Lambda keeps throttling the collector: compare the account's concurrent executions with its quota.",
     },
   ]
 }

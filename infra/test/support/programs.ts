@@ -65,7 +65,8 @@ export class Background {
     for (const end = Date.now() + LIMIT_MS; Date.now() < end;) {
       const result = await found()
       if (result !== null && result !== undefined) return result
-      if (this.#child.exitCode !== null) throw new Error(`the program exited with ${this.#child.exitCode}: ${this.#output}`)
+      if (this.#child.exitCode !== null)
+        throw new Error(`the program exited with ${this.#child.exitCode}: ${this.#output}`)
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     throw new Error(`timed out after ${LIMIT_MS} ms: ${this.#output}`)

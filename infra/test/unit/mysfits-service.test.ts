@@ -38,10 +38,10 @@ test('the table is the workshop’s', () => {
   assert.deepEqual(GlobalSecondaryIndexes, [index('GoodEvilIndex', 'GoodEvil'), index('LawChaosIndex', 'LawChaos')])
 })
 
-test('the table is in one region, paid by request, recoverable and protected', () => {
+test('the table is in one region, billed by request, recoverable and protected', () => {
   const { BillingMode, Replicas, SSESpecification, TableName } = only(template, 'AWS::DynamoDB::GlobalTable')
   assert.equal(BillingMode, 'PAY_PER_REQUEST')
-  // With a key of DynamoDB's own: it has no table that is not encrypted.
+  // DynamoDB's own key: all tables are encrypted.
   assert.deepEqual(SSESpecification, { SSEEnabled: false })
   assert.deepEqual(Replicas, [
     {
@@ -54,7 +54,7 @@ test('the table is in one region, paid by request, recoverable and protected', (
   assert.equal(TableName, undefined)
 })
 
-test('the table stays when the stack goes, and the logs do not', () => {
+test('the table is retained, and the logs are deleted with the stack', () => {
   const policies = (type: string) =>
     Object.values(template.findResources(type)).map(({ DeletionPolicy, UpdateReplacePolicy }) => [
       DeletionPolicy,
@@ -72,18 +72,18 @@ test('the function is the Lambda binary on arm64', () => {
   )
 })
 
-test('the architecture is a choice', () => {
+test('the architecture is an option', () => {
   const chosen = service({ architecture: Architecture.X86_64 })
   assert.deepEqual(serviceFunction(chosen.template).Architectures, ['x86_64'])
 })
 
-test('the function finds the table by the variable that the binary reads', () => {
+test('the function gets the table in the variable that it reads', () => {
   const source = readFileSync(new URL('../../../crates/mysfits-service/src/table.rs', import.meta.url), 'utf8')
   const [, variable] = /TABLE_VARIABLE: &str = "(\w+)"/.exec(source)!
   assert.deepEqual(serviceFunction(template).Environment, { Variables: { [variable!]: { Ref: tableId } } })
 })
 
-test('the function writes JSON to a log of its own, and traces', () => {
+test('the function writes JSON to a log group of its own, and traces', () => {
   const { LoggingConfig, TracingConfig } = serviceFunction(template)
   assert.deepEqual(LoggingConfig, {
     LogFormat: 'JSON',
@@ -145,7 +145,7 @@ test('the seed may put items into the table and write its log', () => {
   )
 })
 
-test('there are two roles, for Lambda alone, without managed policies', () => {
+test('there are two roles, only for Lambda, without managed policies', () => {
   const roles = Object.values(template.findResources('AWS::IAM::Role')).map(({ Properties }) => Properties)
   assert.equal(roles.length, 2)
   for (const { AssumeRolePolicyDocument, ManagedPolicyArns } of roles) {
@@ -187,7 +187,7 @@ test('requests are throttled', () => {
   })
 })
 
-test('the access log tells the route, and nothing of who asked or for what', () => {
+test('the access log contains the route, and nothing that identifies the client', () => {
   const { AccessLogSettings, StageName } = only(template, 'AWS::ApiGatewayV2::Stage')
   assert.equal(StageName, '$default')
   assert.deepEqual(AccessLogSettings.DestinationArn, { 'Fn::GetAtt': [log('AccessLog'), 'Arn'] })
@@ -203,14 +203,14 @@ test('the access log tells the route, and nothing of who asked or for what', () 
   ])
 })
 
-test('every log ends', () => {
+test('every log group has a retention', () => {
   const days = (found: Template) =>
     Object.values(found.findResources('AWS::Logs::LogGroup')).map(({ Properties }) => Properties.RetentionInDays)
   assert.deepEqual(days(template), [30, 30, 30])
   assert.deepEqual(days(service({ logRetention: RetentionDays.ONE_WEEK }).template), [7, 7, 7])
 })
 
-test('the seed puts the twelve mysfits into the table, all or none, and replaces nothing', () => {
+test('the seed writes the twelve mysfits, all or none, and overwrites nothing', () => {
   const { service, action, parameters } = seedCall()
   assert.deepEqual([service, action], ['DynamoDB', 'TransactWriteItems'])
   const mysfits = fixture()
@@ -253,7 +253,7 @@ test('the seed’s items are those of the service’s own seed.rs', () => {
   }
 })
 
-test('the seed is sown once: never on update or delete, and with the SDK at hand', () => {
+test("the seed runs only on creation, with the runtime's SDK", () => {
   const { Update, Delete, InstallLatestAwsSdk } = only(template, 'Custom::AWS')
   assert.deepEqual(
     { Update, Delete, InstallLatestAwsSdk },
@@ -262,7 +262,7 @@ test('the seed is sown once: never on update or delete, and with the SDK at hand
   assert.deepEqual(seedCall().physicalResourceId, { id: 'twelve-mysfits' })
 })
 
-test('without the seed there is one function, one role, and nobody who may write', () => {
+test('without the seed there is one function and one role, which may not write', () => {
   const bare = service({ seed: false }).template
   bare.resourceCountIs('Custom::AWS', 0)
   bare.resourceCountIs('AWS::Lambda::Function', 1)
@@ -270,19 +270,19 @@ test('without the seed there is one function, one role, and nobody who may write
   assert.doesNotMatch(JSON.stringify(bare.toJSON()), /dynamodb:(Put|Update|Delete|Batch)/)
 })
 
-test('the URL has no slash at its end', () => {
+test('the URL has no trailing slash', () => {
   const [apiId] = Object.keys(template.findResources('AWS::ApiGatewayV2::Api'))
   assert.deepEqual(stack.resolve(built.url), { 'Fn::GetAtt': [apiId, 'ApiEndpoint'] })
 })
 
-test('the stack tells the URL', () => {
+test('the stack outputs the URL', () => {
   const made = new MysfitsServiceStack(app(), 'MysfitsService', { bundling })
   const outputs = templateOf(made).findOutputs('*')
   assert.deepEqual(Object.keys(outputs), ['MysfitsApiUrl'])
   assert.deepEqual(outputs.MysfitsApiUrl!.Value, made.resolve(made.url))
 })
 
-test('AwsSolutions has no objection', () => {
+test('cdk-nag finds nothing in the service', () => {
   const checked = app()
   new MysfitsServiceStack(checked, 'MysfitsService', { bundling })
   Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
@@ -301,7 +301,7 @@ function log(name: string): string {
   return ids[0]!
 }
 
-/** The call of the custom resource as its function reads it, with the table's logical id for its name. */
+/** The custom resource's call, with the table's logical id as name. */
 function seedCall(): Record<string, any> {
   const [, parts] = only(template, 'Custom::AWS').Create['Fn::Join']
   return JSON.parse(

@@ -4,12 +4,12 @@ import { processorBufferMib, RESPONSE_BUDGET_BYTES, worstResponseBytes } from '.
 
 const MIB = 1024 * 1024
 
-test('the arithmetic of the comment holds', () => {
+test('the calculation of the comment is right', () => {
   assert.equal(processorBufferMib({}), 0.85)
   assert.equal(worstResponseBytes((14_851 * 63) / MIB, {}), 14_851 * 404)
 })
 
-test('the worst reply to the chosen buffer is within the budget, and a step more is not', () => {
+test('the worst response to the default buffer is within the budget, and a step more is not', () => {
   for (const settings of [
     {},
     { mysfitAttributes: ['species'], recordFields: ['arrivedAt', 'recordId'] },
@@ -25,7 +25,7 @@ test('the worst reply to the chosen buffer is within the budget, and a step more
   }
 })
 
-test("it is never above Firehose's own default, nor below its least", () => {
+test("the buffer is at most Firehose's default and at least its minimum", () => {
   assert.equal(processorBufferMib({ clickFields: ['mysfitId'], mysfitAttributes: [] }), 1)
   assert.equal(
     processorBufferMib({ mysfitAttributes: ['description', 'thumbImageUri', 'profileImageUri', 'colour'] }),
