@@ -114,7 +114,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.staleServed,
       periods: LASTING,
       description:
-        'The mysfits service does not respond, and clicks get attributes from a stale list, by default for at most a day: fix the service.',
+        'The mysfits service does not respond, and clicks get attributes from a stale list, by default for at most a day: restore the service, and do not deploy the function until then.',
     },
     {
       id: 'RecordsFailed',

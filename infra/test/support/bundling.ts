@@ -22,7 +22,8 @@ export function buildCommand(add: (bundling: BundlingOptions) => unknown, cargoL
   const commands: string[][] = []
   const dockerImage: any = { run: ({ command }: { command: string[] }) => commands.push(command) }
   const dockerOptions = { local: { tryBundle: () => false } }
+  const flags = cargoLambdaFlags && { cargoLambdaFlags }
   // The CDK throws, because nothing was built.
-  assert.throws(() => add({ dockerImage, dockerOptions, forcedDockerBundling: true, cargoLambdaFlags }))
+  assert.throws(() => add({ dockerImage, dockerOptions, forcedDockerBundling: true, ...flags }))
   return commands[0]!.at(-1)!
 }

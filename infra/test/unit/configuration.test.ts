@@ -407,5 +407,5 @@ test('the README documents exactly the options', () => {
   const accepted = (message: string) => message.split('\n')[0]!.split('accepted: ')[1]!.split(', ').sort()
   assert.deepEqual(documented('Options'), accepted(rejected({ unknown: 1 })))
   const streams = { orders: { unknown: 1 } }
-  assert.deepEqual(documented('A stream per service'), accepted(rejected({ ...URL_GIVEN, streams })))
+  assert.deepEqual(documented('A stream for each service'), accepted(rejected({ ...URL_GIVEN, streams })))
 })

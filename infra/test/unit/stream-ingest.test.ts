@@ -78,7 +78,7 @@ test('the processor is attached only if configured', () => {
   assert.equal(processing('orders'), undefined)
   const parameters = processing('reviews').Processors[0].Parameters
   assert.equal(parameters.find((one: any) => one.ParameterName === 'LambdaArn').ParameterValue, FUNCTION)
-  assert.throws(() => ingest({ processor: undefined }), /^Error: streams\.reviews\.processor: there is no processor/)
+  assert.throws(() => ingest({ processor: undefined }), /^Error: streams\.reviews\.processor: found true; accepted: false, as there is no processor/)
 })
 
 test('the partition keys of clicks do not apply', () => {
