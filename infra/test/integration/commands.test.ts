@@ -39,19 +39,19 @@ test('an invalid configuration is reported without a stack trace', () => {
 /** A fake cargo, which logs its arguments and builds nothing, as this machine may lack the target. */
 const CARGO = `#!/bin/sh
 [ "$2" = build ] || exit 0
-echo "$*" >> "$ASKED"
+echo "$*" >> "$CARGO_LOG"
 while [ "$1" != --lambda-dir ]; do shift; done
 echo bootstrap > "$2/bootstrap"
 chmod +x "$2/bootstrap"
 `
 
-test("with the service's URL alone, cdk synth prints the template", () => {
+test("with only the service's URL, cdk synth prints the template", () => {
   const folder = mkdtempSync(join(tmpdir(), 'cargo-'))
   try {
-    const asked = join(folder, 'asked')
+    const log = join(folder, 'log')
     writeFileSync(join(folder, 'cargo'), CARGO, { mode: 0o755 })
     const { status, stdout, stderr } = cdk(
-      { MYSFITS_API_URL: SERVICE.mysfitsApiUrl, PATH: folder + delimiter + process.env.PATH, ASKED: asked },
+      { MYSFITS_API_URL: SERVICE.mysfitsApiUrl, PATH: folder + delimiter + process.env.PATH, CARGO_LOG: log },
       'synth',
       '--json',
       '--output',
@@ -62,7 +62,7 @@ test("with the service's URL alone, cdk synth prints the template", () => {
     const checked = Object.values<any>(clickTemplate().toJSON().Resources).map(({ Type }) => Type)
     assert.deepEqual(printed, checked)
     assert.match(
-      readFileSync(asked, 'utf8'),
+      readFileSync(log, 'utf8'),
       /^lambda build .* --profile dist --arm64 --bin click-processor .*--locked$/m,
     )
   } finally {

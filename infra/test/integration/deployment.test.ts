@@ -80,9 +80,9 @@ function worstBatch(bytes: number) {
 
 /** Runs `use` with the function under the emulator, with the template's variables and a local service. */
 async function withProcessor(use: (invoke: (event: string) => Promise<string>) => Promise<void>): Promise<void> {
-  const service = new Background(built('mysfits-service', 'mysfits-local'), ['--listen', '127.0.0.1:0'])
+  const service = new Background(built('mysfits-local'), ['--listen', '127.0.0.1:0'])
   try {
-    const [url] = await service.says(/http:\/\/127\.0\.0\.1:\d+/)
+    const [url] = await service.printed(/http:\/\/127\.0\.0\.1:\d+/)
     const { Variables } = only(deployment.template, 'AWS::Lambda::Function').Environment
     assert.equal(Variables.MYSFITS_API_URL, SERVICE)
     await withEmulator(deployment.asset, { ...Variables, MYSFITS_API_URL: url }, use)
@@ -203,9 +203,9 @@ async function withPipeline(
     ['--function-log', `${bucket}.log`],
     ...['--port', '--firehose-port', '--service-port'].map((name) => [name, '0']),
   ]
-  const pipeline = new Background(built('clicks', 'clicks'), ['up', ...options.flat()])
+  const pipeline = new Background(built('clicks'), ['up', ...options.flat()])
   try {
-    const [, firehose] = await pipeline.says(/^firehose +(\S+)$/m)
+    const [, firehose] = await pipeline.printed(/^firehose +(\S+)$/m)
     await use(firehose!, bucket, pipeline)
   } finally {
     await pipeline.stop()

@@ -33,7 +33,7 @@ async function fannedOut(made: Template, objects: string[]): Promise<Found> {
   const server = new Background(`${TOOLS}/python`, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)])
   const folder = mkdtempSync(join(tmpdir(), 'fan-out-'))
   try {
-    await server.says(/Running on/)
+    await server.printed(/Running on/)
     const template = join(folder, 'template.json')
     writeFileSync(template, JSON.stringify(made.toJSON()))
     const script = fileURLToPath(new URL('../support/fan_out.py', import.meta.url))

@@ -29,8 +29,8 @@ before(async () => {
   writeFileSync(config, '[streams.Test-orders]\nsource = "kinesis"\nshards = 1\n')
   const options = ['--config', config, '--destination', join(folder, 'bucket'), '--function-log', join(folder, 'log')]
   const ports = ['--port', '--firehose-port', '--kinesis-port', '--service-port'].flatMap((port) => [port, '0'])
-  pipeline = new Background(built('clicks', 'clicks'), ['up', ...options, ...ports])
-  kinesis = (await pipeline.says(/^kinesis +(\S+)$/m))[1]!
+  pipeline = new Background(built('clicks'), ['up', ...options, ...ports])
+  kinesis = (await pipeline.printed(/^kinesis +(\S+)$/m))[1]!
 })
 after(async () => {
   await pipeline?.stop()

@@ -28,15 +28,20 @@ export function run(program: string, args: string[], cwd = ROOT, variables: Reco
   return stdout
 }
 
-/** Builds an executable of the workspace and returns its path. `CARGO_SELECTION` replaces the selection of the package. */
-export function built(workspacePackage: string, bin: string): string {
-  const selection = process.env.CARGO_SELECTION?.split(' ') ?? ['--package', workspacePackage]
-  const messages = run('cargo', ['build', '--locked', ...selection, '--bin', bin, '--message-format', 'json'])
+/** The executables that tests run. One build of both shares the dependencies. */
+const BINARIES = ['clicks', 'mysfits-local'] as const
+const PACKAGES = '--package clicks --package mysfits-service'
+
+/** Builds the executables, and returns the path of one. The variable `CARGO_SELECTION` replaces the selection of packages. */
+export function built(binary: (typeof BINARIES)[number]): string {
+  const selection = (process.env.CARGO_SELECTION ?? PACKAGES).split(' ')
+  const binaries = BINARIES.flatMap((name) => ['--bin', name])
+  const messages = run('cargo', ['build', '--locked', ...selection, ...binaries, '--message-format', 'json'])
   const executables = messages
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line).executable as string | null)
-  return executables.findLast((executable) => executable?.endsWith(`/${bin}`))!
+  return executables.findLast((executable) => executable?.endsWith(`/${binary}`))!
 }
 
 /** A program that runs until it is stopped. */
@@ -56,7 +61,7 @@ export class Background {
   }
 
   /** Waits until the output matches, and returns the match. */
-  async says(pattern: RegExp): Promise<RegExpMatchArray> {
+  async printed(pattern: RegExp): Promise<RegExpMatchArray> {
     return this.until(() => this.#output.match(pattern))
   }
 

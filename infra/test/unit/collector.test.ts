@@ -82,7 +82,7 @@ test('its stream is encrypted, on demand or provisioned, and delivered under raw
 })
 
 for (const [name, of, more] of [
-  ['alone', plain, []],
+  ['without a queue', plain, []],
   [
     'with a queue',
     queued,

@@ -178,7 +178,10 @@ test('an origin that is invalid, or has a meaning in a template, is rejected', (
 })
 
 test('* with other origins, and no origin, are rejected', () => {
-  assert.throws(() => edge({ allowedOrigins: ['*', 'https://a.example'] }), /^Error: allowedOrigins: found \* and other origins; accepted: /)
+  assert.throws(
+    () => edge({ allowedOrigins: ['*', 'https://a.example'] }),
+    /^Error: allowedOrigins: found \* and other origins; accepted: /,
+  )
   assert.throws(() => edge({ allowedOrigins: [] }), /allowedOrigins is empty/)
 })
 

@@ -139,10 +139,10 @@ test('the outputs of the manual exist in the stacks', () => {
       .filter(({ stack }) => stack.stackName === ofStack)
       .flatMap(({ template }) => Object.keys(template.toJSON().Outputs))
   const names: Record<string, string> = { STACK: 'ClickStream', INGEST: 'ClickStream-Ingest' }
-  const asked = [...MANUAL.matchAll(/\$\(output "\$(\w+)" (\w+)\)/g)].map(([, stack, name]) => [names[stack!]!, name!])
+  const used = [...MANUAL.matchAll(/\$\(output "\$(\w+)" (\w+)\)/g)].map(([, stack, name]) => [names[stack!]!, name!])
   const named = [...MANUAL.matchAll(/the output `(\w+)`/g)].map(([, name]) => ['ClickStream', name!])
-  assert.ok(asked.length > 3 && named.length > 0)
-  for (const [stack, name] of [...asked, ...named]) assert.ok(outputs(stack!).includes(name!), `${stack} ${name}`)
+  assert.ok(used.length > 3 && named.length > 0)
+  for (const [stack, name] of [...used, ...named]) assert.ok(outputs(stack!).includes(name!), `${stack} ${name}`)
   assert.ok(MANUAL.includes('\nINGEST=$STACK-Ingest '))
 })
 
@@ -202,15 +202,15 @@ function fieldsOf(group: string, message?: string): Set<string> {
 const WORDS = new Set('filter stats sort limit by and or in as asc desc'.split(' '))
 
 /** The log queries by number. */
-const questions = new Map([...MANUAL.matchAll(/^(Q\d) +(.+)$/gm)].map(([, number, text]) => [number!, text!]))
+const queries = new Map([...MANUAL.matchAll(/^(Q\d) +(.+)$/gm)].map(([, number, text]) => [number!, text!]))
 
 test('every log query has a log group, which contains its fields', () => {
-  const asked = table('log group').flatMap(([groups, , numbers]) =>
+  const used = table('log group').flatMap(([groups, , numbers]) =>
     [...numbers!.matchAll(/Q\d/g)].flatMap(([number]) => quoted(groups!).map((group) => ({ number, group }))),
   )
-  assert.deepEqual([...new Set(asked.map(({ number }) => number))].toSorted(), [...questions.keys()])
-  for (const { number, group } of asked) {
-    const text = questions.get(number)!
+  assert.deepEqual([...new Set(used.map(({ number }) => number))].toSorted(), [...queries.keys()])
+  for (const { number, group } of used) {
+    const text = queries.get(number)!
     const [, message] = /message = "([^"]+)"/.exec(text) ?? []
     const bare = text.replaceAll(/"[^"]*"/g, '').replaceAll(/\w+\(/g, '(')
     const fields = [...bare.matchAll(/(?<![\w.])@?[A-Za-z_][\w.]*/g)]

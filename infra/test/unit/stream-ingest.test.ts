@@ -78,7 +78,10 @@ test('the processor is attached only if configured', () => {
   assert.equal(processing('orders'), undefined)
   const parameters = processing('reviews').Processors[0].Parameters
   assert.equal(parameters.find((one: any) => one.ParameterName === 'LambdaArn').ParameterValue, FUNCTION)
-  assert.throws(() => ingest({ processor: undefined }), /^Error: streams\.reviews\.processor: found true; accepted: false, as there is no processor/)
+  assert.throws(
+    () => ingest({ processor: undefined }),
+    /^Error: streams\.reviews\.processor: found true; accepted: false, as there is no processor/,
+  )
 })
 
 test('the partition keys of clicks do not apply', () => {
@@ -191,8 +194,8 @@ test('streams share only the bucket, the API and its templates', () => {
     [],
   )
   // Another stream changes nothing but the deployment of the API.
-  const alone = ingest({ streams: { orders: {} } }).template.toJSON().Resources
-  for (const id of orders) assert.deepEqual(template.toJSON().Resources[id], alone[id], id)
+  const single = ingest({ streams: { orders: {} } }).template.toJSON().Resources
+  for (const id of orders) assert.deepEqual(template.toJSON().Resources[id], single[id], id)
 })
 
 test('each stream has its own throttle and metrics', () => {
