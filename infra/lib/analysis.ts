@@ -8,32 +8,31 @@ import { SAVED_QUERIES } from './analysis/queries.ts'
 import { HOURS, layout } from './layout.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
 
-/** What analysts ask, and where the answers go. */
 export interface AnalysisProps {
-  /** What Firehose writes to: see {@link layout}. */
+  /** Firehose's destination: see {@link layout}. */
   readonly bucket: s3.IBucket
-  /** Where answers go. */
+  /** The bucket of query results. */
   readonly queryResults: s3.IBucket
   /** The processor's settings, which the columns follow. @default the processor's own defaults */
   readonly settings?: ProcessorSettings
-  /** How long delivered objects are kept, and so how far back their hours reach, in days. @default 365 */
+  /** How long delivered objects are kept, in days: the range of their partitions. @default 365 */
   readonly deliveredDays?: number
-  /** The same of the error output. @default 730 */
+  /** The same for the error output. @default 730 */
   readonly errorDays?: number
-  /** Delivered objects are Parquet, not lines of JSON. @default false */
+  /** Delivered objects are Parquet instead of JSON lines. @default false */
   readonly parquet?: boolean
   /**
-   * How much a query may read in GB before it is stopped, because Athena is paid by what is read.
+   * Athena cancels a query that reads more than this many GB, because reads are billed.
    *
    * @default 10
    */
   readonly scanLimitGb?: number
 }
 
-/** Tables over what Firehose delivers, and a work group with saved queries: what was clicked, and what failed. */
+/** Tables over Firehose's objects, and an Athena work group with saved queries: clicks and failed records. */
 export class Analysis extends Construct {
   readonly database: glue.Database
-  /** Delivered lines. Firehose takes its columns from here where it writes Parquet. */
+  /** Delivered lines. With Parquet, Firehose reads its schema from here. */
   readonly clicksTable: glue.S3Table
   /** The error output. */
   readonly failedRecordsTable: glue.S3Table
@@ -42,14 +41,14 @@ export class Analysis extends Construct {
   constructor(scope: Construct, id: string, props: AnalysisProps) {
     super(scope, id)
     const columns = clickColumns(props.settings ?? {})
-    // Database and tables are definitions: the objects that they describe stay, and a new stack describes them again.
+    // Database and tables are definitions only: the objects stay, and a new stack defines them again.
     this.database = new glue.Database(this, 'Database', {
       description: 'The click stream.',
       removalPolicy: RemovalPolicy.DESTROY,
     })
     this.clicksTable = this.table('Clicks', props.bucket, {
       tableName: 'clicks',
-      description: 'Clicks on mysfits, with what the mysfits service says of each.',
+      description: 'Clicks on mysfits, with attributes of the mysfits service.',
       columns,
       partitionKeys: [HOUR],
       dataFormat: props.parquet ? glue.DataFormat.PARQUET : glue.DataFormat.JSON,
@@ -58,7 +57,7 @@ export class Analysis extends Construct {
     })
     this.failedRecordsTable = this.table('FailedRecords', props.bucket, {
       tableName: 'failed_records',
-      description: 'Records that Firehose could not deliver, as they came.',
+      description: 'Original records of the error output.',
       columns: FAILED_RECORD_COLUMNS,
       partitionKeys: [ERROR_TYPE, HOUR],
       dataFormat: glue.DataFormat.JSON,
@@ -68,18 +67,18 @@ export class Analysis extends Construct {
         [HOUR.name]: hours(props.errorDays ?? 730),
       },
     })
-    this.workGroup = this.analysts(props.queryResults, props.scanLimitGb ?? 10)
+    this.workGroup = this.athenaWorkGroup(props.queryResults, props.scanLimitGb ?? 10)
     this.saveQueries(columns.map(({ name }) => name))
   }
 
-  /** A table whose partitions are folders below its prefix, one in the other, that Athena works out instead of looking them up. */
+  /** A table whose partitions are nested folders below its prefix, by partition projection. */
   private table(id: string, bucket: s3.IBucket, props: Omit<glue.S3TableProps, 'database' | 'storage'>): glue.S3Table {
     const folders = props.partitionKeys!.map(({ name }) => `\${${name}}/`).join('')
     const table = new glue.S3Table(this, id, {
       ...props,
       database: this.database,
       storage: glue.S3TableStorage.fromBucket(bucket),
-      // Of client-side encryption, which nothing here uses; S3's own is decrypted by S3.
+      // This is about client-side encryption, which is not used here; S3 decrypts its own.
       hasEncryptedData: false,
       parameters: { 'storage.location.template': `s3://${bucket.bucketName}/${props.s3Prefix}${folders}` },
     })
@@ -88,12 +87,12 @@ export class Analysis extends Construct {
   }
 
   /** L1: aws-cdk-lib has no L2 for Athena. */
-  private analysts(queryResults: s3.IBucket, scanLimitGb: number): athena.CfnWorkGroup {
+  private athenaWorkGroup(queryResults: s3.IBucket, scanLimitGb: number): athena.CfnWorkGroup {
     return new athena.CfnWorkGroup(this, 'WorkGroup', {
-      // A work group can't do without a name.
+      // A work group requires a name.
       name: Names.uniqueResourceName(this, { maxLength: 128, separator: '-' }),
       description: 'Clicks and failed records.',
-      // Otherwise it could not be removed once a query has run. What goes with it is the history; answers are in the bucket.
+      // Without this, a work group with query history can't be deleted. Only the history is lost; results are in the bucket.
       recursiveDeleteOption: true,
       workGroupConfiguration: {
         enforceWorkGroupConfiguration: true,
@@ -109,7 +108,7 @@ export class Analysis extends Construct {
     })
   }
 
-  /** Those whose columns a line has. */
+  /** Skips queries whose columns a line does not have. */
   private saveQueries(columns: string[]): void {
     for (const { name, description, needs, sql } of SAVED_QUERIES) {
       if (!needs.every((column) => columns.includes(column))) continue
@@ -125,7 +124,7 @@ export class Analysis extends Construct {
 }
 
 /**
- * Every hour in which there can be objects, in UTC, as they are in the objects' names.
+ * The hours of the last `days`, in UTC, in the format of the objects' names.
  *
  * @see https://docs.aws.amazon.com/athena/latest/ug/partition-projection-kinesis-firehose-example.html
  */

@@ -8,11 +8,11 @@ import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 
 /**
- * Puts the configured stacks into `app`, to be checked against cdk-nag's AwsSolutions when it is synthesised.
+ * Adds the configured stacks to `app`. Synthesis checks them against cdk-nag's AwsSolutions rules.
  *
- * @param environment the environment variables that options may come from
- * @param bundling how the executables are built, where not as usual
- * @throws {ConfigurationError} for options that can't be used
+ * @param environment the environment variables, a second source of options
+ * @param bundling overrides how the executables are built
+ * @throws {ConfigurationError} for invalid options
  */
 export function clickStream(
   app: App,
@@ -27,7 +27,7 @@ export function clickStream(
   const service = configuration.mysfitsService
     ? new MysfitsServiceStack(app, 'MysfitsService', {
         stackName: `${stackName}-MysfitsService`,
-        description: 'The mysfits service that the click stream asks: GET /mysfits over DynamoDB.',
+        description: 'The mysfits service of the click stream: GET /mysfits over DynamoDB.',
         architecture,
         logRetention: configuration.logDays,
         bundling,
@@ -74,7 +74,7 @@ export function clickStream(
   return stack
 }
 
-/** Puts the other ways in beside `click`, whose processor and alarm topic they share. */
+/** Adds the other ingestion paths, which share the processor and the alarm topic of `click`. */
 function ingest(
   app: App,
   stackName: string,
@@ -85,7 +85,7 @@ function ingest(
   const { collectorHashKeySecret, collectorHashKeySecretVersion } = configuration
   const stack = new IngestStack(app, 'Ingest', {
     stackName,
-    description: 'The ways in beside PUT /clicks: a stream for each service, and the collector, into S3.',
+    description: 'The ingestion paths besides PUT /clicks: a stream per service, and the collector, into S3.',
     streams: configuration.streams,
     authorization: configuration.ingestAuthorization,
     processor: click.processor,
@@ -110,15 +110,15 @@ function ingest(
     alarmTopic: click.alarmTopic,
     fanOut: configuration.ingestFanOut,
   })
-  // So that a stream can be given the processor, or be without it, and alarms can go to another topic, or come back, at any time:
-  // CloudFormation refuses to take an export back that the other stack still has, and it updates the click stream first.
+  // Always exported, so that streams can attach or detach the processor and alarms can change their topic: CloudFormation updates
+  // the click stream first, and can't delete an export that the other stack still imports.
   click.exportValue(click.processor.functionArn)
   click.exportValue(click.ownAlarmTopic!.topicArn)
-  // Its APIs write logs by the account's role, which the click stream makes.
+  // Its APIs write logs with the account's role, which the click stream creates.
   stack.addStackDependency(click)
 }
 
-/** How every Firehose stream delivers. */
+/** The delivery settings of every Firehose stream. */
 function delivery(configuration: Configuration) {
   return {
     processorBufferMib: configuration.bufferMb,

@@ -9,51 +9,51 @@ import { Firewall } from './firewall.ts'
 import { layout } from './layout.ts'
 import { Operations } from './operations.ts'
 import type { Thresholds } from './operations/alarms.ts'
-import { REPLY_BUDGET_BYTES, worstReplyBytes } from './processor-buffer.ts'
+import { RESPONSE_BUDGET_BYTES, worstResponseBytes } from './processor-buffer.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
 import { Processor, type ProcessorProps } from './processor.ts'
 import { Storage, type StorageProps } from './storage.ts'
 import { Stream, type StreamProps } from './stream.ts'
 
-/** What is chosen of each part; the parts have the defaults. */
+/** The settings of each part; defaults are the parts' own. */
 export interface ClickStreamStackProps extends StackProps {
   /** The base URL of the mysfits service. */
   readonly mysfitsApiUrl: string
-  /** What the service is asked with, where it asks for a key. @default none */
+  /** The API key that is sent to the service. @default none */
   readonly mysfitsApiKey?: SecretValue
-  /** What the processor does. @default the processor's own defaults */
+  /** @default the processor's own defaults */
   readonly settings?: ProcessorSettings
-  /** The function. @default see {@link ProcessorProps} */
+  /** @default see {@link ProcessorProps} */
   readonly processor?: Omit<ProcessorProps, 'mysfitsApiUrl' | 'mysfitsApiKey' | 'settings'>
-  /** The Firehose stream. @default see {@link StreamProps} */
+  /** @default see {@link StreamProps} */
   readonly stream?: Omit<StreamProps, 'bucket' | 'processor' | 'settings' | 'parquetTable'>
   /** Parquet instead of lines of JSON. @default false */
   readonly parquet?: boolean
-  /** The way in. @default see {@link EdgeProps} */
+  /** @default see {@link EdgeProps} */
   readonly edge?: Omit<EdgeProps, 'deliveryStream'>
-  /** A firewall in front of the edge, and how many requests it lets through from one address in 5 minutes. @default none */
+  /** Adds a firewall that allows this many requests per address in 5 minutes. @default none */
   readonly firewallRequests?: number
   /** How long objects are kept. @default see {@link StorageProps} */
   readonly storage?: StorageProps
-  /** The topic that alarms go to. @default one of the stack */
+  /** The topic of the alarms. @default a new topic */
   readonly alarmTopicArn?: string
-  /** Makes the stack's own topic in any case, for another stack that may still use it. @default false */
+  /** Creates the stack's own topic even if `alarmTopicArn` is given, because another stack may still import it. @default false */
   readonly keepOwnAlarmTopic?: boolean
-  /** From where on alarms are raised. @default see {@link Thresholds} */
+  /** @default see {@link Thresholds} */
   readonly thresholds?: Thresholds
-  /** Who subscribes to the stack's topic. @default nobody */
+  /** The e-mail address that subscribes to the stack's topic. @default none */
   readonly alarmEmail?: string
-  /** Tells of each object of clicks, to a queue for each of these consumers. @default nobody is told */
+  /** Consumers: each gets a queue with a notification per object of clicks. @default no fan-out */
   readonly fanOut?: string[]
 }
 
-/** Module 5, for production: a click goes from the edge through Firehose and the processor into storage, for analysts to ask. */
+/** Module 5 for production: edge, Firehose, processor, storage, and tables for analysts. */
 export class ClickStreamStack extends Stack {
-  /** The processor, for other streams to invoke. */
+  /** The processor's alias, which other streams may invoke. */
   readonly processor: lambda.IFunction
-  /** Where alarms go. */
+  /** The topic of the alarms. */
   readonly alarmTopic: sns.ITopic
-  /** The stack's own topic, where it has one. */
+  /** The stack's own topic, if it has one. */
   readonly ownAlarmTopic?: sns.ITopic
 
   constructor(scope: Construct, id: string, props: ClickStreamStackProps) {
@@ -119,26 +119,26 @@ export class ClickStreamStack extends Stack {
       id: 'CloudFormation-Validate::W7001',
       reason: "The L2 DeliveryStream adds a mapping of Firehose's addresses, which only destinations in a VPC use.",
     })
-    this.output('ClicksUrl', edge.clicksUrl, 'Where the page sends clicks: clicksUrl in its config.json')
+    this.output('ClicksUrl', edge.clicksUrl, 'The URL for clicks: clicksUrl in config.json of the page')
     this.output('StreamName', stream.deliveryStream.deliveryStreamName, 'The Firehose stream')
     this.output('FunctionName', processor.function.functionName, 'The processor')
-    this.output('BucketName', storage.bucket.bucketName, 'Delivered clicks, and what failed')
+    this.output('BucketName', storage.bucket.bucketName, 'The bucket of delivered clicks and of the error output')
     this.output('WorkGroupName', analysis.workGroup.name, 'The Athena work group with the saved queries')
   }
 
   private warn(props: ClickStreamStackProps, stream: Stream): void {
-    const worst = worstReplyBytes(stream.processorBufferMib, props.settings ?? {})
-    if (worst > REPLY_BUDGET_BYTES) {
+    const worst = worstResponseBytes(stream.processorBufferMib, props.settings ?? {})
+    if (worst > RESPONSE_BUDGET_BYTES) {
       Annotations.of(stream).addWarningV2(
         'click-stream:processor-buffer',
-        `A buffer of ${stream.processorBufferMib} MiB can make a reply of ${worst} bytes, above the processor's ${REPLY_BUDGET_BYTES}: ` +
-          'the records beyond them would fail. Choose a smaller bufferMb, or fewer attributes.',
+        `bufferMb: a buffer of ${stream.processorBufferMib} MiB can produce a response of ${worst} bytes, above the limit of ${RESPONSE_BUDGET_BYTES}: ` +
+          'records beyond the limit fail. Choose a smaller bufferMb or fewer attributes.',
       )
     }
     if (/^http:/i.test(props.mysfitsApiUrl)) {
       Annotations.of(this).addWarningV2(
         'click-stream:service-without-tls',
-        'mysfitsApiUrl is http: what the service answers could be changed on its way.',
+        'mysfitsApiUrl is http: responses of the service can be modified in transit. Use https.',
       )
     }
   }

@@ -12,29 +12,28 @@ import { QueueWithDeadLetters } from './queue.ts'
 import { type MachineProps, rustFunction } from './rust-function.ts'
 import { type Capacity, ServiceStream, type ServiceStreamProps } from './service-stream.ts'
 
-/** What a {@link Collector} is made of. */
 export interface CollectorProps extends MachineProps, Capacity {
-  /** What is chosen of a body. @default the collector's own defaults */
+  /** @default the collector's own defaults */
   readonly settings?: CollectorSettings
-  /** `COLLECTOR_HASH_KEY`: what values are hashed with, 32 bytes or more. @default none */
+  /** `COLLECTOR_HASH_KEY`: the HMAC key, at least 32 bytes. @default none */
   readonly hashKey?: SecretValue
-  /** Takes bodies from a queue, too. @default false */
+  /** Adds a queue as a second source of bodies. @default false */
   readonly queue?: boolean
-  /** Where its stream delivers, and how. */
+  /** How its stream delivers. */
   readonly delivery: Omit<ServiceStreamProps, 'streamName' | 'shards' | 'prefix' | 'processor'>
   /**
    * Memory in MB.
    *
-   * @default 256, a seventh of a core: a start and a TLS handshake are the core's work, and somebody waits
+   * @default 256, a seventh of a core: a cold start and a TLS handshake need CPU, and a client waits for them
    */
   readonly memoryMb?: number
-  /** @default 30 seconds: the function itself gives up after 25, before API Gateway does after 29 (its `deadline.rs`) */
+  /** @default 30 seconds: the function itself times out after 25 (its `deadline.rs`), API Gateway after 29 */
   readonly timeout?: Duration
 }
 
 /**
- * The headers that the function puts on each answer (`crates/click-collector`): API Gateway's own answers have them, too, and it
- * answers preflights by itself, so that they start no function.
+ * The headers of each response of the function (`crates/click-collector`). API Gateway's own responses have them, too. It
+ * responds to preflights itself, so that these invoke no function.
  */
 const HEADERS = {
   'Access-Control-Allow-Headers': 'Content-Type',
@@ -42,10 +41,10 @@ const HEADERS = {
   'Access-Control-Allow-Methods': 'OPTIONS,POST,GET',
 }
 
-/** As many messages as the function is given at once: SQS's own default. */
+/** The messages of one invocation: the default of an event source mapping for SQS. */
 const BATCH = 10
 
-/** `POST /collect`: a function that chooses fields of a body, a data stream, and delivery under `rawdata/`. */
+/** `POST /collect`: a function that selects fields of a body, a data stream, and delivery under `rawdata/`. */
 export class Collector extends Construct {
   readonly api: apigateway.RestApi
   readonly url: string
@@ -78,7 +77,7 @@ export class Collector extends Construct {
       cargoLambdaFlags: ['--package', 'click-collector'],
       environment: {
         COLLECTOR_STREAM: this.stream.dataStream.streamName,
-        // CloudFormation reads the secret when it deploys: the template holds no more than its name.
+        // CloudFormation reads the secret at deployment: the template contains only its name.
         ...(hashKey && { COLLECTOR_HASH_KEY: hashKey.unsafeUnwrap() }),
         ...environment(settings ?? {}),
       },
@@ -87,7 +86,7 @@ export class Collector extends Construct {
           actions: ['kinesis:PutRecord', 'kinesis:PutRecords'],
           resources: [this.stream.dataStream.streamArn],
         }),
-        ...(this.queue ? [receives(this.queue)] : []),
+        ...(this.queue ? [receiveStatement(this.queue)] : []),
       ],
     })
     this.function = deployed.function
@@ -111,25 +110,25 @@ export class Collector extends Construct {
       logRetention,
       createLogsRole: false,
       acknowledged: {
-        'AwsSolutions-APIG2': 'The function checks the body, and says what is wrong with it.',
-        'AwsSolutions-APIG3': 'The rate bounds what comes in, and the function takes no body above 1 MiB.',
-        'AwsSolutions-APIG4': 'Pages of any origin send to it, from visitors who have not signed in.',
-        'AwsSolutions-COG4': 'Pages of any origin send to it, from visitors who have not signed in.',
+        'AwsSolutions-APIG2': 'The function validates the body and reports what is wrong with it.',
+        'AwsSolutions-APIG3': 'The rate limits requests, and the function rejects bodies above 1 MiB.',
+        'AwsSolutions-APIG4': 'Pages of any origin call it for visitors who are not signed in.',
+        'AwsSolutions-COG4': 'Pages of any origin call it for visitors who are not signed in.',
       },
     })
     const cors = { headers: HEADERS, fixedHeaders: HEADERS, choice: '' }
     addGatewayResponses(api, cors)
     addUnavailable(api, cors)
     const collect = api.root.addResource('collect')
-    // Without the console's test, which would be allowed to invoke the function beside the stage.
+    // The console's test would need a second permission to invoke the function.
     collect.addMethod('POST', new apigateway.LambdaIntegration(handler, { allowTestInvoke: false }))
     addPreflight(collect, cors)
     return api
   }
 }
 
-/** What Lambda needs to read a queue for a function ("AWSLambdaSQSQueueExecutionRole"). */
-function receives({ queue }: QueueWithDeadLetters): iam.PolicyStatement {
+/** The permissions of an event source mapping for SQS ("AWSLambdaSQSQueueExecutionRole"). */
+function receiveStatement({ queue }: QueueWithDeadLetters): iam.PolicyStatement {
   return new iam.PolicyStatement({
     actions: ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
     resources: [queue.queueArn],

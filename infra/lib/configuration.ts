@@ -27,7 +27,7 @@ const consumers = list(
   'a comma-separated list of up to 32 different names, each 1 to 32 letters and digits, a letter first',
 )
 
-/** The processor's own settings: their variables are those of the function. */
+/** The processor's settings: their variables have the function's names. */
 const processorOptions = {
   mysfitsApiUrl: baseUrl,
   mysfitAttributes: names,
@@ -43,7 +43,7 @@ const processorOptions = {
   onServiceUnavailable: choice('retry', 'fail', 'pass'),
 }
 
-/** Everything around it: their variables begin with `CLICK_STREAM_`. */
+/** All other options: their variables begin with `CLICK_STREAM_`. */
 const otherOptions = {
   stackName: text(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, '1 to 100 letters, digits and hyphens, a letter first'),
   mysfitsService: flag,
@@ -53,7 +53,7 @@ const otherOptions = {
   allowedOrigins: origins,
   edgeRate: whole(1, 10_000),
   edgeBurst: whole(1, 5_000),
-  // The bounds of an AWS WAF rate-based rule.
+  // The limits of an AWS WAF rate-based rule.
   firewallRequests: whole(10, 2_000_000_000),
   apiGatewayLogsRole: flag,
 
@@ -61,14 +61,14 @@ const otherOptions = {
   memoryMb: whole(128, 10_240),
   timeoutSeconds: whole(1, 300),
   reservedConcurrency: whole(1, 1_000),
-  // Above INFO, Lambda drops the function's metrics, too: they are lines of its log, and a line without a level counts as INFO
-  // (AWS Lambda Developer Guide, "Log-level filtering").
+  // Above INFO, Lambda also drops the function's metrics: they are log lines without a level, which count as INFO (AWS Lambda
+  // Developer Guide, "Log-level filtering").
   logLevel: choice('TRACE', 'DEBUG', 'INFO'),
   logDays: oneOf(
     Object.values(RetentionDays).filter((days): days is number => typeof days === 'number' && days < 9999),
   ),
 
-  bufferMb: decimal(BUFFER.least, BUFFER.most),
+  bufferMb: decimal(BUFFER.min, BUFFER.max),
   bufferSeconds: whole(0, 900),
   retries: whole(1, 300),
   destinationMb: whole(1, 128),
@@ -103,20 +103,20 @@ const otherOptions = {
 
 const options = { ...processorOptions, ...otherOptions }
 
-/** Every option by its name; one that is not given is `undefined`, and then the construct that it is for has a default. */
+/** Every option by name. An option that is not given is `undefined`: the construct that it is for has a default. */
 export type Configuration = {
   readonly [Name in keyof typeof options]?: (typeof options)[Name] extends Option<infer T> ? T : never
 }
 
-/** What can't be used, one fault a line. */
+/** The invalid options, one per line. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
 }
 
 /**
- * Reads every option from `context` (`cdk.json`, or `-c NAME=VALUE`) and from `environment`. An empty value counts as not given.
+ * Reads every option from `context` (`cdk.json`, or `-c NAME=VALUE`) and from `environment`. An empty value counts as absent.
  *
- * @throws {ConfigurationError} for all options that can't be used, that contradict each other, or that nobody knows.
+ * @throws {ConfigurationError} for all options that are invalid, unknown, or contradict each other.
  */
 export function readConfiguration(
   context: Readonly<Record<string, unknown>>,
@@ -130,7 +130,9 @@ export function readConfiguration(
       { where: variable(name), text: asText(environment[variable(name)]) },
     ].filter(({ text }) => text !== '')
     if (given.length === 2 && given[0]!.text !== given[1]!.text) {
-      faults.push(`${name}: given twice, with different values, as ${given[0]!.where} and as ${given[1]!.where}`)
+      faults.push(
+        `${name}: found different values in ${given[0]!.where} and in ${given[1]!.where}; accepted: one value`,
+      )
       continue
     }
     if (given.length === 0) continue
@@ -139,7 +141,7 @@ export function readConfiguration(
     const within = option.faults?.(text) ?? []
     faults.push(...within.map((fault) => `${where}${fault}`))
     if (values[name] === undefined && within.length === 0) {
-      const found = option.secret ? 'a value that is not one (not shown)' : JSON.stringify(text.slice(0, 200))
+      const found = option.secret ? 'an invalid value (not shown)' : JSON.stringify(text.slice(0, 200))
       faults.push(`${where}: found ${found}; accepted: ${option.accepted}`)
     }
   }
@@ -148,7 +150,7 @@ export function readConfiguration(
   return values
 }
 
-/** The settings of the processor that are in a configuration. */
+/** The processor's part of a configuration. */
 export function processorSettings(configuration: Configuration): ProcessorSettings {
   return {
     mysfitAttributes: configuration.mysfitAttributes,
@@ -171,31 +173,31 @@ export function variable(name: string): string {
   return Object.hasOwn(processorOptions, name) ? upper : `CLICK_STREAM_${upper}`
 }
 
-/** `-c` gives text, `cdk.json` may give numbers, flags, lists and objects. */
+/** `-c` passes text; `cdk.json` may contain numbers, booleans, lists and objects. */
 function asText(value: unknown): string {
   if (Array.isArray(value)) return value.join(',')
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '')
 }
 
-/** A name in the context that is nobody's is a slip: CDK's own hold a colon or a slash. */
+/** A context name that is no option is a typo: CDK's own names contain a colon or a slash. */
 function unknownNames(context: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(context)
     .filter((name) => /^[\w-]+$/.test(name) && !Object.hasOwn(options, name))
     .map((name) => `the context's ${name}: no such option; accepted: ${Object.keys(options).join(', ')}`)
 }
 
-/** A variable with this app's own prefix that is nobody's is a slip, too. */
+/** So is a variable with this app's prefix that is no option's. */
 function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   const known = Object.keys(options).map(variable)
-  const slips = Object.keys(environment)
+  const typos = Object.keys(environment)
     .filter((name) => name.startsWith('CLICK_STREAM_') && !known.includes(name))
     .map((name) => `${name}: no such variable; accepted: ${known.join(', ')}`)
-  // The processor knows it, but as an option it would put the key into the template.
+  // The processor reads this variable, but as an option it would put the key into the template.
   if (environment.MYSFITS_API_KEY)
-    slips.push(
-      'MYSFITS_API_KEY: found a value (not shown); accepted: mysfitsApiKeySecret, the name of a secret with it',
+    typos.push(
+      'MYSFITS_API_KEY: found a value (not shown); accepted: mysfitsApiKeySecret, the name of a secret that contains it',
     )
-  return slips
+  return typos
 }
 
 function contradictions(given: Configuration): string[] {
@@ -209,56 +211,56 @@ function contradictions(given: Configuration): string[] {
     [
       !given.mysfitsApiUrl && !given.mysfitsService,
       `mysfitsApiUrl: found no value; accepted: ${baseUrl.accepted}; ` +
-        `give it as -c mysfitsApiUrl=URL or MYSFITS_API_URL, or deploy the service, too, with -c mysfitsService=true`,
+        `set -c mysfitsApiUrl=URL or MYSFITS_API_URL, or deploy the service as well with -c mysfitsService=true`,
     ],
     [
       Boolean(given.mysfitsApiUrl && given.mysfitsService),
-      'mysfitsApiUrl and mysfitsService: found both; accepted: the URL of a service that exists, or a service that is deployed',
+      'mysfitsApiUrl and mysfitsService: found both; accepted: one of the two, the URL of an existing service or a deployed service',
     ],
     [
       new Set(folded).size !== folded.length,
-      `clickFields, mysfitAttributes and recordFields: found ${fields.join(', ')}; accepted: names that differ in more than case, as the table's columns do`,
+      `clickFields, mysfitAttributes and recordFields: found ${fields.join(', ')}; accepted: names that differ in more than case, as the table's columns must`,
     ],
     [
       (given.clickFields ?? []).some((field) => !clickFields.includes(field)),
-      `clickFields: found ${given.clickFields}; accepted: out of ${clickFields.join(', ')}, as the edge takes clicks with no other field`,
+      `clickFields: found ${given.clickFields}; accepted: ${clickFields.join(', ')}, as the edge rejects clicks with other fields`,
     ],
     [
       folded.includes(HOUR.name),
-      `mysfitAttributes: found ${HOUR.name}; accepted: any other name, as that is the hour's column of the table`,
+      `mysfitAttributes: found ${HOUR.name}; accepted: any other name, as the table has a column of that name for the hour`,
     ],
     [
       keys.some((key) => !attributes.includes(key)),
-      `partitionKeys: found ${keys.join(', ')}; accepted: attributes, out of ${attributes.join(', ')}, ` +
-        'as visitors could fill all partitions with what they make up',
+      `partitionKeys: found ${keys.join(', ')}; accepted: attributes (${attributes.join(', ')}), ` +
+        'as made-up values of visitors could use up all partitions',
     ],
     [
       given.mysfitsApiKeySecretVersion !== undefined && given.mysfitsApiKeySecret === undefined,
-      'mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret; accepted: the two together',
+      'mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret; accepted: both together',
     ],
     [
       (given.errorDays ?? Infinity) <= (given.deliveredDays ?? DEFAULT_DAYS.delivered),
-      `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_DAYS.delivered} of deliveredDays, as what failed may be found late`,
+      `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_DAYS.delivered} of deliveredDays, as failures may be noticed late`,
     ],
     [
       keys.length > 0 && (given.onUnknownMysfit === 'pass' || given.onServiceUnavailable === 'pass'),
-      'partitionKeys: found together with a "pass", whose attributes are null; accepted: fail or drop, as a partition key must have a value',
+      'partitionKeys: found together with "pass", which makes attributes null; accepted: fail or drop, as a partition key must have a value',
     ],
     [
       (keys.length > 0 || given.parquet === true) && (given.destinationMb ?? 64) < 64,
-      `destinationMb: found ${given.destinationMb}; accepted: from 64 with partitionKeys or parquet, which is Firehose's least`,
+      `destinationMb: found ${given.destinationMb}; accepted: at least 64 with partitionKeys or parquet, Firehose's minimum`,
     ],
     [
       keys.length > 0 && (given.destinationSeconds ?? 60) < 60,
-      `destinationSeconds: found ${given.destinationSeconds}; accepted: from 60 with partitionKeys, which is Firehose's least`,
+      `destinationSeconds: found ${given.destinationSeconds}; accepted: at least 60 with partitionKeys, Firehose's minimum`,
     ],
     [
       given.parquet === true && given.compression !== undefined,
-      'compression: found together with parquet; accepted: one of the two, as Parquet is compressed by itself',
+      'compression: found together with parquet; accepted: one of the two, as Parquet has its own compression',
     ],
     [
       Boolean(given.alarmTopicArn && given.alarmEmail),
-      "alarmEmail: found together with alarmTopicArn; accepted: one of the two, as another topic's subscriptions are not this app's",
+      "alarmEmail: found together with alarmTopicArn; accepted: one of the two, as this app does not manage another topic's subscriptions",
     ],
     ...ingestContradictions(given),
   ]

@@ -10,17 +10,16 @@ import { addPreflight } from './edge/preflight.ts'
 import { addPut } from './edge/put.ts'
 import { regionalApi } from './edge/rest-api.ts'
 
-/** What an {@link Edge} is made of. */
 export interface EdgeProps {
-  /** Where clicks go. */
+  /** The destination of clicks. */
   readonly deliveryStream: IDeliveryStream
   /** Origins of the pages that send clicks, such as `https://www.example.com`. @default * (any page, with a warning) */
   readonly allowedOrigins?: string[]
-  /** Requests a second that are let in, preflights included. @default 500 */
+  /** Requests per second, preflights included. @default 500 */
   readonly rate?: number
   /**
-   * Requests that may come at once after a quiet time. With the rate they are the 1,000 puts a second that a stream takes
-   * in most regions ("Amazon Data Firehose Quota", Direct PUT); what exceeds that is answered 429, too, and sent again by the page.
+   * The burst capacity of the rate. Both together are the 1,000 puts per second of a stream in most regions ("Amazon Data
+   * Firehose Quota", Direct PUT). Firehose's throttling is a 429, too, and the page retries.
    *
    * @default 500
    */
@@ -28,18 +27,18 @@ export interface EdgeProps {
   /** How long access logs are kept. @default one month */
   readonly logRetention?: logs.RetentionDays
   /**
-   * Whether to make the role that lets API Gateway write logs. It is one for the whole account and region: give `false`
-   * where there is one already, because the last one made is the one used.
+   * Whether to create the role with which API Gateway writes logs. An account has one per region, and the last one created is
+   * used: pass `false` if it exists already.
    *
    * @default true
    */
   readonly createLogsRole?: boolean
 }
 
-/** `PUT /clicks`: checks a click, and puts it into the delivery stream without code or credentials in between. */
+/** `PUT /clicks`: validates a click and puts it into the delivery stream, without code or credentials in between. */
 export class Edge extends Construct {
   readonly api: apigateway.RestApi
-  /** The address for `createClicks({ url })` of the page. */
+  /** The URL for `createClicks({ url })` of the page. */
   readonly clicksUrl: string
 
   constructor(scope: Construct, id: string, props: EdgeProps) {
@@ -49,7 +48,7 @@ export class Edge extends Construct {
     if (origins.includes('*')) {
       Annotations.of(this).addWarningV2(
         'click-stream:any-origin',
-        'allowedOrigins is *: a page of any origin can send clicks. Name the origins of your pages.',
+        'allowedOrigins is *: a page of any origin can send clicks. Set it to the origins of your pages.',
       )
     }
 
@@ -61,10 +60,10 @@ export class Edge extends Construct {
       createLogsRole: props.createLogsRole ?? true,
       acknowledged: {
         'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
-        'AwsSolutions-APIG3':
-          'The rate, the schema and API Gateway bound what comes in; a web ACL (Firewall) is an option.',
-        'AwsSolutions-APIG4': 'Visitors who have not signed in click, too. The way leads to one action on one stream.',
-        'AwsSolutions-COG4': 'Visitors who have not signed in click, too.',
+        'AwsSolutions-APIG3': 'The rate, the schema and API Gateway limit requests; a web ACL (Firewall) is an option.',
+        'AwsSolutions-APIG4':
+          'Visitors who are not signed in click, too. The integration allows one action on one stream.',
+        'AwsSolutions-COG4': 'Visitors who are not signed in click, too.',
       },
     })
     addGatewayResponses(this.api, allowed)

@@ -4,33 +4,31 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
-import { raiseAlarms } from './operations/raise.ts'
+import { addAlarms } from './operations/raise.ts'
 import { deadLettersRow } from './operations/services.ts'
 import { QueueWithDeadLetters } from './queue.ts'
 
-/** What a {@link FanOut} is made of. */
 export interface FanOutProps {
-  /** Whose new objects are told of. It must be of this stack, with a name that CloudFormation makes up. */
+  /** The bucket of the objects. It must be in this stack and have a generated name. */
   readonly bucket: s3.Bucket
-  /** The folders whose objects are told of. None of them may begin with another: S3 refuses prefixes that overlap. */
+  /** The folders of the objects. No prefix may begin with another: S3 rejects overlapping prefixes. */
   readonly prefixes: string[]
-  /** A queue for each consumer, by name. @default none: consumers come later */
+  /** The consumers' names: each gets a queue. @default none: consumers subscribe later */
   readonly queues?: string[]
 }
 
 /**
- * Tells of each object that is delivered: S3 to a topic, the topic to any number of queues. A consumer is added by subscribing
- * another queue; what is before the topic stays as it is.
+ * Notifies consumers of each delivered object: S3 publishes to a topic, and the topic delivers to any number of queues. To add a
+ * consumer, subscribe another queue to the topic.
  *
- * The topic has no key. S3 can't publish under the key that AWS manages for SNS, so it would be the customer's own, to be paid for
- * and to be let by S3; and what passes through is an object's name and size, and nothing of what is in it. Queues, where messages
- * lie for days, are encrypted with SQS's own keys, which SNS needs no permission for.
+ * The topic has no KMS key. S3 can't publish with the key that AWS manages for SNS, and a customer's key would cost money and need
+ * a key policy; a message contains only the name and size of an object. Queues keep messages for days, so they are encrypted
+ * with SQS's own keys, for which SNS needs no permission.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
  */
 export class FanOut extends Construct {
   readonly topic: sns.Topic
-  /** By name. */
   readonly queues: ReadonlyMap<string, QueueWithDeadLetters>
 
   constructor(scope: Construct, id: string, props: FanOutProps) {
@@ -51,11 +49,11 @@ export class FanOut extends Construct {
   }
 
   /**
-   * S3, for this account's buckets whose names begin as this stack's do. The bucket's own name can't be in it: S3 asks for the
-   * policy before there is the bucket. CloudFormation makes names of the stack's, of which it cuts what is too long.
+   * S3, for this account's buckets whose names begin with the stack's. The bucket's own name can't be used: S3 checks the policy
+   * before the bucket exists. CloudFormation generates names from the stack's, which it truncates.
    */
   private publishedBy(): iam.PolicyStatement {
-    const named = Stack.of(this).stackName.toLowerCase().slice(0, 20)
+    const stackName = Stack.of(this).stackName.toLowerCase().slice(0, 20)
     return new iam.PolicyStatement({
       sid: 'S3',
       principals: [new iam.ServicePrincipal('s3.amazonaws.com')],
@@ -63,15 +61,15 @@ export class FanOut extends Construct {
       resources: [this.topic.topicArn],
       conditions: {
         StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
-        ArnLike: { 'aws:SourceArn': `arn:${Aws.PARTITION}:s3:::${named}*` },
+        ArnLike: { 'aws:SourceArn': `arn:${Aws.PARTITION}:s3:::${stackName}*` },
       },
     })
   }
 
-  /** By the bucket's own property: what the L2 does instead takes a function that may change every bucket's notifications. */
+  /** Sets the bucket's property: the L2 would add a function that may change every bucket's notifications. */
   private notify(bucket: s3.Bucket, prefixes: string[]): void {
     const resource = bucket.node.defaultChild as s3.CfnBucket
-    // Another fan-out may have put its own there, which is no token: it is of this module.
+    // Another fan-out of this module may have set it: so it is no token.
     const before = resource.notificationConfiguration as s3.CfnBucket.NotificationConfigurationProperty | undefined
     const others = (before?.topicConfigurations ?? []) as s3.CfnBucket.TopicConfigurationProperty[]
     const own = prefixes.map((prefix) => ({
@@ -80,23 +78,27 @@ export class FanOut extends Construct {
       filter: { s3Key: { rules: [{ name: 'prefix', value: prefix }] } },
     }))
     resource.notificationConfiguration = { ...before, topicConfigurations: [...others, ...own] }
-    // S3 tries the topic at once.
+    // S3 sends a test message to the topic when the bucket is created.
     resource.addResourceDependency(this.topic.node.findChild('Policy').node.defaultChild as sns.CfnTopicPolicy)
   }
 }
 
-/** Puts a {@link FanOut} of objects of `what` into a stack, with alarms on the queues' dead letters, and outputs for consumers. */
+/** Adds a {@link FanOut} of objects of `what` to a stack, with alarms on dead letters and outputs for consumers. */
 export function addFanOut(stack: Stack, what: string, alarmTopic: sns.ITopic, props: FanOutProps): void {
   const fanOut = new FanOut(stack, 'FanOut', props)
   const queues = [...fanOut.queues]
-  raiseAlarms(
+  addAlarms(
     fanOut,
     queues.map(([name, { deadLetters }]) => deadLettersRow(name, deadLetters)),
     alarmTopic,
   )
   const output = (id: string, value: string, description: string) => new CfnOutput(stack, id, { value, description })
-  output('FanOutTopicArn', fanOut.topic.topicArn, `What tells of each object of ${what}: more queues can subscribe`)
+  output(
+    'FanOutTopicArn',
+    fanOut.topic.topicArn,
+    `The topic with a notification per object of ${what}: more queues can subscribe`,
+  )
   for (const [name, { queue }] of queues) {
-    output(`FanOutQueueUrl${name}`, queue.queueUrl, `Where ${name} is told of each object of ${what}`)
+    output(`FanOutQueueUrl${name}`, queue.queueUrl, `The queue of ${name}: a notification per object of ${what}`)
   }
 }

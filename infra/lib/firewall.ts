@@ -5,32 +5,31 @@ import { Construct } from 'constructs'
 
 import { cors } from './edge/cors.ts'
 
-/** What a {@link Firewall} is made of. */
 export interface FirewallProps {
-  /** The API whose stage is protected. */
+  /** The API whose stage the firewall protects. */
   readonly api: RestApi
-  /** As the edge's. @default * */
+  /** The same as the edge's. @default * */
   readonly allowedOrigins?: string[]
-  /** Requests that one address may send in five minutes, preflights included; many visitors may share one. @default 1000 */
+  /** Requests per address in five minutes, preflights included; many visitors may share an address. @default 1000 */
   readonly requestsPerFiveMinutes?: number
-  /** The longest body. The longest click has 1.6 KiB. @default 8192 */
+  /** The maximum body size. The longest click has 1.6 KiB. @default 8192 */
   readonly bodyBytes?: number
 }
 
 /**
- * What WAF is given of a body to API Gateway; more would match `OversizeHandling` instead of the size asked for.
+ * The bytes of a body that WAF inspects for API Gateway: a larger limit would have no effect beyond `OversizeHandling`.
  *
  * @see https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-setting-body-inspection-limit.html
  */
-const MOST_BYTES = 16_384
+const MAX_BYTES = 16_384
 
-/** A web ACL before the edge: so many requests an address, and no long body. WAF has no L2 constructs. */
+/** A web ACL for the edge: a rate per address, and a maximum body size. WAF has no L2 constructs. */
 export class Firewall extends Construct {
   constructor(scope: Construct, id: string, props: FirewallProps) {
     super(scope, id)
     const bodyBytes = props.bodyBytes ?? 8192
-    if (!(bodyBytes >= 1 && bodyBytes <= MOST_BYTES))
-      throw new Error(`bodyBytes is ${bodyBytes}, not 1 to ${MOST_BYTES}`)
+    if (!(bodyBytes >= 1 && bodyBytes <= MAX_BYTES))
+      throw new Error(`bodyBytes: found ${bodyBytes}; accepted: 1 to ${MAX_BYTES}`)
     const { fixedHeaders } = cors(props.allowedOrigins ?? ['*'])
     const responseHeaders = Object.entries(fixedHeaders).map(([name, value]) => ({ name, value }))
     const block = (responseCode: number, customResponseBodyKey: string) => ({
@@ -88,7 +87,7 @@ export class Firewall extends Construct {
     })
   }
 
-  /** No samples: they show addresses and headers of visitors. */
+  /** No samples: they contain addresses and headers of visitors. */
   private visibility(rule: string): wafv2.CfnWebACL.VisibilityConfigProperty {
     return {
       cloudWatchMetricsEnabled: true,

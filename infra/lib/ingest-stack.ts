@@ -7,35 +7,35 @@ import { Collector, type CollectorProps } from './collector.ts'
 import { addFanOut } from './fan-out.ts'
 import { layout } from './layout.ts'
 import type { AlarmRow } from './operations/alarms.ts'
-import { raiseAlarms } from './operations/raise.ts'
+import { addAlarms } from './operations/raise.ts'
 import { collectorRows, deadLettersRow, errorObjectsRow, postRow, streamRows } from './operations/services.ts'
 import { type DaysKept, ServicesStorage } from './storage.ts'
 import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 import type { StreamProps } from './stream.ts'
 
-/** What is chosen of each part; the parts have the defaults. */
+/** The settings of each part; defaults are the parts' own. */
 export interface IngestStackProps extends StackProps {
   /** The services' streams by name. @default none */
   readonly streams?: Readonly<Record<string, StreamChoices>>
-  /** Who may put records into them. @default see {@link StreamIngestProps} */
+  /** @default see {@link StreamIngestProps} */
   readonly authorization?: StreamIngestProps['authorization']
-  /** What streams with `processor` invoke. */
+  /** The function that streams with `processor` invoke. */
   readonly processor: lambda.IFunction
   /** The collector. @default none */
   readonly collector?: Omit<CollectorProps, 'delivery' | 'logRetention'>
-  /** Of every stream. @default see {@link StreamProps} */
+  /** For every stream. @default see {@link StreamProps} */
   readonly delivery?: Omit<StreamProps, 'bucket' | 'source' | 'prefix' | 'processor'>
   /** How long objects are kept. @default see {@link DaysKept} */
   readonly storage?: DaysKept
   /** How long logs are kept. @default one month */
   readonly logRetention?: RetentionDays
-  /** Where alarms go. */
+  /** The topic of the alarms. */
   readonly alarmTopic: sns.ITopic
-  /** Tells of each object of the streams and the collector, to a queue for each of these consumers. @default nobody is told */
+  /** Consumers: each gets a queue with a notification per object of the streams and the collector. @default no fan-out */
   readonly fanOut?: string[]
 }
 
-/** The ways in beside `PUT /clicks`: a stream for each service, and the collector; both into one bucket. */
+/** The ingestion paths besides `PUT /clicks`: a stream per service, and the collector. Both deliver into one bucket. */
 export class IngestStack extends Stack {
   constructor(scope: Construct, id: string, props: IngestStackProps) {
     super(scope, id, props)
@@ -57,28 +57,32 @@ export class IngestStack extends Stack {
       for (const [name, stream] of ingest.streams) {
         alarms.push(postRow(name, ingest.posts.get(name)!, ingest.api.deploymentStage), ...streamRows(name, stream))
       }
-      this.output('StreamsUrl', ingest.url, "Where services send records: the stream's name comes after it")
+      this.output('StreamsUrl', ingest.url, "The URL for services' records: append the stream's name")
     }
     if (props.collector) {
       const collector = new Collector(this, 'Collector', { ...props.collector, delivery, logRetention })
       alarms.push(...collectorRows(collector.api, collector.function), ...streamRows('rawdata', collector.stream))
-      this.output('CollectUrl', collector.url, 'Where bodies are sent to be chosen from')
+      this.output('CollectUrl', collector.url, 'The URL of the collector')
       if (collector.queue) {
         alarms.push(deadLettersRow('collect', collector.queue.deadLetters))
-        this.output('CollectQueueUrl', collector.queue.queue.queueUrl, 'Where bodies may be put, too')
+        this.output(
+          'CollectQueueUrl',
+          collector.queue.queue.queueUrl,
+          'The queue of the collector, a second source of bodies',
+        )
       }
     }
     if (props.fanOut) {
       const of = { bucket, prefixes: folders, queues: props.fanOut }
       addFanOut(this, 'the streams and the collector', props.alarmTopic, of)
     }
-    raiseAlarms(this, [...alarms, errorObjectsRow(bucket)], props.alarmTopic)
+    addAlarms(this, [...alarms, errorObjectsRow(bucket)], props.alarmTopic)
 
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W7001',
       reason: "The L2 DeliveryStream adds a mapping of Firehose's addresses, which only destinations in a VPC use.",
     })
-    this.output('BucketName', bucket.bucketName, 'What was delivered, by stream, and what failed')
+    this.output('BucketName', bucket.bucketName, 'The bucket of delivered records, by stream, and of the error output')
   }
 
   private output(id: string, value: string, description: string): void {

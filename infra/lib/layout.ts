@@ -1,20 +1,20 @@
 /**
- * Where objects lie in the bucket. All prefixes are in UTC, by the arrival of an object's oldest record.
+ * The folders of the bucket. Below them are hours in UTC: the arrival of an object's oldest record.
  *
  * @see https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
  */
 export const layout = {
   /** Enriched clicks; module 5's prefix. */
   delivered: 'firehose/',
-  /** Originals of the records that failed. */
+  /** Originals of failed records. */
   errors: 'errors/',
-  /** The same, once `clicks redrive --archive` has put them back: outside of what is counted as new. */
+  /** The same, after `clicks redrive --archive` has sent them again: not counted as new failures. */
   redriven: 'redriven/',
-  /** Every record as it came, where the source is kept. */
+  /** Source backup: every original record. */
   source: 'source/',
-  /** What the collector chose. A service's stream has its own name for a folder. */
+  /** The collector's records. A service's stream has a folder of its own name. */
   collected: 'rawdata/',
 } as const
 
-/** The hours of Firehose's own object names, as its expressions and Athena's projection write them. */
+/** The hours of Firehose's own object names, in the format of its expressions and of Athena's projection. */
 export const HOURS = 'yyyy/MM/dd/HH'

@@ -5,7 +5,7 @@ import { MysfitsService, type MysfitsServiceProps } from './mysfits-service.ts'
 /** Properties of a {@link MysfitsServiceStack}. */
 export interface MysfitsServiceStackProps extends StackProps, MysfitsServiceProps {}
 
-/** The mysfits service as a stack of its own, because it lives on without the click stream. */
+/** The mysfits service as a stack of its own, because it can outlive the click stream. */
 export class MysfitsServiceStack extends Stack {
   /** The service's base URL, without a trailing slash: the click stream's `mysfitsApiUrl`. */
   readonly url: string

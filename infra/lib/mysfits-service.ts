@@ -10,46 +10,44 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import { type BundlingOptions, RustFunction } from 'cargo-lambda-cdk'
 import { Construct } from 'constructs'
 import { Seed } from './mysfits-service/seed.ts'
+import { PROFILE } from './rust-function.ts'
 
-/** Properties of a {@link MysfitsService}. */
 export interface MysfitsServiceProps {
-  /** Whether a new table gets the twelve mysfits. @default true */
+  /** Whether a new table is filled with the twelve mysfits. @default true */
   readonly seed?: boolean
-  /** The function's processor. @default arm64, which costs a fifth less a second */
+  /** @default arm64, which costs 20 % less per second */
   readonly architecture?: lambda.Architecture
-  /** How the function is built, besides the package and its features. @default cargo-lambda, or else its container */
+  /** How the function is built. @default cargo-lambda, on this machine or in a container */
   readonly bundling?: BundlingOptions
   /** How long logs are kept. @default one month */
   readonly logRetention?: logs.RetentionDays
   /**
-   * Requests a second, and at once. Pages and processors share them: where visitors use them up, a processor without a
-   * catalogue fails its batches, so they are not scarce.
+   * Requests per second, and the burst capacity. Pages and processors share them: if visitors use them up, a processor without a
+   * cached list fails its batches. So the default is generous.
    *
    * @default 500 and 1000
    */
   readonly throttle?: apigateway.ThrottleSettings
 }
 
-/** Each index of the table, and the attribute that is its hash key. */
+/** The table's indexes and their hash keys. */
 const INDEXES = { GoodEvilIndex: 'GoodEvil', LawChaosIndex: 'LawChaos' }
 
-/** Without its features the package is the Lambda alone: the local server brings an engine of its own. */
+/** The Lambda only: the default features add the local server with an embedded DynamoDB engine. */
 const CARGO_FLAGS = ['--package', 'mysfits-service', '--no-default-features', '--locked']
 
-/** The paths that the service answers; anything else ends at API Gateway. */
+/** The paths of the service; API Gateway rejects others. */
 const PATHS = ['/', '/mysfits', '/mysfits/{id}']
 
 /**
- * The mysfits service, for those who lack the existing one: the table, the Rust service over it as a Lambda, and an HTTP
- * API that anyone may read.
+ * The mysfits service, for deployments without an existing one: the table, the Rust service as a Lambda, and a public HTTP API.
  *
- * An HTTP API, because it costs less than a third of a REST API and proxies to Lambda just as well. The edge needs a REST
- * API: Firehose is none of the services that HTTP APIs integrate with.
+ * An HTTP API costs less than a third of a REST API and proxies to Lambda just as well. The edge needs a REST API, because HTTP
+ * APIs have no integration with Firehose.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-aws-services-reference.html
  */
 export class MysfitsService extends Construct {
-  /** The mysfits. */
   readonly table: dynamodb.TableV2
   /** The base URL, without a trailing slash. */
   readonly url: string
@@ -65,8 +63,8 @@ export class MysfitsService extends Construct {
 }
 
 /**
- * The table of the workshop. `TableV2`, which CDK's documentation prefers for a single region, too: a replica can be added
- * to it in place, and a retained table can't be exchanged for another kind.
+ * The table of the workshop. CDK's documentation recommends `TableV2` also for a single region: replicas can be added in place,
+ * and a retained table can't be replaced by another type later.
  */
 function mysfitsTable(scope: Construct): dynamodb.TableV2 {
   const mysfitId = { name: 'MysfitId', type: dynamodb.AttributeType.STRING }
@@ -79,7 +77,7 @@ function mysfitsTable(scope: Construct): dynamodb.TableV2 {
       projectionType: dynamodb.ProjectionType.ALL,
     })),
     billing: dynamodb.Billing.onDemand(),
-    // DynamoDB's own key: what everyone may read needs no key policy, and no request to KMS.
+    // DynamoDB's own key: public data needs no key policy and no KMS requests.
     encryption: dynamodb.TableEncryptionV2.dynamoOwnedKey(),
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     deletionProtection: true,
@@ -102,26 +100,27 @@ function serviceFunction(
     manifestPath: fileURLToPath(new URL('../../Cargo.toml', import.meta.url)),
     binaryName: 'mysfits-service',
     bundling: {
+      profile: PROFILE,
       ...bundling,
       cargoLambdaFlags: [...CARGO_FLAGS, ...(bundling?.cargoLambdaFlags ?? [])],
     },
     architecture: architecture ?? lambda.Architecture.ARM_64,
-    // A seventh of a core. A start and a TLS handshake are the core's work, so 256 MB take half the time of 128 for the same
-    // money; and somebody waits, a visitor or the processor, whose attempt ends after 2 s.
+    // A seventh of a core. A cold start and a TLS handshake need CPU, so 256 MB take half the time of 128 for the same price.
+    // Clients wait for them: visitors, and the processor with a time-out of 2 s.
     memorySize: 256,
-    // The service gives DynamoDB 5 s in all and then answers 503 itself (client.rs); a cold start comes before that.
+    // The service responds with 503 when DynamoDB takes 5 s (client.rs); a cold start comes before that.
     timeout: Duration.seconds(10),
     environment: { MYSFITS_TABLE: table.tableName },
     role: reader(scope, table, logGroup),
     tracing: lambda.Tracing.ACTIVE,
     logGroup,
     loggingFormat: lambda.LoggingFormat.JSON,
-    // The service's own default (logs.rs): a line for each failure, none for a request that went well.
+    // The service's own default (logs.rs): a line per failure, none per successful request.
     applicationLogLevelV2: lambda.ApplicationLogLevel.WARN,
   })
 }
 
-/** What the service's three questions need. `table.grantReadData` would grant five actions more, on every index. */
+/** The permissions for the service's three requests. `table.grantReadData` would grant five more actions on every index. */
 function reader(scope: Construct, table: dynamodb.TableV2, logGroup: logs.LogGroup): iam.IRole {
   const role = new iam.Role(scope, 'FunctionRole', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') })
   role.addToPolicy(
@@ -134,10 +133,10 @@ function reader(scope: Construct, table: dynamodb.TableV2, logGroup: logs.LogGro
     }),
   )
   logGroup.grantWrite(role)
-  // Added by the function, because of its `tracing`.
+  // The L2 adds this permission because of `tracing`.
   Validations.of(role).acknowledge({
     id: 'AwsSolutions-IAM5[Resource::*]',
-    reason: 'X-Ray has no resources that a policy could name (Service Authorization Reference, "AWS X-Ray").',
+    reason: 'X-Ray actions have no resource types (Service Authorization Reference, "AWS X-Ray").',
   })
   return role
 }
@@ -152,14 +151,14 @@ function httpApi(
     retention: logRetention,
     removalPolicy: RemovalPolicy.DESTROY,
   })
-  // No `corsPreflight`, which would replace the headers that the service sets itself (routes.rs). A plain GET has no preflight.
+  // No `corsPreflight`: it would replace the service's own headers (routes.rs). A plain GET has no preflight.
   const api = new apigateway.HttpApi(scope, 'Api', { apiName: 'mysfits', createDefaultStage: false })
   const integration = new HttpLambdaIntegration('Integration', service)
   for (const path of PATHS) {
     for (const route of api.addRoutes({ path, methods: [apigateway.HttpMethod.GET], integration })) {
       Validations.of(route).acknowledge({
         id: 'AwsSolutions-APIG4',
-        reason: 'The mysfits are public, as in the workshop: the page reads them without signing in.',
+        reason: 'The mysfits are public, as in the workshop: the page reads them without a sign-in.',
       })
     }
   }
@@ -173,7 +172,7 @@ function httpApi(
   return api
 }
 
-/** A request in the log: its route instead of its path and query, and nothing about who sent it. */
+/** The route instead of path and query, and nothing that identifies the client. */
 function accessLogFormat(): AccessLogFormat {
   return AccessLogFormat.custom(
     JSON.stringify({

@@ -6,29 +6,28 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
 import { alarmRows, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
 import { drawDashboard } from './operations/dashboard.ts'
-import { metrics, type Watched } from './operations/metrics.ts'
-import { raiseAlarms } from './operations/raise.ts'
+import { metrics, type MonitoredResources } from './operations/metrics.ts'
+import { addAlarms } from './operations/raise.ts'
 
-/** What is watched, from where on somebody is told, and who. */
-export interface OperationsProps extends Watched {
-  /** The function's timeout, which its duration must stay away from. */
+export interface OperationsProps extends MonitoredResources {
+  /** The function's timeout: an alarm is raised before invocations reach it. */
   readonly functionTimeout: Duration
-  /** How long Firehose waits for an object, which no delivery can be faster than. */
+  /** How long Firehose buffers an object: deliveries are not faster. */
   readonly destinationInterval: Duration
   /** @default see {@link Thresholds} */
   readonly thresholds?: Thresholds
-  /** Where alarms go. Its policy must let CloudWatch publish. @default a new topic */
+  /** The topic of the alarms. Its policy must allow CloudWatch to publish. @default a new topic */
   readonly topic?: sns.ITopic
-  /** Makes the new topic even where `topic` is given. @default false */
+  /** Creates the new topic even if `topic` is given. @default false */
   readonly keepOwnTopic?: boolean
-  /** Who gets them by mail, once the address is confirmed. @default nobody */
+  /** The address that gets alarms by mail, after its confirmation. @default none */
   readonly alarmEmail?: string
 }
 
 /** Alarms along the whole pipeline, and a dashboard that shows it from left to right. */
 export class Operations extends Construct {
   readonly topic: sns.ITopic
-  /** The new topic, where one is made. */
+  /** The new topic, if one is created. */
   readonly ownTopic?: sns.ITopic
   /** From left to right along the pipeline. */
   readonly alarms: cloudwatch.Alarm[]
@@ -40,15 +39,15 @@ export class Operations extends Construct {
     this.topic = props.topic ?? this.ownTopic!
     if (props.alarmEmail) this.topic.addSubscription(new EmailSubscription(props.alarmEmail))
 
-    const watched = metrics(props)
-    const byId = raiseAlarms(this, alarmRows(watched, limits(props), props.functionTimeout), this.topic)
+    const pipeline = metrics(props)
+    const byId = addAlarms(this, alarmRows(pipeline, limits(props), props.functionTimeout), this.topic)
     this.alarms = [...byId.values()]
-    this.dashboard = drawDashboard(this, 'Dashboard', watched, byId)
+    this.dashboard = drawDashboard(this, 'Dashboard', pipeline, byId)
   }
 
   /**
-   * It has no KMS key: CloudWatch can't publish under the key that AWS manages, and what alarms say is no secret. A policy of
-   * its own replaces the default one, so CloudWatch must be named in it.
+   * It has no KMS key: CloudWatch can't publish with the key that AWS manages, and alarms contain no secrets. Its policy replaces
+   * the default one, so it must allow CloudWatch.
    *
    * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
    */

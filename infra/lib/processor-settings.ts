@@ -1,7 +1,7 @@
-/** A field of the Firehose record that a line can carry. */
+/** A field of the Firehose record that can be added to a line. */
 export type RecordField = 'arrivedAt' | 'recordId'
 
-/** What the processor does, and how: the table of `docs/configuration.md`, with the same defaults and bounds. */
+/** The processor's configuration, with its own defaults and limits: see `docs/configuration.md`. */
 export interface ProcessorSettings {
   /** `MYSFIT_ATTRIBUTES`: attributes to add. @default goodevil, lawchaos, species */
   readonly mysfitAttributes?: string[]
@@ -11,23 +11,23 @@ export interface ProcessorSettings {
   readonly recordFields?: RecordField[]
   /** `PARTITION_KEYS`: output fields that become `metadata.partitionKeys`. @default none */
   readonly partitionKeys?: string[]
-  /** `MYSFITS_LOOKUP`: one `GET /mysfits` for all, or one for each mysfit. @default catalogue */
+  /** `MYSFITS_LOOKUP`: one `GET /mysfits` for all mysfits, or one request per mysfit. @default catalogue */
   readonly lookup?: 'catalogue' | 'item'
-  /** `MYSFITS_CACHE_SECONDS`: how long an answer is fresh, 0 to 86400. @default 300 */
+  /** `MYSFITS_CACHE_SECONDS`: how long a response is fresh, 0 to 86400. @default 300 */
   readonly cacheSeconds?: number
-  /** `MYSFITS_STALE_SECONDS`: how long after that it is served in an outage, 0 to 604800. @default 86400 */
+  /** `MYSFITS_STALE_SECONDS`: how long a stale response is used in an outage, 0 to 604800. @default 86400 */
   readonly staleSeconds?: number
   /** `MYSFITS_TIMEOUT_MS`: one attempt, 1 to 60000. @default 2000 */
   readonly timeoutMs?: number
-  /** `MYSFITS_CONCURRENCY`: item look-ups at once, 1 to 256. @default 32 */
+  /** `MYSFITS_CONCURRENCY`: concurrent item lookups, 1 to 256. @default 32 */
   readonly concurrency?: number
-  /** `ON_UNKNOWN_MYSFIT`: what becomes of a record whose mysfit nobody knows. @default fail */
+  /** `ON_UNKNOWN_MYSFIT`: the outcome of a record with an unknown mysfit. @default fail */
   readonly onUnknownMysfit?: 'fail' | 'drop' | 'pass'
-  /** `ON_SERVICE_UNAVAILABLE`: what becomes of records while the service answers nothing. @default retry */
+  /** `ON_SERVICE_UNAVAILABLE`: the outcome of records while the service is unavailable. @default retry */
   readonly onServiceUnavailable?: 'retry' | 'fail' | 'pass'
 }
 
-/** What is added where nothing else is asked for. */
+/** The processor's default for `MYSFIT_ATTRIBUTES`. */
 export const DEFAULT_ATTRIBUTES = ['goodevil', 'lawchaos', 'species']
 
 /** The names of the delivered line's fields, in order. */
@@ -39,7 +39,7 @@ export function lineFields(settings: ProcessorSettings): string[] {
   ]
 }
 
-/** The function's variables: only what is set, because an absent one has the processor's own default. */
+/** The function's variables. A setting without a value has none, so that the processor's own default applies. */
 export function environment(settings: ProcessorSettings): Record<string, string> {
   const variables: Record<string, string | number | string[] | undefined> = {
     MYSFIT_ATTRIBUTES: settings.mysfitAttributes,

@@ -2,20 +2,19 @@ import { ArnFormat, Duration, Stack } from 'aws-cdk-lib'
 import * as sqs from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 
-/** See {@link QueueWithDeadLetters}. */
 export interface QueueProps {
-  /** Its name, after the stack's. */
+  /** Its name, which the stack's name precedes. */
   readonly name: string
-  /** For how long a message is nobody else's once it was received. @default 30 seconds, SQS's own */
+  /** How long a received message is hidden from other consumers. @default 30 seconds, SQS's own */
   readonly visibilityTimeout?: Duration
-  /** How often a message is received before it is a dead letter. @default 5 */
+  /** How often a message is received before it becomes a dead letter. @default 5 */
   readonly maxReceiveCount?: number
 }
 
-/** As long as SQS keeps a message: a consumer that is down has time to come back. */
+/** The maximum of SQS, so that a consumer can be down for long. */
 const RETENTION = Duration.days(14)
 
-/** A queue whose messages end in another, of its own, when nobody could work on them. Encrypted with SQS's keys, by TLS alone. */
+/** A queue with a dead-letter queue of its own, both encrypted with SQS's keys and accessible only over TLS. */
 export class QueueWithDeadLetters extends Construct {
   readonly queue: sqs.Queue
   readonly deadLetters: sqs.Queue
@@ -23,7 +22,7 @@ export class QueueWithDeadLetters extends Construct {
   constructor(scope: Construct, id: string, props: QueueProps) {
     super(scope, id)
     const stack = Stack.of(this)
-    // Each of the two queues names the other, which only a name that is known beforehand allows.
+    // The two queues refer to each other, so one needs a fixed name.
     const queueName = `${stack.stackName}-${props.name}`
     const queueArn = stack.formatArn({
       service: 'sqs',

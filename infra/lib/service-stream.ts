@@ -3,25 +3,24 @@ import * as kinesis from 'aws-cdk-lib/aws-kinesis'
 import { Construct } from 'constructs'
 import { Stream, type StreamProps } from './stream.ts'
 
-/** How much a data stream takes. */
+/** The capacity of a data stream. */
 export interface Capacity {
   /**
-   * Shards, each of which takes 1,000 records or 1 MiB a second and is paid for by the hour, used or not.
+   * Shards. Each accepts 1,000 records or 1 MiB per second and is billed by the hour.
    *
-   * @default on demand: it begins with four shards' worth, and takes twice the peak of the last 30 days
+   * @default on demand: it starts with the capacity of four shards, and scales to twice the peak of the last 30 days
    */
   readonly shards?: number
 }
 
-/** See {@link ServiceStream}. */
 export interface ServiceStreamProps extends Capacity, Omit<StreamProps, 'source' | 'prefix'> {
-  /** The data stream's name. @default one that CloudFormation makes up */
+  /** The data stream's name. @default a generated name */
   readonly streamName?: string
-  /** Its folder in the bucket, with the slash. */
+  /** Its folder in the bucket, with a slash. */
   readonly prefix: string
 }
 
-/** A data stream, and the Firehose stream that reads it and delivers into a folder of its own. */
+/** A data stream, and a Firehose stream that delivers its records into a folder of their own. */
 export class ServiceStream extends Construct {
   readonly dataStream: kinesis.Stream
   readonly delivery: Stream
@@ -34,10 +33,10 @@ export class ServiceStream extends Construct {
         ? { streamMode: kinesis.StreamMode.ON_DEMAND }
         : { streamMode: kinesis.StreamMode.PROVISIONED, shardCount: shards }),
       encryption: kinesis.StreamEncryption.MANAGED,
-      // It goes with its Firehose stream: one that stayed would be paid for by the hour, and its name would be taken.
+      // Deleted with its Firehose stream: a retained stream would be billed by the hour and block its name.
       removalPolicy: RemovalPolicy.DESTROY,
     })
-    // Clicks may be delivered in partitions: what a service sends has none of their keys.
+    // Only clicks have the partition keys: services' records have none.
     const settings = { ...props.settings, partitionKeys: undefined }
     this.delivery = new Stream(this, 'Delivery', { ...props, settings, source: this.dataStream })
   }

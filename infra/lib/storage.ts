@@ -3,44 +3,42 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { layout } from './layout.ts'
 
-/** How long clicks are kept where nothing else is asked for. */
+/** The default retention. */
 export const DEFAULT_DAYS = { delivered: 365, errors: 730 } as const
 
 /** How long objects are kept, in days. */
 export interface DaysKept {
-  /** Delivered clicks, and the source where it is kept. @default 365 */
+  /** Delivered clicks and the source backup. @default 365 */
   readonly deliveredDays?: number
   /**
-   * The originals of the records that failed: longer, since what failed may be found late.
+   * Originals of failed records: longer, because failures may be noticed late.
    *
-   * @default 730, or twice the days of delivered clicks where that is more
+   * @default 730, or twice `deliveredDays` if that is more
    */
   readonly errorDays?: number
-  /** What tells who read or wrote an object. @default 90 */
+  /** S3's access logs. @default 90 */
   readonly accessLogDays?: number
 }
 
-/** See {@link Storage}. */
 export interface StorageProps extends DaysKept {
-  /** The answers to analysts' queries. @default 30 */
+  /** Query results. @default 30 */
   readonly queryResultDays?: number
 }
 
-/** See {@link ServicesStorage}. */
 export interface ServicesStorageProps extends DaysKept {
-  /** The folders in which services' records are delivered, each with its slash. */
+  /** The folders of delivered records, each with a slash. */
   readonly folders: string[]
 }
 
-/** When delivered clicks go to cheaper storage. S3 leaves objects below 128 KiB where they are, because they'd cost more there. */
+/** When delivered clicks move to cheaper storage. S3 does not move objects below 128 KiB, which would cost more there. */
 const INFREQUENT_ACCESS_AFTER = Duration.days(30)
 const NONCURRENT_VERSIONS_KEPT = Duration.days(30)
 
-/** The click stream's buckets. All stay when the stack is removed, with what is in them. */
+/** The click stream's buckets. All are retained when the stack is deleted. */
 export class Storage extends Construct {
-  /** Delivered clicks, error output and source: see {@link layout}. */
+  /** Delivered clicks, error output and source backup: see {@link layout}. */
   readonly bucket: s3.Bucket
-  /** The answers to analysts' queries: never versioned, soon gone. */
+  /** Query results: not versioned, short retention. */
   readonly queryResults: s3.Bucket
   readonly deliveredDays: number
   readonly errorDays: number
@@ -72,7 +70,7 @@ export class Storage extends Construct {
   }
 }
 
-/** The buckets of the services' streams. Both stay when the stack is removed, with what is in them. */
+/** The buckets of the services' streams. Both are retained when the stack is deleted. */
 export class ServicesStorage extends Construct {
   /** A folder for each stream, and the error output. */
   readonly bucket: s3.Bucket
@@ -81,7 +79,7 @@ export class ServicesStorage extends Construct {
     super(scope, id)
     const accessLogs = accessLogsBucket(this, props)
     const delivered = Object.fromEntries(props.folders.map((folder) => [`delivered-${folder.slice(0, -1)}`, folder]))
-    // Firehose takes nothing back into a stream that reads a data stream.
+    // No `redriven/`: a Firehose stream with a data stream as source accepts no puts.
     this.bucket = deliveredBucket(this, 'Records', props, accessLogs, {
       delivered,
       originals: { errors: layout.errors },
@@ -94,13 +92,13 @@ function days({ deliveredDays = DEFAULT_DAYS.delivered, errorDays }: DaysKept) {
   return { deliveredDays, errorDays: errorDays ?? Math.max(DEFAULT_DAYS.errors, 2 * deliveredDays) }
 }
 
-/** Folders by the id of the rule that ends what is in them. */
+/** Folders by the id of their lifecycle rule. */
 interface Folders {
   delivered: Record<string, string>
   originals: Record<string, string>
 }
 
-/** The bucket that Firehose delivers into. */
+/** The destination of Firehose. */
 function deliveredBucket(
   scope: Construct,
   id: string,
@@ -114,7 +112,7 @@ function deliveredBucket(
     versioned: true,
     serverAccessLogsBucket: accessLogs,
     serverAccessLogsPrefix: `${id.toLowerCase()}/`,
-    // There are alarms on what is put under this prefix.
+    // Alarms use the metrics of this prefix.
     metrics: [{ id: 'errors', prefix: layout.errors }],
     lifecycleRules: [
       ...Object.entries(delivered).map(([rule, prefix]) => keptFor(rule, prefix, Duration.days(deliveredDays))),
@@ -140,12 +138,12 @@ function accessLogsBucket(scope: Construct, { accessLogDays = 90 }: DaysKept): s
   })
   Validations.of(bucket).acknowledge({
     id: 'AwsSolutions-S1',
-    reason: 'This bucket holds the access logs; logs of who read logs would have no end.',
+    reason: 'This bucket contains the access logs; access logs of it would be an endless loop.',
   })
   return bucket
 }
 
-/** A bucket that stays still wants TLS. */
+/** A retained bucket still needs its policy, which requires TLS. */
 function keepPolicies(...buckets: s3.Bucket[]): void {
   for (const bucket of buckets) bucket.policy?.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 }
@@ -156,12 +154,12 @@ const privateBucket = {
   objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
   enforceSSL: true,
   minimumTLSVersion: 1.2,
-  // They stay, but for those of a first deployment that fails: there is nothing in them.
+  // Retained, except the empty buckets of a first deployment that fails.
   removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 } as const
 
 function keptFor(id: string, prefix: string, expiration: Duration): s3.LifecycleRule {
-  // S3 refuses a transition that comes no earlier than the expiry.
+  // S3 rejects a transition that is not before the expiration.
   const transitions =
     expiration.toDays() > INFREQUENT_ACCESS_AFTER.toDays()
       ? [{ storageClass: s3.StorageClass.INFREQUENT_ACCESS, transitionAfter: INFREQUENT_ACCESS_AFTER }]

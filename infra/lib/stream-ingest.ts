@@ -9,44 +9,42 @@ import { type Capacity, ServiceStream, type ServiceStreamProps } from './service
 import { type Authorization, addPosts } from './stream-ingest/post.ts'
 import { addUnknown } from './stream-ingest/unknown.ts'
 
-/** What is chosen for one stream. */
+/** The options of one stream. */
 export interface StreamChoices extends Capacity, Partial<Throttle> {
-  /** The body's field, a text or a number, that is the partition key of a request without `x-partition-key`. @default none */
+  /** The body's field, a string or a number, that is the partition key of requests without `x-partition-key`. @default none */
   readonly partitionKeyField?: string
   /** Whether the click processor transforms its records. @default false */
   readonly processor?: boolean
 }
 
-/** What a {@link StreamIngest} is made of. */
 export interface StreamIngestProps {
   /** The streams by name. */
   readonly streams: Readonly<Record<string, StreamChoices>>
-  /** What streams with `processor` invoke. @default none */
+  /** The function that streams with `processor` invoke. @default none */
   readonly processor?: lambda.IFunction
-  /** Of each stream: where it delivers, and how. */
+  /** The delivery of each stream. */
   readonly delivery: Omit<ServiceStreamProps, 'streamName' | 'shards' | 'prefix' | 'processor'>
-  /** Who may put records: who has `execute-api:Invoke` on the stream's path, or everyone. @default iam */
+  /** Whether clients need `execute-api:Invoke` on the stream's path. @default iam */
   readonly authorization?: Authorization
   /** How long access logs are kept. @default one month */
   readonly logRetention?: RetentionDays
 }
 
-/** What a stream takes where nothing else is chosen: half of a shard, so that its shards are never the first to refuse. */
+/** The default rate of a stream: half of a shard's, so that API Gateway throttles before Kinesis. */
 export const DEFAULT_THROTTLE: Throttle = { rate: 500, burst: 500 }
 
-/** For paths that no stream has: enough to be told so. */
+/** The rate of unknown paths. */
 const UNKNOWN_THROTTLE: Throttle = { rate: 50, burst: 50 }
 
-/** Requests a second of all APIs of an account and region ("Amazon API Gateway quotas"), past which each takes from the others. */
+/** Requests per second of all APIs of an account and region ("Amazon API Gateway quotas"). */
 const ACCOUNT_RATE = 10_000
 
 /**
  * `POST /v2/{stream-name}`: puts a JSON object into the data stream of that name, without code in between.
  *
- * Each stream is a resource of its own, `/v2/NAME`, although one with a path parameter would do for all: throttles and metrics go
- * by resource and method, so that one stream's flood uses up nobody else's requests and is seen for what it is. They share the
- * template, which takes the stream's name from the path. The resource with the path parameter is left with every other name,
- * and answers 404 by itself: Kinesis is never asked for a stream that is not configured, and the role of no integration could.
+ * Each stream is a resource of its own, `/v2/NAME`: throttles and metrics are per resource and method, so that the load of one
+ * stream does not affect others. The streams share a template, which takes the name from the path. A resource with a path
+ * parameter responds to all other names with 404, without a request to Kinesis; no role could access other streams either.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
  */
@@ -55,15 +53,16 @@ export class StreamIngest extends Construct {
   readonly streams: ReadonlyMap<string, ServiceStream>
   /** The method of each stream, for its metrics. */
   readonly posts: ReadonlyMap<string, apigateway.Method>
-  /** What is before a stream's name in its address. */
+  /** The URL before a stream's name. */
   readonly url: string
 
   constructor(scope: Construct, id: string, props: StreamIngestProps) {
     super(scope, id)
     const streams = Object.entries(props.streams)
     const [unprocessed] = streams.find(([, { processor }]) => processor && !props.processor) ?? []
-    if (unprocessed !== undefined) throw new Error(`streams.${unprocessed}.processor: there is no processor to attach`)
-    // The stack's name makes it another name in a second copy.
+    if (unprocessed !== undefined)
+      throw new Error(`streams.${unprocessed}.processor: found true; accepted: false, as there is no processor`)
+    // Unique by the stack's name, for a second copy.
     const prefix = `${Stack.of(this).stackName}-`
     this.streams = new Map(
       streams.map(([name, { shards, processor }]) => [
@@ -90,16 +89,16 @@ export class StreamIngest extends Construct {
       description: 'POST /v2/{stream-name} into the data stream of that name',
       throttle: UNKNOWN_THROTTLE,
       methodThrottles: Object.fromEntries(throttles),
-      // Which stream it was: the path of the resource, not what was asked for.
+      // The stream, by the path of the resource instead of the request's.
       logged: { resource: '$context.resourcePath' },
       logRetention: props.logRetention,
       createLogsRole: false,
       acknowledged: {
         'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
-        'AwsSolutions-APIG3': 'Services that sign their requests call it, at a rate for each stream.',
-        'AwsSolutions-COG4': 'Services call it, which have roles and no user pool.',
+        'AwsSolutions-APIG3': 'Services that sign their requests call it, with a rate per stream.',
+        'AwsSolutions-COG4': 'Services call it, with roles instead of a user pool.',
         ...(authorization === 'none' && {
-          'AwsSolutions-APIG4': 'ingestAuthorization is none: whoever deploys this wants anyone to put records.',
+          'AwsSolutions-APIG4': 'ingestAuthorization is none: the operator allows everyone to put records.',
         }),
       },
     })
@@ -121,12 +120,12 @@ export class StreamIngest extends Construct {
   }
 
   private warn(throttles: Throttle[], authorization: Authorization): void {
-    const together = throttles.reduce((sum, { rate }) => sum + rate, 0)
-    if (together > ACCOUNT_RATE) {
+    const total = throttles.reduce((sum, { rate }) => sum + rate, 0)
+    if (total > ACCOUNT_RATE) {
       Annotations.of(this).addWarningV2(
         'click-stream:rates-above-the-account',
-        `The streams' rates are ${together} requests a second together, above the ${ACCOUNT_RATE} of an account and region: ` +
-          'one stream can use up what another needs. Lower them, or ask for a higher quota.',
+        `The streams' rates are ${total} requests per second in total, above the ${ACCOUNT_RATE} of an account and region: ` +
+          'one stream can use up the capacity of another. Lower them, or request a higher quota.',
       )
     }
     if (authorization === 'none') {

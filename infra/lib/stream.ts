@@ -11,50 +11,49 @@ import { HOURS, layout } from './layout.ts'
 import { processorBufferMib } from './processor-buffer.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
 
-/** What a stream delivers, how, and where to. */
 export interface StreamProps {
-  /** Where objects go. */
+  /** The destination. */
   readonly bucket: s3.IBucket
-  /** A data stream that Firehose reads. @default none: records are put into Firehose directly */
+  /** A data stream that Firehose reads. @default none: Direct PUT */
   readonly source?: kinesis.IStream
-  /** The folder of what is delivered, whose errors lie in a folder of the same name below `errors/`. @default see {@link layout} */
+  /** The folder of delivered objects; its errors are in a folder of the same name below `errors/`. @default see {@link layout} */
   readonly prefix?: string
-  /** The transformation Lambda. @default none: what is delivered is what came */
+  /** The transformation Lambda. @default none: records are delivered unchanged */
   readonly processor?: lambda.IFunction
   /** The processor's settings, which the buffer and the partitions follow. @default the processor's own defaults */
   readonly settings?: ProcessorSettings
-  /** The size of a batch in MiB, 0.2 to 3. @default as much as the reply allows: see `processor-buffer.ts` */
+  /** The size of a batch in MiB, 0.2 to 3. @default as much as the response allows: see `processor-buffer.ts` */
   readonly processorBufferMib?: number
-  /** How long a batch is waited for, 0 to 900 seconds. @default 60 seconds, Firehose's own default */
+  /** The buffering interval of a batch, 0 to 900 seconds. @default 60 seconds, Firehose's own default */
   readonly processorInterval?: Duration
   /**
-   * How often a failed invocation is tried again, 1 to 300. Firehose's 0 can't be had: the L2 processor leaves it out.
+   * Retries of a failed invocation, 1 to 300. Firehose's 0 is unavailable: the L2 processor omits it.
    *
-   * @default 3: with the first, four attempts; what still fails goes to the error output
+   * @default 3, so four attempts; then the records go to the error output
    */
   readonly processorRetries?: number
-  /** The size of an object in MiB, 1 to 128, from 64 with partitions or Parquet. @default 64: few large objects make fast queries */
+  /** The size of an object in MiB, 1 to 128, from 64 with partitions or Parquet. @default 64: queries are faster over few large objects */
   readonly destinationSizeMib?: number
-  /** How long an object is waited for, 0 to 900 seconds, from 60 with partitions. @default 5 minutes, Firehose's own default */
+  /** The buffering interval of an object, 0 to 900 seconds, from 60 with partitions. @default 5 minutes, Firehose's own default */
   readonly destinationInterval?: Duration
-  /** GZIP for the delivered lines. @default true */
+  /** Compresses delivered lines with GZIP. @default true */
   readonly compressed?: boolean
-  /** Keeps every record as it came, too, under `source/`. @default false */
+  /** Source backup: also keeps every original record under `source/`. @default false */
   readonly sourceBackup?: boolean
-  /** Delivers Parquet with this table's columns, instead of lines of JSON. @default none */
+  /** Delivers Parquet with this table's columns instead of JSON lines. @default none */
   readonly parquetTable?: glue.S3Table
   /** How long Firehose's error log is kept. @default one month */
   readonly logRetention?: logs.RetentionDays
 }
 
 /**
- * The Firehose stream: Direct PUT or a data stream in, the processor, S3 out.
+ * The Firehose stream: Direct PUT or a data stream as source, the processor, S3 as destination.
  *
  * With `settings.partitionKeys` it delivers each combination of their values under a prefix of its own. Firehose then buffers
- * at least 64 MiB for each, up to 500 at once, and refuses keys that are empty.
+ * at least 64 MiB per partition, has at most 500 active partitions, and rejects empty keys.
  *
- * Partitioning can be chosen only when a stream is made, and neither source backup nor Parquet can be turned off by leaving them
- * out of an update: so each combination of these choices is a stream of its own, and to change one makes another stream.
+ * Partitioning can be set only at creation, and an update can't turn off source backup or Parquet. So each combination of these
+ * options has an id of its own, and changing one replaces the stream.
  */
 export class Stream extends Construct {
   readonly deliveryStream: firehose.DeliveryStream
@@ -77,7 +76,7 @@ export class Stream extends Construct {
       errors: `${layout.errors}${props.prefix ?? ''}`,
     }
     const role = this.role(props, folders, logGroup)
-    // The role is complete: what the L2 would add (s3:DeleteObject* among others) is more than Firehose needs.
+    // The L2 would add more than Firehose needs, such as s3:DeleteObject*.
     const complete = role.withoutPolicyUpdates()
     const loggingConfig = new firehose.EnableLogging(logGroup)
     const buffer = {
@@ -116,14 +115,14 @@ export class Stream extends Construct {
       Validations.of(this.deliveryStream).acknowledge({
         id: 'AwsSolutions-KDF1',
         reason:
-          'Firehose keeps nothing of what it reads from a data stream, where it is encrypted ("Data protection", Firehose developer guide).',
+          'Firehose does not store records of a data stream, which encrypts them ("Data protection", Firehose developer guide).',
       })
     }
   }
 
   /**
-   * May do what the Firehose developer guide lists ("Controlling access"), on what this stream touches; but for
-   * `lambda:GetFunctionConfiguration`, without which module 5 and CDK's own streams do.
+   * The permissions of the Firehose developer guide ("Controlling access"), limited to this stream's resources, without
+   * `lambda:GetFunctionConfiguration`, which module 5 and CDK's own streams don't need either.
    */
   private role(props: StreamProps, folders: Record<string, string>, logGroup: logs.ILogGroup): iam.Role {
     const prefixes = [...Object.values(folders), ...(props.sourceBackup ? [layout.source] : [])]
@@ -142,8 +141,8 @@ export class Stream extends Construct {
       new iam.PolicyStatement({ actions: ['logs:PutLogEvents'], resources: [logGroup.logGroupArn] }),
     ]
     if (props.source) {
-      // No permission for its key: for the key that AWS manages none is needed ("Permissions to use user-generated KMS keys",
-      // Kinesis Data Streams developer guide).
+      // The key that AWS manages needs no permission ("Permissions to use user-generated KMS keys", Kinesis Data Streams developer
+      // guide).
       statements.push(
         new iam.PolicyStatement({
           actions: ['kinesis:DescribeStream', 'kinesis:GetRecords', 'kinesis:GetShardIterator', 'kinesis:ListShards'],
@@ -164,7 +163,7 @@ export class Stream extends Construct {
       )
     }
     const role = new iam.Role(this, 'Role', {
-      // Firehose gives the account as external id, so that nobody else's stream can make it use this role.
+      // Firehose passes the account as external id, so that streams of other accounts can't use this role.
       assumedBy: new iam.ServicePrincipal('firehose.amazonaws.com', {
         conditions: { StringEquals: { 'sts:ExternalId': Aws.ACCOUNT_ID } },
       }),
@@ -176,7 +175,7 @@ export class Stream extends Construct {
     for (const prefix of prefixes) {
       Validations.of(role).acknowledge({
         id: `AwsSolutions-IAM5[Resource::${finding(this, props.bucket)}/${prefix}*]`,
-        reason: `Firehose makes up the names of its objects under ${prefix}.`,
+        reason: `Firehose generates the names of its objects under ${prefix}.`,
       })
     }
     return role
@@ -184,23 +183,23 @@ export class Stream extends Construct {
 }
 
 function streamId({ settings, parquetTable, sourceBackup }: StreamProps): string {
-  const choices = [
+  const options = [
     ...(settings?.partitionKeys ?? []),
     ...(parquetTable ? ['parquet'] : []),
     ...(sourceBackup ? ['source'] : []),
   ]
-  return ['Stream', ...choices].join('-')
+  return ['Stream', ...options].join('-')
 }
 
-/** A bucket's ARN as cdk-nag writes it. */
+/** A bucket's ARN in cdk-nag's notation. */
 function finding(scope: Construct, bucket: s3.IBucket): string {
   const arn = Stack.of(scope).resolve(bucket.bucketArn)
   return `<${arn['Fn::GetAtt']?.join('.')}>`
 }
 
 /**
- * The hours come before the keys, so that they are the table's partitions with keys and without, and those who read whole
- * hours find all keys below them.
+ * The hours come before the keys: they are the table's partitions with and without keys, and readers of whole hours find all
+ * keys below them.
  */
 function deliveredPrefix(folder: string, partitionKeys: string[]): string {
   if (partitionKeys.length === 0) return folder

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Reads the mapping templates `NAME.vtl` beside a module, given its `import.meta.url`; with `values` for a template's
- * `%placeholders%`: they become part of a program.
+ * Reads the mapping templates `NAME.vtl` next to a module, given its `import.meta.url`. `values` replace `%placeholders%` and
+ * become part of the template's code.
  */
 export function templates<Name extends string>(module: string) {
   return (name: Name, values: Record<string, string> = {}): string => {

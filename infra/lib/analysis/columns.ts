@@ -1,14 +1,14 @@
 import * as glue from 'aws-cdk-lib/aws-glue'
 import { lineFields, type ProcessorSettings } from '../processor-settings.ts'
 
-/** The attributes that the service gives as something else than a text: `age` as a number, `adopted` as a boolean. */
+/** The attributes that are not strings: the service returns `age` as a number and `adopted` as a boolean. */
 const ATTRIBUTE_TYPES: Record<string, glue.Type> = { age: glue.Schema.INTEGER, adopted: glue.Schema.BOOLEAN }
 
 /**
  * The columns of a delivered line, in its order.
  *
- * They are lower-case, because Glue's are. Both readers of the lines match them to `userId` without regard to case: Athena's
- * OpenX JSON SerDe by its default `case.insensitive`, Firehose's OpenX deserializer by its default `CaseInsensitive`.
+ * They are lower-case, as Glue requires. Both readers of the lines ignore case by default: Athena's OpenX JSON SerDe
+ * (`case.insensitive`) and Firehose's OpenX deserializer (`CaseInsensitive`).
  *
  * @see https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
  * @see https://docs.aws.amazon.com/firehose/latest/APIReference/API_OpenXJsonSerDe.html
@@ -22,23 +22,23 @@ export function clickColumns(settings: ProcessorSettings): glue.Column[] {
   }))
 }
 
-/** The hour of an object's oldest record, in UTC, as it is in the object's name. */
+/** The hour of an object's oldest record, in UTC, from the object's name. */
 export const HOUR: glue.Column = {
   name: 'datehour',
   type: glue.Schema.STRING,
-  comment: 'Hour of arrival in UTC, such as 2026/11/20/10. Queries without it read everything.',
+  comment: 'Hour of arrival in UTC, such as 2026/11/20/10. A query without it reads all objects.',
 }
 
-/** Why Firehose wrote an error object, as it is in the object's name. */
+/** Why Firehose wrote an error object, from the object's name. */
 export const ERROR_TYPE: glue.Column = {
   name: 'errortype',
   type: glue.Schema.STRING,
-  comment: 'What failed: processing-failed is the function.',
+  comment: 'The step that failed: processing-failed is the function.',
 }
 
 /**
- * What `!{firehose:error-output-type}` can be where the destination is S3. The first two are in the guide's table of the
- * `firehose` namespace; dynamic partitioning has the others: `activePartitionExceeded` is in the guide's "Buffer data for
+ * The values of `!{firehose:error-output-type}` with S3 as destination. The first two are in the guide's table of the
+ * `firehose` namespace. The others are of dynamic partitioning: `activePartitionExceeded` is in the guide's "Buffer data for
  * dynamic partitioning", `partitioning-failed` in AWS CDK's own integration test, which runs on AWS.
  *
  * @see https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
@@ -51,9 +51,9 @@ export const ERROR_TYPES = [
 ]
 
 /**
- * The columns of an error object's line, lower-case as above. Format conversion writes no `lambdaARN`, and the error by other
- * names: `lastErrorCode` and `lastErrorMessage` in objects that were seen, `ErrorCode` and `ErrorMessage` in the guide. A query
- * asks for both with `coalesce`.
+ * The columns of an error object's line, lower-case as above. Format conversion writes no `lambdaARN`, and other names for
+ * the error: `lastErrorCode` and `lastErrorMessage` in objects that were seen, `ErrorCode` and `ErrorMessage` in the guide.
+ * Queries read both with `coalesce`.
  *
  * @see https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
  * @see https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion-error-handling.html
@@ -66,10 +66,10 @@ export const FAILED_RECORD_COLUMNS: glue.Column[] = [
   { name: 'attemptendingtimestamp', type: glue.Schema.BIG_INT, comment: 'Milliseconds since 1970.' },
   { name: 'rawdata', type: glue.Schema.STRING, comment: 'The original record as base64.' },
   { name: 'lambdaarn', type: glue.Schema.STRING },
-  { name: 'lasterrorcode', type: glue.Schema.STRING, comment: 'Of format conversion, in the place of errorcode.' },
+  { name: 'lasterrorcode', type: glue.Schema.STRING, comment: 'Format conversion writes this instead of errorcode.' },
   {
     name: 'lasterrormessage',
     type: glue.Schema.STRING,
-    comment: 'Of format conversion, in the place of errormessage.',
+    comment: 'Format conversion writes this instead of errormessage.',
   },
 ]

@@ -1,16 +1,15 @@
 import { readFileSync } from 'node:fs'
 
-/** A query that is saved for analysts and for those on call. */
+/** A saved query for analysts and operators. */
 export interface SavedQuery {
-  /** What it is called in Athena's console. */
+  /** Its name in Athena's console. */
   readonly name: string
   readonly description: string
-  /** The columns of `clicks` that it asks for. */
+  /** The columns of `clicks` that it reads. */
   readonly needs: string[]
   readonly sql: string
 }
 
-/** Every saved query. */
 export const SAVED_QUERIES: SavedQuery[] = [
   {
     name: 'Clicks by mysfit',
@@ -32,13 +31,13 @@ export const SAVED_QUERIES: SavedQuery[] = [
   },
   {
     name: 'Failed records by code',
-    description: 'How many records failed in the last 7 days, why and when.',
+    description: 'Failed records of the last 7 days: how many, why and when.',
     needs: [],
     sql: text('failed-records-by-code.sql'),
   },
   {
     name: 'Originals of failed records',
-    description: 'What the newest 100 failed records of the last 7 days held.',
+    description: 'The originals of the newest 100 failed records of the last 7 days.',
     needs: [],
     sql: text('failed-records-originals.sql'),
   },

@@ -1,14 +1,14 @@
 import { isOrigin } from '../edge/origin.ts'
 
-/** One option: how its text becomes a value, and what it takes. */
+/** How the text of one option is parsed. */
 export interface Option<T> {
-  /** What is accepted, for the message. */
+  /** The accepted values, for error messages. */
   readonly accepted: string
-  /** The value, or nothing where the text is not accepted. */
+  /** The value, or `undefined` if the text is invalid. */
   readonly parse: (text: string) => T | undefined
-  /** What is wrong within a value that has parts, each beginning with the path from it. */
+  /** The errors within a structured value: each begins with the path from the option. */
   readonly faults?: (text: string) => string[]
-  /** Whether the text may hold something private, which a message must not show. */
+  /** Whether the text may contain a secret, which messages must not show. */
   readonly secret?: boolean
 }
 
@@ -16,19 +16,18 @@ export function text(pattern: RegExp, accepted: string): Option<string> {
   return { accepted, parse: (value) => (pattern.test(value) ? value : undefined) }
 }
 
-export function whole(least: number, most: number): Option<number> {
-  return numeric(/^\d+$/, least, most, `a whole number from ${least} to ${most}`)
+export function whole(min: number, max: number): Option<number> {
+  return numeric(/^\d+$/, min, max, `a whole number from ${min} to ${max}`)
 }
 
-export function decimal(least: number, most: number): Option<number> {
-  return numeric(/^\d+(\.\d+)?$/, least, most, `a number from ${least} to ${most}`)
+export function decimal(min: number, max: number): Option<number> {
+  return numeric(/^\d+(\.\d+)?$/, min, max, `a number from ${min} to ${max}`)
 }
 
-function numeric(pattern: RegExp, least: number, most: number, accepted: string): Option<number> {
+function numeric(pattern: RegExp, min: number, max: number, accepted: string): Option<number> {
   return {
     accepted,
-    parse: (value) =>
-      pattern.test(value) && Number(value) >= least && Number(value) <= most ? Number(value) : undefined,
+    parse: (value) => (pattern.test(value) && Number(value) >= min && Number(value) <= max ? Number(value) : undefined),
   }
 }
 
@@ -41,7 +40,7 @@ export const flag: Option<boolean> = {
   parse: (value) => (value === 'true' || value === 'false' ? value === 'true' : undefined),
 }
 
-/** Days that CloudWatch Logs, or any other list, allows. */
+/** One of a list of numbers, such as the days that CloudWatch Logs accepts. */
 export function oneOf(numbers: number[]): Option<number> {
   return {
     accepted: `one of ${numbers.join(', ')}`,
@@ -49,28 +48,28 @@ export function oneOf(numbers: number[]): Option<number> {
   }
 }
 
-/** A list, with commas between its items. */
-export function list<T>(item: Option<T>, accepted: string, most = 32): Option<T[]> {
+/** A comma-separated list of different items. */
+export function list<T>(item: Option<T>, accepted: string, max = 32): Option<T[]> {
   return {
     accepted,
     parse: (value) => {
       const items = value.split(',').map((part) => part.trim())
       const different = new Set(items.map((part) => part.toLowerCase()))
       const parsed = items.map(item.parse).filter((one) => one !== undefined)
-      return parsed.length === items.length && different.size === items.length && items.length <= most
+      return parsed.length === items.length && different.size === items.length && items.length <= max
         ? parsed
         : undefined
     },
   }
 }
 
-/** The functions' own rule, with the same words. */
+/** The same rule and message as in the functions. */
 export const names = list(
   text(/^[A-Za-z0-9_-]{1,64}$/, ''),
   'a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]',
 )
 
-/** The processor's own rule: a URL with a user or a query is not shown, since it may hold a password. */
+/** The processor's own rule. The value is not shown, because a URL with a user or a query may contain a password. */
 export const baseUrl: Option<string> = {
   accepted:
     'an http or https URL with a host, and no user, query or fragment, such as https://ID.execute-api.REGION.amazonaws.com/prod',

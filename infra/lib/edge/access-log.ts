@@ -1,8 +1,8 @@
 import { AccessLogField, AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 
 /**
- * One line of JSON a request, with `more` of API Gateway's variables. No address, user agent, path or body, and no
- * `$context.error.validationErrorString`, which shows values of the body: nothing here tells who a visitor is or what they sent.
+ * One line of JSON per request, with `more` of API Gateway's variables. Nothing identifies a visitor or shows a body: no
+ * address, user agent or path, and no `$context.error.validationErrorString`, which contains values of the body.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
  */
@@ -17,7 +17,7 @@ const FIELDS = {
   status: AccessLogField.contextStatus(),
   responseLength: AccessLogField.contextResponseLength(),
   responseLatency: AccessLogField.contextResponseLatency(),
-  // What the AWS service answered, and by which id AWS finds it.
+  // The AWS service's response, and its request id for AWS support.
   integrationStatus: '$context.integration.status',
   integrationRequestId: '$context.awsEndpointRequestId',
   integrationLatency: AccessLogField.contextIntegrationLatency(),

@@ -5,9 +5,8 @@ import type { Cors } from './cors.ts'
 const UNAVAILABLE = { 'application/json': '{"message":"Service Unavailable"}' }
 
 /**
- * The answers that API Gateway gives by itself, to be read by the pages that `cors` allows. A type that is not here follows
- * `DEFAULT_4XX` or `DEFAULT_5XX`, with the default text: `$context.error.messageString`. `$context.error.validationErrorString`
- * would tell more, but shows the visitor's values.
+ * API Gateway's own responses, readable by the pages that `cors` allows. All types follow `DEFAULT_4XX` or `DEFAULT_5XX` with the
+ * default text, `$context.error.messageString`. `$context.error.validationErrorString` would contain the visitor's values.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
  */
@@ -17,7 +16,7 @@ export function addGatewayResponses(api: RestApi, { fixedHeaders }: Pick<Cors, '
   api.addGatewayResponse('Default5xx', { type: ResponseType.DEFAULT_5XX, responseHeaders })
 }
 
-/** 504 by default: to who sent the request it is the same as a refusal of the AWS service behind. */
+/** 503 instead of 504: for the client it is the same as an error of the AWS service. */
 export function addUnavailable(api: RestApi, { fixedHeaders }: Partial<Cors> = {}): void {
   for (const [id, type] of [
     ['IntegrationFailure', ResponseType.INTEGRATION_FAILURE],

@@ -1,6 +1,6 @@
 /**
- * An origin as browsers send it: lower-case, without a path, and without the port that its scheme implies. Nothing in it means
- * anything in a mapping template or in a quoted header value.
+ * An origin as browsers send it: lower-case, without a path and without a default port. It contains no character with a meaning
+ * in a mapping template or in a quoted header value.
  */
 export function isOrigin(text: string): boolean {
   return (

@@ -3,10 +3,10 @@ import { MockIntegration, PassthroughBehavior, type Resource } from 'aws-cdk-lib
 import { type Cors, declared, mapped } from './cors.ts'
 import { template } from './templates.ts'
 
-/** A day, because preflights are billed as any request. Firefox believes that; Chromium no more than two hours. */
+/** A day, because preflights are billed like any request. Firefox caches that long, Chromium at most two hours. */
 const MAX_AGE_SECONDS = 86_400
 
-/** `OPTIONS` of a resource, such as `/clicks`: API Gateway answers by itself. */
+/** `OPTIONS` of a resource such as `/clicks`: API Gateway responds itself. */
 export function addPreflight(resource: Resource, allowed: Cors): void {
   const headers = { ...allowed.headers, 'Access-Control-Max-Age': String(MAX_AGE_SECONDS) }
   const integration = new MockIntegration({

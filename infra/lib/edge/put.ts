@@ -10,11 +10,11 @@ import { template } from './templates.ts'
 const PUT_RECORD: PutAction = { service: 'firehose', action: 'PutRecord' }
 
 /**
- * `PUT /clicks`: API Gateway checks the body, and calls Firehose's `PutRecord`.
+ * `PUT /clicks`: API Gateway validates the body and calls Firehose's `PutRecord`.
  *
- * Throttling is told in the body, and `refused.vtl` answers it by 429: past a stream's own quota Firehose says
- * `ServiceUnavailableException` with the message `Slow down.` (boto3 issue 2804), and any AWS API may say
- * `ThrottlingException` and the like, with or without a name space before it.
+ * Firehose reports throttling in the body, and `refused.vtl` responds with 429. Above a stream's quota the error is
+ * `ServiceUnavailableException` with the message `Slow down.` (boto3 issue 2804). Any AWS API may return `ThrottlingException`
+ * and similar types, with or without a namespace.
  */
 export function addPut(
   scope: Construct,
@@ -23,7 +23,7 @@ export function addPut(
   stream: IDeliveryStream,
   allowed: Cors,
 ): void {
-  // Another stream has another role: the one that is deployed puts into the old stream until the stage is changed.
+  // A new stream gets a new role: the deployed stage still puts into the old stream until it is updated.
   const role = putRole(scope, `PutRole-${stream.node.id}`, {
     ...PUT_RECORD,
     streamArn: stream.deliveryStreamArn,
@@ -44,7 +44,7 @@ export function addPut(
       [JSON_TYPE]: api.addModel('Click', {
         contentType: JSON_TYPE,
         description: 'The JSON schema of every edge: infra/click.schema.json',
-        // The file has the names of JSON schema, such as `$schema`, which pass through as they are.
+        // The file has JSON Schema's own names, such as `$schema`, which CDK passes through.
         schema: click as unknown as apigateway.JsonSchema,
       }),
     },

@@ -4,32 +4,31 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { accessLogFormat } from './access-log.ts'
 
-/** What each API of this app chooses. */
 export interface RestApiProps {
-  /** Tells it from the stack's other APIs. */
+  /** Its name, without the stack's. */
   readonly name: string
   readonly description: string
-  /** Of each method that has no throttle of its own. */
+  /** For each method that is not in `methodThrottles`. */
   readonly throttle: Throttle
-  /** Throttles of single methods, by path and method: `/clicks/PUT`. Each of them gets metrics of its own. @default none */
+  /** Throttles by path and method, such as `/clicks/PUT`. These methods have metrics of their own. @default none */
   readonly methodThrottles?: Record<string, Throttle>
-  /** More of API Gateway's variables for the access log. @default none */
+  /** Additional API Gateway variables in the access log. @default none */
   readonly logged?: Record<string, string>
   /** @default one month */
   readonly logRetention?: logs.RetentionDays
-  /** Whether to make the account's role by which API Gateway writes logs. */
+  /** Whether to create the account's role with which API Gateway writes logs. */
   readonly createLogsRole: boolean
-  /** Why rules of cdk-nag that an API may break are broken by this one, besides those that hold for all. */
+  /** The reasons why this API breaks rules of cdk-nag, besides those of every API. */
   readonly acknowledged: Record<string, string>
 }
 
-/** Requests a second, and how many more may come at once after a quiet time. */
+/** Requests per second, and the burst capacity. */
 export interface Throttle {
   readonly rate: number
   readonly burst: number
 }
 
-/** A regional API with one stage, throttled, and with an access log that tells nothing of who sent a request or what was in it. */
+/** A regional API with one throttled stage and an access log without personal data. */
 export function regionalApi(scope: Construct, props: RestApiProps): apigateway.RestApi {
   const accessLogs = new logs.LogGroup(scope, 'AccessLogs', {
     retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
@@ -46,13 +45,13 @@ export function regionalApi(scope: Construct, props: RestApiProps): apigateway.R
     },
   ])
   const api = new apigateway.RestApi(scope, 'Api', {
-    // Metrics are told apart by this name alone, and two stacks may be in one account.
+    // Metrics have this name as their only dimension, and two stacks may be in one account.
     restApiName: `${Stack.of(scope).stackName}-${props.name}`,
     description: props.description,
     endpointConfiguration: { types: [apigateway.EndpointType.REGIONAL] },
     disableExecuteApiEndpoint: false,
     cloudWatchRole: props.createLogsRole,
-    // Other APIs of the account may have come to use it.
+    // Other APIs of the account may use it by then.
     ...(props.createLogsRole && { cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN }),
     deployOptions: {
       stageName: 'prod',
@@ -64,7 +63,7 @@ export function regionalApi(scope: Construct, props: RestApiProps): apigateway.R
       ...(methodOptions.length > 0 && { methodOptions: Object.fromEntries(methodOptions) }),
     },
   })
-  // Outputs are the stack's.
+  // The stack has outputs of its own.
   api.node.tryRemoveChild('Endpoint')
   acknowledge(api, props)
   return api
@@ -72,14 +71,14 @@ export function regionalApi(scope: Construct, props: RestApiProps): apigateway.R
 
 function acknowledge(api: apigateway.RestApi, { acknowledged, createLogsRole }: RestApiProps): void {
   const reasons = {
-    'AwsSolutions-APIG6': 'Execution logs hold what was sent where a body is refused; access logs tell the rest.',
+    'AwsSolutions-APIG6': 'Execution logs would contain rejected bodies; access logs have the rest.',
     ...acknowledged,
   }
   Validations.of(api).acknowledge(...Object.entries(reasons).map(([id, reason]) => ({ id, reason })))
   if (createLogsRole) {
     Validations.of(api.node.findChild('CloudWatchRole')).acknowledge({
       id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
-      reason: "The role serves every API of the account, and API Gateway demands this policy's permissions of it.",
+      reason: "The role serves every API of the account, and API Gateway requires this policy's permissions.",
     })
   }
 }

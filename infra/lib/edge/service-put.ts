@@ -13,20 +13,20 @@ export interface PutAction {
 
 /** See {@link servicePut}. */
 export interface ServicePutProps extends PutAction {
-  /** By which API Gateway calls the action. */
+  /** The role with which API Gateway calls the action. */
   readonly role: iam.IRole
-  /** What the service is sent, what its 200 is answered with, and what all else is: mapping templates. */
+  /** Mapping templates of the request, of the response to a 200, and of the response to any other status. */
   readonly templates: { readonly request: string; readonly accepted: string; readonly refused: string }
-  /** Headers of every answer. @default none */
+  /** Headers of every response. @default none */
   readonly headers?: Record<string, string>
 }
 
 /**
- * API Gateway calls the service by itself.
+ * An integration in which API Gateway calls the service itself.
  *
- * An error of the service is never 200: only its 200 is, and the response without a pattern takes the rest. For AWS services
- * the pattern is matched with the HTTP status (API Gateway API reference, "IntegrationResponse"). The template `refused` tells
- * errors apart by their bodies.
+ * An error of the service is never a 200: the response without a pattern handles all other statuses. For AWS services the
+ * pattern matches the HTTP status (API Gateway API reference, "IntegrationResponse"). The template `refused` distinguishes
+ * errors by their bodies.
  */
 export function servicePut({ service, action, role, templates, headers }: ServicePutProps) {
   const response = (statusCode: string, template: string) => ({
@@ -47,7 +47,7 @@ export function servicePut({ service, action, role, templates, headers }: Servic
         credentialsRole: role,
         requestParameters: { 'integration.request.header.Content-Type': "'application/x-amz-json-1.1'" },
         requestTemplates: { [JSON_TYPE]: templates.request },
-        // Another content type is answered 415, instead of going to the service as it is.
+        // Another content type gets a 415 instead of passing through unchanged.
         passthroughBehavior: apigateway.PassthroughBehavior.NEVER,
         integrationResponses: responses,
       },
@@ -60,10 +60,9 @@ export function servicePut({ service, action, role, templates, headers }: Servic
 }
 
 /**
- * The one action on one stream, so that no path leads into another's: the streams' own grants would allow batches and more. The
- * trust has no condition on `aws:SourceAccount` or `aws:SourceArn`: API Gateway sends neither when it takes an integration's role,
- * so that every request would fail (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws, pull
- * request 479).
+ * A role for one action on one stream; the L2 grants would allow batches and more. The trust policy has no condition on
+ * `aws:SourceAccount` or `aws:SourceArn`: API Gateway sends neither when it assumes an integration's role, so every request would
+ * fail (aws-solutions-library-samples/accelerated-intelligent-document-processing-on-aws, pull request 479).
  */
 export function putRole(
   scope: Construct,

@@ -6,13 +6,12 @@ import { AwsCustomResource, PhysicalResourceId } from 'aws-cdk-lib/custom-resour
 import { Construct } from 'constructs'
 import mysfits from '../../../fixtures/mysfits.json' with { type: 'json' }
 
-/** A mysfit of the fixture. */
 export type Mysfit = (typeof mysfits)[number]
 
-/** A value as DynamoDB's API has it. */
+/** A value in DynamoDB's API. */
 export type AttributeValue = { S: string } | { N: string } | { BOOL: boolean }
 
-/** The table's item, as the service's own `seed.rs` writes it. */
+/** The table's item, the same as in the service's `seed.rs`. */
 export function item(mysfit: Mysfit): Record<string, AttributeValue> {
   return {
     MysfitId: { S: mysfit.mysfitId },
@@ -29,19 +28,16 @@ export function item(mysfit: Mysfit): Record<string, AttributeValue> {
   }
 }
 
-/** Properties of a {@link Seed}. */
 export interface SeedProps {
-  /** The table to fill. */
   readonly table: dynamodb.ITableV2
-  /** How long the log of the one call is kept. */
   readonly logRetention: logs.RetentionDays
 }
 
 /**
- * The twelve mysfits of `fixtures/mysfits.json`, put into a new table once.
+ * Writes the twelve mysfits of `fixtures/mysfits.json` into a new table, once.
  *
- * There is no call on update or delete: a table that lives is its owner's. For the same reason no item is overwritten:
- * seeding a table that has one of the twelve fails the deployment and writes nothing.
+ * Updates and deletions of the stack do not touch the table's data. No item is overwritten either: if the table has one of the
+ * twelve already, the deployment fails and writes nothing.
  */
 export class Seed extends Construct {
   constructor(scope: Construct, id: string, props: SeedProps) {
@@ -49,8 +45,7 @@ export class Seed extends Construct {
     const { table, logRetention } = props
     const logGroup = new logs.LogGroup(this, 'Log', { retention: logRetention, removalPolicy: RemovalPolicy.DESTROY })
     new AwsCustomResource(this, 'Call', {
-      // A transaction writes all or none. BatchWriteItem may answer 200 and leave items in UnprocessedItems, which
-      // nobody would look at.
+      // A transaction writes all or none. BatchWriteItem may return 200 with UnprocessedItems, which the custom resource ignores.
       onCreate: {
         service: 'DynamoDB',
         action: 'TransactWriteItems',
@@ -65,7 +60,7 @@ export class Seed extends Construct {
         },
         physicalResourceId: PhysicalResourceId.of('twelve-mysfits'),
       },
-      // The SDK in the runtime knows the call; the newest would be fetched from the network.
+      // The runtime's SDK has this call; the newest SDK would be downloaded.
       installLatestAwsSdk: false,
       timeout: Duration.minutes(1),
       logGroup,
@@ -75,9 +70,7 @@ export class Seed extends Construct {
 }
 
 /**
- * Who may put items into the table and write the log.
- *
- * The permissions are in the role itself, so that they are there as soon as it is. A Put in a transaction is governed by
+ * The role of the call. Its policy is inline, so that it exists as soon as the role. A Put in a transaction needs
  * `dynamodb:PutItem`.
  *
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html

@@ -2,57 +2,58 @@ import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type { Metrics } from './metrics.ts'
 
-/** From where on somebody is told. Counts are of 5 minutes. */
+/** When alarms are raised. Counts are per 5 minutes. */
 export interface Thresholds {
-  /** Answers of the edge with 5xx: clicks that pages keep, and send again. @default 5 */
+  /** 5xx responses of the edge: pages retry these clicks. @default 5 */
   readonly edgeErrors?: number
-  /** Records that Firehose did not take. @default 1 */
+  /** Records that Firehose throttled. @default 1 */
   readonly throttledRecords?: number
   /** Invocations that failed. @default 1 */
   readonly functionErrors?: number
-  /** Invocations that Lambda refused. @default 1 */
+  /** Invocations that Lambda throttled. @default 1 */
   readonly functionThrottles?: number
-  /** The longest invocation, in percent of the timeout. @default 80 */
+  /** The longest invocation, as a percentage of the timeout. @default 80 */
   readonly durationPercent?: number
-  /** Mysfits of a batch that were answered from an older catalogue. @default 1 */
+  /** Mysfits of a batch that were served from a stale list. @default 1 */
   readonly staleServed?: number
-  /** Records that the function failed. @default 10, since any visitor can send a mysfit that there is not */
+  /** Records that the function failed. @default 10, because any visitor can send an unknown mysfit */
   readonly failedRecords?: number
-  /** The age of the oldest record that is not delivered. @default the longer of 15 minutes and 3 destination intervals */
+  /** The age of the oldest undelivered record. @default 15 minutes or 3 destination intervals, whichever is longer */
   readonly freshness?: Duration
   /** Requests that write error objects. @default 1 */
   readonly errorObjects?: number
 }
 
 /**
- * The age of a record that says that delivery is late. AWS advises 15 minutes, the longest that a buffer can wait ("Implement
- * best practices with CloudWatch Alarms"); with partitions a delivery takes 1.5 intervals ("Buffer data for dynamic partitioning").
+ * The age of a record above which its delivery is late. AWS recommends 15 minutes, the longest buffering interval ("Implement
+ * best practices with CloudWatch Alarms"). With partitions a delivery takes 1.5 intervals ("Buffer data for dynamic
+ * partitioning").
  */
 export function lateAfter(destinationInterval: Duration): Duration {
   return Duration.seconds(Math.max(15 * 60, 3 * destinationInterval.toSeconds()))
 }
 
-/** {@link Thresholds} with nothing left open. */
+/** {@link Thresholds} with all values. */
 export type Limits = Required<Thresholds>
 
-/** An alarm: what is compared, and what the one who is told should know. */
+/** An alarm on a metric. */
 export interface AlarmRow {
   readonly id: string
   readonly metric: cloudwatch.IMetric
   readonly threshold: number
   /** @default at the threshold and above */
   readonly comparison?: cloudwatch.ComparisonOperator
-  /** How many of how many periods of 5 minutes. */
+  /** Datapoints to alarm, and evaluation periods, each of 5 minutes. */
   readonly periods: readonly [number, number]
   /** What it means, and what to do first. */
   readonly description: string
 }
 
-/** One is enough. */
+/** One period is enough. */
 export const AT_ONCE = [1, 1] as const
-/** Firehose tries a failed batch again: what passes by itself wakes nobody. */
+/** Firehose retries failed batches, so a short failure raises no alarm. */
 export const LASTING = [2, 3] as const
-/** S3's request metrics may come late ("Metrics and dimensions", Amazon S3 User Guide), so two more periods are looked at again. */
+/** S3's request metrics may come late ("Metrics and dimensions", Amazon S3 User Guide), so two more periods are evaluated again. */
 export const EVEN_IF_LATE = [1, 3] as const
 
 /** Every alarm, from left to right along the pipeline. */
@@ -65,7 +66,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.edgeErrors,
       periods: AT_ONCE,
       description:
-        'The edge answers 5xx, and pages keep those clicks to send them again: see in its access log which status Firehose answered, and whether its role may still put records.',
+        'The edge responds with 5xx, and pages retry those clicks: look up the status of Firehose in its access log, and check whether its role may still put records.',
     },
     {
       id: 'RecordsThrottled',
@@ -73,7 +74,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.throttledRecords,
       periods: AT_ONCE,
       description:
-        "Firehose takes no more than its quota, and pages keep the clicks above it to send them again: tell an attack from success by the edge's requests, then ask for a higher quota, or for a firewall.",
+        "Clicks exceed Firehose's quota, and pages retry them: check the edge's requests (a sudden jump suggests an attack or a page bug), then request a higher quota or deploy the firewall.",
     },
     {
       id: 'ProcessingFailures',
@@ -82,7 +83,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       comparison: LESS_THAN_THRESHOLD,
       periods: LASTING,
       description:
-        "Firehose's attempts to invoke the function keep failing, and after the last one records go to the error output: read the stream's error log, which names the cause.",
+        "Firehose's invocations of the function keep failing, and after the last retry records go to the error output: read the cause in the stream's error log.",
     },
     {
       id: 'FunctionErrors',
@@ -90,7 +91,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.functionErrors,
       periods: LASTING,
       description:
-        'The function keeps failing whole batches: look in its log whether the mysfits service is down (mend it) or the function does not start (move the alias back).',
+        'The function keeps failing whole batches: check in its log whether the mysfits service is down (fix it) or the function does not start (move the alias back).',
     },
     {
       id: 'FunctionThrottles',
@@ -98,14 +99,14 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.functionThrottles,
       periods: LASTING,
       description:
-        "Lambda keeps refusing to run the function, so clicks wait: compare the account's concurrent executions with its quota, and the function's with what is reserved.",
+        "Lambda keeps throttling the function, so clicks wait: compare the account's concurrent executions with its quota, and the function's with its reserved concurrency.",
     },
     {
       id: 'FunctionDuration',
       metric: metrics.duration,
       threshold: (functionTimeout.toMilliseconds() * limits.durationPercent) / 100,
       periods: LASTING,
-      description: `Invocations come near the timeout of ${functionTimeout.toSeconds()} s, past which a batch fails: see whether the mysfits service is slow before giving the function more memory.`,
+      description: `Invocations approach the timeout of ${functionTimeout.toSeconds()} s, after which a batch fails: check whether the mysfits service is slow before you give the function more memory.`,
     },
     {
       id: 'StaleServed',
@@ -113,7 +114,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.staleServed,
       periods: LASTING,
       description:
-        'The mysfits service does not answer, and clicks get what it said before, for a day at most by default: mend the service.',
+        'The mysfits service does not respond, and clicks get attributes from a stale list, by default for at most a day: restore the service, and do not deploy the function until then.',
     },
     {
       id: 'RecordsFailed',
@@ -121,7 +122,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.failedRecords,
       periods: AT_ONCE,
       description:
-        'The function fails single records, whose originals go to the error output: see on the dashboard for which reason, then run the saved query for the originals.',
+        'The function fails single records, whose originals go to the error output: look up the reason on the dashboard, then run the saved query for the originals.',
     },
     {
       id: 'DeliveryLate',
@@ -137,7 +138,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.errorObjects,
       periods: EVEN_IF_LATE,
       description:
-        'Firehose writes records to the error output, where they are kept but not analysed: run the saved query for failed records by code, mend the cause, and put them through again. One visitor with a made-up mysfit is enough.',
+        'Firehose writes records to the error output, where they are kept but not analysed: run the saved query for failed records by code, fix the cause, and redrive them. One visitor with a made-up mysfit is enough.',
     },
   ]
 }

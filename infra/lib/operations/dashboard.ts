@@ -5,16 +5,16 @@ import type { Metrics } from './metrics.ts'
 
 const { ORANGE, RED } = cloudwatch.Color
 
-/** A dashboard is 24 wide, and the pipeline has six parts. */
+/** A dashboard has 24 columns, and the pipeline six parts. */
 const WIDTH = 4
 
-const TEXT = `**A click goes from left to right**: the edge takes it and puts it into Firehose, Firehose gives it to the function in batches, \
-the function asks the mysfits service, and Firehose delivers what comes back. What can't be delivered ends on the right, with its original bytes.
+const TEXT = `**A click goes from left to right**: the edge puts it into Firehose, Firehose invokes the function with batches, the function \
+looks up mysfits in the service, and Firehose delivers the results. Records that can't be delivered are in the error output, with their original bytes.
 
-In order, as many records come in as are Ok and delivered, and the last column is empty. Counts are of 5 minutes, times of the \
-dashboard's own zone. A batch that Firehose sends again is counted again by the function.`
+If all is well, as many records are Ok and delivered as come in, and the last column is empty. Counts are per 5 minutes, times in the \
+dashboard's own zone. The function counts the records of a retry again.`
 
-/** Draws the pipeline from left to right. `alarms` are by id. */
+/** A dashboard of the pipeline, from left to right. `alarms` are by id. */
 export function drawDashboard(
   scope: Construct,
   id: string,
@@ -40,8 +40,8 @@ export function drawDashboard(
     ),
     part(
       'Firehose in',
-      counts('Records', line(m.incomingRecords, 'Taken'), line(m.throttledRecords, 'Throttled', RED)),
-      counts('Bytes', line(m.incomingBytes, 'Taken')),
+      counts('Records', line(m.incomingRecords, 'Accepted'), line(m.throttledRecords, 'Throttled', RED)),
+      counts('Bytes', line(m.incomingBytes, 'Accepted')),
     ),
     part(
       'Function',
@@ -51,7 +51,7 @@ export function drawDashboard(
         line(m.errors, 'Errors', RED),
         line(m.throttles, 'Throttled', ORANGE),
       ),
-      share('Attempts that succeed', line(m.processingSuccess, 'Of 1')),
+      share('Successful attempts', line(m.processingSuccess, 'Of 1')),
       graph('Duration (ms)', { left: [line(m.duration, 'Longest')], leftAnnotations: limit('FunctionDuration') }),
       counts('Records by outcome', line(m.ok, 'Ok'), line(m.dropped, 'Dropped', ORANGE), line(m.failed, 'Failed', RED)),
       counts('Failed by reason', line(m.failedByReason, "${PROP('Dim.Reason')}")),
@@ -59,12 +59,12 @@ export function drawDashboard(
     part(
       'Mysfits service',
       counts('Requests', line(m.serviceRequests, 'All'), line(m.serviceErrors, 'Errors', RED)),
-      counts('Answered from an older catalogue', line(m.staleServed, 'Mysfits', ORANGE)),
+      counts('Served from a stale list', line(m.staleServed, 'Mysfits', ORANGE)),
     ),
     part(
       'Delivery',
       counts('Records, failed ones included', line(m.deliveredRecords, 'Delivered')),
-      share('Puts that succeed', line(m.deliverySuccess, 'Of 1')),
+      share('Successful puts', line(m.deliverySuccess, 'Of 1')),
       graph('Age of the oldest record (s)', {
         left: [line(m.freshness, 'Oldest')],
         leftAnnotations: limit('DeliveryLate'),
@@ -75,7 +75,7 @@ export function drawDashboard(
   return dashboard
 }
 
-/** A part of the pipeline: its graphs one below the other. */
+/** A column of graphs for one part of the pipeline. */
 function part(name: string, ...widgets: cloudwatch.IWidget[]): cloudwatch.Column {
   const heading = new cloudwatch.TextWidget({
     markdown: `## ${name}`,

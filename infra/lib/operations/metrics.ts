@@ -5,29 +5,29 @@ import type * as firehose from 'aws-cdk-lib/aws-kinesisfirehose'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import type * as s3 from 'aws-cdk-lib/aws-s3'
 
-/** What is watched. */
-export interface Watched {
-  /** The edge. Its metrics go by its name, which must be no other API's in the account and region. */
+/** The resources whose metrics alarms and the dashboard use. */
+export interface MonitoredResources {
+  /** The edge. Its name is the dimension of its metrics, so it must be unique in the account and region. */
   readonly api: apigateway.RestApiBase
   readonly deliveryStream: firehose.IDeliveryStream
-  /** The function itself, not an alias: its own metrics go by the function's name. */
+  /** The function itself, not an alias: its own metrics have its name as dimension. */
   readonly function: lambda.IFunction
-  /** Where objects go, with request metrics under the id `errors` for the error output. */
+  /** The destination, with request metrics under the id `errors` for the error output. */
   readonly bucket: s3.IBucket
 }
 
-/** Of alarms and graphs. Firehose, API Gateway, Lambda and S3 publish every minute. */
+/** The period of alarms and graphs. Firehose, API Gateway, Lambda and S3 publish every minute. */
 export const period = Duration.minutes(5)
 
 /**
- * Every metric of the pipeline that is looked at, from left to right.
+ * The pipeline's metrics, from left to right.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
  * @see https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
  * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
  */
-export function metrics({ api, deliveryStream, function: processor, bucket }: Watched) {
+export function metrics({ api, deliveryStream, function: processor, bucket }: MonitoredResources) {
   const stream = (name: string, statistic: string) => deliveryStream.metric(name, { statistic, period })
   const own = (metricName: string) =>
     new cloudwatch.Metric({
@@ -58,7 +58,7 @@ export function metrics({ api, deliveryStream, function: processor, bucket }: Wa
     ok: own('Ok'),
     dropped: own('Dropped'),
     failed: own('Failed'),
-    // One line for each reason that there is: a reason has no metric before a record failed for it.
+    // One line per reason: a reason has no metric before a record failed for it.
     failedByReason: new cloudwatch.MathExpression({
       expression: `SEARCH('{ClickProcessor,FunctionName,Reason} MetricName="Failed" FunctionName="${processor.functionName}"', 'Sum', ${period.toSeconds()})`,
       period,
@@ -77,9 +77,9 @@ export function metrics({ api, deliveryStream, function: processor, bucket }: Wa
 }
 
 /**
- * What is written to the error output of a bucket that has request metrics under the id `errors`. An object is one PUT, or POSTs
- * with PUTs between where it is uploaded in parts. Where only one of the two has a value, the other counts as 0 ("Using metric
- * math", Amazon CloudWatch User Guide).
+ * Write requests to the error output of a bucket with request metrics under the id `errors`. An object is one PUT, or POSTs and
+ * PUTs of a multipart upload. If only one of the two metrics has a value, the other counts as 0 ("Using metric math", Amazon
+ * CloudWatch User Guide).
  */
 export function errorObjectRequests(bucket: s3.IBucket): cloudwatch.MathExpression {
   const requests = (metricName: string) =>

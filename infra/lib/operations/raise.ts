@@ -4,8 +4,8 @@ import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import type { AlarmRow } from './alarms.ts'
 
-/** Makes the alarms of `rows`, which tell `topic` when they begin and when they end. Tells them by id. */
-export function raiseAlarms(scope: Construct, rows: AlarmRow[], topic: sns.ITopic): Map<string, cloudwatch.Alarm> {
+/** Adds the alarms of `rows`, which notify `topic` of both states. Returns them by id. */
+export function addAlarms(scope: Construct, rows: AlarmRow[], topic: sns.ITopic): Map<string, cloudwatch.Alarm> {
   const action = new SnsAction(topic)
   return new Map(
     rows.map((row) => {
@@ -16,7 +16,7 @@ export function raiseAlarms(scope: Construct, rows: AlarmRow[], topic: sns.ITopi
         comparisonOperator: row.comparison ?? cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         datapointsToAlarm: row.periods[0],
         evaluationPeriods: row.periods[1],
-        // All of these metrics are silent while nothing comes in, and then nothing fails and nothing is late.
+        // All these metrics have no data while there is no traffic, and then nothing fails or is late.
         treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
       })
       alarm.addAlarmAction(action)

@@ -10,7 +10,7 @@ import { errorObjectRequests, period } from './metrics.ts'
 const { GREATER_THAN_THRESHOLD } = cloudwatch.ComparisonOperator
 const { SUM, MAXIMUM } = cloudwatch.Stats
 
-/** As many answers with 5xx as are one too many. */
+/** 5xx responses per period. */
 const SERVER_ERRORS = 5
 
 /**
@@ -27,14 +27,14 @@ export function streamRows(name: string, { dataStream, delivery }: ServiceStream
       metric: dataStream.metricWriteProvisionedThroughputExceeded({ statistic: SUM, period }),
       threshold: 1,
       periods: LASTING,
-      description: `The data stream ${name} keeps refusing records, and who sent them sends them again: look for one partition key that many records share, then give it more shards.`,
+      description: `The data stream ${name} keeps throttling records, and clients retry them: look for a partition key that many records share, then add shards.`,
     },
     {
       id: `ReadsThrottled-${name}`,
       metric: dataStream.metricReadProvisionedThroughputExceeded({ statistic: SUM, period }),
       threshold: 1,
       periods: LASTING,
-      description: `The data stream ${name} is read more than its shards allow, so delivery is late: see who reads it beside Firehose, and give those readers enhanced fan-out.`,
+      description: `Reads of the data stream ${name} are throttled, so delivery is late: find its consumers other than Firehose, and give them enhanced fan-out.`,
     },
     {
       id: `ReadsLate-${name}`,
@@ -42,7 +42,7 @@ export function streamRows(name: string, { dataStream, delivery }: ServiceStream
       threshold: late.toMilliseconds(),
       comparison: GREATER_THAN_THRESHOLD,
       periods: AT_ONCE,
-      description: `Records wait in the data stream ${name} for more than ${minutes} minutes, and it forgets them after 24 hours: read Firehose's error log, then check its role.`,
+      description: `Records wait in the data stream ${name} for more than ${minutes} minutes, and are deleted after 24 hours: read Firehose's error log, then check its role.`,
     },
     {
       id: `DeliveryLate-${name}`,
@@ -55,14 +55,14 @@ export function streamRows(name: string, { dataStream, delivery }: ServiceStream
   ]
 }
 
-/** An alarm on one stream's answers with 5xx. */
+/** An alarm on one stream's 5xx responses. */
 export function postRow(name: string, post: apigateway.Method, stage: apigateway.IStage): AlarmRow {
   return {
     id: `EdgeErrors-${name}`,
     metric: post.metricServerError(stage, { statistic: SUM, period }),
     threshold: SERVER_ERRORS,
     periods: AT_ONCE,
-    description: `The way into ${name} answers 5xx: see in the API's access log which status Kinesis answered, and whether its role may still put records.`,
+    description: `Requests to ${name} get 5xx responses: look up the status of Kinesis in the API's access log, and check whether its role may still put records.`,
   }
 }
 
@@ -75,34 +75,34 @@ export function collectorRows(api: apigateway.RestApi, collector: lambda.IFuncti
       threshold: SERVER_ERRORS,
       periods: AT_ONCE,
       description:
-        'The collector answers 5xx, and what was sent is not stored: see in its log whether Kinesis refuses records, or whether the function does not start.',
+        'The collector responds with 5xx, and these bodies are not stored: check in its log whether Kinesis throttles records or the function does not start.',
     },
     {
       id: 'CollectorErrors',
       metric: collector.metricErrors({ period }),
       threshold: 1,
       periods: LASTING,
-      description: 'Invocations of the collector keep failing: read its log, and move the alias back if it is new.',
+      description:
+        'Invocations of the collector keep failing: read its log, and move the alias back if its version is new.',
     },
     {
       id: 'CollectorThrottles',
       metric: collector.metricThrottles({ period }),
       threshold: 1,
       periods: LASTING,
-      description:
-        "Lambda keeps refusing to run the collector: compare the account's concurrent executions with its quota.",
+      description: "Lambda keeps throttling the collector: compare the account's concurrent executions with its quota.",
     },
   ]
 }
 
-/** An alarm on messages that nobody could work on. */
+/** An alarm on messages that no consumer could process. */
 export function deadLettersRow(name: string, deadLetters: sqs.IQueue): AlarmRow {
   return {
     id: `DeadLetters-${name}`,
     metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: MAXIMUM, period }),
     threshold: 1,
     periods: AT_ONCE,
-    description: `Messages of the queue ${name} were received again and again, and nobody finished them: read one of the dead letters, mend the consumer, then start the queue's redrive.`,
+    description: `The consumer of the queue ${name} fails repeatedly on messages: read one of the dead letters, fix the consumer, then start the queue's redrive.`,
   }
 }
 
@@ -114,6 +114,6 @@ export function errorObjectsRow(bucket: s3.IBucket): AlarmRow {
     threshold: 1,
     periods: EVEN_IF_LATE,
     description:
-      'Firehose writes records to the error output, where they are kept: see under errors/ whose they are and why, mend the cause, and put them through again.',
+      'Firehose writes records to the error output, where they are kept: look up stream and cause under errors/, fix the cause, and redrive them.',
   }
 }

@@ -6,27 +6,27 @@ import { template } from './templates.ts'
 
 const PUT_RECORD: PutAction = { service: 'kinesis', action: 'PutRecord' }
 
-/** Who may call: whose role has `execute-api:Invoke` on the path, or everyone. */
+/** `iam`: clients sign requests and need `execute-api:Invoke` on the path; `none`: everyone. */
 export type Authorization = 'iam' | 'none'
 
-/** As API Gateway calls it. */
+/** The same in API Gateway's terms. */
 export function authorizationType(authorization: Authorization): apigateway.AuthorizationType {
   return authorization === 'iam' ? apigateway.AuthorizationType.IAM : apigateway.AuthorizationType.NONE
 }
 
-/** A stream as its method sees it. */
-export interface PostedTo {
+/** The target of a method. */
+export interface PostTarget {
   readonly name: string
   readonly partitionKeyField?: string
   readonly dataStream: kinesis.IStream
 }
 
-/** `POST /v2/NAME` for each of the streams, whose data streams' names are `prefix` and the name. Tells the methods by name. */
+/** Adds `POST /v2/NAME` per stream; the data streams have `prefix` before the name. Returns the methods by name. */
 export function addPosts(
   scope: Construct,
   api: apigateway.RestApi,
   v2: apigateway.Resource,
-  { prefix, authorization, streams }: { prefix: string; authorization: Authorization; streams: PostedTo[] },
+  { prefix, authorization, streams }: { prefix: string; authorization: Authorization; streams: PostTarget[] },
 ): ReadonlyMap<string, apigateway.Method> {
   const options = {
     authorizationType: authorizationType(authorization),
@@ -42,7 +42,7 @@ export function addPosts(
   return new Map(
     streams.map((stream) => {
       const { integration, methodResponses } = putRecord(scope, stream, prefix)
-      // Not by `addResource`, which makes the name an id as it is: one may be an id that CDK has already, such as `Resource`.
+      // `addResource` would use the name as id, and it may be one of CDK's own ids, such as `Resource`.
       const resource = new apigateway.Resource(v2, `Path-${stream.name}`, { parent: v2, pathPart: stream.name })
       return [stream.name, resource.addMethod('POST', integration, { ...options, methodResponses })]
     }),
@@ -50,12 +50,12 @@ export function addPosts(
 }
 
 /**
- * `refused.vtl` tells Kinesis' errors apart by their types: who sends too fast is answered 429, a record that Kinesis can't take
- * 400 or 413, and what is the deployment's fault, such as a missing permission, 503.
+ * `refused.vtl` maps Kinesis' errors by their types: throttling to 429, an invalid record to 400 or 413, and errors of the
+ * deployment, such as a missing permission, to 503.
  *
  * @see https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecord.html
  */
-function putRecord(scope: Construct, { name, partitionKeyField, dataStream }: PostedTo, prefix: string) {
+function putRecord(scope: Construct, { name, partitionKeyField, dataStream }: PostTarget, prefix: string) {
   const role = putRole(scope, `PutRole-${name}`, {
     ...PUT_RECORD,
     streamArn: dataStream.streamArn,

@@ -2,7 +2,7 @@ import { MockIntegration, PassthroughBehavior, type Resource } from 'aws-cdk-lib
 import { type Authorization, authorizationType } from './post.ts'
 import { template } from './templates.ts'
 
-/** What bodies usually are. Before it asks the mock, API Gateway answers any type that is not here by 415; one without any is JSON. */
+/** Usual content types. API Gateway responds with 415 to types that are not listed, before the mock; no type counts as JSON. */
 const TYPES = [
   'application/json',
   'application/octet-stream',
@@ -15,7 +15,7 @@ const TYPES = [
   'text/xml',
 ]
 
-/** `/v2/{stream-name}`, which is what no configured stream's path is: 404, by whatever method. */
+/** `/v2/{stream-name}`, for all names without a configured stream: 404 for any method. */
 export function addUnknown(v2: Resource, authorization: Authorization): void {
   const integration = new MockIntegration({
     requestTemplates: Object.fromEntries(TYPES.map((type) => [type, template('unknown')])),
@@ -23,7 +23,7 @@ export function addUnknown(v2: Resource, authorization: Authorization): void {
     integrationResponses: [{ statusCode: '404', responseTemplates: { 'application/json': '{"message":"Not Found"}' } }],
   })
   v2.addResource('{stream-name}').addMethod('ANY', integration, {
-    // As the streams are: to whom may not ask for a stream, it is not told which there are.
+    // The same as the streams', so that unauthorized clients can't find out which streams exist.
     authorizationType: authorizationType(authorization),
     methodResponses: [{ statusCode: '404' }],
   })

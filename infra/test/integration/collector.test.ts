@@ -4,22 +4,12 @@ import type { Template } from 'aws-cdk-lib/assertions'
 import { checkExecutable, type Deployment, synthesise } from '../support/deployment.ts'
 import { withEmulator } from '../support/emulator.ts'
 import { only } from '../support/synth.ts'
-import { answered, methods } from '../support/velocity.ts'
-
-/**
- * It only has to be built, started and asked, so it is built in a fraction of the time. How small it is as it is deployed, is not
- * asked here: its profile is the processor's, of which `deployment.test.ts` asks it.
- */
-const QUICKLY = {
-  CARGO_PROFILE_RELEASE_LTO: 'off',
-  CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
-  CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
-}
+import { respond, methods } from '../support/velocity.ts'
 
 let deployment: Deployment
 before(() => {
   const options = { collector: 'true', collectorMaskFields: 'phone,address' }
-  deployment = synthesise('https://id.execute-api.us-east-1.amazonaws.com/prod', 'Ingest', options, QUICKLY)
+  deployment = synthesise('https://id.execute-api.us-east-1.amazonaws.com/prod', 'Ingest', options)
 })
 after(() => deployment?.remove())
 
@@ -27,7 +17,7 @@ test('the asset is one executable for x86-64', () => {
   checkExecutable(deployment.asset)
 })
 
-/** A request as API Gateway gives it to the function. */
+/** An event of API Gateway. */
 const request = (httpMethod: string, body: string | null) =>
   JSON.stringify({
     resource: '/collect',
@@ -42,7 +32,7 @@ const request = (httpMethod: string, body: string | null) =>
     isBase64Encoded: false,
   })
 
-/** The template's variables, with the name that CloudFormation makes up for the data stream; and a region and credentials. */
+/** The template's variables, with a name for the data stream, a region and credentials. */
 function variables(template: Template): Record<string, string> {
   const { COLLECTOR_STREAM: stream, ...rest } = only(template, 'AWS::Lambda::Function').Environment.Variables
   assert.match(stream.Ref, /^CollectorStreamDataStream/)
@@ -55,8 +45,8 @@ function variables(template: Template): Record<string, string> {
   }
 }
 
-test("it starts under AWS's Runtime Interface Emulator with the template's variables, and answers as API Gateway's preflight does", async () => {
-  const preflight = answered(methods(deployment.template).get('/collect OPTIONS')!, { status: 200, body: '' })
+test("it starts under AWS's Runtime Interface Emulator with the template's variables, and its responses have the preflight's headers", async () => {
+  const preflight = respond(methods(deployment.template).get('/collect OPTIONS')!, { status: 200, body: '' })
   const { 'Access-Control-Max-Age': _, ...cors } = preflight.headers
   assert.equal(Object.keys(cors).length, 3)
   await withEmulator(deployment.asset, variables(deployment.template), async (invoke) => {

@@ -19,39 +19,39 @@ function cdk(variables: Record<string, string>, ...args: string[]) {
   })
 }
 
-test('the variables of the README are all that the commands need', () => {
+test("the README's variables are sufficient for the commands", () => {
   const readme = readFileSync(`${HERE}/README.md`, 'utf8')
   const exports = [...readme.matchAll(/export ([A-Z_]+)=([^\s`]+)/g)].map(([, name, value]) => ({ [name!]: value! }))
   assert.deepEqual(
-    // It reads the options as each of the commands does, and builds nothing.
+    // `list` reads the options like all commands, and builds nothing.
     exports.map((variables) => cdk(variables, 'list').stdout.trim().split('\n')),
     [['ClickStream'], ['MysfitsService (ClickStream-MysfitsService)', 'ClickStream']],
   )
 })
 
-test('a bad configuration is told without a stack trace', () => {
+test('an invalid configuration is reported without a stack trace', () => {
   const { status, stderr } = cdk({}, 'list', '-c', 'edgeRate=fast')
   assert.notEqual(status, 0)
   assert.match(stderr, /^the context's edgeRate: found "fast"; accepted: a whole number from 1 to 10000$/m)
   assert.doesNotMatch(stderr, /^ +at /m)
 })
 
-/** Stands in for cargo, so that nothing is built for a target that is not this machine's: notes what it is asked for. */
+/** A fake cargo, which logs its arguments and builds nothing, as this machine may lack the target. */
 const CARGO = `#!/bin/sh
 [ "$2" = build ] || exit 0
-echo "$*" >> "$ASKED"
+echo "$*" >> "$CARGO_LOG"
 while [ "$1" != --lambda-dir ]; do shift; done
 echo bootstrap > "$2/bootstrap"
 chmod +x "$2/bootstrap"
 `
 
-test("with the service's URL alone, cdk synth prints the template", () => {
+test("with only the service's URL, cdk synth prints the template", () => {
   const folder = mkdtempSync(join(tmpdir(), 'cargo-'))
   try {
-    const asked = join(folder, 'asked')
+    const log = join(folder, 'log')
     writeFileSync(join(folder, 'cargo'), CARGO, { mode: 0o755 })
     const { status, stdout, stderr } = cdk(
-      { MYSFITS_API_URL: SERVICE.mysfitsApiUrl, PATH: folder + delimiter + process.env.PATH, ASKED: asked },
+      { MYSFITS_API_URL: SERVICE.mysfitsApiUrl, PATH: folder + delimiter + process.env.PATH, CARGO_LOG: log },
       'synth',
       '--json',
       '--output',
@@ -61,7 +61,10 @@ test("with the service's URL alone, cdk synth prints the template", () => {
     const printed = Object.values<any>(JSON.parse(stdout).Resources).map(({ Type }) => Type)
     const checked = Object.values<any>(clickTemplate().toJSON().Resources).map(({ Type }) => Type)
     assert.deepEqual(printed, checked)
-    assert.match(readFileSync(asked, 'utf8'), /^lambda build .* --release --arm64 --bin click-processor .*--locked$/m)
+    assert.match(
+      readFileSync(log, 'utf8'),
+      /^lambda build .* --profile dist --arm64 --bin click-processor .*--locked$/m,
+    )
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
+import { RESPONSE_BUDGET_BYTES, worstResponseBytes } from '../../lib/processor-buffer.ts'
 import { BODIES } from '../support/bodies.ts'
 import { clickTemplate } from '../support/configurations.ts'
 import { checkExecutable, type Deployment, synthesise } from '../support/deployment.ts'
@@ -23,9 +23,9 @@ before(() => {
 })
 after(() => deployment?.remove())
 
-test('a deployer gets the template that the other tests check', () => {
+test('cdk synth writes the template that the unit tests check', () => {
   const checked = clickTemplate({ mysfitsApiUrl: SERVICE, architecture: 'x86_64' })
-  // The code's hash is in the names of its asset and its version, and the command adds metadata, such as paths.
+  // Names of asset and version contain the code's hash, and the command adds metadata such as paths.
   const normal = (template: Template) =>
     JSON.parse(JSON.stringify(template.toJSON()).replaceAll(/[0-9a-f]{32,64}/g, 'HASH'), (key, value) =>
       key === 'Metadata' ? undefined : value,
@@ -33,18 +33,18 @@ test('a deployer gets the template that the other tests check', () => {
   assert.deepEqual(normal(deployment.template), normal(checked))
 })
 
-test('the asset is one executable for x86-64, and small', () => {
-  checkExecutable(deployment.asset, 5_000_000)
+test('the asset is one executable for x86-64', () => {
+  checkExecutable(deployment.asset)
 })
 
-test("it starts under AWS's Runtime Interface Emulator, and answers a batch", async () => {
+test("it starts under AWS's Runtime Interface Emulator, and processes a batch", async () => {
   await withProcessor(async (invoke) => {
     const expected = JSON.parse(readFileSync(`${ROOT}fixtures/expected/direct-put.json`, 'utf8'))
     assert.deepEqual(JSON.parse(await invoke(readFileSync(`${ROOT}fixtures/direct-put.json`, 'utf8'))), expected)
   })
 })
 
-test("a buffer full of the shortest clicks, with the longest ids, has a reply within the processor's budget", async () => {
+test("the response to a buffer full of the shortest clicks with the longest ids is within the processor's budget", async () => {
   const parameters = only(deployment.template, 'AWS::KinesisFirehose::DeliveryStream')
     .ExtendedS3DestinationConfiguration.ProcessingConfiguration.Processors[0].Parameters
   const bufferMib = Number(parameters.find((one: any) => one.ParameterName === 'BufferSizeInMBs').ParameterValue)
@@ -54,13 +54,16 @@ test("a buffer full of the shortest clicks, with the longest ids, has a reply wi
     const results: string[] = JSON.parse(text).records.map(({ result }: { result: string }) => result)
     assert.equal(results.length, event.records.length)
     assert.ok(results.every((result) => result === 'Ok'))
-    assert.ok(text.length <= worstReplyBytes(bufferMib, {}), `the reply has ${text.length} bytes`)
-    assert.ok(text.length > 0.9 * worstReplyBytes(bufferMib, {}), `the arithmetic is far from the ${text.length} bytes`)
-    assert.ok(text.length <= REPLY_BUDGET_BYTES)
+    assert.ok(text.length <= worstResponseBytes(bufferMib, {}), `the response has ${text.length} bytes`)
+    assert.ok(
+      text.length > 0.9 * worstResponseBytes(bufferMib, {}),
+      `the calculation is far from the ${text.length} bytes`,
+    )
+    assert.ok(text.length <= RESPONSE_BUDGET_BYTES)
   })
 })
 
-/** So many of the shortest clicks as make `bytes` of data, with record ids of the longest kind seen. */
+/** `bytes` of the shortest clicks, with the longest known record ids. */
 function worstBatch(bytes: number) {
   const mysfit = JSON.parse(readFileSync(`${ROOT}fixtures/mysfits.json`, 'utf8')).find(
     ({ species }: { species: string }) => species === 'Plesiosaurus',
@@ -75,11 +78,11 @@ function worstBatch(bytes: number) {
   return { invocationId: 'invocation', deliveryStreamArn: 'arn', region: 'us-east-1', records }
 }
 
-/** Gives `use` the function under the emulator, with the template's own variables but for the service, which is local. */
+/** Runs `use` with the function under the emulator, with the template's variables and a local service. */
 async function withProcessor(use: (invoke: (event: string) => Promise<string>) => Promise<void>): Promise<void> {
-  const service = new Background(built('mysfits-service', 'mysfits-local'), ['--listen', '127.0.0.1:0'])
+  const service = new Background(built('mysfits-local'), ['--listen', '127.0.0.1:0'])
   try {
-    const [url] = await service.says(/http:\/\/127\.0\.0\.1:\d+/)
+    const [url] = await service.printed(/http:\/\/127\.0\.0\.1:\d+/)
     const { Variables } = only(deployment.template, 'AWS::Lambda::Function').Environment
     assert.equal(Variables.MYSFITS_API_URL, SERVICE)
     await withEmulator(deployment.asset, { ...Variables, MYSFITS_API_URL: url }, use)
@@ -88,7 +91,7 @@ async function withProcessor(use: (invoke: (event: string) => Promise<string>) =
   }
 }
 
-test('a click that left the mapping template arrives in the columns of the table', async () => {
+test('a click from the mapping template is delivered into the columns of the table', async () => {
   await withPipeline(async (firehose, bucket, pipeline) => {
     const clicks = [
       { userId: 'guest', mysfitId: 'a68db521-c031-44c7-b5ef-bfa4c0850e2a' },
@@ -97,7 +100,7 @@ test('a click that left the mapping template arrives in the columns of the table
         mysfitId: 'b41ff031-141e-4a8d-bb56-158a22bea0b3',
       },
       { userId: '', mysfitId: 'b41ff031-141e-4a8d-bb56-158a22bea0b3' },
-      { userId: 'stranger', mysfitId: 'nobody' },
+      { userId: 'visitor', mysfitId: 'unknown' },
     ]
     for (const click of clicks) {
       await put(firehose, JSON.stringify(click, null, 2))
@@ -110,7 +113,7 @@ test('a click that left the mapping template arrives in the columns of the table
       { goodevil: 'Neutral', lawchaos: 'Neutral', species: 'Plesiosaurus' },
       { goodevil: 'Evil', lawchaos: 'Neutral', species: 'Yeti' },
     ]
-    // Byte for byte, and so in the order of their fields.
+    // Byte by byte, including the order of fields.
     assert.deepEqual(
       delivered.toSorted(),
       [
@@ -123,7 +126,7 @@ test('a click that left the mapping template arrives in the columns of the table
     )
     assert.deepEqual(JSON.parse(Buffer.from(JSON.parse(failed[0]!).rawData, 'base64').toString()), clicks[3])
 
-    // And as analysts see them, by the tables and the saved queries of the template.
+    // The same through the tables and saved queries of the template.
     assert.deepEqual(runSavedQuery(deployment.template, bucket, 'Clicks by mysfit'), [
       { mysfitid: clicks[1]!.mysfitId, clicks: 2 },
       { mysfitid: clicks[0]!.mysfitId, clicks: 1 },
@@ -142,7 +145,7 @@ test('a click that left the mapping template arrives in the columns of the table
   })
 })
 
-test('every body comes out of Firehose as it went into the mapping template', async () => {
+test('every body is delivered as it went into the mapping template', async () => {
   await withPipeline(async (firehose, bucket, pipeline) => {
     const bodies = Object.values(BODIES)
     for (const body of bodies) await put(firehose, body)
@@ -151,7 +154,7 @@ test('every body comes out of Firehose as it went into the mapping template', as
       return found.flat().length === bodies.length ? found : undefined
     })
 
-    // A click on a mysfit that exists is delivered; anything else is kept as it came.
+    // Clicks on known mysfits are delivered; other originals are in the error output.
     const seen = [
       ...delivered!.map((line) => JSON.parse(line)).map(({ userId, mysfitId }) => ({ userId, mysfitId })),
       ...originals!.map((line) => JSON.parse(Buffer.from(JSON.parse(line).rawData, 'base64').toString())),
@@ -162,20 +165,20 @@ test('every body comes out of Firehose as it went into the mapping template', as
   })
 })
 
-/** Puts what the mapping template makes of `body` into the local Firehose, as API Gateway does. */
+/** Puts `body` through the mapping template into the local Firehose, like API Gateway. */
 async function put(firehose: string, body: string): Promise<void> {
   await posted(firehose, putRecordBody(deployment.template, 'mysfits-clicks', body), {
     'Content-Type': 'application/x-amz-json-1.1',
     'X-Amz-Target': 'Firehose_20150804.PutRecord',
-    // Any credentials do.
+    // Any credentials are accepted.
     Authorization:
       'AWS4-HMAC-SHA256 Credential=any/20261120/us-east-1/firehose/aws4_request, SignedHeaders=host, Signature=any',
   })
 }
 
 /**
- * Gives `use` the local Firehose, its bucket and its process, with what the template says of the stream but for its
- * patience: nobody waits for minutes here.
+ * Runs `use` with the local Firehose, its bucket and its process, with the settings of the template's stream except the
+ * buffering intervals, which are short here.
  */
 async function withPipeline(
   use: (firehose: string, bucket: string, pipeline: Background) => Promise<void>,
@@ -200,9 +203,9 @@ async function withPipeline(
     ['--function-log', `${bucket}.log`],
     ...['--port', '--firehose-port', '--service-port'].map((name) => [name, '0']),
   ]
-  const pipeline = new Background(built('clicks', 'clicks'), ['up', ...options.flat()])
+  const pipeline = new Background(built('clicks'), ['up', ...options.flat()])
   try {
-    const [, firehose] = await pipeline.says(/^firehose +(\S+)$/m)
+    const [, firehose] = await pipeline.printed(/^firehose +(\S+)$/m)
     await use(firehose!, bucket, pipeline)
   } finally {
     await pipeline.stop()

@@ -4,16 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
-import { clickTemplate, composed, SERVICE } from '../support/configurations.ts'
+import type { Template } from 'aws-cdk-lib/assertions'
+import { clickTemplate, ingestTemplate } from '../support/configurations.ts'
 import { Background, freePort, run, TOOLS } from '../support/programs.ts'
 
 const QUEUES = ['search', 'audit']
 const DELIVERED = ['firehose/2026/11/20/10/a.gz', 'firehose/2026/11/20/11/species=Yeti/b.gz']
 const OTHERS = ['errors/processing-failed/2026/11/20/10/c', 'source/2026/11/20/10/d', 'firehose.gz']
 
-/** What `fan_out.py` tells of a template's parts on a server. */
+/** The output of `fan_out.py`. */
 interface Found {
   topics: Record<string, string>[]
   queues: Record<
@@ -27,14 +26,14 @@ interface Found {
   'not-subscribed': any[]
 }
 
-/** The parts of `made`, on a server of their own, after objects have come into the bucket. */
+/** Creates the resources of `made` on a server of their own, and puts objects into the bucket. */
 async function fannedOut(made: Template, objects: string[]): Promise<Found> {
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
   const server = new Background(`${TOOLS}/python`, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)])
   const folder = mkdtempSync(join(tmpdir(), 'fan-out-'))
   try {
-    await server.says(/Running on/)
+    await server.printed(/Running on/)
     const template = join(folder, 'template.json')
     writeFileSync(template, JSON.stringify(made.toJSON()))
     const script = fileURLToPath(new URL('../support/fan_out.py', import.meta.url))
@@ -52,8 +51,7 @@ before(async () => {
 })
 
 /**
- * The keys of the objects that messages tell of, each of which must be S3's own event with nothing around it. Before the first one
- * comes that by which S3 tried the topic.
+ * The keys of the objects in messages. Each must be S3's own event without an envelope, after S3's test message.
  */
 function keys(messages: any[]): string[] {
   assert.equal(messages.filter(({ Event }) => Event === 's3:TestEvent').length, 1)
@@ -68,16 +66,16 @@ function keys(messages: any[]): string[] {
     .sort()
 }
 
-test('S3 tells the topic of objects under the prefix, and the topic tells each queue', () => {
+test('S3 notifies the topic of objects under the prefix, and the topic delivers to each queue', () => {
   assert.deepEqual(Object.keys(found.queues).sort(), QUEUES.map((name) => `ClickStream-fan-out-${name}`).sort())
   for (const { receives } of Object.values(found.queues)) assert.deepEqual(keys(receives[0]!), DELIVERED)
 })
 
-test('a queue that is not subscribed is told of nothing', () => {
+test('a queue without a subscription gets nothing', () => {
   assert.deepEqual(found['not-subscribed'], [])
 })
 
-test('what nobody deletes is a dead letter after so many receives, and no sooner', () => {
+test('a message that is not deleted becomes a dead letter after the maximum of receives', () => {
   for (const { receives, dead } of Object.values(found.queues)) {
     assert.deepEqual(
       receives.map((messages) => messages.length),
@@ -121,15 +119,13 @@ test('the server has the policies and the attributes of the template', () => {
   }
 })
 
-test('S3 tells another topic of what is delivered of the streams and the collector', async () => {
+test('S3 notifies another topic of objects of the streams and the collector', async () => {
   const options = { streams: { orders: {}, 'orders.x': {} }, collector: true, ingestFanOut: 'lake' }
-  const { root } = composed({ ...SERVICE, ...options })
   const delivered = ['orders.x/2026/11/20/10/b', 'orders/2026/11/20/10/a', 'rawdata/2026/11/20/10/c']
   const others = ['errors/orders/processing-failed/2026/11/20/10/d', 'orders', 'reviews/2026/11/20/10/e']
-  const ingest = Template.fromStack(root.node.findChild('Ingest') as Stack)
-  const { queues } = await fannedOut(ingest, [...delivered, ...others])
+  const { queues } = await fannedOut(ingestTemplate(options), [...delivered, ...others])
   assert.deepEqual(Object.keys(queues), ['ClickStream-Ingest-fan-out-lake'])
-  // S3 tries the topic once for each folder, or for all of them.
+  // S3 sends a test message per folder, or one for all.
   const messages = queues['ClickStream-Ingest-fan-out-lake']!.receives[0]!
   const tried = messages.filter(({ Event }) => Event === 's3:TestEvent')
   assert.ok(tried.length >= 1 && tried.length <= 3, String(tried.length))

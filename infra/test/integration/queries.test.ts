@@ -61,7 +61,7 @@ function line(fields: object): string {
   return `${JSON.stringify(fields)}\n`
 }
 
-/** A folder with these objects, in gzip where the key says so. */
+/** A folder with these objects, gzipped if the key ends in `.gz`. */
 function folder(objects: Record<string, string>): string {
   const path = mkdtempSync(join(tmpdir(), 'objects-'))
   after(() => rmSync(path, { recursive: true }))
@@ -83,7 +83,7 @@ const objects = folder({
     failed('Lambda.ProcessingFailedStatus', '{"mysfitId":"no one ☹"}', 1795170000123, 1) +
     failed('Lambda.ProcessingFailedStatus', Uint8Array.of(0x7b, 0xff), 1795170000456, 1),
   'errors/processing-failed/2026/11/19/23/clicks-1-e': failed('Lambda.FunctionError', nessi, 1795130000000, 4),
-  // Numbers as texts; the error's names as they were seen, and as the guide has them.
+  // Numbers as strings; the error's names in seen objects, and in the guide.
   'errors/format-conversion-failed/2026/11/19/00/clicks-1-g': line({
     attemptsMade: '1',
     arrivalTimestamp: '1795046400000',
@@ -103,7 +103,7 @@ const objects = folder({
   'errors/of-another-kind/2026/11/20/10/unknown': failed('Unknown', nessi, 1795170000000, 1),
 })
 
-const ANSWERS: [string, Row[]][] = [
+const RESULTS: [string, Row[]][] = [
   [
     'Clicks by mysfit',
     [
@@ -202,19 +202,19 @@ const ANSWERS: [string, Row[]][] = [
   ],
 ]
 
-for (const [name, rows] of ANSWERS) {
+for (const [name, rows] of RESULTS) {
   test(`${name}: the last 7 days, in order`, () => {
     assert.deepEqual(runSavedQuery(template(), objects, name, NOW), rows)
   })
 }
 
 test('every saved query is run', () => {
-  const run = ANSWERS.map(([name]) => name)
+  const run = RESULTS.map(([name]) => name)
   assert.deepEqual(run, SAVED_QUERIES.map(({ name }) => name)) // prettier-ignore
 })
 
 for (const { name, needs } of SAVED_QUERIES) {
-  test(`${name}: asks for no columns but those that it says it needs`, () => {
+  test(`${name}: reads only the columns that it declares`, () => {
     const clickFields = needs.includes('mysfitid') ? ['mysfitId'] : ['userId']
     const mysfitAttributes = needs.filter((column) => column !== 'mysfitid')
     const rows = runSavedQuery(template({ settings: { clickFields, mysfitAttributes } }), objects, name, NOW)
@@ -232,11 +232,11 @@ test('the newest 100 originals are shown', () => {
   )
 })
 
-test('there is nothing where nothing was delivered', () => {
+test('an empty bucket has no rows', () => {
   assert.deepEqual(runSavedQuery(template(), folder({}), 'Clicks by mysfit', NOW), [])
 })
 
-test('objects past their days are no longer looked for', () => {
+test('objects beyond their retention are not read', () => {
   assert.deepEqual(runSavedQuery(template({ deliveredDays: 1 }), objects, 'Clicks by hour', NOW), [
     { datehour: '2026/11/20/10', clicks: 2 },
     { datehour: '2026/11/20/09', clicks: 2 },
@@ -248,7 +248,7 @@ const REFUSED: [string, RegExp][] = [
   ['SELECT userId2 FROM clicks', /userid2/],
 ]
 for (const [queryString, message] of REFUSED) {
-  test(`DuckDB's leniency is not Athena's: ${queryString}`, () => {
+  test(`what Athena rejects is rejected here: ${queryString}`, () => {
     const { template } = synthesised((stack) => {
       const bucket = new s3.Bucket(stack, 'Bucket')
       const analysis = new Analysis(stack, 'Analysis', { bucket, queryResults: bucket })

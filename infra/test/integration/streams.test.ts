@@ -8,7 +8,7 @@ import { StreamIngest } from '../../lib/stream-ingest.ts'
 import { BODIES } from '../support/bodies.ts'
 import { Background, built } from '../support/programs.ts'
 import { synthesised } from '../support/synth.ts'
-import { type Answer, answered, methods, requestBody } from '../support/velocity.ts'
+import { type ApiResponse, respond, methods, requestBody } from '../support/velocity.ts'
 
 const { template } = synthesised(
   (stack) =>
@@ -19,7 +19,7 @@ const { template } = synthesised(
 )
 const orders = methods(template).get('/v2/orders POST')!
 
-/** The data stream that the template names, in one shard, and the objects in a folder. */
+/** The local data stream of the template's name, with one shard, and the objects in a folder. */
 let folder: string
 let pipeline: Background
 let kinesis: string
@@ -29,34 +29,34 @@ before(async () => {
   writeFileSync(config, '[streams.Test-orders]\nsource = "kinesis"\nshards = 1\n')
   const options = ['--config', config, '--destination', join(folder, 'bucket'), '--function-log', join(folder, 'log')]
   const ports = ['--port', '--firehose-port', '--kinesis-port', '--service-port'].flatMap((port) => [port, '0'])
-  pipeline = new Background(built('clicks', 'clicks'), ['up', ...options, ...ports])
-  kinesis = (await pipeline.says(/^kinesis +(\S+)$/m))[1]!
+  pipeline = new Background(built('clicks'), ['up', ...options, ...ports])
+  kinesis = (await pipeline.printed(/^kinesis +(\S+)$/m))[1]!
 })
 after(async () => {
   await pipeline?.stop()
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** What a service is answered: its request goes by the mapping templates into the local Kinesis, and Kinesis' answer back. */
-async function posted(body: string, headers: Record<string, string> = {}): Promise<Answer> {
+/** The response to a service's request, through the mapping templates and the local Kinesis. */
+async function posted(body: string, headers: Record<string, string> = {}): Promise<ApiResponse> {
   return put(requestBody('/v2/orders', orders, body, headers))
 }
 
-async function put(request: string): Promise<Answer> {
+async function put(request: string): Promise<ApiResponse> {
   const response = await fetch(kinesis, {
     method: 'POST',
     headers: { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': 'Kinesis_20131202.PutRecord' },
     body: request,
   })
-  return answered(orders, { status: response.status, body: await response.text() })
+  return respond(orders, { status: response.status, body: await response.text() })
 }
 
-test('what the mapping template makes of each body is a record, and lies on a line of its own', async () => {
+test('each body is a record through the mapping template, on a line of its own', async () => {
   const objects = Object.values(BODIES).filter((body) => body.trimStart().startsWith('{'))
   for (const [index, body] of objects.entries()) {
-    const answer = await posted(body, { 'X-Partition-Key': `"key" '${index}' é` })
-    assert.equal(answer.status, 200, answer.body)
-    const { sequenceNumber, shardId, ...rest } = JSON.parse(answer.body)
+    const response = await posted(body, { 'X-Partition-Key': `"key" '${index}' é` })
+    assert.equal(response.status, 200, response.body)
+    const { sequenceNumber, shardId, ...rest } = JSON.parse(response.body)
     assert.match(sequenceNumber, /^\d+$/)
     assert.deepEqual([shardId, rest], ['shardId-000000000000', {}])
   }
@@ -64,32 +64,32 @@ test('what the mapping template makes of each body is a record, and lies on a li
     const found = delivered()
     return found.length < objects.length ? undefined : found
   })
-  // One shard, so in the order in which they were sent.
+  // One shard, so the order is kept.
   assert.deepEqual(
     lines,
     objects.map((body) => body.replace(/[\r\n]/g, ' ')),
   )
 })
 
-test("Kinesis' refusals become the edge's", async () => {
+test("Kinesis' errors are mapped to the edge's", async () => {
   for (const [body, headers, status, message] of [
     ['{}', { 'x-partition-key': 'k'.repeat(257) }, 400, 'Invalid partition key'],
     [JSON.stringify({ a: 'x'.repeat(1024 * 1024) }), {}, 413, 'Request Too Long'],
   ] as const) {
-    const answer = await posted(body, headers)
-    assert.deepEqual([answer.status, JSON.parse(answer.body)], [status, { message }])
+    const response = await posted(body, headers)
+    assert.deepEqual([response.status, JSON.parse(response.body)], [status, { message }])
   }
-  // A shard takes 1 MiB a second, and so not eight records of most of that at once.
+  // A shard accepts 1 MiB per second, so not eight records of almost 1 MiB at once.
   const large = requestBody('/v2/orders', orders, JSON.stringify({ a: 'x'.repeat(900 * 1024) }))
-  const answers = await Promise.all(Array.from({ length: 8 }, () => put(large)))
-  const refused = answers.filter(({ status }) => status !== 200)
+  const responses = await Promise.all(Array.from({ length: 8 }, () => put(large)))
+  const refused = responses.filter(({ status }) => status !== 200)
   assert.ok(refused.length > 0)
   for (const { status, body } of refused) {
     assert.deepEqual([status, JSON.parse(body)], [429, { message: 'Too Many Requests' }])
   }
 })
 
-/** The lines of all objects of the stream, in the order in which they were written. */
+/** The lines of all objects of the stream, in order. */
 function delivered(): string[] {
   const objects = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.startsWith('Test-orders-1-'))

@@ -2,7 +2,7 @@ function click(userId: string): string {
   return JSON.stringify({ userId, mysfitId: 'b41ff031-141e-4a8d-bb56-158a22bea0b3' })
 }
 
-/** Bodies as visitors may send them, by what is hard about each. */
+/** Possible bodies of visitors, by their difficulty. */
 export const BODIES: Record<string, string> = {
   'a click': click('guest'),
   'an empty user': click(''),
@@ -30,7 +30,7 @@ export const BODIES: Record<string, string> = {
   'VTL: escapes': click('\\$util \\#set \\\\$x $ # $$ ## #'),
   'VTL: in the key': '{"$util.base64Encode(1)":"#set($x=1)","##":"$x"}',
   'another stream': click('","DeliveryStreamName":"other'),
-  'an end of the record': click('"}}, "DeliveryStreamName": "other", "Record": {"Data": "eA=='),
+  'the end of the record': click('"}}, "DeliveryStreamName": "other", "Record": {"Data": "eA=='),
   'fields of the request': '{"DeliveryStreamName":"other","Record":{"Data":"eA=="}}',
   'the placeholder': click('%stream% %listed%'),
   'replacement patterns': click("$& $1 $` $' $$"),
@@ -41,7 +41,7 @@ export const BODIES: Record<string, string> = {
   '8 KiB': filled(8192),
 }
 
-/** A click of so many bytes, of what has to be escaped or takes four bytes. */
+/** A click of `bytes`, with characters that need escapes or four bytes. */
 function filled(bytes: number): string {
   const most = click('"🐉\\\'$'.repeat(800))
   return most + ' '.repeat(bytes - Buffer.byteLength(most))

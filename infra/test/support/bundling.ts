@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BundlingOptions } from 'cargo-lambda-cdk'
 
-/** An executable that is there at once, where a test is about the template: `test/integration` builds the real one. */
+/** A placeholder for executables, for tests of templates: `test/integration` builds real ones. */
 export const bundling: BundlingOptions = {
   dockerOptions: {
     local: {
@@ -14,4 +15,15 @@ export const bundling: BundlingOptions = {
       },
     },
   },
+}
+
+/** The command that builds the function of the construct that `add` adds. */
+export function buildCommand(add: (bundling: BundlingOptions) => unknown, cargoLambdaFlags?: string[]): string {
+  const commands: string[][] = []
+  const dockerImage: any = { run: ({ command }: { command: string[] }) => commands.push(command) }
+  const dockerOptions = { local: { tryBundle: () => false } }
+  const flags = cargoLambdaFlags && { cargoLambdaFlags }
+  // The CDK throws, because nothing was built.
+  assert.throws(() => add({ dockerImage, dockerOptions, forcedDockerBundling: true, ...flags }))
+  return commands[0]!.at(-1)!
 }

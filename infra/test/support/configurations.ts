@@ -1,10 +1,10 @@
 import { type App, Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Template } from 'aws-cdk-lib/assertions'
 import { clickStream } from '../../lib/app.ts'
 import { bundling } from './bundling.ts'
-import { app } from './synth.ts'
+import { app, templateOf } from './synth.ts'
 
-/** All that has to be given. */
+/** The only required option. */
 export const SERVICE = { mysfitsApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
 
 /** Every option that adds or changes a resource is in one of these. */
@@ -29,7 +29,7 @@ export const CONFIGURATIONS = {
     mysfitsApiKeySecret: 'mysfits/key',
     recordFields: 'arrivedAt,recordId',
   },
-  'every way in and out': {
+  'all ingestion paths and fan-outs': {
     ...SERVICE,
     streams: { orders: {}, reviews: { shards: 2, partitionKeyField: 'productId', processor: true, rate: 100 } },
     collector: true,
@@ -40,21 +40,62 @@ export const CONFIGURATIONS = {
     fanOut: 'search,audit',
     ingestFanOut: 'lake',
   },
-  'streams that anyone may fill': {
+  'streams without authorization': {
     ...SERVICE,
     streams: '{"open.data": {}}',
     ingestAuthorization: 'none',
   },
 }
 
-/** The app of a configuration, with the executables replaced: not yet synthesised, so that more can be put into it. */
-export function composed(context: Record<string, unknown>): { root: App; click: Stack; stacks: Stack[] } {
-  const root = app(context)
-  const click = clickStream(root, {}, bundling)
-  return { root, click, stacks: root.node.children.filter((child): child is Stack => Stack.isStack(child)) }
+/** An app and its stacks, the click stream first. */
+interface Composed {
+  readonly root: App
+  readonly click: Stack
+  readonly stacks: readonly Stack[]
 }
 
-/** The template of the click stream with the usual service and `options`. */
+/** The app of a configuration, with placeholders for the executables. It is not yet synthesised, so tests can add to it. */
+export function composed(context: Record<string, unknown>): Composed {
+  const root = app(context)
+  const click = clickStream(root, {}, bundling)
+  const others = root.node.children.filter((child): child is Stack => Stack.isStack(child) && child !== click)
+  return { root, click, stacks: [click, ...others] }
+}
+
+/** A stack of an app that is synthesised, and its template. */
+export interface Synthesised {
+  readonly stack: Stack
+  readonly template: Template
+}
+
+const cache = new Map<string, Synthesised[]>()
+
+/** The stacks of a configuration, the click stream first. Each configuration is synthesised once. */
+export function configured(context: Record<string, unknown>): readonly Synthesised[] {
+  return cached(JSON.stringify(context), context, () => {})
+}
+
+/** The same, checked against cdk-nag's rules and CloudFormation's schemas: throws if a rule is broken. */
+export function validated(context: Record<string, unknown>): readonly Synthesised[] {
+  return cached(`validated ${JSON.stringify(context)}`, context, (root) => root.synth())
+}
+
+function cached(key: string, context: Record<string, unknown>, check: (root: App) => void): readonly Synthesised[] {
+  const known = cache.get(key)
+  if (known) return known
+  const { root, stacks } = composed(context)
+  check(root)
+  const synthesised = stacks.map((stack) => ({ stack, template: templateOf(stack) }))
+  cache.set(key, synthesised)
+  return synthesised
+}
+
+/** The template of the click stream with `options`. */
 export function clickTemplate(options: Record<string, unknown> = {}): Template {
-  return Template.fromStack(composed({ ...SERVICE, ...options }).click)
+  return configured({ ...SERVICE, ...options })[0]!.template
+}
+
+/** The template of the stack with the other ingestion paths. */
+export function ingestTemplate(options: Record<string, unknown>): Template {
+  return configured({ ...SERVICE, ...options }).find(({ stack }) => stack.node.id === 'Ingest')!.template
 }

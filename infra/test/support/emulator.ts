@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Background, freePort, TOOLS } from './programs.ts'
 
-/** Gives `use` the function in the folder `asset` under AWS's Runtime Interface Emulator, with `variables`. */
+/** Runs `use` with the function in the folder `asset` under AWS's Runtime Interface Emulator, with `variables`. */
 export async function withEmulator(
   asset: string,
   variables: Record<string, string>,
@@ -34,7 +34,7 @@ function emulatorProgram(): string {
   return `${TOOLS}/../lib/${python}/site-packages/samcli/local/rapid/aws-lambda-rie-x86_64`
 }
 
-/** The answer, or nothing as long as nobody listens. */
+/** The response, or `undefined` while the port is closed. */
 export async function posted(
   url: string,
   body: string,
@@ -42,6 +42,6 @@ export async function posted(
 ): Promise<string | undefined> {
   const response = await fetch(url, { method: 'POST', body, headers }).catch(() => undefined)
   const text = await response?.text()
-  if (response && response.status !== 200) throw new Error(`${url} answered ${response.status}: ${text}`)
+  if (response && response.status !== 200) throw new Error(`${url} returned ${response.status}: ${text}`)
   return text
 }

@@ -1,13 +1,12 @@
-"""Makes a template's topic, bucket notifications, queues, policies and subscriptions on a server that speaks S3, SNS and SQS, puts
-objects into the bucket, and prints what came of it as JSON.
+"""Creates a template's topic, bucket notifications, queues, policies and subscriptions on a server with the APIs of S3, SNS and SQS,
+puts objects into the bucket, and prints the results as JSON.
 
     python fan_out.py --endpoint http://127.0.0.1:5000 --template TEMPLATE.json --object firehose/a.gz --object errors/b.gz
 
-What is made is what the template says, property by property: `Ref`, `Fn::GetAtt` and `Fn::Join` are resolved, and anything else
-that CloudFormation would have to work out is refused. A queue `not-subscribed` is made beside them.
+Resources get the template's properties. `Ref`, `Fn::GetAtt` and `Fn::Join` are resolved; other intrinsic functions are rejected. A queue `not-subscribed` is created, too.
 
-The answer holds, by queue name, the messages that each got, and those of them that ended as dead letters when nobody deleted them;
-and the attributes that the server tells of the topic and the queues.
+The output has, by queue name, the received messages, and the dead letters of those that were not deleted;
+and the attributes of the topic and the queues.
 """
 
 import argparse
@@ -101,7 +100,7 @@ class Stack:
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
     def received(self, url):
-        """All messages of a queue, each once, left where they are but for nobody's time."""
+        """All messages of a queue, each once, without deleting them."""
         messages = {}
         while found := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60).get("Messages"):
             messages.update({message["MessageId"]: message for message in found})
@@ -125,9 +124,9 @@ def main():
     for key in arguments.object:
         stack.s3.put_object(Bucket=BUCKET, Key=key, Body=b"any")
 
-    answer = {"topics": [], "queues": {}, "not-subscribed": stack.received(beside)}
+    output = {"topics": [], "queues": {}, "not-subscribed": stack.received(beside)}
     for topic in stack.sns.list_topics()["Topics"]:
-        answer["topics"].append(stack.sns.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"])
+        output["topics"].append(stack.sns.get_topic_attributes(TopicArn=topic["TopicArn"])["Attributes"])
     arns = {made["Arn"]: made["Ref"] for made in stack.made.values() if "Arn" in made}
     for key, properties in stack.of("AWS::SQS::Queue").items():
         if "RedrivePolicy" not in properties:
@@ -137,12 +136,12 @@ def main():
         redrive = json.loads(attributes["RedrivePolicy"])
         receives = [stack.received(url) for _ in range(int(redrive["maxReceiveCount"]) + 1)]
         dead = arns[redrive["deadLetterTargetArn"]]
-        answer["queues"][properties["QueueName"]] = {
+        output["queues"][properties["QueueName"]] = {
             "attributes": attributes,
             "receives": receives,
             "dead": {"attributes": stack.attributes(dead), "messages": stack.received(dead)},
         }
-    print(json.dumps(answer))
+    print(json.dumps(output))
 
 
 if __name__ == "__main__":

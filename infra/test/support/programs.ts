@@ -3,19 +3,18 @@ import { createServer } from 'node:net'
 import { delimiter } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The repository. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** What `make lambda-tools` installs. */
+/** The tools of `make lambda-tools`. */
 export const TOOLS = `${ROOT}.venv/bin`
 
-/** How long a program may take to do what is waited for; building one takes minutes. */
+/** The time limits of a condition and of a build. */
 const LIMIT_MS = 60_000
 const BUILD_LIMIT_MS = 30 * 60_000
 
 const environment = { ...process.env, PATH: TOOLS + delimiter + process.env.PATH }
 
-/** Runs a program to its end in `cwd`, with `variables`; tells what it wrote to standard output. */
+/** Runs a program in `cwd` with `variables`, and returns its standard output. */
 export function run(program: string, args: string[], cwd = ROOT, variables: Record<string, string> = {}): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd,
@@ -25,27 +24,24 @@ export function run(program: string, args: string[], cwd = ROOT, variables: Reco
     maxBuffer: 64 * 1024 * 1024,
   })
   if (error) throw error
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`)
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} exited with ${status}: ${stdout}${stderr}`)
   return stdout
 }
 
-/** Builds an executable of the workspace; tells where it is. */
-export function built(workspacePackage: string, bin: string): string {
-  const messages = run('cargo', [
-    'build',
-    '--locked',
-    '--package',
-    workspacePackage,
-    '--bin',
-    bin,
-    '--message-format',
-    'json',
-  ])
+/** The executables that tests run. One build of both shares the dependencies. */
+const BINARIES = ['clicks', 'mysfits-local'] as const
+const PACKAGES = '--package clicks --package mysfits-service'
+
+/** Builds the executables, and returns the path of one. The variable `CARGO_SELECTION` replaces the selection of packages. */
+export function built(binary: (typeof BINARIES)[number]): string {
+  const selection = (process.env.CARGO_SELECTION ?? PACKAGES).split(' ')
+  const binaries = BINARIES.flatMap((name) => ['--bin', name])
+  const messages = run('cargo', ['build', '--locked', ...selection, ...binaries, '--message-format', 'json'])
   const executables = messages
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line).executable as string | null)
-  return executables.findLast((executable) => executable?.endsWith(`/${bin}`))!
+  return executables.findLast((executable) => executable?.endsWith(`/${binary}`))!
 }
 
 /** A program that runs until it is stopped. */
@@ -64,32 +60,33 @@ export class Background {
     }
   }
 
-  /** Waits until the output matches; tells the match. */
-  async says(pattern: RegExp): Promise<RegExpMatchArray> {
+  /** Waits until the output matches, and returns the match. */
+  async printed(pattern: RegExp): Promise<RegExpMatchArray> {
     return this.until(() => this.#output.match(pattern))
   }
 
-  /** Waits until `found` finds something. */
+  /** Waits until `found` returns a value. */
   async until<T>(found: () => T | null | undefined | Promise<T | null | undefined>): Promise<T> {
     for (const end = Date.now() + LIMIT_MS; Date.now() < end;) {
       const result = await found()
       if (result !== null && result !== undefined) return result
-      if (this.#child.exitCode !== null) throw new Error(`it ended with ${this.#child.exitCode}: ${this.#output}`)
+      if (this.#child.exitCode !== null)
+        throw new Error(`the program exited with ${this.#child.exitCode}: ${this.#output}`)
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    throw new Error(`it was waited for in vain: ${this.#output}`)
+    throw new Error(`timed out after ${LIMIT_MS} ms: ${this.#output}`)
   }
 
-  /** Ends it, and waits until it has ended. */
+  /** Sends SIGTERM, and waits until the program has exited. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    const exited = new Promise((resolve) => this.#child.once('exit', resolve))
     this.#child.kill('SIGTERM')
-    await ended
+    await exited
   }
 }
 
-/** A port on which nothing listens. */
+/** A free port. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

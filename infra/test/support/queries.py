@@ -2,10 +2,10 @@
 
     python queries.py --objects DIR --tables TABLES.json --query FILE.sql [--now 2026-11-20T10:30:00Z]
 
-DIR holds the bucket's objects as files under their keys, such as `firehose/2026/11/20/10/STREAM-1-2026-11-20-10-00-00-UUID.gz`:
-lines of JSON, in gzip where the name ends in `.gz`.
+DIR contains the bucket's objects as files under their keys, such as `firehose/2026/11/20/10/STREAM-1-2026-11-20-10-00-00-UUID.gz`:
+lines of JSON, gzipped if the name ends in `.gz`.
 
-TABLES.json is an array of tables, as Glue has them:
+TABLES.json is an array of Glue tables:
 
     [{"Name": "clicks",
       "Columns": [{"Name": "userid", "Type": "string"}],
@@ -16,12 +16,12 @@ TABLES.json is an array of tables, as Glue has them:
                      "projection.datehour.interval.unit": "HOURS",
                      "storage.location.template": "s3://BUCKET/firehose/${datehour}/"}}]
 
-The query is in Athena's SQL. sqlglot translates it for DuckDB, and refuses functions that it does not know of Athena. `--now`
-stands for `current_timestamp` and for `NOW`; without it they are the machine's time.
+The query is Athena SQL. sqlglot translates it for DuckDB, and rejects functions that Athena does not have. `--now`
+is `current_timestamp` and `NOW`, by default the machine's time.
 
-What a table holds is what Athena would read: every object below a projected location is a part of it, in sub-folders too, and no
-other object is. Lines are read as the OpenX JSON SerDe reads them: keys without regard to case, what is missing is NULL, and a
-column of text takes any value as its JSON. Unlike it, this refuses a line with a fault instead of guessing.
+A table contains all objects below its projected locations, sub-folders included, as in Athena. Lines are parsed like by the OpenX
+JSON SerDe: keys are case-insensitive, missing values are NULL, and a string column accepts any value as JSON. Unlike Athena, this
+rejects an invalid line.
 """
 
 import argparse
@@ -136,18 +136,18 @@ def as_text(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def answer(database, sql):
+def rows_of(database, sql):
     """The rows of `sql`, in order, as JSON has them: times are texts, in UTC."""
-    database.execute(f"CREATE TABLE answer AS {sql}")
-    kinds = database.execute("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'answer'").fetchall()
+    database.execute(f"CREATE TABLE result AS {sql}")
+    kinds = database.execute("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'result'").fetchall()
     names = [name for name, _ in kinds]
     columns = [f"{quoted(name)}::VARCHAR" if kind.startswith("TIMESTAMP") else quoted(name) for name, kind in kinds]
-    rows = database.execute(f"SELECT {', '.join(columns)} FROM answer ORDER BY rowid").fetchall()
+    rows = database.execute(f"SELECT {', '.join(columns)} FROM result ORDER BY rowid").fetchall()
     return [dict(zip(names, map(replaced_bytes, row))) for row in rows]
 
 
 def replaced_bytes(value):
-    """As Athena's from_utf8, which is left out of the translation because DuckDB's own refuses bytes that are no UTF-8."""
+    """Athena's from_utf8, which is not translated, because DuckDB's own rejects invalid UTF-8."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
@@ -161,7 +161,7 @@ def translated(sql, tables, now):
     unknown = {call.name for call in query.find_all(exp.Anonymous)}
     if unknown:
         raise ValueError(f"no functions of Athena: {', '.join(sorted(unknown))}")
-    # Types tell what an operator does: Athena divides integers to an integer, DuckDB does not.
+    # Operators depend on types: Athena's division of integers is an integer, DuckDB's is not.
     schema = {table.name: table.columns | table.keys for table in tables}
     query = annotate_types(qualify(query, schema=schema, dialect="athena"), schema=schema, dialect="athena")
     moment = exp.cast(exp.Literal.string(now.isoformat()), "timestamptz")
@@ -194,7 +194,7 @@ def main():
     for table in tables:
         table.load(database, options.objects)
     sql = translated(options.query.read_text("utf-8"), tables, options.now)
-    json.dump(answer(database, sql), sys.stdout, ensure_ascii=False)
+    json.dump(rows_of(database, sql), sys.stdout, ensure_ascii=False)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import type { Template } from 'aws-cdk-lib/assertions'
 
 const PYTHON = process.env.PYTHON ?? fileURLToPath(new URL('../../../.venv/bin/python', import.meta.url))
 
-/** A row of an answer: values by column. */
+/** A row of a result: values by column. */
 export type Row = Record<string, string | number | boolean | null>
 
 /**
  * Runs the saved query called `name` of `template` over the objects in the folder `objects`, read by `template`'s tables.
- * `queries.py` tells how. `now` stands for the time of the query.
+ * See `queries.py`. `now` is the time of the query.
  */
 export function runSavedQuery(template: Template, objects: string, name: string, now?: Date): Row[] {
   const sql = savedQueries(template).get(name)
@@ -41,7 +41,7 @@ export function savedQueries(template: Template): Map<string, string> {
   return new Map(found.map(({ Properties }) => [Properties.Name, Properties.QueryString]))
 }
 
-/** The template's tables as `queries.py` takes them. */
+/** The template's tables in the format of `queries.py`. */
 function glueTables(template: Template): object[] {
   return Object.values(template.findResources('AWS::Glue::Table')).map(({ Properties: { TableInput } }) => {
     const serde = TableInput.StorageDescriptor.SerdeInfo.SerializationLibrary
@@ -57,7 +57,7 @@ function glueTables(template: Template): object[] {
   })
 }
 
-/** The text that CloudFormation makes of `value`, with `BUCKET` for the bucket's name. */
+/** The string that CloudFormation makes of `value`, with `BUCKET` for the bucket's name. */
 function withBucket(value: any): string {
   const parts = value?.['Fn::Join']?.[1] ?? [value]
   return parts.map((part: unknown) => (typeof part === 'object' ? 'BUCKET' : String(part))).join('')

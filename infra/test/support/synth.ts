@@ -3,29 +3,47 @@ import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import type { Construct } from 'constructs'
 
-/** An app with the context of `cdk.json`, because the feature flags in it change templates; `context` is added to it. */
+/** An app with `context` and with that of `cdk.json`, whose feature flags change templates. */
 export function app(context: Record<string, unknown> = {}): App {
   const file = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'))
   return new App({ context: { ...file.context, ...context } })
 }
 
-/** A stack that holds what `build` puts into it, and its template. */
+/**
+ * Runs a synthesis without CDK's validation against CloudFormation's schemas, which takes longer than the synthesis itself.
+ * `validated` does it once per configuration.
+ */
+export function withoutValidation<T>(synthesis: () => T): T {
+  process.env.CDK_VALIDATION = 'false'
+  try {
+    return synthesis()
+  } finally {
+    delete process.env.CDK_VALIDATION
+  }
+}
+
+/** The template of a stack, without validation. */
+export function templateOf(stack: Stack): Template {
+  return withoutValidation(() => Template.fromStack(stack))
+}
+
+/** A stack with the construct of `build`, and its template. */
 export function synthesised<T extends Construct>(
   build: (stack: Stack) => T,
 ): { built: T; stack: Stack; template: Template } {
   const stack = new Stack(app(), 'Test')
   const built = build(stack)
-  return { built, stack, template: Template.fromStack(stack) }
+  return { built, stack, template: templateOf(stack) }
 }
 
 /** The properties of the only resource of `type`. */
 export function only(template: Template, type: string): Record<string, any> {
   const found = Object.values(template.findResources(type))
-  if (found.length !== 1) throw new Error(`found ${found.length} of ${type}, expected one`)
+  if (found.length !== 1) throw new Error(`resources of ${type}: found ${found.length}; accepted: 1`)
   return found[0]!.Properties
 }
 
-/** Every statement of every policy that is attached to a role, with the role's logical id; inline ones, too. */
+/** The statements of all policies of all roles, inline ones included, with the role's logical id. */
 export function statements(template: Template): { role: string; statement: Record<string, any> }[] {
   const attached = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(({ Properties }) =>
     Properties.Roles.flatMap(({ Ref }: { Ref: string }) =>

@@ -2,25 +2,25 @@ import type { Template } from 'aws-cdk-lib/assertions'
 import { Compile, parse } from 'velocityjs'
 
 /**
- * What API Gateway does with a mapping template, in a Velocity engine, with its own variables as it documents them.
+ * API Gateway's mapping templates in a Velocity engine, with the documented variables.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
  */
 
-/** What API Gateway answers. */
-export interface Answer {
+/** A response of API Gateway. */
+export interface ApiResponse {
   status: number
   headers: Record<string, string>
   body: string
 }
 
-/** The body of Firehose's `PutRecord` that a visitor's `body` becomes, by the template of the synthesised `PUT` method. */
+/** The body of Firehose's `PutRecord` for a visitor's `body`, by the template of the synthesised `PUT` method. */
 export function putRecordBody(template: Template, streamName: string, body: string): string {
   const requestTemplate = method(template, 'PUT').Integration.RequestTemplates['application/json']
   return run(textOf(requestTemplate, streamName), body).text
 }
 
-/** The body that an integration's backend gets of a request to a resource's `path` with `body` of `type` and `headers`. */
+/** The body of an integration's request to its backend. */
 export function requestBody(
   path: string,
   { Integration }: Record<string, any>,
@@ -33,22 +33,22 @@ export function requestBody(
   return run(vtl, body, headers, path).text
 }
 
-/** What a request with `headers` is answered when `backend` has answered the integration of `httpMethod`. */
-export function answer(
+/** The response to a request with `headers` when the integration of `httpMethod` gets the response `backend`. */
+export function methodResponse(
   template: Template,
   httpMethod: 'PUT' | 'OPTIONS',
   backend: { status: number; body: string },
   headers: Record<string, string> = {},
-): Answer {
-  return answered(method(template, httpMethod), backend, headers)
+): ApiResponse {
+  return respond(method(template, httpMethod), backend, headers)
 }
 
-/** What a request with `headers` to a method is answered when `backend` has answered its integration. */
-export function answered(
+/** The response to a request with `headers` when the method's integration gets the response `backend`. */
+export function respond(
   { Integration }: Record<string, any>,
   backend: { status: number; body: string },
   headers: Record<string, string> = {},
-): Answer {
+): ApiResponse {
   const responses: Record<string, any>[] = Integration.IntegrationResponses
   const matches = ({ SelectionPattern }: Record<string, any>) =>
     SelectionPattern !== undefined && new RegExp(`^(?:${SelectionPattern})$`).test(String(backend.status))
@@ -91,7 +91,7 @@ export function methods(template: Template): Map<string, Record<string, any>> {
   )
 }
 
-/** A text that CloudFormation puts together, with `ref` for whatever resource is named in it. */
+/** A string that CloudFormation joins, with `ref` for each referenced resource. */
 function textOf(value: any, ref: string): string {
   if (typeof value === 'string') return value
   if (typeof value?.Ref === 'string') return ref
@@ -108,12 +108,12 @@ interface Ran {
 
 const passed = (text: string): Ran => ({ text, status: undefined, overridden: {} })
 
-/** Java's maps have a method for their keys, too. */
+/** Java's maps have `keySet`. */
 class JavaMap extends Map<string, string> {
   keySet = () => [...this.keys()]
 }
 
-/** The `replaceAll` of a Java text, which takes a regular expression. */
+/** Java's `replaceAll`, which takes a regular expression. */
 const replaceAll = {
   uid: 'replaceAll of a text',
   match: ({ property, context }: { property: string; context: unknown }) =>
@@ -124,13 +124,13 @@ const replaceAll = {
 
 function run(vtl: string, body: string, headers: Record<string, string> = {}, resourcePath = ''): Ran {
   const responseOverride: { status?: number; header: Record<string, string> } = { header: {} }
-  // Strictly: in development it throws where a plain reference or a call is to nothing.
+  // Strict: plain references and calls to undefined values throw.
   const text = new Compile(parse(vtl), { env: 'development', customMethodHandlers: [replaceAll] }).render({
     input: {
       body,
       json: (path: string) => jsonAt(body, path),
       path: (path: string) => at(parsed(body), path),
-      // Maps, because the engine would find a plain object's `Origin` by `get('origin')`, too.
+      // Maps, because the engine would also find a plain object's `Origin` by `get('origin')`.
       params: () => ({ header: new JavaMap(Object.entries(headers)), querystring: new Map(), path: new Map() }),
     },
     util: {
@@ -145,7 +145,7 @@ function run(vtl: string, body: string, headers: Record<string, string> = {}, re
   return { text, status: responseOverride.status, overridden: responseOverride.header }
 }
 
-/** As Apache Commons escapes, which is what API Gateway names: apostrophes and slashes, too, and all but ASCII. */
+/** Escapes like Apache Commons, which API Gateway documents: also apostrophes, slashes and all but ASCII. */
 function escaped(value: string): string {
   const unit = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()}`
   return JSON.stringify(value)
@@ -155,14 +155,14 @@ function escaped(value: string): string {
 }
 
 /**
- * JSON at a path; nothing there is an empty text. Numbers are doubles here, and written anew: of its own API Gateway's documentation
- * promises no more, but of `$input.body`, that it "preserves entire floating point numbers, such as 10.00".
+ * JSON at a path, or an empty string. Numbers are reformatted as doubles: API Gateway only documents that `$input.body` "preserves
+ * entire floating point numbers, such as 10.00".
  */
 function jsonAt(body: string, path: string): string {
   return JSON.stringify(at(JSON.parse(body === '' ? '{}' : body), path)) ?? '""'
 }
 
-/** A backend's body that is no JSON has nothing at any path. */
+/** A body that is no JSON has no value at any path. */
 function parsed(body: string): unknown {
   try {
     return JSON.parse(body)

@@ -133,7 +133,7 @@ test('Parquet is read as such, and the error output stays lines of JSON', () => 
   assert.equal(table(template, 'failed_records').StorageDescriptor.SerdeInfo.SerializationLibrary, OPENX)
 })
 
-test('the tables lie in the database, and go with the stack', () => {
+test('the tables are in the database, and are deleted with the stack', () => {
   const { template } = analysis()
   const [database] = Object.keys(template.findResources('AWS::Glue::Database'))
   template.allResourcesProperties('AWS::Glue::Table', { DatabaseName: { Ref: database } })
@@ -141,7 +141,7 @@ test('the tables lie in the database, and go with the stack', () => {
   template.allResources('AWS::Glue::Table', { DeletionPolicy: 'Delete' })
 })
 
-test('the work group decides where answers go, how they are encrypted and how much is read', () => {
+test('the work group sets the location and encryption of results, and the scan limit', () => {
   const { Name, ...properties } = only(analysis().template, 'AWS::Athena::WorkGroup')
   assert.match(Name, /^Test-Analysis-\w+$/)
   assert.deepEqual(properties, {
@@ -205,11 +205,11 @@ for (const [settings, expected] of LEFT_OUT) {
   })
 }
 
-test('no statement is made for anybody', () => {
+test('no IAM policy is created', () => {
   analysis().template.resourceCountIs('AWS::IAM::Policy', 0)
 })
 
-test('cdk-nag has nothing against it', () => {
+test('cdk-nag finds nothing', () => {
   const root = app()
   build(new Stack(root, 'Test'), {})
   Validations.of(root).addPlugins(new AwsSolutionsChecks(root))

@@ -2,41 +2,39 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Template } from 'aws-cdk-lib/assertions'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { clickStream } from '../../lib/app.ts'
 import { ConfigurationError } from '../../lib/configuration.ts'
 import { processorBufferMib } from '../../lib/processor-buffer.ts'
-import { clickTemplate, composed, CONFIGURATIONS, SERVICE } from '../support/configurations.ts'
+import {
+  clickTemplate,
+  composed,
+  configured,
+  CONFIGURATIONS,
+  ingestTemplate,
+  SERVICE,
+  validated,
+} from '../support/configurations.ts'
 import { app, statements } from '../support/synth.ts'
 import { methods } from '../support/velocity.ts'
-
-function stacks(context: Record<string, unknown>): { stack: Stack; template: Template }[] {
-  const { root, click, stacks } = composed(context)
-  // Checks against cdk-nag's rules, and throws where one is broken.
-  root.synth()
-  return [click, ...stacks.filter((one) => one !== click)].map((stack) => ({
-    stack,
-    template: Template.fromStack(stack),
-  }))
-}
 
 const NAMES = [
   ...['BucketName', 'FunctionName', 'DeliveryStreamName', 'RoleName', 'LogGroupName', 'TopicName', 'QueueName'],
   ...['AlarmName', 'PolicyName', 'TableName'],
 ]
 
-/** Names that are known beforehand, for who has to give them, with the stack's before them. */
+/** Fixed names, because operators need them: all begin with the stack's name. */
 const NAMED_BY_THE_STACK: Record<string, RegExp> = {
   'AWS::SQS::Queue': /^ClickStream-/,
-  // A policy within a role is nobody else's.
+  // An inline policy's name is unique within its role.
   'AWS::IAM::Policy': /./,
 }
 
 for (const [name, context] of Object.entries(CONFIGURATIONS)) {
-  const found = stacks(context)
+  const found = validated(context)
 
-  test(`${name}: no permission is wider than what it is for`, () => {
+  test(`${name}: permissions are least-privilege`, () => {
     for (const { template } of found) {
       for (const { role, statement } of statements(template)) {
         const actions = [statement.Action].flat()
@@ -47,15 +45,15 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
     }
   })
 
-  test(`${name}: the click stream knows nothing of DynamoDB`, () => {
+  test(`${name}: the click stream does not access DynamoDB`, () => {
     assert.ok(!JSON.stringify(found[0]!.template.toJSON()).toLowerCase().includes('dynamodb'))
   })
 
-  test(`${name}: nobody but the roles of the stack may invoke the processor`, () => {
+  test(`${name}: only roles of the stack may invoke the processor`, () => {
     found[0]!.template.resourceCountIs('AWS::Lambda::Permission', 0)
   })
 
-  test(`${name}: nothing has a name of its own that stood in the way of a second copy`, () => {
+  test(`${name}: no fixed name prevents a second copy`, () => {
     const named = found
       .flatMap(({ template }) => Object.values(template.toJSON().Resources as Record<string, any>))
       .flatMap(({ Type, Properties = {} }) =>
@@ -70,26 +68,29 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
   })
 }
 
-test('a rule of cdk-nag that is broken fails the synthesis', () => {
+test('a broken rule of cdk-nag fails the synthesis', () => {
   const { root, click } = composed(SERVICE)
   new s3.Bucket(click, 'Open')
   assert.throws(() => root.synth(), /Validation failed/)
 })
 
-test('without a service there is no stack, but a message', () => {
+test('without a service the synthesis fails with a message', () => {
   assert.throws(() => clickStream(app(), {}), ConfigurationError)
 })
 
-test('the service that is deployed is the one that is asked', () => {
-  const { template } = stacks(CONFIGURATIONS['the service deployed, and every option'])[0]!
+test('the processor uses the deployed service', () => {
+  const { template } = validated(CONFIGURATIONS['the service deployed, and every option'])[0]!
   const [fn] = Object.values(template.findResources('AWS::Lambda::Function'))
   assert.match(JSON.stringify(fn!.Properties.Environment.Variables.MYSFITS_API_URL), /MysfitsService/)
 })
 
-test('warnings tell of what is allowed but not advised', () => {
+test('options that are allowed but not advised cause warnings', () => {
   for (const [context, warning] of [
     [SERVICE, /allowedOrigins is \*/],
-    [{ ...SERVICE, bufferMb: 3 }, /A buffer of 3 MiB can make a reply of \d+ bytes, above the processor's 6000000/],
+    [
+      { ...SERVICE, bufferMb: 3 },
+      /bufferMb: a buffer of 3 MiB can produce a response of \d+ bytes, above the limit of 6000000/,
+    ],
     [{ mysfitsApiUrl: 'http://example.com', allowedOrigins: 'https://a.example' }, /mysfitsApiUrl is http/],
   ] as const) {
     assert.match(warnings(context).join('\n'), warning)
@@ -105,7 +106,7 @@ function warnings(context: Record<string, unknown>): string[] {
     .map(({ data }) => String(data))
 }
 
-/** Each option, with a value that is not its default. */
+/** Each option with another value than its default. */
 const OPTIONS: Record<string, unknown> = {
   mysfitsApiUrl: 'https://another.example',
   mysfitAttributes: 'species',
@@ -151,7 +152,7 @@ const OPTIONS: Record<string, unknown> = {
   fanOut: 'search',
 }
 
-/** Options that others must be given with, which are given here with a value that is not their default. */
+/** Options that require others. */
 const TOGETHER: Record<string, Record<string, unknown>> = {
   ingestAuthorization: { streams: { orders: {} } },
   ingestFanOut: { streams: { orders: {} } },
@@ -179,11 +180,10 @@ const OTHERS: Record<string, unknown> = {
 
 /** The templates of all stacks of a configuration. */
 function textOf(context: Record<string, unknown>): string {
-  const { stacks } = composed({ ...SERVICE, ...context })
-  return JSON.stringify(stacks.map((stack) => Template.fromStack(stack).toJSON()))
+  return JSON.stringify(configured({ ...SERVICE, ...context }).map(({ template }) => template.toJSON()))
 }
 
-test('every option of the other ways in changes what is deployed', () => {
+test('every option of the other ingestion paths changes the templates', () => {
   for (const [name, context] of Object.entries(TOGETHER)) {
     assert.notEqual(textOf({ ...context, [name]: OTHERS[name] }), textOf(context), name)
   }
@@ -192,12 +192,10 @@ test('every option of the other ways in changes what is deployed', () => {
   }
 })
 
-test('options that concern every stream reach those of the services', () => {
+test("options for every stream apply to services' streams", () => {
   const context = { streams: { orders: { processor: true } }, collector: true, collectorQueue: true }
-  const services = (options: Record<string, unknown>) => {
-    const { root } = composed({ ...SERVICE, ...context, ...options })
-    return JSON.stringify(Template.fromStack(root.node.findChild('Ingest') as Stack).toJSON())
-  }
+  const services = (options: Record<string, unknown>) =>
+    JSON.stringify(ingestTemplate({ ...context, ...options }).toJSON())
   const names = [
     ...['stackName', 'architecture', 'logLevel', 'logDays', 'bufferMb', 'bufferSeconds', 'retries', 'compression'],
     ...['destinationMb', 'destinationSeconds', 'deliveredDays', 'errorDays', 'alarmTopicArn'],
@@ -205,7 +203,7 @@ test('options that concern every stream reach those of the services', () => {
   for (const name of names) assert.notEqual(services({ [name]: OPTIONS[name] }), services({}), name)
 })
 
-test('a stream can be given the processor, and alarms another topic, or be without it, while the other stack lives', () => {
+test('streams can attach or detach the processor, and alarms can change their topic, while the other stack exists', () => {
   const outputs = (options: Record<string, unknown>) =>
     Object.entries(clickTemplate(options).findOutputs('*')).filter(([id]) => id.startsWith('Exports'))
   const alarmTopicArn = 'arn:aws:sns:us-east-1:123456789012:alarms'
@@ -221,7 +219,7 @@ test('a stream can be given the processor, and alarms another topic, or be witho
   }
 })
 
-test('where alarms go to another topic, nothing publishes to that of the stack, which is there for the other stack alone', () => {
+test("with another topic for alarms, the stack's own topic exists only for the other stack, and nothing publishes to it", () => {
   const alarmTopicArn = 'arn:aws:sns:us-east-1:123456789012:alarms'
   clickTemplate({ alarmTopicArn }).resourceCountIs('AWS::SNS::Topic', 0)
   const template = clickTemplate({ alarmTopicArn, collector: true })
@@ -233,14 +231,14 @@ test('where alarms go to another topic, nothing publishes to that of the stack, 
   })
 })
 
-/** What CDK calls children of its own, and what every object has. */
+/** CDK's own ids, and properties of every object. */
 const ODD_NAMES = ['Resource', 'Default', 'constructor', '__proto__', 'toString', 'Delivered']
 
-test('streams and queues may have names that mean something elsewhere', () => {
+test('streams and queues may have names with a meaning elsewhere', () => {
   const streams = ODD_NAMES.map((name) => `"${name}": {"processor": true}`).join()
   const consumers = ODD_NAMES.filter((name) => name !== '__proto__').join()
   const options = { streams: `{${streams}}`, collector: true, fanOut: consumers, ingestFanOut: consumers }
-  const [click, ingest] = stacks({ ...SERVICE, ...options })
+  const [click, ingest] = validated({ ...SERVICE, ...options })
   assert.deepEqual([...methods(ingest!.template).keys()].filter((path) => /^\/v2\/[^{]/.test(path)).sort(), [
     ...ODD_NAMES.map((name) => `/v2/${name} POST`).sort(),
   ])
@@ -251,15 +249,14 @@ test('streams and queues may have names that mean something elsewhere', () => {
   for (const { template } of [click!, ingest!]) template.resourceCountIs('AWS::SQS::Queue', 2 * (ODD_NAMES.length - 1))
 })
 
-test('the other bucket tells of what is delivered of each stream and of the collector, and of no errors', () => {
-  const told = (options: Record<string, unknown>) => {
-    const { root } = composed({ ...SERVICE, streams: { orders: {}, reviews: {} }, ingestFanOut: 'lake', ...options })
-    const template = Template.fromStack(root.node.findChild('Ingest') as Stack)
+test('the other bucket notifies of objects of each stream and of the collector, not of errors', () => {
+  const notified = (options: Record<string, unknown>) => {
+    const template = ingestTemplate({ streams: { orders: {}, reviews: {} }, ingestFanOut: 'lake', ...options })
     const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'))
-    const [notified] = Object.values(template.findResources('AWS::S3::Bucket')).flatMap(
+    const [configuration] = Object.values(template.findResources('AWS::S3::Bucket')).flatMap(
       ({ Properties }) => Properties.NotificationConfiguration ?? [],
     )
-    const { TopicConfigurations } = notified
+    const { TopicConfigurations } = configuration
     for (const { Event, Topic } of TopicConfigurations) {
       assert.deepEqual([Event, Topic], ['s3:ObjectCreated:*', { Ref: topic }])
     }
@@ -270,20 +267,19 @@ test('the other bucket tells of what is delivered of each stream and of the coll
     return TopicConfigurations.map(({ Filter }: any) => Filter.S3Key.Rules).flat()
   }
   const prefixes = (...values: string[]) => values.map((Value) => ({ Name: 'prefix', Value }))
-  assert.deepEqual(told({}), prefixes('orders/', 'reviews/'))
-  assert.deepEqual(told({ collector: true }), prefixes('orders/', 'reviews/', 'rawdata/'))
-  assert.deepEqual(told({ collector: true, streams: {} }), prefixes('rawdata/'))
+  assert.deepEqual(notified({}), prefixes('orders/', 'reviews/'))
+  assert.deepEqual(notified({ collector: true }), prefixes('orders/', 'reviews/', 'rawdata/'))
+  assert.deepEqual(notified({ collector: true, streams: {} }), prefixes('rawdata/'))
 })
 
-test('as many streams as can be configured fit into a stack', () => {
+test('the maximum number of streams fits into a stack', () => {
   const streams = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`s${index}`, { processor: true }]))
   const ingestFanOut = 'a,b,c,d,e'
-  const { root } = composed({ ...SERVICE, streams, collector: true, collectorQueue: true, ingestFanOut })
-  const template = Template.fromStack(root.node.findChild('Ingest') as Stack)
+  const template = ingestTemplate({ streams, collector: true, collectorQueue: true, ingestFanOut })
   assert.ok(Object.keys(template.toJSON().Resources).length <= 500)
 })
 
-test('every option changes what is deployed', () => {
+test('every option changes the templates', () => {
   const text = textOf
   const usual = text({})
   assert.deepEqual(
@@ -296,7 +292,7 @@ test('every option changes what is deployed', () => {
   assert.notEqual(text({ ...key, mysfitsApiKeySecretVersion: 'a'.repeat(32) }), text(key))
 })
 
-test('an option arrives wherever it counts', () => {
+test('an option applies to all resources that it concerns', () => {
   const options = {
     partitionKeys: 'species',
     mysfitAttributes: 'species,description',
@@ -362,16 +358,16 @@ test('an option arrives wherever it counts', () => {
   assert.ok(JSON.stringify(all('AWS::ApiGateway::GatewayResponse')).includes("'https://a.example'"))
 })
 
-test('what puts into a stream may put into no other', () => {
+test('each stream has a put role of its own', () => {
   const roles = (context: Record<string, unknown>) =>
     Object.keys(clickTemplate(context).findResources('AWS::IAM::Role')).filter((id) => id.startsWith('EdgePutRole'))
   assert.notDeepEqual(roles({}), roles({ parquet: true }))
 })
 
-test("the service's stack follows the options that concern it", () => {
+test("the service's stack follows its options", () => {
   const text = (context: Record<string, unknown>) => {
-    const { root } = composed({ mysfitsService: true, ...context })
-    return JSON.stringify(Template.fromStack(root.node.findChild('MysfitsService') as Stack).toJSON())
+    const stacks = configured({ mysfitsService: true, ...context })
+    return JSON.stringify(stacks.find(({ stack }) => stack.node.id === 'MysfitsService')!.template.toJSON())
   }
   for (const [name, found] of [
     ['logDays', '"RetentionInDays":7'],
@@ -382,10 +378,10 @@ test("the service's stack follows the options that concern it", () => {
   }
 })
 
-test('two copies of the stack have nothing in common', () => {
+test('two copies of the stack share no names', () => {
   const names = (stackName: string) => {
     const properties = JSON.stringify(clickTemplate({ stackName, firewallRequests: 10 }).toJSON().Resources)
-    // What has a name of its own in an account, and whose name CDK had to make.
+    // Resources with account-wide names that CDK generates.
     return ['Name', 'MetricName', 'DashboardName'].flatMap((key) =>
       [...properties.matchAll(new RegExp(`"${key}":"([^"]*${stackName}[^"]*)"`, 'gi'))].map(([, name]) => name!),
     )
@@ -399,15 +395,15 @@ test('two copies of the stack have nothing in common', () => {
 })
 
 test('the outputs are what a page, an analyst and an operator need', () => {
-  const { template } = stacks(SERVICE)[0]!
+  const { template } = validated(SERVICE)[0]!
   assert.deepEqual(
     Object.keys(template.findOutputs('*')).filter((name) => !name.startsWith('EdgeApi')),
     ['ClicksUrl', 'StreamName', 'FunctionName', 'BucketName', 'WorkGroupName'],
   )
 })
 
-test('the outputs of the other ways in and out are what services and consumers need', () => {
-  const found = stacks(CONFIGURATIONS['every way in and out'])
+test('the outputs of the other ingestion paths and the fan-out are what services and consumers need', () => {
+  const found = validated(CONFIGURATIONS['all ingestion paths and fan-outs'])
   const outputs = (template: Template) =>
     Object.keys(template.findOutputs('*')).filter((name) => !/^(EdgeApi|Exports)/.test(name))
   assert.deepEqual(
@@ -428,7 +424,7 @@ test('the outputs of the other ways in and out are what services and consumers n
   )
 })
 
-test('the other ways in are a stack of their own, only where one is asked for, after the click stream', () => {
+test('the other ingestion paths are a stack of their own, only if configured, after the click stream', () => {
   const names = (context: Record<string, unknown>) =>
     composed({ ...SERVICE, ...context }).stacks.map(({ node }) => node.id)
   assert.deepEqual(names({}), ['ClickStream'])
@@ -441,14 +437,14 @@ test('the other ways in are a stack of their own, only where one is asked for, a
   assert.deepEqual(ingest.dependencies, [click])
 })
 
-test('the templates are the ones that were reviewed', () => {
+test('the templates are the reviewed snapshots', () => {
   for (const { stack, template } of [
-    ...stacks(SERVICE),
-    ...stacks({ mysfitsService: true }).slice(1),
-    ...stacks(CONFIGURATIONS['every way in and out']).slice(1),
+    ...validated(SERVICE),
+    ...validated({ mysfitsService: true }).slice(1),
+    ...validated(CONFIGURATIONS['all ingestion paths and fan-outs']).slice(1),
   ]) {
     const file = new URL(`../snapshots/${stack.node.id}.snapshot.json`, import.meta.url)
-    // The names of assets are hashes of what is in them, and change with the code of the functions.
+    // The names of assets are hashes of their contents, which change with the functions' code.
     const found = JSON.stringify(template.toJSON(), null, 2).replaceAll(/[0-9a-f]{64}/g, 'HASH') + '\n'
     if (process.env.UPDATE_SNAPSHOTS) writeFileSync(file, found)
     assert.deepEqual(

@@ -6,7 +6,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Collector, type CollectorProps } from '../../lib/collector.ts'
 import { bundling } from '../support/bundling.ts'
 import { only, statements, synthesised } from '../support/synth.ts'
-import { answered, methods } from '../support/velocity.ts'
+import { respond, methods } from '../support/velocity.ts'
 
 function collector(props: Partial<CollectorProps> = {}) {
   const { template } = synthesised((stack) => {
@@ -22,7 +22,7 @@ const idOf = (type: string, { template } = plain, part = '') =>
   Object.keys(template.findResources(type)).find((id) => id.includes(part))!
 const DATA_STREAM = idOf('AWS::Kinesis::Stream')
 
-test('it is a Graviton function, in no VPC, which gives up before its time is over', () => {
+test('it is a Graviton function, in no VPC, with a deadline before its timeout', () => {
   const { Architectures, MemorySize, Runtime, Timeout, VpcConfig, LoggingConfig, TracingConfig } = plain.fn
   assert.deepEqual(
     { Architectures, MemorySize, Runtime, Timeout, VpcConfig, TracingConfig },
@@ -38,7 +38,7 @@ test('it is a Graviton function, in no VPC, which gives up before its time is ov
   assert.equal(LoggingConfig.LogFormat, 'JSON')
 })
 
-test('machine and time are a choice', () => {
+test('machine and timeout are options', () => {
   const { fn } = collector({
     architecture: lambda.Architecture.X86_64,
     memoryMb: 512,
@@ -49,7 +49,7 @@ test('machine and time are a choice', () => {
   assert.equal(fn.LoggingConfig.ApplicationLogLevel, 'DEBUG')
 })
 
-test('the environment holds its stream and what is set, and no more', () => {
+test('the environment contains only its stream and the settings', () => {
   assert.deepEqual(plain.fn.Environment.Variables, { COLLECTOR_STREAM: { Ref: DATA_STREAM } })
   const { fn } = collector({
     settings: { fields: ['id', 'phone'], partitionKeyField: 'shop', maskFields: ['phone'], hashFields: ['shop'] },
@@ -65,7 +65,7 @@ test('the environment holds its stream and what is set, and no more', () => {
   assert.match(JSON.stringify(key), /\{\{resolve:secretsmanager:.*collector\/key:SecretString/)
 })
 
-test('its stream is encrypted, takes what comes or so many shards, and is delivered under rawdata/', () => {
+test('its stream is encrypted, on demand or provisioned, and delivered under rawdata/', () => {
   const stream = only(plain.template, 'AWS::Kinesis::Stream')
   assert.deepEqual(
     [stream.Name, stream.StreamModeDetails, stream.StreamEncryption.KeyId],
@@ -82,7 +82,7 @@ test('its stream is encrypted, takes what comes or so many shards, and is delive
 })
 
 for (const [name, of, more] of [
-  ['alone', plain, []],
+  ['without a queue', plain, []],
   [
     'with a queue',
     queued,
@@ -95,7 +95,7 @@ for (const [name, of, more] of [
     ],
   ],
 ] as const) {
-  test(`${name}, it may put into its stream, write its logs and traces, and nothing else`, () => {
+  test(`${name}, it may only put into its stream and write logs and traces`, () => {
     assert.deepEqual(
       statements(of.template)
         .filter(({ role }) => role.startsWith('CollectorRole'))
@@ -118,7 +118,7 @@ for (const [name, of, more] of [
   })
 }
 
-test('POST /collect goes to the alias as it is, which the API alone may invoke there', () => {
+test('POST /collect invokes the alias by proxy, and only the API may do so', () => {
   const alias = { Ref: idOf('AWS::Lambda::Alias') }
   const { Integration, AuthorizationType } = plain.methods.get('/collect POST')!
   assert.deepEqual([Integration.Type, AuthorizationType], ['AWS_PROXY', 'NONE'])
@@ -144,12 +144,12 @@ const HEADERS = {
   'Access-Control-Allow-Methods': 'OPTIONS,POST,GET',
 }
 
-test('a preflight is answered without the function, with the headers of its answers', () => {
-  const { status, headers, body } = answered(plain.methods.get('/collect OPTIONS')!, { status: 200, body: '' })
+test("a preflight gets a response without the function, with the headers of the function's responses", () => {
+  const { status, headers, body } = respond(plain.methods.get('/collect OPTIONS')!, { status: 200, body: '' })
   assert.deepEqual([status, headers, body], [200, { ...HEADERS, 'Access-Control-Max-Age': '86400' }, ''])
 })
 
-test("API Gateway's own answers can be read by a page, too", () => {
+test("API Gateway's own responses can be read by a page", () => {
   const found = Object.values(plain.template.findResources('AWS::ApiGateway::GatewayResponse'))
   for (const { Properties } of found) {
     assert.deepEqual(
@@ -159,7 +159,7 @@ test("API Gateway's own answers can be read by a page, too", () => {
       ),
     )
   }
-  // A function that can't be called, or does not answer in time, is as unavailable as Kinesis.
+  // A function that can't be invoked, or times out, is as unavailable as Kinesis.
   assert.deepEqual(
     found.map(({ Properties }) => [Properties.ResponseType, Properties.StatusCode, Properties.ResponseTemplates]),
     [
@@ -171,12 +171,12 @@ test("API Gateway's own answers can be read by a page, too", () => {
   )
 })
 
-test('every way is throttled', () => {
+test('every method is throttled', () => {
   const [settings] = only(plain.template, 'AWS::ApiGateway::Stage').MethodSettings
   assert.deepEqual([settings.ThrottlingRateLimit, settings.ThrottlingBurstLimit], [500, 500])
 })
 
-test('a queue is there when it is asked for, and what fails of a batch comes back alone', () => {
+test('the queue is optional, and only failed messages of a batch are retried', () => {
   plain.template.resourceCountIs('AWS::SQS::Queue', 0)
   plain.template.resourceCountIs('AWS::Lambda::EventSourceMapping', 0)
   const source = only(queued.template, 'AWS::Lambda::EventSourceMapping')

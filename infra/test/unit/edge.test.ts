@@ -26,7 +26,7 @@ const put = method(template, 'PUT')
 const stage = only(template, 'AWS::ApiGateway::Stage')
 const idOf = (type: string) => Object.keys(template.findResources(type))[0]!
 
-test('the role of the integration may put single records into the one stream, and nothing else', () => {
+test('the role of the integration may only put single records into the one stream', () => {
   const role = put.Integration.Credentials['Fn::GetAtt'][0]
   assert.deepEqual(
     statements(template).filter((each) => each.role === role),
@@ -43,13 +43,13 @@ test('the role of the integration may put single records into the one stream, an
   )
   const { AssumeRolePolicyDocument, ManagedPolicyArns } = template.findResources('AWS::IAM::Role')[role]!.Properties
   assert.equal(ManagedPolicyArns, undefined)
-  // A condition on the source would never hold: see lib/edge/put.ts.
+  // A condition on the source would never match: see lib/edge/service-put.ts.
   assert.deepEqual(AssumeRolePolicyDocument.Statement, [
     { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'apigateway.amazonaws.com' } },
   ])
 })
 
-test('the request goes to PutRecord by POST, as the type that Firehose takes, with a body made by the template', () => {
+test("the request is a POST to PutRecord with Firehose's content type and the template's body", () => {
   const { Type, IntegrationHttpMethod, Uri, RequestParameters, RequestTemplates } = put.Integration
   assert.equal(Type, 'AWS')
   assert.equal(IntegrationHttpMethod, 'POST')
@@ -71,7 +71,7 @@ test('the request goes to PutRecord by POST, as the type that Firehose takes, wi
   })
 })
 
-test('another content type than JSON is not passed through', () => {
+test('a content type other than JSON does not pass through', () => {
   assert.equal(put.Integration.PassthroughBehavior, 'NEVER')
   assert.equal(method(template, 'OPTIONS').Integration.PassthroughBehavior, 'NEVER')
 })
@@ -90,7 +90,7 @@ test('a body is checked against the model before Firehose is called', () => {
   assert.deepEqual(validator, { ValidateRequestBody: true })
 })
 
-test('only 200 of Firehose is 200, and all else has one default', () => {
+test('only a 200 of Firehose is a 200, and other statuses share a default', () => {
   const responses: Record<string, any>[] = put.Integration.IntegrationResponses
   assert.deepEqual(
     responses.map(({ SelectionPattern, StatusCode }) => [SelectionPattern, StatusCode]),
@@ -129,7 +129,7 @@ for (const [allowedOrigins, origin] of [
   [['https://www.example.com'], 'https://www.example.com'],
   [['https://a.example', 'https://b.example'], '*'],
 ] as const) {
-  test(`API Gateway's own answers are errors, without visitors' values, for ${allowedOrigins ?? 'any origin'}`, () => {
+  test(`API Gateway's own responses are errors, without visitors' values, for ${allowedOrigins ?? 'any origin'}`, () => {
     const headers = {
       'gatewayresponse.header.Access-Control-Allow-Origin': `'${origin}'`,
       'gatewayresponse.header.Access-Control-Allow-Methods': "'OPTIONS,PUT'",
@@ -144,7 +144,7 @@ for (const [allowedOrigins, origin] of [
   })
 }
 
-test('an origin that is none, or that means something in a template, is refused', () => {
+test('an origin that is invalid, or has a meaning in a template, is rejected', () => {
   for (const origin of [
     '',
     'www.example.com',
@@ -170,19 +170,22 @@ test('an origin that is none, or that means something in a template, is refused'
     for (const allowedOrigins of [[origin], ['https://a.example', origin]]) {
       assert.throws(
         () => edge({ allowedOrigins }),
-        { message: /^allowedOrigins: ".*" is not \*, and not like/ },
+        { message: /^allowedOrigins: found ".*"; accepted: \*, https:\/\/host or/ },
         origin,
       )
     }
   }
 })
 
-test('* beside other origins, and no origin, are refused', () => {
-  assert.throws(() => edge({ allowedOrigins: ['*', 'https://a.example'] }), /\* alone allows every origin/)
+test('* with other origins, and no origin, are rejected', () => {
+  assert.throws(
+    () => edge({ allowedOrigins: ['*', 'https://a.example'] }),
+    /^Error: allowedOrigins: found \* and other origins; accepted: /,
+  )
   assert.throws(() => edge({ allowedOrigins: [] }), /allowedOrigins is empty/)
 })
 
-test('origins with a port, of one machine and with a hyphen are origins', () => {
+test('origins with a port, without a domain and with a hyphen are valid', () => {
   for (const origin of [
     'http://localhost:8000',
     'http://127.0.0.1',
@@ -193,13 +196,13 @@ test('origins with a port, of one machine and with a hyphen are origins', () => 
   }
 })
 
-test('that any origin is allowed is told at synthesis, and only then', () => {
+test('any origin as default causes a warning at synthesis', () => {
   const warnings = (of: Stack) =>
     Annotations.fromStack(of)
       .findWarning('*', Match.anyValue())
       .map(({ id, entry }) => [id, String(entry.data).replace(/ \[ack: .*\]$/, '')])
   assert.deepEqual(warnings(edge().stack), [
-    ['/Test/Edge', 'allowedOrigins is *: a page of any origin can send clicks. Name the origins of your pages.'],
+    ['/Test/Edge', 'allowedOrigins is *: a page of any origin can send clicks. Set it to the origins of your pages.'],
   ])
   assert.deepEqual(warnings(stack), [])
 })
@@ -208,7 +211,7 @@ for (const [props, rate, burst] of [
   [{}, 500, 500],
   [{ rate: 7, burst: 9 }, 7, 9],
 ] as const) {
-  test(`every way is throttled: ${rate} requests a second, ${burst} at once`, () => {
+  test(`every method is throttled: rate ${rate}, burst ${burst}`, () => {
     const { MethodSettings } = only(edge(props).template, 'AWS::ApiGateway::Stage')
     assert.deepEqual(MethodSettings, [
       {
@@ -216,7 +219,7 @@ for (const [props, rate, burst] of [
         ResourcePath: '/*',
         ThrottlingRateLimit: rate,
         ThrottlingBurstLimit: burst,
-        // What follows would log what visitors sent.
+        // These would log bodies.
         LoggingLevel: 'OFF',
         DataTraceEnabled: false,
       },
@@ -224,7 +227,7 @@ for (const [props, rate, burst] of [
   })
 }
 
-test('a line of the access log tells nothing of who a visitor is or what they sent', () => {
+test('the access log contains nothing that identifies a visitor, and no body', () => {
   assert.deepEqual(JSON.parse(stage.AccessLogSetting.Format), {
     requestId: '$context.requestId',
     time: '$context.requestTimeEpoch',
@@ -244,7 +247,7 @@ for (const [props, days] of [
   [{}, 30],
   [{ logRetention: RetentionDays.THREE_DAYS }, 3],
 ] as const) {
-  test(`access logs are kept for ${days} days, and go with the stack`, () => {
+  test(`access logs are kept for ${days} days, and deleted with the stack`, () => {
     const [group] = Object.values(edge(props).template.findResources('AWS::Logs::LogGroup')).filter(
       ({ Properties }) => Properties.RetentionInDays === days,
     )
@@ -259,21 +262,21 @@ test('access logs go to the group of the edge', () => {
   assert.equal(template.findResources('AWS::Logs::LogGroup')[ref]!.Type, 'AWS::Logs::LogGroup')
 })
 
-test('the account’s role for logs outlives the stack, for the other APIs that came to use it', () => {
+test('the account’s role for logs is retained, because other APIs may use it', () => {
   const [account] = Object.values(template.findResources('AWS::ApiGateway::Account'))
   const role = account!.Properties.CloudWatchRoleArn['Fn::GetAtt'][0]
   assert.equal(account!.DeletionPolicy, 'Retain')
   assert.equal(template.findResources('AWS::IAM::Role')[role]!.DeletionPolicy, 'Retain')
 })
 
-test('the account’s role for logs is left alone if asked', () => {
+test('the account’s role for logs is optional', () => {
   const { template } = edge({ createLogsRole: false })
   template.resourceCountIs('AWS::ApiGateway::Account', 0)
   const roles = Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => id.startsWith('Edge'))
   assert.deepEqual(roles, [method(template, 'PUT').Integration.Credentials['Fn::GetAtt'][0]])
 })
 
-test('the API is regional, not traced, with one stage and the two ways of module 5', () => {
+test('the API is regional, not traced, with one stage and the two methods of module 5', () => {
   const api = only(template, 'AWS::ApiGateway::RestApi')
   assert.deepEqual(api.EndpointConfiguration, { Types: ['REGIONAL'] })
   assert.equal(api.DisableExecuteApiEndpoint, false)
@@ -288,7 +291,7 @@ test('the API’s metrics are the stack’s own', () => {
   assert.equal(only(template, 'AWS::ApiGateway::RestApi').Name, 'Test-clicks')
 })
 
-test('the address of clicks is that of the resource in the stage', () => {
+test('the URL of clicks is that of the resource in the stage', () => {
   const [, parts] = stack.resolve(built.clicksUrl)['Fn::Join']
   assert.deepEqual(parts, [
     'https://',
@@ -303,11 +306,11 @@ test('the address of clicks is that of the resource in the stage', () => {
   ])
 })
 
-test('outputs are left to the stack', () => {
+test('the construct has no outputs', () => {
   assert.deepEqual(template.findOutputs('*'), {})
 })
 
-test('cdk-nag finds nothing that is not acknowledged', () => {
+test('cdk-nag finds nothing unacknowledged', () => {
   for (const createLogsRole of [true, false]) {
     const checked = app()
     const stack = new Stack(checked, 'Test')

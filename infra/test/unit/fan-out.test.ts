@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Template } from 'aws-cdk-lib/assertions'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { FanOut, type FanOutProps } from '../../lib/fan-out.ts'
-import { app, only, synthesised } from '../support/synth.ts'
+import { app, only, synthesised, templateOf } from '../support/synth.ts'
 
 function fanOut(props: Partial<FanOutProps> = {}) {
   return synthesised((stack) => {
@@ -37,7 +37,7 @@ const withoutTls = (queue: string) => ({
   Condition: { Bool: { 'aws:SecureTransport': 'false' } },
 })
 
-test('the topic takes messages of S3 for the stack’s own buckets, by TLS, and nobody else may publish', () => {
+test('only S3 may publish to the topic, for the stack’s own buckets, over TLS', () => {
   assert.deepEqual(only(template, 'AWS::SNS::TopicPolicy').PolicyDocument.Statement, [
     {
       Sid: 'AllowPublishThroughSSLOnly',
@@ -59,11 +59,11 @@ test('the topic takes messages of S3 for the stack’s own buckets, by TLS, and 
       },
     },
   ])
-  // S3 can't publish under the key that AWS manages.
+  // S3 can't publish with the key that AWS manages.
   assert.deepEqual(only(template, 'AWS::SNS::Topic'), { DisplayName: 'Objects delivered' })
 })
 
-test('the bucket tells of objects under the prefix, once the topic takes it', () => {
+test('the bucket notifies of objects under the prefix, after the topic allows it', () => {
   const [[id, bucket]] = Object.entries(template.findResources('AWS::S3::Bucket')) as [[string, any]]
   assert.deepEqual(bucket.Properties.NotificationConfiguration, {
     TopicConfigurations: [
@@ -75,31 +75,31 @@ test('the bucket tells of objects under the prefix, once the topic takes it', ()
     ],
   })
   assert.deepEqual(bucket.DependsOn, [topicPolicy])
-  // Nothing that the policy needs is the bucket's: it would wait for itself.
+  // The policy must not depend on the bucket: that would be a cycle.
   assert.ok(!JSON.stringify(propertiesOf(topicPolicy!)).includes(id))
 })
 
-/** Which topic a bucket tells of which prefix. */
-const told = (of: Template) =>
+/** The topics of a bucket by prefix. */
+const notifications = (of: Template) =>
   only(of, 'AWS::S3::Bucket').NotificationConfiguration.TopicConfigurations.map(({ Topic, Filter }: any) => [
     Topic.Ref.replace(/Delivered.*/, ''),
     Filter.S3Key.Rules[0].Value,
   ])
 
-test('each folder is told of', () => {
-  assert.deepEqual(told(fanOut({ prefixes: ['orders/', 'rawdata/'] })), [
+test('each folder has notifications', () => {
+  assert.deepEqual(notifications(fanOut({ prefixes: ['orders/', 'rawdata/'] })), [
     ['FanOut', 'orders/'],
     ['FanOut', 'rawdata/'],
   ])
 })
 
-test('a second fan-out of a bucket leaves the first one what it has', () => {
+test('a second fan-out of a bucket keeps the notifications of the first', () => {
   const { template } = synthesised((stack) => {
     const bucket = new s3.Bucket(stack, 'Bucket')
     new FanOut(stack, 'First', { bucket, prefixes: ['firehose/'] })
     return new FanOut(stack, 'Second', { bucket, prefixes: ['errors/'] })
   })
-  assert.deepEqual(told(template), [
+  assert.deepEqual(notifications(template), [
     ['First', 'firehose/'],
     ['Second', 'errors/'],
   ])
@@ -107,17 +107,17 @@ test('a second fan-out of a bucket leaves the first one what it has', () => {
   assert.deepEqual(bucket!.DependsOn, Object.keys(template.findResources('AWS::SNS::TopicPolicy')))
 })
 
-test("the bucket's name begins as the stack's, as far as CloudFormation takes that over", () => {
+test("the bucket's name begins like the stack's, as CloudFormation truncates it", () => {
   const stack = new Stack(app(), 'Test', { stackName: 'Long-'.repeat(12) + 'er' })
   new FanOut(stack, 'FanOut', { bucket: new s3.Bucket(stack, 'Bucket'), prefixes: ['firehose/'] })
-  const { Statement } = only(Template.fromStack(stack), 'AWS::SNS::TopicPolicy').PolicyDocument
+  const { Statement } = only(templateOf(stack), 'AWS::SNS::TopicPolicy').PolicyDocument
   assert.deepEqual(Statement[1].Condition.ArnLike, {
     'aws:SourceArn': { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::long-long-long-long-*']] },
   })
 })
 
 for (const name of NAMES) {
-  test(`the queue ${name} is encrypted, and its dead letters are kept as long as can be`, () => {
+  test(`the queue ${name} is encrypted, and its dead letters have the longest retention`, () => {
     assert.deepEqual(propertiesOf(queueId(name)), {
       QueueName: `Test-fan-out-${name}`,
       SqsManagedSseEnabled: true,
@@ -149,7 +149,7 @@ for (const name of NAMES) {
     })
   })
 
-  test(`the queue ${name} takes messages of the topic, by TLS, and nobody else may send`, () => {
+  test(`only the topic may send to the queue ${name}, over TLS`, () => {
     const queue = queueId(name)
     assert.deepEqual(policyOf(queue), [
       withoutTls(queue),
@@ -164,7 +164,7 @@ for (const name of NAMES) {
     assert.deepEqual(policyOf(deadLettersId(name)), [withoutTls(deadLettersId(name))])
   })
 
-  test(`the queue ${name} gets what S3 says, with nothing around it`, () => {
+  test(`the queue ${name} gets S3's raw messages`, () => {
     const subscriptions = Object.values(template.findResources('AWS::SNS::Subscription'))
     const { Properties } = subscriptions.find(
       ({ Properties }) => Properties.Endpoint['Fn::GetAtt'][0] === queueId(name),
@@ -178,7 +178,7 @@ for (const name of NAMES) {
   })
 }
 
-test('nothing else is made: no function, no role, no queue that was not asked for', () => {
+test('no function, role or additional queue is created', () => {
   const types = Object.values<any>(template.toJSON().Resources).map(({ Type }) => Type)
   assert.deepEqual([...new Set(types)].sort(), [
     'AWS::S3::Bucket',
@@ -192,7 +192,7 @@ test('nothing else is made: no function, no role, no queue that was not asked fo
   fanOut({ queues: [] }).resourceCountIs('AWS::SNS::Topic', 1)
 })
 
-test('another consumer changes nothing of the topic, the bucket or the others', () => {
+test('another consumer does not change the topic, the bucket or other consumers', () => {
   const before = fanOut({ queues: ['search'] }).toJSON().Resources
   for (const [id, resource] of Object.entries(before)) assert.deepEqual(template.toJSON().Resources[id], resource, id)
 })

@@ -34,7 +34,7 @@ for (const [props, limit] of [
   [{}, 1000],
   [{ requestsPerFiveMinutes: 10 }, 10],
 ] as const) {
-  test(`more than ${limit} requests of one address in five minutes are 429`, () => {
+  test(`more than ${limit} requests of an address in five minutes are 429`, () => {
     const [rule] = only(firewall(props), 'AWS::WAFv2::WebACL').Rules
     assert.deepEqual(rule.Statement, {
       RateBasedStatement: { AggregateKeyType: 'IP', Limit: limit, EvaluationWindowSec: 300 },
@@ -47,7 +47,7 @@ for (const [props, bytes] of [
   [{}, 8192],
   [{ bodyBytes: 16_384 }, 16_384],
 ] as const) {
-  test(`a body of more than ${bytes} bytes is 413, also one that WAF can't see whole`, () => {
+  test(`a body of more than ${bytes} bytes is 413, also if WAF can't inspect all of it`, () => {
     const [, rule] = only(firewall(props), 'AWS::WAFv2::WebACL').Rules
     assert.deepEqual(rule.Statement, {
       SizeConstraintStatement: {
@@ -61,11 +61,11 @@ for (const [props, bytes] of [
   })
 }
 
-test('a size that WAF would not see is refused', () => {
-  for (const bodyBytes of [0, 16_385, NaN]) assert.throws(() => firewall({ bodyBytes }), /not 1 to 16384/)
+test('a limit beyond what WAF inspects is rejected', () => {
+  for (const bodyBytes of [0, 16_385, NaN]) assert.throws(() => firewall({ bodyBytes }), /accepted: 1 to 16384/)
 })
 
-test('the answers are JSON, in the words of the local edge', () => {
+test('the responses are JSON, with the texts of the local edge', () => {
   assert.deepEqual(acl.CustomResponseBodies, {
     TooManyRequests: { ContentType: 'APPLICATION_JSON', Content: '{"message":"Too Many Requests"}' },
     RequestTooLong: { ContentType: 'APPLICATION_JSON', Content: '{"message":"Request Too Long"}' },
@@ -76,7 +76,7 @@ for (const [allowedOrigins, headers] of [
   [['https://www.example.com'], allowing('https://www.example.com')],
   [['https://a.example', 'https://b.example'], allowing('*')],
 ] as const) {
-  test(`the answers allow as many origins as the edge's own, for ${allowedOrigins.length}`, () => {
+  test(`the responses allow the same origins as the edge's own, for ${allowedOrigins.length}`, () => {
     const { Rules } = only(firewall({ allowedOrigins: [...allowedOrigins] }), 'AWS::WAFv2::WebACL')
     assert.deepEqual(
       Rules.map(({ Action }: any) => Action),
@@ -85,7 +85,7 @@ for (const [allowedOrigins, headers] of [
   })
 }
 
-test('the rate comes first, so that long bodies count, and the rest is let in', () => {
+test('the rate comes first, so that long bodies count, and the default is to allow', () => {
   assert.deepEqual(
     acl.Rules.map(({ Name, Priority }: any) => [Name, Priority]),
     [
@@ -96,7 +96,7 @@ test('the rate comes first, so that long bodies count, and the rest is let in', 
   assert.deepEqual(acl.DefaultAction, { Allow: {} })
 })
 
-test('every rule has a metric of its own, and keeps no sample of requests', () => {
+test('every rule has a metric of its own and no request samples', () => {
   const configs: Record<string, any>[] = [acl, ...acl.Rules].map(({ VisibilityConfig }) => VisibilityConfig)
   for (const { CloudWatchMetricsEnabled, SampledRequestsEnabled } of configs) {
     assert.equal(CloudWatchMetricsEnabled, true)
@@ -105,7 +105,7 @@ test('every rule has a metric of its own, and keeps no sample of requests', () =
   assert.equal(new Set(configs.map(({ MetricName }) => MetricName)).size, 3)
 })
 
-test('the stage of the API is what it protects, in its own region', () => {
+test('it protects the stage of the API, in its region', () => {
   assert.equal(acl.Scope, 'REGIONAL')
   const { ResourceArn, WebACLArn } = only(template, 'AWS::WAFv2::WebACLAssociation')
   const [aclId] = Object.keys(template.findResources('AWS::WAFv2::WebACL'))

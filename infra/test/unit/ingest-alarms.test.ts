@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
-import { clickTemplate, composed, SERVICE } from '../support/configurations.ts'
+import type { Template } from 'aws-cdk-lib/assertions'
+import { clickTemplate, ingestTemplate } from '../support/configurations.ts'
 
-const CONTEXT = { ...SERVICE, streams: { orders: {} }, collector: true, collectorQueue: true, fanOut: 'search' }
+const CONTEXT = { streams: { orders: {} }, collector: true, collectorQueue: true, fanOut: 'search' }
 
 function ingest(context: Record<string, unknown> = {}): Template {
-  const { root } = composed({ ...CONTEXT, ...context })
-  return Template.fromStack(root.node.findChild('Ingest') as Stack)
+  return ingestTemplate({ ...CONTEXT, ...context })
 }
 
 const template = ingest()
 
-/** The alarms of a template by id, without the hash that CDK puts after it. */
+/** The alarms of a template by id, without CDK's hash. */
 function alarms(of: Template): Map<string, Record<string, any>> {
   const found = Object.entries(of.findResources('AWS::CloudWatch::Alarm'))
   return new Map(found.map(([id, { Properties }]) => [id.replace(/[0-9A-F]{8}$/, ''), Properties]))
@@ -36,7 +34,7 @@ const ALARMS: [string, string, string, Record<string, unknown>, string, '>=' | '
     'EdgeErrorsorders',
     'AWS/ApiGateway',
     '5XXError',
-    // "Amazon API Gateway dimensions and metrics": those of a method whose metrics are on.
+    // "Amazon API Gateway dimensions and metrics": a method with detailed metrics.
     {
       ApiName: 'ClickStream-Ingest-streams',
       Method: 'POST',
@@ -121,7 +119,7 @@ for (const [id, Namespace, MetricName, dimensions, Statistic, comparison, Thresh
   })
 }
 
-test('these are all alarms, with that on the error output of all streams', () => {
+test('these are all alarms, including the one on the error output of all streams', () => {
   assert.deepEqual([...alarms(template).keys()].sort(), [...ALARMS.map(([id]) => id), 'ErrorObjects'].sort())
   const { Metrics } = alarms(template).get('ErrorObjects')!
   const filter = [
@@ -134,7 +132,7 @@ test('these are all alarms, with that on the error output of all streams', () =>
   )
 })
 
-test('delivery is late by what it waits for', () => {
+test('the alarm on late delivery follows the buffering interval', () => {
   const late = alarms(ingest({ destinationSeconds: 600 }))
   assert.deepEqual(
     [late.get('DeliveryLateorders')!.Threshold, late.get('ReadsLateorders')!.Threshold],
@@ -142,7 +140,7 @@ test('delivery is late by what it waits for', () => {
   )
 })
 
-test('a topic that is given is told of everything', () => {
+test('all alarms notify a given topic', () => {
   const topic = 'arn:aws:sns:us-east-1:123456789012:alarms'
   ingest({ alarmTopicArn: topic }).allResourcesProperties('AWS::CloudWatch::Alarm', { AlarmActions: [topic] })
 })

@@ -1,29 +1,25 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Template } from 'aws-cdk-lib/assertions'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SAVED_QUERIES } from '../../lib/analysis/queries.ts'
-import { processorBufferMib, worstReplyBytes } from '../../lib/processor-buffer.ts'
+import { processorBufferMib, worstResponseBytes } from '../../lib/processor-buffer.ts'
 import type { ProcessorSettings } from '../../lib/processor-settings.ts'
-import { composed, CONFIGURATIONS } from '../support/configurations.ts'
+import { CONFIGURATIONS, validated } from '../support/configurations.ts'
 
-/** A file of the repository. */
 const file = (path: string) => new URL(`../../../${path}`, import.meta.url)
 const read = (path: string) => readFileSync(file(path), 'utf8')
 
-/** What `docs/operations.md` says of the templates and of the sources is what they are. */
+/** These tests compare `docs/operations.md` with the templates and the sources. */
 const MANUAL = read('docs/operations.md')
 const SIZES = read('docs/sizes.md')
 
-const stacks = Object.values(CONFIGURATIONS)
-  .flatMap((context) => composed(context).stacks)
-  .map((stack) => ({ stack, template: Template.fromStack(stack) }))
+const stacks = Object.values(CONFIGURATIONS).flatMap((context) => validated(context))
 
 /** Every resource of a type in any configuration, by its logical id. */
 const resources = (type: string) => stacks.flatMap(({ template }) => Object.entries(template.findResources(type)))
 
-/** The cells of each row. Its first two are the header and what divides it from the others. */
+/** The cells of each row. */
 function cells(lines: string[]): string[][] {
   return lines.map((row) =>
     row
@@ -42,16 +38,15 @@ function table(header: string, text = MANUAL): string[][] {
   return rows
 }
 
-/** What is in backquotes. */
+/** The texts in backquotes. */
 const quoted = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, name]) => name!)
 
-/** The prose, without what is in fences. */
+/** The text without fenced blocks. */
 const unfenced = (text: string) => text.replaceAll(/^ *```[^]*?^ *```$/gm, '')
 
-/** Headings by their level. */
 const headings = (text: string) => [...unfenced(text).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!)
 
-/** A heading's address, as GitHub makes it. */
+/** A heading's anchor on GitHub. */
 const anchor = (heading: string) =>
   heading
     .toLowerCase()
@@ -64,7 +59,7 @@ const COMPARISONS: Record<string, string> = {
   LessThanThreshold: '<',
 }
 
-/** A metric and its statistic, as the manual writes them; metric math with the metrics' own names. */
+/** A metric and its statistic in the manual's notation; metric math with the metrics' own names. */
 function measured({ MetricName, Statistic, Metrics }: Record<string, any>): string {
   if (MetricName) return `\`${MetricName}\` ${Statistic}`
   const parts = Metrics.filter(({ MetricStat }: any) => MetricStat)
@@ -76,7 +71,7 @@ function measured({ MetricName, Statistic, Metrics }: Record<string, any>): stri
   return `\`${named}\` ${parts[0].MetricStat.Stat}`
 }
 
-/** Each alarm by the name of its construct, with `NAME` for a stream's or a queue's, and when it is raised. */
+/** The condition of each alarm by its construct's name, with `NAME` for a stream's or a queue's. */
 const alarms = new Map(
   stacks.flatMap(({ stack, template }) => {
     const inTemplate = template.findResources('AWS::CloudWatch::Alarm')
@@ -91,7 +86,7 @@ const alarms = new Map(
   }),
 )
 
-/** The manual's sections about alarms: each with its heading, and what it says that its alarms are raised at. */
+/** The manual's sections about alarms, with the conditions that they document. */
 const sections = MANUAL.split(/^## /m)
   .find((part) => part.startsWith('1. An alarm'))!
   .split(/^### /m)
@@ -100,35 +95,35 @@ const sections = MANUAL.split(/^## /m)
     const raised = [...part.matchAll(/^- `([\w-]+)`: (`[^`]+` \w+ [≥<>] \d+, \d of \d)\./gm)]
     return { heading: part.split('\n')[0]!, part, raised: raised.map(([, name, at]): [string, string] => [name!, at!]) }
   })
-  .filter(({ heading }) => heading !== 'Questions to the logs')
+  .filter(({ heading }) => heading !== 'Log queries')
 
-test('the manual tells of every alarm when it is raised, once, and of no other', () => {
-  const told = sections.flatMap(({ raised }) => raised)
+test('the manual documents the condition of every alarm, once', () => {
+  const documented = sections.flatMap(({ raised }) => raised)
   const sorted = (pairs: Iterable<[string, string]>) => [...pairs].toSorted(([one], [other]) => (one < other ? -1 : 1))
-  assert.deepEqual(sorted(told), sorted(alarms))
+  assert.deepEqual(sorted(documented), sorted(alarms))
 })
 
-test('it tells of every alarm what it means, what to look at and what to do, below its name', () => {
+test('every alarm has a section with its meaning, first checks and actions', () => {
   for (const { heading, part, raised } of sections) {
     assert.equal(heading, raised.map(([name]) => name).join(', '))
     for (const word of ['Means', 'Look first', 'Do']) assert.ok(part.includes(`\n- **${word}**`), `${heading}: ${word}`)
   }
 })
 
-test('it lists every alarm by its urgency, once, with a link to it', () => {
+test('the manual lists every alarm by urgency, once, with a link', () => {
   const links = [...MANUAL.matchAll(/\[([A-Z]\w+(?:-NAME)?)\]\(#([a-z][\w-]*)\)/g)].map(([, name, to]) => [name!, to!])
   const expected = sections.flatMap(({ heading, raised }) => raised.map(([name]) => [name, anchor(heading)]))
   assert.deepEqual(links.toSorted(), expected.toSorted())
 })
 
-test('it tells of every log group, and of no other', () => {
+test('the manual documents exactly the log groups', () => {
   const groups = resources('AWS::Logs::LogGroup').map(([id]) => id)
   const named = groups.map((id) => id.replace(/[0-9A-F]{8}$/, '').replace(/orders|reviews|opendata/, 'NAME'))
-  const told = table('log group').flatMap(([names]) => quoted(names!))
-  assert.deepEqual(told.toSorted(), [...new Set(named)].toSorted())
+  const documented = table('log group').flatMap(([names]) => quoted(names!))
+  assert.deepEqual(documented.toSorted(), [...new Set(named)].toSorted())
 })
 
-test('the saved queries and graphs that it names are there', () => {
+test('the saved queries and graphs of the manual exist', () => {
   const boards = resources('AWS::CloudWatch::Dashboard').map(([, board]) => board)
   const titles = [...JSON.stringify(boards).matchAll(/title\\+":\\+"([^"\\]+)/g)].map(([, title]) => title)
   const known = new Set([...SAVED_QUERIES.map(({ name }) => name), ...titles])
@@ -138,24 +133,24 @@ test('the saved queries and graphs that it names are there', () => {
   assert.deepEqual(unknown, [])
 })
 
-test('the outputs that it asks for are those of the stacks', () => {
+test('the outputs of the manual exist in the stacks', () => {
   const outputs = (ofStack: string) =>
     stacks
       .filter(({ stack }) => stack.stackName === ofStack)
       .flatMap(({ template }) => Object.keys(template.toJSON().Outputs))
   const names: Record<string, string> = { STACK: 'ClickStream', INGEST: 'ClickStream-Ingest' }
-  const asked = [...MANUAL.matchAll(/\$\(output "\$(\w+)" (\w+)\)/g)].map(([, stack, name]) => [names[stack!]!, name!])
+  const used = [...MANUAL.matchAll(/\$\(output "\$(\w+)" (\w+)\)/g)].map(([, stack, name]) => [names[stack!]!, name!])
   const named = [...MANUAL.matchAll(/the output `(\w+)`/g)].map(([, name]) => ['ClickStream', name!])
-  assert.ok(asked.length > 3 && named.length > 0)
-  for (const [stack, name] of [...asked, ...named]) assert.ok(outputs(stack!).includes(name!), `${stack} ${name}`)
+  assert.ok(used.length > 3 && named.length > 0)
+  for (const [stack, name] of [...used, ...named]) assert.ok(outputs(stack!).includes(name!), `${stack} ${name}`)
   assert.ok(MANUAL.includes('\nINGEST=$STACK-Ingest '))
 })
 
-test('what its commands use is set before, in order', () => {
+test('variables in commands are set before their use', () => {
   const known = new Set<string>()
   for (const [, command] of MANUAL.matchAll(/^ *```sh\n([^]*?)^ *```$/gm)) {
     for (const line of command!.split('\n')) {
-      // A line may set what it uses.
+      // A line may set a variable and use it.
       for (const [, name] of line.matchAll(/(?:^|\s)([A-Z_]+)=/g)) known.add(name!)
       for (const [, name] of line.matchAll(/\$([A-Z_]+)/g)) assert.ok(known.has(name!), `${name} in ${line}`)
     }
@@ -163,7 +158,7 @@ test('what its commands use is set before, in order', () => {
   assert.ok(known.size > 5)
 })
 
-/** The events that a `logs.rs` writes: their fields by their message. */
+/** The log events of a `logs.rs`: fields by message. */
 function events(source: string): Map<string, Set<string>> {
   const calls = [...source.matchAll(/\b(?:info|warn)!\(([^]*?)"([a-z ]+)"\s*\);/g)]
   return new Map(
@@ -174,7 +169,7 @@ function events(source: string): Map<string, Set<string>> {
   )
 }
 
-/** The fields of the access logs of the APIs whose log group's logical id begins so. */
+/** The fields of the access log with this log group. */
 function accessLogFields(group: string): Set<string> {
   const stages = [...resources('AWS::ApiGateway::Stage'), ...resources('AWS::ApiGatewayV2::Stage')]
   const settings = stages.map(([, { Properties }]) => Properties.AccessLogSetting ?? Properties.AccessLogSettings)
@@ -187,14 +182,14 @@ const PROCESSOR = events(read('src/logs.rs'))
 const COLLECTOR = events(read('crates/click-collector/src/logs.rs'))
 
 /**
- * What Lambda adds to a function's log in JSON: `level` and `message` are of each line, and `record.status` is of its own
+ * Lambda's fields in a function's JSON log: `level` and `message` are on each line, `record.status` is on Lambda's own
  * ("Working with Lambda function logs", AWS Lambda Developer Guide).
  */
 const LAMBDA = ['level', 'message', 'record.status']
-/** What Firehose logs ("Monitor Amazon Data Firehose Using CloudWatch Logs", Amazon Data Firehose Developer Guide). */
+/** Firehose's fields ("Monitor Amazon Data Firehose Using CloudWatch Logs", Amazon Data Firehose Developer Guide). */
 const FIREHOSE = ['deliveryStreamARN', 'destination', 'deliveryStreamVersionId', 'message', 'errorCode', 'processor']
 
-/** The fields that a question with `message` finds in a log group. */
+/** The fields that a query with `message` finds in a log group. */
 function fieldsOf(group: string, message?: string): Set<string> {
   if (group.endsWith('DeliveryLogs') || group === 'StreamLogs') return new Set(FIREHOSE)
   if (group.endsWith('AccessLogs') || group.endsWith('AccessLog')) return accessLogFields(group)
@@ -203,19 +198,19 @@ function fieldsOf(group: string, message?: string): Set<string> {
   return new Set([...LAMBDA, ...((message !== undefined && own?.get(message)) || [])])
 }
 
-/** What is no field in a question. */
+/** Keywords of queries. */
 const WORDS = new Set('filter stats sort limit by and or in as asc desc'.split(' '))
 
-/** The questions to the logs by their number. */
-const questions = new Map([...MANUAL.matchAll(/^(Q\d) +(.+)$/gm)].map(([, number, text]) => [number!, text!]))
+/** The log queries by number. */
+const queries = new Map([...MANUAL.matchAll(/^(Q\d) +(.+)$/gm)].map(([, number, text]) => [number!, text!]))
 
-test('every question is asked of some log group, whose log has its fields', () => {
-  const asked = table('log group').flatMap(([groups, , numbers]) =>
+test('every log query has a log group, which contains its fields', () => {
+  const used = table('log group').flatMap(([groups, , numbers]) =>
     [...numbers!.matchAll(/Q\d/g)].flatMap(([number]) => quoted(groups!).map((group) => ({ number, group }))),
   )
-  assert.deepEqual([...new Set(asked.map(({ number }) => number))].toSorted(), [...questions.keys()])
-  for (const { number, group } of asked) {
-    const text = questions.get(number)!
+  assert.deepEqual([...new Set(used.map(({ number }) => number))].toSorted(), [...queries.keys()])
+  for (const { number, group } of used) {
+    const text = queries.get(number)!
     const [, message] = /message = "([^"]+)"/.exec(text) ?? []
     const bare = text.replaceAll(/"[^"]*"/g, '').replaceAll(/\w+\(/g, '(')
     const fields = [...bare.matchAll(/(?<![\w.])@?[A-Za-z_][\w.]*/g)]
@@ -228,7 +223,7 @@ test('every question is asked of some log group, whose log has its fields', () =
   }
 })
 
-test('what else it says of the logs is in them', () => {
+test('other statements about logs are true', () => {
   assert.ok(MANUAL.includes('`filter message = "record failed"`') && MANUAL.includes('by `record_id` and `reason`'))
   assert.deepEqual(PROCESSOR.get('record failed'), new Set(['record_id', 'reason']))
   assert.ok(MANUAL.includes('at `body refused` in `CollectorLogs`, with its `reason`'))
@@ -237,7 +232,7 @@ test('what else it says of the logs is in them', () => {
   assert.ok(accessLogFields('StreamsAccessLogs').has('resource'))
 })
 
-test("the processor's own metrics are those that it writes", () => {
+test("the manual and the alarms use the processor's own metrics", () => {
   const entry = /struct InvocationEntry[^]*?\n}/.exec(read('src/metrics.rs'))![0]
   const written = [...entry.matchAll(/^ {4}(\w+): As(?:Count|Bytes)</gm)].map(([, name]) =>
     name!.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase()),
@@ -246,19 +241,21 @@ test("the processor's own metrics are those that it writes", () => {
     .map(([, { Properties }]) => Properties)
     .filter(({ Namespace }) => Namespace === 'ClickProcessor')
     .map(({ MetricName }) => MetricName as string)
-  const told = quoted(/^6\. \*\*Verify\*\*[^]*?\n\n/m.exec(MANUAL)![0]).filter((name) => /^[A-Z][a-z]+$/.test(name))
-  assert.ok(watched.length > 1 && told.length > 2)
-  const unknown = [...watched, ...told, 'Dropped'].filter((name) => !written.includes(name))
+  const documented = quoted(/^6\. \*\*Verify\*\*[^]*?\n\n/m.exec(MANUAL)![0]).filter((name) =>
+    /^[A-Z][a-z]+$/.test(name),
+  )
+  assert.ok(watched.length > 1 && documented.length > 2)
+  const unknown = [...watched, ...documented, 'Dropped'].filter((name) => !written.includes(name))
   assert.deepEqual(unknown, [])
 })
 
-test('it tells of every row of `clicks redrive` that is not always there, as it is called', () => {
+test('the manual documents the optional rows of `clicks redrive`', () => {
   const source = read('crates/clicks/src/redrive.rs')
   const display = source.slice(source.indexOf('impl Display for Table'), source.indexOf('#[cfg(test)]'))
   const rows = [...display.matchAll(/^ *\(" {2}([^"]+)", [^)]*\),$/gm)].map(([, name]) => name!)
-  const told = table('it says').flatMap(([names]) => quoted(names!))
+  const documented = table('row').flatMap(([names]) => quoted(names!))
   assert.ok(rows.length > 10)
-  assert.deepEqual(told.toSorted(), rows.toSorted())
+  assert.deepEqual(documented.toSorted(), rows.toSorted())
   assert.ok(
     quoted(MANUAL)
       .filter((text) => text.startsWith('held back'))
@@ -266,7 +263,7 @@ test('it tells of every row of `clicks redrive` that is not always there, as it 
   )
 })
 
-test('no cell of its tables is longer than can be read at night', () => {
+test('no table cell of the manual is too long', () => {
   const long = cells(MANUAL.split('\n').filter((line) => line.startsWith('|')))
   assert.deepEqual(
     long.flat().filter((cell) => cell.length > 160),
@@ -283,7 +280,7 @@ const PAGES = [
 ]
 
 for (const page of PAGES) {
-  test(`the links of ${page} lead somewhere`, () => {
+  test(`the links of ${page} have targets`, () => {
     const links = [...unfenced(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
     for (const link of links.filter((link) => !/^https?:/.test(link))) {
       const { pathname, hash } = new URL(link, file(page))
@@ -297,11 +294,11 @@ for (const page of PAGES) {
 }
 
 for (const [options, bytes, mebibytes] of table('options', SIZES)) {
-  test(`the buffer of ${options} is the arithmetic's`, () => {
+  test(`the documented buffer of ${options} is the computed one`, () => {
     const given = quoted(options!).map((text) => text.split('='))
     const settings: ProcessorSettings = Object.fromEntries(given.map(([name, value]) => [name, value!.split(',')]))
     const shortest = '{"userId":"","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae"}'.length
-    assert.equal(worstReplyBytes(shortest / (1024 * 1024), settings), Number(bytes))
+    assert.equal(worstResponseBytes(shortest / (1024 * 1024), settings), Number(bytes))
     assert.equal(processorBufferMib(settings), Number(mebibytes))
   })
 }

@@ -8,7 +8,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Edge } from '../../lib/edge.ts'
 import { BODIES } from '../support/bodies.ts'
 import { synthesised } from '../support/synth.ts'
-import { answer, method, putRecordBody } from '../support/velocity.ts'
+import { methodResponse, method, putRecordBody } from '../support/velocity.ts'
 
 const STREAM = 'ClickStream-Stream-4uJ0_x.9'
 
@@ -23,7 +23,7 @@ function edge(allowedOrigins?: string[]): Template {
 const anyOrigin = edge()
 
 for (const [name, body] of Object.entries(BODIES)) {
-  test(`what Firehose gets of ${name} is the body, and nothing else`, () => {
+  test(`${name}: Firehose gets exactly the body`, () => {
     const request = JSON.parse(putRecordBody(anyOrigin, STREAM, body))
     assert.deepEqual(Object.keys(request), ['DeliveryStreamName', 'Record'])
     assert.equal(request.DeliveryStreamName, STREAM)
@@ -43,7 +43,7 @@ test('the request template is module 5’s', () => {
 const UNAVAILABLE = { status: 503, body: { message: 'Service Unavailable' } }
 const TOO_MANY = { status: 429, body: { message: 'Too Many Requests' } }
 
-/** Firehose's error, with words that no visitor may see. */
+/** Firehose's error, with text that visitors must not see. */
 const error = (type: unknown) => JSON.stringify({ __type: type, message: 'Firehose SECRET under account 123456789012' })
 
 const BACKEND: [string, { status: number; body: string }, { status: number; body: unknown }][] = [
@@ -96,7 +96,7 @@ for (const allowedOrigins of [['*'], ['https://a.example', 'https://b.example']]
   const template = edge(allowedOrigins)
   for (const [name, backend, expected] of BACKEND) {
     test(`with ${allowedOrigins.length} origins, ${name} from Firehose is ${expected.status}`, () => {
-      const { status, body } = answer(template, 'PUT', backend)
+      const { status, body } = methodResponse(template, 'PUT', backend)
       assert.deepEqual({ status, body: JSON.parse(body) }, expected)
     })
   }
@@ -129,7 +129,7 @@ for (const [name, headers, expected] of ORIGINS) {
     ['throttling', 'PUT', { status: 400, body: error('ThrottlingException') }],
   ] as const) {
     test(`with several origins, ${kind} from ${name} is allowed ${expected ?? 'nothing'}`, () => {
-      const found = answer(several, httpMethod, backend, headers).headers
+      const found = methodResponse(several, httpMethod, backend, headers).headers
       assert.equal(found['Access-Control-Allow-Origin'], expected)
       assert.equal(found['Vary'], 'Origin')
     })
@@ -141,7 +141,7 @@ for (const [origins, expected] of [
   [['https://a.example'], 'https://a.example'],
   [['https://a.example', 'https://a.example'], 'https://a.example'],
 ] as const) {
-  test(`${origins} is on every answer, whoever asks`, () => {
+  test(`${origins} is in every response to any origin`, () => {
     const template = edge([...origins])
     for (const headers of [{}, { Origin: 'https://c.example' }] as Record<string, string>[]) {
       for (const [httpMethod, status] of [
@@ -149,7 +149,7 @@ for (const [origins, expected] of [
         ['PUT', 200],
         ['PUT', 500],
       ] as const) {
-        const found = answer(template, httpMethod, { status, body: '{}' }, headers).headers
+        const found = methodResponse(template, httpMethod, { status, body: '{}' }, headers).headers
         assert.equal(found['Access-Control-Allow-Origin'], expected)
         assert.equal(found['Vary'], undefined)
       }
@@ -158,12 +158,12 @@ for (const [origins, expected] of [
 }
 
 for (const origins of [['*'], ['https://a.example', 'https://b.example']]) {
-  test(`a preflight for ${origins} is answered without a backend, for a day`, () => {
+  test(`a preflight for ${origins} gets a response without a backend, for a day`, () => {
     const template = edge(origins)
     const { Type, RequestTemplates } = method(template, 'OPTIONS').Integration
     assert.equal(Type, 'MOCK')
     assert.deepEqual(JSON.parse(RequestTemplates['application/json']), { statusCode: 200 })
-    const found = answer(template, 'OPTIONS', { status: 200, body: '' }, { Origin: origins[0]! })
+    const found = methodResponse(template, 'OPTIONS', { status: 200, body: '' }, { Origin: origins[0]! })
     assert.equal(found.status, 200)
     assert.equal(found.body, '')
     const { Vary: _, ...headers } = found.headers

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Validations } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import type { Template } from 'aws-cdk-lib/assertions'
 import { Architecture } from 'aws-cdk-lib/aws-lambda'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { MysfitsServiceStack } from '../../lib/mysfits-service-stack.ts'
 import { MysfitsService, type MysfitsServiceProps } from '../../lib/mysfits-service.ts'
-import { bundling } from '../support/bundling.ts'
-import { app, only, statements, synthesised } from '../support/synth.ts'
+import { buildCommand, bundling } from '../support/bundling.ts'
+import { app, only, statements, synthesised, templateOf } from '../support/synth.ts'
 
 function service(props: MysfitsServiceProps = {}) {
   return synthesised((stack) => new MysfitsService(stack, 'Service', { bundling, ...props }))
@@ -38,10 +38,10 @@ test('the table is the workshop’s', () => {
   assert.deepEqual(GlobalSecondaryIndexes, [index('GoodEvilIndex', 'GoodEvil'), index('LawChaosIndex', 'LawChaos')])
 })
 
-test('the table is in one region, paid by request, recoverable and protected', () => {
+test('the table is in one region, billed by request, recoverable and protected', () => {
   const { BillingMode, Replicas, SSESpecification, TableName } = only(template, 'AWS::DynamoDB::GlobalTable')
   assert.equal(BillingMode, 'PAY_PER_REQUEST')
-  // With a key of DynamoDB's own: it has no table that is not encrypted.
+  // DynamoDB's own key: all tables are encrypted.
   assert.deepEqual(SSESpecification, { SSEEnabled: false })
   assert.deepEqual(Replicas, [
     {
@@ -54,7 +54,7 @@ test('the table is in one region, paid by request, recoverable and protected', (
   assert.equal(TableName, undefined)
 })
 
-test('the table stays when the stack goes, and the logs do not', () => {
+test('the table is retained, and the logs are deleted with the stack', () => {
   const policies = (type: string) =>
     Object.values(template.findResources(type)).map(({ DeletionPolicy, UpdateReplacePolicy }) => [
       DeletionPolicy,
@@ -72,18 +72,18 @@ test('the function is the Lambda binary on arm64', () => {
   )
 })
 
-test('the architecture is a choice', () => {
+test('the architecture is an option', () => {
   const chosen = service({ architecture: Architecture.X86_64 })
   assert.deepEqual(serviceFunction(chosen.template).Architectures, ['x86_64'])
 })
 
-test('the function finds the table by the variable that the binary reads', () => {
+test('the function gets the table in the variable that it reads', () => {
   const source = readFileSync(new URL('../../../crates/mysfits-service/src/table.rs', import.meta.url), 'utf8')
   const [, variable] = /TABLE_VARIABLE: &str = "(\w+)"/.exec(source)!
   assert.deepEqual(serviceFunction(template).Environment, { Variables: { [variable!]: { Ref: tableId } } })
 })
 
-test('the function writes JSON to a log of its own, and traces', () => {
+test('the function writes JSON to a log group of its own, and traces', () => {
   const { LoggingConfig, TracingConfig } = serviceFunction(template)
   assert.deepEqual(LoggingConfig, {
     LogFormat: 'JSON',
@@ -93,13 +93,14 @@ test('the function writes JSON to a log of its own, and traces', () => {
   assert.deepEqual(TracingConfig, { Mode: 'Active' })
 })
 
-test('the executable is built of its package without the local server', () => {
+test('the executable is built from its package without the local server', () => {
+  const command = (flags?: string[]) => buildCommand((bundling) => service({ bundling }), flags)
   assert.equal(
-    buildCommand(),
-    'cargo lambda build --lambda-dir /asset-output --release --arm64 --bin mysfits-service --flatten mysfits-service ' +
+    command(),
+    'cargo lambda build --lambda-dir /asset-output --profile dist --arm64 --bin mysfits-service --flatten mysfits-service ' +
       '--package mysfits-service --no-default-features --locked',
   )
-  assert.match(buildCommand(['--verbose']), /--locked --verbose$/)
+  assert.match(command(['--verbose']), /--locked --verbose$/)
 })
 
 test('the function may read the table and its indexes, write its log and trace', () => {
@@ -144,7 +145,7 @@ test('the seed may put items into the table and write its log', () => {
   )
 })
 
-test('there are two roles, for Lambda alone, without managed policies', () => {
+test('there are two roles, only for Lambda, without managed policies', () => {
   const roles = Object.values(template.findResources('AWS::IAM::Role')).map(({ Properties }) => Properties)
   assert.equal(roles.length, 2)
   for (const { AssumeRolePolicyDocument, ManagedPolicyArns } of roles) {
@@ -186,7 +187,7 @@ test('requests are throttled', () => {
   })
 })
 
-test('the access log tells the route, and nothing of who asked or for what', () => {
+test('the access log contains the route, and nothing that identifies the client', () => {
   const { AccessLogSettings, StageName } = only(template, 'AWS::ApiGatewayV2::Stage')
   assert.equal(StageName, '$default')
   assert.deepEqual(AccessLogSettings.DestinationArn, { 'Fn::GetAtt': [log('AccessLog'), 'Arn'] })
@@ -202,14 +203,14 @@ test('the access log tells the route, and nothing of who asked or for what', () 
   ])
 })
 
-test('every log ends', () => {
+test('every log group has a retention', () => {
   const days = (found: Template) =>
     Object.values(found.findResources('AWS::Logs::LogGroup')).map(({ Properties }) => Properties.RetentionInDays)
   assert.deepEqual(days(template), [30, 30, 30])
   assert.deepEqual(days(service({ logRetention: RetentionDays.ONE_WEEK }).template), [7, 7, 7])
 })
 
-test('the seed puts the twelve mysfits into the table, all or none, and replaces nothing', () => {
+test('the seed writes the twelve mysfits, all or none, and overwrites nothing', () => {
   const { service, action, parameters } = seedCall()
   assert.deepEqual([service, action], ['DynamoDB', 'TransactWriteItems'])
   const mysfits = fixture()
@@ -252,7 +253,7 @@ test('the seed’s items are those of the service’s own seed.rs', () => {
   }
 })
 
-test('the seed is sown once: never on update or delete, and with the SDK at hand', () => {
+test("the seed runs only on creation, with the runtime's SDK", () => {
   const { Update, Delete, InstallLatestAwsSdk } = only(template, 'Custom::AWS')
   assert.deepEqual(
     { Update, Delete, InstallLatestAwsSdk },
@@ -261,7 +262,7 @@ test('the seed is sown once: never on update or delete, and with the SDK at hand
   assert.deepEqual(seedCall().physicalResourceId, { id: 'twelve-mysfits' })
 })
 
-test('without the seed there is one function, one role, and nobody who may write', () => {
+test('without the seed there is one function and one role, which may not write', () => {
   const bare = service({ seed: false }).template
   bare.resourceCountIs('Custom::AWS', 0)
   bare.resourceCountIs('AWS::Lambda::Function', 1)
@@ -269,19 +270,19 @@ test('without the seed there is one function, one role, and nobody who may write
   assert.doesNotMatch(JSON.stringify(bare.toJSON()), /dynamodb:(Put|Update|Delete|Batch)/)
 })
 
-test('the URL has no slash at its end', () => {
+test('the URL has no trailing slash', () => {
   const [apiId] = Object.keys(template.findResources('AWS::ApiGatewayV2::Api'))
   assert.deepEqual(stack.resolve(built.url), { 'Fn::GetAtt': [apiId, 'ApiEndpoint'] })
 })
 
-test('the stack tells the URL', () => {
+test('the stack outputs the URL', () => {
   const made = new MysfitsServiceStack(app(), 'MysfitsService', { bundling })
-  const outputs = Template.fromStack(made).findOutputs('*')
+  const outputs = templateOf(made).findOutputs('*')
   assert.deepEqual(Object.keys(outputs), ['MysfitsApiUrl'])
   assert.deepEqual(outputs.MysfitsApiUrl!.Value, made.resolve(made.url))
 })
 
-test('AwsSolutions has no objection', () => {
+test('cdk-nag finds nothing in the service', () => {
   const checked = app()
   new MysfitsServiceStack(checked, 'MysfitsService', { bundling })
   Validations.of(checked).addPlugins(new AwsSolutionsChecks(checked))
@@ -293,18 +294,6 @@ function serviceFunction(template: Template): Record<string, any> {
   return functions.find(({ Handler }) => Handler === 'bootstrap')!
 }
 
-/** What would be run in a container. */
-function buildCommand(cargoLambdaFlags?: string[]): string {
-  const commands: string[][] = []
-  const dockerImage: any = { run: ({ command }: { command: string[] }) => commands.push(command) }
-  const dockerOptions = { local: { tryBundle: () => false } }
-  // Nothing is built, and that is refused.
-  assert.throws(() =>
-    service({ bundling: { dockerImage, dockerOptions, forcedDockerBundling: true, cargoLambdaFlags } }),
-  )
-  return commands[0]!.at(-1)!
-}
-
 /** The logical id of the only log group with `name` in it. */
 function log(name: string): string {
   const ids = Object.keys(template.findResources('AWS::Logs::LogGroup')).filter((id) => id.includes(name))
@@ -312,7 +301,7 @@ function log(name: string): string {
   return ids[0]!
 }
 
-/** The call of the custom resource as its function reads it, with the table's logical id for its name. */
+/** The custom resource's call, with the table's logical id as name. */
 function seedCall(): Record<string, any> {
   const [, parts] = only(template, 'Custom::AWS').Create['Fn::Join']
   return JSON.parse(

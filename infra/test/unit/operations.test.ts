@@ -40,7 +40,7 @@ function alarm(template: Template, id: string): Record<string, any> {
 const STREAM = { DeliveryStreamName: 'clicks' }
 const FUNCTION = { FunctionName: 'processor' }
 
-/** Every metric that may be looked at, with the dimensions and statistics that its source gives. */
+/** The documented metrics, with their dimensions and statistics. */
 const SOURCES: Record<string, { metrics: string[]; dimensions: Record<string, string>; statistics?: string[] }> = {
   // "Amazon API Gateway dimensions and metrics"
   'AWS/ApiGateway': { metrics: ['Count', '4XXError', '5XXError', 'Latency'], dimensions: { ApiName: 'edge' } },
@@ -117,7 +117,7 @@ for (const [id, Namespace, MetricName, Statistic, comparison, Threshold, [datapo
   })
 }
 
-test('alarm ErrorObjects: whatever is written to the error output, even if S3 says so late', () => {
+test('alarm ErrorObjects: any write to the error output, also if the metric is late', () => {
   const { template } = operations()
   const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'))
   const { AlarmDescription, Metrics, ...properties } = alarm(template, 'ErrorObjects')
@@ -150,12 +150,12 @@ test('these are all alarms, from left to right', () => {
   template.resourceCountIs('AWS::CloudWatch::Alarm', 10)
 })
 
-test('each alarm says what it means and, after a colon, what to do first', () => {
+test('each description has the meaning and, after a colon, the first action', () => {
   const alarms = Object.values(operations().template.findResources('AWS::CloudWatch::Alarm'))
   for (const { Properties } of alarms) assert.match(Properties.AlarmDescription, /^[A-Z].{30,}: [a-z].{15,}\.$/)
 })
 
-test('texts name the limits that apply', () => {
+test('descriptions contain the configured limits', () => {
   const { template } = operations({ functionTimeout: Duration.seconds(60), destinationInterval: Duration.minutes(10) })
   assert.match(alarm(template, 'FunctionDuration').AlarmDescription, /timeout of 60 s/)
   assert.match(alarm(template, 'DeliveryLate').AlarmDescription, /more than 30 minutes/)
@@ -178,7 +178,7 @@ test('the longest invocation is compared with the timeout', () => {
   assert.equal(alarm(template, 'FunctionDuration').Threshold, 48_000)
 })
 
-test('every threshold is a prop, and what is undefined has its default', () => {
+test('every threshold is a prop with a default', () => {
   const { template } = operations({
     thresholds: {
       edgeErrors: 11,
@@ -196,7 +196,7 @@ test('every threshold is a prop, and what is undefined has its default', () => {
   assert.deepEqual(thresholds, [11, 12, 1, 13, 14, 15_000, 15, 10, 1020, 18])
 })
 
-test('the topic takes messages of the alarms of this account, by TLS, and nobody else may publish', () => {
+test('only alarms of this account may publish to the topic, over TLS', () => {
   const { template } = operations()
   const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'))
   assert.deepEqual(only(template, 'AWS::SNS::Topic'), { DisplayName: 'Click stream' })
@@ -238,7 +238,7 @@ test('the topic takes messages of the alarms of this account, by TLS, and nobody
   ])
 })
 
-test('a given topic is used, and left as it is', () => {
+test('a given topic is used and not changed', () => {
   const { template } = synthesised((stack) => {
     const topic = sns.Topic.fromTopicArn(stack, 'Theirs', 'arn:aws:sns:eu-central-1:111122223333:theirs')
     return build(stack, { topic })
@@ -249,7 +249,7 @@ test('a given topic is used, and left as it is', () => {
   template.allResourcesProperties('AWS::CloudWatch::Alarm', { AlarmActions: actions, OKActions: actions })
 })
 
-test('mail goes to the address that is given, and to nobody by default', () => {
+test('the e-mail subscription is optional', () => {
   const { Protocol, Endpoint } = only(operations({ alarmEmail: 'ops@example.com' }).template, 'AWS::SNS::Subscription')
   assert.deepEqual([Protocol, Endpoint], ['email', 'ops@example.com'])
   operations().template.resourceCountIs('AWS::SNS::Subscription', 0)
@@ -299,7 +299,7 @@ const PARTS: [string, [string, string[]][]][] = [
     'Function',
     [
       ['Invocations', ['AWS/Lambda Invocations Sum', 'AWS/Lambda Errors Sum', 'AWS/Lambda Throttles Sum']],
-      ['Attempts that succeed', ['AWS/Firehose ExecuteProcessing.Success Average']],
+      ['Successful attempts', ['AWS/Firehose ExecuteProcessing.Success Average']],
       ['Duration (ms)', ['AWS/Lambda Duration Maximum']],
       ['Records by outcome', ['ClickProcessor Ok Sum', 'ClickProcessor Dropped Sum', 'ClickProcessor Failed Sum']],
       [
@@ -312,14 +312,14 @@ const PARTS: [string, [string, string[]][]][] = [
     'Mysfits service',
     [
       ['Requests', ['ClickProcessor ServiceRequests Sum', 'ClickProcessor ServiceErrors Sum']],
-      ['Answered from an older catalogue', ['ClickProcessor StaleServed Sum']],
+      ['Served from a stale list', ['ClickProcessor StaleServed Sum']],
     ],
   ],
   [
     'Delivery',
     [
       ['Records, failed ones included', ['AWS/Firehose DeliveryToS3.Records Sum']],
-      ['Puts that succeed', ['AWS/Firehose DeliveryToS3.Success Average']],
+      ['Successful puts', ['AWS/Firehose DeliveryToS3.Success Average']],
       ['Age of the oldest record (s)', ['AWS/Firehose DeliveryToS3.DataFreshness Maximum']],
     ],
   ],
@@ -336,7 +336,7 @@ test('the dashboard shows the pipeline from left to right', () => {
   assert.deepEqual(shown, PARTS)
 })
 
-test('the graphs of a part lie below its heading, and no two widgets overlap', () => {
+test('the graphs of a part are below its heading, and no widgets overlap', () => {
   const all = widgets(operations().template)
   for (const column of [0, 4, 8, 12, 16, 20]) {
     const found = all.filter(({ x, width }) => x <= column && column < x + width)
@@ -345,7 +345,7 @@ test('the graphs of a part lie below its heading, and no two widgets overlap', (
   }
 })
 
-test('above all are the alarms and what one looks at', () => {
+test('alarms and an explanation are at the top', () => {
   const { template } = operations()
   const [alarms, text] = widgets(template)
   assert.deepEqual([alarms!.type, alarms!.y, alarms!.width], ['alarm', 0, 24])
@@ -354,13 +354,13 @@ test('above all are the alarms and what one looks at', () => {
   assert.match(text!.properties.markdown, /from left to right/)
 })
 
-test('limits of alarms are drawn into their graphs', () => {
+test('graphs show the limits of their alarms', () => {
   const found = widgets(operations().template).filter(({ properties }) => properties.annotations)
   const drawn = found.map(({ properties: { title, annotations } }) => [title, annotations.horizontal[0].value])
   assert.deepEqual(drawn, [['Duration (ms)', 24_000], ['Age of the oldest record (s)', 900]]) // prettier-ignore
 })
 
-test('every metric on the dashboard exists, with those dimensions', () => {
+test('every metric on the dashboard exists with its dimensions', () => {
   const metrics = widgets(operations().template).flatMap(({ properties }) => properties.metrics ?? [])
   const plain = metrics.filter((metric: any[]) => typeof metric[0] === 'string')
   assert.equal(plain.length, 24)
@@ -373,13 +373,13 @@ test('every metric on the dashboard exists, with those dimensions', () => {
   }
 })
 
-test('a reason is called by its name', () => {
+test('the label of a reason is its name', () => {
   const metrics = widgets(operations().template).flatMap(({ properties }) => properties.metrics ?? [])
   const search = metrics.map((metric: any[]) => metric[0]).find(({ expression }: any) => /^SEARCH/.test(expression))
   assert.equal(search.label, "${PROP('Dim.Reason')}")
 })
 
-test('cdk-nag has nothing against it', () => {
+test('cdk-nag finds nothing', () => {
   const root = app()
   build(new Stack(root, 'Test'), { alarmEmail: 'ops@example.com' })
   Validations.of(root).addPlugins(new AwsSolutionsChecks(root))

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Template } from 'aws-cdk-lib/assertions'
 import permissions from '../../permissions.json' with { type: 'json' }
-import { composed, CONFIGURATIONS } from '../support/configurations.ts'
+import { CONFIGURATIONS, validated } from '../support/configurations.ts'
 
 const arn = (service: string, resource: string, region = 'us-east-1') =>
   `arn:aws:${service}:${region}:ACCOUNT:${resource}`
@@ -19,7 +18,7 @@ const ALIAS_OF_PROCESSOR = { 'lambda:FunctionArn': `${FUNCTION}:live` }
 const API = gateway('/restapis/a1')
 const HTTP_API = gateway('/apis/a1')
 
-/** Actions on a resource, and what CloudFormation's request says besides. */
+/** Actions on a resource, and the context of CloudFormation's request. */
 type Call = [resource: string, actions: string[], context?: Record<string, string>]
 
 const passesRole = (service: string): Call => [
@@ -29,8 +28,8 @@ const passesRole = (service: string): Call => [
 ]
 
 /**
- * What CloudFormation calls to make a resource of a type, and to take it back when a deployment fails (registry schemas,
- * `handlers`), and on what (Service Authorization Reference).
+ * CloudFormation's calls to create a resource of a type, and to delete it when a deployment fails (registry schemas,
+ * `handlers`), with their resources (Service Authorization Reference).
  */
 const CALLS: Record<string, Call[]> = {
   'AWS::ApiGateway::Account': [[gateway('/account'), ['apigateway:PATCH']], passesRole('apigateway')],
@@ -125,7 +124,7 @@ const CALLS: Record<string, Call[]> = {
       ['lambda:DeleteEventSourceMapping', 'lambda:GetEventSourceMapping', 'lambda:UpdateEventSourceMapping'],
       ALIAS_OF_PROCESSOR,
     ],
-    // It is tagged when it is made. What is told of a request for tags is no function.
+    // It is tagged at creation. A request for tags has no function in its context.
     [MAPPING, ['lambda:ListTags', 'lambda:TagResource', 'lambda:UntagResource']],
   ],
   'AWS::Lambda::Function': [
@@ -170,7 +169,7 @@ const CALLS: Record<string, Call[]> = {
     [arn('wafv2', 'regional/webacl/ClickStream/0c1d'), ['wafv2:AssociateWebACL']],
     [`${API}/stages/prod`, ['wafv2:AssociateWebACL', 'wafv2:DisassociateWebACL', 'apigateway:SetWebACL']],
   ],
-  // A call of a function that is in the stack.
+  // An invocation of a function in the stack.
   'Custom::AWS': [[FUNCTION, ['lambda:InvokeFunction']]],
 }
 
@@ -189,7 +188,7 @@ const statements: Statement[] = permissions.Statement.map(({ Action, Resource, C
 const matches = (pattern: string, value: string) =>
   new RegExp(`^${pattern.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`).test(value)
 
-/** Whether one statement alone has the action, the resource, and nothing that the context contradicts or lacks. */
+/** Whether a single statement has the action, the resource, and conditions that the context satisfies. */
 const isAllowed = (action: string, resource: string, context: Record<string, string> = {}) =>
   statements.some(
     ({ actions, resources, condition = {} }) =>
@@ -200,11 +199,11 @@ const isAllowed = (action: string, resource: string, context: Record<string, str
         .every(([key, patterns]) => [patterns].flat().some((pattern) => matches(pattern, context[key] ?? ''))),
   )
 
-test('the policy for CloudFormation has what every resource of the stacks needs, on what it needs it', () => {
+test("CloudFormation's policy has the permissions for every resource of the stacks", () => {
   const types = new Set(
     Object.values(CONFIGURATIONS)
-      .flatMap((context) => composed(context).stacks)
-      .flatMap((stack) => Object.values<any>(Template.fromStack(stack).toJSON().Resources))
+      .flatMap((context) => validated(context))
+      .flatMap(({ template }) => Object.values<any>(template.toJSON().Resources))
       .map(({ Type }) => Type as string),
   )
   assert.deepEqual([...types].sort(), Object.keys(CALLS).sort())
@@ -219,7 +218,7 @@ test('the policy for CloudFormation has what every resource of the stacks needs,
   }
 })
 
-test("nothing of the account's that is another's may be changed", () => {
+test('the policy allows no changes of other resources of the account', () => {
   for (const [action, resource, context] of [
     ['iam:CreateRole', arn('iam', 'role/Another', '')],
     ['iam:AttachRolePolicy', ROLE, { 'iam:PolicyARN': 'arn:aws:iam::aws:policy/AdministratorAccess' }],
@@ -237,13 +236,13 @@ test("nothing of the account's that is another's may be changed", () => {
   }
 })
 
-test('the policy is no more than IAM takes, and allows no service everywhere', () => {
-  // White space does not count ("IAM and AWS STS quotas").
+test("the policy is within IAM's size limit, and allows no service on all resources", () => {
+  // IAM does not count white space ("IAM and AWS STS quotas").
   const { length } = JSON.stringify(permissions)
   assert.ok(length <= 6144)
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   assert.equal(/^- ([\d,]+) characters of the 6,144/m.exec(readme)?.[1]?.replace(',', ''), String(length))
-  // An event source mapping is made nowhere in particular, but for a function.
+  // The creation of an event source mapping has no resource, but a function as condition.
   const bounded = { ArnLike: { 'lambda:FunctionArn': 'arn:aws:lambda:*:ACCOUNT:function:ClickStream-*' } }
   const everywhere = statements.filter(({ resources }) => resources.includes('*'))
   assert.deepEqual(
@@ -257,7 +256,7 @@ test('the policy is no more than IAM takes, and allows no service everywhere', (
     )
     assert.deepEqual(
       actions.filter((action) => /^(iam|s3|lambda|dynamodb|firehose|kinesis|sqs):/.test(action)),
-      // They know no resources (Service Authorization Reference, "Amazon Kinesis Data Streams").
+      // These have no resource types (Service Authorization Reference, "Amazon Kinesis Data Streams").
       ['kinesis:UpdateShardCount', 'kinesis:UpdateStreamMode'],
     )
     assert.deepEqual(resources, ['*'])

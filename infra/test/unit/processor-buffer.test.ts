@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { processorBufferMib, REPLY_BUDGET_BYTES, worstReplyBytes } from '../../lib/processor-buffer.ts'
+import { processorBufferMib, RESPONSE_BUDGET_BYTES, worstResponseBytes } from '../../lib/processor-buffer.ts'
 
 const MIB = 1024 * 1024
 
-test('the arithmetic of the comment holds', () => {
+test('the calculation of the comment is right', () => {
   assert.equal(processorBufferMib({}), 0.85)
-  assert.equal(worstReplyBytes((14_851 * 63) / MIB, {}), 14_851 * 404)
+  assert.equal(worstResponseBytes((14_851 * 63) / MIB, {}), 14_851 * 404)
 })
 
-test('the worst reply to the chosen buffer is within the budget, and a step more is not', () => {
+test('the worst response to the default buffer is within the budget, and a step more is not', () => {
   for (const settings of [
     {},
     { mysfitAttributes: ['species'], recordFields: ['arrivedAt', 'recordId'] },
@@ -17,15 +17,15 @@ test('the worst reply to the chosen buffer is within the budget, and a step more
     { mysfitAttributes: ['GoodEvil', 'likes', 'adopted', 'colour'] },
   ] as const) {
     const chosen = processorBufferMib(settings as never)
-    assert.ok(worstReplyBytes(chosen, settings as never) <= REPLY_BUDGET_BYTES, JSON.stringify(settings))
+    assert.ok(worstResponseBytes(chosen, settings as never) <= RESPONSE_BUDGET_BYTES, JSON.stringify(settings))
     assert.ok(
-      chosen === 1 || worstReplyBytes(chosen + 0.05, settings as never) > REPLY_BUDGET_BYTES,
+      chosen === 1 || worstResponseBytes(chosen + 0.05, settings as never) > RESPONSE_BUDGET_BYTES,
       JSON.stringify(settings),
     )
   }
 })
 
-test("it is never above Firehose's own default, nor below its least", () => {
+test("the buffer is at most Firehose's default and at least its minimum", () => {
   assert.equal(processorBufferMib({ clickFields: ['mysfitId'], mysfitAttributes: [] }), 1)
   assert.equal(
     processorBufferMib({ mysfitAttributes: ['description', 'thumbImageUri', 'profileImageUri', 'colour'] }),

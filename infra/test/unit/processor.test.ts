@@ -33,7 +33,7 @@ test('it is a small Graviton function on Amazon Linux 2023, in no VPC', () => {
   )
 })
 
-test('machine, time and concurrency are a choice', () => {
+test('machine, timeout and concurrency are options', () => {
   const { fn } = processor({
     architecture: lambda.Architecture.X86_64,
     memoryMb: 256,
@@ -49,7 +49,7 @@ test('machine, time and concurrency are a choice', () => {
   assert.equal(fn.LoggingConfig.ApplicationLogLevel, 'WARN')
 })
 
-test('the environment holds what is set, and no more', () => {
+test('the environment contains only the settings', () => {
   assert.deepEqual(processor().fn.Environment.Variables, { MYSFITS_API_URL: URL })
   const { fn } = processor({
     settings: { mysfitAttributes: ['species', 'age'], cacheSeconds: 0, onUnknownMysfit: 'drop', lookup: 'item' },
@@ -63,7 +63,7 @@ test('the environment holds what is set, and no more', () => {
   })
 })
 
-test('a key is in the template by the name of its secret', () => {
+test('the template contains only the name of the secret with the key', () => {
   const { fn } = processor({ mysfitsApiKey: SecretValue.secretsManager('mysfits/key') })
   assert.match(
     JSON.stringify(fn.Environment.Variables.MYSFITS_API_KEY),
@@ -71,7 +71,7 @@ test('a key is in the template by the name of its secret', () => {
   )
 })
 
-test('logs are JSON, in a group of its own that forgets', () => {
+test('logs are JSON, in a log group of its own with a retention', () => {
   const { template, fn } = processor()
   const [group] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
   assert.deepEqual(fn.LoggingConfig, {
@@ -84,7 +84,7 @@ test('logs are JSON, in a group of its own that forgets', () => {
   assert.deepEqual(fn.TracingConfig, { Mode: 'Active' })
 })
 
-test('it may write its logs and traces, and nothing else', () => {
+test('it may only write its logs and traces', () => {
   const { template } = processor()
   const [group] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
   assert.deepEqual(
@@ -101,7 +101,7 @@ test('it may write its logs and traces, and nothing else', () => {
   assert.equal(only(template, 'AWS::IAM::Role').ManagedPolicyArns, undefined)
 })
 
-test('Firehose invokes it by an alias, and earlier versions stay', () => {
+test('Firehose invokes an alias, and earlier versions are retained', () => {
   const { template } = processor()
   const [version] = Object.keys(template.findResources('AWS::Lambda::Version'))
   const alias = only(template, 'AWS::Lambda::Alias')

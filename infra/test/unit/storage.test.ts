@@ -17,7 +17,7 @@ function buckets(props: StorageProps = {}) {
   }
 }
 
-test('every bucket is encrypted, private, and stays when the stack goes', () => {
+test('every bucket is encrypted, private, and retained', () => {
   for (const [id, bucket] of buckets().all) {
     assert.deepEqual(
       bucket.Properties.BucketEncryption,
@@ -33,7 +33,7 @@ test('every bucket is encrypted, private, and stays when the stack goes', () => 
   }
 })
 
-test('a bucket that stays keeps its policy', () => {
+test('the policy of a retained bucket is retained', () => {
   const policies = Object.values(buckets().template.findResources('AWS::S3::BucketPolicy'))
   assert.equal(policies.length, 3)
   assert.ok(policies.every(({ DeletionPolicy }) => DeletionPolicy === 'RetainExceptOnCreate'))
@@ -50,7 +50,7 @@ test('the error output is kept for longer than the clicks', () => {
   assert.deepEqual(kept({ deliveredDays: 30, errorDays: 60 }), [30, 60])
 })
 
-test('every bucket refuses requests without TLS, or with an old one', () => {
+test('every bucket denies requests without TLS 1.2', () => {
   const { template, all } = buckets()
   for (const [id] of all) {
     const denied = policyOf(template, id).filter(({ Effect }) => Effect === 'Deny')
@@ -70,7 +70,7 @@ function policyOf(template: Template, bucket: string): Record<string, any>[] {
   return policies.find(({ Properties }) => Properties.Bucket.Ref === bucket)!.Properties.PolicyDocument.Statement
 }
 
-test('clicks are versioned, and left-overs go', () => {
+test('clicks are versioned, and left-overs expire', () => {
   const { clicks } = buckets()
   assert.deepEqual(clicks.Properties.VersioningConfiguration, { Status: 'Enabled' })
   const expiry = { Status: 'Enabled', NoncurrentVersionExpiration: { NoncurrentDays: 30 } }
@@ -89,7 +89,7 @@ test('clicks are versioned, and left-overs go', () => {
   ])
 })
 
-test('the days are a choice, and nothing is moved that is about to expire', () => {
+test('retention is an option, and objects do not move shortly before they expire', () => {
   const { clicks, results, logs } = buckets({ deliveredDays: 30, errorDays: 31, queryResultDays: 2, accessLogDays: 3 })
   const days = (bucket: typeof clicks) =>
     bucket.Properties.LifecycleConfiguration.Rules.map((rule: any) => rule.ExpirationInDays)
@@ -98,7 +98,7 @@ test('the days are a choice, and nothing is moved that is about to expire', () =
   assert.ok(!JSON.stringify(clicks).includes('Transitions'))
 })
 
-test('who reads and writes is logged, and the error output is measured', () => {
+test('access is logged, and the error output has request metrics', () => {
   const { clicks, results, logs } = buckets()
   assert.equal(clicks.Properties.LoggingConfiguration.LogFilePrefix, 'clicks/')
   assert.equal(results.Properties.LoggingConfiguration.LogFilePrefix, 'query-results/')
@@ -106,7 +106,7 @@ test('who reads and writes is logged, and the error output is measured', () => {
   assert.deepEqual(clicks.Properties.MetricsConfigurations, [{ Id: 'errors', Prefix: 'errors/' }])
 })
 
-test("services' records have a rule for each folder, and are kept as clicks are", () => {
+test("services' records have a lifecycle rule per folder, with the retention of clicks", () => {
   const { template } = synthesised(
     (stack) => new ServicesStorage(stack, 'Storage', { folders: ['orders/', 'rawdata/'], deliveredDays: 60 }),
   )

@@ -26,7 +26,7 @@ function ingest(props: Partial<StreamIngestProps> = {}) {
 
 const { built, stack, template, methods: byPath } = ingest()
 
-/** The resources of a type whose ids name a stream, with their ids. */
+/** The resources of a type with a stream's name in their ids. */
 function of(name: string, type: string, within = template): [string, Record<string, any>][] {
   return Object.entries(within.findResources(type)).filter(([id]) => id.includes(name))
 }
@@ -36,14 +36,14 @@ const [[reviewsId]] = of('reviews', 'AWS::Kinesis::Stream') as [[string, unknown
 const DATA_STREAMS: Record<string, string> = { orders: ordersId, reviews: reviewsId }
 const arnOf = (id: string) => ({ 'Fn::GetAtt': [id, 'Arn'] })
 
-test('a data stream takes what comes, or so many shards, is encrypted, and goes with its line', () => {
+test('a data stream is on demand or provisioned, encrypted, and deleted with its option', () => {
   for (const [name, mode] of [
     ['orders', { StreamModeDetails: { StreamMode: 'ON_DEMAND' } }],
     ['reviews', { StreamModeDetails: { StreamMode: 'PROVISIONED' }, ShardCount: 2 }],
   ] as const) {
     const [[, { Properties, DeletionPolicy }]] = of(name, 'AWS::Kinesis::Stream') as [[string, any]]
     assert.deepEqual(Properties, {
-      // The stack's name is in it, so that a second copy has another.
+      // With the stack's name, so that a second copy has another name.
       Name: `Test-${name}`,
       RetentionPeriodHours: 24,
       StreamEncryption: { EncryptionType: 'KMS', KeyId: 'alias/aws/kinesis' },
@@ -54,7 +54,7 @@ test('a data stream takes what comes, or so many shards, is encrypted, and goes 
 })
 
 for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
-  test(`${name} has a Firehose stream of its own, that delivers into its folder`, () => {
+  test(`${name} has a Firehose stream of its own, which delivers into its folder`, () => {
     const [[, { Properties }], ...others] = of(name, 'AWS::KinesisFirehose::DeliveryStream') as [[string, any]]
     assert.deepEqual(others, [])
     const { KinesisStreamSourceConfiguration: source, ExtendedS3DestinationConfiguration: destination } = Properties
@@ -71,17 +71,20 @@ for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
   })
 }
 
-test('the processor is attached where it is asked for', () => {
+test('the processor is attached only if configured', () => {
   const processing = (name: string) =>
     of(name, 'AWS::KinesisFirehose::DeliveryStream')[0]![1].Properties.ExtendedS3DestinationConfiguration
       .ProcessingConfiguration
   assert.equal(processing('orders'), undefined)
   const parameters = processing('reviews').Processors[0].Parameters
   assert.equal(parameters.find((one: any) => one.ParameterName === 'LambdaArn').ParameterValue, FUNCTION)
-  assert.throws(() => ingest({ processor: undefined }), /^Error: streams\.reviews\.processor: there is no processor/)
+  assert.throws(
+    () => ingest({ processor: undefined }),
+    /^Error: streams\.reviews\.processor: found true; accepted: false, as there is no processor/,
+  )
 })
 
-test('partitions of clicks are none of theirs', () => {
+test('the partition keys of clicks do not apply', () => {
   const bucket = s3.Bucket.fromBucketName(new Stack(undefined, 'Other'), 'Bucket', 'records')
   const settings = { partitionKeys: ['species'] }
   const delivered = ingest({ streams: { orders: {} }, delivery: { bucket, settings } }).template
@@ -95,7 +98,7 @@ const object = (key: string) => ({
 })
 
 for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
-  test(`the roles of ${name} may put into, read and deliver ${name}, and nothing else`, () => {
+  test(`the roles of ${name} may only put into, read and deliver ${name}`, () => {
     const [[log]] = of(name, 'AWS::Logs::LogGroup') as [[string, unknown]]
     assert.deepEqual(
       statements(template)
@@ -141,7 +144,7 @@ for (const [name, dataStream] of Object.entries(DATA_STREAMS)) {
   })
 }
 
-test('no role has a statement that this table does not tell of', () => {
+test('the table covers all statements of roles', () => {
   assert.ok(statements(template).every(({ role }) => Object.keys(DATA_STREAMS).some((name) => role.includes(name))))
   template.resourceCountIs('AWS::IAM::Policy', 0)
   for (const { Properties } of Object.values(template.findResources('AWS::IAM::Role'))) {
@@ -149,7 +152,7 @@ test('no role has a statement that this table does not tell of', () => {
   }
 })
 
-test('only API Gateway may use the roles that put, and only Firehose, for this account, those that deliver', () => {
+test('only API Gateway may assume the put roles, and only Firehose, for this account, the delivery roles', () => {
   for (const [id, { Properties }] of Object.entries(template.findResources('AWS::IAM::Role'))) {
     const [statement] = Properties.AssumeRolePolicyDocument.Statement
     assert.deepEqual(
@@ -161,7 +164,7 @@ test('only API Gateway may use the roles that put, and only Firehose, for this a
   }
 })
 
-test("one stream's trouble never touches another's: they have nothing in common but the bucket, the API and its templates", () => {
+test('streams share only the bucket, the API and its templates', () => {
   const shared = ['StreamsApi', 'StreamsAccessLogs']
   const used = (name: string) => {
     const seen = new Set<string>()
@@ -190,12 +193,12 @@ test("one stream's trouble never touches another's: they have nothing in common 
     orders.filter((id) => reviews.includes(id)),
     [],
   )
-  // A stream more or less changes nothing of the others but the deployment of the API.
-  const alone = ingest({ streams: { orders: {} } }).template.toJSON().Resources
-  for (const id of orders) assert.deepEqual(template.toJSON().Resources[id], alone[id], id)
+  // Another stream changes nothing but the deployment of the API.
+  const single = ingest({ streams: { orders: {} } }).template.toJSON().Resources
+  for (const id of orders) assert.deepEqual(template.toJSON().Resources[id], single[id], id)
 })
 
-test('each stream is throttled and measured by itself', () => {
+test('each stream has its own throttle and metrics', () => {
   const { MethodSettings } = only(template, 'AWS::ApiGateway::Stage')
   const quiet = { LoggingLevel: 'OFF', DataTraceEnabled: false }
   assert.deepEqual(MethodSettings, [
@@ -219,11 +222,11 @@ test('each stream is throttled and measured by itself', () => {
   ])
 })
 
-test('each stream has a way in of its own, and there is one for all other names', () => {
+test('each stream has a method of its own, and all other names share one', () => {
   assert.deepEqual([...byPath.keys()].sort(), ['/v2/orders POST', '/v2/reviews POST', '/v2/{stream-name} ANY'])
 })
 
-test('the request goes to PutRecord by POST, as the type that Kinesis takes, by the role of its stream', () => {
+test("the request is a POST to PutRecord with Kinesis' content type and the role of the stream", () => {
   for (const name of Object.keys(DATA_STREAMS)) {
     const { Type, IntegrationHttpMethod, Uri, RequestParameters, PassthroughBehavior, Credentials } = byPath.get(
       `/v2/${name} POST`,
@@ -237,7 +240,7 @@ test('the request goes to PutRecord by POST, as the type that Kinesis takes, by 
   }
 })
 
-test('a body is a JSON object, which is checked before Kinesis is called', () => {
+test('a body is validated as a JSON object before Kinesis is called', () => {
   const { Schema, ContentType } = only(template, 'AWS::ApiGateway::Model')
   assert.deepEqual(Schema, { $schema: 'http://json-schema.org/draft-04/schema#', type: 'object' })
   assert.equal(ContentType, 'application/json')
@@ -265,7 +268,7 @@ for (const [authorization, expected] of [
   ['iam', 'AWS_IAM'],
   ['none', 'NONE'],
 ] as const) {
-  test(`who calls is asked for a signature with ${authorization ?? 'nothing chosen'}: ${expected}, for names that there are and others`, () => {
+  test(`authorization ${authorization ?? 'by default'} is ${expected}, for known and unknown names`, () => {
     const found = [...ingest({ authorization }).methods.values()]
     assert.deepEqual(
       found.map(({ AuthorizationType }) => AuthorizationType),
@@ -274,7 +277,7 @@ for (const [authorization, expected] of [
   })
 }
 
-test('what is not advised is told at synthesis, and only then', () => {
+test('options that are not advised cause warnings at synthesis', () => {
   const warnings = (of: Stack) =>
     Annotations.fromStack(of)
       .findWarning('*', Match.anyValue())
@@ -282,11 +285,11 @@ test('what is not advised is told at synthesis, and only then', () => {
   assert.deepEqual(warnings(stack), [])
   assert.match(warnings(ingest({ authorization: 'none' }).stack).join(), /^ingestAuthorization is none: anyone/)
   const streams = { a: { rate: 9_600 }, b: { rate: 401 } }
-  assert.match(warnings(ingest({ streams }).stack).join(), /^The streams' rates are 10001 requests a second together/)
+  assert.match(warnings(ingest({ streams }).stack).join(), /^The streams' rates are 10001 requests per second in total/)
   assert.deepEqual(warnings(ingest({ streams: { a: { rate: 9_600 }, b: { rate: 400 } } }).stack), [])
 })
 
-test("API Gateway's own failures are 503, and a line of the access log has the stream, but nothing of who sent what", () => {
+test("API Gateway's own failures are 503, and the access log contains the stream, but no client and no body", () => {
   const responses = Object.values(template.findResources('AWS::ApiGateway::GatewayResponse'))
   assert.deepEqual(
     responses.map(({ Properties: { ResponseType, StatusCode } }) => [ResponseType, StatusCode]),
@@ -300,7 +303,7 @@ test("API Gateway's own failures are 503, and a line of the access log has the s
   assert.doesNotMatch(Format, /identity|validationErrorString|context\.path|body|authorizer|header/i)
 })
 
-test('the API is regional, with a name of its own, and leaves the account’s role for logs alone', () => {
+test('the API is regional, with a name of its own, and does not create the account’s role for logs', () => {
   const api = only(template, 'AWS::ApiGateway::RestApi')
   assert.deepEqual([api.EndpointConfiguration, api.Name], [{ Types: ['REGIONAL'] }, 'Test-streams'])
   template.resourceCountIs('AWS::ApiGateway::Account', 0)

@@ -4,7 +4,7 @@ import * as s3 from 'aws-cdk-lib/aws-s3'
 import { StreamIngest } from '../../lib/stream-ingest.ts'
 import { BODIES } from '../support/bodies.ts'
 import { synthesised } from '../support/synth.ts'
-import { answered, methods, requestBody } from '../support/velocity.ts'
+import { respond, methods, requestBody } from '../support/velocity.ts'
 
 const { template } = synthesised(
   (stack) =>
@@ -17,7 +17,7 @@ const found = methods(template)
 const orders = found.get('/v2/orders POST')!
 const reviews = found.get('/v2/reviews_2.x POST')!
 
-/** What Kinesis gets of a body that was posted to `/v2/orders`, or with a field for the key to `/v2/reviews_2.x`. */
+/** The request to Kinesis for a body that is posted to `/v2/orders`, or with a field for the key to `/v2/reviews_2.x`. */
 function put(body: string, headers: Record<string, string> = {}, method = orders) {
   const path = method === orders ? '/v2/orders' : '/v2/reviews_2.x'
   const request = JSON.parse(requestBody(path, method, body, headers))
@@ -25,7 +25,7 @@ function put(body: string, headers: Record<string, string> = {}, method = orders
 }
 
 for (const [name, body] of Object.entries(BODIES)) {
-  test(`what Kinesis gets of ${name} is one line with the body, and nothing else`, () => {
+  test(`${name}: Kinesis gets exactly the body on one line`, () => {
     const request = put(body)
     assert.deepEqual(Object.keys(request), ['StreamName', 'Data', 'PartitionKey'])
     assert.equal(request.StreamName, 'Test-orders')
@@ -39,13 +39,13 @@ test("a stream's name is that of its resource", () => {
   assert.equal(put('{}', {}, reviews).StreamName, 'Test-reviews_2.x')
 })
 
-test('streams share the templates, but for the field of the partition key', () => {
+test('streams share the templates, except for the field of the partition key', () => {
   const text = ({ Integration }: Record<string, any>) =>
     JSON.stringify([Integration.RequestTemplates, Integration.IntegrationResponses])
   assert.equal(text(reviews).replace("$input.json('$.productId')", "''"), text(orders))
 })
 
-test('numbers and texts arrive digit by digit, as they were written', () => {
+test('numbers and strings are not reformatted', () => {
   const body = '{"price": 10.00, "id": 12345678901234567890, "tiny": 1e-400, "text": "\\u00e9\\/ 1.0  2", "zero":-0 }'
   assert.equal(put(body).Data, `${body}\n`)
 })
@@ -57,7 +57,7 @@ const LINES: [string, string, string][] = [
   ['CR', '\r{"a":1}', ' {"a":1}'],
   ['escaped ones, which stay', '{"a":"\\r\\n \\\\n"}', '{"a":"\\r\\n \\\\n"}'],
   ['letters like their escapes', '{"a":"rn[]"}', '{"a":"rn[]"}'],
-  // API Gateway's validator takes it for an object without fields.
+  // API Gateway's validator accepts it as an object without fields.
   ['nothing at all', '', '{}'],
 ]
 
@@ -86,7 +86,7 @@ const HEADERS: [string, Record<string, string>, string][] = [
   ['a break-out', { 'x-partition-key': '", "StreamName": "other' }, '", "StreamName": "other'],
   ['a number', { 'x-partition-key': '007' }, '007'],
   ['256 characters', { 'x-partition-key': 'k'.repeat(256) }, 'k'.repeat(256)],
-  // Kinesis refuses it, by what the next table has as `a partition key that is too long`.
+  // Kinesis rejects it: see `a partition key that is too long` in the next table.
   ['257 characters', { 'x-partition-key': 'k'.repeat(257) }, 'k'.repeat(257)],
   ['empty', { 'x-partition-key': '' }, 'a-request'],
   ['not there', {}, 'a-request'],
@@ -99,7 +99,7 @@ for (const [name, headers, expected] of HEADERS) {
   })
 }
 
-test('the header comes before the field', () => {
+test('the header takes precedence over the field', () => {
   assert.equal(put('{"productId":"p"}', { 'x-partition-key': 'h' }, reviews).PartitionKey, 'h')
 })
 
@@ -113,7 +113,7 @@ const FIELDS: [string, string, string][] = [
   ['a break-out', '{"productId":"\\", \\"StreamName\\": \\"other"}', '", "StreamName": "other'],
   ['a whole number', '{"productId":42}', '42'],
   ['a large whole number', '{"productId": 9007199254740991 }', '9007199254740991'],
-  // With its last digits or without: what counts is that the same number is the same key.
+  // Digits may be lost, but the same number is always the same key.
   ['a fraction', '{"productId":-1.50}', '-1.5'],
   ['zero', '{"productId":0}', '0'],
   ['a text that looks like a number', '{"productId":"007"}', '007'],
@@ -144,11 +144,11 @@ const BAD = { status: 400, body: { message: 'Bad Request' } }
 const BAD_KEY = { status: 400, body: { message: 'Invalid partition key' } }
 const TOO_LONG = { status: 413, body: { message: 'Request Too Long' } }
 
-/** Kinesis' error, with words that no caller may see. */
+/** Kinesis' error, with text that callers must not see. */
 const error = (type: unknown, message = 'SECRET under account 123456789012') =>
   JSON.stringify({ __type: type, message })
 
-/** What Kinesis says of a member that has too many characters or bytes. */
+/** Kinesis' error for a member with too many characters or bytes. */
 const constraint = (member: string, most: number) =>
   error(
     'ValidationException',
@@ -205,29 +205,29 @@ const BACKEND: [string, { status: number; body: string }, { status: number; body
 
 for (const [name, backend, expected] of BACKEND) {
   test(`${name} from Kinesis is ${expected.status}`, () => {
-    const { status, body, headers } = answered(orders, backend)
+    const { status, body, headers } = respond(orders, backend)
     assert.deepEqual({ status, body: JSON.parse(body) }, expected)
     assert.deepEqual(headers, {})
   })
 }
 
-test('any other name is 404, by API Gateway itself', () => {
+test('API Gateway itself responds with 404 to any other name', () => {
   const unknown = found.get('/v2/{stream-name} ANY')!
   assert.equal(unknown.Integration.Type, 'MOCK')
   assert.equal(unknown.Integration.Credentials, undefined)
   assert.equal(unknown.Integration.PassthroughBehavior, 'NEVER')
-  // Whatever a body usually is: no template for its type is 415.
+  // Usual content types: a type without a template would be 415.
   for (const type of [
     ...['application/json', 'application/octet-stream', 'application/x-ndjson', 'application/x-www-form-urlencoded'],
     ...['application/xml', 'multipart/form-data', 'text/csv', 'text/plain', 'text/xml'],
   ]) {
     const mocked = JSON.parse(requestBody('/v2/{stream-name}', unknown, '{}', {}, type))
     assert.deepEqual(mocked, { statusCode: 404 })
-    const { status, body } = answered(unknown, { status: mocked.statusCode, body: '' })
+    const { status, body } = respond(unknown, { status: mocked.statusCode, body: '' })
     assert.deepEqual({ status, body }, { status: 404, body: '{"message":"Not Found"}' })
   }
 })
 
-test('what is no JSON goes to no stream', () => {
+test('other content types than JSON are not put into a stream', () => {
   assert.deepEqual(Object.keys(orders.Integration.RequestTemplates), ['application/json'])
 })

@@ -34,13 +34,13 @@ const parameters = (destination: any) =>
     ]),
   )
 
-test('records are put directly, and encrypted at rest', () => {
+test('the source is Direct PUT, encrypted at rest', () => {
   const { properties } = stream()
   assert.equal(properties.DeliveryStreamType, 'DirectPut')
   assert.deepEqual(properties.DeliveryStreamEncryptionConfigurationInput, { KeyType: 'AWS_OWNED_CMK' })
 })
 
-test('batches go to the processor with buffer, interval and retries set on purpose', () => {
+test('the processor has an explicit buffer, interval and retries', () => {
   const { destination } = stream()
   assert.equal(destination.ProcessingConfiguration.Enabled, true)
   const { RoleArn, ...rest } = parameters(destination)
@@ -53,12 +53,12 @@ test('batches go to the processor with buffer, interval and retries set on purpo
   assert.deepEqual(RoleArn, destination.RoleARN)
 })
 
-test('the buffer follows what a line holds', () => {
+test('the buffer follows the fields of a line', () => {
   const { destination } = stream({ settings: { mysfitAttributes: ['species', 'description'] } })
   assert.equal(parameters(destination).BufferSizeInMBs, '0.3')
 })
 
-test('buffers and retries are a choice', () => {
+test('buffers and retries are options', () => {
   const { destination } = stream({
     processorBufferMib: 0.25,
     processorInterval: Duration.seconds(0),
@@ -71,7 +71,7 @@ test('buffers and retries are a choice', () => {
   assert.deepEqual(destination.BufferingHints, { IntervalInSeconds: 60, SizeInMBs: 5 })
 })
 
-test("delivered clicks lie under module 5's prefix, failed ones by the kind of failure, compressed", () => {
+test("delivered clicks are under module 5's prefix, failed ones by error type, compressed", () => {
   const { destination } = stream()
   assert.equal(destination.Prefix, 'firehose/')
   assert.equal(destination.ErrorOutputPrefix, 'errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/')
@@ -88,7 +88,7 @@ test('errors of the delivery are logged', () => {
   assert.equal(only(template, 'AWS::Logs::LogGroup').RetentionInDays, 30)
 })
 
-test('the source is kept where that is wanted', () => {
+test('the source backup is optional', () => {
   assert.equal(stream().destination.S3BackupMode, undefined)
   const { destination } = stream({ sourceBackup: true })
   assert.equal(destination.S3BackupMode, 'Enabled')
@@ -98,7 +98,7 @@ test('the source is kept where that is wanted', () => {
   assert.deepEqual(destination.S3BackupConfiguration.BufferingHints, { IntervalInSeconds: 300, SizeInMBs: 64 })
 })
 
-test('partitions lie below the hours', () => {
+test('partitions are below the hours', () => {
   const { destination } = stream({ settings: { partitionKeys: ['goodevil', 'species'] } })
   assert.deepEqual(destination.DynamicPartitioningConfiguration, {
     Enabled: true,
@@ -110,7 +110,7 @@ test('partitions lie below the hours', () => {
   )
 })
 
-test('what can only be chosen when a stream is made makes another stream', () => {
+test('options that are fixed at creation replace the stream', () => {
   const id = ({ template }: ReturnType<typeof stream>) =>
     Object.keys(template.findResources('AWS::KinesisFirehose::DeliveryStream'))[0]!
   const plain = id(stream())
@@ -123,14 +123,14 @@ test('what can only be chosen when a stream is made makes another stream', () =>
     id(stream({ settings: { partitionKeys: ['goodevil'] }, sourceBackup: true })),
   ]
   assert.equal(new Set(ids).size, ids.length)
-  // Everything else is changed in place.
+  // All other changes are in place.
   assert.equal(
     id(stream({ compressed: false, destinationSizeMib: 5, processorRetries: 9, processorBufferMib: 0.2 })),
     plain,
   )
 })
 
-test('what Firehose demands of partitions and Parquet is checked before it is deployed', () => {
+test("Firehose's requirements of partitions and Parquet are validated at synthesis", () => {
   assert.throws(() => stream({ settings: { partitionKeys: ['species'] }, destinationSizeMib: 63 }), /at least 64 MiBs/)
   assert.throws(
     () => stream({ settings: { partitionKeys: ['species'] }, destinationInterval: Duration.seconds(59) }),
@@ -173,7 +173,7 @@ function permissions(template: ReturnType<typeof stream>['template']) {
     }))
 }
 
-test('its role may invoke the function, write its objects and its log, and nothing else', () => {
+test('its role may only invoke the function and write its objects and its log', () => {
   const { template } = stream()
   const [group] = Object.keys(template.findResources('AWS::Logs::LogGroup'))
   assert.deepEqual(permissions(template), [
@@ -193,7 +193,7 @@ test('its role may invoke the function, write its objects and its log, and nothi
   assert.equal(Object.keys(template.findResources('AWS::IAM::Policy')).length, 0)
 })
 
-test('an option adds what it needs to the role, and no wildcard', () => {
+test('an option adds only its permissions to the role, without wildcards', () => {
   const backup = permissions(stream({ sourceBackup: true }).template)
   assert.deepEqual(backup[1]!.Resource, [`${BUCKET}/errors/*`, `${BUCKET}/firehose/*`, `${BUCKET}/source/*`])
   const { template } = stream({}, true)
@@ -214,7 +214,7 @@ test('an option adds what it needs to the role, and no wildcard', () => {
   })
 })
 
-test('only Firehose, for this account, may use the role', () => {
+test('only Firehose, for this account, may assume the role', () => {
   const { template } = stream()
   assert.deepEqual(only(template, 'AWS::IAM::Role').AssumeRolePolicyDocument.Statement, [
     {
