@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use firehose_model::delivery::Fault;
+use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::{ErrorLine, ErrorRecord};
 use firehose_model::event::Record;
 use firehose_model::values::{Found, Piece, Values};
@@ -209,14 +209,14 @@ fn keys(read: &redrive::Read) -> Vec<u128> {
 /// The lines of an error object for records with this `rawData`, with all error codes in turn.
 fn error_lines(raw_data: &[String]) -> Vec<String> {
     let faults = [
-        Fault::ProcessingFailed,
-        Fault::MissingRecordId,
-        Fault::DuplicatedRecordId,
-        Fault::InvalidReturnFormat,
-        Fault::FunctionError,
-        Fault::FunctionTimedOut,
-        Fault::NoPartition,
-        Fault::TooManyPartitions,
+        ErrorCode::ProcessingFailed,
+        ErrorCode::MissingRecordId,
+        ErrorCode::DuplicatedRecordId,
+        ErrorCode::InvalidReturnFormat,
+        ErrorCode::FunctionError,
+        ErrorCode::FunctionTimedOut,
+        ErrorCode::NoPartition,
+        ErrorCode::TooManyPartitions,
     ];
     let lines = raw_data.iter().zip(0..).zip(faults.into_iter().cycle()).map(|((data, sequence), fault)| {
         let record = Record::direct_put(sequence, i64::MAX, data.clone());

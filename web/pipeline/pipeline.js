@@ -88,7 +88,7 @@ function show() {
   showFailures(view)
   if (changed(before?.invocations, view.invocations)) showInvocations(view.invocations)
   if (changed(before?.objects, view.objects)) showObjects(view)
-  if (changed(before?.clicks, view.clicks)) showCharts(view.clicks)
+  if (changed(before?.values, view.values)) showCharts(view.values)
 }
 
 /** The source: Direct PUT, or the shards of a data stream. */
@@ -328,17 +328,17 @@ function decode(base64) {
 
 // Charts
 
-function showCharts(clicks) {
+function showCharts(values) {
   // The records of a data stream may be other than clicks. Then there is no chart.
-  byId('charts').hidden = shown.data_stream !== null && Object.values(clicks).every((counts) => Object.keys(counts).length === 0)
+  byId('charts').hidden = shown.data_stream !== null && Object.values(values).every((counts) => Object.keys(counts).length === 0)
   for (const chart of all('[data-chart]')) {
     const by = chart.dataset.chart
-    const counts = ranked(clicks[by] ?? {})
+    const counts = ranked(values[by] ?? {})
     const most = counts[0]?.[1] ?? 1
     chart.hidden = counts.length === 0
     chart.tBodies[0].replaceChildren(...counts.map(([key, count]) => {
       const row = clone('bar')
-      const mysfit = by === 'mysfit' ? mysfits.get(key) : undefined
+      const mysfit = by === 'mysfitId' ? mysfits.get(key) : undefined
       row.querySelector('th span').textContent = mysfit?.name ?? key
       row.querySelector('.value').textContent = number(count)
       const bar = row.querySelector('.track span')
@@ -363,7 +363,7 @@ async function nameMysfits() {
     const { mysfitsUrl } = await (await fetch('../config.json')).json()
     const list = await (await fetch(`${mysfitsUrl.replace(/\/+$/, '')}/mysfits`, { credentials: 'omit' })).json()
     mysfits = new Map((list.mysfits ?? []).map((mysfit) => [mysfit.mysfitId, mysfit]))
-    if (shown) showCharts(shown.clicks)
+    if (shown) showCharts(shown.values)
   } catch {
     // The service may start later than the page is opened.
     setTimeout(nameMysfits, 10_000)

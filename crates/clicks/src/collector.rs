@@ -99,7 +99,7 @@ impl Parts {
         let left = deadline.saturating_duration_since(Instant::now());
         let request = Request { timeout: Some(left), ..event.into() };
         // The deadline covers the start of a process, too, and the wait for a machine that can start none.
-        let invoked = invocation::invoke(&mut function, request, self.functions.shortage());
+        let invoked = invocation::invoke(&mut function, request, self.functions.outage());
         if let Ok(invoked) = timeout_at(deadline, invoked).await {
             self.functions.give_back(function);
             return self.outcome(invoked);

@@ -10,7 +10,8 @@ use crate::packages::{self, service_url, variable_of_processor};
 use crate::replay::Options;
 use crate::up::options::{BufferMb, DataStreamName, FieldName, PipelineOptions, StreamName, StreamOptions};
 use crate::up::settings::{Settings, SettingsError};
-use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, SourceType};
+use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
+use firehose_model::source::SourceType;
 use redrive::{Again, InvalidSource, ObjectSource, OnDamage, Selection, StreamRef, When};
 
 /// Runs the click processor on this machine, with the transformation of Amazon Data Firehose.

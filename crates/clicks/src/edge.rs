@@ -31,7 +31,7 @@ pub(crate) use self::click::SchemaError;
 
 use self::error::EdgeError;
 use crate::collector::Collector;
-use local_firehose::stream::{DataStream, Stream};
+use local_firehose::stream::{DataStream, DeliveryStream};
 
 /// The request's id, on every response.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -39,7 +39,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// The integrations of the routes.
 pub(crate) struct Integrations {
     /// The stream of the page's clicks, if any.
-    pub(crate) clicks: Option<Stream>,
+    pub(crate) clicks: Option<DeliveryStream>,
     /// The data streams with a route: all but the collector's, which only the collector puts into.
     pub(crate) streams: Vec<DataStream>,
     /// The function of `/collect`, if any.

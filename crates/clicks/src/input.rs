@@ -24,7 +24,7 @@ pub(crate) use self::contents::{Contents, Item};
 
 use runtime_api::MAX_EVENT_BYTES;
 
-use firehose_model::batch::SourceType;
+use firehose_model::source::SourceType;
 use firehose_model::event::EventError;
 
 /// The longest value or line: more than Lambda accepts, in any form.

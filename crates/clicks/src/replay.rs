@@ -22,7 +22,8 @@ use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output, OutputError};
 use crate::packages::{self, BuildError, PROCESSOR};
 use crate::progress::{self, Bar};
-use firehose_model::batch::{Limits, SourceType};
+use firehose_model::batch::Limits;
+use firehose_model::source::SourceType;
 
 /// The options of a replay.
 #[derive(Debug, Clone)]

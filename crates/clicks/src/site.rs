@@ -27,7 +27,7 @@ pub(crate) use self::service::{ServiceAddress, ServiceUrlError};
 use self::events::Events;
 use self::guard::guard;
 use self::service::ServiceUrl;
-use local_firehose::stream::Stream;
+use local_firehose::stream::DeliveryStream;
 
 pub(crate) struct Site {
     /// The folder of the pages.
@@ -35,7 +35,7 @@ pub(crate) struct Site {
     /// The mysfits service, for the page.
     pub(crate) service: ServiceAddress,
     /// The streams of the pipeline page.
-    pub(crate) streams: Vec<Stream>,
+    pub(crate) streams: Vec<DeliveryStream>,
     /// True, or without its sender, when the process stops. Then event streams end.
     pub(crate) stopping: watch::Receiver<bool>,
 }

@@ -22,7 +22,7 @@ use crate::interrupts::Interrupts;
 use crate::packages::BuildError;
 use crate::progress;
 use local_firehose::functions::FunctionLogError;
-use local_firehose::stream::{Source, Stream, StreamError, StreamSettings, View};
+use local_firehose::stream::{Source, DeliveryStream, StreamError, StreamSettings, StreamSnapshot};
 use object_storage::BucketError;
 
 /// Why the pipeline did not start.
@@ -103,7 +103,7 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
     let result = tokio::select! {
         result = stopped => result,
         () = interrupts.next() => {
-            streams.iter().for_each(Stream::give_up);
+            streams.iter().for_each(DeliveryStream::abandon);
             RunResult::Aborted
         }
     };
@@ -121,7 +121,7 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
 }
 
 /// Flushes all streams concurrently, and returns whether all records are delivered.
-async fn flush(streams: &[Stream], deadline: Instant, settings: &Settings) -> bool {
+async fn flush(streams: &[DeliveryStream], deadline: Instant, settings: &Settings) -> bool {
     let left = left(streams);
     if left > 0 {
         progress::print(&format!("flushing {left} records; press Ctrl-C again to exit at once"));
@@ -130,7 +130,7 @@ async fn flush(streams: &[Stream], deadline: Instant, settings: &Settings) -> bo
         tokio::select! {
             flushed = stream.stop() => flushed,
             why = unavailable(stream, streams, deadline, settings.stop_within) => {
-                stream.give_up();
+                stream.abandon();
                 let after = settings.stop_within.as_secs();
                 progress::print(&format!("{}: {why}; stopped after {after} s (`--stop-seconds`)", stream.name()));
                 false
@@ -142,10 +142,10 @@ async fn flush(streams: &[Stream], deadline: Instant, settings: &Settings) -> bo
 
 /// Returns why a stream's flush is hopeless, after its time-out. A destination that has accepted no object is perhaps misspelt; one
 /// that has accepted an object may recover. The time begins with the first object, which may still be in the function.
-async fn unavailable(stream: &Stream, streams: &[Stream], deadline: Instant, stop_within: Duration) -> String {
+async fn unavailable(stream: &DeliveryStream, streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> String {
     sleep_until(deadline).await;
     let first_put = loop {
-        match stream.first_put() {
+        match stream.first_upload() {
             Some(at) => break at,
             None if stream.is_function_unavailable() => return "this machine can't run the function".to_owned(),
             None => sleep(POLL).await,
@@ -156,16 +156,16 @@ async fn unavailable(stream: &Stream, streams: &[Stream], deadline: Instant, sto
         sleep(POLL).await;
     }
     let destination = &stream.settings().destination;
-    let has_accepted = |other: &Stream| other.settings().destination == *destination && other.has_stored();
-    if stream.left() == 0 || streams.iter().any(has_accepted) {
+    let has_accepted = |other: &DeliveryStream| other.settings().destination == *destination && other.has_stored();
+    if stream.unsettled() == 0 || streams.iter().any(has_accepted) {
         std::future::pending::<()>().await;
     }
     format!("{destination} has accepted no object of this run")
 }
 
 /// The records without an outcome.
-fn left(streams: &[Stream]) -> u64 {
-    streams.iter().map(Stream::left).sum()
+fn left(streams: &[DeliveryStream]) -> u64 {
+    streams.iter().map(DeliveryStream::unsettled).sum()
 }
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
@@ -189,8 +189,8 @@ fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
     lines.concat()
 }
 
-fn totals(stream: &Stream) -> String {
-    let View { stream, accepted, delivered, dropped, failed, .. } = stream.view();
+fn totals(stream: &DeliveryStream) -> String {
+    let StreamSnapshot { stream, accepted, delivered, dropped, failed, .. } = stream.snapshot();
     format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
 }
 

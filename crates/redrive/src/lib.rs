@@ -16,7 +16,7 @@ mod target;
 use std::path::{Path, PathBuf};
 use std::{env, io};
 
-use firehose_model::batch::MAX_RECORD_BYTES;
+use firehose_model::source::MAX_RECORD_BYTES;
 use firehose_model::excerpt::excerpt;
 use jiff::Timestamp;
 use object_storage::{Bucket, BucketError, StoredObject};

@@ -16,18 +16,18 @@ use super::click::{ClickSchema, SchemaError};
 use super::error::EdgeError;
 use super::reader::RequestReader;
 use super::{Rate, unknown_method};
-use local_firehose::stream::{Refused, Stream};
+use local_firehose::stream::{PutError, DeliveryStream};
 
 /// The largest valid click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
 const LONGEST_CLICK: usize = 8 * 1024;
 
 struct Clicks {
-    stream: Stream,
+    stream: DeliveryStream,
     schema: ClickSchema,
     reader: RequestReader,
 }
 
-pub(super) fn router(stream: Stream, rate: Rate) -> Result<Router, SchemaError> {
+pub(super) fn router(stream: DeliveryStream, rate: Rate) -> Result<Router, SchemaError> {
     let clicks = Clicks { stream, schema: ClickSchema::new()?, reader: RequestReader::new(rate, LONGEST_CLICK) };
     let routes = put(put_click)
         .options(async |State(clicks): State<Arc<Clicks>>| clicks.reader.preflight())
@@ -42,8 +42,8 @@ async fn put_click(State(clicks): State<Arc<Clicks>>, request: Request) -> Resul
     match clicks.stream.put(vec![STANDARD.encode(click)]).await.pop() {
         Some(Ok(_)) => Ok(Json(json!({"status": "OK"}))),
         // The mapping template maps Firehose's "Slow down." to 429.
-        Some(Err(Refused::Busy)) => Err(EdgeError::TooManyRequests),
-        Some(Err(Refused::Unavailable)) | None => Err(EdgeError::Unavailable),
+        Some(Err(PutError::Throttled(_))) => Err(EdgeError::TooManyRequests),
+        Some(Err(PutError::Unavailable)) | None => Err(EdgeError::Unavailable),
     }
 }
 

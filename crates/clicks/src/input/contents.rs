@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::kind;
 use super::{InputError, MAX_VALUE_BYTES, Skipped, Source, Unusable};
-use firehose_model::batch::{SourceType, decoded_bytes, fits_an_event};
+use firehose_model::batch::fits_an_event;
+use firehose_model::source::{SourceType, decoded_bytes};
 use firehose_model::error_object::{Content, ErrorRecord, Head};
-use firehose_model::event::{Event, TooLarge, encode};
+use firehose_model::event::{Event, OversizedRecord, encode};
 use firehose_model::fields::Fields;
 use firehose_model::values::{Found, Piece, Values};
 
@@ -120,7 +121,7 @@ impl Contents {
             return Err(Unusable::EventTooLarge { bytes });
         }
         let is_empty = event.records().is_empty() && !too_large.is_empty();
-        for TooLarge { index, bytes, source, text } in too_large {
+        for OversizedRecord { index, bytes, source, text } in too_large {
             let problem = Unusable::RecordOfEventTooLarge { index, bytes, source_type: source };
             self.skip(problem, piece, text.into_bytes());
         }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::input::{Contents, InputError, Item, Skipped, Source};
-use firehose_model::batch::{Batcher, Limits, SourceType};
+use firehose_model::batch::{Batcher, Limits};
+use firehose_model::source::SourceType;
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::kinesis::shard::ShardId;
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use firehose_model::delivery::Evaluation;
 use firehose_model::excerpt::excerpt;
 use jiff::Timestamp;
-use local_firehose::invocation::{self, AttemptReport, BatchResult, Shortage, describe, last_lines};
+use local_firehose::invocation::{self, AttemptReport, BatchResult, describe, last_lines};
 use local_firehose::metrics::Metrics;
+use local_firehose::outage::Outage;
 use redrive::{Quarantine, QuarantinedLine};
 use runtime_api::{Function, Invocation, Settings};
 
@@ -33,7 +34,7 @@ pub(super) struct Session {
     output: Output,
     progress: Bar,
     tally: Tally,
-    shortage: Shortage,
+    outage: Outage,
     /// Copies of the skipped parts of the input.
     quarantine: Quarantine,
 }
@@ -68,7 +69,7 @@ impl Session {
             progress,
             tally,
             quarantine,
-            shortage: Shortage::default(),
+            outage: Outage::default(),
         })
     }
 
@@ -77,7 +78,7 @@ impl Session {
     pub(super) async fn process(&mut self, batch: &Batch) -> Result<(), ReplayError> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
-        let Self { function, output, tally, started, verbose, shortage, .. } = self;
+        let Self { function, output, tally, started, verbose, outage, .. } = self;
         let see = |seen: AttemptReport<'_>| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
@@ -94,7 +95,7 @@ impl Session {
             }
             Ok::<(), ReplayError>(())
         };
-        let settled = invocation::invoke_with_retries(function, &batch.event, self.retries, see, shortage);
+        let settled = invocation::invoke_with_retries(function, &batch.event, self.retries, see, outage);
         let BatchResult { outcomes, attempts } = settled.await?;
         let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
         self.output.deliver(&batch.event, &outcomes, &end)?;

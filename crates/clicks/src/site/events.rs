@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::error;
-use local_firehose::stream::{Stream, View};
+use local_firehose::stream::{DeliveryStream, StreamSnapshot};
 
 /// Event streams at once.
 const MOST_VIEWERS: usize = 64;
@@ -28,14 +28,14 @@ const CACHED: Duration = Duration::from_millis(150);
 
 /// The shared state of all event streams.
 pub(super) struct Events {
-    streams: Vec<Stream>,
+    streams: Vec<DeliveryStream>,
     cached: Mutex<CachedSnapshot>,
     slots: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Events {
-    pub(super) fn new(streams: Vec<Stream>, stopping: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(streams: Vec<DeliveryStream>, stopping: watch::Receiver<bool>) -> Self {
         let slots = Arc::new(Semaphore::new(MOST_VIEWERS));
         Self { streams, cached: Mutex::default(), slots, stopping }
     }
@@ -52,9 +52,9 @@ impl Events {
     fn to_json(&self) -> String {
         #[derive(Serialize)]
         struct Pipeline {
-            streams: Vec<View>,
+            streams: Vec<StreamSnapshot>,
         }
-        let pipeline = Pipeline { streams: self.streams.iter().map(Stream::view).collect() };
+        let pipeline = Pipeline { streams: self.streams.iter().map(DeliveryStream::snapshot).collect() };
         // Never fails: all keys are strings.
         serde_json::to_string(&pipeline).unwrap_or_default()
     }

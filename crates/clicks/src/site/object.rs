@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::error;
-use local_firehose::stream::Stream;
+use local_firehose::stream::DeliveryStream;
 
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -24,7 +24,7 @@ pub(super) struct ObjectQuery {
 }
 
 pub(super) async fn show(
-    State(streams): State<Arc<[Stream]>>,
+    State(streams): State<Arc<[DeliveryStream]>>,
     query: Result<Query<ObjectQuery>, QueryRejection>,
 ) -> Response {
     let Ok(Query(ObjectQuery { stream, path })) = query else {
@@ -33,7 +33,7 @@ pub(super) async fn show(
     let Some(stream) = streams.iter().find(|known| known.name() == stream) else {
         return error(StatusCode::NOT_FOUND, "unknown stream");
     };
-    if !stream.view().objects.iter().any(|object| object.path == path) {
+    if !stream.snapshot().objects.iter().any(|object| object.path == path) {
         return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
     }
     match stream.bucket().get(&path, MOST_BYTES).await {

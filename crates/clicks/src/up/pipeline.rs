@@ -20,7 +20,7 @@ use crate::progress;
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
-use local_firehose::stream::{self, Command, DataStream, FunctionSettings, Source, Stream, StreamDeps};
+use local_firehose::stream::{self, Command, DataStream, FunctionSettings, Source, DeliveryStream, StreamDeps};
 use object_storage::Bucket;
 
 /// The running pipeline.
@@ -32,7 +32,7 @@ pub(super) struct Pipeline {
     pub(super) collector: Option<Collector>,
     pub(super) service: Option<LocalService>,
     pub(super) service_url: String,
-    pub(super) streams: Vec<Stream>,
+    pub(super) streams: Vec<DeliveryStream>,
     /// Dropped to end the event streams of pages.
     pub(super) stopping: watch::Sender<bool>,
 }
@@ -107,7 +107,7 @@ async fn start_streams(
     settings: &Settings,
     service_url: &str,
     function_log: &Arc<FunctionLog>,
-) -> Result<Vec<Stream>, UpError> {
+) -> Result<Vec<DeliveryStream>, UpError> {
     let durable = settings.state.is_some();
     let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
     let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
@@ -138,7 +138,7 @@ async fn start_streams(
             bucket: Arc::new(bucket),
             state: settings.state.clone(),
         };
-        streams.push(Stream::start(stream.clone(), deps)?);
+        streams.push(DeliveryStream::start(stream.clone(), deps)?);
     }
     Ok(streams)
 }

@@ -177,7 +177,7 @@ async function lines(pipeline, objectsBefore, clicked) {
 
 async function charts(pipeline, clicked) {
   for (const { name, species } of clicked) {
-    await pipeline.locator('[data-chart=mysfit]').getByRole('rowheader', { name }).waitFor()
+    await pipeline.locator('[data-chart=mysfitId]').getByRole('rowheader', { name }).waitFor()
     await pipeline.locator('[data-chart=species]').getByRole('rowheader', { name: species }).waitFor()
   }
 }

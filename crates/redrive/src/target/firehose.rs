@@ -6,7 +6,7 @@ use aws_sdk_firehose::error::ProvideErrorMetadata;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 pub(super) use firehose_model::batch::MAX_PUT_BYTES as MAX_CALL_BYTES;
-use firehose_model::batch::MAX_RECORD_BYTES;
+use firehose_model::source::MAX_RECORD_BYTES;
 use serde::Deserialize;
 
 use super::{Outgoing, PutOutcome, StreamDescription, TargetError, cause, minimal, outcome_of, shown, stored};

@@ -18,6 +18,9 @@ pub(super) const S3: &str = "s3://";
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;
 
+/// The fields that the live pipeline shows, by the processor's default names.
+const COUNTED_FIELDS: [&str; 4] = ["mysfitId", "species", "goodevil", "lawchaos"];
+
 pub(super) fn from_options(
     name: String,
     layers: &Layers<'_, StreamOptions>,
@@ -61,6 +64,7 @@ pub(super) fn from_options(
         backup_prefix: backup_prefix(layers)?,
         dynamic_partitioning: partitioning.is_some(),
         backlog_bytes: backlog_mb as usize * MB,
+        count_fields: COUNTED_FIELDS.map(str::to_owned).to_vec(),
     })
 }
 
