@@ -100,6 +100,7 @@ fn stream(name: &str) -> StreamSettings {
         backup_prefix: None,
         dynamic_partitioning: false,
         backlog_bytes: 256 * 1_048_576,
+        count_fields: ["mysfitId", "species", "goodevil", "lawchaos"].map(str::to_owned).to_vec(),
     }
 }
 
