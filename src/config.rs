@@ -1,6 +1,6 @@
-//! The configuration: every environment variable with its meaning, default and bounds.
+//! The configuration: every environment variable with its meaning, default and limits.
 //!
-//! A variable that is set to the empty string counts as not set, because templates write optional values that way.
+//! An empty variable counts as not set, because templates write optional values that way.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

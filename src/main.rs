@@ -1,4 +1,4 @@
-//! The Lambda executable: logs, configuration, then one invocation after the other.
+//! The Lambda executable: sets up logs and configuration, then handles invocations.
 
 use std::cell::RefCell;
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-"""The same in Python, as well as it goes: a session, and a cache of the mysfits."""
+"""An optimised Python function: a session, and a cache of the mysfits."""
 
 import base64
 import json
@@ -13,8 +13,8 @@ ATTRIBUTES = ("goodevil", "lawchaos", "species")
 
 def handler(event, context):
     if not CACHE:
-        answer = SESSION.get(os.environ["MYSFITS_API_URL"] + "/mysfits")
-        CACHE.update((mysfit["mysfitId"], mysfit) for mysfit in answer.json()["mysfits"])
+        response = SESSION.get(os.environ["MYSFITS_API_URL"] + "/mysfits")
+        CACHE.update((mysfit["mysfitId"], mysfit) for mysfit in response.json()["mysfits"])
     records = []
     for record in event["records"]:
         click = json.loads(base64.b64decode(record["data"]))

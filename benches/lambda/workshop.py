@@ -1,4 +1,4 @@
-"""The workshop's way: a request for each record, one after the other, each on a connection of its own."""
+"""The workshop's function: a sequential request for each record, each with a new connection."""
 
 import base64
 import json

@@ -94,7 +94,7 @@ mod tests {
         let data = [
             click("a"),
             format!("{}{}", click("b"), click("a")),
-            format!("{}{{}}", click("never-asked-for")),
+            format!("{}{{}}", click("never-looked-up")),
             click("c"),
         ];
         let clicks = Clicks::parse(data.iter().map(|data| Ok(data.as_bytes())), &[]);

@@ -291,7 +291,7 @@ mod tests {
         let click = |members: &str| format!(r#"{{"userId":"u",{members},"mysfitId":"m"}}"#);
         let page = |value: &str| click(&format!(r#""page":{value}"#));
         for (data, kept) in [
-            // As `JSON.stringify("ab😀".slice(0, 3))` makes it.
+            // From `JSON.stringify("ab😀".slice(0, 3))`.
             (page(r#""ab\ud83d""#), Err(Reason::InvalidJson)),
             (page(r#"[{"x":["\udc00\ud800"]}]"#), Err(Reason::InvalidJson)),
             (page(r#"{"\ud800":1}"#), Err(Reason::InvalidJson)),
@@ -301,10 +301,10 @@ mod tests {
             (page(&nested(100_000)), Err(Reason::TooDeep)),
             (click(&format!(r#""page":{},"at":1e400"#, nested(129))), Err(Reason::TooDeep)),
             (page(&nested(128)), Ok(())),
-            // Of a member that comes twice the first is not kept either.
+            // Of repeated members, the first is not kept.
             (click(r#""page":"\ud83d","page":1"#), Ok(())),
             (click(r#""userId":"\ud83d","userId":"u""#), Ok(())),
-            // A name that is no text is none that is kept.
+            // A name with a lone surrogate is never kept.
             (click(r#""\ud83d":1,"pag\u0065":2"#), Ok(())),
             (click(r#""\ud83d":"\ud83d""#), Ok(())),
         ] {

@@ -214,7 +214,7 @@ mod tests {
             (r#"{"approximateArrivalTimestamp":1495072949453}"#, Some("2017-05-18T02:02:29.453Z")),
             (r#"{"approximateArrivalTimestamp":1495072949453.0}"#, Some("2017-05-18T02:02:29.453Z")),
             (r#"{"approximateArrivalTimestamp":1.495072949453E12}"#, Some("2017-05-18T02:02:29.453Z")),
-            // As seconds this float is a little less than it says.
+            // As seconds, this float is slightly less than its decimal form.
             (r#"{"approximateArrivalTimestamp":1495072949451.0}"#, Some("2017-05-18T02:02:29.451Z")),
             (r#"{"approximateArrivalTimestamp":1495072949000}"#, Some("2017-05-18T02:02:29.000Z")),
             (

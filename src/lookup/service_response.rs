@@ -506,7 +506,7 @@ mod tests {
                 read = Some(parse_list(body.as_bytes(), &wanted).unwrap());
             });
             assert!(matches!(read.unwrap().get("m"), Some(Entry::Complete(_))));
-            // The members' text has room for the whole body, and no more is asked for.
+            // The buffer for members has the length of the body, and nothing else is allocated.
             let most = usize::try_from(heap.bytes_max).unwrap();
             assert!(most < body.len() + 1_000, "{most} bytes of a body of {}", body.len());
         }
@@ -516,7 +516,7 @@ mod tests {
     fn a_list_takes_no_more_than_two_and_a_half_times_its_body() {
         const BODY_BYTES: usize = 1 << 18;
         let one = &names(&["a"])[..];
-        // The shortest names: `[`, `_` and the like are none, and case makes no difference.
+        // The shortest distinct names: names are alphanumeric, and case is ignored.
         let many: &[String] = &('a'..='z').chain('0'..='5').map(String::from).collect::<Vec<_>>();
         let all = |id: usize| {
             many.iter()

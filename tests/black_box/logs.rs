@@ -53,7 +53,7 @@ async fn times_are_logged_in_milliseconds() {
     let first = invoke(&mut function, clicks_on(&[COCO])).await;
     for field in ["look_up_ms", "duration_ms"] {
         let logged = first.summary()[field].as_f64().unwrap();
-        assert!((300.0..30_000.0).contains(&logged), "{field}: {told}");
+        assert!((300.0..30_000.0).contains(&logged), "{field}: {logged}");
     }
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     let warm = invoke(&mut function, clicks_on(&[COCO])).await;
@@ -61,7 +61,7 @@ async fn times_are_logged_in_milliseconds() {
     assert!(warm.summary()["cache_age_ms"].as_f64().unwrap() >= 500.0, "{}", warm.summary());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let logged = u128::from(metrics(&warm.logs)[0]["_aws"]["Timestamp"].as_u64().unwrap());
-    assert!(now - logged < 60_000, "{told} is not now, {now}");
+    assert!(now - logged < 60_000, "{logged} is not now, {now}");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn the_log_level_is_that_of_lambda() {
         let result = once(&service, &[("AWS_LAMBDA_LOG_LEVEL", level)], event(&["{"])).await;
         let count = |message: &str| result.logs.iter().filter(|line| line["message"] == message).count();
         assert_eq!((count("invocation"), count("record failed")), (summaries, failures), "{level}");
-        assert_eq!(metrics(&result.logs).len(), 2, "metrics are told at {level}");
+        assert_eq!(metrics(&result.logs).len(), 2, "metrics are written at {level}");
     }
     let result = once(&service, &[("RUST_LOG", "warn")], event(&["{"])).await;
     assert!(result.logs.iter().all(|line| line["message"] != "invocation"), "RUST_LOG counts outside Lambda");
@@ -158,8 +158,8 @@ async fn no_payload_and_no_visitors_id_is_logged() {
             let invocation = function.invoke(broken).await.unwrap();
             write!(logged, "{:?} {:?}", invocation.outcome, invocation.logs).unwrap();
         }
-        assert!(!logged.contains(secret), "at {level}: {told}");
-        assert!(!logged.contains("NWVjcmU3LXYxNTF0MH"), "base64 at {level}: {told}");
+        assert!(!logged.contains(secret), "at {level}: {logged}");
+        assert!(!logged.contains("NWVjcmU3LXYxNTF0MH"), "base64 at {level}: {logged}");
     }
     // The same with all data of a fixture.
     let result = once(&service, &[], fixture("poisoned.json")).await;

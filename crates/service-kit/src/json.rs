@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 /// How deep a value may nest: `serde_json`'s own limit, where it recurses.
 const MAX_DEPTH: usize = 128;
 
-/// A member's name, borrowed where it holds no escape: serde copies a bare `Cow`.
+/// A member's name, borrowed if it has no escape: serde copies a bare `Cow`.
 #[derive(Deserialize)]
 pub struct Name<'a>(
     /// The name.

@@ -161,7 +161,7 @@ mod tests {
         let listeners: Vec<TcpListener> = (0..50).map(|_| TcpListener::bind((own_address(), 0)).unwrap()).collect();
         let addresses: HashSet<_> = listeners.iter().map(|listener| listener.local_addr().unwrap().ip()).collect();
         assert!(addresses.len() > 45 && addresses.iter().all(std::net::IpAddr::is_loopback), "{addresses:?}");
-        // A port that is given up there is there for its owner, and nobody else answers meanwhile.
+        // A port that its owner closes stays free for the owner, and no other server responds there.
         let first = listeners[0].local_addr().unwrap();
         drop(listeners);
         let others: Vec<TcpListener> = (0..50).map(|_| TcpListener::bind((own_address(), 0)).unwrap()).collect();
