@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clicks::fuzzing::{Piece, Replayed, error_lines, gzip, pieces, redriven, replayed};
+use firehose_model::error_object::MAX_HEAD_PIECES;
 use serde::de::IgnoredAny;
 
 use crate::json::{Members, text};
@@ -108,10 +109,21 @@ fn values(data: &[u8]) -> Option<Vec<(usize, &[u8])>> {
     Some(values)
 }
 
-/// Each piece is a record or corrupt, and none harms another; what is cut off is a beginning, and says so.
+/// Each piece is a record or corrupt, and none affects another. A truncated object is a beginning, and is reported as such.
 fn check_redriven(data: &[u8]) {
-    let found = pieces(data).unwrap();
+    // The first JSON object decides whether it is an error object.
+    let values = pieces(data).unwrap();
+    let first = values.iter().take(MAX_HEAD_PIECES + 1).find(|piece| is_object(piece));
     let record = |piece: &Piece| STANDARD.decode(raw_data(piece)?).ok();
+    let expected: Vec<Vec<u8>> = if first.is_some_and(|first| raw_data(first).is_some()) {
+        values.iter().filter_map(record).collect()
+    } else {
+        vec![]
+    };
+    assert_eq!(redriven(data).records, expected);
+
+    let data = &[error_lines(&[String::new()])[0].as_bytes(), data].join(&b'\n')[..];
+    let found = pieces(data).unwrap();
     let expected: Vec<Vec<u8>> = found.iter().filter_map(record).collect();
     let plain = redriven(data);
     assert_eq!(plain.records, expected);
@@ -123,11 +135,13 @@ fn check_redriven(data: &[u8]) {
     assert_eq!(redriven(&zipped), plain);
     let cut = redriven(&zipped[..zipped.len() - 1 - data.len() % (zipped.len() - GZIP.len())]);
     assert!(!cut.is_whole && plain.records.starts_with(&cut.records) && plain.keys.starts_with(&cut.keys), "{cut:?}");
-    // What is in front of a value is no part of what it is known by.
-    if !data.starts_with(BYTE_ORDER_MARK) {
-        let moved = redriven(&[b"\nin front\n", data].concat());
-        assert_eq!((moved.records, moved.keys, moved.corrupt), (plain.records, plain.keys, plain.corrupt + 1));
-    }
+    // A value's key does not depend on what precedes it.
+    let moved = redriven(&[b"\nin front\n", data].concat());
+    assert_eq!((moved.records, moved.keys, moved.corrupt), (plain.records, plain.keys, plain.corrupt + 1));
+}
+
+fn is_object(piece: &Piece) -> bool {
+    piece.is_value && str::from_utf8(&piece.bytes).is_ok_and(|json| Members::of(json).is_some())
 }
 
 /// Replays a file, and what is in it between two records.
