@@ -76,7 +76,7 @@ impl Kinesis {
     fn run(&self, redrive: &Redrive, arguments: &[&str], code: i32, records: &Value) -> Exit {
         let exit = Exit::from(self.command(redrive, arguments).output().unwrap());
         exit.comes_to(code, records);
-        ended
+        exit
     }
 
     fn target(&self) -> String {

@@ -104,7 +104,7 @@ impl Redrive {
     pub(crate) fn run(&self, firehose: &Firehose, arguments: &[&str], code: i32, records: &Value) -> Exit {
         let exit = self.end(firehose, arguments);
         exit.comes_to(code, records);
-        ended
+        exit
     }
 }
 

@@ -73,7 +73,7 @@ fn a_dry_run_reports_what_would_be_put() {
         let before = snapshot(redrive.folder.path());
         let exit = Exit::from(redrive.command(no_service, options).output().unwrap());
         assert!(snapshot(redrive.folder.path()) == before, "something was written");
-        ended
+        exit
     };
     let exit = run(&["--dry-run", "--archive", "done"]);
     exit.comes_to(0, &json!({ "found": 7, "selected": 6, "corrupt": 1 }));

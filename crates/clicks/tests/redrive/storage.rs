@@ -36,7 +36,7 @@ fn objects_are_read_and_moved_in_a_bucket() {
     let run = |arguments: &[&str], code, records| {
         let exit = Exit::from(command(&redrive, &s3, &firehose, arguments).output().unwrap());
         exit.comes_to(code, &records);
-        ended
+        exit
     };
     run(&["--dry-run"], 0, json!({ "found": 702, "selected": 701, "corrupt": 1 }));
     let archive = ["--archive", "redriven"];
@@ -63,7 +63,7 @@ fn an_unreadable_object_does_not_delay_the_others() {
     let run = |code, records| {
         let exit = Exit::from(command(&redrive, &s3, &firehose, &["--archive", "errors/done"]).output().unwrap());
         exit.comes_to(code, &records);
-        ended
+        exit
     };
     let exit = run(1, json!({ "found": 2, "selected": 2, "put": 2 }));
     exit.objects(&json!({ "found": 3, "done": 2, "archived": 2, "unreadable": 1 }));
