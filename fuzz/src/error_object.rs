@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use firehose_model::delivery::ErrorCode;
-use firehose_model::error_object::{ErrorLine, ErrorRecord};
+use firehose_model::error_object::{ErrorLine, ErrorRecord, MAX_HEAD_PIECES};
 use firehose_model::event::Record;
 use firehose_model::values::{Found, Piece, Values};
 use serde::de::IgnoredAny;
@@ -112,8 +112,19 @@ fn values(data: &[u8]) -> Option<Vec<(usize, &[u8])>> {
 
 /// Each piece is a record or invalid, and does not affect others. A truncated object yields its first records, and is not whole.
 fn check_redrive(data: &[u8]) {
-    let found = pieces(data).unwrap();
+    // The first JSON object decides whether it is an error object.
+    let values = pieces(data).unwrap();
+    let first = values.iter().take(MAX_HEAD_PIECES + 1).find(|piece| is_object(piece));
     let record = |piece: &Piece| STANDARD.decode(raw_data(piece)?).ok();
+    let expected: Vec<Vec<u8>> = if first.is_some_and(|first| raw_data(first).is_some()) {
+        values.iter().filter_map(record).collect()
+    } else {
+        vec![]
+    };
+    assert_eq!(redrive(data).1, expected);
+
+    let data = &[error_lines(&[String::new()])[0].as_bytes(), data].join(&b'\n')[..];
+    let found = pieces(data).unwrap();
     let expected: Vec<Vec<u8>> = found.iter().filter_map(record).collect();
     let (read, records) = redrive(data);
     assert_eq!(records, expected);
@@ -131,10 +142,12 @@ fn check_redrive(data: &[u8]) {
     let is_start = records.starts_with(&cut_records) && keys.starts_with(&self::keys(&cut));
     assert!(!cut.is_whole && is_start, "{cut_records:?}");
     // What precedes a value does not change its key.
-    if !data.starts_with(BYTE_ORDER_MARK) {
-        let (moved, moved_records) = redrive(&[b"\nin front\n", data].concat());
-        assert_eq!((self::keys(&moved), moved_records, moved.bad), (keys, records, read.bad + 1));
-    }
+    let (moved, moved_records) = redrive(&[b"\nin front\n", data].concat());
+    assert_eq!((self::keys(&moved), moved_records, moved.bad), (keys, records, read.bad + 1));
+}
+
+fn is_object(piece: &Piece) -> bool {
+    piece.found == Found::Value && str::from_utf8(&piece.bytes).is_ok_and(|json| Members::of(json).is_some())
 }
 
 /// Reads an object whose first and last lines are records, with `data` between them.
@@ -208,7 +221,7 @@ fn keys(read: &redrive::Read) -> Vec<u128> {
 
 /// The lines of an error object for records with this `rawData`, with all error codes in turn.
 fn error_lines(raw_data: &[String]) -> Vec<String> {
-    let faults = [
+    let codes = [
         ErrorCode::ProcessingFailed,
         ErrorCode::MissingRecordId,
         ErrorCode::DuplicatedRecordId,
@@ -218,7 +231,7 @@ fn error_lines(raw_data: &[String]) -> Vec<String> {
         ErrorCode::NoPartition,
         ErrorCode::TooManyPartitions,
     ];
-    let lines = raw_data.iter().zip(0..).zip(faults.into_iter().cycle()).map(|((data, sequence), fault)| {
+    let lines = raw_data.iter().zip(0..).zip(codes.into_iter().cycle()).map(|((data, sequence), fault)| {
         let record = Record::direct_put(sequence, i64::MAX, data.clone());
         serde_json::to_string(&ErrorLine::new(&record, fault, u32::MAX, i64::MIN, "arn:f")).unwrap()
     });

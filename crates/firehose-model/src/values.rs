@@ -1,14 +1,14 @@
-//! A stream of JSON values with white space or nothing between them: lines of JSON, values over several lines, and records that
-//! Firehose has put one after the other without a delimiter.
+//! A stream of JSON values with or without white space between them: lines of JSON, values of several lines, and records that
+//! Firehose concatenated without a delimiter.
 //!
-//! Whatever else is in the stream is a piece of its own, with its place. Reading goes on behind it:
+//! Other bytes in the stream are pieces of their own, with their place. Parsing continues behind them:
 //!
-//! - at the next line, or at the next `{` or `[` on the same line with which a value begins;
-//! - where an object is broken, a `{` after `:`, `,` or `[` is a part of it. Only another one begins a value, or one in a line's
-//!   first column, or the one at which the object breaks, be it by the quote behind it;
-//! - a broken value that spans lines lasts until such a `{`.
+//! - at the next line, or at the next `{` or `[` on the same line that begins a value;
+//! - in a broken object, a `{` after `:`, `,` or `[` is a part of the object. Another `{` begins a value, and so does one in a line's
+//!   first column, or the one at which the object breaks, or that before the quote at which it breaks;
+//! - a broken value of several lines extends to such a `{`.
 //!
-//! A number, a text, `true`, `false` or `null` is a value where white space, the end or the start of another value follows.
+//! A number, a text, `true`, `false` or `null` is a value if white space, the end or the start of another value follows.
 
 #[cfg(test)]
 mod tests;
@@ -19,47 +19,46 @@ use std::mem;
 use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 
-/// What a gzip stream begins with (RFC 1952, 2.3.1).
+/// The first bytes of a gzip stream (RFC 1952, 2.3.1).
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// What is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// From here on as much is read as is there already, so that a large value is not parsed again for each small read.
+/// From this size on, each read doubles the buffer, so that a large value is not parsed again after each small read.
 const GROWS_FROM_BYTES: usize = 8 * 1024;
 
-/// How many times the bytes of a broken value may be parsed in search of values that begin within it. Then only lines that are an
-/// object each are tried. It bounds the work: each attempt may read as far as the first one.
+/// How many times the bytes of a broken value may be parsed to find values in it. After that, only whole lines are tried. This bounds
+/// the work, because each attempt may read as far as the first one.
 const MOST_PASSES: u64 = 16;
 
-/// The UTF-8 byte order mark, with which some editors start a file.
+/// The UTF-8 byte order mark, which some editors write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
-/// What a piece of the stream is.
+/// The kind of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// A JSON value, which is UTF-8.
     Value,
-    /// No JSON value.
+    /// Other bytes.
     Other,
-    /// The start of what is longer than the stream's limit.
+    /// The start of a value or of other bytes that exceed the limit.
     TooLong,
 }
 
-/// A value, or what is between two of them.
+/// A value, or bytes between two values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// What it is.
+    /// Its kind.
     pub found: Found,
-    /// Where it begins, counted from zero, after decompression.
+    /// The offset of its first byte that is no white space, after decompression.
     pub offset: u64,
-    /// In which line that is, counted from one.
+    /// The line of that byte, counted from one.
     pub line: u64,
-    /// Its bytes, with the white space in front of it if it begins its line, and without white space behind it.
+    /// Its bytes. White space before it is included if it is the first piece of its line; white space behind it is not.
     pub bytes: Vec<u8>,
 }
 
-/// How reading goes on behind what is no value.
+/// How parsing continues behind a broken value.
 #[derive(Debug, Clone, Copy, Default)]
 struct Lost {
     /// Whether an object is broken, so that a brace may be within it.
@@ -68,24 +67,24 @@ struct Lost {
     across_lines: bool,
 }
 
-/// What begins at a byte.
+/// The result of parsing at a byte.
 enum Attempt {
-    /// A value of so many bytes.
+    /// A value of this length.
     Value(usize),
-    /// None: up to there it could be one, and it is longer than the limit or not.
+    /// No value, although it is valid up to this length.
     None { bytes: usize, is_too_long: bool },
-    /// Reading failed before its end.
+    /// A read failed before its end.
     BrokenOff,
 }
 
-/// The pieces of a stream, in order. Memory is bounded by a few times the longest value's limit.
+/// The pieces of a stream, in order. Takes a few times the limit of memory.
 pub struct Values<'a> {
     bytes: BufReader<Box<dyn Read + 'a>>,
     most_bytes: usize,
-    /// What is read, from `start` on not consumed.
+    /// The bytes that were read. Those before `start` are consumed.
     buffer: Vec<u8>,
     start: usize,
-    /// Why there is no more to read.
+    /// The end of the stream, or the error of a read.
     end: Option<io::Result<()>>,
     /// Of the next byte.
     offset: u64,
@@ -98,21 +97,21 @@ pub struct Values<'a> {
     /// The last byte that is no white space.
     previous: u8,
     lost: Option<Lost>,
-    /// Up to here there is the broken value that was read furthest.
+    /// The furthest end of a broken value.
     broken_until: u64,
-    /// How many bytes attempts before that may still read.
+    /// How many bytes attempts before that may parse.
     budget: u64,
-    /// How many bytes were looked at in attempts.
+    /// How many bytes attempts have parsed.
     #[cfg(test)]
     work: u64,
     /// The brace at which a broken value breaks.
     breaks_at: Option<u64>,
-    /// The value behind the piece that was given last.
+    /// The value behind the last returned piece.
     next: Option<Piece>,
 }
 
 impl<'a> Values<'a> {
-    /// Reads a stream, plain or gzipped. No value may have more bytes than `most_bytes`.
+    /// Reads a stream, plain or gzipped. `most_bytes` limits the length of a value.
     pub fn open(mut bytes: impl Read + 'a, most_bytes: usize) -> io::Result<Self> {
         let mut magic = Vec::new();
         bytes.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic)?;
@@ -147,7 +146,7 @@ impl<'a> Values<'a> {
         Ok(values)
     }
 
-    /// How many lines have ended.
+    /// The number of line ends so far.
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.line - 1
@@ -162,7 +161,7 @@ impl<'a> Values<'a> {
         self.offset += bytes as u64;
     }
 
-    /// Reads more; false at the end.
+    /// Reads more bytes; false at the end.
     fn fill(&mut self) -> bool {
         if self.end.is_some() {
             return false;
@@ -172,7 +171,7 @@ impl<'a> Values<'a> {
         let more = if unread < GROWS_FROM_BYTES { 1 } else { unread };
         let more = more.min((self.most_bytes + 1).saturating_sub(unread)).max(1);
         let read = self.bytes.by_ref().take(more as u64).read_to_end(&mut self.buffer);
-        // And what is there without waiting.
+        // And what is buffered.
         if read.is_ok() {
             self.buffer.extend_from_slice(self.bytes.buffer());
             self.bytes.consume(self.bytes.buffer().len());
@@ -202,7 +201,7 @@ impl<'a> Values<'a> {
         byte == b'{' && (is_outside || !matches!(self.previous, b':' | b',' | b'['))
     }
 
-    /// Looks for a value that begins with the next byte.
+    /// Parses at the next byte.
     fn attempt(&mut self) -> Attempt {
         loop {
             let unread = self.unread();
@@ -237,9 +236,9 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Notes that no value begins with the next byte, though so many bytes could be the start of one.
+    /// Records that no value begins with the next byte, although it is valid up to this length.
     fn lose(&mut self, byte: u8, bytes: usize, is_too_long: bool) {
-        // The last of them is the one that is wrong.
+        // The last byte is the invalid one.
         let valid = bytes.saturating_sub(1);
         let end = self.offset + valid as u64;
         if self.offset >= self.broken_until {
@@ -257,7 +256,7 @@ impl<'a> Values<'a> {
         lost.across_lines |= across_lines;
     }
 
-    /// Takes the value of so many bytes.
+    /// Consumes a value of this length.
     fn value(&mut self, bytes: usize) -> Piece {
         let (offset, line) = (self.offset, self.line);
         let mut content = self.indent.take().unwrap_or_default();
@@ -271,12 +270,12 @@ impl<'a> Values<'a> {
         }
         self.consume(bytes);
         self.lost = None;
-        // Its structure is known, so that there is nothing to look for within it.
+        // Its structure is valid, so no other value begins in it.
         let found = if str::from_utf8(&content).is_ok() { Found::Value } else { Found::Other };
         Piece { found, offset, line, bytes: content }
     }
 
-    /// A piece that begins with the next byte, and is no value.
+    /// A piece of other bytes that begins with the next byte.
     fn begin_other(&mut self) -> Piece {
         let bytes = self.indent.take().unwrap_or_default();
         Piece { found: Found::Other, offset: self.offset, line: self.line, bytes }
@@ -294,7 +293,7 @@ impl<'a> Values<'a> {
 impl Iterator for Values<'_> {
     type Item = io::Result<Piece>;
 
-    /// What reading broke off in is given only where it is a whole value: with what is missing, it may be another one.
+    /// After a failed read, the last piece is returned only if it is a whole value: the missing bytes may change it.
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(next) = self.next.take() {
             return Some(Ok(next));
@@ -364,17 +363,17 @@ impl Iterator for Values<'_> {
     }
 }
 
-/// What the start of some bytes is.
+/// The result of parsing the start of a text.
 enum Parsed {
-    /// A value of so many bytes.
+    /// A value of this length.
     Value(usize),
-    /// Nothing: the last of so many bytes is wrong.
+    /// No value. The last byte of this length is the invalid one.
     Invalid(usize),
-    /// A value, as far as there are bytes.
+    /// The start of a value.
     Unfinished,
 }
 
-/// `is_all` tells that no byte can follow.
+/// `is_all` means that no byte can follow.
 fn parse(text: &[u8], is_all: bool) -> Parsed {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
     match values.next() {
@@ -384,28 +383,28 @@ fn parse(text: &[u8], is_all: bool) -> Parsed {
                 (Some(b'{' | b'['), _) => Parsed::Value(bytes),
                 (_, None) if !is_all => Parsed::Unfinished,
                 (_, None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'{' | b'[')) => Parsed::Value(bytes),
-                // Such as a quote that was added in front of an object: what follows is no text, but a part of the object.
+                // Such as a quote that was added before an object: what follows is a part of the object.
                 _ => Parsed::Invalid(bytes + 1),
             }
         }
         Some(Err(error)) => {
             let bytes = position(text, error.line(), error.column());
-            // A number that ends here is no number to serde_json, and yet may go on.
+            // A number that is cut here is invalid for serde_json, but may continue.
             if error.is_eof() || (bytes >= text.len() && !is_all) { Parsed::Unfinished } else { Parsed::Invalid(bytes) }
         }
         None => Parsed::Unfinished,
     }
 }
 
-/// How many bytes there are up to a column of a line, both as serde_json counts them.
+/// The length of the text up to a line and column of serde_json.
 fn position(text: &[u8], line: usize, column: usize) -> usize {
     let mut newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     let start = line.checked_sub(2).and_then(|before| newlines.nth(before)).unwrap_or_default();
     (start + column).min(text.len())
 }
 
-/// The brace at which text breaks. That is its last byte, as in `{"a":1,{`; or the last one before a line end within a text that was
-/// cut off, as in `{"a":"b{ \n`; or it is in front of the quote that ends such a text, as in `{"a":"b{"c`.
+/// The brace at which text breaks: its last byte, as in `{"a":1,{`; or the last byte before a line end in an unterminated text, as in
+/// `{"a":"b{ \n`; or the byte before the quote that ends such a text, as in `{"a":"b{"c`.
 fn brace_before(text: &[u8]) -> Option<usize> {
     let (_, before) = text.split_last()?;
     let before_quote = before.strip_suffix(b"\"").unwrap_or_default();

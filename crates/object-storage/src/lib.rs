@@ -3,6 +3,7 @@
 mod contents;
 mod destination;
 mod folder;
+mod names;
 mod objects;
 mod s3;
 mod walk;
@@ -148,7 +149,7 @@ impl Bucket {
             Ok(()) => return Ok(key),
             Err(refused) => refused,
         };
-        let encoded = shortened(&folder::encoded(&key).join("/"), MAX_KEY_BYTES).into_owned();
+        let encoded = shortened(&names::encoded(&key).join("/"), MAX_KEY_BYTES).into_owned();
         if !refused.is_perhaps_the_key || encoded == key {
             return Err(failed(&key, refused.cause));
         }

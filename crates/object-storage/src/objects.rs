@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
 
-use super::folder::{self, Folder};
+use super::folder::Folder;
+use super::names;
 use super::s3::{self, S3};
 use super::{Bucket, BucketError, Destination, Meta, Store, walk};
 
@@ -101,7 +102,7 @@ impl Bucket {
 
     fn object(&self, meta: Meta) -> StoredObject {
         let key = match &self.store {
-            Store::Folder(_) => folder::decoded(&meta.name),
+            Store::Folder(_) => names::decoded(&meta.name),
             Store::S3(_) => meta.name.clone(),
         };
         StoredObject { key, meta }

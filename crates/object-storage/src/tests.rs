@@ -24,7 +24,7 @@ use firehose_model::prefix::object_name;
 
 const NAME: &str = "clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000";
 
-/// A bucket, and the folder in which its objects are files.
+/// A bucket whose objects are files in a folder.
 struct Place {
     bucket: Bucket,
     objects: PathBuf,
@@ -39,7 +39,7 @@ impl Place {
         Self { bucket, objects, _folder: folder }
     }
 
-    /// A bucket of an S3 server that keeps objects as files, and checks signatures. Its gate is open as long as the flag is set.
+    /// A bucket of an S3 server that stores objects as files and checks signatures. It refuses requests unless the flag is set.
     async fn s3() -> (Self, Arc<AtomicBool>) {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -50,7 +50,7 @@ impl Place {
         (Self { bucket, objects, _folder: folder }, open)
     }
 
-    /// The names of the files, sorted, but for the server's own.
+    /// The sorted names of the files, without the server's own.
     fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         walk(&self.objects, &mut |path| {
@@ -103,7 +103,7 @@ async fn get(bucket: &Bucket, path: &str) -> Option<Vec<u8>> {
     bucket.get(path, 1024).await.unwrap().map(|contents| contents.bytes)
 }
 
-/// Keys that S3 takes, and the names of their files in a folder.
+/// Keys that S3 accepts, and the names of their files in a folder.
 const KEYS: [(&str, &str); 19] = [
     ("firehose/2026/11/20/08/x", "firehose/2026/11/20/08/x"),
     ("species=Chimera/good evil=Evil/x", "species=Chimera/good evil=Evil/x"),
@@ -133,7 +133,7 @@ async fn objects_in_a_folder_have_readable_names_and_stay_inside() {
         put(&place.bucket, key, "here").await;
         assert_eq!(place.names(), [name], "{key:?}");
         assert_eq!(get(&place.bucket, key).await.as_deref(), Some(b"here".as_slice()), "{key:?}");
-        assert_eq!(folder::decoded(name), key);
+        assert_eq!(names::decoded(name), key);
     }
 }
 
@@ -141,7 +141,7 @@ async fn keys(bucket: &Bucket, prefix: &str) -> Vec<String> {
     bucket.find(prefix, None).await.unwrap().objects.iter().map(|object| object.key().to_owned()).collect()
 }
 
-/// What an S3 keeps that takes every key as it comes: objects by the path on the wire, without the bucket.
+/// An S3 server that accepts each key unchanged: objects by the path on the wire, without the bucket.
 #[derive(Clone, Default)]
 struct Wire(Arc<Mutex<BTreeMap<String, Bytes>>>);
 
@@ -199,7 +199,7 @@ impl Wire {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3_gets_each_key_as_it_is() {
+async fn keys_are_sent_to_s3_unchanged() {
     for (key, path) in [
         ("firehose/2026/11/20/08/x", "firehose/2026/11/20/08/x"),
         ("x//y/x", "x//y/x"),
@@ -229,7 +229,7 @@ async fn s3_gets_each_key_as_it_is() {
 }
 
 #[tokio::test]
-async fn objects_are_found_below_a_prefix_with_all_its_slashes() {
+async fn objects_are_listed_by_a_prefix_with_all_its_slashes() {
     let (bucket, _) = Wire::start().await;
     for key in ["a/x", "a//x", "/a/x", "ab/x", "a"] {
         put(&bucket, key, "here").await;
@@ -248,7 +248,7 @@ async fn objects_are_found_below_a_prefix_with_all_its_slashes() {
 }
 
 #[tokio::test]
-async fn keys_that_go_on_below_an_object_have_a_place_in_a_folder() {
+async fn keys_below_the_key_of_an_object_have_a_place_in_a_folder() {
     for (first, second, names) in [
         ("a", "a/b", ["a", "a%+/b"]),
         ("a/b", "a", ["a%=", "a/b"]),
@@ -268,7 +268,7 @@ async fn keys_that_go_on_below_an_object_have_a_place_in_a_folder() {
             put(&place.bucket, second, "second").await;
         }
     }
-    // What was in the way once is gone.
+    // The file or folder of the same name is removed.
     let place = Place::folder();
     put(&place.bucket, "a", "first").await;
     put(&place.bucket, "a/b", "second").await;
@@ -287,7 +287,7 @@ async fn keys_that_go_on_below_an_object_have_a_place_in_a_folder() {
 }
 
 #[tokio::test]
-async fn what_came_into_a_folder_in_another_way_keeps_its_name() {
+async fn files_from_elsewhere_keep_their_names() {
     let place = Place::folder();
     for name in ["a%2Fb", "%41", "x%2e", "b%-"] {
         fs::write(place.objects.join(name), "here").unwrap();
@@ -296,7 +296,7 @@ async fn what_came_into_a_folder_in_another_way_keeps_its_name() {
 }
 
 #[tokio::test]
-async fn keys_too_long_for_a_file_system_get_folders_and_those_too_long_for_s3_lose_their_middle() {
+async fn keys_too_long_for_a_file_system_get_folders_and_keys_too_long_for_s3_lose_their_middle() {
     let long = format!("p/{}/{}.-{NAME}", "é".repeat(200), "x".repeat(480));
     let place = Place::folder();
     put(&place.bucket, &long, "here").await;
@@ -308,13 +308,13 @@ async fn keys_too_long_for_a_file_system_get_folders_and_those_too_long_for_s3_l
         (Some(b"here".as_slice()), vec![long])
     );
 
-    // What is behind the cut is encoded as if it were a part of its own, and is not hidden.
+    // The part behind the cut is encoded like a separate part, so it is not hidden.
     let cut = "x".repeat(240);
     for (end, name) in
         [("%", "%25"), (".", "%2E"), ("..", "%2E."), (".gz", "%2Egz"), ("%=", "%25="), ("#1", "%231"), ("%/y", "%25/y")]
     {
         let (key, name) = (format!("{cut}{end}"), format!("{cut}%-/{name}"));
-        assert_eq!((folder::encoded(&key).join("/"), folder::decoded(&name)), (name, key));
+        assert_eq!((names::encoded(&key).join("/"), names::decoded(&name)), (name, key));
     }
 
     let too_long = format!("{}{NAME}", "../".repeat(400));
@@ -332,10 +332,10 @@ fn every_key_has_one_name_and_every_name_one_key() {
     let part = "(\\.{0,3}|\\PC{0,20}|[\0-\u{7f}]{0,300}|[é日]{0,300}|[%2EF05+=#-]{0,9}|x{236,244}[%.#1+=-]{0,3})";
     proptest!(|(parts in proptest::collection::vec(part, 1..9))| {
         let key = parts.join("/");
-        let name = folder::encoded(&key).join("/");
+        let name = names::encoded(&key).join("/");
         let hidden = |path: &str| path.split('/').filter(|part| part.starts_with('.') && !matches!(*part, "." | "..")).count();
         prop_assert_eq!(hidden(&name), hidden(&key), "{}", name);
-        prop_assert_eq!(folder::decoded(&name), key);
+        prop_assert_eq!(names::decoded(&name), key);
         prop_assert!(!name.contains(|character: char| character.is_ascii_control()), "{}", name);
         for part in name.split('/') {
             prop_assert!(!matches!(part, "" | "." | "..") && part.len() <= 244, "{}", name);
@@ -345,7 +345,7 @@ fn every_key_has_one_name_and_every_name_one_key() {
 }
 
 #[tokio::test]
-async fn only_regular_files_below_the_folder_are_shown() {
+async fn only_regular_files_below_the_folder_are_read() {
     let place = Place::folder();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "secret").unwrap();
@@ -363,7 +363,7 @@ async fn only_regular_files_below_the_folder_are_shown() {
         assert_eq!(get(&place.bucket, key).await, None, "{key}");
     }
     assert_eq!(get(&place.bucket, "a/x").await.as_deref(), Some(b"here".as_slice()));
-    // The root may be a link: the user named it.
+    // The root may be a link, because the user named it.
     let link = outside.path().join("root");
     symlink(&place.objects, &link).unwrap();
     let bucket = Bucket::open(&Destination::Folder(link), false).unwrap();
@@ -385,7 +385,7 @@ async fn an_object_that_is_put_again_is_one_object() {
 }
 
 #[tokio::test]
-async fn a_storage_that_refuses_for_a_while_takes_the_object_later() {
+async fn a_storage_that_refused_an_object_accepts_it_later() {
     let (place, open) = Place::s3().await;
     open.store(false, Ordering::SeqCst);
     let error = place.bucket.put("a/x", Bytes::from_static(b"here")).await.unwrap_err().to_string();
@@ -398,8 +398,8 @@ async fn a_storage_that_refuses_for_a_while_takes_the_object_later() {
 }
 
 #[tokio::test]
-async fn a_storage_that_is_not_there_yet_takes_the_object_later() {
-    // Nobody else gets the port, and nothing listens yet.
+async fn a_storage_that_was_down_accepts_an_object_later() {
+    // A port that no other process gets, without a listener.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let bucket = s3_bucket(socket.local_addr().unwrap(), "clicks");
@@ -414,7 +414,7 @@ async fn a_storage_that_is_not_there_yet_takes_the_object_later() {
 }
 
 #[tokio::test]
-async fn what_s3_answers_is_told_in_one_line() {
+async fn an_error_of_s3_is_one_line() {
     let no_bucket =
         "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code><Message>No such\n bucket</Message></Error>";
     for (status, body, expected) in [
@@ -437,7 +437,7 @@ async fn what_s3_answers_is_told_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_folder_that_refuses_says_where_and_why() {
+async fn an_error_of_a_folder_has_the_place_and_the_cause() {
     let place = Place::folder();
     // A disk that is not mounted.
     symlink("missing", place.objects.join("disk")).unwrap();
@@ -453,7 +453,7 @@ async fn a_folder_that_refuses_says_where_and_why() {
 }
 
 #[test]
-fn what_a_killed_process_left_unfinished_is_removed() {
+fn unfinished_files_of_a_killed_process_are_removed() {
     let place = Place::folder();
     let kept = [
         format!("{NAME}.gz"),
@@ -475,7 +475,7 @@ fn what_a_killed_process_left_unfinished_is_removed() {
     assert_eq!(place.names(), expected);
 }
 
-/// Bytes that gzip can't make shorter.
+/// Incompressible bytes.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {
@@ -525,7 +525,7 @@ async fn the_start_of_an_object_is_read_and_decompressed() {
 }
 
 #[tokio::test]
-async fn a_bomb_is_read_as_far_as_is_wanted() {
+async fn a_gzip_bomb_is_read_up_to_the_limit() {
     let bomb = gzip(&vec![b'0'; 32 << 20]).unwrap();
     assert!(bomb.len() < 1 << 20);
     let contents = contents::start(bomb.to_vec(), true, 1000);
@@ -542,7 +542,7 @@ fn compression_is_the_same_each_time() {
 }
 
 #[tokio::test]
-async fn objects_on_s3_tell_what_they_are() {
+async fn objects_in_s3_have_a_content_type_and_encoding() {
     let (place, _) = Place::s3().await;
     for (compression, encoding) in [(Compression::None, None), (Compression::Gzip, Some("gzip"))] {
         let name = object_name("", "clicks", jiff::Timestamp::UNIX_EPOCH, uuid::Uuid::nil(), compression);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use object_store::path::Path as StorePath;
 
-use super::folder::unfinished;
+use super::names::unfinished;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {

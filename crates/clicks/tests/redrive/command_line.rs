@@ -1,4 +1,4 @@
-//! What is refused, and how.
+//! Options and streams that are refused.
 
 use serde_json::{Value, json};
 use test_support::exit::Exit;
@@ -7,11 +7,11 @@ use crate::firehose::{Firehose, description};
 use crate::run::{Numbers, Redrive, all};
 
 #[test]
-fn wrong_usage_is_told() {
+fn wrong_usage_is_refused() {
     let redrive = Redrive::of(&[("a", &all(["a"]))]);
     let firehose = Firehose::start();
     let endpoint = firehose.url();
-    let base = ["errors", "--stream", "clicks", "--endpoint", &endpoint, "--ledger", "ledger"];
+    let base = ["errors", "--stream", "clicks", "--endpoint", &endpoint, "--journal", "journal"];
     let with = |more: &[&'static str]| [&base, more].concat();
     let from = |source| [&[source], &base[1..]].concat();
     for (arguments, message) in [
@@ -24,90 +24,88 @@ fn wrong_usage_is_told() {
         (with(&["--rate", "100001"]), "'--rate <N>'"),
         (with(&["--limit", "0"]), "'--limit <N>'"),
         (with(&["--again=put"]), "[possible values: failed, uncertain, all]"),
+        (with(&["--archive", "a/../b"]), "accepted is a prefix in the source's bucket or folder, such as redriven/"),
+        (with(&["--archive", "/tmp"]), "accepted is a prefix in the source's bucket or folder, such as redriven/"),
+        (from("no/such"), "error: no/such: no such file or folder; accepted is a file, a folder, or s3://"),
         (
-            with(&["--archive", "a/../b"]),
-            "accepted is a prefix of the source's own bucket or folder, such as redriven/",
+            from("gs://clicks/errors"),
+            "error: invalid destination: gs://clicks/errors; accepted is a folder, or a bucket as s3://BUCKET",
         ),
-        (with(&["--archive", "/tmp"]), "accepted is a prefix of the source's own bucket or folder, such as redriven/"),
-        (from("no/such"), "error: no/such: found neither a folder nor a file; accepted is one of both, or s3://"),
-        (from("gs://clicks/errors"), "error: gs://clicks/errors is neither a folder nor s3://BUCKET"),
-        (from("s3://C/errors"), "error: s3://C is not a bucket's name"),
+        (from("s3://C/errors"), "error: invalid bucket: s3://C; accepted"),
         (vec!["errors", "--stream", "clicks", "--endpoint", "firehose"], "'--endpoint <URL>'"),
-        (vec!["errors", "--stream", "clicks"], "error: found no region: set AWS_REGION to that of the stream"),
+        (
+            vec!["errors", "--stream", "clicks"],
+            "error: no region is set; accepted is the stream's, such as us-east-1 (AWS_REGION)",
+        ),
     ] {
         Exit::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, message);
     }
     assert!(firehose.calls().is_empty() && redrive.names() == ["a"]);
-    assert!(!redrive.folder.path().join("ledger").exists());
+    assert!(!redrive.folder.path().join("journal").exists());
 }
 
 #[test]
-fn a_stream_that_takes_no_records_is_told() {
+fn a_stream_that_accepts_no_records_is_refused() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
     for (status, answer, code, message) in [
         (
             400,
             json!({ "__type": "ResourceNotFoundException" }),
             2,
-            "found no such stream; accepted is the name of one (`--stream`)\n",
+            "no such stream; accepted is the name of an existing one (`--stream`)\n",
         ),
         (
             200,
             description("ACTIVE", "KinesisStreamAsSource"),
             2,
-            "found a stream whose source is KinesisStreamAsSource; accepted is one with Direct PUT, as only that takes \
-             records. Of one that reads a data stream, put into that: `--data-stream NAME` instead of `--stream`\n",
+            "the stream's source is KinesisStreamAsSource; accepted is Direct PUT. If it reads a data stream, put the records into \
+             that: `--data-stream NAME` instead of `--stream`\n",
         ),
-        (
-            200,
-            description("CREATING", "DirectPut"),
-            2,
-            "found a stream that is CREATING; accepted is one that is ACTIVE\n",
-        ),
+        (200, description("CREATING", "DirectPut"), 2, "the stream is CREATING; accepted is ACTIVE\n"),
         (
             400,
             json!({ "__type": "AccessDeniedException", "message": "no" }),
             1,
-            "could not ask for the stream: AccessDeniedException: no\n",
+            "could not describe the stream: AccessDeniedException: no\n",
         ),
-        (200, Value::Null, 1, "could not ask for the stream: "),
+        (200, Value::Null, 1, "could not describe the stream: "),
     ] {
         firehose.describe(status, answer);
         redrive.end(&firehose, &[]).refuses(code, &format!("error: {}: {message}", firehose.target()));
     }
-    assert!(firehose.calls().is_empty() && !redrive.ledger().exists());
+    assert!(firehose.calls().is_empty() && !redrive.journal().exists());
     let gone = Exit::from(redrive.command("http://127.0.0.1:9", &[]).output().unwrap());
-    gone.refuses(1, "error: clicks@localhost-9: could not ask for the stream: ");
+    gone.refuses(1, "error: clicks@localhost-9: could not describe the stream: ");
 }
 
 #[test]
-fn the_endpoint_and_credentials_may_be_those_of_every_tool_of_aws() {
+fn the_endpoint_and_credentials_are_read_from_the_variables_of_aws_sdks() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
-    let mut command = redrive.bare_command(&["errors", "--stream", "clicks", "--ledger", "ledger", "--json"]);
+    let mut command = redrive.bare_command(&["errors", "--stream", "clicks", "--journal", "journal", "--json"]);
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_ENDPOINT_URL_FIREHOSE", firehose.url());
     command.env("AWS_REGION", "eu-west-1").env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "secret");
-    let ended = Exit::from(command.output().unwrap());
-    assert_eq!((ended.code, firehose.texts()), (Some(0), vec!["a".to_owned()]), "{}", ended.stderr);
+    let exit = Exit::from(command.output().unwrap());
+    assert_eq!((exit.code, firehose.texts()), (Some(0), vec!["a".to_owned()]), "{}", exit.stderr);
     assert!(
         firehose.authorization().contains("Credential=id/")
             && firehose.authorization().contains("/eu-west-1/firehose/")
     );
-    assert_eq!(ended.report()["target"], firehose.target());
+    assert_eq!(exit.report()["target"], firehose.target());
 }
 
 #[test]
-fn a_source_with_nothing_in_it_is_no_error() {
+fn an_empty_source_is_no_error() {
     let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
-    let ended = redrive.run(&firehose, &[], 0, &json!({}));
+    let exit = redrive.run(&firehose, &[], 0, &json!({}));
     let place = redrive.errors().canonicalize().unwrap();
-    let told =
-        format!("found no object below {}: a prefix ends where a name between two slashes does", place.display());
-    ended.tells(&[&told]);
+    let expected_message =
+        format!("no object in {}: a prefix consists of whole parts between slashes", place.display());
+    exit.reports(&[&expected_message]);
 }
 
-/// Emulators answer with a few fields, and with others than Firehose's.
+/// Emulators omit fields, or have others than Firehose.
 #[test]
-fn a_description_needs_what_is_read_of_it_alone() {
+fn a_description_needs_only_the_fields_that_are_read() {
     let needed = json!({
         "DeliveryStreamName": "clicks", "DeliveryStreamARN": "arn:clicks", "DeliveryStreamStatus": "ACTIVE",
         "DeliveryStreamType": "DirectPut",
@@ -135,15 +133,15 @@ fn a_description_needs_what_is_read_of_it_alone() {
     ] {
         let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
         firehose.describe(200, json!({ "DeliveryStreamDescription": described }));
-        let ended = redrive.end(&firehose, &[]);
-        assert_eq!((ended.code, firehose.texts()), (Some(0), vec!["a".to_owned()]), "{described}: {}", ended.stderr);
+        let exit = redrive.end(&firehose, &[]);
+        assert_eq!((exit.code, firehose.texts()), (Some(0), vec!["a".to_owned()]), "{described}: {}", exit.stderr);
     }
     for missing in ["DeliveryStreamARN", "DeliveryStreamStatus", "DeliveryStreamType"] {
         let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
         let mut described = needed.clone();
         described.as_object_mut().unwrap().remove(missing);
         firehose.describe(200, json!({ "DeliveryStreamDescription": described }));
-        redrive.end(&firehose, &[]).refuses(1, "could not ask for the stream: ");
+        redrive.end(&firehose, &[]).refuses(1, "could not describe the stream: ");
         assert!(firehose.calls().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! A Firehose in the test, which does as it is told with each call.
+//! A scripted Firehose.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -17,37 +17,37 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 
-/// What is done with a call of `PutRecordBatch`.
+/// How a call of `PutRecordBatch` is handled.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Act {
     /// All records are stored.
     Takes,
     /// All but these, by their index.
     Refuses(Vec<usize>),
-    /// Nothing is stored: an answer with a status, and a code if there is one.
+    /// Nothing is stored: a response with a status, and a code unless it is empty.
     Fails(u16, &'static str),
-    /// Stored, and answered with an error.
+    /// Stored; the response is an error.
     Lies(u16, &'static str),
-    /// Stored, and the connection ends.
+    /// Stored; the connection breaks.
     Aborts,
-    /// Stored, and answered with this.
+    /// Stored; this is the response.
     Babbles(&'static str),
-    /// Stored, and the response has one result too few.
+    /// Stored; the response has one result too few.
     Forgets,
-    /// Stored, and never answered.
+    /// Stored, without a response.
     Hangs,
     /// Stored after a while.
     Waits(Duration),
-    /// Stored, and answered when [`Firehose::release`] is called.
+    /// Stored; the response waits for [`Firehose::release`].
     IsHeld,
-    /// Stored; from then on nobody listens until [`Firehose::listen`].
+    /// Stored; then the server is down until [`Firehose::listen`].
     Leaves,
 }
 
 #[derive(Default)]
-struct Told {
+struct ServerState {
     script: VecDeque<Act>,
-    /// What is done when the script is at its end.
+    /// What follows the script.
     then: Option<Act>,
     describe: Option<(u16, Value)>,
     calls: Vec<Vec<Vec<u8>>>,
@@ -58,81 +58,81 @@ struct Told {
     authorization: String,
 }
 
-/// The server. It counts what is stored, whatever it answers.
+/// The server. It records what is stored, whatever it responds.
 pub(crate) struct Firehose {
     address: SocketAddr,
-    told: Arc<Mutex<Told>>,
+    state: Arc<Mutex<ServerState>>,
     runtime: Runtime,
 }
 
 impl Firehose {
-    /// Takes everything.
+    /// Stores everything.
     pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
-    /// Does these, and then takes everything.
+    /// Follows a script, and then stores everything.
     pub(crate) fn with(script: &[Act]) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let mut firehose = Self { address: (test_support::own_address(), 0).into(), told: Arc::default(), runtime };
+        let mut firehose = Self { address: (test_support::own_address(), 0).into(), state: Arc::default(), runtime };
         firehose.script(script);
         firehose.listen();
         firehose
     }
 
-    /// Listens at its address, as in the beginning.
+    /// Listens at its address.
     pub(crate) fn listen(&mut self) {
         let listener = self.runtime.block_on(TcpListener::bind(self.address)).unwrap();
         self.address = listener.local_addr().unwrap();
         let (leave, left) = oneshot::channel();
-        self.told.lock().unwrap().leave = Some(leave);
-        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&self.told));
+        self.state.lock().unwrap().leave = Some(leave);
+        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&self.state));
         let left = async move { left.await.unwrap_or_default() };
         self.runtime.spawn(async move { axum::serve(listener, app).with_graceful_shutdown(left).await });
     }
 
-    /// Does these next.
+    /// Sets the script.
     pub(crate) fn script(&self, script: &[Act]) {
-        self.told.lock().unwrap().script = script.iter().cloned().collect();
+        self.state.lock().unwrap().script = script.iter().cloned().collect();
     }
 
-    /// Does this for ever.
+    /// Sets what follows the script.
     pub(crate) fn always(&self, act: Act) {
-        self.told.lock().unwrap().then = Some(act);
+        self.state.lock().unwrap().then = Some(act);
     }
 
-    /// Answers the calls that are held.
+    /// Sends the responses that wait.
     pub(crate) fn release(&self) {
-        self.told.lock().unwrap().released.send_replace(true);
+        self.state.lock().unwrap().released.send_replace(true);
     }
 
-    /// What it answers to whoever asks for the stream; nothing by a status of zero.
+    /// Sets the response to `DescribeDeliveryStream`; none for a status of zero.
     pub(crate) fn describe(&self, status: u16, answer: Value) {
-        self.told.lock().unwrap().describe = Some((status, answer));
+        self.state.lock().unwrap().describe = Some((status, answer));
     }
 
-    /// Who has asked last; nobody yet, where it is empty.
+    /// The `Authorization` of the last request; empty before the first.
     pub(crate) fn authorization(&self) -> String {
-        self.told.lock().unwrap().authorization.clone()
+        self.state.lock().unwrap().authorization.clone()
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The stream and where it is, as the report and the ledger's name have it.
+    /// The stream and its address, as in the report and the journal's name.
     pub(crate) fn target(&self) -> String {
         format!("clicks@localhost-{}", self.address.port())
     }
 
     /// The records of each call so far.
     pub(crate) fn calls(&self) -> Vec<Vec<Vec<u8>>> {
-        self.told.lock().unwrap().calls.clone()
+        self.state.lock().unwrap().calls.clone()
     }
 
     /// What is stored, in order.
     pub(crate) fn stored(&self) -> Vec<Vec<u8>> {
-        self.told.lock().unwrap().stored.clone()
+        self.state.lock().unwrap().stored.clone()
     }
 
     /// The same as text.
@@ -148,10 +148,9 @@ impl Firehose {
     }
 }
 
-/// The stream's.
 pub(crate) const ARN: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/clicks";
 
-/// A description, as Firehose gives it.
+/// A response of `DescribeDeliveryStream`.
 pub(crate) fn description(status: &str, kind: &str) -> Value {
     json!({ "DeliveryStreamDescription": {
         "DeliveryStreamName": "clicks", "DeliveryStreamARN": ARN,
@@ -160,42 +159,42 @@ pub(crate) fn description(status: &str, kind: &str) -> Value {
     } })
 }
 
-async fn answer(State(told): State<Arc<Mutex<Told>>>, headers: HeaderMap, body: String) -> Response {
+async fn answer(State(state): State<Arc<Mutex<ServerState>>>, headers: HeaderMap, body: String) -> Response {
     assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["DeliveryStreamName"], "clicks");
-    headers["authorization"].to_str().unwrap().clone_into(&mut told.lock().unwrap().authorization);
+    headers["authorization"].to_str().unwrap().clone_into(&mut state.lock().unwrap().authorization);
     match headers["x-amz-target"].to_str().unwrap() {
         "Firehose_20150804.DescribeDeliveryStream" => {
-            let described = told.lock().unwrap().describe.clone();
+            let described = state.lock().unwrap().describe.clone();
             let (status, body) = described.unwrap_or_else(|| (200, description("ACTIVE", "DirectPut")));
             if status == 0 {
                 std::future::pending::<()>().await;
             }
             reply(status, &body)
         }
-        "Firehose_20150804.PutRecordBatch" => put(&told, &body).await,
+        "Firehose_20150804.PutRecordBatch" => put(&state, &body).await,
         other => panic!("{other}"),
     }
 }
 
-async fn put(told: &Mutex<Told>, body: &Value) -> Response {
+async fn put(state: &Mutex<ServerState>, body: &Value) -> Response {
     let data = |record: &Value| STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
     let records: Vec<Vec<u8>> = body["Records"].as_array().unwrap().iter().map(data).collect();
     let (count, act, mut released) = {
-        let mut told = told.lock().unwrap();
-        let act = told.script.pop_front().or_else(|| told.then.clone()).unwrap_or(Act::Takes);
+        let mut state = state.lock().unwrap();
+        let act = state.script.pop_front().or_else(|| state.then.clone()).unwrap_or(Act::Takes);
         let refused = |index| matches!(&act, Act::Refuses(refused) if refused.contains(&index));
         if !matches!(act, Act::Fails(..)) {
             let stored = records.iter().enumerate().filter(|(index, _)| !refused(*index));
-            told.stored.extend(stored.map(|(_, data)| data.clone()));
+            state.stored.extend(stored.map(|(_, data)| data.clone()));
         }
         let count = records.len();
-        told.calls.push(records);
+        state.calls.push(records);
         if act == Act::Leaves {
-            told.leave.take().unwrap().send(()).unwrap();
+            state.leave.take().unwrap().send(()).unwrap();
         }
-        (count, act, told.released.subscribe())
+        (count, act, state.released.subscribe())
     };
     let entry = |index: usize| match &act {
         Act::Refuses(refused) if refused.contains(&index) => {
@@ -203,16 +202,16 @@ async fn put(told: &Mutex<Told>, body: &Value) -> Response {
         }
         _ => json!({ "RecordId": format!("{index:056}") }),
     };
-    let told_of = if act == Act::Forgets { count - 1 } else { count };
-    let entries: Vec<Value> = (0..told_of).map(entry).collect();
+    let results = if act == Act::Forgets { count - 1 } else { count };
+    let entries: Vec<Value> = (0..results).map(entry).collect();
     let failed = entries.iter().filter(|entry| entry["ErrorCode"].is_string()).count();
     let body = json!({ "FailedPutCount": failed, "Encrypted": false, "RequestResponses": entries });
     match act {
         Act::Fails(status, code) | Act::Lies(status, code) => {
-            let body = if code.is_empty() { json!({}) } else { json!({ "__type": code, "message": "told to" }) };
+            let body = if code.is_empty() { json!({}) } else { json!({ "__type": code, "message": "scripted" }) };
             reply(status, &body)
         }
-        // Ends the connection's task, without a message of a panic.
+        // Stops the connection's task without a panic message.
         Act::Aborts => std::panic::resume_unwind(Box::new(())),
         Act::Babbles(text) => text.into_response(),
         Act::Hangs => match std::future::pending::<Infallible>().await {},

@@ -1,4 +1,4 @@
-//! Killed at any moment, and told to end.
+//! Kills at any moment, and interrupts.
 
 use std::env;
 use std::fs;
@@ -17,14 +17,14 @@ use crate::run::{INTERRUPTED, Numbers, Redrive, all, each, now_ms, numbered, wai
 const RECORDS: usize = 3_200;
 const KILLS: usize = 40;
 
-/// `REDRIVE_SEED` is that of an earlier run.
+/// Random, or `REDRIVE_SEED` of an earlier run.
 fn seed() -> u64 {
     let seed = env::var("REDRIVE_SEED").map_or_else(|_| now_ms(), |seed| seed.parse().unwrap());
     println!("REDRIVE_SEED={seed}");
     seed
 }
 
-/// What a call may come to.
+/// How a call is handled.
 fn act(random: &mut Rng) -> Act {
     match random.u8(0..10) {
         0 => Act::Refuses((0..60).filter(|_| random.bool()).collect()),
@@ -45,7 +45,7 @@ fn whenever_it_is_killed_nothing_is_put_twice_or_forgotten() {
         }
     };
     write();
-    // Some are put, and of some it stays uncertain, whatever the others come to.
+    // Some records are put, and some are uncertain.
     redrive.end(&firehose, &["--limit", "100"]);
     firehose.script(&[Act::IsHeld]);
     let calls = firehose.calls().len();
@@ -58,7 +58,7 @@ fn whenever_it_is_killed_nothing_is_put_twice_or_forgotten() {
         let calls = firehose.calls().len();
         let limit = random.usize(20..200).to_string();
         let mut child = redrive.spawn(&firehose, &["--limit", &limit]);
-        // Around a call, or wherever it may be.
+        // Around a call, or at any time.
         if random.u8(0..4) > 0 {
             until(|| firehose.calls().len() > calls || child.try_wait().unwrap().is_some());
             sleep(Duration::from_micros(random.u64(0..15_000)));
@@ -69,40 +69,40 @@ fn whenever_it_is_killed_nothing_is_put_twice_or_forgotten() {
         child.wait().unwrap();
     }
     firehose.script(&[]);
-    // Written anew, so that those that are done are read as well.
+    // Written again, so that finished objects are read, too.
     write();
-    // The ledger of a process that was killed stays as it is, too.
-    let ledger = fs::read(redrive.ledger()).unwrap();
-    let told = redrive.end(&firehose, &["--dry-run"]).report()["records"].clone();
-    assert!(fs::read(redrive.ledger()).unwrap() == ledger);
-    let ended = redrive.end(&firehose, &[]);
+    // A dry run does not change the journal of a killed process.
+    let journal = fs::read(redrive.journal()).unwrap();
+    let dry_run = redrive.end(&firehose, &["--dry-run"]).report()["records"].clone();
+    assert!(fs::read(redrive.journal()).unwrap() == journal);
+    let exit = redrive.end(&firehose, &[]);
     // A kill is no damage.
-    ended.tells(&[]);
-    let report = ended.report();
+    exit.reports(&[]);
+    let report = exit.report();
     whole(&report);
     let number = |name: &str| usize::try_from(report["records"][name].as_u64().unwrap()).unwrap();
     let uncertain = number("uncertain");
     for name in ["found", "selected", "put_before", "uncertain"] {
-        assert_eq!(told[name], report["records"][name], "{name}");
+        assert_eq!(dry_run[name], report["records"][name], "{name}");
     }
     println!("{uncertain} uncertain, {} put before the last run", number("put_before"));
     assert_eq!(number("put") + number("put_before") + uncertain, RECORDS, "{report:#}");
-    assert_eq!(ended.code, Some(i32::from(uncertain > 0)), "{}", ended.stderr);
+    assert_eq!(exit.code, Some(i32::from(uncertain > 0)), "{}", exit.stderr);
     let stored = firehose.counts();
     assert!(stored.values().all(|times| *times == 1), "put twice");
     assert!(stored.len() >= RECORDS - uncertain, "forgotten: {} of {uncertain}", RECORDS - stored.len());
-    // There was something to find out.
+    // The kills left uncertain records.
     assert!(uncertain > 0 && number("put_before") > 0, "{report:#}");
 
-    let ended = redrive.end(&firehose, &["--again=uncertain"]);
-    assert_eq!((ended.code, &ended.report()["records"]["put"]), (Some(0), &json!(uncertain)), "{}", ended.stderr);
+    let exit = redrive.end(&firehose, &["--again=uncertain"]);
+    assert_eq!((exit.code, &exit.report()["records"]["put"]), (Some(0), &json!(uncertain)), "{}", exit.stderr);
     let again = firehose.counts();
     assert_eq!(again.len(), RECORDS);
     assert_eq!(again.values().sum::<usize>(), stored.len() + uncertain);
 }
 
 #[test]
-fn an_interrupt_lets_the_call_in_hand_end() {
+fn an_interrupt_finishes_the_call_in_flight() {
     for signal in ["-TERM", "-INT", "-HUP"] {
         let firehose = Firehose::with(&[Act::IsHeld]);
         let redrive = Redrive::of(&[("a", &all(numbered(0, 700))), ("b", &all(numbered(700, 1_400)))]);
@@ -111,9 +111,9 @@ fn an_interrupt_lets_the_call_in_hand_end() {
         test_support::signal(signal, child.id());
         wait_for_line(&mut child, INTERRUPTED);
         firehose.release();
-        let ended = Exit::of(child);
-        let report = ended.report();
-        assert_eq!((ended.code, &report["interrupted"]), (Some(130), &json!(true)), "{}", ended.stderr);
+        let exit = Exit::of(child);
+        let report = exit.report();
+        assert_eq!((exit.code, &report["interrupted"]), (Some(130), &json!(true)), "{}", exit.stderr);
         whole(&report);
         let left = report["records"]["left"].as_u64().unwrap();
         assert_eq!((&report["records"]["put"], firehose.stored().len()), (&json!(500), 500));
@@ -124,19 +124,19 @@ fn an_interrupt_lets_the_call_in_hand_end() {
 }
 
 #[test]
-fn an_interrupt_ends_a_pause() {
+fn an_interrupt_stops_a_back_off() {
     let firehose = Firehose::start();
     firehose.always(Act::Fails(503, "ServiceUnavailableException"));
     let redrive = Redrive::of(&[("a", &all(numbered(0, 10)))]);
     let child = redrive.spawn(&firehose, &[]);
     until(|| firehose.calls().len() == 4);
-    let ended = Exit::after("-TERM", child);
-    ended.comes_to(130, &json!({ "found": 10, "selected": 10, "left": 10 }));
+    let exit = Exit::after("-TERM", child);
+    exit.comes_to(130, &json!({ "found": 10, "selected": 10, "left": 10 }));
     firehose.always(Act::Takes);
     redrive.run(&firehose, &[], 0, &json!({ "found": 10, "selected": 10, "put": 10 }));
 }
 
-/// Asks for an end until it comes.
+/// Interrupts a process until it exits.
 fn insist(mut child: Child) -> Exit {
     while child.try_wait().unwrap().is_none() {
         test_support::signal("-TERM", child.id());
@@ -146,26 +146,26 @@ fn insist(mut child: Child) -> Exit {
 }
 
 #[test]
-fn one_more_interrupt_does_not_wait() {
+fn a_second_interrupt_aborts_the_call() {
     let firehose = Firehose::with(&[Act::Takes, Act::Hangs]);
     let redrive = Redrive::of(&[("a", &all(numbered(0, 1_000)))]);
     let child = redrive.spawn(&firehose, &[]);
     until(|| firehose.calls().len() == 2);
-    let ended = insist(child);
-    ended.comes_to(130, &json!({ "found": 1_000, "selected": 1_000, "put": 500, "uncertain_now": 500 }));
-    ended.tells(&["500 records were sent, and perhaps not stored: interrupted"]);
+    let exit = insist(child);
+    exit.comes_to(130, &json!({ "found": 1_000, "selected": 1_000, "put": 500, "uncertain_now": 500 }));
+    exit.reports(&["500 records were sent without a response and may be stored: interrupted"]);
     redrive.run(&firehose, &[], 1, &json!({ "found": 1_000, "put_before": 500, "uncertain": 500 }));
     assert_eq!(firehose.counts(), each(numbered(0, 1_000), 1));
 }
 
 #[test]
-fn an_interrupt_does_not_wait_for_what_was_not_begun() {
+fn an_interrupt_does_not_wait_for_the_description() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
     firehose.describe(0, Value::Null);
     let child = redrive.spawn(&firehose, &[]);
     until(|| !firehose.authorization().is_empty());
-    let ended = Exit::after("-TERM", child);
-    ended.comes_to(130, &json!({}));
-    assert_eq!(ended.report()["interrupted"], true);
-    assert!(!redrive.ledger().exists() && firehose.calls().is_empty());
+    let exit = Exit::after("-TERM", child);
+    exit.comes_to(130, &json!({}));
+    assert_eq!(exit.report()["interrupted"], true);
+    assert!(!redrive.journal().exists() && firehose.calls().is_empty());
 }

@@ -1,4 +1,4 @@
-//! A Kinesis in the test, which does as it is told with each call; and that of `clicks up`.
+//! A scripted Kinesis, and that of `clicks up`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::process::Command;
@@ -21,23 +21,23 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::run::{Numbers, Redrive, all, each, numbered};
 
-/// What is done with a call of `PutRecords`.
+/// How a call of `PutRecords` is handled.
 #[derive(Debug, Clone, PartialEq)]
 enum Act {
     /// All are stored but these, by index, with this code.
     Refuses(Vec<usize>, &'static str),
-    /// Nothing is stored: an answer with a status and a code.
+    /// Nothing is stored: a response with a status and a code.
     Fails(u16, &'static str),
-    /// Stored, and answered with an error.
+    /// Stored; the response is an error.
     Lies(u16, &'static str),
-    /// Stored, and answered with this.
+    /// Stored; this is the response.
     Babbles(&'static str),
-    /// Stored, and never answered.
+    /// Stored, without a response.
     Hangs,
 }
 
 #[derive(Default)]
-struct Told {
+struct ServerState {
     script: VecDeque<Act>,
     describe: Option<(u16, Value)>,
     /// The bytes of each call, and its records, with their partition keys.
@@ -47,7 +47,7 @@ struct Told {
 
 struct Kinesis {
     port: u16,
-    told: Arc<Mutex<Told>>,
+    state: Arc<Mutex<ServerState>>,
     _runtime: Runtime,
 }
 
@@ -56,26 +56,27 @@ const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
 impl Kinesis {
     fn with(script: &[Act]) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let told = Arc::new(Mutex::new(Told { script: script.iter().cloned().collect(), ..Told::default() }));
+        let state =
+            Arc::new(Mutex::new(ServerState { script: script.iter().cloned().collect(), ..ServerState::default() }));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&told));
+        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&state));
         runtime.spawn(async move { axum::serve(listener, app).await });
-        Self { port, told, _runtime: runtime }
+        Self { port, state, _runtime: runtime }
     }
 
     fn command(&self, redrive: &Redrive, arguments: &[&str]) -> Command {
         let url = format!("http://127.0.0.1:{}", self.port);
         let mut command = redrive.bare_command(&["errors", "--data-stream", "orders", "--json", "--endpoint", &url]);
-        command.args(["--ledger", "state/ledger", "--rate", "100000"]).args(arguments);
+        command.args(["--journal", "state/journal", "--rate", "100000"]).args(arguments);
         command
     }
 
     #[track_caller]
     fn run(&self, redrive: &Redrive, arguments: &[&str], code: i32, records: &Value) -> Exit {
-        let ended = Exit::from(self.command(redrive, arguments).output().unwrap());
-        ended.comes_to(code, records);
-        ended
+        let exit = Exit::from(self.command(redrive, arguments).output().unwrap());
+        exit.comes_to(code, records);
+        exit
     }
 
     fn target(&self) -> String {
@@ -84,14 +85,14 @@ impl Kinesis {
 
     fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for (data, _) in &self.told.lock().unwrap().stored {
+        for (data, _) in &self.state.lock().unwrap().stored {
             *counts.entry(data.clone()).or_default() += 1;
         }
         counts
     }
 
     fn calls(&self) -> Vec<usize> {
-        self.told.lock().unwrap().calls.iter().map(|(_, records)| records.len()).collect()
+        self.state.lock().unwrap().calls.iter().map(|(_, records)| records.len()).collect()
     }
 }
 
@@ -102,38 +103,38 @@ fn summary(status: &str) -> Value {
     } })
 }
 
-async fn answer(State(told): State<Arc<Mutex<Told>>>, headers: HeaderMap, body: String) -> Response {
+async fn answer(State(state): State<Arc<Mutex<ServerState>>>, headers: HeaderMap, body: String) -> Response {
     assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["StreamName"], "orders");
     match headers["x-amz-target"].to_str().unwrap() {
         "Kinesis_20131202.DescribeStreamSummary" => {
-            let described = told.lock().unwrap().describe.clone();
+            let described = state.lock().unwrap().describe.clone();
             let (status, body) = described.unwrap_or_else(|| (200, summary("ACTIVE")));
             reply(status, &body)
         }
-        "Kinesis_20131202.PutRecords" => put(&told, &body).await,
+        "Kinesis_20131202.PutRecords" => put(&state, &body).await,
         other => panic!("{other}"),
     }
 }
 
-async fn put(told: &Mutex<Told>, body: &Value) -> Response {
+async fn put(state: &Mutex<ServerState>, body: &Value) -> Response {
     let record = |record: &Value| {
         let data = STANDARD.decode(record["Data"].as_str().unwrap()).unwrap();
         (String::from_utf8(data).unwrap(), record["PartitionKey"].as_str().unwrap().to_owned())
     };
     let records: Vec<(String, String)> = body["Records"].as_array().unwrap().iter().map(record).collect();
     let (act, count) = {
-        let mut told = told.lock().unwrap();
-        let act = told.script.pop_front().unwrap_or(Act::Refuses(Vec::new(), ""));
+        let mut state = state.lock().unwrap();
+        let act = state.script.pop_front().unwrap_or(Act::Refuses(Vec::new(), ""));
         if !matches!(act, Act::Fails(..)) {
             let refused = |index| matches!(&act, Act::Refuses(refused, _) if refused.contains(&index));
             let stored =
                 records.iter().enumerate().filter(|(index, _)| !refused(*index)).map(|(_, record)| record.clone());
-            told.stored.extend(stored);
+            state.stored.extend(stored);
         }
         let count = records.len();
-        told.calls.push((records.iter().map(|(data, key)| data.len() + key.len()).sum(), records));
+        state.calls.push((records.iter().map(|(data, key)| data.len() + key.len()).sum(), records));
         (act, count)
     };
     match act {
@@ -149,7 +150,7 @@ async fn put(told: &Mutex<Told>, body: &Value) -> Response {
             reply(200, &json!({ "FailedRecordCount": refused.len(), "Records": entries }))
         }
         Act::Fails(status, code) | Act::Lies(status, code) => {
-            reply(status, &json!({ "__type": code, "message": "told to" }))
+            reply(status, &json!({ "__type": code, "message": "scripted" }))
         }
         Act::Babbles(text) => text.into_response(),
         Act::Hangs => std::future::pending().await,
@@ -162,7 +163,7 @@ fn reply(status: u16, body: &Value) -> Response {
 }
 
 #[test]
-fn only_what_is_refused_is_sent_again() {
+fn only_refused_records_are_sent_again() {
     let kinesis = Kinesis::with(&[
         Act::Refuses(vec![0, 7, 499], "ProvisionedThroughputExceededException"),
         Act::Refuses(vec![1], "InternalFailure"),
@@ -172,18 +173,18 @@ fn only_what_is_refused_is_sent_again() {
     ]);
     let records = numbered(0, 600);
     let redrive = Redrive::of(&[("a", &all(&records))]);
-    let ended = kinesis.run(&redrive, &["--archive", "done"], 0, &json!({ "found": 600, "selected": 600, "put": 600 }));
+    let exit = kinesis.run(&redrive, &["--archive", "done"], 0, &json!({ "found": 600, "selected": 600, "put": 600 }));
     assert_eq!((kinesis.calls(), kinesis.counts()), (vec![500, 3, 1, 1, 1, 1, 100], each(records, 1)));
-    let report = ended.report();
+    let report = exit.report();
     assert_eq!((&report["refusals"], &report["target"]), (&json!(7), &json!(kinesis.target())));
     kinesis.run(&redrive, &["--archive", "done"], 0, &json!({}));
 }
 
 #[test]
-fn what_got_no_answer_is_put_again_only_when_asked() {
+fn records_sent_without_a_response_are_put_again_only_by_option() {
     for (act, why) in [
-        (Act::Lies(500, "InternalFailure"), "InternalFailure: told to"),
-        (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
+        (Act::Lies(500, "InternalFailure"), "InternalFailure: scripted"),
+        (Act::Babbles("<html>"), "unreadable response with status 200"),
         (
             Act::Babbles(r#"{"Records":[{"SequenceNumber":"1","ShardId":"s"}]}"#),
             "the response has 1 results for 3 records",
@@ -192,11 +193,11 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
     ] {
         let (kinesis, redrive) =
             (Kinesis::with(std::slice::from_ref(&act)), Redrive::of(&[("a", &all(["a", "b", "c"]))]));
-        let ended = kinesis.run(&redrive, &[], 1, &json!({ "found": 3, "selected": 3, "uncertain_now": 3 }));
+        let exit = kinesis.run(&redrive, &[], 1, &json!({ "found": 3, "selected": 3, "uncertain_now": 3 }));
         assert!(
-            ended.stderr.contains(&format!("3 records were sent, and perhaps not stored: {why}")),
+            exit.stderr.contains(&format!("3 records were sent without a response and may be stored: {why}")),
             "{}",
-            ended.stderr
+            exit.stderr
         );
         kinesis.run(&redrive, &["--again"], 1, &json!({ "found": 3, "uncertain": 3 }));
         assert_eq!(kinesis.calls().len(), 1, "{act:?}");
@@ -205,12 +206,12 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
     }
     let kinesis = Kinesis::with(&vec![Act::Lies(500, "InternalFailure"); 3]);
     let redrive = Redrive::of(&[("a", &all(numbered(0, 1_500)))]);
-    let ended = kinesis.run(&redrive, &[], 1, &json!({ "found": 1_500, "selected": 1_500, "uncertain_now": 1_500 }));
-    assert!(ended.stderr.ends_with("\nerror: Kinesis does not answer: InternalFailure: told to\n"), "{}", ended.stderr);
+    let exit = kinesis.run(&redrive, &[], 1, &json!({ "found": 1_500, "selected": 1_500, "uncertain_now": 1_500 }));
+    assert!(exit.stderr.ends_with("\nerror: no response from Kinesis: InternalFailure: scripted\n"), "{}", exit.stderr);
 }
 
 #[test]
-fn a_kill_leaves_what_was_sent_uncertain() {
+fn a_kill_leaves_sent_records_uncertain() {
     let kinesis = Kinesis::with(&[Act::Refuses(vec![], ""), Act::Hangs]);
     let redrive = Redrive::of(&[("a", &all(numbered(0, 1_200)))]);
     let mut child = kinesis.command(&redrive, &[]).spawn().unwrap();
@@ -221,14 +222,14 @@ fn a_kill_leaves_what_was_sent_uncertain() {
     kinesis.run(&redrive, &["--dry-run"], 0, &rest);
     let mut rest = rest;
     rest["put"] = json!(200);
-    let ended = kinesis.run(&redrive, &[], 1, &rest);
+    let exit = kinesis.run(&redrive, &[], 1, &rest);
     // A kill is no damage.
-    ended.tells(&[]);
+    exit.reports(&[]);
     assert_eq!(kinesis.counts(), each(numbered(0, 1_200), 1));
 }
 
 #[test]
-fn a_call_takes_as_much_as_kinesis_does() {
+fn a_call_has_the_limits_of_kinesis() {
     let text = |bytes: usize| "x".repeat(bytes);
     for (records, expected) in [
         (numbered(0, 1_001), vec![500, 500, 1]),
@@ -240,17 +241,17 @@ fn a_call_takes_as_much_as_kinesis_does() {
         let count = records.len();
         kinesis.run(&redrive, &[], 0, &json!({ "found": count, "selected": count, "put": count }));
         assert_eq!(kinesis.calls(), expected);
-        assert!(kinesis.told.lock().unwrap().calls.iter().all(|(bytes, _)| *bytes <= 5 * 1024 * 1024));
+        assert!(kinesis.state.lock().unwrap().calls.iter().all(|(bytes, _)| *bytes <= 5 * 1024 * 1024));
     }
 }
 
 #[test]
-fn partition_keys_are_of_a_field_or_spread() {
+fn partition_keys_are_a_field_or_a_hash() {
     let records = [r#"{"customer":"7"}"#, r#"{"customer":8}"#, r#"{"total":1}"#, "no JSON"];
     let keys = |arguments: &[&str]| {
         let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(records))]));
         kinesis.run(&redrive, arguments, 0, &json!({ "found": 4, "selected": 4, "put": 4 }));
-        let stored = kinesis.told.lock().unwrap().stored.clone();
+        let stored = kinesis.state.lock().unwrap().stored.clone();
         stored.into_iter().map(|(_, key)| key).collect::<Vec<_>>()
     };
     let hashes = keys(&[]);
@@ -259,45 +260,50 @@ fn partition_keys_are_of_a_field_or_spread() {
 }
 
 #[test]
-fn a_stream_that_takes_no_records_is_told() {
+fn a_stream_that_accepts_no_records_is_refused() {
     let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(["a"]))]));
     for (status, answer, code, message) in [
         (
             400,
             json!({ "__type": "ResourceNotFoundException" }),
             2,
-            "found no such stream; accepted is the name of one (`--data-stream`)\n",
+            "no such stream; accepted is the name of an existing one (`--data-stream`)\n",
         ),
-        (200, summary("CREATING"), 2, "found a stream that is CREATING; accepted is one that is ACTIVE\n"),
+        (200, summary("CREATING"), 2, "the stream is CREATING; accepted is ACTIVE\n"),
         (
             400,
             json!({ "__type": "AccessDeniedException", "message": "no" }),
             1,
-            "could not ask for the stream: AccessDeni",
+            "could not describe the stream: AccessDeni",
         ),
-        (200, json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } }), 1, "could not ask for the stream: "),
+        (
+            200,
+            json!({ "StreamDescriptionSummary": { "StreamStatus": "ACTIVE" } }),
+            1,
+            "could not describe the stream: ",
+        ),
     ] {
-        kinesis.told.lock().unwrap().describe = Some((status, answer));
-        let ended = Exit::from(kinesis.command(&redrive, &[]).output().unwrap());
-        ended.refuses(code, &format!("error: {}: {message}", kinesis.target()));
+        kinesis.state.lock().unwrap().describe = Some((status, answer));
+        let exit = Exit::from(kinesis.command(&redrive, &[]).output().unwrap());
+        exit.refuses(code, &format!("error: {}: {message}", kinesis.target()));
     }
-    assert!(kinesis.calls().is_empty() && !redrive.ledger().exists());
-    // All that is needed; and shards are being split.
+    assert!(kinesis.calls().is_empty() && !redrive.journal().exists());
+    // The required fields only, while shards are split.
     let minimal = json!({ "StreamDescriptionSummary": { "StreamARN": ARN, "StreamStatus": "UPDATING" } });
-    kinesis.told.lock().unwrap().describe = Some((200, minimal));
+    kinesis.state.lock().unwrap().describe = Some((200, minimal));
     kinesis.run(&redrive, &[], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
 }
 
 #[test]
-fn a_data_stream_has_a_ledger_of_its_own() {
+fn a_data_stream_has_its_own_journal() {
     let (kinesis, redrive) = (Kinesis::with(&[]), Redrive::of(&[("a", &all(["a"]))]));
     let url = format!("http://127.0.0.1:{}", kinesis.port);
     let mut command = redrive.bare_command(&["errors", "--data-stream", "orders", "--json"]);
-    let ended = Exit::from(command.env("AWS_ENDPOINT_URL_KINESIS", &url).output().unwrap());
-    ended.comes_to(0, &json!({ "found": 1, "selected": 1, "put": 1 }));
-    let ledger = redrive.folder.path().join(format!(".local/state/clicks/redrive/{}.ledger", kinesis.target()));
-    assert_eq!(ended.report()["ledger"], json!(ledger));
-    assert!(ledger.is_file());
+    let exit = Exit::from(command.env("AWS_ENDPOINT_URL_KINESIS", &url).output().unwrap());
+    exit.comes_to(0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    let journal = redrive.folder.path().join(format!(".local/state/clicks/redrive/{}.journal", kinesis.target()));
+    assert_eq!(exit.report()["journal"], json!(journal));
+    assert!(journal.is_file());
     for (arguments, message) in [
         (&["errors"][..], "<--stream <NAME>|--data-stream <NAME>>"),
         (&["errors", "--stream", "a", "--data-stream", "b"], "cannot be used with"),
@@ -309,9 +315,9 @@ fn a_data_stream_has_a_ledger_of_its_own() {
     }
 }
 
-/// What the function of a stream that reads a data stream has failed, back through the local Kinesis.
+/// Records that the function of a stream with a data stream as source has failed are put through the local Kinesis.
 #[test]
-fn what_failed_behind_a_data_stream_is_delivered_once() {
+fn records_that_failed_behind_a_data_stream_are_delivered_once() {
     let folder = Redrive::of(&[]);
     let root = folder.folder.path();
     let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ways-in.toml");
@@ -335,7 +341,7 @@ fn what_failed_behind_a_data_stream_is_delivered_once() {
     let arguments = ["out/bucket/errors", "--data-stream", "orders", "--partition-key", "customer", "--json"];
     for records in [json!({ "found": 20, "selected": 20, "put": 20 }), json!({})] {
         let mut command = folder.bare_command(&arguments);
-        command.args(["--ledger", "ledger", "--endpoint", up.address("kinesis")]);
+        command.args(["--journal", "journal", "--endpoint", up.address("kinesis")]);
         Exit::from(command.output().unwrap()).comes_to(0, &records);
     }
     up.until_processed(20);
@@ -349,7 +355,7 @@ fn what_failed_behind_a_data_stream_is_delivered_once() {
 
 /// A record counts with its partition key, here a hash of 32 characters.
 #[test]
-fn a_record_may_be_as_large_as_the_stream_takes_it() {
+fn a_record_may_be_as_large_as_the_stream_accepts() {
     const KIB: usize = 1024;
     for (max_record_kib, most) in
         [(None, KIB * KIB - 32), (Some(2 * KIB), 2 * KIB * KIB - 32), (Some(10 * KIB), 10 * KIB * KIB - 32)]
@@ -360,18 +366,18 @@ fn a_record_may_be_as_large_as_the_stream_takes_it() {
         if let Some(kib) = max_record_kib {
             let mut summary = summary("ACTIVE");
             summary["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] = json!(kib);
-            kinesis.told.lock().unwrap().describe = Some((200, summary));
+            kinesis.state.lock().unwrap().describe = Some((200, summary));
         }
-        let ended = kinesis.run(&redrive, &[], 1, &json!({ "found": 4, "selected": 3, "put": 3, "corrupt": 1 }));
+        let exit = kinesis.run(&redrive, &[], 1, &json!({ "found": 4, "selected": 3, "put": 3, "corrupt": 1 }));
         let limit = most + 32;
-        let told = format!(": found a record of {} bytes; Kinesis accepts at most {limit}", limit + 1);
-        assert!(ended.stderr.lines().any(|line| line.ends_with(&told)), "{}", ended.stderr);
+        let message = format!(": a record of {} bytes; Kinesis accepts at most {limit}", limit + 1);
+        assert!(exit.stderr.lines().any(|line| line.ends_with(&message)), "{}", exit.stderr);
         assert!(kinesis.counts() == each(["a", "b", &largest].map(ToOwned::to_owned), 1), "{max_record_kib:?}");
     }
 }
 
 #[test]
-fn a_record_over_the_streams_limit_is_put_once_that_is_raised() {
+fn a_record_over_the_limit_is_put_after_the_limit_is_raised() {
     const MIB: usize = 1024 * 1024;
     let (large, largest) = ("x".repeat(2 * MIB - 32), "x".repeat(10 * MIB - 31));
     let redrive = Redrive::of(&[("a", &all(["a", &large])), ("b", &all(["b", &largest]))]);
@@ -383,12 +389,12 @@ fn a_record_over_the_streams_limit_is_put_once_that_is_raised() {
         (1024, 1, json!({ "found": 4, "selected": 2, "put": 2, "corrupt": 2 }), json!({ "found": 2, "done": 1 })),
         (2047, 0, open, json!({ "found": 2, "done": 1 })),
         (2048, 0, json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 }), json!({ "found": 2, "done": 2 })),
-        // No stream accepts what is left.
+        // No stream accepts the rest.
         (10_240, 0, json!({}), json!({ "found": 2, "done": 2 })),
     ] {
         let mut summary = summary("ACTIVE");
         summary["StreamDescriptionSummary"]["MaxRecordSizeInKiB"] = json!(limit_kib);
-        kinesis.told.lock().unwrap().describe = Some((200, summary));
+        kinesis.state.lock().unwrap().describe = Some((200, summary));
         kinesis.run(&redrive, &[], code, &records).objects(&objects);
     }
     assert!(kinesis.counts() == each(["a", "b", &large].map(ToOwned::to_owned), 1));

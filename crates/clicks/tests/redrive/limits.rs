@@ -1,4 +1,4 @@
-//! How much goes into one call.
+//! The size of a call.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::firehose::Firehose;
 use crate::run::{Redrive, all, each, numbered};
 
 #[test]
-fn a_call_takes_as_much_as_firehose_does() {
+fn a_call_has_the_limits_of_firehose() {
     let text = |bytes: usize| "x".repeat(bytes);
     for (records, options, expected) in [
         (numbered(0, 1_201), &[][..], vec![500, 500, 201]),
@@ -20,10 +20,10 @@ fn a_call_takes_as_much_as_firehose_does() {
     ] {
         let (redrive, firehose) = (Redrive::of(&[("a", &all(&records))]), Firehose::start());
         let count = records.len();
-        let ended = redrive.run(&firehose, options, 0, &json!({ "found": count, "selected": count, "put": count }));
+        let exit = redrive.run(&firehose, options, 0, &json!({ "found": count, "selected": count, "put": count }));
         let calls: Vec<usize> = firehose.calls().iter().map(Vec::len).collect();
         assert_eq!(calls, expected);
-        assert_eq!((&ended.report()["calls"], &ended.report()["refusals"]), (&json!(expected.len()), &json!(0)));
+        assert_eq!((&exit.report()["calls"], &exit.report()["refusals"]), (&json!(expected.len()), &json!(0)));
         assert!(firehose.texts() == records);
     }
 }

@@ -1,21 +1,21 @@
-//! The built `clicks redrive` against a Firehose in the test, and that of `clicks up`.
+//! The executable `clicks redrive` with a scripted Firehose or Kinesis, and with `clicks up`.
 
 #![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
-mod again;
 mod archive;
 mod command_line;
 mod damage;
+mod failed_again;
 mod firehose;
+mod journal;
 mod kills;
 mod kinesis;
-mod ledger;
 mod limits;
 mod links;
-mod lost;
 mod pipeline;
 mod refusals;
 mod run;
 mod selection;
 mod shapes;
 mod storage;
+mod uncertain;

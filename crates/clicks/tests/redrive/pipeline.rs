@@ -1,4 +1,4 @@
-//! There and back again: the Firehose of `clicks up`.
+//! Redrive with `clicks up`.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use test_support::up::{PROCESSOR, STREAM, Up};
 
 use crate::run::{Numbers, Redrive};
 
-/// From what a pipeline in the folder has left into the one that runs there now.
+/// Puts the error objects of a pipeline in the folder into the one that runs now.
 fn redrive(redrive: &Redrive, up: &Up, more: &[&str]) -> Exit {
     let arguments =
-        ["out/bucket/errors", "--stream", STREAM, "--endpoint", up.firehose(), "--ledger", "ledger", "--json"];
+        ["out/bucket/errors", "--stream", STREAM, "--endpoint", up.firehose(), "--journal", "journal", "--json"];
     redrive.bare_command(&arguments).args(more).output().unwrap().into()
 }
 
 #[test]
-fn what_the_processor_failed_is_delivered_once_it_is_mended() {
+fn records_that_the_processor_failed_are_delivered_after_it_is_fixed() {
     let folder = Redrive::of(&[]);
     let root = folder.folder.path();
     let mysfits = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/mysfits.json");
@@ -57,7 +57,7 @@ fn what_the_processor_failed_is_delivered_once_it_is_mended() {
 }
 
 #[test]
-fn what_fails_again_is_held_back() {
+fn records_that_fail_again_are_held_back() {
     let folder = Redrive::of(&[]);
     let up = Up::start_in(folder.folder.path(), &[]);
     let bad = json!({ "do": "fail" }).to_string();
@@ -71,7 +71,7 @@ fn what_fails_again_is_held_back() {
     redrive(&folder, &up, &["--again"]).comes_to(0, &json!({ "found": 2, "selected": 2, "put": 2 }));
     up.until_processed(7);
     redrive(&folder, &up, &[]).comes_to(1, &json!({ "found": 2, "failed_again": 2 }));
-    // Something new, beside it.
+    // A new failed record.
     up.put(&[json!({ "do": "fail", "n": 1 }).to_string()]);
     up.until_processed(8);
     redrive(&folder, &up, &[]).comes_to(1, &json!({ "found": 3, "failed_again": 2, "selected": 1, "put": 1 }));

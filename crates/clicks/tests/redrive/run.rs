@@ -1,4 +1,4 @@
-//! A redrive in a folder of its own.
+//! `clicks redrive` in a temporary folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,13 +18,13 @@ use test_support::files::files;
 
 use crate::firehose::Firehose;
 
-/// Long ago, so that nothing that arrived then was put by a test.
+/// Before any record that a test puts.
 pub(crate) const LONG_AGO: u64 = 1_700_000_000_000;
 
-/// A name such as Firehose gives.
+/// A name as Firehose gives it.
 pub(crate) const NAME: &str = "clicks-1-2026-11-26-10-00-00-0f0e1d2c-3b4a-4958-8776-655443322110";
 
-/// A folder with error objects in `errors/`, and the ledger in `state/`.
+/// A folder with error objects in `errors/`, and the journal in `state/`.
 pub(crate) struct Redrive {
     pub(crate) folder: TempDir,
 }
@@ -43,23 +43,23 @@ impl Redrive {
         self.folder.path().join("errors")
     }
 
-    /// Writes an object, or another one in its place.
+    /// Writes or replaces an object.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.errors().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    pub(crate) fn ledger(&self) -> PathBuf {
-        self.folder.path().join("state/ledger")
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.folder.path().join("state/journal")
     }
 
-    /// The copies of corrupt lines.
-    pub(crate) fn aside(&self) -> PathBuf {
-        self.folder.path().join("state/ledger.corrupt.jsonl")
+    /// The file with corrupt lines.
+    pub(crate) fn quarantine(&self) -> PathBuf {
+        self.folder.path().join("state/journal.corrupt.jsonl")
     }
 
-    /// What lies there, below the errors, but for folders.
+    /// The names of the files below `errors/`.
     pub(crate) fn names(&self) -> Vec<String> {
         let root = self.errors();
         let paths = files(&root);
@@ -69,22 +69,19 @@ impl Redrive {
         names
     }
 
-    /// With nothing but these arguments, and no configuration from outside.
+    /// `clicks redrive` with these arguments only, and without configuration in its environment.
     pub(crate) fn bare_command(&self, arguments: &[&str]) -> Command {
-        let mut command = test_support::command(env!("CARGO_BIN_EXE_clicks"));
-        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("AWS_")) {
-            command.env_remove(key);
-        }
+        let mut command = test_support::clicks_command();
         command.env("HOME", self.folder.path()).env_remove("XDG_STATE_HOME");
         command.current_dir(self.folder.path()).arg("redrive").args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    /// The errors into a stream, as fast as it goes.
+    /// Puts the errors into a stream, without a rate limit.
     pub(crate) fn command(&self, url: &str, arguments: &[&str]) -> Command {
         let mut command = self.bare_command(&["--stream", "clicks", "--json", "--endpoint", url]);
-        for (option, value) in [("--ledger", "state/ledger"), ("--rate", "100000")] {
+        for (option, value) in [("--journal", "state/journal"), ("--rate", "100000")] {
             if !arguments.contains(&option) {
                 command.args([option, value]);
             }
@@ -102,25 +99,25 @@ impl Redrive {
         self.command(&firehose.url(), arguments).output().unwrap().into()
     }
 
-    /// Ends with a code, and with these records; what is not named is zero.
+    /// Asserts the exit code and the numbers of records; others are zero.
     #[track_caller]
     pub(crate) fn run(&self, firehose: &Firehose, arguments: &[&str], code: i32, records: &Value) -> Exit {
-        let ended = self.end(firehose, arguments);
-        ended.comes_to(code, records);
-        ended
+        let exit = self.end(firehose, arguments);
+        exit.comes_to(code, records);
+        exit
     }
 }
 
 pub(crate) trait Numbers {
     fn comes_to(&self, code: i32, records: &Value);
     fn objects(&self, objects: &Value);
-    fn tells(&self, lines: &[&str]);
+    fn reports(&self, lines: &[&str]);
 }
 
-/// What an interrupt during a call says.
+/// The message of an interrupt during a call.
 pub(crate) const INTERRUPTED: &str = "interrupted: the call in flight is finished first";
 
-/// Waits until a process has written a line that begins so on its standard error; what follows is left to read.
+/// Waits for a line on a process's standard error that begins with `start`. What follows is left to read.
 pub(crate) fn wait_for_line(child: &mut Child, start: &str) {
     let stderr = child.stderr.as_mut().unwrap();
     let mut line = Vec::new();
@@ -143,18 +140,18 @@ impl Numbers for Exit {
         whole(&report);
     }
 
-    /// Found these objects; what is not named is zero.
+    /// Asserts the numbers of objects; others are zero.
     #[track_caller]
     fn objects(&self, objects: &Value) {
         assert_eq!(&numbers(&self.report()["objects"]), objects, "{}", self.stderr);
     }
 
-    /// Said these lines, and no others; but the first run with a ledger says that it is one, and an interrupted one that it is.
+    /// Asserts the lines on standard error, without those about a new journal and an interrupt.
     #[track_caller]
-    fn tells(&self, lines: &[&str]) {
-        let passed_over = ["begins a new ledger, as if nothing had been put yet: ", INTERRUPTED];
-        let is_told = |line: &&str| !passed_over.iter().any(|start| line.starts_with(start));
-        assert_eq!(self.stderr.lines().filter(is_told).collect::<Vec<_>>(), lines);
+    fn reports(&self, lines: &[&str]) {
+        let ignored = ["starting a new journal, in which no record is put yet: ", INTERRUPTED];
+        let is_compared = |line: &&str| !ignored.iter().any(|start| line.starts_with(start));
+        assert_eq!(self.stderr.lines().filter(is_compared).collect::<Vec<_>>(), lines);
     }
 }
 
@@ -164,7 +161,7 @@ fn numbers(all: &Value) -> Value {
     all.iter().filter(|(_, number)| **number != 0).map(|(name, number)| (name.clone(), number.clone())).collect()
 }
 
-/// Each record is in one place.
+/// Asserts that each record is counted once.
 #[track_caller]
 pub(crate) fn whole(report: &Value) {
     let sum = |names: &[&str]| names.iter().map(|name| report["records"][name].as_u64().unwrap()).sum::<u64>();
@@ -187,12 +184,12 @@ pub(crate) fn line(data: impl AsRef<[u8]>, code: &str, arrival_ms: u64) -> Strin
     format!("{line}\n")
 }
 
-/// One that failed long ago.
+/// A line of a record that failed long ago.
 pub(crate) fn old(data: impl AsRef<[u8]>) -> String {
     line(data, "Lambda.FunctionError", LONG_AGO)
 }
 
-/// One that arrived now.
+/// A line of a record that arrived now.
 pub(crate) fn new(data: impl AsRef<[u8]>) -> String {
     line(data, "Lambda.FunctionError", now_ms())
 }
@@ -202,12 +199,12 @@ pub(crate) fn all(records: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String
     records.into_iter().map(old).collect()
 }
 
-/// So many records, all different.
+/// Numbered records.
 pub(crate) fn numbered(from: usize, to: usize) -> Vec<String> {
     (from..to).map(|number| format!("record {number:05}")).collect()
 }
 
-/// Each so often.
+/// Counts of records.
 pub(crate) fn each(records: impl IntoIterator<Item = impl Into<String>>, times: usize) -> BTreeMap<String, usize> {
     records.into_iter().map(|record| (record.into(), times)).collect()
 }

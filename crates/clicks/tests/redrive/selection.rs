@@ -1,4 +1,4 @@
-//! Which records, and what is told of them before any is put.
+//! The selection of records, and the report of a dry run.
 
 use std::fs;
 use std::time::SystemTime;
@@ -38,47 +38,47 @@ fn options_select() {
         (&["--error-code", "Lambda.FunctionError", "--limit", "1"], &["error"]),
     ] {
         let (redrive, firehose) = (Redrive::of(&[("a", &text)]), Firehose::start());
-        let ended = redrive.end(&firehose, &[options, &["--archive", "done"]].concat());
+        let exit = redrive.end(&firehose, &[options, &["--archive", "done"]].concat());
         assert_eq!(
-            (ended.code, firehose.texts()),
+            (exit.code, firehose.texts()),
             (Some(0), expected.iter().map(ToString::to_string).collect()),
             "{options:?}"
         );
-        let report = ended.report();
+        let report = exit.report();
         let limit_reached = options.contains(&"--limit");
         assert_eq!(report["limit_reached"], limit_reached, "{options:?}");
         if !limit_reached {
             crate::run::whole(&report);
             assert_eq!(report["records"]["not_selected"], 5 - expected.len(), "{options:?}");
         }
-        // Only what is put wholly is out of the way.
+        // Only an object whose records are all put is moved.
         assert_eq!(redrive.names(), [if options.is_empty() { "done/a" } else { "a" }], "{options:?}");
-        // The rest is put when it is asked for.
+        // The rest is put without options.
         redrive.end(&firehose, &[]);
         assert_eq!(firehose.counts(), each(["error", "timeout", "failed", "unknown", "fresh"], 1), "{options:?}");
     }
 }
 
 #[test]
-fn a_dry_run_tells_what_would_be_put() {
+fn a_dry_run_reports_what_would_be_put() {
     let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
     redrive.write("a", all(["a", "b"]) + &line("c", "Lambda.FunctionTimedOut", now_ms() - 2 * HOUR_MS));
     let good = line("d", "Lambda.FunctionError", now_ms() - 25 * HOUR_MS);
     redrive.write("b", format!("{good}corrupt\n"));
     redrive.write("c", line("e", "Lambda.FunctionError", now_ms() - 8 * 24 * HOUR_MS) + &line("f", "Other", now_ms()));
     redrive.write("d.txt", "text");
-    // Nobody listens there, and nobody is asked.
-    let nobody = "http://127.0.0.1:9";
+    // A dry run does not call the service.
+    let no_service = "http://127.0.0.1:9";
     let run = |options: &[&str]| {
         let before = snapshot(redrive.folder.path());
-        let ended = Exit::from(redrive.command(nobody, options).output().unwrap());
+        let exit = Exit::from(redrive.command(no_service, options).output().unwrap());
         assert!(snapshot(redrive.folder.path()) == before, "something was written");
-        ended
+        exit
     };
-    let ended = run(&["--dry-run", "--archive", "done"]);
-    ended.comes_to(0, &json!({ "found": 7, "selected": 6, "corrupt": 1 }));
-    ended.objects(&json!({ "found": 4, "foreign": 1 }));
-    let report = ended.report();
+    let exit = run(&["--dry-run", "--archive", "done"]);
+    exit.comes_to(0, &json!({ "found": 7, "selected": 6, "corrupt": 1 }));
+    exit.objects(&json!({ "found": 4, "foreign": 1 }));
+    let report = exit.report();
     assert_eq!(
         report["selected_by_error_code"],
         json!({ "Lambda.FunctionError": 4, "Lambda.FunctionTimedOut": 1, "Other": 1 })
@@ -92,8 +92,8 @@ fn a_dry_run_tells_what_would_be_put() {
         (&report["dry_run"], &report["calls"], &report["copied_aside"]),
         (&json!(true), &json!(0), &json!(null))
     );
-    let message = format!("/b, line 2, byte {}: found what is no JSON object\n", good.len());
-    assert!(ended.stderr.contains(&message), "{}", ended.stderr);
+    let message = format!("/b, line 2, byte {}: not a JSON object\n", good.len());
+    assert!(exit.stderr.contains(&message), "{}", exit.stderr);
     assert!(!redrive.folder.path().join("state").exists());
     run(&["--dry-run", "--error-code", "Other"])
         .comes_to(0, &json!({ "found": 7, "selected": 1, "not_selected": 5, "corrupt": 1 }));
@@ -103,7 +103,7 @@ fn a_dry_run_tells_what_would_be_put() {
         (&json!(true), &json!(2))
     );
 
-    // With a ledger, which stays as it is, too.
+    // A dry run does not change an existing journal.
     redrive.run(
         &firehose,
         &["--error-code", "Lambda.FunctionError"],
@@ -113,7 +113,7 @@ fn a_dry_run_tells_what_would_be_put() {
         }),
     );
     redrive.write("e", crate::run::new("a"));
-    let modified = || fs::metadata(redrive.ledger()).unwrap().modified().unwrap();
+    let modified = || fs::metadata(redrive.journal()).unwrap().modified().unwrap();
     let before: SystemTime = modified();
     for _ in 0..2 {
         let expected = json!({ "found": 6, "selected": 2, "put_before": 3, "failed_again": 1 });
@@ -124,9 +124,9 @@ fn a_dry_run_tells_what_would_be_put() {
 }
 
 #[test]
-fn the_table_tells_the_same_as_the_json() {
+fn the_table_has_the_numbers_of_the_json() {
     let (redrive, firehose) = (Redrive::of(&[("a", &(old("a") + "corrupt\n"))]), Firehose::start());
-    let arguments = ["errors", "--stream", "clicks", "--endpoint", &firehose.url(), "--ledger", "ledger"];
+    let arguments = ["errors", "--stream", "clicks", "--endpoint", &firehose.url(), "--journal", "journal"];
     let output = redrive.bare_command(&arguments).output().unwrap();
     let table = String::from_utf8(output.stdout).unwrap();
     let row = |name: &str| table.lines().find_map(|line| line.trim_start().strip_prefix(name)).map(str::trim);
@@ -138,7 +138,7 @@ fn the_table_tells_the_same_as_the_json() {
         ("put ", "1"),
         ("corrupt ", "1"),
         ("stream ", &firehose.target()),
-        ("corrupt lines ", "ledger.corrupt.jsonl"),
+        ("corrupt lines ", "journal.corrupt.jsonl"),
     ] {
         assert_eq!(row(name), Some(value), "{name}: {table}");
     }
@@ -146,17 +146,13 @@ fn the_table_tells_the_same_as_the_json() {
 }
 
 #[test]
-fn many_codes_and_lines_are_told_as_a_few() {
+fn many_codes_and_lines_are_summarized() {
     let text = (0..100).map(|number| line("a", &format!("Code{number:03}"), MIDNIGHT)).collect::<String>();
     let (redrive, firehose) = (Redrive::of(&[("a", &(text + &"corrupt\n".repeat(30)))]), Firehose::start());
-    let ended = redrive.run(&firehose, &[], 1, &json!({ "found": 130, "selected": 100, "put": 100, "corrupt": 30 }));
-    assert_eq!(ended.report()["selected_by_error_code"]["others"], 50);
-    // The first is about the ledger, the last one tells where the rest is.
-    assert_eq!(ended.stderr.lines().count(), 1 + 20 + 1, "{}", ended.stderr);
-    assert!(
-        ended.stderr.ends_with("more corrupt lines are listed in state/ledger.corrupt.jsonl only\n"),
-        "{}",
-        ended.stderr
-    );
-    assert_eq!(fs::read_to_string(redrive.aside()).unwrap().lines().count(), 30);
+    let exit = redrive.run(&firehose, &[], 1, &json!({ "found": 130, "selected": 100, "put": 100, "corrupt": 30 }));
+    assert_eq!(exit.report()["selected_by_error_code"]["others"], 50);
+    // The first line is about the journal, the last one refers to the rest.
+    assert_eq!(exit.stderr.lines().count(), 1 + 20 + 1, "{}", exit.stderr);
+    assert!(exit.stderr.ends_with("more corrupt lines: see state/journal.corrupt.jsonl\n"), "{}", exit.stderr);
+    assert_eq!(fs::read_to_string(redrive.quarantine()).unwrap().lines().count(), 30);
 }

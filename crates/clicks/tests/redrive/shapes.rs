@@ -1,4 +1,4 @@
-//! What error objects look like, and what is no error object.
+//! Forms of error objects, and other objects.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,16 +22,16 @@ fn the_fixtures_are_put_as_they_came() {
     };
     let expected: Vec<Vec<u8>> = texts.iter().flat_map(|text| text.lines()).map(data).collect();
     let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
-    let ended = redrive.run(
+    let exit = redrive.run(
         &firehose,
         &[folder.to_str().unwrap()],
         0,
         &json!({ "found": expected.len(), "selected": expected.len(), "put": expected.len() }),
     );
-    ended.tells(&[]);
+    exit.reports(&[]);
     assert_eq!(firehose.stored(), expected);
     assert_eq!(
-        ended.report()["selected_by_function"],
+        exit.report()["selected_by_function"],
         json!({ "arn:aws:lambda:us-east-1:123456789012:function:click-processor:$LATEST": expected.len() })
     );
 }
@@ -68,14 +68,14 @@ fn the_bytes_are_the_same_however_the_object_is_written() {
         ("errors", "a.jsonl", pretty(&text).into_bytes()),
         ("errors", "a.gz", gzip(text.replace('\n', ""))),
         ("errors", "a.gz", gzip(&text)),
-        // By what it holds, not by its name.
+        // By its content, not by its name.
         ("errors", NAME, gzip(&text)),
         ("errors", "a.gz", text.clone().into_bytes()),
         // Streams that end within a line.
         ("errors", "a.gz", [gzip(one), gzip(two)].concat()),
         ("errors/a.jsonl", "a.jsonl", text.clone().into_bytes()),
         (&ending, &ending["errors/".len()..], gzip(&text)),
-        // A file is asked for by its name, though it is hidden.
+        // A hidden file, by its name.
         ("errors/.a", ".a", text.clone().into_bytes()),
     ] {
         let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
@@ -113,21 +113,18 @@ fn codes_and_functions_are_those_of_all_kinds_of_error_output() {
 }
 
 #[test]
-fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
+fn corrupt_lines_are_quarantined_once_and_the_rest_is_put() {
     let large = json!({ "rawData": STANDARD.encode(vec![b'x'; 1_024_001]) }).to_string();
     let long = "x".repeat(16 * 1024 * 1024 + 1);
     let largest = old(vec![b'x'; 1_024_000]);
     let corrupt = [
-        ("no JSON\u{1b}", "found what is no JSON object"),
-        (
-            r#"{"errorCode":"Lambda.FunctionError"}"#,
-            "found a JSON object without `rawData`, or with one that is no text",
-        ),
-        (r#"{"rawData":"???"}"#, "found a `rawData` that is not base64"),
-        (&large, "found a record of 1024001 bytes; Firehose accepts at most 1024000"),
-        (&long, "found a line or a value of more than 16777216 bytes"),
-        // The same line twice is two.
-        ("no JSON\u{1b}", "found what is no JSON object"),
+        ("no JSON\u{1b}", "not a JSON object"),
+        (r#"{"errorCode":"Lambda.FunctionError"}"#, "a JSON object without a text as `rawData`"),
+        (r#"{"rawData":"???"}"#, "`rawData` is not base64"),
+        (&large, "a record of 1024001 bytes; Firehose accepts at most 1024000"),
+        (&long, "a line or a value of more than 16777216 bytes"),
+        // Two equal lines are two.
+        ("no JSON\u{1b}", "not a JSON object"),
     ];
     let text = corrupt.map(|(line, _)| format!("{line}\n{}", old("good"))).concat() + &largest;
     let (redrive, firehose) = (Redrive::of(&[("2026/a", &text)]), Firehose::start());
@@ -137,19 +134,19 @@ fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
         offset += line.len() + 1 + old("good").len();
         offset - line.len() - 1 - old("good").len()
     });
-    let told: Vec<String> = (0..)
+    let messages: Vec<String> = (0..)
         .zip(corrupt)
         .map(|(index, (_, problem))| format!("{place}, line {}, byte {}: {problem}", 2 * index + 1, offsets[index]))
         .collect();
 
     let numbers = json!({ "found": 13, "selected": 7, "put": 7, "corrupt": 6 });
-    let ended = redrive.run(&firehose, &[], 1, &numbers);
-    ended.tells(&told.iter().map(String::as_str).collect::<Vec<_>>());
-    ended.objects(&json!({ "found": 1, "done": 1 }));
-    assert_eq!(ended.report()["copied_aside"], "state/ledger.corrupt.jsonl");
+    let exit = redrive.run(&firehose, &[], 1, &numbers);
+    exit.reports(&messages.iter().map(String::as_str).collect::<Vec<_>>());
+    exit.objects(&json!({ "found": 1, "done": 1 }));
+    assert_eq!(exit.report()["copied_aside"], "state/journal.corrupt.jsonl");
     let stored = firehose.stored();
     assert_eq!((stored.len(), stored[5].as_slice(), stored[6].len()), (7, &b"good"[..], 1_024_000));
-    let copies = fs::read_to_string(redrive.aside()).unwrap();
+    let copies = fs::read_to_string(redrive.quarantine()).unwrap();
     for (index, (copy, (line, problem))) in copies.lines().zip(corrupt).enumerate() {
         let copy: Value = serde_json::from_str(copy).unwrap();
         let start = &line.as_bytes()[..line.len().min(16 * 1024 * 1024)];
@@ -160,32 +157,32 @@ fn corrupt_lines_are_copied_aside_once_and_the_rest_goes_on() {
         assert!(copy == expected, "{problem}");
     }
     assert_eq!(copies.lines().count(), 6);
-    assert_eq!(fs::metadata(redrive.aside()).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(redrive.quarantine()).unwrap().permissions().mode() & 0o777, 0o600);
 
-    // A line more, so that the object is read again: neither puts nor copies what was there.
+    // With one more line, the object is read again; known lines are neither put nor quarantined again.
     redrive.write("2026/a", text + "new\n");
-    let ended =
+    let exit =
         redrive.run(&firehose, &[], 1, &json!({ "found": 14, "put_before": 7, "corrupt": 1, "corrupt_before": 6 }));
     let end = offset + largest.len();
-    ended.tells(&[&format!("{place}, line 14, byte {end}: found what is no JSON object")]);
-    assert_eq!((firehose.stored().len(), fs::read_to_string(redrive.aside()).unwrap().lines().count()), (7, 7));
+    exit.reports(&[&format!("{place}, line 14, byte {end}: not a JSON object")]);
+    assert_eq!((firehose.stored().len(), fs::read_to_string(redrive.quarantine()).unwrap().lines().count()), (7, 7));
     redrive.run(&firehose, &[], 0, &json!({}));
 }
 
 #[test]
-fn what_is_between_concatenated_values_is_corrupt_and_no_record_is_lost() {
+fn bytes_between_concatenated_values_are_corrupt_and_no_record_is_lost() {
     let [a, b, c, d] = ["a", "b", "c", "d"].map(|data| old(data).trim_end().to_owned());
     let cut = &b[..b.len() - 20];
     let text = format!("{a}\0{b}{cut}{c}{{\"x\":\"\u{e9}\"}}{d}");
     let (redrive, firehose) = (Redrive::of(&[("a", &text)]), Firehose::start());
-    let ended = redrive.run(&firehose, &[], 1, &json!({ "found": 7, "selected": 4, "put": 4, "corrupt": 3 }));
-    ended.objects(&json!({ "found": 1, "done": 1 }));
+    let exit = redrive.run(&firehose, &[], 1, &json!({ "found": 7, "selected": 4, "put": 4, "corrupt": 3 }));
+    exit.objects(&json!({ "found": 1, "done": 1 }));
     assert_eq!(firehose.texts(), ["a", "b", "c", "d"]);
-    let copies = fs::read_to_string(redrive.aside()).unwrap();
+    let copies = fs::read_to_string(redrive.quarantine()).unwrap();
     let offsets: Vec<Value> =
         copies.lines().map(|copy| serde_json::from_str::<Value>(copy).unwrap()["offset"].take()).collect();
     assert_eq!(json!(offsets), json!([a.len(), a.len() + 1 + b.len(), text.find("{\"x\"").unwrap()]));
-    // All of it is known: another run has nothing to do.
+    // Another run puts nothing.
     redrive.write("a", format!("{text}\n"));
     redrive.run(&firehose, &[], 0, &json!({ "found": 7, "put_before": 4, "corrupt_before": 3 }));
 }
@@ -203,38 +200,38 @@ fn a_record_is_the_same_with_and_without_a_line_of_its_own() {
 }
 
 #[test]
-fn an_error_object_of_a_record_that_can_not_be_put_is_one() {
+fn an_object_with_only_a_corrupt_record_is_an_error_object() {
     for line in [json!({ "rawData": STANDARD.encode(vec![b'x'; 1_024_001]) }), json!({ "rawData": "???" })] {
         let (redrive, firehose) = (Redrive::of(&[("a", &line.to_string())]), Firehose::start());
-        let ended = redrive.run(&firehose, &[], 1, &json!({ "found": 1, "corrupt": 1 }));
-        ended.objects(&json!({ "found": 1, "done": 1 }));
-        assert!(redrive.aside().exists());
+        let exit = redrive.run(&firehose, &[], 1, &json!({ "found": 1, "corrupt": 1 }));
+        exit.objects(&json!({ "found": 1, "done": 1 }));
+        assert!(redrive.quarantine().exists());
     }
 }
 
 #[test]
-fn a_gzip_that_is_cut_off_loses_its_end_alone() {
+fn a_truncated_gzip_loses_only_its_end() {
     let noise = |number: u64| (number * 7_919 % 10_007).to_string().repeat(20);
     let text = all((0..2_000).map(|number| format!("{number} {}", noise(number))));
     let mut cut = gzip(&text);
     cut.truncate(cut.len() / 2);
     let (redrive, firehose) = (Redrive::of(&[("b", &old("next"))]), Firehose::start());
     redrive.write("a.gz", cut);
-    let ended = redrive.end(&firehose, &[]);
-    let report = ended.report();
+    let exit = redrive.end(&firehose, &[]);
+    let report = exit.report();
     let put = report["records"]["put"].as_u64().unwrap();
     assert!((500..1_999).contains(&put), "{report}");
-    ended.comes_to(1, &json!({ "found": put, "selected": put, "put": put }));
-    ended.objects(&json!({ "found": 2, "done": 1, "unreadable": 1 }));
-    let told = format!("/a.gz: could not read it to its end: after line {}: ", put - 1);
-    assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    exit.comes_to(1, &json!({ "found": put, "selected": put, "put": put }));
+    exit.objects(&json!({ "found": 2, "done": 1, "unreadable": 1 }));
+    let messages = format!("/a.gz: could not read it to its end: after line {}: ", put - 1);
+    assert!(exit.stderr.contains(&messages), "{}", exit.stderr);
     let texts = firehose.texts();
     assert_eq!((texts.len() as u64, texts.last().unwrap().as_str()), (put, "next"));
     assert!((0..).zip(&texts[..texts.len() - 1]).all(|(number, text)| *text == format!("{number} {}", noise(number))));
 }
 
 #[test]
-fn what_is_no_error_object_is_left_alone() {
+fn other_objects_are_left_as_they_are() {
     let (redrive, firehose) = (
         Redrive::of(&[
             ("a.txt", "some\ntext\n"),
@@ -250,11 +247,11 @@ fn what_is_no_error_object_is_left_alone() {
     );
     redrive.write("c.gz", gzip(""));
     redrive.write("cut.gz", &gzip("text")[..12]);
-    let ended = redrive.run(&firehose, &["--archive", "done"], 1, &json!({ "found": 1, "selected": 1, "put": 1 }));
-    ended.objects(&json!({ "found": 7, "done": 3, "archived": 3, "foreign": 3, "unreadable": 1 }));
-    assert_eq!(ended.stderr.matches("found no line with a failed record; it is left as it is").count(), 3);
+    let exit = redrive.run(&firehose, &["--archive", "done"], 1, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    exit.objects(&json!({ "found": 7, "done": 3, "archived": 3, "foreign": 3, "unreadable": 1 }));
+    assert_eq!(exit.stderr.matches("not an error object; it is left as it is").count(), 3);
     assert_eq!(firehose.texts(), ["good"]);
-    assert!(!redrive.aside().exists());
+    assert!(!redrive.quarantine().exists());
     let names =
         [".hidden/c", "2026/.d", "a.txt", "b.json", "cut.gz", "done/blank", "done/c.gz", "done/z", "empty", "long"];
     assert_eq!(redrive.names(), names);

@@ -17,10 +17,10 @@ fn write(s3: &S3, name: &str, content: impl AsRef<[u8]>) {
     fs::write(path, content).unwrap();
 }
 
-/// From the bucket, by a server for which default credentials are those it takes.
+/// Redrives from the bucket, with the default credentials.
 fn command(redrive: &Redrive, s3: &S3, firehose: &Firehose, arguments: &[&str]) -> Command {
     let mut command =
-        redrive.bare_command(&["s3://clicks/errors/", "--stream", "clicks", "--json", "--ledger", "ledger"]);
+        redrive.bare_command(&["s3://clicks/errors/", "--stream", "clicks", "--json", "--journal", "journal"]);
     command.args(["--endpoint", &firehose.url(), "--s3-endpoint", &s3.endpoint, "--rate", "100000"]).args(arguments);
     command
 }
@@ -34,40 +34,40 @@ fn objects_are_read_and_moved_in_a_bucket() {
     write(&s3, "errors-of-others/x", all(["x"]));
     write(&s3, "firehose/x", "{}\n");
     let run = |arguments: &[&str], code, records| {
-        let ended = Exit::from(command(&redrive, &s3, &firehose, arguments).output().unwrap());
-        ended.comes_to(code, &records);
-        ended
+        let exit = Exit::from(command(&redrive, &s3, &firehose, arguments).output().unwrap());
+        exit.comes_to(code, &records);
+        exit
     };
     run(&["--dry-run"], 0, json!({ "found": 702, "selected": 701, "corrupt": 1 }));
     let archive = ["--archive", "redriven"];
-    let ended = run(&archive, 1, json!({ "found": 702, "selected": 701, "put": 701, "corrupt": 1 }));
-    ended.tells(&["s3://clicks/errors/z, line 2, byte 191: found what is no JSON object"]);
-    ended.objects(&json!({ "found": 3, "done": 3, "archived": 3 }));
+    let exit = run(&archive, 1, json!({ "found": 702, "selected": 701, "put": 701, "corrupt": 1 }));
+    exit.reports(&["s3://clicks/errors/z, line 2, byte 191: not a JSON object"]);
+    exit.objects(&json!({ "found": 3, "done": 3, "archived": 3 }));
     assert_eq!(s3.objects("errors").0, 0);
     assert_eq!(s3.objects("redriven").1.len(), 702);
     assert!(s3.bucket().join(format!("redriven/2026/{NAME}.gz")).exists());
     // It is copied back.
     write(&s3, &format!("errors/{NAME}"), all(numbered(600, 700)));
     run(&archive, 0, json!({ "found": 100, "put_before": 100 }));
-    let nothing = "found no object below s3://clicks/errors: a prefix ends where a name between two slashes does";
-    run(&archive, 0, json!({})).tells(&[nothing]);
+    let nothing = "no object in s3://clicks/errors: a prefix consists of whole parts between slashes";
+    run(&archive, 0, json!({})).reports(&[nothing]);
     assert_eq!(firehose.counts(), each(numbered(0, 700).into_iter().chain(["bad".to_owned()]), 1));
 }
 
 #[test]
-fn what_can_not_be_read_holds_up_nothing_else() {
+fn an_unreadable_object_does_not_delay_the_others() {
     let (s3, redrive, firehose) = (S3::start_for_readers(Gate::Refuses, "/bad"), Redrive::of(&[]), Firehose::start());
     for name in ["a", "bad", "c"] {
         write(&s3, &format!("errors/{name}"), all([name]));
     }
     let run = |code, records| {
-        let ended = Exit::from(command(&redrive, &s3, &firehose, &["--archive", "errors/done"]).output().unwrap());
-        ended.comes_to(code, &records);
-        ended
+        let exit = Exit::from(command(&redrive, &s3, &firehose, &["--archive", "errors/done"]).output().unwrap());
+        exit.comes_to(code, &records);
+        exit
     };
-    let ended = run(1, json!({ "found": 2, "selected": 2, "put": 2 }));
-    ended.objects(&json!({ "found": 3, "done": 2, "archived": 2, "unreadable": 1 }));
-    ended.tells(&[
+    let exit = run(1, json!({ "found": 2, "selected": 2, "put": 2 }));
+    exit.objects(&json!({ "found": 3, "done": 2, "archived": 2, "unreadable": 1 }));
+    exit.reports(&[
         "s3://clicks/errors/bad: could not read it to its end: 503 Service Unavailable: SlowDown: Please reduce \
                    your request rate.",
     ]);
@@ -84,25 +84,25 @@ fn an_interrupt_does_not_wait_for_an_object() {
     write(&s3, "errors/held", all(["held"]));
     let child = command(&redrive, &s3, &firehose, &[]).spawn().unwrap();
     until(|| s3.met(Gate::Hangs) == 1);
-    let ended = Exit::after("-TERM", child);
-    ended.comes_to(130, &json!({ "found": 1, "selected": 1, "left": 1 }));
+    let exit = Exit::after("-TERM", child);
+    exit.comes_to(130, &json!({ "found": 1, "selected": 1, "left": 1 }));
     s3.gate.send_replace(Gate::Open);
-    let ended = Exit::from(command(&redrive, &s3, &firehose, &[]).output().unwrap());
-    ended.comes_to(0, &json!({ "found": 2, "selected": 2, "put": 2 }));
+    let exit = Exit::from(command(&redrive, &s3, &firehose, &[]).output().unwrap());
+    exit.comes_to(0, &json!({ "found": 2, "selected": 2, "put": 2 }));
 }
 
 #[test]
 fn a_bucket_that_can_not_be_listed_is_an_error() {
     let (s3, redrive, firehose) = (S3::start(Gate::Refuses), Redrive::of(&[]), Firehose::start());
     Exit::from(command(&redrive, &s3, &firehose, &[]).output().unwrap())
-        .refuses(1, "error: could not list what is in s3://clicks/errors: 503");
+        .refuses(1, "error: could not list s3://clicks/errors: 503");
     s3.gate.send_replace(Gate::Open);
-    let ended = Exit::from(command(&redrive, &s3, &firehose, &["--archive", "errors"]).output().unwrap());
-    ended.refuses(
+    let exit = Exit::from(command(&redrive, &s3, &firehose, &["--archive", "errors"]).output().unwrap());
+    exit.refuses(
         2,
-        "error: --archive errors: found the source itself, or its parent folder; accepted is another prefix\n",
+        "error: invalid --archive: errors: the source itself or its parent folder; accepted is another prefix\n",
     );
-    // With no endpoint there are no default credentials.
-    let arguments = ["s3://clicks/errors", "--stream", "clicks", "--ledger", "ledger", "--endpoint", &firehose.url()];
+    // AWS has no default credentials.
+    let arguments = ["s3://clicks/errors", "--stream", "clicks", "--journal", "journal", "--endpoint", &firehose.url()];
     Exit::from(redrive.bare_command(&arguments).output().unwrap()).refuses(2, "s3://clicks needs credentials");
 }

@@ -9,7 +9,7 @@ use test_support::stand_in;
 const REPLY: &str = include_str!("../../../../fixtures/expected/direct-put.json");
 
 #[test]
-fn wrong_usage_is_told_before_anything_runs() {
+fn wrong_usage_is_refused_before_anything_runs() {
     let replay = Replay::of(&[
         ("good", "{}\n"),
         ("unknown", "a,b\n"),
@@ -33,8 +33,8 @@ fn wrong_usage_is_told_before_anything_runs() {
         assert!(!replay.out().exists());
     }
     for url in ["ftp://x", "http://", "localhost:8080"] {
-        let ended = Exit::from(replay.bare_command(&["in/good", "--service", url]).output().unwrap());
-        ended.refuses(2, "accepted is a URL with http:// or https://");
+        let exit = Exit::from(replay.bare_command(&["in/good", "--service", url]).output().unwrap());
+        exit.refuses(2, "accepted is a URL with http:// or https://");
     }
 }
 
@@ -53,22 +53,22 @@ fn the_output_is_a_new_folder() {
 }
 
 #[test]
-fn people_get_a_table_without_controls() {
+fn a_terminal_gets_a_table_without_control_characters() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
     let mut command = replay.bare_command(&["in", "--service", "http://127.0.0.1:9", "--function", &stand_in()]);
-    let ended = Exit::from(command.output().unwrap());
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.starts_with("records                       1\n  ok                          1\n"));
-    let lines: Vec<&str> = ended.stderr.lines().collect();
+    let exit = Exit::from(command.output().unwrap());
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    assert!(exit.stdout.starts_with("records                       1\n  ok                          1\n"));
+    let lines: Vec<&str> = exit.stderr.lines().collect();
     let [running, writing] = lines[..] else { panic!("{lines:?}") };
     assert_eq!(running, format!("running {}", stand_in()));
     let folder = writing.strip_prefix("writing to ").unwrap();
     assert!(folder.starts_with("out/replay-20") && replay.folder.path().join(folder).is_dir());
-    assert!(!(ended.stdout + &ended.stderr).contains('\x1b'));
+    assert!(!(exit.stdout + &exit.stderr).contains('\x1b'));
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_changes_nothing() {
+fn a_closed_pipe_changes_nothing() {
     let replay = Replay::of(&[("clicks", "{}\n{\"do\":\"fail\"}\n")]);
     let mut child = replay.command(&["in", "--verbose"]).spawn().unwrap();
     drop((child.stdout.take(), child.stderr.take()));
@@ -81,10 +81,10 @@ fn a_reader_that_has_seen_enough_changes_nothing() {
 }
 
 #[test]
-fn the_log_is_shown_to_who_asks() {
+fn verbose_prints_the_log() {
     for (arguments, shown) in [(&["in"][..], false), (&["in", "--verbose"], true)] {
         let replay = Replay::of(&[("clicks", "{}\n")]);
-        let ended = replay.run(arguments);
-        assert_eq!(ended.stderr.contains("\nservice http://127.0.0.1:9/prod/\n"), shown, "{}", ended.stderr);
+        let exit = replay.run(arguments);
+        assert_eq!(exit.stderr.contains("\nservice http://127.0.0.1:9/prod/\n"), shown, "{}", exit.stderr);
     }
 }

@@ -21,7 +21,7 @@ fn fake_cargo(replay: &Replay) -> PathBuf {
 }
 
 #[test]
-fn what_was_asked_is_checked_before_the_build() {
+fn options_are_checked_before_the_build() {
     let replay = Replay::of(&[("good", "{}\n"), ("unknown", "a,b\n")]);
     let run = |arguments: &[&str]| {
         Exit::from(replay.bare_command(arguments).env("CARGO", "/nonexistent/cargo").output().unwrap())
@@ -33,13 +33,13 @@ fn what_was_asked_is_checked_before_the_build() {
 }
 
 #[test]
-fn the_locked_release_is_built_and_said_to_be() {
+fn the_locked_release_is_built_and_reported() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
     let mut command = replay.bare_command(&["in", "--json"]);
-    let ended = Exit::from(command.env("CARGO", fake_cargo(&replay)).output().unwrap());
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let exit = Exit::from(command.env("CARGO", fake_cargo(&replay)).output().unwrap());
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     let start = format!("building click-processor (release)…\nrunning {}\n", stand_in());
-    assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
+    assert!(exit.stderr.starts_with(&start), "{}", exit.stderr);
     let arguments = fs::read_to_string(replay.folder.path().join("arguments")).unwrap();
     assert!(arguments.starts_with("build --profile release --locked --package click-processor "), "{arguments}");
 }
@@ -56,36 +56,36 @@ fn a_function_is_an_executable_file() {
     // Relative to where `clicks` is, whatever finds it later.
     std::os::unix::fs::symlink(stand_in(), replay.folder.path().join("bootstrap")).unwrap();
     let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", "bootstrap"]);
-    let ended = Exit::from(command.output().unwrap());
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.starts_with("running /"), "{}", ended.stderr);
+    let exit = Exit::from(command.output().unwrap());
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    assert!(exit.stderr.starts_with("running /"), "{}", exit.stderr);
 }
 
 #[test]
 fn a_function_that_does_not_start_says_why_and_fails_no_record() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
-    let ended = replay.run(&["in", "--env", "REFUSE_TO_START=1"]);
+    let exit = replay.run(&["in", "--env", "REFUSE_TO_START=1"]);
     let lines: Vec<String> = (11..=30).map(|number| format!("\\u{{1b}}[31mrefusal {number}\n")).collect();
-    let how = "the function ended (exit status: 78) before it asked for an event, and wrote:\n";
-    ended.refuses(1, &(how.to_owned() + &lines.concat()));
+    let how = "the function ended (exit status: 78) before it requested an event, and wrote:\n";
+    exit.refuses(1, &(how.to_owned() + &lines.concat()));
     assert!(replay.errors().is_empty());
     assert_eq!(replay.log().lines().count(), 31);
 
     let replay = Replay::of(&[("clicks", "{}\n")]);
-    let ended = replay.run(&["in", "--function", "/bin/true"]);
-    ended.refuses(2, "cannot be used multiple times");
+    let exit = replay.run(&["in", "--function", "/bin/true"]);
+    exit.refuses(2, "cannot be used multiple times");
     let mut command = replay.bare_command(&["in", "--service", "http://127.0.0.1:9", "--function", "/bin/true"]);
-    let message = "the function ended (exit status: 0) before it asked for an event, and wrote nothing\n";
+    let message = "the function ended (exit status: 0) before it requested an event, and wrote nothing\n";
     Exit::from(command.output().unwrap()).refuses(1, message);
 }
 
 #[test]
-fn a_function_that_started_once_fails_its_records_when_it_does_not_again() {
+fn a_function_that_does_not_start_again_fails_its_records() {
     let replay = Replay::of(&[("clicks", "{\"do\":\"crash\"}\n{}\n")]);
     let mark = format!("START_ONCE={}", replay.folder.path().join("started").display());
-    let ended = replay.run(&["in", "--buffer-records", "1", "--env", &mark]);
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    let report = ended.report();
+    let exit = replay.run(&["in", "--buffer-records", "1", "--env", &mark]);
+    assert_eq!(exit.code, Some(1), "{}", exit.stderr);
+    let report = exit.report();
     assert_eq!((&report["records"]["failed"], &report["attempts"]), (&json!(2), &json!(8)));
     assert_eq!(report["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
     assert_eq!((replay.errors().len(), replay.events().len()), (2, 1));
@@ -97,10 +97,10 @@ fn the_service_is_a_local_one_unless_named() {
     let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", &stand_in()]);
     command.args(["--env", "NO_METRICS=1", "--service-latency-ms", "200"]);
     command.env("MYSFITS_API_URL", "http://elsewhere.example");
-    let ended = Exit::from(command.output().unwrap());
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let exit = Exit::from(command.output().unwrap());
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert!(replay.log().starts_with("service http://127.0.0.1:"), "{}", replay.log());
-    let report = ended.report();
+    let report = exit.report();
     assert!(report["batch_ms"]["first"].as_f64().unwrap() >= 200.0, "{report}");
     // As the service counts, because the function doesn't.
     assert_eq!(report["service_requests"], 1);

@@ -32,9 +32,9 @@ fn a_folder_may_hold_every_kind() {
         ("5/errors", &format!("{failed}\n{failed}\n")),
         (".hidden", "not JSON"),
     ]);
-    let ended = replay.run(&["in", "--buffer-records", "1"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.report()["batches"], 7);
+    let exit = replay.run(&["in", "--buffer-records", "1"]);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    assert_eq!(exit.report()["batches"], 7);
     let mut lines: Vec<String> = replay.delivered().lines().map(str::to_owned).collect();
     lines.sort();
     assert_eq!(
@@ -58,7 +58,7 @@ fn batches_are_cut_by_size_and_by_count() {
 }
 
 #[test]
-fn a_buffer_holds_one_mib_and_ten_thousand_records_unless_told() {
+fn a_buffer_holds_one_mib_and_ten_thousand_records_by_default() {
     let line = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
     // The first line tells that it is clicks.
     let full = [line(500_000), line(500_000), line(1024 * 1024 - 1_000_002)];
@@ -79,34 +79,34 @@ fn standard_input_is_a_file() {
     let replay = Replay::of(&[]);
     let mut child = replay.command(&["-"]).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"{}\n{}\n").unwrap();
-    let ended = Exit::from(child.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let exit = Exit::from(child.wait_with_output().unwrap());
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert_eq!(replay.delivered(), "{}\n{}\n");
 }
 
 #[test]
-fn what_can_be_read_only_once_is_read_once() {
+fn a_pipe_is_read_once() {
     let clicks = (0..5_000).map(|number| format!("{{\"n\":{number}}}\n")).collect::<Vec<_>>().concat();
     let replay = Replay::of(&[]);
     let pipe = replay.folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let child = replay.command(&["pipe"]).spawn().unwrap();
     fs::write(&pipe, &clicks).unwrap();
-    let ended = Exit::of(child);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let exit = Exit::of(child);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert_eq!(replay.delivered(), clicks);
 
     let replay = Replay::of(&[("clicks", &clicks)]);
     let command = replay.command(&[]);
     let mut shell = Command::new("bash");
     shell.current_dir(replay.folder.path()).args(["-c", "\"$@\" <(cat in/clicks)", "bash"]);
-    let ended = Exit::from(shell.arg(command.get_program()).args(command.get_args()).output().unwrap());
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let exit = Exit::from(shell.arg(command.get_program()).args(command.get_args()).output().unwrap());
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert_eq!(replay.delivered(), clicks);
 }
 
 #[test]
-fn what_can_not_be_used_is_skipped_with_its_place_and_the_rest_goes_on() {
+fn unusable_parts_are_skipped_with_their_place_and_the_rest_is_replayed() {
     let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1000 * 1024));
     let files = [
         ("1/backup", format!("{{\"a\":1}}\0{{\"a\":2}}{large}{{\n\"a\": 3\n}}{{\"a\":\"cut{{\"a\":4}}")),
@@ -116,9 +116,9 @@ fn what_can_not_be_used_is_skipped_with_its_place_and_the_rest_goes_on() {
         ),
     ];
     let replay = Replay::of(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
-    let ended = replay.run(&["in", "--buffer-records", "2", "--allow-failed"]);
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    let report = ended.report();
+    let exit = replay.run(&["in", "--buffer-records", "2", "--allow-failed"]);
+    assert_eq!(exit.code, Some(1), "{}", exit.stderr);
+    let report = exit.report();
     assert_eq!(report["records"], json!({ "total": 7, "ok": 7, "dropped": 0, "failed": 0 }));
     assert_eq!((&report["skipped"], &report["skipped_copies"]), (&json!(4), &json!("out/skipped.jsonl")));
     let expected = [
@@ -141,7 +141,7 @@ fn what_can_not_be_used_is_skipped_with_its_place_and_the_rest_goes_on() {
     ];
     for (name, line, offset, problem, _) in expected {
         let message = format!("{name}, line {line}, byte {offset}: skipped: {problem}\n");
-        assert!(ended.stderr.contains(&message), "{message} {}", ended.stderr);
+        assert!(exit.stderr.contains(&message), "{message} {}", exit.stderr);
     }
     let copies = fs::read_to_string(replay.out().join("skipped.jsonl")).unwrap();
     let copies: Vec<Value> = copies.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -157,22 +157,22 @@ fn what_can_not_be_used_is_skipped_with_its_place_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_file_of_which_nothing_can_be_used_is_skipped_as_well() {
+fn a_file_without_usable_parts_is_skipped() {
     let large = format!("{{\"a\":\"{}\"}}\n", "x".repeat(1000 * 1024));
     let replay = Replay::of(&[("large", &large.repeat(25))]);
-    let ended = replay.run(&["in"]);
-    assert_eq!((ended.code, &ended.report()["skipped"], &ended.report()["batches"]), (Some(1), &json!(25), &json!(0)));
+    let exit = replay.run(&["in"]);
+    assert_eq!((exit.code, &exit.report()["skipped"], &exit.report()["batches"]), (Some(1), &json!(25), &json!(0)));
     // The first ones, and where the rest is.
-    assert_eq!(ended.stderr.matches("byte ").count(), 20, "{}", ended.stderr);
-    assert!(ended.stderr.contains("more is skipped: see out/skipped.jsonl\n"), "{}", ended.stderr);
+    assert_eq!(exit.stderr.matches("byte ").count(), 20, "{}", exit.stderr);
+    assert!(exit.stderr.contains("more skipped parts: see out/skipped.jsonl\n"), "{}", exit.stderr);
 }
 
 #[test]
-fn a_data_stream_takes_larger_records() {
+fn a_data_stream_accepts_larger_records() {
     let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1_500_000));
     let replay = Replay::of(&[("backup", &format!("{{\"do\":\"tell\"}}{large}{{}}"))]);
-    let ended = replay.run(&["in", "--source", "kinesis"]);
-    assert_eq!((ended.code, &ended.report()["records"]["ok"]), (Some(0), &json!(3)), "{}", ended.stderr);
+    let exit = replay.run(&["in", "--source", "kinesis"]);
+    assert_eq!((exit.code, &exit.report()["records"]["ok"]), (Some(0), &json!(3)), "{}", exit.stderr);
     assert!(replay.delivered().contains(&large));
     let log = replay.log();
     assert!(
@@ -192,9 +192,9 @@ fn a_data_stream_takes_larger_records() {
         (json!({ "sourceMSKArn": "arn" }), 2, 0),
     ] {
         let replay = Replay::of(&[("event.json", &event(&more, 1_500_000))]);
-        let ended = replay.run(&["in"]);
-        let report = ended.report();
-        let numbers = (ended.code, &report["records"]["ok"], &report["skipped"]);
-        assert_eq!(numbers, (Some(skipped), &json!(ok), &json!(skipped)), "{more} {}", ended.stderr);
+        let exit = replay.run(&["in"]);
+        let report = exit.report();
+        let numbers = (exit.code, &report["records"]["ok"], &report["skipped"]);
+        assert_eq!(numbers, (Some(skipped), &json!(ok), &json!(skipped)), "{more} {}", exit.stderr);
     }
 }

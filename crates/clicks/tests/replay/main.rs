@@ -1,4 +1,4 @@
-//! The built `clicks` on real files, with a stand-in for the function.
+//! The executable `clicks replay` on real files, with a stand-in for the function.
 
 #![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
 

@@ -1,4 +1,4 @@
-//! The main job: the real fixtures through the real processor, built as it is released, against the local service.
+//! The fixtures with the real processor, built as for a release, and the local service.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn read(name: &str) -> Value {
     serde_json::from_slice(&fs::read(fixture(name)).unwrap()).unwrap()
 }
 
-/// What the expected reply to an event delivers.
+/// The delivered lines of the expected response to an event.
 fn delivered(event: &str) -> String {
     let reply = read(&format!("expected/{event}"));
     let records = reply["records"].as_array().unwrap();
@@ -26,7 +26,7 @@ fn delivered(event: &str) -> String {
     data.map(|data| String::from_utf8(STANDARD.decode(data).unwrap()).unwrap()).collect()
 }
 
-/// What becomes of clicks, by the mysfits themselves.
+/// The enriched lines of clicks, by the list of mysfits.
 fn enriched(clicks: &str) -> String {
     let mysfits = read("mysfits.json");
     let line = |click: &str| {
@@ -53,17 +53,17 @@ fn reasons() -> Value {
 fn replay(input: &Path, code: i32) -> (Replay, Value) {
     let replay = Replay::of(&[]);
     let mut command = replay.bare_command(&["--json", "--out", "out"]);
-    let ended = Exit::from(command.arg(input).output().unwrap());
-    assert_eq!(ended.code, Some(code), "{}", ended.stderr);
-    let function = ended.stderr.lines().find_map(|line| line.strip_prefix("running ")).unwrap();
+    let exit = Exit::from(command.arg(input).output().unwrap());
+    assert_eq!(exit.code, Some(code), "{}", exit.stderr);
+    let function = exit.stderr.lines().find_map(|line| line.strip_prefix("running ")).unwrap();
     assert!(function.ends_with("/release/click-processor"), "{function}");
-    let report = ended.report();
+    let report = exit.report();
     assert_eq!((&report["service_requests"], &report["batches"]), (&json!(1), &json!(1)), "{report}");
     (replay, report)
 }
 
 #[test]
-fn the_processor_enriches_what_the_fixtures_hold() {
+fn the_processor_enriches_the_fixtures() {
     for event in ["direct-put.json", "kinesis.json", "msk.json", "localstack.json"] {
         let (replay, report) = replay(&fixture(event), 0);
         assert_eq!(replay.delivered(), delivered(event), "{event}");

@@ -1,4 +1,4 @@
-//! What becomes of the records, and of the numbers.
+//! The outcomes of records, and the report.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use test_support::replay::Replay;
 
 #[test]
-fn clicks_come_out_as_the_function_wrote_them() {
+fn clicks_are_delivered_as_the_function_wrote_them() {
     let replay = Replay::of(&[("clicks.jsonl", "{\"a\":1}\n\n{\"do\":\"drop\"}\n[4]\n")]);
-    let ended = replay.run(&["in/clicks.jsonl"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    let mut report = ended.report();
+    let exit = replay.run(&["in/clicks.jsonl"]);
+    assert_eq!(exit.code, Some(0), "{}", exit.stderr);
+    let mut report = exit.report();
     assert!(report["clicks_per_second"].take().is_number());
     assert!(report["seconds"].take().as_f64().is_some_and(|seconds| seconds > 0.0));
     assert!(report["batch_ms"].take()["median"].is_number());
@@ -44,9 +44,9 @@ fn a_failed_record_is_an_error_object_and_the_exit_code() {
     let clicks = "{\"do\":\"fail\"}\n{\"do\":\"lose\"}\n{}\n";
     for (option, code) in [(None, 1), (Some("--allow-failed"), 0)] {
         let replay = Replay::of(&[("clicks.jsonl", clicks)]);
-        let ended = replay.run(&[&["in"], option.as_slice()].concat());
-        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
-        let report = ended.report();
+        let exit = replay.run(&[&["in"], option.as_slice()].concat());
+        assert_eq!(exit.code, Some(code), "{}", exit.stderr);
+        let report = exit.report();
         assert_eq!(
             report["failed_by_code"],
             json!({ "Lambda.MissingRecordId": 1, "Lambda.ProcessingFailedStatus": 1 })
@@ -66,13 +66,13 @@ fn a_failed_invocation_is_tried_four_times_with_the_same_records() {
         [("error", r"failed: ServiceUnavailable: the service\n\u{1b}[31mis down"), ("crash", "ended (exit status: 7)")]
     {
         let replay = Replay::of(&[("clicks.jsonl", &format!("{{\"do\":\"{what}\"}}\n{{}}\n"))]);
-        let ended = replay.run(&["in"]);
-        assert_eq!(ended.code, Some(1));
-        let report = ended.report();
+        let exit = replay.run(&["in"]);
+        assert_eq!(exit.code, Some(1));
+        let report = exit.report();
         assert_eq!((&report["attempts"], &report["batches"]), (&json!(4), &json!(1)));
         assert_eq!(report["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
         let message = format!("attempt 4 of 4 failed: the function {how}\n");
-        assert!(ended.stderr.contains(&message), "{}", ended.stderr);
+        assert!(exit.stderr.contains(&message), "{}", exit.stderr);
         for line in replay.errors() {
             assert_eq!((&line["attemptsMade"], &line["errorCode"]), (&json!(4), &json!("Lambda.FunctionError")));
             assert_eq!(line["lambdaARN"], "arn:aws:lambda:us-east-1:000000000000:function:click-processor:$LATEST");
@@ -88,8 +88,8 @@ fn a_failed_invocation_is_tried_four_times_with_the_same_records() {
 fn a_timeout_has_its_own_code() {
     let replay = Replay::of(&[("clicks.jsonl", "{\"do\":\"hang\"}\n")]);
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    let ended = replay.run(&["in", "--timeout-seconds", "1", "--retries", "0"]);
-    assert_eq!(ended.report()["failed_by_code"], json!({ "Lambda.FunctionTimedOut": 1 }));
+    let exit = replay.run(&["in", "--timeout-seconds", "1", "--retries", "0"]);
+    assert_eq!(exit.report()["failed_by_code"], json!({ "Lambda.FunctionTimedOut": 1 }));
     let line = &replay.errors()[0];
     assert_eq!(line["attemptsMade"], 1);
     let [arrived, ended] = ["arrivalTimestamp", "attemptEndingTimestamp"].map(|name| line[name].as_u64().unwrap());
@@ -97,21 +97,21 @@ fn a_timeout_has_its_own_code() {
 }
 
 #[test]
-fn a_reply_that_is_none_is_explained() {
+fn an_invalid_response_is_explained() {
     let replay = Replay::of(&[("clicks.jsonl", "{\"do\":\"garble\"}\n")]);
-    let ended = replay.run(&["in"]);
-    let message = "a reply can't be used: it is no JSON object with an array `records`: `\\u{1b}[31mOK`\n";
-    assert!(ended.stderr.contains(message), "{}", ended.stderr);
-    let report = ended.report();
+    let exit = replay.run(&["in"]);
+    let message = "invalid response: it is no JSON object with an array `records`: `\\u{1b}[31mOK`\n";
+    assert!(exit.stderr.contains(message), "{}", exit.stderr);
+    let report = exit.report();
     assert_eq!((&report["failed_by_code"], &report["attempts"]), (&json!({ "Lambda.MissingRecordId": 1 }), &json!(1)));
 }
 
 #[test]
-fn a_second_attempt_may_do() {
+fn a_second_attempt_may_succeed() {
     let replay = Replay::of(&[("clicks.jsonl", "{}\n")]);
-    let ended = replay.run(&["in", "--env", "FAIL_ONCE=1"]);
-    assert_eq!(ended.code, Some(0));
-    let report = ended.report();
+    let exit = replay.run(&["in", "--env", "FAIL_ONCE=1"]);
+    assert_eq!(exit.code, Some(0));
+    let report = exit.report();
     assert_eq!((&report["attempts"], &report["service_requests"]), (&json!(2), &json!(6)));
     // The first attempt alone takes 300.
     assert!(report["batch_ms"]["first"].as_f64().unwrap() >= 300.0, "{report}");

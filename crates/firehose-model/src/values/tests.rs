@@ -16,7 +16,7 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
 
 const MOST_BYTES: usize = 1_000;
 
-/// Gives one byte after the other.
+/// Returns one byte per read.
 struct Slowly<R>(R);
 
 impl<R: Read> Read for Slowly<R> {
@@ -38,7 +38,7 @@ impl Read for Fails {
 fn pieces(text: &[u8]) -> Vec<Piece> {
     let read = |bytes: &mut dyn Read| Values::open(bytes, MOST_BYTES).unwrap().collect::<io::Result<Vec<_>>>().unwrap();
     let pieces = read(&mut &text[..]);
-    // However it comes, it is the same.
+    // The size of reads does not matter.
     if text.len() < 10 * MOST_BYTES {
         assert_eq!(read(&mut Slowly(text)), pieces);
     }
@@ -46,7 +46,7 @@ fn pieces(text: &[u8]) -> Vec<Piece> {
     pieces
 }
 
-/// Each piece as `OFFSET VALUE`, and what is no value in `<>`.
+/// Each piece as `OFFSET VALUE`, with `<>` around other bytes.
 #[track_caller]
 fn shown(text: &str) -> Vec<String> {
     let shown = |piece: Piece| {
@@ -68,7 +68,7 @@ fn values_follow_each_other_with_or_without_white_space() {
         (r#"{"a":1}{"b":2}"#, &[r#"0 {"a":1}"#, r#"7 {"b":2}"#]),
         ("{}\n{}\r\n\n{} {}\t[]{}", &["0 {}", "3 {}", "8 {}", "11 {}", "14 []", "16 {}"]),
         ("{\n  \"a\": [\n{}\n]\n}\n{\"b\":\n2}", &["0 {\n  \"a\": [\n{}\n]\n}", "18 {\"b\":\n2}"]),
-        // What begins a line is known by it as a whole, as far as it is a value.
+        // The first piece of a line has the white space before it.
         ("  {}  \n\t{}{}", &["2   {}", "8 \t{}", "10 {}"]),
         (
             "1 2.5e3\n\"a\"\"b\"{}true null[1]",
@@ -82,7 +82,7 @@ fn values_follow_each_other_with_or_without_white_space() {
 }
 
 #[test]
-fn what_is_no_value_is_a_piece_and_reading_goes_on_behind_it() {
+fn other_bytes_are_a_piece_and_parsing_continues_behind_it() {
     for (text, expected) in [
         // To the next line.
         ("no JSON\n{}", &["0 <no JSON>", "8 {}"][..]),
@@ -93,7 +93,7 @@ fn what_is_no_value_is_a_piece_and_reading_goes_on_behind_it() {
         (r#"x[{"a":1}] {}"#, &["0 <x>", r#"1 [{"a":1}]"#, "11 {}"]),
         (r#"{"a":1}} {"b":2}"#, &[r#"0 {"a":1}"#, "7 <}>", r#"9 {"b":2}"#]),
         ("\u{feff}{}\u{feff}{}", &["3 {}", "5 <\u{feff}>", "8 {}"]),
-        // A value that was cut off, before another one.
+        // A truncated value before another one.
         (r#"{"a":"tru{"b":2}"#, &[r#"0 <{"a":"tru>"#, r#"9 {"b":2}"#]),
         (r#"{"a":1,"b{"b":2}{"c":3}"#, &[r#"0 <{"a":1,"b>"#, r#"9 {"b":2}"#, r#"16 {"c":3}"#]),
         (r#"{"a":"b:{"b":2}{"c":3}"#, &[r#"0 <{"a":"b:>"#, r#"8 {"b":2}"#, r#"15 {"c":3}"#]),
@@ -107,7 +107,7 @@ fn what_is_no_value_is_a_piece_and_reading_goes_on_behind_it() {
         ("{\"a\":1,\n{\"b\":2}\n", &["0 <{\"a\":1,>", "8 {\"b\":2}"]),
         ("{\"a\":\n{\"b\":2}\n{\"c\":3}", &["0 <{\"a\":>", "6 {\"b\":2}", "14 {\"c\":3}"]),
         ("[{\"a\":1},{\"b\"", &["0 <[>", "1 {\"a\":1}", "8 <,{\"b\">"]),
-        // The parts of what is broken are no values.
+        // Parts of a broken value are no values.
         (r#"{"a":{"b":1},"c":x}{"d":[{"e":1}]}"#, &[r#"0 <{"a":{"b":1},"c":x}>"#, r#"19 {"d":[{"e":1}]}"#]),
         (
             "{\n \"a\": {\"b\": 1},\n \"c\": [\n  {\"d\": x},\n  {\"e\": 1}\n ]\n}\n{\"f\": 1}",
@@ -134,9 +134,9 @@ fn no_byte_between_two_objects_loses_one() {
     }
 }
 
-/// Only what follows a colon can be taken for a part of it, as it is the member's value.
+/// Only a value behind a colon can be a part of it, as the member's value.
 #[test]
-fn an_object_that_is_cut_off_does_not_harm_the_next() {
+fn a_truncated_object_does_not_affect_the_next() {
     let error =
         r#"{"attemptsMade":4,"errorCode":"Lambda.FunctionError","rawData":"e30=","lambdaARN":"arn:aws:lambda:[x],"}"#;
     let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(error).unwrap()).unwrap();
@@ -169,7 +169,7 @@ fn lines_are_counted_from_one() {
 }
 
 #[test]
-fn what_is_too_long_does_not_harm_what_follows() {
+fn a_value_that_is_too_long_does_not_affect_the_next() {
     let string = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - r#"{"a":""}"#.len()));
     assert_eq!(shown(&string(MOST_BYTES)).len(), 1);
     let lines = |bytes: usize| format!("{{\n\"a\":\n{}{{}}\n}}", " ".repeat(bytes));
@@ -210,7 +210,7 @@ fn hostile_streams_take_no_more_than_a_few_passes() {
         "[[],",
         "x[\"\"\n,",
         "{}",
-        // Each goes on far behind where the one around it breaks.
+        // Each ends far behind the break of the one around it.
         "[\",[\"!",
         "{\":{\"!",
     ]
@@ -241,7 +241,7 @@ fn an_object_on_a_line_of_its_own_is_found_behind_any_number_of_broken_ones() {
 }
 
 #[test]
-fn what_reading_breaks_off_in_is_no_piece() {
+fn a_failed_read_yields_no_partial_piece() {
     for (text, expected) in [("{}\n{}", 2), ("{}\n{\"a\"", 1), ("{}\nx", 1), ("{}\n7", 1), ("x\n", 1)] {
         let mut values = Values::open(text.as_bytes().chain(Fails), MOST_BYTES).unwrap();
         let pieces: Vec<_> = iter::from_fn(|| values.next()).collect();
@@ -257,7 +257,7 @@ fn what_reading_breaks_off_in_is_no_piece() {
 
 proptest! {
     #[test]
-    fn nothing_but_white_space_is_left_out(text in r#"([{}\[\],:"x1 \n]|"a"|\{"a":1\}){0,40}"#) {
+    fn only_white_space_is_left_out(text in r#"([{}\[\],:"x1 \n]|"a"|\{"a":1\}){0,40}"#) {
         let found = pieces(text.as_bytes());
         let is_white = |byte: &u8| byte.is_ascii_whitespace();
         let kept: Vec<u8> = found.iter().flat_map(|piece| piece.bytes.clone()).filter(|byte| !is_white(byte)).collect();

@@ -35,7 +35,7 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// Takes one record off a put that may have come back as this one. Equal records can't be told apart, so this says nothing about
+    /// Takes one record off a put that may have come back as this one. Equal records are indistinguishable, so this says nothing about
     /// another line.
     pub(super) fn take_matching_put(&mut self, entry: &Entry, first_run: u64) -> Result<bool, redb::Error> {
         let arrival = entry.arrival_ms.and_then(|arrival| u64::try_from(arrival).ok());

@@ -26,6 +26,11 @@ const MAX_FRUITLESS: u32 = 10;
 const REFUSED: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_secs(10), jitter: Jitter::Equal };
 
+/// The delay after a call with refused records; none to give up.
+fn delay_after(fruitless: u32) -> Option<Duration> {
+    (fruitless < MAX_FRUITLESS).then(|| REFUSED.delay(fruitless.max(1)))
+}
+
 /// Whether a call of at most `max_bytes` has space for one more record. A call has at most a second's worth of records.
 pub(super) fn fits(batch: &[Selected], more: &Outgoing, records_per_second: u32, max_bytes: usize) -> bool {
     let bytes: usize = batch.iter().map(|selected| selected.record.bytes()).sum();
@@ -121,10 +126,10 @@ impl Session {
             return Ok(Vec::new());
         }
         self.report.refusals += refused.len() as u64;
-        if self.fruitless >= MAX_FRUITLESS {
+        let Some(delay) = delay_after(self.fruitless) else {
             return Err(RedriveError::Refused(why.unwrap_or_else(|| "it gives no reason".to_owned())).into());
-        }
-        self.pause(REFUSED.delay(self.fruitless.max(1))).await?;
+        };
+        self.pause(delay).await?;
         Ok(refused)
     }
 
@@ -184,5 +189,13 @@ mod tests {
         let batch: Vec<Selected> = (0..4).map(|_| selected(1_048_320, 256)).collect();
         assert!(fits(&batch, &record(1_048_320, 256), 100_000, kinesis));
         assert!(!fits(&batch, &record(1_048_320, 257), 100_000, kinesis));
+    }
+
+    #[test]
+    fn calls_that_store_nothing_are_repeated_for_16_seconds() {
+        let delays: Vec<Duration> = (1..).map_while(delay_after).collect();
+        assert!(delays.len() == 9 && delays.iter().sum::<Duration>() >= Duration::from_secs(16), "{delays:?}");
+        // A call that stores some records is followed by the first delay.
+        assert!(delay_after(0).unwrap() <= REFUSED.first);
     }
 }

@@ -1,4 +1,4 @@
-//! Answers that nobody gets: what was sent may be stored.
+//! Calls without a response: the records may be stored.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use crate::firehose::{Act, Firehose};
 use crate::run::{NAME, Numbers, Redrive, all, each, new, numbered};
 
 #[test]
-fn what_got_no_answer_is_put_again_only_when_asked() {
+fn records_sent_without_a_response_are_put_again_only_by_option() {
     for (act, why) in [
-        (Act::Lies(500, "InternalFailure"), "InternalFailure: told to"),
-        (Act::Lies(502, ""), "found an answer with status 502 that can't be read"),
-        (Act::Lies(400, ""), "found an answer with status 400 that can't be read"),
+        (Act::Lies(500, "InternalFailure"), "InternalFailure: scripted"),
+        (Act::Lies(502, ""), "unreadable response with status 502"),
+        (Act::Lies(400, ""), "unreadable response with status 400"),
         (Act::Aborts, ""),
-        (Act::Babbles("<html>"), "found an answer with status 200 that can't be read"),
+        (Act::Babbles("<html>"), "unreadable response with status 200"),
         (Act::Babbles("{}"), "the response has 0 results for 3 records"),
         (
             Act::Babbles(r#"{"FailedPutCount":0,"RequestResponses":[{},{},{}]}"#),
@@ -22,15 +22,15 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
     ] {
         let firehose = Firehose::with(std::slice::from_ref(&act));
         let redrive = Redrive::of(&[("a", &all(["a", "b", "c"])), ("b", "\n")]);
-        let ended = redrive.run(
+        let exit = redrive.run(
             &firehose,
             &["--archive", "done"],
             1,
             &json!({ "found": 3, "selected": 3, "uncertain_now": 3 }),
         );
-        let told = format!("3 records were sent, and perhaps not stored: {why}");
-        assert!(ended.stderr.contains(&told), "{act:?}: {}", ended.stderr);
-        ended.objects(&json!({ "found": 2, "done": 1, "archived": 1 }));
+        let message = format!("3 records were sent without a response and may be stored: {why}");
+        assert!(exit.stderr.contains(&message), "{act:?}: {}", exit.stderr);
+        exit.objects(&json!({ "found": 2, "done": 1, "archived": 1 }));
         for option in ["--archive=done", "--again", "--again=failed"] {
             redrive.run(&firehose, &[option], 1, &json!({ "found": 3, "uncertain": 3 }));
         }
@@ -45,20 +45,20 @@ fn what_got_no_answer_is_put_again_only_when_asked() {
 }
 
 #[test]
-fn three_on_end_are_the_end() {
+fn three_consecutive_calls_without_a_response_stop_the_run() {
     let lost = Act::Lies(500, "InternalFailure");
     let firehose = Firehose::with(&[lost.clone(), lost.clone(), Act::Takes, lost.clone(), lost.clone(), lost]);
     let redrive = Redrive::of(&[("a", &all(numbered(0, 80)))]);
-    let ended = redrive.run(
+    let exit = redrive.run(
         &firehose,
         &["--rate", "10"],
         1,
         &json!({ "found": 60, "selected": 60, "put": 10, "uncertain_now": 50 }),
     );
     assert!(
-        ended.stderr.ends_with("\nerror: Firehose does not answer: InternalFailure: told to\n"),
+        exit.stderr.ends_with("\nerror: no response from Firehose: InternalFailure: scripted\n"),
         "{}",
-        ended.stderr
+        exit.stderr
     );
     assert_eq!(firehose.calls().len(), 6);
     let rest = json!({ "found": 80, "selected": 20, "put": 20, "put_before": 10, "uncertain": 50 });
@@ -68,9 +68,9 @@ fn three_on_end_are_the_end() {
     assert_eq!(firehose.stored().len(), 130);
 }
 
-/// One that failed with the same bytes may be another visitor's, and the call may have stored nothing.
+/// Equal bytes may be another user's record, and the call may have stored nothing.
 #[test]
-fn what_comes_back_proves_nothing_of_what_got_no_answer() {
+fn a_record_that_failed_again_proves_nothing_about_an_uncertain_one() {
     for (act, stored) in [(Act::Aborts, 1), (Act::Fails(500, "InternalFailure"), 0)] {
         let firehose = Firehose::with(std::slice::from_ref(&act));
         let redrive = Redrive::of(&[("a", &all(["a"]))]);
@@ -87,7 +87,7 @@ fn what_comes_back_proves_nothing_of_what_got_no_answer() {
 }
 
 #[test]
-fn equal_records_of_which_one_call_got_no_answer_are_all_put() {
+fn equal_records_are_all_put_if_one_call_got_no_response() {
     let firehose = Firehose::with(&[Act::Fails(500, "InternalFailure"), Act::Takes]);
     let redrive = Redrive::of(&[("a", &all(["a", "a"]))]);
     let one_each = ["--rate", "1"];
@@ -95,15 +95,15 @@ fn equal_records_of_which_one_call_got_no_answer_are_all_put() {
     redrive.write("b", new("a"));
     redrive.run(&firehose, &[], 1, &json!({ "found": 3, "put_before": 1, "uncertain": 1, "failed_again": 1 }));
     redrive.run(&firehose, &["--again=all"], 0, &json!({ "found": 3, "put_before": 1, "selected": 2, "put": 2 }));
-    // One of the first two, which failed again, and both that are put now.
+    // One of the first two records, and the two that are put now.
     assert_eq!(firehose.stored().len(), 3);
 }
 
 #[test]
-fn what_gets_no_answer_in_a_run_is_not_sent_by_it_again() {
+fn an_uncertain_record_is_not_sent_again_in_the_same_run() {
     let firehose = Firehose::with(&[Act::Aborts, Act::Aborts]);
     let redrive = Redrive::of(&[(&format!("a/{NAME}"), &all(["a"])), (&format!("b/{NAME}"), &all(["a"]))]);
-    // The copy is looked at after the call.
+    // The copy is read after the call.
     redrive.run(&firehose, &[], 1, &json!({ "found": 2, "selected": 1, "uncertain_now": 1, "uncertain": 1 }));
     let again = ["--again=uncertain"];
     redrive.run(&firehose, &again, 1, &json!({ "found": 2, "selected": 1, "uncertain_now": 1, "uncertain": 1 }));

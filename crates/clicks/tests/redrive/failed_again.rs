@@ -1,4 +1,4 @@
-//! What fails once more after it was put.
+//! Records that fail again after they were put.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::firehose::Firehose;
 use crate::run::{NAME, Redrive, all, line, new, now_ms, old};
 
 #[test]
-fn what_fails_again_is_held_back_each_time() {
+fn records_that_fail_again_are_held_back_each_time() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["x", "y"]))]), Firehose::start());
     redrive.run(&firehose, &[], 0, &json!({ "found": 2, "selected": 2, "put": 2 }));
     redrive.write("b", new("x"));
@@ -20,14 +20,14 @@ fn what_fails_again_is_held_back_each_time() {
     redrive.write("c", new("x"));
     redrive.run(&firehose, &[], 1, &json!({ "found": 1, "failed_again": 1 }));
     redrive.run(&firehose, &["--again=all"], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
-    // And what failed anew meanwhile is not held back.
+    // Another record that failed meanwhile is not held back.
     redrive.write("d", new("z"));
     redrive.run(&firehose, &[], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
     assert_eq!(firehose.texts(), ["x", "y", "x", "x", "z"]);
 }
 
 #[test]
-fn of_equal_records_as_many_are_held_back_as_were_put() {
+fn as_many_equal_records_are_held_back_as_were_put() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["guest"; 5]))]), Firehose::start());
     redrive.run(&firehose, &[], 0, &json!({ "found": 5, "selected": 5, "put": 5 }));
     redrive.write("b", new("guest").repeat(7));
@@ -40,32 +40,32 @@ fn of_equal_records_as_many_are_held_back_as_were_put() {
         &json!({ "found": 10, "failed_again": 7, "put_before": 2, "selected": 1, "put": 1 }),
     );
     assert_eq!(firehose.texts(), ["guest"; 8]);
-    // Nor is one more held back when they are put all the same.
+    // No further one is held back when they are put again.
     let again = json!({ "found": 10, "selected": 7, "put": 7, "put_before": 3 });
     redrive.run(&firehose, &["--again"], 0, &again);
     assert_eq!(firehose.texts(), ["guest"; 15]);
 }
 
 #[test]
-fn what_failed_before_is_put_whatever_it_holds() {
-    // They arrive while the first is put, and are there when it is.
+fn records_that_failed_before_the_put_are_not_held_back() {
+    // They arrive before the first one is put.
     let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
     redrive.write("a", new("guest").repeat(2));
     redrive.write("b", new("guest"));
     redrive.write(NAME, line("guest", "Lambda.FunctionTimedOut", now_ms()));
     redrive.run(&firehose, &["--limit", "1"], 0, &json!({ "found": 1, "selected": 1, "put": 1 }));
-    // Somebody brings one that failed long ago.
+    // One that failed long ago is added.
     redrive.write("old", old("guest"));
     redrive.run(&firehose, &[], 0, &json!({ "found": 5, "put_before": 1, "selected": 4, "put": 4 }));
     assert_eq!(firehose.texts(), ["guest"; 5]);
-    // One that does not tell when it arrived may be any of them.
+    // One without an arrival time may be any of them.
     redrive.write("unknown", "{\"rawData\":\"Z3Vlc3Q=\"}\n".repeat(6));
     redrive.run(&firehose, &[], 1, &json!({ "found": 6, "failed_again": 5, "selected": 1, "put": 1 }));
     assert_eq!(firehose.texts(), ["guest"; 6]);
 }
 
 #[test]
-fn what_is_appended_to_an_object_may_have_failed_again() {
+fn records_appended_to_an_object_may_have_failed_again() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["x", "y"]))]), Firehose::start());
     redrive.run(&firehose, &[], 0, &json!({ "found": 2, "selected": 2, "put": 2 }));
     redrive.write("a", all(["x", "y"]) + &new("x") + &new("z"));

@@ -1,4 +1,4 @@
-//! What is remembered from one run to the next.
+//! What the journal keeps between runs.
 
 use std::fs;
 use std::process::Command;
@@ -23,9 +23,9 @@ fn limits_add_up() {
         ("49", 1_001, 49, false),
         ("1", 1_050, 0, false),
     ] {
-        let ended = redrive.end(&firehose, &["--limit", limit]);
-        let report = ended.report();
-        assert_eq!((ended.code, &report["limit_reached"]), (Some(0), &json!(is_reached)), "{limit}");
+        let exit = redrive.end(&firehose, &["--limit", limit]);
+        let report = exit.report();
+        assert_eq!((exit.code, &report["limit_reached"]), (Some(0), &json!(is_reached)), "{limit}");
         assert_eq!((&report["records"]["put"], &report["records"]["selected"]), (&json!(put), &json!(put)), "{limit}");
         assert_eq!(firehose.texts(), numbered(0, before + put), "{limit}");
     }
@@ -33,35 +33,37 @@ fn limits_add_up() {
 }
 
 #[test]
-fn a_ledger_is_of_one_stream_and_one_process() {
+fn a_journal_belongs_to_one_stream_and_one_process() {
     let firehose = Firehose::with(&[Act::Hangs]);
     let redrive = Redrive::of(&[("a", &all(["a"]))]);
     let mut first = redrive.spawn(&firehose, &[]);
     until(|| firehose.calls().len() == 1);
-    redrive.end(&firehose, &[]).refuses(1, "state/ledger is in use by another `clicks redrive`\n");
+    redrive.end(&firehose, &[]).refuses(1, "the journal state/journal is in use by another `clicks redrive`\n");
     first.kill().unwrap();
     first.wait().unwrap();
     redrive.run(&firehose, &[], 1, &json!({ "found": 1, "uncertain": 1 }));
 
     // The same by another name.
     let same = firehose.url() + "/";
-    let ended = Exit::from(redrive.command(&same, &[]).output().unwrap());
-    ended.comes_to(1, &json!({ "found": 1, "uncertain": 1 }));
+    let exit = Exit::from(redrive.command(&same, &[]).output().unwrap());
+    exit.comes_to(1, &json!({ "found": 1, "uncertain": 1 }));
     let other = Firehose::start();
-    let told = |firehose: &Firehose| format!("{ARN} (localhost-{})", firehose.url().rsplit(':').next().unwrap());
+    let identity = |firehose: &Firehose| format!("{ARN} (localhost-{})", firehose.url().rsplit(':').next().unwrap());
     let message = format!(
-        "error: state/ledger: found the ledger of {}; accepted is that of {}: name it with `--ledger FILE`\n",
-        told(&firehose),
-        told(&other)
+        "error: state/journal: the journal of another stream: {}; accepted is that of {} (`--journal FILE`)\n",
+        identity(&firehose),
+        identity(&other)
     );
     redrive.end(&other, &[]).refuses(2, &message);
-    fs::write(redrive.ledger(), "no database").unwrap();
-    redrive.end(&firehose, &[]).refuses(1, "the ledger state/ledger (`--ledger`) cannot be used: found a damaged file");
+    fs::write(redrive.journal(), "no database").unwrap();
+    redrive
+        .end(&firehose, &[])
+        .refuses(1, "the journal state/journal (`--journal`) cannot be used: found a damaged file");
     assert_eq!(firehose.texts(), ["a"]);
 }
 
 #[test]
-fn an_object_of_firehose_is_known_wherever_it_lies() {
+fn an_object_of_firehose_is_recognized_in_every_folder() {
     let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
     let text = all(["a", "b", "a"]);
     redrive.write(&format!("2026/11/{NAME}"), &text);
@@ -79,15 +81,15 @@ fn an_object_of_firehose_is_known_wherever_it_lies() {
 }
 
 #[test]
-fn an_object_that_is_there_twice_is_put_once() {
+fn two_copies_of_an_object_are_put_once() {
     for options in [&[][..], &["--dry-run"]] {
         let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
         let text = all(["a", "b", "a"]);
         redrive.write(&format!("2026/{NAME}"), &text);
         redrive.write(&format!("copy/{NAME}"), &text);
         redrive.write(&format!("copy/{NAME}.gz"), gzip(text + &old("c")));
-        let ended = redrive.end(&firehose, options);
-        let records = ended.report()["records"].clone();
+        let exit = redrive.end(&firehose, options);
+        let records = exit.report()["records"].clone();
         assert_eq!(
             (&records["found"], &records["selected"], &records["put_before"]),
             (&json!(10), &json!(4), &json!(6))
@@ -100,14 +102,14 @@ fn an_object_that_is_there_twice_is_put_once() {
 }
 
 #[test]
-fn of_an_object_that_changes_only_new_lines_are_put() {
+fn only_new_lines_of_a_changed_object_are_put() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["x", "y", "x"]))]), Firehose::start());
     let run = |records: &[&str], numbers| {
         redrive.write("a", all(records));
         redrive.run(&firehose, &[], 0, &numbers);
     };
     run(&["x", "y", "x"], json!({ "found": 3, "selected": 3, "put": 3 }));
-    // More, others, fewer, another order.
+    // More, other, fewer lines, and another order.
     run(&["x", "y", "x", "z", "x"], json!({ "found": 5, "put_before": 3, "selected": 2, "put": 2 }));
     run(&["new", "z", "x"], json!({ "found": 3, "put_before": 2, "selected": 1, "put": 1 }));
     run(&["y"], json!({ "found": 1, "put_before": 1 }));
@@ -116,7 +118,7 @@ fn of_an_object_that_changes_only_new_lines_are_put() {
 }
 
 #[test]
-fn the_ledger_lies_where_programs_keep_their_state() {
+fn the_journal_is_in_the_users_state_folder() {
     let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
     let root = redrive.folder.path().to_owned();
     let command = || redrive.bare_command(&["errors", "--stream", "clicks", "--json", "--endpoint", &firehose.url()]);
@@ -129,20 +131,54 @@ fn the_ledger_lies_where_programs_keep_their_state() {
     for (change, expected) in [(in_state, "xdg/clicks"), (relative, ".local/state/clicks")] {
         let mut command = command();
         change(&mut command);
-        let ended = Exit::from(command.output().unwrap());
-        let path = root.join(expected).join(format!("redrive/{}.ledger", firehose.target()));
-        assert_eq!((ended.code, &ended.report()["ledger"]), (Some(0), &json!(path)), "{}", ended.stderr);
+        let exit = Exit::from(command.output().unwrap());
+        let path = root.join(expected).join(format!("redrive/{}.journal", firehose.target()));
+        assert_eq!((exit.code, &exit.report()["journal"]), (Some(0), &json!(path)), "{}", exit.stderr);
         assert!(path.is_file());
     }
-    // Two ledgers do not know of each other.
+    // Two journals put the records twice.
     assert_eq!(firehose.counts(), each(["a"], 2));
-    let ended = Exit::from(command().env_remove("HOME").output().unwrap());
-    ended.refuses(2, "found neither XDG_STATE_HOME nor HOME: say where the ledger is with `--ledger FILE`\n");
+    let exit = Exit::from(command().env_remove("HOME").output().unwrap());
+    exit.refuses(2, "neither XDG_STATE_HOME nor HOME is set; name the journal (`--journal FILE`)\n");
 }
 
-/// Firehose writes an object once, so that nothing can have come back in it.
+/// A new journal beside the old one would put the records twice.
 #[test]
-fn another_copy_of_an_object_is_no_newer_than_the_first() {
+fn a_journal_by_its_former_name_stops_redrive_until_it_is_renamed() {
+    let (redrive, firehose) = (Redrive::of(&[("a", &all(["a"]))]), Firehose::start());
+    let run = |arguments: &[&str]| {
+        let endpoint = firehose.url();
+        let defaults = ["errors", "--stream", "clicks", "--json", "--endpoint", &endpoint];
+        Exit::from(redrive.bare_command(&[&defaults, arguments].concat()).output().unwrap())
+    };
+    run(&[]).comes_to(0, &json!({ "found": 1, "selected": 1, "put": 1 }));
+    let folder = redrive.folder.path().join(".local/state/clicks/redrive");
+    let path = |extension: &str| folder.join(format!("{}.{extension}", firehose.target()));
+    for extension in ["", ".commits"] {
+        fs::rename(path(&format!("journal{extension}")), path(&format!("ledger{extension}"))).unwrap();
+    }
+    redrive.write("a", all(["a", "b"]));
+    let [old, new] = ["ledger", "journal"].map(|extension| path(extension).display().to_string());
+    let commands = format!("mv '{old}' '{new}' && mv '{old}.commits' '{new}.commits'");
+    let message =
+        format!("error: the journal has its former name: {old}; to continue with it, rename it: {commands}\n");
+    for arguments in [&[][..], &["--dry-run"]] {
+        run(arguments).refuses(2, &message);
+    }
+    assert_eq!((firehose.calls().len(), path("journal").exists()), (1, false));
+    // A missing journal is an error of its own, which its commit count detects.
+    fs::rename(path("ledger"), path("elsewhere")).unwrap();
+    run(&[]).refuses(2, &format!("rename it: mv '{old}.commits' '{new}.commits'\n"));
+    fs::rename(path("elsewhere"), path("ledger")).unwrap();
+
+    assert!(Command::new("sh").args(["-c", &commands]).status().unwrap().success());
+    run(&[]).comes_to(0, &json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 }));
+    assert_eq!(firehose.texts(), ["a", "b"]);
+}
+
+/// Firehose writes an object once, so its records can't have failed again.
+#[test]
+fn a_copy_of_an_object_is_no_newer_than_the_first() {
     let (redrive, firehose) = (Redrive::of(&[]), Firehose::start());
     let text = [new("a"), new("a")].concat();
     redrive.write(NAME, &text);
@@ -154,14 +190,14 @@ fn another_copy_of_an_object_is_no_newer_than_the_first() {
 }
 
 #[test]
-fn lines_that_are_known_from_another_object_of_the_name_are_told() {
+fn lines_of_another_object_of_the_same_name_are_reported() {
     let (redrive, firehose) = (Redrive::of(&[("a/errors.jsonl", &all(["a", "b"]))]), Firehose::start());
     redrive.run(&firehose, &[], 0, &json!({ "found": 2, "selected": 2, "put": 2 }));
     redrive.write("b/errors.jsonl", all(["b", "c"]));
-    let ended = redrive.run(&firehose, &[], 0, &json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 }));
+    let exit = redrive.run(&firehose, &[], 0, &json!({ "found": 2, "put_before": 1, "selected": 1, "put": 1 }));
     let place = redrive.errors().canonicalize().unwrap().join("b/errors.jsonl");
-    ended.tells(&[&format!(
-        "{}: 1 of its lines are known from an object of this name, and are not put again",
+    exit.reports(&[&format!(
+        "{}: 1 of its lines are those of an object of the same name, and are not put again",
         place.display()
     )]);
     redrive.run(&firehose, &[], 0, &json!({}));
