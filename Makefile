@@ -128,7 +128,7 @@ fuzz: $(CARGO_FUZZ)     ## Fuzzes each TARGET for SECONDS, and ends where someth
 	done
 
 chaos: $(CARGO_NEXTEST)  ## Kills, restarts and fails everything at random for SECONDS, by the random numbers of FAULTS_SEED.
-	FAULTS_SECONDS=$(SECONDS) $(CARGO_NEXTEST) run --locked --workspace --filterset 'binary(faults) and test(chaos)' --no-capture
+	FAULTS_SECONDS=$(SECONDS) $(CARGO_NEXTEST) nextest run --locked --workspace --profile long --filterset 'binary(faults) and test(chaos)' --no-capture
 
 pictures: tools         ## Takes the README's pictures of the pages anew.
 	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser
