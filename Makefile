@@ -100,13 +100,13 @@ docs:                   ## Builds the documentation; a warning is an error.
 
 # Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
 # before, so that no test waits for it.
-tests: tools            ## Runs the tests.
+tests: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Runs the tests.
 	cargo build --locked --release --package click-processor
 	cargo build --locked --package click-collector
 	$(CARGO_NEXTEST) nextest run --locked --workspace
 	cargo test --locked --workspace --doc
 
-infra: tools            ## Checks and tests the deployment, without an account.
+infra: $(PYTHON_TOOLS) $(NODE_TOOLS)  ## Checks and tests the deployment, without an account.
 	cd infra && npm test --silent
 
 # Time is not compared: it is another on each machine and at each moment.
@@ -129,7 +129,7 @@ fuzz: $(CARGO_FUZZ)     ## Fuzzes each TARGET for SECONDS, and ends where someth
 	done
 
 chaos: $(CARGO_NEXTEST)  ## Kills, restarts and fails everything at random for SECONDS, by the random numbers of FAULTS_SEED.
-	FAULTS_SECONDS=$(SECONDS) $(CARGO_NEXTEST) run --locked --workspace --filterset 'binary(faults) and test(chaos)' --no-capture
+	FAULTS_SECONDS=$(SECONDS) $(CARGO_NEXTEST) nextest run --locked --workspace --profile long --filterset 'binary(faults) and test(chaos)' --no-capture
 
 pictures: tools         ## Takes the README's pictures of the pages again.
 	SCREENSHOTS=$(CURDIR)/docs cargo test --locked --package clicks --test up browser

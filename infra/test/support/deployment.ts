@@ -40,8 +40,8 @@ export function synthesise(
     `${name}=${value}`,
   ])
   run(
-    'npx',
-    ['cdk', 'synth', stack, '--exclusively', '--quiet', '--output', output, ...context],
+    'node_modules/.bin/cdk',
+    ['synth', stack, '--exclusively', '--quiet', '--output', output, ...context],
     fileURLToPath(new URL('../..', import.meta.url)),
     QUICK_BUILD,
   )

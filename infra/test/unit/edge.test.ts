@@ -182,7 +182,7 @@ test('* with other origins, and no origin, are rejected', () => {
     () => edge({ allowedOrigins: ['*', 'https://a.example'] }),
     /^Error: allowedOrigins: found \* and other origins; accepted: /,
   )
-  assert.throws(() => edge({ allowedOrigins: [] }), /allowedOrigins is empty/)
+  assert.throws(() => edge({ allowedOrigins: [] }), /allowedOrigins: found an empty list; accepted: /)
 })
 
 test('origins with a port, without a domain and with a hyphen are valid', () => {

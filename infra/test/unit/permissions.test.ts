@@ -241,7 +241,7 @@ test("the policy is within IAM's size limit, and allows no service on all resour
   const { length } = JSON.stringify(permissions)
   assert.ok(length <= 6144)
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  assert.equal(/^- ([\d,]+) characters of the 6,144/m.exec(readme)?.[1]?.replace(',', ''), String(length))
+  assert.equal(/^- It has ([\d,]+) of the 6,144 characters/m.exec(readme)?.[1]?.replace(',', ''), String(length))
   // The creation of an event source mapping has no resource, but a function as condition.
   const bounded = { ArnLike: { 'lambda:FunctionArn': 'arn:aws:lambda:*:ACCOUNT:function:ClickStream-*' } }
   const everywhere = statements.filter(({ resources }) => resources.includes('*'))
