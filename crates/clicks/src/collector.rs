@@ -9,8 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::progress;
-use local_firehose::invocation::{self, describe, last_lines, with_cause};
 use local_firehose::functions::{FunctionLog, Functions};
+use local_firehose::invocation::{self, describe, last_lines, with_cause};
 
 /// Small requests that are pending at once, in the function or waiting for it.
 const CAPACITY: u32 = 1024;

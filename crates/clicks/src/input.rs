@@ -24,8 +24,8 @@ pub(crate) use self::contents::{Contents, Item};
 
 use runtime_api::MAX_EVENT_BYTES;
 
-use firehose_model::source::SourceType;
 use firehose_model::event::EventError;
+use firehose_model::source::SourceType;
 
 /// The longest value or line: more than Lambda accepts, in any form.
 const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;

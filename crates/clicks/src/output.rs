@@ -60,7 +60,12 @@ impl Output {
 
     /// Writes the outcomes of one event: an object of its delivered records, and one of its failed records. Unlike Firehose's, an
     /// object has the records of one batch only.
-    pub(crate) fn deliver(&self, event: &Event, outcomes: &[RecordOutcome], end: &BatchEnd<'_>) -> Result<(), OutputError> {
+    pub(crate) fn deliver(
+        &self,
+        event: &Event,
+        outcomes: &[RecordOutcome],
+        end: &BatchEnd<'_>,
+    ) -> Result<(), OutputError> {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for (record, outcome) in event.records().iter().zip(outcomes) {
             match outcome {

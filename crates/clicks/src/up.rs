@@ -22,7 +22,7 @@ use crate::interrupts::Interrupts;
 use crate::packages::BuildError;
 use crate::progress;
 use local_firehose::functions::FunctionLogError;
-use local_firehose::stream::{Source, DeliveryStream, StreamError, StreamSettings, StreamSnapshot};
+use local_firehose::stream::{DeliveryStream, Source, StreamError, StreamSettings, StreamSnapshot};
 use object_storage::BucketError;
 
 /// Why the pipeline did not start.
@@ -142,7 +142,12 @@ async fn flush(streams: &[DeliveryStream], deadline: Instant, settings: &Setting
 
 /// Returns why a stream's flush is hopeless, after its time-out. A destination that has accepted no object is perhaps misspelt; one
 /// that has accepted an object may recover. The time begins with the first object, which may still be in the function.
-async fn unavailable(stream: &DeliveryStream, streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> String {
+async fn unavailable(
+    stream: &DeliveryStream,
+    streams: &[DeliveryStream],
+    deadline: Instant,
+    stop_within: Duration,
+) -> String {
     sleep_until(deadline).await;
     let first_put = loop {
         match stream.first_upload() {

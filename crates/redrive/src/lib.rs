@@ -16,8 +16,8 @@ mod target;
 use std::path::{Path, PathBuf};
 use std::{env, io};
 
-use firehose_model::source::MAX_RECORD_BYTES;
 use firehose_model::excerpt::excerpt;
+use firehose_model::source::MAX_RECORD_BYTES;
 use jiff::Timestamp;
 use object_storage::{Bucket, BucketError, StoredObject};
 use tokio::sync::watch;

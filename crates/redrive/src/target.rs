@@ -14,8 +14,8 @@ use aws_sdk_firehose::config::http::HttpResponse;
 use aws_sdk_firehose::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use firehose_model::source::{MAX_KINESIS_RECORD_BYTES, MAX_RECORD_BYTES};
 use firehose_model::excerpt::excerpt;
+use firehose_model::source::{MAX_KINESIS_RECORD_BYTES, MAX_RECORD_BYTES};
 use serde::de::DeserializeOwned;
 use url::Url;
 

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -16,7 +16,7 @@ use super::click::{ClickSchema, SchemaError};
 use super::error::EdgeError;
 use super::reader::RequestReader;
 use super::{Rate, unknown_method};
-use local_firehose::stream::{PutError, DeliveryStream};
+use local_firehose::stream::{DeliveryStream, PutError};
 
 /// The largest valid click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
 const LONGEST_CLICK: usize = 8 * 1024;

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::kind;
 use super::{InputError, MAX_VALUE_BYTES, Skipped, Source, Unusable};
 use firehose_model::batch::fits_an_event;
-use firehose_model::source::{SourceType, decoded_bytes};
 use firehose_model::error_object::{Content, ErrorRecord, Head};
 use firehose_model::event::{Event, OversizedRecord, encode};
 use firehose_model::fields::Fields;
+use firehose_model::source::{SourceType, decoded_bytes};
 use firehose_model::values::{Found, Piece, Values};
 
 /// A part of a file.

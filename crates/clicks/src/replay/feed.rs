@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 
 use crate::input::{Contents, InputError, Item, Skipped, Source};
 use firehose_model::batch::{Batcher, Limits};
-use firehose_model::source::SourceType;
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::kinesis::shard::ShardId;
+use firehose_model::source::SourceType;
 
 /// How many events are read ahead.
 const READ_AHEAD: usize = 2;

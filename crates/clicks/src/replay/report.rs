@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use firehose_model::delivery::{RecordOutcome, ErrorCode};
+use firehose_model::delivery::{ErrorCode, RecordOutcome};
 use local_firehose::metrics::Metrics;
 use serde::Serialize;
 

@@ -20,7 +20,7 @@ use crate::progress;
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
-use local_firehose::stream::{self, Command, DataStream, FunctionSettings, Source, DeliveryStream, StreamDeps};
+use local_firehose::stream::{self, Command, DataStream, DeliveryStream, FunctionSettings, Source, StreamDeps};
 use object_storage::Bucket;
 
 /// The running pipeline.

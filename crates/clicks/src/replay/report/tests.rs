@@ -12,7 +12,11 @@ fn replayed() -> Report {
     let mut tally = Tally::default();
     tally.attempt(metrics(3, &[("service_unavailable", 2)]), false);
     tally.attempt(metrics(1, &[("invalid_json", 1)]), true);
-    let outcomes = [RecordOutcome::delivered("{}\n{}\n"), RecordOutcome::Failed(ErrorCode::ProcessingFailed), RecordOutcome::Dropped];
+    let outcomes = [
+        RecordOutcome::delivered("{}\n{}\n"),
+        RecordOutcome::Failed(ErrorCode::ProcessingFailed),
+        RecordOutcome::Dropped,
+    ];
     tally.batch(&outcomes, Duration::from_millis(30));
     tally.attempt(metrics(0, &[]), true);
     tally.batch(&[RecordOutcome::delivered("{}")], Duration::from_micros(9_960));
