@@ -160,7 +160,7 @@ function show({ description, failed, facts }) {
   profile.querySelector('[data-facts]').hidden = !facts
 }
 
-/** 2000000000 is "2 billion years": nobody counts the zeros. */
+/** 2000000000 is "2 billion years": the zeros are hard to count. */
 function years(age) {
   if (!Number.isFinite(age)) return 'Unknown'
   const notation = age < 1e6 ? 'standard' : 'compact'

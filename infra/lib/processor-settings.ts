@@ -11,7 +11,7 @@ export interface ProcessorSettings {
   readonly recordFields?: RecordField[]
   /** `PARTITION_KEYS`: output fields that become `metadata.partitionKeys`. @default none */
   readonly partitionKeys?: string[]
-  /** `MYSFITS_LOOKUP`: one `GET /mysfits` for all mysfits, or one request per mysfit. @default catalogue */
+  /** `MYSFITS_LOOKUP`: one `GET /mysfits` for all mysfits, or one request per mysfit. @default `catalogue` */
   readonly lookup?: 'catalogue' | 'item'
   /** `MYSFITS_CACHE_SECONDS`: how long a response is fresh, 0 to 86400. @default 300 */
   readonly cacheSeconds?: number

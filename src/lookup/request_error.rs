@@ -73,7 +73,7 @@ impl RequestError {
 
 impl From<reqwest::Error> for RequestError {
     fn from(error: reqwest::Error) -> Self {
-        // The URL contains an id, which is user input. The sources of the error tell failures apart.
+        // The URL contains an id, which is user input. The sources of the error distinguish failures.
         let error = error.without_url();
         let mut text = error.to_string();
         let mut cause = error.source();

@@ -122,7 +122,7 @@ async fn a_listed_mysfit_whose_item_is_gone_is_unknown() {
     for _ in 0..2 {
         let result = invoke(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())]);
-        assert_eq!(service.paths().len(), 2, "it is remembered");
+        assert_eq!(service.paths().len(), 2, "it is cached");
     }
 }
 

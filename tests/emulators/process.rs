@@ -47,8 +47,8 @@ impl Background {
             if let Some(something) = attempt(self).await {
                 return something;
             }
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{} has ended with {ended:?}:\n{}", self.what, self.output());
+            let exited = self.child.try_wait().unwrap();
+            assert!(exited.is_none(), "{} exited with {exited:?}:\n{}", self.what, self.output());
             assert!(started.elapsed() < LIMIT, "{} is not ready:\n{}", self.what, self.output());
             tokio::time::sleep(PAUSE).await;
         }

@@ -11,8 +11,8 @@
 //! | `#1` at the end, which marks an unfinished file | `%231` |
 //! | a `%` that would look like one of these | `%25` |
 //! | a part of more than 240 bytes | several folders, with `%-` at the end of all but the last; a dot after that is `%2E` |
-//! | a folder with the name of an object | `%+` at its end |
-//! | an object with the name of a folder | `%=` at its end |
+//! | a folder with the name of an object | `%+` appended |
+//! | an object with the name of a folder | `%=` appended |
 
 use uuid::Uuid;
 

@@ -115,7 +115,7 @@ impl Bucket {
         Pieces { bucket: self.clone(), object: object.clone(), at: 0, piece: Bytes::new(), runtime: Handle::current() }
     }
 
-    /// The bytes of an object from an offset; empty at its end.
+    /// The bytes of an object from an offset; empty after its last byte.
     async fn piece(&self, object: &StoredObject, at: u64) -> Result<Bytes, String> {
         let to = object.bytes().min(at + READ_BYTES);
         if at >= to {

@@ -10,7 +10,7 @@ use object_storage::{Destination, DestinationError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectSource {
     pub(super) store: Destination,
-    /// The prefix of the objects' keys: empty, or with a slash at its end.
+    /// The prefix of the objects' keys: empty, or with a trailing slash.
     pub(super) prefix: String,
     /// The key of a single object, if the source may be one; in a folder, the name of its file.
     pub(super) object: Option<String>,
@@ -87,7 +87,7 @@ impl fmt::Display for ObjectSource {
     }
 }
 
-/// Parses `--archive`: a prefix in the source's bucket or folder. Returns it with a slash at its end.
+/// Parses `--archive`: a prefix in the source's bucket or folder. Returns it with a trailing slash.
 pub fn archive(text: &str) -> Result<String, String> {
     let prefix = text.strip_suffix('/').unwrap_or(text);
     // An absolute path would be below the folder.

@@ -24,7 +24,7 @@ pub(crate) enum ServiceUrlError {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceUrl {
-    /// Without a slash at its end: paths begin with one, and to API Gateway `prod//mysfits` is not `prod/mysfits`.
+    /// Without a trailing slash: paths begin with one, and to API Gateway `prod//mysfits` is not `prod/mysfits`.
     url: String,
     origin: String,
 }

@@ -315,7 +315,7 @@ fn a_data_stream_has_its_own_journal() {
     }
 }
 
-/// Records that the function of a stream with a data stream as source has failed are put through the local Kinesis.
+/// Records that a function failed are put into the data stream, in the local Kinesis.
 #[test]
 fn records_that_failed_behind_a_data_stream_are_delivered_once() {
     let folder = Redrive::of(&[]);

@@ -60,7 +60,7 @@ fn batches_are_cut_by_size_and_by_count() {
 #[test]
 fn a_buffer_holds_one_mib_and_ten_thousand_records_by_default() {
     let line = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
-    // The first line tells that it is clicks.
+    // The first line decides that it is clicks.
     let full = [line(500_000), line(500_000), line(1024 * 1024 - 1_000_002)];
     let fuller = [line(500_000), line(500_000), line(1024 * 1024 - 1_000_001)];
     for (clicks, batches) in [
@@ -170,7 +170,7 @@ fn a_file_without_usable_parts_is_skipped() {
 #[test]
 fn a_data_stream_accepts_larger_records() {
     let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1_500_000));
-    let replay = Replay::of(&[("backup", &format!("{{\"do\":\"tell\"}}{large}{{}}"))]);
+    let replay = Replay::of(&[("backup", &format!("{{\"do\":\"log\"}}{large}{{}}"))]);
     let exit = replay.run(&["in", "--source", "kinesis"]);
     assert_eq!((exit.code, &exit.report()["records"]["ok"]), (Some(0), &json!(3)), "{}", exit.stderr);
     assert!(replay.delivered().contains(&large));

@@ -92,7 +92,7 @@ fn faults_of_one_record() {
 }
 
 #[test]
-fn order_and_strangers_change_nothing() {
+fn order_and_unknown_ids_change_nothing() {
     let reply = json!({ "records": [
         { "recordId": "b", "result": "Ok", "data": "Yg==" },
         { "recordId": "unknown", "result": "Ok", "data": "eA==" },
@@ -104,13 +104,13 @@ fn order_and_strangers_change_nothing() {
 #[test]
 fn what_is_not_of_the_event_spoils_nothing() {
     let dropped = json!({ "recordId": "b", "result": "Dropped" });
-    for stranger in [
+    for unknown in [
         json!({ "recordId": "unknown", "result": "Ok", "data": "no base64" }),
         json!({ "recordId": "unknown", "result": "OK" }),
         json!({ "data": "no base64" }),
         json!(7),
     ] {
-        case(&json!({ "records": [stranger, dropped] }), failed(ErrorCode::MissingRecordId), RecordOutcome::Dropped);
+        case(&json!({ "records": [unknown, dropped] }), failed(ErrorCode::MissingRecordId), RecordOutcome::Dropped);
     }
 }
 
@@ -196,7 +196,7 @@ fn every_fault_has_firehoses_code_and_message() {
     }
 }
 
-/// Replies that are nearly right: ids of the event and strangers, results and data good and bad.
+/// Replies that are nearly right: ids of the event and unknown ones, results and data good and bad.
 fn nearly_right() -> impl Strategy<Value = Vec<u8>> {
     let id = prop::sample::select(vec![json!("a"), json!("b"), json!("c"), json!("x"), json!(null), json!(1)]);
     let result = prop::sample::select(vec![json!("Ok"), json!("Dropped"), json!("ProcessingFailed"), json!("ok")]);

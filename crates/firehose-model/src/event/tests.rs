@@ -131,7 +131,7 @@ fn a_record_that_is_too_large_for_its_source_is_left_out() {
     let direct_put = json!({});
     let kinesis = json!({ "sourceKinesisStreamArn": "arn" });
     let msk = json!({ "sourceMSKArn": "arn" });
-    // What LocalStack and samples leave out of the event, the records may tell.
+    // LocalStack's events and samples lack members, which the records may have.
     let shard = json!({ "kinesisRecordMetadata": {} });
     for (event, record, name, most) in [
         (&direct_put, &json!({}), "data", 1000 * 1024),

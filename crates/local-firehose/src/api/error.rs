@@ -145,9 +145,9 @@ mod tests {
     fn each_has_the_status_and_body_of_aws() {
         for (error, status, body) in [
             (
-                ApiError::NotFound { kind: "Firehose", name: "nobody".into() },
+                ApiError::NotFound { kind: "Firehose", name: "missing".into() },
                 400,
-                r#"{"__type":"ResourceNotFoundException","message":"Firehose nobody under account 000000000000 not found."}"#,
+                r#"{"__type":"ResourceNotFoundException","message":"Firehose missing under account 000000000000 not found."}"#,
             ),
             (
                 ApiError::Serialization("trailing comma".into()),
@@ -167,9 +167,9 @@ mod tests {
             (ApiError::ServiceUnavailable, 500, r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#),
             (ApiError::InternalFailure, 500, r#"{"__type":"InternalFailure"}"#),
             (
-                ApiError::NotFound { kind: "Stream", name: "nobody".into() },
+                ApiError::NotFound { kind: "Stream", name: "missing".into() },
                 400,
-                r#"{"__type":"ResourceNotFoundException","message":"Stream nobody under account 000000000000 not found."}"#,
+                r#"{"__type":"ResourceNotFoundException","message":"Stream missing under account 000000000000 not found."}"#,
             ),
             (
                 ApiError::ThroughputExceeded("Rate exceeded for shard …".into()),

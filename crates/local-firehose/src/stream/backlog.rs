@@ -26,7 +26,7 @@ impl Backlog {
         }
     }
 
-    /// Makes room for a record. Returns false if that would exceed the limit.
+    /// Reserves memory for a record. Returns false if that would exceed the limit.
     pub(super) fn reserve(&self, bytes: usize) -> bool {
         let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.max_bytes);
         let reserved = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
@@ -34,7 +34,7 @@ impl Backlog {
         reserved
     }
 
-    /// Gives room back that records had reserved.
+    /// Releases the memory of records.
     pub(super) fn release(&self, records: usize, bytes: usize) {
         self.records.fetch_sub(records as u64, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);

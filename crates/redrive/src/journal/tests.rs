@@ -225,7 +225,7 @@ fn no_damage_puts_anything_twice() {
     let left = left(&folder.path().join("journal"));
     let place = folder.path().join("damaged");
     let path = place.join("journal");
-    for (run, (whole, count)) in ["ended", "killed"].into_iter().zip(left) {
+    for (run, (whole, count)) in ["stopped", "killed"].into_iter().zip(left) {
         let mut damages = damages(&whole);
         damages.insert("whole".to_owned(), whole);
         let mut refused = 0;

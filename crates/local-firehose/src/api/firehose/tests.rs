@@ -90,7 +90,7 @@ async fn records_come_in_signed_or_not() {
     assert_eq!(answer.json()["Encrypted"], false);
     assert!(!answer.json()["RecordId"].as_str().unwrap().is_empty());
 
-    let signed = "x-amz-target: Firehose_20150804.PutRecord\r\nauthorization: AWS4-HMAC-SHA256 Credential=nobody\r\n";
+    let signed = "x-amz-target: Firehose_20150804.PutRecord\r\nauthorization: AWS4-HMAC-SHA256 Credential=anyone\r\n";
     let again = send(address, "POST /", signed, record.to_string().as_bytes()).await;
     assert_eq!(again.status, 200);
     assert_ne!(again.json()["RecordId"], answer.json()["RecordId"]);
@@ -139,15 +139,15 @@ async fn streams_are_listed_by_name_and_described() {
 async fn a_refusal_has_the_status_headers_and_body_of_aws() {
     let address = serve(&["clicks"]).await;
     for (operation, body, code) in [
-        ("PutRecord", json!({ "DeliveryStreamName": "nobody", "Record": { "Data": "" } }), "ResourceNotFoundException"),
+        ("PutRecord", json!({ "DeliveryStreamName": "missing", "Record": { "Data": "" } }), "ResourceNotFoundException"),
         (
             "PutRecordBatch",
             json!({ "DeliveryStreamName": "Clicks", "Records": [{ "Data": "" }] }),
             "ResourceNotFoundException",
         ),
-        ("DescribeDeliveryStream", json!({ "DeliveryStreamName": "nobody" }), "ResourceNotFoundException"),
-        // What can't come in is told first.
-        ("PutRecord", json!({ "DeliveryStreamName": "nobody" }), "ValidationException"),
+        ("DescribeDeliveryStream", json!({ "DeliveryStreamName": "missing" }), "ResourceNotFoundException"),
+        // Violations are reported first.
+        ("PutRecord", json!({ "DeliveryStreamName": "missing" }), "ValidationException"),
         ("PutRecord", json!([]), "SerializationException"),
         ("ListDeliveryStreams", json!({ "Limit": 0 }), "ValidationException"),
         ("CreateDeliveryStream", json!({ "DeliveryStreamName": "clicks" }), "UnknownOperationException"),

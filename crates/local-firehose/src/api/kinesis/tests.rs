@@ -1,4 +1,4 @@
-//! The operations that tell of streams and shards.
+//! The operations that describe streams and shards.
 
 use std::sync::Arc;
 
@@ -73,9 +73,9 @@ async fn a_stream_that_is_not_here_is_not_found() {
     for (operation, input, name) in [
         ("PutRecord", json!({ "StreamName": "Orders", "Data": "", "PartitionKey": "a" }), "Orders"),
         ("PutRecords", json!({ "StreamName": "o", "Records": [{ "Data": "", "PartitionKey": "a" }] }), "o"),
-        ("DescribeStreamSummary", json!({ "StreamName": "nobody" }), "nobody"),
+        ("DescribeStreamSummary", json!({ "StreamName": "missing" }), "missing"),
         ("DescribeStreamSummary", json!({ "StreamARN": elsewhere }), "orders"),
-        ("ListShards", json!({ "StreamName": "nobody" }), "nobody"),
+        ("ListShards", json!({ "StreamName": "missing" }), "missing"),
     ] {
         let refused = served.call(operation, input).await;
         assert_eq!(refused, Err(ApiError::NotFound { kind: "Stream", name: name.to_owned() }), "{operation}");

@@ -21,7 +21,7 @@ fn a_backlog_has_a_limit() {
     let backlog = backlog(3);
     let mut receipts: Vec<Receipt> = (0..3).map(|_| accept(&backlog, 4).unwrap()).collect();
     assert!(accept(&backlog, 0).is_none());
-    // Only settled records make room.
+    // Only settled records release memory.
     backlog.settle(Vec::new());
     assert!(accept(&backlog, 4).is_none());
     backlog.settle(receipts.drain(..2).collect());
