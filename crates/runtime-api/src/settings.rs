@@ -37,13 +37,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings of the published stack (`click-processor`, 128 MB, 30 s), and Lambda's limits.
+    /// A function named after its command, with 128 MB, 30 seconds, and Lambda's limits.
     pub fn new(command: impl Into<PathBuf>) -> Self {
+        let command = command.into();
         Self {
-            command: command.into(),
+            function_name: command.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            command,
             args: Vec::new(),
             env: Vec::new(),
-            function_name: "click-processor".to_owned(),
             memory_mb: 128,
             timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(10),

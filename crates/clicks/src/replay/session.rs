@@ -17,7 +17,7 @@ use super::report::{End, Records, Report, Tally};
 use super::{Options, ReplayError};
 use crate::input::Skipped;
 use crate::output::{BatchEnd, Output, OutputError};
-use crate::packages::SERVICE_URL;
+use crate::packages::{PROCESSOR, SERVICE_URL};
 use crate::progress::{self, Bar};
 
 /// How many skipped parts are reported one by one. The quarantine has all of them.
@@ -48,7 +48,8 @@ impl Session {
         output: Output,
         progress: Bar,
     ) -> Result<Self, ReplayError> {
-        let mut settings = Settings { timeout: options.timeout, ..Settings::new(function) };
+        let function_name = PROCESSOR.name().to_owned();
+        let mut settings = Settings { function_name, timeout: options.timeout, ..Settings::new(function) };
         settings = settings.env(SERVICE_URL, service);
         settings.env.extend(options.env);
         // With the version, as in error objects.

@@ -174,8 +174,10 @@ async fn collector_start(collector: &CollectorSettings, kinesis: SocketAddr) -> 
 }
 
 fn command_start(command: Option<&Command>, built: &Path) -> runtime_api::Settings {
-    let Some(command) = command else { return runtime_api::Settings::new(built) };
-    let mut start = runtime_api::Settings::new(&command.executable);
-    start.args.clone_from(&command.args);
+    let mut start = runtime_api::Settings::new(command.map_or(built, |command| &command.executable));
+    PROCESSOR.name().clone_into(&mut start.function_name);
+    if let Some(command) = command {
+        start.args.clone_from(&command.args);
+    }
     start
 }

@@ -139,7 +139,11 @@ async fn streams_are_listed_by_name_and_described() {
 async fn a_refusal_has_the_status_headers_and_body_of_aws() {
     let address = serve(&["clicks"]).await;
     for (operation, body, code) in [
-        ("PutRecord", json!({ "DeliveryStreamName": "missing", "Record": { "Data": "" } }), "ResourceNotFoundException"),
+        (
+            "PutRecord",
+            json!({ "DeliveryStreamName": "missing", "Record": { "Data": "" } }),
+            "ResourceNotFoundException",
+        ),
         (
             "PutRecordBatch",
             json!({ "DeliveryStreamName": "Clicks", "Records": [{ "Data": "" }] }),
