@@ -126,8 +126,11 @@ mod tests {
         for (text, expected) in [
             ("", ": no such file or folder"),
             ("no/such", "no/such: no such file or folder; accepted is a file, a folder, or s3://BUCKET/PREFIX"),
-            ("gs://clicks/errors", "gs://clicks/errors is neither a folder nor s3://BUCKET"),
-            ("s3://C/errors", "s3://C is not a bucket's name"),
+            (
+                "gs://clicks/errors",
+                "invalid destination: gs://clicks/errors; accepted is a folder, or a bucket as s3://BUCKET",
+            ),
+            ("s3://C/errors", "invalid bucket: s3://C; accepted"),
         ] {
             let message = ObjectSource::parse(text, None).unwrap_err().to_string();
             assert!(message.starts_with(expected), "{message}");

@@ -178,7 +178,10 @@ fn wrong_usage_is_reported_with_the_option_and_exits_with_2() {
                 &["--destination", "s3://mysfits-clicks"],
                 "s3://mysfits-clicks needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (",
             ),
-            (&["--destination", "gs://clicks"], "`--destination`: gs://clicks is neither a folder nor s3://BUCKET\n"),
+            (
+                &["--destination", "gs://clicks"],
+                "`--destination`: invalid destination: gs://clicks; accepted is a folder, or a bucket as s3://BUCKET\n",
+            ),
             (
                 &["--web", "nowhere"],
                 "`--web`: found nowhere; accepted is the folder of the pages, the `web` of the sources\n",
