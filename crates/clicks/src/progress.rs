@@ -12,7 +12,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The libraries whose events are printed.
-const LIBRARIES: [&str; 2] = ["local_firehose", "redrive"];
+const LIBRARIES: [&str; 3] = ["local_firehose", "redrive", "state_file"];
 
 /// The bar on the terminal. Lines are printed above it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
