@@ -52,7 +52,7 @@ mod tests {
         for (level, expected) in [
             (LevelFilter::DEBUG, "click_collector=debug,lambda_runtime=info,warn"),
             (LevelFilter::WARN, "click_collector=warn,lambda_runtime=warn,warn"),
-            (LevelFilter::ERROR, "click_collector=error,lambda_runtime=error,error"),
+            (LevelFilter::ERROR, "click_collector=error,error,lambda_runtime=error"),
             (LevelFilter::OFF, "click_collector=off,lambda_runtime=off,off"),
         ] {
             let targets = targets(level).to_string();

@@ -20,7 +20,10 @@ async fn an_invalid_configuration_is_logged_and_exits_with_2() {
             vec![STREAM, ("COLLECTOR_PARTITION_KEY_FIELD", "a b")],
             "COLLECTOR_PARTITION_KEY_FIELD: found \"a b\"; accepted: ",
         ),
-        (vec![STREAM, ("COLLECTOR_MASK_FIELDS", "phon")], "COLLECTOR_MASK_FIELDS: found \"phon\", which is read from"),
+        (
+            vec![STREAM, ("COLLECTOR_MASK_FIELDS", "phon")],
+            "COLLECTOR_MASK_FIELDS: found \"phon\", which is not a field",
+        ),
         (vec![STREAM, ("COLLECTOR_HASH_FIELDS", "phone")], "COLLECTOR_HASH_KEY: found no value; accepted: "),
         (
             vec![STREAM, ("COLLECTOR_HASH_FIELDS", "phone"), ("COLLECTOR_HASH_KEY", "hunter2")],
