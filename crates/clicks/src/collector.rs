@@ -116,7 +116,7 @@ impl Parts {
         let how = describe(&outcome);
         if !received {
             let wrote = last_lines(&logs);
-            progress::print(&format!("the collector {how} before it polled for an event, {wrote}"));
+            progress::print(&format!("the collector {how} before it requested an event, {wrote}"));
             return Err(InvokeFailure::Failed);
         }
         let why = match outcome {

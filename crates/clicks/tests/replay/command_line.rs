@@ -20,11 +20,11 @@ fn wrong_usage_is_refused_before_anything_runs() {
         (&["in/unknown"][..], "in/unknown: found what is not JSON: `a,b`; accepted are Firehose events"),
         (&["in/good", "in/unknown"], "in/unknown: found what is not JSON"),
         (&["in/wrong-event"], "in/wrong-event, line 1: found an event whose `records[0].recordId` is not a string"),
-        (&["in/reply"], "in/reply, line 1: found a function's reply"),
+        (&["in/reply"], "in/reply, line 1: found a function's response"),
         (&["in/none"], "could not read in/none"),
         (&["in/good", "--buffer-mb", "5"], "accepted is a number from 0.2 to 3"),
         (&["in/good", "--env", "KEY"], "accepted is KEY=VALUE"),
-        (&["in/good", "--env", "MYSFITS_API_URL=http://x"], "the service is named with `--service URL`"),
+        (&["in/good", "--env", "MYSFITS_API_URL=http://x"], "set the service with `--service URL`"),
         (&["in/good", "--service-latency-ms", "5"], "'--service <URL>' cannot be used with '--service-latency-ms <N>'"),
         (&["in/good", "--colour"], "--colour"),
         (&[], "FILE|DIR"),
@@ -42,14 +42,14 @@ fn wrong_usage_is_refused_before_anything_runs() {
 fn the_output_is_a_new_folder() {
     let replay = Replay::of(&[("good", "{}\n")]);
     drop(replay.run(&["in/good"]));
-    replay.run(&["in/good"]).refuses(2, "`--out out` is not an empty folder: name a new or an empty one");
+    replay.run(&["in/good"]).refuses(2, "`--out out` is not an empty folder; accepted is a new or an empty one");
     let out = |folder: &str| {
         let mut command =
             replay.bare_command(&["in/good", "--service", "http://127.0.0.1:9", "--function", &stand_in()]);
         Exit::from(command.args(["--out", folder]).output().unwrap())
     };
     out("in/good").refuses(2, "`--out in/good` is not an empty folder");
-    out("in/good/under-a-file").refuses(2, "could not make the folder in/good/under-a-file: Not a directory");
+    out("in/good/under-a-file").refuses(2, "could not create the folder in/good/under-a-file: Not a directory");
 }
 
 #[test]

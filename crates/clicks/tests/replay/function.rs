@@ -29,7 +29,7 @@ fn options_are_checked_before_the_build() {
     run(&["in/goood"]).refuses(2, "could not read in/goood");
     run(&["in/unknown"]).refuses(2, "in/unknown: found");
     run(&["in/good", "--out", "in"]).refuses(2, "`--out in` is not an empty folder");
-    run(&["in/good"]).refuses(1, "could not run /nonexistent/cargo to build click-processor; name its executable");
+    run(&["in/good"]).refuses(1, "could not run /nonexistent/cargo to build click-processor; give its executable");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_function_that_does_not_start_says_why_and_fails_no_record() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
     let exit = replay.run(&["in", "--env", "REFUSE_TO_START=1"]);
     let lines: Vec<String> = (11..=30).map(|number| format!("\\u{{1b}}[31mrefusal {number}\n")).collect();
-    let how = "the function ended (exit status: 78) before it requested an event, and wrote:\n";
+    let how = "the function exited (exit status: 78) before it requested an event, and wrote:\n";
     exit.refuses(1, &(how.to_owned() + &lines.concat()));
     assert!(replay.errors().is_empty());
     assert_eq!(replay.log().lines().count(), 31);
@@ -75,7 +75,7 @@ fn a_function_that_does_not_start_says_why_and_fails_no_record() {
     let exit = replay.run(&["in", "--function", "/bin/true"]);
     exit.refuses(2, "cannot be used multiple times");
     let mut command = replay.bare_command(&["in", "--service", "http://127.0.0.1:9", "--function", "/bin/true"]);
-    let message = "the function ended (exit status: 0) before it requested an event, and wrote nothing\n";
+    let message = "the function exited (exit status: 0) before it requested an event, and wrote nothing\n";
     Exit::from(command.output().unwrap()).refuses(1, message);
 }
 

@@ -63,7 +63,7 @@ fn a_failed_record_is_an_error_object_and_the_exit_code() {
 #[test]
 fn a_failed_invocation_is_tried_four_times_with_the_same_records() {
     for (what, how) in
-        [("error", r"failed: ServiceUnavailable: the service\n\u{1b}[31mis down"), ("crash", "ended (exit status: 7)")]
+        [("error", r"failed: ServiceUnavailable: the service\n\u{1b}[31mis down"), ("crash", "exited (exit status: 7)")]
     {
         let replay = Replay::of(&[("clicks.jsonl", &format!("{{\"do\":\"{what}\"}}\n{{}}\n"))]);
         let exit = replay.run(&["in"]);

@@ -153,7 +153,7 @@ fn the_reply_of_a_function_is_the_response() {
         is(&replying(malformed), 502, failed);
     }
     is(&post(&up, "", r#"{"do":"crash"}"#), 502, failed);
-    assert!(up.stderr().ends_with("the collector ended (exit status: 7)\n"), "{}", up.stderr());
+    assert!(up.stderr().ends_with("the collector exited (exit status: 7)\n"), "{}", up.stderr());
     is(&replying(json!({ "statusCode": 200, "body": "again" })), 200, "again");
 }
 
@@ -197,7 +197,7 @@ fn a_function_that_does_not_start_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let up = start_collector(folder.path(), STREAMS, &["--collector", "sh -c 'echo a reason; exit 3'"]);
     is(&post(&up, "", "{}"), 502, r#"{"message": "Internal server error"}"#);
-    let expected = "the collector ended (exit status: 3) before it polled for an event, and wrote:\na reason\n";
+    let expected = "the collector exited (exit status: 3) before it requested an event, and wrote:\na reason\n";
     assert!(up.stderr().ends_with(expected), "{}", up.stderr());
 }
 
@@ -206,7 +206,7 @@ fn a_function_that_hangs_is_a_timeout() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &["--collector-timeout-seconds", "1"]);
     is(&post(&up, "", r#"{"do":"hang"}"#), 504, r#"{"message": "Endpoint request timed out"}"#);
-    assert!(up.stderr().ends_with("the collector ran out of time\n"), "{}", up.stderr());
+    assert!(up.stderr().ends_with("the collector timed out\n"), "{}", up.stderr());
 }
 
 #[test]

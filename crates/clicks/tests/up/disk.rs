@@ -54,7 +54,7 @@ fn a_state_recovers_from_a_full_disk() {
     let end = up.stop();
     assert_eq!(end.code, Some(0), "{}", end.stderr);
     let state = format!("state/{STREAM}.redb");
-    assert!(end.stderr.contains(&format!("{state} (`--state`) can't be written: ")), "{}", end.stderr);
+    assert!(end.stderr.contains(&format!("{state} (`--state`) cannot be written: ")), "{}", end.stderr);
     assert!(end.stderr.contains(&format!("{state} can be written again\n")), "{}", end.stderr);
     let mut delivered: Vec<usize> =
         up.delivered().iter().map(|line| line.split_once(' ').unwrap().0.parse().unwrap()).collect();

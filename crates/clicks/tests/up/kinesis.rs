@@ -111,8 +111,8 @@ fn an_invalid_record_is_refused_as_by_aws() {
             "GetRecords",
             json!({}),
             "UnknownOperationException",
-            "there is no GetRecords here, only PutRecord, PutRecords, DescribeStreamSummary, ListShards and ListStreams: the \
-             streams of this local Kinesis come from its options",
+            "unsupported operation GetRecords: this local Kinesis supports PutRecord, PutRecords, DescribeStreamSummary, ListShards \
+             and ListStreams, and its streams are configured at its start",
         ),
     ] {
         let refusal = (400, json!({ "__type": code, "message": message }));

@@ -44,7 +44,7 @@ fn a_refused_object_is_retried_until_it_is_stored() {
         assert_eq!((&view["accepted"], &view["delivered"], &view["objects"]), (&json!(10), &json!(0), &json!([])));
 
         // Reported once for all retries.
-        assert_eq!(up.stderr().matches("it is tried again until it works").count(), 1, "{}", up.stderr());
+        assert_eq!(up.stderr().matches("retrying until it succeeds").count(), 1, "{}", up.stderr());
 
         s3.gate.send_replace(Gate::Open);
         up.until_processed(10);
@@ -54,7 +54,7 @@ fn a_refused_object_is_retried_until_it_is_stored() {
         let (objects, mut delivered) = s3.objects("firehose");
         delivered.sort();
         assert_eq!((objects, delivered), (2, clicks(0..10)), "{gate:?}");
-        assert!(end.stderr.contains("the storage takes objects again"), "{}", end.stderr);
+        assert!(end.stderr.contains("the storage accepts objects again"), "{}", end.stderr);
     }
 }
 
@@ -196,5 +196,5 @@ fn refused_objects_do_not_block_others() {
     let end = up.stop();
     // One report of the error, and one of the recovery.
     let count = |text: &str| end.stderr.matches(text).count();
-    assert_eq!((count("it is tried again until it works"), count("the storage takes objects again")), (1, 1));
+    assert_eq!((count("retrying until it succeeds"), count("the storage accepts objects again")), (1, 1));
 }

@@ -99,7 +99,7 @@ impl Invoker {
             (_, Evaluation::InvalidResponse(_, why)) => return tracing::warn!("invalid response: {why}"),
             (Ok(invocation), Evaluation::InvocationFailed(_)) if !invocation.received => {
                 let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
-                format!("{how} before it asked for an event, {wrote}")
+                format!("{how} before it requested an event, {wrote}")
             }
             (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(&invocation.outcome),
             (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),

@@ -96,7 +96,7 @@ async fn the_environment_is_lambdas_and_the_functions_own() {
     let settings = settings().env("MYSFITS_API_URL", "http://localhost").env("AWS_LAMBDA_LOG_LEVEL", "DEBUG");
     let mut function = start(settings).await;
     for (event, value) in [
-        ("env AWS_LAMBDA_FUNCTION_NAME", "click-processor"),
+        ("env AWS_LAMBDA_FUNCTION_NAME", "misbehaving"),
         ("env AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
         ("env AWS_LAMBDA_LOG_LEVEL", "DEBUG"),
         ("env AWS_REGION", REGION),

@@ -124,7 +124,7 @@ fn a_file_that_is_not_accepted_is_refused() {
         ("{\n\"userId\":\"u\"", "the-file: found what is not JSON: `{\\n\"userId\":\"u\"`; accepted are"),
         ("{\"records\":7}", "the-file, line 1: found an event whose `records` is not an array of objects"),
         ("7\n{\"records\":7}", "the-file, line 2: found an event whose `records` is not an array of objects"),
-        ("x\n{\"records\":[{\"result\":\"Dropped\"}]}", "the-file, line 2: found a function's reply"),
+        ("x\n{\"records\":[{\"result\":\"Dropped\"}]}", "the-file, line 2: found a function's response"),
     ] {
         let error = error(text);
         assert!(error.starts_with(start), "{text:?}: {error}");
