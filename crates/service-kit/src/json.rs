@@ -56,7 +56,7 @@ pub enum UnsupportedValue {
     /// A string has an escape that is not valid Unicode, such as a lone surrogate.
     #[error("a string has an escape that is not valid Unicode")]
     Escape,
-    /// Values nest deeper than [`MAX_DEPTH`].
+    /// Values nest deeper than 128.
     #[error("values nest deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// A number exceeds a 64-bit float, so most parsers would make it infinite.
