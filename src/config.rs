@@ -1,4 +1,5 @@
-//! The configuration: every environment variable with its meaning, default and limits.
+//! The configuration: every environment variable of the processor with its meaning, default and limits. The runtime, the logs and
+//! the HTTP client read further ones: see `docs/configuration.md`.
 //!
 //! An empty variable counts as not set, because templates write optional values that way.
 

@@ -119,7 +119,7 @@ impl Processor {
         Ok(response)
     }
 
-    /// The one wait.
+    /// Looks up all mysfits of a batch: its only wait.
     async fn look_up(
         &self,
         ids: &[&str],

@@ -1,4 +1,4 @@
-//! Looks mysfits up: cached values first, then as few requests to the service as possible. The crate's only I/O.
+//! Looks mysfits up: cached values first, then as few requests to the service as possible. The crate's only network I/O.
 //!
 //! This module handles URLs, retries, time and freshness. It does not handle clicks or Firehose.
 

@@ -13,7 +13,7 @@ use service_kit::json;
 /// Whether that is 6,000,000 or 6,291,556 bytes is a difference of 5 %, which is not worth the risk.
 pub const RESPONSE_BUDGET_BYTES: usize = 6_000_000;
 
-/// More records than any response can hold: even the shortest result takes two bytes more than this counts.
+/// An upper bound of the records of a response: each result is at least `FAILED` with a brace and a comma.
 pub(super) const MAX_RECORDS: usize = RESPONSE_BUDGET_BYTES / FAILED.len();
 
 const OPEN: &[u8] = br#"{"records":["#;

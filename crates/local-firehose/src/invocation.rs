@@ -42,7 +42,7 @@ pub struct AttemptReport<'a> {
     pub evaluation: &'a Evaluation,
 }
 
-/// Invokes the function up to `1 + retries` times, each with another `invocationId` and the same records (captured). A retry
+/// Invokes the function up to `1 + retries` times, each with another `invocationId` and the same records (as captures show: see `firehose_model::delivery`). A retry
 /// follows at once, which is an assumption: no delay is documented. `on_attempt` gets each attempt; its error ends the retries.
 pub async fn invoke_with_retries<E: From<serde_json::Error>>(
     function: &mut Function,
@@ -64,9 +64,9 @@ pub async fn invoke_with_retries<E: From<serde_json::Error>>(
         match evaluation {
             Evaluation::Outcomes(outcomes) => return Ok(BatchResult { outcomes, attempts: attempt }),
             Evaluation::InvocationFailed(_) if attempt <= retries => attempt += 1,
-            Evaluation::InvocationFailed(fault) | Evaluation::InvalidResponse(fault, _) => {
+            Evaluation::InvocationFailed(code) | Evaluation::InvalidResponse(code, _) => {
                 return Ok(BatchResult {
-                    outcomes: vec![RecordOutcome::Failed(fault); records.len()],
+                    outcomes: vec![RecordOutcome::Failed(code); records.len()],
                     attempts: attempt,
                 });
             }
@@ -82,21 +82,21 @@ pub async fn invoke(
     outage: &Outage,
 ) -> Result<Invocation, InvokeError> {
     let request = request.into();
-    let mut attempt = 0;
+    let mut waits = 0;
     let mut waiting = None;
     loop {
         match function.invoke(request.clone()).await {
             Err(error) if error.is_host_exhausted() => {
                 if waiting.is_none() {
-                    let (invocation, first) = outage.begin();
-                    waiting = Some(invocation);
-                    if first {
+                    let (guard, is_first) = outage.begin();
+                    waiting = Some(guard);
+                    if is_first {
                         let cause = with_cause(&error);
                         tracing::warn!("this machine can't run the function: {cause}; retrying until it succeeds");
                     }
                 }
-                attempt += 1;
-                sleep(BACKOFF.delay(attempt)).await;
+                waits += 1;
+                sleep(BACKOFF.delay(waits)).await;
             }
             invoked => {
                 if waiting.is_some_and(Waiting::end) {

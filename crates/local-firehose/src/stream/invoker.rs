@@ -1,4 +1,4 @@
-//! Transforms one event by the function, with retries, and sends each record on to the destination.
+//! Invokes the function with one event (`crate::invocation` retries), and sends each record on to the destination.
 
 use std::fmt::Display;
 use std::sync::Arc;

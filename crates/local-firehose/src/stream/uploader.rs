@@ -100,10 +100,10 @@ impl Uploader {
                 return std::future::pending().await;
             }
             if waiting.is_none() {
-                let (object, first) = self.outage.begin();
-                waiting = Some(object);
+                let (guard, is_first) = self.outage.begin();
+                waiting = Some(guard);
                 self.stats.record(StreamEvent::UploadRefused { error: error.to_string() });
-                if first {
+                if is_first {
                     tracing::warn!("{error}; retrying until it succeeds");
                 }
             }
