@@ -72,7 +72,7 @@ fn read(
                     // The range has no end.
                     let (sequence, now_ms) = (sequences.next().unwrap_or_default(), Timestamp::now().as_millisecond());
                     let record = match source_type {
-                        // A file has neither; any will do.
+                        // A file has neither, so any value is valid.
                         SourceType::Kinesis => {
                             Record::from_shard(ShardId(0), sequence, sequence.to_string(), now_ms, data)
                         }

@@ -19,7 +19,7 @@ use super::receipt::Accepted;
 use super::settings::{Source, StreamSettings};
 use super::shard_buffers::ShardBuffers;
 use super::snapshot::{DataStreamShards, StreamSnapshot};
-use super::state::{Left, State, StateError};
+use super::state::{Recovered, State, StateError};
 use super::stats::StreamStats;
 use super::uploader::Uploader;
 use crate::functions::{FunctionLog, Functions};
@@ -79,8 +79,8 @@ impl DeliveryStream {
     /// Starts the stream with the records that an earlier run has left in the state.
     pub fn start(settings: StreamSettings, deps: StreamDeps) -> Result<Self, StreamError> {
         let StreamDeps { function, function_log, bucket, state: folder } = deps;
-        let (file, Left { records, last }) = match &folder {
-            None => (None, Left::default()),
+        let (file, Recovered { records, last }) = match &folder {
+            None => (None, Recovered::default()),
             Some(folder) => {
                 let (file, left) = open_state(folder, &settings.name)?;
                 (Some(file), left)
@@ -242,7 +242,7 @@ fn state_path(folder: &Path, stream: &str) -> PathBuf {
     folder.join(format!("{stream}.{STATE_EXTENSION}"))
 }
 
-fn open_state(folder: &Path, stream: &str) -> Result<(State, Left), StreamError> {
+fn open_state(folder: &Path, stream: &str) -> Result<(State, Recovered), StreamError> {
     let made = state_file::make_folder(folder);
     made.map_err(|source| StreamError::Folder { path: folder.to_owned(), source })?;
     Ok(State::open(&state_path(folder, stream))?)

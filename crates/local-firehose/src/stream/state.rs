@@ -88,7 +88,7 @@ pub(super) struct State {
 
 impl State {
     /// Opens or creates the file, and reads its records.
-    pub(super) fn open(path: &Path) -> Result<(Self, Left), StateError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Recovered), StateError> {
         let (database, commits) = open(path)?;
         let left = read(&database, &commits).map_err(|error| unreadable(path, error))?;
         let (sender, received) = mpsc::channel();
@@ -134,7 +134,7 @@ impl State {
 
 /// The records of earlier runs.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Left {
+pub(super) struct Recovered {
     /// Oldest first.
     pub(super) records: Vec<(u64, Record)>,
     /// The greatest number of any record.
@@ -180,7 +180,7 @@ fn unreadable(path: &Path, source: redb::Error) -> StateError {
     StateError::Read { path: path.to_owned(), source: Box::new(source) }
 }
 
-fn read(database: &Database, commits: &Commits) -> Result<Left, redb::Error> {
+fn read(database: &Database, commits: &Commits) -> Result<Recovered, redb::Error> {
     // Creates the tables of a new file.
     let begun = database.begin_write()?;
     begun.open_table(RECORDS)?;
@@ -202,7 +202,7 @@ fn read(database: &Database, commits: &Commits) -> Result<Left, redb::Error> {
     }
     records.sort_unstable_by_key(|(sequence, _)| *sequence);
     let last = begun.open_table(LAST)?.get(())?.map(|last| last.value());
-    Ok(Left { records, last })
+    Ok(Recovered { records, last })
 }
 
 struct Writer {

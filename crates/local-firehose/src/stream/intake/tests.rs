@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
 use crate::stream::receipt::RECORD_BYTES;
-use crate::stream::state::{Left, State};
+use crate::stream::state::{Recovered, State};
 
 const HOUR: u64 = 3_600_000_000;
 
@@ -28,7 +28,7 @@ impl Running {
     }
 
     fn with_state(folder: &TempDir) -> Self {
-        let (state, Left { last, .. }) = open(folder.path());
+        let (state, Recovered { last, .. }) = open(folder.path());
         Self::start(usize::MAX, Some(state), last)
     }
 
@@ -42,7 +42,7 @@ impl Running {
     }
 }
 
-fn open(folder: &Path) -> (State, Left) {
+fn open(folder: &Path) -> (State, Recovered) {
     State::open(&folder.join("s.redb")).unwrap()
 }
 
@@ -76,7 +76,7 @@ async fn numbers_follow_those_that_are_settled() {
     let folder = tempfile::tempdir().unwrap();
     let mut last = now() + HOUR;
     let (state, left) = open(folder.path());
-    assert_eq!(left, Left::default());
+    assert_eq!(left, Recovered::default());
     // The greatest counts, also if it is written first.
     for sequence in [last, last - 1] {
         let record = Record::from_shard(ShardId(1), sequence, "key".to_owned(), 0, "YQo=".to_owned());

@@ -27,7 +27,7 @@ async fn keep(state: &State, records: Vec<Accepted>) -> bool {
 
 /// The records of the next run.
 fn reopen(path: &Path) -> (State, Vec<(u64, Record)>) {
-    let (state, Left { records, .. }) = State::open(path).unwrap();
+    let (state, Recovered { records, .. }) = State::open(path).unwrap();
     (state, records)
 }
 
@@ -45,7 +45,7 @@ fn data(records: &[(u64, Record)]) -> Vec<&str> {
 async fn unsettled_records_are_read_again_in_their_order() {
     let (_folder, path) = place();
     let (state, left) = State::open(&path).unwrap();
-    assert_eq!(left, Left::default());
+    assert_eq!(left, Recovered::default());
     let mut records = accepted(5);
     let expected: Vec<(u64, Record)> =
         records.iter().map(|accepted| (accepted.receipt.sequence(), accepted.record.clone())).collect();
