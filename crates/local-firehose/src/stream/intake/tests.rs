@@ -60,7 +60,8 @@ fn now() -> u64 {
 
 #[tokio::test]
 async fn numbers_follow_the_clock_and_those_of_earlier_runs() {
-    for (last, least) in [(None, now()), (Some(7), now()), (Some(now() + HOUR), now() + HOUR + 1)] {
+    let now = now();
+    for (last, least) in [(None, now), (Some(7), now), (Some(now + HOUR), now + HOUR + 1)] {
         let mut running = Running::start(usize::MAX, None, last);
         running.put(vec![entry("a"), of_shard(1, "b")]).await;
         running.put(vec![entry("c")]).await;
