@@ -110,11 +110,7 @@ impl Batcher {
         self.data_bytes = 0;
         self.payload_bytes = ENVELOPE_BYTES;
         let records = std::mem::take(&mut self.records);
-        let event = match records.first()?.shard() {
-            None => Event::direct_put,
-            Some(_) => Event::from_shard,
-        };
-        Some(event(Arc::clone(&self.stream), records))
+        (!records.is_empty()).then(|| Event::new(Arc::clone(&self.stream), records))
     }
 }
 

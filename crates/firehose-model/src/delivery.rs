@@ -15,7 +15,6 @@ use crate::event::Record;
 use crate::excerpt::excerpt;
 use crate::prefix::ErrorOutputType;
 
-/// The longest excerpt of an invalid response in a message.
 const EXCERPT_CHARS: usize = 80;
 
 /// The outcome of one record.
@@ -150,14 +149,14 @@ pub fn evaluate(records: &[Record], response_bytes: &[u8]) -> Evaluation {
         return Evaluation::InvalidResponse(ErrorCode::MissingRecordId, why);
     };
 
-    let mut by_id: HashMap<&str, Vec<Returned>> =
+    let mut by_id: HashMap<&str, Vec<RecordOutcome>> =
         records.iter().map(|record| (record.record_id.as_str(), Vec::new())).collect();
     for (index, value) in response.records.iter().enumerate() {
         // Order doesn't matter, and unknown ids are ignored (probed). What has no id can't be matched either.
         let id = value.get("recordId").and_then(Value::as_str);
         let Some(returned) = id.and_then(|id| by_id.get_mut(id)) else { continue };
-        match Returned::read(value) {
-            Ok(read) => returned.push(read),
+        match outcome(value) {
+            Ok(outcome) => returned.push(outcome),
             // One unreadable record invalidates the response (captured).
             Err(why) => {
                 return Evaluation::InvalidResponse(ErrorCode::FunctionError, format!("`records[{index}]`: {why}"));
@@ -167,7 +166,7 @@ pub fn evaluate(records: &[Record], response_bytes: &[u8]) -> Evaluation {
     let outcomes = records.iter().map(|record| {
         let mut returned = by_id.remove(record.record_id.as_str()).unwrap_or_default();
         match (returned.pop(), returned.is_empty()) {
-            (Some(only), true) => only.outcome(),
+            (Some(only), true) => only,
             // Only that record (probed); captures say the whole batch.
             (Some(_), false) => RecordOutcome::Failed(ErrorCode::DuplicatedRecordId),
             (None, _) => RecordOutcome::Failed(ErrorCode::MissingRecordId),
@@ -181,42 +180,25 @@ struct Response {
     records: Vec<Value>,
 }
 
-/// One record of a response.
-enum Returned {
-    Ok(Option<Vec<u8>>, PartitionKeys),
-    Dropped,
-    ProcessingFailed,
-}
-
-impl Returned {
-    /// Fails if the data is not base64, or the result is none of the three. That data is validated with every result is an
-    /// assumption: Firehose's handling of a dropped record with invalid data is not documented.
-    fn read(value: &Value) -> Result<Self, String> {
-        // The response to an event of Amazon MSK names the data as its event does.
-        let there = |name| value.get(name).filter(|value| !value.is_null());
-        let data = match there("data").or_else(|| there("kafkaRecordValue")) {
-            None => None,
-            Some(data) => {
-                let decoded = data.as_str().and_then(|data| STANDARD.decode(data).ok());
-                Some(decoded.ok_or_else(|| format!("its data {} is not base64", shown(data)))?)
-            }
-        };
-        match value.get("result") {
-            Some(Value::String(result)) if result == "Ok" => Ok(Self::Ok(data, partition_keys(value))),
-            Some(Value::String(result)) if result == "Dropped" => Ok(Self::Dropped),
-            Some(Value::String(result)) if result == "ProcessingFailed" => Ok(Self::ProcessingFailed),
-            Some(other) => Err(format!("its result is {}; known are Ok, Dropped, ProcessingFailed", shown(other))),
-            None => Err("it has no result; known are Ok, Dropped, ProcessingFailed".to_owned()),
+/// The outcome of a record, by the function's response. Fails if the data is not base64, or the result is none of the three. That data
+/// is validated with every result is an assumption: Firehose's handling of a dropped record with invalid data is not documented.
+fn outcome(returned: &Value) -> Result<RecordOutcome, String> {
+    // The response to an event of Amazon MSK names the data as its event does.
+    let there = |name| returned.get(name).filter(|value| !value.is_null());
+    let data = match there("data").or_else(|| there("kafkaRecordValue")) {
+        None => None,
+        Some(data) => {
+            let decoded = data.as_str().and_then(|data| STANDARD.decode(data).ok());
+            Some(decoded.ok_or_else(|| format!("its data {} is not base64", shown(data)))?)
         }
-    }
-
-    fn outcome(self) -> RecordOutcome {
-        match self {
-            Self::Ok(Some(data), keys) => RecordOutcome::Delivered { data, keys },
-            Self::Ok(None, _) => RecordOutcome::Failed(ErrorCode::InvalidReturnFormat),
-            Self::Dropped => RecordOutcome::Dropped,
-            Self::ProcessingFailed => RecordOutcome::Failed(ErrorCode::ProcessingFailed),
-        }
+    };
+    let result = returned.get("result").ok_or("it has no result; known are Ok, Dropped, ProcessingFailed")?;
+    match (result.as_str(), data) {
+        (Some("Ok"), Some(data)) => Ok(RecordOutcome::Delivered { data, keys: partition_keys(returned) }),
+        (Some("Ok"), None) => Ok(RecordOutcome::Failed(ErrorCode::InvalidReturnFormat)),
+        (Some("Dropped"), _) => Ok(RecordOutcome::Dropped),
+        (Some("ProcessingFailed"), _) => Ok(RecordOutcome::Failed(ErrorCode::ProcessingFailed)),
+        _ => Err(format!("its result is {}; known are Ok, Dropped, ProcessingFailed", shown(result))),
     }
 }
 

@@ -68,11 +68,13 @@ pub struct ErrorRecord<'a> {
 }
 
 /// Why a JSON value is no [`ErrorRecord`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoErrorRecord {
     /// It is no JSON object.
+    #[error("not a JSON object")]
     Json,
     /// It has no text as `rawData`.
+    #[error("a JSON object without a text as `rawData`")]
     NoData,
 }
 

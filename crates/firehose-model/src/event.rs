@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::fields::{Fields, minified};
 use crate::kinesis::data_stream_arn;
-use crate::kinesis::sequence::sequence_number;
 use crate::kinesis::shard::ShardId;
 use crate::source::{SourceType, decoded_bytes};
 use crate::{ACCOUNT, REGION};
@@ -66,7 +65,7 @@ impl Record {
     /// The `sequence`th record, from a shard.
     #[must_use]
     pub fn from_shard(shard: ShardId, sequence: u64, partition_key: String, arrival_ms: i64, data: String) -> Self {
-        let sequence_number = sequence_number(shard, sequence);
+        let sequence_number = shard.sequence_number(sequence);
         // The form and length that were seen of Firehose.
         let record_id = format!("{shard}{sequence_number:0>140}");
         let kinesis =
@@ -115,12 +114,8 @@ pub struct Event {
 /// An event without its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Envelope {
-    DirectPut {
-        stream: Arc<str>,
-    },
-    Kinesis {
-        stream: Arc<str>,
-    },
+    /// The name of the delivery stream.
+    Stream(Arc<str>),
     /// The text of a file's event after the `invocationId`, which is written first.
     File(String),
 }
@@ -156,16 +151,10 @@ pub struct OversizedRecord {
 }
 
 impl Event {
-    /// An event of Direct PUT.
+    /// An event of Direct PUT, or of one shard's records.
     #[must_use]
-    pub fn direct_put(stream: Arc<str>, records: Vec<Record>) -> Self {
-        Self { records, envelope: Envelope::DirectPut { stream } }
-    }
-
-    /// An event of one shard's records.
-    #[must_use]
-    pub fn from_shard(stream: Arc<str>, records: Vec<Record>) -> Self {
-        Self { records, envelope: Envelope::Kinesis { stream } }
+    pub fn new(stream: Arc<str>, records: Vec<Record>) -> Self {
+        Self { records, envelope: Envelope::Stream(stream) }
     }
 
     /// An event of a file: of Direct PUT, Kinesis Data Streams or Amazon MSK. Its text is kept but for white space. A record
@@ -225,14 +214,14 @@ impl Event {
 
     /// The payload of one invocation. Each retry has another `invocationId` and the same records.
     pub fn payload(&self, invocation_id: Uuid) -> Result<Vec<u8>, serde_json::Error> {
-        let (stream, source_kinesis_stream_arn) = match &self.envelope {
+        let stream = match &self.envelope {
             Envelope::File(file) => return Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
-            Envelope::DirectPut { stream } => (stream, None),
-            Envelope::Kinesis { stream } => (stream, Some(data_stream_arn(stream))),
+            Envelope::Stream(stream) => stream,
         };
+        let is_from_shard = self.records.first().is_some_and(|record| record.kinesis.is_some());
         serde_json::to_vec(&Payload {
             invocation_id: invocation_id.to_string(),
-            source_kinesis_stream_arn,
+            source_kinesis_stream_arn: is_from_shard.then(|| data_stream_arn(stream)),
             delivery_stream_arn: stream_arn(stream),
             region: REGION,
             records: &self.records,

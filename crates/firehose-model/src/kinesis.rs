@@ -1,6 +1,5 @@
 //! Shards, hash keys and sequence numbers of Kinesis Data Streams.
 
-pub mod sequence;
 pub mod shard;
 
 use crate::{ACCOUNT, REGION};

@@ -67,13 +67,14 @@ struct Lost {
     across_lines: bool,
 }
 
-/// The result of parsing at a byte.
 enum Attempt {
     /// A value of this length.
     Value(usize),
     /// No value, although it is valid up to this length.
-    None { bytes: usize, is_too_long: bool },
-    /// A read failed before its end.
+    None {
+        bytes: usize,
+        is_too_long: bool,
+    },
     BrokenOff,
 }
 
@@ -86,11 +87,9 @@ pub struct Values<'a> {
     start: usize,
     /// The end of the stream, or the error of a read.
     end: Option<io::Result<()>>,
-    /// Of the next byte.
     offset: u64,
     /// Of the next byte.
     line: u64,
-    /// The offset of the line's first byte.
     line_start: u64,
     /// The line so far, as long as it is white space.
     indent: Option<Vec<u8>>,
@@ -106,7 +105,6 @@ pub struct Values<'a> {
     work: u64,
     /// The brace at which a broken value breaks.
     breaks_at: Option<u64>,
-    /// The value behind the last returned piece.
     next: Option<Piece>,
 }
 
@@ -201,7 +199,6 @@ impl<'a> Values<'a> {
         byte == b'{' && (is_outside || !matches!(self.previous, b':' | b',' | b'['))
     }
 
-    /// Parses at the next byte.
     fn attempt(&mut self) -> Attempt {
         loop {
             let unread = self.unread();
@@ -256,7 +253,6 @@ impl<'a> Values<'a> {
         lost.across_lines |= across_lines;
     }
 
-    /// Consumes a value of this length.
     fn value(&mut self, bytes: usize) -> Piece {
         let (offset, line) = (self.offset, self.line);
         let mut content = self.indent.take().unwrap_or_default();
@@ -363,7 +359,6 @@ impl Iterator for Values<'_> {
     }
 }
 
-/// The result of parsing the start of a text.
 enum Parsed {
     /// A value of this length.
     Value(usize),

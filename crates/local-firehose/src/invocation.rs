@@ -154,7 +154,7 @@ mod tests {
 
     fn event(data: &str) -> Event {
         let records = (0..2).map(|sequence| Record::direct_put(sequence, 0, data.to_owned()));
-        Event::direct_put(STREAM.into(), records.collect())
+        Event::new(STREAM.into(), records.collect())
     }
 
     #[tokio::test]

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStoreExt};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
 
 use super::contents::{self, ObjectStart};
-use super::names::{ABOVE, BELOW, encoded, is_unfinished};
-use super::{BucketError, Meta, cause, walk};
+use super::names::{ABOVE, BELOW, decoded, encoded, is_unfinished};
+use super::{BucketError, Found, StoredObject, root_cause, walk};
 
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -23,7 +22,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens or creates a folder, and removes the unfinished files of a killed process.
     pub(super) fn open(path: &Path, durable: bool) -> Result<Self, BucketError> {
-        let failed = |source| BucketError::Folder { path: path.to_owned(), source };
+        let failed = |source| BucketError::Folder(path.to_owned(), source);
         fs::create_dir_all(path).map_err(failed)?;
         remove_unfinished(path);
         let store = store(path).map_err(failed)?.with_fsync(durable);
@@ -31,13 +30,13 @@ impl Folder {
     }
 
     pub(super) fn open_existing(path: &Path) -> Result<Self, BucketError> {
-        let store = store(path).map_err(|source| BucketError::Missing { path: path.to_owned(), source })?;
+        let store = store(path).map_err(|source| BucketError::Missing(path.to_owned(), source))?;
         Ok(Self { store: Arc::new(store), root: path.to_owned() })
     }
 
     pub(super) async fn put(&self, key: &str, bytes: bytes::Bytes) -> Result<(), String> {
         let name = self.free_name(key).await?;
-        self.store.put(&at(&name), bytes.into()).await.map(drop).map_err(|error| cause(&error))
+        self.store.put(&at(&name), bytes.into()).await.map(drop).map_err(|error| root_cause(&error))
     }
 
     /// The start of an object. Symbolic links are not followed.
@@ -45,47 +44,47 @@ impl Folder {
         let (folder, key) = (self.clone(), key.to_owned());
         blocking(move || {
             let Some(name) = folder.find(&key) else { return Ok(None) };
-            let Some(file) = open_beneath(&folder.root, &name)? else { return Ok(None) };
+            if is_below_a_link(&folder.root, Path::new(&name)) {
+                return Ok(None);
+            }
             let most = contents::stored_bytes_for(at_most);
             let mut stored = Vec::new();
-            file.take(most as u64 + 1).read_to_end(&mut stored)?;
+            File::open(folder.root.join(name))?.take(most as u64 + 1).read_to_end(&mut stored)?;
             let whole = stored.len() <= most;
             Ok(Some(contents::start(stored, whole, at_most)))
         })
         .await
     }
 
-    /// The metadata of the file of this name.
-    pub(super) async fn head(&self, name: &str) -> Result<Option<Meta>, String> {
+    pub(super) async fn head(&self, name: &str) -> Result<Option<StoredObject>, String> {
         let Ok(location) = StorePath::parse(name) else { return Ok(None) };
         match self.store.head(&location).await {
-            Ok(meta) => Ok(Some(Meta::from(meta))),
+            Ok(meta) => Ok(Some(meta.into())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(cause(&error)),
+            Err(error) => Err(root_cause(&error)),
         }
     }
 
-    /// The name of an existing object.
     pub(super) async fn name_of(&self, key: &str) -> Result<Option<String>, String> {
         let (folder, key) = (self.clone(), key.to_owned());
         blocking(move || Ok(folder.find(&key))).await
     }
 
     /// All objects. Symbolic links may form a cycle, in which the list of `LocalFileSystem` does not terminate.
-    pub(super) async fn list(&self) -> Result<(Vec<Meta>, walk::Found), String> {
+    pub(super) async fn list(&self) -> Result<Found, String> {
         let root = self.root.clone();
-        let mut found = blocking(move || walk::find(&root)).await?;
-        let (names, unusable) = walk::names(&self.root, std::mem::take(&mut found.files));
-        found.skipped.extend(unusable);
+        let walk::Found { files, mut skipped, unreadable } = blocking(move || walk::find(&root)).await?;
+        let (names, unusable) = walk::names(&self.root, files);
+        skipped.extend(unusable);
         let mut objects = Vec::with_capacity(names.len());
         for name in names {
             objects.extend(self.head(&name).await?);
         }
-        Ok((objects, found))
+        Ok(Found { objects, skipped, unreadable })
     }
 
     pub(super) async fn range(&self, name: &str, from: u64, to: u64) -> Result<bytes::Bytes, String> {
-        self.store.get_range(&at(name), from..to).await.map_err(|error| cause(&error))
+        self.store.get_range(&at(name), from..to).await.map_err(|error| root_cause(&error))
     }
 
     /// Moves an object. One that was found through a symbolic link is refused: the link would be moved, or a file of another folder.
@@ -95,7 +94,7 @@ impl Folder {
             return Err("its path has a symbolic link; accepted is an object in the folder itself".to_owned());
         }
         let to = self.free_name(to).await?;
-        self.store.rename(&at(name), &at(&to)).await.map_err(|error| cause(&error))
+        self.store.rename(&at(name), &at(&to)).await.map_err(|error| root_cause(&error))
     }
 
     async fn free_name(&self, key: &str) -> Result<String, String> {
@@ -120,7 +119,6 @@ impl Folder {
         names.join("/")
     }
 
-    /// The name of an object's file.
     fn find(&self, key: &str) -> Option<String> {
         find(&self.root, &encoded(key)).map(|names| names.join("/"))
     }
@@ -147,39 +145,15 @@ fn is_below_a_link(root: &Path, path: &Path) -> bool {
     path.ancestors().filter(|path| !path.as_os_str().is_empty()).any(|path| root.join(path).is_symlink())
 }
 
-/// Opens a regular file below a folder, without following symbolic links. A FIFO or a device is not opened, because that may block.
-fn open_beneath(root: &Path, name: &str) -> io::Result<Option<File>> {
-    let opened = || -> rustix::io::Result<Option<File>> {
-        let mut folder = rustix::fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
-        for name in folders.split('/').filter(|name| !name.is_empty()) {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            folder = openat(&folder, name, flags, Mode::empty())?;
-        }
-        let is_file = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
-        if !is_file(statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
-            return Ok(None);
-        }
-        // Another file may have replaced it since.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = openat(&folder, file, flags, Mode::empty())?;
-        Ok(is_file(rustix::fs::fstat(&file)?.st_mode).then(|| file.into()))
-    };
-    match opened() {
-        // There is a link or a file in its path, or it was removed.
-        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NOTDIR | rustix::io::Errno::NOENT) => Ok(None),
-        opened => Ok(opened?),
-    }
-}
-
 fn at(name: &str) -> StorePath {
     // Encoded and listed names are always valid.
     StorePath::parse(name).unwrap_or_else(|_| StorePath::from(name))
 }
 
-impl From<ObjectMeta> for Meta {
+impl From<ObjectMeta> for StoredObject {
     fn from(meta: ObjectMeta) -> Self {
         Self {
+            key: decoded(meta.location.as_ref()),
             name: meta.location.into(),
             bytes: meta.size,
             e_tag: meta.e_tag,
@@ -194,7 +168,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 fn store(path: &Path) -> io::Result<LocalFileSystem> {
-    LocalFileSystem::new_with_prefix(path).map_err(|error| io::Error::other(cause(&error)))
+    LocalFileSystem::new_with_prefix(path).map_err(|error| io::Error::other(root_cause(&error)))
 }
 
 /// Ignores errors: an existing folder may have files and folders that are not accessible.

@@ -18,79 +18,33 @@ use bytes::Bytes;
 pub use self::contents::{ObjectStart, gzip};
 pub use self::destination::{Destination, DestinationError};
 use self::folder::Folder;
-pub use self::objects::StoredObject;
 use self::s3::S3;
 use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, MAX_KEY_BYTES};
 
-/// The longest cause in a message.
 const MAX_CAUSE_CHARACTERS: usize = 200;
 
 /// Why the storage can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// The folder can't be created or read.
-    #[error("could not open the folder {} (`--destination`)", path.display())]
-    Folder {
-        /// Its path.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
+    #[error("could not open the folder {} (`--destination`)", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
+    /// The folder does not exist or is unreadable.
+    #[error("could not read the folder {}", .0.display())]
+    Missing(PathBuf, #[source] io::Error),
     /// The environment has no credentials. `~/.aws` is not read.
     #[error(
         "{0} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
          (`aws configure export-credentials --format env` prints those of a profile)"
     )]
     NoCredentials(String),
-    /// The settings or the `AWS_…` variables are invalid.
-    #[error("could not set up {place}: {cause}")]
-    Client {
-        /// The bucket.
-        place: String,
-        /// The cause in one line.
-        cause: String,
-    },
-    /// A write failed, or its response was lost.
-    #[error("could not write {place}: {cause}")]
-    Put {
-        /// The object.
-        place: String,
-        /// The cause in one line.
-        cause: String,
-    },
-    /// The folder does not exist or is unreadable.
-    #[error("could not read the folder {}", path.display())]
-    Missing {
-        /// Its path.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
-    /// The objects can't be listed.
-    #[error("could not list {place}: {cause}")]
-    List {
-        /// The bucket and prefix.
-        place: String,
-        /// The cause in one line.
-        cause: String,
-    },
-    /// A move failed. The object may be in both places.
-    #[error("could not move {place} to {to}: {cause}")]
-    Move {
-        /// The object.
-        place: String,
-        /// Its new place.
-        to: String,
-        /// The cause in one line.
-        cause: String,
-    },
-    /// A read failed.
-    #[error("could not read {place}: {cause}")]
-    Get {
-        /// The object.
+    /// An operation failed, or its response was lost. After a move, the object may be in both places.
+    #[error("could not {operation} {place}: {cause}")]
+    Operation {
+        /// Such as `read`.
+        operation: &'static str,
+        /// The bucket, the prefix or the object.
         place: String,
         /// The cause in one line.
         cause: String,
@@ -110,14 +64,28 @@ enum Store {
     S3(S3),
 }
 
-/// An object's metadata.
+/// An object, as it was when it was listed.
 #[derive(Debug, Clone)]
-struct Meta {
+pub struct StoredObject {
+    /// Its key.
+    pub key: String,
+    /// Its stored size.
+    pub bytes: u64,
     /// Its key in S3, or its file in a folder.
     name: String,
-    bytes: u64,
     e_tag: Option<String>,
     modified_us: i64,
+}
+
+/// The result of a listing.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Sorted by key.
+    pub objects: Vec<StoredObject>,
+    /// Files that are skipped, and why.
+    pub skipped: Vec<(PathBuf, &'static str)>,
+    /// Unreadable files and folders, with the cause.
+    pub unreadable: Vec<(PathBuf, String)>,
 }
 
 impl Bucket {
@@ -137,7 +105,7 @@ impl Bucket {
     /// "Naming Amazon S3 objects": 400 for a key whose `..` lead above its bucket).
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<String, BucketError> {
         let key = shortened(key, MAX_KEY_BYTES).into_owned();
-        let failed = |key: &str, cause| BucketError::Put { place: self.place_of(key), cause };
+        let failed = |key: &str, cause| BucketError::Operation { operation: "write", place: self.place_of(key), cause };
         let s3 = match &self.store {
             Store::Folder(folder) => {
                 return folder.put(&key, bytes).await.map_err(|cause| failed(&key, cause)).map(|()| key);
@@ -164,7 +132,7 @@ impl Bucket {
             Store::Folder(folder) => folder.start(&key, at_most).await,
             Store::S3(s3) => s3.start(&key, at_most).await,
         };
-        got.map_err(|cause| BucketError::Get { place: self.place_of(&key), cause })
+        got.map_err(|cause| BucketError::Operation { operation: "read", place: self.place_of(&key), cause })
     }
 
     fn place_of(&self, key: &str) -> String {
@@ -185,9 +153,9 @@ fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     format!("{}{ELLIPSIS}{}", &text[..start], &text[end..]).into()
 }
 
-/// The root cause of an error. The others repeat the object's place.
-fn cause(error: &object_store::Error) -> String {
-    let mut root: &dyn Error = error;
+/// The root cause of an error, in one line. The others repeat the object's place.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut root = error;
     while let Some(source) = root.source() {
         root = source;
     }

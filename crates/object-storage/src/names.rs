@@ -28,7 +28,6 @@ pub(super) const BELOW: &str = "%+";
 /// At the end of an object with the name of a folder.
 pub(super) const ABOVE: &str = "%=";
 
-/// The names of a key's folders and of its file.
 pub(super) fn encoded(key: &str) -> Vec<String> {
     let mut names = Vec::new();
     for part in key.split('/') {
@@ -119,7 +118,6 @@ pub(super) fn unfinished(name: &str) -> Option<&str> {
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(object)
 }
 
-/// Whether a file is an unfinished object of Firehose.
 pub(super) fn is_unfinished(name: &str) -> bool {
     let Some(object) = unfinished(name) else { return false };
     let object = object.strip_suffix(ABOVE).unwrap_or(object);

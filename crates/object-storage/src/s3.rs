@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_config::Region;
 use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_sdk_s3::Client;
@@ -26,7 +27,7 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::contents::{self, ObjectStart};
-use super::{BucketError, Meta, between, in_one_line};
+use super::{BucketError, StoredObject, between, in_one_line, root_cause};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,7 +48,6 @@ pub(super) struct S3 {
 
 #[derive(Debug)]
 pub(super) struct PutRefused {
-    /// In one line.
     pub(super) cause: String,
     /// A retry with the same key may fail, too: 400, such as `InvalidURI` or `XMinioInvalidObjectName`.
     pub(super) is_perhaps_the_key: bool,
@@ -68,6 +68,10 @@ const NOT_THE_KEY: [&str; 10] = [
     "EntityTooLarge",
 ];
 
+/// The variables of a web identity and of a container.
+const OTHER_CREDENTIALS: [&str; 3] =
+    ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -76,14 +80,8 @@ pub(super) fn environment(name: &str) -> Option<String> {
 struct Settings {
     endpoint: Option<String>,
     region: String,
-    credentials: CredentialSource,
-}
-
-#[derive(Debug)]
-enum CredentialSource {
-    Keys(Credentials),
-    WebIdentity,
-    Container,
+    /// None for those of a web identity or of a container.
+    keys: Option<Credentials>,
 }
 
 impl Settings {
@@ -92,18 +90,12 @@ impl Settings {
         let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
         let endpoint =
             endpoint.map(str::to_owned).or_else(|| first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]));
-        let keys = |id, secret, token| CredentialSource::Keys(Credentials::new(id, secret, token, None, "environment"));
-        let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        let keys = |id, secret, token| Some(Credentials::new(id, secret, token, None, "environment"));
+        let keys = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
             (Some(id), Some(secret)) => keys(id, secret, variable("AWS_SESSION_TOKEN")),
             (Some(_), None) => return Err(incomplete(place, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
             (None, Some(_)) => return Err(incomplete(place, "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
-            (None, None) if first(&["AWS_WEB_IDENTITY_TOKEN_FILE"]).is_some() => CredentialSource::WebIdentity,
-            (None, None)
-                if first(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])
-                    .is_some() =>
-            {
-                CredentialSource::Container
-            }
+            (None, None) if first(&OTHER_CREDENTIALS).is_some() => None,
             (None, None) if endpoint.is_some() => {
                 keys(LOCAL_CREDENTIALS.to_owned(), LOCAL_CREDENTIALS.to_owned(), None)
             }
@@ -111,13 +103,13 @@ impl Settings {
             (None, None) => return Err(BucketError::NoCredentials(place.to_owned())),
         };
         let region = first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).unwrap_or_else(|| "us-east-1".to_owned());
-        Ok(Self { endpoint, region, credentials })
+        Ok(Self { endpoint, region, keys })
     }
 }
 
 fn incomplete(place: &str, is_set: &str, is_missing: &str) -> BucketError {
     let cause = format!("{is_set} is set, and {is_missing} is not");
-    BucketError::Client { place: place.to_owned(), cause }
+    BucketError::Operation { operation: "set up", place: place.to_owned(), cause }
 }
 
 impl S3 {
@@ -126,22 +118,21 @@ impl S3 {
         bucket: &str,
         endpoint: Option<&str>,
     ) -> Result<Self, BucketError> {
-        let Settings { endpoint, region, credentials } = Settings::of(variable, &format!("s3://{bucket}"), endpoint)?;
+        let Settings { endpoint, region, keys } = Settings::of(variable, &format!("s3://{bucket}"), endpoint)?;
         // It may be installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let https =
             aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let region = Region::new(region);
-        let around =
-            || ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(https.clone());
-        let credentials = match credentials {
-            CredentialSource::Keys(credentials) => SharedCredentialsProvider::new(credentials),
-            CredentialSource::WebIdentity => SharedCredentialsProvider::new(
-                WebIdentityTokenCredentialsProvider::builder().configure(&around()).build(),
-            ),
-            CredentialSource::Container => {
-                SharedCredentialsProvider::new(EcsCredentialsProvider::builder().configure(&around()).build())
-            }
+        let credentials = if let Some(keys) = keys {
+            SharedCredentialsProvider::new(keys)
+        } else {
+            let around =
+                ProviderConfig::without_region().with_region(Some(region.clone())).with_http_client(https.clone());
+            let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&around).build();
+            let container = EcsCredentialsProvider::builder().configure(&around).build();
+            let either = CredentialsProviderChain::first_try("web identity", web_identity);
+            SharedCredentialsProvider::new(either.or_else("container", container))
         };
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -183,7 +174,7 @@ impl S3 {
         let mut stored = Vec::new();
         let mut whole = false;
         while !whole && stored.len() <= contents::stored_bytes_for(at_most) {
-            match body.try_next().await.map_err(|error| root(&error))? {
+            match body.try_next().await.map_err(|error| root_cause(&error))? {
                 Some(chunk) => stored.extend_from_slice(&chunk),
                 None => whole = true,
             }
@@ -191,15 +182,15 @@ impl S3 {
         Ok(Some(contents::start(stored, whole, at_most)))
     }
 
-    pub(super) async fn head(&self, key: &str) -> Result<Option<Meta>, String> {
+    pub(super) async fn head(&self, key: &str) -> Result<Option<StoredObject>, String> {
         match self.client.head_object().bucket(&self.bucket).key(key).send().await {
-            Ok(found) => Ok(Some(meta(key, found.content_length, found.e_tag, found.last_modified))),
+            Ok(found) => Ok(Some(stored_object(key, found.content_length, found.e_tag, found.last_modified))),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(cause(&error)),
         }
     }
 
-    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Meta>, String> {
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, String> {
         // XML can't represent some characters of keys.
         let request = self.client.list_objects_v2().bucket(&self.bucket).encoding_type(EncodingType::Url);
         let mut pages = request.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned())).into_paginator().send();
@@ -210,7 +201,7 @@ impl S3 {
             for object in page.contents.unwrap_or_default() {
                 let key = object.key.unwrap_or_default();
                 let key = if is_encoded { url_decoded(&key) } else { key };
-                found.push(meta(&key, object.size, object.e_tag, object.last_modified));
+                found.push(stored_object(&key, object.size, object.e_tag, object.last_modified));
             }
         }
         Ok(found)
@@ -220,10 +211,9 @@ impl S3 {
         let range = format!("bytes={from}-{}", to - 1);
         let found = self.client.get_object().bucket(&self.bucket).key(key).range(range).send().await;
         let body = found.map_err(|error| cause(&error))?.body;
-        Ok(body.collect().await.map_err(|error| root(&error))?.into_bytes())
+        Ok(body.collect().await.map_err(|error| root_cause(&error))?.into_bytes())
     }
 
-    /// Copies an object and deletes it.
     pub(super) async fn rename(&self, key: &str, to: &str) -> Result<(), String> {
         let source = url_encoded(&format!("{}/{key}", self.bucket));
         let copied = self.client.copy_object().copy_source(source).bucket(&self.bucket).key(to).send().await;
@@ -233,9 +223,10 @@ impl S3 {
     }
 }
 
-fn meta(key: &str, bytes: Option<i64>, e_tag: Option<String>, modified: Option<DateTime>) -> Meta {
+fn stored_object(key: &str, bytes: Option<i64>, e_tag: Option<String>, modified: Option<DateTime>) -> StoredObject {
     let modified_us = modified.map_or(0, |time| time.as_nanos() / 1000);
-    Meta {
+    StoredObject {
+        key: key.to_owned(),
         name: key.to_owned(),
         bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
         e_tag,
@@ -261,19 +252,10 @@ fn is_missing<E>(error: &SdkError<E, HttpResponse>) -> bool {
 
 /// An error in one line: the response, or why there is none.
 fn cause<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
-    let Some(response) = error.raw_response() else { return root(error) };
+    let Some(response) = error.raw_response() else { return root_cause(error) };
     let status = StatusCode::from_u16(response.status().as_u16()).map(|status| status.to_string());
     let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
     in_one_line(&format!("{}: {body}", status.unwrap_or_default()))
-}
-
-/// The root cause of an error of the client.
-fn root(error: &(dyn Error + 'static)) -> String {
-    let mut root = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    in_one_line(&root.to_string())
 }
 
 /// The encoding of the source of a copy and of the keys in a list: slashes are not encoded.
@@ -308,8 +290,8 @@ mod tests {
             (OF_SERVICE, LOCAL, (LOCAL, "us-east-1", "test")),
         ] {
             let settings = Settings::of(among(variables), "s3://clicks", endpoint).unwrap();
-            let CredentialSource::Keys(credentials) = &settings.credentials else { panic!("{settings:?}") };
-            let found = (settings.endpoint.as_deref(), settings.region.as_str(), credentials.access_key_id());
+            let keys = settings.keys.as_ref().unwrap();
+            let found = (settings.endpoint.as_deref(), settings.region.as_str(), keys.access_key_id());
             assert_eq!(found, expected);
             S3::open(among(variables), "clicks", endpoint).unwrap();
         }

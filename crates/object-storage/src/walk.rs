@@ -124,7 +124,6 @@ pub(super) fn names(root: &Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(Path
     (names, unusable)
 }
 
-/// Identifies a file or folder on every path.
 fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }

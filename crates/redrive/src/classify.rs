@@ -1,14 +1,13 @@
 //! Which pieces of an object are records that can be put, and which are corrupt.
 
+use firehose_model::error_object::NoErrorRecord;
 use firehose_model::values::{Found, Piece};
 
 use crate::journal::Identity;
 use crate::lines::MAX_LINE_BYTES;
 use crate::record::{Corrupt, FailedRecord};
 
-/// A piece without a record that can be put.
 pub(super) struct CorruptPiece {
-    /// Its key in the journal.
     pub(super) key: u128,
     /// Counted from one.
     pub(super) line: u64,
@@ -30,7 +29,7 @@ pub(super) fn classify(
         let key = identity.line_key(&bytes);
         let record = match found {
             Found::Value => FailedRecord::parse(&bytes).and_then(|record| check(&record.data).map(|()| record)),
-            Found::Other => Err(Corrupt::Json),
+            Found::Other => Err(NoErrorRecord::Json.into()),
             Found::TooLong => Err(Corrupt::TooLong(MAX_LINE_BYTES)),
         };
         match record {
@@ -72,7 +71,11 @@ mod tests {
             corrupt.iter().map(|piece| (piece.line, piece.offset, &piece.problem)).collect();
         assert_eq!(
             problems,
-            [(2, 20, &Corrupt::Json), (3, 30, &Corrupt::TooLong(MAX_LINE_BYTES)), (5, 50, &Corrupt::Json)]
+            [
+                (2, 20, &NoErrorRecord::Json.into()),
+                (3, 30, &Corrupt::TooLong(MAX_LINE_BYTES)),
+                (5, 50, &NoErrorRecord::Json.into())
+            ]
         );
     }
 }

@@ -12,7 +12,6 @@
 //!
 //! A line's key is a hash of its content and of its object's name, not of its place: see [`Identity`].
 
-mod copy;
 mod keys;
 mod tables;
 
@@ -21,9 +20,8 @@ use std::path::{Path, PathBuf};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
-use state_file::{Checked, Commits, Condition, Durable, How, OpenError};
+use state_file::{Commits, Condition, Durable, How, OpenError};
 
-use self::copy::JournalCopy;
 pub(crate) use self::keys::content_key;
 pub(super) use self::keys::{Identity, ObjectName};
 use self::tables::Tables;
@@ -38,7 +36,6 @@ const RUNS: TableDefinition<(), u64> = TableDefinition::new("runs");
 /// The stream and the format.
 const ABOUT: TableDefinition<&str, &str> = TableDefinition::new("about");
 
-/// The stream's key in [`ABOUT`].
 const TARGET: &str = "target";
 
 /// The format's key in [`ABOUT`], and its number, which changes with the tables.
@@ -52,58 +49,41 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Why the journal can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The operating system refuses its file or folder.
     #[error("could not open the journal {} (`--journal`)", path.display())]
-    File {
-        /// The journal's path.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// Two processes would put the same records.
     #[error("the journal {} is in use by another `clicks redrive`", .0.display())]
     InUse(PathBuf),
     /// A later version of this program wrote it.
     #[error("{}: unknown format of a journal: {found}; accepted is {format}", path.display(), format = FORMAT.1)]
-    Format {
-        /// The journal's path.
-        path: PathBuf,
-        /// Its format.
-        found: String,
-    },
+    Format { path: PathBuf, found: String },
     /// What is in one stream is not in another.
     #[error(
         "{}: the journal of another stream: {found}; accepted is that of {expected} (`--journal FILE`)", path.display()
     )]
-    OtherStream {
-        /// The journal's path.
-        path: PathBuf,
-        /// Its stream.
-        found: String,
-        /// The stream of this run.
-        expected: String,
-    },
+    OtherStream { path: PathBuf, found: String, expected: String },
     /// Records that are already put would be put again.
     #[error(
         "the journal {} (`--journal`) cannot be used: {found}; accepted is the file that the last run wrote, because without it \
          records are put twice. If you cannot restore it, choose: {}", path.display(), choices(found)
     )]
-    Unusable {
-        /// The journal's path.
-        path: PathBuf,
-        /// What is wrong.
-        found: Condition,
-    },
-    /// A read or a write failed.
+    Unusable { path: PathBuf, found: Condition },
     #[error("could not read or write the journal {} (`--journal`)", path.display())]
-    Database {
-        /// The journal's path.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: Box<redb::Error>,
-    },
+    Database { path: PathBuf, source: Box<redb::Error> },
+}
+
+impl JournalError {
+    fn opening(path: &Path, error: OpenError) -> Self {
+        match error {
+            OpenError::InUse => Self::InUse(path.to_owned()),
+            OpenError::File(source) => Self::File { path: path.to_owned(), source },
+            OpenError::Database(source) => Self::database(path, source),
+        }
+    }
+
+    fn database(path: &Path, source: impl Into<redb::Error>) -> Self {
+        Self::Database { path: path.to_owned(), source: Box::new(source.into()) }
+    }
 }
 
 /// What is done with a journal that is damaged or missing. Each may put records twice, so the operator has to choose.
@@ -125,7 +105,6 @@ fn choices(found: &Condition) -> &'static str {
     }
 }
 
-/// The state of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Not in the journal.
@@ -154,9 +133,7 @@ impl State {
 /// What the journal knows a record by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// The key of its line.
     pub(super) line: u128,
-    /// The key of its bytes.
     pub(super) content: u128,
     pub(super) arrival_ms: Option<i64>,
     /// Its state, which is restored when the service refuses it.
@@ -164,7 +141,6 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// A record whose line has this key.
     pub(super) fn of(line: u128, record: &FailedRecord) -> Self {
         Self { line, content: content_key(&record.data), arrival_ms: record.arrival_ms, state: State::Open }
     }
@@ -172,31 +148,27 @@ impl Entry {
 
 /// The journal. No other process can open its file meanwhile.
 pub(super) struct Journal {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     database: Database,
     /// None in a dry run.
     commits: Option<Commits>,
     run: u64,
-    is_new: bool,
+    pub(super) is_new: bool,
 }
 
 impl Journal {
     /// Opens or creates a journal. A dry run works on a copy in memory, which takes about 500 bytes per record.
     pub(super) fn open(path: &Path, dry_run: bool, on_damage: Option<OnDamage>) -> Result<Self, JournalError> {
-        let failed = |source: redb::Error| JournalError::Database { path: path.to_owned(), source: Box::new(source) };
+        let failed = |error| JournalError::database(path, error);
         let opened = if dry_run { open_copy(path, on_damage) } else { open_file(path, on_damage) };
         let (database, commits, is_new) = opened?;
-        let begun = database.begin_write().map_err(|error| failed(error.into()))?;
+        let begun = database.begin_write().map_err(|error| JournalError::database(path, error))?;
         let (format, run) = begin_run(&begun).map_err(failed)?;
         if format != FORMAT.1 {
             return Err(JournalError::Format { path: path.to_owned(), found: format });
         }
         state_file::commit(begun, commits.as_ref()).map_err(failed)?;
         Ok(Self { path: path.to_owned(), database, commits, run, is_new })
-    }
-
-    pub(super) fn is_new(&self) -> bool {
-        self.is_new
     }
 
     /// Checks that the journal belongs to a stream, by its identity. A new journal is assigned to it.
@@ -210,10 +182,6 @@ impl Journal {
             return Ok(());
         }
         Err(JournalError::OtherStream { path: self.path.clone(), found, expected: target.to_owned() })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Registers objects by name and version. Returns for each the first run that saw it in this version, and whether it is done.
@@ -281,7 +249,6 @@ impl Journal {
         })
     }
 
-    /// Which of these lines are in the journal.
     pub(super) fn contains(&self, lines: &[u128]) -> Result<Vec<bool>, JournalError> {
         self.write(|begun| {
             let table = Tables::open(begun)?.lines;
@@ -290,7 +257,6 @@ impl Journal {
         })
     }
 
-    /// Records that lines are quarantined.
     pub(super) fn quarantined(&self, lines: &[u128], now_ms: u64) -> Result<(), JournalError> {
         self.write(|begun| {
             let mut tables = Tables::open(begun)?;
@@ -316,7 +282,6 @@ impl Journal {
         })
     }
 
-    /// Records the response to a call.
     pub(super) fn answered(
         &self,
         put: &[Entry],
@@ -360,86 +325,60 @@ impl Journal {
             }
             Ok(value)
         };
-        run()
-            .map_err(|source: redb::Error| JournalError::Database { path: self.path.clone(), source: Box::new(source) })
+        run().map_err(|error: redb::Error| JournalError::database(&self.path, error))
     }
 }
 
 /// Opens or creates the file. Returns whether it is new.
 fn open_file(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), JournalError> {
-    let failed = |error| match error {
-        OpenError::InUse => JournalError::InUse(path.to_owned()),
-        OpenError::File(source) => JournalError::File { path: path.to_owned(), source },
-        OpenError::Database(source) => JournalError::Database { path: path.to_owned(), source: Box::new(source) },
-    };
+    let failed = |error| JournalError::opening(path, error);
     state_file::make_folder(state_file::folder_of(path)).map_err(|error| failed(error.into()))?;
-    let opened = Commits::open(path, Durable::AtOnce).map_err(|error| failed(error.into()))?;
-    let (commits, count) = opened.ok_or_else(|| failed(OpenError::InUse))?;
-    let condition = state_file::check(path, count).map_err(failed)?;
-    let Some(how) = how(&condition, on_damage) else {
-        commits.forget(path, count);
-        return Err(JournalError::Unusable { path: path.to_owned(), found: condition });
+    let (commits, count) = Commits::open(path, Durable::AtOnce).map_err(failed)?;
+    let how = match how(path, state_file::check(path, count).map_err(failed)?, on_damage) {
+        Ok(how) => how,
+        Err(error) => {
+            commits.forget(path, count);
+            return Err(error);
+        }
     };
-    report(path, &condition, how);
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     let database = state_file::open(path, how, &commits, count, &builder).map_err(failed)?;
     Ok((database, Some(commits), how == How::New))
 }
 
-/// The same on a copy in memory. It changes no file.
+/// The same on a copy. It changes no file.
 fn open_copy(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), JournalError> {
-    let unusable = |source| JournalError::File { path: path.to_owned(), source };
-    let count = state_file::count_of(path).map_err(unusable)?;
-    let (checked, condition) = match copy::read(path).map_err(unusable)? {
-        JournalCopy::None => (None, state_file::missing(count)),
-        JournalCopy::InUse => return Err(JournalError::InUse(path.to_owned())),
-        JournalCopy::Empty => (None, state_file::empty(count)),
-        JournalCopy::Whole(copy) => {
-            let checked = state_file::checked(copy);
-            let condition = state_file::condition(&checked, count);
-            (checked.ok(), condition)
-        }
+    let (condition, copy) = state_file::open_copy(path).map_err(|error| JournalError::opening(path, error))?;
+    let is_new = how(path, condition, on_damage)? == How::New;
+    let database = match copy.filter(|_| !is_new) {
+        Some(copy) => Ok(copy),
+        None => Database::builder().create_with_backend(InMemoryBackend::new()),
     };
-    let how = how(&condition, on_damage);
-    let how = how.ok_or_else(|| JournalError::Unusable { path: path.to_owned(), found: condition.clone() })?;
-    report(path, &condition, how);
-    if let (Some(Checked { database, .. }), How::Open | How::Repair) = (checked, how) {
-        return Ok((database, None, false));
-    }
-    let database = Database::builder().create_with_backend(InMemoryBackend::new());
-    let failed = |source| JournalError::Database { path: path.to_owned(), source: Box::new(source) };
-    Ok((database.map_err(|error| failed(error.into()))?, None, true))
+    Ok((database.map_err(|error| JournalError::database(path, error))?, None, is_new))
 }
 
-/// How a file is opened; none where only the operator can choose.
-fn how(condition: &Condition, on_damage: Option<OnDamage>) -> Option<How> {
-    match (condition, on_damage) {
-        (Condition::Sound, _) => Some(How::Open),
-        (Condition::Repairable, _) | (Condition::Behind(_), Some(OnDamage::Older)) => Some(How::Repair),
-        (Condition::New, _) | (_, Some(OnDamage::New)) => Some(How::New),
-        (_, None | Some(OnDamage::Older)) => None,
-    }
-}
-
-fn report(path: &Path, condition: &Condition, how: How) {
-    let what = match (condition, how) {
-        (Condition::New | Condition::Sound, _) => return,
-        (Condition::Behind(_), How::Repair) => {
-            "continues from the last readable commit; records that were put after it may be put twice"
+/// How a file is opened. Reports what is wrong with it.
+fn how(path: &Path, found: Condition, on_damage: Option<OnDamage>) -> Result<How, JournalError> {
+    let (how, what) = match (&found, on_damage) {
+        (Condition::Sound, _) => return Ok(How::Open),
+        (Condition::New, _) => return Ok(How::New),
+        (Condition::Repairable, _) => (How::Repair, "it is repaired"),
+        (Condition::Behind(_), Some(OnDamage::Older)) => {
+            (How::Repair, "continues from the last readable commit; records that were put after it may be put twice")
         }
-        (_, How::New) => "starts a new one; records that were put before may be put twice",
-        (_, How::Open | How::Repair) => "it is repaired",
+        (_, Some(OnDamage::New)) => (How::New, "starts a new one; records that were put before may be put twice"),
+        // Only the operator can choose.
+        (_, None | Some(OnDamage::Older)) => return Err(JournalError::Unusable { path: path.to_owned(), found }),
     };
-    tracing::warn!("{} (`--journal`): {condition}: {what}", path.display());
+    tracing::warn!("{} (`--journal`): {found}: {what}", path.display());
+    Ok(how)
 }
 
-/// What the journal knows of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ObjectState {
     /// The first run that saw it. Records that this run or a later one put can't be in it because they failed again.
     pub(super) first_run: u64,
-    /// Whether all its lines are put or quarantined.
     pub(super) is_done: bool,
     /// Whether no version of it was known.
     pub(super) is_new: bool,

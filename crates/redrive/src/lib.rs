@@ -33,7 +33,7 @@ pub use self::session::{OnProgress, Progress};
 pub use self::source::{InvalidSource, ObjectSource, archive};
 use self::stop::Stop;
 pub use self::target::StreamRef;
-use self::target::{ActiveStream, Target, TargetError};
+use self::target::{Target, TargetError};
 
 /// The longest message. A key of S3 has up to 1,024 bytes.
 const MESSAGE_CHARS: usize = 2_000;
@@ -98,14 +98,9 @@ pub enum RedriveError {
     /// The journal has no default path.
     #[error("neither XDG_STATE_HOME nor HOME is set; name the journal (`--journal FILE`)")]
     NoHome,
-    /// There is a journal by its former name. A new journal would put its records twice.
-    #[error("the journal has its former name: {}; to continue with it, rename it: {}", old.display(), rename(old, new))]
-    FormerName {
-        /// The file, which ends in `.ledger`.
-        old: PathBuf,
-        /// The journal's default path.
-        new: PathBuf,
-    },
+    /// There is a journal by its former name, `.ledger`, beside its present one. A new journal would put its records twice.
+    #[error("the journal has its former name: {}; to continue with it, rename it: {}", .0.display(), rename(.0, .1))]
+    FormerName(PathBuf, PathBuf),
     /// Finished objects would not leave the source.
     #[error(
         "invalid --archive: {}: the source itself or its parent folder; accepted is another prefix",
@@ -113,14 +108,8 @@ pub enum RedriveError {
     )]
     Archive(String),
     /// Corrupt lines can't be quarantined.
-    #[error("could not write corrupt lines to {}", path.display())]
-    Quarantine {
-        /// The quarantine's path.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
+    #[error("could not write corrupt lines to {}", .0.display())]
+    Quarantine(PathBuf, #[source] io::Error),
     /// The service refused all records of several calls.
     #[error("the service refuses records, after retries: {0}")]
     Refused(String),
@@ -128,13 +117,8 @@ pub enum RedriveError {
     #[error("the service refuses the call: {0}")]
     Failed(String),
     /// Several consecutive calls got no response.
-    #[error("no response from {service}: {why}")]
-    Unanswered {
-        /// The service's name.
-        service: &'static str,
-        /// The cause in one line.
-        why: String,
-    },
+    #[error("no response from {0}: {1}")]
+    Unanswered(&'static str, String),
 }
 
 impl RedriveError {
@@ -146,7 +130,7 @@ impl RedriveError {
             Self::Bucket(BucketError::NoCredentials(_))
             | Self::Journal(JournalError::OtherStream { .. } | JournalError::Format { .. })
             | Self::NoHome
-            | Self::FormerName { .. }
+            | Self::FormerName(..)
             | Self::Archive(_) => true,
             _ => false,
         }
@@ -187,7 +171,7 @@ async fn prepare(
     let (identity, max_record_bytes) = if options.dry_run {
         (None, target.max_record_bytes())
     } else {
-        let ActiveStream { identity, max_record_bytes } = target.check().await?;
+        let (identity, max_record_bytes) = target.check().await?;
         (Some(identity), max_record_bytes)
     };
     let bucket = Bucket::open_existing(&options.source.store)?;
@@ -197,7 +181,7 @@ async fn prepare(
     };
     let (mut objects, unreadable) = find(&bucket, &options.source).await?;
     if let Some(archive) = &options.archive {
-        objects.retain(|object| !object.key().starts_with(archive));
+        objects.retain(|object| !object.key.starts_with(archive));
     }
     if objects.is_empty() {
         tracing::warn!("no object in {}: a prefix consists of whole parts between slashes", options.source);
@@ -205,7 +189,7 @@ async fn prepare(
     let journal = Journal::open(&path, options.dry_run, options.on_damage)?;
     if let Some(identity) = identity {
         journal.check_stream(&identity)?;
-        if journal.is_new() {
+        if journal.is_new {
             tracing::info!("starting a new journal, in which no record is put yet: {}", path.display());
         }
     }
@@ -215,7 +199,6 @@ async fn prepare(
     Ok(Session::new(context, objects, unreadable))
 }
 
-/// The default path of a stream's journal.
 fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
     let folder = state_folder(|name| env::var_os(name).map(PathBuf::from)).ok_or(RedriveError::NoHome)?;
     if state_file::is_open_to_others(&folder) {
@@ -226,7 +209,7 @@ fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
     // The commit count alone is enough: a missing journal is an error, too.
     let exists = |path: &Path| path.exists() || state_file::commits_path(path).exists();
     if exists(&old) && !exists(&new) {
-        return Err(RedriveError::FormerName { old, new });
+        return Err(RedriveError::FormerName(old, new));
     }
     Ok(new)
 }
@@ -295,7 +278,6 @@ fn warn(line: &str) {
     tracing::warn!("{}", excerpt(line, MESSAGE_CHARS));
 }
 
-/// Milliseconds since 1970.
 fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
 }

@@ -9,11 +9,9 @@ use tokio::sync::mpsc;
 /// The longest value or line: the largest record of a data stream (10 MiB) as base64, and some more.
 pub(super) const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
-/// The size of a chunk, in bytes and in pieces.
 const CHUNK_BYTES: usize = 1024 * 1024;
 const CHUNK_PIECES: usize = 500;
 
-/// How many chunks are read ahead.
 const CHUNKS: usize = 2;
 
 /// A part of an object. Each variant but the first is the last chunk.

@@ -11,17 +11,13 @@ use serde::Deserialize;
 /// How much of an error code or a function's name is shown. Anyone who can write objects can invent them.
 const SHOWN_CHARS: usize = 200;
 
-/// The code or function of a line without one.
 const UNKNOWN: &str = "unknown";
 
-/// A record that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FailedRecord {
-    /// The original bytes.
     pub(crate) data: Vec<u8>,
     /// Such as `Lambda.FunctionError`.
     pub(crate) code: String,
-    /// The function's ARN.
     pub(crate) function: String,
     /// When Firehose received the record, in milliseconds since 1970.
     pub(crate) arrival_ms: Option<i64>,
@@ -30,10 +26,8 @@ pub(crate) struct FailedRecord {
 /// Why a line holds no record that can be put.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Corrupt {
-    #[error("not a JSON object")]
-    Json,
-    #[error("a JSON object without a text as `rawData`")]
-    NoData,
+    #[error(transparent)]
+    NoErrorRecord(#[from] NoErrorRecord),
     #[error("`rawData` is not base64")]
     Base64,
     /// The service would refuse the whole call. `bytes` includes the partition key.
@@ -41,15 +35,6 @@ pub(crate) enum Corrupt {
     TooLarge { bytes: usize, service: &'static str, most: usize },
     #[error("a line or a value of more than {0} bytes")]
     TooLong(usize),
-}
-
-impl From<NoErrorRecord> for Corrupt {
-    fn from(problem: NoErrorRecord) -> Self {
-        match problem {
-            NoErrorRecord::Json => Self::Json,
-            NoErrorRecord::NoData => Self::NoData,
-        }
-    }
 }
 
 impl FailedRecord {
@@ -73,7 +58,6 @@ impl FailedRecord {
     }
 }
 
-/// A JSON string.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -125,13 +109,13 @@ mod tests {
     #[test]
     fn lines_without_a_record_are_corrupt() {
         for (line, expected) in [
-            ("", Corrupt::Json),
-            ("[]", Corrupt::Json),
-            (r#"{"rawData":"e30K""#, Corrupt::Json),
-            (r#"{"rawData":"e30K"}{"rawData":"e30K"}"#, Corrupt::Json),
-            ("{}", Corrupt::NoData),
-            (r#"{"rawData":7}"#, Corrupt::NoData),
-            (r#"{"rawData":null}"#, Corrupt::NoData),
+            ("", NoErrorRecord::Json.into()),
+            ("[]", NoErrorRecord::Json.into()),
+            (r#"{"rawData":"e30K""#, NoErrorRecord::Json.into()),
+            (r#"{"rawData":"e30K"}{"rawData":"e30K"}"#, NoErrorRecord::Json.into()),
+            ("{}", NoErrorRecord::NoData.into()),
+            (r#"{"rawData":7}"#, NoErrorRecord::NoData.into()),
+            (r#"{"rawData":null}"#, NoErrorRecord::NoData.into()),
             (r#"{"rawData":"???"}"#, Corrupt::Base64),
             (r#"{"rawData":"e30"}"#, Corrupt::Base64),
         ] {

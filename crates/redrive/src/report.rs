@@ -10,7 +10,6 @@ use crate::record::FailedRecord;
 /// The most codes or functions that are counted by name: anyone who can write objects can invent them.
 const MOST_KEYS: usize = 50;
 
-/// The name for the rest of them.
 const OTHERS: &str = "others";
 
 /// How long ago Firehose received a record.
@@ -139,7 +138,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Counts a selected record.
     pub(super) fn select(&mut self, record: &FailedRecord, now_ms: i64) {
         self.records.selected += 1;
         count(&mut self.selected_by_error_code, &record.code);

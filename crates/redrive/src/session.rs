@@ -19,7 +19,6 @@ use crate::stop::Stop;
 use crate::target::{Outgoing, Target};
 use crate::{Options, RedriveError, Redriven, now_ms};
 
-/// An object, and how much of it is done.
 #[derive(Debug)]
 pub(super) struct Candidate {
     object: StoredObject,
@@ -30,12 +29,10 @@ pub(super) struct Candidate {
     open: u64,
     /// Whether it can't be done in this run: a record is not selected, held back, uncertain, or larger than the stream accepts now.
     stays: bool,
-    /// Whether all its lines were read.
     read: bool,
 }
 
 impl Candidate {
-    /// Registers objects in the journal.
     pub(super) fn all(
         bucket: &Bucket,
         objects: Vec<StoredObject>,
@@ -59,7 +56,6 @@ impl Candidate {
     }
 }
 
-/// A selected record.
 #[derive(Debug)]
 struct Selected {
     /// The index of its object.
@@ -97,7 +93,6 @@ pub struct Progress {
 /// Is called whenever the progress changes.
 pub type OnProgress = Box<dyn Fn(Progress) + Send>;
 
-/// What a run works with.
 pub(super) struct RedriveContext {
     pub(super) options: Options,
     pub(super) target: Target,
@@ -114,7 +109,6 @@ pub(super) struct Session {
     context: RedriveContext,
     objects: Vec<Candidate>,
     limiter: RateLimiter,
-    /// The records of the next call.
     batch: Vec<Selected>,
     /// The number of consecutive calls that stored nothing.
     fruitless: u32,
@@ -122,7 +116,6 @@ pub(super) struct Session {
     unanswered: u32,
     /// The keys of the lines that this run sent without a response.
     uncertain_lines: HashSet<u128>,
-    /// The number of corrupt lines that were reported.
     reported: usize,
     report: Report,
     progress: Progress,
@@ -134,12 +127,12 @@ impl Session {
         let mut report = Report {
             target: context.target.name(),
             dry_run: context.options.dry_run,
-            journal: context.journal.path().to_owned(),
+            journal: context.journal.path.clone(),
             ..Report::default()
         };
         report.objects.found = objects.len() as u64;
         report.objects.unreadable = unreadable;
-        let bytes_total = objects.iter().map(|candidate| candidate.object.bytes()).sum();
+        let bytes_total = objects.iter().map(|candidate| candidate.object.bytes).sum();
         Self {
             limiter: RateLimiter::new(context.options.rate),
             progress: Progress { bytes_total, ..Progress::default() },

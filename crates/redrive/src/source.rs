@@ -69,7 +69,6 @@ impl ObjectSource {
         self.prefix.starts_with(prefix)
     }
 
-    /// The key of an object in an archive.
     pub(super) fn archived(&self, archive: &str, object: &str) -> String {
         let below = object.strip_prefix(&self.prefix).filter(|below| !below.is_empty());
         // Otherwise the source is this one object.

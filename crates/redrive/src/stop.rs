@@ -2,7 +2,6 @@
 
 use tokio::sync::watch;
 
-/// The number of interrupts so far.
 #[derive(Debug, Clone)]
 pub(super) struct Stop(watch::Receiver<u32>);
 

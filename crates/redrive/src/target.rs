@@ -48,44 +48,20 @@ const RETRYABLE: [&str; 7] = [
 /// Why a stream can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// The environment names no region.
     #[error("no region is set; accepted is the stream's, such as us-east-1 (AWS_REGION)")]
     NoRegion,
-    /// The stream does not exist.
     #[error("{target}: no such stream; accepted is the name of an existing one (`{option}`)")]
-    Missing {
-        /// The stream and its region or address.
-        target: String,
-        /// The option that named it.
-        option: &'static str,
-    },
+    Missing { target: String, option: &'static str },
     /// `PutRecordBatch` needs a stream with Direct PUT (Amazon Data Firehose API Reference).
     #[error(
         "{target}: the stream's source is {found}; accepted is Direct PUT. If it reads a data stream, put the records into that: \
          `--data-stream NAME` instead of `--stream`"
     )]
-    NotDirectPut {
-        /// The stream and its region or address.
-        target: String,
-        /// Its source.
-        found: String,
-    },
-    /// The stream is being created or deleted.
+    NotDirectPut { target: String, found: String },
     #[error("{target}: the stream is {found}; accepted is ACTIVE")]
-    NotActive {
-        /// The stream and its region or address.
-        target: String,
-        /// Its status.
-        found: String,
-    },
-    /// The service does not describe the stream.
+    NotActive { target: String, found: String },
     #[error("{target}: could not describe the stream: {cause}")]
-    Describe {
-        /// The stream and its region or address.
-        target: String,
-        /// The cause in one line.
-        cause: String,
-    },
+    Describe { target: String, cause: String },
 }
 
 impl TargetError {
@@ -109,7 +85,6 @@ pub enum StreamRef {
     },
 }
 
-/// A stream, with a client of its service.
 #[derive(Debug)]
 pub(super) struct Target {
     service: Service,
@@ -143,16 +118,6 @@ struct StreamDescription {
     max_record_bytes: usize,
 }
 
-/// A stream that accepts records.
-#[derive(Debug)]
-pub(super) struct ActiveStream {
-    /// Different for each stream.
-    pub(super) identity: String,
-    /// The largest record that it accepts, with its partition key.
-    pub(super) max_record_bytes: usize,
-}
-
-/// The outcome of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PutOutcome {
     /// All records are stored, except for those at these indices. The code is that of the last refused record.
@@ -189,13 +154,14 @@ impl Target {
     /// delivery stream of the same name.
     pub(super) fn name(&self) -> String {
         match &self.service {
-            Service::Firehose(firehose) => format!("{}@{}", firehose.stream(), self.place),
-            Service::Kinesis(kinesis) => format!("{}@kinesis@{}", kinesis.stream(), self.place),
+            Service::Firehose(firehose) => format!("{}@{}", firehose.stream, self.place),
+            Service::Kinesis(kinesis) => format!("{}@kinesis@{}", kinesis.stream, self.place),
         }
     }
 
-    /// Checks that the stream accepts records.
-    pub(super) async fn check(&self) -> Result<ActiveStream, TargetError> {
+    /// Checks that the stream accepts records. Returns an identity that no other stream has, and the largest record that it accepts, with
+    /// its partition key.
+    pub(super) async fn check(&self) -> Result<(String, usize), TargetError> {
         let target = self.name();
         let (found, active) = match &self.service {
             Service::Firehose(firehose) => (firehose.describe(&target).await?, firehose::ACTIVE),
@@ -208,11 +174,9 @@ impl Target {
         if found.arn.is_empty() {
             return Err(TargetError::Describe { target, cause: "the response has no ARN".to_owned() });
         }
-        let identity = format!("{} ({})", shown(&found.arn), self.place);
-        Ok(ActiveStream { identity, max_record_bytes: found.max_record_bytes })
+        Ok((format!("{} ({})", shown(&found.arn), self.place), found.max_record_bytes))
     }
 
-    /// A record as the service needs it.
     pub(super) fn outgoing(&self, data: Vec<u8>) -> Outgoing {
         let partition_key = match &self.service {
             Service::Firehose(_) => String::new(),
@@ -238,7 +202,6 @@ impl Target {
         check_size(self.service(), data.len() + key, most)
     }
 
-    /// The most bytes of a call.
     pub(super) fn max_call_bytes(&self) -> usize {
         match &self.service {
             Service::Firehose(_) => firehose::MAX_CALL_BYTES,
@@ -293,7 +256,30 @@ async fn load(endpoint: Option<&str>, variable: &str) -> Result<(SdkConfig, Stri
     Ok((config.into_builder().region(Region::new(region)).build(), place))
 }
 
-/// Reads a response that the SDK cannot: it requires each field of a service's model, and emulators omit some.
+/// The description in a response, also in one that the SDK cannot read: it requires each field of a service's model, and emulators omit
+/// some.
+fn described<T: DeserializeOwned, O, E: Error + ProvideErrorMetadata + 'static>(
+    sent: Result<O, SdkError<E, HttpResponse>>,
+    description: impl FnOnce(O) -> Option<T>,
+    target: String,
+    option: &'static str,
+) -> Result<T, TargetError> {
+    let cause = match sent {
+        Ok(output) => match description(output) {
+            Some(description) => return Ok(description),
+            None => "the response has no description".to_owned(),
+        },
+        Err(error) if error.code() == Some("ResourceNotFoundException") => {
+            return Err(TargetError::Missing { target, option });
+        }
+        Err(error) => match minimal(&error) {
+            Some(description) => return Ok(description),
+            None => cause(&error),
+        },
+    };
+    Err(TargetError::Describe { target, cause })
+}
+
 fn minimal<T: DeserializeOwned, E>(error: &SdkError<E, HttpResponse>) -> Option<T> {
     let SdkError::ResponseError(response) = error else { return None };
     let response = Some(response.raw()).filter(|response| response.status().is_success())?;
@@ -400,7 +386,6 @@ fn shown(text: &str) -> String {
     excerpt(text, MESSAGE_CHARS)
 }
 
-/// An error in one line.
 fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let text = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),

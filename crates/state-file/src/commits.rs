@@ -1,12 +1,14 @@
 //! The number of commits that a database should have.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
+
+use super::OpenError;
 
 /// The number of the last commit, in the database itself.
 pub(super) const COMMITS: TableDefinition<(), u64> = TableDefinition::new("commits");
@@ -41,20 +43,18 @@ pub struct Commits {
 }
 
 impl Commits {
-    /// Opens or creates the file of a database; none if another process has it open.
-    pub fn open(database: &Path, durable: Durable) -> io::Result<Option<(Self, Count)>> {
-        let path = commits_path(database);
-        let before = count(&path)?;
-        let file = super::open_file(&path)?;
+    /// Opens or creates the file of a database.
+    pub fn open(database: &Path, durable: Durable) -> Result<(Self, Count), OpenError> {
+        let before = count_of(database)?;
+        let file = super::open_file(&commits_path(database))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         // Another process may have written it before the lock.
-        let count = if before == Count::Absent { before } else { count(&path)? };
-        let commits = Self { file, durable, last: AtomicU64::new(0) };
-        Ok(Some((commits, count)))
+        let count = if before == Count::Absent { before } else { count_of(database)? };
+        Ok((Self { file, durable, last: AtomicU64::new(0) }, count))
     }
 
     /// Sets the number.
@@ -67,7 +67,7 @@ impl Commits {
     /// Removes the file if it was just created, because the database is not opened.
     pub fn forget(self, database: &Path, before: Count) {
         if before == Count::Absent {
-            let _it_says_nothing = std::fs::remove_file(commits_path(database));
+            let _it_says_nothing = fs::remove_file(commits_path(database));
         }
         // The lock is held until the file is removed.
         drop(self.file);
@@ -94,12 +94,8 @@ impl Commits {
 }
 
 /// Reads the commit count of a database without a lock.
-pub fn count_of(database: &Path) -> io::Result<Count> {
-    count(&commits_path(database))
-}
-
-fn count(path: &Path) -> io::Result<Count> {
-    match std::fs::read(path) {
+pub(super) fn count_of(database: &Path) -> io::Result<Count> {
+    match fs::read(commits_path(database)) {
         Ok(bytes) => Ok(parse(&bytes).map_or(Count::Unreadable, Count::Known)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Count::Absent),
         Err(error) => Err(error),
@@ -108,12 +104,10 @@ fn count(path: &Path) -> io::Result<Count> {
 
 /// Commits a transaction and counts it. After an error, the commit may be on disk.
 pub fn commit(begun: WriteTransaction, commits: Option<&Commits>) -> Result<(), redb::Error> {
-    let count = {
-        let mut table = begun.open_table(COMMITS)?;
-        let count = table.get(())?.map_or(0, |count| count.value()) + 1;
-        table.insert((), count)?;
-        count
-    };
+    let mut table = begun.open_table(COMMITS)?;
+    let count = table.get(())?.map_or(0, |count| count.value()) + 1;
+    table.insert((), count)?;
+    drop(table);
     let Some(commits) = commits else { return Ok(begun.commit()?) };
     // redb has recovered an earlier commit after an error.
     if count <= commits.last.load(Ordering::Relaxed) {

@@ -1,22 +1,20 @@
 #![doc = include_str!("../README.md")]
 
 mod commits;
-mod overlay;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::thread;
 
 use jiff::Timestamp;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
+use redb::{Builder, Database, ReadableDatabase, TableError};
 
 use self::commits::COMMITS;
-pub use self::commits::{Commits, Count, Durable, commit, commits_path, count_of};
-use self::overlay::Overlay;
+pub use self::commits::{Commits, Count, Durable, commit, commits_path};
 
 /// The thread that checks a file. redb panics on some damaged pages, so a panic of this thread means damage.
 const CHECK: &str = "database check";
@@ -63,17 +61,14 @@ pub enum OpenError {
     Database(redb::Error),
 }
 
-impl<E: Into<redb::Error>> From<RedbError<E>> for OpenError {
-    fn from(RedbError(error): RedbError<E>) -> Self {
-        match error.into() {
+impl From<redb::Error> for OpenError {
+    fn from(error: redb::Error) -> Self {
+        match error {
             redb::Error::DatabaseAlreadyOpen => Self::InUse,
             error => Self::Database(error),
         }
     }
 }
-
-/// One of redb's error types.
-struct RedbError<E>(E);
 
 /// How a database is opened, depending on its [`Condition`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,35 +81,45 @@ pub enum How {
     New,
 }
 
-/// A readable database.
-pub struct Checked {
-    /// The database.
-    pub database: Database,
-    /// The number of its commits.
-    pub count: u64,
-    /// Whether redb repaired nothing.
-    pub is_clean: bool,
-}
-
 /// Checks a database without changing it. `count` is its commit count.
 pub fn check(path: &Path, count: Count) -> Result<Condition, OpenError> {
-    let file = match File::open(path) {
+    check_copy(path, count).map(|(condition, _)| condition)
+}
+
+/// Opens a copy without a name of a database, and changes no other file. There is none if redb cannot read it.
+pub fn open_copy(path: &Path) -> Result<(Condition, Option<Database>), OpenError> {
+    check_copy(path, commits::count_of(path)?)
+}
+
+fn check_copy(path: &Path, count: Count) -> Result<(Condition, Option<Database>), OpenError> {
+    let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(missing(count)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(match count {
+                Count::Known(commits) if commits > 0 => (Condition::Missing(commits), None),
+                _ => (Condition::New, None),
+            });
+        }
         Err(error) => return Err(error.into()),
     };
-    // A folder cannot be read.
-    file.read_at(&mut [0], 0)?;
     // As redb does; it is given back with the file.
     match file.try_lock_shared() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
-    let overlay = Overlay::new(file)?;
-    Ok(match overlay.len()? {
-        0 => empty(count),
-        _ => condition(&checked(overlay), count),
+    let mut copy = tempfile::tempfile_in(folder_of(path))?;
+    if io::copy(&mut file, &mut copy)? == 0 {
+        // The commit count is created first, so a kill leaves an empty file with a count of 0.
+        return Ok((if count == Count::Known(0) { Condition::New } else { Condition::Empty }, None));
+    }
+    Ok(match (read_all(copy), count) {
+        (Ok((copy, found, _)), Count::Known(known)) if found < known => (Condition::Behind(known - found), Some(copy)),
+        (Ok((copy, _, true)), _) => (Condition::Sound, Some(copy)),
+        (Ok((copy, _, false)), _) => (Condition::Repairable, Some(copy)),
+        // A kill while the file was created.
+        (Err(_), Count::Known(0)) => (Condition::New, None),
+        (Err(why), _) => (Condition::Damaged(why), None),
     })
 }
 
@@ -135,13 +140,13 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
             }
         }
     }
-    let mut database = builder.create_file(open_file(path)?).map_err(RedbError)?;
+    let mut database = builder.create_file(open_file(path)?).map_err(redb::Error::from)?;
     // So that the file's name outlives a power cut.
     File::open(folder_of(path))?.sync_all()?;
     if how == How::Repair {
-        database.check_integrity().map_err(RedbError)?;
+        database.check_integrity().map_err(redb::Error::from)?;
     }
-    let found = self::count(&database).map_err(RedbError)?;
+    let found = self::count(&database)?;
     let is_known = matches!(count, Count::Known(_)) || (count == Count::Absent && found == 0);
     if how != How::New && !is_known {
         tracing::warn!(
@@ -153,53 +158,26 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
     Ok(database)
 }
 
-/// The condition of a missing file.
-#[must_use]
-pub fn missing(count: Count) -> Condition {
-    match count {
-        Count::Known(commits) if commits > 0 => Condition::Missing(commits),
-        _ => Condition::New,
-    }
-}
-
-/// The condition of an empty file. The commit count is created first, so a kill leaves an empty file with a count of 0.
-#[must_use]
-pub fn empty(count: Count) -> Condition {
-    if count == Count::Known(0) { Condition::New } else { Condition::Empty }
-}
-
-/// The condition of a database with this commit count.
-#[must_use]
-pub fn condition(checked: &Result<Checked, String>, count: Count) -> Condition {
-    match (checked, count) {
-        (Ok(Checked { count: found, .. }), Count::Known(known)) if *found < known => Condition::Behind(known - found),
-        (Ok(Checked { is_clean: false, .. }), _) => Condition::Repairable,
-        (Ok(_), _) => Condition::Sound,
-        // A kill while the file was created.
-        (Err(_), Count::Known(0)) => Condition::New,
-        (Err(why), _) => Condition::Damaged(why.clone()),
-    }
-}
-
-/// Opens a database and reads all of it. The error is one line.
-pub fn checked(storage: impl StorageBackend) -> Result<Checked, String> {
+/// Opens a database and reads all of it. Returns it with its number of commits, and whether redb repaired nothing. The error is one
+/// line.
+fn read_all(file: File) -> Result<(Database, u64, bool), String> {
     silence();
     let check = thread::Builder::new().name(CHECK.to_owned()).spawn(move || {
         let mut builder = Database::builder();
-        let database = builder.set_cache_size(CHECK_CACHE_BYTES).create_with_backend(storage);
+        let database = builder.set_cache_size(CHECK_CACHE_BYTES).create_file(file);
         let mut database = database.map_err(|error| error.to_string())?;
         // After a clean close, redb does not verify checksums when it opens a file.
         let is_clean = database.check_integrity().map_err(|error| error.to_string())?;
         let count = count(&database).map_err(|error| error.to_string())?;
-        Ok(Checked { database, count, is_clean })
+        Ok((database, count, is_clean))
     });
-    let checked = check.map_err(|error| format!("could not start a thread: {error}"))?.join();
-    let checked = checked.unwrap_or_else(|_panicked| Err("its pages are invalid".to_owned()));
-    checked.map_err(|why: String| why.split_whitespace().collect::<Vec<_>>().join(" "))
+    let read = check.map_err(|error| format!("could not start a thread: {error}"))?.join();
+    let read = read.unwrap_or_else(|_panicked| Err("its pages are invalid".to_owned()));
+    read.map_err(|why: String| why.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The number of a database's commits; 0 if they were not counted.
-pub fn count(database: &Database) -> Result<u64, redb::Error> {
+fn count(database: &Database) -> Result<u64, redb::Error> {
     match database.begin_read()?.open_table(COMMITS) {
         Ok(table) => Ok(table.get(())?.map_or(0, |count| count.value())),
         Err(TableError::TableDoesNotExist(_)) => Ok(0),

@@ -1,5 +1,6 @@
 use test_support::damage::write;
 
+use super::commits::count_of;
 use super::*;
 
 #[test]

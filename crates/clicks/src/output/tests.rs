@@ -14,7 +14,7 @@ fn event(data: &[&str]) -> Event {
         data: encode(data.as_bytes()),
         kinesis: None,
     });
-    Event::direct_put(STREAM.into(), records.rev().collect())
+    Event::new(STREAM.into(), records.rev().collect())
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -60,7 +60,7 @@ fn an_invalid_arrival_time_is_replaced_by_the_end_of_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().to_owned()).unwrap();
     let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new(), kinesis: None };
-    output.deliver(&Event::direct_put(STREAM.into(), vec![record]), &[RecordOutcome::delivered("A")], &END).unwrap();
+    output.deliver(&Event::new(STREAM.into(), vec![record]), &[RecordOutcome::delivered("A")], &END).unwrap();
     assert_eq!(object(&folder.path().join("firehose/1970/01/01/00")), "A");
 }
 

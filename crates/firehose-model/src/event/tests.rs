@@ -20,7 +20,7 @@ fn sent(event: &Event) -> String {
 #[test]
 fn direct_put_is_what_the_published_types_read() {
     // Whole seconds: the published types read the time through a float, and lose milliseconds.
-    let event = Event::direct_put(STREAM.into(), vec![Record::direct_put(7, 1_700_000_000_000, encode(b"{}"))]);
+    let event = Event::new(STREAM.into(), vec![Record::direct_put(7, 1_700_000_000_000, encode(b"{}"))]);
     let payload = event.payload(Uuid::nil()).unwrap();
     let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
     assert_eq!(read.invocation_id.as_deref(), Some("00000000-0000-0000-0000-000000000000"));
@@ -38,7 +38,7 @@ fn what_came_by_a_shard_is_what_the_published_types_read() {
     let arrival_ms = 1_700_000_000_000;
     let record =
         |sequence| Record::from_shard(ShardId(3), sequence, "pärtition \"key\"".to_owned(), arrival_ms, encode(b"{}"));
-    let event = Event::from_shard(STREAM.into(), vec![record(7), record(8)]);
+    let event = Event::new(STREAM.into(), vec![record(7), record(8)]);
     let payload = event.payload(Uuid::nil()).unwrap();
     let read: KinesisFirehoseEvent = serde_json::from_slice(&payload).unwrap();
     let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/mysfits-clicks";
@@ -46,7 +46,7 @@ fn what_came_by_a_shard_is_what_the_published_types_read() {
     let ids: Vec<&str> = read.records.iter().filter_map(|record| record.record_id.as_deref()).collect();
     assert!(ids[0] < ids[1], "{ids:?}");
     for (record, number) in read.records.iter().zip([7, 8]) {
-        let sequence_number = sequence_number(ShardId(3), number);
+        let sequence_number = ShardId(3).sequence_number(number);
         let metadata = record.kinesis_firehose_record_metadata.as_ref().unwrap();
         assert_eq!(metadata.shard_id.as_deref(), Some("shardId-000000000003"));
         assert_eq!(metadata.partition_key.as_deref(), Some("pärtition \"key\""));

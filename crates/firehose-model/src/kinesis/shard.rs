@@ -15,6 +15,15 @@ pub const ON_DEMAND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u32);
 
+impl ShardId {
+    /// A sequence number of Kinesis: 56 decimal digits that begin with 49 and increase within a shard. Clients must not rely on more.
+    /// `number` increases with each record of the stream; 0 is the shard's start.
+    #[must_use]
+    pub fn sequence_number(self, number: u64) -> String {
+        format!("49{number:020}{:010}{:024}", self.0, 0)
+    }
+}
+
 impl Display for ShardId {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "shardId-{:012}", self.0)
@@ -146,6 +155,25 @@ mod tests {
                 let range = shards.range(shard);
                 prop_assert_eq!((shards.of(*range.start()), shards.of(*range.end())), (shard, shard));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_increase_in_a_shard(shard: u32, number in 1..u64::MAX, more in 1..u64::MAX) {
+            let shard = ShardId(shard);
+            let numbers = [0, number, number.saturating_add(more)].map(|number| shard.sequence_number(number));
+            prop_assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+            for text in numbers {
+                prop_assert!(text.len() == 56 && text.starts_with("49") && text.bytes().all(|byte| byte.is_ascii_digit()));
+            }
+        }
+
+        #[test]
+        fn shards_have_none_in_common(shards: [u32; 2], number: u64) {
+            prop_assume!(shards[0] != shards[1]);
+            let [one, other] = shards.map(|shard| ShardId(shard).sequence_number(number));
+            prop_assert_ne!(one, other);
         }
     }
 }

@@ -20,13 +20,8 @@ pub enum PrefixError {
     )]
     FirehoseValue(String),
     /// The pattern of a timestamp is invalid.
-    #[error("`!{{timestamp:{pattern}}}`: {source}")]
-    Timestamp {
-        /// The pattern as written.
-        pattern: String,
-        /// Why it is invalid.
-        source: PatternError,
-    },
+    #[error("`!{{timestamp:{0}}}`: {1}")]
+    Timestamp(String, #[source] PatternError),
     /// Keys that Firehose extracts from records with jq.
     #[error(
         "`!{{partitionKeyFromQuery:{0}}}` needs inline parsing, which this Firehose does not have: \

@@ -4,16 +4,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::error::{MAX_CHARACTERS, PrefixError};
-use super::object_name::{MAX_KEY_BYTES, MAX_SUFFIX_BYTES};
 use super::timestamp::Pattern;
+use super::{MAX_KEY_BYTES, MAX_SUFFIX_BYTES};
 
 /// The characters of `!{firehose:random-string}`.
 const RANDOM_STRING_CHARACTERS: usize = 11;
 
-/// A part of a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
-    /// Itself.
     Text(String),
     /// `!{timestamp:PATTERN}`
     Timestamp(Pattern),
@@ -25,7 +23,6 @@ pub(super) enum Part {
     PartitionKey(String),
 }
 
-/// The parts of `text`, in their order.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, PrefixError> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -44,7 +41,6 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, PrefixError> {
     Ok(parts)
 }
 
-/// What is between the braces.
 fn part(expression: &str) -> Result<Part, PrefixError> {
     let malformed = || PrefixError::Malformed(format!("!{{{expression}}}"));
     let (namespace, value) = expression.split_once(':').ok_or_else(malformed)?;
@@ -54,7 +50,7 @@ fn part(expression: &str) -> Result<Part, PrefixError> {
     match (namespace, value) {
         ("timestamp", pattern) => Pattern::parse(pattern)
             .map(Part::Timestamp)
-            .map_err(|source| PrefixError::Timestamp { pattern: pattern.to_owned(), source }),
+            .map_err(|error| PrefixError::Timestamp(pattern.to_owned(), error)),
         ("firehose", "random-string") => Ok(Part::RandomString),
         ("firehose", "error-output-type") => Ok(Part::ErrorOutputType),
         ("firehose", value) => Err(PrefixError::FirehoseValue(value.to_owned())),

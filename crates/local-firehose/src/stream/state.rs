@@ -148,8 +148,7 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
         OpenError::File(error) => unreadable(path, error.into()),
         OpenError::Database(error) => unreadable(path, error),
     };
-    let opened = Commits::open(path, Durable::Soon).map_err(|error| failed(error.into()))?;
-    let (commits, count) = opened.ok_or_else(|| failed(OpenError::InUse))?;
+    let (commits, count) = Commits::open(path, Durable::Soon).map_err(failed)?;
     let condition = state_file::check(path, count).map_err(failed)?;
     let report = |what: &str| tracing::warn!("{} (`--state`): {condition}: {what}", path.display());
     let how = match condition {

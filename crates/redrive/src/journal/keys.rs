@@ -48,7 +48,6 @@ impl<'a> ObjectName<'a> {
         self.firehose.unwrap_or(self.place)
     }
 
-    /// Whether Firehose gave the name. It gives each name once.
     pub(crate) fn is_of_firehose(self) -> bool {
         self.firehose.is_some()
     }
@@ -73,7 +72,6 @@ fn file_name(place: &str) -> &str {
     name.strip_suffix(".gz").unwrap_or(name)
 }
 
-/// The key of a record's bytes.
 pub(crate) fn content_key(data: &[u8]) -> u128 {
     key([data])
 }

@@ -55,7 +55,6 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// Takes one record off what a call put.
     pub(super) fn take(&mut self, key: (u128, u64)) -> Result<(), redb::Error> {
         let Some((end_ms, run, count)) = self.puts.get(key)?.map(|put| put.value()) else { return Ok(()) };
         if count > 1 {

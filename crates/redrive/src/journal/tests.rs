@@ -162,13 +162,13 @@ fn a_journal_belongs_to_one_stream_and_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/journal");
     let journal = open(&path);
-    assert!(journal.is_new());
+    assert!(journal.is_new);
     journal.check_stream("arn:one").unwrap();
     let error = Journal::open(&path, true, None).err().unwrap().to_string();
     assert!(error.ends_with("is in use by another `clicks redrive`"), "{error}");
     drop(journal);
     let journal = open(&path);
-    assert!(!journal.is_new());
+    assert!(!journal.is_new);
     journal.check_stream("arn:one").unwrap();
     let error = journal.check_stream("arn:two").unwrap_err().to_string();
     assert!(
@@ -291,7 +291,7 @@ fn a_damaged_journal_is_used_by_choice_only() {
             if let Some(expected) = expected.filter(|_| option.is_some()) {
                 let journal = opened.unwrap();
                 assert_eq!(&states(&journal), expected, "{found} {option:?}");
-                assert_eq!(journal.is_new(), *expected == new, "{found} {option:?}");
+                assert_eq!(journal.is_new, *expected == new, "{found} {option:?}");
             } else {
                 let error = opened.err().unwrap().to_string();
                 assert!(error.contains(found) && error.contains(choices), "{found}: {error}");

@@ -22,7 +22,6 @@ const UNANSWERED: Backoff =
 /// How many consecutive calls may store nothing. The delays between them add up to at least 16 s.
 const MAX_FRUITLESS: u32 = 10;
 
-/// After a call in which the service refused records.
 const REFUSED: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_secs(10), jitter: Jitter::Equal };
 
@@ -143,7 +142,7 @@ impl Session {
         warn(&format!("{} records were sent without a response and may be stored: {why}", batch.len()));
         self.unanswered += 1;
         if self.unanswered >= MAX_UNANSWERED && !self.context.stop.is_requested() {
-            return Err(RedriveError::Unanswered { service: self.context.target.service(), why }.into());
+            return Err(RedriveError::Unanswered(self.context.target.service(), why).into());
         }
         self.pause(UNANSWERED.delay(self.unanswered)).await
     }

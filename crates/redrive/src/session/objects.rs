@@ -16,12 +16,11 @@ use crate::{RedriveError, now_ms, warn};
 const MAX_REPORTED: usize = 20;
 
 impl Session {
-    /// Puts the selected records of an object.
     pub(super) async fn object(&mut self, index: usize) -> Result<(), Halt> {
         let candidate = &self.objects[index];
         if candidate.state.is_done {
             self.report.objects.done += 1;
-            let bytes = candidate.object.bytes();
+            let bytes = candidate.object.bytes;
             self.advance(bytes);
             return self.archive(index).await;
         }
@@ -97,7 +96,7 @@ impl Session {
         let options = &self.context.options;
         let Some(archive) = options.archive.as_ref().filter(|_| !options.dry_run) else { return Ok(()) };
         let (bucket, object) = (&self.context.bucket, &self.objects[index].object);
-        let to = options.source.archived(archive, object.key());
+        let to = options.source.archived(archive, &object.key);
         let moved = match bucket.is_unchanged(object).await {
             Ok(true) => bucket.rename(object, &to).await.map_err(|error| error.to_string()),
             Ok(false) => {
@@ -143,9 +142,7 @@ impl Session {
         }
         if !self.context.options.dry_run {
             let lines: Vec<QuarantinedLine<'_>> = new.iter().map(|piece| quarantined(place, piece)).collect();
-            quarantine
-                .append(&lines)
-                .map_err(|source| RedriveError::Quarantine { path: quarantine.path().to_owned(), source })?;
+            quarantine.append(&lines).map_err(|error| RedriveError::Quarantine(quarantine.path().to_owned(), error))?;
         }
         Ok(self.context.journal.quarantined(&keys(&new), now_ms())?)
     }
@@ -156,7 +153,6 @@ fn quarantined<'a>(object: &'a str, piece: &'a CorruptPiece) -> QuarantinedLine<
     QuarantinedLine { object, line: *line, offset: *offset, problem: problem.to_string(), content: bytes }
 }
 
-/// A reader that counts its bytes.
 struct Counted<R> {
     bytes: R,
     count: Arc<AtomicU64>,

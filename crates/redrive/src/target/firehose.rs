@@ -2,16 +2,15 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_firehose::Client;
-use aws_sdk_firehose::error::ProvideErrorMetadata;
+use aws_sdk_firehose::operation::describe_delivery_stream::DescribeDeliveryStreamOutput;
 use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record;
 pub(super) use firehose_model::batch::MAX_PUT_BYTES as MAX_CALL_BYTES;
 use firehose_model::source::MAX_RECORD_BYTES;
 use serde::Deserialize;
 
-use super::{Outgoing, PutOutcome, StreamDescription, TargetError, cause, minimal, outcome_of, shown, stored};
+use super::{Outgoing, PutOutcome, StreamDescription, TargetError, described, outcome_of, shown, stored};
 
-/// The statuses of a stream that accepts records.
 pub(super) const ACTIVE: &[&str] = &["ACTIVE"];
 
 const DIRECT_PUT: &str = "DirectPut";
@@ -19,10 +18,9 @@ const DIRECT_PUT: &str = "DirectPut";
 #[derive(Debug)]
 pub(super) struct Firehose {
     client: Client,
-    stream: String,
+    pub(super) stream: String,
 }
 
-/// A response of `DescribeDeliveryStream`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Output {
@@ -43,37 +41,26 @@ impl Firehose {
         Self { client: Client::new(config), stream: stream.to_owned() }
     }
 
-    pub(super) fn stream(&self) -> &str {
-        &self.stream
-    }
-
     pub(super) async fn describe(&self, target: &str) -> Result<StreamDescription, TargetError> {
-        let target = target.to_owned();
         // Boxed: the SDK's futures are too deeply nested for the compiler.
         let sent = Box::pin(self.client.describe_delivery_stream().delivery_stream_name(&self.stream).send()).await;
-        let described = match sent {
-            Ok(output) => output.delivery_stream_description.map(|found| Description {
+        let description = |output: DescribeDeliveryStreamOutput| {
+            let found = output.delivery_stream_description?;
+            let delivery_stream_description = Description {
                 delivery_stream_arn: found.delivery_stream_arn,
                 delivery_stream_status: found.delivery_stream_status.as_str().to_owned(),
                 delivery_stream_type: found.delivery_stream_type.as_str().to_owned(),
-            }),
-            Err(error) if error.code() == Some("ResourceNotFoundException") => {
-                return Err(TargetError::Missing { target, option: "--stream" });
-            }
-            Err(error) => match minimal(&error) {
-                Some(Output { delivery_stream_description }) => Some(delivery_stream_description),
-                None => return Err(TargetError::Describe { target, cause: cause(&error) }),
-            },
+            };
+            Some(Output { delivery_stream_description })
         };
-        let Some(Description { delivery_stream_arn, delivery_stream_status, delivery_stream_type }) = described else {
-            return Err(TargetError::Describe { target, cause: "the response has no description".to_owned() });
-        };
-        if delivery_stream_type != DIRECT_PUT {
-            return Err(TargetError::NotDirectPut { target, found: shown(&delivery_stream_type) });
+        let found = described(sent, description, target.to_owned(), "--stream")?.delivery_stream_description;
+        if found.delivery_stream_type != DIRECT_PUT {
+            let found = shown(&found.delivery_stream_type);
+            return Err(TargetError::NotDirectPut { target: target.to_owned(), found });
         }
         Ok(StreamDescription {
-            arn: delivery_stream_arn,
-            status: delivery_stream_status,
+            arn: found.delivery_stream_arn,
+            status: found.delivery_stream_status,
             max_record_bytes: MAX_RECORD_BYTES,
         })
     }

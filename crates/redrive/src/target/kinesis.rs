@@ -2,14 +2,14 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::error::ProvideErrorMetadata;
+use aws_sdk_kinesis::operation::describe_stream_summary::DescribeStreamSummaryOutput;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 use serde::Deserialize;
 
-use super::{Outgoing, PutOutcome, StreamDescription, TargetError, cause, minimal, outcome_of, stored};
+use super::{Outgoing, PutOutcome, StreamDescription, TargetError, described, outcome_of, stored};
 use crate::journal::content_key;
 
 /// The statuses of a stream that accepts records (Amazon Kinesis Data Streams API Reference, "StreamDescriptionSummary").
@@ -21,11 +21,10 @@ pub(super) const MAX_CALL_BYTES: usize = 5 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Kinesis {
     client: Client,
-    stream: String,
+    pub(super) stream: String,
     partition_key_field: Option<String>,
 }
 
-/// A response of `DescribeStreamSummary`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Output {
@@ -48,10 +47,6 @@ impl Kinesis {
         Self { client: Client::new(config), stream: stream.to_owned(), partition_key_field }
     }
 
-    pub(super) fn stream(&self) -> &str {
-        &self.stream
-    }
-
     /// The field's value, if it can be a key; otherwise a hash of the record, which distributes records over the shards.
     pub(super) fn partition_key(&self, data: &[u8]) -> String {
         let key = self.partition_key_field.as_deref().and_then(|field| {
@@ -62,29 +57,23 @@ impl Kinesis {
     }
 
     pub(super) async fn describe(&self, target: &str) -> Result<StreamDescription, TargetError> {
-        let target = target.to_owned();
         let sent = Box::pin(self.client.describe_stream_summary().stream_name(&self.stream).send()).await;
-        match sent {
-            Ok(output) => match output.stream_description_summary {
-                Some(found) => Ok(StreamDescription {
-                    arn: found.stream_arn,
-                    status: found.stream_status.as_str().to_owned(),
-                    max_record_bytes: max_record_bytes(found.max_record_size_in_kib),
-                }),
-                None => Err(TargetError::Describe { target, cause: "the response has no description".to_owned() }),
-            },
-            Err(error) if error.code() == Some("ResourceNotFoundException") => {
-                Err(TargetError::Missing { target, option: "--data-stream" })
-            }
-            Err(error) => match minimal(&error) {
-                Some(Output { stream_description_summary: found }) => Ok(StreamDescription {
-                    arn: found.stream_arn,
-                    status: found.stream_status,
-                    max_record_bytes: max_record_bytes(found.max_record_size_in_kib),
-                }),
-                None => Err(TargetError::Describe { target, cause: cause(&error) }),
-            },
-        }
+        let description = |output: DescribeStreamSummaryOutput| {
+            let found = output.stream_description_summary?;
+            let stream_description_summary = Summary {
+                stream_arn: found.stream_arn,
+                stream_status: found.stream_status.as_str().to_owned(),
+                max_record_size_in_kib: found.max_record_size_in_kib,
+            };
+            Some(Output { stream_description_summary })
+        };
+        let found = described(sent, description, target.to_owned(), "--data-stream")?.stream_description_summary;
+        let max_record_kib = found.max_record_size_in_kib.and_then(|kib| usize::try_from(kib).ok());
+        Ok(StreamDescription {
+            arn: found.stream_arn,
+            status: found.stream_status,
+            max_record_bytes: max_record_kib.map_or(MAX_RECORD_BYTES, |kib| kib * 1024),
+        })
     }
 
     /// One call, with at most 500 records and 5 MiB. A record with an error code is not stored ("PutRecordsResultEntry").
@@ -104,11 +93,6 @@ impl Kinesis {
             Err(error) => outcome_of(&error),
         }
     }
-}
-
-/// A stream's largest record, data and partition key together.
-fn max_record_bytes(kib: Option<i32>) -> usize {
-    kib.and_then(|kib| usize::try_from(kib).ok()).map_or(MAX_RECORD_BYTES, |kib| kib * 1024)
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
 use crate::api::json::{json, parse};
 use crate::stream::DataStream;
-use firehose_model::kinesis::sequence;
 use firehose_model::kinesis::shard::ShardId;
 
 /// The default of `MaxResults`, and the most shards of a response (Kinesis API reference, "ListShards").
@@ -130,7 +129,7 @@ pub(super) fn response(stream: &DataStream, request: &ListShardsRequest) -> Resu
                 starting_hash_key: hash_keys.start().to_string(),
                 ending_hash_key: hash_keys.end().to_string(),
             },
-            sequence_number_range: SequenceNumbers { starting_sequence_number: sequence::first(shard) },
+            sequence_number_range: SequenceNumbers { starting_sequence_number: shard.sequence_number(0) },
         }
     });
     json(&Response { shards: described.collect(), next_token: next_token.transpose()? })

@@ -92,9 +92,10 @@ async fn shards_are_listed_by_page() {
         json!({
             "ShardId": format!("shardId-{number:012}"),
             "HashKeyRange": { "StartingHashKey": (number * third).to_string(), "EndingHashKey": end.to_string() },
-            "SequenceNumberRange": { "StartingSequenceNumber": firehose_model::kinesis::sequence::first(
-                firehose_model::kinesis::shard::ShardId(number.try_into().unwrap())
-            ) },
+            "SequenceNumberRange": {
+                "StartingSequenceNumber":
+                    firehose_model::kinesis::shard::ShardId(number.try_into().unwrap()).sequence_number(0)
+            },
         })
     };
     let all = [shard(0, third - 1), shard(1, 2 * third - 1), shard(2, u128::MAX)];
