@@ -67,7 +67,7 @@ impl Output {
         end: &BatchEnd<'_>,
     ) -> Result<(), OutputError> {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
-        for (record, outcome) in event.records().iter().zip(outcomes) {
+        for (record, outcome) in event.records.iter().zip(outcomes) {
             match outcome {
                 RecordOutcome::Delivered { data, .. } => delivered.push((record, data)),
                 RecordOutcome::Failed(fault) => failed.push((record, *fault)),

@@ -146,7 +146,7 @@ mod tests {
 
     fn counts(limits: Limits, sizes: &[usize]) -> Vec<usize> {
         let data: Vec<Vec<u8>> = sizes.iter().map(|size| vec![b'x'; *size]).collect();
-        batched(limits, &data).iter().map(|event| event.records().len()).collect()
+        batched(limits, &data).iter().map(|event| event.records.len()).collect()
     }
 
     #[test]
@@ -223,11 +223,11 @@ mod tests {
             let mut ids = HashSet::new();
             for event in &events {
                 let sizes: Vec<Vec<u8>> =
-                    event.records().iter().map(|record| STANDARD.decode(&record.data).unwrap()).collect();
+                    event.records.iter().map(|record| STANDARD.decode(&record.data).unwrap()).collect();
                 let total: usize = sizes.iter().map(Vec::len).sum();
                 prop_assert!(!sizes.is_empty() && sizes.len() <= records);
                 prop_assert!(total <= bytes || sizes.len() == 1);
-                prop_assert!(event.records().iter().all(|record| ids.insert(record.record_id.clone())));
+                prop_assert!(event.records.iter().all(|record| ids.insert(record.record_id.clone())));
                 out.extend(sizes);
             }
             prop_assert_eq!(out, data);

@@ -107,7 +107,8 @@ pub fn record_id(sequence: u64) -> String {
 /// An event, which is sent again with each retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    records: Vec<Record>,
+    /// The records, in their order.
+    pub records: Vec<Record>,
     envelope: Envelope,
 }
 
@@ -198,18 +199,6 @@ impl Event {
         let others = fields.without(&["invocationId", "records"]);
         let file = minified(&format!("{others},\"records\":[{}]}}", sent.join(",")));
         Ok((Self { records, envelope: Envelope::File(file) }, too_large))
-    }
-
-    /// The records, in their order.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// Its records, without the event.
-    #[must_use]
-    pub fn into_records(self) -> Vec<Record> {
-        self.records
     }
 
     /// The payload of one invocation. Each retry has another `invocationId` and the same records.

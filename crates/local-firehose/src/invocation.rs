@@ -51,7 +51,7 @@ pub async fn invoke_with_retries<E: From<serde_json::Error>>(
     mut on_attempt: impl FnMut(AttemptReport<'_>) -> Result<(), E>,
     outage: &Outage,
 ) -> Result<BatchResult, E> {
-    let records = event.records();
+    let records = &event.records;
     let mut attempt = 1;
     loop {
         let payload = event.payload(Uuid::new_v4())?;

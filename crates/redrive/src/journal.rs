@@ -157,18 +157,17 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates a journal. A dry run works on a copy in memory, which takes about 500 bytes per record.
+    /// Opens or creates a journal. A dry run works on a copy.
     pub(super) fn open(path: &Path, dry_run: bool, on_damage: Option<OnDamage>) -> Result<Self, JournalError> {
-        let failed = |error| JournalError::database(path, error);
         let opened = if dry_run { open_copy(path, on_damage) } else { open_file(path, on_damage) };
         let (database, commits, is_new) = opened?;
-        let begun = database.begin_write().map_err(|error| JournalError::database(path, error))?;
-        let (format, run) = begin_run(&begun).map_err(failed)?;
-        if format != FORMAT.1 {
-            return Err(JournalError::Format { path: path.to_owned(), found: format });
+        let mut journal = Self { path: path.to_owned(), database, commits, run: 0, is_new };
+        let (found, run) = journal.write(begin_run)?;
+        if found != FORMAT.1 {
+            return Err(JournalError::Format { path: journal.path, found });
         }
-        state_file::commit(begun, commits.as_ref()).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), database, commits, run, is_new })
+        journal.run = run;
+        Ok(journal)
     }
 
     /// Checks that the journal belongs to a stream, by its identity. A new journal is assigned to it.
@@ -187,7 +186,7 @@ impl Journal {
     /// Registers objects by name and version. Returns for each the first run that saw it in this version, and whether it is done.
     pub(super) fn register<'a>(
         &self,
-        objects: impl Iterator<Item = (ObjectName<'a>, &'a str)>,
+        objects: impl Iterator<Item = (ObjectName<'a>, String)>,
     ) -> Result<Vec<ObjectState>, JournalError> {
         let run = self.run;
         self.write(|begun| {
@@ -204,7 +203,7 @@ impl Journal {
                     Some((false, state)) if name.is_of_firehose() => ObjectState { is_done: false, ..state },
                     known => ObjectState { first_run: run, is_done: false, is_new: known.is_none() },
                 };
-                table.insert(name.text(), (version, state.first_run, state.is_done))?;
+                table.insert(name.text(), (&*version, state.first_run, state.is_done))?;
                 all.push(state);
             }
             Ok((all, true))
@@ -384,15 +383,16 @@ pub(super) struct ObjectState {
     pub(super) is_new: bool,
 }
 
-/// Counts the run, and creates the tables of a new journal. Returns the journal's format and the run's number.
-fn begin_run(begun: &WriteTransaction) -> Result<(String, u64), redb::Error> {
+/// Counts the run of a journal of this format, and creates the tables of a new one. Returns the format and the run's number.
+fn begin_run(begun: &WriteTransaction) -> Result<((String, u64), bool), redb::Error> {
     Tables::open(begun)?;
     begun.open_table(OBJECTS)?;
     let format = get_or_insert(&mut begun.open_table(ABOUT)?, FORMAT.0, FORMAT.1)?;
     let mut runs = begun.open_table(RUNS)?;
     let run = runs.get(())?.map_or(0, |run| run.value()) + 1;
     runs.insert((), run)?;
-    Ok((format, run))
+    let is_known = format == FORMAT.1;
+    Ok(((format, run), is_known))
 }
 
 fn get_or_insert(table: &mut Table<'_, &str, &str>, name: &str, new: &str) -> Result<String, redb::Error> {

@@ -1,16 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-mod classify;
 mod journal;
 mod lines;
 mod quarantine;
-mod rate;
 mod record;
 mod report;
 mod selection;
 mod session;
 mod source;
-mod stop;
 mod target;
 
 use std::path::{Path, PathBuf};
@@ -28,10 +25,9 @@ use self::lines::Chunk;
 pub use self::quarantine::{Quarantine, QuarantinedLine};
 pub use self::report::{Age, ObjectCounts, RecordCounts, Report};
 pub use self::selection::{Selection, When};
-use self::session::{Candidate, RedriveContext, Session};
+use self::session::{Candidate, RedriveContext, Session, Stop};
 pub use self::session::{OnProgress, Progress};
 pub use self::source::{InvalidSource, ObjectSource, archive};
-use self::stop::Stop;
 pub use self::target::StreamRef;
 use self::target::{Target, TargetError};
 
@@ -252,7 +248,7 @@ pub fn read(place: &str, object: &[u8]) -> Read {
     lines::each(object, |chunk| {
         match chunk {
             Chunk::Pieces(pieces) => {
-                let (records, corrupt) = classify::classify(pieces, &mut identity, |data| {
+                let (records, corrupt) = lines::classify(pieces, &mut identity, |data| {
                     target::check_size("Firehose", data.len(), MAX_RECORD_BYTES)
                 });
                 read.records.extend(records.into_iter().map(|(key, record)| (key, record.data)));

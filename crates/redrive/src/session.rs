@@ -2,6 +2,7 @@
 
 mod calls;
 mod objects;
+mod rate;
 
 use std::collections::HashSet;
 use std::mem;
@@ -9,21 +10,19 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use object_storage::{Bucket, StoredObject};
+use tokio::sync::watch;
 
+use self::rate::RateLimiter;
 use crate::journal::{Entry, Journal, JournalError, ObjectName, ObjectState, State};
 use crate::quarantine::Quarantine;
-use crate::rate::RateLimiter;
 use crate::record::FailedRecord;
 use crate::report::{RecordCounts, Report};
-use crate::stop::Stop;
 use crate::target::{Outgoing, Target};
 use crate::{Options, RedriveError, Redriven, now_ms};
 
 #[derive(Debug)]
 pub(super) struct Candidate {
     object: StoredObject,
-    place: String,
-    version: String,
     state: ObjectState,
     /// The number of its selected records that are not put yet.
     open: u64,
@@ -39,20 +38,10 @@ impl Candidate {
         journal: &Journal,
     ) -> Result<Vec<Self>, JournalError> {
         let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
-        let versions: Vec<String> = objects.iter().map(StoredObject::version).collect();
         let names = places.iter().map(|place| ObjectName::of(place));
-        let states = journal.register(names.zip(versions.iter().map(String::as_str)))?;
-        let candidates = objects.into_iter().zip(places).zip(versions).zip(states);
-        let candidate = |(((object, place), version), state)| Self {
-            object,
-            place,
-            version,
-            state,
-            open: 0,
-            stays: false,
-            read: false,
-        };
-        Ok(candidates.map(candidate).collect())
+        let states = journal.register(names.zip(objects.iter().map(StoredObject::version)))?;
+        let candidate = |(object, state)| Self { object, state, open: 0, stays: false, read: false };
+        Ok(objects.into_iter().zip(states).map(candidate).collect())
     }
 }
 
@@ -74,6 +63,27 @@ enum Halt {
 impl<E: Into<RedriveError>> From<E> for Halt {
     fn from(error: E) -> Self {
         Self::Error(error.into())
+    }
+}
+
+/// Interrupts: the first finishes the current call, the second aborts it.
+#[derive(Debug, Clone)]
+pub(super) struct Stop(watch::Receiver<u32>);
+
+impl Stop {
+    pub(super) fn new(interrupts: watch::Receiver<u32>) -> Self {
+        Self(interrupts)
+    }
+
+    pub(super) fn is_requested(&self) -> bool {
+        *self.0.borrow() > 0
+    }
+
+    /// Waits for the interrupt of this number, counted from one; for ever once there can be no more.
+    pub(super) async fn requested(&mut self, number: u32) {
+        if self.0.wait_for(|count| *count >= number).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

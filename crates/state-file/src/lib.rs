@@ -11,7 +11,8 @@ use std::sync::Once;
 use std::thread;
 
 use jiff::Timestamp;
-use redb::{Builder, Database, ReadableDatabase, TableError};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
 
 use self::commits::COMMITS;
 pub use self::commits::{Commits, Count, Durable, commit, commits_path};
@@ -158,13 +159,40 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
     Ok(database)
 }
 
+/// A copy is never synced: no one reads it after this process.
+#[derive(Debug)]
+struct Unsynced(FileBackend);
+
+impl StorageBackend for Unsynced {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
 /// Opens a database and reads all of it. Returns it with its number of commits, and whether redb repaired nothing. The error is one
 /// line.
 fn read_all(file: File) -> Result<(Database, u64, bool), String> {
     silence();
     let check = thread::Builder::new().name(CHECK.to_owned()).spawn(move || {
+        let file = FileBackend::new(file).map_err(|error| error.to_string())?;
         let mut builder = Database::builder();
-        let database = builder.set_cache_size(CHECK_CACHE_BYTES).create_file(file);
+        let database = builder.set_cache_size(CHECK_CACHE_BYTES).create_with_backend(Unsynced(file));
         let mut database = database.map_err(|error| error.to_string())?;
         // After a clean close, redb does not verify checksums when it opens a file.
         let is_clean = database.check_integrity().map_err(|error| error.to_string())?;

@@ -120,7 +120,7 @@ impl Contents {
         if bytes > MAX_EVENT_BYTES {
             return Err(Unusable::EventTooLarge { bytes });
         }
-        let is_empty = event.records().is_empty() && !too_large.is_empty();
+        let is_empty = event.records.is_empty() && !too_large.is_empty();
         for OversizedRecord { index, bytes, source, text } in too_large {
             let problem = Unusable::RecordOfEventTooLarge { index, bytes, source_type: source };
             self.skip(problem, piece, text.into_bytes());

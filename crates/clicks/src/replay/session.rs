@@ -128,7 +128,7 @@ impl Session {
 
     /// Reports that the batch in flight is discarded.
     pub(super) fn discard(batch: &Batch) {
-        let records = batch.event.records().len();
+        let records = batch.event.records.len();
         progress::print(&format!("interrupted: the batch in flight was discarded (records: {records})"));
     }
 

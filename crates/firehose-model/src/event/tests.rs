@@ -73,7 +73,7 @@ fn a_file_is_sent_as_it_is_but_for_the_invocation() {
     );
     let event = read(&format!("{{\n  \"invocationId\": \"old\",{}", fields.replace(":\"a", " :\t\"a"))).unwrap();
     assert_eq!(sent(&event), format!(r#"{{"invocationId":"00000000-0000-0000-0000-000000000000",{fields}"#));
-    assert_eq!(event.records(), [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into(), kinesis: None }]);
+    assert_eq!(event.records, [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into(), kinesis: None }]);
     let other = Uuid::from_u128(1);
     assert!(event.payload(other).unwrap().starts_with(format!("{{\"invocationId\":\"{other}\",").as_bytes()));
 }
@@ -93,7 +93,7 @@ fn records_of_every_source_are_read() {
         (r#"{ "data": "\ud800" }"#, 99, r#""\ud800""#),
     ] {
         let event = read(&format!(r#"{{ "records": [{record}] }}"#)).unwrap();
-        assert_eq!(event.records(), [Record { record_id: record_id(0), arrival_ms, data: data.into(), kinesis: None }]);
+        assert_eq!(event.records, [Record { record_id: record_id(0), arrival_ms, data: data.into(), kinesis: None }]);
     }
 }
 
@@ -102,7 +102,7 @@ fn a_record_without_an_id_gets_one() {
     let event = read(r#"{ "records": [{ "recordId": "a\"" }, { "data": "e30=" }, { "recordId": null }] }"#).unwrap();
     let sent: Value = serde_json::from_str(&sent(&event)).unwrap();
     for (index, id) in [(0, "a\"".to_owned()), (1, record_id(1)), (2, record_id(2))] {
-        assert_eq!(event.records()[index].record_id, id);
+        assert_eq!(event.records[index].record_id, id);
         assert_eq!(sent["records"][index]["recordId"], id);
     }
 }
@@ -147,7 +147,7 @@ fn a_record_that_is_too_large_for_its_source_is_left_out() {
             let record_text = record.to_string();
             event["records"] = json!([{ "recordId": "a", "data": "e30=" }, record]);
             let (event, too_large) = read_all(&event.to_string()).unwrap();
-            let ids: Vec<&str> = event.records().iter().map(|record| record.record_id.as_str()).collect();
+            let ids: Vec<&str> = event.records.iter().map(|record| record.record_id.as_str()).collect();
             assert_eq!(sent(&event).contains("large"), fits);
             if fits {
                 assert_eq!((ids, too_large), (vec!["a", "large"], vec![]), "{name} {bytes}");

@@ -38,15 +38,9 @@ impl Serialize for ShardId {
 
 /// The shards of a stream. They are never split or merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shards(NonZeroU32);
+pub struct Shards(pub NonZeroU32);
 
 impl Shards {
-    /// This many shards.
-    #[must_use]
-    pub fn new(count: NonZeroU32) -> Self {
-        Self(count)
-    }
-
     /// The number of shards.
     #[must_use]
     pub fn count(self) -> u32 {
@@ -95,7 +89,7 @@ mod tests {
     use super::*;
 
     fn shards(count: u32) -> Shards {
-        Shards::new(NonZeroU32::new(count).unwrap())
+        Shards(NonZeroU32::new(count).unwrap())
     }
 
     #[test]

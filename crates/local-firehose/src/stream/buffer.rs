@@ -109,7 +109,7 @@ impl Buffer {
         let own: Option<OwnedSemaphorePermit> = Arc::clone(&self.own_permits).acquire_owned().await.ok();
         let streams = Arc::clone(&self.stream_permits).acquire_owned().await.ok();
         let invoker = Arc::clone(&self.invoker);
-        let bytes = batch.event.records().iter().map(|record| decoded_bytes(&record.data)).sum();
+        let bytes = batch.event.records.iter().map(|record| decoded_bytes(&record.data)).sum();
         let records = batch.receipts.len();
         self.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
         self.in_flight.spawn(async move {

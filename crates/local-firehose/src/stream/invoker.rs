@@ -50,7 +50,7 @@ impl Invoker {
         let end_ms = Timestamp::now().as_millisecond();
         let failure = |code| Failure { code, attempts, end_ms, function_arn: &self.function_arn };
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
-        for ((record, outcome), receipt) in event.into_records().into_iter().zip(outcomes).zip(receipts) {
+        for ((record, outcome), receipt) in event.records.into_iter().zip(outcomes).zip(receipts) {
             match outcome {
                 RecordOutcome::Dropped => dropped.push(receipt),
                 RecordOutcome::Failed(code) => items.push(Item::failed(&record, failure(code), receipt)),
@@ -70,7 +70,7 @@ impl Invoker {
     }
 
     async fn invoke(&self, functions: &Functions, event: &Event) -> BatchResult {
-        let records = event.records().len();
+        let records = event.records.len();
         let failed = |error: &dyn Display| {
             tracing::error!("an event was not processed: {error}");
             BatchResult { outcomes: vec![RecordOutcome::Failed(ErrorCode::FunctionError); records], attempts: 1 }
@@ -111,7 +111,7 @@ impl Invoker {
 
 /// The outcomes of a stream without a function.
 fn untransformed(event: &Event) -> BatchResult {
-    let outcomes = event.records().iter().map(|record| match STANDARD.decode(&record.data) {
+    let outcomes = event.records.iter().map(|record| match STANDARD.decode(&record.data) {
         Ok(data) => RecordOutcome::delivered(data),
         // The base64 was validated when the record was accepted.
         Err(_) => RecordOutcome::Failed(ErrorCode::FunctionError),

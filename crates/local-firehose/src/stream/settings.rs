@@ -96,7 +96,7 @@ impl DataStreamSettings {
     /// The shards. On demand, Kinesis scales them; here their number stays that of a new stream.
     #[must_use]
     pub fn shards(&self) -> Shards {
-        Shards::new(self.provisioned.unwrap_or(ON_DEMAND))
+        Shards(self.provisioned.unwrap_or(ON_DEMAND))
     }
 }
 

@@ -115,7 +115,7 @@ fn objects_are_done_in_a_version() {
     let new = |first_run| ObjectState { first_run, is_done: false, is_new: true };
     let seen = |first_run, is_done| ObjectState { first_run, is_done, is_new: false };
     let see = |journal: &Journal, objects: &[(&'static str, &'static str)]| {
-        let objects = objects.iter().map(|(place, version)| (ObjectName::of(place), *version));
+        let objects = objects.iter().map(|(place, version)| (ObjectName::of(place), (*version).to_owned()));
         journal.register(objects).unwrap()
     };
     let journal = open(&path);

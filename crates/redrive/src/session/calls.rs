@@ -7,10 +7,10 @@ use firehose_model::batch::MAX_PUT_RECORDS;
 use service_kit::backoff::{Backoff, Jitter};
 use tokio::time::{sleep, sleep_until};
 
-use super::{Halt, Selected, Session};
+use super::{Halt, Selected, Session, rate};
 use crate::journal::Entry;
 use crate::target::{Outgoing, PutOutcome};
-use crate::{RedriveError, now_ms, rate, warn};
+use crate::{RedriveError, now_ms, warn};
 
 /// How many consecutive calls may get no response: each leaves up to 500 uncertain records.
 const MAX_UNANSWERED: u32 = 3;

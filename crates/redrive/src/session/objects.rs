@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Halt, Session};
-use crate::classify::{CorruptPiece, classify};
 use crate::journal::{Identity, ObjectName};
-use crate::lines::{self, Chunk};
+use crate::lines::{self, Chunk, CorruptPiece, classify};
 use crate::quarantine::QuarantinedLine;
 use crate::record::Corrupt;
 use crate::{RedriveError, now_ms, warn};
@@ -24,7 +23,7 @@ impl Session {
             self.advance(bytes);
             return self.archive(index).await;
         }
-        let place = candidate.place.clone();
+        let place = self.context.bucket.place_of_object(&candidate.object);
         let is_new = candidate.state.is_new && !ObjectName::of(&place).is_of_firehose();
         let before = self.report.records.put_before;
         let last = self.read(index, &place).await?;
@@ -87,7 +86,8 @@ impl Session {
         if !candidate.read || candidate.open > 0 || candidate.stays || self.context.options.dry_run {
             return Ok(());
         }
-        self.context.journal.done(ObjectName::of(&candidate.place), &candidate.version, candidate.state)?;
+        let place = self.context.bucket.place_of_object(&candidate.object);
+        self.context.journal.done(ObjectName::of(&place), &candidate.object.version(), candidate.state)?;
         self.report.objects.done += 1;
         self.archive(index).await
     }

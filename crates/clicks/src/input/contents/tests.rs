@@ -96,7 +96,7 @@ fn an_event_may_have_any_white_space() {
     let minified = event.to_string();
     let pretty = serde_json::to_string_pretty(&event).unwrap();
     let expected = items(&minified);
-    assert!(matches!(&expected[..], [Item::Event(event)] if event.records().len() == 1));
+    assert!(matches!(&expected[..], [Item::Event(event)] if event.records.len() == 1));
     assert_eq!(items(&pretty), expected);
     assert_eq!(items(&format!("{minified}\n{pretty}{minified}")).len(), 3);
 }
@@ -199,7 +199,7 @@ fn events_have_the_limits_of_their_source_and_of_lambda() {
     let large = event(1_400_000);
     let found = items(&format!("{{\"records\":[]}}{large}{large}"));
     let [_, Item::Skipped(skipped), Item::Event(rest), ..] = &found[..] else { panic!("{} items", found.len()) };
-    assert_eq!((found.len(), rest.records().len(), skipped.offset), (5, 1, 14));
+    assert_eq!((found.len(), rest.records.len(), skipped.offset), (5, 1, 14));
     assert_eq!(
         skipped.problem.to_string(),
         "records[0]: found a record of 1050000 bytes; Direct PUT accepts at most 1024000"
