@@ -61,8 +61,7 @@ pub enum ErrorCode {
     FunctionTimedOut,
     /// A partition key of the prefix is missing or empty (code and message seen in public).
     NoPartition,
-    /// The record exceeds the limit of active partitions (the code is in a public README, the message is of the developer guide's
-    /// "Buffer data for dynamic partitioning").
+    /// The record exceeds the limit of active partitions (code: a public README; message: the developer guide).
     TooManyPartitions,
 }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::delivery::ErrorCode;
 use crate::event::Record;
@@ -81,13 +81,9 @@ pub enum NoErrorRecord {
 impl<'a> ErrorRecord<'a> {
     /// Reads one value.
     pub fn parse(json: &'a [u8]) -> Result<Self, NoErrorRecord> {
-        #[derive(Deserialize)]
-        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
         // A derived struct would accept an array as well.
         let fields: Fields<'_> = serde_json::from_slice(json).map_err(|_| NoErrorRecord::Json)?;
-        let raw_data = fields.get("rawData").and_then(|text| serde_json::from_str(text).ok());
-        let Text(raw_data) = raw_data.ok_or(NoErrorRecord::NoData)?;
+        let raw_data = fields.text("rawData").ok_or(NoErrorRecord::NoData)?;
         Ok(Self { fields, raw_data })
     }
 }
@@ -109,14 +105,14 @@ impl Content {
     /// An object with `rawData` and `records` is an error record: only Firehose writes the former.
     #[must_use]
     pub fn of(json: &[u8]) -> Option<Self> {
-        match ErrorRecord::parse(json) {
-            Ok(_) => Some(Self::ErrorRecords),
-            Err(NoErrorRecord::Json) => None,
-            Err(NoErrorRecord::NoData) => {
-                let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
-                Some(if fields.get("records").is_some() { Self::Events } else { Self::Records })
-            }
-        }
+        let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
+        Some(if fields.text("rawData").is_some() {
+            Self::ErrorRecords
+        } else if fields.get("records").is_some() {
+            Self::Events
+        } else {
+            Self::Records
+        })
     }
 }
 

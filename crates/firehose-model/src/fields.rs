@@ -1,9 +1,11 @@
 //! A JSON object whose values are kept as they are written. Values that are not used are not parsed, so that none is rejected or
 //! changed.
 
+use std::borrow::Cow;
 use std::fmt::{self, Formatter};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Names and values in the object's own order.
@@ -15,6 +17,15 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().rfind(|(key, _)| names(key, name)).map(|(_, value)| value.get())
+    }
+
+    /// The value of a field that is a string.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        #[derive(Deserialize)]
+        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        serde_json::from_str(self.get(name)?).ok().map(|Text(text)| text)
     }
 
     /// A value as a partition key: a string that is not empty, or a number as it is written.

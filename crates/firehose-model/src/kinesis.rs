@@ -4,8 +4,7 @@ pub mod shard;
 
 use crate::{ACCOUNT, REGION};
 
-/// The largest record, data and partition key together: a stream's `MaxRecordSizeInKiB`, which is 1,024 by
-/// default (Kinesis API reference, "StreamDescriptionSummary" and "PutRecord").
+/// The default largest record, data and partition key together (Kinesis API reference, "StreamDescriptionSummary").
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// The most characters of a partition key (Kinesis API reference, "PutRecord").

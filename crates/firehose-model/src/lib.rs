@@ -17,6 +17,5 @@ pub const REGION: &str = "us-east-1";
 /// The account of every local ARN.
 pub const ACCOUNT: &str = "000000000000";
 
-/// The largest payload of a synchronous invocation: an event, or a response (Lambda developer guide, "Lambda quotas": 6 MB
-/// each).
+/// The largest event and the largest response of a synchronous invocation (Lambda developer guide, "Lambda quotas": 6 MB).
 pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;

@@ -17,8 +17,7 @@ pub use self::expression::Partition;
 use self::expression::{Part, evaluate, is_too_long, keys, parse};
 use self::timestamp::Pattern;
 
-/// The most active partitions of a stream (the guide's "Buffer data for dynamic partitioning"). Records of further ones go to the
-/// error output.
+/// The most active partitions of a stream (the guide's "Buffer data for dynamic partitioning").
 pub const MAX_ACTIVE_PARTITIONS: usize = 500;
 
 /// The most bytes after a prefix: a stream's name of 64 bytes, `-1-2026-11-20-08-22-01-`, a UUID and `.gz`.

@@ -23,8 +23,7 @@ pub enum SourceType {
 }
 
 impl SourceType {
-    /// The largest data of one record. For MSK it is Lambda's limit (Amazon Data Firehose quotas: "6 MB maximum record size if AWS
-    /// Lambda is enabled").
+    /// The largest data of one record. For MSK it is Lambda's limit (Amazon Data Firehose quotas).
     #[must_use]
     pub fn max_record_bytes(self) -> usize {
         match self {

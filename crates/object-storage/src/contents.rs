@@ -28,27 +28,17 @@ pub(super) fn stored_bytes_for(at_most: usize) -> usize {
     at_most.saturating_add(at_most / 8).saturating_add(4096)
 }
 
-/// The start of an object whose stored start, or all of it, is `stored`.
-pub(super) fn start(mut stored: Vec<u8>, whole: bool, at_most: usize) -> ObjectStart {
-    if stored.starts_with(&GZIP_MAGIC)
-        && let Some(contents) = decompressed(&stored, whole, at_most)
-    {
-        return contents;
+/// The start of an object whose stored start, or all of it, is `stored`. What can't be decompressed is returned as it is.
+pub(super) fn start(stored: Vec<u8>, whole: bool, at_most: usize) -> ObjectStart {
+    let (mut bytes, mut whole) = (stored, whole);
+    if bytes.starts_with(&GZIP_MAGIC) {
+        let mut decompressed = Vec::new();
+        let read = MultiGzDecoder::new(&*bytes).take(at_most as u64 + 1).read_to_end(&mut decompressed);
+        if read.is_ok() || !decompressed.is_empty() {
+            (bytes, whole) = (decompressed, whole && read.is_ok());
+        }
     }
-    let truncated = !whole || stored.len() > at_most;
-    stored.truncate(at_most);
-    ObjectStart { bytes: stored, truncated }
-}
-
-/// Decompresses at most `at_most` bytes. None if nothing can be decompressed.
-fn decompressed(stored: &[u8], whole: bool, at_most: usize) -> Option<ObjectStart> {
-    let mut bytes = Vec::new();
-    let one_more = u64::try_from(at_most).unwrap_or(u64::MAX).saturating_add(1);
-    let read = MultiGzDecoder::new(stored).take(one_more).read_to_end(&mut bytes);
-    if read.is_err() && bytes.is_empty() {
-        return None;
-    }
-    let truncated = !whole || read.is_err() || bytes.len() > at_most;
+    let truncated = !whole || bytes.len() > at_most;
     bytes.truncate(at_most);
-    Some(ObjectStart { bytes, truncated })
+    ObjectStart { bytes, truncated }
 }

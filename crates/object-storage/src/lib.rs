@@ -162,24 +162,9 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
     in_one_line(&root.to_string())
 }
 
-/// A storage's message in one line, without the XML around it.
 fn in_one_line(text: &str) -> String {
-    let text = match text.split_once('<') {
-        Some((before, xml)) => {
-            let parts = [between(xml, "<Code>", "</Code>"), between(xml, "<Message>", "</Message>")];
-            [Some(before.trim_end_matches([' ', ':'])), parts[0], parts[1]]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(": ")
-        }
-        None => text.trim_end_matches([' ', ':']).to_owned(),
-    };
+    let text = text.trim_end_matches([' ', ':']);
     excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CAUSE_CHARACTERS)
-}
-
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    Some(text.split_once(start)?.1.split_once(end)?.0)
 }
 
 #[cfg(test)]

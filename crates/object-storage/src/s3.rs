@@ -17,7 +17,7 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Config, Credentials, RequestChecksumCalculation, ResponseChecksumValidation,
     SharedCredentialsProvider,
 };
-use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::EncodingType;
 use aws_smithy_http_client::tls::Provider;
@@ -27,7 +27,7 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::contents::{self, ObjectStart};
-use super::{BucketError, StoredObject, between, in_one_line, root_cause};
+use super::{BucketError, StoredObject, in_one_line, root_cause};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -53,8 +53,7 @@ pub(super) struct PutRefused {
     pub(super) is_perhaps_the_key: bool,
 }
 
-/// The codes with 400 that do not concern the key (Amazon S3 API Reference, "Error responses"). S3-compatible services have various
-/// codes for an invalid key.
+/// The codes with 400 that do not concern the key (Amazon S3 API Reference, "Error responses"). Those that do vary between services.
 const NOT_THE_KEY: [&str; 10] = [
     "BadDigest",
     "ExpiredToken",
@@ -243,19 +242,19 @@ fn short_retries() -> RetryConfig {
 }
 
 /// Whether the object does not exist, although the bucket does.
-fn is_missing<E>(error: &SdkError<E, HttpResponse>) -> bool {
-    error.raw_response().is_some_and(|response| {
-        let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
-        response.status().as_u16() == 404 && between(&body, "<Code>", "</Code>").is_none_or(|code| code == "NoSuchKey")
-    })
+fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().as_u16() == 404)
+        && error.code().is_none_or(|code| matches!(code, "NoSuchKey" | "NotFound"))
 }
 
 /// An error in one line: the response, or why there is none.
-fn cause<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let Some(response) = error.raw_response() else { return root_cause(error) };
     let status = StatusCode::from_u16(response.status().as_u16()).map(|status| status.to_string());
     let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default());
-    in_one_line(&format!("{}: {body}", status.unwrap_or_default()))
+    // Without the markup of a proxy's page.
+    let code = error.code().or_else(|| body.split('<').next()).unwrap_or_default();
+    in_one_line(&format!("{}: {code}: {}", status.unwrap_or_default(), error.message().unwrap_or_default()))
 }
 
 /// The encoding of the source of a copy and of the keys in a list: slashes are not encoded.

@@ -23,11 +23,11 @@ use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
 use state_file::{Commits, Condition, Durable, How, OpenError};
 
 pub(crate) use self::keys::content_key;
-pub(super) use self::keys::{Identity, ObjectName};
+pub(super) use self::keys::{Identity, firehose_name};
 use self::tables::Tables;
 use crate::record::FailedRecord;
 
-/// An object's name: its version, the first run that saw it, and whether all its lines are put or quarantined.
+/// An object's name, if Firehose gave it, otherwise its place: its version, the first run that saw it, and whether all its lines are put or quarantined.
 const OBJECTS: TableDefinition<&str, (&str, u64, bool)> = TableDefinition::new("objects");
 
 /// The number of runs. It orders them without a clock.
@@ -108,25 +108,19 @@ fn choices(found: &Condition) -> &'static str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// Not in the journal.
-    Open,
+    Open = 0,
     /// It may be in the stream.
-    Sending,
-    Put,
-    FailedAgain,
-    Quarantined,
+    Sending = 1,
+    Put = 2,
+    FailedAgain = 3,
+    Quarantined = 4,
 }
 
 impl State {
-    const STORED: [(u8, Self); 4] =
-        [(1, Self::Sending), (2, Self::Put), (3, Self::FailedAgain), (4, Self::Quarantined)];
-
-    fn stored(self) -> Option<u8> {
-        Self::STORED.iter().find(|(_, state)| *state == self).map(|(byte, _)| *byte)
-    }
-
     /// An unknown state is uncertain, as `Sending` is.
     fn read(byte: u8) -> Self {
-        Self::STORED.iter().find(|(stored, _)| *stored == byte).map_or(Self::Sending, |(_, state)| *state)
+        let stored = [Self::Put, Self::FailedAgain, Self::Quarantined];
+        stored.into_iter().find(|state| *state as u8 == byte).unwrap_or(Self::Sending)
     }
 }
 
@@ -183,27 +177,28 @@ impl Journal {
         Err(JournalError::OtherStream { path: self.path.clone(), found, expected: target.to_owned() })
     }
 
-    /// Registers objects by name and version. Returns for each the first run that saw it in this version, and whether it is done.
+    /// Registers objects by place and version. Returns for each the first run that saw it in this version, and whether it is done.
     pub(super) fn register<'a>(
         &self,
-        objects: impl Iterator<Item = (ObjectName<'a>, String)>,
+        objects: impl Iterator<Item = (&'a str, String)>,
     ) -> Result<Vec<ObjectState>, JournalError> {
         let run = self.run;
         self.write(|begun| {
             let mut table = begun.open_table(OBJECTS)?;
             let mut all = Vec::new();
-            for (name, version) in objects {
-                let known = table.get(name.text())?.map(|object| {
+            for (place, version) in objects {
+                let name = firehose_name(place);
+                let known = table.get(name.unwrap_or(place))?.map(|object| {
                     let (seen, first_run, is_done) = object.value();
                     (seen == version, ObjectState { first_run, is_done, is_new: false })
                 });
                 let state = match known {
                     Some((true, state)) => state,
                     // Firehose writes each object once, so this is a copy of it.
-                    Some((false, state)) if name.is_of_firehose() => ObjectState { is_done: false, ..state },
+                    Some((false, state)) if name.is_some() => ObjectState { is_done: false, ..state },
                     known => ObjectState { first_run: run, is_done: false, is_new: known.is_none() },
                 };
-                table.insert(name.text(), (&*version, state.first_run, state.is_done))?;
+                table.insert(name.unwrap_or(place), (&*version, state.first_run, state.is_done))?;
                 all.push(state);
             }
             Ok((all, true))
@@ -211,9 +206,11 @@ impl Journal {
     }
 
     /// Records that all lines of an object of this version are put or quarantined.
-    pub(super) fn done(&self, object: ObjectName<'_>, version: &str, state: ObjectState) -> Result<(), JournalError> {
+    pub(super) fn done(&self, place: &str, version: &str, state: ObjectState) -> Result<(), JournalError> {
         self.write(|begun| {
-            Ok((drop(begun.open_table(OBJECTS)?.insert(object.text(), (version, state.first_run, true))?), true))
+            let name = firehose_name(place).unwrap_or(place);
+            begun.open_table(OBJECTS)?.insert(name, (version, state.first_run, true))?;
+            Ok(((), true))
         })
     }
 

@@ -142,7 +142,7 @@ pub async fn run(
     interrupts: watch::Receiver<u32>,
     on_progress: OnProgress,
 ) -> Result<Redriven, RedriveError> {
-    let mut stop = Stop::new(interrupts);
+    let mut stop = Stop(interrupts);
     if let Some(archive) = options.archive.as_ref().filter(|archive| options.source.is_within(archive)) {
         return Err(RedriveError::Archive(archive.clone()));
     }

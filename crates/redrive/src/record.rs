@@ -1,12 +1,9 @@
 //! A line of an error object: the record that failed, and why.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use firehose_model::error_object::{ErrorRecord, NoErrorRecord};
 use firehose_model::excerpt::excerpt;
-use serde::Deserialize;
 
 /// How much of an error code or a function's name is shown. Anyone who can write objects can invent them.
 const SHOWN_CHARS: usize = 200;
@@ -45,28 +42,17 @@ impl FailedRecord {
         let ErrorRecord { fields, raw_data } = ErrorRecord::parse(line)?;
         let data = STANDARD.decode(raw_data.as_bytes()).map_err(|_| Corrupt::Base64)?;
         let text = |names: &[&str]| {
-            let text = names.iter().find_map(|name| fields.get(name).and_then(value::<Text<'_>>));
-            text.filter(|text| !text.0.is_empty())
-                .map_or_else(|| UNKNOWN.to_owned(), |text| excerpt(&text.0, SHOWN_CHARS))
+            let text = names.iter().find_map(|name| fields.text(name)).filter(|text| !text.is_empty());
+            text.map_or_else(|| UNKNOWN.to_owned(), |text| excerpt(&text, SHOWN_CHARS))
         };
+        let arrival_ms = fields.get("arrivalTimestamp").and_then(|number| number.parse().ok());
         Ok(Self {
             data,
             code: text(&["errorCode", "ErrorCode", "lastErrorCode"]),
             function: text(&["lambdaARN", "lambdaArn"]),
-            arrival_ms: fields.get("arrivalTimestamp").and_then(milliseconds),
+            arrival_ms: arrival_ms.or_else(|| fields.text("arrivalTimestamp")?.parse().ok()),
         })
     }
-}
-
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn value<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
-    serde_json::from_str(json).ok()
-}
-
-fn milliseconds(json: &str) -> Option<i64> {
-    json.parse().ok().or_else(|| value::<Text<'_>>(json)?.0.parse().ok())
 }
 
 #[cfg(test)]

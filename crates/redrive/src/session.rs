@@ -13,7 +13,7 @@ use object_storage::{Bucket, StoredObject};
 use tokio::sync::watch;
 
 use self::rate::RateLimiter;
-use crate::journal::{Entry, Journal, JournalError, ObjectName, ObjectState, State};
+use crate::journal::{Entry, Journal, JournalError, ObjectState, State};
 use crate::quarantine::Quarantine;
 use crate::record::FailedRecord;
 use crate::report::{RecordCounts, Report};
@@ -38,8 +38,8 @@ impl Candidate {
         journal: &Journal,
     ) -> Result<Vec<Self>, JournalError> {
         let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
-        let names = places.iter().map(|place| ObjectName::of(place));
-        let states = journal.register(names.zip(objects.iter().map(StoredObject::version)))?;
+        let states =
+            journal.register(places.iter().map(String::as_str).zip(objects.iter().map(StoredObject::version)))?;
         let candidate = |(object, state)| Self { object, state, open: 0, stays: false, read: false };
         Ok(objects.into_iter().zip(states).map(candidate).collect())
     }
@@ -68,13 +68,9 @@ impl<E: Into<RedriveError>> From<E> for Halt {
 
 /// Interrupts: the first finishes the current call, the second aborts it.
 #[derive(Debug, Clone)]
-pub(super) struct Stop(watch::Receiver<u32>);
+pub(super) struct Stop(pub(super) watch::Receiver<u32>);
 
 impl Stop {
-    pub(super) fn new(interrupts: watch::Receiver<u32>) -> Self {
-        Self(interrupts)
-    }
-
     pub(super) fn is_requested(&self) -> bool {
         *self.0.borrow() > 0
     }

@@ -131,10 +131,8 @@ pub(super) enum PutOutcome {
 }
 
 impl Target {
-    /// A client with the region, credentials and endpoint of the environment, as AWS SDKs read it. `endpoint` is that of another
-    /// service than AWS.
-    ///
-    /// The client does not retry, because that may put records twice.
+    /// A client with the region, credentials and endpoint of the environment, as AWS SDKs read it. It does not retry, because that may
+    /// put records twice.
     pub(super) async fn new(stream: &StreamRef, endpoint: Option<&str>) -> Result<Self, TargetError> {
         let variable = match stream {
             StreamRef::Delivery(_) => "AWS_ENDPOINT_URL_FIREHOSE",
@@ -159,8 +157,7 @@ impl Target {
         }
     }
 
-    /// Checks that the stream accepts records. Returns an identity that no other stream has, and the largest record that it accepts, with
-    /// its partition key.
+    /// Checks that the stream accepts records. Returns its unique identity, and its largest record with the partition key.
     pub(super) async fn check(&self) -> Result<(String, usize), TargetError> {
         let target = self.name();
         let (found, active) = match &self.service {
@@ -256,8 +253,7 @@ async fn load(endpoint: Option<&str>, variable: &str) -> Result<(SdkConfig, Stri
     Ok((config.into_builder().region(Region::new(region)).build(), place))
 }
 
-/// The description in a response, also in one that the SDK cannot read: it requires each field of a service's model, and emulators omit
-/// some.
+/// The description in a response. The SDK requires each field of a service's model, and emulators omit some.
 fn described<T: DeserializeOwned, O, E: Error + ProvideErrorMetadata + 'static>(
     sent: Result<O, SdkError<E, HttpResponse>>,
     description: impl FnOnce(O) -> Option<T>,
@@ -286,8 +282,7 @@ fn minimal<T: DeserializeOwned, E>(error: &SdkError<E, HttpResponse>) -> Option<
     serde_json::from_slice(response.body().bytes()?).ok()
 }
 
-/// The outcome of a call by each entry's id and error code. An entry has one of them. An empty one counts as missing, because some
-/// emulators send such.
+/// The outcome of a call by each entry's id or error code. Some emulators send both, one of them empty.
 fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>, count: usize) -> PutOutcome {
     if entries.len() != count {
         return PutOutcome::Unknown(format!("the response has {} results for {count} records", entries.len()));

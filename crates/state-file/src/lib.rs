@@ -185,8 +185,7 @@ impl StorageBackend for Unsynced {
     }
 }
 
-/// Opens a database and reads all of it. Returns it with its number of commits, and whether redb repaired nothing. The error is one
-/// line.
+/// Opens a database and reads all of it. Returns its number of commits, too, and whether redb repaired nothing.
 fn read_all(file: File) -> Result<(Database, u64, bool), String> {
     silence();
     let check = thread::Builder::new().name(CHECK.to_owned()).spawn(move || {

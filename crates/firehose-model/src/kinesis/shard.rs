@@ -7,8 +7,7 @@ use std::ops::RangeInclusive;
 use md5::{Digest, Md5};
 use serde::{Serialize, Serializer};
 
-/// The initial shards of a stream on demand: it accepts 4 MB a second, as four shards do (Kinesis developer guide, "Quotas and
-/// limits").
+/// The initial shards of a stream on demand, for 4 MB a second (Kinesis developer guide, "Quotas and limits").
 pub const ON_DEMAND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
 /// A shard, by its number. It is displayed as its id.

@@ -51,8 +51,7 @@ pub enum PrefixError {
     TooLong,
 }
 
-/// Why a record has no partition. Firehose writes such records to the error output (the guide's "Troubleshoot dynamic
-/// partitioning errors").
+/// Why a record goes to the error output (the guide's "Troubleshoot dynamic partitioning errors").
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PartitionError {
     /// Firehose says "partitionKeys values must not be null or empty" (seen in public).

@@ -19,7 +19,7 @@ impl Identity {
     /// objects may share a name; then a line that is in both, with its times, counts as one. Of a name that Firehose gave, only the
     /// part up to its UUID counts.
     pub(crate) fn of(place: &str) -> Self {
-        let name = ObjectName::of(place).firehose.unwrap_or_else(|| file_name(place));
+        let name = firehose_name(place).unwrap_or_else(|| file_name(place));
         Self { name: name.to_owned(), occurrences: HashMap::new() }
     }
 
@@ -32,29 +32,9 @@ impl Identity {
     }
 }
 
-/// The key of an object as a whole: its name, if Firehose gave it; otherwise its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ObjectName<'a> {
-    place: &'a str,
-    firehose: Option<&'a str>,
-}
-
-impl<'a> ObjectName<'a> {
-    pub(crate) fn of(place: &'a str) -> Self {
-        Self { place, firehose: firehose_name(place) }
-    }
-
-    pub(crate) fn text(self) -> &'a str {
-        self.firehose.unwrap_or(self.place)
-    }
-
-    pub(crate) fn is_of_firehose(self) -> bool {
-        self.firehose.is_some()
-    }
-}
-
-/// The name up to the end of its UUID. An extension may follow, but no number: `split` names parts of an object so.
-fn firehose_name(place: &str) -> Option<&str> {
+/// The name that Firehose gave an object, each only once: up to the end of its UUID. An extension may follow, but no number: `split`
+/// names parts of an object so.
+pub(crate) fn firehose_name(place: &str) -> Option<&str> {
     let name = file_name(place);
     let extension = name.rfind(|char: char| char != '.' && !char.is_ascii_alphabetic()).unwrap_or_default();
     let dot = name[extension..].find('.').map_or(name.len(), |dot| extension + dot);
@@ -113,15 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_a_uuid_has_its_place_as_key() {
+    fn a_name_of_firehose_ends_in_a_uuid() {
         let uuid = "0f0e1d2c-3b4a-4958-8776-655443322110";
         for (place, name) in [
-            ("s3://b/a/errors.jsonl", "s3://b/a/errors.jsonl".to_owned()),
-            (&format!("s3://b/a/clicks-1-{uuid}.gz"), format!("clicks-1-{uuid}")),
-            (&format!("s3://b/{uuid}/errors"), format!("s3://b/{uuid}/errors")),
+            ("s3://b/a/errors.jsonl", None),
+            (&format!("s3://b/a/clicks-1-{uuid}.gz"), Some(format!("clicks-1-{uuid}"))),
+            (&format!("s3://b/{uuid}/errors"), None),
         ] {
-            assert_eq!(ObjectName::of(place).text(), name);
-            assert_eq!(ObjectName::of(place).is_of_firehose(), name != *place);
+            assert_eq!(firehose_name(place), name.as_deref());
         }
     }
 

@@ -28,15 +28,14 @@ impl<'a> Tables<'a> {
 
     /// Sets a line's state. An open line has no entry.
     pub(super) fn set(&mut self, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
-        match state.stored() {
-            Some(stored) => drop(self.lines.insert(line, (stored, at_ms))?),
-            None => drop(self.lines.remove(line)?),
+        match state {
+            State::Open => drop(self.lines.remove(line)?),
+            stored => drop(self.lines.insert(line, (stored as u8, at_ms))?),
         }
         Ok(())
     }
 
-    /// Takes one record off a put that may have come back as this one. Equal records are indistinguishable, so this says nothing about
-    /// another line.
+    /// Takes one record off a put that may have come back as this one, or as an equal one.
     pub(super) fn take_matching_put(&mut self, entry: &Entry, first_run: u64) -> Result<bool, redb::Error> {
         let arrival = entry.arrival_ms.and_then(|arrival| u64::try_from(arrival).ok());
         let latest = arrival.map_or(u64::MAX, |arrival| arrival.saturating_add(MAX_SKEW_MS));

@@ -115,14 +115,14 @@ fn objects_are_done_in_a_version() {
     let new = |first_run| ObjectState { first_run, is_done: false, is_new: true };
     let seen = |first_run, is_done| ObjectState { first_run, is_done, is_new: false };
     let see = |journal: &Journal, objects: &[(&'static str, &'static str)]| {
-        let objects = objects.iter().map(|(place, version)| (ObjectName::of(place), (*version).to_owned()));
+        let objects = objects.iter().map(|(place, version)| (*place, (*version).to_owned()));
         journal.register(objects).unwrap()
     };
     let journal = open(&path);
     let found = see(&journal, &[("a", "1"), ("b", "1"), (NAME, "1")]);
     assert_eq!(found, [new(1); 3]);
     for name in ["a", NAME] {
-        journal.done(ObjectName::of(name), "1", seen(1, false)).unwrap();
+        journal.done(name, "1", seen(1, false)).unwrap();
     }
     drop(journal);
     let journal = open(&path);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Halt, Session};
-use crate::journal::{Identity, ObjectName};
+use crate::journal::{Identity, firehose_name};
 use crate::lines::{self, Chunk, CorruptPiece, classify};
 use crate::quarantine::QuarantinedLine;
 use crate::record::Corrupt;
@@ -24,7 +24,7 @@ impl Session {
             return self.archive(index).await;
         }
         let place = self.context.bucket.place_of_object(&candidate.object);
-        let is_new = candidate.state.is_new && !ObjectName::of(&place).is_of_firehose();
+        let is_new = candidate.state.is_new && firehose_name(&place).is_none();
         let before = self.report.records.put_before;
         let last = self.read(index, &place).await?;
         let known = self.report.records.put_before - before;
@@ -87,7 +87,7 @@ impl Session {
             return Ok(());
         }
         let place = self.context.bucket.place_of_object(&candidate.object);
-        self.context.journal.done(ObjectName::of(&place), &candidate.object.version(), candidate.state)?;
+        self.context.journal.done(&place, &candidate.object.version(), candidate.state)?;
         self.report.objects.done += 1;
         self.archive(index).await
     }
