@@ -5,8 +5,11 @@ mod destination;
 mod folder;
 mod names;
 mod objects;
+#[cfg(feature = "s3")]
 mod s3;
 mod walk;
+#[cfg(not(feature = "s3"))]
+mod without_s3;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -19,7 +22,10 @@ pub use self::contents::{ObjectStart, gzip};
 pub use self::destination::{Destination, DestinationError};
 use self::folder::Folder;
 pub use self::objects::StoredObject;
+#[cfg(feature = "s3")]
 use self::s3::S3;
+#[cfg(not(feature = "s3"))]
+use self::without_s3::{self as s3, S3};
 use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, MAX_KEY_BYTES};
 
@@ -214,5 +220,6 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     Some(text.split_once(start)?.1.split_once(end)?.0)
 }
 
+#[cfg(feature = "s3")]
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 
 use super::folder::Folder;
 use super::names;
-use super::s3::{self, S3};
 use super::{Bucket, BucketError, Destination, Meta, Store, walk};
+use super::{S3, s3};
 
 /// The range of one request: few requests for Firehose's largest object (128 MB), and little memory.
 const READ_BYTES: u64 = 4 * 1024 * 1024;

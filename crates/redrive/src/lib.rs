@@ -3,7 +3,6 @@
 mod classify;
 mod journal;
 mod lines;
-mod quarantine;
 mod rate;
 mod record;
 mod report;
@@ -20,12 +19,12 @@ use firehose_model::excerpt::excerpt;
 use firehose_model::source::MAX_RECORD_BYTES;
 use jiff::Timestamp;
 use object_storage::{Bucket, BucketError, StoredObject};
+use state_file::Quarantine;
 use tokio::sync::watch;
 
 pub use self::journal::OnDamage;
 use self::journal::{Identity, Journal, JournalError};
 use self::lines::Chunk;
-pub use self::quarantine::{Quarantine, QuarantinedLine};
 pub use self::report::{Age, ObjectCounts, RecordCounts, Report};
 pub use self::selection::{Selection, When};
 use self::session::{Candidate, RedriveContext, Session};

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use object_storage::{Bucket, StoredObject};
+use state_file::Quarantine;
 
 use crate::journal::{Entry, Journal, JournalError, ObjectName, ObjectState, State};
-use crate::quarantine::Quarantine;
 use crate::rate::RateLimiter;
 use crate::record::FailedRecord;
 use crate::report::{RecordCounts, Report};

@@ -2,6 +2,7 @@
 
 mod commits;
 mod overlay;
+mod quarantine;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -17,6 +18,7 @@ use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
 use self::commits::COMMITS;
 pub use self::commits::{Commits, Count, Durable, commit, commits_path, count_of};
 use self::overlay::Overlay;
+pub use self::quarantine::{Quarantine, QuarantinedLine};
 
 /// The thread that checks a file. redb panics on some damaged pages, so a panic of this thread means damage.
 const CHECK: &str = "database check";

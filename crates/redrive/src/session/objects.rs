@@ -4,11 +4,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use state_file::QuarantinedLine;
+
 use super::{Halt, Session};
 use crate::classify::{CorruptPiece, classify};
 use crate::journal::{Identity, ObjectName};
 use crate::lines::{self, Chunk};
-use crate::quarantine::QuarantinedLine;
 use crate::record::Corrupt;
 use crate::{RedriveError, now_ms, warn};
 
