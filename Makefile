@@ -24,7 +24,7 @@ CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench fuzz chaos pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,7 @@ lint:                   ## Lints all code, and the words of comments, docs and m
 	scripts/words
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --package mysfits-service --no-default-features -- --deny warnings
+	cargo clippy --locked --package clicks --no-default-features -- --deny warnings
 
 # With metadata, because a crate whose library has another name would count as unused.
 dependencies: $(CARGO_DENY) $(CARGO_MACHETE)  ## Checks licences, sources and bans of the dependencies, and that each is used.
@@ -101,7 +102,7 @@ docs:                   ## Builds the documentation; a warning is an error.
 # Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
 # before, so that no test waits for it.
 tests: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Runs the tests.
-	cargo build --locked --release --package click-processor
+	cargo build --locked --package click-processor
 	cargo build --locked --package click-collector
 	$(CARGO_NEXTEST) nextest run --locked --workspace
 	cargo test --locked --workspace --doc
@@ -113,12 +114,14 @@ infra: $(PYTHON_TOOLS) $(NODE_TOOLS)  ## Checks and tests the deployment, withou
 instructions: needs     ## Compares the instructions that a batch takes with the number that is kept of them.
 	cargo bench --locked --bench instructions
 
-# `clicks up` builds the processor with the profile `release`: here with the settings of `dist`.
-AS_DIST := CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=3 CARGO_PROFILE_RELEASE_STRIP=symbols
 bench: $(PYTHON_TOOLS)  ## Measures the handler, whole functions side by side, and the pipeline on this machine.
 	cargo bench --locked --bench handler
 	cargo bench --locked --bench lambda
-	$(AS_DIST) cargo bench --locked --package clicks --bench pipeline
+	cargo build --locked --profile dist --package click-processor
+	PROCESSOR=$(CURDIR)/target/dist/click-processor cargo bench --locked --package clicks --bench pipeline
+
+first-run:              ## Runs what a new user runs first, and prints how long it takes; meant for a clean clone.
+	scripts/first-run
 
 # Without a sanitizer it needs no nightly Rust, and there is no unsafe code to sanitize.
 fuzz: $(CARGO_FUZZ)     ## Fuzzes each TARGET for SECONDS, and ends where something is found; needs a C++ compiler.

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use lambda_runtime::tracing::subscriber::filter::{LevelFilter, Targets};
-use lambda_runtime::tracing::{info, warn};
-use service_kit::logs::{Output, millis};
+use service_kit::logs::{LevelFilter, Output, Targets, millis};
+use tracing::{info, warn};
 
 use crate::reason::Reason;
 use crate::report::Report;

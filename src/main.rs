@@ -11,7 +11,7 @@ use click_processor::config::Config;
 use click_processor::lookup::ClientError;
 use click_processor::metrics::Metrics;
 use click_processor::{Invocation, Processor, Report, deadline, logs};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use service_kit::env::VariableError;
 

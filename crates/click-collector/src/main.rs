@@ -10,7 +10,7 @@ use click_collector::client::ClientError;
 use click_collector::config::Config;
 use click_collector::metrics::Metrics;
 use click_collector::{Collector, Report, Response, client, deadline, logs};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use service_kit::env::VariableError;
 use tokio::time::Instant;

@@ -1,10 +1,11 @@
-//! Clicks per second through a release build of `clicks up`: from `PutRecordBatch` to objects in a folder.
+//! Clicks per second through `clicks up`: from `PutRecordBatch` to objects in a folder.
 //!
 //! The processes share this machine's cores, so each configuration has a ratio to a stream without a function in the same round.
 //! The configurations alternate, so that a machine that slows down slows all of them. Criterion would repeat one of them until it
 //! is finished.
 //!
-//! `cargo bench -p clicks --bench pipeline`. With `cargo test`, it is one tiny round. The last line is JSON.
+//! `make bench` sets the variable `PROCESSOR` to the executable that is measured; without it, it is the unoptimised one of `clicks up`.
+//! With `cargo test`, it is one tiny round. The last line is JSON.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails as a test does")]
 

@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
 pub(crate) struct Interrupts {
     ctrl_c: Signal,
@@ -17,18 +16,6 @@ impl Interrupts {
     pub(crate) fn listen() -> io::Result<Self> {
         let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
-    }
-
-    /// Counts the signals from now on.
-    pub(crate) fn count(mut self) -> watch::Receiver<u32> {
-        let (sender, receiver) = watch::channel(0);
-        tokio::spawn(async move {
-            loop {
-                self.next().await;
-                sender.send_modify(|times| *times += 1);
-            }
-        });
-        receiver
     }
 
     /// Waits for the next signal.

@@ -8,28 +8,39 @@ mod interrupts;
 mod output;
 mod packages;
 mod progress;
+#[cfg(feature = "aws")]
 mod redrive;
 mod replay;
+mod server;
+mod service;
 mod site;
 mod table;
 mod up;
+#[cfg(not(feature = "aws"))]
+mod without_aws;
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+#[cfg(feature = "aws")]
 use ::redrive::{InvalidSource, RedriveError};
 use clap::Parser;
+#[cfg(not(feature = "aws"))]
+use object_storage::Destination;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use self::command::{Cli, Command, Redrive, Replay, Up};
+use self::command::{Cli, Command, Replay, Up};
 use self::interrupts::Interrupts;
-use self::redrive::ReportTable;
+#[cfg(feature = "aws")]
+use self::redrive::{Redrive, ReportTable};
 use self::replay::ReplayError;
 use self::up::settings::{Settings, SettingsError};
 use self::up::{RunResult, UpError};
+#[cfg(not(feature = "aws"))]
+use self::without_aws::NeedsAws;
 
 /// How long tasks may continue at the exit.
 const GRACE: Duration = Duration::from_secs(5);
@@ -39,6 +50,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
+        #[cfg(not(feature = "aws"))]
+        Err(error) if error.is::<NeedsAws>() => without_aws::run_with_aws(),
         Err(error) => {
             progress::print(&format!("error: {error:#}"));
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
@@ -52,7 +65,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let result = runtime.block_on(async {
         match command {
             Command::Replay(arguments) => replay(arguments).await,
+            #[cfg(feature = "aws")]
             Command::Redrive(arguments) => redrive(arguments).await,
+            #[cfg(not(feature = "aws"))]
+            Command::Redrive(_) => Err(NeedsAws.into()),
             Command::Up(arguments) => up(*arguments).await,
         }
     });
@@ -62,9 +78,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
+    #[cfg(feature = "aws")]
+    if error.is::<InvalidSource>() || error.downcast_ref().is_some_and(RedriveError::is_usage) {
+        return true;
+    }
     error.is::<SettingsError>()
-        || error.is::<InvalidSource>()
-        || error.downcast_ref().is_some_and(RedriveError::is_usage)
         || error.downcast_ref().is_some_and(ReplayError::is_usage)
         || error.downcast_ref().is_some_and(UpError::is_usage)
 }
@@ -84,6 +102,7 @@ async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     })
 }
 
+#[cfg(feature = "aws")]
 async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     let redriven = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
@@ -100,8 +119,13 @@ async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
 }
 
 async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
+    let settings = Settings::try_from(arguments)?;
+    #[cfg(not(feature = "aws"))]
+    if settings.streams.iter().any(|stream| matches!(stream.destination, Destination::S3 { .. })) {
+        return Err(NeedsAws.into());
+    }
     let mut interrupts = Interrupts::listen()?;
-    Ok(match up::run(Settings::try_from(arguments)?, &mut interrupts).await? {
+    Ok(match up::run(settings, &mut interrupts).await? {
         RunResult::Flushed => ExitCode::SUCCESS,
         RunResult::Aborted => ExitCode::from(130),
         RunResult::Failed => ExitCode::FAILURE,

@@ -6,19 +6,17 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Deserialize;
-use tokio::process::Command;
 
 use crate::progress;
 
-/// A function of this workspace, which is built when no other executable is given.
+/// A function of this workspace, which is built when no other executable is given. It is built with cargo's profile `dev`, because
+/// optimising its dependencies takes minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Package {
     name: &'static str,
-    /// The cargo profile.
-    profile: &'static str,
     /// The option for another executable.
     option: &'static str,
 }
@@ -30,13 +28,11 @@ impl Package {
     }
 }
 
-/// The transformation function, built as for a release.
-pub(crate) const PROCESSOR: Package =
-    Package { name: "click-processor", profile: "release", option: "--function PATH" };
+/// The transformation function.
+pub(crate) const PROCESSOR: Package = Package { name: "click-processor", option: "--function PATH" };
 
-/// The function of `/collect`. Built without optimisation, because that of the AWS SDK takes minutes.
-pub(crate) const COLLECTOR: Package =
-    Package { name: "click-collector", profile: "dev", option: "--collector COMMAND" };
+/// The function of `/collect`.
+pub(crate) const COLLECTOR: Package = Package { name: "click-collector", option: "--collector COMMAND" };
 
 /// The variable with the mysfits service's base URL, which `clicks` sets.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
@@ -91,26 +87,33 @@ pub(crate) async fn build(package: Package) -> Result<PathBuf, BuildError> {
     if !workspace.join("Cargo.toml").is_file() {
         return Err(BuildError::NoWorkspace(package, workspace));
     }
-    let cargo = env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
-    let mut command = Command::new(&cargo);
-    command.args(["build", "--profile", package.profile, "--locked", "--package", package.name]);
+    let mut command = cargo("build", package.name);
     command.args(["--message-format", "json-render-diagnostics"]);
+    command.current_dir(workspace).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let program = PathBuf::from(command.get_program());
+    let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
+    let output = output.map_err(|source| BuildError::Cargo { package, cargo: program, source })?;
+    if !output.status.success() {
+        return Err(BuildError::Failed { package, status: output.status });
+    }
+    executable(&output.stdout).ok_or(BuildError::NoExecutable(package))
+}
+
+/// The cargo that runs this executable, if any, for a package of this workspace. If standard error is no terminal, one line
+/// replaces cargo's progress, because a build may take minutes.
+pub(crate) fn cargo(subcommand: &str, package: &str) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args([subcommand, "--locked", "--package", package]);
+    if !io::stderr().is_terminal() {
+        progress::print(&format!("building {package}…"));
+        command.arg("--quiet");
+    }
     for (key, _) in env::vars_os() {
         if OF_PACKAGE.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
             command.env_remove(key);
         }
     }
-    if !io::stderr().is_terminal() {
-        // A build may take minutes.
-        progress::print(&format!("building {} ({})…", package.name, package.profile));
-        command.arg("--quiet");
-    }
-    command.current_dir(workspace).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
-    let output = command.output().await.map_err(|source| BuildError::Cargo { package, cargo, source })?;
-    if !output.status.success() {
-        return Err(BuildError::Failed { package, status: output.status });
-    }
-    executable(&output.stdout).ok_or(BuildError::NoExecutable(package))
+    command
 }
 
 /// The folder of the workspace: from cargo's variable if cargo runs `clicks`, else where it was built.

@@ -1,15 +1,180 @@
-//! `clicks redrive` on a terminal: a progress bar, and the report as a table.
+//! `clicks redrive`: its options, a progress bar, and the report as a table.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
 
-use redrive::{Options, Progress, RedriveError, Redriven, Report};
+use clap::{ArgGroup, Args, ValueEnum, value_parser};
+use jiff::Timestamp;
+use redrive::{
+    Again, InvalidSource, ObjectSource, OnDamage, Options, Progress, RedriveError, Redriven, Report, Selection,
+    StreamRef, When,
+};
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::interrupts::Interrupts;
+use crate::packages::service_url;
 use crate::progress::Bar;
 use crate::table::Table;
+use crate::up::options::value::stream_name;
+use crate::up::options::{FieldName, StreamName};
+
+/// The longest name of a data stream (Amazon Kinesis Data Streams API Reference, "CreateStream", "StreamName").
+const LONGEST_DATA_STREAM_NAME: usize = 128;
+
+/// Puts records from Firehose's error output back into the stream, each record once.
+///
+/// Reads error objects: JSON objects with `rawData`, with or without white space between them, plain or GZIP. Puts the original
+/// records into a delivery stream with PutRecordBatch, or, with --data-stream, into the data stream that a delivery stream reads,
+/// with PutRecords. A journal on this machine has the state of each record, so a run continues where the last one stopped. With
+/// another journal, or without it, records are put twice. First fix what made the records fail. Then check with --dry-run, and try
+/// a few records with --limit.
+///
+/// The AWS_… variables set the region and the credentials: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+/// (`aws configure export-credentials --format env` prints those of a profile).
+#[derive(Args)]
+#[command(
+    group = ArgGroup::new("target").required(true).args(["stream", "data_stream"]),
+    after_help = "Exit codes: 0 all selected records are in the stream; 1 the operator must act \
+                        (held back, uncertain, corrupt, not moved), or it failed; 2 wrong usage; 130 interrupted by Ctrl-C, \
+                        SIGTERM or SIGHUP. The first interrupt finishes the current call; the second aborts it."
+)]
+pub(crate) struct Redrive {
+    /// The error objects; a file is a single one. Hidden files and unfinished ones (`NAME#1`) are skipped.
+    #[arg(value_name = "s3://BUCKET/PREFIX|DIR")]
+    source: String,
+
+    /// The delivery stream. Its source must be Direct PUT.
+    #[arg(long, value_name = "NAME")]
+    stream: Option<StreamName>,
+
+    /// The data stream that the delivery stream reads, if its source is Kinesis Data Streams. Records are put with PutRecords.
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| stream_name(text, LONGEST_DATA_STREAM_NAME))]
+    data_stream: Option<String>,
+
+    /// The field of a record's JSON object that is its partition key: a string or a number, of at most 256 characters. Any other
+    /// record, and each without this option, gets a hash of its bytes, which distributes records over the shards.
+    #[arg(long, value_name = "FIELD", requires = "data_stream", conflicts_with = "stream")]
+    partition_key: Option<FieldName>,
+
+    /// Only report what would be put: nothing is put, moved or written, and the service is not called. So the journal's stream is not
+    /// checked, and a data stream is assumed to accept records of 10 MiB, the largest possible limit.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Only records with this error code, such as Lambda.FunctionError; may be given several times.
+    #[arg(long, value_name = "CODE", help_heading = "Which records")]
+    error_code: Vec<String>,
+
+    /// Only records that arrived at this time or later: 2026-11-26T10:00:00Z, 2026-11-26 (UTC), or an age: 90m, 12h, 3d.
+    #[arg(long, value_name = "WHEN", help_heading = "Which records")]
+    since: Option<When>,
+
+    /// Only records that arrived before this time.
+    #[arg(long, value_name = "WHEN", help_heading = "Which records")]
+    until: Option<When>,
+
+    /// The most records of this run.
+    #[arg(long, value_name = "N", help_heading = "Which records", value_parser = value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// Also put records that are held back: `failed` ones failed again after they were put; `uncertain` ones were sent without a
+    /// response and may be in the stream. Without a value: `failed`.
+    #[arg(
+        long,
+        value_name = "WHICH",
+        help_heading = "Which records",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "failed"
+    )]
+    again: Option<HeldBack>,
+
+    /// The most records per second, which leaves capacity for live ones. A larger record counts as one for each 512 bytes. The
+    /// smallest default quota of a stream is 1 MiB/s.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+
+    /// The file with the state of each record [default: ~/.local/state/clicks/redrive/STREAM@REGION.journal, for a data stream
+    /// STREAM@kinesis@REGION.journal]
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
+    /// Continue with a journal that is damaged or missing; records may be put twice. Without this option, that is an error.
+    #[arg(long, value_name = "HOW")]
+    damaged_journal: Option<DamagedJournal>,
+
+    /// Move finished objects to this prefix of the bucket or folder.
+    #[arg(long, value_name = "PREFIX", value_parser = redrive::archive)]
+    archive: Option<String>,
+
+    /// The URL of another Firehose or Kinesis than AWS, such as http://127.0.0.1:8001 or http://127.0.0.1:8003 of `clicks up`.
+    #[arg(long, value_name = "URL", value_parser = service_url)]
+    endpoint: Option<String>,
+
+    /// The URL of another S3 than AWS, such as http://127.0.0.1:9000.
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+
+    /// Print the numbers as JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The values of `--again`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum HeldBack {
+    Failed,
+    Uncertain,
+    All,
+}
+
+/// The values of `--damaged-journal`.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum DamagedJournal {
+    /// Continue from the last readable commit: records that were put after it may be put twice
+    Older,
+    /// Start a new journal: all records may be put twice
+    New,
+}
+
+impl TryFrom<Redrive> for Options {
+    type Error = InvalidSource;
+
+    fn try_from(asked: Redrive) -> Result<Self, InvalidSource> {
+        let now = Timestamp::now();
+        let moment = |when: Option<When>| when.map(|when| when.milliseconds(now));
+        let stream = match (asked.stream, asked.data_stream) {
+            (_, Some(name)) => {
+                StreamRef::Data { name, partition_key_field: asked.partition_key.map(|FieldName(name)| name) }
+            }
+            (stream, None) => StreamRef::Delivery(stream.map(|StreamName(name)| name).unwrap_or_default()),
+        };
+        let again = |which: HeldBack| matches!(asked.again, Some(HeldBack::All)) || asked.again == Some(which);
+        Ok(Self {
+            source: ObjectSource::parse(&asked.source, asked.s3_endpoint.as_deref())?,
+            again: Again { failed: again(HeldBack::Failed), uncertain: again(HeldBack::Uncertain) },
+            archive: asked.archive,
+            stream,
+            endpoint: asked.endpoint,
+            selection: Selection {
+                error_codes: asked.error_code,
+                since_ms: moment(asked.since),
+                until_ms: moment(asked.until),
+            },
+            limit: asked.limit,
+            rate: asked.rate,
+            journal: asked.journal,
+            on_damage: asked.damaged_journal.map(|how| match how {
+                DamagedJournal::Older => OnDamage::Older,
+                DamagedJournal::New => OnDamage::New,
+            }),
+            dry_run: asked.dry_run,
+        })
+    }
+}
 
 /// Redrives with a progress bar of the bytes that were read.
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
@@ -20,7 +185,19 @@ pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redr
         drawn.advance(bytes - shown.replace(bytes), format!("{found} records, {put} put"));
         bar.set(Some(drawn));
     };
-    redrive::run(options, interrupts.count(), Box::new(on_progress)).await
+    redrive::run(options, count(interrupts), Box::new(on_progress)).await
+}
+
+/// Counts the signals from now on.
+fn count(mut interrupts: Interrupts) -> watch::Receiver<u32> {
+    let (sender, receiver) = watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            interrupts.next().await;
+            sender.send_modify(|times| *times += 1);
+        }
+    });
+    receiver
 }
 
 /// A report as a table, or as JSON.

@@ -5,13 +5,13 @@ mod report;
 mod session;
 
 use std::future::Future;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mysfits_service::{LocalError, LocalService};
 use runtime_api::{InvokeError, StartError};
 use tokio::sync::mpsc;
 
@@ -22,6 +22,7 @@ use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output, OutputError};
 use crate::packages::{self, BuildError, PROCESSOR};
 use crate::progress::{self, Bar};
+use crate::service::LocalService;
 use firehose_model::batch::Limits;
 use firehose_model::source::SourceType;
 
@@ -75,7 +76,7 @@ pub(crate) enum ReplayError {
     Build(#[from] BuildError),
     /// The local service did not start.
     #[error("could not start the local mysfits service; to use another one, name it (`--service URL`)")]
-    Service(#[from] LocalError),
+    Service(#[source] io::Error),
     /// The function's process did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -130,11 +131,11 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     };
     let local = if options.service.is_none() {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Some(LocalService::start_with_latency(any_port, options.service_latency).await?)
+        Some(LocalService::of_mysfits(any_port, options.service_latency).await.map_err(ReplayError::Service)?)
     } else {
         None
     };
-    let service = options.service.clone().or(local.as_ref().map(LocalService::base_url)).unwrap_or_default();
+    let service = options.service.clone().or(local.as_ref().map(|local| local.server.url())).unwrap_or_default();
 
     let progress = Bar::new(sources.iter().map(Source::bytes).sum());
     progress::print(&format!("running {}", function.display()));
@@ -145,7 +146,7 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
     let served = local.as_ref().map(LocalService::requests);
     let report = session.stop(matches!(stopped, Ok(Stopped::Interrupted)), served).await;
     if let Some(local) = local {
-        local.stop().await;
+        local.server.stop().await;
     }
     match (report, stopped.err()) {
         (Ok(report), Some(error)) if report.batches == 0 && report.skipped == 0 => Err(error),

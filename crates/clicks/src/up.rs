@@ -4,15 +4,12 @@ pub(crate) mod options;
 pub(crate) mod settings;
 
 mod pipeline;
-mod server;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mysfits_service::LocalError;
-use mysfits_service::local::reachable;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::pipeline::Pipeline;
@@ -31,8 +28,6 @@ pub(crate) enum UpError {
     /// The port is in use, or the address is not of this machine.
     #[error("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")]
     Listen { option: &'static str, address: SocketAddr, cause: io::Error },
-    #[error("could not start the local mysfits service; use another one with `--service URL`")]
-    Service(#[source] LocalError),
     #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
@@ -96,7 +91,7 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
         }
         let flushed = flush(&streams, deadline, &settings).await;
         if let Some(service) = service {
-            service.stop().await;
+            service.server.stop().await;
         }
         if flushed { RunResult::Flushed } else { RunResult::Failed }
     };
@@ -174,12 +169,12 @@ fn left(streams: &[DeliveryStream]) -> u64 {
 }
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
-    let page = format!("http://{}", reachable(pipeline.page.address()));
+    let page = pipeline.page.url();
     let mut lines = vec![("page", format!("{page}/")), ("pipeline", format!("{page}/pipeline/"))];
     lines.extend(settings.click_stream.as_ref().map(|_| ("clicks", format!("{page}/clicks"))));
     lines.extend(settings.collector.as_ref().map(|_| ("collect", format!("{page}/collect"))));
-    lines.push(("firehose", format!("http://{}", reachable(pipeline.firehose.address()))));
-    lines.extend(pipeline.kinesis.as_ref().map(|api| ("kinesis", format!("http://{}", reachable(api.address())))));
+    lines.push(("firehose", pipeline.firehose.url()));
+    lines.extend(pipeline.kinesis.as_ref().map(|api| ("kinesis", api.url())));
     lines.push(("mysfits", pipeline.service_url.clone()));
     lines.extend(settings.streams.iter().map(|stream| {
         let StreamSettings { name, destination, source, .. } = stream;

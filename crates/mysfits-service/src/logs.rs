@@ -1,7 +1,6 @@
 //! Logs: one JSON line for each failure, on standard error.
 
-use lambda_http::tracing::subscriber::filter::{LevelFilter, Targets};
-use service_kit::logs::Output;
+use service_kit::logs::{LevelFilter, Output, Targets};
 
 /// Sets up logs: see [`service_kit::logs::init`].
 pub fn init() {

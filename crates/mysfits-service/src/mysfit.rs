@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lambda_http::tracing;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

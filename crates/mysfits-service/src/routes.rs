@@ -6,7 +6,6 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use lambda_http::tracing;
 use serde::Serialize;
 use tower_http::cors::{Any, CorsLayer};
 

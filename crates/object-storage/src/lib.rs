@@ -5,8 +5,11 @@ mod destination;
 mod folder;
 mod names;
 mod objects;
+#[cfg(feature = "s3")]
 mod s3;
 mod walk;
+#[cfg(not(feature = "s3"))]
+mod without_s3;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -18,7 +21,10 @@ use bytes::Bytes;
 pub use self::contents::{ObjectStart, gzip};
 pub use self::destination::{Destination, DestinationError};
 use self::folder::Folder;
+#[cfg(feature = "s3")]
 use self::s3::S3;
+#[cfg(not(feature = "s3"))]
+use self::without_s3::{self as s3, S3};
 use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, MAX_KEY_BYTES};
 
@@ -167,5 +173,6 @@ fn in_one_line(text: &str) -> String {
     excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CAUSE_CHARACTERS)
 }
 
+#[cfg(feature = "s3")]
 #[cfg(test)]
 mod tests;

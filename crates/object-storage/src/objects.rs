@@ -6,8 +6,7 @@ use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
 
 use super::folder::Folder;
-use super::s3::{self, S3};
-use super::{Bucket, BucketError, Destination, Found, Store, StoredObject};
+use super::{Bucket, BucketError, Destination, Found, S3, Store, StoredObject, s3};
 
 /// The range of one request: few requests for Firehose's largest object (128 MB), and little memory.
 const READ_BYTES: u64 = 4 * 1024 * 1024;

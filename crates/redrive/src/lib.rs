@@ -2,7 +2,6 @@
 
 mod journal;
 mod lines;
-mod quarantine;
 mod record;
 mod report;
 mod selection;
@@ -17,12 +16,12 @@ use firehose_model::excerpt::excerpt;
 use firehose_model::source::MAX_RECORD_BYTES;
 use jiff::Timestamp;
 use object_storage::{Bucket, BucketError, StoredObject};
+use state_file::Quarantine;
 use tokio::sync::watch;
 
 pub use self::journal::OnDamage;
 use self::journal::{Identity, Journal, JournalError};
 use self::lines::Chunk;
-pub use self::quarantine::{Quarantine, QuarantinedLine};
 pub use self::report::{Age, ObjectCounts, RecordCounts, Report};
 pub use self::selection::{Selection, When};
 use self::session::{Candidate, RedriveContext, Session, Stop};

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use object_storage::{Bucket, StoredObject};
+use state_file::Quarantine;
 use tokio::sync::watch;
 
 use self::rate::RateLimiter;
 use crate::journal::{Entry, Journal, JournalError, ObjectState, State};
-use crate::quarantine::Quarantine;
 use crate::record::FailedRecord;
 use crate::report::{RecordCounts, Report};
 use crate::target::{Outgoing, Target};

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod commits;
+mod quarantine;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -16,6 +17,7 @@ use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
 
 use self::commits::COMMITS;
 pub use self::commits::{Commits, Count, Durable, commit, commits_path};
+pub use self::quarantine::{Quarantine, QuarantinedLine};
 
 /// The thread that checks a file. redb panics on some damaged pages, so a panic of this thread means damage.
 const CHECK: &str = "database check";

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use local_firehose::invocation::{self, AttemptReport, BatchResult, describe, last_lines};
 use local_firehose::metrics::Metrics;
 use local_firehose::outage::Outage;
-use redrive::{Quarantine, QuarantinedLine};
 use runtime_api::{Function, Invocation, Settings};
+use state_file::{Quarantine, QuarantinedLine};
 
 use super::feed::Batch;
 use super::report::{End, Records, Report, Tally};

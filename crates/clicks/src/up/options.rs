@@ -3,7 +3,7 @@
 //! Each field is one option. Clap and serde both derive its name from the field's, and both use the bounds of its type.
 
 mod file;
-mod value;
+pub(crate) mod value;
 
 use std::path::PathBuf;
 
@@ -12,8 +12,7 @@ use serde::Deserialize;
 
 pub(crate) use self::file::{File, FileError};
 pub(crate) use self::value::{
-    BufferMb, DataStreamName, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName,
-    Whole,
+    BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName, Whole,
 };
 use self::value::{path, variable, variable_of_collector, variables, variables_of_collector};
 

@@ -5,18 +5,17 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mysfits_service::local::reachable;
-use mysfits_service::{LocalError, LocalService};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::UpError;
-use super::server::Server;
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::collector::Collector;
 use crate::edge::{self, Integrations, Rate};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
 use crate::progress;
+use crate::server::Server;
+use crate::service::LocalService;
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
@@ -56,7 +55,7 @@ impl Pipeline {
         let kinesis = kinesis.map(|listener| serve(listener, api::kinesis::router(&data_streams))).transpose()?;
         let collector = match (&settings.collector, &kinesis) {
             (Some(collector), Some(kinesis)) => {
-                let start = collector_start(collector, kinesis.address()).await?;
+                let start = collector_start(collector, kinesis).await?;
                 Some(Collector::new(start, collector.concurrency, Arc::clone(&function_log)))
             }
             // Never: the settings require a data stream for it.
@@ -91,13 +90,12 @@ async fn start_service(settings: &Settings) -> Result<(Option<LocalService>, Str
         Service::External { url, page } => Ok((None, url.clone(), page.clone())),
         Service::Local { port, latency } => {
             let address = SocketAddr::new(settings.host, *port);
-            let service = LocalService::start_with_latency(address, *latency).await.map_err(|error| match error {
-                LocalError::Listen { address, source } => {
-                    UpError::Listen { option: "service-port", address, cause: source }
-                }
-                error => UpError::Service(error),
+            let service = LocalService::of_mysfits(address, *latency).await.map_err(|cause| UpError::Listen {
+                option: "service-port",
+                address,
+                cause,
             })?;
-            let (url, page) = (service.base_url(), ServiceAddress::Local(service.address().port()));
+            let (url, page) = (service.server.url(), ServiceAddress::Local(service.server.address().port()));
             Ok((Some(service), url, page))
         }
     }
@@ -156,7 +154,7 @@ fn function_start(function: &FunctionSettings, built: &Path, service_url: &str) 
 }
 
 /// The collector finds the local Kinesis by the variables of its SDK.
-async fn collector_start(collector: &CollectorSettings, kinesis: SocketAddr) -> Result<runtime_api::Settings, UpError> {
+async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> Result<runtime_api::Settings, UpError> {
     let built = match collector.command {
         Some(_) => PathBuf::new(),
         None => packages::build(COLLECTOR).await?,
@@ -167,7 +165,7 @@ async fn collector_start(collector: &CollectorSettings, kinesis: SocketAddr) -> 
     start.timeout = collector.timeout;
     Ok(start
         .env(COLLECTOR_STREAM, &collector.stream)
-        .env("AWS_ENDPOINT_URL_KINESIS", format!("http://{}", reachable(kinesis)))
+        .env("AWS_ENDPOINT_URL_KINESIS", kinesis.url())
         // Any credentials are valid, and an SDK needs some.
         .env("AWS_ACCESS_KEY_ID", "local")
         .env("AWS_SECRET_ACCESS_KEY", "local"))

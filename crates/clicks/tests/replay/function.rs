@@ -33,15 +33,15 @@ fn options_are_checked_before_the_build() {
 }
 
 #[test]
-fn the_locked_release_is_built_and_reported() {
+fn the_locked_processor_is_built_and_reported() {
     let replay = Replay::of(&[("clicks", "{}\n")]);
     let mut command = replay.bare_command(&["in", "--json"]);
     let exit = Exit::from(command.env("CARGO", fake_cargo(&replay)).output().unwrap());
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
-    let start = format!("building click-processor (release)…\nrunning {}\n", stand_in());
+    let start = format!("building click-processor…\nrunning {}\n", stand_in());
     assert!(exit.stderr.starts_with(&start), "{}", exit.stderr);
     let arguments = fs::read_to_string(replay.folder.path().join("arguments")).unwrap();
-    assert!(arguments.starts_with("build --profile release --locked --package click-processor "), "{arguments}");
+    assert!(arguments.starts_with("build --locked --package click-processor "), "{arguments}");
 }
 
 #[test]

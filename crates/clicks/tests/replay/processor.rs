@@ -1,4 +1,4 @@
-//! The fixtures with the real processor, built as for a release, and the local service.
+//! The fixtures with the real processor, and the local service.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ fn replay(input: &Path, code: i32) -> (Replay, Value) {
     let exit = Exit::from(command.arg(input).output().unwrap());
     assert_eq!(exit.code, Some(code), "{}", exit.stderr);
     let function = exit.stderr.lines().find_map(|line| line.strip_prefix("running ")).unwrap();
-    assert!(function.ends_with("/release/click-processor"), "{function}");
+    assert!(function.ends_with("/debug/click-processor"), "{function}");
     let report = exit.report();
     assert_eq!((&report["service_requests"], &report["batches"]), (&json!(1), &json!(1)), "{report}");
     (replay, report)

@@ -3,7 +3,6 @@
 use std::env;
 use std::process::ExitCode;
 
-use lambda_http::tracing;
 use mysfits_service::{Table, TableName, client, gateway, logs, router};
 
 #[tokio::main(flavor = "current_thread")]

@@ -4,10 +4,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use state_file::QuarantinedLine;
+
 use super::{Halt, Session};
 use crate::journal::{Identity, firehose_name};
 use crate::lines::{self, Chunk, CorruptPiece, classify};
-use crate::quarantine::QuarantinedLine;
 use crate::record::Corrupt;
 use crate::{RedriveError, now_ms, warn};
 

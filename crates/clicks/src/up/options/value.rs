@@ -16,9 +16,6 @@ use firehose_model::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
 const LONGEST_STREAM_NAME: usize = 64;
 
-/// The longest name of a data stream (Amazon Kinesis Data Streams API Reference, "CreateStream", "StreamName").
-const LONGEST_DATA_STREAM_NAME: usize = 128;
-
 /// A whole number within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(u32);
@@ -127,24 +124,12 @@ impl FromStr for StreamName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        name(text, LONGEST_STREAM_NAME).map(Self)
+        stream_name(text, LONGEST_STREAM_NAME).map(Self)
     }
 }
 
-/// The name of a data stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DataStreamName(pub(crate) String);
-
-impl FromStr for DataStreamName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        name(text, LONGEST_DATA_STREAM_NAME).map(Self)
-    }
-}
-
-/// Both services allow the same characters.
-fn name(text: &str, longest: usize) -> Result<String, String> {
+/// Parses a stream's name. Firehose and Kinesis allow the same characters.
+pub(crate) fn stream_name(text: &str, longest: usize) -> Result<String, String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     if (1..=longest).contains(&text.len()) && text.bytes().all(is_allowed) {
         return Ok(text.to_owned());

@@ -73,7 +73,7 @@ fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     // So that the file's name outlives a power cut.
-    File::open(state_file::folder_of(path))?.sync_all()?;
+    File::open(crate::folder_of(path))?.sync_all()?;
     Ok(file)
 }
 

@@ -1,7 +1,7 @@
 //! An HTTP server in a task of its own.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,14 +14,14 @@ use tokio::time::timeout;
 /// How long a stop waits for requests in flight.
 const GRACE: Duration = Duration::from_secs(5);
 
-pub(super) struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<()>>,
 }
 
 impl Server {
-    pub(super) fn start(listener: TcpListener, app: Router) -> io::Result<Self> {
+    pub(crate) fn start(listener: TcpListener, app: Router) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let until = async {
@@ -36,12 +36,22 @@ impl Server {
         Ok(Self { address, stop, task })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    /// The base URL for clients on this machine, such as `http://127.0.0.1:8000`: loopback for a server that listens everywhere.
+    pub(crate) fn url(&self) -> String {
+        let ip = match self.address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(ip, self.address.port()))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Accepts no more requests, and waits for those in flight.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.stop);
         if timeout(GRACE, &mut self.task).await.is_err() {
             self.task.abort();

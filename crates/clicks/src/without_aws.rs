@@ -1,0 +1,38 @@
+//! A build without the AWS SDKs, as of `cargo clicks`. What needs them is run by a build with them.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::packages;
+use crate::progress;
+
+/// The command needs S3 or the clients of streams.
+#[derive(Debug, thiserror::Error)]
+#[error("this build is without the feature `aws`")]
+pub(crate) struct NeedsAws;
+
+/// Puts records from Firehose's error output back into the stream, each record once.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Redrive {
+    /// See `clicks redrive --help`, which a build with the AWS SDKs prints
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// Replaces this process by one of a build with the AWS SDKs. Returns only if cargo can't be run.
+pub(crate) fn run_with_aws() -> ExitCode {
+    let mut cargo = packages::cargo("run", "clicks");
+    cargo
+        .arg("--manifest-path")
+        .arg(packages::workspace().join("Cargo.toml"))
+        .arg("--")
+        .args(std::env::args_os().skip(1));
+    let error = cargo.exec();
+    let program = cargo.get_program().display();
+    progress::print(&format!("error: {NeedsAws}, and could not run {program} to build one with it: {error}"));
+    ExitCode::FAILURE
+}
