@@ -111,7 +111,8 @@ fn check_copy(path: &Path, count: Count) -> Result<(Condition, Option<Database>)
         Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
-    let mut copy = tempfile::tempfile_in(folder_of(path))?;
+    // A journal's folder may be read-only in a dry run.
+    let mut copy = tempfile::tempfile_in(folder_of(path)).or_else(|_| tempfile::tempfile())?;
     if io::copy(&mut file, &mut copy)? == 0 {
         // The commit count is created first, so a kill leaves an empty file with a count of 0.
         return Ok((if count == Count::Known(0) { Condition::New } else { Condition::Empty }, None));
