@@ -12,4 +12,3 @@ pub mod firehose;
 mod json;
 pub mod kinesis;
 mod request;
-mod service;

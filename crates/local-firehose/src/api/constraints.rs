@@ -25,7 +25,6 @@ pub(super) struct Constraints {
 }
 
 impl Constraints {
-    /// A required value.
     pub(super) fn required<T>(&mut self, value: Option<T>, path: &str) -> Option<T> {
         if value.is_none() && !self.is_full() {
             self.add(&format!("Value null at '{path}'"), "Member must not be null");
@@ -58,7 +57,6 @@ impl Constraints {
         self.at_most(text.chars().count(), most, || text, path);
     }
 
-    /// One of these values.
     pub(super) fn one_of(&mut self, value: &str, path: &str, values: &[&str]) {
         if !values.contains(&value) {
             self.violated(value, path, &format!("Member must satisfy enum value set: [{}]", values.join(", ")));
@@ -72,7 +70,6 @@ impl Constraints {
         }
     }
 
-    /// A number in a range.
     pub(super) fn number(&mut self, number: i64, path: &str, range: &RangeInclusive<i64>) {
         if number < *range.start() {
             self.violated(number, path, &format!("Member must have value greater than or equal to {}", range.start()));
@@ -82,7 +79,30 @@ impl Constraints {
         }
     }
 
-    /// Adds a violation.
+    /// The records of a batch, each with the path of its members.
+    pub(super) fn records<R>(
+        &mut self,
+        records: Option<Vec<Option<R>>>,
+        most: usize,
+        validate: impl Fn(&R, &mut Self, &str),
+    ) -> Vec<R> {
+        let Some(records) = self.required(records, "records") else { return Vec::new() };
+        if records.is_empty() {
+            self.violated("[]", "records", "Member must have length greater than or equal to 1");
+        }
+        self.at_most(records.len(), most, || format!("{} records", records.len()), "records");
+        for (index, record) in records.iter().enumerate() {
+            if self.is_full() {
+                break;
+            }
+            let path = format!("records.{}.member", index + 1);
+            if let Some(record) = self.required(record.as_ref(), &path) {
+                validate(record, self, &format!("{path}."));
+            }
+        }
+        records.into_iter().flatten().collect()
+    }
+
     pub(super) fn violated(&mut self, value: impl Display, path: &str, constraint: &str) {
         if !self.is_full() {
             self.add(&format!("Value '{}' at '{path}'", excerpt(&value.to_string(), MAX_VALUE_CHARS)), constraint);
@@ -90,7 +110,7 @@ impl Constraints {
     }
 
     /// Whether further violations are not reported.
-    pub(super) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.violations.len() == MAX_VIOLATIONS
     }
 
@@ -98,7 +118,6 @@ impl Constraints {
         self.violations.push(format!("{value} failed to satisfy constraint: {constraint}"));
     }
 
-    /// Fails if there is a violation.
     pub(super) fn validate(self) -> Result<(), ApiError> {
         let count = self.violations.len();
         let errors = match count {
@@ -106,7 +125,7 @@ impl Constraints {
             1 => "error",
             _ => "errors",
         };
-        Err(ApiError::Validation(format!("{count} validation {errors} detected: {}", self.violations.join("; "))))
+        Err(ApiError::validation(format!("{count} validation {errors} detected: {}", self.violations.join("; "))))
     }
 }
 
@@ -118,7 +137,7 @@ mod tests {
     fn assert_violated(check: impl FnOnce(&mut Constraints), message: &str) {
         let mut constraints = Constraints::default();
         check(&mut constraints);
-        assert_eq!(constraints.validate(), Err(ApiError::Validation(message.to_owned())));
+        assert_eq!(constraints.validate(), Err(ApiError::validation(message)));
     }
 
     #[test]
@@ -180,7 +199,7 @@ mod tests {
         for _ in 0..30 {
             constraints.violated("é".repeat(40_000), "a", "…");
         }
-        let Err(ApiError::Validation(message)) = constraints.validate() else { panic!("valid") };
+        let message = constraints.validate().unwrap_err().message;
         assert!(message.starts_with("10 validation errors detected: Value 'é"));
         assert!(message.len() < 10 * (2 * MAX_VALUE_CHARS + 100));
     }

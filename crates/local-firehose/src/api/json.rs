@@ -1,28 +1,22 @@
-//! The JSON of AWS's APIs.
+//! Reads the JSON of AWS's APIs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
 /// Reads a request's body. As in AWS, unknown fields are ignored.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::Serialization(error.to_string()))
-}
-
-/// Writes a response's body.
-pub(super) fn json(response: &impl Serialize) -> Result<Vec<u8>, ApiError> {
-    serde_json::to_vec(response).map_err(|_unwritable| ApiError::InternalFailure)
+    serde_json::from_slice(body).map_err(|error| ApiError::serialization(error.to_string()))
 }
 
 /// The size of base64 data, which is 0 for none. `scratch` is a buffer to decode into.
 pub(super) fn data_len(data: Option<&String>, scratch: &mut Vec<u8>) -> Result<usize, ApiError> {
     scratch.clear();
     let decoded = data.map_or(Ok(()), |data| STANDARD.decode_vec(data, scratch));
-    decoded.map_err(|error| ApiError::Serialization(format!("Data is not base64: {error}")))?;
+    decoded.map_err(|error| ApiError::serialization(format!("Data is not base64: {error}")))?;
     Ok(scratch.len())
 }
 
@@ -66,7 +60,7 @@ mod tests {
             (br#"{"List":"a"}"#, "invalid type: string \"a\", expected a sequence at line 1 column 11"),
             (br#"{"Text":"a",}"#, "trailing comma at line 1 column 13"),
         ] {
-            assert_eq!(parse::<Input>(body), Err(ApiError::Serialization(message.to_owned())));
+            assert_eq!(parse::<Input>(body), Err(ApiError::serialization(message)));
         }
         assert!(parse::<Input>(b"{\"Text\":\"\xff\"}").is_err());
     }

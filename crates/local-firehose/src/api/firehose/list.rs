@@ -1,17 +1,18 @@
 //! ListDeliveryStreams.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::api::constraints::{Constraints, MAX_DELIVERY_STREAM_NAME};
 use crate::api::error::ApiError;
-use crate::api::json::{json, parse};
-use crate::stream::{DeliveryStream, Source};
+use crate::api::json::parse;
+use crate::stream::{Source, StreamSettings};
 
 /// The type of a stream that is put into by this API.
 pub(super) const DIRECT_PUT: &str = "DirectPut";
 
 /// The type of a stream that reads a data stream.
-pub(super) const KINESIS: &str = "KinesisStreamAsSource";
+const KINESIS: &str = "KinesisStreamAsSource";
 
 /// All types (the service model).
 const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"];
@@ -19,23 +20,16 @@ const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"
 /// The default `Limit` (API reference).
 const DEFAULT_LIMIT: i64 = 10;
 
-/// The request of ListDeliveryStreams.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct ListRequest {
-    limit: usize,
-    stream_type: Option<String>,
-    after: Option<String>,
-}
-
 /// The `DeliveryStreamType`.
-pub(super) fn type_of(stream: &DeliveryStream) -> &'static str {
-    match stream.settings().source {
+pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
+    match settings.source {
         Source::DirectPut => DIRECT_PUT,
         Source::Kinesis(_) => KINESIS,
     }
 }
 
-pub(super) fn request(body: &[u8]) -> Result<ListRequest, ApiError> {
+/// `streams` are names in alphabetical order with their types.
+pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Value, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -48,36 +42,21 @@ pub(super) fn request(body: &[u8]) -> Result<ListRequest, ApiError> {
     let mut constraints = Constraints::default();
     let limit = input.limit.unwrap_or(DEFAULT_LIMIT);
     constraints.number(limit, "limit", &(1..=10_000));
-    let stream_type = input.delivery_stream_type;
-    if let Some(stream_type) = &stream_type {
-        constraints.one_of(stream_type, "deliveryStreamType", &TYPES);
+    let wanted_type = input.delivery_stream_type.as_deref();
+    if let Some(wanted) = wanted_type {
+        constraints.one_of(wanted, "deliveryStreamType", &TYPES);
     }
-    let after = input.exclusive_start_delivery_stream_name;
-    if let Some(name) = &after {
+    let after = input.exclusive_start_delivery_stream_name.as_deref();
+    if let Some(name) = after {
         constraints.name(name, "exclusiveStartDeliveryStreamName", MAX_DELIVERY_STREAM_NAME);
     }
     constraints.validate()?;
+
+    let of_type = streams.filter(|(_, of)| wanted_type.is_none_or(|wanted| wanted == *of));
+    let mut names = of_type.map(|(name, _)| name).filter(|name| after.is_none_or(|after| *name > after));
     // The range was validated.
-    Ok(ListRequest { limit: usize::try_from(limit).unwrap_or_default(), stream_type, after })
-}
-
-/// `streams` are names in alphabetical order with their types.
-pub(super) fn response<'a>(
-    request: &ListRequest,
-    streams: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<Vec<u8>, ApiError> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Response<'a> {
-        delivery_stream_names: Vec<&'a str>,
-        has_more_delivery_streams: bool,
-    }
-
-    let of_type = streams.filter(|(_, of)| request.stream_type.as_deref().is_none_or(|wanted| wanted == *of));
-    let mut names =
-        of_type.map(|(name, _)| name).filter(|name| request.after.as_deref().is_none_or(|after| *name > after));
-    let delivery_stream_names = names.by_ref().take(request.limit).collect();
-    json(&Response { delivery_stream_names, has_more_delivery_streams: names.next().is_some() })
+    let listed: Vec<&str> = names.by_ref().take(usize::try_from(limit).unwrap_or_default()).collect();
+    Ok(json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": names.next().is_some() }))
 }
 
 #[cfg(test)]
@@ -99,9 +78,8 @@ mod tests {
             (r#"{"DeliveryStreamType":"KinesisStreamAsSource"}"#, &[], false),
         ] {
             let streams = names.into_iter().map(|name| (name, DIRECT_PUT));
-            let response = response(&request(body.as_bytes()).unwrap(), streams).unwrap();
-            let expected = serde_json::json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
-            assert_eq!(serde_json::from_slice::<serde_json::Value>(&response).unwrap(), expected, "{body}");
+            let expected = json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
+            assert_eq!(list(body.as_bytes(), streams), Ok(expected), "{body}");
         }
     }
 
@@ -126,7 +104,7 @@ mod tests {
                  Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
             ),
         ] {
-            assert_eq!(request(body.as_bytes()), Err(ApiError::Validation(message.to_owned())), "{body}");
+            assert_eq!(list(body.as_bytes(), [].into_iter()), Err(ApiError::validation(message)), "{body}");
         }
     }
 }

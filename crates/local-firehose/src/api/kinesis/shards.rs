@@ -4,11 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::stream_ref::{StreamMembers, StreamRef};
 use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
-use crate::api::json::{json, parse};
+use crate::api::json::parse;
 use crate::stream::DataStream;
 use firehose_model::kinesis::sequence;
 use firehose_model::kinesis::shard::ShardId;
@@ -20,15 +21,12 @@ const MAX_RESULTS: usize = 1000;
 const FILTERS: [&str; 6] = [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", AT_TIMESTAMP, FROM_TIMESTAMP];
 
 const AFTER: &str = "AFTER_SHARD_ID";
-
 const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
-
 const FROM_TIMESTAMP: &str = "FROM_TIMESTAMP";
 
 /// The most characters of a shard's id (Kinesis API reference, "ListShards").
 const MAX_ID_CHARACTERS: usize = 128;
 
-/// The request of ListShards.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ListShardsRequest {
     pub(super) stream: StreamRef,
@@ -91,77 +89,49 @@ pub(super) fn request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
         };
         after.extend(filter.shard_id.filter(|_| of_type == AFTER));
     }
-    let stream = StreamMembers::validated(stream_name, stream_arn, &mut constraints);
+    let stream = StreamMembers { stream_name, stream_arn };
+    stream.validate(&mut constraints);
     constraints.validate()?;
     // The requirement is documented, its message is an assumption.
     if let Some((member, of_type)) = missing {
         let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
-        return Err(ApiError::InvalidArgument(message));
+        return Err(ApiError::invalid_argument(message));
     }
     let max_results = usize::try_from(max_results).unwrap_or(MAX_RESULTS).min(MAX_RESULTS);
     let Some(token) = next_token else {
         return Ok(ListShardsRequest { stream: stream.stream()?, max_results, after });
     };
-    // AttemptReport of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
+    // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
     if let Some(member) = stream.member().or(more) {
-        return Err(ApiError::InvalidArgument(format!("NextToken and {member} cannot be provided together.")));
+        return Err(ApiError::invalid_argument(format!("NextToken and {member} cannot be provided together.")));
     }
     let read = STANDARD.decode(token).ok().and_then(|token| serde_json::from_slice::<Token>(&token).ok());
     // An assumption.
-    let invalid = || ApiError::InvalidArgument("NextToken is invalid.".to_owned());
+    let invalid = || ApiError::invalid_argument("NextToken is invalid.");
     let Token { stream, after } = read.ok_or_else(invalid)?;
-    Ok(ListShardsRequest { stream: StreamRef::by_name(stream), max_results, after: vec![after] })
+    Ok(ListShardsRequest { stream: StreamRef { name: stream, arn: None }, max_results, after: vec![after] })
 }
 
-pub(super) fn response(stream: &DataStream, request: &ListShardsRequest) -> Result<Vec<u8>, ApiError> {
+pub(super) fn response(stream: &DataStream, request: &ListShardsRequest) -> Value {
     let shards = stream.shards();
     let mut wanted = shards.iter().filter(|shard| request.after.iter().all(|after| shard.to_string() > *after));
     let listed: Vec<ShardId> = wanted.by_ref().take(request.max_results).collect();
-    let more = wanted.next().and(listed.last());
-    let next_token = more.map(|last| {
-        let token = json(&Token { stream: stream.name().to_owned(), after: last.to_string() });
-        token.map(|token| STANDARD.encode(token))
-    });
-    let described = listed.into_iter().map(|shard| {
+    let described = listed.iter().map(|&shard| {
         let hash_keys = shards.range(shard);
-        Description {
-            shard_id: shard,
-            hash_key_range: HashKeys {
-                starting_hash_key: hash_keys.start().to_string(),
-                ending_hash_key: hash_keys.end().to_string(),
+        json!({
+            "ShardId": shard,
+            "HashKeyRange": {
+                "StartingHashKey": hash_keys.start().to_string(),
+                "EndingHashKey": hash_keys.end().to_string(),
             },
-            sequence_number_range: SequenceNumbers { starting_sequence_number: sequence::first(shard) },
-        }
+            // An open shard has no ending number.
+            "SequenceNumberRange": { "StartingSequenceNumber": sequence::first(shard) },
+        })
     });
-    json(&Response { shards: described.collect(), next_token: next_token.transpose()? })
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Response {
-    shards: Vec<Description>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Description {
-    shard_id: ShardId,
-    hash_key_range: HashKeys,
-    sequence_number_range: SequenceNumbers,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct HashKeys {
-    starting_hash_key: String,
-    ending_hash_key: String,
-}
-
-/// An open shard has no ending number.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SequenceNumbers {
-    starting_sequence_number: String,
+    let mut page = json!({ "Shards": described.collect::<Vec<_>>() });
+    if let Some(last) = wanted.next().and(listed.last()) {
+        let token = json!(Token { stream: stream.name().to_owned(), after: last.to_string() });
+        page["NextToken"] = json!(STANDARD.encode(token.to_string()));
+    }
+    page
 }
