@@ -2,9 +2,7 @@
 
 use service_kit::json::UnsupportedValue;
 
-/// Why nothing of a body is stored. A retry gets the same error.
-///
-/// The client sees the message, which has no content of the body.
+/// Why nothing of a body is stored. A retry gets the same error. The client sees the message, which has no content of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// The event says that its body is base64, but it is not.
@@ -32,8 +30,7 @@ pub enum BodyError {
 
 impl BodyError {
     /// The HTTP status of its response.
-    #[must_use]
-    pub const fn status(self) -> u16 {
+    pub(crate) fn status(self) -> u16 {
         match self {
             Self::NotBase64 | Self::NotJson | Self::NotAnObject | Self::UnsupportedValue(_) => 400,
             Self::BodyTooLarge | Self::TooManyObjects | Self::RecordTooLarge => 413,
@@ -42,7 +39,7 @@ impl BodyError {
 
     /// The reason in logs, for example `not_json`.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NotBase64 => "not_base64",
             Self::NotJson => "not_json",

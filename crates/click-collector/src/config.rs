@@ -1,6 +1,4 @@
 //! The configuration: every environment variable with its meaning, default and limits.
-//!
-//! An empty variable counts as not set, because templates write optional values that way.
 
 use std::sync::Arc;
 
@@ -25,7 +23,7 @@ pub struct Field {
     /// Its name, matched exactly.
     pub name: String,
     /// How its value is stored, by `COLLECTOR_MASK_FIELDS` and `COLLECTOR_HASH_FIELDS`.
-    pub treatment: Treatment,
+    pub(crate) treatment: Treatment,
 }
 
 const STREAM: &str = "COLLECTOR_STREAM";
@@ -48,15 +46,7 @@ const KEY: &str = "a secret of 32 bytes or more, such as one from a secrets stor
 const MIN_KEY_LEN: usize = 32;
 
 impl Config {
-    /// Reads the process's environment.
-    ///
-    /// # Errors
-    /// The first variable with an invalid value, or that is required and missing.
-    pub fn from_env() -> Result<Self, VariableError> {
-        Self::read(&Env::of_process())
-    }
-
-    /// Reads the variables of `env`.
+    /// Reads the variables of `env`. The error is about the first one that is invalid, or that is required and missing.
     pub fn read(env: &Env) -> Result<Self, VariableError> {
         check_names(env)?;
         let stream = stream(env)?;

@@ -1,17 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod body_error;
-pub mod client;
 pub mod config;
-pub mod deadline;
-pub mod event;
-pub mod logs;
-pub mod metrics;
-pub mod personal;
+mod event;
+mod personal;
 pub mod record;
 mod report;
-pub mod response;
-pub mod stream;
+mod response;
+mod stream;
 
 use std::iter::repeat_n;
 use std::time::Duration;
@@ -20,15 +16,15 @@ use aws_sdk_kinesis::Client;
 use tokio::time::Instant;
 
 use config::Config;
-use event::{Event, EventError, Message, Request};
+use event::{Event, Message, Request};
 use record::{MAX_OBJECTS, Record, RecordBuilder};
-use response::{BatchItemFailure, BatchResponse, HttpResponse};
+use response::{BatchItemFailure, HttpResponse};
 use stream::{PutOutcome, Stream};
 
 pub use body_error::BodyError;
+pub use event::EventError;
 pub use report::Report;
 pub use response::Response;
-pub use service_kit::json::UnsupportedValue;
 
 /// The collector.
 #[derive(Debug)]
@@ -59,10 +55,10 @@ impl Collector {
                 Ok(Response::Http(response))
             }
             Event::Messages(messages) => {
-                let response = self.put_messages(&messages, deadline, report).await;
+                let batch_item_failures = self.put_messages(&messages, deadline, report).await;
                 report.messages = Some(messages.len());
-                report.messages_failed = response.batch_item_failures.len();
-                Ok(Response::Batch(response))
+                report.messages_failed = batch_item_failures.len();
+                Ok(Response::Batch { batch_item_failures })
             }
         }
     }
@@ -82,7 +78,12 @@ impl Collector {
         }
     }
 
-    async fn put_messages(&self, messages: &[Message], deadline: Instant, report: &mut Report) -> BatchResponse {
+    async fn put_messages(
+        &self,
+        messages: &[Message],
+        deadline: Instant,
+        report: &mut Report,
+    ) -> Vec<BatchItemFailure> {
         let mut failed = vec![false; messages.len()];
         let mut records = Vec::new();
         // The index of each record's message.
@@ -108,8 +109,7 @@ impl Collector {
             }
         }
         let failures = messages.iter().zip(failed).filter(|(_, failed)| *failed);
-        let item = |message: &Message| BatchItemFailure { item_identifier: message.message_id.clone() };
-        BatchResponse { batch_item_failures: failures.map(|(message, _)| item(message)).collect() }
+        failures.map(|(message, _)| BatchItemFailure { item_identifier: message.message_id.clone() }).collect()
     }
 
     async fn put(&self, records: &[Record], deadline: Instant, report: &mut Report) -> PutOutcome {

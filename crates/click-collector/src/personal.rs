@@ -10,16 +10,13 @@ use sha2::Sha256;
 use service_kit::json::{self, UnsupportedValue};
 
 /// The stored value of a masked field.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 /// How a field's value is stored.
 #[derive(Clone, Debug)]
-pub enum Treatment {
-    /// Unchanged.
+pub(crate) enum Treatment {
     Keep,
-    /// As [`MASK`].
     Mask,
-    /// As its hash.
     Hash(Arc<HashKey>),
 }
 
@@ -27,12 +24,10 @@ pub enum Treatment {
 ///
 /// Telephone numbers are so few that plain hashes can be reversed by trying all of them. Without the key they can't.
 #[derive(Clone)]
-pub struct HashKey(Hmac<Sha256>);
+pub(crate) struct HashKey(Hmac<Sha256>);
 
 impl HashKey {
-    /// A key from a secret.
-    #[must_use]
-    pub fn new(secret: &[u8]) -> Self {
+    pub(crate) fn new(secret: &[u8]) -> Self {
         // HMAC takes keys of any length.
         Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("a key of any length")))
     }
@@ -41,10 +36,7 @@ impl HashKey {
     ///
     /// A string is hashed as its unescaped text, and any other value as compact JSON. So a telephone number has one hash as a string and as a
     /// number.
-    ///
-    /// # Errors
-    /// A string is not valid Unicode, or the value nests too deep.
-    pub fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
+    pub(crate) fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
         let mut mac = self.0.clone();
         if let Some(text) = json::text(value)? {
             mac.update(text.as_bytes());

@@ -1,10 +1,8 @@
 //! Builds records from a body: the configured fields, and the partition key.
 
-mod selected;
-
 use std::borrow::Cow;
+use std::collections::HashMap;
 
-use selected::SelectedValues;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -14,15 +12,15 @@ use crate::personal::{MASK, Treatment};
 use service_kit::json::{self, UnsupportedValue};
 
 /// The largest body, decoded.
-pub const MAX_BODY_BYTES: usize = 1 << 20;
+const MAX_BODY_BYTES: usize = 1 << 20;
 /// The most objects of one body: `{}` takes three bytes there, and over a hundred in a record.
 ///
-/// Even if all go to one shard, they are stored within [`REQUEST_TIMEOUT`](crate::deadline::REQUEST_TIMEOUT). A shard takes 1,000 records
+/// Even if all go to one shard, they are stored within the time limit of a request. A shard takes 1,000 records
 /// and 1 MiB a second ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide), so they take about 10 of the 25 s. With the default
 /// fields they have less than 3 MiB. The rest is a margin for a busy shard.
-pub const MAX_OBJECTS: usize = 10_000;
+pub(crate) const MAX_OBJECTS: usize = 10_000;
 /// The largest record with its partition key: a stream's default limit ("Handle large records", Amazon Kinesis Data Streams Developer Guide).
-pub const MAX_RECORD_BYTES: usize = 1 << 20;
+const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The longest partition key, in Unicode characters ("PutRecord", Amazon Kinesis Data Streams API Reference).
 const MAX_KEY_CHARS: usize = 256;
 
@@ -57,10 +55,7 @@ impl RecordBuilder {
         Self { fields: config.fields.clone(), partition_key: config.partition_key.clone() }
     }
 
-    /// The records of a body: one for an object, or one for each object of an array.
-    ///
-    /// # Errors
-    /// A part of the body is invalid. Then nothing of it is stored.
+    /// The records of a body: one for an object, or one for each object of an array. If a part is invalid, nothing is stored.
     pub fn records(&self, body: &[u8]) -> Result<Vec<Record>, BodyError> {
         if body.len() > MAX_BODY_BYTES {
             return Err(BodyError::BodyTooLarge);
@@ -81,19 +76,19 @@ impl RecordBuilder {
     }
 
     fn record(&self, object: &RawValue) -> Result<Record, BodyError> {
-        let selected = SelectedValues::of(object, &self.fields, &self.partition_key)?;
-        let record = Record { data: self.line(&selected)?, partition_key: self.partition_key(&selected)? };
+        let members = Members::of(object)?;
+        let record = Record { data: self.line(&members)?, partition_key: self.partition_key(&members)? };
         if record.size() > MAX_RECORD_BYTES { Err(BodyError::RecordTooLarge) } else { Ok(record) }
     }
 
-    fn line(&self, selected: &SelectedValues<'_>) -> Result<Vec<u8>, UnsupportedValue> {
+    fn line(&self, members: &Members<'_>) -> Result<Vec<u8>, UnsupportedValue> {
         let mut line = Vec::new();
-        for (index, (field, value)) in self.fields.iter().zip(&selected.fields).enumerate() {
+        for (index, field) in self.fields.iter().enumerate() {
             line.push(if index == 0 { b'{' } else { b',' });
             // Field names need no escaping: see the configuration.
             quote(&field.name, &mut line);
             line.push(b':');
-            match (value, &field.treatment) {
+            match (members.get(field), &field.treatment) {
                 (None, _) => line.extend_from_slice(b"null"),
                 (Some(value), Treatment::Keep) => json::write_compact(value, json::Mode::KeepBytes, &mut line)?,
                 (Some(_), Treatment::Mask) => quote(MASK, &mut line),
@@ -107,8 +102,8 @@ impl RecordBuilder {
     /// The partition key from the configured field. It reveals no more of a personal field than the record does.
     ///
     /// Without a valid value, a random key spreads records over the shards.
-    fn partition_key(&self, selected: &SelectedValues<'_>) -> Result<String, UnsupportedValue> {
-        let value = selected.partition_key.filter(|value| is_text_or_number(value));
+    fn partition_key(&self, members: &Members<'_>) -> Result<String, UnsupportedValue> {
+        let value = members.get(&self.partition_key).filter(|value| is_text_or_number(value));
         let key = match (value, &self.partition_key.treatment) {
             (Some(value), Treatment::Keep) => plain(value),
             (Some(value), Treatment::Hash(key)) => Some(Cow::Owned(key.hash(value)?)),
@@ -116,6 +111,21 @@ impl RecordBuilder {
         };
         let key = key.filter(|key| (1..=MAX_KEY_CHARS).contains(&key.chars().count()));
         Ok(key.map_or_else(|| Uuid::new_v4().to_string(), Cow::into_owned))
+    }
+}
+
+/// The members of an object. The last of several with one name counts.
+struct Members<'a>(HashMap<String, &'a RawValue>);
+
+impl<'a> Members<'a> {
+    /// Fails if a name is not valid Unicode. Nothing else can fail, because the object is valid JSON.
+    fn of(object: &'a RawValue) -> Result<Self, UnsupportedValue> {
+        serde_json::from_str(object.get()).map(Self).map_err(|_| UnsupportedValue::Escape)
+    }
+
+    /// `None` if the value is missing or `null`.
+    fn get(&self, field: &Field) -> Option<&'a RawValue> {
+        self.0.get(&field.name).copied().filter(|value| value.get() != "null")
     }
 }
 

@@ -1,41 +1,51 @@
 //! Puts records into the data stream, with retries within the time limit.
 
-mod limits;
 mod put_error;
-mod retries;
+
+use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use service_kit::backoff::{Backoff, Jitter};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::record::Record;
-pub use put_error::PutError;
-use retries::Retries;
+pub(crate) use put_error::PutError;
 
-/// A data stream.
+/// The most records of a call ("PutRecords", Amazon Kinesis Data Streams API Reference).
+const MAX_RECORDS: usize = 500;
+/// The most bytes of a call with partition keys. Kinesis accepts 10 MiB since it supports large records. 5 MiB is the original limit, which
+/// emulators have, and a smaller call loses less.
+const MAX_BYTES: usize = 5 << 20;
+
+/// How many rounds in a row may store nothing.
+///
+/// Kinesis measures a shard's throughput per second. The delays between these rounds take longer in total: 1.55 to 3.1 s. So a shard that
+/// is merely full has accepted a record by then.
+const MAX_ROUNDS_WITHOUT_SUCCESS: u32 = 6;
+
+/// Equal jitter: with full jitter, some delays would not exceed a second in total.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_millis(1_600), jitter: Jitter::Equal };
+
 #[derive(Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     client: Client,
     name: String,
 }
 
-/// The outcome of records.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct PutOutcome {
+pub(crate) struct PutOutcome {
     /// The indices of records that are not stored, in order.
-    pub not_stored: Vec<usize>,
+    pub(crate) not_stored: Vec<usize>,
     /// The last error; `None` if all records are stored.
-    pub error: Option<PutError>,
-    /// Calls of Kinesis.
-    pub calls: usize,
+    pub(crate) error: Option<PutError>,
+    pub(crate) calls: usize,
 }
 
 impl Stream {
-    /// The stream `name`.
-    #[must_use]
-    pub fn new(client: Client, name: String) -> Self {
+    pub(crate) fn new(client: Client, name: String) -> Self {
         Self { client, name }
     }
 
@@ -47,7 +57,7 @@ impl Stream {
     /// The order of `records` is kept only if none is refused. Refused records come after the others, even with the same partition key:
     /// `PutRecords` continues after a refused record ("PutRecords", Amazon Kinesis Data Streams API Reference). A call without a response may
     /// have been stored, and its records are then stored twice.
-    pub async fn put(&self, records: &[Record], deadline: Instant) -> PutOutcome {
+    pub(crate) async fn put(&self, records: &[Record], deadline: Instant) -> PutOutcome {
         let mut put = PutOutcome { not_stored: (0..records.len()).collect(), ..PutOutcome::default() };
         let mut retries = Retries::default();
         loop {
@@ -69,17 +79,18 @@ impl Stream {
     async fn round(&self, records: &[Record], put: &mut PutOutcome, deadline: Instant) {
         let left = std::mem::take(&mut put.not_stored);
         put.error = None;
-        let mut calls = limits::calls(records, &left).into_iter();
+        let mut calls = calls(records, &left).into_iter();
         for call in calls.by_ref() {
             put.calls += 1;
             // Boxed, because the SDK's deeply nested futures exceed the compiler's recursion limit.
             let response = timeout_at(deadline, Box::pin(self.call(records, call))).await;
-            let response = response.unwrap_or_else(|_elapsed| Err(PutError::out_of_time()));
+            let response = response.unwrap_or_else(|_elapsed| Err(PutError::transient("deadline")));
             match response {
-                Ok(None) => {}
-                Ok(Some(RefusedRecords { indices, error })) => {
-                    put.not_stored.extend(indices);
-                    put.error = Some(error);
+                Ok(refused) => {
+                    for (index, error) in refused {
+                        put.not_stored.push(index);
+                        put.error = Some(error);
+                    }
                 }
                 Err(error) => {
                     put.not_stored.extend(call);
@@ -91,39 +102,71 @@ impl Stream {
         put.not_stored.extend(calls.flatten());
     }
 
-    /// One call of Kinesis; returns the refused records.
-    async fn call(&self, records: &[Record], call: &[usize]) -> Result<Option<RefusedRecords>, PutError> {
+    /// One call of Kinesis; returns the refused records. Both codes of a record are transient: exceeded throughput, and an internal failure of
+    /// Kinesis ("PutRecordsResultEntry", Amazon Kinesis Data Streams API Reference).
+    async fn call(&self, records: &[Record], call: &[usize]) -> Result<Vec<(usize, PutError)>, PutError> {
         if let [index] = call {
             let Record { data, partition_key } = &records[*index];
             let request = self.client.put_record().stream_name(&self.name).partition_key(partition_key);
             request.data(Blob::new(data.clone())).send().await.map_err(|error| PutError::of_call(&error))?;
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let entries: Result<Vec<_>, _> = call.iter().map(|index| entry(&records[*index])).collect();
         let entries = entries.map_err(|_| PutError::not_sent())?;
         let request = self.client.put_records().stream_name(&self.name).set_records(Some(entries));
         let response = request.send().await.map_err(|error| PutError::of_call(&error))?;
-        refused(call, &response)
+        let results = response.records();
+        // Kinesis returns one result for each record, in their order ("PutRecords", Amazon Kinesis Data Streams API Reference).
+        if results.len() != call.len() {
+            return Err(PutError::invalid_response());
+        }
+        let refused = |(index, code)| Some((index, PutError::transient(code?)));
+        let codes = results.iter().map(PutRecordsResultEntry::error_code);
+        Ok(call.iter().copied().zip(codes).filter_map(refused).collect())
     }
-}
-
-struct RefusedRecords {
-    indices: Vec<usize>,
-    error: PutError,
-}
-
-fn refused(call: &[usize], response: &PutRecordsOutput) -> Result<Option<RefusedRecords>, PutError> {
-    let results = response.records();
-    // Kinesis returns one result for each record, in their order ("PutRecords", Amazon Kinesis Data Streams API Reference).
-    if results.len() != call.len() {
-        return Err(PutError::invalid_response());
-    }
-    let refused = call.iter().zip(results).filter_map(|(index, result)| Some((*index, result.error_code()?)));
-    let (indices, codes): (Vec<usize>, Vec<&str>) = refused.unzip();
-    Ok(codes.last().map(|code| RefusedRecords { indices, error: PutError::of_record(code) }))
 }
 
 fn entry(record: &Record) -> Result<PutRecordsRequestEntry, aws_sdk_kinesis::error::BuildError> {
     let data = Blob::new(record.data.clone());
     PutRecordsRequestEntry::builder().data(data).partition_key(&record.partition_key).build()
 }
+
+/// Splits the records with the indices `left` into as few calls as possible, in order.
+fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize]> {
+    let mut calls = Vec::new();
+    let mut rest = left;
+    while !rest.is_empty() {
+        let (call, after) = rest.split_at(fitting(records, rest));
+        calls.push(call);
+        rest = after;
+    }
+    calls
+}
+
+/// How many of the first records fit into one call: at least one, of any size.
+fn fitting(records: &[Record], indices: &[usize]) -> usize {
+    let mut bytes = 0;
+    let fits = indices.iter().take(MAX_RECORDS).take_while(|index| {
+        bytes += records[**index].size();
+        bytes <= MAX_BYTES
+    });
+    fits.count().max(1)
+}
+
+/// Counts rounds. Each stored record resets the count.
+#[derive(Debug, Default)]
+struct Retries {
+    rounds_without_success: u32,
+}
+
+impl Retries {
+    /// The delay after a round, with a random number from 0 to 1; `None` to stop.
+    fn delay(&mut self, stored_some: bool, random: f64) -> Option<Duration> {
+        self.rounds_without_success = if stored_some { 0 } else { self.rounds_without_success + 1 };
+        (self.rounds_without_success < MAX_ROUNDS_WITHOUT_SUCCESS)
+            .then(|| BACKOFF.delay_at(self.rounds_without_success, random))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,12 @@ use aws_sdk_kinesis::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 /// The longest code in a log; the longest of Kinesis has 38 characters.
 const MAX_CODE_CHARS: usize = 64;
 
-/// Why a record was not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PutError {
+pub(crate) struct PutError {
     /// The error code of Kinesis, or of the call. Unlike the message of Kinesis, it has no content of the record.
-    pub code: String,
+    pub(crate) code: String,
     /// A retry would fail the same way, such as for a missing stream or permission.
-    pub is_permanent: bool,
+    pub(crate) is_permanent: bool,
 }
 
 /// The codes with a status of 4xx that are transient ("PutRecords", "Errors", Amazon Kinesis Data Streams API Reference, and
@@ -31,10 +30,10 @@ impl PutError {
     /// A call that failed as a whole.
     pub(super) fn of_call<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
         match error {
-            SdkError::TimeoutError(_) => Self::new("timeout", false),
+            SdkError::TimeoutError(_) => Self::transient("timeout"),
             SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
                 Some(error) if is_not_sent(error) => Self::not_sent(),
-                _ => Self::new("connection", false),
+                _ => Self::transient("connection"),
             },
             SdkError::ServiceError(error) => {
                 let code = error.err().code().unwrap_or("unknown");
@@ -47,19 +46,13 @@ impl PutError {
         }
     }
 
-    /// A refused record. Both possible codes are transient: exceeded throughput, and an internal failure of Kinesis ("PutRecordsResultEntry", Amazon Kinesis Data Streams API Reference).
-    pub(super) fn of_record(code: &str) -> Self {
+    pub(super) fn transient(code: &str) -> Self {
         Self::new(code, false)
-    }
-
-    /// The deadline has passed.
-    pub(super) fn out_of_time() -> Self {
-        Self::new("deadline", false)
     }
 
     /// The response is not one of Kinesis.
     pub(super) fn invalid_response() -> Self {
-        Self::new("answer", false)
+        Self::transient("answer")
     }
 
     /// The call was not sent, for example without credentials.
