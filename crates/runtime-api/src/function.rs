@@ -78,9 +78,7 @@ impl Function {
         };
 
         let has_exited = match &outcome {
-            Outcome::Reply(_) | Outcome::Error { .. } => {
-                environment.settle(self.settings.settle_timeout).await.map_err(InvokeError::Wait)?
-            }
+            Outcome::Reply(_) | Outcome::Error { .. } => environment.settle(self.settings.settle_timeout).await?,
             Outcome::TimedOut => {
                 environment.kill().await;
                 true
@@ -115,7 +113,7 @@ impl Function {
     async fn ensure_process(&mut self) -> Result<(), StartError> {
         if let Some(environment) = &mut self.environment {
             // If the first process has already exited, the invocation reports its exit and logs.
-            if self.fresh || !environment.has_exited() {
+            if self.fresh || !environment.process.has_exited() {
                 return Ok(());
             }
             self.leftover.extend(environment.logs.take().await);

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 /// The delay between attempts to accept a connection. axum's own is a second, which is long for a function with 10 s to start.
@@ -16,42 +16,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct AcceptErrors(Arc<Mutex<Option<io::Error>>>);
 
 impl AcceptErrors {
-    /// Takes the last error since [`Self::clear`].
+    /// Takes the last error since the call before.
     pub(crate) fn take(&self) -> Option<io::Error> {
-        self.lock().take()
-    }
-
-    pub(crate) fn clear(&self) {
-        *self.lock() = None;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn set(&self, cause: io::Error) {
-        *self.lock() = Some(cause);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<io::Error>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: TcpListener,
-    accept_errors: AcceptErrors,
-}
-
-impl Listener {
-    pub(crate) async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self { socket: TcpListener::bind(address).await?, accept_errors: AcceptErrors::default() })
-    }
-
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-
-    pub(crate) fn accept_errors(&self) -> AcceptErrors {
-        self.accept_errors.clone()
-    }
+    pub(crate) socket: TcpListener,
+    pub(crate) accept_errors: AcceptErrors,
 }
 
 impl axum::serve::Listener for Listener {

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 pub enum StartError {
     /// No port, pipe or socket is available for the Runtime API.
     #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
-    Serve(#[source] io::Error),
+    Serve(#[from] io::Error),
     /// The executable could not be run.
     #[error("could not run {}", command.display())]
     Spawn {
