@@ -12,6 +12,7 @@
 
 mod backlog;
 mod buffer;
+mod context;
 mod data_stream;
 mod delivery_stream;
 mod destination;
@@ -29,7 +30,7 @@ mod uploader;
 mod values;
 
 pub use self::data_stream::{DataStream, PutEntry, PutResult};
-pub use self::delivery_stream::{DeliveryStream, StreamDeps, StreamError, unused_state_files};
+pub use self::delivery_stream::{DeliveryStream, StreamDeps, unused_state_files};
 pub use self::intake::PutError;
 pub use self::settings::{Buffering, Command, DataStreamSettings, FunctionSettings, Source, StreamSettings};
 pub use self::snapshot::{ObjectSummary, StreamSnapshot};

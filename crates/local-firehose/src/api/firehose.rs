@@ -65,7 +65,7 @@ impl Api {
             "DescribeDeliveryStream" => {
                 let request = describe::request(&body)?;
                 let stream = self.find(&request.stream)?;
-                Ok(describe::response(&request, stream.settings(), stream.started(), stream.function_arn()))
+                Ok(describe::response(&request, stream.settings(), stream.started, stream.function_arn()))
             }
             "ListDeliveryStreams" => {
                 let streams = self.streams.values().map(|stream| (stream.name(), list::type_of(stream.settings())));

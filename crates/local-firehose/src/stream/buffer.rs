@@ -4,7 +4,6 @@
 //! looser: it has up to five outstanding invocations per shard (Firehose quotas), and promises no order of what is delivered.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -12,8 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::invoker::{Batch, Invoker};
 use super::receipt::{Accepted, Receipt};
-use super::settings::StreamSettings;
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::StreamEvent;
 use firehose_model::batch::{Batcher, Limits};
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
@@ -23,7 +21,6 @@ pub(super) struct Buffer {
     shard: Option<ShardId>,
     batcher: Batcher,
     receipts: Vec<Receipt>,
-    interval: Duration,
     /// When the buffer is flushed, if it is not full before.
     due: Option<Instant>,
     /// Limits the invocations of this buffer.
@@ -32,30 +29,22 @@ pub(super) struct Buffer {
     stream_permits: Arc<Semaphore>,
     in_flight: JoinSet<()>,
     invoker: Arc<Invoker>,
-    stats: Arc<StreamStats>,
 }
 
 impl Buffer {
-    pub(super) fn new(
-        settings: &StreamSettings,
-        shard: Option<ShardId>,
-        invoker: Arc<Invoker>,
-        stream_permits: Arc<Semaphore>,
-        stats: Arc<StreamStats>,
-    ) -> Self {
+    pub(super) fn new(shard: Option<ShardId>, invoker: Arc<Invoker>, stream_permits: Arc<Semaphore>) -> Self {
+        let settings = &invoker.context.settings;
         let concurrency = if shard.is_some() { 1 } else { settings.concurrency };
         let limits = Limits { bytes: settings.buffer.bytes, records: settings.buffer_records };
         Self {
             shard,
             batcher: Batcher::new(limits, settings.name.as_str().into()),
             receipts: Vec::new(),
-            interval: settings.buffer.interval,
             due: None,
             own_permits: Arc::new(Semaphore::new(concurrency)),
             stream_permits,
             in_flight: JoinSet::new(),
             invoker,
-            stats,
         }
     }
 
@@ -86,7 +75,7 @@ impl Buffer {
                 self.invoke(Batch { event, receipts }).await;
             }
             self.receipts.push(receipt);
-            self.due.get_or_insert_with(|| Instant::now() + self.interval);
+            self.due.get_or_insert_with(|| Instant::now() + self.invoker.context.settings.buffer.interval);
             if self.batcher.is_full() {
                 self.flush().await;
             }
@@ -111,7 +100,7 @@ impl Buffer {
         let invoker = Arc::clone(&self.invoker);
         let bytes = batch.event.records().iter().map(|record| decoded_bytes(&record.data)).sum();
         let records = batch.receipts.len();
-        self.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
+        invoker.context.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
         self.in_flight.spawn(async move {
             invoker.run(batch).await;
             drop((own, streams));
@@ -119,7 +108,7 @@ impl Buffer {
     }
 
     fn report_due(&self) {
-        self.stats.record(StreamEvent::BufferDue { shard: self.shard, due: self.due });
+        self.invoker.context.stats.record(StreamEvent::BufferDue { shard: self.shard, due: self.due });
     }
 }
 

@@ -14,7 +14,7 @@ use super::object::{Kind, Object};
 use super::receipt::Receipt;
 use super::sequencer::Sequencer;
 use super::settings::Buffering;
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::StreamEvent;
 use super::uploader::Uploader;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::ErrorLine;
@@ -89,14 +89,11 @@ pub(super) struct Failure<'a> {
 
 /// The open objects, and the uploads in flight.
 pub(super) struct Destination {
-    buffer: Buffering,
-    function_arn: String,
-    open: HashMap<Slot, Open>,
     uploader: Arc<Uploader>,
+    open: HashMap<Slot, Open>,
     /// Orders the uploads of each slot, if records have an order.
     order: HashMap<Slot, Sequencer>,
     in_flight: JoinSet<()>,
-    stats: Arc<StreamStats>,
 }
 
 struct Open {
@@ -105,17 +102,8 @@ struct Open {
 }
 
 impl Destination {
-    pub(super) fn new(buffer: Buffering, function_arn: String, uploader: Uploader, stats: Arc<StreamStats>) -> Self {
-        let uploader = Arc::new(uploader);
-        Self {
-            buffer,
-            function_arn,
-            open: HashMap::new(),
-            uploader,
-            order: HashMap::new(),
-            in_flight: JoinSet::new(),
-            stats,
-        }
+    pub(super) fn new(uploader: Uploader) -> Self {
+        Self { uploader: Arc::new(uploader), open: HashMap::new(), order: HashMap::new(), in_flight: JoinSet::new() }
     }
 
     /// Runs until the channel is closed and all records are stored.
@@ -138,23 +126,23 @@ impl Destination {
                 Some(_finished) = self.in_flight.join_next() => {}
             }
             self.store(|open| open.due <= Instant::now());
-            self.stats.record(StreamEvent::Opened { records, due: self.due() });
+            self.uploader.context.stats.record(StreamEvent::Opened { records, due: self.due() });
         }
         self.store(|_| true);
-        self.stats.record(StreamEvent::Opened { records: 0, due: None });
+        self.uploader.context.stats.record(StreamEvent::Opened { records: 0, due: None });
         while self.in_flight.join_next().await.is_some() {}
     }
 
     fn add(&mut self, item: Item) {
         let Item { slot, bytes, arrival_ms, receipt, code, .. } = self.within_partition_limit(item);
+        let Buffering { bytes: size, interval } = self.uploader.context.settings.destination_buffer;
         let open = self.open.entry(slot).or_insert_with_key(|slot| Open {
             object: Object::new(slot.kind, slot.partition.clone(), arrival_ms),
-            due: Instant::now() + self.buffer.interval,
+            due: Instant::now() + interval,
         });
         open.object.push(&bytes, arrival_ms, receipt, code);
-        if open.object.bytes() >= self.buffer.bytes {
-            let size = self.buffer.bytes;
-            self.store(|open| open.object.bytes() >= size);
+        if open.object.bytes.len() >= size {
+            self.store(|open| open.object.bytes.len() >= size);
         }
     }
 
@@ -165,11 +153,13 @@ impl Destination {
         if partitions < MAX_ACTIVE_PARTITIONS || self.open.contains_key(&item.slot) {
             return item;
         }
+        let context = &self.uploader.context;
         let end_ms = Timestamp::now().as_millisecond();
         let code = ErrorCode::TooManyPartitions;
-        let failure = Failure { code, attempts: 1, end_ms, function_arn: &self.function_arn };
+        let function_arn = context.function_arn.as_deref().unwrap_or_default();
+        let failure = Failure { code, attempts: 1, end_ms, function_arn };
         let failed = Item::failed(record, failure, item.receipt);
-        self.stats.record(StreamEvent::Replaced { before: item.bytes.len(), after: failed.bytes.len() });
+        context.stats.record(StreamEvent::Replaced { before: item.bytes.len(), after: failed.bytes.len() });
         failed
     }
 

@@ -1,4 +1,4 @@
-//! Objects of the destination, open and stored.
+//! Open objects of the destination.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ pub(super) enum Kind {
     Backup,
 }
 
-/// An object that is still open.
 #[derive(Debug)]
 pub(super) struct Object {
     pub(super) kind: Kind,
     pub(super) partition: Partition,
     pub(super) oldest_ms: i64,
+    /// Before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
     pub(super) bytes: Vec<u8>,
     pub(super) receipts: Vec<Receipt>,
     pub(super) failed_by_code: BTreeMap<&'static str, u64>,
@@ -53,20 +53,4 @@ impl Object {
             *self.failed_by_code.entry(code.code()).or_default() += 1;
         }
     }
-
-    /// Its size, before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-/// An object that is in the storage.
-#[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) path: String,
-    pub(super) kind: Kind,
-    pub(super) records: usize,
-    /// Before compression.
-    pub(super) bytes: usize,
-    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
 }

@@ -11,46 +11,29 @@ use super::buffer::Buffer;
 use super::destination::Item;
 use super::invoker::Invoker;
 use super::receipt::Accepted;
-use super::settings::StreamSettings;
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::StreamEvent;
 use firehose_model::kinesis::shard::ShardId;
 
 /// Each buffer runs in a task of its own from its first record on.
 pub(super) struct ShardBuffers {
-    settings: StreamSettings,
     invoker: Arc<Invoker>,
     /// One permit for each concurrent invocation of the function.
     concurrency: Arc<Semaphore>,
-    stats: Arc<StreamStats>,
-    /// For the source backup.
-    destination: mpsc::UnboundedSender<Vec<Item>>,
     /// Of Direct PUT the shard is `None`.
     buffers: HashMap<Option<ShardId>, mpsc::UnboundedSender<Vec<Accepted>>>,
     tasks: JoinSet<()>,
 }
 
 impl ShardBuffers {
-    pub(super) fn new(
-        settings: &StreamSettings,
-        invoker: Invoker,
-        destination: mpsc::UnboundedSender<Vec<Item>>,
-        stats: Arc<StreamStats>,
-    ) -> Self {
-        Self {
-            settings: settings.clone(),
-            invoker: Arc::new(invoker),
-            concurrency: Arc::new(Semaphore::new(settings.concurrency)),
-            stats,
-            destination,
-            buffers: HashMap::new(),
-            tasks: JoinSet::new(),
-        }
+    pub(super) fn new(invoker: Invoker) -> Self {
+        let concurrency = Arc::new(Semaphore::new(invoker.context.settings.concurrency));
+        Self { invoker: Arc::new(invoker), concurrency, buffers: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Runs until the channel is closed and all records are processed.
     pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
         while let Some(records) = accepted.recv().await {
-            if self.settings.backup_prefix.is_some() {
+            if self.invoker.context.settings.backup_prefix.is_some() {
                 self.back_up(&records);
             }
             for (shard, records) in by_shard(records) {
@@ -66,16 +49,18 @@ impl ShardBuffers {
     fn back_up(&self, records: &[Accepted]) {
         let copies: Vec<Item> =
             records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.duplicate())).collect();
-        self.stats.record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
-        let _stopped = self.destination.send(copies);
+        self.invoker
+            .context
+            .stats
+            .record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
+        let _stopped = self.invoker.destination.send(copies);
     }
 
     fn buffer(&mut self, shard: Option<ShardId>) -> &mpsc::UnboundedSender<Vec<Accepted>> {
         self.buffers.entry(shard).or_insert_with(|| {
             let (sender, records) = mpsc::unbounded_channel();
-            let (invoker, concurrency, stats) =
-                (Arc::clone(&self.invoker), Arc::clone(&self.concurrency), Arc::clone(&self.stats));
-            self.tasks.spawn(Buffer::new(&self.settings, shard, invoker, concurrency, stats).run(records));
+            let buffer = Buffer::new(shard, Arc::clone(&self.invoker), Arc::clone(&self.concurrency));
+            self.tasks.spawn(buffer.run(records));
             sender
         })
     }

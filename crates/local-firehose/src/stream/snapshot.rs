@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::values::ValueCounts;
 
@@ -34,6 +35,12 @@ pub struct StreamSnapshot {
     /// The last objects, newest first.
     pub objects: VecDeque<ObjectSummary>,
     pub(super) values: ValueCounts,
+    /// When the upload of the first object of this run began.
+    #[serde(skip)]
+    pub first_upload: Option<Instant>,
+    /// Whether the storage has ever refused an object of this run.
+    #[serde(skip)]
+    pub has_refused: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -42,7 +49,6 @@ pub(super) struct DataStreamShards {
     pub(super) on_demand: bool,
 }
 
-/// What waits in a buffer.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Waiting {
     pub(super) records: u64,
@@ -69,7 +75,6 @@ pub(super) struct InLambda {
     pub(super) functions: usize,
 }
 
-/// One invocation.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct InvocationSummary {
     pub(super) at_ms: i64,

@@ -36,6 +36,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Why a state cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    /// The folder cannot be created.
+    #[error("could not make the folder {} (`--state`)", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The error of the operating system.
+        #[source]
+        source: io::Error,
+    },
     /// Another process uses it.
     #[error("{} is in use by another `clicks up`: name another folder with `--state DIR`", .0.display())]
     InUse(PathBuf),
@@ -132,7 +141,6 @@ impl State {
     }
 }
 
-/// The records of earlier runs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Recovered {
     /// Oldest first.

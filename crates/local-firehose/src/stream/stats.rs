@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::object::{Kind, Stored};
-use super::snapshot::{InvocationSummary, ObjectSummary, StreamSnapshot};
+use super::object::Kind;
+use super::settings::{Source, StreamSettings};
+use super::snapshot::{DataStreamShards, InvocationSummary, ObjectSummary, StreamSnapshot};
 use super::values::{ValueCounts, add};
 use firehose_model::kinesis::shard::ShardId;
 
@@ -42,7 +43,7 @@ pub(super) enum StreamEvent {
     /// The storage accepted an object that it had refused.
     UploadRecovered,
     /// An object is in the storage.
-    Stored { object: Stored, values: ValueCounts, at_ms: i64 },
+    Stored { kind: Kind, object: ObjectSummary, failed_by_code: BTreeMap<&'static str, u64>, values: ValueCounts },
 }
 
 /// Folds the events of a stream. A snapshot sees each event entirely or not at all.
@@ -64,15 +65,23 @@ struct Folded {
     destination_interval: Duration,
     /// Objects that the storage has refused and not accepted yet.
     refused: usize,
-    first_upload: Option<Instant>,
-    has_refused: bool,
 }
 
 impl StreamStats {
-    /// The intervals are those of the Lambda buffer and of the destination buffer.
-    pub(super) fn new(stream: &str, lambda_interval: Duration, destination_interval: Duration) -> Self {
-        let snapshot = StreamSnapshot { stream: stream.to_owned(), ..StreamSnapshot::default() };
-        let folded = Folded { snapshot, lambda_interval, destination_interval, ..Folded::default() };
+    pub(super) fn new(settings: &StreamSettings, transformed: bool) -> Self {
+        let data_stream = match &settings.source {
+            Source::DirectPut => None,
+            Source::Kinesis(settings) => {
+                Some(DataStreamShards { shards: settings.shards().count(), on_demand: settings.provisioned.is_none() })
+            }
+        };
+        let stream = settings.name.clone();
+        let folded = Folded {
+            snapshot: StreamSnapshot { stream, data_stream, transformed, ..StreamSnapshot::default() },
+            lambda_interval: settings.buffer.interval,
+            destination_interval: settings.destination_buffer.interval,
+            ..Folded::default()
+        };
         Self { folded: Mutex::new(folded) }
     }
 
@@ -83,21 +92,6 @@ impl StreamStats {
     /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.
     pub(super) fn snapshot(&self) -> StreamSnapshot {
         self.with(|folded| folded.snapshot())
-    }
-
-    /// When the upload of the first object began.
-    pub(super) fn first_upload(&self) -> Option<Instant> {
-        self.with(|folded| folded.first_upload)
-    }
-
-    /// Whether the storage has ever refused an object.
-    pub(super) fn has_refused(&self) -> bool {
-        self.with(|folded| folded.has_refused)
-    }
-
-    /// Whether an object is in the storage.
-    pub(super) fn has_stored(&self) -> bool {
-        self.with(|folded| !folded.snapshot.objects.is_empty())
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {
@@ -147,10 +141,10 @@ impl Folded {
                 self.unopened -= records;
                 self.destination_due = due;
             }
-            StreamEvent::UploadStarted => _ = self.first_upload.get_or_insert_with(Instant::now),
+            StreamEvent::UploadStarted => _ = snapshot.first_upload.get_or_insert_with(Instant::now),
             StreamEvent::UploadRefused { error } => {
                 self.refused += 1;
-                self.has_refused = true;
+                snapshot.has_refused = true;
                 snapshot.storage_error = Some(error);
             }
             StreamEvent::UploadRecovered => {
@@ -159,28 +153,21 @@ impl Folded {
                     snapshot.storage_error = None;
                 }
             }
-            StreamEvent::Stored { object, values, at_ms } => self.stored(object, values, at_ms),
+            StreamEvent::Stored { kind, object, failed_by_code, values } => {
+                let records = object.records as u64;
+                match kind {
+                    Kind::Delivered => snapshot.delivered += records,
+                    Kind::Error(_) => snapshot.failed += records,
+                    Kind::Backup => {}
+                }
+                snapshot.waiting.remove(if kind == Kind::Backup { 0 } else { object.records }, object.bytes);
+                for (code, failed) in failed_by_code {
+                    *snapshot.failed_by_code.entry(code).or_default() += failed;
+                }
+                snapshot.values.add(values);
+                push(&mut snapshot.objects, object);
+            }
         }
-    }
-
-    fn stored(
-        &mut self,
-        Stored { path, kind, records, bytes, failed_by_code }: Stored,
-        values: ValueCounts,
-        at_ms: i64,
-    ) {
-        let snapshot = &mut self.snapshot;
-        match kind {
-            Kind::Delivered => snapshot.delivered += records as u64,
-            Kind::Error(_) => snapshot.failed += records as u64,
-            Kind::Backup => {}
-        }
-        snapshot.waiting.remove(if kind == Kind::Backup { 0 } else { records }, bytes);
-        for (code, failed) in failed_by_code {
-            *snapshot.failed_by_code.entry(code).or_default() += failed;
-        }
-        snapshot.values.add(values);
-        push(&mut snapshot.objects, ObjectSummary { path, kind: kind.name(), records, bytes, at_ms });
     }
 
     fn snapshot(&self) -> StreamSnapshot {

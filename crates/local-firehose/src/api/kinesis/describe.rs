@@ -29,7 +29,7 @@ pub(super) fn summary_response(stream: &DataStream) -> Value {
     summary["RetentionPeriodHours"] = json!(RETENTION_HOURS);
     summary["EnhancedMonitoring"] = json!([{ "ShardLevelMetrics": [] }]);
     summary["EncryptionType"] = json!("NONE");
-    summary["OpenShardCount"] = json!(stream.shards().count());
+    summary["OpenShardCount"] = json!(stream.settings.shards().count());
     summary["ConsumerCount"] = json!(0);
     summary["MaxRecordSizeInKiB"] = json!(MAX_RECORD_BYTES / 1024);
     json!({ "StreamDescriptionSummary": summary })
@@ -72,12 +72,12 @@ pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = &'a DataStream
 }
 
 fn description(stream: &DataStream) -> Value {
-    let mode = if stream.settings().provisioned.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
+    let mode = if stream.settings.provisioned.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
     json!({
         "StreamName": stream.name(),
         "StreamARN": stream.arn(),
         "StreamStatus": "ACTIVE",
         "StreamModeDetails": { "StreamMode": mode },
-        "StreamCreationTimestamp": seconds(stream.started()),
+        "StreamCreationTimestamp": seconds(stream.delivery.started),
     })
 }

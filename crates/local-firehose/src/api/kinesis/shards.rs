@@ -113,7 +113,7 @@ pub(super) fn request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
 }
 
 pub(super) fn response(stream: &DataStream, request: &ListShardsRequest) -> Value {
-    let shards = stream.shards();
+    let shards = stream.settings.shards();
     let mut wanted = shards.iter().filter(|shard| request.after.iter().all(|after| shard.to_string() > *after));
     let listed: Vec<ShardId> = wanted.by_ref().take(request.max_results).collect();
     let described = listed.iter().map(|&shard| {
