@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use config::Config;
 use event::{Event, Message, Request};
-use record::{MAX_OBJECTS, Record, RecordBuilder};
+use record::{MAX_OBJECTS, Record, records};
 use response::{BatchItemFailure, HttpResponse};
 use stream::{PutOutcome, Stream};
 
@@ -29,7 +29,7 @@ pub use response::Response;
 /// The collector.
 #[derive(Debug)]
 pub struct Collector {
-    record_builder: RecordBuilder,
+    config: Config,
     stream: Stream,
     request_timeout: Duration,
 }
@@ -38,11 +38,7 @@ impl Collector {
     /// A collector that responds to HTTP requests within `request_timeout`; sends no request.
     #[must_use]
     pub fn new(config: &Config, client: Client, request_timeout: Duration) -> Self {
-        Self {
-            record_builder: RecordBuilder::new(config),
-            stream: Stream::new(client, config.stream.clone()),
-            request_timeout,
-        }
+        Self { config: config.clone(), stream: Stream::new(client, config.stream.clone()), request_timeout }
     }
 
     /// Handles an event before `deadline`, and fills in `report`. Messages may take all of the time.
@@ -69,7 +65,7 @@ impl Collector {
             "OPTIONS" => return HttpResponse::to_options(),
             _ => return HttpResponse::to_other_method(),
         }
-        match request.body().and_then(|body| self.record_builder.records(&body)) {
+        match request.body().and_then(|body| records(&self.config, &body)) {
             Ok(records) => HttpResponse::to_put(&self.put(&records, deadline, report).await, records.len()),
             Err(error) => {
                 report.reject(None, error);
@@ -85,14 +81,14 @@ impl Collector {
         report: &mut Report,
     ) -> Vec<BatchItemFailure> {
         let mut failed = vec![false; messages.len()];
-        let mut records = Vec::new();
+        let mut pending = Vec::new();
         // The index of each record's message.
         let mut owners = Vec::new();
         for (index, message) in messages.iter().enumerate() {
-            match self.record_builder.records(message.body.as_bytes()) {
+            match records(&self.config, message.body.as_bytes()) {
                 Ok(more) => {
                     owners.extend(repeat_n(index, more.len()));
-                    records.extend(more);
+                    pending.extend(more);
                 }
                 Err(error) => {
                     failed[index] = true;
@@ -100,11 +96,11 @@ impl Collector {
                 }
             }
             // Many messages share calls, but many arrays of `{}` must not fill the memory.
-            if records.len() >= MAX_OBJECTS || index + 1 == messages.len() {
-                for index in self.put(&records, deadline, report).await.not_stored {
+            if pending.len() >= MAX_OBJECTS || index + 1 == messages.len() {
+                for index in self.put(&pending, deadline, report).await.not_stored {
                     failed[owners[index]] = true;
                 }
-                records.clear();
+                pending.clear();
                 owners.clear();
             }
         }

@@ -41,77 +41,62 @@ impl Record {
     }
 }
 
-/// Builds records from bodies.
-#[derive(Debug)]
-pub struct RecordBuilder {
-    fields: Vec<Field>,
-    partition_key: Field,
+/// The records of a body: one for an object, or one for each object of an array. If a part is invalid, nothing is stored.
+pub fn records(config: &Config, body: &[u8]) -> Result<Vec<Record>, BodyError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(BodyError::BodyTooLarge);
+    }
+    let body: &RawValue = serde_json::from_slice(body).map_err(|_| BodyError::NotJson)?;
+    if body.get().starts_with('{') {
+        return Ok(vec![record(config, body)?]);
+    }
+    // Rejects all JSON but arrays.
+    let objects: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| BodyError::NotAnObject)?;
+    if objects.iter().any(|object| !object.get().starts_with('{')) {
+        return Err(BodyError::NotAnObject);
+    }
+    if objects.len() > MAX_OBJECTS {
+        return Err(BodyError::TooManyObjects);
+    }
+    objects.into_iter().map(|object| record(config, object)).collect()
 }
 
-impl RecordBuilder {
-    /// A builder for the configured fields.
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
-        Self { fields: config.fields.clone(), partition_key: config.partition_key.clone() }
-    }
+fn record(config: &Config, object: &RawValue) -> Result<Record, BodyError> {
+    let members = Members::of(object)?;
+    let record = Record { data: line(config, &members)?, partition_key: partition_key(config, &members)? };
+    if record.size() > MAX_RECORD_BYTES { Err(BodyError::RecordTooLarge) } else { Ok(record) }
+}
 
-    /// The records of a body: one for an object, or one for each object of an array. If a part is invalid, nothing is stored.
-    pub fn records(&self, body: &[u8]) -> Result<Vec<Record>, BodyError> {
-        if body.len() > MAX_BODY_BYTES {
-            return Err(BodyError::BodyTooLarge);
+fn line(config: &Config, members: &Members<'_>) -> Result<Vec<u8>, UnsupportedValue> {
+    let mut line = Vec::new();
+    for (index, field) in config.fields.iter().enumerate() {
+        line.push(if index == 0 { b'{' } else { b',' });
+        // Field names need no escaping: see the configuration.
+        quote(&field.name, &mut line);
+        line.push(b':');
+        match (members.get(field), &field.treatment) {
+            (None, _) => line.extend_from_slice(b"null"),
+            (Some(value), Treatment::Keep) => json::write_compact(value, json::Mode::KeepBytes, &mut line)?,
+            (Some(_), Treatment::Mask) => quote(MASK, &mut line),
+            (Some(value), Treatment::Hash(key)) => quote(&key.hash(value)?, &mut line),
         }
-        let body: &RawValue = serde_json::from_slice(body).map_err(|_| BodyError::NotJson)?;
-        if body.get().starts_with('{') {
-            return Ok(vec![self.record(body)?]);
-        }
-        // Rejects all JSON but arrays.
-        let objects: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| BodyError::NotAnObject)?;
-        if objects.iter().any(|object| !object.get().starts_with('{')) {
-            return Err(BodyError::NotAnObject);
-        }
-        if objects.len() > MAX_OBJECTS {
-            return Err(BodyError::TooManyObjects);
-        }
-        objects.into_iter().map(|object| self.record(object)).collect()
     }
+    line.extend_from_slice(b"}\n");
+    Ok(line)
+}
 
-    fn record(&self, object: &RawValue) -> Result<Record, BodyError> {
-        let members = Members::of(object)?;
-        let record = Record { data: self.line(&members)?, partition_key: self.partition_key(&members)? };
-        if record.size() > MAX_RECORD_BYTES { Err(BodyError::RecordTooLarge) } else { Ok(record) }
-    }
-
-    fn line(&self, members: &Members<'_>) -> Result<Vec<u8>, UnsupportedValue> {
-        let mut line = Vec::new();
-        for (index, field) in self.fields.iter().enumerate() {
-            line.push(if index == 0 { b'{' } else { b',' });
-            // Field names need no escaping: see the configuration.
-            quote(&field.name, &mut line);
-            line.push(b':');
-            match (members.get(field), &field.treatment) {
-                (None, _) => line.extend_from_slice(b"null"),
-                (Some(value), Treatment::Keep) => json::write_compact(value, json::Mode::KeepBytes, &mut line)?,
-                (Some(_), Treatment::Mask) => quote(MASK, &mut line),
-                (Some(value), Treatment::Hash(key)) => quote(&key.hash(value)?, &mut line),
-            }
-        }
-        line.extend_from_slice(b"}\n");
-        Ok(line)
-    }
-
-    /// The partition key from the configured field. It reveals no more of a personal field than the record does.
-    ///
-    /// Without a valid value, a random key spreads records over the shards.
-    fn partition_key(&self, members: &Members<'_>) -> Result<String, UnsupportedValue> {
-        let value = members.get(&self.partition_key).filter(|value| is_text_or_number(value));
-        let key = match (value, &self.partition_key.treatment) {
-            (Some(value), Treatment::Keep) => plain(value),
-            (Some(value), Treatment::Hash(key)) => Some(Cow::Owned(key.hash(value)?)),
-            (_, Treatment::Mask) | (None, _) => None,
-        };
-        let key = key.filter(|key| (1..=MAX_KEY_CHARS).contains(&key.chars().count()));
-        Ok(key.map_or_else(|| Uuid::new_v4().to_string(), Cow::into_owned))
-    }
+/// The partition key from the configured field. It reveals no more of a personal field than the record does.
+///
+/// Without a valid value, a random key spreads records over the shards.
+fn partition_key(config: &Config, members: &Members<'_>) -> Result<String, UnsupportedValue> {
+    let value = members.get(&config.partition_key).filter(|value| is_text_or_number(value));
+    let key = match (value, &config.partition_key.treatment) {
+        (Some(value), Treatment::Keep) => plain(value),
+        (Some(value), Treatment::Hash(key)) => Some(Cow::Owned(key.hash(value)?)),
+        (_, Treatment::Mask) | (None, _) => None,
+    };
+    let key = key.filter(|key| (1..=MAX_KEY_CHARS).contains(&key.chars().count()));
+    Ok(key.map_or_else(|| Uuid::new_v4().to_string(), Cow::into_owned))
 }
 
 /// The members of an object. The last of several with one name counts.

@@ -22,7 +22,6 @@ mod object;
 mod receipt;
 mod sequencer;
 mod settings;
-mod shard_buffers;
 mod snapshot;
 mod state;
 mod stats;

@@ -13,10 +13,9 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::invocation::{InvokeError, Outcome, Request};
-use crate::listener::{AcceptErrors, Listener};
 use crate::logs::Logs;
 use crate::process::{Process, StartError};
-use crate::server::{Api, Call, Event};
+use crate::server::{AcceptErrors, Api, Call, Event, Listener};
 use crate::settings::Settings;
 
 enum ProcessEvent {

@@ -1,6 +1,9 @@
 //! The endpoints of the Runtime API (Lambda developer guide, "Using the Lambda runtime API", version 2018-06-01).
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::BytesRejection;
@@ -10,7 +13,9 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use crate::invocation::Outcome;
 
@@ -19,6 +24,9 @@ pub const MAX_REPLY_BYTES: usize = 6_291_556;
 
 /// The longest body that is read, so that the function gets a 413 instead of a closed connection.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// The delay between attempts to accept a connection. axum's own is a second, which is long for a function with 10 s to start.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The error type of a call in the wrong phase.
 const INVALID_STATE: &str = "InvalidStateTransition";
@@ -183,4 +191,53 @@ fn accepted(known: bool) -> Response {
 fn error_response(status: StatusCode, error_type: &str, message: &str) -> Response {
     let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
     (status, axum::Json(body)).into_response()
+}
+
+/// The last error of accepting a connection. A later success does not clear it, because the delay may have used up the process's time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AcceptErrors(Arc<Mutex<Option<io::Error>>>);
+
+impl AcceptErrors {
+    /// Takes the last error since the call before.
+    pub(crate) fn take(&self) -> Option<io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, cause: io::Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) accept_errors: AcceptErrors,
+}
+
+impl axum::serve::Listener for Listener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.socket.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_connection_error(&error) => {}
+                Err(error) => {
+                    self.accept_errors.set(error);
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+/// Whether the client closed the connection before it was accepted.
+fn is_connection_error(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

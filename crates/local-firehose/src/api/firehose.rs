@@ -4,7 +4,6 @@ mod describe;
 mod list;
 mod put;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,7 +12,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::request::{Call, RequestReader, Service, response};
+use super::request::{Api, Call, Service, response};
 use crate::stream::DeliveryStream;
 
 /// Enough for 4 MiB of data in base64, and for a batch that is somewhat too large to get the error that names the limit. Firehose
@@ -31,27 +30,17 @@ pub(super) const SERVICE: Service = Service {
     page_endpoint: "PUT /clicks",
 };
 
-struct Api {
-    /// By name, which is the order of ListDeliveryStreams.
-    streams: BTreeMap<String, DeliveryStream>,
-    reader: RequestReader,
-}
-
 /// Serves the API for these streams.
 pub fn router(streams: Vec<DeliveryStream>) -> Router {
-    let streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream)).collect();
-    Router::new().fallback(handle).with_state(Arc::new(Api { streams, reader: RequestReader::new(&SERVICE) }))
+    let streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream));
+    Router::new().fallback(handle).with_state(Arc::new(Api::new(&SERVICE, streams)))
 }
 
-async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let result = async {
-        let call = api.reader.read(request, api.streams.keys().map(String::as_str)).await?;
-        api.dispatch(call).await
-    };
-    response(result.await)
+async fn handle(State(api): State<Arc<Api<DeliveryStream>>>, request: Request) -> Response {
+    response(async { api.dispatch(api.read(request).await?).await }.await)
 }
 
-impl Api {
+impl Api<DeliveryStream> {
     async fn dispatch(&self, Call { operation, body }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
             "PutRecord" => {

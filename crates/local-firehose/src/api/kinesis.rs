@@ -7,7 +7,6 @@ mod put;
 mod shards;
 mod stream_ref;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,7 +16,7 @@ use serde_json::Value;
 
 use self::stream_ref::StreamRef;
 use super::error::ApiError;
-use super::request::{Call, RequestReader, Service, response};
+use super::request::{Api, Call, Service, response};
 use crate::stream::DataStream;
 
 pub(super) const SERVICE: Service = Service {
@@ -32,27 +31,17 @@ pub(super) const SERVICE: Service = Service {
     page_endpoint: "POST /v2/STREAM",
 };
 
-struct Api {
-    /// By name, which is the order of ListStreams.
-    streams: BTreeMap<String, DataStream>,
-    reader: RequestReader,
-}
-
 /// Serves the API for these streams.
 pub fn router(streams: &[DataStream]) -> Router {
-    let streams = streams.iter().map(|stream| (stream.name().to_owned(), stream.clone())).collect();
-    Router::new().fallback(handle).with_state(Arc::new(Api { streams, reader: RequestReader::new(&SERVICE) }))
+    let streams = streams.iter().map(|stream| (stream.name().to_owned(), stream.clone()));
+    Router::new().fallback(handle).with_state(Arc::new(Api::new(&SERVICE, streams)))
 }
 
-async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let result = async {
-        let call = api.reader.read(request, api.streams.keys().map(String::as_str)).await?;
-        api.dispatch(call).await
-    };
-    response(result.await)
+async fn handle(State(api): State<Arc<Api<DataStream>>>, request: Request) -> Response {
+    response(async { api.dispatch(api.read(request).await?).await }.await)
 }
 
-impl Api {
+impl Api<DataStream> {
     async fn dispatch(&self, Call { operation, body }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
             "PutRecord" => {

@@ -1,5 +1,6 @@
 //! Reads the requests, and writes the responses, of AWS's JSON 1.1 protocol.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -16,7 +17,6 @@ use firehose_model::excerpt::excerpt;
 /// How much of a body that is too large is read, so that its client gets a response instead of a broken connection.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 
-/// The time-out of a body.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 const UNKNOWN_OPERATION: &str = "UnknownOperationException";
@@ -96,33 +96,31 @@ impl Service {
     }
 }
 
-/// An operation and its input.
 pub(super) struct Call {
     pub(super) operation: String,
     pub(super) body: Vec<u8>,
 }
 
-pub(super) struct RequestReader {
+/// A service's API for these streams.
+pub(super) struct Api<S> {
     service: &'static Service,
+    /// By name, which is the order of the operations that list streams.
+    pub(super) streams: BTreeMap<String, S>,
     bodies: BodyReader,
 }
 
-impl RequestReader {
-    pub(super) fn new(service: &'static Service) -> Self {
+impl<S> Api<S> {
+    pub(super) fn new(service: &'static Service, streams: impl IntoIterator<Item = (String, S)>) -> Self {
         let limits =
             BodyLimits { max_bytes: service.max_body_bytes, max_discarded: MAX_DISCARDED_BYTES, timeout: TIMEOUT };
-        Self { service, bodies: BodyReader::new(limits) }
+        Self { service, streams: streams.into_iter().collect(), bodies: BodyReader::new(limits) }
     }
 
     /// Reads a call. The error of any other request names the API and its streams.
-    pub(super) async fn read<'a>(
-        &self,
-        request: Request,
-        streams: impl Iterator<Item = &'a str>,
-    ) -> Result<Call, ApiError> {
+    pub(super) async fn read(&self, request: Request) -> Result<Call, ApiError> {
         let service = self.service;
         if request.method() != Method::POST || request.uri().path() != "/" {
-            return Err(service.not_the_api(streams));
+            return Err(service.not_the_api(self.streams.keys().map(String::as_str)));
         }
         let (head, body) = request.into_parts();
         if head.headers.contains_key(ORIGIN) {

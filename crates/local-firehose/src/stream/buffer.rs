@@ -1,14 +1,17 @@
-//! A Lambda buffer: collects records into events by size, count and time, and has them invoked.
+//! Lambda buffers: collect records into events by size, count and time, and have them invoked. There is one for Direct PUT, and one for
+//! each shard of a data stream, so that a shard's records stay in order and no shard waits for another.
 //!
 //! A shard has one invocation at once, so that its records are delivered in their order, however often an event is retried. AWS is
 //! looser: it has up to five outstanding invocations per shard (Firehose quotas), and promises no order of what is delivered.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::destination::Item;
 use super::invoker::{Batch, Invoker};
 use super::receipt::{Accepted, Receipt};
 use super::stats::StreamEvent;
@@ -16,8 +19,73 @@ use firehose_model::batch::{Batcher, Limits};
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
 
+/// Each buffer runs in a task of its own from its first record on.
+pub(super) struct ShardBuffers {
+    invoker: Arc<Invoker>,
+    /// One permit for each concurrent invocation of the function.
+    concurrency: Arc<Semaphore>,
+    /// Of Direct PUT the shard is `None`.
+    buffers: HashMap<Option<ShardId>, mpsc::UnboundedSender<Vec<Accepted>>>,
+    tasks: JoinSet<()>,
+}
+
+impl ShardBuffers {
+    pub(super) fn new(invoker: Invoker) -> Self {
+        let concurrency = Arc::new(Semaphore::new(invoker.context.settings.concurrency));
+        Self { invoker: Arc::new(invoker), concurrency, buffers: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Runs until the channel is closed and all records are processed.
+    pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
+        while let Some(records) = accepted.recv().await {
+            if self.invoker.context.settings.backup_prefix.is_some() {
+                self.back_up(&records);
+            }
+            for (shard, records) in by_shard(records) {
+                // A buffer lives until it is dropped here.
+                let _panicked = self.buffer(shard).send(records);
+            }
+        }
+        self.buffers.clear();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// The source backup gets every record as it was put (Firehose API reference, "S3BackupMode").
+    fn back_up(&self, records: &[Accepted]) {
+        let copies: Vec<Item> =
+            records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.duplicate())).collect();
+        self.invoker
+            .context
+            .stats
+            .record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
+        let _stopped = self.invoker.destination.send(copies);
+    }
+
+    fn buffer(&mut self, shard: Option<ShardId>) -> &mpsc::UnboundedSender<Vec<Accepted>> {
+        self.buffers.entry(shard).or_insert_with(|| {
+            let (sender, records) = mpsc::unbounded_channel();
+            let buffer = Buffer::new(shard, Arc::clone(&self.invoker), Arc::clone(&self.concurrency));
+            self.tasks.spawn(buffer.run(records));
+            sender
+        })
+    }
+}
+
+/// Groups records by their shard, and keeps their order in each.
+fn by_shard(records: Vec<Accepted>) -> Vec<(Option<ShardId>, Vec<Accepted>)> {
+    let mut shards: Vec<(Option<ShardId>, Vec<Accepted>)> = Vec::new();
+    for accepted in records {
+        let shard = accepted.record.shard();
+        match shards.iter_mut().find(|(known, _)| *known == shard) {
+            Some((_, records)) => records.push(accepted),
+            None => shards.push((shard, vec![accepted])),
+        }
+    }
+    shards
+}
+
 /// The records of the next event, and the events in flight.
-pub(super) struct Buffer {
+struct Buffer {
     shard: Option<ShardId>,
     batcher: Batcher,
     receipts: Vec<Receipt>,
@@ -32,7 +100,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) fn new(shard: Option<ShardId>, invoker: Arc<Invoker>, stream_permits: Arc<Semaphore>) -> Self {
+    fn new(shard: Option<ShardId>, invoker: Arc<Invoker>, stream_permits: Arc<Semaphore>) -> Self {
         let settings = &invoker.context.settings;
         let concurrency = if shard.is_some() { 1 } else { settings.concurrency };
         let limits = Limits { bytes: settings.buffer.bytes, records: settings.buffer_records };
@@ -48,8 +116,7 @@ impl Buffer {
         }
     }
 
-    /// Runs until the channel is closed and all records are processed.
-    pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
+    async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
         loop {
             let due = self.due.unwrap_or_else(Instant::now);
             tokio::select! {

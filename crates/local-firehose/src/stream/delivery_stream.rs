@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::buffer::ShardBuffers;
 use super::context::Context;
 use super::destination::Destination;
 use super::intake::{Entry, Intake, PutError};
 use super::invoker::Invoker;
 use super::receipt::Accepted;
 use super::settings::StreamSettings;
-use super::shard_buffers::ShardBuffers;
 use super::snapshot::StreamSnapshot;
 use super::state::{Recovered, State, StateError};
 use super::uploader::Uploader;

@@ -12,7 +12,7 @@ use object_storage::Bucket;
 
 /// An API, and the folder of its streams.
 struct Served {
-    api: Api,
+    api: Api<DataStream>,
     _folder: TempDir,
 }
 
@@ -29,8 +29,8 @@ impl Served {
             let deps = StreamDeps { function: None, function_log: Arc::clone(&function_log), bucket, state: None };
             DataStream::read_by(&DeliveryStream::start(settings, deps).unwrap()).unwrap()
         };
-        let streams = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
-        Self { api: Api { streams, reader: RequestReader::new(&SERVICE) }, _folder: folder }
+        let streams: Vec<_> = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
+        Self { api: Api::new(&SERVICE, streams), _folder: folder }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {

@@ -3,10 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::stream::context::Context;
-use crate::stream::destination::Item;
 use crate::stream::intake::{Entry, Intake};
 use crate::stream::settings::StreamSettings;
-use crate::stream::shard_buffers::ShardBuffers;
 use firehose_model::event::encode;
 
 /// Buffers without a function: each event is forwarded as a list of its records.
