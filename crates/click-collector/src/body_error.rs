@@ -29,7 +29,6 @@ pub enum BodyError {
 }
 
 impl BodyError {
-    /// The HTTP status of its response.
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::NotBase64 | Self::NotJson | Self::NotAnObject | Self::UnsupportedValue(_) => 400,

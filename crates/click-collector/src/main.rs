@@ -44,7 +44,6 @@ async fn run() -> anyhow::Result<()> {
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// Handles one invocation, and writes its logs and metrics.
 async fn serve(
     event: LambdaEvent<Box<RawValue>>,
     collector: &Collector,

@@ -9,10 +9,8 @@ use sha2::Sha256;
 
 use service_kit::json::{self, UnsupportedValue};
 
-/// The stored value of a masked field.
 pub(crate) const MASK: &str = "***";
 
-/// How a field's value is stored.
 #[derive(Clone, Debug)]
 pub(crate) enum Treatment {
     Keep,
@@ -49,7 +47,6 @@ impl HashKey {
     }
 }
 
-/// Hides the key.
 impl fmt::Debug for HashKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("HashKey(not shown)")

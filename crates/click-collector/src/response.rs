@@ -55,7 +55,6 @@ pub struct BatchItemFailure {
     pub(crate) item_identifier: String,
 }
 
-/// The body of an error response.
 #[derive(Serialize)]
 struct ErrorBody<'m> {
     message: &'m str,

@@ -55,8 +55,8 @@ impl Environment {
             .stdin(Stdio::null())
             .stdout(writer)
             .stderr(error_writer);
-        let process = Process::spawn(&mut command)
-            .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
+        let process =
+            Process::spawn(&mut command).map_err(|source| StartError::Spawn(settings.command.clone(), source))?;
 
         let (events, event_receiver) = mpsc::channel(1);
         let (call_sender, calls) = mpsc::unbounded_channel();

@@ -32,8 +32,8 @@ impl Function {
     /// A function without a process: the first [`invoke`](Self::invoke) starts it.
     pub fn new(mut settings: Settings) -> Result<Self, StartError> {
         // Resolved once, so that a new process has the same executable even if the current folder changes.
-        settings.command = path::absolute(&settings.command)
-            .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
+        settings.command =
+            path::absolute(&settings.command).map_err(|source| StartError::Spawn(settings.command.clone(), source))?;
         Ok(Self { settings, environment: None, fresh: true, leftover: Vec::new() })
     }
 

@@ -15,14 +15,8 @@ pub enum StartError {
     #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
     Serve(#[from] io::Error),
     /// The executable could not be run.
-    #[error("could not run {}", command.display())]
-    Spawn {
-        /// The executable.
-        command: PathBuf,
-        /// The error of the operating system.
-        #[source]
-        source: io::Error,
-    },
+    #[error("could not run {}", .0.display())]
+    Spawn(PathBuf, #[source] io::Error),
 }
 
 impl StartError {
@@ -31,7 +25,7 @@ impl StartError {
     pub(crate) fn is_host_exhausted(&self) -> bool {
         const EXHAUSTED: [Errno; 7] =
             [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY, Errno::ADDRINUSE, Errno::NOBUFS];
-        let (Self::Serve(source) | Self::Spawn { source, .. }) = self;
+        let (Self::Serve(source) | Self::Spawn(_, source)) = self;
         Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
     }
 }
@@ -54,7 +48,6 @@ impl Process {
         Ok(Self { child, group: Some(group) })
     }
 
-    /// The process id; `None` once it has exited.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.id()
     }
@@ -101,7 +94,7 @@ mod tests {
 
     #[test]
     fn exhausted_host_resources_are_not_the_functions_fault() {
-        let spawn = |source: io::Error| StartError::Spawn { command: PathBuf::from("function"), source };
+        let spawn = |source: io::Error| StartError::Spawn(PathBuf::from("function"), source);
         for (error, expected) in [
             (StartError::Serve(Errno::MFILE.into()), true),
             (StartError::Serve(Errno::ADDRINUSE.into()), true),

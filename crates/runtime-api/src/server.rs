@@ -28,10 +28,8 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// The delay between attempts to accept a connection. axum's own is a second, which is long for a function with 10 s to start.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The error type of a call in the wrong phase.
 const INVALID_STATE: &str = "InvalidStateTransition";
 
-/// An event for the process.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) request_id: String,
@@ -41,14 +39,11 @@ pub(crate) struct Event {
     pub(crate) body: Bytes,
 }
 
-/// A call of the process.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// It requests an event, so it has finished the last one.
     Next,
-    /// It responded to its event.
     Response(Outcome),
-    /// It can't start.
     InitError(Outcome),
 }
 
@@ -63,7 +58,6 @@ enum Phase {
     Running(String),
 }
 
-/// The shared state of one process's Runtime API.
 #[derive(Debug)]
 pub(crate) struct Api {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,

@@ -18,7 +18,6 @@ const MAX_VALUE_CHARS: usize = 512;
 /// The most characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
 pub(super) const MAX_DELIVERY_STREAM_NAME: usize = 64;
 
-/// Collects the violations of a request.
 #[derive(Debug, Default)]
 pub(super) struct Constraints {
     violations: Vec<String>,
@@ -32,7 +31,6 @@ impl Constraints {
         value
     }
 
-    /// The request's `DeliveryStreamName`.
     pub(super) fn delivery_stream_name(&mut self, name: Option<String>) -> String {
         let path = "deliveryStreamName";
         if let Some(name) = self.required(name.as_deref(), path) {

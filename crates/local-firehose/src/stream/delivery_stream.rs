@@ -155,6 +155,6 @@ fn state_path(folder: &Path, stream: &str) -> PathBuf {
 
 fn open_state(folder: &Path, stream: &str) -> Result<(State, Recovered), StateError> {
     let made = state_file::make_folder(folder);
-    made.map_err(|source| StateError::Folder { path: folder.to_owned(), source })?;
+    made.map_err(|source| StateError::Folder(folder.to_owned(), source))?;
     State::open(&state_path(folder, stream))
 }

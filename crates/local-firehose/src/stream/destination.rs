@@ -48,14 +48,12 @@ impl Slot {
 }
 
 impl Item {
-    /// A transformed record.
     pub(super) fn delivered(record: Record, bytes: Vec<u8>, partition: Partition, receipt: Receipt) -> Self {
         let arrival_ms = record.arrival_ms;
         let original = (partition != Partition::default()).then_some(record);
         Self { slot: Slot { kind: Kind::Delivered, partition }, bytes, arrival_ms, receipt, code: None, original }
     }
 
-    /// A record that failed.
     pub(super) fn failed(record: &Record, failure: Failure<'_>, receipt: Receipt) -> Self {
         let Failure { code, attempts, end_ms, function_arn } = failure;
         let mut bytes = Vec::with_capacity(record.data.len() + 512);
@@ -78,7 +76,6 @@ impl Item {
     }
 }
 
-/// How a record failed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failure<'a> {
     pub(super) code: ErrorCode,
@@ -163,7 +160,6 @@ impl Destination {
         failed
     }
 
-    /// When the first open object is due.
     fn due(&self) -> Option<Instant> {
         self.open.values().map(|open| open.due).min()
     }

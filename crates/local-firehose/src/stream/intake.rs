@@ -22,7 +22,6 @@ pub enum PutError {
     Unavailable,
 }
 
-/// A record to be accepted.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// Valid base64.

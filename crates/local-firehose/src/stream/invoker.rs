@@ -104,7 +104,6 @@ impl Invoker {
     }
 }
 
-/// The outcomes of a stream without a function.
 fn untransformed(event: &Event) -> BatchResult {
     let outcomes = event.records().iter().map(|record| match STANDARD.decode(&record.data) {
         Ok(data) => RecordOutcome::delivered(data),

@@ -6,7 +6,6 @@ use super::receipt::Receipt;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{ErrorOutputType, Partition};
 
-/// What an object holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Transformed records.
@@ -29,7 +28,6 @@ pub(super) struct Object {
 }
 
 impl Kind {
-    /// As a snapshot names it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",

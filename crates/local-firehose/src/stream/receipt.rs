@@ -8,7 +8,6 @@ use firehose_model::event::Record;
 /// The approximate memory of a record besides its data.
 pub(super) const RECORD_BYTES: usize = 200;
 
-/// The memory of a record.
 pub(super) fn cost(data: &str, partition_key: &str) -> usize {
     data.len() + partition_key.len() + RECORD_BYTES
 }
@@ -51,7 +50,6 @@ impl Receipt {
         self.0.sequence
     }
 
-    /// Another receipt for the same record.
     pub(super) fn duplicate(&self) -> Self {
         self.0.unsettled.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(&self.0))

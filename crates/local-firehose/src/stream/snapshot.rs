@@ -13,7 +13,6 @@ pub struct StreamSnapshot {
     /// The stream's name.
     pub stream: String,
     pub(super) data_stream: Option<DataStreamShards>,
-    /// Whether a function transforms the records.
     pub(super) transformed: bool,
     /// Accepted records.
     pub accepted: u64,

@@ -19,31 +19,61 @@ const LAST: usize = 20;
 #[derive(Debug)]
 pub(super) enum StreamEvent {
     /// Records are accepted, and will be in a Lambda buffer.
-    Accepted { records: usize, bytes: usize },
+    Accepted {
+        records: usize,
+        bytes: usize,
+    },
     /// When a Lambda buffer is flushed. `None`: it is empty.
-    BufferDue { shard: Option<ShardId>, due: Option<Instant> },
+    BufferDue {
+        shard: Option<ShardId>,
+        due: Option<Instant>,
+    },
     /// A Lambda buffer's records go to the function as one event.
-    InvocationStarted { shard: Option<ShardId>, records: usize, bytes: usize },
-    /// The number of the function's processes.
+    InvocationStarted {
+        shard: Option<ShardId>,
+        records: usize,
+        bytes: usize,
+    },
     FunctionProcesses(usize),
     /// An invocation has ended. The function reports the reasons of failed records in its metrics.
-    Invoked { invocation: InvocationSummary, failed_by_reason: BTreeMap<String, u64> },
+    Invoked {
+        invocation: InvocationSummary,
+        failed_by_reason: BTreeMap<String, u64>,
+    },
     /// An event is processed: `records` with these bytes go on to the destination, the function dropped the others.
-    Transformed { records: usize, bytes: usize, dropped: usize },
+    Transformed {
+        records: usize,
+        bytes: usize,
+        dropped: usize,
+    },
     /// Copies of records go to the source backup. They don't count as records.
-    BackedUp { records: usize, bytes: usize },
+    BackedUp {
+        records: usize,
+        bytes: usize,
+    },
     /// The destination delivers a record as other bytes, as it fails there.
-    Replaced { before: usize, after: usize },
+    Replaced {
+        before: usize,
+        after: usize,
+    },
     /// The destination has added records and copies to objects. `due`: when the first open object is stored.
-    Opened { records: usize, due: Option<Instant> },
-    /// The upload of an object begins.
+    Opened {
+        records: usize,
+        due: Option<Instant>,
+    },
     UploadStarted,
     /// The storage refused an object for the first time.
-    UploadRefused { error: String },
+    UploadRefused {
+        error: String,
+    },
     /// The storage accepted an object that it had refused.
     UploadRecovered,
-    /// An object is in the storage.
-    Stored { kind: Kind, object: ObjectSummary, failed_by_code: BTreeMap<&'static str, u64>, values: ValueCounts },
+    Stored {
+        kind: Kind,
+        object: ObjectSummary,
+        failed_by_code: BTreeMap<&'static str, u64>,
+        values: ValueCounts,
+    },
 }
 
 /// Folds the events of a stream. A snapshot sees each event entirely or not at all.

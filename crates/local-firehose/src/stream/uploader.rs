@@ -1,14 +1,11 @@
 //! Uploads objects, and retries until the storage accepts them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use service_kit::backoff::{Backoff, Jitter};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::context::Context;
@@ -18,17 +15,11 @@ use super::settings::{Source, StreamSettings};
 use super::snapshot::ObjectSummary;
 use super::stats::StreamEvent;
 use super::values::ValueCounts;
-use crate::outage::Outage;
+use crate::outage::{Outage, Waiting};
 use firehose_model::prefix::{Compression, Partition, object_name};
 use object_storage::{Bucket, BucketError, gzip};
 
-/// Concurrent uploads.
 const CONCURRENCY: usize = 16;
-
-/// Short delays, because a user waits. Firehose retries for 24 hours (Firehose developer guide, "Understand data delivery in
-/// Amazon Data Firehose"), this one for as long as it runs.
-const BACKOFF: Backoff =
-    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: Jitter::None };
 
 pub(super) struct Uploader {
     pub(super) context: Arc<Context>,
@@ -79,33 +70,29 @@ impl Uploader {
         object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
     }
 
-    /// Returns the object's key in the storage. A delay holds no permit: other objects are uploaded meanwhile.
+    /// Returns the object's key in the storage. A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours
+    /// (Firehose developer guide, "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
     async fn put(&self, path: &str, body: Bytes) -> String {
-        self.context.stats.record(StreamEvent::UploadStarted);
-        let mut waiting = None;
-        let mut attempt = 0;
+        let Context { backlog, stats, .. } = &*self.context;
+        stats.record(StreamEvent::UploadStarted);
+        let mut waiting: Option<Waiting<'_>> = None;
         let key = loop {
-            attempt += 1;
             let error = match self.attempt(path, body.clone()).await {
                 Ok(key) => break key,
                 Err(error) => error,
             };
             // The exit of the process aborts uploads. The storage is not at fault then.
-            if self.context.backlog.is_abandoned() {
+            if backlog.is_abandoned() {
                 return std::future::pending().await;
             }
             if waiting.is_none() {
-                let (guard, is_first) = self.outage.begin();
-                waiting = Some(guard);
-                self.context.stats.record(StreamEvent::UploadRefused { error: error.to_string() });
-                if is_first {
-                    tracing::warn!("{error}; retrying until it succeeds");
-                }
+                stats.record(StreamEvent::UploadRefused { error: error.to_string() });
             }
-            sleep(BACKOFF.delay(attempt)).await;
+            let report = || tracing::warn!("{error}; retrying until it succeeds");
+            waiting.get_or_insert_with(|| self.outage.begin(report)).pause().await;
         };
         if let Some(waiting) = waiting {
-            self.context.stats.record(StreamEvent::UploadRecovered);
+            stats.record(StreamEvent::UploadRecovered);
             if waiting.end() {
                 tracing::info!("the storage accepts objects again");
             }

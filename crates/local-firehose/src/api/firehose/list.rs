@@ -20,7 +20,6 @@ const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"
 /// The default `Limit` (API reference).
 const DEFAULT_LIMIT: i64 = 10;
 
-/// The `DeliveryStreamType`.
 pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
     match settings.source {
         Source::DirectPut => DIRECT_PUT,

@@ -96,7 +96,6 @@ impl Record {
         constraints.at_most(self.size, MAX_RECORD_BYTES, || format!("{} bytes", self.size), &path("data"));
     }
 
-    /// The entry of a valid record.
     fn into_entry(self) -> Result<PutEntry, ApiError> {
         let (data, partition_key) = (self.data.unwrap_or_default(), self.partition_key.unwrap_or_default());
         let bytes = self.size + partition_key.len();

@@ -49,7 +49,6 @@ impl StreamMembers {
         }
     }
 
-    /// The first member that is set.
     pub(super) fn member(&self) -> Option<&'static str> {
         let name = self.stream_name.as_ref().map(|_| "StreamName");
         name.or(self.stream_arn.as_ref().map(|_| "StreamARN"))
