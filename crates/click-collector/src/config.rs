@@ -34,10 +34,8 @@ const HASH_FIELDS: &str = "COLLECTOR_HASH_FIELDS";
 const HASH_KEY: &str = "COLLECTOR_HASH_KEY";
 const VARIABLES: [&str; 6] = [STREAM, FIELDS, PARTITION_KEY_FIELD, MASK_FIELDS, HASH_FIELDS, HASH_KEY];
 const PREFIX: &str = "COLLECTOR_";
-
 const DEFAULT_FIELDS: &str = "id,title,price,category,name,phone,address,quantity,item_id,item_name";
 const DEFAULT_PARTITION_KEY_FIELD: &str = "id";
-
 /// `StreamName` of `PutRecord` ("PutRecord", Amazon Kinesis Data Streams API Reference).
 const STREAM_NAME: &str = "a data stream's name, and not its ARN: 1 to 128 characters of [A-Za-z0-9_.-]";
 const MAX_STREAM_NAME_LEN: usize = 128;

@@ -12,10 +12,8 @@ const ASSUMED_TIMEOUT: Duration = Duration::from_secs(30);
 /// Reserved for sending the response, with a margin for slow machines.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// How long Kinesis may take from `now`, with a deadline in Unix milliseconds.
-///
-/// A deadline in the past, or beyond Lambda's longest time-out, is not plausible: `cargo lambda watch` sends the constant 600000. It must
-/// not fail a request, so the time-out is assumed to be 30 s.
+/// How long Kinesis may take from `now`, with a deadline in Unix milliseconds. One in the past, or beyond Lambda's longest time-out, is not
+/// plausible: `cargo lambda watch` sends the constant 600000. It must not fail a request, so a time-out is assumed then.
 pub(crate) fn put_timeout(deadline_ms: u64, now: SystemTime) -> Duration {
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(deadline_ms).saturating_sub(since_1970);

@@ -1,6 +1,5 @@
 //! Masks and hashes personal fields.
 
-use std::fmt;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -18,10 +17,8 @@ pub(crate) enum Treatment {
     Hash(Arc<HashKey>),
 }
 
-/// The secret key for hashing values.
-///
-/// Telephone numbers are so few that plain hashes can be reversed by trying all of them. Without the key they can't.
-#[derive(Clone)]
+/// The secret key for hashing values, which `Debug` does not show. Telephone numbers are so few that plain hashes can be reversed by trying all of them. Without the key they can't.
+#[derive(Clone, Debug)]
 pub(crate) struct HashKey(Hmac<Sha256>);
 
 impl HashKey {
@@ -30,9 +27,7 @@ impl HashKey {
         Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("a key of any length")))
     }
 
-    /// HMAC-SHA-256 of a value, in 64 lower-case hexadecimal digits.
-    ///
-    /// A string is hashed as its unescaped text, and any other value as compact JSON. So a telephone number has one hash as a string and as a
+    /// HMAC-SHA-256 of a value, in 64 lower-case hexadecimal digits. A string is hashed as its unescaped text, and any other value as compact JSON. So a telephone number has one hash as a string and as a
     /// number.
     pub(crate) fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
         let mut mac = self.0.clone();
@@ -44,12 +39,6 @@ impl HashKey {
             mac.update(&compact);
         }
         Ok(hex::encode(mac.finalize().into_bytes()))
-    }
-}
-
-impl fmt::Debug for HashKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("HashKey(not shown)")
     }
 }
 

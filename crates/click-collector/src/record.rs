@@ -13,11 +13,9 @@ use service_kit::json::{self, UnsupportedValue};
 
 /// The largest body, decoded.
 const MAX_BODY_BYTES: usize = 1 << 20;
-/// The most objects of one body: `{}` takes three bytes there, and over a hundred in a record.
-///
-/// Even if all go to one shard, they are stored within the time limit of a request. A shard takes 1,000 records
-/// and 1 MiB a second ("Quotas and limits", Amazon Kinesis Data Streams Developer Guide), so they take about 10 of the 25 s. With the default
-/// fields they have less than 3 MiB. The rest is a margin for a busy shard.
+/// The most objects of one body: `{}` takes three bytes there, and over a hundred in a record. Even if all go to one shard, they are stored
+/// within a request's 25 s, with a margin for a busy shard: a shard takes 1,000 records and 1 MiB a second ("Quotas and limits", Amazon
+/// Kinesis Data Streams Developer Guide), and with the default fields they have less than 3 MiB.
 pub(crate) const MAX_OBJECTS: usize = 10_000;
 /// The largest record with its partition key: a stream's default limit ("Handle large records", Amazon Kinesis Data Streams Developer Guide).
 const MAX_RECORD_BYTES: usize = 1 << 20;
@@ -85,9 +83,8 @@ fn line(config: &Config, members: &Members<'_>) -> Result<Vec<u8>, UnsupportedVa
     Ok(line)
 }
 
-/// The partition key from the configured field. It reveals no more of a personal field than the record does.
-///
-/// Without a valid value, a random key spreads records over the shards.
+/// The partition key from the configured field. It reveals no more of a personal field than the record does. Without a valid value, a random
+/// key spreads records over the shards.
 fn partition_key(config: &Config, members: &Members<'_>) -> Result<String, UnsupportedValue> {
     let value = members.get(&config.partition_key).filter(|value| is_text_or_number(value));
     let key = match (value, &config.partition_key.treatment) {

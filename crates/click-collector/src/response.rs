@@ -69,7 +69,6 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 impl HttpResponse {
-    /// To a CORS preflight request.
     pub(crate) fn to_options() -> Self {
         Self::new(200, None, "".into())
     }
@@ -84,8 +83,6 @@ impl HttpResponse {
         Self::error(body_error.status(), &body_error.to_string(), None)
     }
 
-    /// To a request with `records` records.
-    ///
     /// After a 503 the client sends the whole body again, so some records may be stored twice.
     pub(crate) fn to_put(put: &PutOutcome, records: usize) -> Self {
         let counts = Some((records - put.not_stored.len(), records));

@@ -18,13 +18,9 @@ const MAX_RECORDS: usize = 500;
 /// The most bytes of a call with partition keys. Kinesis accepts 10 MiB since it supports large records. 5 MiB is the original limit, which
 /// emulators have, and a smaller call loses less.
 const MAX_BYTES: usize = 5 << 20;
-
-/// How many rounds in a row may store nothing.
-///
-/// Kinesis measures a shard's throughput per second. The delays between these rounds take longer in total: 1.55 to 3.1 s. So a shard that
-/// is merely full has accepted a record by then.
+/// How many rounds in a row may store nothing. The delays between them take 1.55 to 3.1 s in total, and Kinesis measures a shard's
+/// throughput per second. So a shard that is merely full has accepted a record by then.
 const MAX_ROUNDS_WITHOUT_SUCCESS: u32 = 6;
-
 /// Equal jitter: with full jitter, some delays would not exceed a second in total.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_millis(1_600), jitter: Jitter::Equal };
@@ -50,9 +46,7 @@ impl Stream {
     }
 
     /// Puts each record into the stream at least once. Retries only refused records, until six rounds in a row store nothing, and not beyond
-    /// `deadline`.
-    ///
-    /// A full shard still accepts records every second. Giving up then would make the client send, and the stream store, all of them again.
+    /// `deadline`: a full shard still accepts records every second, and giving up would make the client send all of them again.
     ///
     /// The order of `records` is kept only if none is refused. Refused records come after the others, even with the same partition key:
     /// `PutRecords` continues after a refused record ("PutRecords", Amazon Kinesis Data Streams API Reference). A call without a response may

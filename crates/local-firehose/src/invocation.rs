@@ -12,7 +12,6 @@ use firehose_model::excerpt::excerpt;
 
 /// The most log lines in a message about a function that did not start.
 const LAST_LINES: usize = 20;
-
 /// The longest excerpt of a function's text in a message.
 const MESSAGE_CHARS: usize = 500;
 

@@ -30,10 +30,8 @@ impl StartError {
     }
 }
 
-/// A process that leads its own group. Dropping it kills the group.
-///
-/// Ctrl-C in a terminal does not reach the group, so that the caller can complete the event in flight. A child process that moves to another
-/// group is not killed.
+/// A process that leads its own group, which Ctrl-C in a terminal does not reach, so that the caller can complete the event in flight.
+/// Dropping it kills the group, but no child process that has moved to another one.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,

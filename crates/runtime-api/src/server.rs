@@ -21,13 +21,10 @@ use crate::invocation::Outcome;
 
 /// The largest response that Lambda accepts: 6 MB and 100 bytes, as in its own error message.
 pub const MAX_REPLY_BYTES: usize = 6_291_556;
-
 /// The longest body that is read, so that the function gets a 413 instead of a closed connection.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
-
 /// The delay between attempts to accept a connection. axum's own is a second, which is long for a function with 10 s to start.
 const PAUSE: Duration = Duration::from_millis(100);
-
 const INVALID_STATE: &str = "InvalidStateTransition";
 
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! The API of Amazon Data Firehose: JSON 1.1, the only protocol of its service model.
 
 mod describe;
-mod list;
 mod put;
 
 use std::sync::Arc;
@@ -18,7 +17,6 @@ use crate::stream::DeliveryStream;
 /// Enough for 4 MiB of data in base64, and for a batch that is somewhat too large to get the error that names the limit. Firehose
 /// was seen to send that error for a batch of 5.3 MB. Where it begins to respond 413 is an assumption.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-
 pub(super) const SERVICE: Service = Service {
     name: "Amazon Data Firehose",
     short_name: "Firehose",
@@ -57,8 +55,8 @@ impl Api<DeliveryStream> {
                 Ok(describe::response(&request, stream.settings(), stream.started, stream.function_arn()))
             }
             "ListDeliveryStreams" => {
-                let streams = self.streams.values().map(|stream| (stream.name(), list::type_of(stream.settings())));
-                list::list(&body, streams)
+                let streams = self.streams.values().map(|stream| (stream.name(), describe::type_of(stream.settings())));
+                describe::list(&body, streams)
             }
             _ => Err(SERVICE.unknown_operation(&operation)),
         }
@@ -71,8 +69,8 @@ impl Api<DeliveryStream> {
     /// A stream that reads a data stream accepts no others. Seen of Firehose, code and text (aws-cli issue 7010).
     fn find_to_put(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
         let stream = self.find(name)?;
-        match list::type_of(stream.settings()) {
-            list::DIRECT_PUT => Ok(stream),
+        match describe::type_of(stream.settings()) {
+            describe::DIRECT_PUT => Ok(stream),
             other => {
                 let message = format!("This operation is not permitted on {other} delivery stream type.");
                 Err(ApiError::invalid_argument(message))

@@ -14,7 +14,6 @@ use firehose_model::kinesis::shard::ShardId;
 
 /// The write limit of a shard, data and partition keys, also on demand (Kinesis developer guide, "Quotas and limits").
 const BYTES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1024 * 1024 - 1);
-
 /// The write limit of a shard in records.
 const RECORDS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::object::{Kind, Object};
+use super::object::{Kind, Object, Slot};
 use super::receipt::Receipt;
 use super::sequencer::Sequencer;
 use super::settings::Buffering;
@@ -33,20 +33,6 @@ pub(super) struct Item {
     original: Option<Record>,
 }
 
-/// Identifies the open object of a record.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Slot {
-    kind: Kind,
-    /// Empty without dynamic partitioning.
-    partition: Partition,
-}
-
-impl Slot {
-    fn of(kind: Kind) -> Self {
-        Self { kind, partition: Partition::default() }
-    }
-}
-
 impl Item {
     pub(super) fn delivered(record: Record, bytes: Vec<u8>, partition: Partition, receipt: Receipt) -> Self {
         let arrival_ms = record.arrival_ms;
@@ -60,7 +46,7 @@ impl Item {
         // Serializing numbers and strings into memory does not fail.
         let _written = serde_json::to_writer(&mut bytes, &ErrorLine::new(record, code, attempts, end_ms, function_arn));
         bytes.push(b'\n');
-        let slot = Slot::of(Kind::Error(code.output_type()));
+        let slot = Slot::from(Kind::Error(code.output_type()));
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: Some(code), original: None }
     }
 
@@ -72,7 +58,8 @@ impl Item {
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // The base64 was validated when the record was accepted.
         let bytes = STANDARD.decode(&record.data).unwrap_or_default();
-        Self { slot: Slot::of(Kind::Backup), bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
+        let slot = Slot::from(Kind::Backup);
+        Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
     }
 }
 
@@ -87,15 +74,10 @@ pub(super) struct Failure<'a> {
 /// The open objects, and the uploads in flight.
 pub(super) struct Destination {
     uploader: Arc<Uploader>,
-    open: HashMap<Slot, Open>,
+    open: HashMap<Slot, Object>,
     /// Orders the uploads of each slot, if records have an order.
     order: HashMap<Slot, Sequencer>,
     in_flight: JoinSet<()>,
-}
-
-struct Open {
-    object: Object,
-    due: Instant,
 }
 
 impl Destination {
@@ -122,7 +104,7 @@ impl Destination {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Some(_finished) = self.in_flight.join_next() => {}
             }
-            self.store(|open| open.due <= Instant::now());
+            self.store(|object| object.due <= Instant::now());
             self.uploader.context.stats.record(StreamEvent::Opened { records, due: self.due() });
         }
         self.store(|_| true);
@@ -133,13 +115,11 @@ impl Destination {
     fn add(&mut self, item: Item) {
         let Item { slot, bytes, arrival_ms, receipt, code, .. } = self.within_partition_limit(item);
         let Buffering { bytes: size, interval } = self.uploader.context.settings.destination_buffer;
-        let open = self.open.entry(slot).or_insert_with_key(|slot| Open {
-            object: Object::new(slot.kind, slot.partition.clone(), arrival_ms),
-            due: Instant::now() + interval,
-        });
-        open.object.push(&bytes, arrival_ms, receipt, code);
-        if open.object.bytes.len() >= size {
-            self.store(|open| open.object.bytes.len() >= size);
+        let due = Instant::now() + interval;
+        let object = self.open.entry(slot).or_insert_with(|| Object::new(due, arrival_ms));
+        object.push(&bytes, arrival_ms, receipt, code);
+        if object.bytes.len() >= size {
+            self.store(|object| object.bytes.len() >= size);
         }
     }
 
@@ -161,14 +141,14 @@ impl Destination {
     }
 
     fn due(&self) -> Option<Instant> {
-        self.open.values().map(|open| open.due).min()
+        self.open.values().map(|object| object.due).min()
     }
 
-    fn store(&mut self, ready: impl Fn(&Open) -> bool) {
-        for (slot, Open { object, .. }) in self.open.extract_if(|_, open| ready(open)) {
+    fn store(&mut self, ready: impl Fn(&Object) -> bool) {
+        for (slot, object) in self.open.extract_if(|_, object| ready(object)) {
             let uploader = Arc::clone(&self.uploader);
-            let ticket = uploader.is_ordered().then(|| self.order.entry(slot).or_default().next());
-            self.in_flight.spawn(async move { uploader.store(object, ticket).await });
+            let ticket = uploader.is_ordered().then(|| self.order.entry(slot.clone()).or_default().next());
+            self.in_flight.spawn(async move { uploader.store(slot, object, ticket).await });
         }
         self.order.retain(|_, sequencer| !sequencer.is_idle());
     }

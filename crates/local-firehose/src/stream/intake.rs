@@ -63,9 +63,8 @@ impl Intake {
         }
     }
 
-    /// Accepts records and returns, for each in its order, what `result` makes of it. With a state, they are on disk then.
-    ///
-    /// The records are handed over before this returns: a client that disconnects cancels nothing.
+    /// Accepts records and returns, for each in its order, what `result` makes of it. With a state, they are on disk then. The
+    /// records are handed over before this returns: a client that disconnects cancels nothing.
     pub(super) fn put<A>(
         &self,
         entries: impl IntoIterator<Item = Result<Entry, PutError>>,

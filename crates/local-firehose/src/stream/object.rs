@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio::time::Instant;
+
 use super::receipt::Receipt;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{ErrorOutputType, Partition};
@@ -16,10 +18,23 @@ pub(super) enum Kind {
     Backup,
 }
 
+/// Identifies the open object of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Slot {
+    pub(super) kind: Kind,
+    /// Empty without dynamic partitioning.
+    pub(super) partition: Partition,
+}
+
+impl From<Kind> for Slot {
+    fn from(kind: Kind) -> Self {
+        Self { kind, partition: Partition::default() }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Object {
-    pub(super) kind: Kind,
-    pub(super) partition: Partition,
+    pub(super) due: Instant,
     pub(super) oldest_ms: i64,
     /// Before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
     pub(super) bytes: Vec<u8>,
@@ -38,8 +53,8 @@ impl Kind {
 }
 
 impl Object {
-    pub(super) fn new(kind: Kind, partition: Partition, oldest_ms: i64) -> Self {
-        Self { kind, partition, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
+    pub(super) fn new(due: Instant, oldest_ms: i64) -> Self {
+        Self { due, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
     }
 
     /// Appends a record as it is: Firehose adds no delimiter between records.

@@ -29,10 +29,8 @@ impl Accepted {
     }
 }
 
-/// Stands for an accepted record until it is settled. A record that goes to the source backup and to the function has two
-/// receipts, and is settled with the second.
-///
-/// Dropping one settles nothing: the record stays in the state, and the next start processes it again.
+/// Stands for an accepted record until it is settled. A record that goes to the source backup and to the function has two receipts, and is
+/// settled with the second. Dropping one settles nothing: the record stays in the state, and the next start processes it again.
 #[derive(Debug)]
 pub(super) struct Receipt(Arc<Entry>);
 

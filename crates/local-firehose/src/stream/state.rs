@@ -17,19 +17,14 @@ use state_file::{Commits, Condition, Durable, How, OpenError};
 
 /// A record's number, its arrival in milliseconds since 1970, and its data as base64.
 const RECORDS: TableDefinition<u64, (i64, &str)> = TableDefinition::new("records");
-
 /// The same for a record of a data stream: its number, its arrival, its shard, its partition key, and its data.
 const FROM_SHARDS: TableDefinition<u64, (i64, u32, &str, &str)> = TableDefinition::new("records from shards");
-
 /// The greatest number of all records, also of settled ones: the next run continues after it.
 const LAST: TableDefinition<(), u64> = TableDefinition::new("last");
-
 /// The most commands of one transaction, to bound the wait of its first caller.
 const AT_ONCE: usize = 256;
-
 /// How often the last removal of settled records is attempted.
 const LAST_ATTEMPTS: usize = 10;
-
 /// Between these attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 

@@ -9,14 +9,14 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::context::Context;
-use super::object::{Kind, Object};
+use super::object::{Kind, Object, Slot};
 use super::sequencer::Ticket;
 use super::settings::{Source, StreamSettings};
 use super::snapshot::ObjectSummary;
 use super::stats::StreamEvent;
 use super::values::ValueCounts;
 use crate::outage::{Outage, Waiting};
-use firehose_model::prefix::{Compression, Partition, object_name};
+use firehose_model::prefix::{Compression, object_name};
 use object_storage::{Bucket, BucketError, gzip};
 
 const CONCURRENCY: usize = 16;
@@ -39,12 +39,13 @@ impl Uploader {
     }
 
     /// Uploads one object after those before its ticket, and settles its records.
-    pub(super) async fn store(&self, object: Object, mut ticket: Option<Ticket>) {
-        let Object { kind, partition, oldest_ms, bytes, receipts, failed_by_code } = object;
+    pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
+        let Object { oldest_ms, bytes, receipts, failed_by_code, .. } = object;
+        let kind = slot.kind;
         let Context { settings, backlog, stats, .. } = &*self.context;
         // That error objects are not compressed is an assumption: no source says so.
         let compression = if let Kind::Error(_) = kind { Compression::None } else { settings.compression };
-        let path = self.path(kind, &partition, oldest_ms, compression);
+        let path = self.path(&slot, oldest_ms, compression);
         let (records, size) = (receipts.len(), bytes.len());
         let count_fields = if kind == Kind::Delivered { settings.count_fields.clone() } else { Vec::new() };
         let (body, values) = prepare(bytes.into(), count_fields, compression).await;
@@ -58,11 +59,11 @@ impl Uploader {
         stats.record(StreamEvent::Stored { kind, object, failed_by_code, values });
     }
 
-    fn path(&self, kind: Kind, partition: &Partition, oldest_ms: i64, compression: Compression) -> String {
+    fn path(&self, Slot { kind, partition }: &Slot, oldest_ms: i64, compression: Compression) -> String {
         let oldest = Timestamp::from_millisecond(oldest_ms).unwrap_or_default();
         let StreamSettings { name, prefix, error_prefix, backup_prefix, .. } = &self.context.settings;
         let evaluated = match (kind, backup_prefix) {
-            (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, output_type, Uuid::new_v4),
+            (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, *output_type, Uuid::new_v4),
             (Kind::Backup, Some(backup)) => backup.evaluate(oldest, partition, Uuid::new_v4),
             // Without a backup prefix there is no backup.
             (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(oldest, partition, Uuid::new_v4),

@@ -1,14 +1,13 @@
-//! DescribeDeliveryStream.
+//! DescribeDeliveryStream and ListDeliveryStreams.
 
 use jiff::Timestamp;
 use runtime_api::ACCOUNT;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::list::type_of;
-use crate::api::constraints::Constraints;
+use crate::api::constraints::{Constraints, MAX_DELIVERY_STREAM_NAME};
 use crate::api::error::ApiError;
-use crate::api::json::{parse, seconds};
+use crate::api::request::{parse, seconds};
 use crate::stream::{Source, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::event::stream_arn;
@@ -18,9 +17,25 @@ use object_storage::Destination;
 
 /// The id of a stream's one destination, as in the API reference's sample.
 const DESTINATION_ID: &str = "destinationId-000000000001";
-
 /// The default of the partitioning's `DurationInSeconds` (API reference, "RetryOptions").
 const PARTITIONING_RETRY_SECONDS: u32 = 300;
+
+/// The type of a stream that is put into by this API.
+pub(super) const DIRECT_PUT: &str = "DirectPut";
+/// The type of a stream that reads a data stream.
+const KINESIS: &str = "KinesisStreamAsSource";
+/// All types (the service model).
+const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"];
+
+/// The default `Limit` (API reference).
+const DEFAULT_LIMIT: usize = 10;
+
+pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
+    match settings.source {
+        Source::DirectPut => DIRECT_PUT,
+        Source::Kinesis(_) => KINESIS,
+    }
+}
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DescribeRequest {
@@ -41,7 +56,7 @@ pub(super) fn request(body: &[u8]) -> Result<DescribeRequest, ApiError> {
     let input: Input = parse(body)?;
     let mut constraints = Constraints::default();
     let stream = constraints.delivery_stream_name(input.delivery_stream_name);
-    constraints.number(input.limit.unwrap_or(1), "limit", &(1..=10_000));
+    constraints.limit(input.limit, "limit", 1);
     let after = input.exclusive_start_destination_id;
     if let Some(id) = &after {
         constraints.text(id, "exclusiveStartDestinationId", 100, |char| char == '-', "[a-zA-Z0-9-]+");
@@ -153,6 +168,33 @@ fn role_arn() -> String {
 #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]
 fn megabytes(bytes: usize) -> f64 {
     (bytes as f64 / MB as f64 * 100.0).round() / 100.0
+}
+
+/// `streams` are names in alphabetical order with their types.
+pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Value, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        limit: Option<i64>,
+        delivery_stream_type: Option<String>,
+        exclusive_start_delivery_stream_name: Option<String>,
+    }
+
+    let input: Input = parse(body)?;
+    let mut constraints = Constraints::default();
+    let limit = constraints.limit(input.limit, "limit", DEFAULT_LIMIT);
+    let wanted_type = input.delivery_stream_type.as_deref();
+    if let Some(wanted) = wanted_type {
+        constraints.one_of(wanted, "deliveryStreamType", &TYPES);
+    }
+    let after = input.exclusive_start_delivery_stream_name.as_deref();
+    constraints.name(after, "exclusiveStartDeliveryStreamName", MAX_DELIVERY_STREAM_NAME);
+    constraints.validate()?;
+
+    let of_type = streams.filter(|(_, of)| wanted_type.is_none_or(|wanted| wanted == *of));
+    let mut names = of_type.map(|(name, _)| name).filter(|name| after.is_none_or(|after| *name > after));
+    let listed: Vec<&str> = names.by_ref().take(limit).collect();
+    Ok(json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": names.next().is_some() }))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
-use crate::api::json::{data_len, parse};
+use crate::api::request::{data_len, parse};
 use crate::stream::PutError;
 use firehose_model::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS};
 use firehose_model::source::MAX_RECORD_BYTES;

@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 use super::stream_ref::{MAX_NAME_CHARACTERS, StreamMembers, StreamRef};
 use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
-use crate::api::json::{parse, seconds};
+use crate::api::request::{parse, seconds};
 use crate::stream::DataStream;
 use firehose_model::kinesis::MAX_RECORD_BYTES;
 
 /// The default retention (Kinesis API reference, "StreamDescriptionSummary"). Here, records are kept until they are delivered.
 const RETENTION_HOURS: u32 = 24;
-
 /// The default `Limit` (Kinesis API reference, "ListStreams").
-const DEFAULT_LIMIT: i64 = 100;
+const DEFAULT_LIMIT: usize = 100;
 
 pub(super) fn summary_request(body: &[u8]) -> Result<StreamRef, ApiError> {
     let mut constraints = Constraints::default();
@@ -47,17 +46,13 @@ pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = &'a DataStream
 
     let input: Input = parse(body)?;
     let mut constraints = Constraints::default();
-    let limit = input.limit.unwrap_or(DEFAULT_LIMIT);
-    constraints.number(limit, "limit", &(1..=10_000));
-    if let Some(name) = &input.exclusive_start_stream_name {
-        constraints.name(name, "exclusiveStartStreamName", MAX_NAME_CHARACTERS);
-    }
+    let limit = constraints.limit(input.limit, "limit", DEFAULT_LIMIT);
+    constraints.name(input.exclusive_start_stream_name.as_deref(), "exclusiveStartStreamName", MAX_NAME_CHARACTERS);
     constraints.validate()?;
 
     let after = input.next_token.max(input.exclusive_start_stream_name);
     let mut wanted = streams.filter(|stream| after.as_deref().is_none_or(|after| stream.name() > after));
-    // The range was validated.
-    let listed: Vec<&DataStream> = wanted.by_ref().take(usize::try_from(limit).unwrap_or_default()).collect();
+    let listed: Vec<&DataStream> = wanted.by_ref().take(limit).collect();
     let names: Vec<&str> = listed.iter().map(|stream| stream.name()).collect();
     let has_more = wanted.next().is_some();
     let mut page = json!({

@@ -7,17 +7,15 @@ use serde_json::{Value, json};
 use super::stream_ref::{StreamMembers, StreamRef};
 use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
-use crate::api::json::{data_len, parse};
+use crate::api::request::{data_len, parse};
 use crate::stream::{PutEntry, PutError, PutResult};
 use firehose_model::kinesis::shard::{ShardId, hash_key};
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 
 /// The most records of a request (Kinesis API reference, "PutRecords").
 const MAX_RECORDS: usize = 500;
-
 /// Records are not encrypted here.
 const NO_ENCRYPTION: &str = "NONE";
-
 /// The most data of a request, before base64 and with the partition keys (the same).
 const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 

@@ -8,7 +8,6 @@ use crate::stream::DataStream;
 
 /// The most characters of a name (Kinesis API reference, "CreateStream"); streams here have fewer.
 pub(super) const MAX_NAME_CHARACTERS: usize = 128;
-
 /// The most characters of an ARN (the service model).
 const MAX_ARN_CHARACTERS: usize = 2048;
 
@@ -37,9 +36,7 @@ pub(super) struct StreamMembers {
 
 impl StreamMembers {
     pub(super) fn validate(&self, constraints: &mut Constraints) {
-        if let Some(name) = &self.stream_name {
-            constraints.name(name, "streamName", MAX_NAME_CHARACTERS);
-        }
+        constraints.name(self.stream_name.as_deref(), "streamName", MAX_NAME_CHARACTERS);
         if let Some(arn) = &self.stream_arn {
             if name_of(arn).is_none() {
                 let pattern = r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+";

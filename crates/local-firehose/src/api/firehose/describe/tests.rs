@@ -124,3 +124,48 @@ fn what_breaks_a_constraint_is_refused() {
         assert_eq!(request(body.as_bytes()), Err(ApiError::validation(message)), "{body}");
     }
 }
+
+#[test]
+fn names_are_listed_by_page() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+    for (body, listed, more) in [
+        ("{}", &names[..10], true),
+        (r#"{"Limit":11}"#, &names, false),
+        (r#"{"Limit":2}"#, &names[..2], true),
+        (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"b"}"#, &names[2..4], true),
+        (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"bb"}"#, &names[2..4], true),
+        (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"i"}"#, &names[9..], false),
+        (r#"{"ExclusiveStartDeliveryStreamName":"k"}"#, &[], false),
+        (r#"{"Limit":10000,"DeliveryStreamType":"DirectPut"}"#, &names, false),
+        (r#"{"DeliveryStreamType":"KinesisStreamAsSource"}"#, &[], false),
+    ] {
+        let streams = names.into_iter().map(|name| (name, DIRECT_PUT));
+        let expected = json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
+        assert_eq!(list(body.as_bytes(), streams), Ok(expected), "{body}");
+    }
+}
+
+#[test]
+fn a_violation_in_a_list_is_an_error() {
+    for (body, message) in [
+        (
+            r#"{"Limit":0}"#,
+            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1",
+        ),
+        (
+            r#"{"Limit":10001,"DeliveryStreamType":"Direct"}"#,
+            "2 validation errors detected: Value '10001' at 'limit' failed to satisfy constraint: \
+             Member must have value less than or equal to 10000; \
+             Value 'Direct' at 'deliveryStreamType' failed to satisfy constraint: \
+             Member must satisfy enum value set: [DirectPut, KinesisStreamAsSource, MSKAsSource, DatabaseAsSource]",
+        ),
+        (
+            r#"{"ExclusiveStartDeliveryStreamName":"ä"}"#,
+            "1 validation error detected: Value 'ä' at 'exclusiveStartDeliveryStreamName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
+        ),
+    ] {
+        assert_eq!(list(body.as_bytes(), [].into_iter()), Err(ApiError::validation(message)), "{body}");
+    }
+}
