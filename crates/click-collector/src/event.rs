@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::body_error::BodyError;
+use crate::record::BodyError;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod body_error;
 pub mod config;
 mod event;
 mod personal;
@@ -21,7 +20,6 @@ use record::{MAX_OBJECTS, Record, records};
 use response::{BatchItemFailure, HttpResponse};
 use stream::{PutOutcome, Stream};
 
-pub use body_error::BodyError;
 pub use event::EventError;
 pub use report::Report;
 pub use response::Response;
@@ -38,7 +36,7 @@ impl Collector {
     /// A collector that responds to HTTP requests within `request_timeout`; sends no request.
     #[must_use]
     pub fn new(config: &Config, client: Client, request_timeout: Duration) -> Self {
-        Self { config: config.clone(), stream: Stream::new(client, config.stream.clone()), request_timeout }
+        Self { config: config.clone(), stream: Stream { client, name: config.stream.clone() }, request_timeout }
     }
 
     /// Handles an event before `deadline`, and fills in `report`. Messages may take all of the time.

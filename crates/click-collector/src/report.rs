@@ -1,6 +1,6 @@
 //! Statistics of one invocation.
 
-use crate::body_error::BodyError;
+use crate::record::BodyError;
 use crate::stream::PutOutcome;
 
 /// How many rejected bodies are logged individually; the counts include all.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::body_error::BodyError;
+use crate::record::BodyError;
 use crate::stream::{PutError, PutOutcome};
 
 /// The response of an invocation.

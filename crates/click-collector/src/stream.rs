@@ -1,17 +1,16 @@
 //! Puts records into the data stream, with retries within the time limit.
 
-mod put_error;
-
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::config::http::HttpResponse;
+use aws_sdk_kinesis::error::{BuildError, ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
 use service_kit::backoff::{Backoff, Jitter};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::record::Record;
-pub(crate) use put_error::PutError;
 
 /// The most records of a call ("PutRecords", Amazon Kinesis Data Streams API Reference).
 const MAX_RECORDS: usize = 500;
@@ -24,11 +23,32 @@ const MAX_ROUNDS_WITHOUT_SUCCESS: u32 = 6;
 /// Equal jitter: with full jitter, some delays would not exceed a second in total.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_millis(1_600), jitter: Jitter::Equal };
+/// The longest code in a log; the longest of Kinesis has 38 characters.
+const MAX_CODE_CHARS: usize = 64;
+/// The codes with a status of 4xx that are transient ("PutRecords", "Errors", Amazon Kinesis Data Streams API Reference, and
+/// "Common Errors" there).
+const TRANSIENT: [&str; 7] = [
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "Throttling",
+    "ThrottlingException",
+];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PutError {
+    /// The error code of Kinesis, or of the call. Unlike the message of Kinesis, it has no content of the record.
+    pub(crate) code: String,
+    /// A retry would fail the same way, such as for a missing stream or permission.
+    pub(crate) is_permanent: bool,
+}
 
 #[derive(Debug)]
 pub(crate) struct Stream {
-    client: Client,
-    name: String,
+    pub(crate) client: Client,
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,10 +61,6 @@ pub(crate) struct PutOutcome {
 }
 
 impl Stream {
-    pub(crate) fn new(client: Client, name: String) -> Self {
-        Self { client, name }
-    }
-
     /// Puts each record into the stream at least once. Retries only refused records, until six rounds in a row store nothing, and not beyond
     /// `deadline`: a full shard still accepts records every second, and giving up would make the client send all of them again.
     ///
@@ -120,7 +136,7 @@ impl Stream {
     }
 }
 
-fn entry(record: &Record) -> Result<PutRecordsRequestEntry, aws_sdk_kinesis::error::BuildError> {
+fn entry(record: &Record) -> Result<PutRecordsRequestEntry, BuildError> {
     let data = Blob::new(record.data.clone());
     PutRecordsRequestEntry::builder().data(data).partition_key(&record.partition_key).build()
 }
@@ -160,6 +176,50 @@ impl Retries {
         (self.rounds_without_success < MAX_ROUNDS_WITHOUT_SUCCESS)
             .then(|| BACKOFF.delay_at(self.rounds_without_success, random))
     }
+}
+
+impl PutError {
+    /// A call that failed as a whole.
+    fn of_call<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
+        match error {
+            SdkError::TimeoutError(_) => Self::transient("timeout"),
+            SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+                Some(error) if is_not_sent(error) => Self::not_sent(),
+                _ => Self::transient("connection"),
+            },
+            SdkError::ServiceError(error) => {
+                let code = error.err().code().unwrap_or("unknown");
+                let status = error.raw().status().as_u16();
+                Self::new(code, status < 500 && status != 429 && !TRANSIENT.contains(&code))
+            }
+            SdkError::ConstructionFailure(_) => Self::not_sent(),
+            // Not a response of Kinesis: a proxy's page, or a partial response.
+            _ => Self::invalid_response(),
+        }
+    }
+
+    fn transient(code: &str) -> Self {
+        Self::new(code, false)
+    }
+
+    /// The response is not one of Kinesis.
+    fn invalid_response() -> Self {
+        Self::transient("answer")
+    }
+
+    /// The call was not sent, for example without credentials.
+    fn not_sent() -> Self {
+        Self::new("request", true)
+    }
+
+    fn new(code: &str, is_permanent: bool) -> Self {
+        Self { code: code.chars().take(MAX_CODE_CHARS).collect(), is_permanent }
+    }
+}
+
+/// The SDK reports errors before a connection, such as missing credentials, as "other" without a kind.
+fn is_not_sent(error: &ConnectorError) -> bool {
+    error.is_user() || (error.is_other() && error.as_other().is_none())
 }
 
 #[cfg(test)]

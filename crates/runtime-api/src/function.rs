@@ -58,13 +58,12 @@ impl Function {
 
         let request_id = Uuid::new_v4().to_string();
         let cold = std::mem::take(&mut self.fresh);
-        let ready = environment.wait_until_ready(self.settings.init_timeout).await;
+        let ended_early = environment.wait_until_ready(self.settings.init_timeout).await.transpose();
         let started = Instant::now();
-        let received = matches!(ready, Ok(None));
-        let outcome = match ready {
-            Ok(None) => environment.run(&request_id, request, &self.settings).await,
-            Ok(Some(outcome)) => Ok(outcome),
-            Err(error) => Err(error),
+        let received = ended_early.is_none();
+        let outcome = match ended_early {
+            None => environment.run(&request_id, request, &self.settings).await,
+            Some(outcome) => outcome,
         };
         let duration = started.elapsed();
         let outcome = match outcome {
@@ -96,7 +95,7 @@ impl Function {
     /// The process id, for measurements.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.environment.as_ref()?.process.id()
+        self.environment.as_ref()?.process.child.id()
     }
 
     /// Kills the process, as Lambda does for a function without extensions, and returns its remaining logs.

@@ -34,7 +34,7 @@ impl StartError {
 /// Dropping it kills the group, but no child process that has moved to another one.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
+    pub(crate) child: Child,
     /// `None` once the group has exited, because its id may be reused.
     group: Option<Pid>,
 }
@@ -44,10 +44,6 @@ impl Process {
         let child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
         Ok(Self { child, group: Some(group) })
-    }
-
-    pub(crate) fn id(&self) -> Option<u32> {
-        self.child.id()
     }
 
     /// Waits for the process to exit, and kills its group. Cancel-safe.

@@ -49,7 +49,7 @@ impl Constraints {
         if text.is_empty() {
             self.violated(text, path, "Member must have length greater than or equal to 1");
         }
-        self.at_most(text.chars().count(), most, || text, path);
+        self.at_most(text.chars().count(), most, text, path);
     }
 
     pub(super) fn one_of(&mut self, value: &str, path: &str, values: &[&str]) {
@@ -59,9 +59,9 @@ impl Constraints {
     }
 
     /// The length of `value`.
-    pub(super) fn at_most<V: Display>(&mut self, length: usize, most: usize, value: impl FnOnce() -> V, path: &str) {
+    pub(super) fn at_most(&mut self, length: usize, most: usize, value: impl Display, path: &str) {
         if length > most {
-            self.violated(value(), path, &format!("Member must have length less than or equal to {most}"));
+            self.violated(value, path, &format!("Member must have length less than or equal to {most}"));
         }
     }
 
@@ -88,7 +88,7 @@ impl Constraints {
         if records.is_empty() {
             self.violated("[]", "records", "Member must have length greater than or equal to 1");
         }
-        self.at_most(records.len(), most, || format!("{} records", records.len()), "records");
+        self.at_most(records.len(), most, format_args!("{} records", records.len()), "records");
         for (index, record) in records.iter().enumerate() {
             if self.is_full() {
                 break;

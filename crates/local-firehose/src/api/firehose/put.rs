@@ -49,7 +49,7 @@ impl Record {
     fn validate(&self, constraints: &mut Constraints, prefix: &str) {
         let path = format!("{prefix}data");
         constraints.required(self.data.as_ref(), &path);
-        constraints.at_most(self.size, MAX_RECORD_BYTES, || format!("{} bytes", self.size), &path);
+        constraints.at_most(self.size, MAX_RECORD_BYTES, format_args!("{} bytes", self.size), &path);
     }
 }
 

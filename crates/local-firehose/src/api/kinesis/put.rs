@@ -82,7 +82,7 @@ impl Record {
                 let constraint = "Member must have length greater than or equal to 1";
                 constraints.violated(key, &path("partitionKey"), constraint);
             }
-            constraints.at_most(key.chars().count(), MAX_PARTITION_KEY_CHARACTERS, || key, &path("partitionKey"));
+            constraints.at_most(key.chars().count(), MAX_PARTITION_KEY_CHARACTERS, key, &path("partitionKey"));
         }
         if let Some(key) = &self.explicit_hash_key
             && !is_number(key, 39)
@@ -91,7 +91,7 @@ impl Record {
             constraints.violated(key, &path("explicitHashKey"), constraint);
         }
         constraints.required(self.data.as_ref(), &path("data"));
-        constraints.at_most(self.size, MAX_RECORD_BYTES, || format!("{} bytes", self.size), &path("data"));
+        constraints.at_most(self.size, MAX_RECORD_BYTES, format_args!("{} bytes", self.size), &path("data"));
     }
 
     fn into_entry(self) -> Result<PutEntry, ApiError> {

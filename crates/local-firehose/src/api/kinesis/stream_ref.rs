@@ -42,7 +42,7 @@ impl StreamMembers {
                 let pattern = r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+";
                 constraints.violated(arn, "streamARN", pattern);
             }
-            constraints.at_most(arn.chars().count(), MAX_ARN_CHARACTERS, || arn, "streamARN");
+            constraints.at_most(arn.chars().count(), MAX_ARN_CHARACTERS, arn, "streamARN");
         }
     }
 

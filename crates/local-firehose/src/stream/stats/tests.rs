@@ -3,7 +3,6 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stream::snapshot::Waiting;
 use firehose_model::prefix::ErrorOutputType;
 
 /// Records, bytes, and the seconds until a flush.
