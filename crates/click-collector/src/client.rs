@@ -8,14 +8,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::Client;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-
-/// Why the client can't be created.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// No region is configured.
-    #[error("AWS_REGION: found no value; accepted: the AWS region of the stream, such as us-east-1")]
-    NoRegion,
-}
+use service_kit::env::VariableError;
 
 /// Within a region, connecting takes milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -23,10 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// call that times out too early is stored twice.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The client from the environment, as in every AWS tool: region, credentials, `AWS_ENDPOINT_URL_KINESIS`.
-///
-/// It does not retry, because [`Stream`](crate::stream::Stream) does.
-pub async fn from_env() -> Result<Client, ClientError> {
+/// The client from the environment, as in every AWS tool: region, credentials, `AWS_ENDPOINT_URL_KINESIS`. It does not retry, because the
+/// collector does.
+pub(crate) async fn from_env() -> Result<Client, VariableError> {
     // ring, because the SDK's own default would bring aws-lc.
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts =
@@ -38,6 +30,8 @@ pub async fn from_env() -> Result<Client, ClientError> {
         .load()
         .await;
     // The SDK accepts an empty variable as a region.
-    config.region().filter(|region| !region.as_ref().is_empty()).ok_or(ClientError::NoRegion)?;
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
+        return Err(VariableError::new("AWS_REGION", "no value", "the AWS region of the stream, such as us-east-1"));
+    }
     Ok(Client::new(&config))
 }

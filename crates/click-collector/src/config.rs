@@ -1,6 +1,4 @@
 //! The configuration: every environment variable with its meaning, default and limits.
-//!
-//! An empty variable counts as not set, because templates write optional values that way.
 
 use std::sync::Arc;
 
@@ -25,7 +23,7 @@ pub struct Field {
     /// Its name, matched exactly.
     pub name: String,
     /// How its value is stored, by `COLLECTOR_MASK_FIELDS` and `COLLECTOR_HASH_FIELDS`.
-    pub treatment: Treatment,
+    pub(crate) treatment: Treatment,
 }
 
 const STREAM: &str = "COLLECTOR_STREAM";
@@ -36,10 +34,8 @@ const HASH_FIELDS: &str = "COLLECTOR_HASH_FIELDS";
 const HASH_KEY: &str = "COLLECTOR_HASH_KEY";
 const VARIABLES: [&str; 6] = [STREAM, FIELDS, PARTITION_KEY_FIELD, MASK_FIELDS, HASH_FIELDS, HASH_KEY];
 const PREFIX: &str = "COLLECTOR_";
-
 const DEFAULT_FIELDS: &str = "id,title,price,category,name,phone,address,quantity,item_id,item_name";
 const DEFAULT_PARTITION_KEY_FIELD: &str = "id";
-
 /// `StreamName` of `PutRecord` ("PutRecord", Amazon Kinesis Data Streams API Reference).
 const STREAM_NAME: &str = "a data stream's name, and not its ARN: 1 to 128 characters of [A-Za-z0-9_.-]";
 const MAX_STREAM_NAME_LEN: usize = 128;
@@ -48,15 +44,7 @@ const KEY: &str = "a secret of 32 bytes or more, such as one from a secrets stor
 const MIN_KEY_LEN: usize = 32;
 
 impl Config {
-    /// Reads the process's environment.
-    ///
-    /// # Errors
-    /// The first variable with an invalid value, or that is required and missing.
-    pub fn from_env() -> Result<Self, VariableError> {
-        Self::read(&Env::of_process())
-    }
-
-    /// Reads the variables of `env`.
+    /// Reads the variables of `env`. The error is about the first one that is invalid, or that is required and missing.
     pub fn read(env: &Env) -> Result<Self, VariableError> {
         check_names(env)?;
         let stream = stream(env)?;

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time limit of a request: API Gateway's time-out is 29 s ("Quotas for REST APIs", Amazon API Gateway Developer Guide), and a cold
 /// start may take a part of it.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
 /// The longest that a Lambda function may run ("Lambda quotas", AWS Lambda Developer Guide).
 const MAX_TIMEOUT: Duration = Duration::from_mins(15);
 /// Assumed if the deadline is not plausible.
@@ -12,12 +12,9 @@ const ASSUMED_TIMEOUT: Duration = Duration::from_secs(30);
 /// Reserved for sending the response, with a margin for slow machines.
 const RESERVE: Duration = Duration::from_millis(250);
 
-/// How long Kinesis may take from `now`, with a deadline in Unix milliseconds.
-///
-/// A deadline in the past, or beyond Lambda's longest time-out, is not plausible: `cargo lambda watch` sends the constant 600000. It must
-/// not fail a request, so the time-out is assumed to be 30 s.
-#[must_use]
-pub fn put_timeout(deadline_ms: u64, now: SystemTime) -> Duration {
+/// How long Kinesis may take from `now`, with a deadline in Unix milliseconds. One in the past, or beyond Lambda's longest time-out, is not
+/// plausible: `cargo lambda watch` sends the constant 600000. It must not fail a request, so a time-out is assumed then.
+pub(crate) fn put_timeout(deadline_ms: u64, now: SystemTime) -> Duration {
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(deadline_ms).saturating_sub(since_1970);
     let left = if left.is_zero() || left > MAX_TIMEOUT { ASSUMED_TIMEOUT } else { left };

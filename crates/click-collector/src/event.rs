@@ -7,40 +7,30 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::body_error::BodyError;
+use crate::record::BodyError;
 
-/// An event of any supported source.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    /// An HTTP request.
+pub(crate) enum Event {
     Request(Request),
-    /// Messages of an SQS queue.
     Messages(Vec<Message>),
 }
 
-/// A request of API Gateway.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Its HTTP method.
-    pub method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     body: String,
     is_base64: bool,
 }
 
-/// An SQS message.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-pub struct Message {
-    /// The id that a batch item failure refers to.
-    pub message_id: String,
-    /// Its body.
-    pub body: String,
+pub(crate) struct Message {
+    pub(crate) message_id: String,
+    pub(crate) body: String,
     event_source: String,
 }
 
-/// The payload is not a supported event.
-///
-/// The message has no content: the payload must not get into a log.
+/// The payload is not a supported event. The message has no content: the payload must not get into a log.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a request of an API Gateway (REST or HTTP) nor messages of an SQS queue")]
 pub struct EventError;
@@ -68,8 +58,7 @@ struct Http {
 }
 
 impl Event {
-    /// Parses the payload of an invocation.
-    pub fn parse(payload: &str) -> Result<Self, EventError> {
+    pub(crate) fn parse(payload: &str) -> Result<Self, EventError> {
         let wire: Wire = serde_json::from_str(payload).map_err(|_| EventError)?;
         if let Some(messages) = wire.records {
             let all_from_sqs = messages.iter().all(|message| message.event_source == "aws:sqs");
@@ -85,8 +74,7 @@ impl Event {
 }
 
 impl Request {
-    /// The decoded body.
-    pub fn body(&self) -> Result<Cow<'_, [u8]>, BodyError> {
+    pub(crate) fn body(&self) -> Result<Cow<'_, [u8]>, BodyError> {
         if !self.is_base64 {
             return Ok(Cow::Borrowed(self.body.as_bytes()));
         }

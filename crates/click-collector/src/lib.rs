@@ -1,17 +1,12 @@
 #![doc = include_str!("../README.md")]
 
-mod body_error;
-pub mod client;
 pub mod config;
-pub mod deadline;
-pub mod event;
-pub mod logs;
-pub mod metrics;
-pub mod personal;
+mod event;
+mod personal;
 pub mod record;
 mod report;
-pub mod response;
-pub mod stream;
+mod response;
+mod stream;
 
 use std::iter::repeat_n;
 use std::time::Duration;
@@ -20,20 +15,19 @@ use aws_sdk_kinesis::Client;
 use tokio::time::Instant;
 
 use config::Config;
-use event::{Event, EventError, Message, Request};
-use record::{MAX_OBJECTS, Record, RecordBuilder};
-use response::{BatchItemFailure, BatchResponse, HttpResponse};
+use event::{Event, Message, Request};
+use record::{MAX_OBJECTS, Record, records};
+use response::{BatchItemFailure, HttpResponse};
 use stream::{PutOutcome, Stream};
 
-pub use body_error::BodyError;
+pub use event::EventError;
 pub use report::Report;
 pub use response::Response;
-pub use service_kit::json::UnsupportedValue;
 
 /// The collector.
 #[derive(Debug)]
 pub struct Collector {
-    record_builder: RecordBuilder,
+    config: Config,
     stream: Stream,
     request_timeout: Duration,
 }
@@ -42,11 +36,7 @@ impl Collector {
     /// A collector that responds to HTTP requests within `request_timeout`; sends no request.
     #[must_use]
     pub fn new(config: &Config, client: Client, request_timeout: Duration) -> Self {
-        Self {
-            record_builder: RecordBuilder::new(config),
-            stream: Stream::new(client, config.stream.clone()),
-            request_timeout,
-        }
+        Self { config: config.clone(), stream: Stream { client, name: config.stream.clone() }, request_timeout }
     }
 
     /// Handles an event before `deadline`, and fills in `report`. Messages may take all of the time.
@@ -59,10 +49,10 @@ impl Collector {
                 Ok(Response::Http(response))
             }
             Event::Messages(messages) => {
-                let response = self.put_messages(&messages, deadline, report).await;
+                let batch_item_failures = self.put_messages(&messages, deadline, report).await;
                 report.messages = Some(messages.len());
-                report.messages_failed = response.batch_item_failures.len();
-                Ok(Response::Batch(response))
+                report.messages_failed = batch_item_failures.len();
+                Ok(Response::Batch { batch_item_failures })
             }
         }
     }
@@ -73,7 +63,7 @@ impl Collector {
             "OPTIONS" => return HttpResponse::to_options(),
             _ => return HttpResponse::to_other_method(),
         }
-        match request.body().and_then(|body| self.record_builder.records(&body)) {
+        match request.body().and_then(|body| records(&self.config, &body)) {
             Ok(records) => HttpResponse::to_put(&self.put(&records, deadline, report).await, records.len()),
             Err(error) => {
                 report.reject(None, error);
@@ -82,16 +72,21 @@ impl Collector {
         }
     }
 
-    async fn put_messages(&self, messages: &[Message], deadline: Instant, report: &mut Report) -> BatchResponse {
+    async fn put_messages(
+        &self,
+        messages: &[Message],
+        deadline: Instant,
+        report: &mut Report,
+    ) -> Vec<BatchItemFailure> {
         let mut failed = vec![false; messages.len()];
-        let mut records = Vec::new();
+        let mut pending = Vec::new();
         // The index of each record's message.
         let mut owners = Vec::new();
         for (index, message) in messages.iter().enumerate() {
-            match self.record_builder.records(message.body.as_bytes()) {
+            match records(&self.config, message.body.as_bytes()) {
                 Ok(more) => {
                     owners.extend(repeat_n(index, more.len()));
-                    records.extend(more);
+                    pending.extend(more);
                 }
                 Err(error) => {
                     failed[index] = true;
@@ -99,17 +94,16 @@ impl Collector {
                 }
             }
             // Many messages share calls, but many arrays of `{}` must not fill the memory.
-            if records.len() >= MAX_OBJECTS || index + 1 == messages.len() {
-                for index in self.put(&records, deadline, report).await.not_stored {
+            if pending.len() >= MAX_OBJECTS || index + 1 == messages.len() {
+                for index in self.put(&pending, deadline, report).await.not_stored {
                     failed[owners[index]] = true;
                 }
-                records.clear();
+                pending.clear();
                 owners.clear();
             }
         }
         let failures = messages.iter().zip(failed).filter(|(_, failed)| *failed);
-        let item = |message: &Message| BatchItemFailure { item_identifier: message.message_id.clone() };
-        BatchResponse { batch_item_failures: failures.map(|(message, _)| item(message)).collect() }
+        failures.map(|(message, _)| BatchItemFailure { item_identifier: message.message_id.clone() }).collect()
     }
 
     async fn put(&self, records: &[Record], deadline: Instant, report: &mut Report) -> PutOutcome {

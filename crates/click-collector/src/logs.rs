@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
+use click_collector::Report;
 use service_kit::logs::{LevelFilter, Output, Targets, millis};
 use tracing::{info, warn};
 
-use crate::report::Report;
-
-/// Sets up logs on standard output: see [`service_kit::logs::init`].
-pub fn init() {
+pub(crate) fn init() {
     service_kit::logs::init(LevelFilter::INFO, Output::Stdout, targets);
 }
 
@@ -21,8 +19,7 @@ fn targets(level: LevelFilter) -> Targets {
         .with_target("lambda_runtime", level.min(LevelFilter::INFO))
 }
 
-/// Logs an invocation that took `duration`.
-pub fn invocation(report: &Report, duration: Duration) {
+pub(crate) fn invocation(report: &Report, duration: Duration) {
     for (message_id, error) in &report.body_errors {
         warn!(message_id, reason = error.as_str(), "body refused");
     }

@@ -1,19 +1,24 @@
 //! The Lambda executable: sets up logs and configuration, then handles invocations.
 
+mod client;
+mod deadline;
+mod logs;
+mod metrics;
+
 use std::cell::RefCell;
 use std::io;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use click_collector::client::ClientError;
 use click_collector::config::Config;
-use click_collector::metrics::Metrics;
-use click_collector::{Collector, Report, Response, client, deadline, logs};
+use click_collector::{Collector, Report, Response};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use service_kit::env::VariableError;
+use service_kit::env::{Env, VariableError};
 use tokio::time::Instant;
+
+use metrics::Metrics;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -23,12 +28,11 @@ async fn main() -> ExitCode {
     };
     tracing::error!("{error:#}");
     // Exit code 2 for an invalid configuration, as command lines do for invalid options.
-    let is_usage = error.is::<VariableError>() || error.is::<ClientError>();
-    ExitCode::from(if is_usage { 2 } else { 1 })
+    ExitCode::from(if error.is::<VariableError>() { 2 } else { 1 })
 }
 
 async fn run() -> anyhow::Result<()> {
-    let config = Config::from_env()?;
+    let config = Config::read(&Env::of_process())?;
     anyhow::ensure!(
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
         "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda, or locally by `cargo clicks up`"
@@ -40,7 +44,6 @@ async fn run() -> anyhow::Result<()> {
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// Handles one invocation, and writes its logs and metrics.
 async fn serve(
     event: LambdaEvent<Box<RawValue>>,
     collector: &Collector,

@@ -3,18 +3,16 @@
 use std::io;
 use std::time::SystemTime;
 
+use click_collector::Report;
 use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
 use metrique::writer::unit::{AsBytes, AsCount};
 use metrique::writer::{Entry, IoStreamError};
 use service_kit::emf::{self, count};
 
-use crate::report::Report;
-
 const NAMESPACE: &str = "ClickCollector";
 
-/// Writes one line of metrics for an invocation.
-pub struct Metrics {
+pub(crate) struct Metrics {
     function_name: String,
     emf: Emf,
 }
@@ -35,14 +33,16 @@ struct InvocationEntry<'r> {
 }
 
 impl Metrics {
-    /// Metrics of the function `function_name`.
-    #[must_use]
-    pub fn new(function_name: String) -> Self {
+    pub(crate) fn new(function_name: String) -> Self {
         Self { function_name, emf: emf::format(NAMESPACE, &["FunctionName"]) }
     }
 
-    /// Writes the line of an invocation that finished at `at`.
-    pub fn write(&mut self, report: &Report, at: SystemTime, out: &mut impl io::Write) -> Result<(), IoStreamError> {
+    pub(crate) fn write(
+        &mut self,
+        report: &Report,
+        at: SystemTime,
+        out: &mut impl io::Write,
+    ) -> Result<(), IoStreamError> {
         let entry = InvocationEntry {
             at,
             function_name: &self.function_name,

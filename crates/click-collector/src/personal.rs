@@ -1,6 +1,5 @@
 //! Masks and hashes personal fields.
 
-use std::fmt;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -9,42 +8,28 @@ use sha2::Sha256;
 
 use service_kit::json::{self, UnsupportedValue};
 
-/// The stored value of a masked field.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
-/// How a field's value is stored.
 #[derive(Clone, Debug)]
-pub enum Treatment {
-    /// Unchanged.
+pub(crate) enum Treatment {
     Keep,
-    /// As [`MASK`].
     Mask,
-    /// As its hash.
     Hash(Arc<HashKey>),
 }
 
-/// The secret key for hashing values.
-///
-/// Telephone numbers are so few that plain hashes can be reversed by trying all of them. Without the key they can't.
-#[derive(Clone)]
-pub struct HashKey(Hmac<Sha256>);
+/// The secret key for hashing values, which `Debug` does not show. Telephone numbers are so few that plain hashes can be reversed by trying all of them. Without the key they can't.
+#[derive(Clone, Debug)]
+pub(crate) struct HashKey(Hmac<Sha256>);
 
 impl HashKey {
-    /// A key from a secret.
-    #[must_use]
-    pub fn new(secret: &[u8]) -> Self {
+    pub(crate) fn new(secret: &[u8]) -> Self {
         // HMAC takes keys of any length.
         Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("a key of any length")))
     }
 
-    /// HMAC-SHA-256 of a value, in 64 lower-case hexadecimal digits.
-    ///
-    /// A string is hashed as its unescaped text, and any other value as compact JSON. So a telephone number has one hash as a string and as a
+    /// HMAC-SHA-256 of a value, in 64 lower-case hexadecimal digits. A string is hashed as its unescaped text, and any other value as compact JSON. So a telephone number has one hash as a string and as a
     /// number.
-    ///
-    /// # Errors
-    /// A string is not valid Unicode, or the value nests too deep.
-    pub fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
+    pub(crate) fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
         let mut mac = self.0.clone();
         if let Some(text) = json::text(value)? {
             mac.update(text.as_bytes());
@@ -54,13 +39,6 @@ impl HashKey {
             mac.update(&compact);
         }
         Ok(hex::encode(mac.finalize().into_bytes()))
-    }
-}
-
-/// Hides the key.
-impl fmt::Debug for HashKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("HashKey(not shown)")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Statistics of one invocation.
 
-use crate::body_error::BodyError;
+use crate::record::BodyError;
 use crate::stream::PutOutcome;
 
 /// How many rejected bodies are logged individually; the counts include all.
@@ -32,8 +32,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Counts a rejected body.
-    pub fn reject(&mut self, message_id: Option<&str>, error: BodyError) {
+    pub(crate) fn reject(&mut self, message_id: Option<&str>, error: BodyError) {
         self.refused += 1;
         if self.body_errors.len() < MAX_BODY_ERRORS {
             self.body_errors.push((message_id.map(str::to_owned), error));
@@ -41,7 +40,7 @@ impl Report {
     }
 
     /// Counts the outcome of records with these `sizes`.
-    pub fn put(&mut self, put: &PutOutcome, sizes: impl ExactSizeIterator<Item = usize>) {
+    pub(crate) fn put(&mut self, put: &PutOutcome, sizes: impl ExactSizeIterator<Item = usize>) {
         self.records += sizes.len();
         self.failed += put.not_stored.len();
         self.calls += put.calls;

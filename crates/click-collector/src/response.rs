@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::body_error::BodyError;
+use crate::record::BodyError;
 use crate::stream::{PutError, PutOutcome};
 
 /// The response of an invocation.
@@ -13,24 +13,27 @@ use crate::stream::{PutError, PutOutcome};
 pub enum Response {
     /// To a request.
     Http(HttpResponse),
-    /// To messages.
-    Batch(BatchResponse),
+    /// To messages: those that stay in the queue ("Implementing partial batch responses", AWS Lambda Developer Guide). Lambda reads them only
+    /// if the event source mapping has `ReportBatchItemFailures`. Otherwise it deletes every message.
+    #[serde(rename_all = "camelCase")]
+    Batch {
+        /// SQS delivers them again, until the redrive policy moves them to the dead-letter queue.
+        batch_item_failures: Vec<BatchItemFailure>,
+    },
 }
 
 /// An HTTP response in format 1.0 of API Gateway, which an HTTP API accepts, too.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpResponse {
-    /// The HTTP status.
-    pub status_code: u16,
+    pub(crate) status_code: u16,
     headers: Headers,
     body: Cow<'static, str>,
     is_base64_encoded: bool,
 }
 
-/// The first three are in every response, so that a page of any origin can read it.
-///
-/// `GET` is among the methods because the published function sends this header; the function itself does not accept it.
+/// The first three are in every response, so that a page of any origin can read it. `GET` is among the methods because the published function
+/// sends this header; the function itself does not accept it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Headers {
     #[serde(rename = "Access-Control-Allow-Headers")]
@@ -46,7 +49,12 @@ struct Headers {
     allow: Option<&'static str>,
 }
 
-/// The body of an error response.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    pub(crate) item_identifier: String,
+}
+
 #[derive(Serialize)]
 struct ErrorBody<'m> {
     message: &'m str,
@@ -61,31 +69,22 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 impl HttpResponse {
-    /// To a CORS preflight request.
-    #[must_use]
-    pub fn to_options() -> Self {
+    pub(crate) fn to_options() -> Self {
         Self::new(200, None, "".into())
     }
 
-    /// To an unsupported method.
-    #[must_use]
-    pub fn to_other_method() -> Self {
+    pub(crate) fn to_other_method() -> Self {
         let mut response = Self::error(405, "send POST", None);
         response.headers.allow = Some("OPTIONS, POST");
         response
     }
 
-    /// To an invalid body.
-    #[must_use]
-    pub fn to_invalid_body(body_error: BodyError) -> Self {
+    pub(crate) fn to_invalid_body(body_error: BodyError) -> Self {
         Self::error(body_error.status(), &body_error.to_string(), None)
     }
 
-    /// To a request with `records` records.
-    ///
     /// After a 503 the client sends the whole body again, so some records may be stored twice.
-    #[must_use]
-    pub fn to_put(put: &PutOutcome, records: usize) -> Self {
+    pub(crate) fn to_put(put: &PutOutcome, records: usize) -> Self {
         let counts = Some((records - put.not_stored.len(), records));
         match &put.error {
             None => Self::new(200, Some(TEXT), STORED.into()),
@@ -116,24 +115,6 @@ impl HttpResponse {
         };
         Self { status_code, headers, body, is_base64_encoded: false }
     }
-}
-
-/// The messages that stay in the queue ("Implementing partial batch responses", AWS Lambda Developer Guide).
-///
-/// Lambda reads it only if the event source mapping has `ReportBatchItemFailures`. Otherwise it deletes every message.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    /// SQS delivers them again, until the redrive policy moves them to the dead-letter queue.
-    pub batch_item_failures: Vec<BatchItemFailure>,
-}
-
-/// A message that stays in the queue.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchItemFailure {
-    /// The message's id.
-    pub item_identifier: String,
 }
 
 #[cfg(test)]
@@ -201,7 +182,7 @@ mod tests {
                 r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#,
             ),
         ] {
-            let response = Response::Batch(BatchResponse { batch_item_failures: failures });
+            let response = Response::Batch { batch_item_failures: failures };
             assert_eq!(serde_json::to_string(&response).unwrap(), expected);
         }
     }

@@ -1,53 +1,73 @@
 //! Puts records into the data stream, with retries within the time limit.
 
-mod limits;
-mod put_error;
-mod retries;
+use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
+use aws_sdk_kinesis::config::http::HttpResponse;
+use aws_sdk_kinesis::error::{BuildError, ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
+use aws_sdk_kinesis::types::{PutRecordsRequestEntry, PutRecordsResultEntry};
+use service_kit::backoff::{Backoff, Jitter};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::record::Record;
-pub use put_error::PutError;
-use retries::Retries;
 
-/// A data stream.
-#[derive(Debug)]
-pub struct Stream {
-    client: Client,
-    name: String,
+/// The most records of a call ("PutRecords", Amazon Kinesis Data Streams API Reference).
+const MAX_RECORDS: usize = 500;
+/// The most bytes of a call with partition keys. Kinesis accepts 10 MiB since it supports large records. 5 MiB is the original limit, which
+/// emulators have, and a smaller call loses less.
+const MAX_BYTES: usize = 5 << 20;
+/// How many rounds in a row may store nothing. The delays between them take 1.55 to 3.1 s in total, and Kinesis measures a shard's
+/// throughput per second. So a shard that is merely full has accepted a record by then.
+const MAX_ROUNDS_WITHOUT_SUCCESS: u32 = 6;
+/// Equal jitter: with full jitter, some delays would not exceed a second in total.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_millis(1_600), jitter: Jitter::Equal };
+/// The longest code in a log; the longest of Kinesis has 38 characters.
+const MAX_CODE_CHARS: usize = 64;
+/// The codes with a status of 4xx that are transient ("PutRecords", "Errors", Amazon Kinesis Data Streams API Reference, and
+/// "Common Errors" there).
+const TRANSIENT: [&str; 7] = [
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "Throttling",
+    "ThrottlingException",
+];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PutError {
+    /// The error code of Kinesis, or of the call. Unlike the message of Kinesis, it has no content of the record.
+    pub(crate) code: String,
+    /// A retry would fail the same way, such as for a missing stream or permission.
+    pub(crate) is_permanent: bool,
 }
 
-/// The outcome of records.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct PutOutcome {
+pub(crate) struct PutOutcome {
     /// The indices of records that are not stored, in order.
-    pub not_stored: Vec<usize>,
+    pub(crate) not_stored: Vec<usize>,
     /// The last error; `None` if all records are stored.
-    pub error: Option<PutError>,
-    /// Calls of Kinesis.
-    pub calls: usize,
+    pub(crate) error: Option<PutError>,
+    pub(crate) calls: usize,
 }
 
 impl Stream {
-    /// The stream `name`.
-    #[must_use]
-    pub fn new(client: Client, name: String) -> Self {
-        Self { client, name }
-    }
-
     /// Puts each record into the stream at least once. Retries only refused records, until six rounds in a row store nothing, and not beyond
-    /// `deadline`.
-    ///
-    /// A full shard still accepts records every second. Giving up then would make the client send, and the stream store, all of them again.
+    /// `deadline`: a full shard still accepts records every second, and giving up would make the client send all of them again.
     ///
     /// The order of `records` is kept only if none is refused. Refused records come after the others, even with the same partition key:
     /// `PutRecords` continues after a refused record ("PutRecords", Amazon Kinesis Data Streams API Reference). A call without a response may
     /// have been stored, and its records are then stored twice.
-    pub async fn put(&self, records: &[Record], deadline: Instant) -> PutOutcome {
+    pub(crate) async fn put(&self, records: &[Record], deadline: Instant) -> PutOutcome {
         let mut put = PutOutcome { not_stored: (0..records.len()).collect(), ..PutOutcome::default() };
         let mut retries = Retries::default();
         loop {
@@ -69,17 +89,18 @@ impl Stream {
     async fn round(&self, records: &[Record], put: &mut PutOutcome, deadline: Instant) {
         let left = std::mem::take(&mut put.not_stored);
         put.error = None;
-        let mut calls = limits::calls(records, &left).into_iter();
+        let mut calls = calls(records, &left).into_iter();
         for call in calls.by_ref() {
             put.calls += 1;
             // Boxed, because the SDK's deeply nested futures exceed the compiler's recursion limit.
             let response = timeout_at(deadline, Box::pin(self.call(records, call))).await;
-            let response = response.unwrap_or_else(|_elapsed| Err(PutError::out_of_time()));
+            let response = response.unwrap_or_else(|_elapsed| Err(PutError::transient("deadline")));
             match response {
-                Ok(None) => {}
-                Ok(Some(RefusedRecords { indices, error })) => {
-                    put.not_stored.extend(indices);
-                    put.error = Some(error);
+                Ok(refused) => {
+                    for (index, error) in refused {
+                        put.not_stored.push(index);
+                        put.error = Some(error);
+                    }
                 }
                 Err(error) => {
                     put.not_stored.extend(call);
@@ -91,39 +112,115 @@ impl Stream {
         put.not_stored.extend(calls.flatten());
     }
 
-    /// One call of Kinesis; returns the refused records.
-    async fn call(&self, records: &[Record], call: &[usize]) -> Result<Option<RefusedRecords>, PutError> {
+    /// One call of Kinesis; returns the refused records. Both codes of a record are transient: exceeded throughput, and an internal failure of
+    /// Kinesis ("PutRecordsResultEntry", Amazon Kinesis Data Streams API Reference).
+    async fn call(&self, records: &[Record], call: &[usize]) -> Result<Vec<(usize, PutError)>, PutError> {
         if let [index] = call {
             let Record { data, partition_key } = &records[*index];
             let request = self.client.put_record().stream_name(&self.name).partition_key(partition_key);
             request.data(Blob::new(data.clone())).send().await.map_err(|error| PutError::of_call(&error))?;
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let entries: Result<Vec<_>, _> = call.iter().map(|index| entry(&records[*index])).collect();
         let entries = entries.map_err(|_| PutError::not_sent())?;
         let request = self.client.put_records().stream_name(&self.name).set_records(Some(entries));
         let response = request.send().await.map_err(|error| PutError::of_call(&error))?;
-        refused(call, &response)
+        let results = response.records();
+        // Kinesis returns one result for each record, in their order ("PutRecords", Amazon Kinesis Data Streams API Reference).
+        if results.len() != call.len() {
+            return Err(PutError::invalid_response());
+        }
+        let refused = |(index, code)| Some((index, PutError::transient(code?)));
+        let codes = results.iter().map(PutRecordsResultEntry::error_code);
+        Ok(call.iter().copied().zip(codes).filter_map(refused).collect())
     }
 }
 
-struct RefusedRecords {
-    indices: Vec<usize>,
-    error: PutError,
-}
-
-fn refused(call: &[usize], response: &PutRecordsOutput) -> Result<Option<RefusedRecords>, PutError> {
-    let results = response.records();
-    // Kinesis returns one result for each record, in their order ("PutRecords", Amazon Kinesis Data Streams API Reference).
-    if results.len() != call.len() {
-        return Err(PutError::invalid_response());
-    }
-    let refused = call.iter().zip(results).filter_map(|(index, result)| Some((*index, result.error_code()?)));
-    let (indices, codes): (Vec<usize>, Vec<&str>) = refused.unzip();
-    Ok(codes.last().map(|code| RefusedRecords { indices, error: PutError::of_record(code) }))
-}
-
-fn entry(record: &Record) -> Result<PutRecordsRequestEntry, aws_sdk_kinesis::error::BuildError> {
+fn entry(record: &Record) -> Result<PutRecordsRequestEntry, BuildError> {
     let data = Blob::new(record.data.clone());
     PutRecordsRequestEntry::builder().data(data).partition_key(&record.partition_key).build()
 }
+
+/// Splits the records with the indices `left` into as few calls as possible, in order.
+fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize]> {
+    let mut calls = Vec::new();
+    let mut rest = left;
+    while !rest.is_empty() {
+        let (call, after) = rest.split_at(fitting(records, rest));
+        calls.push(call);
+        rest = after;
+    }
+    calls
+}
+
+/// How many of the first records fit into one call: at least one, of any size.
+fn fitting(records: &[Record], indices: &[usize]) -> usize {
+    let mut bytes = 0;
+    let fits = indices.iter().take(MAX_RECORDS).take_while(|index| {
+        bytes += records[**index].size();
+        bytes <= MAX_BYTES
+    });
+    fits.count().max(1)
+}
+
+/// Counts rounds. Each stored record resets the count.
+#[derive(Debug, Default)]
+struct Retries {
+    rounds_without_success: u32,
+}
+
+impl Retries {
+    /// The delay after a round, with a random number from 0 to 1; `None` to stop.
+    fn delay(&mut self, stored_some: bool, random: f64) -> Option<Duration> {
+        self.rounds_without_success = if stored_some { 0 } else { self.rounds_without_success + 1 };
+        (self.rounds_without_success < MAX_ROUNDS_WITHOUT_SUCCESS)
+            .then(|| BACKOFF.delay_at(self.rounds_without_success, random))
+    }
+}
+
+impl PutError {
+    /// A call that failed as a whole.
+    fn of_call<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
+        match error {
+            SdkError::TimeoutError(_) => Self::transient("timeout"),
+            SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+                Some(error) if is_not_sent(error) => Self::not_sent(),
+                _ => Self::transient("connection"),
+            },
+            SdkError::ServiceError(error) => {
+                let code = error.err().code().unwrap_or("unknown");
+                let status = error.raw().status().as_u16();
+                Self::new(code, status < 500 && status != 429 && !TRANSIENT.contains(&code))
+            }
+            SdkError::ConstructionFailure(_) => Self::not_sent(),
+            // Not a response of Kinesis: a proxy's page, or a partial response.
+            _ => Self::invalid_response(),
+        }
+    }
+
+    fn transient(code: &str) -> Self {
+        Self::new(code, false)
+    }
+
+    /// The response is not one of Kinesis.
+    fn invalid_response() -> Self {
+        Self::transient("answer")
+    }
+
+    /// The call was not sent, for example without credentials.
+    fn not_sent() -> Self {
+        Self::new("request", true)
+    }
+
+    fn new(code: &str, is_permanent: bool) -> Self {
+        Self { code: code.chars().take(MAX_CODE_CHARS).collect(), is_permanent }
+    }
+}
+
+/// The SDK reports errors before a connection, such as missing credentials, as "other" without a kind.
+fn is_not_sent(error: &ConnectorError) -> bool {
+    error.is_user() || (error.is_other() && error.as_other().is_none())
+}
+
+#[cfg(test)]
+mod tests;

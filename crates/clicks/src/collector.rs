@@ -99,20 +99,20 @@ impl Parts {
         let left = deadline.saturating_duration_since(Instant::now());
         let request = Request { timeout: Some(left), ..event.into() };
         // The deadline covers the start of a process, too, and the wait for a machine that can start none.
-        let invoked = invocation::invoke(&mut function, request, self.functions.outage());
+        let invoked = invocation::invoke(&mut function, request, &self.functions.outage);
         if let Ok(invoked) = timeout_at(deadline, invoked).await {
             self.functions.give_back(function);
             return self.outcome(invoked);
         }
         // The invocation must not continue, so its process is stopped.
-        self.functions.log().write(&function.stop().await.logs);
+        self.functions.log.write(&function.stop().await.logs);
         progress::print(&format!("the collector {}", describe(&Outcome::TimedOut)));
         Err(InvokeFailure::TimedOut)
     }
 
     fn outcome(&self, invoked: Result<Invocation, InvokeError>) -> Result<Bytes, InvokeFailure> {
         let Invocation { outcome, received, logs, .. } = invoked.map_err(|error| not_reached(&error))?;
-        self.functions.log().write(&logs);
+        self.functions.log.write(&logs);
         let how = describe(&outcome);
         if !received {
             let wrote = last_lines(&logs);

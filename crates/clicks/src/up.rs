@@ -19,7 +19,7 @@ use crate::interrupts::Interrupts;
 use crate::packages::BuildError;
 use crate::progress;
 use local_firehose::functions::FunctionLogError;
-use local_firehose::stream::{DeliveryStream, Source, StreamError, StreamSettings, StreamSnapshot};
+use local_firehose::stream::{DeliveryStream, Source, StateError, StreamSettings, StreamSnapshot};
 use object_storage::BucketError;
 
 /// Why the pipeline did not start.
@@ -35,7 +35,7 @@ pub(crate) enum UpError {
     #[error(transparent)]
     FunctionLog(#[from] FunctionLogError),
     #[error(transparent)]
-    Stream(#[from] StreamError),
+    Stream(#[from] StateError),
     #[error(transparent)]
     Schema(#[from] SchemaError),
     #[error("could not serve")]
@@ -145,18 +145,19 @@ async fn unavailable(
 ) -> String {
     sleep_until(deadline).await;
     let first_put = loop {
-        match stream.first_upload() {
+        match stream.snapshot().first_upload {
             Some(at) => break at,
             None if stream.is_function_unavailable() => return "this machine can't run the function".to_owned(),
             None => sleep(POLL).await,
         }
     };
     sleep_until(first_put + stop_within).await;
-    while !stream.has_refused() && first_put.elapsed() < FIRST_PUT {
+    while !stream.snapshot().has_refused && first_put.elapsed() < FIRST_PUT {
         sleep(POLL).await;
     }
     let destination = &stream.settings().destination;
-    let has_accepted = |other: &DeliveryStream| other.settings().destination == *destination && other.has_stored();
+    let has_accepted =
+        |other: &DeliveryStream| other.settings().destination == *destination && !other.snapshot().objects.is_empty();
     if stream.unsettled() == 0 || streams.iter().any(has_accepted) {
         std::future::pending::<()>().await;
     }

@@ -1,7 +1,7 @@
 //! The APIs of Firehose and Kinesis for local streams: JSON 1.1 over HTTP.
 //!
 //! ```text
-//! request ─▶ RequestReader ─▶ json::parse ─▶ Constraints ─▶ operation ─▶ response or ApiError
+//! request ─▶ Api::read ─▶ parse ─▶ Constraints ─▶ operation ─▶ response or ApiError
 //! ```
 //!
 //! Signatures are neither required nor verified.
@@ -9,7 +9,5 @@
 mod constraints;
 mod error;
 pub mod firehose;
-mod json;
 pub mod kinesis;
 mod request;
-mod service;

@@ -20,40 +20,22 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Functions {
     settings: Settings,
-    arn: String,
-    log: Arc<FunctionLog>,
+    /// The ARN with its version, as error objects have it.
+    pub arn: String,
+    /// The function's log.
+    pub log: Arc<FunctionLog>,
     idle: Mutex<Vec<Function>>,
     processes: AtomicUsize,
-    outage: Outage,
+    /// Ongoing while this machine cannot run the function.
+    pub outage: Outage,
 }
 
 impl Functions {
     /// Starts no process: the first event does.
     pub fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
         let arn = format!("{}:$LATEST", settings.function_arn());
-        Self {
-            settings,
-            arn,
-            log,
-            idle: Mutex::new(Vec::new()),
-            processes: AtomicUsize::new(0),
-            outage: Outage::default(),
-        }
-    }
-
-    /// The ARN with its version, as error objects have it.
-    pub fn arn(&self) -> &str {
-        &self.arn
-    }
-
-    /// Ongoing while this machine cannot run the function.
-    pub fn outage(&self) -> &Outage {
-        &self.outage
-    }
-
-    /// The function's log.
-    pub fn log(&self) -> &FunctionLog {
-        &self.log
+        let (idle, processes) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+        Self { settings, arn, log, idle, processes, outage: Outage::default() }
     }
 
     /// The process that was used last, or a new one, which starts with its first event.

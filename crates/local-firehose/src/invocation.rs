@@ -1,11 +1,8 @@
 //! Invokes a function with one event, with retries.
 
 use std::error::Error;
-use std::time::Duration;
 
 use runtime_api::{Function, Invocation, InvokeError, Outcome, Request};
-use service_kit::backoff::{Backoff, Jitter};
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::outage::{Outage, Waiting};
@@ -15,13 +12,8 @@ use firehose_model::excerpt::excerpt;
 
 /// The most log lines in a message about a function that did not start.
 const LAST_LINES: usize = 20;
-
 /// The longest excerpt of a function's text in a message.
 const MESSAGE_CHARS: usize = 500;
-
-/// While this machine cannot start or reach the function. Short delays, because a user waits.
-const BACKOFF: Backoff =
-    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: Jitter::None };
 
 /// The result of an event.
 #[derive(Debug)]
@@ -82,21 +74,15 @@ pub async fn invoke(
     outage: &Outage,
 ) -> Result<Invocation, InvokeError> {
     let request = request.into();
-    let mut waits = 0;
-    let mut waiting = None;
+    let mut waiting: Option<Waiting<'_>> = None;
     loop {
         match function.invoke(request.clone()).await {
             Err(error) if error.is_host_exhausted() => {
-                if waiting.is_none() {
-                    let (guard, is_first) = outage.begin();
-                    waiting = Some(guard);
-                    if is_first {
-                        let cause = with_cause(&error);
-                        tracing::warn!("this machine can't run the function: {cause}; retrying until it succeeds");
-                    }
-                }
-                waits += 1;
-                sleep(BACKOFF.delay(waits)).await;
+                let report = || {
+                    let cause = with_cause(&error);
+                    tracing::warn!("this machine can't run the function: {cause}; retrying until it succeeds");
+                };
+                waiting.get_or_insert_with(|| outage.begin(report)).pause().await;
             }
             invoked => {
                 if waiting.is_some_and(Waiting::end) {

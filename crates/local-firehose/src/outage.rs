@@ -1,6 +1,14 @@
 //! An outage that concurrent operations share, so that its beginning and its end are reported once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use service_kit::backoff::{Backoff, Jitter};
+use tokio::time::sleep;
+
+/// Short delays, because a user waits.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: Jitter::None };
 
 /// How many operations wait until what they need is available again.
 #[derive(Debug, Default)]
@@ -12,20 +20,31 @@ impl Outage {
         self.0.load(Ordering::SeqCst) > 0
     }
 
-    /// An operation begins to wait. The second value is true for the first one.
-    pub(crate) fn begin(&self) -> (Waiting<'_>, bool) {
-        let before = self.0.fetch_add(1, Ordering::SeqCst);
-        (Waiting(self), before == 0)
+    /// An operation begins to wait. The first one calls `report`.
+    pub(crate) fn begin(&self, report: impl FnOnce()) -> Waiting<'_> {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+            report();
+        }
+        Waiting { outage: self, attempts: 0 }
     }
 }
 
 /// An operation that waits, also if it is cancelled.
-pub(crate) struct Waiting<'a>(&'a Outage);
+pub(crate) struct Waiting<'a> {
+    outage: &'a Outage,
+    attempts: u32,
+}
 
 impl Waiting<'_> {
+    /// Waits after a failed attempt.
+    pub(crate) async fn pause(&mut self) {
+        self.attempts += 1;
+        sleep(BACKOFF.delay(self.attempts)).await;
+    }
+
     /// The operation succeeded. Returns true for the last one that waited.
     pub(crate) fn end(self) -> bool {
-        let before = self.0.0.fetch_sub(1, Ordering::SeqCst);
+        let before = self.outage.0.fetch_sub(1, Ordering::SeqCst);
         std::mem::forget(self);
         before == 1
     }
@@ -33,7 +52,7 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
+        self.outage.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -44,11 +63,13 @@ mod tests {
     #[test]
     fn the_first_begins_and_the_last_ends_an_outage() {
         let outage = Outage::default();
-        let (one, first) = outage.begin();
-        let (other, second) = outage.begin();
-        assert_eq!((first, second, outage.is_ongoing()), (true, false, true));
+        let mut reports = 0;
+        let one = outage.begin(|| reports += 1);
+        let other = outage.begin(|| reports += 1);
+        assert_eq!((reports, outage.is_ongoing()), (1, true));
         drop(other);
         assert!(outage.is_ongoing() && one.end() && !outage.is_ongoing());
-        assert!(outage.begin().1);
+        drop(outage.begin(|| reports += 1));
+        assert_eq!(reports, 2);
     }
 }

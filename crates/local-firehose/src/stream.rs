@@ -12,6 +12,7 @@
 
 mod backlog;
 mod buffer;
+mod context;
 mod data_stream;
 mod delivery_stream;
 mod destination;
@@ -21,16 +22,14 @@ mod object;
 mod receipt;
 mod sequencer;
 mod settings;
-mod shard_buffers;
-mod snapshot;
 mod state;
 mod stats;
 mod uploader;
 mod values;
 
 pub use self::data_stream::{DataStream, PutEntry, PutResult};
-pub use self::delivery_stream::{DeliveryStream, StreamDeps, StreamError, unused_state_files};
+pub use self::delivery_stream::{DeliveryStream, StreamDeps, unused_state_files};
 pub use self::intake::PutError;
 pub use self::settings::{Buffering, Command, DataStreamSettings, FunctionSettings, Source, StreamSettings};
-pub use self::snapshot::{ObjectSummary, StreamSnapshot};
 pub use self::state::StateError;
+pub use self::stats::{ObjectSummary, StreamSnapshot};

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -12,15 +13,15 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::invocation::{InvokeError, Outcome, Request};
-use crate::listener::{AcceptErrors, Listener};
 use crate::logs::Logs;
 use crate::process::{Process, StartError};
-use crate::server::{Api, Call, Event};
+use crate::server::{AcceptErrors, Api, Call, Event, Listener};
 use crate::settings::Settings;
 
 enum ProcessEvent {
     Call(Call),
-    Exited(ExitStatus),
+    /// The process exited, or made no call in time.
+    Ended(Outcome),
 }
 
 /// A running process. Dropping it kills the process group.
@@ -39,10 +40,12 @@ pub(crate) struct Environment {
 impl Environment {
     /// Serves a new Runtime API, and starts the process.
     pub(crate) async fn start(settings: &Settings) -> Result<Self, StartError> {
-        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(StartError::Serve)?;
-        let (address, accept_errors) = (listener.address().map_err(StartError::Serve)?, listener.accept_errors());
-        let (writer, logs) = Logs::new().map_err(StartError::Serve)?;
-        let error_writer = writer.try_clone().map_err(StartError::Serve)?;
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = socket.local_addr()?;
+        let accept_errors = AcceptErrors::default();
+        let listener = Listener { socket, accept_errors: accept_errors.clone() };
+        let (writer, logs) = Logs::new()?;
+        let error_writer = writer.try_clone()?;
 
         let mut command = Command::new(&settings.command);
         command
@@ -52,8 +55,8 @@ impl Environment {
             .stdin(Stdio::null())
             .stdout(writer)
             .stderr(error_writer);
-        let process = Process::spawn(&mut command)
-            .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
+        let process =
+            Process::spawn(&mut command).map_err(|source| StartError::Spawn(settings.command.clone(), source))?;
 
         let (events, event_receiver) = mpsc::channel(1);
         let (call_sender, calls) = mpsc::unbounded_channel();
@@ -66,17 +69,16 @@ impl Environment {
     }
 
     /// Waits for the next event of the process. Cancel-safe.
-    async fn next_event(&mut self) -> io::Result<ProcessEvent> {
-        tokio::select! {
-            // A call before the exit is returned first.
-            biased;
-            Some(call) = self.calls.recv() => Ok(ProcessEvent::Call(call)),
-            status = self.process.wait() => status.map(ProcessEvent::Exited),
-        }
-    }
-
-    pub(crate) fn has_exited(&mut self) -> bool {
-        self.process.has_exited()
+    async fn next_event(&mut self, limit: Instant) -> io::Result<ProcessEvent> {
+        let event = async {
+            tokio::select! {
+                // A call before the exit is returned first.
+                biased;
+                Some(call) = self.calls.recv() => Ok(ProcessEvent::Call(call)),
+                status = self.process.wait() => Ok(ProcessEvent::Ended(Outcome::Exited(status?))),
+            }
+        };
+        timeout_at(limit, event).await.unwrap_or(Ok(ProcessEvent::Ended(Outcome::TimedOut)))
     }
 
     /// Kills the process group, and waits for the process to exit.
@@ -94,17 +96,14 @@ impl Environment {
     /// Waits until the process requests an event. Otherwise returns the outcome.
     pub(crate) async fn wait_until_ready(&mut self, within: Duration) -> Result<Option<Outcome>, InvokeError> {
         let limit = Instant::now() + within;
-        self.accept_errors.clear();
+        let _earlier = self.accept_errors.take();
         while !self.idle {
-            match timeout_at(limit, self.next_event()).await {
-                Err(_elapsed) => return self.unless_unreachable(Outcome::TimedOut).map(Some),
-                Ok(event) => match event.map_err(InvokeError::Wait)? {
-                    ProcessEvent::Call(Call::Next) => self.idle = true,
-                    ProcessEvent::Call(Call::InitError(outcome)) => return Ok(Some(outcome)),
-                    // The response to an event whose invocation was cancelled.
-                    ProcessEvent::Call(Call::Response(_)) => {}
-                    ProcessEvent::Exited(status) => return self.unless_unreachable(Outcome::Exited(status)).map(Some),
-                },
+            match self.next_event(limit).await? {
+                ProcessEvent::Call(Call::Next) => self.idle = true,
+                ProcessEvent::Call(Call::InitError(outcome)) => return Ok(Some(outcome)),
+                // The response to an event whose invocation was cancelled.
+                ProcessEvent::Call(Call::Response(_)) => {}
+                ProcessEvent::Ended(outcome) => return self.unless_unreachable(outcome).map(Some),
             }
         }
         Ok(None)
@@ -126,18 +125,15 @@ impl Environment {
             body: request.event,
         };
         self.idle = false;
-        self.accept_errors.clear();
+        let _earlier = self.accept_errors.take();
         // Fails only if the server has stopped, and with it the process. The loop below detects that.
         let _closed = self.events.send(event).await;
         let limit = Instant::now() + timeout;
         loop {
-            match timeout_at(limit, self.next_event()).await {
-                Err(_elapsed) => return self.unless_unreachable(Outcome::TimedOut),
-                Ok(event) => match event.map_err(InvokeError::Wait)? {
-                    ProcessEvent::Call(Call::Response(outcome)) => return Ok(outcome),
-                    ProcessEvent::Call(Call::Next | Call::InitError(_)) => {}
-                    ProcessEvent::Exited(status) => return self.unless_unreachable(Outcome::Exited(status)),
-                },
+            match self.next_event(limit).await? {
+                ProcessEvent::Call(Call::Response(outcome)) => return Ok(outcome),
+                ProcessEvent::Call(Call::Next | Call::InitError(_)) => {}
+                ProcessEvent::Ended(outcome) => return self.unless_unreachable(outcome),
             }
         }
     }
@@ -146,13 +142,10 @@ impl Environment {
     pub(crate) async fn settle(&mut self, within: Duration) -> io::Result<bool> {
         let limit = Instant::now() + within;
         while !self.idle {
-            match timeout_at(limit, self.next_event()).await {
-                Err(_elapsed) => return Ok(false),
-                Ok(event) => match event? {
-                    ProcessEvent::Call(Call::Next) => self.idle = true,
-                    ProcessEvent::Call(_) => {}
-                    ProcessEvent::Exited(_) => return Ok(true),
-                },
+            match self.next_event(limit).await? {
+                ProcessEvent::Call(Call::Next) => self.idle = true,
+                ProcessEvent::Call(_) => {}
+                ProcessEvent::Ended(outcome) => return Ok(matches!(outcome, Outcome::Exited(_))),
             }
         }
         Ok(false)

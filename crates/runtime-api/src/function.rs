@@ -32,8 +32,8 @@ impl Function {
     /// A function without a process: the first [`invoke`](Self::invoke) starts it.
     pub fn new(mut settings: Settings) -> Result<Self, StartError> {
         // Resolved once, so that a new process has the same executable even if the current folder changes.
-        settings.command = path::absolute(&settings.command)
-            .map_err(|source| StartError::Spawn { command: settings.command.clone(), source })?;
+        settings.command =
+            path::absolute(&settings.command).map_err(|source| StartError::Spawn(settings.command.clone(), source))?;
         Ok(Self { settings, environment: None, fresh: true, leftover: Vec::new() })
     }
 
@@ -58,13 +58,12 @@ impl Function {
 
         let request_id = Uuid::new_v4().to_string();
         let cold = std::mem::take(&mut self.fresh);
-        let ready = environment.wait_until_ready(self.settings.init_timeout).await;
+        let ended_early = environment.wait_until_ready(self.settings.init_timeout).await.transpose();
         let started = Instant::now();
-        let received = matches!(ready, Ok(None));
-        let outcome = match ready {
-            Ok(None) => environment.run(&request_id, request, &self.settings).await,
-            Ok(Some(outcome)) => Ok(outcome),
-            Err(error) => Err(error),
+        let received = ended_early.is_none();
+        let outcome = match ended_early {
+            None => environment.run(&request_id, request, &self.settings).await,
+            Some(outcome) => outcome,
         };
         let duration = started.elapsed();
         let outcome = match outcome {
@@ -78,9 +77,7 @@ impl Function {
         };
 
         let has_exited = match &outcome {
-            Outcome::Reply(_) | Outcome::Error { .. } => {
-                environment.settle(self.settings.settle_timeout).await.map_err(InvokeError::Wait)?
-            }
+            Outcome::Reply(_) | Outcome::Error { .. } => environment.settle(self.settings.settle_timeout).await?,
             Outcome::TimedOut => {
                 environment.kill().await;
                 true
@@ -98,7 +95,7 @@ impl Function {
     /// The process id, for measurements.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.environment.as_ref()?.process.id()
+        self.environment.as_ref()?.process.child.id()
     }
 
     /// Kills the process, as Lambda does for a function without extensions, and returns its remaining logs.
@@ -115,7 +112,7 @@ impl Function {
     async fn ensure_process(&mut self) -> Result<(), StartError> {
         if let Some(environment) = &mut self.environment {
             // If the first process has already exited, the invocation reports its exit and logs.
-            if self.fresh || !environment.has_exited() {
+            if self.fresh || !environment.process.has_exited() {
                 return Ok(());
             }
             self.leftover.extend(environment.logs.take().await);

@@ -81,7 +81,7 @@ pub enum InvokeError {
     Unreachable(#[source] std::io::Error),
     /// The operating system lost track of the process.
     #[error("could not wait for the function's process")]
-    Wait(#[source] std::io::Error),
+    Wait(#[from] std::io::Error),
 }
 
 impl InvokeError {

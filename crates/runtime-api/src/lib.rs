@@ -4,7 +4,6 @@ pub mod client;
 mod environment;
 mod function;
 mod invocation;
-mod listener;
 mod logs;
 mod process;
 mod server;

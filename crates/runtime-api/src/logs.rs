@@ -15,7 +15,6 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// The lines of one process.
 #[derive(Debug)]
 pub(crate) struct Logs {
     lines: Arc<Mutex<Vec<String>>>,

@@ -13,16 +13,10 @@ use tokio::process::{Child, Command};
 pub enum StartError {
     /// No port, pipe or socket is available for the Runtime API.
     #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
-    Serve(#[source] io::Error),
+    Serve(#[from] io::Error),
     /// The executable could not be run.
-    #[error("could not run {}", command.display())]
-    Spawn {
-        /// The executable.
-        command: PathBuf,
-        /// The error of the operating system.
-        #[source]
-        source: io::Error,
-    },
+    #[error("could not run {}", .0.display())]
+    Spawn(PathBuf, #[source] io::Error),
 }
 
 impl StartError {
@@ -31,18 +25,16 @@ impl StartError {
     pub(crate) fn is_host_exhausted(&self) -> bool {
         const EXHAUSTED: [Errno; 7] =
             [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY, Errno::ADDRINUSE, Errno::NOBUFS];
-        let (Self::Serve(source) | Self::Spawn { source, .. }) = self;
+        let (Self::Serve(source) | Self::Spawn(_, source)) = self;
         Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
     }
 }
 
-/// A process that leads its own group. Dropping it kills the group.
-///
-/// Ctrl-C in a terminal does not reach the group, so that the caller can complete the event in flight. A child process that moves to another
-/// group is not killed.
+/// A process that leads its own group, which Ctrl-C in a terminal does not reach, so that the caller can complete the event in flight.
+/// Dropping it kills the group, but no child process that has moved to another one.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
+    pub(crate) child: Child,
     /// `None` once the group has exited, because its id may be reused.
     group: Option<Pid>,
 }
@@ -52,11 +44,6 @@ impl Process {
         let child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
         Ok(Self { child, group: Some(group) })
-    }
-
-    /// The process id; `None` once it has exited.
-    pub(crate) fn id(&self) -> Option<u32> {
-        self.child.id()
     }
 
     /// Waits for the process to exit, and kills its group. Cancel-safe.
@@ -101,7 +88,7 @@ mod tests {
 
     #[test]
     fn exhausted_host_resources_are_not_the_functions_fault() {
-        let spawn = |source: io::Error| StartError::Spawn { command: PathBuf::from("function"), source };
+        let spawn = |source: io::Error| StartError::Spawn(PathBuf::from("function"), source);
         for (error, expected) in [
             (StartError::Serve(Errno::MFILE.into()), true),
             (StartError::Serve(Errno::ADDRINUSE.into()), true),

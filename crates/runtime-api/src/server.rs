@@ -1,6 +1,9 @@
 //! The endpoints of the Runtime API (Lambda developer guide, "Using the Lambda runtime API", version 2018-06-01).
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::BytesRejection;
@@ -10,20 +13,20 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use crate::invocation::Outcome;
 
 /// The largest response that Lambda accepts: 6 MB and 100 bytes, as in its own error message.
 pub const MAX_REPLY_BYTES: usize = 6_291_556;
-
 /// The longest body that is read, so that the function gets a 413 instead of a closed connection.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
-
-/// The error type of a call in the wrong phase.
+/// The delay between attempts to accept a connection. axum's own is a second, which is long for a function with 10 s to start.
+const PAUSE: Duration = Duration::from_millis(100);
 const INVALID_STATE: &str = "InvalidStateTransition";
 
-/// An event for the process.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) request_id: String,
@@ -33,14 +36,11 @@ pub(crate) struct Event {
     pub(crate) body: Bytes,
 }
 
-/// A call of the process.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// It requests an event, so it has finished the last one.
     Next,
-    /// It responded to its event.
     Response(Outcome),
-    /// It can't start.
     InitError(Outcome),
 }
 
@@ -55,7 +55,6 @@ enum Phase {
     Running(String),
 }
 
-/// The shared state of one process's Runtime API.
 #[derive(Debug)]
 pub(crate) struct Api {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
@@ -183,4 +182,53 @@ fn accepted(known: bool) -> Response {
 fn error_response(status: StatusCode, error_type: &str, message: &str) -> Response {
     let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
     (status, axum::Json(body)).into_response()
+}
+
+/// The last error of accepting a connection. A later success does not clear it, because the delay may have used up the process's time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AcceptErrors(Arc<Mutex<Option<io::Error>>>);
+
+impl AcceptErrors {
+    /// Takes the last error since the call before.
+    pub(crate) fn take(&self) -> Option<io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, cause: io::Error) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) accept_errors: AcceptErrors,
+}
+
+impl axum::serve::Listener for Listener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.socket.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_connection_error(&error) => {}
+                Err(error) => {
+                    self.accept_errors.set(error);
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+/// Whether the client closed the connection before it was accepted.
+fn is_connection_error(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 /// The region in the function's environment.
 pub const REGION: &str = "us-east-1";
-
 /// The account in the function's ARN, which can't exist.
 pub const ACCOUNT: &str = "000000000000";
-
 /// `PATH` of Lambda's operating-system-only runtimes (Lambda developer guide, "Defined runtime environment variables").
 const PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 

@@ -1,7 +1,5 @@
-//! Metrics in CloudWatch's embedded metric format (EMF).
-//!
-//! A line of EMF on standard output becomes metrics without a call to CloudWatch ("Embedding metrics within logs", Amazon
-//! CloudWatch User Guide).
+//! Metrics in CloudWatch's embedded metric format (EMF): a line on standard output becomes metrics without a call to CloudWatch
+//! ("Embedding metrics within logs", Amazon CloudWatch User Guide).
 
 use metrique::emf::Emf;
 

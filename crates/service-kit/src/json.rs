@@ -30,10 +30,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AnyName<'a> {
     }
 }
 
-/// The text of a JSON string, borrowed if it has no escape; `None` for any other value.
-///
-/// # Errors
-/// A string with a lone surrogate.
+/// The text of a JSON string, borrowed if it has no escape; `None` for any other value. A string with a lone surrogate is an error.
 pub fn text(value: &RawValue) -> Result<Option<Cow<'_, str>>, UnsupportedValue> {
     let Some(inner) = quoted(value) else {
         return Ok(None);
@@ -74,10 +71,7 @@ pub enum Mode {
 }
 
 /// Appends `value` to `out` without white space, and with the digits of its numbers unchanged: `serde_json::Value` would turn
-/// `123456789012345678901` into `1.2345678901234568e20`.
-///
-/// # Errors
-/// The value can't be copied. `out` then has a part of it.
+/// `123456789012345678901` into `1.2345678901234568e20`. After an error, `out` has a part of the value.
 pub fn write_compact(value: &RawValue, mode: Mode, out: &mut Vec<u8>) -> Result<(), UnsupportedValue> {
     walk(value, mode, |token| out.extend_from_slice(token))
 }

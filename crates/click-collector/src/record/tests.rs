@@ -7,19 +7,19 @@ use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A builder with the fields a, b and c, and the partition key a.
-fn record_builder(variables: &[(&str, &str)]) -> RecordBuilder {
+/// A configuration with the fields a, b and c, and the partition key a.
+fn config(variables: &[(&str, &str)]) -> Config {
     let defaults = [
         ("COLLECTOR_STREAM", "s"),
         ("COLLECTOR_FIELDS", "a,b,c"),
         ("COLLECTOR_PARTITION_KEY_FIELD", "a"),
         ("COLLECTOR_HASH_KEY", SECRET),
     ];
-    RecordBuilder::new(&Config::read(&defaults.iter().chain(variables).copied().collect()).unwrap())
+    Config::read(&defaults.iter().chain(variables).copied().collect()).unwrap()
 }
 
 fn records(body: impl AsRef<[u8]>) -> Result<Vec<Record>, BodyError> {
-    record_builder(&[]).records(body.as_ref())
+    super::records(&config(&[]), body.as_ref())
 }
 
 fn lines(body: &str) -> Vec<String> {
@@ -28,7 +28,7 @@ fn lines(body: &str) -> Vec<String> {
 
 /// The record of an object, with `variables`.
 fn one(variables: &[(&str, &str)], body: &str) -> Record {
-    record_builder(variables).records(body.as_bytes()).unwrap().remove(0)
+    super::records(&config(variables), body.as_bytes()).unwrap().remove(0)
 }
 
 fn is_random(key: &str) -> bool {

@@ -57,7 +57,7 @@ async fn put(
         return Err(EdgeError::UnknownStream);
     };
     let (head, body) = reader.read(request).await?;
-    let field = stream.settings().partition_key_field.as_deref();
+    let field = stream.settings.partition_key_field.as_deref();
     let record = record::from_request(&head.headers, &body, field, id)?;
     match stream.put(vec![record]).await.pop() {
         Some(Ok(PutResult { shard, sequence_number })) => Ok(Json(PutResponse { sequence_number, shard_id: shard })),

@@ -36,7 +36,7 @@ pub(super) async fn show(
     if !stream.snapshot().objects.iter().any(|object| object.path == path) {
         return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
     }
-    match stream.bucket().get(&path, MOST_BYTES).await {
+    match stream.bucket.get(&path, MOST_BYTES).await {
         Ok(Some(contents)) => {
             let truncated = contents.truncated.then_some([(TRUNCATED, "true")]);
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], truncated, contents.bytes).into_response()

@@ -1,31 +1,26 @@
-//! The constraints of the service models.
-//!
-//! The messages are those of Kinesis and Firehose, which share a framework (seen of Firehose; probed on Kinesis by the kinesalite
-//! project).
+//! The constraints of the service models. The messages are those of Kinesis and Firehose, which share a framework (seen of Firehose; probed
+//! on Kinesis by the kinesalite project).
 
 use std::fmt::Display;
-use std::ops::RangeInclusive;
 
 use super::error::ApiError;
 use firehose_model::excerpt::excerpt;
 
 /// The most violations of a message (probed on Kinesis).
 const MAX_VIOLATIONS: usize = 10;
-
 /// The longest excerpt of a value in a message.
 const MAX_VALUE_CHARS: usize = 512;
-
+/// The largest page of each operation (the service models).
+const MAX_LIMIT: i64 = 10_000;
 /// The most characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
 pub(super) const MAX_DELIVERY_STREAM_NAME: usize = 64;
 
-/// Collects the violations of a request.
 #[derive(Debug, Default)]
 pub(super) struct Constraints {
     violations: Vec<String>,
 }
 
 impl Constraints {
-    /// A required value.
     pub(super) fn required<T>(&mut self, value: Option<T>, path: &str) -> Option<T> {
         if value.is_none() && !self.is_full() {
             self.add(&format!("Value null at '{path}'"), "Member must not be null");
@@ -33,18 +28,17 @@ impl Constraints {
         value
     }
 
-    /// The request's `DeliveryStreamName`.
     pub(super) fn delivery_stream_name(&mut self, name: Option<String>) -> String {
-        let path = "deliveryStreamName";
-        if let Some(name) = self.required(name.as_deref(), path) {
-            self.name(name, path, MAX_DELIVERY_STREAM_NAME);
-        }
+        let name = self.required(name, "deliveryStreamName");
+        self.name(name.as_deref(), "deliveryStreamName", MAX_DELIVERY_STREAM_NAME);
         name.unwrap_or_default()
     }
 
     /// A name or an id: letters, digits, `_`, `.` and `-`.
-    pub(super) fn name(&mut self, name: &str, path: &str, most: usize) {
-        self.text(name, path, most, |char| matches!(char, '_' | '.' | '-'), "[a-zA-Z0-9_.-]+");
+    pub(super) fn name(&mut self, name: Option<&str>, path: &str, most: usize) {
+        if let Some(name) = name {
+            self.text(name, path, most, |char| matches!(char, '_' | '.' | '-'), "[a-zA-Z0-9_.-]+");
+        }
     }
 
     /// A text of letters, digits and some more characters, as `pattern` says.
@@ -55,10 +49,9 @@ impl Constraints {
         if text.is_empty() {
             self.violated(text, path, "Member must have length greater than or equal to 1");
         }
-        self.at_most(text.chars().count(), most, || text, path);
+        self.at_most(text.chars().count(), most, text, path);
     }
 
-    /// One of these values.
     pub(super) fn one_of(&mut self, value: &str, path: &str, values: &[&str]) {
         if !values.contains(&value) {
             self.violated(value, path, &format!("Member must satisfy enum value set: [{}]", values.join(", ")));
@@ -66,23 +59,48 @@ impl Constraints {
     }
 
     /// The length of `value`.
-    pub(super) fn at_most<V: Display>(&mut self, length: usize, most: usize, value: impl FnOnce() -> V, path: &str) {
+    pub(super) fn at_most(&mut self, length: usize, most: usize, value: impl Display, path: &str) {
         if length > most {
-            self.violated(value(), path, &format!("Member must have length less than or equal to {most}"));
+            self.violated(value, path, &format!("Member must have length less than or equal to {most}"));
         }
     }
 
-    /// A number in a range.
-    pub(super) fn number(&mut self, number: i64, path: &str, range: &RangeInclusive<i64>) {
-        if number < *range.start() {
-            self.violated(number, path, &format!("Member must have value greater than or equal to {}", range.start()));
+    /// The size of a page.
+    pub(super) fn limit(&mut self, limit: Option<i64>, path: &str, default: usize) -> usize {
+        let limit = limit.unwrap_or(default.try_into().unwrap_or(MAX_LIMIT));
+        if limit < 1 {
+            self.violated(limit, path, "Member must have value greater than or equal to 1");
         }
-        if number > *range.end() {
-            self.violated(number, path, &format!("Member must have value less than or equal to {}", range.end()));
+        if limit > MAX_LIMIT {
+            self.violated(limit, path, &format!("Member must have value less than or equal to {MAX_LIMIT}"));
         }
+        limit.try_into().unwrap_or(default)
     }
 
-    /// Adds a violation.
+    /// The records of a batch, each with the path of its members.
+    pub(super) fn records<R>(
+        &mut self,
+        records: Option<Vec<Option<R>>>,
+        most: usize,
+        validate: impl Fn(&R, &mut Self, &str),
+    ) -> Vec<R> {
+        let Some(records) = self.required(records, "records") else { return Vec::new() };
+        if records.is_empty() {
+            self.violated("[]", "records", "Member must have length greater than or equal to 1");
+        }
+        self.at_most(records.len(), most, format_args!("{} records", records.len()), "records");
+        for (index, record) in records.iter().enumerate() {
+            if self.is_full() {
+                break;
+            }
+            let path = format!("records.{}.member", index + 1);
+            if let Some(record) = self.required(record.as_ref(), &path) {
+                validate(record, self, &format!("{path}."));
+            }
+        }
+        records.into_iter().flatten().collect()
+    }
+
     pub(super) fn violated(&mut self, value: impl Display, path: &str, constraint: &str) {
         if !self.is_full() {
             self.add(&format!("Value '{}' at '{path}'", excerpt(&value.to_string(), MAX_VALUE_CHARS)), constraint);
@@ -90,7 +108,7 @@ impl Constraints {
     }
 
     /// Whether further violations are not reported.
-    pub(super) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.violations.len() == MAX_VIOLATIONS
     }
 
@@ -98,7 +116,6 @@ impl Constraints {
         self.violations.push(format!("{value} failed to satisfy constraint: {constraint}"));
     }
 
-    /// Fails if there is a violation.
     pub(super) fn validate(self) -> Result<(), ApiError> {
         let count = self.violations.len();
         let errors = match count {
@@ -106,7 +123,7 @@ impl Constraints {
             1 => "error",
             _ => "errors",
         };
-        Err(ApiError::Validation(format!("{count} validation {errors} detected: {}", self.violations.join("; "))))
+        Err(ApiError::validation(format!("{count} validation {errors} detected: {}", self.violations.join("; "))))
     }
 }
 
@@ -118,7 +135,7 @@ mod tests {
     fn assert_violated(check: impl FnOnce(&mut Constraints), message: &str) {
         let mut constraints = Constraints::default();
         check(&mut constraints);
-        assert_eq!(constraints.validate(), Err(ApiError::Validation(message.to_owned())));
+        assert_eq!(constraints.validate(), Err(ApiError::validation(message)));
     }
 
     #[test]
@@ -126,7 +143,7 @@ mod tests {
         let longest = "n".repeat(64);
         for name in ["a", "Mysfits-clicks_2.0", &longest] {
             let mut constraints = Constraints::default();
-            constraints.name(name, "deliveryStreamName", 64);
+            constraints.name(Some(name), "deliveryStreamName", 64);
             assert_eq!(constraints.validate(), Ok(()), "{name}");
         }
         assert_violated(
@@ -135,19 +152,19 @@ mod tests {
              Member must not be null",
         );
         assert_violated(
-            |constraints| constraints.name("my clicks", "deliveryStreamName", 64),
+            |constraints| constraints.name(Some("my clicks"), "deliveryStreamName", 64),
             "1 validation error detected: Value 'my clicks' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
         );
         assert_violated(
-            |constraints| constraints.name("", "deliveryStreamName", 64),
+            |constraints| constraints.name(Some(""), "deliveryStreamName", 64),
             "2 validation errors detected: Value '' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
              Value '' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must have length greater than or equal to 1",
         );
         assert_violated(
-            |constraints| constraints.name(&(longest.clone() + "n"), "deliveryStreamName", 64),
+            |constraints| constraints.name(Some(&(longest.clone() + "n")), "deliveryStreamName", 64),
             &format!(
                 "1 validation error detected: Value '{longest}n' at 'deliveryStreamName' failed to satisfy constraint: \
                  Member must have length less than or equal to 64"
@@ -156,21 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_within_its_range() {
-        for number in [1, 10] {
+    fn a_limit_is_within_its_range() {
+        for (limit, expected) in [(Some(1), 1), (Some(10_000), 10_000), (None, 100)] {
             let mut constraints = Constraints::default();
-            constraints.number(number, "limit", &(1..=10));
+            assert_eq!(constraints.limit(limit, "limit", 100), expected);
             assert_eq!(constraints.validate(), Ok(()));
         }
         assert_violated(
-            |constraints| constraints.number(0, "limit", &(1..=10)),
+            |constraints| _ = constraints.limit(Some(0), "limit", 100),
             "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: \
              Member must have value greater than or equal to 1",
         );
         assert_violated(
-            |constraints| constraints.number(11, "limit", &(1..=10)),
-            "1 validation error detected: Value '11' at 'limit' failed to satisfy constraint: \
-             Member must have value less than or equal to 10",
+            |constraints| _ = constraints.limit(Some(10_001), "limit", 100),
+            "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: \
+             Member must have value less than or equal to 10000",
         );
     }
 
@@ -180,7 +197,7 @@ mod tests {
         for _ in 0..30 {
             constraints.violated("é".repeat(40_000), "a", "…");
         }
-        let Err(ApiError::Validation(message)) = constraints.validate() else { panic!("valid") };
+        let message = constraints.validate().unwrap_err().message;
         assert!(message.starts_with("10 validation errors detected: Value 'é"));
         assert!(message.len() < 10 * (2 * MAX_VALUE_CHARS + 100));
     }

@@ -1,27 +1,22 @@
 //! The API of Amazon Data Firehose: JSON 1.1, the only protocol of its service model.
 
 mod describe;
-mod description;
-mod list;
 mod put;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use serde_json::Value;
 
-use self::description::StreamDescription;
 use super::error::ApiError;
-use super::request::{Call, RequestReader, response};
-use super::service::Service;
+use super::request::{Api, Call, Service, response};
 use crate::stream::DeliveryStream;
 
 /// Enough for 4 MiB of data in base64, and for a batch that is somewhat too large to get the error that names the limit. Firehose
 /// was seen to send that error for a batch of 5.3 MB. Where it begins to respond 413 is an assumption.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-
 pub(super) const SERVICE: Service = Service {
     name: "Amazon Data Firehose",
     short_name: "Firehose",
@@ -33,30 +28,18 @@ pub(super) const SERVICE: Service = Service {
     page_endpoint: "PUT /clicks",
 };
 
-/// By name, which is the order of ListDeliveryStreams.
-type Streams = BTreeMap<String, DeliveryStream>;
-
-struct Api {
-    streams: Streams,
-    reader: RequestReader,
-}
-
 /// Serves the API for these streams.
 pub fn router(streams: Vec<DeliveryStream>) -> Router {
-    let streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream)).collect();
-    Router::new().fallback(handle).with_state(Arc::new(Api { streams, reader: RequestReader::new(&SERVICE) }))
+    let streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream));
+    Router::new().fallback(handle).with_state(Arc::new(Api::new(&SERVICE, streams)))
 }
 
-async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let result = async {
-        let call = api.reader.read(request, api.streams.keys().map(String::as_str)).await?;
-        api.dispatch(call).await
-    };
-    response(result.await)
+async fn handle(State(api): State<Arc<Api<DeliveryStream>>>, request: Request) -> Response {
+    response(async { api.dispatch(api.read(request).await?).await }.await)
 }
 
-impl Api {
-    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Vec<u8>, ApiError> {
+impl Api<DeliveryStream> {
+    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
             "PutRecord" => {
                 let request = put::record(&body)?;
@@ -68,28 +51,30 @@ impl Api {
             }
             "DescribeDeliveryStream" => {
                 let request = describe::request(&body)?;
-                describe::response(&StreamDescription::from(self.find(&request.stream)?), &request)
+                let stream = self.find(&request.stream)?;
+                Ok(describe::response(&request, stream.settings(), stream.started, stream.function_arn()))
             }
             "ListDeliveryStreams" => {
-                let streams = self.streams.values().map(|stream| (stream.name(), list::type_of(stream)));
-                list::response(&list::request(&body)?, streams)
+                let streams = self.streams.values().map(|stream| (stream.name(), describe::type_of(stream.settings())));
+                describe::list(&body, streams)
             }
-            _ => self.reader.unknown_operation(operation),
+            _ => Err(SERVICE.unknown_operation(&operation)),
         }
     }
 
     fn find(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
-        self.streams.get(name).ok_or_else(|| ApiError::NotFound { kind: "Firehose", name: name.to_owned() })
+        self.streams.get(name).ok_or_else(|| ApiError::not_found("Firehose", name))
     }
 
-    /// A stream that reads a data stream accepts no others. AttemptReport of Firehose, code and text (aws-cli issue 7010).
+    /// A stream that reads a data stream accepts no others. Seen of Firehose, code and text (aws-cli issue 7010).
     fn find_to_put(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
         let stream = self.find(name)?;
-        match list::type_of(stream) {
-            list::DIRECT_PUT => Ok(stream),
-            other => Err(ApiError::InvalidArgument(format!(
-                "This operation is not permitted on {other} delivery stream type."
-            ))),
+        match describe::type_of(stream.settings()) {
+            describe::DIRECT_PUT => Ok(stream),
+            other => {
+                let message = format!("This operation is not permitted on {other} delivery stream type.");
+                Err(ApiError::invalid_argument(message))
+            }
         }
     }
 }

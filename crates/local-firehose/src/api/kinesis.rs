@@ -2,23 +2,21 @@
 //!
 //! It is JSON 1.1, which boto3 and the SDKs for Rust, JavaScript and Go use. The SDK for Java uses CBOR unless it is disabled.
 
-mod list;
+mod describe;
 mod put;
 mod shards;
 mod stream_ref;
-mod summary;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use serde_json::Value;
 
 use self::stream_ref::StreamRef;
 use super::error::ApiError;
-use super::request::{Call, RequestReader, response};
-use super::service::Service;
+use super::request::{Api, Call, Service, response};
 use crate::stream::DataStream;
 
 pub(super) const SERVICE: Service = Service {
@@ -33,28 +31,18 @@ pub(super) const SERVICE: Service = Service {
     page_endpoint: "POST /v2/STREAM",
 };
 
-struct Api {
-    /// By name, which is the order of ListStreams.
-    streams: BTreeMap<String, DataStream>,
-    reader: RequestReader,
-}
-
 /// Serves the API for these streams.
 pub fn router(streams: &[DataStream]) -> Router {
-    let streams = streams.iter().map(|stream| (stream.name().to_owned(), stream.clone())).collect();
-    Router::new().fallback(handle).with_state(Arc::new(Api { streams, reader: RequestReader::new(&SERVICE) }))
+    let streams = streams.iter().map(|stream| (stream.name().to_owned(), stream.clone()));
+    Router::new().fallback(handle).with_state(Arc::new(Api::new(&SERVICE, streams)))
 }
 
-async fn handle(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let result = async {
-        let call = api.reader.read(request, api.streams.keys().map(String::as_str)).await?;
-        api.dispatch(call).await
-    };
-    response(result.await)
+async fn handle(State(api): State<Arc<Api<DataStream>>>, request: Request) -> Response {
+    response(async { api.dispatch(api.read(request).await?).await }.await)
 }
 
-impl Api {
-    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Vec<u8>, ApiError> {
+impl Api<DataStream> {
+    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
             "PutRecord" => {
                 let request = put::record(&body)?;
@@ -66,19 +54,22 @@ impl Api {
                 let stream = self.find(&request.stream)?;
                 put::records_response(stream.name(), stream.put(request.records()?).await)
             }
-            "DescribeStreamSummary" => summary::response(self.find(&summary::request(&body)?)?),
+            "DescribeStreamSummary" => {
+                let stream = describe::summary_request(&body)?;
+                Ok(describe::summary_response(self.find(&stream)?))
+            }
             "ListShards" => {
                 let request = shards::request(&body)?;
-                shards::response(self.find(&request.stream)?, &request)
+                Ok(shards::response(self.find(&request.stream)?, &request))
             }
-            "ListStreams" => list::response(&list::request(&body)?, self.streams.values()),
-            _ => self.reader.unknown_operation(operation),
+            "ListStreams" => describe::list(&body, self.streams.values()),
+            _ => Err(SERVICE.unknown_operation(&operation)),
         }
     }
 
     fn find(&self, stream: &StreamRef) -> Result<&DataStream, ApiError> {
         let found = self.streams.get(&stream.name).filter(|found| stream.is(found));
-        found.ok_or_else(|| ApiError::NotFound { kind: "Stream", name: stream.name.clone() })
+        found.ok_or_else(|| ApiError::not_found("Stream", &stream.name))
     }
 }
 

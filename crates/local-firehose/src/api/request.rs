@@ -1,68 +1,139 @@
 //! Reads the requests, and writes the responses, of AWS's JSON 1.1 protocol.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::service::Service;
-use crate::http::{BodyLimits, BodyReader};
+use crate::http::{BodyError, BodyLimits, BodyReader};
+use firehose_model::excerpt::excerpt;
 
 /// How much of a body that is too large is read, so that its client gets a response instead of a broken connection.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
-
-/// The time-out of a body.
 const TIMEOUT: Duration = Duration::from_secs(30);
+const UNKNOWN_OPERATION: &str = "UnknownOperationException";
 
-/// An operation and its input.
+/// What distinguishes the APIs of Firehose and Kinesis before an operation is known.
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    pub(super) short_name: &'static str,
+    /// The prefix of an operation's name in `X-Amz-Target`.
+    pub(super) target_prefix: &'static str,
+    /// The supported operations, as a list in a sentence.
+    pub(super) operations: &'static str,
+    pub(super) operation: &'static str,
+    pub(super) max_body_bytes: usize,
+    /// The reason for the limit, after "larger than".
+    pub(super) largest_body: &'static str,
+    pub(super) page_endpoint: &'static str,
+}
+
+impl Service {
+    /// The request is no call of the API, such as a browser's.
+    fn not_the_api<'a>(&self, streams: impl Iterator<Item = &'a str>) -> ApiError {
+        let streams = streams.collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "this is the API of a local {}: give its address to the AWS CLI or an SDK as the endpoint URL, \
+             with any region and any credentials; streams: {streams}",
+            self.name
+        );
+        ApiError::new(StatusCode::NOT_FOUND, UNKNOWN_OPERATION, message)
+    }
+
+    /// The request is from a web page, which would bypass the edge. SDKs send no `Origin`.
+    fn refused_page(&self) -> ApiError {
+        let message = format!("a web page may not put records here: use {}", self.page_endpoint);
+        ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
+    }
+
+    fn unread_body(&self, error: BodyError) -> ApiError {
+        match error {
+            // Seen of Firehose: boto3 shows the status in the place of a code, which it does where there is none.
+            BodyError::TooLarge => ApiError {
+                status: StatusCode::PAYLOAD_TOO_LARGE,
+                code: None,
+                message: format!("the request's body is larger than {}", self.largest_body),
+            },
+            BodyError::Timeout(_) => {
+                ApiError::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException", error.to_string())
+            }
+            BodyError::Incomplete => ApiError::serialization(error.to_string()),
+        }
+    }
+
+    /// The body is CBOR, which the AWS SDK for Java sends to Kinesis by default.
+    fn cbor(&self) -> ApiError {
+        let service = self.short_name;
+        ApiError::serialization(format!(
+            "this local {service} reads JSON, not CBOR: set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"
+        ))
+    }
+
+    fn no_operation(&self) -> ApiError {
+        let example = format!("{}{}", self.target_prefix, self.operation);
+        let message = format!("the header X-Amz-Target must name an operation, such as {example}");
+        ApiError::bad_request(UNKNOWN_OPERATION, message)
+    }
+
+    pub(super) fn unknown_operation(&self, operation: &str) -> ApiError {
+        let message = format!(
+            "unsupported operation {}: this local {} supports {}, and its streams are configured at its start",
+            excerpt(operation, 64),
+            self.short_name,
+            self.operations
+        );
+        ApiError::bad_request(UNKNOWN_OPERATION, message)
+    }
+}
+
 pub(super) struct Call {
     pub(super) operation: String,
     pub(super) body: Vec<u8>,
 }
 
-pub(super) struct RequestReader {
+/// A service's API for these streams.
+pub(super) struct Api<S> {
     service: &'static Service,
+    /// By name, which is the order of the operations that list streams.
+    pub(super) streams: BTreeMap<String, S>,
     bodies: BodyReader,
 }
 
-impl RequestReader {
-    pub(super) fn new(service: &'static Service) -> Self {
+impl<S> Api<S> {
+    pub(super) fn new(service: &'static Service, streams: impl IntoIterator<Item = (String, S)>) -> Self {
         let limits =
             BodyLimits { max_bytes: service.max_body_bytes, max_discarded: MAX_DISCARDED_BYTES, timeout: TIMEOUT };
-        Self { service, bodies: BodyReader::new(limits) }
+        Self { service, streams: streams.into_iter().collect(), bodies: BodyReader::new(limits) }
     }
 
     /// Reads a call. The error of any other request names the API and its streams.
-    pub(super) async fn read<'a>(
-        &self,
-        request: Request,
-        streams: impl Iterator<Item = &'a str>,
-    ) -> Result<Call, ApiError> {
+    pub(super) async fn read(&self, request: Request) -> Result<Call, ApiError> {
         let service = self.service;
         if request.method() != Method::POST || request.uri().path() != "/" {
-            let streams = streams.collect::<Vec<_>>().join(", ");
-            return Err(ApiError::NotTheApi { service, streams });
+            return Err(service.not_the_api(self.streams.keys().map(String::as_str)));
         }
         let (head, body) = request.into_parts();
         if head.headers.contains_key(ORIGIN) {
-            return Err(ApiError::FromAPage(service));
+            return Err(service.refused_page());
         }
-        let body = self.bodies.read(body).await.map_err(|error| ApiError::of_body(&error, service))?;
+        let body = self.bodies.read(body).await.map_err(|error| service.unread_body(error))?;
         if text(&head.headers, CONTENT_TYPE.as_str()).starts_with("application/x-amz-cbor") {
-            return Err(ApiError::Cbor(service));
+            return Err(service.cbor());
         }
         match text(&head.headers, "x-amz-target").strip_prefix(service.target_prefix) {
             Some(operation) => Ok(Call { operation: operation.to_owned(), body }),
-            None => Err(ApiError::NoOperation(service)),
+            None => Err(service.no_operation()),
         }
-    }
-
-    pub(super) fn unknown_operation<T>(&self, operation: String) -> Result<T, ApiError> {
-        Err(ApiError::UnknownOperation { service: self.service, operation })
     }
 }
 
@@ -71,16 +142,184 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-pub(super) fn response(result: Result<Vec<u8>, ApiError>) -> Response {
-    let content_type = match &result {
-        // A browser displays this type.
-        Err(ApiError::NotTheApi { .. }) => "application/json",
-        _ => "application/x-amz-json-1.1",
-    };
+/// Reads a request's body. As in AWS, unknown fields are ignored.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::serialization(error.to_string()))
+}
+
+/// The size of base64 data, which is 0 for none. `scratch` is a buffer to decode into.
+pub(super) fn data_len(data: Option<&String>, scratch: &mut Vec<u8>) -> Result<usize, ApiError> {
+    scratch.clear();
+    let decoded = data.map_or(Ok(()), |data| STANDARD.decode_vec(data, scratch));
+    decoded.map_err(|error| ApiError::serialization(format!("Data is not base64: {error}")))?;
+    Ok(scratch.len())
+}
+
+/// Seconds since 1970 with milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have 41 bits")]
+pub(super) fn seconds(time: Timestamp) -> f64 {
+    time.as_millisecond() as f64 / 1000.0
+}
+
+pub(super) fn response(result: Result<Value, ApiError>) -> Response {
     let (status, body) = match result {
-        Ok(body) => (StatusCode::OK, body),
-        Err(error) => (error.status(), error.body()),
+        Ok(body) => (StatusCode::OK, body.to_string()),
+        Err(error) => (error.status, serde_json::to_string(&error).unwrap_or_default()),
+    };
+    let content_type = match status {
+        // A browser displays this type.
+        StatusCode::NOT_FOUND => "application/json",
+        _ => "application/x-amz-json-1.1",
     };
     let headers = [("x-amzn-requestid", Uuid::new_v4().to_string()), (CONTENT_TYPE.as_str(), content_type.to_owned())];
     (status, headers, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::api::{firehose, kinesis};
+
+    #[test]
+    fn each_error_has_the_status_and_body_of_aws() {
+        let (firehose, kinesis) = (&firehose::SERVICE, &kinesis::SERVICE);
+        for (error, status, body) in [
+            (
+                ApiError::not_found("Firehose", "missing"),
+                400,
+                r#"{"__type":"ResourceNotFoundException","message":"Firehose missing under account 000000000000 not found."}"#,
+            ),
+            (
+                ApiError::serialization("trailing comma"),
+                400,
+                r#"{"__type":"SerializationException","message":"trailing comma"}"#,
+            ),
+            (
+                ApiError::validation("1 validation error detected: …"),
+                400,
+                r#"{"__type":"ValidationException","message":"1 validation error detected: …"}"#,
+            ),
+            (
+                ApiError::invalid_argument("Records size exceeds 4 MB limit"),
+                400,
+                r#"{"__type":"InvalidArgumentException","message":"Records size exceeds 4 MB limit"}"#,
+            ),
+            (ApiError::internal_failure(), 500, r#"{"__type":"InternalFailure"}"#),
+            (
+                ApiError::not_found("Stream", "missing"),
+                400,
+                r#"{"__type":"ResourceNotFoundException","message":"Stream missing under account 000000000000 not found."}"#,
+            ),
+            (
+                kinesis.cbor(),
+                400,
+                concat!(
+                    r#"{"__type":"SerializationException","message":"this local Kinesis reads JSON, not CBOR: "#,
+                    r#"set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"}"#
+                ),
+            ),
+            (
+                kinesis.refused_page(),
+                403,
+                r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use POST /v2/STREAM"}"#,
+            ),
+            (
+                firehose.unread_body(BodyError::TooLarge),
+                413,
+                r#"{"message":"the request's body is larger than a batch can be: 500 records, 4 MiB of data before base64"}"#,
+            ),
+            (
+                firehose.unread_body(BodyError::Timeout(TIMEOUT)),
+                408,
+                r#"{"__type":"RequestTimeoutException","message":"the body did not arrive within 30 seconds"}"#,
+            ),
+            (
+                firehose.refused_page(),
+                403,
+                r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use PUT /clicks"}"#,
+            ),
+            (
+                firehose.unknown_operation("CreateDeliveryStream"),
+                400,
+                concat!(
+                    r#"{"__type":"UnknownOperationException","message":"unsupported operation CreateDeliveryStream: this local "#,
+                    "Firehose supports PutRecord, PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams, ",
+                    r#"and its streams are configured at its start"}"#
+                ),
+            ),
+            (
+                firehose.no_operation(),
+                400,
+                concat!(
+                    r#"{"__type":"UnknownOperationException","message":"#,
+                    r#""the header X-Amz-Target must name an operation, such as Firehose_20150804.PutRecordBatch"}"#
+                ),
+            ),
+            (
+                firehose.not_the_api(["a", "b"].into_iter()),
+                404,
+                concat!(
+                    r#"{"__type":"UnknownOperationException","message":"this is the API of a local Amazon Data Firehose: "#,
+                    "give its address to the AWS CLI or an SDK as the endpoint URL, with any region and any credentials; ",
+                    r#"streams: a, b"}"#
+                ),
+            ),
+        ] {
+            assert_eq!(error.status.as_u16(), status, "{error:?}");
+            assert_eq!(serde_json::to_string(&error).unwrap(), body);
+        }
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        text: Option<String>,
+        list: Option<Vec<Option<i64>>>,
+    }
+
+    #[test]
+    fn null_is_nothing_and_unknown_fields_are_ignored() {
+        let nested = format!("{}{}", "[".repeat(100), "]".repeat(100));
+        for (body, text, list) in [
+            ("{}", None, None),
+            (r#" {"Text":null,"List":[null,5]} "#, None, Some(vec![None, Some(5)])),
+            (&format!(r#"{{"text":5,"Other":{nested},"Text":"a"}}"#), Some("a".to_owned()), None),
+        ] {
+            assert_eq!(parse::<Input>(body.as_bytes()), Ok(Input { text, list }), "{body}");
+        }
+    }
+
+    #[test]
+    fn other_bodies_are_serialization_errors_with_their_place() {
+        for (body, message) in [
+            (&b""[..], "EOF while parsing a value at line 1 column 0"),
+            (b"null", "invalid type: null, expected struct Input at line 1 column 4"),
+            (br#"{"Text":5}"#, "invalid type: integer `5`, expected a string at line 1 column 9"),
+            (br#"{"List":"a"}"#, "invalid type: string \"a\", expected a sequence at line 1 column 11"),
+            (br#"{"Text":"a",}"#, "trailing comma at line 1 column 13"),
+        ] {
+            assert_eq!(parse::<Input>(body), Err(ApiError::serialization(message)));
+        }
+        assert!(parse::<Input>(b"{\"Text\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn base64_is_measured() {
+        let mut scratch = vec![0; 100];
+        for (text, expected) in [
+            ("aGVsbG8=", Some(5)),
+            ("", Some(0)),
+            ("AAA=", Some(2)),
+            ("aGk", None),
+            ("ab-_", None),
+            ("aGk\n", None),
+            ("+/+=", None),
+            ("éé", None),
+        ] {
+            assert_eq!(data_len(Some(&text.to_owned()), &mut scratch).ok(), expected, "{text}");
+        }
+        assert_eq!(data_len(None, &mut scratch), Ok(0));
+    }
 }

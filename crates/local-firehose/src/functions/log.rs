@@ -16,12 +16,8 @@ pub struct FunctionLog {
 
 /// The file cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("could not open {} (`--function-log`)", path.display())]
-pub struct FunctionLogError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
-}
+#[error("could not open {} (`--function-log`)", .0.display())]
+pub struct FunctionLogError(PathBuf, #[source] io::Error);
 
 impl FunctionLog {
     /// Opens the file, or creates it with its folder. `shown`: lines are reported through `tracing`, too.
@@ -32,7 +28,7 @@ impl FunctionLog {
             }
             File::options().append(true).create(true).open(path)
         };
-        let file = opened().map_err(|source| FunctionLogError { path: path.to_owned(), source })?;
+        let file = opened().map_err(|source| FunctionLogError(path.to_owned(), source))?;
         Ok(Self { file: Mutex::new(file), shown })
     }
 

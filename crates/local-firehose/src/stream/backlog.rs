@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::receipt::{Accepted, Receipt, Settled};
+use super::receipt::{Accepted, Receipt};
 use super::state::State;
 
 #[derive(Debug)]
@@ -34,7 +34,6 @@ impl Backlog {
         reserved
     }
 
-    /// Releases the memory of records.
     pub(super) fn release(&self, records: usize, bytes: usize) {
         self.records.fetch_sub(records as u64, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -51,14 +50,13 @@ impl Backlog {
 
     /// Removes the records that have no other receipt.
     pub(super) fn settle(&self, receipts: Vec<Receipt>) {
-        let settled: Vec<Settled> = receipts.into_iter().filter_map(Receipt::settle).collect();
+        let settled: Vec<_> = receipts.into_iter().filter_map(Receipt::settle).collect();
         self.release(settled.len(), settled.iter().map(|entry| entry.bytes).sum());
         if let Some(state) = &self.state {
-            state.settle(settled.into_iter().map(|entry| entry.sequence).collect());
+            state.settle(settled.iter().map(|entry| entry.sequence).collect());
         }
     }
 
-    /// How many records are not settled.
     pub(super) fn unsettled(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
     }

@@ -1,29 +1,94 @@
-//! A Lambda buffer: collects records into events by size, count and time, and has them invoked.
+//! Lambda buffers: collect records into events by size, count and time, and have them invoked. There is one for Direct PUT, and one for
+//! each shard of a data stream, so that a shard's records stay in order and no shard waits for another.
 //!
 //! A shard has one invocation at once, so that its records are delivered in their order, however often an event is retried. AWS is
 //! looser: it has up to five outstanding invocations per shard (Firehose quotas), and promises no order of what is delivered.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::destination::Item;
 use super::invoker::{Batch, Invoker};
 use super::receipt::{Accepted, Receipt};
-use super::settings::StreamSettings;
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::StreamEvent;
 use firehose_model::batch::{Batcher, Limits};
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
 
+/// Each buffer runs in a task of its own from its first record on.
+pub(super) struct ShardBuffers {
+    invoker: Arc<Invoker>,
+    /// One permit for each concurrent invocation of the function.
+    concurrency: Arc<Semaphore>,
+    /// Of Direct PUT the shard is `None`.
+    buffers: HashMap<Option<ShardId>, mpsc::UnboundedSender<Vec<Accepted>>>,
+    tasks: JoinSet<()>,
+}
+
+impl ShardBuffers {
+    pub(super) fn new(invoker: Invoker) -> Self {
+        let concurrency = Arc::new(Semaphore::new(invoker.context.settings.concurrency));
+        Self { invoker: Arc::new(invoker), concurrency, buffers: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Runs until the channel is closed and all records are processed.
+    pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
+        while let Some(records) = accepted.recv().await {
+            if self.invoker.context.settings.backup_prefix.is_some() {
+                self.back_up(&records);
+            }
+            for (shard, records) in by_shard(records) {
+                // A buffer lives until it is dropped here.
+                let _panicked = self.buffer(shard).send(records);
+            }
+        }
+        self.buffers.clear();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// The source backup gets every record as it was put (Firehose API reference, "S3BackupMode").
+    fn back_up(&self, records: &[Accepted]) {
+        let copies: Vec<Item> =
+            records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.duplicate())).collect();
+        self.invoker
+            .context
+            .stats
+            .record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
+        let _stopped = self.invoker.destination.send(copies);
+    }
+
+    fn buffer(&mut self, shard: Option<ShardId>) -> &mpsc::UnboundedSender<Vec<Accepted>> {
+        self.buffers.entry(shard).or_insert_with(|| {
+            let (sender, records) = mpsc::unbounded_channel();
+            let buffer = Buffer::new(shard, Arc::clone(&self.invoker), Arc::clone(&self.concurrency));
+            self.tasks.spawn(buffer.run(records));
+            sender
+        })
+    }
+}
+
+/// Groups records by their shard, and keeps their order in each.
+fn by_shard(records: Vec<Accepted>) -> Vec<(Option<ShardId>, Vec<Accepted>)> {
+    let mut shards: Vec<(Option<ShardId>, Vec<Accepted>)> = Vec::new();
+    for accepted in records {
+        let shard = accepted.record.shard();
+        match shards.iter_mut().find(|(known, _)| *known == shard) {
+            Some((_, records)) => records.push(accepted),
+            None => shards.push((shard, vec![accepted])),
+        }
+    }
+    shards
+}
+
 /// The records of the next event, and the events in flight.
-pub(super) struct Buffer {
+struct Buffer {
     shard: Option<ShardId>,
     batcher: Batcher,
     receipts: Vec<Receipt>,
-    interval: Duration,
     /// When the buffer is flushed, if it is not full before.
     due: Option<Instant>,
     /// Limits the invocations of this buffer.
@@ -32,35 +97,26 @@ pub(super) struct Buffer {
     stream_permits: Arc<Semaphore>,
     in_flight: JoinSet<()>,
     invoker: Arc<Invoker>,
-    stats: Arc<StreamStats>,
 }
 
 impl Buffer {
-    pub(super) fn new(
-        settings: &StreamSettings,
-        shard: Option<ShardId>,
-        invoker: Arc<Invoker>,
-        stream_permits: Arc<Semaphore>,
-        stats: Arc<StreamStats>,
-    ) -> Self {
+    fn new(shard: Option<ShardId>, invoker: Arc<Invoker>, stream_permits: Arc<Semaphore>) -> Self {
+        let settings = &invoker.context.settings;
         let concurrency = if shard.is_some() { 1 } else { settings.concurrency };
         let limits = Limits { bytes: settings.buffer.bytes, records: settings.buffer_records };
         Self {
             shard,
             batcher: Batcher::new(limits, settings.name.as_str().into()),
             receipts: Vec::new(),
-            interval: settings.buffer.interval,
             due: None,
             own_permits: Arc::new(Semaphore::new(concurrency)),
             stream_permits,
             in_flight: JoinSet::new(),
             invoker,
-            stats,
         }
     }
 
-    /// Runs until the channel is closed and all records are processed.
-    pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
+    async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
         loop {
             let due = self.due.unwrap_or_else(Instant::now);
             tokio::select! {
@@ -86,7 +142,7 @@ impl Buffer {
                 self.invoke(Batch { event, receipts }).await;
             }
             self.receipts.push(receipt);
-            self.due.get_or_insert_with(|| Instant::now() + self.interval);
+            self.due.get_or_insert_with(|| Instant::now() + self.invoker.context.settings.buffer.interval);
             if self.batcher.is_full() {
                 self.flush().await;
             }
@@ -111,7 +167,7 @@ impl Buffer {
         let invoker = Arc::clone(&self.invoker);
         let bytes = batch.event.records.iter().map(|record| decoded_bytes(&record.data)).sum();
         let records = batch.receipts.len();
-        self.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
+        invoker.context.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
         self.in_flight.spawn(async move {
             invoker.run(batch).await;
             drop((own, streams));
@@ -119,7 +175,7 @@ impl Buffer {
     }
 
     fn report_due(&self) {
-        self.stats.record(StreamEvent::BufferDue { shard: self.shard, due: self.due });
+        self.invoker.context.stats.record(StreamEvent::BufferDue { shard: self.shard, due: self.due });
     }
 }
 

@@ -4,31 +4,27 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use jiff::Timestamp;
 
 use super::delivery_stream::DeliveryStream;
 use super::intake::{Entry, PutError};
 use super::settings::{DataStreamSettings, Source};
 use firehose_model::event::Record;
 use firehose_model::kinesis::data_stream_arn;
-use firehose_model::kinesis::shard::{ShardId, Shards};
+use firehose_model::kinesis::shard::ShardId;
 
 /// The write limit of a shard, data and partition keys, also on demand (Kinesis developer guide, "Quotas and limits").
 const BYTES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1024 * 1024 - 1);
-
 /// The write limit of a shard in records.
 const RECORDS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 
 /// A data stream. Clones share it.
 #[derive(Debug, Clone)]
-pub struct DataStream(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    delivery: DeliveryStream,
-    settings: DataStreamSettings,
-    shards: Shards,
-    limits: Vec<ShardLimit>,
+pub struct DataStream {
+    /// The delivery stream that reads it, and has the same name.
+    pub delivery: DeliveryStream,
+    /// Its settings.
+    pub settings: DataStreamSettings,
+    limits: Arc<[ShardLimit]>,
 }
 
 /// A record of `PutRecord` or `PutRecords`.
@@ -58,16 +54,14 @@ impl DataStream {
     #[must_use]
     pub fn read_by(delivery: &DeliveryStream) -> Option<Self> {
         let Source::Kinesis(settings) = &delivery.settings().source else { return None };
-        let shards = settings.shards();
-        let limits = shards.iter().map(|_| ShardLimit::new()).collect();
-        let (delivery, settings) = (delivery.clone(), settings.clone());
-        Some(Self(Arc::new(Parts { delivery, settings, shards, limits })))
+        let limits = settings.shards().iter().map(|_| ShardLimit::new()).collect();
+        Some(Self { delivery: delivery.clone(), settings: settings.clone(), limits })
     }
 
     /// Its name, which is also the delivery stream's.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.delivery.name()
+        self.delivery.name()
     }
 
     /// Its ARN.
@@ -76,40 +70,20 @@ impl DataStream {
         data_stream_arn(self.name())
     }
 
-    /// When it started.
-    #[must_use]
-    pub fn started(&self) -> Timestamp {
-        self.0.delivery.started()
-    }
-
-    /// Its settings.
-    #[must_use]
-    pub fn settings(&self) -> &DataStreamSettings {
-        &self.0.settings
-    }
-
-    /// Its shards.
-    #[must_use]
-    pub fn shards(&self) -> Shards {
-        self.0.shards
-    }
-
     /// Puts records, those of one call in their order.
     pub async fn put(&self, records: Vec<PutEntry>) -> Vec<Result<PutResult, PutError>> {
-        let entries = records.into_iter().map(|record| self.0.entry(record));
+        let entries = records.into_iter().map(|record| self.entry(record));
         let result = |record: &Record| PutResult {
             // Each record of a data stream has one.
             shard: record.shard().unwrap_or(ShardId(0)),
             sequence_number: record.sequence_number().to_owned(),
         };
-        self.0.delivery.put_from_shards(entries, result).await
+        self.delivery.intake.put(entries, result).await
     }
-}
 
-impl Parts {
     /// A full backlog throttles, too: producers know how to wait then. Kinesis has no backlog, it stores records for a day.
     fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<Entry, PutError> {
-        let shard = self.shards.of(hash_key);
+        let shard = self.settings.shards().of(hash_key);
         let within_limits = self.limits.get(shard.0 as usize).is_some_and(|limit| limit.take(bytes));
         if within_limits {
             Ok(Entry { data, shard: Some((shard, partition_key)) })

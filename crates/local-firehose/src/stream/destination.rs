@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::object::{Kind, Object};
+use super::object::{Kind, Object, Slot};
 use super::receipt::Receipt;
 use super::sequencer::Sequencer;
 use super::settings::Buffering;
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::StreamEvent;
 use super::uploader::Uploader;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::ErrorLine;
@@ -33,36 +33,20 @@ pub(super) struct Item {
     original: Option<Record>,
 }
 
-/// Identifies the open object of a record.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Slot {
-    kind: Kind,
-    /// Empty without dynamic partitioning.
-    partition: Partition,
-}
-
-impl Slot {
-    fn of(kind: Kind) -> Self {
-        Self { kind, partition: Partition::default() }
-    }
-}
-
 impl Item {
-    /// A transformed record.
     pub(super) fn delivered(record: Record, bytes: Vec<u8>, partition: Partition, receipt: Receipt) -> Self {
         let arrival_ms = record.arrival_ms;
         let original = (partition != Partition::default()).then_some(record);
         Self { slot: Slot { kind: Kind::Delivered, partition }, bytes, arrival_ms, receipt, code: None, original }
     }
 
-    /// A record that failed.
     pub(super) fn failed(record: &Record, failure: Failure<'_>, receipt: Receipt) -> Self {
         let Failure { code, attempts, end_ms, function_arn } = failure;
         let mut bytes = Vec::with_capacity(record.data.len() + 512);
         // Serializing numbers and strings into memory does not fail.
         let _written = serde_json::to_writer(&mut bytes, &ErrorLine::new(record, code, attempts, end_ms, function_arn));
         bytes.push(b'\n');
-        let slot = Slot::of(Kind::Error(code.output_type()));
+        let slot = Slot::from(Kind::Error(code.output_type()));
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: Some(code), original: None }
     }
 
@@ -74,11 +58,11 @@ impl Item {
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // The base64 was validated when the record was accepted.
         let bytes = STANDARD.decode(&record.data).unwrap_or_default();
-        Self { slot: Slot::of(Kind::Backup), bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
+        let slot = Slot::from(Kind::Backup);
+        Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
     }
 }
 
-/// How a record failed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failure<'a> {
     pub(super) code: ErrorCode,
@@ -89,33 +73,16 @@ pub(super) struct Failure<'a> {
 
 /// The open objects, and the uploads in flight.
 pub(super) struct Destination {
-    buffer: Buffering,
-    function_arn: String,
-    open: HashMap<Slot, Open>,
     uploader: Arc<Uploader>,
+    open: HashMap<Slot, Object>,
     /// Orders the uploads of each slot, if records have an order.
     order: HashMap<Slot, Sequencer>,
     in_flight: JoinSet<()>,
-    stats: Arc<StreamStats>,
-}
-
-struct Open {
-    object: Object,
-    due: Instant,
 }
 
 impl Destination {
-    pub(super) fn new(buffer: Buffering, function_arn: String, uploader: Uploader, stats: Arc<StreamStats>) -> Self {
-        let uploader = Arc::new(uploader);
-        Self {
-            buffer,
-            function_arn,
-            open: HashMap::new(),
-            uploader,
-            order: HashMap::new(),
-            in_flight: JoinSet::new(),
-            stats,
-        }
+    pub(super) fn new(uploader: Uploader) -> Self {
+        Self { uploader: Arc::new(uploader), open: HashMap::new(), order: HashMap::new(), in_flight: JoinSet::new() }
     }
 
     /// Runs until the channel is closed and all records are stored.
@@ -137,24 +104,22 @@ impl Destination {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 Some(_finished) = self.in_flight.join_next() => {}
             }
-            self.store(|open| open.due <= Instant::now());
-            self.stats.record(StreamEvent::Opened { records, due: self.due() });
+            self.store(|object| object.due <= Instant::now());
+            self.uploader.context.stats.record(StreamEvent::Opened { records, due: self.due() });
         }
         self.store(|_| true);
-        self.stats.record(StreamEvent::Opened { records: 0, due: None });
+        self.uploader.context.stats.record(StreamEvent::Opened { records: 0, due: None });
         while self.in_flight.join_next().await.is_some() {}
     }
 
     fn add(&mut self, item: Item) {
         let Item { slot, bytes, arrival_ms, receipt, code, .. } = self.within_partition_limit(item);
-        let open = self.open.entry(slot).or_insert_with_key(|slot| Open {
-            object: Object::new(slot.kind, slot.partition.clone(), arrival_ms),
-            due: Instant::now() + self.buffer.interval,
-        });
-        open.object.push(&bytes, arrival_ms, receipt, code);
-        if open.object.bytes() >= self.buffer.bytes {
-            let size = self.buffer.bytes;
-            self.store(|open| open.object.bytes() >= size);
+        let Buffering { bytes: size, interval } = self.uploader.context.settings.destination_buffer;
+        let due = Instant::now() + interval;
+        let object = self.open.entry(slot).or_insert_with(|| Object::new(due, arrival_ms));
+        object.push(&bytes, arrival_ms, receipt, code);
+        if object.bytes.len() >= size {
+            self.store(|object| object.bytes.len() >= size);
         }
     }
 
@@ -165,24 +130,25 @@ impl Destination {
         if partitions < MAX_ACTIVE_PARTITIONS || self.open.contains_key(&item.slot) {
             return item;
         }
+        let context = &self.uploader.context;
         let end_ms = Timestamp::now().as_millisecond();
         let code = ErrorCode::TooManyPartitions;
-        let failure = Failure { code, attempts: 1, end_ms, function_arn: &self.function_arn };
+        let function_arn = context.function_arn.as_deref().unwrap_or_default();
+        let failure = Failure { code, attempts: 1, end_ms, function_arn };
         let failed = Item::failed(record, failure, item.receipt);
-        self.stats.record(StreamEvent::Replaced { before: item.bytes.len(), after: failed.bytes.len() });
+        context.stats.record(StreamEvent::Replaced { before: item.bytes.len(), after: failed.bytes.len() });
         failed
     }
 
-    /// When the first open object is due.
     fn due(&self) -> Option<Instant> {
-        self.open.values().map(|open| open.due).min()
+        self.open.values().map(|object| object.due).min()
     }
 
-    fn store(&mut self, ready: impl Fn(&Open) -> bool) {
-        for (slot, Open { object, .. }) in self.open.extract_if(|_, open| ready(open)) {
+    fn store(&mut self, ready: impl Fn(&Object) -> bool) {
+        for (slot, object) in self.open.extract_if(|_, object| ready(object)) {
             let uploader = Arc::clone(&self.uploader);
-            let ticket = uploader.is_ordered().then(|| self.order.entry(slot).or_default().next());
-            self.in_flight.spawn(async move { uploader.store(object, ticket).await });
+            let ticket = uploader.is_ordered().then(|| self.order.entry(slot.clone()).or_default().next());
+            self.in_flight.spawn(async move { uploader.store(slot, object, ticket).await });
         }
         self.order.retain(|_, sequencer| !sequencer.is_idle());
     }

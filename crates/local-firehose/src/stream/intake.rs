@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::backlog::Backlog;
+use super::context::Context;
 use super::receipt::{Accepted, cost};
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::StreamEvent;
 use firehose_model::event::Record;
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
@@ -22,7 +22,6 @@ pub enum PutError {
     Unavailable,
 }
 
-/// A record to be accepted.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// Valid base64.
@@ -33,8 +32,7 @@ pub(super) struct Entry {
 
 #[derive(Debug)]
 pub(super) struct Intake {
-    backlog: Arc<Backlog>,
-    stats: Arc<StreamStats>,
+    context: Arc<Context>,
     numbering: Mutex<Numbering>,
 }
 
@@ -48,31 +46,25 @@ struct Numbering {
 
 impl Intake {
     /// `last` is the greatest number of earlier runs.
-    pub(super) fn new(
-        backlog: Arc<Backlog>,
-        stats: Arc<StreamStats>,
-        last: Option<u64>,
-        buffers: mpsc::UnboundedSender<Vec<Accepted>>,
-    ) -> Self {
+    pub(super) fn new(context: Arc<Context>, last: Option<u64>, buffers: mpsc::UnboundedSender<Vec<Accepted>>) -> Self {
         // Numbers begin with the clock, so that those of a run without a state differ from those of the run before. Microseconds
         // allow a million records a second.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let next = now.max(last.map_or(0, |last| last + 1));
-        Self { backlog, stats, numbering: Mutex::new(Numbering { next, buffers: Some(buffers) }) }
+        Self { context, numbering: Mutex::new(Numbering { next, buffers: Some(buffers) }) }
     }
 
     /// Forwards the records of an earlier run, which are in the state and in the backlog.
     pub(super) fn resume(&self, left: Vec<Accepted>) {
         let numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(buffers) = &numbering.buffers {
-            self.stats.record(accepted(&left));
+            self.context.stats.record(accepted(&left));
             let _stopped = buffers.send(left);
         }
     }
 
-    /// Accepts records and returns, for each in its order, what `result` makes of it. With a state, they are on disk then.
-    ///
-    /// The records are handed over before this returns: a client that disconnects cancels nothing.
+    /// Accepts records and returns, for each in its order, what `result` makes of it. With a state, they are on disk then. The
+    /// records are handed over before this returns: a client that disconnects cancels nothing.
     pub(super) fn put<A>(
         &self,
         entries: impl IntoIterator<Item = Result<Entry, PutError>>,
@@ -111,7 +103,7 @@ impl Intake {
 
     fn accept(&self, Entry { data, shard }: Entry, arrival_ms: i64, next: &mut u64) -> Result<Accepted, PutError> {
         let partition_key = shard.as_ref().map_or("", |(_, partition_key)| partition_key);
-        if !self.backlog.reserve(cost(&data, partition_key)) {
+        if !self.context.backlog.reserve(cost(&data, partition_key)) {
             return Err(PutError::Throttled(shard.map(|(shard, _)| shard)));
         }
         let sequence = *next;
@@ -129,15 +121,15 @@ impl Intake {
         buffers: mpsc::UnboundedSender<Vec<Accepted>>,
         reply: oneshot::Sender<bool>,
     ) {
-        let (stats, backlog) = (Arc::clone(&self.stats), Arc::clone(&self.backlog));
-        self.backlog.keep(records, move |records, written| {
+        let context = Arc::clone(&self.context);
+        self.context.backlog.keep(records, move |records, written| {
             let (count, bytes) = (records.len(), records.iter().map(Accepted::bytes).sum());
             let kept = written && {
-                stats.record(accepted(&records));
+                context.stats.record(accepted(&records));
                 buffers.send(records).is_ok()
             };
             if !kept {
-                backlog.release(count, bytes);
+                context.backlog.release(count, bytes);
             }
             let _disconnected = reply.send(kept);
         });

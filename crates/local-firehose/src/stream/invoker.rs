@@ -9,17 +9,15 @@ use jiff::Timestamp;
 use runtime_api::Outcome;
 use tokio::sync::mpsc;
 
-use super::backlog::Backlog;
+use super::context::Context;
 use super::destination::{Failure, Item};
 use super::receipt::Receipt;
-use super::snapshot::InvocationSummary;
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, describe, invoke_with_retries, last_lines, with_cause};
 use crate::metrics::Metrics;
 use firehose_model::delivery::{ErrorCode, Evaluation, RecordOutcome};
 use firehose_model::event::Event;
-use firehose_model::prefix::Prefix;
 
 /// An event, and the receipts of its records in their order.
 pub(super) struct Batch {
@@ -28,41 +26,36 @@ pub(super) struct Batch {
 }
 
 pub(super) struct Invoker {
+    pub(super) context: Arc<Context>,
     /// Without a function, records are delivered as they were put.
     pub(super) functions: Option<Arc<Functions>>,
-    /// As error objects name the function.
-    pub(super) function_arn: String,
-    pub(super) retries: u32,
-    /// Evaluates the partition keys of delivered records.
-    pub(super) prefix: Prefix,
-    pub(super) backlog: Arc<Backlog>,
-    pub(super) stats: Arc<StreamStats>,
     pub(super) destination: mpsc::UnboundedSender<Vec<Item>>,
 }
 
 impl Invoker {
-    /// Processes one event.
     pub(super) async fn run(&self, Batch { event, receipts }: Batch) {
+        let Context { settings, function_arn, backlog, stats } = &*self.context;
         let BatchResult { outcomes, attempts } = match &self.functions {
             None => untransformed(&event),
             Some(functions) => self.invoke(functions, &event).await,
         };
         let end_ms = Timestamp::now().as_millisecond();
-        let failure = |code| Failure { code, attempts, end_ms, function_arn: &self.function_arn };
+        let function_arn = function_arn.as_deref().unwrap_or_default();
+        let failure = |code| Failure { code, attempts, end_ms, function_arn };
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
         for ((record, outcome), receipt) in event.records.into_iter().zip(outcomes).zip(receipts) {
             match outcome {
                 RecordOutcome::Dropped => dropped.push(receipt),
                 RecordOutcome::Failed(code) => items.push(Item::failed(&record, failure(code), receipt)),
-                RecordOutcome::Delivered { data, keys } => items.push(match self.prefix.partition(&keys) {
+                RecordOutcome::Delivered { data, keys } => items.push(match settings.prefix.partition(&keys) {
                     Ok(partition) => Item::delivered(record, data, partition, receipt),
                     Err(_) => Item::failed(&record, failure(ErrorCode::NoPartition), receipt),
                 }),
             }
         }
         let (records, bytes) = (items.len(), Item::bytes_of(&items));
-        self.stats.record(StreamEvent::Transformed { records, bytes, dropped: dropped.len() });
-        self.backlog.settle(dropped);
+        stats.record(StreamEvent::Transformed { records, bytes, dropped: dropped.len() });
+        backlog.settle(dropped);
         if !items.is_empty() {
             // The destination stops last.
             let _stopped = self.destination.send(items);
@@ -79,21 +72,22 @@ impl Invoker {
             Ok(function) => function,
             Err(error) => return failed(&error),
         };
-        self.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
+        self.context.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
         let on_attempt = |report: AttemptReport<'_>| {
             self.report(functions, records, &report);
             Ok::<(), serde_json::Error>(())
         };
-        let result = invoke_with_retries(&mut function, event, self.retries, on_attempt, functions.outage()).await;
+        let retries = self.context.settings.retries;
+        let result = invoke_with_retries(&mut function, event, retries, on_attempt, &functions.outage).await;
         functions.give_back(function);
         result.unwrap_or_else(|error| failed(&error))
     }
 
     fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>) {
         if let Ok(invocation) = &report.invocation {
-            functions.log().write(&invocation.logs);
+            functions.log.write(&invocation.logs);
         }
-        self.stats.record(invoked(records, report));
+        self.context.stats.record(invoked(records, report));
         let how = match (&report.invocation, report.evaluation) {
             (_, Evaluation::Outcomes(_)) => return,
             (_, Evaluation::InvalidResponse(_, why)) => return tracing::warn!("invalid response: {why}"),
@@ -104,12 +98,11 @@ impl Invoker {
             (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(&invocation.outcome),
             (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),
         };
-        let last = self.retries + 1;
+        let last = self.context.settings.retries + 1;
         tracing::warn!("attempt {} of {last} failed: the function {how}", report.attempt);
     }
 }
 
-/// The outcomes of a stream without a function.
 fn untransformed(event: &Event) -> BatchResult {
     let outcomes = event.records.iter().map(|record| match STANDARD.decode(&record.data) {
         Ok(data) => RecordOutcome::delivered(data),

@@ -1,12 +1,13 @@
-//! Objects of the destination, open and stored.
+//! Open objects of the destination.
 
 use std::collections::BTreeMap;
+
+use tokio::time::Instant;
 
 use super::receipt::Receipt;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{ErrorOutputType, Partition};
 
-/// What an object holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// Transformed records.
@@ -17,19 +18,31 @@ pub(super) enum Kind {
     Backup,
 }
 
-/// An object that is still open.
+/// Identifies the open object of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Slot {
+    pub(super) kind: Kind,
+    /// Empty without dynamic partitioning.
+    pub(super) partition: Partition,
+}
+
+impl From<Kind> for Slot {
+    fn from(kind: Kind) -> Self {
+        Self { kind, partition: Partition::default() }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Object {
-    pub(super) kind: Kind,
-    pub(super) partition: Partition,
+    pub(super) due: Instant,
     pub(super) oldest_ms: i64,
+    /// Before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
     pub(super) bytes: Vec<u8>,
     pub(super) receipts: Vec<Receipt>,
     pub(super) failed_by_code: BTreeMap<&'static str, u64>,
 }
 
 impl Kind {
-    /// As a snapshot names it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -40,8 +53,8 @@ impl Kind {
 }
 
 impl Object {
-    pub(super) fn new(kind: Kind, partition: Partition, oldest_ms: i64) -> Self {
-        Self { kind, partition, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
+    pub(super) fn new(due: Instant, oldest_ms: i64) -> Self {
+        Self { due, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
     }
 
     /// Appends a record as it is: Firehose adds no delimiter between records.
@@ -53,20 +66,4 @@ impl Object {
             *self.failed_by_code.entry(code.code()).or_default() += 1;
         }
     }
-
-    /// Its size, before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-/// An object that is in the storage.
-#[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) path: String,
-    pub(super) kind: Kind,
-    pub(super) records: usize,
-    /// Before compression.
-    pub(super) bytes: usize,
-    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
 }

@@ -8,12 +8,10 @@ use firehose_model::event::Record;
 /// The approximate memory of a record besides its data.
 pub(super) const RECORD_BYTES: usize = 200;
 
-/// The memory of a record.
 pub(super) fn cost(data: &str, partition_key: &str) -> usize {
     data.len() + partition_key.len() + RECORD_BYTES
 }
 
-/// A record that has been accepted, and its receipt.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) record: Record,
@@ -26,49 +24,37 @@ impl Accepted {
         Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes, unsettled: AtomicUsize::new(1) })) }
     }
 
-    /// The memory that it takes.
     pub(super) fn bytes(&self) -> usize {
         self.receipt.0.bytes
     }
 }
 
-/// Stands for an accepted record until it is settled. A record that goes to the source backup and to the function has two
-/// receipts, and is settled with the second.
-///
-/// Dropping one settles nothing: the record stays in the state, and the next start processes it again.
+/// Stands for an accepted record until it is settled. A record that goes to the source backup and to the function has two receipts, and is
+/// settled with the second. Dropping one settles nothing: the record stays in the state, and the next start processes it again.
 #[derive(Debug)]
 pub(super) struct Receipt(Arc<Entry>);
 
 #[derive(Debug)]
-struct Entry {
-    sequence: u64,
-    bytes: usize,
+pub(super) struct Entry {
+    /// Unique in the stream.
+    pub(super) sequence: u64,
+    pub(super) bytes: usize,
     /// A receipt that was dropped, with a task that panicked, still counts.
     unsettled: AtomicUsize,
 }
 
-/// What a settled record releases.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Settled {
-    pub(super) sequence: u64,
-    pub(super) bytes: usize,
-}
-
 impl Receipt {
-    /// The record's number, which is unique in its stream.
     pub(super) fn sequence(&self) -> u64 {
         self.0.sequence
     }
 
-    /// Another receipt for the same record.
     pub(super) fn duplicate(&self) -> Self {
         self.0.unsettled.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(&self.0))
     }
 
-    /// Returns what is released, if this was the last receipt of its record.
-    pub(super) fn settle(self) -> Option<Settled> {
-        let Entry { sequence, bytes, unsettled } = &*self.0;
-        (unsettled.fetch_sub(1, Ordering::Relaxed) == 1).then_some(Settled { sequence: *sequence, bytes: *bytes })
+    /// Returns the record's entry, if this was its last receipt.
+    pub(super) fn settle(self) -> Option<Arc<Entry>> {
+        (self.0.unsettled.fetch_sub(1, Ordering::Relaxed) == 1).then_some(self.0)
     }
 }

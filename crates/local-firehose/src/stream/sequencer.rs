@@ -2,7 +2,6 @@
 
 use tokio::sync::oneshot;
 
-/// Issues tickets.
 #[derive(Debug, Default)]
 pub(super) struct Sequencer(Option<oneshot::Receiver<()>>);
 
@@ -14,7 +13,6 @@ pub(super) struct Ticket {
 }
 
 impl Sequencer {
-    /// The ticket after all that were issued.
     pub(super) fn next(&mut self) -> Ticket {
         let (done, after) = oneshot::channel();
         Ticket { previous: self.0.replace(after), _done: done }

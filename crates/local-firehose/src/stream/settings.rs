@@ -46,34 +46,6 @@ pub struct StreamSettings {
     pub count_fields: Vec<String>,
 }
 
-#[cfg(test)]
-impl StreamSettings {
-    /// A stream without a function, into a folder.
-    #[must_use]
-    pub(crate) fn untransformed(name: &str, folder: &std::path::Path) -> Self {
-        const MB: usize = firehose_model::batch::MB;
-        let error_prefix = ErrorPrefix::parse("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/");
-        Self {
-            name: name.to_owned(),
-            source: Source::DirectPut,
-            function: None,
-            buffer: Buffering { bytes: MB, interval: Duration::from_secs(1) },
-            buffer_records: firehose_model::batch::DEFAULT_BUFFER_RECORDS as usize,
-            concurrency: 5,
-            retries: 3,
-            destination: Destination::Folder(folder.to_owned()),
-            destination_buffer: Buffering { bytes: 5 * MB, interval: Duration::from_secs(3) },
-            prefix: Prefix::parse("firehose/", false).unwrap(),
-            error_prefix: error_prefix.unwrap(),
-            compression: Compression::None,
-            backup_prefix: None,
-            dynamic_partitioning: false,
-            backlog_bytes: 256 * MB,
-            count_fields: vec!["id".to_owned()],
-        }
-    }
-}
-
 /// The source of a stream's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -130,3 +102,6 @@ pub struct Command {
     /// Its arguments.
     pub args: Vec<OsString>,
 }
+
+#[cfg(test)]
+mod tests;

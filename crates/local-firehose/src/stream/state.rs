@@ -17,25 +17,23 @@ use state_file::{Commits, Condition, Durable, How, OpenError};
 
 /// A record's number, its arrival in milliseconds since 1970, and its data as base64.
 const RECORDS: TableDefinition<u64, (i64, &str)> = TableDefinition::new("records");
-
 /// The same for a record of a data stream: its number, its arrival, its shard, its partition key, and its data.
 const FROM_SHARDS: TableDefinition<u64, (i64, u32, &str, &str)> = TableDefinition::new("records from shards");
-
 /// The greatest number of all records, also of settled ones: the next run continues after it.
 const LAST: TableDefinition<(), u64> = TableDefinition::new("last");
-
 /// The most commands of one transaction, to bound the wait of its first caller.
 const AT_ONCE: usize = 256;
-
 /// How often the last removal of settled records is attempted.
 const LAST_ATTEMPTS: usize = 10;
-
 /// Between these attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why a state cannot be opened.
+/// Why a state cannot be opened. Each has the path of its file or folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    /// The folder cannot be created.
+    #[error("could not make the folder {} (`--state`)", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
     /// Another process uses it.
     #[error("{} is in use by another `clicks up`: name another folder with `--state DIR`", .0.display())]
     InUse(PathBuf),
@@ -44,32 +42,16 @@ pub enum StateError {
         "the state {path} (`--state`) cannot be used: {found}; accepted is the file that an earlier run has left, or none. \
          Without it the records that were accepted and not delivered are lost: if it cannot be restored, begin a new one by \
          `mv {path} {path}.damaged`",
-        path = path.display()
+        path = .0.display(),
+        found = .1
     )]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// The condition of the file.
-        found: Condition,
-    },
+    Unusable(PathBuf, Condition),
     /// The file cannot be opened, or the disk fails.
-    #[error("could not read the records in {} (`--state`)", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The error of the database.
-        #[source]
-        source: Box<redb::Error>,
-    },
+    #[error("could not read the records in {} (`--state`)", .0.display())]
+    Read(PathBuf, #[source] Box<redb::Error>),
     /// The operating system starts no thread.
-    #[error("could not start the thread that writes {} (`--state`)", path.display())]
-    Thread {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        #[source]
-        source: io::Error,
-    },
+    #[error("could not start the thread that writes {} (`--state`)", .0.display())]
+    Thread(PathBuf, #[source] io::Error),
 }
 
 /// Called with the records of a command, and with whether they are on disk.
@@ -94,7 +76,7 @@ impl State {
         let (sender, received) = mpsc::channel();
         let writer = Writer { path: path.to_owned(), database: Some(database), commits, settled: Vec::new() };
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&received));
-        let thread = thread.map_err(|source| StateError::Thread { path: path.to_owned(), source })?;
+        let thread = thread.map_err(|source| StateError::Thread(path.to_owned(), source))?;
         Ok((Self { writer: Mutex::new(Some((sender, thread))) }, left))
     }
 
@@ -132,7 +114,6 @@ impl State {
     }
 }
 
-/// The records of earlier runs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Recovered {
     /// Oldest first.
@@ -168,7 +149,7 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
         }
         found @ (Condition::Empty | Condition::Damaged(_)) => {
             commits.forget(path, count);
-            return Err(StateError::Unusable { path: path.to_owned(), found });
+            return Err(StateError::Unusable(path.to_owned(), found));
         }
     };
     let database = state_file::open(path, how, &commits, count, &Database::builder()).map_err(failed)?;
@@ -176,7 +157,7 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
 }
 
 fn unreadable(path: &Path, source: redb::Error) -> StateError {
-    StateError::Read { path: path.to_owned(), source: Box::new(source) }
+    StateError::Read(path.to_owned(), Box::new(source))
 }
 
 fn read(database: &Database, commits: &Commits) -> Result<Recovered, redb::Error> {

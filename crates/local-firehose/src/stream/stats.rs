@@ -4,45 +4,165 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::Instant;
 
-use super::object::{Kind, Stored};
-use super::snapshot::{InvocationSummary, ObjectSummary, StreamSnapshot};
+use super::object::Kind;
+use super::settings::{Source, StreamSettings};
 use super::values::{ValueCounts, add};
 use firehose_model::kinesis::shard::ShardId;
 
 /// How many of the last invocations and objects a snapshot has.
 const LAST: usize = 20;
 
+/// The state of a stream. Each accepted record is counted where it is: `accepted` is the sum of the other counts of records.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StreamSnapshot {
+    /// The stream's name.
+    pub stream: String,
+    data_stream: Option<DataStreamShards>,
+    pub(super) transformed: bool,
+    /// Accepted records.
+    pub accepted: u64,
+    pub(super) buffered: Waiting,
+    pub(super) in_lambda: InLambda,
+    pub(super) waiting: Waiting,
+    /// Records in objects of the destination.
+    pub delivered: u64,
+    /// Records that the function returned as `Dropped`.
+    pub dropped: u64,
+    /// Records in error objects.
+    pub failed: u64,
+    /// Invocations after an event's first.
+    pub(super) retries: u64,
+    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
+    pub(super) failed_by_reason: BTreeMap<String, u64>,
+    pub(super) storage_error: Option<String>,
+    pub(super) invocations: VecDeque<InvocationSummary>,
+    /// The last objects, newest first.
+    pub objects: VecDeque<ObjectSummary>,
+    pub(super) values: ValueCounts,
+    /// When the upload of the first object of this run began.
+    #[serde(skip)]
+    pub first_upload: Option<Instant>,
+    /// Whether the storage has ever refused an object of this run.
+    #[serde(skip)]
+    pub has_refused: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct DataStreamShards {
+    shards: u32,
+    on_demand: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Waiting {
+    pub(super) records: u64,
+    pub(super) bytes: usize,
+    pub(super) flush_in_ms: Option<u64>,
+}
+
+impl Waiting {
+    pub(super) fn add(&mut self, records: usize, bytes: usize) {
+        self.records += records as u64;
+        self.bytes += bytes;
+    }
+
+    pub(super) fn remove(&mut self, records: usize, bytes: usize) {
+        self.records -= records as u64;
+        self.bytes -= bytes;
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct InLambda {
+    pub(super) records: u64,
+    pub(super) invocations: u64,
+    pub(super) functions: usize,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct InvocationSummary {
+    pub(super) at_ms: i64,
+    pub(super) records: usize,
+    pub(super) milliseconds: f64,
+    pub(super) cold: bool,
+    pub(super) attempt: u32,
+    pub(super) outcome: &'static str,
+    pub(super) service_requests: Option<u64>,
+}
+
+/// An object in the storage.
+#[derive(Debug, Clone, Serialize)]
+pub struct ObjectSummary {
+    /// Its key.
+    pub path: String,
+    pub(super) kind: &'static str,
+    pub(super) records: usize,
+    pub(super) bytes: usize,
+    pub(super) at_ms: i64,
+}
+
 /// What happens in a stream. Bytes are data: before base64, and before compression.
 #[derive(Debug)]
 pub(super) enum StreamEvent {
     /// Records are accepted, and will be in a Lambda buffer.
-    Accepted { records: usize, bytes: usize },
+    Accepted {
+        records: usize,
+        bytes: usize,
+    },
     /// When a Lambda buffer is flushed. `None`: it is empty.
-    BufferDue { shard: Option<ShardId>, due: Option<Instant> },
+    BufferDue {
+        shard: Option<ShardId>,
+        due: Option<Instant>,
+    },
     /// A Lambda buffer's records go to the function as one event.
-    InvocationStarted { shard: Option<ShardId>, records: usize, bytes: usize },
-    /// The number of the function's processes.
+    InvocationStarted {
+        shard: Option<ShardId>,
+        records: usize,
+        bytes: usize,
+    },
     FunctionProcesses(usize),
     /// An invocation has ended. The function reports the reasons of failed records in its metrics.
-    Invoked { invocation: InvocationSummary, failed_by_reason: BTreeMap<String, u64> },
+    Invoked {
+        invocation: InvocationSummary,
+        failed_by_reason: BTreeMap<String, u64>,
+    },
     /// An event is processed: `records` with these bytes go on to the destination, the function dropped the others.
-    Transformed { records: usize, bytes: usize, dropped: usize },
+    Transformed {
+        records: usize,
+        bytes: usize,
+        dropped: usize,
+    },
     /// Copies of records go to the source backup. They don't count as records.
-    BackedUp { records: usize, bytes: usize },
+    BackedUp {
+        records: usize,
+        bytes: usize,
+    },
     /// The destination delivers a record as other bytes, as it fails there.
-    Replaced { before: usize, after: usize },
+    Replaced {
+        before: usize,
+        after: usize,
+    },
     /// The destination has added records and copies to objects. `due`: when the first open object is stored.
-    Opened { records: usize, due: Option<Instant> },
-    /// The upload of an object begins.
+    Opened {
+        records: usize,
+        due: Option<Instant>,
+    },
     UploadStarted,
     /// The storage refused an object for the first time.
-    UploadRefused { error: String },
+    UploadRefused {
+        error: String,
+    },
     /// The storage accepted an object that it had refused.
     UploadRecovered,
-    /// An object is in the storage.
-    Stored { object: Stored, values: ValueCounts, at_ms: i64 },
+    Stored {
+        kind: Kind,
+        object: ObjectSummary,
+        failed_by_code: BTreeMap<&'static str, u64>,
+        values: ValueCounts,
+    },
 }
 
 /// Folds the events of a stream. A snapshot sees each event entirely or not at all.
@@ -64,15 +184,23 @@ struct Folded {
     destination_interval: Duration,
     /// Objects that the storage has refused and not accepted yet.
     refused: usize,
-    first_upload: Option<Instant>,
-    has_refused: bool,
 }
 
 impl StreamStats {
-    /// The intervals are those of the Lambda buffer and of the destination buffer.
-    pub(super) fn new(stream: &str, lambda_interval: Duration, destination_interval: Duration) -> Self {
-        let snapshot = StreamSnapshot { stream: stream.to_owned(), ..StreamSnapshot::default() };
-        let folded = Folded { snapshot, lambda_interval, destination_interval, ..Folded::default() };
+    pub(super) fn new(settings: &StreamSettings, transformed: bool) -> Self {
+        let data_stream = match &settings.source {
+            Source::DirectPut => None,
+            Source::Kinesis(settings) => {
+                Some(DataStreamShards { shards: settings.shards().count(), on_demand: settings.provisioned.is_none() })
+            }
+        };
+        let stream = settings.name.clone();
+        let folded = Folded {
+            snapshot: StreamSnapshot { stream, data_stream, transformed, ..StreamSnapshot::default() },
+            lambda_interval: settings.buffer.interval,
+            destination_interval: settings.destination_buffer.interval,
+            ..Folded::default()
+        };
         Self { folded: Mutex::new(folded) }
     }
 
@@ -83,21 +211,6 @@ impl StreamStats {
     /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.
     pub(super) fn snapshot(&self) -> StreamSnapshot {
         self.with(|folded| folded.snapshot())
-    }
-
-    /// When the upload of the first object began.
-    pub(super) fn first_upload(&self) -> Option<Instant> {
-        self.with(|folded| folded.first_upload)
-    }
-
-    /// Whether the storage has ever refused an object.
-    pub(super) fn has_refused(&self) -> bool {
-        self.with(|folded| folded.has_refused)
-    }
-
-    /// Whether an object is in the storage.
-    pub(super) fn has_stored(&self) -> bool {
-        self.with(|folded| !folded.snapshot.objects.is_empty())
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {
@@ -147,10 +260,10 @@ impl Folded {
                 self.unopened -= records;
                 self.destination_due = due;
             }
-            StreamEvent::UploadStarted => _ = self.first_upload.get_or_insert_with(Instant::now),
+            StreamEvent::UploadStarted => _ = snapshot.first_upload.get_or_insert_with(Instant::now),
             StreamEvent::UploadRefused { error } => {
                 self.refused += 1;
-                self.has_refused = true;
+                snapshot.has_refused = true;
                 snapshot.storage_error = Some(error);
             }
             StreamEvent::UploadRecovered => {
@@ -159,28 +272,21 @@ impl Folded {
                     snapshot.storage_error = None;
                 }
             }
-            StreamEvent::Stored { object, values, at_ms } => self.stored(object, values, at_ms),
+            StreamEvent::Stored { kind, object, failed_by_code, values } => {
+                let records = object.records as u64;
+                match kind {
+                    Kind::Delivered => snapshot.delivered += records,
+                    Kind::Error(_) => snapshot.failed += records,
+                    Kind::Backup => {}
+                }
+                snapshot.waiting.remove(if kind == Kind::Backup { 0 } else { object.records }, object.bytes);
+                for (code, failed) in failed_by_code {
+                    *snapshot.failed_by_code.entry(code).or_default() += failed;
+                }
+                snapshot.values.add(values);
+                push(&mut snapshot.objects, object);
+            }
         }
-    }
-
-    fn stored(
-        &mut self,
-        Stored { path, kind, records, bytes, failed_by_code }: Stored,
-        values: ValueCounts,
-        at_ms: i64,
-    ) {
-        let snapshot = &mut self.snapshot;
-        match kind {
-            Kind::Delivered => snapshot.delivered += records as u64,
-            Kind::Error(_) => snapshot.failed += records as u64,
-            Kind::Backup => {}
-        }
-        snapshot.waiting.remove(if kind == Kind::Backup { 0 } else { records }, bytes);
-        for (code, failed) in failed_by_code {
-            *snapshot.failed_by_code.entry(code).or_default() += failed;
-        }
-        snapshot.values.add(values);
-        push(&mut snapshot.objects, ObjectSummary { path, kind: kind.name(), records, bytes, at_ms });
     }
 
     fn snapshot(&self) -> StreamSnapshot {

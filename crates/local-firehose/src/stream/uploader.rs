@@ -1,82 +1,68 @@
 //! Uploads objects, and retries until the storage accepts them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use service_kit::backoff::{Backoff, Jitter};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::backlog::Backlog;
-use super::object::{Kind, Object, Stored};
+use super::context::Context;
+use super::object::{Kind, Object, Slot};
 use super::sequencer::Ticket;
 use super::settings::{Source, StreamSettings};
-use super::stats::{StreamEvent, StreamStats};
+use super::stats::{ObjectSummary, StreamEvent};
 use super::values::ValueCounts;
-use crate::outage::Outage;
-use firehose_model::prefix::{Compression, Partition, object_name};
+use crate::outage::{Outage, Waiting};
+use firehose_model::prefix::{Compression, object_name};
 use object_storage::{Bucket, BucketError, gzip};
 
-/// Concurrent uploads.
 const CONCURRENCY: usize = 16;
 
-/// Short delays, because a user waits. Firehose retries for 24 hours (Firehose developer guide, "Understand data delivery in
-/// Amazon Data Firehose"), this one for as long as it runs.
-const BACKOFF: Backoff =
-    Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5), jitter: Jitter::None };
-
 pub(super) struct Uploader {
-    settings: StreamSettings,
+    pub(super) context: Arc<Context>,
     bucket: Arc<Bucket>,
-    backlog: Arc<Backlog>,
-    stats: Arc<StreamStats>,
     outage: Outage,
     concurrency: Semaphore,
 }
 
 impl Uploader {
-    pub(super) fn new(
-        settings: StreamSettings,
-        bucket: Arc<Bucket>,
-        backlog: Arc<Backlog>,
-        stats: Arc<StreamStats>,
-    ) -> Self {
-        let concurrency = Semaphore::new(CONCURRENCY);
-        Self { settings, bucket, backlog, stats, outage: Outage::default(), concurrency }
+    pub(super) fn new(context: Arc<Context>, bucket: Arc<Bucket>) -> Self {
+        Self { context, bucket, outage: Outage::default(), concurrency: Semaphore::new(CONCURRENCY) }
     }
 
     /// Whether the objects of a prefix are uploaded one after the other, to keep the order of a shard. AWS promises no order.
     pub(super) fn is_ordered(&self) -> bool {
-        self.settings.source != Source::DirectPut
+        self.context.settings.source != Source::DirectPut
     }
 
     /// Uploads one object after those before its ticket, and settles its records.
-    pub(super) async fn store(&self, object: Object, mut ticket: Option<Ticket>) {
-        let Object { kind, partition, oldest_ms, bytes, receipts, failed_by_code } = object;
+    pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
+        let Object { oldest_ms, bytes, receipts, failed_by_code, .. } = object;
+        let kind = slot.kind;
+        let Context { settings, backlog, stats, .. } = &*self.context;
         // That error objects are not compressed is an assumption: no source says so.
-        let compression = if let Kind::Error(_) = kind { Compression::None } else { self.settings.compression };
-        let path = self.path(kind, &partition, oldest_ms, compression);
+        let compression = if let Kind::Error(_) = kind { Compression::None } else { settings.compression };
+        let path = self.path(&slot, oldest_ms, compression);
         let (records, size) = (receipts.len(), bytes.len());
-        let count_fields = if kind == Kind::Delivered { self.settings.count_fields.clone() } else { Vec::new() };
+        let count_fields = if kind == Kind::Delivered { settings.count_fields.clone() } else { Vec::new() };
         let (body, values) = prepare(bytes.into(), count_fields, compression).await;
         if let Some(ticket) = &mut ticket {
             ticket.wait().await;
         }
         let path = self.put(&path, body).await;
-        self.backlog.settle(receipts);
-        let object = Stored { path, kind, records, bytes: size, failed_by_code };
-        self.stats.record(StreamEvent::Stored { object, values, at_ms: Timestamp::now().as_millisecond() });
+        backlog.settle(receipts);
+        let at_ms = Timestamp::now().as_millisecond();
+        let object = ObjectSummary { path, kind: kind.name(), records, bytes: size, at_ms };
+        stats.record(StreamEvent::Stored { kind, object, failed_by_code, values });
     }
 
-    fn path(&self, kind: Kind, partition: &Partition, oldest_ms: i64, compression: Compression) -> String {
+    fn path(&self, Slot { kind, partition }: &Slot, oldest_ms: i64, compression: Compression) -> String {
         let oldest = Timestamp::from_millisecond(oldest_ms).unwrap_or_default();
-        let StreamSettings { name, prefix, error_prefix, backup_prefix, .. } = &self.settings;
+        let StreamSettings { name, prefix, error_prefix, backup_prefix, .. } = &self.context.settings;
         let evaluated = match (kind, backup_prefix) {
-            (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, output_type, Uuid::new_v4),
+            (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, *output_type, Uuid::new_v4),
             (Kind::Backup, Some(backup)) => backup.evaluate(oldest, partition, Uuid::new_v4),
             // Without a backup prefix there is no backup.
             (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(oldest, partition, Uuid::new_v4),
@@ -84,33 +70,29 @@ impl Uploader {
         object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
     }
 
-    /// Returns the object's key in the storage. A delay holds no permit: other objects are uploaded meanwhile.
+    /// Returns the object's key in the storage. A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours
+    /// (Firehose developer guide, "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
     async fn put(&self, path: &str, body: Bytes) -> String {
-        self.stats.record(StreamEvent::UploadStarted);
-        let mut waiting = None;
-        let mut attempt = 0;
+        let Context { backlog, stats, .. } = &*self.context;
+        stats.record(StreamEvent::UploadStarted);
+        let mut waiting: Option<Waiting<'_>> = None;
         let key = loop {
-            attempt += 1;
             let error = match self.attempt(path, body.clone()).await {
                 Ok(key) => break key,
                 Err(error) => error,
             };
             // The exit of the process aborts uploads. The storage is not at fault then.
-            if self.backlog.is_abandoned() {
+            if backlog.is_abandoned() {
                 return std::future::pending().await;
             }
             if waiting.is_none() {
-                let (guard, is_first) = self.outage.begin();
-                waiting = Some(guard);
-                self.stats.record(StreamEvent::UploadRefused { error: error.to_string() });
-                if is_first {
-                    tracing::warn!("{error}; retrying until it succeeds");
-                }
+                stats.record(StreamEvent::UploadRefused { error: error.to_string() });
             }
-            sleep(BACKOFF.delay(attempt)).await;
+            let report = || tracing::warn!("{error}; retrying until it succeeds");
+            waiting.get_or_insert_with(|| self.outage.begin(report)).pause().await;
         };
         if let Some(waiting) = waiting {
-            self.stats.record(StreamEvent::UploadRecovered);
+            stats.record(StreamEvent::UploadRecovered);
             if waiting.end() {
                 tracing::info!("the storage accepts objects again");
             }

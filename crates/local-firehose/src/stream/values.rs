@@ -7,8 +7,6 @@ use serde::Serialize;
 
 /// The most values that are counted of one field: a function may write anything.
 const MAX_VALUES: usize = 200;
-
-/// The longest value that is counted.
 const MAX_VALUE_BYTES: usize = 128;
 
 /// By field: how often each value was delivered.

@@ -1,17 +1,42 @@
-//! DescribeDeliveryStream.
+//! DescribeDeliveryStream and ListDeliveryStreams.
 
-mod destination;
+use jiff::Timestamp;
+use runtime_api::ACCOUNT;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use serde::{Deserialize, Serialize};
-
-use self::destination::{DESTINATION_ID, Destination, role_arn};
-use super::description::StreamDescription;
-use super::list::{DIRECT_PUT, KINESIS};
-use crate::api::constraints::Constraints;
+use crate::api::constraints::{Constraints, MAX_DELIVERY_STREAM_NAME};
 use crate::api::error::ApiError;
-use crate::api::json::{json, parse, seconds};
+use crate::api::request::{parse, seconds};
+use crate::stream::{Source, StreamSettings};
+use firehose_model::batch::MB;
+use firehose_model::event::stream_arn;
+use firehose_model::kinesis::data_stream_arn;
+use firehose_model::prefix::{Compression, Prefix};
+use object_storage::Destination;
 
-/// The request of DescribeDeliveryStream.
+/// The id of a stream's one destination, as in the API reference's sample.
+const DESTINATION_ID: &str = "destinationId-000000000001";
+/// The default of the partitioning's `DurationInSeconds` (API reference, "RetryOptions").
+const PARTITIONING_RETRY_SECONDS: u32 = 300;
+
+/// The type of a stream that is put into by this API.
+pub(super) const DIRECT_PUT: &str = "DirectPut";
+/// The type of a stream that reads a data stream.
+const KINESIS: &str = "KinesisStreamAsSource";
+/// All types (the service model).
+const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"];
+
+/// The default `Limit` (API reference).
+const DEFAULT_LIMIT: usize = 10;
+
+pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
+    match settings.source {
+        Source::DirectPut => DIRECT_PUT,
+        Source::Kinesis(_) => KINESIS,
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DescribeRequest {
     pub(super) stream: String,
@@ -31,7 +56,7 @@ pub(super) fn request(body: &[u8]) -> Result<DescribeRequest, ApiError> {
     let input: Input = parse(body)?;
     let mut constraints = Constraints::default();
     let stream = constraints.delivery_stream_name(input.delivery_stream_name);
-    constraints.number(input.limit.unwrap_or(1), "limit", &(1..=10_000));
+    constraints.limit(input.limit, "limit", 1);
     let after = input.exclusive_start_destination_id;
     if let Some(id) = &after {
         constraints.text(id, "exclusiveStartDestinationId", 100, |char| char == '-', "[a-zA-Z0-9-]+");
@@ -40,80 +65,136 @@ pub(super) fn request(body: &[u8]) -> Result<DescribeRequest, ApiError> {
     Ok(DescribeRequest { stream, after })
 }
 
-/// Has all members of the API reference's sample, in its order.
-pub(super) fn response(stream: &StreamDescription, request: &DescribeRequest) -> Result<Vec<u8>, ApiError> {
-    let wanted = request.after.as_deref().is_none_or(|after| DESTINATION_ID > after);
-    json(&Response {
-        delivery_stream_description: Description {
-            delivery_stream_type: if stream.data_stream_arn.is_some() { KINESIS } else { DIRECT_PUT },
-            has_more_destinations: false,
-            // Settings do not change while a stream runs.
-            version_id: "1",
-            create_timestamp: seconds(stream.created),
-            delivery_stream_arn: &stream.arn,
-            delivery_stream_status: "ACTIVE",
-            delivery_stream_name: &stream.name,
-            // A data stream has its own (Firehose API reference, "StartDeliveryStreamEncryption").
-            delivery_stream_encryption_configuration: stream
-                .data_stream_arn
-                .is_none()
-                .then_some(Encryption { status: "DISABLED" }),
-            source: stream.data_stream_arn.as_deref().map(|kinesis_stream_arn| SourceDescription {
-                kinesis_stream_source_description: KinesisStreamSource {
-                    kinesis_stream_arn,
-                    role_arn: role_arn(),
-                    delivery_start_timestamp: seconds(stream.created),
-                },
-            }),
-            destinations: wanted.then(|| Destination::of(stream)).into_iter().collect(),
-        },
+/// Has all members of the API reference's sample.
+pub(super) fn response(
+    request: &DescribeRequest,
+    settings: &StreamSettings,
+    started: Timestamp,
+    function_arn: Option<&str>,
+) -> Value {
+    let is_wanted = request.after.as_deref().is_none_or(|after| DESTINATION_ID > after);
+    let mut description = json!({
+        "DeliveryStreamName": settings.name,
+        "DeliveryStreamARN": stream_arn(&settings.name),
+        "DeliveryStreamStatus": "ACTIVE",
+        "DeliveryStreamType": type_of(settings),
+        // Settings do not change while a stream runs.
+        "VersionId": "1",
+        "CreateTimestamp": seconds(started),
+        "HasMoreDestinations": false,
+        "Destinations": is_wanted.then(|| destination(settings, function_arn)).as_slice(),
+    });
+    match settings.source {
+        // A data stream has its own encryption (Firehose API reference, "StartDeliveryStreamEncryption").
+        Source::DirectPut => description["DeliveryStreamEncryptionConfiguration"] = json!({ "Status": "DISABLED" }),
+        Source::Kinesis(_) => {
+            description["Source"] = json!({ "KinesisStreamSourceDescription": {
+                "KinesisStreamARN": data_stream_arn(&settings.name),
+                "RoleARN": role_arn(),
+                "DeliveryStartTimestamp": seconds(started),
+            } });
+        }
+    }
+    json!({ "DeliveryStreamDescription": description })
+}
+
+fn destination(settings: &StreamSettings, function_arn: Option<&str>) -> Value {
+    let mut s3 = s3(settings, &settings.prefix);
+    s3["ErrorOutputPrefix"] = json!(settings.error_prefix.text());
+    let mut extended = s3.clone();
+    let processors = function_arn.map(|function_arn| processor(settings, function_arn));
+    extended["ProcessingConfiguration"] =
+        json!({ "Enabled": processors.is_some(), "Processors": processors.as_slice() });
+    extended["S3BackupMode"] = json!(if settings.backup_prefix.is_some() { "Enabled" } else { "Disabled" });
+    if let Some(prefix) = &settings.backup_prefix {
+        extended["S3BackupDescription"] = self::s3(settings, prefix);
+    }
+    if settings.dynamic_partitioning {
+        let retry = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
+        extended["DynamicPartitioningConfiguration"] = json!({ "Enabled": true, "RetryOptions": retry });
+    }
+    json!({
+        "DestinationId": DESTINATION_ID,
+        "ExtendedS3DestinationDescription": extended,
+        // The older form, which Firehose still sends.
+        "S3DestinationDescription": s3,
     })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Response<'a> {
-    delivery_stream_description: Description<'a>,
+fn s3(settings: &StreamSettings, prefix: &Prefix) -> Value {
+    let bucket = match &settings.destination {
+        // A folder has no ARN, but the member is required.
+        Destination::Folder(_) => "local-folder",
+        Destination::S3 { bucket, .. } => bucket,
+    };
+    let compression = match settings.compression {
+        Compression::None => "UNCOMPRESSED",
+        Compression::Gzip => "GZIP",
+    };
+    json!({
+        "RoleARN": role_arn(),
+        "BucketARN": format!("arn:aws:s3:::{bucket}"),
+        "Prefix": prefix.text(),
+        "BufferingHints": {
+            "SizeInMBs": settings.destination_buffer.bytes / MB,
+            "IntervalInSeconds": settings.destination_buffer.interval.as_secs(),
+        },
+        "CompressionFormat": compression,
+        "EncryptionConfiguration": { "NoEncryptionConfig": "NoEncryption" },
+        "CloudWatchLoggingOptions": { "Enabled": false },
+    })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Description<'a> {
-    delivery_stream_type: &'static str,
-    has_more_destinations: bool,
-    version_id: &'static str,
-    create_timestamp: f64,
-    #[serde(rename = "DeliveryStreamARN")]
-    delivery_stream_arn: &'a str,
-    delivery_stream_status: &'static str,
-    delivery_stream_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivery_stream_encryption_configuration: Option<Encryption>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<SourceDescription<'a>>,
-    destinations: Vec<Destination<'a>>,
+fn processor(settings: &StreamSettings, function_arn: &str) -> Value {
+    let parameter = |name, value: String| json!({ "ParameterName": name, "ParameterValue": value });
+    json!({
+        "Type": "Lambda",
+        "Parameters": [
+            parameter("LambdaArn", function_arn.to_owned()),
+            parameter("NumberOfRetries", settings.retries.to_string()),
+            parameter("RoleArn", role_arn()),
+            parameter("BufferSizeInMBs", megabytes(settings.buffer.bytes).to_string()),
+            parameter("BufferIntervalInSeconds", settings.buffer.interval.as_secs().to_string()),
+        ],
+    })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SourceDescription<'a> {
-    kinesis_stream_source_description: KinesisStreamSource<'a>,
+/// A description must have a role.
+fn role_arn() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/firehose_delivery_role")
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct KinesisStreamSource<'a> {
-    #[serde(rename = "KinesisStreamARN")]
-    kinesis_stream_arn: &'a str,
-    #[serde(rename = "RoleARN")]
-    role_arn: String,
-    delivery_start_timestamp: f64,
+/// Rounded to a hundredth.
+#[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]
+fn megabytes(bytes: usize) -> f64 {
+    (bytes as f64 / MB as f64 * 100.0).round() / 100.0
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Encryption {
-    status: &'static str,
+/// `streams` are names in alphabetical order with their types.
+pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Value, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        limit: Option<i64>,
+        delivery_stream_type: Option<String>,
+        exclusive_start_delivery_stream_name: Option<String>,
+    }
+
+    let input: Input = parse(body)?;
+    let mut constraints = Constraints::default();
+    let limit = constraints.limit(input.limit, "limit", DEFAULT_LIMIT);
+    let wanted_type = input.delivery_stream_type.as_deref();
+    if let Some(wanted) = wanted_type {
+        constraints.one_of(wanted, "deliveryStreamType", &TYPES);
+    }
+    let after = input.exclusive_start_delivery_stream_name.as_deref();
+    constraints.name(after, "exclusiveStartDeliveryStreamName", MAX_DELIVERY_STREAM_NAME);
+    constraints.validate()?;
+
+    let of_type = streams.filter(|(_, of)| wanted_type.is_none_or(|wanted| wanted == *of));
+    let mut names = of_type.map(|(name, _)| name).filter(|name| after.is_none_or(|after| *name > after));
+    let listed: Vec<&str> = names.by_ref().take(limit).collect();
+    Ok(json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": names.next().is_some() }))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::functions::FunctionLog;
 use crate::stream::{StreamDeps, StreamSettings};
+use firehose_model::event::stream_arn;
 use object_storage::Bucket;
 
 /// What came back.
@@ -132,7 +133,7 @@ async fn streams_are_listed_by_name_and_described() {
     let answer = call(address, "DescribeDeliveryStream", json!({ "DeliveryStreamName": "audit" })).await;
     let description = &answer.json()["DeliveryStreamDescription"];
     assert_eq!((answer.status, &description["DeliveryStreamName"]), (200, &json!("audit")));
-    assert_eq!(description["DeliveryStreamARN"], stream("audit").0.arn());
+    assert_eq!(description["DeliveryStreamARN"], stream_arn("audit"));
 }
 
 #[tokio::test]

@@ -1,19 +1,21 @@
 //! PutRecord and PutRecords.
 
 use runtime_api::ACCOUNT;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::stream_ref::{StreamMembers, StreamRef};
 use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
-use crate::api::json::{data_len, json, parse};
+use crate::api::request::{data_len, parse};
 use crate::stream::{PutEntry, PutError, PutResult};
 use firehose_model::kinesis::shard::{ShardId, hash_key};
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 
 /// The most records of a request (Kinesis API reference, "PutRecords").
 const MAX_RECORDS: usize = 500;
-
+/// Records are not encrypted here.
+const NO_ENCRYPTION: &str = "NONE";
 /// The most data of a request, before base64 and with the partition keys (the same).
 const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
@@ -28,7 +30,11 @@ pub(super) struct Put {
 impl Put {
     /// Fails if the request is a dry run.
     pub(super) fn records(self) -> Result<Vec<PutEntry>, ApiError> {
-        if self.dry_run { Err(ApiError::DryRun) } else { Ok(self.records) }
+        if self.dry_run {
+            let message = "The request was rejected because the DryRun parameter was specified.";
+            return Err(ApiError::bad_request("DryRunOperationException", message));
+        }
+        Ok(self.records)
     }
 }
 
@@ -61,19 +67,22 @@ struct Record {
     data: Option<String>,
     partition_key: Option<String>,
     explicit_hash_key: Option<String>,
+    /// The size of the decoded data.
+    #[serde(skip)]
+    size: usize,
 }
 
 impl Record {
     /// Validates the members in the order that was seen of Kinesis. The constraint of 1 MiB was seen before streams could have
     /// larger records. That it still applies to other streams is an assumption.
-    fn validate(&self, size: usize, constraints: &mut Constraints, prefix: &str) {
+    fn validate(&self, constraints: &mut Constraints, prefix: &str) {
         let path = |member: &str| format!("{prefix}{member}");
         if let Some(key) = constraints.required(self.partition_key.as_deref(), &path("partitionKey")) {
             if key.is_empty() {
                 let constraint = "Member must have length greater than or equal to 1";
                 constraints.violated(key, &path("partitionKey"), constraint);
             }
-            constraints.at_most(key.chars().count(), MAX_PARTITION_KEY_CHARACTERS, || key, &path("partitionKey"));
+            constraints.at_most(key.chars().count(), MAX_PARTITION_KEY_CHARACTERS, key, &path("partitionKey"));
         }
         if let Some(key) = &self.explicit_hash_key
             && !is_number(key, 39)
@@ -82,16 +91,15 @@ impl Record {
             constraints.violated(key, &path("explicitHashKey"), constraint);
         }
         constraints.required(self.data.as_ref(), &path("data"));
-        constraints.at_most(size, MAX_RECORD_BYTES, || format!("{size} bytes"), &path("data"));
+        constraints.at_most(self.size, MAX_RECORD_BYTES, format_args!("{} bytes", self.size), &path("data"));
     }
 
-    /// The entry of a valid record.
-    fn into_entry(self, size: usize) -> Result<PutEntry, ApiError> {
+    fn into_entry(self) -> Result<PutEntry, ApiError> {
         let (data, partition_key) = (self.data.unwrap_or_default(), self.partition_key.unwrap_or_default());
-        let bytes = size + partition_key.len();
+        let bytes = self.size + partition_key.len();
         if bytes > MAX_RECORD_BYTES {
             // An assumption, code and text: that the partition key counts is documented.
-            return Err(ApiError::InvalidArgument(format!(
+            return Err(ApiError::invalid_argument(format!(
                 "Data and partition key have {bytes} bytes, more than the maximum record size of {MAX_RECORD_BYTES} bytes"
             )));
         }
@@ -107,8 +115,8 @@ impl Record {
 pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
     let input: RecordInput = parse(body)?;
     let RecordInput { stream_name, stream_arn, data, partition_key, explicit_hash_key, dry_run, .. } = input;
-    let record = Record { data, partition_key, explicit_hash_key };
-    let size = data_len(record.data.as_ref(), &mut Vec::new())?;
+    let size = data_len(data.as_ref(), &mut Vec::new())?;
+    let record = Record { data, partition_key, explicit_hash_key, size };
 
     let mut constraints = Constraints::default();
     if let Some(number) = &input.sequence_number_for_ordering
@@ -117,53 +125,33 @@ pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
         let constraint = r"Member must satisfy regular expression pattern: 0|([1-9]\d{0,128})";
         constraints.violated(number, "sequenceNumberForOrdering", constraint);
     }
-    record.validate(size, &mut constraints, "");
-    let stream = StreamMembers::validated(stream_name, stream_arn, &mut constraints);
+    record.validate(&mut constraints, "");
+    let stream = StreamMembers { stream_name, stream_arn };
+    stream.validate(&mut constraints);
     constraints.validate()?;
-    Ok(Put { stream: stream.stream()?, records: vec![record.into_entry(size)?], dry_run: dry_run.unwrap_or(false) })
+    Ok(Put { stream: stream.stream()?, records: vec![record.into_entry()?], dry_run: dry_run.unwrap_or(false) })
 }
 
 /// Parses PutRecords. An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or
 /// if Kinesis fails.
 pub(super) fn records(body: &[u8]) -> Result<Put, ApiError> {
-    let RecordsInput { stream_name, stream_arn, records, dry_run } = parse(body)?;
+    let RecordsInput { stream_name, stream_arn, mut records, dry_run } = parse(body)?;
     let mut scratch = Vec::new();
-    let data = records.iter().flatten().map(|record| record.as_ref().and_then(|record| record.data.as_ref()));
-    let sizes = data.map(|data| data_len(data, &mut scratch));
-    let sizes: Vec<usize> = sizes.collect::<Result<_, _>>()?;
-
-    let mut constraints = Constraints::default();
-    let records = constraints.required(records, "records");
-    if let Some(records) = &records {
-        validate_all(records, &sizes, &mut constraints);
+    for record in records.iter_mut().flatten().flatten() {
+        record.size = data_len(record.data.as_ref(), &mut scratch)?;
     }
-    let stream = StreamMembers::validated(stream_name, stream_arn, &mut constraints);
+    let mut constraints = Constraints::default();
+    let records = constraints.records(records, MAX_RECORDS, Record::validate);
+    let stream = StreamMembers { stream_name, stream_arn };
+    stream.validate(&mut constraints);
     constraints.validate()?;
     let stream = stream.stream()?;
-    let records = records.into_iter().flatten().flatten().zip(sizes).map(|(record, size)| record.into_entry(size));
-    let records: Vec<PutEntry> = records.collect::<Result<_, _>>()?;
+    let records: Vec<PutEntry> = records.into_iter().map(Record::into_entry).collect::<Result<_, _>>()?;
     if records.iter().map(|record| record.bytes).sum::<usize>() > MAX_REQUEST_BYTES {
         // The text was seen of Kinesis, with its older limit of 5 MB.
-        return Err(ApiError::InvalidArgument("Records size exceeds 10 MB limit".to_owned()));
+        return Err(ApiError::invalid_argument("Records size exceeds 10 MB limit"));
     }
     Ok(Put { stream, records, dry_run: dry_run.unwrap_or(false) })
-}
-
-fn validate_all(records: &[Option<Record>], sizes: &[usize], constraints: &mut Constraints) {
-    if records.is_empty() {
-        constraints.violated("[]", "records", "Member must have length greater than or equal to 1");
-    }
-    constraints.at_most(records.len(), MAX_RECORDS, || format!("{} records", sizes.len()), "records");
-    for (index, (record, size)) in records.iter().zip(sizes).enumerate() {
-        let path = format!("records.{}.member", index + 1);
-        match record {
-            Some(record) => record.validate(*size, constraints, &format!("{path}.")),
-            None => drop(constraints.required(None::<Record>, &path)),
-        }
-        if constraints.is_full() {
-            break;
-        }
-    }
 }
 
 /// Whether a text is a whole number without leading zeros.
@@ -176,11 +164,13 @@ fn is_number(text: &str, most_digits: usize) -> bool {
 fn explicit_hash_key(key: &str) -> Result<u128, ApiError> {
     // It has only digits, so what cannot be parsed is too large.
     key.parse().map_err(|_| {
-        ApiError::InvalidArgument(format!(
+        ApiError::invalid_argument(format!(
             "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {key}"
         ))
     })
 }
+
+const THROTTLED: &str = "ProvisionedThroughputExceededException";
 
 /// The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
 fn rate_exceeded(stream: &str, shard: Option<ShardId>) -> String {
@@ -188,66 +178,34 @@ fn rate_exceeded(stream: &str, shard: Option<ShardId>) -> String {
     format!("Rate exceeded for shard {shard} in stream {stream} under account {ACCOUNT}.")
 }
 
-/// Records are not encrypted here.
-const NO_ENCRYPTION: &str = "NONE";
-
-pub(super) fn record_response(
-    stream: &str,
-    mut results: Vec<Result<PutResult, PutError>>,
-) -> Result<Vec<u8>, ApiError> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Response {
-        shard_id: ShardId,
-        sequence_number: String,
-        encryption_type: &'static str,
-    }
-
+pub(super) fn record_response(stream: &str, mut results: Vec<Result<PutResult, PutError>>) -> Result<Value, ApiError> {
     match results.pop() {
         Some(Ok(PutResult { shard, sequence_number })) => {
-            json(&Response { shard_id: shard, sequence_number, encryption_type: NO_ENCRYPTION })
+            Ok(json!({ "ShardId": shard, "SequenceNumber": sequence_number, "EncryptionType": NO_ENCRYPTION }))
         }
-        Some(Err(PutError::Throttled(shard))) => Err(ApiError::ThroughputExceeded(rate_exceeded(stream, shard))),
-        Some(Err(PutError::Unavailable)) | None => Err(ApiError::InternalFailure),
+        Some(Err(PutError::Throttled(shard))) => Err(ApiError::bad_request(THROTTLED, rate_exceeded(stream, shard))),
+        Some(Err(PutError::Unavailable)) | None => Err(ApiError::internal_failure()),
     }
 }
 
 /// If the stream is unavailable for all records, the call fails: SDKs retry it.
-pub(super) fn records_response(stream: &str, results: Vec<Result<PutResult, PutError>>) -> Result<Vec<u8>, ApiError> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Response {
-        failed_record_count: usize,
-        records: Vec<Entry>,
-        encryption_type: &'static str,
-    }
-
-    #[derive(Serialize)]
-    #[serde(untagged)]
-    enum Entry {
-        #[serde(rename_all = "PascalCase")]
-        Accepted { sequence_number: String, shard_id: ShardId },
-        #[serde(rename_all = "PascalCase")]
-        Failed { error_code: &'static str, error_message: String },
-    }
-
+pub(super) fn records_response(stream: &str, results: Vec<Result<PutResult, PutError>>) -> Result<Value, ApiError> {
     if results.iter().all(|result| matches!(result, Err(PutError::Unavailable))) {
-        return Err(ApiError::InternalFailure);
+        return Err(ApiError::internal_failure());
     }
-    let failed_record_count = results.iter().filter(|result| result.is_err()).count();
+    let failed = results.iter().filter(|result| result.is_err()).count();
     let entry = |result| match result {
-        Ok(PutResult { shard, sequence_number }) => Entry::Accepted { sequence_number, shard_id: shard },
+        Ok(PutResult { shard, sequence_number }) => json!({ "SequenceNumber": sequence_number, "ShardId": shard }),
         // The API reference has only these two codes for a record, and the message of the second.
-        Err(PutError::Throttled(shard)) => Entry::Failed {
-            error_code: "ProvisionedThroughputExceededException",
-            error_message: rate_exceeded(stream, shard),
-        },
+        Err(PutError::Throttled(shard)) => {
+            json!({ "ErrorCode": THROTTLED, "ErrorMessage": rate_exceeded(stream, shard) })
+        }
         Err(PutError::Unavailable) => {
-            Entry::Failed { error_code: "InternalFailure", error_message: "Internal Service Failure".to_owned() }
+            json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure" })
         }
     };
-    let records = results.into_iter().map(entry).collect();
-    json(&Response { failed_record_count, records, encryption_type: NO_ENCRYPTION })
+    let records: Vec<Value> = results.into_iter().map(entry).collect();
+    Ok(json!({ "FailedRecordCount": failed, "Records": records, "EncryptionType": NO_ENCRYPTION }))
 }
 
 #[cfg(test)]

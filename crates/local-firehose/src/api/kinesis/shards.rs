@@ -2,32 +2,28 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::stream_ref::{StreamMembers, StreamRef};
 use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
-use crate::api::json::{json, parse};
+use crate::api::request::parse;
 use crate::stream::DataStream;
 use firehose_model::kinesis::shard::ShardId;
 
 /// The default of `MaxResults`, and the most shards of a response (Kinesis API reference, "ListShards").
 const MAX_RESULTS: usize = 1000;
-
 /// The types of a filter. All but one select every shard, because shards are never split or merged.
 const FILTERS: [&str; 6] = [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", AT_TIMESTAMP, FROM_TIMESTAMP];
 
 const AFTER: &str = "AFTER_SHARD_ID";
-
 const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
-
 const FROM_TIMESTAMP: &str = "FROM_TIMESTAMP";
-
 /// The most characters of a shard's id (Kinesis API reference, "ListShards").
 const MAX_ID_CHARACTERS: usize = 128;
 
-/// The request of ListShards.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ListShardsRequest {
     pub(super) stream: StreamRef,
@@ -36,12 +32,8 @@ pub(super) struct ListShardsRequest {
     after: Vec<String>,
 }
 
-/// A `NextToken`. Those of Kinesis expire after 300 seconds, these do not.
-#[derive(Serialize, Deserialize)]
-struct Token {
-    stream: String,
-    after: String,
-}
+/// A `NextToken`: the stream's name, and the last shard of the page before. Those of Kinesis expire after 300 seconds, these do not.
+type Token = (String, String);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -67,21 +59,16 @@ pub(super) fn request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
     let Input { stream_name, stream_arn, next_token, exclusive_start_shard_id, max_results, shard_filter } =
         parse(body)?;
     let mut constraints = Constraints::default();
-    let max_results = max_results.unwrap_or(MAX_RESULTS.try_into().unwrap_or(i64::MAX));
-    constraints.number(max_results, "maxResults", &(1..=10_000));
+    let max_results = constraints.limit(max_results, "maxResults", MAX_RESULTS).min(MAX_RESULTS);
     let (mut after, mut missing) = (Vec::new(), None);
     let more = exclusive_start_shard_id.as_ref().map(|_| "ExclusiveStartShardId");
     let more = more.or(shard_filter.as_ref().map(|_| "ShardFilter"));
-    if let Some(id) = exclusive_start_shard_id {
-        constraints.name(&id, "exclusiveStartShardId", MAX_ID_CHARACTERS);
-        after.push(id);
-    }
+    constraints.name(exclusive_start_shard_id.as_deref(), "exclusiveStartShardId", MAX_ID_CHARACTERS);
+    after.extend(exclusive_start_shard_id);
     if let Some(filter) = shard_filter {
         let of_type = constraints.required(filter.r#type, "shardFilter.type").unwrap_or_default();
         constraints.one_of(&of_type, "shardFilter.type", &FILTERS);
-        if let Some(id) = &filter.shard_id {
-            constraints.name(id, "shardFilter.shardId", MAX_ID_CHARACTERS);
-        }
+        constraints.name(filter.shard_id.as_deref(), "shardFilter.shardId", MAX_ID_CHARACTERS);
         missing = match of_type.as_str() {
             AFTER if filter.shard_id.is_none() => Some(("ShardId", AFTER)),
             AT_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", AT_TIMESTAMP)),
@@ -90,77 +77,48 @@ pub(super) fn request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
         };
         after.extend(filter.shard_id.filter(|_| of_type == AFTER));
     }
-    let stream = StreamMembers::validated(stream_name, stream_arn, &mut constraints);
+    let stream = StreamMembers { stream_name, stream_arn };
+    stream.validate(&mut constraints);
     constraints.validate()?;
     // The requirement is documented, its message is an assumption.
     if let Some((member, of_type)) = missing {
         let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
-        return Err(ApiError::InvalidArgument(message));
+        return Err(ApiError::invalid_argument(message));
     }
-    let max_results = usize::try_from(max_results).unwrap_or(MAX_RESULTS).min(MAX_RESULTS);
     let Some(token) = next_token else {
         return Ok(ListShardsRequest { stream: stream.stream()?, max_results, after });
     };
-    // AttemptReport of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
+    // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
     if let Some(member) = stream.member().or(more) {
-        return Err(ApiError::InvalidArgument(format!("NextToken and {member} cannot be provided together.")));
+        return Err(ApiError::invalid_argument(format!("NextToken and {member} cannot be provided together.")));
     }
     let read = STANDARD.decode(token).ok().and_then(|token| serde_json::from_slice::<Token>(&token).ok());
     // An assumption.
-    let invalid = || ApiError::InvalidArgument("NextToken is invalid.".to_owned());
-    let Token { stream, after } = read.ok_or_else(invalid)?;
-    Ok(ListShardsRequest { stream: StreamRef::by_name(stream), max_results, after: vec![after] })
+    let invalid = || ApiError::invalid_argument("NextToken is invalid.");
+    let (name, after) = read.ok_or_else(invalid)?;
+    Ok(ListShardsRequest { stream: StreamRef { name, arn: None }, max_results, after: vec![after] })
 }
 
-pub(super) fn response(stream: &DataStream, request: &ListShardsRequest) -> Result<Vec<u8>, ApiError> {
-    let shards = stream.shards();
+pub(super) fn response(stream: &DataStream, request: &ListShardsRequest) -> Value {
+    let shards = stream.settings.shards();
     let mut wanted = shards.iter().filter(|shard| request.after.iter().all(|after| shard.to_string() > *after));
     let listed: Vec<ShardId> = wanted.by_ref().take(request.max_results).collect();
-    let more = wanted.next().and(listed.last());
-    let next_token = more.map(|last| {
-        let token = json(&Token { stream: stream.name().to_owned(), after: last.to_string() });
-        token.map(|token| STANDARD.encode(token))
-    });
-    let described = listed.into_iter().map(|shard| {
+    let described = listed.iter().map(|&shard| {
         let hash_keys = shards.range(shard);
-        Description {
-            shard_id: shard,
-            hash_key_range: HashKeys {
-                starting_hash_key: hash_keys.start().to_string(),
-                ending_hash_key: hash_keys.end().to_string(),
+        json!({
+            "ShardId": shard,
+            "HashKeyRange": {
+                "StartingHashKey": hash_keys.start().to_string(),
+                "EndingHashKey": hash_keys.end().to_string(),
             },
-            sequence_number_range: SequenceNumbers { starting_sequence_number: shard.sequence_number(0) },
-        }
+            // An open shard has no ending number.
+            "SequenceNumberRange": { "StartingSequenceNumber": shard.sequence_number(0) },
+        })
     });
-    json(&Response { shards: described.collect(), next_token: next_token.transpose()? })
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Response {
-    shards: Vec<Description>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Description {
-    shard_id: ShardId,
-    hash_key_range: HashKeys,
-    sequence_number_range: SequenceNumbers,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct HashKeys {
-    starting_hash_key: String,
-    ending_hash_key: String,
-}
-
-/// An open shard has no ending number.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SequenceNumbers {
-    starting_sequence_number: String,
+    let mut page = json!({ "Shards": described.collect::<Vec<_>>() });
+    if let Some(last) = wanted.next().and(listed.last()) {
+        let token = json!([stream.name(), last]);
+        page["NextToken"] = json!(STANDARD.encode(token.to_string()));
+    }
+    page
 }

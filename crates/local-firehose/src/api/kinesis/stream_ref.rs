@@ -1,12 +1,13 @@
 //! The data stream of a request, by its name, its ARN, or both.
 
+use serde::Deserialize;
+
 use crate::api::constraints::Constraints;
 use crate::api::error::ApiError;
 use crate::stream::DataStream;
 
 /// The most characters of a name (Kinesis API reference, "CreateStream"); streams here have fewer.
 pub(super) const MAX_NAME_CHARACTERS: usize = 128;
-
 /// The most characters of an ARN (the service model).
 const MAX_ARN_CHARACTERS: usize = 2048;
 
@@ -14,14 +15,10 @@ const MAX_ARN_CHARACTERS: usize = 2048;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StreamRef {
     pub(super) name: String,
-    arn: Option<String>,
+    pub(super) arn: Option<String>,
 }
 
 impl StreamRef {
-    pub(super) fn by_name(name: String) -> Self {
-        Self { name, arn: None }
-    }
-
     /// Whether it refers to a stream of the same name.
     pub(super) fn is(&self, stream: &DataStream) -> bool {
         self.arn.as_ref().is_none_or(|arn| *arn == stream.arn())
@@ -29,37 +26,35 @@ impl StreamRef {
 }
 
 /// The members of a request that refer to a stream.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct StreamMembers {
-    name: Option<String>,
-    arn: Option<String>,
+    pub(super) stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    pub(super) stream_arn: Option<String>,
 }
 
 impl StreamMembers {
-    pub(super) fn validated(name: Option<String>, arn: Option<String>, constraints: &mut Constraints) -> Self {
-        if let Some(name) = &name {
-            constraints.name(name, "streamName", MAX_NAME_CHARACTERS);
-        }
-        if let Some(arn) = &arn {
+    pub(super) fn validate(&self, constraints: &mut Constraints) {
+        constraints.name(self.stream_name.as_deref(), "streamName", MAX_NAME_CHARACTERS);
+        if let Some(arn) = &self.stream_arn {
             if name_of(arn).is_none() {
                 let pattern = r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+";
                 constraints.violated(arn, "streamARN", pattern);
             }
-            constraints.at_most(arn.chars().count(), MAX_ARN_CHARACTERS, || arn, "streamARN");
+            constraints.at_most(arn.chars().count(), MAX_ARN_CHARACTERS, arn, "streamARN");
         }
-        Self { name, arn }
     }
 
-    /// The first member that is set.
     pub(super) fn member(&self) -> Option<&'static str> {
-        let name = self.name.as_ref().map(|_| "StreamName");
-        name.or(self.arn.as_ref().map(|_| "StreamARN"))
+        let name = self.stream_name.as_ref().map(|_| "StreamName");
+        name.or(self.stream_arn.as_ref().map(|_| "StreamARN"))
     }
 
     /// The messages are an assumption: Kinesis's are not documented.
     pub(super) fn stream(self) -> Result<StreamRef, ApiError> {
-        let Self { name, arn } = self;
-        let invalid = |message: &str| Err(ApiError::InvalidArgument(message.to_owned()));
+        let Self { stream_name: name, stream_arn: arn } = self;
+        let invalid = |message| Err(ApiError::invalid_argument(message));
         match (name, arn.as_deref().and_then(name_of)) {
             (None, None) => invalid("Either StreamName or StreamARN must be specified."),
             (Some(name), Some(other)) if name != other => invalid("StreamName and StreamARN name different streams."),
@@ -86,7 +81,8 @@ mod tests {
 
     fn which(name: Option<&str>, arn: Option<&str>) -> Result<StreamRef, ApiError> {
         let mut constraints = Constraints::default();
-        let members = StreamMembers::validated(name.map(str::to_owned), arn.map(str::to_owned), &mut constraints);
+        let members = StreamMembers { stream_name: name.map(str::to_owned), stream_arn: arn.map(str::to_owned) };
+        members.validate(&mut constraints);
         constraints.validate()?;
         members.stream()
     }
@@ -107,7 +103,7 @@ mod tests {
             (None, None, "Either StreamName or StreamARN must be specified."),
             (Some("others"), Some(arn), "StreamName and StreamARN name different streams."),
         ] {
-            assert_eq!(which(name, arn), Err(ApiError::InvalidArgument(message.to_owned())));
+            assert_eq!(which(name, arn), Err(ApiError::invalid_argument(message)));
         }
         for (name, arn, path) in [
             (Some("a b"), None, "streamName"),
@@ -117,7 +113,7 @@ mod tests {
             (None, Some("arn:aws:kinesis:us-east-1:0:stream/orders"), "streamARN"),
             (None, Some("arn:aws:kinesis:us-east-1:000000000000:stream/"), "streamARN"),
         ] {
-            let Err(ApiError::Validation(message)) = which(name, arn) else { panic!("{name:?} {arn:?}") };
+            let message = which(name, arn).unwrap_err().message;
             assert!(message.contains(&format!("at '{path}' failed to satisfy constraint: ")), "{message}");
         }
     }

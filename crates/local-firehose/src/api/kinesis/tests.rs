@@ -12,7 +12,7 @@ use object_storage::Bucket;
 
 /// An API, and the folder of its streams.
 struct Served {
-    api: Api,
+    api: Api<DataStream>,
     _folder: TempDir,
 }
 
@@ -29,13 +29,13 @@ impl Served {
             let deps = StreamDeps { function: None, function_log: Arc::clone(&function_log), bucket, state: None };
             DataStream::read_by(&DeliveryStream::start(settings, deps).unwrap()).unwrap()
         };
-        let streams = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
-        Self { api: Api { streams, reader: RequestReader::new(&SERVICE) }, _folder: folder }
+        let streams: Vec<_> = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
+        Self { api: Api::new(&SERVICE, streams), _folder: folder }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
         let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes() };
-        self.api.dispatch(call).await.map(|answer| serde_json::from_slice(&answer).unwrap())
+        self.api.dispatch(call).await
     }
 }
 
@@ -78,9 +78,9 @@ async fn a_stream_that_is_not_here_is_not_found() {
         ("ListShards", json!({ "StreamName": "missing" }), "missing"),
     ] {
         let refused = served.call(operation, input).await;
-        assert_eq!(refused, Err(ApiError::NotFound { kind: "Stream", name: name.to_owned() }), "{operation}");
+        assert_eq!(refused, Err(ApiError::not_found("Stream", name)), "{operation}");
     }
-    let unknown = ApiError::UnknownOperation { service: &SERVICE, operation: "GetRecords".to_owned() };
+    let unknown = SERVICE.unknown_operation("GetRecords");
     assert_eq!(served.call("GetRecords", json!({})).await, Err(unknown));
 }
 
@@ -128,17 +128,17 @@ async fn shards_are_listed_by_page() {
     ] {
         let both = served.call("ListShards", json!({ "NextToken": token, member: value })).await;
         let message = format!("NextToken and {member} cannot be provided together.");
-        assert_eq!(both, Err(ApiError::InvalidArgument(message)));
+        assert_eq!(both, Err(ApiError::invalid_argument(message)));
     }
     for (of_type, member) in
         [("AFTER_SHARD_ID", "ShardId"), ("AT_TIMESTAMP", "Timestamp"), ("FROM_TIMESTAMP", "Timestamp")]
     {
         let filter = json!({ "StreamName": "orders", "ShardFilter": { "Type": of_type } });
         let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
-        assert_eq!(served.call("ListShards", filter).await, Err(ApiError::InvalidArgument(message)));
+        assert_eq!(served.call("ListShards", filter).await, Err(ApiError::invalid_argument(message)));
     }
     let none = served.call("ListShards", json!({ "NextToken": "AAAA" })).await;
-    assert_eq!(none, Err(ApiError::InvalidArgument("NextToken is invalid.".to_owned())));
+    assert_eq!(none, Err(ApiError::invalid_argument("NextToken is invalid.")));
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn what_breaks_a_constraint_is_refused() {
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
         ),
     ] {
-        assert_eq!(served.call(operation, input).await, Err(ApiError::Validation(faults.to_owned())), "{operation}");
+        assert_eq!(served.call(operation, input).await, Err(ApiError::validation(faults)), "{operation}");
     }
 }
 

@@ -1,15 +1,15 @@
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
-use crate::stream::backlog::Backlog;
-use crate::stream::destination::Item;
+use crate::stream::context::Context;
 use crate::stream::intake::{Entry, Intake};
-use crate::stream::shard_buffers::ShardBuffers;
+use crate::stream::settings::StreamSettings;
 use firehose_model::event::encode;
 
 /// Buffers without a function: each event is forwarded as a list of its records.
 struct Running {
-    stats: Arc<StreamStats>,
+    context: Arc<Context>,
     intake: Intake,
 }
 
@@ -17,23 +17,13 @@ impl Running {
     fn start(change: impl FnOnce(&mut StreamSettings)) -> (Self, mpsc::UnboundedReceiver<Vec<Item>>) {
         let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         change(&mut settings);
-        let stats = StreamStats::new("s", settings.buffer.interval, settings.destination_buffer.interval);
-        let stats = Arc::new(stats);
-        let backlog = Arc::new(Backlog::new(usize::MAX, None, &[]));
+        let context = Arc::new(Context::new(settings, None, None, &[]));
         let (destination, events) = mpsc::unbounded_channel();
-        let invoker = Invoker {
-            functions: None,
-            function_arn: String::new(),
-            retries: 0,
-            prefix: settings.prefix.clone(),
-            backlog: Arc::clone(&backlog),
-            stats: Arc::clone(&stats),
-            destination: destination.clone(),
-        };
+        let invoker = Invoker { context: Arc::clone(&context), functions: None, destination };
         let (to_buffers, accepted) = mpsc::unbounded_channel();
-        tokio::spawn(ShardBuffers::new(&settings, invoker, destination, Arc::clone(&stats)).run(accepted));
-        let intake = Intake::new(backlog, Arc::clone(&stats), None, to_buffers);
-        (Self { stats, intake }, events)
+        tokio::spawn(ShardBuffers::new(invoker).run(accepted));
+        let intake = Intake::new(Arc::clone(&context), None, to_buffers);
+        (Self { context, intake }, events)
     }
 
     /// Accepts records of these sizes, together.
@@ -95,7 +85,7 @@ async fn an_event_is_invoked_by_size_by_count_and_by_time() {
 #[tokio::test(start_paused = true)]
 async fn a_snapshot_has_what_waits_and_until_when() {
     let (running, mut events) = Running::start(|settings| settings.buffer.interval = Duration::from_secs(60));
-    let buffered = || serde_json::to_value(running.stats.snapshot()).unwrap()["buffered"].clone();
+    let buffered = || serde_json::to_value(running.context.stats.snapshot()).unwrap()["buffered"].clone();
     let expected = |records: u64, bytes: u64, flush_in_ms: Option<u64>| serde_json::json!({ "records": records, "bytes": bytes, "flush_in_ms": flush_in_ms });
     assert_eq!(buffered(), expected(0, 0, None));
     running.put(&[3, 4]).await;

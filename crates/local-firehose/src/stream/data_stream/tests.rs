@@ -83,7 +83,7 @@ async fn records_of_a_shard_are_delivered_in_order_with_many_producers() {
         let placed: HashMap<String, PutResult> = join_all(putting).await.into_iter().flat_map(Result::unwrap).collect();
         let delivered = running.stop().await;
         assert_eq!((placed.len(), delivered.len()), (300, 300));
-        for shard in running.data_stream.shards().iter() {
+        for shard in running.data_stream.settings.shards().iter() {
             let numbers: Vec<&str> = delivered
                 .iter()
                 .map(|line| &placed[line])
@@ -107,7 +107,7 @@ async fn each_shard_has_its_own_limits_of_records_and_bytes() {
         let placed = results.iter().filter(|result| result.is_ok()).count();
         // Some more, as time goes on meanwhile.
         assert!((most..2 * most).contains(&placed), "{key}: {placed}");
-        let shard = stream.shards().of(hash_key(key));
+        let shard = stream.settings.shards().of(hash_key(key));
         assert!(results[..most].iter().flatten().all(|placed| placed.shard == shard));
         assert!(results.contains(&Err(PutError::Throttled(Some(shard)))));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::stream::backlog::Backlog;
+use crate::stream::context::Context;
 use crate::stream::receipt::{Accepted, cost};
 use crate::stream::settings::StreamSettings;
 use firehose_model::prefix::Prefix;
@@ -18,8 +18,7 @@ const LONG: Buffering = Buffering { bytes: usize::MAX, interval: Duration::from_
 /// A destination that delivers to a folder.
 struct Running {
     folder: TempDir,
-    backlog: Arc<Backlog>,
-    stats: Arc<StreamStats>,
+    context: Arc<Context>,
     items: mpsc::UnboundedSender<Vec<Item>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -31,13 +30,12 @@ impl Running {
         settings.destination_buffer = buffer;
         settings.prefix = prefix.clone();
         settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
-        let stats = Arc::new(StreamStats::new("s", Duration::ZERO, buffer.interval));
-        let backlog = Arc::new(Backlog::new(usize::MAX, None, &[]));
         let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-        let uploader = Uploader::new(settings, bucket, Arc::clone(&backlog), Arc::clone(&stats));
+        let context = Arc::new(Context::new(settings, Some("arn:f".to_owned()), None, &[]));
         let (items, taken) = mpsc::unbounded_channel();
-        let task = tokio::spawn(Destination::new(buffer, "arn:f".to_owned(), uploader, Arc::clone(&stats)).run(taken));
-        Self { folder, backlog, stats, items, task }
+        let destination = Destination::new(Uploader::new(Arc::clone(&context), bucket));
+        let task = tokio::spawn(destination.run(taken));
+        Self { folder, context, items, task }
     }
 
     /// Sends on what a function made of a record.
@@ -47,7 +45,7 @@ impl Running {
 
     fn accept(&self) -> Accepted {
         let data = STANDARD.encode("as it came");
-        assert!(self.backlog.reserve(cost(&data, "")));
+        assert!(self.context.backlog.reserve(cost(&data, "")));
         Accepted::new(1, Record::direct_put(1, 0, data))
     }
 
@@ -59,13 +57,13 @@ impl Running {
             StreamEvent::InvocationStarted { shard: None, records: 1, bytes: 0 },
             StreamEvent::Transformed { records: 1, bytes: Item::bytes_of(&items), dropped: 0 },
         ] {
-            self.stats.record(event);
+            self.context.stats.record(event);
         }
         self.items.send(items).unwrap();
     }
 
     fn back_up(&self, copies: Vec<Item>) {
-        self.stats.record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
+        self.context.stats.record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
         self.items.send(copies).unwrap();
     }
 
@@ -141,21 +139,23 @@ async fn each_kind_has_objects_of_its_own() {
         let Accepted { record, receipt } = running.accept();
         running.back_up(vec![Item::backup(&record, receipt)]);
     }
-    let (folder, stats) = (running.folder.path().to_owned(), Arc::clone(&running.stats));
+    let (folder, context) = (running.folder.path().to_owned(), Arc::clone(&running.context));
     let line = "{\"attemptsMade\":4,\"arrivalTimestamp\":0,\"errorCode\":\"Lambda.MissingRecordId\",\
                 \"errorMessage\":\"One or more record Ids were not returned. Ensure that the Lambda function returns all \
                 received record Ids.\",\"attemptEndingTimestamp\":7,\"rawData\":\"YXMgaXQgY2FtZQ==\",\"lambdaARN\":\"arn:f\"}\n";
-    let snapshot = stats.snapshot();
-    assert_eq!((snapshot.delivered, snapshot.failed, running.backlog.unsettled()), (0, 0, 6));
-    let backlog = Arc::clone(&running.backlog);
+    let snapshot = context.stats.snapshot();
+    assert_eq!((snapshot.delivered, snapshot.failed, running.context.backlog.unsettled()), (0, 0, 6));
     let Running { items, task, folder: _kept, .. } = running;
     drop(items);
     task.await.unwrap();
     assert_eq!(objects(&folder.join("firehose")), ["made\nmade\n"]);
     assert_eq!(objects(&folder.join("errors/processing-failed")), [line.repeat(2)]);
     assert_eq!(objects(&folder.join("source")), ["as it cameas it came"]);
-    let snapshot = stats.snapshot();
-    assert_eq!((snapshot.delivered, snapshot.failed, backlog.unsettled(), snapshot.objects.len()), (2, 2, 0, 3));
+    let snapshot = context.stats.snapshot();
+    assert_eq!(
+        (snapshot.delivered, snapshot.failed, context.backlog.unsettled(), snapshot.objects.len()),
+        (2, 2, 0, 3)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,9 +164,9 @@ async fn stored_records_are_settled() {
     let Accepted { record, receipt } = running.accept();
     let second = receipt.duplicate();
     running.back_up(vec![Item::backup(&record, second), Item::backup(&record, receipt)]);
-    let backlog = Arc::clone(&running.backlog);
+    let context = Arc::clone(&running.context);
     running.end("source").await;
-    assert_eq!(backlog.unsettled(), 0);
+    assert_eq!(context.backlog.unsettled(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +193,7 @@ async fn a_record_over_the_partition_limit_fails_until_an_object_is_stored() {
     running.deliver("c", partition("another"));
     sleep_until(Instant::now() + LONG.interval * 2).await;
     running.deliver("d", partition("another"));
-    let (folder, stats) = (running.folder.path().to_owned(), Arc::clone(&running.stats));
+    let (folder, context) = (running.folder.path().to_owned(), Arc::clone(&running.context));
     let Running { items, task, folder: _kept, .. } = running;
     drop(items);
     task.await.unwrap();
@@ -205,6 +205,6 @@ async fn a_record_over_the_partition_limit_fails_until_an_object_is_stored() {
     assert_eq!(objects(&folder.join("by/0")), ["ab"]);
     assert_eq!(objects(&folder.join("by/another")), ["d"]);
     assert!(!folder.join("by").join(MAX_ACTIVE_PARTITIONS.to_string()).exists());
-    let snapshot = stats.snapshot();
+    let snapshot = context.stats.snapshot();
     assert_eq!((snapshot.delivered, snapshot.failed), (MAX_ACTIVE_PARTITIONS as u64 + 2, 2));
 }

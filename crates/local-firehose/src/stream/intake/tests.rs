@@ -1,11 +1,11 @@
 use std::path::Path;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
 use crate::stream::receipt::RECORD_BYTES;
+use crate::stream::settings::StreamSettings;
 use crate::stream::state::{Recovered, State};
 
 const HOUR: u64 = 3_600_000_000;
@@ -13,18 +13,18 @@ const HOUR: u64 = 3_600_000_000;
 /// An intake, and what it forwards.
 struct Running {
     intake: Intake,
-    backlog: Arc<Backlog>,
-    stats: Arc<StreamStats>,
+    context: Arc<Context>,
     buffers: UnboundedReceiver<Vec<Accepted>>,
 }
 
 impl Running {
     fn start(max_bytes: usize, file: Option<State>, last: Option<u64>) -> Self {
-        let stats = Arc::new(StreamStats::new("s", Duration::ZERO, Duration::ZERO));
-        let backlog = Arc::new(Backlog::new(max_bytes, file, &[]));
+        let settings =
+            StreamSettings { backlog_bytes: max_bytes, ..StreamSettings::untransformed("s", Path::new("nowhere")) };
+        let context = Arc::new(Context::new(settings, None, file, &[]));
         let (sender, buffers) = mpsc::unbounded_channel();
-        let intake = Intake::new(Arc::clone(&backlog), Arc::clone(&stats), last, sender);
-        Self { intake, backlog, stats, buffers }
+        let intake = Intake::new(Arc::clone(&context), last, sender);
+        Self { intake, context, buffers }
     }
 
     fn with_state(folder: &TempDir) -> Self {
@@ -93,8 +93,8 @@ async fn numbers_follow_those_that_are_settled() {
         last += 1;
         let records = running.buffers.recv().await.unwrap();
         assert_eq!(records[0].receipt.sequence(), last);
-        running.backlog.settle(records.into_iter().map(|accepted| accepted.receipt).collect());
-        running.backlog.close().await;
+        running.context.backlog.settle(records.into_iter().map(|accepted| accepted.receipt).collect());
+        running.context.backlog.close().await;
     }
 }
 
@@ -120,9 +120,9 @@ async fn accepted_records_are_forwarded_and_counted() {
         let results = running.put(vec![entry("YQo="), entry("Yg==")]).await;
         assert_eq!(results, ["YQo=", "Yg=="].map(|data| Ok(data.to_owned())));
         assert_eq!(running.numbers().await.len(), 2);
-        let snapshot = running.stats.snapshot();
-        assert_eq!((snapshot.accepted, running.backlog.unsettled()), (2, 2));
-        running.backlog.close().await;
+        let snapshot = running.context.stats.snapshot();
+        assert_eq!((snapshot.accepted, running.context.backlog.unsettled()), (2, 2));
+        running.context.backlog.close().await;
     }
 }
 
@@ -143,12 +143,12 @@ async fn records_that_cannot_be_written_leave_nothing() {
     let (state, _) = open(folder.path());
     let mut running = Running::start(2 * (4 + RECORD_BYTES), Some(state), None);
     // A closed state writes nothing.
-    running.backlog.close().await;
+    running.context.backlog.close().await;
     for _attempt in 0..3 {
         let results = running.put(vec![entry("YQo="), entry("YQo=")]).await;
         assert_eq!(results, [Err(PutError::Unavailable), Err(PutError::Unavailable)]);
         assert!(running.buffers.try_recv().is_err());
-        assert_eq!((running.stats.snapshot().accepted, running.backlog.unsettled()), (0, 0));
+        assert_eq!((running.context.stats.snapshot().accepted, running.context.backlog.unsettled()), (0, 0));
     }
 }
 
@@ -170,6 +170,6 @@ async fn a_closed_intake_accepts_nothing_and_forwards_what_it_has() {
         assert_eq!(running.numbers().await.len(), 1);
         // All senders are dropped.
         assert!(running.buffers.recv().await.is_none());
-        assert_eq!(running.backlog.unsettled(), 1);
+        assert_eq!(running.context.backlog.unsettled(), 1);
     }
 }

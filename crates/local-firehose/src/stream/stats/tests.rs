@@ -1,14 +1,18 @@
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stream::snapshot::Waiting;
 use firehose_model::prefix::ErrorOutputType;
 
 /// Records, bytes, and the seconds until a flush.
 type Waits = (u64, usize, Option<u64>);
 
 fn stats() -> StreamStats {
-    StreamStats::new("s", Duration::from_secs(60), Duration::from_secs(300))
+    let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
+    settings.buffer.interval = Duration::from_secs(60);
+    settings.destination_buffer.interval = Duration::from_secs(300);
+    StreamStats::new(&settings, false)
 }
 
 fn json_of(stats: &StreamStats) -> Value {
@@ -35,12 +39,10 @@ fn opened(records: usize, due: Option<Instant>) -> StreamEvent {
     StreamEvent::Opened { records, due }
 }
 
-fn object(kind: Kind, records: usize, bytes: usize) -> Stored {
-    Stored { path: format!("{}/{records}", kind.name()), kind, records, bytes, failed_by_code: BTreeMap::new() }
-}
-
-fn stored(object: Stored) -> StreamEvent {
-    StreamEvent::Stored { object, values: ValueCounts::default(), at_ms: 7 }
+fn stored(kind: Kind, records: usize, bytes: usize) -> StreamEvent {
+    let object =
+        ObjectSummary { path: format!("{}/{records}", kind.name()), kind: kind.name(), records, bytes, at_ms: 7 };
+    StreamEvent::Stored { kind, object, failed_by_code: BTreeMap::new(), values: ValueCounts::default() }
 }
 
 fn invoked(records: usize, attempt: u32) -> StreamEvent {
@@ -69,10 +71,10 @@ fn accepted_is_the_sum_of_the_other_counts_after_each_event() {
         (started(None, 4, 40), [11, 1, 10, 0, 0, 0, 0]),
         (transformed(5, 120, 1), [11, 1, 4, 5, 0, 1, 0]),
         (opened(11, None), [11, 1, 4, 5, 0, 1, 0]),
-        (stored(object(Kind::Backup, 6, 300)), [11, 1, 4, 5, 0, 1, 0]),
+        (stored(Kind::Backup, 6, 300), [11, 1, 4, 5, 0, 1, 0]),
         (transformed(4, 80, 0), [11, 1, 0, 9, 0, 1, 0]),
-        (stored(object(Kind::Delivered, 7, 150)), [11, 1, 0, 2, 7, 1, 0]),
-        (stored(object(error, 2, 50)), [11, 1, 0, 0, 7, 1, 2]),
+        (stored(Kind::Delivered, 7, 150), [11, 1, 0, 2, 7, 1, 0]),
+        (stored(error, 2, 50), [11, 1, 0, 0, 7, 1, 2]),
         (started(None, 1, 10), [11, 0, 1, 0, 7, 1, 2]),
     ];
     for (number, (event, expected)) in steps.into_iter().enumerate() {
@@ -110,10 +112,10 @@ async fn records_bytes_and_times_agree_after_each_event() {
         (transformed(1, 0, 0), (0, 0, None), (4, 170, Some(200))),
         // In objects that are being stored.
         (opened(1, None), (0, 0, None), (4, 170, None)),
-        (stored(object(Kind::Delivered, 4, 170)), (0, 0, None), (0, 0, None)),
+        (stored(Kind::Delivered, 4, 170), (0, 0, None), (0, 0, None)),
         // A copy has bytes, but is no record.
         (StreamEvent::BackedUp { records: 1, bytes: 9 }, (0, 0, None), (0, 9, Some(300))),
-        (stored(object(Kind::Backup, 1, 9)), (0, 0, None), (0, 0, None)),
+        (stored(Kind::Backup, 1, 9), (0, 0, None), (0, 0, None)),
         (opened(1, None), (0, 0, None), (0, 0, None)),
     ];
     for (number, (event, buffered, waiting)) in steps.into_iter().enumerate() {
@@ -162,25 +164,25 @@ fn retries_are_the_attempts_after_the_first_and_reasons_add_up() {
 #[test]
 fn a_snapshot_has_the_last_twenty_newest_first() {
     let stats = stats();
-    for event in [accepted(25, 0), started(None, 25, 0), transformed(25, 0, 0)] {
+    for event in [accepted(25, 0), started(None, 25, 0), transformed(25, 300, 0)] {
         stats.record(event);
     }
     for number in 0..25 {
         stats.record(invoked(number, 1));
-        stats.record(stored(Stored { path: number.to_string(), ..object(Kind::Delivered, 1, 0) }));
+        stats.record(stored(Kind::Delivered, 1, number));
     }
     let seen = json_of(&stats);
     let of = |list: &str, field: &str| -> Vec<Value> {
         seen[list].as_array().unwrap().iter().map(|entry| entry[field].clone()).collect()
     };
     assert_eq!(of("invocations", "records"), (5..25).rev().map(|number| json!(number)).collect::<Vec<_>>());
-    assert_eq!(of("objects", "path"), (5..25).rev().map(|number| json!(number.to_string())).collect::<Vec<_>>());
+    assert_eq!(of("objects", "bytes"), (5..25).rev().map(|number| json!(number)).collect::<Vec<_>>());
 }
 
 #[test]
 fn stored_objects_add_up() {
     let stats = stats();
-    assert!(!stats.has_stored());
+    assert!(stats.snapshot().objects.is_empty());
     for event in [accepted(6, 0), started(None, 6, 0), transformed(6, 0, 0)] {
         stats.record(event);
     }
@@ -188,22 +190,27 @@ fn stored_objects_add_up() {
     let failed_by_code = BTreeMap::from([("Lambda.FunctionError", 1)]);
     let error = Kind::Error(ErrorOutputType::ProcessingFailed);
     for _object in 0..2 {
-        let object = self::object(Kind::Delivered, 2, 0);
-        stats.record(StreamEvent::Stored { object, values: values(), at_ms: 7 });
-        stats.record(stored(Stored { failed_by_code: failed_by_code.clone(), ..self::object(error, 1, 0) }));
+        for (kind, records) in [(Kind::Delivered, 2), (error, 1)] {
+            let StreamEvent::Stored { object, .. } = stored(kind, records, 0) else { unreachable!() };
+            let (failed_by_code, values) = match kind {
+                Kind::Delivered => (BTreeMap::new(), values()),
+                _ => (failed_by_code.clone(), ValueCounts::default()),
+            };
+            stats.record(StreamEvent::Stored { kind, object, failed_by_code, values });
+        }
     }
     let seen = json_of(&stats);
     assert_eq!(seen["failed_by_code"], json!({ "Lambda.FunctionError": 2 }));
     assert_eq!(seen["values"], json!({ "id": { "a": 2 } }));
     let kinds: Vec<&Value> = seen["objects"].as_array().unwrap().iter().map(|object| &object["kind"]).collect();
     assert_eq!(kinds, ["error", "delivered", "error", "delivered"]);
-    assert!(stats.has_stored());
 }
 
 #[test]
 fn the_storage_error_is_shown_until_all_objects_are_accepted() {
     let stats = stats();
-    assert_eq!((stats.first_upload(), stats.has_refused()), (None, false));
+    let uploads = || (stats.snapshot().first_upload.is_some(), stats.snapshot().has_refused);
+    assert_eq!(uploads(), (false, false));
     let refused = |error: &str| StreamEvent::UploadRefused { error: error.to_owned() };
     for (event, expected) in [
         (StreamEvent::UploadStarted, None),
@@ -216,5 +223,5 @@ fn the_storage_error_is_shown_until_all_objects_are_accepted() {
         stats.record(event);
         assert_eq!(stats.snapshot().storage_error.as_deref(), expected);
     }
-    assert!(stats.first_upload().is_some() && stats.has_refused());
+    assert_eq!(uploads(), (true, true));
 }

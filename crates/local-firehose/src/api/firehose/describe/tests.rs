@@ -1,30 +1,19 @@
-use serde_json::{Value, json};
-
-use jiff::Timestamp;
+use std::path::Path;
+use std::time::Duration;
 
 use super::*;
-use crate::api::firehose::description::Processing;
+use crate::stream::{Buffering, DataStreamSettings};
 
-fn described() -> StreamDescription {
-    StreamDescription {
-        name: "clicks".to_owned(),
-        arn: "arn:aws:firehose:us-east-1:000000000000:deliverystream/clicks".to_owned(),
-        created: Timestamp::from_millisecond(1_517_595_920_596).unwrap(),
-        data_stream_arn: None,
-        bucket_arn: "arn:aws:s3:::bucket".to_owned(),
-        prefix: "firehose/".to_owned(),
-        error_prefix: "errors/!{firehose:error-output-type}/".to_owned(),
-        buffer_mb: 5,
-        buffer_seconds: 3,
-        gzip: false,
-        processing: None,
-        backup_prefix: None,
-        dynamic_partitioning: false,
-    }
+const LAMBDA_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+
+fn settings() -> StreamSettings {
+    let destination = Destination::S3 { bucket: "bucket".to_owned(), endpoint: None };
+    StreamSettings { destination, ..StreamSettings::untransformed("clicks", Path::new("")) }
 }
 
-fn description(stream: &StreamDescription, body: &str) -> Value {
-    serde_json::from_slice(&response(stream, &request(body.as_bytes()).unwrap()).unwrap()).unwrap()
+fn description(settings: &StreamSettings, function_arn: Option<&str>, body: &str) -> Value {
+    let started = Timestamp::from_millisecond(1_517_595_920_596).unwrap();
+    response(&request(body.as_bytes()).unwrap(), settings, started, function_arn)
 }
 
 fn s3(prefix: &str) -> Value {
@@ -32,7 +21,7 @@ fn s3(prefix: &str) -> Value {
         "RoleARN": "arn:aws:iam::000000000000:role/firehose_delivery_role",
         "BucketARN": "arn:aws:s3:::bucket",
         "Prefix": prefix,
-        "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+        "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/",
         "BufferingHints": { "SizeInMBs": 5, "IntervalInSeconds": 3 },
         "CompressionFormat": "UNCOMPRESSED",
         "EncryptionConfiguration": { "NoEncryptionConfig": "NoEncryption" },
@@ -60,28 +49,23 @@ fn a_plain_stream_is_described() {
             "S3DestinationDescription": s3("firehose/"),
         }],
     } });
-    assert_eq!(description(&described(), r#"{"DeliveryStreamName":"clicks","Limit":1}"#), expected);
+    assert_eq!(description(&settings(), None, r#"{"DeliveryStreamName":"clicks","Limit":1}"#), expected);
 }
 
 #[test]
 fn what_a_stream_does_is_described() {
-    let stream = StreamDescription {
-        gzip: true,
-        processing: Some(Processing {
-            lambda_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
-            buffer_mb: 0.2,
-            buffer_seconds: 60,
-            retries: 3,
-        }),
-        backup_prefix: Some("source/".to_owned()),
+    let stream = StreamSettings {
+        compression: Compression::Gzip,
+        buffer: Buffering { bytes: MB / 5, interval: Duration::from_secs(60) },
+        backup_prefix: Some(Prefix::parse("source/", false).unwrap()),
         dynamic_partitioning: true,
-        ..described()
+        ..settings()
     };
-    let answer = description(&stream, r#"{"DeliveryStreamName":"clicks"}"#);
+    let answer = description(&stream, Some(LAMBDA_ARN), r#"{"DeliveryStreamName":"clicks"}"#);
     let extended = &answer["DeliveryStreamDescription"]["Destinations"][0]["ExtendedS3DestinationDescription"];
     let parameter = |name, value| json!({ "ParameterName": name, "ParameterValue": value });
     let parameters = [
-        parameter("LambdaArn", "arn:aws:lambda:us-east-1:000000000000:function:f"),
+        parameter("LambdaArn", LAMBDA_ARN),
         parameter("NumberOfRetries", "3"),
         parameter("RoleArn", "arn:aws:iam::000000000000:role/firehose_delivery_role"),
         parameter("BufferSizeInMBs", "0.2"),
@@ -99,8 +83,8 @@ fn what_a_stream_does_is_described() {
 #[test]
 fn the_data_stream_that_is_read_is_described() {
     let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks";
-    let stream = StreamDescription { data_stream_arn: Some(arn.to_owned()), ..described() };
-    let description = &description(&stream, r#"{"DeliveryStreamName":"clicks"}"#)["DeliveryStreamDescription"];
+    let stream = StreamSettings { source: Source::Kinesis(DataStreamSettings::default()), ..settings() };
+    let description = &description(&stream, None, r#"{"DeliveryStreamName":"clicks"}"#)["DeliveryStreamDescription"];
     assert_eq!(description["DeliveryStreamType"], "KinesisStreamAsSource");
     let source = json!({ "KinesisStreamSourceDescription": {
         "KinesisStreamARN": arn,
@@ -115,7 +99,7 @@ fn the_data_stream_that_is_read_is_described() {
 fn there_is_no_second_destination() {
     for (after, count) in [("destinationId-000000000000", 1), ("destinationId-000000000001", 0)] {
         let body = json!({ "DeliveryStreamName": "clicks", "ExclusiveStartDestinationId": after }).to_string();
-        let description = &description(&described(), &body)["DeliveryStreamDescription"];
+        let description = &description(&settings(), None, &body)["DeliveryStreamDescription"];
         assert_eq!(description["Destinations"].as_array().map(Vec::len), Some(count), "{after}");
         assert_eq!(description["HasMoreDestinations"], false);
     }
@@ -137,6 +121,51 @@ fn what_breaks_a_constraint_is_refused() {
              Member must satisfy regular expression pattern: [a-zA-Z0-9-]+",
         ),
     ] {
-        assert_eq!(request(body.as_bytes()), Err(ApiError::Validation(message.to_owned())), "{body}");
+        assert_eq!(request(body.as_bytes()), Err(ApiError::validation(message)), "{body}");
+    }
+}
+
+#[test]
+fn names_are_listed_by_page() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
+    for (body, listed, more) in [
+        ("{}", &names[..10], true),
+        (r#"{"Limit":11}"#, &names, false),
+        (r#"{"Limit":2}"#, &names[..2], true),
+        (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"b"}"#, &names[2..4], true),
+        (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"bb"}"#, &names[2..4], true),
+        (r#"{"Limit":2,"ExclusiveStartDeliveryStreamName":"i"}"#, &names[9..], false),
+        (r#"{"ExclusiveStartDeliveryStreamName":"k"}"#, &[], false),
+        (r#"{"Limit":10000,"DeliveryStreamType":"DirectPut"}"#, &names, false),
+        (r#"{"DeliveryStreamType":"KinesisStreamAsSource"}"#, &[], false),
+    ] {
+        let streams = names.into_iter().map(|name| (name, DIRECT_PUT));
+        let expected = json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
+        assert_eq!(list(body.as_bytes(), streams), Ok(expected), "{body}");
+    }
+}
+
+#[test]
+fn a_violation_in_a_list_is_an_error() {
+    for (body, message) in [
+        (
+            r#"{"Limit":0}"#,
+            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1",
+        ),
+        (
+            r#"{"Limit":10001,"DeliveryStreamType":"Direct"}"#,
+            "2 validation errors detected: Value '10001' at 'limit' failed to satisfy constraint: \
+             Member must have value less than or equal to 10000; \
+             Value 'Direct' at 'deliveryStreamType' failed to satisfy constraint: \
+             Member must satisfy enum value set: [DirectPut, KinesisStreamAsSource, MSKAsSource, DatabaseAsSource]",
+        ),
+        (
+            r#"{"ExclusiveStartDeliveryStreamName":"ä"}"#,
+            "1 validation error detected: Value 'ä' at 'exclusiveStartDeliveryStreamName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
+        ),
+    ] {
+        assert_eq!(list(body.as_bytes(), [].into_iter()), Err(ApiError::validation(message)), "{body}");
     }
 }

@@ -9,8 +9,8 @@ fn encoded(size: usize) -> String {
 }
 
 fn batch_body(data: &[String]) -> String {
-    let records: Vec<_> = data.iter().map(|data| serde_json::json!({ "Data": data })).collect();
-    serde_json::json!({ "DeliveryStreamName": "clicks", "Records": records }).to_string()
+    let records: Vec<_> = data.iter().map(|data| json!({ "Data": data })).collect();
+    json!({ "DeliveryStreamName": "clicks", "Records": records }).to_string()
 }
 
 fn batch_of(sizes: &[usize]) -> String {
@@ -93,7 +93,7 @@ fn a_violation_has_the_message_of_aws() {
              at 'records.4.member.data' failed to satisfy constraint: Member must have length less than or equal to 1024000",
         ),
     ] {
-        assert_eq!(read(body.as_bytes()), Err(ApiError::Validation(message.to_owned())), "{body:.80}");
+        assert_eq!(read(body.as_bytes()), Err(ApiError::validation(message)), "{body:.80}");
     }
 }
 
@@ -102,13 +102,13 @@ fn a_batch_of_501_records_is_rejected() {
     let message = "1 validation error detected: Value '501 records' at 'records' failed to satisfy constraint: \
                    Member must have length less than or equal to 500";
     let rejected = batch(batch_of(&[15; 501]).as_bytes());
-    assert_eq!(rejected, Err(ApiError::Validation(message.to_owned())));
+    assert_eq!(rejected, Err(ApiError::validation(message)));
 }
 
 #[test]
 fn the_message_about_very_many_records_is_bounded() {
     let body = format!(r#"{{"DeliveryStreamName":"clicks","Records":[{}{{}}]}}"#, "{},".repeat(1_000_000));
-    let Err(ApiError::Validation(message)) = batch(body.as_bytes()) else { panic!("accepted") };
+    let message = batch(body.as_bytes()).unwrap_err().message;
     assert!(message.starts_with("10 validation errors detected: Value '1000001 records' at 'records'"));
     assert!(message.len() < 2_000);
 }
@@ -118,7 +118,7 @@ fn a_batch_over_4_mib_is_rejected() {
     for sizes in [vec![1_024_000, 1_024_000, 1_024_000, 1_024_000, 98_305], vec![10_000; 450]] {
         assert_eq!(
             batch(batch_of(&sizes).as_bytes()),
-            Err(ApiError::InvalidArgument("Records size exceeds 4 MB limit".to_owned()))
+            Err(ApiError::invalid_argument("Records size exceeds 4 MB limit"))
         );
     }
 }
@@ -130,7 +130,7 @@ fn data_that_is_not_base64_is_rejected_first() {
         (batch as fn(&[u8]) -> Result<Put, ApiError>, r#"{"Records":[{"Data":"aGk="},{"Data":"not base64"}]}"#),
         (record, r#"{"Record":{"Data":"not base64"}}"#),
     ] {
-        assert_eq!(read(body.as_bytes()), Err(ApiError::Serialization(message.to_owned())));
+        assert_eq!(read(body.as_bytes()), Err(ApiError::serialization(message)));
     }
 }
 
@@ -157,18 +157,20 @@ fn a_response_has_each_record_in_order() {
             ),
         ),
     ] {
-        assert_eq!(String::from_utf8(batch_response(results).unwrap()).unwrap(), body);
+        assert_eq!(batch_response(results).unwrap().to_string(), body);
     }
     let failed = batch_response(vec![Err(PutError::Unavailable), Err(PutError::Unavailable)]);
-    assert_eq!(failed, Err(ApiError::InternalFailure));
+    assert_eq!(failed, Err(ApiError::internal_failure()));
 }
 
 #[test]
 fn the_response_to_one_record_is_its_id_or_an_error() {
     let accepted = record_response(vec![Ok("a".to_owned())]).unwrap();
-    assert_eq!(String::from_utf8(accepted).unwrap(), r#"{"Encrypted":false,"RecordId":"a"}"#);
-    assert_eq!(record_response(vec![Err(PutError::Throttled(None))]), Err(ApiError::ServiceUnavailable));
-    assert_eq!(record_response(vec![Err(PutError::Unavailable)]), Err(ApiError::InternalFailure));
+    assert_eq!(accepted.to_string(), r#"{"Encrypted":false,"RecordId":"a"}"#);
+    let throttled = record_response(vec![Err(PutError::Throttled(None))]).unwrap_err();
+    let body = r#"{"__type":"ServiceUnavailableException","message":"Slow down."}"#;
+    assert_eq!((throttled.status.as_u16(), &*serde_json::to_string(&throttled).unwrap()), (500, body));
+    assert_eq!(record_response(vec![Err(PutError::Unavailable)]), Err(ApiError::internal_failure()));
 }
 
 /// Bodies that are nearly valid, which random bytes never are.
