@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use mysfits_service::local::seed;
-use mysfits_service::{LocalError, LocalService, Table, TableName, client, logs};
+use mysfits_service::{LocalError, LocalService, Table, TableName, client, init_logs};
 use tokio::signal;
 
 /// The endpoint of another DynamoDB, as in every AWS tool.
@@ -36,7 +36,7 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logs::init();
+    init_logs();
     let name = match TableName::from_env() {
         Ok(name) => name,
         Err(error) => return failed(2, &error.into()),

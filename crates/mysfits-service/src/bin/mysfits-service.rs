@@ -3,11 +3,11 @@
 use std::env;
 use std::process::ExitCode;
 
-use mysfits_service::{Table, TableName, client, gateway, logs, router};
+use mysfits_service::{Table, TableName, client, gateway, init_logs, router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    logs::init();
+    init_logs();
     let name = match TableName::from_env() {
         Ok(name) => name,
         Err(error) => return failed(2, &error.into()),
