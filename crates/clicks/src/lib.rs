@@ -27,18 +27,22 @@ use std::time::Duration;
 #[cfg(feature = "aws")]
 use ::redrive::{InvalidSource, RedriveError};
 use clap::Parser;
+use object_storage::BucketError;
 #[cfg(not(feature = "aws"))]
 use object_storage::Destination;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use self::command::{Cli, Command, Replay, Up};
+use self::command::{Cli, Command, Up};
+use self::input::InputError;
 use self::interrupts::Interrupts;
+use self::output::OutputError;
+use self::packages::NotExecutable;
 #[cfg(feature = "aws")]
 use self::redrive::{Redrive, ReportTable};
-use self::replay::ReplayError;
+use self::replay::Replay;
+use self::up::RunResult;
 use self::up::settings::{Settings, SettingsError};
-use self::up::{RunResult, UpError};
 #[cfg(not(feature = "aws"))]
 use self::without_aws::NeedsAws;
 
@@ -83,16 +87,18 @@ fn is_usage(error: &anyhow::Error) -> bool {
         return true;
     }
     error.is::<SettingsError>()
-        || error.downcast_ref().is_some_and(ReplayError::is_usage)
-        || error.downcast_ref().is_some_and(UpError::is_usage)
+        || error.is::<InputError>()
+        || error.is::<NotExecutable>()
+        || matches!(error.downcast_ref(), Some(OutputError::NotEmpty(_) | OutputError::Folder { .. }))
+        || matches!(error.downcast_ref(), Some(BucketError::NoCredentials(_)))
 }
 
 async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     let (json, allow_failed) = (arguments.json, arguments.allow_failed);
-    let replayed = replay::run(arguments.into(), Interrupts::listen()?.next()).await?;
+    let replayed = replay::run(arguments, Interrupts::listen()?.next()).await?;
     print(&replayed.report, json)?;
     if let Some(error) = replayed.error {
-        return Err(error.into());
+        return Err(error);
     }
     Ok(match replayed.report.records.failed {
         _ if replayed.report.interrupted => ExitCode::from(130),

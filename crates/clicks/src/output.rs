@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -12,7 +12,6 @@ use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::prefix::{Compression, object_name};
 
-/// Why nothing could be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
     /// Its files would be mixed with the new objects.
@@ -32,10 +31,8 @@ pub(crate) enum OutputError {
     },
 }
 
-/// The folder of a replay's objects.
-#[derive(Debug)]
 pub(crate) struct Output {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Created with the first line.
     log: Option<BufWriter<File>>,
 }
@@ -52,10 +49,6 @@ impl Output {
             return Err(OutputError::NotEmpty(folder));
         }
         Ok(Self { folder, log: None })
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Writes the outcomes of one event: an object of its delivered records, and one of its failed records. Unlike Firehose's, an

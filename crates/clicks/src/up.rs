@@ -6,7 +6,6 @@ pub(crate) mod settings;
 mod pipeline;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,49 +13,15 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::pipeline::Pipeline;
 use self::settings::Settings;
-use crate::edge::SchemaError;
 use crate::interrupts::Interrupts;
-use crate::packages::BuildError;
 use crate::progress;
-use local_firehose::functions::FunctionLogError;
-use local_firehose::stream::{DeliveryStream, Source, StreamError, StreamSettings, StreamSnapshot};
-use object_storage::BucketError;
+use local_firehose::stream::{DeliveryStream, Source, StreamSettings, StreamSnapshot};
 
-/// Why the pipeline did not start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UpError {
-    /// The port is in use, or the address is not of this machine.
-    #[error("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")]
-    Listen { option: &'static str, address: SocketAddr, cause: io::Error },
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    #[error(transparent)]
-    Bucket(#[from] BucketError),
-    #[error(transparent)]
-    FunctionLog(#[from] FunctionLogError),
-    #[error(transparent)]
-    Stream(#[from] StreamError),
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    #[error("could not serve")]
-    Serve(#[source] io::Error),
-}
-
-impl UpError {
-    /// Whether the usage is wrong.
-    pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Bucket(BucketError::NoCredentials(_)))
-    }
-}
-
-/// The interval of checks for a state.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The least time for the first object of a run, even with a shorter `--stop-seconds`.
 const FIRST_PUT: Duration = Duration::from_secs(10);
 
-/// The result of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunResult {
     /// All accepted records are in the storage.
     Flushed,
@@ -68,7 +33,7 @@ pub(crate) enum RunResult {
 
 /// Runs the pipeline until it is interrupted, and then flushes accepted records. The flush ends early at a second interrupt, and
 /// for a stream whose destination has not accepted a single object in time.
-pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Result<RunResult, UpError> {
+pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<RunResult> {
     let pipeline = tokio::select! {
         biased;
         () = interrupts.next() => return Ok(RunResult::Flushed),

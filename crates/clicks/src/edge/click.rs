@@ -1,5 +1,6 @@
 //! Validates a click by the JSON schema that API Gateway has in the cloud.
 
+use anyhow::Context;
 use axum::http::HeaderMap;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator, draft4};
@@ -15,21 +16,13 @@ const SCHEMA: &str = include_str!("../../../../infra/click.schema.json");
 /// The most errors in one message.
 const MOST_ERRORS: usize = 5;
 
-/// `infra/click.schema.json` is invalid.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SchemaError {
-    #[error("infra/click.schema.json is not JSON")]
-    Json(#[from] serde_json::Error),
-    /// API Gateway supports draft 4 only.
-    #[error("infra/click.schema.json is not a JSON schema of draft 4")]
-    Schema(#[from] ValidationError<'static>),
-}
-
 pub(super) struct ClickSchema(Validator);
 
 impl ClickSchema {
-    pub(super) fn new() -> Result<Self, SchemaError> {
-        Ok(Self(draft4::new(&serde_json::from_str(SCHEMA)?)?))
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let schema = serde_json::from_str(SCHEMA).context("infra/click.schema.json is not JSON")?;
+        // API Gateway supports draft 4 only.
+        draft4::new(&schema).map(Self).context("infra/click.schema.json is not a JSON schema of draft 4")
     }
 
     /// The record of a request's click: its JSON text without white space around tokens, and without a line's end. API Gateway's

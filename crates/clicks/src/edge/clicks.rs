@@ -10,12 +10,13 @@ use axum::routing::put;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use governor::Quota;
 use serde_json::{Value, json};
 
-use super::click::{ClickSchema, SchemaError};
+use super::click::ClickSchema;
 use super::error::EdgeError;
 use super::reader::RequestReader;
-use super::{Rate, unknown_method};
+use super::unknown_method;
 use local_firehose::stream::{DeliveryStream, PutError};
 
 /// The largest valid click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
@@ -27,7 +28,7 @@ struct Clicks {
     reader: RequestReader,
 }
 
-pub(super) fn router(stream: DeliveryStream, rate: Rate) -> Result<Router, SchemaError> {
+pub(super) fn router(stream: DeliveryStream, rate: Quota) -> anyhow::Result<Router> {
     let clicks = Clicks { stream, schema: ClickSchema::new()?, reader: RequestReader::new(rate, LONGEST_CLICK) };
     let routes = put(put_click)
         .options(async |State(clicks): State<Arc<Clicks>>| clicks.reader.preflight())

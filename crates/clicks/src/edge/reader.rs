@@ -6,9 +6,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header, request};
 use axum::response::IntoResponse;
-use governor::{DefaultDirectRateLimiter, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::Rate;
 use super::error::EdgeError;
 use local_firehose::http::{BodyError, BodyLimits, BodyReader};
 
@@ -24,9 +23,9 @@ pub(super) struct RequestReader {
 }
 
 impl RequestReader {
-    pub(super) fn new(rate: Rate, max_bytes: usize) -> Self {
+    pub(super) fn new(rate: Quota, max_bytes: usize) -> Self {
         let limits = BodyLimits { max_bytes, max_discarded: MAX_DISCARDED, timeout: TIMEOUT };
-        Self { rate: RateLimiter::direct(rate.quota()), bodies: BodyReader::new(limits) }
+        Self { rate: RateLimiter::direct(rate), bodies: BodyReader::new(limits) }
     }
 
     /// The head and body of a request within the rate. The body of a throttled request is read, too, so that its client sees the
@@ -81,7 +80,7 @@ mod tests {
 
     fn reader(burst: u32) -> RequestReader {
         let number = |number| NonZeroU32::new(number).unwrap();
-        RequestReader::new(Rate { per_second: number(1), burst: number(burst) }, 8)
+        RequestReader::new(Quota::per_second(number(1)).allow_burst(number(burst)), 8)
     }
 
     fn request(body: &'static str) -> Request {

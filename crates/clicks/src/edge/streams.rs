@@ -10,11 +10,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use governor::Quota;
 use serde::Serialize;
 
 use super::error::EdgeError;
 use super::reader::RequestReader;
-use super::{Rate, RequestId, unknown_method};
+use super::{RequestId, unknown_method};
 use firehose_model::kinesis::MAX_RECORD_BYTES;
 use firehose_model::kinesis::shard::ShardId;
 use local_firehose::stream::{DataStream, PutError, PutResult};
@@ -38,7 +39,7 @@ struct PutResponse {
     shard_id: ShardId,
 }
 
-pub(super) fn router(streams: Vec<DataStream>, rate: Rate) -> Router {
+pub(super) fn router(streams: Vec<DataStream>, rate: Quota) -> Router {
     let reader = || RequestReader::new(rate, MAX_RECORD_BYTES);
     let route = |stream: DataStream| (stream.name().to_owned(), StreamRoute { stream, reader: reader() });
     let streams = Streams { by_name: streams.into_iter().map(route).collect(), unknown: reader() };

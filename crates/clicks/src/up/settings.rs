@@ -8,8 +8,8 @@ mod stream;
 mod streams;
 
 use std::env;
+use std::fmt::Display;
 use std::fs;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,12 +18,10 @@ pub(crate) use self::collector::CollectorSettings;
 
 use self::addresses::Ports;
 use self::layers::{Layers, Place};
-use super::options::{File, FileError, Host, PipelineOptions, StreamOptions};
+use super::options::{File, Host, PipelineOptions, StreamOptions};
 use crate::packages;
-use crate::site::{ServiceAddress, ServiceUrlError};
-use firehose_model::prefix::PrefixError;
+use crate::site::ServiceAddress;
 use local_firehose::stream::StreamSettings;
-use object_storage::{Destination, DestinationError};
 
 /// The checked settings of `clicks up`.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,80 +70,14 @@ pub(crate) enum Service {
     },
 }
 
-/// Why the options are not valid. `option` is the option's name and where it was given.
+/// Why the options are not valid.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SettingsError {
-    #[error("could not read `--config {}`", file.display())]
-    Read {
-        file: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{}, {error}", file.display())]
-    File { file: PathBuf, error: FileError },
-    #[error(
-        "{option}: accepted without tables [streams.NAME] only; {} has the streams {}",
-        file.display(),
-        streams.join(", ")
-    )]
-    NamedTwice { option: String, file: PathBuf, streams: Vec<String> },
-    #[error("{first} and {second}: both are {port}; accepted are different ports, or 0 for any free one")]
-    SamePort { first: String, second: String, port: u16 },
-    #[error("{local}: is for the local service, which does not start with {service}; leave one of them out")]
-    NoLocalService { local: String, service: String },
-    #[error("{option}: {source}")]
-    Service { option: String, source: ServiceUrlError },
-    #[error("{option}: found {found}; accepted is one of the streams: {}", streams.join(", "))]
-    NoSuchStream { option: String, found: String, streams: Vec<String> },
-    #[error(
-        "no stream is chosen for the clicks: found {}; choose one with `--click-stream` (or `click-stream` of [pipeline])",
-        streams.join(", ")
-    )]
-    NoClickStream { streams: Vec<String> },
-    #[error(
-        "{option}: found {found}, which reads a data stream; accepted is one of the streams of Direct PUT: {}",
-        streams.join(", ")
-    )]
-    ClicksIntoDataStream { option: String, found: String, streams: Vec<String> },
-    #[error("{option}: needs a stream with `source = \"kinesis\"`; set that, or leave the option out")]
-    NoDataStream { option: String },
-    #[error("{option}: found {found}; accepted is one of the streams with `source = \"kinesis\"`: {}", streams.join(", "))]
-    NoSuchDataStream { option: String, found: String, streams: Vec<String> },
-    #[error("{option}: needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])")]
-    NoCollectorStream { option: String },
-    #[error(
-        "the streams {first} and {second} both deliver to {destination} under the prefix {prefix}: give each a `prefix` of its \
-         own, because the records of a data stream are a separate table"
-    )]
-    SamePrefix { first: String, second: String, destination: Destination, prefix: String },
-    #[error("{option}: found {}; accepted is the folder of the pages, the `web` of the sources", folder.display())]
-    Web { option: String, folder: PathBuf },
-    #[error("{option}: found no command; accepted is a command, or `none` for no function")]
-    NoCommand { option: String },
-    #[error("{option}: found `{found}`; accepted is a command with quotes as in a shell")]
-    Command { option: String, found: String, source: shell_words::ParseError },
-    #[error(
-        "{option}: found `{found}`, which is not an executable file; accepted is one, by its path or by a name in PATH"
-    )]
-    NotExecutable { option: String, found: String },
-    #[error("{option}")]
-    Prefix {
-        option: String,
-        #[source]
-        source: PrefixError,
-    },
-    #[error("{option}")]
-    Destination {
-        option: String,
-        #[source]
-        source: DestinationError,
-    },
-    #[error("{partitioning}: needs a function that returns partition keys; {function} is `none`")]
-    KeysWithoutFunction { partitioning: String, function: String },
-    #[error("{option}: found {found}; accepted is 64 to 128 with {partitioning}")]
-    SmallForPartitions { option: String, found: u32, partitioning: String },
-    #[error("{option}: needs a destination s3://BUCKET; no stream has one")]
-    EndpointWithoutS3 { option: String },
+#[error("{0}")]
+pub(crate) struct SettingsError(String);
+
+/// An error about an option, which is named with the place where it was given.
+fn invalid<T>(option: &str, problem: impl Display) -> Result<T, SettingsError> {
+    Err(SettingsError(format!("{option}: {problem}")))
 }
 
 /// What settings depend on besides options.
@@ -180,7 +112,11 @@ impl Settings {
         if !settings.web.is_dir() {
             let layers = pipeline_layers(pipeline, file);
             let option = layers.find_or("web", |options| options.web.as_ref(), &settings.web).option;
-            return Err(SettingsError::Web { option, folder: settings.web });
+            let found = settings.web.display();
+            return invalid(
+                &option,
+                format_args!("found {found}; accepted is the folder of the pages, the `web` of the sources"),
+            );
         }
         Ok(settings)
     }
@@ -223,8 +159,10 @@ impl Settings {
 }
 
 fn read_file(path: &Path) -> Result<File, SettingsError> {
-    let text = fs::read_to_string(path).map_err(|source| SettingsError::Read { file: path.to_owned(), source })?;
-    File::parse(&text).map_err(|error| SettingsError::File { file: path.to_owned(), error })
+    let name = path.display();
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| SettingsError(format!("could not read `--config {name}`: {error}")))?;
+    File::parse(&text).map_err(|error| SettingsError(format!("{name}, {error}")))
 }
 
 fn pipeline_layers<'a>(

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::layers::{Found, Layers};
-use super::{Service, SettingsError};
+use super::layers::Layers;
+use super::{Service, SettingsError, invalid};
 use crate::site::ServiceAddress;
 use crate::up::options::{PipelineOptions, Port};
 use local_firehose::stream::{Source, StreamSettings};
@@ -21,12 +21,18 @@ pub(super) fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, S
         return Ok(Service::Local { port, latency: Duration::from_millis(latency.into()) });
     };
     // The URL overrides options of a lower layer. It contradicts those of its own or a higher one.
-    let mut local = [port.map(Found::place), latency.map(Found::place)].into_iter().flatten();
-    match local.find(|(_, depth)| *depth <= url.depth) {
-        Some((local, _)) => Err(SettingsError::NoLocalService { local, service: url.option }),
+    let local = [port.map(|port| (port.option, port.depth)), latency.map(|latency| (latency.option, latency.depth))];
+    match local.into_iter().flatten().find(|(_, depth)| *depth <= url.depth) {
+        Some((local, _)) => {
+            let service = url.option;
+            invalid(
+                &local,
+                format_args!("is for the local service, which does not start with {service}; leave one of them out"),
+            )
+        }
         None => match ServiceAddress::external(&url.value.0) {
             Ok(page) => Ok(Service::External { url: url.value.0, page }),
-            Err(source) => Err(SettingsError::Service { option: url.option, source }),
+            Err(error) => invalid(&url.option, error),
         },
     }
 }
@@ -47,8 +53,10 @@ pub(super) fn ports(
     for (index, first) in taken.iter().enumerate() {
         let same = taken[index + 1..].iter().find(|second| second.value == first.value);
         if let Some(second) = same.filter(|_| first.value != 0) {
-            let (port, first, second) = (first.value, first.option.clone(), second.option.clone());
-            return Err(SettingsError::SamePort { first, second, port });
+            return Err(SettingsError(format!(
+                "{} and {}: both are {}; accepted are different ports, or 0 for any free one",
+                first.option, second.option, first.value
+            )));
         }
     }
     Ok(Ports { page: page.value, firehose: firehose.value, kinesis: kinesis.value })

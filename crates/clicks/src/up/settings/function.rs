@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::layers::Layers;
-use super::{SettingsContext, SettingsError};
+use super::{SettingsContext, SettingsError, invalid};
 use crate::packages;
 use crate::up::options::{LogFormat, StreamOptions};
 use local_firehose::stream::{Command, FunctionSettings, Source};
@@ -29,7 +29,7 @@ pub(super) fn from_options(
     let command = match found.value {
         NO_FUNCTION => return Ok(None),
         PROCESSOR => None,
-        text => Some(command(found.option, text, context.executable)?),
+        text => Some(command(&found.option, text, context.executable)?),
     };
     Ok(Some(FunctionSettings {
         command,
@@ -41,19 +41,29 @@ pub(super) fn from_options(
 
 /// The command of an option.
 pub(super) fn command(
-    option: String,
+    option: &str,
     text: &str,
     executable: &dyn Fn(&str) -> Option<PathBuf>,
 ) -> Result<Command, SettingsError> {
     let words = match shell_words::split(text) {
         Ok(words) => words,
-        Err(source) => return Err(SettingsError::Command { option, found: text.to_owned(), source }),
+        Err(error) => {
+            let problem = format!("found `{text}`; accepted is a command with quotes as in a shell: {error}");
+            return invalid(option, problem);
+        }
     };
-    let [first, args @ ..] = &words[..] else { return Err(SettingsError::NoCommand { option }) };
-    let Some(executable) = executable(first) else {
-        return Err(SettingsError::NotExecutable { option, found: first.clone() });
+    let [first, args @ ..] = &words[..] else {
+        return invalid(option, "found no command; accepted is a command, or `none` for no function");
     };
-    Ok(Command { executable, args: args.iter().map(OsString::from).collect() })
+    match executable(first) {
+        Some(executable) => Ok(Command { executable, args: args.iter().map(OsString::from).collect() }),
+        None => invalid(
+            option,
+            format_args!(
+                "found `{first}`, which is not an executable file; accepted is one, by its path or by a name in PATH"
+            ),
+        ),
+    }
 }
 
 /// The inherited variables; over them, those of Lambda's logging configuration; over those, the option's.

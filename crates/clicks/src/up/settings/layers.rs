@@ -65,10 +65,3 @@ impl<'a, O> Layers<'a, O> {
         self.find(name, get).unwrap_or_else(default)
     }
 }
-
-impl<T> Found<T> {
-    /// The option and its depth, without the value.
-    pub(super) fn place(self) -> (String, usize) {
-        (self.option, self.depth)
-    }
-}
