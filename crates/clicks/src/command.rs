@@ -8,7 +8,6 @@ use clap::{Args, Parser, Subcommand};
 use crate::redrive::Redrive;
 use crate::replay::Replay;
 use crate::up::options::{PipelineOptions, StreamOptions};
-use crate::up::settings::{Settings, SettingsError};
 #[cfg(not(feature = "aws"))]
 use crate::without_aws::Redrive;
 
@@ -49,12 +48,4 @@ pub(crate) struct Up {
     /// A TOML file with options; relative paths in it are relative to the current folder [default: none]
     #[arg(long, value_name = "FILE", help_heading = "Other")]
     pub(crate) config: Option<PathBuf>,
-}
-
-impl TryFrom<Up> for Settings {
-    type Error = SettingsError;
-
-    fn try_from(up: Up) -> Result<Self, SettingsError> {
-        Self::read(&up.pipeline, &up.stream, up.config.as_deref())
-    }
 }

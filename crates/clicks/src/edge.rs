@@ -10,7 +10,6 @@
 //! Firehose, Kinesis and Lambda are mapped to API Gateway's. Each route has a rate of its own, so that a flood on one does not
 //! throttle the others.
 
-mod click;
 mod clicks;
 mod collect;
 mod error;
@@ -58,7 +57,6 @@ pub(crate) fn router(integrations: Integrations) -> anyhow::Result<Router> {
     Ok(router.layer(from_fn(identify)))
 }
 
-/// Sets the same new id in a request and its response.
 async fn identify(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4();
     request.extensions_mut().insert(RequestId(id));

@@ -41,12 +41,10 @@ use self::packages::NotExecutable;
 #[cfg(feature = "aws")]
 use self::redrive::{Redrive, ReportTable};
 use self::replay::Replay;
-use self::up::RunResult;
 use self::up::settings::{Settings, SettingsError};
 #[cfg(not(feature = "aws"))]
 use self::without_aws::NeedsAws;
 
-/// How long tasks may continue at the exit.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the command line, and returns its exit code.
@@ -73,7 +71,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Redrive(arguments) => redrive(arguments).await,
             #[cfg(not(feature = "aws"))]
             Command::Redrive(_) => Err(NeedsAws.into()),
-            Command::Up(arguments) => up(*arguments).await,
+            Command::Up(arguments) => up(&arguments).await,
         }
     });
     // Stops the functions of aborted invocations. Everything else has finished.
@@ -124,18 +122,13 @@ async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
-    let settings = Settings::try_from(arguments)?;
+async fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
+    let settings = Settings::read(&arguments.pipeline, &arguments.stream, arguments.config.as_deref())?;
     #[cfg(not(feature = "aws"))]
     if settings.streams.iter().any(|stream| matches!(stream.destination, Destination::S3 { .. })) {
         return Err(NeedsAws.into());
     }
-    let mut interrupts = Interrupts::listen()?;
-    Ok(match up::run(settings, &mut interrupts).await? {
-        RunResult::Flushed => ExitCode::SUCCESS,
-        RunResult::Aborted => ExitCode::from(130),
-        RunResult::Failed => ExitCode::FAILURE,
-    })
+    up::run(settings, &mut Interrupts::listen()?).await
 }
 
 fn print(report: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {

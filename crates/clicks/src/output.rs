@@ -33,12 +33,10 @@ pub(crate) enum OutputError {
 
 pub(crate) struct Output {
     pub(crate) folder: PathBuf,
-    /// Created with the first line.
     log: Option<BufWriter<File>>,
 }
 
 impl Output {
-    /// Creates the folder, or accepts an empty one.
     pub(crate) fn create(folder: PathBuf) -> Result<Self, OutputError> {
         let failed = |source| OutputError::Folder { path: folder.clone(), source };
         if folder.is_file() {
@@ -97,7 +95,6 @@ impl Output {
         written().map_err(|source| OutputError::Write { path: path.clone(), source })
     }
 
-    /// Appends the function's log lines to `function.log`.
     pub(crate) fn log(&mut self, lines: &[String]) -> Result<(), OutputError> {
         if lines.is_empty() {
             return Ok(());
@@ -113,7 +110,6 @@ impl Output {
     }
 }
 
-/// The result of a batch, for its error objects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchEnd<'a> {
     pub(crate) attempts: u32,

@@ -25,13 +25,10 @@ pub(crate) struct Package {
 
 pub(crate) const PROCESSOR: Package = Package { name: "click-processor", option: "--function PATH" };
 
-/// The function of `/collect`.
 pub(crate) const COLLECTOR: Package = Package { name: "click-collector", option: "--collector COMMAND" };
 
-/// The variable with the mysfits service's base URL, which `clicks` sets.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
 
-/// The variable with the collector's data stream, which `clicks` sets from `--collector-stream`.
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
 /// The variables that the processor inherits, besides `MYSFITS_*` and `ON_*`.
@@ -42,12 +39,10 @@ const INHERITED: [&str; 6] =
 /// rebuild their dependents, each time after a build without them.
 const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// A file of `--function` that can't be run.
 #[derive(Debug, thiserror::Error)]
 #[error("`--function {}` is not an executable file", .0.display())]
 pub(crate) struct NotExecutable(PathBuf);
 
-/// The absolute path of an executable file.
 pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, NotExecutable> {
     let refused = || NotExecutable(path.to_owned());
     let metadata = fs::metadata(path).map_err(|_| refused())?;
@@ -101,7 +96,6 @@ pub(crate) fn workspace() -> PathBuf {
     package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
 }
 
-/// The executable in cargo's messages.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
@@ -119,7 +113,6 @@ pub(crate) fn service_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// A variable that `--env` may set.
 pub(crate) fn variable_of_processor(text: &str) -> Result<(String, String), String> {
     match key_value(text)? {
         (key, _) if key == SERVICE_URL => Err("set the service with `--service URL`".to_owned()),
@@ -134,14 +127,12 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The variables of this environment that configure the processor.
 pub(crate) fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     filtered(vars, |key| {
         key != SERVICE_URL && (key.starts_with("MYSFITS_") || key.starts_with("ON_") || INHERITED.contains(&key))
     })
 }
 
-/// The variables of this environment that configure the collector.
 pub(crate) fn inherited_by_collector(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     filtered(vars, |key| key != COLLECTOR_STREAM && (key.starts_with("COLLECTOR_") || key == "AWS_LAMBDA_LOG_LEVEL"))
 }

@@ -185,8 +185,8 @@ async fn process(
             () = &mut interrupt => return Ok(true),
             next = fed.recv() => next,
         };
-        let batch = match next.transpose()? {
-            Some(Fed::Batch(batch)) => batch,
+        let (event, bytes) = match next.transpose()? {
+            Some(Fed::Batch(event, bytes)) => (event, bytes),
             Some(Fed::Skipped(skipped)) => {
                 session.skip(&skipped)?;
                 continue;
@@ -196,11 +196,11 @@ async fn process(
         tokio::select! {
             biased;
             () = &mut interrupt => {
-                let records = batch.event.records().len();
+                let records = event.records().len();
                 progress::print(&format!("interrupted: the batch in flight was discarded (records: {records})"));
                 return Ok(true);
             }
-            done = session.process(&batch) => done?,
+            done = session.process(&event, bytes) => done?,
         }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod settings;
 mod pipeline;
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -22,21 +23,13 @@ const POLL: Duration = Duration::from_millis(100);
 /// The least time for the first object of a run, even with a shorter `--stop-seconds`.
 const FIRST_PUT: Duration = Duration::from_secs(10);
 
-pub(crate) enum RunResult {
-    /// All accepted records are in the storage.
-    Flushed,
-    /// A second interrupt aborted the flush.
-    Aborted,
-    /// Some are not, without a second interrupt.
-    Failed,
-}
-
 /// Runs the pipeline until it is interrupted, and then flushes accepted records. The flush ends early at a second interrupt, and
-/// for a stream whose destination has not accepted a single object in time.
-pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<RunResult> {
+/// for a stream whose destination has not accepted a single object in time. The exit code is 1 if records were not flushed, and
+/// 130 after a second interrupt.
+pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
     let pipeline = tokio::select! {
         biased;
-        () = interrupts.next() => return Ok(RunResult::Flushed),
+        () = interrupts.next() => return Ok(ExitCode::SUCCESS),
         started = Pipeline::start(&settings) => started?,
     };
     print(&addresses(&pipeline, &settings));
@@ -58,13 +51,13 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyh
         if let Some(service) = service {
             service.server.stop().await;
         }
-        if flushed { RunResult::Flushed } else { RunResult::Failed }
+        if flushed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     };
     let result = tokio::select! {
         result = stopped => result,
         () = interrupts.next() => {
             streams.iter().for_each(DeliveryStream::abandon);
-            RunResult::Aborted
+            ExitCode::from(130)
         }
     };
     let left = left(&streams);
@@ -128,7 +121,6 @@ async fn unavailable(
     format!("{destination} has accepted no object of this run")
 }
 
-/// The records without an outcome.
 fn left(streams: &[DeliveryStream]) -> u64 {
     streams.iter().map(DeliveryStream::unsettled).sum()
 }
@@ -159,7 +151,6 @@ fn totals(stream: &DeliveryStream) -> String {
     format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
 }
 
-/// Prints to standard output, which may be closed.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());

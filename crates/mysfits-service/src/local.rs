@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::Response;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -74,9 +73,16 @@ impl LocalService {
     }
 
     fn serve((listener, address): (TcpListener, SocketAddr), table: Table, latency: Duration) -> Self {
-        let traffic = Traffic { latency, response_count: Arc::default() };
-        let response_count = Arc::clone(&traffic.response_count);
-        let app = router(table).layer(middleware::from_fn_with_state(traffic, Traffic::pass));
+        let response_count = Arc::<AtomicU64>::default();
+        let counter = Arc::clone(&response_count);
+        let app = router(table).layer(middleware::map_response(move |response: Response| {
+            let counter = Arc::clone(&counter);
+            async move {
+                time::sleep(latency).await;
+                counter.fetch_add(1, Ordering::Relaxed);
+                response
+            }
+        }));
         let (shutdown, requested) = oneshot::channel();
         let requested = async {
             // Nothing is sent: the sender is dropped.
@@ -127,22 +133,4 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LocalErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
-}
-
-/// Counts and delays the responses of a local service.
-#[derive(Debug, Clone)]
-struct Traffic {
-    latency: Duration,
-    response_count: Arc<AtomicU64>,
-}
-
-impl Traffic {
-    async fn pass(State(traffic): State<Self>, request: Request, next: Next) -> Response {
-        let response = next.run(request).await;
-        if !traffic.latency.is_zero() {
-            time::sleep(traffic.latency).await;
-        }
-        traffic.response_count.fetch_add(1, Ordering::Relaxed);
-        response
-    }
 }

@@ -30,7 +30,7 @@ pub struct TableName(String);
 
 /// The table name is invalid.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("MYSFITS_TABLE: found {0}; accepted: 3 to 255 characters of [A-Za-z0-9_.-]")]
+#[error("{TABLE_VARIABLE}: found {0}; accepted: 3 to 255 characters of [A-Za-z0-9_.-]")]
 pub struct TableNameError(String);
 
 impl TableName {

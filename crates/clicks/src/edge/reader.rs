@@ -16,7 +16,6 @@ const MAX_DISCARDED: usize = 1024 * 1024;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The limits of one route.
 pub(super) struct RequestReader {
     rate: DefaultDirectRateLimiter,
     bodies: BodyReader,
@@ -38,7 +37,6 @@ impl RequestReader {
         Ok((head, body?))
     }
 
-    /// A body without a rate.
     pub(super) async fn read_body(&self, body: Body) -> Result<Vec<u8>, EdgeError> {
         self.bodies.read(body).await.map_err(|error| match error {
             BodyError::TooLarge => EdgeError::TooLong,

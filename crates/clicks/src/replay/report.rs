@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use crate::table::Table;
 
-/// Records by outcome.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Records {
     pub(crate) total: u64,
@@ -35,13 +34,10 @@ pub(crate) struct Report {
     pub(crate) records: Records,
     /// Parts of the input that were not processed: not JSON, or too large.
     pub(crate) skipped: u64,
-    /// The file with copies of them.
     pub(crate) skipped_copies: Option<PathBuf>,
-    /// Failed records by Firehose's error code.
     pub(crate) failed_by_code: BTreeMap<&'static str, u64>,
     /// Failed records by the function's own reason; none if it reports nothing.
     pub(crate) failed_by_reason: Option<BTreeMap<String, u64>>,
-    /// Lines of delivered data.
     pub(crate) clicks_delivered: u64,
     /// From the start of the function to the end of the last batch, with reading and writing.
     pub(crate) seconds: f64,
@@ -55,9 +51,7 @@ pub(crate) struct Report {
     pub(crate) attempts: u64,
     /// None if nothing was processed.
     pub(crate) batch_ms: Option<BatchMs>,
-    /// Whether it was stopped before the end of the input.
     pub(crate) interrupted: bool,
-    /// The folder of the delivered and the error objects.
     pub(crate) out: PathBuf,
     /// One per batch, for the median. A million batches take 16 MB.
     #[serde(skip)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use firehose_model::delivery::Evaluation;
+use firehose_model::event::Event;
 use firehose_model::excerpt::excerpt;
 use jiff::Timestamp;
 use local_firehose::invocation::{self, AttemptReport, BatchResult, describe, last_lines};
@@ -15,7 +16,6 @@ use runtime_api::{Function, Settings};
 use state_file::{Quarantine, QuarantinedLine};
 
 use super::Replay;
-use super::feed::Batch;
 use super::report::{Records, Report};
 use crate::input::Skipped;
 use crate::output::{BatchEnd, Output, OutputError};
@@ -28,7 +28,6 @@ const MAX_REPORTED: u64 = 20;
 pub(super) struct Session {
     function: Function,
     since: Instant,
-    /// Whether it ever received an event.
     started: bool,
     arn: String,
     retries: u32,
@@ -37,12 +36,10 @@ pub(super) struct Session {
     progress: Bar,
     report: Report,
     outage: Outage,
-    /// Copies of the skipped parts of the input.
     quarantine: Quarantine,
 }
 
 impl Session {
-    /// Starts the function, which uses a service.
     pub(super) async fn start(
         options: Replay,
         function: PathBuf,
@@ -74,7 +71,7 @@ impl Session {
 
     /// Processes one event: until a response, or the last failed attempt. There is no await after the invocation, so an interrupt
     /// leaves no half-written batch.
-    pub(super) async fn process(&mut self, batch: &Batch) -> anyhow::Result<()> {
+    pub(super) async fn process(&mut self, event: &Event, bytes: u64) -> anyhow::Result<()> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, report, started, verbose, outage, .. } = self;
@@ -99,17 +96,16 @@ impl Session {
             }
             Ok::<(), anyhow::Error>(())
         };
-        let settled = invocation::invoke_with_retries(function, &batch.event, self.retries, see, outage);
+        let settled = invocation::invoke_with_retries(function, event, self.retries, see, outage);
         let BatchResult { outcomes, attempts } = settled.await?;
         let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
-        self.output.deliver(&batch.event, &outcomes, &end)?;
+        self.output.deliver(event, &outcomes, &end)?;
         self.report.batch(&outcomes, duration);
         let Records { total, failed, .. } = &self.report.records;
-        self.progress.advance(batch.bytes, format!("{total} records, {failed} failed"));
+        self.progress.advance(bytes, format!("{total} records, {failed} failed"));
         Ok(())
     }
 
-    /// Quarantines, counts and reports parts of the input that can't be processed.
     pub(super) fn skip(&mut self, skipped: &[Skipped]) -> Result<(), OutputError> {
         let lines: Vec<QuarantinedLine<'_>> = skipped.iter().map(quarantined).collect();
         let path = self.quarantine.path().to_owned();
@@ -129,7 +125,6 @@ impl Session {
         Ok(())
     }
 
-    /// Stops the function. `served` is the number of the local service's responses.
     pub(super) async fn stop(mut self, interrupted: bool, served: Option<u64>) -> Result<Report, OutputError> {
         let elapsed = self.since.elapsed();
         drop(self.progress);
@@ -145,7 +140,6 @@ fn quarantined(skipped: &Skipped) -> QuarantinedLine<'_> {
     QuarantinedLine { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
 }
 
-/// Writes the function's lines to its log, and prints them if `verbose`.
 fn log(output: &mut Output, verbose: bool, lines: &[String]) -> Result<(), OutputError> {
     if verbose {
         for line in lines {

@@ -27,7 +27,6 @@ use object_storage::Bucket;
 pub(super) struct Pipeline {
     pub(super) page: Server,
     pub(super) firehose: Server,
-    /// Kinesis' API, if a stream reads a data stream.
     pub(super) kinesis: Option<Server>,
     pub(super) collector: Option<Collector>,
     pub(super) service: Option<LocalService>,
@@ -85,7 +84,6 @@ impl Pipeline {
     }
 }
 
-/// The service, if it is local; its base URL; and the same for the page.
 async fn start_service(settings: &Settings) -> anyhow::Result<(Option<LocalService>, String, ServiceAddress)> {
     match &settings.service {
         Service::External { url, page } => Ok((None, url.clone(), page.clone())),

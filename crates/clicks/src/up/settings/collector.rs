@@ -10,23 +10,19 @@ use local_firehose::stream::{Command, Source, StreamSettings};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CollectorSettings {
-    /// The stream whose data stream it puts into.
     pub(crate) stream: String,
     /// Without it, the collector of this workspace.
     pub(crate) command: Option<Command>,
     /// For the wait for a process and the function together.
     pub(crate) timeout: Duration,
-    /// Requests that the function has at once.
     pub(crate) concurrency: usize,
     /// Its environment without the stream and the address of Kinesis: each variable once, by name.
     pub(crate) env: Vec<(String, String)>,
 }
 
-/// The variable of the field with partition keys.
 const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
 
 impl CollectorSettings {
-    /// The collector, if it has a stream.
     pub(super) fn from_options(
         layers: &Layers<'_, PipelineOptions>,
         streams: &[StreamSettings],

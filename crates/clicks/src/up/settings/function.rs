@@ -6,16 +6,16 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use super::layers::Layers;
 use super::{SettingsContext, SettingsError, invalid};
 use crate::packages;
 use crate::up::options::{LogFormat, StreamOptions};
 use local_firehose::stream::{Command, FunctionSettings, Source};
 
-/// The command of a stream without a function.
 const NO_FUNCTION: &str = "none";
 
-/// The command of a stream with the processor of this workspace.
 const PROCESSOR: &str = "processor";
 
 /// The function, if any. The records of a data stream need not be clicks, so the default there is none.
@@ -39,7 +39,6 @@ pub(super) fn from_options(
     }))
 }
 
-/// The command of an option.
 pub(super) fn command(
     option: &str,
     text: &str,
@@ -69,10 +68,13 @@ pub(super) fn command(
 /// The inherited variables; over them, those of Lambda's logging configuration; over those, the option's.
 fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)]) -> Vec<(String, String)> {
     let mut env: BTreeMap<String, String> = inherited.iter().cloned().collect();
-    let format = layers.value(|options| options.log_format).unwrap_or(LogFormat::Json);
-    env.insert("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.name().to_owned());
-    if let Some(level) = layers.value(|options| options.log_level) {
-        env.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.name().to_owned());
+    let format = match layers.value(|options| options.log_format) {
+        None | Some(LogFormat::Json) => "JSON",
+        Some(LogFormat::Text) => "Text",
+    };
+    env.insert("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_owned());
+    if let Some(level) = layers.value(|options| options.log_level.as_ref()?.to_possible_value()) {
+        env.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.get_name().to_uppercase());
     }
     for (_, options) in layers.0.iter().rev() {
         env.extend(options.env.iter().cloned());

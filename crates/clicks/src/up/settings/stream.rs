@@ -12,13 +12,11 @@ use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
 use object_storage::{Destination, DestinationError};
 
-/// The scheme of destinations in S3.
 pub(super) const S3: &str = "s3://";
 
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;
 
-/// The fields that the live pipeline shows, by the processor's default names.
 const COUNTED_FIELDS: [&str; 4] = ["mysfitId", "species", "goodevil", "lawchaos"];
 
 pub(super) fn from_options(
@@ -47,7 +45,7 @@ pub(super) fn from_options(
     let Limits { bytes, records } = Limits::new(megabytes, records as usize);
     let backlog_mb = layers.number(|options| options.backlog_mb, 256);
     Ok(StreamSettings {
-        prefix: parse_prefix(prefix, partitioning.is_some())?,
+        prefix: parse_prefix(&prefix, partitioning.is_some())?,
         name,
         source,
         function,
@@ -116,7 +114,7 @@ fn destination_buffer(
     Ok(Buffering { bytes: size.value as usize * MB, interval })
 }
 
-fn parse_prefix(found: Found<&str>, dynamic_partitioning: bool) -> Result<Prefix, SettingsError> {
+fn parse_prefix(found: &Found<&str>, dynamic_partitioning: bool) -> Result<Prefix, SettingsError> {
     Prefix::parse(found.value, dynamic_partitioning).or_else(|error| invalid(&found.option, error))
 }
 
@@ -129,5 +127,5 @@ fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<ErrorPrefix, Setti
 /// Without partition keys: the function has not processed source records.
 fn backup_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Option<Prefix>, SettingsError> {
     let found = layers.find("backup-prefix", |options| options.backup_prefix.as_deref());
-    found.map(|found| parse_prefix(found, false)).transpose()
+    found.map(|found| parse_prefix(&found, false)).transpose()
 }

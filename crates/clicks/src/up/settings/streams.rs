@@ -10,7 +10,6 @@ use crate::up::options::{File, PipelineOptions, StreamName, StreamOptions};
 use firehose_model::event::STREAM;
 use local_firehose::stream::{Source, StreamSettings};
 
-/// One stream for each table; without tables, one.
 pub(super) fn from_options(
     pipeline: &Layers<'_, PipelineOptions>,
     command_line: &StreamOptions,
