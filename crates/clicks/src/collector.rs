@@ -27,15 +27,12 @@ struct Parts {
     functions: Functions,
     /// A permit for each [`SMALL_BYTES`] of a pending request.
     capacity: Arc<Semaphore>,
-    /// A permit for each invocation.
     concurrency: Semaphore,
     timeout: Duration,
 }
 
-/// Why a request has no reply of the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InvokeFailure {
-    /// Too many requests are pending.
     Busy,
     Stopping,
     /// While the request waited, or in the function.
@@ -53,7 +50,6 @@ impl Collector {
         Self(Arc::new(Parts { functions: Functions::new(settings, log), capacity, concurrency, timeout }))
     }
 
-    /// Invokes the function with an event.
     pub(crate) async fn invoke(&self, event: Vec<u8>) -> Result<Bytes, InvokeFailure> {
         let deadline = Instant::now() + self.0.timeout;
         let permit = self.0.reserve(&event)?;

@@ -10,14 +10,11 @@
 //! Firehose, Kinesis and Lambda are mapped to API Gateway's. Each route has a rate of its own, so that a flood on one does not
 //! throttle the others.
 
-mod click;
 mod clicks;
 mod collect;
 mod error;
 mod reader;
 mod streams;
-
-use std::num::NonZeroU32;
 
 use axum::Router;
 use axum::extract::Request;
@@ -27,46 +24,25 @@ use axum::response::{IntoResponse, Response};
 use governor::Quota;
 use uuid::Uuid;
 
-pub(crate) use self::click::SchemaError;
-
 use self::error::EdgeError;
 use crate::collector::Collector;
 use local_firehose::stream::{DataStream, DeliveryStream};
 
-/// The request's id, on every response.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The integrations of the routes.
 pub(crate) struct Integrations {
-    /// The stream of the page's clicks, if any.
     pub(crate) clicks: Option<DeliveryStream>,
     /// The data streams with a route: all but the collector's, which only the collector puts into.
     pub(crate) streams: Vec<DataStream>,
-    /// The function of `/collect`, if any.
     pub(crate) collector: Option<Collector>,
-    /// The rate of each route.
-    pub(crate) rate: Rate,
+    /// API Gateway's `rateLimit` and `burstLimit`, for each route.
+    pub(crate) rate: Quota,
 }
 
-/// API Gateway's `rateLimit` and `burstLimit`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rate {
-    pub(crate) per_second: NonZeroU32,
-    pub(crate) burst: NonZeroU32,
-}
-
-impl Rate {
-    fn quota(self) -> Quota {
-        Quota::per_second(self.per_second).allow_burst(self.burst)
-    }
-}
-
-/// The id of a request, in the request's extensions.
 #[derive(Debug, Clone, Copy)]
 struct RequestId(Uuid);
 
-/// All routes of the edge.
-pub(crate) fn router(integrations: Integrations) -> Result<Router, SchemaError> {
+pub(crate) fn router(integrations: Integrations) -> anyhow::Result<Router> {
     let Integrations { clicks, streams, collector, rate } = integrations;
     let mut router = Router::new();
     if let Some(stream) = clicks {
@@ -81,7 +57,6 @@ pub(crate) fn router(integrations: Integrations) -> Result<Router, SchemaError> 
     Ok(router.layer(from_fn(identify)))
 }
 
-/// Sets the same new id in a request and its response.
 async fn identify(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4();
     request.extensions_mut().insert(RequestId(id));

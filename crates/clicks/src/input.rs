@@ -14,7 +14,6 @@
 //! unusable part is skipped, and reported with its place and its bytes.
 
 mod contents;
-mod kind;
 
 use std::fs;
 use std::io;
@@ -30,11 +29,9 @@ use firehose_model::source::SourceType;
 /// The longest value or line: more than Lambda accepts, in any form.
 const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
-/// What is accepted, for messages.
 const ACCEPTED: &str = "accepted are Firehose events (JSON objects with `records`), Firehose error objects (JSON objects with \
                         `rawData`) and clicks or a source backup (other JSON objects), each also gzipped";
 
-/// Why a file can't be replayed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     #[error("could not read {name}")]
@@ -52,7 +49,6 @@ pub(crate) enum InputError {
     Event { name: String, line: u64, problem: EventError },
 }
 
-/// Why a part of a file is skipped.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
     /// Bytes between values, a value that is cut off, or text that is not UTF-8.
@@ -60,13 +56,10 @@ pub(crate) enum Unusable {
     NotJson,
     #[error("found a line or a value of more than {MAX_VALUE_BYTES} bytes")]
     TooLong,
-    /// In a file of events.
     #[error("found a value that is not a Firehose event, as the file's first object is")]
     NotAnEvent,
-    /// In a file of events, with `records`.
     #[error("found {0}")]
     Event(EventError),
-    /// In a file of error objects.
     #[error("found a value without a text as `rawData`, which the file's first object has")]
     NoErrorRecord,
     #[error("found a record of {bytes} bytes; {source_type} accepts at most {}{}", source_type.max_record_bytes(), hint(*source_type))]
@@ -81,7 +74,6 @@ pub(crate) enum Unusable {
     EventTooLarge { bytes: usize },
 }
 
-/// The option for another limit.
 fn hint(source_type: SourceType) -> String {
     match source_type {
         SourceType::DirectPut => {
@@ -92,7 +84,6 @@ fn hint(source_type: SourceType) -> String {
     }
 }
 
-/// A part of a file that is not replayed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Skipped {
     pub(crate) name: String,
@@ -105,12 +96,9 @@ pub(crate) struct Skipped {
     pub(crate) content: Vec<u8>,
 }
 
-/// One file, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// A file, or a pipe with a name.
     File(PathBuf),
-    /// `-`.
     Stdin,
 }
 

@@ -18,7 +18,6 @@ impl Interrupts {
         Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
     }
 
-    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.ctrl_c.recv() => {}

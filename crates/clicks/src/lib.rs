@@ -27,22 +27,24 @@ use std::time::Duration;
 #[cfg(feature = "aws")]
 use ::redrive::{InvalidSource, RedriveError};
 use clap::Parser;
+use object_storage::BucketError;
 #[cfg(not(feature = "aws"))]
 use object_storage::Destination;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use self::command::{Cli, Command, Replay, Up};
+use self::command::{Cli, Command, Up};
+use self::input::InputError;
 use self::interrupts::Interrupts;
+use self::output::OutputError;
+use self::packages::NotExecutable;
 #[cfg(feature = "aws")]
 use self::redrive::{Redrive, ReportTable};
-use self::replay::ReplayError;
+use self::replay::Replay;
 use self::up::settings::{Settings, SettingsError};
-use self::up::{RunResult, UpError};
 #[cfg(not(feature = "aws"))]
 use self::without_aws::NeedsAws;
 
-/// How long tasks may continue at the exit.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the command line, and returns its exit code.
@@ -69,7 +71,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Redrive(arguments) => redrive(arguments).await,
             #[cfg(not(feature = "aws"))]
             Command::Redrive(_) => Err(NeedsAws.into()),
-            Command::Up(arguments) => up(*arguments).await,
+            Command::Up(arguments) => up(&arguments).await,
         }
     });
     // Stops the functions of aborted invocations. Everything else has finished.
@@ -83,16 +85,18 @@ fn is_usage(error: &anyhow::Error) -> bool {
         return true;
     }
     error.is::<SettingsError>()
-        || error.downcast_ref().is_some_and(ReplayError::is_usage)
-        || error.downcast_ref().is_some_and(UpError::is_usage)
+        || error.is::<InputError>()
+        || error.is::<NotExecutable>()
+        || matches!(error.downcast_ref(), Some(OutputError::NotEmpty(_) | OutputError::Folder { .. }))
+        || matches!(error.downcast_ref(), Some(BucketError::NoCredentials(_)))
 }
 
 async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     let (json, allow_failed) = (arguments.json, arguments.allow_failed);
-    let replayed = replay::run(arguments.into(), Interrupts::listen()?.next()).await?;
+    let replayed = replay::run(arguments, Interrupts::listen()?.next()).await?;
     print(&replayed.report, json)?;
     if let Some(error) = replayed.error {
-        return Err(error.into());
+        return Err(error);
     }
     Ok(match replayed.report.records.failed {
         _ if replayed.report.interrupted => ExitCode::from(130),
@@ -118,18 +122,13 @@ async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn up(arguments: Up) -> anyhow::Result<ExitCode> {
-    let settings = Settings::try_from(arguments)?;
+async fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
+    let settings = Settings::read(&arguments.pipeline, &arguments.stream, arguments.config.as_deref())?;
     #[cfg(not(feature = "aws"))]
     if settings.streams.iter().any(|stream| matches!(stream.destination, Destination::S3 { .. })) {
         return Err(NeedsAws.into());
     }
-    let mut interrupts = Interrupts::listen()?;
-    Ok(match up::run(settings, &mut interrupts).await? {
-        RunResult::Flushed => ExitCode::SUCCESS,
-        RunResult::Aborted => ExitCode::from(130),
-        RunResult::Failed => ExitCode::FAILURE,
-    })
+    up::run(settings, &mut Interrupts::listen()?).await
 }
 
 fn print(report: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {

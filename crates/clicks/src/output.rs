@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -12,7 +12,6 @@ use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::prefix::{Compression, object_name};
 
-/// Why nothing could be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
     /// Its files would be mixed with the new objects.
@@ -32,16 +31,12 @@ pub(crate) enum OutputError {
     },
 }
 
-/// The folder of a replay's objects.
-#[derive(Debug)]
 pub(crate) struct Output {
-    folder: PathBuf,
-    /// Created with the first line.
+    pub(crate) folder: PathBuf,
     log: Option<BufWriter<File>>,
 }
 
 impl Output {
-    /// Creates the folder, or accepts an empty one.
     pub(crate) fn create(folder: PathBuf) -> Result<Self, OutputError> {
         let failed = |source| OutputError::Folder { path: folder.clone(), source };
         if folder.is_file() {
@@ -52,10 +47,6 @@ impl Output {
             return Err(OutputError::NotEmpty(folder));
         }
         Ok(Self { folder, log: None })
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Writes the outcomes of one event: an object of its delivered records, and one of its failed records. Unlike Firehose's, an
@@ -104,7 +95,6 @@ impl Output {
         written().map_err(|source| OutputError::Write { path: path.clone(), source })
     }
 
-    /// Appends the function's log lines to `function.log`.
     pub(crate) fn log(&mut self, lines: &[String]) -> Result<(), OutputError> {
         if lines.is_empty() {
             return Ok(());
@@ -120,7 +110,6 @@ impl Output {
     }
 }
 
-/// The result of a batch, for its error objects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchEnd<'a> {
     pub(crate) attempts: u32,

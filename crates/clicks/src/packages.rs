@@ -6,38 +6,29 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
+use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
 use crate::progress;
 
 /// A function of this workspace, which is built when no other executable is given. It is built with cargo's profile `dev`, because
 /// optimising its dependencies takes minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Package {
-    name: &'static str,
+    /// Of the package and of the function.
+    pub(crate) name: &'static str,
     /// The option for another executable.
     option: &'static str,
 }
 
-impl Package {
-    /// The name of the package and of the function.
-    pub(crate) fn name(self) -> &'static str {
-        self.name
-    }
-}
-
-/// The transformation function.
 pub(crate) const PROCESSOR: Package = Package { name: "click-processor", option: "--function PATH" };
 
-/// The function of `/collect`.
 pub(crate) const COLLECTOR: Package = Package { name: "click-collector", option: "--collector COMMAND" };
 
-/// The variable with the mysfits service's base URL, which `clicks` sets.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
 
-/// The variable with the collector's data stream, which `clicks` sets from `--collector-stream`.
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
 /// The variables that the processor inherits, besides `MYSFITS_*` and `ON_*`.
@@ -48,31 +39,12 @@ const INHERITED: [&str; 6] =
 /// rebuild their dependents, each time after a build without them.
 const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// Why there is no executable.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildError {
-    #[error("`--function {}` is not an executable file", .0.display())]
-    NotExecutable(PathBuf),
-    /// `clicks` was moved away from its sources.
-    #[error("no sources of {}: found none in {}; give its executable with `{}`", .0.name, .1.display(), .0.option)]
-    NoWorkspace(Package, PathBuf),
-    #[error("could not run {} to build {}; give its executable with `{}`", cargo.display(), package.name, package.option)]
-    Cargo {
-        package: Package,
-        cargo: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    /// Cargo has printed why.
-    #[error("could not build {} ({status})", package.name)]
-    Failed { package: Package, status: ExitStatus },
-    #[error("the build of {} made no executable", .0.name)]
-    NoExecutable(Package),
-}
+#[error("`--function {}` is not an executable file", .0.display())]
+pub(crate) struct NotExecutable(PathBuf);
 
-/// The absolute path of an executable file.
-pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, BuildError> {
-    let refused = || BuildError::NotExecutable(path.to_owned());
+pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, NotExecutable> {
+    let refused = || NotExecutable(path.to_owned());
     let metadata = fs::metadata(path).map_err(|_| refused())?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Err(refused());
@@ -82,21 +54,22 @@ pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, BuildError> {
 
 /// Builds a function, and returns its path. Cargo prints its progress if standard error is a terminal, and its errors in any
 /// case. Dropping the future kills cargo.
-pub(crate) async fn build(package: Package) -> Result<PathBuf, BuildError> {
-    let workspace = workspace();
+pub(crate) async fn build(package: Package) -> anyhow::Result<PathBuf> {
+    let (Package { name, option }, workspace) = (package, workspace());
     if !workspace.join("Cargo.toml").is_file() {
-        return Err(BuildError::NoWorkspace(package, workspace));
+        // `clicks` was moved away from its sources.
+        bail!("no sources of {name}: found none in {}; give its executable with `{option}`", workspace.display());
     }
-    let mut command = cargo("build", package.name);
+    let mut command = cargo("build", name);
     command.args(["--message-format", "json-render-diagnostics"]);
     command.current_dir(workspace).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let program = PathBuf::from(command.get_program());
+    let program = command.get_program().display().to_string();
     let output = tokio::process::Command::from(command).kill_on_drop(true).output().await;
-    let output = output.map_err(|source| BuildError::Cargo { package, cargo: program, source })?;
-    if !output.status.success() {
-        return Err(BuildError::Failed { package, status: output.status });
-    }
-    executable(&output.stdout).ok_or(BuildError::NoExecutable(package))
+    let output = output
+        .with_context(|| format!("could not run {program} to build {name}; give its executable with `{option}`"))?;
+    // Cargo has printed why.
+    ensure!(output.status.success(), "could not build {name} ({})", output.status);
+    executable(&output.stdout).with_context(|| format!("the build of {name} made no executable"))
 }
 
 /// The cargo that runs this executable, if any, for a package of this workspace. If standard error is no terminal, one line
@@ -123,7 +96,6 @@ pub(crate) fn workspace() -> PathBuf {
     package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
 }
 
-/// The executable in cargo's messages.
 fn executable(messages: &[u8]) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
@@ -141,7 +113,6 @@ pub(crate) fn service_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// A variable that `--env` may set.
 pub(crate) fn variable_of_processor(text: &str) -> Result<(String, String), String> {
     match key_value(text)? {
         (key, _) if key == SERVICE_URL => Err("set the service with `--service URL`".to_owned()),
@@ -156,14 +127,12 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The variables of this environment that configure the processor.
 pub(crate) fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     filtered(vars, |key| {
         key != SERVICE_URL && (key.starts_with("MYSFITS_") || key.starts_with("ON_") || INHERITED.contains(&key))
     })
 }
 
-/// The variables of this environment that configure the collector.
 pub(crate) fn inherited_by_collector(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     filtered(vars, |key| key != COLLECTOR_STREAM && (key.starts_with("COLLECTOR_") || key == "AWS_LAMBDA_LOG_LEVEL"))
 }

@@ -11,7 +11,6 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The libraries whose events are printed.
 const LIBRARIES: [&str; 3] = ["local_firehose", "redrive", "state_file"];
 
 /// The bar on the terminal. Lines are printed above it.
@@ -20,7 +19,6 @@ static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 /// How often the bar moves, so that a slow batch does not look stuck.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A bar of the bytes that are processed.
 #[derive(Debug)]
 pub(crate) struct Bar(ProgressBar);
 
@@ -39,7 +37,6 @@ impl Bar {
         Self(bar)
     }
 
-    /// Adds processed bytes, and sets the message.
     pub(crate) fn advance(&self, bytes: u64, message: String) {
         self.0.inc(bytes);
         self.0.set_message(message);

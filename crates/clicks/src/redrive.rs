@@ -123,7 +123,6 @@ pub(crate) struct Redrive {
     pub(crate) json: bool,
 }
 
-/// The values of `--again`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum HeldBack {
     Failed,
@@ -131,7 +130,6 @@ enum HeldBack {
     All,
 }
 
-/// The values of `--damaged-journal`.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum DamagedJournal {
     /// Continue from the last readable commit: records that were put after it may be put twice
@@ -176,7 +174,6 @@ impl TryFrom<Redrive> for Options {
     }
 }
 
-/// Redrives with a progress bar of the bytes that were read.
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
     let bar = Cell::new(None);
     let shown = Cell::new(0);
@@ -188,7 +185,6 @@ pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redr
     redrive::run(options, count(interrupts), Box::new(on_progress)).await
 }
 
-/// Counts the signals from now on.
 fn count(mut interrupts: Interrupts) -> watch::Receiver<u32> {
     let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {
@@ -200,7 +196,6 @@ fn count(mut interrupts: Interrupts) -> watch::Receiver<u32> {
     receiver
 }
 
-/// A report as a table, or as JSON.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(crate) struct ReportTable<'a>(pub(crate) &'a Report);

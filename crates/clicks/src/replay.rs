@@ -5,115 +5,119 @@ mod report;
 mod session;
 
 use std::future::Future;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use anyhow::Context;
+use clap::{Args, value_parser};
 use jiff::Timestamp;
-use runtime_api::{InvokeError, StartError};
 use tokio::sync::mpsc;
 
 use self::feed::{Fed, feed};
-use self::report::{End, Report, Tally};
+use self::report::Report;
 use self::session::Session;
 use crate::input::{self, Contents, InputError, Source};
-use crate::output::{self, Output, OutputError};
-use crate::packages::{self, BuildError, PROCESSOR};
+use crate::output::{self, Output};
+use crate::packages::{self, PROCESSOR, service_url, variable_of_processor};
 use crate::progress::{self, Bar};
 use crate::service::LocalService;
-use firehose_model::batch::Limits;
+use crate::up::options::{self, BufferMb};
+use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
 
-/// The options of a replay.
-#[derive(Debug, Clone)]
-pub(crate) struct Options {
-    /// Files, folders, or `-` for standard input.
-    pub(crate) inputs: Vec<PathBuf>,
-    /// The function's executable [default: the processor, which is built].
-    pub(crate) function: Option<PathBuf>,
-    /// The mysfits service's base URL [default: a local service].
-    pub(crate) service: Option<String>,
-    /// The local service's latency.
-    pub(crate) service_latency: Duration,
-    /// The function's environment, besides the service's URL. The last value of a variable wins.
-    pub(crate) env: Vec<(String, String)>,
-    /// The folder of the objects [default: named after the time].
-    pub(crate) out: Option<PathBuf>,
-    /// The source of records that are not in an event.
-    pub(crate) source_type: SourceType,
-    /// When a batch is full.
-    pub(crate) limits: Limits,
-    /// The number of retries of a failed invocation.
-    pub(crate) retries: u32,
-    /// The time-out of an invocation.
-    pub(crate) timeout: Duration,
-    /// Whether to print the function's log.
-    pub(crate) verbose: bool,
+/// Transforms files with the processor, and writes the objects that Firehose would deliver.
+///
+/// Reads Firehose events (JSON with `records`), Firehose error objects (JSON with `rawData`, the source record), and clicks or a
+/// source backup (any other JSON objects). The content decides the kind, also if gzipped. Each JSON value is one record, with or
+/// without white space between them. Other content, and a record that is too large, is skipped: it is reported with its place, and
+/// copied into `skipped.jsonl` next to the objects. Clicks are batched into events as by Firehose's buffer. Partition keys
+/// (`metadata.partitionKeys`) are ignored: all records have one prefix.
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 done; 1 a record failed (see --allow-failed), something was skipped, or the replay failed; \
+                        2 wrong usage or unknown input; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP, with a report of the processed records."
+)]
+pub(crate) struct Replay {
+    /// Files, folders (in order, without hidden files), or `-` for standard input.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    inputs: Vec<PathBuf>,
+
+    /// The function's executable [default: the processor of this workspace, built when needed]
+    #[arg(long, value_name = "PATH")]
+    function: Option<PathBuf>,
+
+    /// The mysfits service's base URL [default: a local service, which is started]
+    #[arg(long, value_name = "URL", value_parser = service_url)]
+    service: Option<String>,
+
+    /// The delay of each response of the local service, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "service")]
+    service_latency_ms: u64,
+
+    /// A variable of the function's environment; may be given several times. The function inherits MYSFITS_* (except
+    /// MYSFITS_API_URL: use --service), ON_*, MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS, PARTITION_KEYS,
+    /// AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor)]
+    env: Vec<(String, String)>,
+
+    /// The folder of the delivered and the error objects, new or empty [default: out/replay-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// The source of clicks, backups and error objects. It sets the form of events, and the largest record (1,000 KiB for Direct
+    /// PUT; 10 MiB for a data stream, within Lambda's 6 MB). Events have a source of their own.
+    #[arg(long, value_name = "SOURCE", default_value = "direct-put")]
+    source: options::Source,
+
+    /// The size of a batch's data, as Firehose's BufferSizeInMBs: 0.2 to 3.
+    #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = |text: &str| text.parse().map(BufferMb::get))]
+    buffer_mb: f64,
+
+    /// The most records of a batch. Firehose documents no such limit.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BUFFER_RECORDS, value_parser = value_parser!(u32).range(1..=100_000))]
+    buffer_records: u32,
+
+    /// Retries of a failed invocation, as Firehose's NumberOfRetries.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(0..=300))]
+    retries: u32,
+
+    /// The function's timeout in seconds; Firehose waits for 300 at most.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = value_parser!(u64).range(1..=300))]
+    timeout_seconds: u64,
+
+    /// Exit with 0 although records failed. Skipped content still exits with 1.
+    #[arg(long)]
+    pub(crate) allow_failed: bool,
+
+    /// Print the numbers as JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print the function's log, which is in `function.log` in any case.
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 /// A replay that processed records, or was interrupted.
-#[derive(Debug)]
 pub(crate) struct Replayed {
-    /// The result.
     pub(crate) report: Report,
     /// Why it stopped early; none after an interrupt.
-    pub(crate) error: Option<ReplayError>,
-}
-
-/// Why a replay stopped early.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplayError {
-    /// An input is unreadable or of an unknown kind.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The objects can't be written.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// The function's executable is missing.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// The local service did not start.
-    #[error("could not start the local mysfits service; to use another one, name it (`--service URL`)")]
-    Service(#[source] io::Error),
-    /// The function's process did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The function never requested an event.
-    #[error("the function {how} before it requested an event, {wrote}")]
-    NotStarted {
-        /// How it failed.
-        how: String,
-        /// The end of its log.
-        wrote: String,
-    },
-    /// An event never reached the function.
-    #[error(transparent)]
-    Invoke(#[from] InvokeError),
-    /// An event could not be written as JSON.
-    #[error("could not write an event as JSON")]
-    Event(#[from] serde_json::Error),
-}
-
-impl ReplayError {
-    /// Whether the options are wrong.
-    pub(crate) fn is_usage(&self) -> bool {
-        match self {
-            Self::Input(_) | Self::Build(BuildError::NotExecutable(_)) => true,
-            Self::Output(error) => !matches!(error, OutputError::Write { .. }),
-            _ => false,
-        }
-    }
+    pub(crate) error: Option<anyhow::Error>,
 }
 
 /// Replays until the end of the input, or until `interrupt` completes. An interrupt discards the batch in flight: no number and no
 /// object has its records.
-pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -> Result<Replayed, ReplayError> {
+pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) -> anyhow::Result<Replayed> {
     let mut interrupt = pin!(interrupt);
+    let source_type = match options.source {
+        options::Source::DirectPut => SourceType::DirectPut,
+        options::Source::Kinesis => SourceType::Kinesis,
+    };
     // Check all options before a build, which can take minutes.
     let sources = input::find(&options.inputs)?;
-    check(&sources, options.source_type)?;
+    check(&sources, source_type)?;
     let named = options.function.as_deref().map(packages::executable_at).transpose()?;
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
@@ -123,15 +127,20 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
         tokio::select! {
             biased;
             () = &mut interrupt => {
-                let end = End { interrupted: true, out: output.folder().to_owned(), ..End::default() };
-                return Ok(Replayed { report: Tally::default().report(end), error: None });
+                let report = Report { interrupted: true, out: output.folder, ..Report::default() };
+                return Ok(Replayed { report, error: None });
             }
             built = packages::build(PROCESSOR) => built?,
         }
     };
     let local = if options.service.is_none() {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Some(LocalService::of_mysfits(any_port, options.service_latency).await.map_err(ReplayError::Service)?)
+        let latency = Duration::from_millis(options.service_latency_ms);
+        let local = LocalService::of_mysfits(any_port, latency).await;
+        Some(
+            local
+                .context("could not start the local mysfits service; to use another one, name it (`--service URL`)")?,
+        )
     } else {
         None
     };
@@ -139,19 +148,20 @@ pub(crate) async fn run(options: Options, interrupt: impl Future<Output = ()>) -
 
     let progress = Bar::new(sources.iter().map(Source::bytes).sum());
     progress::print(&format!("running {}", function.display()));
-    progress::print(&format!("writing to {}", output.folder().display()));
-    let mut batches = feed(sources, options.source_type, options.limits);
+    progress::print(&format!("writing to {}", output.folder.display()));
+    let limits = Limits::new(options.buffer_mb, options.buffer_records as usize);
+    let mut batches = feed(sources, source_type, limits);
     let mut session = Session::start(options, function, &service, output, progress).await?;
-    let stopped = process(&mut batches, &mut session, interrupt).await;
+    let interrupted = process(&mut batches, &mut session, interrupt).await;
     let served = local.as_ref().map(LocalService::requests);
-    let report = session.stop(matches!(stopped, Ok(Stopped::Interrupted)), served).await;
+    let report = session.stop(matches!(interrupted, Ok(true)), served).await;
     if let Some(local) = local {
         local.server.stop().await;
     }
-    match (report, stopped.err()) {
+    match (report, interrupted.err()) {
         (Ok(report), Some(error)) if report.batches == 0 && report.skipped == 0 => Err(error),
         (Ok(report), error) => Ok(Replayed { report, error }),
-        (Err(unwritten), error) => Err(error.unwrap_or(unwritten)),
+        (Err(unwritten), error) => Err(error.unwrap_or(unwritten.into())),
     }
 }
 
@@ -163,38 +173,34 @@ fn check(sources: &[Source], source_type: SourceType) -> Result<(), InputError> 
     Ok(())
 }
 
-/// Why a replay stopped without an error.
-enum Stopped {
-    EndOfInput,
-    Interrupted,
-}
-
+/// Processes all batches. Returns whether it was interrupted.
 async fn process(
     fed: &mut mpsc::Receiver<Result<Fed, InputError>>,
     session: &mut Session,
     mut interrupt: Pin<&mut impl Future<Output = ()>>,
-) -> Result<Stopped, ReplayError> {
+) -> anyhow::Result<bool> {
     loop {
         let next = tokio::select! {
             biased;
-            () = &mut interrupt => return Ok(Stopped::Interrupted),
+            () = &mut interrupt => return Ok(true),
             next = fed.recv() => next,
         };
-        let batch = match next.transpose()? {
-            Some(Fed::Batch(batch)) => batch,
+        let (event, bytes) = match next.transpose()? {
+            Some(Fed::Batch(event, bytes)) => (event, bytes),
             Some(Fed::Skipped(skipped)) => {
                 session.skip(&skipped)?;
                 continue;
             }
-            None => return Ok(Stopped::EndOfInput),
+            None => return Ok(false),
         };
         tokio::select! {
             biased;
             () = &mut interrupt => {
-                Session::discard(&batch);
-                return Ok(Stopped::Interrupted);
+                let records = event.records.len();
+                progress::print(&format!("interrupted: the batch in flight was discarded (records: {records})"));
+                return Ok(true);
             }
-            done = session.process(&batch) => done?,
+            done = session.process(&event, bytes) => done?,
         }
     }
 }

@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// How long a stop waits for requests in flight.
 const GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Server {
@@ -50,7 +49,6 @@ impl Server {
         self.address
     }
 
-    /// Accepts no more requests, and waits for those in flight.
     pub(crate) async fn stop(mut self) {
         drop(self.stop);
         if timeout(GRACE, &mut self.task).await.is_err() {

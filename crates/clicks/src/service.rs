@@ -24,7 +24,6 @@ const MYSFITS: &str = include_str!("../../../fixtures/mysfits.json");
 /// What the list has of a mysfit; an item has everything.
 const IN_LIST: [&str; 6] = ["mysfitId", "name", "goodevil", "lawchaos", "species", "thumbImageUri"];
 
-/// A running service. Dropping it does not stop it.
 pub(crate) struct LocalService {
     pub(crate) server: Server,
     responses: Arc<Responses>,
@@ -47,7 +46,6 @@ impl LocalService {
         Ok(Self { server: Server::start(listener, app)?, responses })
     }
 
-    /// How many requests were served.
     pub(crate) fn requests(&self) -> u64 {
         self.responses.count.load(Ordering::Relaxed)
     }

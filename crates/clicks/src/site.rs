@@ -22,7 +22,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tower_http::services::ServeDir;
 
-pub(crate) use self::service::{ServiceAddress, ServiceUrlError};
+pub(crate) use self::service::ServiceAddress;
 
 use self::events::Events;
 use self::guard::guard;
@@ -30,11 +30,8 @@ use self::service::ServiceUrl;
 use local_firehose::stream::DeliveryStream;
 
 pub(crate) struct Site {
-    /// The folder of the pages.
     pub(crate) web: PathBuf,
-    /// The mysfits service, for the page.
     pub(crate) service: ServiceAddress,
-    /// The streams of the pipeline page.
     pub(crate) streams: Vec<DeliveryStream>,
     /// True, or without its sender, when the process stops. Then event streams end.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -64,7 +61,7 @@ struct Config<'a> {
 }
 
 async fn config(Extension(service): Extension<ServiceUrl>) -> Response {
-    let config = Config { mysfits_url: service.as_str(), clicks_url: "/clicks", pipeline_url: "/pipeline/" };
+    let config = Config { mysfits_url: &service.url, clicks_url: "/clicks", pipeline_url: "/pipeline/" };
     Json(config).into_response()
 }
 

@@ -11,7 +11,6 @@ impl Table {
         self.0.push((name.to_owned(), value.to_string()));
     }
 
-    /// Adds the numbers that are not zero.
     pub(crate) fn non_zero(&mut self, numbers: &[(&str, u64)]) {
         for (name, number) in numbers.iter().filter(|(_, number)| *number > 0) {
             self.row(name, number);

@@ -6,7 +6,7 @@ pub(crate) mod settings;
 mod pipeline;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -14,64 +14,22 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::pipeline::Pipeline;
 use self::settings::Settings;
-use crate::edge::SchemaError;
 use crate::interrupts::Interrupts;
-use crate::packages::BuildError;
 use crate::progress;
-use local_firehose::functions::FunctionLogError;
-use local_firehose::stream::{DeliveryStream, Source, StateError, StreamSettings, StreamSnapshot};
-use object_storage::BucketError;
+use local_firehose::stream::{DeliveryStream, Source, StreamSettings, StreamSnapshot};
 
-/// Why the pipeline did not start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UpError {
-    /// The port is in use, or the address is not of this machine.
-    #[error("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")]
-    Listen { option: &'static str, address: SocketAddr, cause: io::Error },
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    #[error(transparent)]
-    Bucket(#[from] BucketError),
-    #[error(transparent)]
-    FunctionLog(#[from] FunctionLogError),
-    #[error(transparent)]
-    Stream(#[from] StateError),
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    #[error("could not serve")]
-    Serve(#[source] io::Error),
-}
-
-impl UpError {
-    /// Whether the usage is wrong.
-    pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Bucket(BucketError::NoCredentials(_)))
-    }
-}
-
-/// The interval of checks for a state.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The least time for the first object of a run, even with a shorter `--stop-seconds`.
 const FIRST_PUT: Duration = Duration::from_secs(10);
 
-/// The result of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RunResult {
-    /// All accepted records are in the storage.
-    Flushed,
-    /// A second interrupt aborted the flush.
-    Aborted,
-    /// Some are not, without a second interrupt.
-    Failed,
-}
-
 /// Runs the pipeline until it is interrupted, and then flushes accepted records. The flush ends early at a second interrupt, and
-/// for a stream whose destination has not accepted a single object in time.
-pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Result<RunResult, UpError> {
+/// for a stream whose destination has not accepted a single object in time. The exit code is 1 if records were not flushed, and
+/// 130 after a second interrupt.
+pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
     let pipeline = tokio::select! {
         biased;
-        () = interrupts.next() => return Ok(RunResult::Flushed),
+        () = interrupts.next() => return Ok(ExitCode::SUCCESS),
         started = Pipeline::start(&settings) => started?,
     };
     print(&addresses(&pipeline, &settings));
@@ -93,13 +51,13 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> Resu
         if let Some(service) = service {
             service.server.stop().await;
         }
-        if flushed { RunResult::Flushed } else { RunResult::Failed }
+        if flushed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     };
     let result = tokio::select! {
         result = stopped => result,
         () = interrupts.next() => {
             streams.iter().for_each(DeliveryStream::abandon);
-            RunResult::Aborted
+            ExitCode::from(130)
         }
     };
     let left = left(&streams);
@@ -164,7 +122,6 @@ async fn unavailable(
     format!("{destination} has accepted no object of this run")
 }
 
-/// The records without an outcome.
 fn left(streams: &[DeliveryStream]) -> u64 {
     streams.iter().map(DeliveryStream::unsettled).sum()
 }
@@ -195,7 +152,6 @@ fn totals(stream: &DeliveryStream) -> String {
     format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
 }
 
-/// Prints to standard output, which may be closed.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -9,7 +9,6 @@ use clap::Args;
 use crate::packages;
 use crate::progress;
 
-/// The command needs S3 or the clients of streams.
 #[derive(Debug, thiserror::Error)]
 #[error("this build is without the feature `aws`")]
 pub(crate) struct NeedsAws;

@@ -11,20 +11,17 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use thiserror::Error;
 
-/// Why the client can't be created.
+/// No region is configured.
 #[derive(Debug, Error)]
-pub enum ClientError {
-    /// No region is configured.
-    #[error("AWS_REGION: found no value; accepted: an AWS region, such as us-east-1, here or in the AWS profile")]
-    NoRegion,
-}
+#[error("AWS_REGION: found no value; accepted: an AWS region, such as us-east-1, here or in the AWS profile")]
+pub struct NoRegion;
 
 /// The client from the environment, as in every AWS tool: region, credentials, profile, `AWS_ENDPOINT_URL_DYNAMODB`.
-pub async fn from_env() -> Result<Client, ClientError> {
+pub async fn from_env() -> Result<Client, NoRegion> {
     // ring, because the SDK's own default would bring aws-lc.
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = aws_config::defaults(BehaviorVersion::latest()).http_client(https).load().await;
-    config.region().ok_or(ClientError::NoRegion)?;
+    config.region().ok_or(NoRegion)?;
     Ok(with_limits((&config).into()))
 }
 

@@ -1,11 +1,10 @@
 //! The filter of `GET /mysfits`: one value of one index.
 
-use thiserror::Error;
-
-use crate::excerpt::excerpt;
-
 /// The longest `value`, in bytes of UTF-8. The workshop's longest has 7.
 const MAX_VALUE_BYTES: usize = 64;
+
+/// The length of invalid input in a message: enough to recognise it, and too little to flood a response or a log.
+const EXCERPT_CHARS: usize = 64;
 
 /// An index of the table, and its attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,51 +28,45 @@ pub struct Filter {
     pub value: String,
 }
 
-/// Why the query parameters are invalid. The client sees the message.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum FilterError {
-    /// A repeated parameter.
-    #[error("query parameter '{0}': found more than one; accepted: one")]
-    Repeated(&'static str),
-    /// A `value` without a `filter`.
-    #[error("query parameter 'filter': found none beside 'value'; accepted: GoodEvil, LawChaos")]
-    NoFilter,
-    /// A `filter` that is not an index.
-    #[error("query parameter 'filter': found {0}; accepted: GoodEvil, LawChaos")]
-    UnknownFilter(String),
-    /// A `filter` without a `value`.
-    #[error("query parameter 'value': found none beside 'filter={}'; accepted: 1 to {MAX_VALUE_BYTES} bytes", .0.attribute)]
-    NoValue(Index),
-    /// A `value` that is empty or too long.
-    #[error("query parameter 'value': found {0}; accepted: 1 to {MAX_VALUE_BYTES} bytes")]
-    InvalidValue(String),
-}
-
 impl Filter {
-    /// The filter in the query parameters; `None` for every mysfit. Other parameters are ignored.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, FilterError> {
+    /// The filter in the query parameters; `None` for every mysfit. Other parameters are ignored. The client sees the error.
+    pub fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, String> {
+        let accepted = INDEXES.map(|index| index.attribute).join(", ");
         let (filter, value) = match (only(parameters, "filter")?, only(parameters, "value")?) {
             (None, None) => return Ok(None),
-            (None, Some(_)) => return Err(FilterError::NoFilter),
+            (None, Some(_)) => {
+                return Err(format!("query parameter 'filter': found none beside 'value'; accepted: {accepted}"));
+            }
             (Some(filter), value) => (filter, value),
         };
-        let index = INDEXES
-            .into_iter()
-            .find(|index| index.attribute == filter)
-            .ok_or_else(|| FilterError::UnknownFilter(excerpt(filter)))?;
-        let value = value.ok_or(FilterError::NoValue(index))?;
-        if !(1..=MAX_VALUE_BYTES).contains(&value.len()) {
-            return Err(FilterError::InvalidValue(excerpt(value)));
+        let Some(index) = INDEXES.into_iter().find(|index| index.attribute == filter) else {
+            return Err(format!("query parameter 'filter': found {}; accepted: {accepted}", excerpt(filter)));
+        };
+        match value {
+            Some(value) if (1..=MAX_VALUE_BYTES).contains(&value.len()) => {
+                Ok(Some(Self { index, value: value.to_owned() }))
+            }
+            _ => {
+                let found = value.map_or_else(|| format!("none beside 'filter={filter}'"), excerpt);
+                Err(format!("query parameter 'value': found {found}; accepted: 1 to {MAX_VALUE_BYTES} bytes"))
+            }
         }
-        Ok(Some(Self { index, value: value.to_owned() }))
     }
 }
 
 /// The value of a parameter that must not repeat.
-fn only<'a>(parameters: &'a [(String, String)], name: &'static str) -> Result<Option<&'a str>, FilterError> {
+fn only<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, String> {
     let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let first = values.next();
-    if values.next().is_some() { Err(FilterError::Repeated(name)) } else { Ok(first) }
+    if values.next().is_some() {
+        return Err(format!("query parameter '{name}': found more than one; accepted: one"));
+    }
+    Ok(first)
+}
+
+/// The start of a text, quoted and escaped.
+pub(crate) fn excerpt(text: &str) -> String {
+    format!("{:?}", text.chars().take(EXCERPT_CHARS).collect::<String>())
 }
 
 #[cfg(test)]
@@ -84,10 +77,7 @@ mod tests {
     fn parse(parameters: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, String> {
         let parameters: Vec<_> =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        match Filter::parse(&parameters) {
-            Ok(filter) => Ok(filter.map(|filter| (filter.index.name, filter.value))),
-            Err(error) => Err(error.to_string()),
-        }
+        Ok(Filter::parse(&parameters)?.map(|filter| (filter.index.name, filter.value)))
     }
 
     #[test]
@@ -142,5 +132,13 @@ mod tests {
             let message = parse(&parameters).unwrap_err();
             assert!(message.contains(&"x".repeat(64)) && !message.contains(&"x".repeat(65)), "{message}");
         }
+    }
+
+    #[test]
+    fn short_texts_are_quoted_and_long_ones_truncated() {
+        let long = "é".repeat(64);
+        assert_eq!(excerpt("a\"b\n"), r#""a\"b\n""#);
+        assert_eq!(excerpt(&long), format!("\"{long}\""));
+        assert_eq!(excerpt(&"é".repeat(10_000)), format!("\"{long}\""));
     }
 }

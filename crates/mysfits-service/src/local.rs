@@ -1,36 +1,38 @@
 //! The service as a local server, with an embedded DynamoDB or any other.
 
-mod background;
 pub mod engine;
 pub mod seed;
 
+use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::Response;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time;
 
-use self::background::BackgroundServer;
-use self::engine::{Engine, EngineError};
-use self::seed::SeedError;
+use self::engine::Engine;
 use crate::routes::router;
-use crate::table::{Table, TableName};
+use crate::table::{Table, TableError, TableName};
 
-/// A local mysfits service.
-///
-/// It runs on the Tokio runtime that starts it, until it is stopped or dropped.
+/// How long requests in flight may delay the stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A local mysfits service. It runs on the Tokio runtime that starts it, until it is stopped or dropped.
 #[derive(Debug)]
 pub struct LocalService {
     address: SocketAddr,
     response_count: Arc<AtomicU64>,
-    server: BackgroundServer,
+    /// Dropping it requests the shutdown.
+    shutdown: oneshot::Sender<()>,
+    task: JoinHandle<()>,
     /// `None` with another DynamoDB. Declared after the server, so that it outlives the last requests.
     _engine: Option<Engine>,
 }
@@ -47,18 +49,18 @@ pub enum LocalError {
         source: io::Error,
     },
     /// The embedded engine can't start.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
+    #[error("can't start the embedded DynamoDB")]
+    Engine(#[source] Box<dyn Error + Send + Sync>),
     /// The table can't be created.
     #[error(transparent)]
-    Seed(#[from] SeedError),
+    Table(#[from] TableError),
 }
 
 impl LocalService {
     /// Starts on `listen` (port 0 selects a free port) with a new in-memory table of the twelve mysfits. Delays each response by `latency`.
     pub async fn start_with_latency(listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
         let listening = bind(listen).await?;
-        let engine = Engine::start().await?;
+        let engine = Engine::start().await.map_err(LocalError::Engine)?;
         let client = engine.client();
         let name = TableName::default();
         seed::create_table(&client, &name).await?;
@@ -71,20 +73,37 @@ impl LocalService {
     }
 
     fn serve((listener, address): (TcpListener, SocketAddr), table: Table, latency: Duration) -> Self {
-        let traffic = Traffic { latency, response_count: Arc::default() };
-        let response_count = Arc::clone(&traffic.response_count);
-        let app = router(table).layer(middleware::from_fn_with_state(traffic, Traffic::pass));
-        let server = BackgroundServer::spawn(|shutdown| async {
+        let response_count = Arc::<AtomicU64>::default();
+        let counter = Arc::clone(&response_count);
+        let app = router(table).layer(middleware::map_response(move |response: Response| {
+            let counter = Arc::clone(&counter);
+            async move {
+                time::sleep(latency).await;
+                counter.fetch_add(1, Ordering::Relaxed);
+                response
+            }
+        }));
+        let (shutdown, requested) = oneshot::channel();
+        let requested = async {
+            // Nothing is sent: the sender is dropped.
+            let _ = requested.await;
+        };
+        let task = tokio::spawn(async {
             // Never an error: axum retries to accept connections.
-            let _ = axum::serve(listener, app).with_graceful_shutdown(shutdown.requested()).await;
+            let _ = axum::serve(listener, app).with_graceful_shutdown(requested).await;
         });
-        Self { address, response_count, server, _engine: None }
+        Self { address, response_count, shutdown, task, _engine: None }
     }
 
-    /// The base URL, such as `http://127.0.0.1:8080`.
+    /// The base URL for local clients, such as `http://127.0.0.1:8080`: loopback for an unspecified address.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}", reachable(self.address))
+        let ip = match self.address.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(ip, self.address.port()))
     }
 
     /// Where it listens.
@@ -100,21 +119,12 @@ impl LocalService {
     }
 
     /// Stops accepting requests, completes those in flight, and stops the server.
-    pub async fn stop(self) {
-        self.server.stop().await;
+    pub async fn stop(mut self) {
+        drop(self.shutdown);
+        if time::timeout(GRACE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
     }
-}
-
-/// The address for local clients of a server that listens on `address`: loopback for an unspecified address.
-#[must_use]
-pub fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 /// Listens on `address`; returns the actual address.
@@ -123,22 +133,4 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LocalErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
-}
-
-/// Counts and delays the responses of a local service.
-#[derive(Debug, Clone)]
-struct Traffic {
-    latency: Duration,
-    response_count: Arc<AtomicU64>,
-}
-
-impl Traffic {
-    async fn pass(State(traffic): State<Self>, request: Request, next: Next) -> Response {
-        let response = next.run(request).await;
-        if !traffic.latency.is_zero() {
-            time::sleep(traffic.latency).await;
-        }
-        traffic.response_count.fetch_add(1, Ordering::Relaxed);
-        response
-    }
 }

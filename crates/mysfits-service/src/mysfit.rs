@@ -1,181 +1,119 @@
-//! Converts an item of the table into the service's JSON.
+//! Converts an item of the table into the service's JSON, and the seed into items.
 //!
 //! DynamoDB guarantees only an item's key. An attribute that is missing or of another type is omitted from the response, and a warning has the
 //! item and the attribute. So one invalid item neither fails the list nor becomes unknown.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// An item of DynamoDB.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// A valid mysfit id. Other ids get 404 without a request to DynamoDB.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub struct MysfitId(String);
-
-/// The id is invalid.
-#[derive(Debug, Error)]
-#[error("a mysfit's id has 1 to 128 characters of [A-Za-z0-9_-]")]
-pub struct MysfitIdError;
-
-impl MysfitId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for MysfitId {
-    type Error = MysfitIdError;
-
-    fn try_from(id: String) -> Result<Self, Self::Error> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-        if (1..=128).contains(&id.len()) && id.bytes().all(allowed) { Ok(Self(id)) } else { Err(MysfitIdError) }
-    }
-}
-
-/// A mysfit in the list.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// The hash key.
-    pub mysfit_id: String,
-    /// The mysfit's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// `Good`, `Neutral` or `Evil`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub goodevil: Option<String>,
-    /// `Lawful`, `Neutral` or `Chaotic`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lawchaos: Option<String>,
-    /// The kind of creature.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub species: Option<String>,
-    /// The small image: an absolute URL, or a path on the page's host.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub thumb_image_uri: Option<String>,
-}
-
-/// A mysfit with all attributes.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Mysfit {
-    /// The attributes that are also in the list.
-    #[serde(flatten)]
-    pub summary: Summary,
-    /// In years.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub age: Option<i64>,
-    /// A sentence or two about the mysfit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// The large image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub profile_image_uri: Option<String>,
+/// The type of an attribute in the table, and in the response.
+#[derive(Clone, Copy)]
+enum Type {
+    Text,
+    Number,
     /// A number in the table, and a string in the response, as in the published service.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub likes: Option<String>,
-    /// Whether the mysfit is adopted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub adopted: Option<bool>,
+    NumberAsText,
+    Flag,
 }
 
-impl From<Item> for Summary {
-    fn from(item: Item) -> Self {
-        let mut attributes = Attributes::of(item);
-        let summary = attributes.summary();
-        attributes.warn_of_missing();
-        summary
+/// The attributes in the order of the response: the name in the table, the name in the response, and the type.
+const ATTRIBUTES: [(&str, &str, Type); 11] = [
+    ("MysfitId", "mysfitId", Type::Text),
+    ("Name", "name", Type::Text),
+    ("GoodEvil", "goodevil", Type::Text),
+    ("LawChaos", "lawchaos", Type::Text),
+    ("Species", "species", Type::Text),
+    ("ThumbImageUri", "thumbImageUri", Type::Text),
+    ("Age", "age", Type::Number),
+    ("Description", "description", Type::Text),
+    ("ProfileImageUri", "profileImageUri", Type::Text),
+    ("Likes", "likes", Type::NumberAsText),
+    ("Adopted", "adopted", Type::Flag),
+];
+
+/// The list has the first attributes only.
+const IN_LIST: usize = 6;
+
+/// A mysfit of a response: names and values.
+#[derive(Debug)]
+pub struct Mysfit(Vec<(&'static str, Value)>);
+
+impl Mysfit {
+    /// A mysfit with the attributes of the list.
+    #[must_use]
+    pub fn in_list(item: &Item) -> Self {
+        Self::with(item, &ATTRIBUTES[..IN_LIST])
+    }
+
+    /// A mysfit with all attributes.
+    #[must_use]
+    pub fn complete(item: &Item) -> Self {
+        Self::with(item, &ATTRIBUTES)
+    }
+
+    fn with(item: &Item, attributes: &[(&'static str, &'static str, Type)]) -> Self {
+        let (mut values, mut missing) = (Vec::new(), Vec::new());
+        for (attribute, name, kind) in attributes {
+            match item.get(*attribute).and_then(|value| kind.to_json(value)) {
+                Some(value) => values.push((*name, value)),
+                None => missing.push(*attribute),
+            }
+        }
+        if !missing.is_empty() {
+            let mysfit_id = item.get("MysfitId").and_then(|id| id.as_s().ok()).map_or("", String::as_str);
+            let attributes = missing.join(",");
+            tracing::warn!(mysfit_id, attributes, "attributes missing or of another type");
+        }
+        Self(values)
     }
 }
 
-impl From<Item> for Mysfit {
-    fn from(item: Item) -> Self {
-        let mut attributes = Attributes::of(item);
-        let mysfit = Self {
-            summary: attributes.summary(),
-            age: attributes.number("Age"),
-            description: attributes.string("Description"),
-            profile_image_uri: attributes.string("ProfileImageUri"),
-            likes: attributes.number("Likes"),
-            adopted: attributes.boolean("Adopted"),
-        };
-        attributes.warn_of_missing();
-        mysfit
+impl Serialize for Mysfit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
-/// The attributes of one item. Collects those that are missing or of another type.
-struct Attributes {
-    id: String,
-    item: Item,
-    missing: Vec<&'static str>,
-}
-
-impl Attributes {
-    fn of(mut item: Item) -> Self {
-        let id = match item.remove("MysfitId") {
-            Some(AttributeValue::S(id)) => id,
-            // Impossible in a table whose hash key is the string MysfitId.
-            _ => String::new(),
-        };
-        Self { id, item, missing: Vec::new() }
-    }
-
-    fn summary(&mut self) -> Summary {
-        Summary {
-            mysfit_id: self.id.clone(),
-            name: self.string("Name"),
-            goodevil: self.string("GoodEvil"),
-            lawchaos: self.string("LawChaos"),
-            species: self.string("Species"),
-            thumb_image_uri: self.string("ThumbImageUri"),
+impl Type {
+    fn to_json(self, value: &AttributeValue) -> Option<Value> {
+        match (self, value) {
+            (Self::Text, AttributeValue::S(text)) | (Self::NumberAsText, AttributeValue::N(text)) => {
+                Some(text.as_str().into())
+            }
+            (Self::Number, AttributeValue::N(digits)) => Some(digits.parse::<i64>().ok()?.into()),
+            (Self::Flag, AttributeValue::Bool(flag)) => Some((*flag).into()),
+            _ => None,
         }
     }
 
-    fn string(&mut self, name: &'static str) -> Option<String> {
-        self.take(name, |value| match value {
-            AttributeValue::S(text) => Some(text),
-            _ => None,
+    #[cfg(feature = "local")]
+    fn to_attribute(self, value: &Value) -> Option<AttributeValue> {
+        Some(match self {
+            Self::Text => AttributeValue::S(value.as_str()?.to_owned()),
+            Self::Number | Self::NumberAsText => AttributeValue::N(value.as_i64()?.to_string()),
+            Self::Flag => AttributeValue::Bool(value.as_bool()?),
         })
     }
+}
 
-    fn number<T: FromStr>(&mut self, name: &'static str) -> Option<T> {
-        self.take(name, |value| match value {
-            AttributeValue::N(digits) => digits.parse().ok(),
-            _ => None,
-        })
-    }
+/// The item of a mysfit in JSON, whose likes are a number.
+#[cfg(feature = "local")]
+pub(crate) fn item(mysfit: &Value) -> Item {
+    let attributes = ATTRIBUTES.iter();
+    attributes
+        .filter_map(|(attribute, name, kind)| Some(((*attribute).to_owned(), kind.to_attribute(mysfit.get(name)?)?)))
+        .collect()
+}
 
-    fn boolean(&mut self, name: &'static str) -> Option<bool> {
-        self.take(name, |value| match value {
-            AttributeValue::Bool(flag) => Some(flag),
-            _ => None,
-        })
-    }
-
-    fn take<T>(&mut self, name: &'static str, of_type: impl FnOnce(AttributeValue) -> Option<T>) -> Option<T> {
-        let value = self.item.remove(name).and_then(of_type);
-        if value.is_none() {
-            self.missing.push(name);
-        }
-        value
-    }
-
-    fn warn_of_missing(&self) {
-        if !self.missing.is_empty() {
-            tracing::warn!(
-                mysfit_id = self.id,
-                attributes = self.missing.join(","),
-                "attributes missing or of another type"
-            );
-        }
-    }
+/// Whether a text may be a mysfit's id. Other ids get 404 without a request to DynamoDB.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }

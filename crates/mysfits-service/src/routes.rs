@@ -7,10 +7,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
+use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::filter::{Filter, FilterError};
-use crate::mysfit::{Mysfit, MysfitId, Summary};
+use crate::filter::Filter;
+use crate::mysfit::{Mysfit, is_id};
 use crate::table::{Table, TableError};
 
 /// The routes of the service.
@@ -21,20 +22,16 @@ pub fn router(table: Table) -> Router {
         .route("/mysfits/{id}", get(one))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(cors())
+        // The response is the same for any origin, so it has no `Vary`.
+        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).vary([]))
         .with_state(table)
-}
-
-/// Allows any origin. The response is the same for all, so it has no `Vary`.
-fn cors() -> CorsLayer {
-    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).vary([])
 }
 
 /// Without mysfits it is `{}`, as in the published service.
 #[derive(Serialize)]
 struct ListResponse {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    mysfits: Vec<Summary>,
+    mysfits: Vec<Mysfit>,
 }
 
 /// The health check. It does not query DynamoDB: an outage there is no reason to replace the service.
@@ -46,76 +43,45 @@ async fn list(
     State(table): State<Table>,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<ListResponse>, ErrorResponse> {
-    let Query(parameters) = parameters?;
-    let mysfits = match Filter::parse(&parameters)? {
-        None => table.list().await?,
-        Some(filter) => table.list_by(filter).await?,
+    let bad_request = |message| ErrorResponse(StatusCode::BAD_REQUEST, message);
+    let Query(parameters) = parameters.map_err(|rejection| bad_request(rejection.body_text()))?;
+    let mysfits = match Filter::parse(&parameters).map_err(bad_request)? {
+        None => table.list().await,
+        Some(filter) => table.list_by(filter).await,
     };
-    Ok(Json(ListResponse { mysfits }))
+    Ok(Json(ListResponse { mysfits: mysfits.map_err(|error| unavailable(&error))? }))
 }
 
 async fn one(
     State(table): State<Table>,
-    id: Result<Path<MysfitId>, PathRejection>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Mysfit>, ErrorResponse> {
-    // An invalid id is an unknown id.
-    let Path(id) = id.map_err(|_| ErrorResponse::NoMysfit)?;
-    table.get(&id).await?.map(Json).ok_or(ErrorResponse::NoMysfit)
+    let mysfit = match id {
+        Ok(Path(id)) if is_id(&id) => table.get(&id).await.map_err(|error| unavailable(&error))?,
+        // An invalid id is an unknown id.
+        _ => None,
+    };
+    mysfit.map(Json).ok_or_else(|| ErrorResponse(StatusCode::NOT_FOUND, "no mysfit has this id".to_owned()))
 }
 
 async fn no_route() -> ErrorResponse {
-    ErrorResponse::NoRoute
+    ErrorResponse(StatusCode::NOT_FOUND, "no such path: there are /, /mysfits and /mysfits/{id}".to_owned())
 }
 
 async fn no_method() -> ErrorResponse {
-    ErrorResponse::NoMethod
+    ErrorResponse(StatusCode::METHOD_NOT_ALLOWED, "only GET".to_owned())
 }
 
-enum ErrorResponse {
-    Parameters(String),
-    NoMysfit,
-    NoRoute,
-    NoMethod,
-    Table(TableError),
+fn unavailable(error: &TableError) -> ErrorResponse {
+    tracing::error!(cause = error.chain(), "could not read the table");
+    ErrorResponse(StatusCode::SERVICE_UNAVAILABLE, "the mysfits are unavailable, retry later".to_owned())
 }
 
-impl From<QueryRejection> for ErrorResponse {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::Parameters(rejection.body_text())
-    }
-}
-
-impl From<FilterError> for ErrorResponse {
-    fn from(error: FilterError) -> Self {
-        Self::Parameters(error.to_string())
-    }
-}
-
-impl From<TableError> for ErrorResponse {
-    fn from(error: TableError) -> Self {
-        Self::Table(error)
-    }
-}
+struct ErrorResponse(StatusCode, String);
 
 impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Message {
-            message: String,
-        }
-
-        let (status, message) = match self {
-            Self::Parameters(message) => (StatusCode::BAD_REQUEST, message),
-            Self::NoMysfit => (StatusCode::NOT_FOUND, "no mysfit has this id".to_owned()),
-            Self::NoRoute => {
-                (StatusCode::NOT_FOUND, "no such path: there are /, /mysfits and /mysfits/{id}".to_owned())
-            }
-            Self::NoMethod => (StatusCode::METHOD_NOT_ALLOWED, "only GET".to_owned()),
-            Self::Table(error) => {
-                tracing::error!(cause = error.chain(), "could not read the table");
-                (StatusCode::SERVICE_UNAVAILABLE, "the mysfits are unavailable, retry later".to_owned())
-            }
-        };
-        (status, Json(Message { message })).into_response()
+        let Self(status, message) = self;
+        (status, Json(json!({ "message": message }))).into_response()
     }
 }

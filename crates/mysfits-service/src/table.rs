@@ -5,18 +5,13 @@ use std::str::FromStr;
 use std::{env, iter};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::get_item::GetItemError;
-use aws_sdk_dynamodb::operation::query::QueryError;
-use aws_sdk_dynamodb::operation::scan::ScanError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use thiserror::Error;
 
-use crate::excerpt::excerpt;
-use crate::filter::Filter;
-use crate::mysfit::{Mysfit, MysfitId, Summary};
+use crate::filter::{Filter, excerpt};
+use crate::mysfit::Mysfit;
 
-/// The attributes of a [`Summary`]; `Name` is a reserved word in DynamoDB.
+/// The attributes of the list; `Name` is a reserved word in DynamoDB.
 const SUMMARY_PROJECTION: &str = "MysfitId, #name, GoodEvil, LawChaos, Species, ThumbImageUri";
 
 /// The environment variable with the table's name.
@@ -35,7 +30,7 @@ pub struct TableName(String);
 
 /// The table name is invalid.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("MYSFITS_TABLE: found {0}; accepted: 3 to 255 characters of [A-Za-z0-9_.-]")]
+#[error("{TABLE_VARIABLE}: found {0}; accepted: 3 to 255 characters of [A-Za-z0-9_.-]")]
 pub struct TableNameError(String);
 
 impl TableName {
@@ -70,21 +65,19 @@ impl FromStr for TableName {
     }
 }
 
-/// Why a query failed. The SDK has already retried it.
+/// Why a request to DynamoDB failed. The SDK has already retried it.
 #[derive(Debug, Error)]
-pub enum TableError {
-    /// The query of all mysfits.
-    #[error("DynamoDB Scan failed")]
-    Scan(#[from] Box<SdkError<ScanError>>),
-    /// The query of an index.
-    #[error("DynamoDB Query failed")]
-    Query(#[from] Box<SdkError<QueryError>>),
-    /// The query of one mysfit.
-    #[error("DynamoDB GetItem failed")]
-    GetItem(#[from] Box<SdkError<GetItemError>>),
+#[error("{problem}")]
+pub struct TableError {
+    problem: &'static str,
+    source: Box<dyn Error + Send + Sync>,
 }
 
 impl TableError {
+    pub(crate) fn of<E: Error + Send + Sync + 'static>(problem: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self { problem, source: Box::new(source) }
+    }
+
     /// The error and its sources as one line for the log. `Debug` would include the response's payload.
     #[must_use]
     pub fn chain(&self) -> String {
@@ -101,7 +94,7 @@ impl Table {
     }
 
     /// Every mysfit, from all pages of at most 1 MB.
-    pub async fn list(&self) -> Result<Vec<Summary>, TableError> {
+    pub async fn list(&self) -> Result<Vec<Mysfit>, TableError> {
         let items = self
             .client
             .scan()
@@ -113,12 +106,12 @@ impl Table {
             .send()
             .collect::<Result<Vec<_>, _>>()
             .await
-            .map_err(Box::new)?;
-        Ok(items.into_iter().map(Summary::from).collect())
+            .map_err(TableError::of("DynamoDB Scan failed"))?;
+        Ok(items.iter().map(Mysfit::in_list).collect())
     }
 
     /// The mysfits with one value of one index.
-    pub async fn list_by(&self, filter: Filter) -> Result<Vec<Summary>, TableError> {
+    pub async fn list_by(&self, filter: Filter) -> Result<Vec<Mysfit>, TableError> {
         let items = self
             .client
             .query()
@@ -133,21 +126,21 @@ impl Table {
             .send()
             .collect::<Result<Vec<_>, _>>()
             .await
-            .map_err(Box::new)?;
-        Ok(items.into_iter().map(Summary::from).collect())
+            .map_err(TableError::of("DynamoDB Query failed"))?;
+        Ok(items.iter().map(Mysfit::in_list).collect())
     }
 
     /// One mysfit, if the table has it.
-    pub async fn get(&self, id: &MysfitId) -> Result<Option<Mysfit>, TableError> {
+    pub async fn get(&self, id: &str) -> Result<Option<Mysfit>, TableError> {
         let response = self
             .client
             .get_item()
             .table_name(self.name.as_str())
-            .key("MysfitId", AttributeValue::S(id.as_str().to_owned()))
+            .key("MysfitId", AttributeValue::S(id.to_owned()))
             .send()
             .await
-            .map_err(Box::new)?;
-        Ok(response.item.map(Mysfit::from))
+            .map_err(TableError::of("DynamoDB GetItem failed"))?;
+        Ok(response.item.as_ref().map(Mysfit::complete))
     }
 }
 

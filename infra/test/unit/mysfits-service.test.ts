@@ -238,16 +238,17 @@ test('the seed writes the twelve mysfits, all or none, and overwrites nothing', 
   })
 })
 
-test('the seed’s items are those of the service’s own seed.rs', () => {
-  const source = readFileSync(new URL('../../../crates/mysfits-service/src/local/seed.rs', import.meta.url), 'utf8')
-  const written = [...source.matchAll(/\("(\w+)", AttributeValue::(\w+)\(seed\.(\w+)/g)]
+test('the seed’s items are those of the service’s own mysfit.rs', () => {
+  const source = readFileSync(new URL('../../../crates/mysfits-service/src/mysfit.rs', import.meta.url), 'utf8')
+  const written = [...source.matchAll(/\("(\w+)", "(\w+)", Type::(\w+)\)/g)]
   assert.equal(written.length, 11)
+  const types: Record<string, string> = { Text: 'S', Number: 'N', NumberAsText: 'N', Flag: 'BOOL' }
   const mysfits = fixture()
   const items = seedCall().parameters.TransactItems.map(({ Put }: any) => Put.Item)
   for (const [number, mysfit] of mysfits.entries()) {
-    const expected = written.map(([, name, variant, field]) => {
-      const value = mysfit[field!.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())]
-      return [name, { [variant!.toUpperCase()]: variant === 'N' ? String(value) : value }]
+    const expected = written.map(([, attribute, name, type]) => {
+      const value = mysfit[name!]
+      return [attribute, { [types[type!]!]: types[type!] === 'N' ? String(value) : value }]
     })
     assert.deepEqual(items[number], Object.fromEntries(expected))
   }

@@ -15,11 +15,12 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Extension, Router};
+use governor::Quota;
 use runtime_api::MAX_EVENT_BYTES;
 
 use super::error::EdgeError;
 use super::reader::RequestReader;
-use super::{Rate, RequestId, unknown_method};
+use super::{RequestId, unknown_method};
 use crate::collector::{Collector, InvokeFailure};
 
 /// The longest body (Amazon API Gateway quotas, "Payload size"). A body whose event is over Lambda's limit is too long, too.
@@ -30,7 +31,7 @@ struct Collect {
     reader: RequestReader,
 }
 
-pub(super) fn router(collector: Collector, rate: Rate) -> Router {
+pub(super) fn router(collector: Collector, rate: Quota) -> Router {
     let state = Collect { collector, reader: RequestReader::new(rate, LONGEST) };
     let collect = post(invoke)
         .options(async |State(collect): State<Arc<Collect>>| collect.reader.preflight())

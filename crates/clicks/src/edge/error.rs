@@ -19,7 +19,6 @@ pub(super) enum EdgeError {
     /// The body is invalid. Unlike API Gateway's `$context.error.validationErrorString`, the reason has no values of the visitor.
     #[error("Invalid request body: {0}")]
     Body(String),
-    /// Kinesis would refuse the partition key.
     #[error("Invalid partition key: {0}")]
     PartitionKey(String),
     #[error("Not Found")]

@@ -6,9 +6,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header, request};
 use axum::response::IntoResponse;
-use governor::{DefaultDirectRateLimiter, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::Rate;
 use super::error::EdgeError;
 use local_firehose::http::{BodyError, BodyLimits, BodyReader};
 
@@ -17,16 +16,15 @@ const MAX_DISCARDED: usize = 1024 * 1024;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The limits of one route.
 pub(super) struct RequestReader {
     rate: DefaultDirectRateLimiter,
     bodies: BodyReader,
 }
 
 impl RequestReader {
-    pub(super) fn new(rate: Rate, max_bytes: usize) -> Self {
+    pub(super) fn new(rate: Quota, max_bytes: usize) -> Self {
         let limits = BodyLimits { max_bytes, max_discarded: MAX_DISCARDED, timeout: TIMEOUT };
-        Self { rate: RateLimiter::direct(rate.quota()), bodies: BodyReader::new(limits) }
+        Self { rate: RateLimiter::direct(rate), bodies: BodyReader::new(limits) }
     }
 
     /// The head and body of a request within the rate. The body of a throttled request is read, too, so that its client sees the
@@ -39,7 +37,6 @@ impl RequestReader {
         Ok((head, body?))
     }
 
-    /// A body without a rate.
     pub(super) async fn read_body(&self, body: Body) -> Result<Vec<u8>, EdgeError> {
         self.bodies.read(body).await.map_err(|error| match error {
             BodyError::TooLarge => EdgeError::TooLong,
@@ -81,7 +78,7 @@ mod tests {
 
     fn reader(burst: u32) -> RequestReader {
         let number = |number| NonZeroU32::new(number).unwrap();
-        RequestReader::new(Rate { per_second: number(1), burst: number(burst) }, 8)
+        RequestReader::new(Quota::per_second(number(1)).allow_burst(number(burst)), 8)
     }
 
     fn request(body: &'static str) -> Request {

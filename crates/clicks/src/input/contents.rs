@@ -6,18 +6,22 @@ use std::io::{self, Read};
 
 use jiff::Timestamp;
 use runtime_api::MAX_EVENT_BYTES;
+use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use super::kind;
 use super::{InputError, MAX_VALUE_BYTES, Skipped, Source, Unusable};
 use firehose_model::batch::fits_an_event;
 use firehose_model::error_object::{Content, ErrorRecord, Head};
 use firehose_model::event::{Event, OversizedRecord, encode};
+use firehose_model::excerpt::excerpt;
 use firehose_model::fields::Fields;
 use firehose_model::source::{SourceType, decoded_bytes};
 use firehose_model::values::{Found, Piece, Values};
 
-/// A part of a file.
+const PREVIEW_CHARS: usize = 40;
+
+const MOST_NAMES: usize = 5;
+
 #[derive(Debug, PartialEq)]
 pub(crate) enum Item {
     /// Base64, for the buffer.
@@ -27,16 +31,13 @@ pub(crate) enum Item {
     Skipped(Skipped),
 }
 
-/// An open file of a known kind.
 pub(crate) struct Contents {
     name: String,
     content: Content,
-    /// The source of records that are not in events.
     source_type: SourceType,
     values: Values<'static>,
     /// Read to detect the kind. The last of them is the first object.
     first: VecDeque<Piece>,
-    /// The items of the last value.
     items: VecDeque<Item>,
     ended: bool,
 }
@@ -66,14 +67,13 @@ impl Contents {
                 Some(Piece { found: Found::TooLong, .. }) => {
                     format!("a line or a value of more than {MAX_VALUE_BYTES} bytes")
                 }
-                piece => kind::describe(piece.map_or(&[], |piece| &piece.bytes)),
+                piece => describe(piece.map_or(&[], |piece| &piece.bytes)),
             };
             return Err(InputError::UnknownKind { name, found });
         };
         Ok(Self { name, content, source_type, values, first: pieces.into(), items: VecDeque::new(), ended: false })
     }
 
-    /// Adds the items of a piece.
     fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), InputError> {
         let json = piece.bytes.trim_ascii_start();
         let usable = match (piece.found, self.content) {
@@ -154,7 +154,6 @@ impl Iterator for Contents {
     }
 }
 
-/// A reader that reports how much it read.
 struct Counted<F> {
     reader: Box<dyn Read>,
     count: F,
@@ -165,6 +164,26 @@ impl<F: FnMut(u64)> Read for Counted<F> {
         let read = self.reader.read(buffer)?;
         (self.count)(u64::try_from(read).unwrap_or(u64::MAX));
         Ok(read)
+    }
+}
+
+/// Unknown content in a few words, for a message.
+fn describe(content: &[u8]) -> String {
+    let content = content.trim_ascii();
+    if content.is_empty() {
+        return "nothing".to_owned();
+    }
+    if let Ok(fields) = serde_json::from_slice::<Fields<'_>>(content) {
+        let names: Vec<String> =
+            fields.names().take(MOST_NAMES).map(|name| format!("`{}`", excerpt(&name, PREVIEW_CHARS))).collect();
+        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        return format!("a JSON object with {names}");
+    }
+    match content.first().filter(|_| serde_json::from_slice::<IgnoredAny>(content).is_ok()) {
+        Some(b'{') => "a JSON object that is not UTF-8".to_owned(),
+        Some(b'[') => "a JSON array".to_owned(),
+        Some(_) => "a JSON value that is not an object".to_owned(),
+        None => format!("what is not JSON: `{}`", excerpt(&String::from_utf8_lossy(content), PREVIEW_CHARS)),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::*;
@@ -47,12 +49,12 @@ fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
     output.deliver(&event, &outcomes, &END).unwrap();
 
     // Each object is named after the oldest of its own records.
-    assert_eq!(object(&output.folder().join("firehose/1970/01/01/02")), "E\nC\n");
-    let text = object(&output.folder().join("errors/processing-failed/1970/01/01/01"));
+    assert_eq!(object(&output.folder.join("firehose/1970/01/01/02")), "E\nC\n");
+    let text = object(&output.folder.join("errors/processing-failed/1970/01/01/01"));
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[0]["rawData"], &lines[1]["rawData"]), (&encode(b"d").into(), &encode(b"b").into()));
-    assert_eq!(names(output.folder()), ["errors", "firehose"]);
-    assert_eq!(names(&output.folder().join("firehose/1970/01/01")), ["02"]);
+    assert_eq!(names(&output.folder), ["errors", "firehose"]);
+    assert_eq!(names(&output.folder.join("firehose/1970/01/01")), ["02"]);
 }
 
 #[test]

@@ -12,25 +12,16 @@ use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::SourceType;
 
-/// How many events are read ahead.
 const READ_AHEAD: usize = 2;
 
 /// How many skipped parts are buffered, so that they are not written one by one.
 const SKIPPED_PARTS: usize = 100;
 const SKIPPED_BYTES: usize = 1024 * 1024;
 
-/// An event, and the number of input bytes that were read for it.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) event: Event,
-    pub(super) bytes: u64,
-}
-
-/// A part of the input.
 #[derive(Debug)]
 pub(super) enum Fed {
-    Batch(Batch),
-    /// Parts that can't be processed.
+    /// An event, and the number of input bytes that were read for it.
+    Batch(Event, u64),
     Skipped(Vec<Skipped>),
 }
 
@@ -104,7 +95,7 @@ struct Feeder {
 impl Feeder {
     fn batch(&mut self, event: Event) -> bool {
         let bytes = self.unsent.take();
-        self.skipped() && self.sender.blocking_send(Ok(Fed::Batch(Batch { event, bytes }))).is_ok()
+        self.skipped() && self.sender.blocking_send(Ok(Fed::Batch(event, bytes))).is_ok()
     }
 
     fn skip(&mut self, skipped: Skipped) -> bool {

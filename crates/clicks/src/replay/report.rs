@@ -11,44 +11,33 @@ use serde::Serialize;
 
 use crate::table::Table;
 
-/// Records by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Records {
-    /// All that were processed.
     pub(crate) total: u64,
-    /// Delivered.
     pub(crate) ok: u64,
-    /// Dropped by the function.
     pub(crate) dropped: u64,
-    /// In the error output.
     pub(crate) failed: u64,
 }
 
 /// Milliseconds of the function's time for one batch, with retries and without the start of its process.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct BatchMs {
     /// Of the first batch, which pays for connections and caches.
     pub(crate) first: f64,
-    /// Of the batch in the middle.
     pub(crate) median: f64,
-    /// Of the last batch.
     pub(crate) last: f64,
 }
 
 /// The result of a replay. The JSON has these names.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
-    /// By outcome.
     pub(crate) records: Records,
     /// Parts of the input that were not processed: not JSON, or too large.
     pub(crate) skipped: u64,
-    /// The file with copies of them.
     pub(crate) skipped_copies: Option<PathBuf>,
-    /// Failed records by Firehose's error code.
     pub(crate) failed_by_code: BTreeMap<&'static str, u64>,
     /// Failed records by the function's own reason; none if it reports nothing.
     pub(crate) failed_by_reason: Option<BTreeMap<String, u64>>,
-    /// Lines of delivered data.
     pub(crate) clicks_delivered: u64,
     /// From the start of the function to the end of the last batch, with reading and writing.
     pub(crate) seconds: f64,
@@ -57,60 +46,19 @@ pub(crate) struct Report {
     /// As the function reports them, with those of failed attempts. If it reports nothing, the number of the local service's
     /// responses; none if there is no local service.
     pub(crate) service_requests: Option<u64>,
-    /// Processed events.
     pub(crate) batches: u64,
     /// Invocations, with retries.
     pub(crate) attempts: u64,
     /// None if nothing was processed.
     pub(crate) batch_ms: Option<BatchMs>,
-    /// Whether it was stopped before the end of the input.
     pub(crate) interrupted: bool,
-    /// The folder of the delivered and the error objects.
     pub(crate) out: PathBuf,
-}
-
-/// What is known at the end of a replay.
-#[derive(Debug, Default)]
-pub(crate) struct End {
-    pub(crate) elapsed: Duration,
-    /// The number of the local service's responses, if there is one.
-    pub(crate) served: Option<u64>,
-    /// Whether it was stopped before the end of the input.
-    pub(crate) interrupted: bool,
-    /// The folder of the delivered and the error objects.
-    pub(crate) out: PathBuf,
-    /// The file with copies of what was skipped.
-    pub(crate) skipped_copies: Option<PathBuf>,
-}
-
-/// The numbers so far.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    records: Records,
-    skipped: u64,
-    failed_by_code: BTreeMap<&'static str, u64>,
-    failed_by_reason: Option<BTreeMap<String, u64>>,
-    clicks_delivered: u64,
-    service_requests: Option<u64>,
-    attempts: u64,
     /// One per batch, for the median. A million batches take 16 MB.
-    durations: Vec<Duration>,
+    #[serde(skip)]
+    pub(crate) durations: Vec<Duration>,
 }
 
-impl Tally {
-    pub(crate) fn records(&self) -> &Records {
-        &self.records
-    }
-
-    /// Counts a skipped part of the input.
-    pub(crate) fn skip(&mut self) {
-        self.skipped += 1;
-    }
-
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
+impl Report {
     /// Counts an attempt. Its service requests count in any case; its reasons count only if the response was valid (`accepted`).
     pub(crate) fn attempt(&mut self, metrics: Metrics, accepted: bool) {
         self.attempts += 1;
@@ -125,8 +73,8 @@ impl Tally {
         }
     }
 
-    /// Counts a processed batch.
     pub(crate) fn batch(&mut self, outcomes: &[RecordOutcome], duration: Duration) {
+        self.batches += 1;
         self.durations.push(duration);
         for outcome in outcomes {
             self.records.total += 1;
@@ -144,26 +92,15 @@ impl Tally {
         }
     }
 
-    /// The result.
+    /// The report with its times. `served` is the number of the local service's responses, if there is one.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    pub(crate) fn report(self, end: End) -> Report {
+    pub(crate) fn finished(mut self, elapsed: Duration, served: Option<u64>) -> Self {
         let busy = self.durations.iter().sum::<Duration>().as_secs_f64();
-        Report {
-            seconds: end.elapsed.as_secs_f64(),
-            clicks_per_second: (busy > 0.0).then(|| rounded(self.clicks_delivered as f64 / busy)),
-            batch_ms: batch_ms(&self.durations),
-            records: self.records,
-            skipped: self.skipped,
-            skipped_copies: end.skipped_copies,
-            failed_by_code: self.failed_by_code,
-            failed_by_reason: self.failed_by_reason,
-            clicks_delivered: self.clicks_delivered,
-            service_requests: self.service_requests.or(end.served),
-            batches: self.durations.len() as u64,
-            attempts: self.attempts,
-            interrupted: end.interrupted,
-            out: end.out,
-        }
+        self.seconds = elapsed.as_secs_f64();
+        self.clicks_per_second = (busy > 0.0).then(|| rounded(self.clicks_delivered as f64 / busy));
+        self.batch_ms = batch_ms(&self.durations);
+        self.service_requests = self.service_requests.or(served);
+        self
     }
 }
 
@@ -191,11 +128,10 @@ fn lines(data: &[u8]) -> u64 {
 impl Display for Report {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let mut table = Table::default();
-        let Records { total, ok, dropped, failed } = self.records;
-        table.row("records", total);
-        table.row("  ok", ok);
-        table.row("  dropped", dropped);
-        table.row("  failed", failed);
+        table.row("records", self.records.total);
+        table.row("  ok", self.records.ok);
+        table.row("  dropped", self.records.dropped);
+        table.row("  failed", self.records.failed);
         for (code, failed) in &self.failed_by_code {
             table.row(&format!("    {code}"), failed);
             if *code != ErrorCode::ProcessingFailed.code() {
@@ -218,7 +154,7 @@ impl Display for Report {
         table.row("service requests", requests);
         table.row("batches", self.batches);
         table.row("attempts", self.attempts);
-        if let Some(BatchMs { first, median, last }) = self.batch_ms {
+        if let Some(BatchMs { first, median, last }) = &self.batch_ms {
             let ms = format_args!("first {first:.1}, median {median:.1}, last {last:.1}");
             table.row("milliseconds per batch", ms);
         }

@@ -16,7 +16,6 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::error;
 use local_firehose::stream::{DeliveryStream, StreamSnapshot};
 
-/// Event streams at once.
 const MOST_VIEWERS: usize = 64;
 
 /// The least time between two events of one page.
@@ -26,7 +25,6 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// get its own last snapshot again.
 const CACHED: Duration = Duration::from_millis(150);
 
-/// The shared state of all event streams.
 pub(super) struct Events {
     streams: Vec<DeliveryStream>,
     cached: Mutex<CachedSnapshot>,
@@ -60,7 +58,6 @@ impl Events {
     }
 }
 
-/// The last snapshot, which several pages share.
 #[derive(Default)]
 struct CachedSnapshot {
     text: Arc<str>,
@@ -88,7 +85,6 @@ pub(super) async fn follow(State(events): State<Arc<Events>>) -> Response {
     Sse::new(messages).keep_alive(KeepAlive::default()).into_response()
 }
 
-/// One event stream.
 struct Viewer {
     events: Arc<Events>,
     stopping: watch::Receiver<bool>,

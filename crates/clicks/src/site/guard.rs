@@ -39,7 +39,7 @@ pub(super) async fn guard(State(service): State<Arc<ServiceAddress>>, mut reques
 
 /// Allows this origin and the mysfits service only.
 fn content_security_policy(service: Option<&ServiceUrl>) -> String {
-    let service = service.map(|service| format!(" {}", service.origin())).unwrap_or_default();
+    let service = service.map(|service| format!(" {}", service.origin)).unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{service}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,42 +1,35 @@
 //! The `Host` of a request.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, header};
 
 /// A host that DNS can't point at this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Host {
     Localhost,
-    V4(Ipv4Addr),
-    V6(Ipv6Addr),
+    Address(IpAddr),
 }
 
 impl Host {
-    /// The host of a request, if it is acceptable.
     pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(header::HOST).iter();
         let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
-        let host = without_port(value)?;
-        if let Some(address) = host.strip_prefix('[') {
-            return Some(Self::V6(address.strip_suffix(']')?.parse().ok()?));
+        match value.split_at_checked("localhost".len()) {
+            Some((name, port)) if name.eq_ignore_ascii_case("localhost") => {
+                address(&format!("127.0.0.1{port}")).map(|_| Self::Localhost)
+            }
+            _ => address(value).map(Self::Address),
         }
-        if let Ok(address) = host.parse() {
-            return Some(Self::V4(address));
-        }
-        host.eq_ignore_ascii_case("localhost").then_some(Self::Localhost)
     }
 }
 
-fn without_port(authority: &str) -> Option<&str> {
-    match authority.rsplit_once(':') {
-        // A colon within brackets is part of an address.
-        Some((host, port)) if !port.ends_with(']') => {
-            let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-            (digits && port.parse::<u16>().is_ok()).then_some(host)
-        }
-        _ => Some(authority),
-    }
+/// An address, in brackets if it is one of IPv6, with or without a port.
+fn address(authority: &str) -> Option<IpAddr> {
+    // A scope is of this machine's, so that no URL has one.
+    let authority = Some(authority).filter(|authority| !authority.contains('%'))?;
+    let address = authority.parse().or_else(|_| format!("{authority}:80").parse::<SocketAddr>());
+    Some(address.ok()?.ip())
 }
 
 #[cfg(test)]
@@ -55,17 +48,17 @@ mod tests {
 
     #[test]
     fn addresses_and_localhost_are_accepted() {
-        let v6 = |address: &str| Host::V6(address.parse().unwrap());
+        let address = |address: &str| Host::Address(address.parse().unwrap());
         for (value, host) in [
             ("localhost", Host::Localhost),
             ("localhost:8000", Host::Localhost),
             ("LocalHost:8000", Host::Localhost),
-            ("127.0.0.1:8000", Host::V4(Ipv4Addr::LOCALHOST)),
-            ("192.168.1.20", Host::V4(Ipv4Addr::new(192, 168, 1, 20))),
-            ("0.0.0.0:65535", Host::V4(Ipv4Addr::UNSPECIFIED)),
-            ("[::1]", v6("::1")),
-            ("[::1]:8000", v6("::1")),
-            ("[fd00::a]:8000", v6("fd00::a")),
+            ("127.0.0.1:8000", address("127.0.0.1")),
+            ("192.168.1.20", address("192.168.1.20")),
+            ("0.0.0.0:65535", address("0.0.0.0")),
+            ("[::1]", address("::1")),
+            ("[::1]:8000", address("::1")),
+            ("[fd00::a]:8000", address("fd00::a")),
         ] {
             assert_eq!(host_of(&[value]), Some(host), "{value}");
         }

@@ -13,7 +13,6 @@ use local_firehose::stream::DeliveryStream;
 
 const MOST_BYTES: usize = 256 * 1024;
 
-/// Set if the object is longer.
 const TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
 
 /// One of the stream's last objects, and no other of its bucket.

@@ -1,5 +1,7 @@
 //! The mysfits service's URL for the page.
 
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
 use url::Url;
 
 use super::host::Host;
@@ -11,51 +13,39 @@ pub(crate) enum ServiceAddress {
     External(ServiceUrl),
 }
 
-/// A URL that the page can't use.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ServiceUrlError {
-    #[error("invalid URL of the service; accepted is one with http:// or https://")]
-    NotHttp,
-    #[error("found a user or a password in the service's URL, which the page would show; accepted is a URL without")]
-    Credentials,
-    #[error("found a query or a fragment in the service's URL; accepted is a base URL")]
-    NotABase,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceUrl {
     /// Without a trailing slash: paths begin with one, and to API Gateway `prod//mysfits` is not `prod/mysfits`.
-    url: String,
-    origin: String,
+    pub(super) url: String,
+    pub(super) origin: String,
 }
 
 impl ServiceAddress {
-    pub(crate) fn external(url: &str) -> Result<Self, ServiceUrlError> {
-        let url = Url::parse(url).map_err(|_| ServiceUrlError::NotHttp)?;
-        if !["http", "https"].contains(&url.scheme()) {
-            return Err(ServiceUrlError::NotHttp);
-        }
+    pub(crate) fn external(url: &str) -> Result<Self, &'static str> {
+        let url = Url::parse(url).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+        let url = url.ok_or("invalid URL of the service; accepted is one with http:// or https://")?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(ServiceUrlError::Credentials);
+            return Err(
+                "found a user or a password in the service's URL, which the page would show; accepted is a URL without",
+            );
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(ServiceUrlError::NotABase);
+            return Err("found a query or a fragment in the service's URL; accepted is a base URL");
         }
         let origin = url.origin().ascii_serialization();
         Ok(Self::External(ServiceUrl { url: url.as_str().trim_end_matches('/').to_owned(), origin }))
     }
 
-    /// The service for a page at `host`.
     pub(super) fn for_host(&self, host: &Host) -> ServiceUrl {
         match self {
             Self::External(url) => url.clone(),
             Self::Local(port) => {
                 let origin = match host {
-                    Host::Localhost => format!("http://localhost:{port}"),
-                    Host::V4(address) => format!("http://{address}:{port}"),
-                    // A content security policy has no form for the address itself (CSP level 3, "host-source").
-                    Host::V6(address) if address.is_loopback() => format!("http://localhost:{port}"),
-                    Host::V6(address) => format!("http://[{address}]:{port}"),
+                    // A content security policy has no form for the loopback address of IPv6 (CSP level 3, "host-source").
+                    Host::Localhost | Host::Address(IpAddr::V6(Ipv6Addr::LOCALHOST)) => {
+                        format!("http://localhost:{port}")
+                    }
+                    Host::Address(address) => format!("http://{}", SocketAddr::new(*address, *port)),
                 };
                 ServiceUrl { url: origin.clone(), origin }
             }
@@ -63,32 +53,20 @@ impl ServiceAddress {
     }
 }
 
-impl ServiceUrl {
-    pub(super) fn as_str(&self) -> &str {
-        &self.url
-    }
-
-    pub(super) fn origin(&self) -> &str {
-        &self.origin
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]
     fn the_local_service_has_the_host_of_the_page() {
         for (host, url) in [
             (Host::Localhost, "http://localhost:8002"),
-            (Host::V4(Ipv4Addr::new(192, 168, 1, 20)), "http://192.168.1.20:8002"),
-            (Host::V6("::1".parse().unwrap()), "http://localhost:8002"),
-            (Host::V6("fd00::a".parse().unwrap()), "http://[fd00::a]:8002"),
+            (Host::Address("192.168.1.20".parse().unwrap()), "http://192.168.1.20:8002"),
+            (Host::Address("::1".parse().unwrap()), "http://localhost:8002"),
+            (Host::Address("fd00::a".parse().unwrap()), "http://[fd00::a]:8002"),
         ] {
             let service = ServiceAddress::Local(8002).for_host(&host);
-            assert_eq!((service.as_str(), service.origin()), (url, url));
+            assert_eq!((service.url.as_str(), service.origin.as_str()), (url, url));
         }
     }
 
@@ -103,7 +81,7 @@ mod tests {
             ("https://a.example/a;b 'c", "https://a.example/a;b%20'c", "https://a.example"),
         ] {
             let service = ServiceAddress::external(given).unwrap().for_host(&Host::Localhost);
-            assert_eq!((service.as_str(), service.origin()), (url, origin), "{given}");
+            assert_eq!((service.url.as_str(), service.origin.as_str()), (url, origin), "{given}");
         }
     }
 
@@ -125,8 +103,7 @@ mod tests {
             ("http://a.example/?a", "found a query or a fragment in the service's URL; accepted is a base URL"),
             ("http://a.example/#a", "found a query or a fragment in the service's URL; accepted is a base URL"),
         ] {
-            let refused = ServiceAddress::external(given).map_err(|error| error.to_string());
-            assert_eq!(refused.unwrap_err(), message, "{given}");
+            assert_eq!(ServiceAddress::external(given).unwrap_err(), message, "{given}");
         }
     }
 }

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use clap::{Args, Command};
 use serde::Deserialize;
 
-pub(crate) use self::file::{File, FileError};
+pub(crate) use self::file::File;
 pub(crate) use self::value::{
     BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName, Whole,
 };
-use self::value::{path, variable, variable_of_collector, variables, variables_of_collector};
+use self::value::{path, variable_of_collector, variables, variables_of_collector};
+use crate::packages::variable_of_processor;
 
 /// The options that exist once: `[pipeline]` in the file.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
@@ -147,7 +148,7 @@ pub(crate) struct StreamOptions {
     ///
     /// In the file: env = { KEY = "VALUE" }. The function inherits MYSFITS_* (except MYSFITS_API_URL: use --service), ON_*,
     /// MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS, PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
-    #[arg(long, value_name = "KEY=VALUE", help_heading = "Function", value_parser = variable)]
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Function", value_parser = variable_of_processor)]
     #[serde(deserialize_with = "variables")]
     pub(crate) env: Vec<(String, String)>,
 

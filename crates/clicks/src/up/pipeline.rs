@@ -1,17 +1,19 @@
 //! Starts the parts of the pipeline: servers, functions and streams.
 
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::{Context, anyhow};
+use governor::Quota;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::UpError;
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::collector::Collector;
-use crate::edge::{self, Integrations, Rate};
+use crate::edge::{self, Integrations};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
 use crate::progress;
 use crate::server::Server;
@@ -22,11 +24,9 @@ use local_firehose::functions::FunctionLog;
 use local_firehose::stream::{self, Command, DataStream, DeliveryStream, FunctionSettings, Source, StreamDeps};
 use object_storage::Bucket;
 
-/// The running pipeline.
 pub(super) struct Pipeline {
     pub(super) page: Server,
     pub(super) firehose: Server,
-    /// Kinesis' API, if a stream reads a data stream.
     pub(super) kinesis: Option<Server>,
     pub(super) collector: Option<Collector>,
     pub(super) service: Option<LocalService>,
@@ -38,7 +38,7 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     /// Opens ports and folders first: a build of a function takes minutes, and an error should be reported before.
-    pub(super) async fn start(settings: &Settings) -> Result<Self, UpError> {
+    pub(super) async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let page = bind("port", SocketAddr::new(settings.host, settings.port)).await?;
         let firehose = bind("firehose-port", SocketAddr::new(settings.host, settings.firehose_port)).await?;
         let kinesis = if settings.streams.iter().any(|stream| stream.source != Source::DirectPut) {
@@ -51,7 +51,7 @@ impl Pipeline {
         let streams = start_streams(settings, &service_url, &function_log).await?;
 
         let data_streams: Vec<DataStream> = streams.iter().filter_map(DataStream::read_by).collect();
-        let serve = |listener, app| Server::start(listener, app).map_err(UpError::Serve);
+        let serve = |listener, app| Server::start(listener, app).context("could not serve");
         let kinesis = kinesis.map(|listener| serve(listener, api::kinesis::router(&data_streams))).transpose()?;
         let collector = match (&settings.collector, &kinesis) {
             (Some(collector), Some(kinesis)) => {
@@ -66,7 +66,7 @@ impl Pipeline {
             clicks: streams.iter().find(|stream| settings.click_stream.as_deref() == Some(stream.name())).cloned(),
             streams: data_streams.into_iter().filter(|stream| !settings.is_of_collector(stream.name())).collect(),
             collector: collector.clone(),
-            rate: Rate { per_second: non_zero(settings.rate), burst: non_zero(settings.burst) },
+            rate: Quota::per_second(non_zero(settings.rate)).allow_burst(non_zero(settings.burst)),
         })?;
         let (stopping, stopped) = watch::channel(false);
         let site =
@@ -84,17 +84,13 @@ impl Pipeline {
     }
 }
 
-/// The service, if it is local; its base URL; and the same for the page.
-async fn start_service(settings: &Settings) -> Result<(Option<LocalService>, String, ServiceAddress), UpError> {
+async fn start_service(settings: &Settings) -> anyhow::Result<(Option<LocalService>, String, ServiceAddress)> {
     match &settings.service {
         Service::External { url, page } => Ok((None, url.clone(), page.clone())),
         Service::Local { port, latency } => {
             let address = SocketAddr::new(settings.host, *port);
-            let service = LocalService::of_mysfits(address, *latency).await.map_err(|cause| UpError::Listen {
-                option: "service-port",
-                address,
-                cause,
-            })?;
+            let service = LocalService::of_mysfits(address, *latency).await;
+            let service = service.map_err(|cause| could_not_listen("service-port", address, &cause))?;
             let (url, page) = (service.server.url(), ServiceAddress::Local(service.server.address().port()));
             Ok((Some(service), url, page))
         }
@@ -105,7 +101,7 @@ async fn start_streams(
     settings: &Settings,
     service_url: &str,
     function_log: &Arc<FunctionLog>,
-) -> Result<Vec<DeliveryStream>, UpError> {
+) -> anyhow::Result<Vec<DeliveryStream>> {
     let durable = settings.state.is_some();
     let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
     let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
@@ -141,8 +137,12 @@ async fn start_streams(
     Ok(streams)
 }
 
-async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListener, UpError> {
-    TcpListener::bind(address).await.map_err(|cause| UpError::Listen { option, address, cause })
+async fn bind(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|cause| could_not_listen(option, address, &cause))
+}
+
+fn could_not_listen(option: &str, address: SocketAddr, cause: &io::Error) -> anyhow::Error {
+    anyhow!("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")
 }
 
 fn function_start(function: &FunctionSettings, built: &Path, service_url: &str) -> runtime_api::Settings {
@@ -154,14 +154,14 @@ fn function_start(function: &FunctionSettings, built: &Path, service_url: &str) 
 }
 
 /// The collector finds the local Kinesis by the variables of its SDK.
-async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> Result<runtime_api::Settings, UpError> {
+async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> anyhow::Result<runtime_api::Settings> {
     let built = match collector.command {
         Some(_) => PathBuf::new(),
         None => packages::build(COLLECTOR).await?,
     };
     let mut start = command_start(collector.command.as_ref(), &built);
     start.env.extend(collector.env.iter().cloned());
-    COLLECTOR.name().clone_into(&mut start.function_name);
+    COLLECTOR.name.clone_into(&mut start.function_name);
     start.timeout = collector.timeout;
     Ok(start
         .env(COLLECTOR_STREAM, &collector.stream)
@@ -173,7 +173,7 @@ async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> Res
 
 fn command_start(command: Option<&Command>, built: &Path) -> runtime_api::Settings {
     let mut start = runtime_api::Settings::new(command.map_or(built, |command| &command.executable));
-    PROCESSOR.name().clone_into(&mut start.function_name);
+    PROCESSOR.name.clone_into(&mut start.function_name);
     if let Some(command) = command {
         start.args.clone_from(&command.args);
     }

@@ -1,6 +1,5 @@
 //! The settings of `clicks up`: the options of the command line and the file, merged and validated.
 
-mod addresses;
 mod collector;
 mod function;
 mod layers;
@@ -8,160 +7,70 @@ mod stream;
 mod streams;
 
 use std::env;
+use std::fmt::Display;
 use std::fs;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use self::collector::CollectorSettings;
 
-use self::addresses::Ports;
 use self::layers::{Layers, Place};
-use super::options::{File, FileError, Host, PipelineOptions, StreamOptions};
+use super::options::{File, Host, PipelineOptions, Port, StreamOptions};
 use crate::packages;
-use crate::site::{ServiceAddress, ServiceUrlError};
-use firehose_model::prefix::PrefixError;
-use local_firehose::stream::StreamSettings;
-use object_storage::{Destination, DestinationError};
+use crate::site::ServiceAddress;
+use local_firehose::stream::{Source, StreamSettings};
 
-/// The checked settings of `clicks up`.
+/// The default port of the local service.
+const SERVICE_PORT: u16 = 8002;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
-    /// The address of all ports.
     pub(crate) host: IpAddr,
     /// The port of the pages and the edge; 0 is any free one, as for all ports.
     pub(crate) port: u16,
     pub(crate) firehose_port: u16,
-    /// Used when a stream reads a data stream.
     pub(crate) kinesis_port: u16,
     pub(crate) service: Service,
-    /// The folder of the pages.
     pub(crate) web: PathBuf,
     /// The folder of accepted records that are not delivered yet. Without it, they are in memory.
     pub(crate) state: Option<PathBuf>,
     /// How long a stop waits for a destination that has not accepted a single object.
     pub(crate) stop_within: Duration,
-    /// Requests per second of each route of the edge.
     pub(crate) rate: u32,
-    /// Requests at once of each route of the edge.
     pub(crate) burst: u32,
-    /// The stream of the page's clicks, if any stream has Direct PUT as its source.
     pub(crate) click_stream: Option<String>,
     pub(crate) collector: Option<CollectorSettings>,
-    /// Whether the functions' logs are printed, too.
     pub(crate) verbose: bool,
     pub(crate) function_log: PathBuf,
     /// The streams, in the file's order; at least one.
     pub(crate) streams: Vec<StreamSettings>,
 }
 
-/// The mysfits service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Service {
-    External {
-        /// The base URL, for functions.
-        url: String,
-        /// The base URL, for the page.
-        page: ServiceAddress,
-    },
-    Local {
-        port: u16,
-        /// The delay of each response.
-        latency: Duration,
-    },
+    External { url: String, page: ServiceAddress },
+    Local { port: u16, latency: Duration },
 }
 
-/// Why the options are not valid. `option` is the option's name and where it was given.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SettingsError {
-    #[error("could not read `--config {}`", file.display())]
-    Read {
-        file: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{}, {error}", file.display())]
-    File { file: PathBuf, error: FileError },
-    #[error(
-        "{option}: accepted without tables [streams.NAME] only; {} has the streams {}",
-        file.display(),
-        streams.join(", ")
-    )]
-    NamedTwice { option: String, file: PathBuf, streams: Vec<String> },
-    #[error("{first} and {second}: both are {port}; accepted are different ports, or 0 for any free one")]
-    SamePort { first: String, second: String, port: u16 },
-    #[error("{local}: is for the local service, which does not start with {service}; leave one of them out")]
-    NoLocalService { local: String, service: String },
-    #[error("{option}: {source}")]
-    Service { option: String, source: ServiceUrlError },
-    #[error("{option}: found {found}; accepted is one of the streams: {}", streams.join(", "))]
-    NoSuchStream { option: String, found: String, streams: Vec<String> },
-    #[error(
-        "no stream is chosen for the clicks: found {}; choose one with `--click-stream` (or `click-stream` of [pipeline])",
-        streams.join(", ")
-    )]
-    NoClickStream { streams: Vec<String> },
-    #[error(
-        "{option}: found {found}, which reads a data stream; accepted is one of the streams of Direct PUT: {}",
-        streams.join(", ")
-    )]
-    ClicksIntoDataStream { option: String, found: String, streams: Vec<String> },
-    #[error("{option}: needs a stream with `source = \"kinesis\"`; set that, or leave the option out")]
-    NoDataStream { option: String },
-    #[error("{option}: found {found}; accepted is one of the streams with `source = \"kinesis\"`: {}", streams.join(", "))]
-    NoSuchDataStream { option: String, found: String, streams: Vec<String> },
-    #[error("{option}: needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])")]
-    NoCollectorStream { option: String },
-    #[error(
-        "the streams {first} and {second} both deliver to {destination} under the prefix {prefix}: give each a `prefix` of its \
-         own, because the records of a data stream are a separate table"
-    )]
-    SamePrefix { first: String, second: String, destination: Destination, prefix: String },
-    #[error("{option}: found {}; accepted is the folder of the pages, the `web` of the sources", folder.display())]
-    Web { option: String, folder: PathBuf },
-    #[error("{option}: found no command; accepted is a command, or `none` for no function")]
-    NoCommand { option: String },
-    #[error("{option}: found `{found}`; accepted is a command with quotes as in a shell")]
-    Command { option: String, found: String, source: shell_words::ParseError },
-    #[error(
-        "{option}: found `{found}`, which is not an executable file; accepted is one, by its path or by a name in PATH"
-    )]
-    NotExecutable { option: String, found: String },
-    #[error("{option}")]
-    Prefix {
-        option: String,
-        #[source]
-        source: PrefixError,
-    },
-    #[error("{option}")]
-    Destination {
-        option: String,
-        #[source]
-        source: DestinationError,
-    },
-    #[error("{partitioning}: needs a function that returns partition keys; {function} is `none`")]
-    KeysWithoutFunction { partitioning: String, function: String },
-    #[error("{option}: found {found}; accepted is 64 to 128 with {partitioning}")]
-    SmallForPartitions { option: String, found: u32, partitioning: String },
-    #[error("{option}: needs a destination s3://BUCKET; no stream has one")]
-    EndpointWithoutS3 { option: String },
+#[error("{0}")]
+pub(crate) struct SettingsError(String);
+
+/// An error about an option, which is named with the place where it was given.
+fn invalid<T>(option: &str, problem: impl Display) -> Result<T, SettingsError> {
+    Err(SettingsError(format!("{option}: {problem}")))
 }
 
-/// What settings depend on besides options.
 struct SettingsContext<'a> {
-    /// The variables that the function inherits.
     env: Vec<(String, String)>,
-    /// The variables that the collector inherits.
     collector_env: Vec<(String, String)>,
-    /// The default folder of the pages.
     web: PathBuf,
     /// Finds the executable of a command's first word.
     executable: &'a dyn Fn(&str) -> Option<PathBuf>,
 }
 
 impl Settings {
-    /// Reads the file and the environment, and validates all options.
     pub(crate) fn read(
         pipeline: &PipelineOptions,
         stream: &StreamOptions,
@@ -180,7 +89,11 @@ impl Settings {
         if !settings.web.is_dir() {
             let layers = pipeline_layers(pipeline, file);
             let option = layers.find_or("web", |options| options.web.as_ref(), &settings.web).option;
-            return Err(SettingsError::Web { option, folder: settings.web });
+            let found = settings.web.display();
+            return invalid(
+                &option,
+                format_args!("found {found}; accepted is the folder of the pages, the `web` of the sources"),
+            );
         }
         Ok(settings)
     }
@@ -193,13 +106,13 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let layers = pipeline_layers(pipeline, file);
         let streams = streams::from_options(&layers, stream, file, context)?;
-        let service = addresses::service(&layers)?;
-        let Ports { page, firehose, kinesis } = addresses::ports(&layers, &service, &streams)?;
+        let service = service(&layers)?;
+        let [port, firehose_port, kinesis_port] = ports(&layers, &service, &streams)?;
         Ok(Self {
             host: layers.value(|options| options.host).map_or(Ipv4Addr::LOCALHOST.into(), |Host(address)| address),
-            port: page,
-            firehose_port: firehose,
-            kinesis_port: kinesis,
+            port,
+            firehose_port,
+            kinesis_port,
             service,
             web: layers.value(|options| options.web.clone()).unwrap_or_else(|| context.web.clone()),
             state: layers.value(|options| options.state.clone()),
@@ -216,15 +129,16 @@ impl Settings {
         })
     }
 
-    /// Whether only the collector puts into a stream.
     pub(super) fn is_of_collector(&self, stream: &str) -> bool {
         self.collector.as_ref().is_some_and(|collector| collector.stream == stream)
     }
 }
 
 fn read_file(path: &Path) -> Result<File, SettingsError> {
-    let text = fs::read_to_string(path).map_err(|source| SettingsError::Read { file: path.to_owned(), source })?;
-    File::parse(&text).map_err(|error| SettingsError::File { file: path.to_owned(), error })
+    let name = path.display();
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| SettingsError(format!("could not read `--config {name}`: {error}")))?;
+    File::parse(&text).map_err(|error| SettingsError(format!("{name}, {error}")))
 }
 
 fn pipeline_layers<'a>(
@@ -233,6 +147,56 @@ fn pipeline_layers<'a>(
 ) -> Layers<'a, PipelineOptions> {
     let table = file.map(|(path, file)| (Place::Table(path, "pipeline"), &file.pipeline));
     Layers([(Place::CommandLine, command_line)].into_iter().chain(table).collect())
+}
+
+fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, SettingsError> {
+    let port = layers.find("service-port", |options| options.service_port.map(Port::number));
+    let latency = layers.find("service-latency-ms", |options| options.service_latency_ms);
+    let Some(url) = layers.find("service", |options| options.service.clone()) else {
+        let latency = latency.map_or(0, |latency| latency.value.get());
+        let port = port.map_or(SERVICE_PORT, |port| port.value);
+        return Ok(Service::Local { port, latency: Duration::from_millis(latency.into()) });
+    };
+    // The URL overrides options of a lower layer. It contradicts those of its own or a higher one.
+    let local = [port.map(|port| (port.option, port.depth)), latency.map(|latency| (latency.option, latency.depth))];
+    match local.into_iter().flatten().find(|(_, depth)| *depth <= url.depth) {
+        Some((local, _)) => {
+            let service = url.option;
+            invalid(
+                &local,
+                format_args!("is for the local service, which does not start with {service}; leave one of them out"),
+            )
+        }
+        None => match ServiceAddress::external(&url.value.0) {
+            Ok(page) => Ok(Service::External { url: url.value.0, page }),
+            Err(error) => invalid(&url.option, error),
+        },
+    }
+}
+
+/// The ports of the page, of Firehose and of Kinesis.
+fn ports(
+    layers: &Layers<'_, PipelineOptions>,
+    service: &Service,
+    streams: &[StreamSettings],
+) -> Result<[u16; 3], SettingsError> {
+    let page = layers.find_or("port", |options| options.port.map(Port::number), 8000);
+    let firehose = layers.find_or("firehose-port", |options| options.firehose_port.map(Port::number), 8001);
+    let local = layers.find_or("service-port", |options| options.service_port.map(Port::number), SERVICE_PORT);
+    let kinesis = layers.find_or("kinesis-port", |options| options.kinesis_port.map(Port::number), 8003);
+    let mut taken = vec![&page, &firehose];
+    taken.extend(matches!(service, Service::Local { .. }).then_some(&local));
+    taken.extend(streams.iter().any(|stream| stream.source != Source::DirectPut).then_some(&kinesis));
+    for (index, first) in taken.iter().enumerate() {
+        let same = taken[index + 1..].iter().find(|second| second.value == first.value);
+        if let Some(second) = same.filter(|_| first.value != 0) {
+            return Err(SettingsError(format!(
+                "{} and {}: both are {}; accepted are different ports, or 0 for any free one",
+                first.option, second.option, first.value
+            )));
+        }
+    }
+    Ok([page.value, firehose.value, kinesis.value])
 }
 
 #[cfg(test)]

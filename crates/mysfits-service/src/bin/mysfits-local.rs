@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use mysfits_service::local::seed;
-use mysfits_service::{LocalError, LocalService, Table, TableName, client, logs};
+use mysfits_service::table::TableNameError;
+use mysfits_service::{LocalError, LocalService, Table, TableName, client, init_logs};
 use tokio::signal;
 
 /// The endpoint of another DynamoDB, as in every AWS tool.
@@ -36,19 +37,18 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logs::init();
-    let name = match TableName::from_env() {
-        Ok(name) => name,
-        Err(error) => return failed(2, &error.into()),
-    };
-    match run(arguments, name).await {
+    init_logs();
+    match run(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(1, &error),
+        Err(error) => {
+            eprintln!("mysfits-local: {error:#}");
+            ExitCode::from(if error.is::<TableNameError>() { 2 } else { 1 })
+        }
     }
 }
 
-async fn run(arguments: Arguments, name: TableName) -> anyhow::Result<()> {
-    let (service, description) = start(&arguments, name).await?;
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let (service, description) = start(arguments, TableName::from_env()?).await?;
     // Standard output has only the URL, for scripts.
     println!("{}", service.base_url());
     eprintln!("serving {description}; Ctrl-C stops the server");
@@ -85,9 +85,4 @@ fn with_option(error: LocalError) -> anyhow::Error {
         LocalError::Listen { .. } => anyhow::Error::new(error).context("--listen"),
         _ => error.into(),
     }
-}
-
-fn failed(code: u8, error: &anyhow::Error) -> ExitCode {
-    eprintln!("mysfits-local: {error:#}");
-    ExitCode::from(code)
 }

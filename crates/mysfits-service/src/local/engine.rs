@@ -2,46 +2,35 @@
 //!
 //! With a port, the service uses the same code as for AWS.
 
-use std::io;
+use std::error::Error;
 use std::net::Ipv4Addr;
 
 use aws_sdk_dynamodb::Client;
 use dynoxide::{Database, server};
-use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
-use super::background::BackgroundServer;
 use crate::client;
 
 /// A running engine. Dropping it stops it, and drops its tables.
 #[derive(Debug)]
 pub struct Engine {
     url: String,
-    _server: BackgroundServer,
-}
-
-/// Why the engine can't start.
-#[derive(Debug, Error)]
-pub enum EngineError {
-    /// The database can't be created.
-    #[error("can't start the embedded DynamoDB: {0}")]
-    Database(String),
-    /// No loopback port is available.
-    #[error("can't listen on 127.0.0.1 for the embedded DynamoDB")]
-    Listen(#[from] io::Error),
+    _shutdown: oneshot::Sender<()>,
 }
 
 impl Engine {
     /// Starts on a free port.
-    pub async fn start() -> Result<Self, EngineError> {
-        let database = Database::memory().map_err(|error| EngineError::Database(error.to_string()))?;
+    pub async fn start() -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let database = Database::memory()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let server = BackgroundServer::spawn(|shutdown| async {
-            // Never an error, as in axum.
-            let _ = server::serve_with_shutdown(listener, database, shutdown.requested()).await;
-        });
-        Ok(Self { url: format!("http://{address}"), _server: server })
+        let url = format!("http://{}", listener.local_addr()?);
+        let (shutdown, dropped) = oneshot::channel();
+        let dropped = async {
+            let _ = dropped.await;
+        };
+        tokio::spawn(server::serve_with_shutdown(listener, database, dropped));
+        Ok(Self { url, _shutdown: shutdown })
     }
 
     /// The engine's endpoint, for `AWS_ENDPOINT_URL_DYNAMODB`.

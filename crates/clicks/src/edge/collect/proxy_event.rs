@@ -10,10 +10,8 @@ use runtime_api::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The stage of the API; not in the URL here.
 const STAGE: &str = "local";
 
-/// The id of the API.
 const API_ID: &str = "localhost0";
 
 /// The values of each name, in their order.

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Headers that the server sets itself.
 const OF_THE_SERVER: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
 #[derive(Deserialize)]
@@ -22,7 +21,6 @@ struct ProxyResponse {
     is_base64_encoded: Option<bool>,
 }
 
-/// The response; none of an invalid reply.
 pub(super) fn from_reply(reply: &[u8]) -> Option<Response> {
     // Through a map, because serde would accept an array as well.
     let reply: Map<String, Value> = serde_json::from_slice(reply).ok()?;

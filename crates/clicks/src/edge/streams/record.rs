@@ -46,7 +46,6 @@ pub(super) fn from_request(
     Ok(PutEntry { data: STANDARD.encode(line), bytes, partition_key, hash_key })
 }
 
-/// The key in the header, if it is not empty.
 fn header_key(headers: &HeaderMap) -> Result<Option<String>, EdgeError> {
     let Some(key) = headers.get(PARTITION_KEY) else { return Ok(None) };
     let key = str::from_utf8(key.as_bytes()).map_err(|_| EdgeError::PartitionKey("it is not UTF-8".to_owned()))?;

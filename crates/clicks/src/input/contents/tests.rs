@@ -251,3 +251,22 @@ proptest::proptest! {
         proptest::prop_assert_eq!(replayed.collect::<Vec<_>>(), records.collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn content_is_described() {
+    for (content, description) in [
+        (" \n", "nothing"),
+        ("[1,\n2]", "a JSON array"),
+        ("7", "a JSON value that is not an object"),
+        ("{\"a\":\n1}", "a JSON object with `a`"),
+        ("{\"b\":1,\"a\":1}", "a JSON object with `b`, `a`"),
+        ("[1e400]", "a JSON array"),
+        ("{}", "a JSON object with nothing"),
+        ("{\"\\u001b\":1}", r"a JSON object with `\u{1b}`"),
+        ("a,b\nc", r"what is not JSON: `a,b\nc`"),
+        ("0123456789012345678901234567890123456789x", "what is not JSON: `0123456789012345678901234567890123456789…`"),
+    ] {
+        assert_eq!(describe(content.as_bytes()), description);
+    }
+    assert_eq!(describe(b"{\"a\":\"\xff\"}"), "a JSON object that is not UTF-8");
+}

@@ -9,19 +9,18 @@ fn metrics(requests: u64, reasons: &[(&str, u64)]) -> Metrics {
 }
 
 fn replayed() -> Report {
-    let mut tally = Tally::default();
-    tally.attempt(metrics(3, &[("service_unavailable", 2)]), false);
-    tally.attempt(metrics(1, &[("invalid_json", 1)]), true);
+    let mut report = Report { out: "out/x".into(), ..Report::default() };
+    report.attempt(metrics(3, &[("service_unavailable", 2)]), false);
+    report.attempt(metrics(1, &[("invalid_json", 1)]), true);
     let outcomes = [
         RecordOutcome::delivered("{}\n{}\n"),
         RecordOutcome::Failed(ErrorCode::ProcessingFailed),
         RecordOutcome::Dropped,
     ];
-    tally.batch(&outcomes, Duration::from_millis(30));
-    tally.attempt(metrics(0, &[]), true);
-    tally.batch(&[RecordOutcome::delivered("{}")], Duration::from_micros(9_960));
-    let elapsed = Duration::from_millis(1_260);
-    tally.report(End { elapsed, served: Some(99), interrupted: false, out: "out/x".into(), skipped_copies: None })
+    report.batch(&outcomes, Duration::from_millis(30));
+    report.attempt(metrics(0, &[]), true);
+    report.batch(&[RecordOutcome::delivered("{}")], Duration::from_micros(9_960));
+    report.finished(Duration::from_millis(1_260), Some(99))
 }
 
 #[test]
@@ -70,10 +69,7 @@ out                                out/x
 
 #[test]
 fn skipped_parts_are_in_table_and_json() {
-    let mut tally = Tally::default();
-    tally.skip();
-    tally.skip();
-    let report = tally.report(End { skipped_copies: Some("out/skipped.jsonl".into()), ..End::default() });
+    let report = Report { skipped: 2, skipped_copies: Some("out/skipped.jsonl".into()), ..Report::default() };
     let table = report.to_string();
     assert!(table.contains("\nskipped                       2\n"), "{table}");
     assert!(table.ends_with("skipped parts                 out/skipped.jsonl\n"), "{table}");
@@ -83,10 +79,10 @@ fn skipped_parts_are_in_table_and_json() {
 
 #[test]
 fn unknown_numbers_are_not_zero() {
-    let mut tally = Tally::default();
-    tally.attempt(Metrics::default(), true);
-    tally.batch(&[ErrorCode::MissingRecordId, ErrorCode::ProcessingFailed].map(RecordOutcome::Failed), Duration::ZERO);
-    let report = tally.report(End { interrupted: true, out: "out".into(), ..End::default() });
+    let mut report = Report { interrupted: true, out: "out".into(), ..Report::default() };
+    report.attempt(Metrics::default(), true);
+    report.batch(&[ErrorCode::MissingRecordId, ErrorCode::ProcessingFailed].map(RecordOutcome::Failed), Duration::ZERO);
+    let report = report.finished(Duration::ZERO, None);
     assert_eq!((report.service_requests, &report.failed_by_reason, report.clicks_per_second), (None, &None, None));
     let expected = "\
 records                            2
@@ -107,13 +103,12 @@ interrupted                        yes, before the end of the input
 out                                out
 ";
     assert_eq!(report.to_string(), expected);
-    assert_eq!(Tally::default().report(End::default()).batch_ms, None);
+    assert_eq!(Report::default().finished(Duration::ZERO, None).batch_ms, None);
 }
 
 #[test]
 fn the_local_service_counts_requests_if_the_function_does_not() {
-    let end = End { served: Some(9), ..End::default() };
-    assert_eq!(Tally::default().report(end).service_requests, Some(9));
+    assert_eq!(Report::default().finished(Duration::ZERO, Some(9)).service_requests, Some(9));
 }
 
 #[test]

@@ -13,10 +13,8 @@ use firehose_model::excerpt::excerpt;
 const TABLES: &str = "accepted are the tables [pipeline], of options that exist once, [defaults], of options of every stream, \
                       and [streams.NAME], of options of one stream";
 
-/// The least similarity of a suggested name.
 const SIMILAR: f64 = 0.6;
 
-/// The options in the file.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct File {
@@ -27,7 +25,6 @@ pub(crate) struct File {
     pub(crate) streams: Vec<(String, StreamOptions)>,
 }
 
-/// What is wrong with the file, and where.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
 pub(crate) struct FileError {
@@ -37,7 +34,6 @@ pub(crate) struct FileError {
 }
 
 impl File {
-    /// Reads the file's text.
     pub(crate) fn parse(text: &str) -> Result<Self, FileError> {
         toml::from_str(text).map_err(|error| {
             let start = error.span().unwrap_or_default().start;

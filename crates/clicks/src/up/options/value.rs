@@ -16,7 +16,6 @@ use firehose_model::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
 const LONGEST_STREAM_NAME: usize = 64;
 
-/// A whole number within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(u32);
 
@@ -89,7 +88,6 @@ impl<'de> Deserialize<'de> for BufferMb {
     }
 }
 
-/// The address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Host(pub(crate) IpAddr);
 
@@ -104,7 +102,6 @@ impl FromStr for Host {
     }
 }
 
-/// The base URL of a mysfits service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceUrl(pub(crate) String);
 
@@ -116,7 +113,6 @@ impl FromStr for ServiceUrl {
     }
 }
 
-/// The name of a delivery stream.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StreamName(pub(crate) String);
 
@@ -137,7 +133,6 @@ pub(crate) fn stream_name(text: &str, longest: usize) -> Result<String, String> 
     Err(format!("accepted is a name of 1 to {longest} of the characters a-z A-Z 0-9 _ . -"))
 }
 
-/// The name of a field of a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldName(pub(crate) String);
 
@@ -149,7 +144,6 @@ impl FromStr for FieldName {
     }
 }
 
-/// Where a stream's records come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Source {
     DirectPut,
@@ -163,16 +157,6 @@ pub(crate) enum LogFormat {
     Text,
 }
 
-impl LogFormat {
-    /// The value of the variable, as Lambda sets it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Json => "JSON",
-            Self::Text => "Text",
-        }
-    }
-}
-
 /// The least severe level that a function logs (the same page as for [`LogFormat`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLevel {
@@ -184,21 +168,6 @@ pub(crate) enum LogLevel {
     Fatal,
 }
 
-impl LogLevel {
-    /// The value of the variable, as Lambda sets it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Trace => "TRACE",
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERROR",
-            Self::Fatal => "FATAL",
-        }
-    }
-}
-
-/// The compression of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Encoding {
     None,
@@ -238,30 +207,18 @@ fn by_name<T: ValueEnum>(text: &str) -> Result<T, String> {
     })
 }
 
-/// A variable of the processor.
-pub(super) fn variable(text: &str) -> Result<(String, String), String> {
-    without_nul(text).and_then(variable_of_processor)
-}
-
 /// A variable of the collector, which may be any but its stream's.
 pub(super) fn variable_of_collector(text: &str) -> Result<(String, String), String> {
-    match without_nul(text).and_then(key_value)? {
+    match key_value(text)? {
         (key, _) if key == COLLECTOR_STREAM => Err("set the stream with `--collector-stream NAME`".to_owned()),
         pair => Ok(pair),
     }
 }
 
-/// The operating system accepts no NUL in a variable.
-fn without_nul(text: &str) -> Result<&str, String> {
-    if text.contains('\0') { Err("accepted is text without NUL".to_owned()) } else { Ok(text) }
-}
-
-/// The variables of the processor in the file.
 pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
-    table_of(deserializer, variable)
+    table_of(deserializer, variable_of_processor)
 }
 
-/// The variables of the collector in the file.
 pub(super) fn variables_of_collector<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(String, String)>, D::Error> {
@@ -279,12 +236,15 @@ fn table_of<'de, D: Deserializer<'de>>(
         if key.contains('=') {
             return Err(refused("accepted is a name without `=`".to_owned()));
         }
+        // The operating system accepts no NUL.
+        if key.contains('\0') || value.contains('\0') {
+            return Err(refused("accepted is text without NUL".to_owned()));
+        }
         variable(&format!("{key}={value}")).map_err(refused)
     };
     table.into_iter().map(read).collect()
 }
 
-/// A path in the file, which is not empty, as on the command line.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     checked(deserializer, |value| {
         let path = value.as_str().filter(|path| !path.is_empty());

@@ -4,29 +4,25 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::layers::{Found, Layers};
-use super::{SettingsContext, SettingsError, function};
+use super::{SettingsContext, SettingsError, function, invalid};
 use crate::up::options::{PipelineOptions, StreamName};
 use local_firehose::stream::{Command, Source, StreamSettings};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CollectorSettings {
-    /// The stream whose data stream it puts into.
     pub(crate) stream: String,
     /// Without it, the collector of this workspace.
     pub(crate) command: Option<Command>,
     /// For the wait for a process and the function together.
     pub(crate) timeout: Duration,
-    /// Requests that the function has at once.
     pub(crate) concurrency: usize,
     /// Its environment without the stream and the address of Kinesis: each variable once, by name.
     pub(crate) env: Vec<(String, String)>,
 }
 
-/// The variable of the field with partition keys.
 const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
 
 impl CollectorSettings {
-    /// The collector, if it has a stream.
     pub(super) fn from_options(
         layers: &Layers<'_, PipelineOptions>,
         streams: &[StreamSettings],
@@ -44,7 +40,10 @@ impl CollectorSettings {
                 concurrency.map(|found| found.option),
             ];
             return match without_stream.into_iter().flatten().next() {
-                Some(option) => Err(SettingsError::NoCollectorStream { option }),
+                Some(option) => invalid(
+                    &option,
+                    "needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])",
+                ),
                 None => Ok(None),
             };
         };
@@ -52,12 +51,15 @@ impl CollectorSettings {
         let source = streams.iter().find(|known| known.name == stream).map(|known| &known.source);
         let Some(Source::Kinesis(data_stream)) = source else {
             let of_kinesis = streams.iter().filter(|stream| stream.source != Source::DirectPut);
-            let streams = of_kinesis.map(|stream| stream.name.clone()).collect();
-            return Err(SettingsError::NoSuchDataStream { option, found: stream, streams });
+            let accepted = of_kinesis.map(|stream| stream.name.as_str()).collect::<Vec<_>>().join(", ");
+            return invalid(
+                &option,
+                format_args!("found {stream}; accepted is one of the streams with `source = \"kinesis\"`: {accepted}"),
+            );
         };
         let field = data_stream.partition_key_field.clone();
         let command =
-            command.map(|found| function::command(found.option, found.value, context.executable)).transpose()?;
+            command.map(|found| function::command(&found.option, found.value, context.executable)).transpose()?;
         let mut env: BTreeMap<String, String> = BTreeMap::new();
         env.extend(field.map(|field| (PARTITION_KEY_FIELD.to_owned(), field)));
         env.extend(context.collector_env.iter().cloned());

@@ -6,16 +6,16 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use super::layers::Layers;
-use super::{SettingsContext, SettingsError};
+use super::{SettingsContext, SettingsError, invalid};
 use crate::packages;
 use crate::up::options::{LogFormat, StreamOptions};
 use local_firehose::stream::{Command, FunctionSettings, Source};
 
-/// The command of a stream without a function.
 const NO_FUNCTION: &str = "none";
 
-/// The command of a stream with the processor of this workspace.
 const PROCESSOR: &str = "processor";
 
 /// The function, if any. The records of a data stream need not be clicks, so the default there is none.
@@ -29,7 +29,7 @@ pub(super) fn from_options(
     let command = match found.value {
         NO_FUNCTION => return Ok(None),
         PROCESSOR => None,
-        text => Some(command(found.option, text, context.executable)?),
+        text => Some(command(&found.option, text, context.executable)?),
     };
     Ok(Some(FunctionSettings {
         command,
@@ -39,30 +39,42 @@ pub(super) fn from_options(
     }))
 }
 
-/// The command of an option.
 pub(super) fn command(
-    option: String,
+    option: &str,
     text: &str,
     executable: &dyn Fn(&str) -> Option<PathBuf>,
 ) -> Result<Command, SettingsError> {
     let words = match shell_words::split(text) {
         Ok(words) => words,
-        Err(source) => return Err(SettingsError::Command { option, found: text.to_owned(), source }),
+        Err(error) => {
+            let problem = format!("found `{text}`; accepted is a command with quotes as in a shell: {error}");
+            return invalid(option, problem);
+        }
     };
-    let [first, args @ ..] = &words[..] else { return Err(SettingsError::NoCommand { option }) };
-    let Some(executable) = executable(first) else {
-        return Err(SettingsError::NotExecutable { option, found: first.clone() });
+    let [first, args @ ..] = &words[..] else {
+        return invalid(option, "found no command; accepted is a command, or `none` for no function");
     };
-    Ok(Command { executable, args: args.iter().map(OsString::from).collect() })
+    match executable(first) {
+        Some(executable) => Ok(Command { executable, args: args.iter().map(OsString::from).collect() }),
+        None => invalid(
+            option,
+            format_args!(
+                "found `{first}`, which is not an executable file; accepted is one, by its path or by a name in PATH"
+            ),
+        ),
+    }
 }
 
 /// The inherited variables; over them, those of Lambda's logging configuration; over those, the option's.
 fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)]) -> Vec<(String, String)> {
     let mut env: BTreeMap<String, String> = inherited.iter().cloned().collect();
-    let format = layers.value(|options| options.log_format).unwrap_or(LogFormat::Json);
-    env.insert("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.name().to_owned());
-    if let Some(level) = layers.value(|options| options.log_level) {
-        env.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.name().to_owned());
+    let format = match layers.value(|options| options.log_format) {
+        None | Some(LogFormat::Json) => "JSON",
+        Some(LogFormat::Text) => "Text",
+    };
+    env.insert("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_owned());
+    if let Some(level) = layers.value(|options| options.log_level.as_ref()?.to_possible_value()) {
+        env.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.get_name().to_uppercase());
     }
     for (_, options) in layers.0.iter().rev() {
         env.extend(options.env.iter().cloned());

@@ -4,18 +4,14 @@ use std::path::Path;
 
 use crate::up::options::Whole;
 
-/// Where options were given.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place<'a> {
     CommandLine,
-    /// A table of the file, which is not a stream's.
     Table(&'a Path, &'static str),
-    /// The table of a stream.
     Stream(&'a Path, &'a str),
 }
 
 impl Place<'_> {
-    /// An option's name, as a message writes it.
     pub(super) fn name(self, option: &str) -> String {
         match self {
             Self::CommandLine => format!("`--{option}`"),
@@ -37,12 +33,10 @@ pub(super) struct Found<T> {
 }
 
 impl<'a, O> Layers<'a, O> {
-    /// The value of an option that needs no further check.
     pub(super) fn value<T>(&self, get: impl Fn(&'a O) -> Option<T>) -> Option<T> {
         self.0.iter().find_map(|(_, options)| get(options))
     }
 
-    /// The same for a number, or its default.
     pub(super) fn number<const LOW: u32, const HIGH: u32>(
         &self,
         get: impl Fn(&'a O) -> Option<Whole<LOW, HIGH>>,
@@ -51,7 +45,6 @@ impl<'a, O> Layers<'a, O> {
         self.value(get).map_or(default, Whole::get)
     }
 
-    /// An option that needs further checks, with its name.
     pub(super) fn find<T>(&self, name: &str, get: impl Fn(&'a O) -> Option<T>) -> Option<Found<T>> {
         self.0
             .iter()
@@ -59,16 +52,8 @@ impl<'a, O> Layers<'a, O> {
             .find_map(|(depth, (place, options))| Some(Found { option: place.name(name), value: get(options)?, depth }))
     }
 
-    /// The same, or its default.
     pub(super) fn find_or<T>(&self, name: &str, get: impl Fn(&'a O) -> Option<T>, default: T) -> Found<T> {
         let default = || Found { option: format!("the default of `--{name}`"), value: default, depth: self.0.len() };
         self.find(name, get).unwrap_or_else(default)
-    }
-}
-
-impl<T> Found<T> {
-    /// The option and its depth, without the value.
-    pub(super) fn place(self) -> (String, usize) {
-        (self.option, self.depth)
     }
 }

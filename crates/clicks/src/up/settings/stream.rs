@@ -5,20 +5,18 @@ use std::time::Duration;
 
 use super::function;
 use super::layers::{Found, Layers};
-use super::{SettingsContext, SettingsError};
+use super::{SettingsContext, SettingsError, invalid};
 use crate::up::options::{self, BufferMb, Encoding, FieldName, StreamOptions, Whole};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
 use object_storage::{Destination, DestinationError};
 
-/// The scheme of destinations in S3.
 pub(super) const S3: &str = "s3://";
 
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;
 
-/// The fields that the live pipeline shows, by the processor's default names.
 const COUNTED_FIELDS: [&str; 4] = ["mysfitId", "species", "goodevil", "lawchaos"];
 
 pub(super) fn from_options(
@@ -39,14 +37,15 @@ pub(super) fn from_options(
     let partitioning = partitioning.filter(|partitioning| partitioning.value).map(|found| found.option);
     if let (Some(partitioning), None) = (&partitioning, &function) {
         let function = layers.find_or("function", |options| options.function.as_deref(), "").option;
-        return Err(SettingsError::KeysWithoutFunction { partitioning: partitioning.clone(), function });
+        let problem = format!("needs a function that returns partition keys; {function} is `none`");
+        return invalid(partitioning, problem);
     }
     let megabytes = layers.value(|options| options.buffer_mb).map_or(DEFAULT_BUFFER_MB, BufferMb::get);
     let records = layers.number(|options| options.buffer_records, DEFAULT_BUFFER_RECORDS);
     let Limits { bytes, records } = Limits::new(megabytes, records as usize);
     let backlog_mb = layers.number(|options| options.backlog_mb, 256);
     Ok(StreamSettings {
-        prefix: parse_prefix(prefix, partitioning.is_some())?,
+        prefix: parse_prefix(&prefix, partitioning.is_some())?,
         name,
         source,
         function,
@@ -95,9 +94,9 @@ fn destination(layers: &Layers<'_, StreamOptions>) -> Result<Destination, Settin
     // The endpoint may be given for all streams. Those that deliver to a folder ignore it.
     let endpoint = layers.find("s3-endpoint", |options| options.s3_endpoint.as_deref());
     let endpoint = endpoint.filter(|_| place.value.starts_with(S3));
-    Destination::parse(place.value, endpoint.as_ref().map(|endpoint| endpoint.value)).map_err(|source| {
-        let endpoint = endpoint.filter(|_| matches!(source, DestinationError::Endpoint(_)));
-        SettingsError::Destination { option: endpoint.map_or(place.option, |endpoint| endpoint.option), source }
+    Destination::parse(place.value, endpoint.as_ref().map(|endpoint| endpoint.value)).or_else(|error| {
+        let endpoint = endpoint.filter(|_| matches!(error, DestinationError::Endpoint(_)));
+        invalid(&endpoint.map_or(place.option, |endpoint| endpoint.option), error)
     })
 }
 
@@ -108,26 +107,25 @@ fn destination_buffer(
     let default = if partitioning.is_some() { PARTITIONED_MB } else { 5 };
     let size = layers.find_or("destination-mb", |options| options.destination_mb.map(Whole::get), default);
     if let Some(partitioning) = partitioning.filter(|_| size.value < PARTITIONED_MB) {
-        let partitioning = partitioning.to_owned();
-        return Err(SettingsError::SmallForPartitions { option: size.option, found: size.value, partitioning });
+        let problem = format!("found {}; accepted is 64 to 128 with {partitioning}", size.value);
+        return invalid(&size.option, problem);
     }
     let interval = seconds(layers.number(|options| options.destination_seconds, 3));
     Ok(Buffering { bytes: size.value as usize * MB, interval })
 }
 
-fn parse_prefix(found: Found<&str>, dynamic_partitioning: bool) -> Result<Prefix, SettingsError> {
-    let parsed = Prefix::parse(found.value, dynamic_partitioning);
-    parsed.map_err(|source| SettingsError::Prefix { option: found.option, source })
+fn parse_prefix(found: &Found<&str>, dynamic_partitioning: bool) -> Result<Prefix, SettingsError> {
+    Prefix::parse(found.value, dynamic_partitioning).or_else(|error| invalid(&found.option, error))
 }
 
 fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<ErrorPrefix, SettingsError> {
     let default = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/";
     let found = layers.find_or("error-prefix", |options| options.error_prefix.as_deref(), default);
-    ErrorPrefix::parse(found.value).map_err(|source| SettingsError::Prefix { option: found.option, source })
+    ErrorPrefix::parse(found.value).or_else(|error| invalid(&found.option, error))
 }
 
 /// Without partition keys: the function has not processed source records.
 fn backup_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Option<Prefix>, SettingsError> {
     let found = layers.find("backup-prefix", |options| options.backup_prefix.as_deref());
-    found.map(|found| parse_prefix(found, false)).transpose()
+    found.map(|found| parse_prefix(&found, false)).transpose()
 }

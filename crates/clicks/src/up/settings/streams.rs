@@ -5,12 +5,11 @@ use std::slice;
 
 use super::layers::{Found, Layers, Place};
 use super::stream::{self, S3};
-use super::{SettingsContext, SettingsError};
+use super::{SettingsContext, SettingsError, invalid};
 use crate::up::options::{File, PipelineOptions, StreamName, StreamOptions};
 use firehose_model::event::STREAM;
 use local_firehose::stream::{Source, StreamSettings};
 
-/// One stream for each table; without tables, one.
 pub(super) fn from_options(
     pipeline: &Layers<'_, PipelineOptions>,
     command_line: &StreamOptions,
@@ -23,8 +22,12 @@ pub(super) fn from_options(
     let defaults = file.map(|(path, file)| (Place::Table(path, "defaults"), &file.defaults));
     let tables: Vec<(String, Option<_>)> = match (file.filter(|(_, file)| !file.streams.is_empty()), only) {
         (Some((path, file)), Some(Found { option, .. })) => {
-            let streams = file.streams.iter().map(|(name, _)| name.clone()).collect();
-            return Err(SettingsError::NamedTwice { option, file: path.to_owned(), streams });
+            let streams = file.streams.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+            let path = path.display();
+            return invalid(
+                &option,
+                format_args!("accepted without tables [streams.NAME] only; {path} has the streams {streams}"),
+            );
         }
         (Some((path, file)), None) => {
             let tables = file.streams.iter();
@@ -57,12 +60,14 @@ fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), SettingsError> {
             !direct && first.destination == second.destination && first.prefix == second.prefix
         });
         if let Some(first) = same {
-            return Err(SettingsError::SamePrefix {
-                first: first.name.clone(),
-                second: second.name.clone(),
-                destination: second.destination.clone(),
-                prefix: second.prefix.text().to_owned(),
-            });
+            return Err(SettingsError(format!(
+                "the streams {} and {} both deliver to {} under the prefix {}: give each a `prefix` of its own, because the \
+                 records of a data stream are a separate table",
+                first.name,
+                second.name,
+                second.destination,
+                second.prefix.text()
+            )));
         }
     }
     Ok(())
@@ -72,7 +77,7 @@ fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), SettingsError> {
 fn shards_are_used(layers: &Layers<'_, StreamOptions>, streams: &[StreamSettings]) -> Result<(), SettingsError> {
     match stream::option_of_data_streams(layers) {
         Some(option) if streams.iter().all(|stream| stream.source == Source::DirectPut) => {
-            Err(SettingsError::NoDataStream { option })
+            invalid(&option, "needs a stream with `source = \"kinesis\"`; set that, or leave the option out")
         }
         _ => Ok(()),
     }
@@ -83,7 +88,7 @@ fn endpoint_is_used(all: &Layers<'_, StreamOptions>) -> Result<(), SettingsError
     let has_s3 = |options: &StreamOptions| options.destination.as_deref().filter(|text| text.starts_with(S3)).map(drop);
     match all.find("s3-endpoint", |options| options.s3_endpoint.as_ref()) {
         Some(endpoint) if all.value(has_s3).is_none() => {
-            Err(SettingsError::EndpointWithoutS3 { option: endpoint.option })
+            invalid(&endpoint.option, "needs a destination s3://BUCKET; no stream has one")
         }
         _ => Ok(()),
     }
@@ -97,20 +102,27 @@ pub(super) fn click_stream(
 ) -> Result<Option<String>, SettingsError> {
     let direct = streams.iter().filter(|stream| stream.source == Source::DirectPut);
     let names: Vec<&str> = direct.map(|stream| stream.name.as_str()).collect();
-    let accepted = || names.iter().map(|name| (*name).to_owned()).collect();
+    let accepted = names.join(", ");
     match layers.find("click-stream", |options| options.click_stream.clone()) {
         Some(Found { value: StreamName(name), .. }) if names.contains(&name.as_str()) => Ok(Some(name)),
         Some(Found { option, value: StreamName(found), .. }) => {
-            if streams.iter().any(|stream| stream.name == found) {
-                return Err(SettingsError::ClicksIntoDataStream { option, found, streams: accepted() });
-            }
-            Err(SettingsError::NoSuchStream { option, found, streams: accepted() })
+            let problem = if streams.iter().any(|stream| stream.name == found) {
+                format!(
+                    "found {found}, which reads a data stream; accepted is one of the streams of Direct PUT: {accepted}"
+                )
+            } else {
+                format!("found {found}; accepted is one of the streams: {accepted}")
+            };
+            invalid(&option, problem)
         }
         None if names.contains(&STREAM) => Ok(Some(STREAM.to_owned())),
         None => match names[..] {
             [] => Ok(None),
             [only] => Ok(Some(only.to_owned())),
-            _ => Err(SettingsError::NoClickStream { streams: accepted() }),
+            _ => Err(SettingsError(format!(
+                "no stream is chosen for the clicks: found {accepted}; choose one with `--click-stream` (or `click-stream` of \
+                 [pipeline])"
+            ))),
         },
     }
 }

@@ -37,7 +37,7 @@ fn command_line(arguments: &[String]) -> Result<Up, String> {
 fn settings_of(arguments: &[String], file: Option<&str>) -> Result<Settings, String> {
     let up = command_line(arguments)?;
     let path = Path::new("up.toml");
-    let file = file.map(File::parse).transpose().map_err(|error| SettingsError::File { file: path.to_owned(), error });
+    let file = file.map(File::parse).transpose().map_err(|error| SettingsError(format!("up.toml, {error}")));
     let settings = file.and_then(|file| {
         Settings::from_options(&up.pipeline, &up.stream, file.as_ref().map(|file| (path, file)), &context())
     });
