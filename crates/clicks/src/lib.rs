@@ -41,6 +41,7 @@ use self::packages::NotExecutable;
 #[cfg(feature = "aws")]
 use self::redrive::{Redrive, ReportTable};
 use self::replay::Replay;
+use self::service::ServiceFilesError;
 use self::up::settings::{Settings, SettingsError};
 #[cfg(not(feature = "aws"))]
 use self::without_aws::NeedsAws;
@@ -85,6 +86,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
         return true;
     }
     error.is::<SettingsError>()
+        || error.is::<ServiceFilesError>()
         || error.is::<InputError>()
         || error.is::<NotExecutable>()
         || matches!(error.downcast_ref(), Some(OutputError::NotEmpty(_) | OutputError::Folder { .. }))

@@ -22,7 +22,7 @@ use crate::input::{self, Contents, InputError, Source};
 use crate::output::{self, Output};
 use crate::packages::{self, PROCESSOR, service_url, variable_of_processor};
 use crate::progress::{self, Bar};
-use crate::service::LocalService;
+use crate::service::{LocalService, Responses};
 use crate::up::options::{self, BufferMb};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
@@ -51,6 +51,11 @@ pub(crate) struct Replay {
     /// The mysfits service's base URL [default: a local service, which is started]
     #[arg(long, value_name = "URL", value_parser = service_url)]
     service: Option<String>,
+
+    /// A folder of JSON files, which the local service serves instead of the mysfits: products/7.json is the response to
+    /// GET /products/7, and products.json to GET /products.
+    #[arg(long, value_name = "DIR", conflicts_with = "service")]
+    service_files: Option<PathBuf>,
 
     /// The delay of each response of the local service, in milliseconds.
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "service")]
@@ -119,6 +124,8 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     let sources = input::find(&options.inputs)?;
     check(&sources, source_type)?;
     let named = options.function.as_deref().map(packages::executable_at).transpose()?;
+    let responses = options.service_files.as_deref().map(Responses::of_folder).transpose()?;
+    let responses = responses.unwrap_or_else(Responses::mysfits);
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
     let function = if let Some(function) = named {
@@ -136,11 +143,8 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     let local = if options.service.is_none() {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let latency = Duration::from_millis(options.service_latency_ms);
-        let local = LocalService::of_mysfits(any_port, latency).await;
-        Some(
-            local
-                .context("could not start the local mysfits service; to use another one, name it (`--service URL`)")?,
-        )
+        let local = LocalService::start(responses, any_port, latency).await;
+        Some(local.context("could not start the local service; to use another one, name it (`--service URL`)")?)
     } else {
         None
     };

@@ -1,8 +1,10 @@
 //! The service of a demo or a replay: fixed JSON responses by path.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -24,45 +27,121 @@ const MYSFITS: &str = include_str!("../../../fixtures/mysfits.json");
 /// What the list has of a mysfit; an item has everything.
 const IN_LIST: [&str; 6] = ["mysfitId", "name", "goodevil", "lawchaos", "species", "thumbImageUri"];
 
-pub(crate) struct LocalService {
-    pub(crate) server: Server,
-    responses: Arc<Responses>,
+/// The most files of a folder, and their size: they are in memory.
+const MAX_FILES: usize = 100_000;
+const MAX_BYTES: usize = 64 << 20;
+
+/// Responses by path.
+#[derive(Debug)]
+pub(crate) struct Responses(BTreeMap<String, Bytes>);
+
+/// Why a folder can't be served.
+#[derive(Debug, thiserror::Error)]
+#[error("`service-files`: {}: {problem}", path.display())]
+pub(crate) struct ServiceFilesError {
+    path: PathBuf,
+    problem: String,
 }
 
-struct Responses {
-    by_path: BTreeMap<String, Bytes>,
+pub(crate) struct LocalService {
+    pub(crate) server: Server,
+    service: Arc<Service>,
+}
+
+struct Service {
+    responses: Responses,
     latency: Duration,
     count: AtomicU64,
 }
 
 impl LocalService {
-    /// Serves the twelve mysfits as the service of the workshop does, from memory. Delays each response by `latency`.
-    pub(crate) async fn of_mysfits(listen: SocketAddr, latency: Duration) -> io::Result<Self> {
+    /// Delays each response by `latency`.
+    pub(crate) async fn start(responses: Responses, listen: SocketAddr, latency: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
-        let responses = Arc::new(Responses { by_path: mysfits()?, latency, count: AtomicU64::new(0) });
+        let service = Arc::new(Service { responses, latency, count: AtomicU64::new(0) });
         // The page is on another port, which is another origin.
         let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).vary([]);
-        let app = Router::new().fallback(respond).layer(cors).with_state(Arc::clone(&responses));
-        Ok(Self { server: Server::start(listener, app)?, responses })
+        let app = Router::new().fallback(respond).layer(cors).with_state(Arc::clone(&service));
+        Ok(Self { server: Server::start(listener, app)?, service })
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.responses.count.load(Ordering::Relaxed)
+        self.service.count.load(Ordering::Relaxed)
     }
 }
 
-async fn respond(State(responses): State<Arc<Responses>>, method: Method, uri: Uri) -> Response {
-    sleep(responses.latency).await;
-    responses.count.fetch_add(1, Ordering::Relaxed);
+async fn respond(State(service): State<Arc<Service>>, method: Method, uri: Uri) -> Response {
+    sleep(service.latency).await;
+    service.count.fetch_add(1, Ordering::Relaxed);
     let error = |status, message| (status, Json(json!({ "message": message }))).into_response();
-    match responses.by_path.get(uri.path()) {
+    // A query selects nothing: a list's may have one, such as `?limit=1000`.
+    match service.responses.0.get(uri.path()) {
         _ if method != Method::GET => error(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
         Some(json) => ([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response(),
         None => error(StatusCode::NOT_FOUND, "nothing has this path"),
     }
 }
 
-fn mysfits() -> io::Result<BTreeMap<String, Bytes>> {
+impl Responses {
+    /// The twelve mysfits, as the service of the workshop responds.
+    pub(crate) fn mysfits() -> Self {
+        // Never empty: a test reads it.
+        Self(mysfits().unwrap_or_default())
+    }
+
+    /// The JSON files of a folder, by their path in it without `.json`. Hidden files and others are left out.
+    pub(crate) fn of_folder(folder: &Path) -> Result<Self, ServiceFilesError> {
+        let mut found = BTreeMap::new();
+        let mut bytes = 0;
+        add_files(folder, "", &mut found, &mut bytes)?;
+        if found.is_empty() {
+            return Err(problem(folder, "found no .json file"));
+        }
+        Ok(Self(found))
+    }
+}
+
+fn problem(path: &Path, problem: impl ToString) -> ServiceFilesError {
+    ServiceFilesError { path: path.to_owned(), problem: problem.to_string() }
+}
+
+fn add_files(
+    folder: &Path,
+    prefix: &str,
+    found: &mut BTreeMap<String, Bytes>,
+    bytes: &mut usize,
+) -> Result<(), ServiceFilesError> {
+    for entry in fs::read_dir(folder).map_err(|error| problem(folder, error))? {
+        let path = entry.map_err(|error| problem(folder, error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        let is_folder = path.is_dir();
+        let Some(part) = name.strip_suffix(".json").or(is_folder.then_some(&*name)) else { continue };
+        if !part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+            return Err(problem(
+                &path,
+                "found a name that a URL would encode; accepted: characters of [A-Za-z0-9._~-]",
+            ));
+        }
+        let url_path = format!("{prefix}/{part}");
+        if is_folder {
+            add_files(&path, &url_path, found, bytes)?;
+            continue;
+        }
+        let json = fs::read(&path).map_err(|error| problem(&path, error))?;
+        serde_json::from_slice::<IgnoredAny>(&json).map_err(|error| problem(&path, format!("not JSON: {error}")))?;
+        *bytes += json.len();
+        found.insert(url_path, json.into());
+        if *bytes > MAX_BYTES || found.len() > MAX_FILES {
+            return Err(problem(&path, format!("found more than {MAX_FILES} files or {MAX_BYTES} bytes so far")));
+        }
+    }
+    Ok(())
+}
+
+fn mysfits() -> Result<BTreeMap<String, Bytes>, serde_json::Error> {
     let mut mysfits: Vec<Value> = serde_json::from_str(MYSFITS)?;
     let mut by_path = BTreeMap::new();
     for mysfit in &mut mysfits {
@@ -91,7 +170,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn responds_as_the_service_over_dynamodb() {
-        let ours = LocalService::of_mysfits(ANY_PORT, Duration::ZERO).await.unwrap();
+        let ours = LocalService::start(Responses::mysfits(), ANY_PORT, Duration::ZERO).await.unwrap();
         let theirs = mysfits_service::LocalService::start_with_latency(ANY_PORT, Duration::ZERO).await.unwrap();
         let paths: Vec<String> = mysfits().unwrap().into_keys().collect();
         assert_eq!(paths.len(), 13);
@@ -111,8 +190,55 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn files_are_served_by_their_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("shop/products.json", "[1]");
+        write("shop/products/7.json", "{\"id\":7}");
+        write("shop/notes.txt", "no JSON");
+        write(".git/config.json", "no JSON");
+        let responses = Responses::of_folder(folder.path()).unwrap();
+        let service = LocalService::start(responses, ANY_PORT, Duration::ZERO).await.unwrap();
+        for (path, expected) in [
+            ("/shop/products", Some("[1]")),
+            ("/shop/products?limit=9", Some("[1]")),
+            ("/shop/products/7", Some("{\"id\":7}")),
+            ("/shop/products/8", None),
+            ("/shop/products.json", None),
+            ("/shop/notes", None),
+            ("/shop/../shop/products", None),
+        ] {
+            let response = block_in_place(|| Connection::open(&service.server.url()).get(path, "localhost"));
+            assert_eq!((response.status == 200).then_some(&*response.body), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_no_service_is_refused() {
+        for (file, text, message) in [
+            ("a.txt", "", "found no .json file"),
+            ("a.json", "{", "a.json: not JSON: EOF while parsing an object at line 1 column 1"),
+            (
+                "a b.json",
+                "{}",
+                "a b.json: found a name that a URL would encode; accepted: characters of [A-Za-z0-9._~-]",
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(file), text).unwrap();
+            let error = Responses::of_folder(folder.path()).unwrap_err().to_string();
+            assert!(error.starts_with("`service-files`: /") && error.ends_with(message), "{error}");
+        }
+        assert!(Responses::of_folder(Path::new("/nowhere")).is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn other_paths_and_methods_are_refused() {
-        let service = LocalService::of_mysfits(ANY_PORT, Duration::ZERO).await.unwrap();
+        let service = LocalService::start(Responses::mysfits(), ANY_PORT, Duration::ZERO).await.unwrap();
         let url = service.server.url();
         for (method, path, status) in
             [("GET", "/mysfits/unknown", 404), ("GET", "/mysfits/", 404), ("GET", "/", 404), ("PUT", "/mysfits", 405)]

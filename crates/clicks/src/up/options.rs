@@ -88,6 +88,13 @@ pub(crate) struct PipelineOptions {
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(crate) service: Option<ServiceUrl>,
 
+    /// A folder of JSON files, which the local service serves instead of the mysfits [default: none]
+    ///
+    /// products/7.json is the response to GET /products/7, and products.json to GET /products.
+    #[arg(long, value_name = "DIR", help_heading = "Service", conflicts_with = "service")]
+    #[serde(deserialize_with = "path")]
+    pub(crate) service_files: Option<PathBuf>,
+
     /// The delay of each response of the local service, in milliseconds: 0 to 60000 [default: 0]
     #[arg(long, value_name = "N", help_heading = "Service", conflicts_with = "service")]
     pub(crate) service_latency_ms: Option<Whole<0, 60_000>>,

@@ -17,7 +17,7 @@ use crate::edge::{self, Integrations};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
 use crate::progress;
 use crate::server::Server;
-use crate::service::LocalService;
+use crate::service::{LocalService, Responses};
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
@@ -87,9 +87,11 @@ impl Pipeline {
 async fn start_service(settings: &Settings) -> anyhow::Result<(Option<LocalService>, String, ServiceAddress)> {
     match &settings.service {
         Service::External { url, page } => Ok((None, url.clone(), page.clone())),
-        Service::Local { port, latency } => {
+        Service::Local { port, latency, files } => {
             let address = SocketAddr::new(settings.host, *port);
-            let service = LocalService::of_mysfits(address, *latency).await;
+            let responses = files.as_deref().map(Responses::of_folder).transpose()?;
+            let responses = responses.unwrap_or_else(Responses::mysfits);
+            let service = LocalService::start(responses, address, *latency).await;
             let service = service.map_err(|cause| could_not_listen("service-port", address, &cause))?;
             let (url, page) = (service.server.url(), ServiceAddress::Local(service.server.address().port()));
             Ok((Some(service), url, page))

@@ -49,8 +49,16 @@ pub(crate) struct Settings {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Service {
-    External { url: String, page: ServiceAddress },
-    Local { port: u16, latency: Duration },
+    External {
+        url: String,
+        page: ServiceAddress,
+    },
+    /// With the mysfits, or with the JSON files of a folder.
+    Local {
+        port: u16,
+        latency: Duration,
+        files: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -152,13 +160,19 @@ fn pipeline_layers<'a>(
 fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, SettingsError> {
     let port = layers.find("service-port", |options| options.service_port.map(Port::number));
     let latency = layers.find("service-latency-ms", |options| options.service_latency_ms);
+    let files = layers.find("service-files", |options| options.service_files.clone());
     let Some(url) = layers.find("service", |options| options.service.clone()) else {
         let latency = latency.map_or(0, |latency| latency.value.get());
         let port = port.map_or(SERVICE_PORT, |port| port.value);
-        return Ok(Service::Local { port, latency: Duration::from_millis(latency.into()) });
+        let files = files.map(|files| files.value);
+        return Ok(Service::Local { port, latency: Duration::from_millis(latency.into()), files });
     };
     // The URL overrides options of a lower layer. It contradicts those of its own or a higher one.
-    let local = [port.map(|port| (port.option, port.depth)), latency.map(|latency| (latency.option, latency.depth))];
+    let local = [
+        port.map(|port| (port.option, port.depth)),
+        latency.map(|latency| (latency.option, latency.depth)),
+        files.map(|files| (files.option, files.depth)),
+    ];
     match local.into_iter().flatten().find(|(_, depth)| *depth <= url.depth) {
         Some((local, _)) => {
             let service = url.option;

@@ -143,7 +143,7 @@ fn defaults() -> Settings {
         port: 8000,
         firehose_port: 8001,
         kinesis_port: 8003,
-        service: Service::Local { port: 8002, latency: Duration::ZERO },
+        service: Service::Local { port: 8002, latency: Duration::ZERO, files: None },
         web: PathBuf::from("/sources/web"),
         state: None,
         stop_within: Duration::from_secs(30),
@@ -184,10 +184,13 @@ const OPTIONS: &[Row] = &[
     (&[("port", "9000")], |s| s.port = 9000),
     (&[("firehose-port", "9001")], |s| s.firehose_port = 9001),
     (&[("kinesis-port", "9003")], |s| s.kinesis_port = 9003),
-    (&[("service-port", "9002")], |s| s.service = Service::Local { port: 9002, latency: Duration::ZERO }),
+    (&[("service-port", "9002")], |s| s.service = Service::Local { port: 9002, latency: Duration::ZERO, files: None }),
     (&[("service", "https://x.example/prod")], |s| s.service = external("https://x.example/prod")),
+    (&[("service-files", "shop")], |s| {
+        s.service = Service::Local { port: 8002, latency: Duration::ZERO, files: Some("shop".into()) };
+    }),
     (&[("service-latency-ms", "250")], |s| {
-        s.service = Service::Local { port: 8002, latency: Duration::from_millis(250) };
+        s.service = Service::Local { port: 8002, latency: Duration::from_millis(250), files: None };
     }),
     (&[("web", "pages")], |s| s.web = "pages".into()),
     (&[("state", "out/state")], |s| s.state = Some("out/state".into())),
@@ -457,6 +460,7 @@ fn an_invalid_value_is_refused_on_the_command_line() {
         ("--collector-concurrency=0", "accepted is a whole number from 1 to 100"),
         ("--service=http://x --service-port=1", "cannot be used with"),
         ("--service=http://x --service-latency-ms=1", "cannot be used with"),
+        ("--service=http://x --service-files=x", "cannot be used with"),
         ("--retrys=1", "unexpected argument '--retrys' found"),
     ] {
         let message = error(arguments, "");
