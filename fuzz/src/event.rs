@@ -15,7 +15,7 @@ use crate::json::{Members, text};
 use crate::line::{ALL_FIELDS, config};
 use crate::record;
 
-const PASS: (&str, &str) = ("ON_SERVICE_UNAVAILABLE", "pass");
+const PASS: (&str, &str) = ("ON_LOOKUP_UNAVAILABLE", "pass");
 
 static PASSING: LazyLock<Processor> = LazyLock::new(|| Processor::new(&config(&[PASS])).unwrap());
 static WITH_ALL_FIELDS: LazyLock<Processor> =

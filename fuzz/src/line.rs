@@ -10,13 +10,13 @@ use crate::json::{Members, assert_copied, text};
 
 /// A configuration from environment variables, without a service.
 pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
-    let url = ("MYSFITS_API_URL", "http://127.0.0.1:9");
+    let url = ("LOOKUP_API_URL", "http://127.0.0.1:9");
     Config::read(&variables.iter().copied().chain([url]).collect()).unwrap()
 }
 
 /// All kinds of fields that a line can have.
 pub(crate) const ALL_FIELDS: [(&str, &str); 3] = [
-    ("CLICK_FIELDS", "page,userId,mysfitId,at"),
+    ("EVENT_FIELDS", "page,userId,mysfitId,at"),
     ("RECORD_FIELDS", "arrivedAt,recordId"),
     ("PARTITION_KEYS", "userId,page"),
 ];

@@ -13,7 +13,7 @@ use crate::json::{Members, assert_copied, copied, text};
 use crate::line::{assert_line, config};
 
 static CONFIGS: LazyLock<[Config; 2]> =
-    LazyLock::new(|| [config(&[]), config(&[("MYSFIT_ATTRIBUTES", "age,likes,name,thumbImageUri")])]);
+    LazyLock::new(|| [config(&[]), config(&[("LOOKUP_ATTRIBUTES", "age,likes,name,thumbImageUri")])]);
 
 const CLICK: &str = r#"{"userId":"u","mysfitId":"m"}"#;
 

@@ -233,7 +233,7 @@ async fn a_record_that_exceeds_the_response_fails_before_it_takes_the_memory() {
     let one = r#"{"userId":"","mysfitId":"m"}"#;
     let settings = Settings::new(bounded)
         .env("EXECUTABLE", env!("CARGO_BIN_EXE_click-processor"))
-        .env("MYSFITS_API_URL", service.url());
+        .env("LOOKUP_API_URL", service.url());
     let mut function = Function::start(settings).await.unwrap();
     let result = invoke(&mut function, event(&[&one.repeat(36_000), one])).await;
     assert_eq!(result.reasons(), [("r0".to_owned(), "response_budget".to_owned())]);

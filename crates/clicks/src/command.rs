@@ -61,7 +61,7 @@ pub(crate) struct Replay {
     service_latency_ms: u64,
 
     /// A variable of the function's environment; may be given several times. The function inherits MYSFITS_* (except
-    /// MYSFITS_API_URL: use --service), ON_*, MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS, PARTITION_KEYS,
+    /// MYSFITS_API_URL: use --service), ON_*, LOOKUP_ATTRIBUTES, EVENT_FIELDS, RECORD_FIELDS, PARTITION_KEYS,
     /// AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor)]
     env: Vec<(String, String)>,

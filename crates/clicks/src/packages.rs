@@ -42,7 +42,7 @@ pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
 /// The variables that the processor inherits, besides `MYSFITS_*` and `ON_*`.
 const INHERITED: [&str; 6] =
-    ["MYSFIT_ATTRIBUTES", "CLICK_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
+    ["LOOKUP_ATTRIBUTES", "EVENT_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
 /// The variables that `cargo run` sets for the program's own package. With them, cargo would run build scripts again, and
 /// rebuild their dependents, each time after a build without them.
@@ -195,8 +195,8 @@ mod tests {
         let vars = [
             "MYSFITS_API_URL",
             "MYSFITS_API_KEY",
-            "ON_UNKNOWN_MYSFIT",
-            "CLICK_FIELDS",
+            "ON_UNKNOWN_KEY",
+            "EVENT_FIELDS",
             "SSL_CERT_FILE",
             "HOME",
             "AWS_SECRET_ACCESS_KEY",
@@ -204,7 +204,7 @@ mod tests {
         ];
         let inherited = inherited(vars.map(|key| (key.into(), "x".into())));
         let keys: Vec<&str> = inherited.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["MYSFITS_API_KEY", "ON_UNKNOWN_MYSFIT", "CLICK_FIELDS", "SSL_CERT_FILE"]);
+        assert_eq!(keys, ["MYSFITS_API_KEY", "ON_UNKNOWN_KEY", "EVENT_FIELDS", "SSL_CERT_FILE"]);
     }
 
     #[test]

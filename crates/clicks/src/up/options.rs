@@ -146,7 +146,7 @@ pub(crate) struct StreamOptions {
     /// A variable of the function's environment; may be given several times
     ///
     /// In the file: env = { KEY = "VALUE" }. The function inherits MYSFITS_* (except MYSFITS_API_URL: use --service), ON_*,
-    /// MYSFIT_ATTRIBUTES, CLICK_FIELDS, RECORD_FIELDS, PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
+    /// LOOKUP_ATTRIBUTES, EVENT_FIELDS, RECORD_FIELDS, PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Function", value_parser = variable)]
     #[serde(deserialize_with = "variables")]
     pub(crate) env: Vec<(String, String)>,
