@@ -3,46 +3,63 @@
 //!
 //! An empty variable counts as not set, because templates write optional values that way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use service_kit::env::{Env, VariableError};
+use service_kit::env::{Env, MAX_NAMES, VariableError};
+
+use crate::field::{FIELD, Field};
 
 /// The processor's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `MYSFITS_API_URL`: the service's base URL.
-    pub mysfits_api_url: Url,
-    /// `MYSFIT_ATTRIBUTES`: names of the attributes to add, in order.
-    pub mysfit_attributes: Vec<String>,
-    /// `CLICK_FIELDS`: names of the click's fields to keep, in order.
-    pub click_fields: Vec<String>,
+    /// `LOOKUP_API_URL`: the service's base URL.
+    pub api_url: Url,
+    /// `LOOKUP_KEY`: the event's field that holds the key.
+    pub key: Field,
+    /// `LOOKUP_MODE`, with the paths in `LOOKUP_LIST` and `LOOKUP_ITEM`.
+    pub lookup_mode: LookupMode,
+    /// `LOOKUP_LIST_KEY`: the field of the service's items that holds the key; `None` if they have none.
+    pub list_key: Option<Field>,
+    /// `LOOKUP_ATTRIBUTES`: the attributes to add, in order.
+    pub attributes: Vec<Field>,
+    /// `EVENT_FIELDS`: what of the event to keep, in order.
+    pub event_fields: Vec<EventField>,
+    /// `REQUIRED_FIELDS`: the fields that every event needs besides the key.
+    pub required_fields: Vec<Field>,
     /// `RECORD_FIELDS`: the record's metadata to append to each line, in order.
     pub record_fields: Vec<RecordField>,
     /// `PARTITION_KEYS`: names of output fields that become `metadata.partitionKeys`.
     pub partition_keys: Vec<String>,
-    /// `MYSFITS_LOOKUP`
-    pub lookup_mode: LookupMode,
-    /// `MYSFITS_CACHE_SECONDS`: how long a response of the service is fresh.
+    /// `LOOKUP_CACHE_SECONDS`: how long a response of the service is fresh.
     pub cache: Duration,
-    /// `MYSFITS_STALE_SECONDS`: for how long after that a stale value is served while the service is unavailable.
+    /// `LOOKUP_STALE_SECONDS`: for how long after that a stale value is served while the service is unavailable.
     pub stale: Duration,
-    /// `MYSFITS_TIMEOUT_MS`: the time-out of one attempt.
+    /// `LOOKUP_TIMEOUT_MS`: the time-out of one attempt.
     pub timeout: Duration,
-    /// `MYSFITS_CONCURRENCY`: how many item requests may be in flight.
+    /// `LOOKUP_CONCURRENCY`: how many item requests may be in flight.
     pub concurrency: usize,
     /// `MYSFITS_API_KEY`: sent as `x-api-key`; marked sensitive, so that `Debug` hides it.
     pub api_key: Option<HeaderValue>,
-    /// `ON_UNKNOWN_MYSFIT`
-    pub on_unknown_mysfit: OnUnknownMysfit,
-    /// `ON_SERVICE_UNAVAILABLE`
-    pub on_service_unavailable: OnServiceUnavailable,
+    /// `ON_UNKNOWN_KEY`
+    pub on_unknown_key: OnUnknownKey,
+    /// `ON_LOOKUP_UNAVAILABLE`
+    pub on_lookup_unavailable: OnLookupUnavailable,
     /// `SSL_CERT_FILE`: PEM file with additional certificate authorities.
     pub extra_roots: Option<PathBuf>,
+}
+
+/// What of an event to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventField {
+    /// One field.
+    Field(Field),
+    /// `*`: all members, as they came, except those that share a name with another output field.
+    Rest,
 }
 
 /// A field of the Firehose record that a line can carry.
@@ -54,18 +71,26 @@ pub enum RecordField {
     RecordId,
 }
 
-/// How mysfits are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How keys are looked up. A path starts with `/`, and that of an item contains `{key}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupMode {
-    /// One `GET /mysfits` for all.
-    List,
-    /// One `GET /mysfits/{id}` for each distinct id.
-    Item,
+    /// One request of the list for all. Items that lack an attribute in it are requested, if there is a path.
+    List {
+        /// The path of the list.
+        list: String,
+        /// The path of an item.
+        item: Option<String>,
+    },
+    /// One request for each distinct key.
+    Item {
+        /// The path of an item.
+        item: String,
+    },
 }
 
-/// The outcome of a record whose mysfit is unknown to the service.
+/// The outcome of a record whose key is unknown to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnUnknownMysfit {
+pub enum OnUnknownKey {
     /// `ProcessingFailed`: Firehose keeps the original.
     Fail,
     /// `Dropped`: Firehose discards the record.
@@ -76,7 +101,7 @@ pub enum OnUnknownMysfit {
 
 /// The outcome of records while the service is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnServiceUnavailable {
+pub enum OnLookupUnavailable {
     /// The invocation fails, so that Firehose retries the batch.
     Retry,
     /// `ProcessingFailed`: Firehose keeps the originals.
@@ -85,8 +110,21 @@ pub enum OnServiceUnavailable {
     Pass,
 }
 
-const ATTRIBUTES: &str = "goodevil,lawchaos,species";
-const CLICK_FIELDS: &str = "userId,mysfitId";
+const NONE: &str = "none";
+const KEY: &str = "{key}";
+
+/// Variables of unreleased versions, and what replaces them: ignoring one would change what is delivered.
+const RENAMED: [(&str, &str); 9] = [
+    ("CLICK_FIELDS", "EVENT_FIELDS"),
+    ("MYSFIT_ATTRIBUTES", "LOOKUP_ATTRIBUTES"),
+    ("MYSFITS_CACHE_SECONDS", "LOOKUP_CACHE_SECONDS"),
+    ("MYSFITS_CONCURRENCY", "LOOKUP_CONCURRENCY"),
+    ("MYSFITS_LOOKUP", "LOOKUP_MODE"),
+    ("MYSFITS_STALE_SECONDS", "LOOKUP_STALE_SECONDS"),
+    ("MYSFITS_TIMEOUT_MS", "LOOKUP_TIMEOUT_MS"),
+    ("ON_SERVICE_UNAVAILABLE", "ON_LOOKUP_UNAVAILABLE"),
+    ("ON_UNKNOWN_MYSFIT", "ON_UNKNOWN_KEY"),
+];
 
 impl RecordField {
     const ALL: [(&'static str, Self); 2] = [("arrivedAt", Self::ArrivedAt), ("recordId", Self::RecordId)];
@@ -101,6 +139,21 @@ impl RecordField {
     }
 }
 
+impl EventField {
+    /// The field, if it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&Field> {
+        match self {
+            Self::Field(field) => Some(field),
+            Self::Rest => None,
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.field().map_or("*", |field| &field.output)
+    }
+}
+
 impl Config {
     /// Reads the process's environment.
     ///
@@ -112,32 +165,44 @@ impl Config {
 
     /// Reads the variables of `env`.
     pub fn read(env: &Env) -> Result<Self, VariableError> {
+        for (old, new) in RENAMED {
+            if env.text(old)?.is_some() {
+                return Err(VariableError::new(old, "a value", format_args!("no value: its name is {new} now")));
+            }
+        }
+        let key = field(env, "LOOKUP_KEY", "mysfitId")?;
+        let lookup_mode = lookup_mode(env)?;
         let config = Self {
-            mysfits_api_url: base_url(env, "MYSFITS_API_URL")?,
-            mysfit_attributes: env.list_of_names("MYSFIT_ATTRIBUTES", ATTRIBUTES)?,
-            click_fields: env.list_of_names("CLICK_FIELDS", CLICK_FIELDS)?,
+            api_url: base_url(env)?,
+            list_key: list_key(env, &key, &lookup_mode)?,
+            attributes: fields(env, "LOOKUP_ATTRIBUTES", "goodevil,lawchaos,species")?,
+            event_fields: event_fields(env)?,
+            required_fields: match env.text("REQUIRED_FIELDS")? {
+                Some(NONE) => Vec::new(),
+                _ => fields(env, "REQUIRED_FIELDS", "userId")?,
+            },
             record_fields: env.choices("RECORD_FIELDS", &RecordField::ALL)?,
             partition_keys: env.list_of_names("PARTITION_KEYS", "")?,
-            lookup_mode: env
-                .choice("MYSFITS_LOOKUP", &[("catalogue", LookupMode::List), ("item", LookupMode::Item)])?,
-            cache: Duration::from_secs(env.number("MYSFITS_CACHE_SECONDS", 300, 0, 86_400)?),
-            stale: Duration::from_secs(env.number("MYSFITS_STALE_SECONDS", 86_400, 0, 604_800)?),
-            timeout: Duration::from_millis(env.number("MYSFITS_TIMEOUT_MS", 2_000, 1, 60_000)?),
-            concurrency: usize::try_from(env.number("MYSFITS_CONCURRENCY", 32, 1, 256)?).unwrap_or(usize::MAX),
+            cache: Duration::from_secs(env.number("LOOKUP_CACHE_SECONDS", 300, 0, 86_400)?),
+            stale: Duration::from_secs(env.number("LOOKUP_STALE_SECONDS", 86_400, 0, 604_800)?),
+            timeout: Duration::from_millis(env.number("LOOKUP_TIMEOUT_MS", 2_000, 1, 60_000)?),
+            concurrency: usize::try_from(env.number("LOOKUP_CONCURRENCY", 32, 1, 256)?).unwrap_or(usize::MAX),
             api_key: api_key(env, "MYSFITS_API_KEY")?,
-            on_unknown_mysfit: env.choice(
-                "ON_UNKNOWN_MYSFIT",
-                &[("fail", OnUnknownMysfit::Fail), ("drop", OnUnknownMysfit::Drop), ("pass", OnUnknownMysfit::Pass)],
+            on_unknown_key: env.choice(
+                "ON_UNKNOWN_KEY",
+                &[("fail", OnUnknownKey::Fail), ("drop", OnUnknownKey::Drop), ("pass", OnUnknownKey::Pass)],
             )?,
-            on_service_unavailable: env.choice(
-                "ON_SERVICE_UNAVAILABLE",
+            on_lookup_unavailable: env.choice(
+                "ON_LOOKUP_UNAVAILABLE",
                 &[
-                    ("retry", OnServiceUnavailable::Retry),
-                    ("fail", OnServiceUnavailable::Fail),
-                    ("pass", OnServiceUnavailable::Pass),
+                    ("retry", OnLookupUnavailable::Retry),
+                    ("fail", OnLookupUnavailable::Fail),
+                    ("pass", OnLookupUnavailable::Pass),
                 ],
             )?,
             extra_roots: env.text("SSL_CERT_FILE")?.map(PathBuf::from),
+            key,
+            lookup_mode,
         };
         config.check_output_fields()?;
         Ok(config)
@@ -146,16 +211,16 @@ impl Config {
     /// Whether the API key is sent over a network without TLS.
     #[must_use]
     pub fn sends_key_without_tls(&self) -> bool {
-        let host = self.mysfits_api_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let host = self.api_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let is_loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        self.api_key.is_some() && self.mysfits_api_url.scheme() == "http" && !is_loopback
+        self.api_key.is_some() && self.api_url.scheme() == "http" && !is_loopback
     }
 
-    /// The names of a line's fields, in order.
+    /// The names of a line's fields, in order, without those that only `*` keeps.
     pub fn output_fields(&self) -> impl Iterator<Item = &str> {
-        let click = self.click_fields.iter().map(String::as_str);
-        let mysfit = self.mysfit_attributes.iter().map(String::as_str);
-        click.chain(mysfit).chain(self.record_fields.iter().map(|field| field.name()))
+        let event = self.event_fields.iter().filter_map(EventField::field);
+        let fields = event.chain(&self.attributes).map(|field| field.output.as_str());
+        fields.chain(self.record_fields.iter().map(|field| field.name()))
     }
 
     fn check_output_fields(&self) -> Result<(), VariableError> {
@@ -165,9 +230,9 @@ impl Config {
         for name in self.output_fields() {
             if let Some(same) = seen.insert(name.to_ascii_lowercase(), name) {
                 return Err(VariableError::new(
-                    "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS",
+                    "EVENT_FIELDS, LOOKUP_ATTRIBUTES and RECORD_FIELDS",
                     format!("\"{same}\" and \"{name}\""),
-                    "output fields whose names differ in more than case".to_owned(),
+                    "output fields whose names differ in more than case",
                 ));
             }
         }
@@ -182,18 +247,107 @@ impl Config {
     }
 }
 
-fn base_url(env: &Env, variable: &'static str) -> Result<Url, VariableError> {
+/// Module 5 of the workshop sets `MYSFITS_API_URL`.
+fn base_url(env: &Env) -> Result<Url, VariableError> {
     const ACCEPTED: &str = "an http or https URL with a host, and no user, query or fragment, such as \
                             https://ID.execute-api.REGION.amazonaws.com/prod";
-    let invalid = |found: &str| VariableError::new(variable, found, ACCEPTED);
-    let text = env.text(variable)?.ok_or_else(|| invalid("no value"))?;
+    const NAMES: [&str; 2] = ["LOOKUP_API_URL", "MYSFITS_API_URL"];
+    let (variable, text) = match (env.text(NAMES[0])?, env.text(NAMES[1])?) {
+        (Some(one), Some(other)) if one != other => {
+            return Err(VariableError::new(NAMES.join(" and "), "two different values", "one of them"));
+        }
+        (None, Some(text)) => (NAMES[1], text),
+        (text, _) => (NAMES[0], text.ok_or_else(|| VariableError::new(NAMES[0], "no value", ACCEPTED))?),
+    };
     if text.contains(['@', '?']) {
-        return Err(invalid("a value with a user, a password or a query (not shown)"));
+        let found = "a value with a user, a password or a query (not shown)";
+        return Err(VariableError::new(variable, found, ACCEPTED));
     }
     let url = Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none());
     url.ok_or_else(|| VariableError::of_value(variable, text, ACCEPTED))
+}
+
+fn lookup_mode(env: &Env) -> Result<LookupMode, VariableError> {
+    let list = path(env, "LOOKUP_LIST", "/mysfits", |path| !path.contains(KEY), "")?;
+    let item = path(env, "LOOKUP_ITEM", "/mysfits/{key}", |path| path.contains(KEY), " with {key}")?;
+    let without = |mode: &str, path: &str| {
+        let found = format!("{mode}, and {path} is {NONE}");
+        VariableError::new("LOOKUP_MODE", found, format_args!("another mode, or a path in {path}"))
+    };
+    if env.choice("LOOKUP_MODE", &[("list", true), ("item", false)])? {
+        Ok(LookupMode::List { list: list.ok_or_else(|| without("list", "LOOKUP_LIST"))?, item })
+    } else {
+        Ok(LookupMode::Item { item: item.ok_or_else(|| without("item", "LOOKUP_ITEM"))? })
+    }
+}
+
+/// A path, with or without a query; `None` for `none`.
+fn path(
+    env: &Env,
+    variable: &str,
+    default: &str,
+    is_accepted: fn(&str) -> bool,
+    with: &str,
+) -> Result<Option<String>, VariableError> {
+    let text = env.text(variable)?.unwrap_or(default);
+    if text == NONE {
+        return Ok(None);
+    }
+    let is_path = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    if is_path && is_accepted(text) {
+        return Ok(Some(text.to_owned()));
+    }
+    // A query may have a secret.
+    let shown = text.split_once('?').map_or(text.to_owned(), |(path, _)| format!("{path}?… (not shown)"));
+    let accepted = format!("a path from /{with}, of visible ASCII characters and without a fragment, or {NONE}");
+    Err(VariableError::of_value(variable, &shown, accepted))
+}
+
+fn list_key(env: &Env, key: &Field, mode: &LookupMode) -> Result<Option<Field>, VariableError> {
+    const VARIABLE: &str = "LOOKUP_LIST_KEY";
+    match env.text(VARIABLE)? {
+        Some(NONE) if matches!(mode, LookupMode::Item { .. }) => Ok(None),
+        Some(NONE) => Err(VariableError::of_value(VARIABLE, NONE, "a field, as LOOKUP_MODE is list")),
+        _ => field(env, VARIABLE, &key.output).map(Some),
+    }
+}
+
+fn field(env: &Env, variable: &str, default: &str) -> Result<Field, VariableError> {
+    let text = env.text(variable)?.unwrap_or(default);
+    Field::parse(text.trim()).ok_or_else(|| VariableError::of_value(variable, text, FIELD))
+}
+
+fn fields(env: &Env, variable: &str, default: &str) -> Result<Vec<Field>, VariableError> {
+    list_of(env, variable, default, FIELD, Field::parse, |field| &field.output)
+}
+
+fn event_fields(env: &Env) -> Result<Vec<EventField>, VariableError> {
+    let parse = |text: &str| match text {
+        "*" => Some(EventField::Rest),
+        text => Field::parse(text).map(EventField::Field),
+    };
+    list_of(env, "EVENT_FIELDS", "userId,mysfitId", &format!("*, {FIELD}"), parse, EventField::name)
+}
+
+/// A list of fields whose names differ in more than case.
+fn list_of<T>(
+    env: &Env,
+    variable: &str,
+    default: &str,
+    accepted: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    name: impl Fn(&T) -> &str,
+) -> Result<Vec<T>, VariableError> {
+    let text = env.text(variable)?.unwrap_or(default);
+    let fields: Vec<T> = text.split(',').map_while(|field| parse(field.trim())).collect();
+    let different: HashSet<String> = fields.iter().map(|field| name(field).to_ascii_lowercase()).collect();
+    if fields.len() == text.split(',').count() && fields.len() == different.len() && fields.len() <= MAX_NAMES {
+        return Ok(fields);
+    }
+    let accepted = format!("a comma-separated list of up to {MAX_NAMES} different fields, each {accepted}");
+    Err(VariableError::of_value(variable, text, accepted))
 }
 
 fn api_key(env: &Env, variable: &'static str) -> Result<Option<HeaderValue>, VariableError> {
@@ -213,11 +367,9 @@ fn api_key(env: &Env, variable: &'static str) -> Result<Option<HeaderValue>, Var
 
 #[cfg(test)]
 mod tests {
-    use service_kit::env::NAMES;
-
     use super::*;
 
-    const URL: (&str, &str) = ("MYSFITS_API_URL", "https://example.com/prod/");
+    const URL: (&str, &str) = ("LOOKUP_API_URL", "https://example.com/prod/");
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, VariableError> {
         Config::read(&variables.iter().copied().collect())
@@ -230,72 +382,109 @@ mod tests {
             config.output_fields().collect::<Vec<_>>(),
             ["userId", "mysfitId", "goodevil", "lawchaos", "species"]
         );
-        assert_eq!((config.partition_keys.len(), config.lookup_mode), (0, LookupMode::List));
+        assert_eq!((config.key, config.list_key), (Field::named("mysfitId"), Some(Field::named("mysfitId"))));
+        assert_eq!((config.required_fields, config.partition_keys.len()), (vec![Field::named("userId")], 0));
+        let (list, item) = ("/mysfits".to_owned(), "/mysfits/{key}".to_owned());
+        assert_eq!(config.lookup_mode, LookupMode::List { list, item: Some(item) });
         assert_eq!((config.cache, config.stale), (Duration::from_secs(300), Duration::from_secs(86_400)));
         assert_eq!((config.timeout, config.concurrency), (Duration::from_secs(2), 32));
         assert_eq!(config.api_key, None);
-        assert_eq!(config.on_unknown_mysfit, OnUnknownMysfit::Fail);
-        assert_eq!(config.on_service_unavailable, OnServiceUnavailable::Retry);
+        assert_eq!(config.on_unknown_key, OnUnknownKey::Fail);
+        assert_eq!(config.on_lookup_unavailable, OnLookupUnavailable::Retry);
     }
 
     #[test]
     fn an_empty_value_is_no_value() {
-        let empty = [URL, ("MYSFIT_ATTRIBUTES", ""), ("MYSFITS_CACHE_SECONDS", ""), ("MYSFITS_API_KEY", "")];
+        let empty = [
+            URL,
+            ("LOOKUP_ATTRIBUTES", ""),
+            ("LOOKUP_CACHE_SECONDS", ""),
+            ("MYSFITS_API_KEY", ""),
+            ("MYSFITS_API_URL", ""),
+            ("CLICK_FIELDS", ""),
+        ];
         let config = config(&empty).unwrap();
-        assert_eq!((config.mysfit_attributes.len(), config.cache.as_secs(), config.api_key), (3, 300, None));
+        assert_eq!((config.attributes.len(), config.cache.as_secs(), config.api_key), (3, 300, None));
     }
 
     #[test]
     fn values_are_read() {
         let config = config(&[
-            ("MYSFITS_API_URL", "http://127.0.0.1:8080"),
-            ("MYSFIT_ATTRIBUTES", "GoodEvil, age"),
-            ("CLICK_FIELDS", "mysfitId,userId,page"),
+            ("LOOKUP_API_URL", "http://127.0.0.1:8080"),
+            ("LOOKUP_ATTRIBUTES", "GoodEvil, age"),
+            ("EVENT_FIELDS", "mysfitId,userId,page"),
             ("RECORD_FIELDS", "recordId,arrivedAt"),
             ("PARTITION_KEYS", "GoodEvil,arrivedAt"),
-            ("MYSFITS_LOOKUP", "item"),
-            ("ON_UNKNOWN_MYSFIT", "drop"),
-            ("ON_SERVICE_UNAVAILABLE", "pass"),
+            ("LOOKUP_MODE", "item"),
+            ("LOOKUP_ITEM", "/v1/items?id={key}&full={key}"),
+            ("LOOKUP_LIST", "none"),
+            ("LOOKUP_LIST_KEY", "none"),
+            ("REQUIRED_FIELDS", "none"),
+            ("ON_UNKNOWN_KEY", "drop"),
+            ("ON_LOOKUP_UNAVAILABLE", "pass"),
         ])
         .unwrap();
         let fields: Vec<_> = config.output_fields().collect();
         assert_eq!(fields, ["mysfitId", "userId", "page", "GoodEvil", "age", "recordId", "arrivedAt"]);
-        assert_eq!(config.lookup_mode, LookupMode::Item);
-        assert_eq!(config.on_unknown_mysfit, OnUnknownMysfit::Drop);
-        assert_eq!(config.on_service_unavailable, OnServiceUnavailable::Pass);
+        assert_eq!(config.lookup_mode, LookupMode::Item { item: "/v1/items?id={key}&full={key}".to_owned() });
+        assert_eq!((config.list_key, config.required_fields.len()), (None, 0));
+        assert_eq!(config.on_unknown_key, OnUnknownKey::Drop);
+        assert_eq!(config.on_lookup_unavailable, OnLookupUnavailable::Pass);
     }
 
     #[test]
     fn an_invalid_value_is_reported_with_its_variable_and_what_is_accepted() {
         let long = "x".repeat(65);
+        let too_deep = format!("id={}", "/a".repeat(17));
         for (variable, value, accepted) in [
-            ("MYSFITS_API_URL", "", "an http or https URL"),
-            ("MYSFITS_API_URL", "example.com", "an http or https URL"),
-            ("MYSFITS_API_URL", "ftp://example.com", "an http or https URL"),
-            ("MYSFITS_API_URL", "file:///etc/passwd", "an http or https URL"),
-            ("MYSFITS_API_URL", "https://example.com/?stage=prod", "an http or https URL"),
-            ("MYSFITS_API_URL", "https://example.com/#prod", "an http or https URL"),
-            ("MYSFIT_ATTRIBUTES", "species,,age", NAMES),
-            ("MYSFIT_ATTRIBUTES", "species,Species", NAMES),
-            ("MYSFIT_ATTRIBUTES", "good evil", NAMES),
-            ("CLICK_FIELDS", "user\"Id", NAMES),
-            ("CLICK_FIELDS", &long, NAMES),
-            ("CLICK_FIELDS", "userId,mysfitId,species", "names differ in more than case"),
-            ("CLICK_FIELDS", "userId,mysfitId,Species", "names differ in more than case"),
-            ("MYSFIT_ATTRIBUTES", "species,USERID", "names differ in more than case"),
+            ("LOOKUP_API_URL", "", "an http or https URL"),
+            ("LOOKUP_API_URL", "example.com", "an http or https URL"),
+            ("LOOKUP_API_URL", "ftp://example.com", "an http or https URL"),
+            ("LOOKUP_API_URL", "file:///etc/passwd", "an http or https URL"),
+            ("LOOKUP_API_URL", "https://example.com/?stage=prod", "an http or https URL"),
+            ("LOOKUP_API_URL", "https://example.com/#prod", "an http or https URL"),
+            ("LOOKUP_ATTRIBUTES", "species,,age", FIELD),
+            ("LOOKUP_ATTRIBUTES", "species,Species", FIELD),
+            ("LOOKUP_ATTRIBUTES", "good evil", FIELD),
+            ("EVENT_FIELDS", "user\"Id", FIELD),
+            ("EVENT_FIELDS", &long, FIELD),
+            ("EVENT_FIELDS", "userId,mysfitId,species", "names differ in more than case"),
+            ("EVENT_FIELDS", "userId,mysfitId,Species", "names differ in more than case"),
+            ("LOOKUP_ATTRIBUTES", "species,USERID", "names differ in more than case"),
             ("RECORD_FIELDS", "arrivedat", "arrivedAt, recordId"),
             ("RECORD_FIELDS", "arrived at,", "arrivedAt, recordId"),
             ("RECORD_FIELDS", "recordId,recordId", "names differ in more than case"),
             ("PARTITION_KEYS", "genus", "userId, mysfitId, goodevil, lawchaos, species"),
             ("PARTITION_KEYS", "Species", "userId, mysfitId, goodevil, lawchaos, species"),
-            ("MYSFITS_LOOKUP", "Item", "catalogue, item"),
-            ("MYSFITS_CACHE_SECONDS", "-1", "a whole number from 0 to 86400"),
-            ("MYSFITS_STALE_SECONDS", "604801", "a whole number from 0 to 604800"),
-            ("MYSFITS_TIMEOUT_MS", "2s", "a whole number from 1 to 60000"),
-            ("MYSFITS_CONCURRENCY", "0", "a whole number from 1 to 256"),
+            ("LOOKUP_MODE", "Item", "list, item"),
+            ("LOOKUP_MODE", "catalogue", "list, item"),
+            ("LOOKUP_KEY", "id,name", FIELD),
+            ("LOOKUP_KEY", "/id", FIELD),
+            ("LOOKUP_KEY", "id=", FIELD),
+            ("LOOKUP_KEY", "id=name", FIELD),
+            ("LOOKUP_KEY", "id=/a~", FIELD),
+            ("LOOKUP_KEY", "id=/a~2", FIELD),
+            ("LOOKUP_KEY", "=/a", FIELD),
+            ("LOOKUP_KEY", &too_deep, FIELD),
+            ("LOOKUP_LIST_KEY", "none", "a field, as LOOKUP_MODE is list"),
+            ("LOOKUP_LIST", "mysfits", "a path from /"),
+            ("LOOKUP_LIST", "/mysfits#all", "a path from /"),
+            ("LOOKUP_LIST", "/mys fits", "a path from /"),
+            ("LOOKUP_LIST", "/mysfits/{key}", "a path from /"),
+            ("LOOKUP_ITEM", "/mysfits/", "with {key}"),
+            ("EVENT_FIELDS", "*,*", FIELD),
+            ("EVENT_FIELDS", "id=/a,ID=/b", FIELD),
+            ("EVENT_FIELDS", "none,", FIELD),
+            ("REQUIRED_FIELDS", "*", FIELD),
+            ("REQUIRED_FIELDS", "userId,userid", FIELD),
+            ("LOOKUP_ATTRIBUTES", "*", FIELD),
+            ("LOOKUP_CACHE_SECONDS", "-1", "a whole number from 0 to 86400"),
+            ("LOOKUP_STALE_SECONDS", "604801", "a whole number from 0 to 604800"),
+            ("LOOKUP_TIMEOUT_MS", "2s", "a whole number from 1 to 60000"),
+            ("LOOKUP_CONCURRENCY", "0", "a whole number from 1 to 256"),
             ("MYSFITS_API_KEY", "a\nb", "visible ASCII characters"),
-            ("ON_UNKNOWN_MYSFIT", "ignore", "fail, drop, pass"),
-            ("ON_SERVICE_UNAVAILABLE", "drop", "retry, fail, pass"),
+            ("ON_UNKNOWN_KEY", "ignore", "fail, drop, pass"),
+            ("ON_LOOKUP_UNAVAILABLE", "drop", "retry, fail, pass"),
         ] {
             let message = config(&[URL, (variable, value)]).unwrap_err().to_string();
             assert!(message.contains(variable), "{variable}={value}: {message}");
@@ -306,17 +495,17 @@ mod tests {
     #[test]
     fn output_fields_differ_in_more_than_case() {
         for (variables, found) in [
-            (vec![("CLICK_FIELDS", "userId,mysfitId,Species")], r#""Species" and "species""#),
-            (vec![("MYSFIT_ATTRIBUTES", "species,mysfitid")], r#""mysfitId" and "mysfitid""#),
-            (vec![("CLICK_FIELDS", "ArrivedAt"), ("RECORD_FIELDS", "arrivedAt")], r#""ArrivedAt" and "arrivedAt""#),
-            (vec![("MYSFIT_ATTRIBUTES", "RECORDID"), ("RECORD_FIELDS", "recordId")], r#""RECORDID" and "recordId""#),
+            (vec![("EVENT_FIELDS", "userId,mysfitId,Species")], r#""Species" and "species""#),
+            (vec![("LOOKUP_ATTRIBUTES", "species,mysfitid")], r#""mysfitId" and "mysfitid""#),
+            (vec![("EVENT_FIELDS", "ArrivedAt"), ("RECORD_FIELDS", "arrivedAt")], r#""ArrivedAt" and "arrivedAt""#),
+            (vec![("LOOKUP_ATTRIBUTES", "RECORDID"), ("RECORD_FIELDS", "recordId")], r#""RECORDID" and "recordId""#),
             (vec![("RECORD_FIELDS", "recordId,recordId")], r#""recordId" and "recordId""#),
         ] {
             let message = config(&[vec![URL], variables].concat()).unwrap_err().to_string();
             assert_eq!(
                 message,
                 format!(
-                    "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS: found {found}; \
+                    "EVENT_FIELDS, LOOKUP_ATTRIBUTES and RECORD_FIELDS: found {found}; \
                      accepted: output fields whose names differ in more than case"
                 )
             );
@@ -324,13 +513,71 @@ mod tests {
     }
 
     #[test]
+    fn renamed_variables_are_reported() {
+        for (old, new) in RENAMED {
+            let message = config(&[URL, (old, "x")]).unwrap_err().to_string();
+            assert_eq!(message, format!("{old}: found a value; accepted: no value: its name is {new} now"));
+        }
+    }
+
+    #[test]
+    fn the_url_has_a_second_name() {
+        let second = ("MYSFITS_API_URL", "https://example.com/prod/");
+        for variables in [&[second][..], &[URL, second]] {
+            assert_eq!(config(variables).unwrap().api_url.as_str(), URL.1);
+        }
+        for (variables, expected) in [
+            (
+                &[URL, ("MYSFITS_API_URL", "https://other.example")][..],
+                "LOOKUP_API_URL and MYSFITS_API_URL: found two different values",
+            ),
+            (&[("MYSFITS_API_URL", "ftp://x")], "MYSFITS_API_URL: found \"ftp://x\""),
+            (&[], "LOOKUP_API_URL: found no value"),
+        ] {
+            let message = config(variables).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_mode_needs_its_path() {
+        for (variables, expected) in [
+            (
+                &[URL, ("LOOKUP_LIST", "none")][..],
+                Err(
+                    "LOOKUP_MODE: found list, and LOOKUP_LIST is none; accepted: another mode, or a path in LOOKUP_LIST",
+                ),
+            ),
+            (
+                &[URL, ("LOOKUP_MODE", "item"), ("LOOKUP_ITEM", "none")],
+                Err(
+                    "LOOKUP_MODE: found item, and LOOKUP_ITEM is none; accepted: another mode, or a path in LOOKUP_ITEM",
+                ),
+            ),
+            (
+                &[URL, ("LOOKUP_LIST", "/a?b=c"), ("LOOKUP_ITEM", "none")],
+                Ok(LookupMode::List { list: "/a?b=c".to_owned(), item: None }),
+            ),
+            (
+                &[URL, ("LOOKUP_MODE", "item"), ("LOOKUP_LIST", "none")],
+                Ok(LookupMode::Item { item: "/mysfits/{key}".to_owned() }),
+            ),
+        ] {
+            let found = config(variables).map(|config| config.lookup_mode).map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(str::to_owned));
+        }
+    }
+
+    #[test]
     fn secrets_are_never_shown() {
         for (variable, value) in [
-            ("MYSFITS_API_URL", "https://user:hunter2@example.com/"),
-            ("MYSFITS_API_URL", "https://user:hunter2@/"),
-            ("MYSFITS_API_URL", "user:hunter2@example.com"),
-            ("MYSFITS_API_URL", "https://user:hunter2@exa mple.com"),
-            ("MYSFITS_API_URL", "https://example.com/?key=hunter2"),
+            ("LOOKUP_API_URL", "https://user:hunter2@example.com/"),
+            ("LOOKUP_API_URL", "https://user:hunter2@/"),
+            ("LOOKUP_API_URL", "user:hunter2@example.com"),
+            ("LOOKUP_API_URL", "https://user:hunter2@exa mple.com"),
+            ("LOOKUP_API_URL", "https://example.com/?key=hunter2"),
+            ("LOOKUP_LIST", "/items?key=hunter2#"),
+            ("LOOKUP_ITEM", "/items?key=hunter2"),
             ("MYSFITS_API_KEY", "hunter2\n"),
         ] {
             let message = config(&[URL, (variable, value)]).unwrap_err().to_string();
@@ -349,19 +596,19 @@ mod tests {
             ("http://127.0.0.1", false),
             ("http://[::1]/prod", false),
         ] {
-            let config = config(&[("MYSFITS_API_URL", url), ("MYSFITS_API_KEY", "k")]).unwrap();
+            let config = config(&[("LOOKUP_API_URL", url), ("MYSFITS_API_KEY", "k")]).unwrap();
             assert_eq!(config.sends_key_without_tls(), without_tls, "{url}");
         }
-        assert!(!config(&[("MYSFITS_API_URL", "http://mysfits.example")]).unwrap().sends_key_without_tls());
+        assert!(!config(&[("LOOKUP_API_URL", "http://mysfits.example")]).unwrap().sends_key_without_tls());
     }
 
     #[test]
     fn names_are_limited_in_number_and_a_long_value_is_truncated() {
         let names = |count: usize| (0..count).map(|index| format!("n{index}")).collect::<Vec<_>>().join(",");
-        assert!(config(&[URL, ("CLICK_FIELDS", &names(32))]).is_ok());
-        assert!(config(&[URL, ("CLICK_FIELDS", &names(33))]).is_err());
-        assert!(config(&[URL, ("CLICK_FIELDS", &format!("a-b_c,{}", "x".repeat(64)))]).is_ok());
-        let message = config(&[URL, ("MYSFITS_LOOKUP", &"x".repeat(10_000))]).unwrap_err().to_string();
+        assert!(config(&[URL, ("EVENT_FIELDS", &names(32))]).is_ok());
+        assert!(config(&[URL, ("EVENT_FIELDS", &names(33))]).is_err());
+        assert!(config(&[URL, ("EVENT_FIELDS", &format!("a-b_c,{}", "x".repeat(64)))]).is_ok());
+        let message = config(&[URL, ("LOOKUP_MODE", &"x".repeat(10_000))]).unwrap_err().to_string();
         assert!(message.len() < 300, "{message}");
     }
 
@@ -371,7 +618,7 @@ mod tests {
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         let bytes = OsString::from_vec(vec![0xff]);
-        let message = Config::read(&Env::from_iter([("MYSFITS_API_URL", bytes)])).unwrap_err().to_string();
-        assert!(message.starts_with("MYSFITS_API_URL: found a value that is not UTF-8"), "{message}");
+        let message = Config::read(&Env::from_iter([("LOOKUP_API_URL", bytes)])).unwrap_err().to_string();
+        assert!(message.starts_with("LOOKUP_API_URL: found a value that is not UTF-8"), "{message}");
     }
 }

@@ -1,19 +1,21 @@
-//! An Amazon Data Firehose transformation Lambda: it adds a mysfit's attributes, fetched from the mysfits service, to each
-//! click of a batch.
+//! An Amazon Data Firehose transformation Lambda: it adds attributes, fetched from an HTTP service by a key in the event, to each event
+//! of a batch.
 //!
 //! [`Processor::handle`] processes a batch in one pass with one wait:
 //!
 //! ```text
-//! bytes ─▶ firehose::Event ─▶ click::Clicks ─▶ distinct ids ─▶ Lookup ─▶ click::LineFormat ─▶ firehose::Response ─▶ bytes
-//!          (borrowed)         or a Reason                      (one await)                    Ok | Dropped | ProcessingFailed
+//! bytes ─▶ firehose::Event ─▶ InputEvents ─▶ distinct keys ─▶ Lookup ─▶ LineFormat ─▶ firehose::Response ─▶ bytes
+//!          (borrowed)         or a Reason                     (one await)             Ok | Dropped | ProcessingFailed
 //! ```
 //!
 //! An invalid record becomes a [`Reason`]; only what concerns the whole batch is an error.
 
-pub mod click;
 pub mod config;
 pub mod deadline;
+pub mod event;
+pub mod field;
 pub mod firehose;
+mod key;
 pub mod logs;
 pub mod lookup;
 pub mod metrics;
@@ -23,8 +25,8 @@ mod report;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use click::{Click, Clicks, LineFormat};
-use config::{Config, OnServiceUnavailable, OnUnknownMysfit};
+use config::{Config, OnLookupUnavailable, OnUnknownKey};
+use event::{InputEvent, InputEvents, LineFormat};
 use firehose::{Event, EventError, RESPONSE_BUDGET_BYTES, Record, Response, TooManyRecords};
 use lookup::{Client, ClientError, Lookup, LookupResult, LookupResults, OwnedAttributes, Session};
 
@@ -38,8 +40,8 @@ pub struct Processor {
     client: Client,
     lookup: Lookup,
     unknown: OwnedAttributes,
-    on_unknown_mysfit: OnUnknownMysfit,
-    on_service_unavailable: OnServiceUnavailable,
+    on_unknown_key: OnUnknownKey,
+    on_lookup_unavailable: OnLookupUnavailable,
 }
 
 /// The context of an invocation.
@@ -60,8 +62,8 @@ pub enum HandleError {
     /// The event has more records than a response can hold.
     #[error(transparent)]
     TooManyRecords(#[from] TooManyRecords),
-    /// The service responded for no mysfit of the batch, and `ON_SERVICE_UNAVAILABLE` is `retry`.
-    #[error("the mysfits service is unavailable: {0}")]
+    /// The service responded for no key of the batch, and `ON_LOOKUP_UNAVAILABLE` is `retry`.
+    #[error("the service is unavailable: {0}")]
     ServiceUnavailable(String),
 }
 
@@ -90,9 +92,9 @@ impl Processor {
             line_format: LineFormat::new(config),
             client: Client::new(config)?,
             lookup: Lookup::new(config),
-            unknown: OwnedAttributes::unknown(&config.mysfit_attributes),
-            on_unknown_mysfit: config.on_unknown_mysfit,
-            on_service_unavailable: config.on_service_unavailable,
+            unknown: OwnedAttributes::unknown(&config.attributes),
+            on_unknown_key: config.on_unknown_key,
+            on_lookup_unavailable: config.on_lookup_unavailable,
         })
     }
 
@@ -110,31 +112,31 @@ impl Processor {
         let mut response = Response::to(&event, RESPONSE_BUDGET_BYTES)?;
 
         let data = event.decode();
-        let clicks = Clicks::parse(data.iter(), self.line_format.extra_fields());
-        let results = self.look_up(&clicks.mysfit_ids(), invocation, report).await?;
-        self.encode(&event, &clicks, &results, &mut response, report);
+        let inputs = InputEvents::parse(data.iter(), self.line_format.event_format());
+        let results = self.look_up(&inputs.keys(), invocation, report).await?;
+        self.encode(&event, &inputs, &results, &mut response, report);
 
         let response = response.finish();
         report.response_bytes = response.len();
         Ok(response)
     }
 
-    /// Looks up all mysfits of a batch: its only wait.
+    /// Looks up all keys of a batch: its only wait.
     async fn look_up(
         &self,
-        ids: &[&str],
+        keys: &[&str],
         invocation: &Invocation,
         report: &mut Report,
     ) -> Result<LookupResults, HandleError> {
         let started = Instant::now();
         let session = Session::new(&self.client, invocation.lookup_deadline, invocation.trace_id.as_deref());
-        let results = self.lookup.look_up(ids, &session).await;
+        let results = self.lookup.look_up(keys, &session).await;
 
         report.look_up_time = started.elapsed();
         report.requests = session.requests();
         report.stale_served = results.stale;
         report.list_age = results.list_age;
-        if !ids.is_empty() && !results.service_available && self.on_service_unavailable == OnServiceUnavailable::Retry {
+        if !keys.is_empty() && !results.service_available && self.on_lookup_unavailable == OnLookupUnavailable::Retry {
             let cause = report.requests.first_failure.clone();
             return Err(HandleError::ServiceUnavailable(
                 cause.unwrap_or_else(|| "no time left for a request".to_owned()),
@@ -146,15 +148,15 @@ impl Processor {
     fn encode(
         &self,
         event: &Event,
-        clicks: &Clicks,
+        inputs: &InputEvents,
         results: &LookupResults,
         response: &mut Response,
         report: &mut Report,
     ) {
         let mut lines = Vec::new();
-        for (record, clicks) in event.records.iter().zip(clicks.records()) {
-            let outcome = match clicks {
-                Ok(clicks) => self.deliver(record, clicks, results, &mut lines, response),
+        for (record, inputs) in event.records.iter().zip(inputs.records()) {
+            let outcome = match inputs {
+                Ok(inputs) => self.deliver(record, inputs, results, &mut lines, response),
                 Err(reason) => RecordOutcome::Failed(reason),
             };
             match outcome {
@@ -175,16 +177,16 @@ impl Processor {
     }
 
     /// Writes a record's lines into the response, unless a policy or a limit forbids it. `lines` is a reusable buffer.
-    fn deliver<'c>(
+    fn deliver<'e>(
         &self,
         record: &Record,
-        clicks: impl Iterator<Item = (&'c Click<'c>, usize)> + Clone,
+        inputs: impl Iterator<Item = (InputEvent<'e>, usize)> + Clone,
         results: &LookupResults,
         lines: &mut Vec<u8>,
         response: &mut Response,
     ) -> RecordOutcome {
         if let Some(outcome) =
-            self.apply_policies(clicks.clone().map(|(_, mysfit)| &results.by_id[mysfit]), results.service_available)
+            self.apply_policies(inputs.clone().map(|(_, key)| &results.by_key[key]), results.service_available)
         {
             return outcome;
         }
@@ -194,15 +196,15 @@ impl Processor {
             self.line_format.record_metadata(|| record.arrived_at().map(|at| format!("{at:.3}")), || record.id());
         let mut record_keys: Option<BTreeMap<&str, String>> = None;
         let mut count = 0;
-        for (click, mysfit) in clicks {
-            let attributes = results.attributes(mysfit).unwrap_or_else(|| self.unknown.view());
-            self.line_format.write(click, attributes, &metadata, lines);
+        for (input, key) in inputs {
+            let attributes = results.attributes(key).unwrap_or_else(|| self.unknown.view());
+            self.line_format.write(input, attributes, &metadata, max_bytes, lines);
             count += 1;
             if lines.len() > max_bytes {
                 return RecordOutcome::Failed(Reason::ResponseBudget);
             }
             // Firehose delivers a record as a whole under one prefix.
-            match self.line_format.partition_keys(click, attributes, &metadata) {
+            match self.line_format.partition_keys(input, attributes, &metadata) {
                 Some(keys) if record_keys.as_ref().is_none_or(|known| *known == keys) => record_keys = Some(keys),
                 _ => return RecordOutcome::Failed(Reason::PartitionKey),
             }
@@ -215,7 +217,7 @@ impl Processor {
 
     /// Applies the policies to a record's look-up results; `None` means that it is delivered.
     ///
-    /// A record with clicks on mysfits that exist is never dropped: failing keeps its original.
+    /// A record with keys that the service knows is never dropped: failing keeps its original.
     fn apply_policies<'a>(
         &self,
         mut results: impl Iterator<Item = &'a LookupResult> + Clone,
@@ -228,7 +230,7 @@ impl Processor {
             return Some(RecordOutcome::Failed(Reason::ResponseBudget));
         }
         if results.clone().any(|result| matches!(result, LookupResult::Failed | LookupResult::Incomplete))
-            && self.on_service_unavailable != OnServiceUnavailable::Pass
+            && self.on_lookup_unavailable != OnLookupUnavailable::Pass
         {
             return Some(RecordOutcome::Failed(if service_available {
                 Reason::ServiceError
@@ -239,12 +241,12 @@ impl Processor {
         if !results.clone().any(|result| *result == LookupResult::Unknown) {
             return None;
         }
-        match self.on_unknown_mysfit {
-            OnUnknownMysfit::Pass => None,
-            OnUnknownMysfit::Drop if results.all(|result| *result == LookupResult::Unknown) => {
+        match self.on_unknown_key {
+            OnUnknownKey::Pass => None,
+            OnUnknownKey::Drop if results.all(|result| *result == LookupResult::Unknown) => {
                 Some(RecordOutcome::Dropped)
             }
-            OnUnknownMysfit::Drop | OnUnknownMysfit::Fail => Some(RecordOutcome::Failed(Reason::UnknownMysfit)),
+            OnUnknownKey::Drop | OnUnknownKey::Fail => Some(RecordOutcome::Failed(Reason::UnknownKey)),
         }
     }
 }

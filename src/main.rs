@@ -42,7 +42,7 @@ async fn run() -> anyhow::Result<()> {
     let config = Config::from_env()?;
     let processor = Processor::new(&config)?;
     if config.sends_key_without_tls() {
-        tracing::warn!("MYSFITS_API_KEY is sent without TLS: MYSFITS_API_URL is http, and not a loopback address");
+        tracing::warn!("MYSFITS_API_KEY is sent without TLS: LOOKUP_API_URL is http, and not a loopback address");
     }
     anyhow::ensure!(
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),

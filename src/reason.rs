@@ -21,24 +21,24 @@ pub enum Reason {
     TooDeep,
     /// A kept field has a number that exceeds a 64-bit float.
     NumberTooLarge,
-    /// `userId` or `mysfitId` is missing.
+    /// The key or a required field is missing.
     MissingField,
-    /// `userId` or `mysfitId` is not a string.
+    /// A required field is not a string, or the key neither a string nor an integer.
     WrongType,
-    /// `userId` has more than 256 bytes, or `mysfitId` more than 128 characters.
+    /// A required field has more than 256 bytes, or the key more than 128 characters or 20 digits.
     TooLong,
-    /// `mysfitId` is empty or has a character outside `[A-Za-z0-9_-]`.
-    InvalidMysfitId,
-    /// The mysfit is unknown to the service.
-    UnknownMysfit,
-    /// The service is available, but failed for this mysfit, or this mysfit lacks an attribute.
+    /// The key is empty or has a character outside `[A-Za-z0-9_-]`.
+    InvalidKey,
+    /// The key is unknown to the service.
+    UnknownKey,
+    /// The service is available, but failed for this key, or its item lacks an attribute.
     ServiceError,
-    /// The service responded for no mysfit of this batch.
+    /// The service responded for no key of this batch.
     ServiceUnavailable,
-    /// A partition key is missing, `null`, empty, longer than 256 bytes, an object or an array, or differs between the clicks of one
+    /// A partition key is missing, `null`, empty, longer than 256 bytes, an object or an array, or differs between the events of one
     /// record.
     PartitionKey,
-    /// The record's lines, or the attributes of the batch's mysfits, exceed the size of a response.
+    /// The record's lines, or the attributes of the batch's keys, exceed the size of a response.
     ResponseBudget,
 }
 
@@ -56,8 +56,8 @@ impl Reason {
         Reason::MissingField,
         Reason::WrongType,
         Reason::TooLong,
-        Reason::InvalidMysfitId,
-        Reason::UnknownMysfit,
+        Reason::InvalidKey,
+        Reason::UnknownKey,
         Reason::ServiceError,
         Reason::ServiceUnavailable,
         Reason::PartitionKey,
@@ -79,8 +79,8 @@ impl Reason {
             Reason::MissingField => "missing_field",
             Reason::WrongType => "wrong_type",
             Reason::TooLong => "too_long",
-            Reason::InvalidMysfitId => "invalid_mysfit_id",
-            Reason::UnknownMysfit => "unknown_mysfit",
+            Reason::InvalidKey => "invalid_key",
+            Reason::UnknownKey => "unknown_key",
             Reason::ServiceError => "service_error",
             Reason::ServiceUnavailable => "service_unavailable",
             Reason::PartitionKey => "partition_key",

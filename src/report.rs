@@ -29,9 +29,9 @@ pub struct Report {
     pub lines: usize,
     /// The requests to the service.
     pub requests: Requests,
-    /// Mysfits served from a stale value.
+    /// Keys served from a stale value.
     pub stale_served: usize,
-    /// The age of the list that served mysfits.
+    /// The age of the list that served keys.
     pub list_age: Option<Duration>,
     /// The time spent on look-ups.
     pub look_up_time: Duration,

@@ -55,7 +55,7 @@ impl Kind {
             Self::CachedPython => python("cached.handler"),
             Self::WorkshopPython => python("workshop.handler"),
         };
-        let settings = settings.env("MYSFITS_API_URL", url).env("MYSFITS_CACHE_SECONDS", "86400");
+        let settings = settings.env("MYSFITS_API_URL", url).env("LOOKUP_CACHE_SECONDS", "86400");
         Settings { timeout: Duration::from_secs(300), ..settings }
     }
 
@@ -215,7 +215,7 @@ fn megabytes(bytes: usize) -> f64 {
 pub(crate) async fn look_ups() -> Vec<Row> {
     let concurrency = 32;
     let url = mysfits_service::start(RECORDS, LATENCY);
-    let settings = Kind::Processor.settings(&url).env("MYSFITS_LOOKUP", "item");
+    let settings = Kind::Processor.settings(&url).env("LOOKUP_MODE", "item");
     let mut function = Function::start(settings).await.unwrap();
     let event = batch(RECORDS, RECORDS);
     let started = Instant::now();

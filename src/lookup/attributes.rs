@@ -1,6 +1,8 @@
-//! A mysfit's wanted attributes, pre-encoded as the JSON members of a line.
+//! An item's wanted attributes, pre-encoded as the JSON members of a line.
 
-/// The attributes of one mysfit, borrowed from an [`OwnedAttributes`] or a [`List`](super::service_response::List).
+use crate::field::Field;
+
+/// The attributes of one item, borrowed from an [`OwnedAttributes`] or a [`List`](super::service_response::List).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes<'a> {
     pub(super) members: &'a str,
@@ -28,7 +30,7 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// The attributes of one mysfit, owned.
+/// The attributes of one item, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedAttributes {
     members: Box<str>,
@@ -36,13 +38,13 @@ pub struct OwnedAttributes {
 }
 
 impl OwnedAttributes {
-    /// The attributes of an unknown mysfit: `null` for each of `names`.
+    /// The attributes of an unknown key: `null` for each of `attributes`.
     #[must_use]
-    pub fn unknown(names: &[String]) -> Self {
+    pub fn unknown(attributes: &[Field]) -> Self {
         let (mut members, mut ends) = (String::new(), Vec::new());
-        for name in names {
+        for attribute in attributes {
             members.push_str(if members.is_empty() { "\"" } else { ",\"" });
-            members.push_str(name);
+            members.push_str(&attribute.output);
             members.push_str("\":null");
             ends.push(u32::try_from(members.len()).unwrap_or(u32::MAX));
         }
@@ -73,8 +75,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_mysfit_has_nulls() {
-        let unknown = OwnedAttributes::unknown(&["goodevil".to_owned(), "age".to_owned()]);
+    fn an_unknown_key_has_nulls() {
+        let unknown = OwnedAttributes::unknown(&["goodevil", "age"].map(Field::named));
         assert_eq!(unknown.view().members(), r#""goodevil":null,"age":null"#);
         assert_eq!([0, 1].map(|index| unknown.view().value(index)), ["null", "null"]);
         assert_eq!(OwnedAttributes::unknown(&[]).view().members(), "");
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn no_attributes_take_more_heap_than_is_counted() {
         for names in [1_usize, 3, 32] {
-            let names: Vec<String> = (0..names).map(|index| format!("attribute-{index}")).collect();
+            let names: Vec<Field> = (0..names).map(|index| Field::named(&format!("attribute-{index}"))).collect();
             let mut counted = 0;
             let heap = allocation_counter::measure(|| {
                 let attributes = std::sync::Arc::new(OwnedAttributes::unknown(&names));

@@ -8,18 +8,18 @@ use lru::LruCache;
 use super::attributes::OwnedAttributes;
 use super::service_response::{Entry, List};
 
-/// How long "unknown" and "incomplete" are cached: long enough to absorb random ids, short enough that clicks on a new or fixed mysfit
+/// How long "unknown" and "incomplete" are cached: long enough to absorb random keys, short enough that events with a new or fixed item
 /// do not fail for long.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
-/// An id that the list lacks causes at most one new list request in this time, however many unknown ids arrive. A failed item request
-/// is not repeated within this time either, if a fresh list has the mysfit.
+/// A key that the list lacks causes at most one new list request in this time, however many unknown keys arrive. A failed item request
+/// is not repeated within this time either, if a fresh list has the item.
 pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(10);
-/// The most heap for found items: about 19,000 with the workshop's attributes.
+/// The most heap for found items: about 19,000 with three short attributes.
 const MAX_FOUND_BYTES: usize = 8 << 20;
-/// The most heap for ids without attributes: about 18,000 of 36 characters.
+/// The most heap for keys without attributes: about 18,000 of 36 characters.
 const MAX_NEGATIVE_BYTES: usize = 4 << 20;
 /// The most heap of an entry, without the heap of its value: a node of 96 bytes, 17 to 58 bytes in a hash table that doubles, and the
-/// id. A test counts it.
+/// key. A test counts it.
 const ENTRY_BYTES: usize = 200;
 
 /// When a value was cached, by both clocks.
@@ -66,19 +66,19 @@ pub(super) struct CachedList {
 }
 
 impl CachedList {
-    pub(super) fn entries(&self, ids: &[&str]) -> Vec<Option<Entry>> {
-        ids.iter().map(|id| self.list.get(id)).collect()
+    pub(super) fn entries(&self, keys: &[&str]) -> Vec<Option<Entry>> {
+        keys.iter().map(|key| self.list.get(key)).collect()
     }
 
-    /// The entries of `ids`, if no request is needed. A list that lacks an id counts only for [`RECHECK_AFTER`].
+    /// The entries of `keys`, if no request is needed. A list that lacks a key counts only for [`RECHECK_AFTER`].
     pub(super) fn fresh_entries(
         &self,
-        ids: &[&str],
+        keys: &[&str],
         lifetime: &Lifetime,
         now: CacheInstant,
     ) -> Option<Vec<Option<Entry>>> {
         let age = self.since.age_at(now);
-        let entries = lifetime.is_fresh(age).then(|| self.entries(ids))?;
+        let entries = lifetime.is_fresh(age).then(|| self.entries(keys))?;
         (age <= RECHECK_AFTER || entries.iter().all(Option::is_some)).then_some(entries)
     }
 
@@ -91,7 +91,7 @@ impl CachedList {
     }
 }
 
-/// The service's response for one mysfit.
+/// The service's response for one key.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Item {
     Found(Arc<OwnedAttributes>),
@@ -100,16 +100,16 @@ pub(super) enum Item {
     Incomplete,
 }
 
-/// The result of the last request for an id without attributes.
+/// The result of the last request for a key without attributes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum NegativeEntry {
     Unknown,
     Incomplete,
-    /// The request failed. Such ids are requested last.
+    /// The request failed. Such keys are requested last.
     Failed,
 }
 
-/// The most recently used items. Ids without attributes have their own cache, so that unknown ids never evict a mysfit that exists.
+/// The most recently used items. Ids without attributes have their own cache, so that unknown keys never evict an item that exists.
 #[derive(Debug)]
 pub(super) struct ItemCache {
     found: BoundedCache<(Arc<OwnedAttributes>, CacheInstant)>,
@@ -134,10 +134,10 @@ impl ItemCache {
         Self { found: BoundedCache::new(MAX_FOUND_BYTES), negative: BoundedCache::new(MAX_NEGATIVE_BYTES) }
     }
 
-    pub(super) fn get(&mut self, id: &str, lifetime: &Lifetime, now: CacheInstant) -> CachedItem {
+    pub(super) fn get(&mut self, key: &str, lifetime: &Lifetime, now: CacheInstant) -> CachedItem {
         let negative =
-            self.negative.get(id).filter(|(_, since)| since.age_at(now) < UNKNOWN_FOR).map(|(entry, _)| *entry);
-        let found = self.found.get(id).map(|(attributes, since)| (attributes, since.age_at(now)));
+            self.negative.get(key).filter(|(_, since)| since.age_at(now) < UNKNOWN_FOR).map(|(entry, _)| *entry);
+        let found = self.found.get(key).map(|(attributes, since)| (attributes, since.age_at(now)));
         let found = found.filter(|(_, age)| lifetime.is_servable(*age));
         match (negative, found) {
             (Some(NegativeEntry::Unknown), _) => CachedItem::Unknown,
@@ -150,40 +150,40 @@ impl ItemCache {
         }
     }
 
-    pub(super) fn put(&mut self, id: &str, item: Item, since: CacheInstant) {
+    pub(super) fn put(&mut self, key: &str, item: Item, since: CacheInstant) {
         match item {
             Item::Found(attributes) => {
-                self.negative.pop(id);
+                self.negative.pop(key);
                 let bytes = attributes.heap_bytes();
-                self.found.put(id, (attributes, since), bytes);
+                self.found.put(key, (attributes, since), bytes);
             }
             Item::Unknown => {
-                self.found.pop(id);
-                self.negative.put(id, (NegativeEntry::Unknown, since), 0);
+                self.found.pop(key);
+                self.negative.put(key, (NegativeEntry::Unknown, since), 0);
             }
-            Item::Incomplete => self.negative.put(id, (NegativeEntry::Incomplete, since), 0),
+            Item::Incomplete => self.negative.put(key, (NegativeEntry::Incomplete, since), 0),
         }
     }
 
-    pub(super) fn put_failure(&mut self, id: &str, since: CacheInstant) {
-        self.negative.put(id, (NegativeEntry::Failed, since), 0);
+    pub(super) fn put_failure(&mut self, key: &str, since: CacheInstant) {
+        self.negative.put(key, (NegativeEntry::Failed, since), 0);
     }
 
-    pub(super) fn failed_before(&self, id: &str) -> bool {
-        self.failed_at(id).is_some()
+    pub(super) fn failed_before(&self, key: &str) -> bool {
+        self.failed_at(key).is_some()
     }
 
-    /// Whether the last request for `id` failed, less than `within` before `now`.
-    pub(super) fn failed_recently(&self, id: &str, within: Duration, now: CacheInstant) -> bool {
-        self.failed_at(id).is_some_and(|at| at.age_at(now) < within)
+    /// Whether the last request for `key` failed, less than `within` before `now`.
+    pub(super) fn failed_recently(&self, key: &str, within: Duration, now: CacheInstant) -> bool {
+        self.failed_at(key).is_some_and(|at| at.age_at(now) < within)
     }
 
-    fn failed_at(&self, id: &str) -> Option<CacheInstant> {
-        self.negative.peek(id).filter(|(entry, _)| *entry == NegativeEntry::Failed).map(|(_, at)| *at)
+    fn failed_at(&self, key: &str) -> Option<CacheInstant> {
+        self.negative.peek(key).filter(|(entry, _)| *entry == NegativeEntry::Failed).map(|(_, at)| *at)
     }
 }
 
-/// The most recently used values by id, up to `max_bytes` of heap.
+/// The most recently used values by key, up to `max_bytes` of heap.
 #[derive(Debug)]
 struct BoundedCache<V> {
     entries: LruCache<Box<str>, (V, usize)>,
@@ -196,18 +196,18 @@ impl<V> BoundedCache<V> {
         Self { entries: LruCache::unbounded(), bytes: 0, max_bytes }
     }
 
-    fn get(&mut self, id: &str) -> Option<&V> {
-        self.entries.get(id).map(|(value, _)| value)
+    fn get(&mut self, key: &str) -> Option<&V> {
+        self.entries.get(key).map(|(value, _)| value)
     }
 
-    fn peek(&self, id: &str) -> Option<&V> {
-        self.entries.peek(id).map(|(value, _)| value)
+    fn peek(&self, key: &str) -> Option<&V> {
+        self.entries.peek(key).map(|(value, _)| value)
     }
 
     /// Adds `value`, which has `value_bytes` of heap, and evicts the least recently used.
-    fn put(&mut self, id: &str, value: V, value_bytes: usize) {
-        self.pop(id);
-        let bytes = ENTRY_BYTES + id.len() + value_bytes;
+    fn put(&mut self, key: &str, value: V, value_bytes: usize) {
+        self.pop(key);
+        let bytes = ENTRY_BYTES + key.len() + value_bytes;
         if bytes > self.max_bytes {
             return;
         }
@@ -216,11 +216,11 @@ impl<V> BoundedCache<V> {
             self.bytes -= freed;
         }
         self.bytes += bytes;
-        self.entries.put(id.into(), (value, bytes));
+        self.entries.put(key.into(), (value, bytes));
     }
 
-    fn pop(&mut self, id: &str) {
-        if let Some((_, bytes)) = self.entries.pop(id) {
+    fn pop(&mut self, key: &str) {
+        if let Some((_, bytes)) = self.entries.pop(key) {
             self.bytes -= bytes;
         }
     }
@@ -229,6 +229,9 @@ impl<V> BoundedCache<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::field::Field;
+    use crate::lookup::service_response::ItemFormat;
 
     const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(300), stale: Duration::from_secs(1000) };
 
@@ -238,7 +241,7 @@ mod tests {
     }
 
     fn yeti() -> Arc<OwnedAttributes> {
-        Arc::new(OwnedAttributes::unknown(&["species".to_owned()]))
+        Arc::new(OwnedAttributes::unknown(&[Field::named("species")]))
     }
 
     #[test]
@@ -254,19 +257,25 @@ mod tests {
     }
 
     #[test]
-    fn a_list_serves_while_fresh_and_unknown_ids_while_recent() {
+    fn a_list_serves_while_fresh_and_unknown_keys_while_recent() {
         let since = CacheInstant::now();
-        let list = crate::lookup::service_response::parse_list(br#"{"mysfits":[{"mysfitId":"a"}]}"#, &[]).unwrap();
+        let config = Config::read(&[("LOOKUP_API_URL", "http://127.0.0.1")].into_iter().collect()).unwrap();
+        let format = ItemFormat::new(&config);
+        let list = crate::lookup::service_response::parse_list(
+            br#"[{"mysfitId":"a","goodevil":1,"lawchaos":2,"species":3}]"#,
+            &format,
+        )
+        .unwrap();
         let list = CachedList { list: Arc::new(list), since };
-        for (age, ids, expected) in [
+        for (age, keys, expected) in [
             (0, vec!["a"], true),
             (299, vec!["a"], true),
             (300, vec!["a"], false),
             (10, vec!["a", "b"], true),
             (11, vec!["a", "b"], false),
         ] {
-            let answers = list.fresh_entries(&ids, &LIFETIME, later(since, age));
-            assert_eq!(answers.is_some(), expected, "{ids:?} at {age} s");
+            let answers = list.fresh_entries(&keys, &LIFETIME, later(since, age));
+            assert_eq!(answers.is_some(), expected, "{keys:?} at {age} s");
         }
         assert!(list.is_servable(&LIFETIME, later(since, 1299)));
         assert!(!list.is_servable(&LIFETIME, later(since, 1300)));
@@ -282,7 +291,7 @@ mod tests {
         items.put("b", Item::Unknown, since);
         items.put("c", Item::Incomplete, since);
         items.put_failure("d", since);
-        for (id, age, expected) in [
+        for (key, age, expected) in [
             ("a", 299, CachedItem::Found(yeti())),
             ("a", 300, CachedItem::Stale(yeti())),
             ("a", 1299, CachedItem::Stale(yeti())),
@@ -294,12 +303,12 @@ mod tests {
             ("d", 0, CachedItem::Missing),
             ("e", 0, CachedItem::Missing),
         ] {
-            assert_eq!(items.get(id, &LIFETIME, later(since, age)), expected, "{id} at {age} s");
+            assert_eq!(items.get(key, &LIFETIME, later(since, age)), expected, "{key} at {age} s");
         }
     }
 
     #[test]
-    fn earlier_attributes_serve_while_the_mysfit_lacks_one() {
+    fn earlier_attributes_serve_while_the_item_lacks_one() {
         let since = CacheInstant::now();
         let mut items = ItemCache::new();
         items.put("a", Item::Found(yeti()), since);
@@ -315,18 +324,18 @@ mod tests {
         assert_eq!(items.get("a", &LIFETIME, later(since, 403)), CachedItem::Found(yeti()), "the last answer counts");
     }
 
-    /// More ids than either cache holds.
+    /// More keys than either cache holds.
     const MANY: usize = 25_000;
 
     #[test]
-    fn items_are_bounded_and_unknown_ids_evict_no_mysfit() {
+    fn items_are_bounded_and_unknown_keys_evict_no_item() {
         let now = CacheInstant::now();
         let mut items = ItemCache::new();
         items.put("popular", Item::Found(yeti()), now);
         for index in 0..MANY {
-            let id = index.to_string();
-            items.put(&id, Item::Unknown, now);
-            items.put_failure(&id, now);
+            let key = index.to_string();
+            items.put(&key, Item::Unknown, now);
+            items.put_failure(&key, now);
         }
         assert_eq!(items.get("popular", &LIFETIME, now), CachedItem::Found(yeti()));
         for index in 0..MANY {
@@ -339,8 +348,8 @@ mod tests {
     #[test]
     fn entries_take_no_more_heap_than_counted_and_allowed() {
         let now = CacheInstant::now();
-        for (name, id_chars, value) in
-            [("short ids", 1, 0), ("long ids", 128, 0), ("usual values", 36, 60), ("large values", 36, 50_000)]
+        for (name, key_chars, value) in
+            [("short keys", 1, 0), ("long keys", 128, 0), ("usual values", 36, 60), ("large values", 36, 50_000)]
         {
             let mut items = ItemCache::new();
             let mut held = 0;
@@ -348,12 +357,12 @@ mod tests {
             for round in 0..2 {
                 let heap = allocation_counter::measure(|| {
                     for index in round * count..(round + 1) * count {
-                        let id = format!("{index:0id_chars$}");
+                        let key = format!("{index:0key_chars$}");
                         if value == 0 {
-                            items.put(&id, Item::Unknown, now);
+                            items.put(&key, Item::Unknown, now);
                         } else {
                             let members = "x".repeat(value);
-                            items.put(&id, Item::Found(Arc::new(OwnedAttributes::new(members, vec![0; 3]))), now);
+                            items.put(&key, Item::Found(Arc::new(OwnedAttributes::new(members, vec![0; 3]))), now);
                         }
                     }
                 });
@@ -378,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frequent_unknown_id_stays_cached() {
+    fn a_frequent_unknown_key_stays_cached() {
         let now = CacheInstant::now();
         let mut items = ItemCache::new();
         items.put("often", Item::Unknown, now);
@@ -406,7 +415,7 @@ mod tests {
         assert_eq!(
             items.get("a", &LIFETIME, later(now, 30)),
             CachedItem::Missing,
-            "a mysfit that is gone is not served"
+            "an item that is gone is not served"
         );
         assert!(!items.failed_before("a"));
     }

@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::service_response::ItemFormat;
 use crate::config::Config;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -16,12 +17,12 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// What all sessions share.
 #[derive(Debug)]
 pub struct Client {
-    /// The base URL without a trailing slash: to API Gateway, `prod//mysfits` is another path than `prod/mysfits`.
+    /// The base URL without a trailing slash: to API Gateway, `prod//items` is another path than `prod/items`.
     pub(super) base: String,
     pub(super) headers: HeaderMap,
     pub(super) timeout: Duration,
     pub(super) tls: ClientConfig,
-    pub(super) names: Vec<String>,
+    pub(super) format: ItemFormat,
 }
 
 /// Why the client can't be set up.
@@ -46,11 +47,11 @@ impl Client {
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         headers.extend(config.api_key.clone().map(|key| (API_KEY, key)));
         Ok(Self {
-            base: config.mysfits_api_url.as_str().trim_end_matches('/').to_owned(),
+            base: config.api_url.as_str().trim_end_matches('/').to_owned(),
             headers,
             timeout: config.timeout,
             tls: tls(config.extra_roots.as_deref())?,
-            names: config.mysfit_attributes.clone(),
+            format: ItemFormat::new(config),
         })
     }
 }

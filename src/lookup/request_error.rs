@@ -12,7 +12,7 @@ use super::service_response::ServiceResponseError;
 pub(super) const MAX_ATTEMPTS: u32 = 4;
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_secs(2), jitter: Jitter::Full };
-/// After this many different requests in a row failed all attempts, the failure does not concern a single mysfit.
+/// After this many different requests in a row failed all attempts, the failure does not concern a single key.
 pub(super) const MAX_FAILED_IN_A_ROW: u32 = 3;
 
 /// How many bodies that are long, or of unknown length, are read at the same time.
@@ -73,7 +73,7 @@ impl RequestError {
 
 impl From<reqwest::Error> for RequestError {
     fn from(error: reqwest::Error) -> Self {
-        // The URL contains an id, which is user input. The sources of the error distinguish failures.
+        // The URL contains a key, which is user input. The sources of the error distinguish failures.
         let error = error.without_url();
         let mut text = error.to_string();
         let mut cause = error.source();

@@ -1,6 +1,6 @@
-//! Parses responses of the mysfits service, in the dialects of its published versions.
+//! Parses the service's responses: its list, and its items.
 //!
-//! Go and .NET spell `goodEvil`, Python and Java `goodevil`, so names are matched case-insensitively.
+//! Names are matched without regard to case: of the published mysfits services, Go and .NET spell `goodEvil`, Python and Java `goodevil`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,24 +9,98 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::de::Read;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, OwnedAttributes};
-use service_kit::json::{self, AnyName};
-
-const ID: &str = "mysfitId";
+use crate::config::{Config, LookupMode};
+use crate::field::{Found, Selection};
+use crate::key::Key;
+use service_kit::json;
 
 /// The most heap of a list: two lists, a body and an event of 6 MB fit into 100 MiB. The longest body has 8 MiB, so only a list of many
-/// mysfits with very short values exceeds it.
+/// items with very short values exceeds it, or one whose values several pointers select.
 pub const MAX_LIST_HEAP_BYTES: usize = 14 << 20;
+/// The most bytes of an item's attributes: as the longest body has, so only pointers that select a value several times exceed it.
+const MAX_ATTRIBUTES_BYTES: usize = 8 << 20;
+
+/// What to read of the service's items.
+#[derive(Clone, Debug)]
+pub struct ItemFormat {
+    selection: Selection,
+    /// The slot of the key; `None` if items have none.
+    key: Option<usize>,
+    attributes: Vec<Attribute>,
+    /// Whether the list has all there is of an item, because items can't be requested.
+    list_is_complete: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Attribute {
+    name: String,
+    slot: usize,
+    is_pointer: bool,
+}
+
+impl ItemFormat {
+    /// The configured format.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let mut selection = Selection::new(true);
+        let attributes = config.attributes.iter().map(|field| Attribute {
+            name: field.output.clone(),
+            slot: selection.add(field),
+            is_pointer: field.is_pointer,
+        });
+        let attributes = attributes.collect();
+        let key = config.list_key.as_ref().map(|field| selection.add(field));
+        let list_is_complete = matches!(config.lookup_mode, LookupMode::List { item: None, .. });
+        Self { selection, key, attributes, list_is_complete }
+    }
+
+    /// The key of an item.
+    fn key<'a>(&self, found: &Found<'a>) -> Option<Cow<'a, str>> {
+        match Key::of(found.get(self.key?)?) {
+            Ok(Key::Text(key)) => Some(key),
+            Ok(Key::TooLong | Key::WrongType) | Err(_) => None,
+        }
+    }
+
+    /// Appends the attributes to `members`, and their ends to `ends`. With `is_complete`, an attribute is `null` if its pointer finds
+    /// nothing.
+    ///
+    /// # Errors
+    /// The name of the first that is missing or can't be written. `members` and `ends` then have a part of them.
+    fn write_attributes(
+        &self,
+        found: &Found,
+        is_complete: bool,
+        members: &mut Vec<u8>,
+        ends: &mut Vec<u32>,
+    ) -> Result<(), &str> {
+        let start = members.len();
+        for Attribute { name, slot, is_pointer } in &self.attributes {
+            members.extend_from_slice(if members.len() == start { b"\"" } else { b",\"" });
+            members.extend_from_slice(name.as_bytes());
+            members.extend_from_slice(b"\":");
+            match found.get(*slot) {
+                Some(value) if members.len() - start + value.get().len() <= MAX_ATTRIBUTES_BYTES => {
+                    json::write_compact(value, json::Mode::Unescape, members).map_err(|_| name.as_str())?;
+                }
+                None if is_complete && *is_pointer => members.extend_from_slice(b"null"),
+                _ => return Err(name),
+            }
+            ends.push(offset_of(members.len() - start));
+        }
+        Ok(())
+    }
+}
 
 /// Why a response is not usable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceResponseError {
-    /// `GET /mysfits` found nothing.
-    #[error("no list of mysfits")]
+    /// There is no list.
+    #[error("no list")]
     NoList,
     /// The body is not JSON, or has another shape.
     #[error("a body that is not the service's JSON")]
@@ -34,17 +108,23 @@ pub enum ServiceResponseError {
     /// The list exceeds [`MAX_LIST_HEAP_BYTES`].
     #[error("a list that takes more than {MAX_LIST_HEAP_BYTES} bytes of memory")]
     TooLarge,
-    /// The mysfit lacks a wanted attribute.
-    #[error("a mysfit without the attribute \"{0}\"")]
+    /// No entry of the list has the key.
+    #[error("a list without the key LOOKUP_LIST_KEY in any entry")]
+    NoKeys,
+    /// The item lacks a wanted attribute.
+    #[error("an item without the attribute \"{0}\"")]
     MissingAttribute(String),
+    /// As [`ServiceResponseError::MissingAttribute`], in the list.
+    #[error("an item without all attributes in the list, and LOOKUP_ITEM is none")]
+    Incomplete,
 }
 
-/// A mysfit in the list.
+/// An item in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// It has every wanted attribute: see [`List::attributes`].
     Complete(AttributesId),
-    /// It lacks one, so it is requested by id.
+    /// It lacks one, so it is requested.
     Partial,
 }
 
@@ -52,31 +132,32 @@ pub enum Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttributesId(u32);
 
-/// The mysfits of a list, by id.
+/// The items of a list, by key.
 ///
-/// All ids share one string, and all attributes another. With an allocation each, a list of small entries would take nine times its
-/// body's bytes. This takes 1.7 times, or 2.5 times if `mysfitId` is an attribute, and never more than [`MAX_LIST_HEAP_BYTES`].
+/// All keys share one string, and all attributes another. With an allocation each, a list of small entries would take nine times its
+/// body's bytes. This takes 1.7 times, or 2.5 times if the key is an attribute, and never more than [`MAX_LIST_HEAP_BYTES`].
 #[derive(Debug, Default)]
 pub struct List {
-    ids: String,
+    keys: String,
     entries: Vec<StoredEntry>,
-    /// Indices of `entries`, by the hash of their ids.
+    /// Indices of `entries`, by the hash of their keys.
     index: HashTable<u32>,
     hasher: RandomState,
-    /// The members of all attributes, concatenated. Mysfits with equal attributes share them, so that they stay in the CPU's cache: 5 %
-    /// less time for a batch with 10,000 mysfits.
+    /// The members of all attributes, concatenated. Items with equal attributes share them, so that they stay in the CPU's cache: 5 %
+    /// less time for a batch with 10,000 keys.
     members: String,
-    /// Where each mysfit's members end in `members`.
+    /// Where each item's members end in `members`.
     members_ends: Vec<u32>,
-    /// Where each value ends within its members: `names` ends for each.
+    /// Where each value ends within its members: one for each attribute.
     value_ends: Vec<u32>,
-    names: usize,
+    /// How many attributes an item has.
+    width: usize,
 }
 
 #[derive(Debug)]
 struct StoredEntry {
-    /// Where the id ends in the list's `ids`.
-    id_end: u32,
+    /// Where the key ends in the list's `keys`.
+    key_end: u32,
     /// The index of its attributes, or [`PARTIAL`].
     attributes: u32,
 }
@@ -84,7 +165,7 @@ struct StoredEntry {
 const PARTIAL: u32 = u32::MAX;
 
 impl List {
-    /// How many mysfits it has.
+    /// How many items it has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -96,10 +177,10 @@ impl List {
         self.entries.is_empty()
     }
 
-    /// The mysfit with this id.
+    /// The item with this key.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<Entry> {
-        let number = self.index.find(self.hasher.hash_one(id), |number| self.id(*number) == id)?;
+    pub fn get(&self, key: &str) -> Option<Entry> {
+        let number = self.index.find(self.hasher.hash_one(key), |number| self.key(*number) == key)?;
         Some(match self.entries[*number as usize].attributes {
             PARTIAL => Entry::Partial,
             attributes => Entry::Complete(AttributesId(attributes)),
@@ -113,49 +194,49 @@ impl List {
     #[must_use]
     pub fn attributes(&self, id: AttributesId) -> Attributes<'_> {
         let number = id.0 as usize;
-        let values = number * self.names;
+        let values = number * self.width;
         Attributes {
             members: &self.members
                 [start(number, |before| self.members_ends[before])..self.members_ends[number] as usize],
-            ends: &self.value_ends[values..values + self.names],
+            ends: &self.value_ends[values..values + self.width],
         }
     }
 
-    fn id(&self, number: u32) -> &str {
+    fn key(&self, number: u32) -> &str {
         let number = number as usize;
-        &self.ids[start(number, |before| self.entries[before].id_end)..self.entries[number].id_end as usize]
+        &self.keys[start(number, |before| self.entries[before].key_end)..self.entries[number].key_end as usize]
     }
 
-    /// Adds a mysfit; the last of several with one id counts.
-    fn put(&mut self, id: &str, attributes: u32) {
-        let hash = self.hasher.hash_one(id);
-        let Self { ids, entries, index, hasher, .. } = self;
-        let id_of = |number: u32| {
+    /// Adds an item; the last of several with one key counts.
+    fn put(&mut self, key: &str, attributes: u32) {
+        let hash = self.hasher.hash_one(key);
+        let Self { keys, entries, index, hasher, .. } = self;
+        let key_of = |number: u32| {
             let number = number as usize;
-            &ids[start(number, |before| entries[before].id_end)..entries[number].id_end as usize]
+            &keys[start(number, |before| entries[before].key_end)..entries[number].key_end as usize]
         };
-        match index.entry(hash, |number| id_of(*number) == id, |number| hasher.hash_one(id_of(*number))) {
+        match index.entry(hash, |number| key_of(*number) == key, |number| hasher.hash_one(key_of(*number))) {
             Slot::Occupied(known) => {
                 let number = *known.get() as usize;
                 entries[number].attributes = attributes;
             }
             Slot::Vacant(new) => {
                 new.insert(offset_of(entries.len()));
-                ids.push_str(id);
-                entries.push(StoredEntry { id_end: offset_of(ids.len()), attributes });
+                keys.push_str(key);
+                entries.push(StoredEntry { key_end: offset_of(keys.len()), attributes });
             }
         }
     }
 
-    /// The heap of its ids, without spare capacity.
+    /// The heap of its keys, without spare capacity.
     fn used_bytes(&self) -> usize {
-        self.ids.len() + self.entries.len() * size_of::<StoredEntry>() + self.index.allocation_size()
+        self.keys.len() + self.entries.len() * size_of::<StoredEntry>() + self.index.allocation_size()
     }
 
     #[cfg(test)]
     fn heap_bytes(&self) -> usize {
         let ends = self.members_ends.capacity() + self.value_ends.capacity();
-        self.ids.capacity()
+        self.keys.capacity()
             + self.entries.capacity() * size_of::<StoredEntry>()
             + self.index.allocation_size()
             + self.members.capacity()
@@ -173,41 +254,84 @@ fn offset_of(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-/// Parses the response to `GET /mysfits`: `{"mysfits": [{"mysfitId": …, …}, …]}`, or `{}` without mysfits.
+/// Parses the list: an array of items, or an object with exactly one array. `{}` has no items.
 ///
-/// An entry that has no id or is not an object is ignored: no click can name it.
-pub fn parse_list(body: &[u8], names: &[String]) -> Result<List, ServiceResponseError> {
-    let body = WantedMembers::read(&mut serde_json::Deserializer::from_slice(body), ["mysfits"].into_iter())?;
-    let Some(mysfits) = body.get("mysfits") else {
-        return if body.is_empty { Ok(List::default()) } else { Err(ServiceResponseError::Shape) };
+/// An entry that has no key or is not an object is ignored: no event can name it.
+pub fn parse_list(body: &[u8], format: &ItemFormat) -> Result<List, ServiceResponseError> {
+    let shape = |_| ServiceResponseError::Shape;
+    let items = match body.trim_ascii_start() {
+        [b'[', ..] => serde_json::from_slice(body).map_err(shape)?,
+        _ => match serde_json::from_slice::<OnlyArray>(body).map_err(shape)? {
+            OnlyArray::Items(items) => items,
+            OnlyArray::Empty => return Ok(List::default()),
+            OnlyArray::NoneOrSeveral => return Err(ServiceResponseError::Shape),
+        },
     };
-    // Go writes an empty list as null.
-    if mysfits.get() == "null" {
-        return Ok(List::default());
-    }
-    let mut json = serde_json::Deserializer::from_str(mysfits.get());
-    json.deserialize_seq(ListVisitor { names, body_bytes: mysfits.get().len() })
-        .map_err(|_| ServiceResponseError::Shape)?
+    let list = ListVisitor { format, body_bytes: items.get().len() };
+    serde_json::Deserializer::from_str(items.get()).deserialize_seq(list).map_err(shape)?
 }
 
-/// Parses the response to `GET /mysfits/{id}`: an object with that `mysfitId` and the mysfit's attributes.
-pub fn parse_item(body: &[u8], id: &str, names: &[String]) -> Result<OwnedAttributes, ServiceResponseError> {
-    let mysfit = WantedMembers::mysfit(&mut serde_json::Deserializer::from_slice(body), names)?;
-    // Without this id it is another response: a gateway's `{"message": …}`, or that of another request.
-    if mysfit.id().as_deref() != Some(id) {
+/// Parses an item: an object with that key, if items have one, and the attributes.
+pub fn parse_item(body: &[u8], key: &str, format: &ItemFormat) -> Result<OwnedAttributes, ServiceResponseError> {
+    let mut found = Found::default();
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = format.selection.read(&mut json, &mut found).and_then(|()| json.end());
+    read.map_err(|_| ServiceResponseError::Shape)?;
+    // Without this key it is another response: a gateway's `{"message": …}`, or that of another request.
+    if format.key.is_some() && format.key(&found).as_deref() != Some(key) {
         return Err(ServiceResponseError::Shape);
     }
-    let (mut members, mut ends) = (Vec::new(), Vec::with_capacity(names.len()));
-    mysfit
-        .write_attributes(names, &mut members, &mut ends)
+    let (mut members, mut ends) = (Vec::new(), Vec::with_capacity(format.attributes.len()));
+    format
+        .write_attributes(&found, true, &mut members, &mut ends)
         .map_err(|name| ServiceResponseError::MissingAttribute(name.to_owned()))?;
     let members = String::from_utf8(members).map_err(|_| ServiceResponseError::Shape)?;
     Ok(OwnedAttributes::new(members, ends))
 }
 
-/// Reads an array of mysfits into a list.
-struct ListVisitor<'n> {
-    names: &'n [String],
+/// The array among the members of an object.
+enum OnlyArray<'a> {
+    Items(&'a RawValue),
+    /// The object has no members. Go writes an empty list as `null`, so one that is `null` counts as none.
+    Empty,
+    NoneOrSeveral,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for OnlyArray<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OnlyArrayVisitor)
+    }
+}
+
+struct OnlyArrayVisitor;
+
+impl<'de> Visitor<'de> for OnlyArrayVisitor {
+    type Value = OnlyArray<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut array, mut arrays, mut others, mut nulls) = (None, 0_usize, 0_usize, 0_usize);
+        while let Some((_, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            match value.get().as_bytes() {
+                [b'[', ..] => (array, arrays) = (Some(value), arrays + 1),
+                b"null" => nulls += 1,
+                _ => others += 1,
+            }
+        }
+        Ok(match (array, arrays) {
+            (Some(items), 1) => OnlyArray::Items(items),
+            (None, _) if others == 0 && nulls <= 1 => OnlyArray::Empty,
+            _ => OnlyArray::NoneOrSeveral,
+        })
+    }
+}
+
+/// Reads an array of items into a list.
+struct ListVisitor<'f> {
+    format: &'f ItemFormat,
     body_bytes: usize,
 }
 
@@ -215,32 +339,37 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
     type Value = Result<List, ServiceResponseError>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of mysfits")
+        f.write_str("an array of items")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut list = List { names: self.names.len(), ..List::default() };
-        // Members are never longer than their source. Growing the buffer would hold them twice for a moment; untouched capacity takes no
+        let mut list = List { width: self.format.attributes.len(), ..List::default() };
+        // Members are seldom longer than their source. Growing the buffer would hold them twice for a moment; untouched capacity takes no
         // memory.
         let mut attributes =
             AttributesTable { members: Vec::with_capacity(self.body_bytes), ..AttributesTable::default() };
+        let (mut found, mut is_empty) = (Found::default(), true);
         while let Some(entry) = seq.next_element::<&RawValue>()? {
-            let mysfit = WantedMembers::mysfit(&mut serde_json::Deserializer::from_str(entry.get()), self.names);
-            if let Ok(mysfit) = mysfit
-                && let Some(id) = mysfit.id()
+            is_empty = false;
+            let mut json = serde_json::Deserializer::from_str(entry.get());
+            if self.format.selection.read(&mut json, &mut found).is_ok()
+                && let Some(key) = self.format.key(&found)
             {
-                list.put(&id, attributes.number_of(&mysfit, self.names).unwrap_or(PARTIAL));
+                list.put(&key, attributes.number_of(&found, self.format).unwrap_or(PARTIAL));
             }
             if list.used_bytes() + attributes.used_bytes() > MAX_LIST_HEAP_BYTES {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
                 return Ok(Err(ServiceResponseError::TooLarge));
             }
         }
+        if list.is_empty() && !is_empty {
+            return Ok(Err(ServiceResponseError::NoKeys));
+        }
         let AttributesTable { members, members_ends, value_ends, .. } = attributes;
         (list.members_ends, list.value_ends) = (members_ends, value_ends);
         // Everything written comes from strings, so it is UTF-8.
         list.members = String::from_utf8(members).map_err(serde::de::Error::custom)?;
-        list.ids.shrink_to_fit();
+        list.keys.shrink_to_fit();
         list.entries.shrink_to_fit();
         list.members.shrink_to_fit();
         list.members_ends.shrink_to_fit();
@@ -266,10 +395,10 @@ impl AttributesTable {
         self.members.len() + (self.members_ends.len() + self.value_ends.len()) * size_of::<u32>()
     }
 
-    /// The index of the attributes of `mysfit`; `None` if it lacks one.
-    fn number_of(&mut self, mysfit: &WantedMembers, names: &[String]) -> Option<u32> {
+    /// The index of an item's attributes; `None` if it lacks one.
+    fn number_of(&mut self, found: &Found, format: &ItemFormat) -> Option<u32> {
         let (members_start, values_start) = (self.members.len(), self.value_ends.len());
-        let written = mysfit.write_attributes(names, &mut self.members, &mut self.value_ends);
+        let written = format.write_attributes(found, format.list_is_complete, &mut self.members, &mut self.value_ends);
         let Self { members, members_ends, value_ends, index, hasher } = self;
         let members_of = |number: u32| {
             let number = number as usize;
@@ -297,100 +426,18 @@ impl AttributesTable {
     }
 }
 
-/// The wanted members of a JSON object. Nothing else of it is kept, however often a member repeats.
-struct WantedMembers<'a, 'w> {
-    members: Vec<Member<'a, 'w>>,
-    is_empty: bool,
-}
-
-/// A wanted member: the last with exactly this name, and the last whose name differs only in case.
-struct Member<'a, 'w> {
-    name: &'w str,
-    exact: Option<&'a RawValue>,
-    other_case: Option<&'a RawValue>,
-}
-
-impl<'a, 'w> WantedMembers<'a, 'w> {
-    fn mysfit<R: Read<'a>>(
-        json: &mut serde_json::Deserializer<R>,
-        names: &'w [String],
-    ) -> Result<WantedMembers<'a, 'w>, ServiceResponseError> {
-        Self::read(json, names.iter().map(String::as_str).chain([ID]))
-    }
-
-    fn read<R: Read<'a>>(
-        json: &mut serde_json::Deserializer<R>,
-        wanted: impl Iterator<Item = &'w str>,
-    ) -> Result<WantedMembers<'a, 'w>, ServiceResponseError> {
-        let members = wanted.map(|name| Member { name, exact: None, other_case: None }).collect();
-        let object =
-            json.deserialize_map(WantedMembers { members, is_empty: true }).map_err(|_| ServiceResponseError::Shape)?;
-        json.end().map_err(|_| ServiceResponseError::Shape)?;
-        Ok(object)
-    }
-
-    /// The last member with exactly this name, or else the last whose name differs only in case.
-    fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let member = self.members.iter().find(|member| member.name == name)?;
-        member.exact.or(member.other_case)
-    }
-
-    fn id(&self) -> Option<Cow<'a, str>> {
-        json::text(self.get(ID)?).ok().flatten()
-    }
-
-    /// Appends the attributes `names` to `members`, and their ends to `ends`.
-    ///
-    /// # Errors
-    /// The name of the first that is missing or can't be written. `members` and `ends` then have a part of them.
-    fn write_attributes<'n>(
-        &self,
-        names: &'n [String],
-        members: &mut Vec<u8>,
-        ends: &mut Vec<u32>,
-    ) -> Result<(), &'n str> {
-        let start = members.len();
-        for name in names {
-            let value = self.get(name).ok_or(name.as_str())?;
-            members.extend_from_slice(if members.len() == start { b"\"" } else { b",\"" });
-            members.extend_from_slice(name.as_bytes());
-            members.extend_from_slice(b"\":");
-            json::write_compact(value, json::Mode::Unescape, members).map_err(|_| name.as_str())?;
-            ends.push(offset_of(members.len() - start));
-        }
-        Ok(())
-    }
-}
-
-impl<'de, 'w> Visitor<'de> for WantedMembers<'de, 'w> {
-    type Value = WantedMembers<'de, 'w>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
-        while let Some(AnyName(name)) = map.next_key()? {
-            self.is_empty = false;
-            if !self.members.iter().any(|member| member.name.eq_ignore_ascii_case(&name)) {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let value = map.next_value()?;
-            for member in self.members.iter_mut().filter(|member| member.name.eq_ignore_ascii_case(&name)) {
-                *(if member.name == name { &mut member.exact } else { &mut member.other_case }) = Some(value);
-            }
-        }
-        Ok(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
+    fn format_of(variables: &[(&str, &str)]) -> ItemFormat {
+        let url = ("LOOKUP_API_URL", "http://127.0.0.1");
+        let key = ("EVENT_FIELDS", "userId");
+        ItemFormat::new(&Config::read(&variables.iter().copied().chain([url, key]).collect()).unwrap())
+    }
+
+    fn names(names: &[&str]) -> ItemFormat {
+        format_of(&[("LOOKUP_ATTRIBUTES", &names.join(","))])
     }
 
     #[test]
@@ -457,11 +504,27 @@ mod tests {
                 Ok(vec![("a", true), ("b", false)]),
             ),
             (r#"{"mysfits":[{"mysfitId":"a"},{"mysfitId":"a","species":"Yeti"}]}"#, Ok(vec![("a", true)])),
-            (r#"{"mysfits":[7,{"species":"Yeti"},{"mysfitId":8},{"mysfitId":"a"}]}"#, Ok(vec![("a", false)])),
+            (
+                r#"{"mysfits":[7,{"species":"Yeti"},{"mysfitId":8},{"mysfitId":"a"}]}"#,
+                Ok(vec![("8", false), ("a", false)]),
+            ),
+            (r#"{"mysfits":[{"mysfitId":7},{"mysfitId":"7","species":"Yeti"}]}"#, Ok(vec![("7", true)])),
+            (r#"{"next":null,"items":[{"mysfitId":"a"}],"count":1}"#, Ok(vec![("a", false)])),
+            (r#" [{"mysfitId":"a"}] "#, Ok(vec![("a", false)])),
+            ("[]", Ok(vec![])),
             ("", Err(ServiceResponseError::Shape)),
             ("<html>", Err(ServiceResponseError::Shape)),
-            ("[]", Err(ServiceResponseError::Shape)),
+            ("7", Err(ServiceResponseError::Shape)),
+            ("[] x", Err(ServiceResponseError::Shape)),
             (r#"{"message":"Internal server error"}"#, Err(ServiceResponseError::Shape)),
+            (r#"{"mysfits":[],"errors":[]}"#, Err(ServiceResponseError::Shape)),
+            (r#"{"mysfits":null,"errors":null}"#, Err(ServiceResponseError::Shape)),
+            (r#"{"mysfits":null,"error":"busy"}"#, Err(ServiceResponseError::Shape)),
+            (r#"{"errors":[{"message":"busy"}]}"#, Err(ServiceResponseError::NoKeys)),
+            (
+                r#"[{"mysfitId":1.0},{"mysfitId":-0},{"mysfitId":1e3},{"mysfitId":null},7,[]]"#,
+                Err(ServiceResponseError::NoKeys),
+            ),
             (r#"{"mysfits":{}}"#, Err(ServiceResponseError::Shape)),
             (r#"{"mysfits":[{"mysfitId":"a""#, Err(ServiceResponseError::Shape)),
         ] {
@@ -480,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn mysfits_with_equal_attributes_share_them() {
+    fn items_with_equal_attributes_share_them() {
         let body = br#"{"mysfits":[{"mysfitId":"a","species":"Yeti"},{"mysfitId":"x"},{"mysfitId":"b","species":"Yeti"},{"mysfitId":"c","species":"Troll"}]}"#;
         let list = parse_list(body, &names(&["species"])).unwrap();
         let [a, b, c] = ["a", "b", "c"].map(|id| match list.get(id) {
@@ -515,17 +578,15 @@ mod tests {
     #[test]
     fn a_list_takes_no_more_than_two_and_a_half_times_its_body() {
         const BODY_BYTES: usize = 1 << 18;
-        let one = &names(&["a"])[..];
+        let one = &names(&["a"]);
         // The shortest distinct names: names are alphanumeric, and case is ignored.
-        let many: &[String] = &('a'..='z').chain('0'..='5').map(String::from).collect::<Vec<_>>();
+        let names_of_many: Vec<String> = ('a'..='z').chain('0'..='5').map(String::from).collect();
         let all = |id: usize| {
-            many.iter()
-                .zip(0..)
-                .map(|(name, n)| format!(r#""{name}":{}"#, (id >> n) % 10))
-                .collect::<Vec<_>>()
-                .join(",")
+            let member = |(name, n): (&String, usize)| format!(r#""{name}":{}"#, (id >> n) % 10);
+            names_of_many.iter().zip(0..).map(member).collect::<Vec<_>>().join(",")
         };
-        let id = &names(&[ID])[..];
+        let many = &names(&names_of_many.iter().map(String::as_str).collect::<Vec<_>>());
+        let id = &names(&["mysfitId"]);
         for (name, names, most_percent, entry) in [
             (
                 "without attributes",

@@ -17,7 +17,7 @@ const USER_AGENT: &str =
     concat!("click-processor/", env!("CARGO_PKG_VERSION"), " (Amazon Data Firehose transformation)");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// The longest bodies: a list of about 40,000 mysfits, and an item of more than twice the limit of DynamoDB (400 KB; Amazon DynamoDB
+/// The longest bodies: a list of about 40,000 items, and an item of more than twice the limit of DynamoDB (400 KB; Amazon DynamoDB
 /// Developer Guide, "Quotas in Amazon DynamoDB").
 const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ITEM_BYTES: usize = 1024 * 1024;
@@ -32,7 +32,7 @@ pub struct Requests {
     pub sent: u64,
     /// Attempts without a usable response.
     pub failed: u64,
-    /// The first error, without any id.
+    /// The first error, without any key.
     pub first_failure: Option<String>,
 }
 
@@ -73,24 +73,24 @@ impl<'c> Session<'c> {
         self.requests.borrow().clone()
     }
 
-    /// `GET /mysfits`
-    pub(super) async fn list(&self, max_attempts: u32) -> Result<List, RequestError> {
-        self.get("/mysfits", "", MAX_LIST_BYTES, max_attempts, |body| match body {
-            Some(body) => service_response::parse_list(body, &self.client.names),
+    /// Requests the list.
+    pub(super) async fn list(&self, path: &str, max_attempts: u32) -> Result<List, RequestError> {
+        self.get(path, "", MAX_LIST_BYTES, max_attempts, |body| match body {
+            Some(body) => service_response::parse_list(body, &self.client.format),
             None => Err(ServiceResponseError::NoList),
         })
         .await
     }
 
-    /// `GET /mysfits/{id}`, with `id` unescaped.
-    pub(super) async fn item(&self, id: &str) -> Result<Item, RequestError> {
-        self.get("/mysfits/", id, MAX_ITEM_BYTES, MAX_ATTEMPTS, |body| {
+    /// Requests an item, with `key` unescaped in the path.
+    pub(super) async fn item(&self, path: &str, key: &str) -> Result<Item, RequestError> {
+        self.get(path, key, MAX_ITEM_BYTES, MAX_ATTEMPTS, |body| {
             let Some(body) = body else { return Ok(Item::Unknown) };
-            match service_response::parse_item(body, id, &self.client.names) {
+            match service_response::parse_item(body, key, &self.client.format) {
                 Ok(attributes) => Ok(Item::Found(Arc::new(attributes))),
                 // A retry would get the same response.
                 Err(missing @ ServiceResponseError::MissingAttribute(_)) => {
-                    self.record_error("/mysfits/", &RequestError::Response(missing));
+                    self.record_error(path, &RequestError::Response(missing));
                     Ok(Item::Incomplete)
                 }
                 Err(error) => Err(error),
@@ -103,12 +103,12 @@ impl<'c> Session<'c> {
     async fn get<T>(
         &self,
         path: &str,
-        id: &str,
+        key: &str,
         limit: usize,
         max_attempts: u32,
         parse: impl Fn(Option<&[u8]>) -> Result<T, ServiceResponseError>,
     ) -> Result<T, RequestError> {
-        let url = format!("{}{path}{id}", self.client.base);
+        let url = format!("{}{}", self.client.base, path.replace("{key}", key));
         let mut attempt = 1;
         let mut last = None;
         loop {
@@ -249,7 +249,14 @@ impl<'c> Session<'c> {
         Ok(self.http.borrow_mut().insert(built).clone())
     }
 
+    /// Records that the list at `path` is the only source, and lacks an attribute.
+    pub(super) fn record_incomplete(&self, path: &str) {
+        self.record_error(path, &RequestError::Response(ServiceResponseError::Incomplete));
+    }
+
+    /// Keeps the first error, without a query, which may have a secret.
     fn record_error(&self, path: &str, error: &RequestError) {
-        self.requests.borrow_mut().first_failure.get_or_insert_with(|| format!("GET {path} {error}"));
+        let shown = path.split(['?', '{']).next().unwrap_or_default();
+        self.requests.borrow_mut().first_failure.get_or_insert_with(|| format!("GET {shown} {error}"));
     }
 }

@@ -24,8 +24,8 @@ async fn while_the_cache_is_fresh_no_request_is_sent() {
 #[tokio::test]
 async fn no_request_is_sent_before_the_first_click() {
     let service = Service::healthy().await;
-    for lookup in ["catalogue", "item"] {
-        let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
+    for lookup in ["list", "item"] {
+        let mut function = processor(&service, &[("LOOKUP_MODE", lookup)]).await;
         let result = invoke(&mut function, event(&["no click"])).await;
         assert_eq!((result.counts(), service.paths().len()), ((0, 0, 1), 0), "{lookup}");
     }
@@ -38,7 +38,7 @@ async fn an_unknown_id_is_requested_once() {
     for index in 0..5 {
         let unknown = format!("{UNKNOWN_ID}-{index}");
         let result = invoke(&mut function, clicks_on(&[&unknown])).await;
-        assert_eq!(result.reasons()[0].1, "unknown_mysfit");
+        assert_eq!(result.reasons()[0].1, "unknown_key");
     }
     assert_eq!(service.paths(), ["/mysfits"], "a recent list counts");
 }
@@ -48,7 +48,7 @@ async fn after_ten_seconds_an_unknown_id_is_requested_again() {
     let service = Service::start(|_| Response::json(&json!({}))).await;
     let mut function = processor(&service, &[]).await;
     let result = invoke(&mut function, clicks_on(&[COCO])).await;
-    assert_eq!(result.reasons()[0].1, "unknown_mysfit");
+    assert_eq!(result.reasons()[0].1, "unknown_key");
     service.now(healthy);
     tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
     let result = invoke(&mut function, clicks_on(&[COCO])).await;
@@ -71,9 +71,9 @@ async fn a_fresh_list_that_can_not_be_rechecked_is_not_stale() {
 #[tokio::test]
 async fn values_are_fresh_then_stale_then_expired() {
     let (mut functions, mut services) = (Vec::new(), Vec::new());
-    for lookup in ["catalogue", "item"] {
+    for lookup in ["list", "item"] {
         let service = Service::healthy().await;
-        let env = [("MYSFITS_CACHE_SECONDS", "1"), ("MYSFITS_STALE_SECONDS", "20"), ("MYSFITS_LOOKUP", lookup)];
+        let env = [("LOOKUP_CACHE_SECONDS", "1"), ("LOOKUP_STALE_SECONDS", "20"), ("LOOKUP_MODE", lookup)];
         let mut function = processor(&service, &env).await;
         invoke(&mut function, clicks_on(&[COCO])).await;
         tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
@@ -93,7 +93,7 @@ async fn values_are_fresh_then_stale_then_expired() {
 #[tokio::test]
 async fn partial_list_entries_are_cached_and_served_stale_too() {
     let service = Service::healthy().await;
-    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_TIMEOUT_MS", "60000")];
+    let env = [("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_TIMEOUT_MS", "60000")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
     // The list is available and the items are not: they are requested, and stale values serve.
@@ -118,10 +118,10 @@ async fn a_listed_mysfit_whose_item_is_gone_is_unknown() {
         _ => Response::status(404),
     })
     .await;
-    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
+    let mut function = processor(&service, &[("LOOKUP_ATTRIBUTES", "age")]).await;
     for _ in 0..2 {
         let result = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())]);
+        assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_key".to_owned())]);
         assert_eq!(service.paths().len(), 2, "it is cached");
     }
 }
@@ -133,7 +133,7 @@ async fn a_fresh_list_with_the_mysfits_counts_as_a_response() {
         _ => Response::status(403),
     })
     .await;
-    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
+    let mut function = processor(&service, &[("LOOKUP_ATTRIBUTES", "age")]).await;
     // The list was available, so the failure concerns these mysfits.
     let result = invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
     assert_eq!(result.counts(), (0, 0, 2));
@@ -157,7 +157,7 @@ async fn a_listed_mysfit_that_failed_is_requested_again_after_ten_seconds() {
         _ => Response::status(403),
     })
     .await;
-    let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age")]).await;
+    let mut function = processor(&service, &[("LOOKUP_ATTRIBUTES", "age")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1));
     service.now(healthy);
     tokio::time::sleep(std::time::Duration::from_millis(10_200)).await;
@@ -168,7 +168,7 @@ async fn a_listed_mysfit_that_failed_is_requested_again_after_ten_seconds() {
 #[tokio::test]
 async fn ids_that_failed_in_an_outage_are_requested_once_the_list_is_back() {
     let service = Service::healthy().await;
-    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "3600")];
+    let env = [("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_STALE_SECONDS", "3600")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     service.now(|_| Response::status(403));
@@ -185,9 +185,9 @@ async fn a_fixed_mysfit_is_delivered_again_after_half_a_minute() {
         _ => Response::json(&json!({"mysfitId": COCO})),
     };
     let mut functions = Vec::new();
-    for lookup in ["catalogue", "item"] {
+    for lookup in ["list", "item"] {
         let service = Service::start(without_age).await;
-        let mut function = processor(&service, &[("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_LOOKUP", lookup)]).await;
+        let mut function = processor(&service, &[("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_MODE", lookup)]).await;
         assert_eq!(invoke(&mut function, clicks_on(&[COCO])).await.counts(), (0, 0, 1), "{lookup}");
         service.now(healthy);
         functions.push((lookup, service, function));
@@ -204,8 +204,8 @@ async fn a_fixed_mysfit_is_delivered_again_after_half_a_minute() {
 async fn a_cache_of_zero_seconds_sends_a_request_every_time() {
     let service = Service::healthy().await;
     for env in [
-        [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_LOOKUP", "catalogue")],
-        [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_LOOKUP", "item")],
+        [("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_MODE", "list")],
+        [("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_MODE", "item")],
     ] {
         service.now(healthy);
         let mut function = processor(&service, &env).await;
@@ -219,7 +219,7 @@ async fn a_cache_of_zero_seconds_sends_a_request_every_time() {
 #[tokio::test]
 async fn a_stale_list_is_served_while_the_service_is_unavailable() {
     let service = Service::healthy().await;
-    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
 
     service.now(|_| Response::status(403));
@@ -234,13 +234,13 @@ async fn a_stale_list_is_served_while_the_service_is_unavailable() {
     service.now(healthy);
     let result = invoke(&mut function, clicks_on(&[COCO, UNKNOWN_ID])).await;
     assert_eq!((result.counts(), &result.summary()["stale_served"]), ((1, 0, 1), &json!(0)));
-    assert_eq!(result.reasons()[0].1, "unknown_mysfit");
+    assert_eq!(result.reasons()[0].1, "unknown_key");
 }
 
 #[tokio::test]
 async fn a_long_outage_costs_one_attempt_a_batch_while_a_stale_list_is_acceptable() {
     let service = Service::healthy().await;
-    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     for expected in [4, 1, 1] {
         service.now(|_| Response::status(500));
@@ -266,9 +266,9 @@ async fn a_long_outage_takes_every_attempt_without_a_list_to_serve() {
 
 #[tokio::test]
 async fn expired_values_are_not_served() {
-    for lookup in ["catalogue", "item"] {
+    for lookup in ["list", "item"] {
         let service = Service::healthy().await;
-        let env = [("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "0"), ("MYSFITS_LOOKUP", lookup)];
+        let env = [("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_STALE_SECONDS", "0"), ("LOOKUP_MODE", lookup)];
         let mut function = processor(&service, &env).await;
         invoke(&mut function, clicks_on(&[COCO])).await;
         service.now(|_| Response::status(403));
@@ -286,7 +286,7 @@ async fn an_id_without_attributes_beside_a_cached_mysfit_does_not_hide_an_outage
         _ => Response::status(403),
     })
     .await;
-    let env = [("MYSFIT_ATTRIBUTES", "age"), ("MYSFITS_CACHE_SECONDS", "0")];
+    let env = [("LOOKUP_ATTRIBUTES", "age"), ("LOOKUP_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     assert_eq!(invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await.counts(), (0, 0, 3));
     // The cached list has COCO, whose attributes are unavailable. The others are not in the list, or cached as items without attributes.

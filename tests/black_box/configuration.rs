@@ -10,16 +10,16 @@ use test_support::mysfits_service::{Response, Service, healthy};
 
 #[tokio::test]
 async fn an_invalid_value_fails_the_start() {
-    let url = ("MYSFITS_API_URL", "http://127.0.0.1:9");
+    let url = ("LOOKUP_API_URL", "http://127.0.0.1:9");
     for (env, found, accepted) in [
-        (vec![], "MYSFITS_API_URL: found no value", "an http or https URL"),
-        (vec![("MYSFITS_API_URL", "mysfits")], "MYSFITS_API_URL: found \"mysfits\"", "an http or https URL"),
-        (vec![url, ("MYSFITS_CACHE_SECONDS", "1e3")], "MYSFITS_CACHE_SECONDS: found \"1e3\"", "a whole number from 0"),
-        (vec![url, ("ON_UNKNOWN_MYSFIT", "Fail")], "ON_UNKNOWN_MYSFIT: found \"Fail\"", "fail, drop, pass"),
+        (vec![], "LOOKUP_API_URL: found no value", "an http or https URL"),
+        (vec![("LOOKUP_API_URL", "mysfits")], "LOOKUP_API_URL: found \"mysfits\"", "an http or https URL"),
+        (vec![url, ("LOOKUP_CACHE_SECONDS", "1e3")], "LOOKUP_CACHE_SECONDS: found \"1e3\"", "a whole number from 0"),
+        (vec![url, ("ON_UNKNOWN_KEY", "Fail")], "ON_UNKNOWN_KEY: found \"Fail\"", "fail, drop, pass"),
         (vec![url, ("PARTITION_KEYS", "genus")], "PARTITION_KEYS: found \"genus\"", "userId, mysfitId, goodevil"),
         (
-            vec![url, ("CLICK_FIELDS", "userId,mysfitId,Species")],
-            "CLICK_FIELDS, MYSFIT_ATTRIBUTES and RECORD_FIELDS: found \"Species\" and \"species\"",
+            vec![url, ("EVENT_FIELDS", "userId,mysfitId,Species")],
+            "EVENT_FIELDS, LOOKUP_ATTRIBUTES and RECORD_FIELDS: found \"Species\" and \"species\"",
             "names differ in more than case",
         ),
         (vec![url, ("SSL_CERT_FILE", "/nowhere.pem")], "SSL_CERT_FILE: found /nowhere.pem", "accepted: a PEM file"),
@@ -50,17 +50,17 @@ async fn lines_are_as_configured() {
             ),
         ),
         (
-            vec![("CLICK_FIELDS", "mysfitId,page,missing,ref,userId"), ("MYSFIT_ATTRIBUTES", "Species")],
+            vec![("EVENT_FIELDS", "mysfitId,page,missing,ref,userId"), ("LOOKUP_ATTRIBUTES", "Species")],
             format!(
                 r#"{{"mysfitId":"{id}","page":{{"path":"/","n":[1,2.50]}},"ref":null,"userId":"ü\"","Species":"Chimera"}}"#
             ),
         ),
         (
-            vec![("CLICK_FIELDS", "missing,mysfitId"), ("MYSFIT_ATTRIBUTES", "age,adopted,LawChaos,name")],
+            vec![("EVENT_FIELDS", "missing,mysfitId"), ("LOOKUP_ATTRIBUTES", "age,adopted,LawChaos,name")],
             format!(r#"{{"mysfitId":"{id}","age":43,"adopted":false,"LawChaos":"Lawful","name":"Evangeline"}}"#),
         ),
         (
-            vec![("MYSFIT_ATTRIBUTES", "species"), ("RECORD_FIELDS", "recordId,arrivedAt")],
+            vec![("LOOKUP_ATTRIBUTES", "species"), ("RECORD_FIELDS", "recordId,arrivedAt")],
             format!(
                 r#"{{"userId":"ü\"","mysfitId":"{id}","species":"Chimera","recordId":"r0","arrivedAt":"2017-05-18T02:02:29.453Z"}}"#
             ),
@@ -74,7 +74,7 @@ async fn lines_are_as_configured() {
 #[tokio::test]
 async fn kept_fields_must_fit_into_a_line() {
     let service = Service::healthy().await;
-    let mut function = processor(&service, &[("CLICK_FIELDS", "userId,mysfitId,page")]).await;
+    let mut function = processor(&service, &[("EVENT_FIELDS", "userId,mysfitId,page")]).await;
     let with = |page: &str| format!(r#"{{"userId":"u","mysfitId":"{COCO}","page":{page}}}"#);
     let bomb = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
     for (page, reason) in [(bomb.as_str(), "too_deep"), ("1e400", "number_too_large"), (r#""\ud800""#, "invalid_json")]
@@ -118,8 +118,8 @@ async fn arrival_times_have_milliseconds_always() {
 async fn partition_keys_come_from_any_output_field() {
     let service = Service::healthy().await;
     let env = [
-        ("CLICK_FIELDS", "userId,mysfitId,page"),
-        ("MYSFIT_ATTRIBUTES", "species,age"),
+        ("EVENT_FIELDS", "userId,mysfitId,page"),
+        ("LOOKUP_ATTRIBUTES", "species,age"),
         ("RECORD_FIELDS", "arrivedAt,recordId"),
         ("PARTITION_KEYS", "page,age,arrivedAt,userId,recordId"),
     ];
@@ -170,7 +170,7 @@ async fn the_base_url_may_have_a_path_and_slashes() {
         let service =
             Service::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json"))).await;
         let url = format!("{}{suffix}", service.url());
-        let mut function = Function::start(settings(&[("MYSFITS_API_URL", &url)])).await.unwrap();
+        let mut function = Function::start(settings(&[("LOOKUP_API_URL", &url)])).await.unwrap();
         let result = invoke(&mut function, clicks_on(&[COCO])).await;
         assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec![expected.to_owned()]), "{suffix}");
     }
@@ -179,7 +179,7 @@ async fn the_base_url_may_have_a_path_and_slashes() {
 #[tokio::test]
 async fn a_key_sent_without_tls_logs_a_warning() {
     for (url, warned) in [("http://mysfits.invalid", true), ("http://127.0.0.1:9", false)] {
-        let settings = settings(&[("MYSFITS_API_URL", url), ("MYSFITS_API_KEY", "k")]);
+        let settings = settings(&[("LOOKUP_API_URL", url), ("MYSFITS_API_KEY", "k")]);
         let mut function = Function::start(settings).await.unwrap();
         let result = invoke(&mut function, r#"{"records":[]}"#).await;
         let is_warning =
@@ -210,7 +210,7 @@ async fn requests_have_a_user_agent() {
 async fn proxies_are_honoured() {
     let proxy = Service::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json"))).await;
     let (url, proxy_url) = ("http://mysfits.invalid/prod", proxy.url());
-    let env = [("MYSFITS_API_URL", url), ("HTTP_PROXY", proxy_url.as_str())];
+    let env = [("LOOKUP_API_URL", url), ("HTTP_PROXY", proxy_url.as_str())];
     let mut function = Function::start(settings(&env)).await.unwrap();
     let result = invoke(&mut function, clicks_on(&[COCO])).await;
     assert_eq!((result.counts(), proxy.paths()), ((1, 0, 0), vec!["http://mysfits.invalid/prod/mysfits".to_owned()]));
@@ -224,7 +224,7 @@ async fn proxies_are_honoured() {
 fn a_start_outside_lambda_is_an_error() {
     let run = |env: &[(&str, &str)]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_click-processor"));
-        command.env_clear().env("MYSFITS_API_URL", "http://127.0.0.1:9").envs(env.iter().copied());
+        command.env_clear().env("LOOKUP_API_URL", "http://127.0.0.1:9").envs(env.iter().copied());
         let output = command.output().unwrap();
         let line: Value = serde_json::from_slice(&output.stdout).unwrap();
         (output.status.code(), line["message"].as_str().unwrap().to_owned())

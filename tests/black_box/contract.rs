@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use md5::{Digest as _, Md5};
 use runtime_api::{Function, Settings};
 use serde_json::{Value, json};
 
@@ -34,6 +35,18 @@ async fn lines_equal_those_of_the_workshops_processor() {
         // A map would lose the order of the keys.
         assert_eq!(members(line), members(expected));
     }
+}
+
+#[tokio::test]
+async fn a_line_has_the_bytes_of_module_5_once_python_writes_it() {
+    let service = Service::healthy().await;
+    let click = r#"{"userId":"randomuser","mysfitId":"b6d16e02-6aeb-413c-b457-321151bb403d"}"#;
+    let result = once(&service, &[], event(&[click])).await;
+    let line = &result.results()[0].1;
+    // `json.dumps` writes a space after each comma and colon.
+    let dumped = line.replace("\":\"", "\": \"").replace("\",\"", "\", \"");
+    let md5 = format!("{:032x}", u128::from_be_bytes(Md5::digest(&dumped).into()));
+    assert_eq!((dumped.len(), md5.as_str()), (140, "aba09441934e92fa1d8e444d79def8fe"), "{line}");
 }
 
 fn members(line: &str) -> Vec<(String, Value)> {
@@ -233,7 +246,7 @@ async fn a_record_that_exceeds_the_response_fails_before_it_takes_the_memory() {
     let one = r#"{"userId":"","mysfitId":"m"}"#;
     let settings = Settings::new(bounded)
         .env("EXECUTABLE", env!("CARGO_BIN_EXE_click-processor"))
-        .env("MYSFITS_API_URL", service.url());
+        .env("LOOKUP_API_URL", service.url());
     let mut function = Function::start(settings).await.unwrap();
     let result = invoke(&mut function, event(&[&one.repeat(36_000), one])).await;
     assert_eq!(result.reasons(), [("r0".to_owned(), "response_budget".to_owned())]);

@@ -18,14 +18,14 @@ fn within(event: String, seconds: u64) -> Request {
 #[tokio::test]
 async fn look_ups_end_before_the_deadline() {
     // An attempt may take a minute, and the invocation two seconds.
-    let patient = ("MYSFITS_TIMEOUT_MS", "60000");
-    for lookup in [("MYSFITS_LOOKUP", "catalogue"), ("MYSFITS_LOOKUP", "item")] {
+    let patient = ("LOOKUP_TIMEOUT_MS", "60000");
+    for lookup in [("LOOKUP_MODE", "list"), ("LOOKUP_MODE", "item")] {
         let service = Service::start(|_| Response::Hang).await;
         let mut function = processor(&service, &[patient, lookup]).await;
         let (error_type, _) = invoke_failing(&mut function, within(clicks_on(&[COCO]), 2)).await;
         assert_eq!(error_type, "ServiceUnavailable", "{lookup:?}");
 
-        let mut function = processor(&service, &[patient, lookup, ("ON_SERVICE_UNAVAILABLE", "fail")]).await;
+        let mut function = processor(&service, &[patient, lookup, ("ON_LOOKUP_UNAVAILABLE", "fail")]).await;
         let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 2)).await;
         assert_eq!(result.counts(), (0, 0, 2), "{lookup:?}");
     }
@@ -34,7 +34,7 @@ async fn look_ups_end_before_the_deadline() {
 #[tokio::test]
 async fn retries_and_their_delays_end_before_the_deadline() {
     let service = Service::start(|_| Response::status(503).after_ms(300)).await;
-    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", "1"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CONCURRENCY", "1"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
     let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
     assert_eq!(result.counts(), (0, 0, 2));
@@ -45,10 +45,10 @@ async fn retries_and_their_delays_end_before_the_deadline() {
 async fn no_request_is_sent_after_the_deadline() {
     let service = Service::start(|_| Response::Hang).await;
     let env = [
-        ("MYSFITS_LOOKUP", "item"),
-        ("MYSFITS_CONCURRENCY", "1"),
-        ("MYSFITS_TIMEOUT_MS", "60000"),
-        ("ON_SERVICE_UNAVAILABLE", "fail"),
+        ("LOOKUP_MODE", "item"),
+        ("LOOKUP_CONCURRENCY", "1"),
+        ("LOOKUP_TIMEOUT_MS", "60000"),
+        ("ON_LOOKUP_UNAVAILABLE", "fail"),
     ];
     let mut function = processor(&service, &env).await;
     let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 1)).await;
@@ -58,7 +58,7 @@ async fn no_request_is_sent_after_the_deadline() {
 #[tokio::test]
 async fn a_large_event_reserves_more_time_for_its_response() {
     let service = Service::start(|_| Response::Hang).await;
-    let env = [("MYSFITS_TIMEOUT_MS", "60000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let env = [("LOOKUP_TIMEOUT_MS", "60000"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
     let mut event: serde_json::Value = serde_json::from_str(&clicks_on(&[COCO])).unwrap();
     event["padding"] = "x".repeat(5_000_000).into();
@@ -74,7 +74,7 @@ async fn mysfits_found_before_the_deadline_are_delivered() {
         _ => healthy(request),
     })
     .await;
-    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_TIMEOUT_MS", "60000")];
+    let env = [("LOOKUP_MODE", "item"), ("LOOKUP_TIMEOUT_MS", "60000")];
     let mut function = processor(&service, &env).await;
     let result = invoke(&mut function, within(clicks_on(&[COCO, PAULY]), 6)).await;
     assert_eq!(result.counts(), (1, 0, 1));

@@ -33,7 +33,7 @@ async fn the_list_works_in_every_language() {
         let result = once(&service, &[], clicks_on(&[EVANGELINE, UNKNOWN_ID])).await;
         assert_eq!(result.counts(), (1, 0, 1), "{language}");
         assert!(result.results()[0].1.contains(r#""goodevil":"Evil","lawchaos":"Lawful","species":"Chimera""#));
-        assert_eq!(result.reasons(), [("r1".to_owned(), "unknown_mysfit".to_owned())], "{language}");
+        assert_eq!(result.reasons(), [("r1".to_owned(), "unknown_key".to_owned())], "{language}");
     }
 }
 
@@ -41,11 +41,11 @@ async fn the_list_works_in_every_language() {
 async fn items_work_in_every_language() {
     for language in LANGUAGES {
         let service = Service::start(speaking(language)).await;
-        let result = once(&service, &[("MYSFITS_LOOKUP", "item")], clicks_on(&[EVANGELINE, UNKNOWN_ID])).await;
+        let result = once(&service, &[("LOOKUP_MODE", "item")], clicks_on(&[EVANGELINE, UNKNOWN_ID])).await;
         assert_eq!(result.counts(), (1, 0, 1), "{language}");
         assert!(result.results()[0].1.contains(r#""goodevil":"Evil","lawchaos":"Lawful","species":"Chimera""#));
         // Python's response for an unknown id is that of an outage.
-        let reason = if language == "python" { "service_error" } else { "unknown_mysfit" };
+        let reason = if language == "python" { "service_error" } else { "unknown_key" };
         assert_eq!(result.reasons(), [("r1".to_owned(), reason.to_owned())], "{language}");
     }
 }
@@ -55,7 +55,7 @@ async fn an_empty_list_makes_every_mysfit_unknown() {
     for body in [json!({}), json!({"mysfits": []}), json!({"mysfits": null})] {
         let service = Service::start(move |_| Response::json(&body)).await;
         let result = once(&service, &[], clicks_on(&[EVANGELINE])).await;
-        assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())]);
+        assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_key".to_owned())]);
     }
 }
 
@@ -63,7 +63,7 @@ async fn an_empty_list_makes_every_mysfit_unknown() {
 async fn attributes_that_the_list_lacks_are_requested_by_id() {
     for language in LANGUAGES {
         let service = Service::start(speaking(language)).await;
-        let env = [("MYSFIT_ATTRIBUTES", "GoodEvil,age,likes,adopted")];
+        let env = [("LOOKUP_ATTRIBUTES", "GoodEvil,age,likes,adopted")];
         let mut function = processor(&service, &env).await;
         let result = invoke(&mut function, clicks_on(&[EVANGELINE, EVANGELINE, UNKNOWN_ID])).await;
         assert_eq!(result.counts(), (2, 0, 1), "{language}");

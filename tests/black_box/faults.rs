@@ -10,7 +10,7 @@ use crate::harness::{
 use test_support::mysfits_service::{Request, Response, Service, healthy};
 
 /// Short enough for a test, and long enough for a busy machine.
-const TIMEOUT: (&str, &str) = ("MYSFITS_TIMEOUT_MS", "1500");
+const TIMEOUT: (&str, &str) = ("LOOKUP_TIMEOUT_MS", "1500");
 
 /// All faults that count as an unavailable service, with four attempts each.
 fn outages() -> Vec<(&'static str, Response)> {
@@ -38,7 +38,7 @@ async fn an_outage_takes_four_attempts_and_then_firehose_retries() {
         let mut function = processor(&service, &[]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(error_type, "ServiceUnavailable", "{name}");
-        assert!(message.starts_with("the mysfits service is unavailable: GET /mysfits "), "{name}: {message}");
+        assert!(message.starts_with("the service is unavailable: GET /mysfits "), "{name}: {message}");
         assert_eq!(service.paths(), ["/mysfits"; 4], "{name}");
         // Errors are not cached.
         service.now(healthy);
@@ -50,7 +50,7 @@ async fn an_outage_takes_four_attempts_and_then_firehose_retries() {
 #[tokio::test]
 async fn a_transient_error_is_retried_within_the_invocation() {
     for (name, response) in outages() {
-        for lookup in ["catalogue", "item"] {
+        for lookup in ["list", "item"] {
             let (response, mut faults) = (response.clone(), 0);
             let service = Service::start(move |request: &Request| {
                 faults += 1;
@@ -58,7 +58,7 @@ async fn a_transient_error_is_retried_within_the_invocation() {
             })
             .await;
             // A busy machine is slow with an endless body.
-            let env = [("MYSFITS_LOOKUP", lookup), ("MYSFITS_TIMEOUT_MS", "6000")];
+            let env = [("LOOKUP_MODE", lookup), ("LOOKUP_TIMEOUT_MS", "6000")];
             let result = once(&service, &env, clicks_on(&[COCO])).await;
             assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), 4), "{name} by {lookup}");
             assert_eq!(result.summary()["service_requests"], 4, "{name} by {lookup}");
@@ -112,7 +112,7 @@ async fn connection_refused_is_an_outage() {
     // The discard protocol's port.
     let unused_address = test_support::own_address().to_string();
     let url = format!("http://{unused_address}:9");
-    let settings = crate::harness::settings(&[("MYSFITS_API_URL", &url)]);
+    let settings = crate::harness::settings(&[("LOOKUP_API_URL", &url)]);
     let mut function = runtime_api::Function::start(settings).await.unwrap();
     let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
     assert_eq!(error_type, "ServiceUnavailable");
@@ -158,7 +158,7 @@ async fn an_endless_retry_after_does_not_overflow() {
     for seconds in ["9223372036854775807", "18446744073709551615", "99999999999999999999999"] {
         let requested = vec![("retry-after", seconds.to_owned())];
         let service = Service::start(move |_| Response::With(503, requested.clone(), String::new())).await;
-        let result = once(&service, &[("ON_SERVICE_UNAVAILABLE", "pass")], clicks_on(&[COCO])).await;
+        let result = once(&service, &[("ON_LOOKUP_UNAVAILABLE", "pass")], clicks_on(&[COCO])).await;
         assert_eq!(result.counts(), (1, 0, 0), "{seconds}");
     }
 }
@@ -167,10 +167,10 @@ async fn an_endless_retry_after_does_not_overflow() {
 async fn a_missing_list_is_an_outage_and_not_an_empty_list() {
     for status in [200, 204, 404, 410] {
         let service = Service::start(move |_| Response::status(status)).await;
-        let mut function = processor(&service, &[("ON_UNKNOWN_MYSFIT", "drop")]).await;
+        let mut function = processor(&service, &[("ON_UNKNOWN_KEY", "drop")]).await;
         let (error_type, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 4), "{status}");
-        assert!(message.ends_with("GET /mysfits answered with no list of mysfits"), "{status}: {message}");
+        assert!(message.ends_with("GET /mysfits answered with no list"), "{status}: {message}");
     }
 }
 
@@ -186,21 +186,21 @@ async fn the_first_failure_is_logged() {
 #[tokio::test]
 async fn too_long_a_body_is_not_read() {
     let long = |bytes: usize| Response::text(200, format!("{{\"x\":\"{}\"}}", "x".repeat(bytes)));
-    for (lookup, limit, path) in [("catalogue", 8 << 20, "/mysfits"), ("item", 1 << 20, "/mysfits/")] {
+    for (lookup, limit, path) in [("list", 8 << 20, "/mysfits"), ("item", 1 << 20, "/mysfits/")] {
         let response = long(limit);
         let service = Service::start(move |_| response.clone()).await;
-        let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
+        let mut function = processor(&service, &[("LOOKUP_MODE", lookup)]).await;
         let (_, message) = invoke_failing(&mut function, clicks_on(&[COCO])).await;
         assert!(message.ends_with(&format!("GET {path} answered with more than {limit} bytes")), "{message}");
     }
     // With a content length, the body is not read.
     let service = Service::start(|_| Response::HalfThenHang("x".repeat((8 << 20) + 1))).await;
-    let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let env = [("LOOKUP_TIMEOUT_MS", "20000"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let result = once(&service, &env, clicks_on(&[COCO])).await;
     assert_eq!(result.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
     // Without a content length, reading stops at the limit.
     let service = Service::start(|_| Response::Endless).await;
-    let env = [("MYSFITS_TIMEOUT_MS", "20000"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let env = [("LOOKUP_TIMEOUT_MS", "20000"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let result = once(&service, &env, clicks_on(&[COCO])).await;
     assert_eq!(result.summary()["service_first_error"], "GET /mysfits answered with more than 8388608 bytes");
     // The earlier list serves, and a response that stays too long costs one attempt per batch.
@@ -212,7 +212,7 @@ async fn too_long_a_body_is_not_read() {
         },
     )
     .await;
-    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     for (requests, stale) in [(1, 0), (5, 1), (6, 1)] {
         let result = invoke(&mut function, clicks_on(&[COCO])).await;
         assert_eq!((result.counts(), service.paths().len()), ((1, 0, 0), requests));
@@ -223,7 +223,7 @@ async fn too_long_a_body_is_not_read() {
     assert_eq!(mysfits.to_string().len(), 8 << 20);
     let service = Service::start(move |_| Response::json(&mysfits)).await;
     let result = once(&service, &[], clicks_on(&[COCO])).await;
-    assert_eq!(result.reasons()[0].1, "unknown_mysfit");
+    assert_eq!(result.reasons()[0].1, "unknown_key");
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn an_id_that_the_service_fails_for_fails_alone() {
         path if path.ends_with(PAULY) => Response::status(500),
         _ => healthy(request),
     };
-    for env in [[("MYSFITS_LOOKUP", "item"), TIMEOUT], [("MYSFIT_ATTRIBUTES", "age"), TIMEOUT]] {
+    for env in [[("LOOKUP_MODE", "item"), TIMEOUT], [("LOOKUP_ATTRIBUTES", "age"), TIMEOUT]] {
         let service = Service::start(sick).await;
         let result = once(&service, &env, clicks_on(&[COCO, PAULY, EVANGELINE, PAULY])).await;
         assert_eq!(result.counts(), (2, 0, 2), "{env:?}");
@@ -266,16 +266,16 @@ async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_rarely_requested
     let garbage = "no click".to_owned();
     let deep: &'static str = Box::leak(format!("{}{}", "[".repeat(129), "]".repeat(129)).into_boxed_str());
     for species in [None, Some("1e400"), Some(r#""\ud800""#), Some(deep)] {
-        for (lookup, first) in [("catalogue", 2), ("item", 1)] {
+        for (lookup, first) in [("list", 2), ("item", 1)] {
             let name = format!("{species:?} by {lookup}");
             let service = Service::start(with_a_sick_mysfit(species)).await;
-            let mut function = processor(&service, &[("MYSFITS_LOOKUP", lookup)]).await;
+            let mut function = processor(&service, &[("LOOKUP_MODE", lookup)]).await;
             let result = invoke(&mut function, clicks_on(&[PAULY])).await;
             assert_eq!((result.counts(), service.paths().len()), ((0, 0, 1), first), "{name}");
             assert_eq!(result.reasons(), [("r0".to_owned(), "service_error".to_owned())], "{name}");
             assert_eq!(
                 result.summary()["service_first_error"],
-                r#"GET /mysfits/ answered with a mysfit without the attribute "species""#,
+                r#"GET /mysfits/ answered with an item without the attribute "species""#,
                 "{name}"
             );
             assert_eq!(result.summary()["service_errors"], 0, "{name}: there was a response");
@@ -300,9 +300,9 @@ async fn a_mysfit_without_a_wanted_attribute_fails_alone_and_is_rarely_requested
 async fn an_attribute_that_no_mysfit_has_is_no_outage() {
     let mysfits = crate::harness::fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
-    for lookup in ["catalogue", "item"] {
+    for lookup in ["list", "item"] {
         let service = Service::healthy().await;
-        let env = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "genus"), ("MYSFITS_CONCURRENCY", "1")];
+        let env = [("LOOKUP_MODE", lookup), ("LOOKUP_ATTRIBUTES", "genus"), ("LOOKUP_CONCURRENCY", "1")];
         let mut function = processor(&service, &env).await;
         for _ in 0..2 {
             let result = invoke(&mut function, clicks_on(&ids)).await;
@@ -316,7 +316,7 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
             );
         }
         // Cached values say nothing about mysfits that were never requested.
-        let passing = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "genus"), ("ON_SERVICE_UNAVAILABLE", "pass")];
+        let passing = [("LOOKUP_MODE", lookup), ("LOOKUP_ATTRIBUTES", "genus"), ("ON_LOOKUP_UNAVAILABLE", "pass")];
         let result = once(&service, &passing, clicks_on(&ids)).await;
         assert_eq!(result.counts(), (ids.len(), 0, 0), "{lookup}");
     }
@@ -325,7 +325,7 @@ async fn an_attribute_that_no_mysfit_has_is_no_outage() {
 #[tokio::test]
 async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
     let service = Service::start(with_a_sick_mysfit(None)).await;
-    let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
+    let mut function = processor(&service, &[("LOOKUP_MODE", "item")]).await;
     assert_eq!(invoke(&mut function, clicks_on(&[PAULY])).await.counts(), (0, 0, 1));
     assert_eq!(invoke(&mut function, clicks_on(&[UNKNOWN_ID])).await.counts(), (0, 0, 1));
     // Cached values of the two are no response, even if nothing else is wanted.
@@ -346,7 +346,7 @@ async fn a_failing_mysfit_does_not_hide_an_outage_of_others() {
 #[tokio::test]
 async fn a_mysfit_that_lost_an_attribute_is_served_stale() {
     let service = Service::healthy().await;
-    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0")];
+    let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CACHE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[PAULY])).await;
     service.now(with_a_sick_mysfit(None));
@@ -362,7 +362,7 @@ async fn after_three_failed_requests_no_more_are_sent() {
     let service = Service::start(|_| Response::status(403)).await;
     let unknowns: Vec<String> = (0..50).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
     let unknowns: Vec<&str> = unknowns.iter().map(String::as_str).collect();
-    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", "1")];
+    let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CONCURRENCY", "1")];
     let mut function = processor(&service, &env).await;
     let (error_type, _) = invoke_failing(&mut function, clicks_on(&unknowns)).await;
     assert_eq!((error_type.as_str(), service.paths().len()), ("ServiceUnavailable", 3));
@@ -382,7 +382,7 @@ async fn requests_in_flight_are_not_retried_when_the_circuit_is_open() {
     let service = Service::start(|_| Response::status(503)).await;
     let unknowns: Vec<String> = (0..64).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
     let unknowns: Vec<&str> = unknowns.iter().map(String::as_str).collect();
-    let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
+    let mut function = processor(&service, &[("LOOKUP_MODE", "item")]).await;
     invoke_failing(&mut function, clicks_on(&unknowns)).await;
     // 32 requests are in flight, with up to four attempts each. After three have failed, the others stop as well.
     assert!((12..32 * 4).contains(&service.paths().len()), "{}", service.paths().len());
@@ -400,7 +400,7 @@ async fn the_circuit_stays_open_when_a_request_in_flight_succeeds() {
     let unknowns: Vec<String> = (0..3).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
     let mut ids: Vec<&str> = unknowns.iter().map(String::as_str).collect();
     ids.extend([COCO, PAULY]);
-    let result = once(&service, &[("MYSFITS_LOOKUP", "item")], clicks_on(&ids)).await;
+    let result = once(&service, &[("LOOKUP_MODE", "item")], clicks_on(&ids)).await;
     assert_eq!((result.counts(), service.paths().len()), ((1, 0, 4), 5), "{:?}", service.paths());
 }
 
@@ -416,7 +416,7 @@ async fn unknown_ids_that_fail_do_not_keep_a_mysfit_from_being_found() {
         let mut ids: Vec<String> = (0..8).map(|index| format!("{UNKNOWN_ID}-{index}")).collect();
         ids.push(COCO.to_owned());
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CONCURRENCY", concurrency)];
+        let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CONCURRENCY", concurrency)];
         let mut function = processor(&service, &env).await;
         let mut attempts = Vec::new();
         while attempts.len() < 4 && attempts.last() != Some(&true) {
@@ -434,7 +434,7 @@ async fn unknown_ids_that_fail_do_not_keep_a_mysfit_from_being_found() {
 async fn a_connection_that_went_stale_is_no_outage() {
     let close_after = |request: &Request| Response::ThenClose(Box::new(healthy(request)));
     let service = Service::start(close_after).await;
-    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_STALE_SECONDS", "0")];
+    let env = [("LOOKUP_MODE", "item"), ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_STALE_SECONDS", "0")];
     let mut function = processor(&service, &env).await;
     for _ in 0..5 {
         let result = invoke(&mut function, clicks_on(&[COCO, PAULY, EVANGELINE])).await;
@@ -443,7 +443,7 @@ async fn a_connection_that_went_stale_is_no_outage() {
     }
     // A stale connection can't be detected in advance, so none is kept between invocations.
     let service = Service::start(|request: &Request| Response::ThenHang(Box::new(healthy(request)))).await;
-    let mut function = processor(&service, &[("MYSFITS_CACHE_SECONDS", "0")]).await;
+    let mut function = processor(&service, &[("LOOKUP_CACHE_SECONDS", "0")]).await;
     for count in 1..=3 {
         invoke(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(service.connections(), count);

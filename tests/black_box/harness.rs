@@ -34,7 +34,7 @@ pub(crate) fn settings(env: &[(&str, &str)]) -> Settings {
 /// The executable with this service.
 pub(crate) async fn processor(service: &Service, env: &[(&str, &str)]) -> Function {
     let url = service.url();
-    let mut all = vec![("MYSFITS_API_URL", url.as_str())];
+    let mut all = vec![("LOOKUP_API_URL", url.as_str())];
     all.extend(env);
     Function::start(settings(&all)).await.unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::harness::{COCO, EVANGELINE, PAULY, UNKNOWN_ID, clicks_on, fixture_json, invoke, once, processor};
 use test_support::mysfits_service::{Request, Response, Service, healthy};
 
-const ITEM: (&str, &str) = ("MYSFITS_LOOKUP", "item");
+const ITEM: (&str, &str) = ("LOOKUP_MODE", "item");
 
 #[tokio::test]
 async fn each_distinct_id_is_requested_once() {
@@ -28,7 +28,7 @@ async fn as_many_requests_as_configured_are_in_flight() {
         let service = Service::start(|request: &Request| healthy(request).after_ms(200)).await;
         let mysfits = fixture_json("mysfits.json");
         let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
-        let result = once(&service, &[ITEM, ("MYSFITS_CONCURRENCY", concurrency)], clicks_on(&ids)).await;
+        let result = once(&service, &[ITEM, ("LOOKUP_CONCURRENCY", concurrency)], clicks_on(&ids)).await;
         assert_eq!((result.counts(), service.most_in_flight()), ((12, 0, 0), expected));
         // Connections are reused.
         assert!(service.connections() <= expected, "{} connections", service.connections());
@@ -40,14 +40,14 @@ async fn partial_list_entries_are_requested_concurrently() {
     let service = Service::start(|request: &Request| healthy(request).after_ms(200)).await;
     let mysfits = fixture_json("mysfits.json");
     let ids: Vec<&str> = mysfits.as_array().unwrap().iter().map(|m| m["mysfitId"].as_str().unwrap()).collect();
-    let result = once(&service, &[("MYSFIT_ATTRIBUTES", "age")], clicks_on(&ids)).await;
+    let result = once(&service, &[("LOOKUP_ATTRIBUTES", "age")], clicks_on(&ids)).await;
     assert_eq!((result.counts(), service.most_in_flight()), ((12, 0, 0), 12));
 }
 
 #[tokio::test]
 async fn a_response_for_another_mysfit_is_invalid() {
     let service = Service::start(|_| Response::json(&fixture_json("service/python-item.json"))).await;
-    let env = [("MYSFITS_LOOKUP", "item"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let env = [("LOOKUP_MODE", "item"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let result = once(&service, &env, clicks_on(&[COCO, EVANGELINE])).await;
     assert_eq!(result.counts(), (1, 0, 1));
     assert_eq!(result.reasons(), [("r0".to_owned(), "service_error".to_owned())]);
@@ -56,7 +56,7 @@ async fn a_response_for_another_mysfit_is_invalid() {
 #[tokio::test]
 async fn unknown_ids_evict_no_mysfit() {
     let service = Service::healthy().await;
-    let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "0")]).await;
+    let mut function = processor(&service, &[ITEM, ("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     service.now(|_| Response::status(404));
     let unknowns: Vec<String> = (0..10_050).map(|index| format!("s{index}")).collect();
@@ -79,7 +79,7 @@ async fn a_mysfit_that_the_service_does_not_find_is_unknown() {
     ] {
         let service = Service::start(move |_| response.clone()).await;
         let result = once(&service, &[ITEM], clicks_on(&[COCO])).await;
-        assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())], "{name}");
+        assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_key".to_owned())], "{name}");
         assert_eq!(service.paths().len(), 1, "{name}");
     }
 }
@@ -90,13 +90,13 @@ async fn hostile_ids_never_reach_a_url() {
     let ids = ["../../admin", "a?b=c", "a#b", "a%2fb", "a b", "a/b", "é", "", "a\\b", "a\u{0}b"];
     let result = once(&service, &[ITEM], clicks_on(&ids)).await;
     assert_eq!((result.counts(), service.paths().len()), ((0, 0, ids.len()), 0));
-    assert!(result.reasons().iter().all(|(_, reason)| reason == "invalid_mysfit_id"), "{:?}", result.reasons());
+    assert!(result.reasons().iter().all(|(_, reason)| reason == "invalid_key"), "{:?}", result.reasons());
 }
 
 #[tokio::test]
 async fn cached_mysfits_are_requested_before_unknown_ids() {
     let service = Service::healthy().await;
-    let env = [ITEM, ("MYSFITS_CACHE_SECONDS", "0"), ("MYSFITS_CONCURRENCY", "1")];
+    let env = [ITEM, ("LOOKUP_CACHE_SECONDS", "0"), ("LOOKUP_CONCURRENCY", "1")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO, PAULY])).await;
     // Python's service responds 500 for an unknown id.
@@ -117,7 +117,7 @@ async fn cached_mysfits_are_requested_before_unknown_ids() {
 #[tokio::test]
 async fn a_stale_item_is_served_while_the_service_is_unavailable() {
     let service = Service::healthy().await;
-    let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "0")]).await;
+    let mut function = processor(&service, &[ITEM, ("LOOKUP_CACHE_SECONDS", "0")]).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     service.now(|_| Response::status(403));
     let result = invoke(&mut function, clicks_on(&[COCO, EVANGELINE, COCO])).await;
@@ -136,14 +136,14 @@ fn refs(ids: &[String]) -> Vec<&str> {
 }
 
 /// A service for one request at a time, where three failures end the look-up but the batch succeeds.
-const ONE_BY_ONE: [(&str, &str); 3] = [ITEM, ("MYSFITS_CONCURRENCY", "1"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+const ONE_BY_ONE: [(&str, &str); 3] = [ITEM, ("LOOKUP_CONCURRENCY", "1"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
 
 #[tokio::test]
 async fn each_mysfit_gets_its_own_attributes_in_any_order_of_responses() {
     let mysfits = fixture_json("mysfits.json");
     let mysfits = mysfits.as_array().unwrap();
     let ids: Vec<&str> = mysfits.iter().map(|mysfit| mysfit["mysfitId"].as_str().unwrap()).collect();
-    for lookup in ["catalogue", "item"] {
+    for lookup in ["list", "item"] {
         let mut wait_ms = 360;
         // The last request gets the first response.
         let service = Service::start(move |request: &Request| {
@@ -151,7 +151,7 @@ async fn each_mysfit_gets_its_own_attributes_in_any_order_of_responses() {
             healthy(request).after_ms(wait_ms)
         })
         .await;
-        let env = [("MYSFITS_LOOKUP", lookup), ("MYSFIT_ATTRIBUTES", "name,age")];
+        let env = [("LOOKUP_MODE", lookup), ("LOOKUP_ATTRIBUTES", "name,age")];
         let result = once(&service, &env, clicks_on(&ids)).await;
         for (mysfit, (_, line)) in mysfits.iter().zip(result.results()) {
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -165,7 +165,7 @@ async fn each_mysfit_gets_its_own_attributes_in_any_order_of_responses() {
 #[tokio::test]
 async fn the_age_of_an_item_starts_at_its_request() {
     let service = Service::start(|request: &Request| healthy(request).after_ms(1_300)).await;
-    let mut function = processor(&service, &[ITEM, ("MYSFITS_CACHE_SECONDS", "1")]).await;
+    let mut function = processor(&service, &[ITEM, ("LOOKUP_CACHE_SECONDS", "1")]).await;
     for count in 1..=2 {
         invoke(&mut function, clicks_on(&[COCO])).await;
         assert_eq!(service.paths().len(), count);
@@ -214,7 +214,7 @@ async fn a_request_without_its_retry_has_failed() {
         }
     })
     .await;
-    let env = [ITEM, ("MYSFITS_CONCURRENCY", "8"), ("ON_SERVICE_UNAVAILABLE", "fail")];
+    let env = [ITEM, ("LOOKUP_CONCURRENCY", "8"), ("ON_LOOKUP_UNAVAILABLE", "fail")];
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[refs(&slow), refs(&quick)].concat())).await;
     assert_eq!(service.paths().len(), 8);
@@ -244,7 +244,7 @@ async fn long_bodies_that_stall_take_no_time_from_others() {
     // As many as are in flight by default, and each in time.
     for ids in [&ids[..32], &ids[9..]] {
         let hanging = ids.iter().filter(|id| id.starts_with("hangs")).count();
-        let mut function = processor(&service, &[("MYSFITS_LOOKUP", "item")]).await;
+        let mut function = processor(&service, &[("LOOKUP_MODE", "item")]).await;
         let mut request = runtime_api::Request::from(clicks_on(&refs(ids)));
         request.timeout = Some(std::time::Duration::from_secs(280));
         let result = invoke(&mut function, request).await;
@@ -256,7 +256,7 @@ async fn long_bodies_that_stall_take_no_time_from_others() {
 async fn an_id_that_was_not_requested_has_not_failed() {
     let ids = unknowns(8);
     let service = Service::start(|_| Response::Hang).await;
-    let env = [ONE_BY_ONE.as_slice(), &[("MYSFITS_TIMEOUT_MS", "60000")]].concat();
+    let env = [ONE_BY_ONE.as_slice(), &[("LOOKUP_TIMEOUT_MS", "60000")]].concat();
     let mut function = processor(&service, &env).await;
     invoke(&mut function, r#"{"records":[]}"#).await;
     for _ in &ids {
@@ -277,7 +277,7 @@ async fn an_id_that_was_not_requested_has_not_failed() {
 #[tokio::test]
 async fn a_cached_mysfit_is_requested_before_unknown_ids_even_after_it_failed() {
     let service = Service::healthy().await;
-    let env = [ONE_BY_ONE.as_slice(), &[("MYSFITS_CACHE_SECONDS", "0")]].concat();
+    let env = [ONE_BY_ONE.as_slice(), &[("LOOKUP_CACHE_SECONDS", "0")]].concat();
     let mut function = processor(&service, &env).await;
     invoke(&mut function, clicks_on(&[COCO])).await;
     service.now(|_| Response::status(403));

@@ -20,7 +20,7 @@ async fn an_invocation_is_one_line() {
     let service = Service::healthy().await;
     let event = event(&[click(COCO), click(COCO) + &click(PAULY), "{".to_owned(), click(UNKNOWN_ID)]);
     let bytes = event.len();
-    let result = once(&service, &[("ON_UNKNOWN_MYSFIT", "drop")], event).await;
+    let result = once(&service, &[("ON_UNKNOWN_KEY", "drop")], event).await;
     let summary = result.summary();
     for (field, expected) in [
         ("level", json!("INFO")),

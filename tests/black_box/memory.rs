@@ -16,7 +16,7 @@ const MOST_MIB: u64 = 100;
 const EVENT_BYTES: usize = 6_000_000;
 const LIST_BYTES: usize = 8 << 20;
 
-const LONG: [(&str, &str); 2] = [("MYSFITS_TIMEOUT_MS", "60000"), ("MYSFITS_CACHE_SECONDS", "0")];
+const LONG: [(&str, &str); 2] = [("LOOKUP_TIMEOUT_MS", "60000"), ("LOOKUP_CACHE_SECONDS", "0")];
 
 /// The peak resident memory of the function's process (proc_pid_status(5), "VmHWM"); 0 unless on Linux.
 fn peak_mib(function: &Function) -> u64 {
@@ -136,7 +136,7 @@ async fn the_longest_lists_fit_twice_beside_the_largest_event() {
     ] {
         let service = Service::start(move |_| Response::json_text(&list)).await;
         let fields = if attributes == "mysfitId" { "userId" } else { "userId,mysfitId" };
-        let env = [LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", attributes), ("CLICK_FIELDS", fields)]].concat();
+        let env = [LONG.as_slice(), &[("LOOKUP_ATTRIBUTES", attributes), ("EVENT_FIELDS", fields)]].concat();
         let mut function = processor(&service, &env).await;
         invoke(&mut function, unhurried(clicks_on(&[COCO]))).await;
         // Only with the largest lists does the event's size matter.
@@ -159,7 +159,7 @@ async fn a_list_beyond_the_heap_limit_is_refused_beside_the_largest_accepted_one
     let service =
         Service::start(move |_| Response::json_text(if std::mem::take(&mut first) { &accepted } else { &refused }))
             .await;
-    let env = [LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", "mysfitId"), ("CLICK_FIELDS", "userId")]].concat();
+    let env = [LONG.as_slice(), &[("LOOKUP_ATTRIBUTES", "mysfitId"), ("EVENT_FIELDS", "userId")]].concat();
     let mut function = processor(&service, &env).await;
     invoke(&mut function, unhurried(clicks_on(&[COCO]))).await;
     for _ in 0..2 {
@@ -186,12 +186,12 @@ async fn many_clicks_fit_with_any_number_of_kept_fields() {
         ("clicks with all of them", &all),
     ] {
         let service = Service::healthy().await;
-        let env = [("CLICK_FIELDS", fields.as_str()), ("MYSFITS_TIMEOUT_MS", "60000")];
+        let env = [("EVENT_FIELDS", fields.as_str()), ("LOOKUP_TIMEOUT_MS", "60000")];
         let mut function = processor(&service, &env).await;
         for _ in 0..2 {
             let event = event_of_many_clicks(|index| format!("{}", index % 10), members);
             let result = invoke(&mut function, unhurried(event)).await;
-            assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_mysfit".to_owned())], "{name}");
+            assert_eq!(result.reasons(), [("r0".to_owned(), "unknown_key".to_owned())], "{name}");
         }
         assert_peak(&function, name);
     }
@@ -205,7 +205,7 @@ async fn a_list_of_partial_entries_fits_with_the_requested_items() {
         None => Response::json_text(&list),
     })
     .await;
-    let mut function = processor(&service, &[LONG.as_slice(), &[("MYSFIT_ATTRIBUTES", "s")]].concat()).await;
+    let mut function = processor(&service, &[LONG.as_slice(), &[("LOOKUP_ATTRIBUTES", "s")]].concat()).await;
     let ids: Vec<String> = (0..5_000).map(|index| format!("{index:x}")).collect();
     let few = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
     let largest = largest_event(|index| format!("{:x}", index % 5_000));
@@ -223,7 +223,7 @@ async fn many_large_attributes_fit_up_to_the_size_of_a_response() {
         Response::json(&json!({"mysfitId": id, "s": "x".repeat(50_000)}))
     })
     .await;
-    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFIT_ATTRIBUTES", "s"), ("MYSFITS_TIMEOUT_MS", "60000")];
+    let env = [("LOOKUP_MODE", "item"), ("LOOKUP_ATTRIBUTES", "s"), ("LOOKUP_TIMEOUT_MS", "60000")];
     let mut function = processor(&service, &env).await;
     let ids: Vec<String> = (0..2_000).map(|index| format!("m{index}")).collect();
     let clicks = clicks_on(&ids.iter().map(String::as_str).collect::<Vec<_>>());
@@ -247,12 +247,12 @@ async fn many_large_attributes_fit_up_to_the_size_of_a_response() {
 #[tokio::test]
 async fn any_number_of_unknown_ids_fits() {
     let service = Service::start(|_| Response::status(404)).await;
-    let env = [("MYSFITS_LOOKUP", "item"), ("MYSFITS_TIMEOUT_MS", "60000"), ("MYSFITS_CONCURRENCY", "256")];
+    let env = [("LOOKUP_MODE", "item"), ("LOOKUP_TIMEOUT_MS", "60000"), ("LOOKUP_CONCURRENCY", "256")];
     let mut function = processor(&service, &env).await;
     for batch in 0..2 {
         let event = largest_event(|index| format!("{:0128}", batch * 1_000_000 + index));
         let result = invoke(&mut function, unhurried(event)).await;
-        assert_eq!(result.reasons()[0].1, "unknown_mysfit");
+        assert_eq!(result.reasons()[0].1, "unknown_key");
     }
     assert_peak(&function, "unknown ids");
 }
@@ -280,11 +280,11 @@ async fn many_concurrent_items_of_any_size_fit() {
         })
         .await;
         let env = [
-            ("MYSFITS_LOOKUP", "item"),
-            ("MYSFIT_ATTRIBUTES", "s"),
-            ("MYSFITS_CONCURRENCY", "256"),
-            ("MYSFITS_TIMEOUT_MS", "60000"),
-            ("ON_SERVICE_UNAVAILABLE", "fail"),
+            ("LOOKUP_MODE", "item"),
+            ("LOOKUP_ATTRIBUTES", "s"),
+            ("LOOKUP_CONCURRENCY", "256"),
+            ("LOOKUP_TIMEOUT_MS", "60000"),
+            ("ON_LOOKUP_UNAVAILABLE", "fail"),
         ];
         let mut function = processor(&service, &env).await;
         let ids: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();

@@ -17,7 +17,7 @@ async fn service_called(name: &str) -> (Service, NamedTempFile) {
 }
 
 async fn function(url: &str, roots: &str) -> Function {
-    Function::start(settings(&[("MYSFITS_API_URL", url), ("SSL_CERT_FILE", roots)])).await.unwrap()
+    Function::start(settings(&[("LOOKUP_API_URL", url), ("SSL_CERT_FILE", roots)])).await.unwrap()
 }
 
 #[tokio::test]

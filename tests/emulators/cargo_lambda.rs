@@ -16,7 +16,7 @@ fn watch(mysfits_api_url: &str) -> (Emulator, SocketAddr) {
     let [address] = free_addresses();
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     let mut command = cargo_lambda(["watch", "--ignore-changes", "-A", &host, "-P", &port]);
-    command.env("MYSFITS_API_URL", mysfits_api_url);
+    command.env("LOOKUP_API_URL", mysfits_api_url);
     (Emulator::start(command, address), address)
 }
 

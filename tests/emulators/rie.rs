@@ -15,7 +15,7 @@ async fn emulator(mysfits_api_url: &str) -> Emulator {
     let mut command = rie();
     command.args(["--runtime-interface-emulator-address", &address.to_string()]);
     command.args(["--runtime-api-address", &runtime_api.to_string()]);
-    command.arg(release_executable().await).env("MYSFITS_API_URL", mysfits_api_url);
+    command.arg(release_executable().await).env("LOOKUP_API_URL", mysfits_api_url);
     Emulator::start(command, address)
 }
 
@@ -51,5 +51,5 @@ async fn an_invalid_configuration_is_logged_and_fails_every_batch() {
         assert_eq!(emulator.invoke(FUNCTION, &read("direct-put")).await.status, 502);
     }
     let output = emulator.process.output();
-    assert!(output.contains(r#"MYSFITS_API_URL: found \"mysfits\""#), "{output}");
+    assert!(output.contains(r#"LOOKUP_API_URL: found \"mysfits\""#), "{output}");
 }

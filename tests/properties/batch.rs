@@ -13,7 +13,7 @@ use service_kit::env::Env;
 
 /// A processor without time for look-ups: it sends no request and delivers every click with `null`s.
 fn processor() -> Processor {
-    let variables = [("MYSFITS_API_URL", "http://127.0.0.1:9"), ("ON_SERVICE_UNAVAILABLE", "pass")];
+    let variables = [("LOOKUP_API_URL", "http://127.0.0.1:9"), ("ON_LOOKUP_UNAVAILABLE", "pass")];
     Processor::new(&Config::read(&Env::from_iter(variables)).unwrap()).unwrap()
 }
 
@@ -127,8 +127,8 @@ fn more_records_than_a_response_can_hold_are_an_error() {
 
 #[test]
 fn a_batch_without_time_left_fails_for_firehose_to_retry() {
-    let config = Config::read(&Env::from_iter([("MYSFITS_API_URL", "http://127.0.0.1:9")]));
+    let config = Config::read(&Env::from_iter([("LOOKUP_API_URL", "http://127.0.0.1:9")]));
     let payload = json!({"records": [{"data": STANDARD.encode(r#"{"userId":"u","mysfitId":"m"}"#)}]}).to_string();
     let message = handle(&Processor::new(&config.unwrap()).unwrap(), &payload).map(|_| ()).unwrap_err();
-    assert_eq!(message, "the mysfits service is unavailable: no time left for a request");
+    assert_eq!(message, "the service is unavailable: no time left for a request");
 }

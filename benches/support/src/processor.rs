@@ -22,7 +22,7 @@ impl WarmProcessor {
     #[must_use]
     pub fn new(mysfits: usize) -> Self {
         let url = mysfits_service::start(mysfits, Duration::ZERO);
-        let variables = [("MYSFITS_API_URL", url.as_str()), ("MYSFITS_CACHE_SECONDS", "86400")];
+        let variables = [("LOOKUP_API_URL", url.as_str()), ("LOOKUP_CACHE_SECONDS", "86400")];
         let config = Config::read(&Env::from_iter(variables));
         let processor = Processor::new(&config.unwrap()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

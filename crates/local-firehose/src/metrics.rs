@@ -69,14 +69,14 @@ mod tests {
             "starting",
             r#"{"_aws":{"Timestamp":1},"Records":9,"Failed":3,"ServiceRequests":2}"#,
             r#"{"_aws":{"Timestamp":1},"Reason":"invalid_json","Failed":2}"#,
-            r#"{"_aws":{"Timestamp":1},"Reason":"unknown_mysfit","Failed":1}"#,
+            r#"{"_aws":{"Timestamp":1},"Reason":"unknown_key","Failed":1}"#,
             r#"{"_aws":{"Timestamp":1},"Reason":"invalid_json","Failed":3}"#,
             r#"{"_aws":{"Timestamp":1},"ServiceRequests":3}"#,
             r#"{"message":"\"_aws\" in a message","ServiceRequests":5}"#,
             r#"not JSON, but "_aws""#,
         ]);
         assert_eq!(metrics.service_requests, Some(5));
-        let reasons = BTreeMap::from([("invalid_json".to_owned(), 5), ("unknown_mysfit".to_owned(), 1)]);
+        let reasons = BTreeMap::from([("invalid_json".to_owned(), 5), ("unknown_key".to_owned(), 1)]);
         assert_eq!(metrics.failed_by_reason, Some(reasons));
     }
 

@@ -8,7 +8,8 @@ use std::fmt;
 pub const NAMES: &str = "a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]";
 /// What [`Env::name`] accepts.
 pub const NAME: &str = "a name of 1 to 64 characters of [A-Za-z0-9_-]";
-const MAX_NAMES: usize = 32;
+/// The most names of a list.
+pub const MAX_NAMES: usize = 32;
 const MAX_NAME_LEN: usize = 64;
 const MAX_SHOWN_CHARS: usize = 200;
 
@@ -120,7 +121,9 @@ fn one_of<T>(choices: &[(&str, T)]) -> String {
     choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a text is a name: see [`NAME`].
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_LEN).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }

@@ -15,7 +15,7 @@ use crate::service::well_built;
 const RECORDS: usize = 10_000;
 
 /// Without timeouts, whose retries would be counted.
-const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";
+const PATIENT: &str = "LOOKUP_TIMEOUT_MS=60000";
 
 /// Clicks in one record of the client.
 const IDS: usize = 100;
@@ -75,7 +75,7 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
     let id = |number: usize| format!("00000000-0000-4000-8000-{number:012}");
     let service = Misbehaving::start(well_built);
     let url = service.url();
-    let variables = ["MYSFITS_LOOKUP=item", PATIENT];
+    let variables = ["LOOKUP_MODE=item", PATIENT];
     let up = Up::start(&[&with_service(&url, &variables)[..], &["--concurrency", "1"]].concat());
 
     let started = Instant::now();

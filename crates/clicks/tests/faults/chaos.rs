@@ -170,7 +170,7 @@ impl World {
         let url = self.mysfits.url();
         // Each event sends a request, with a short timeout.
         let mut options = vec![PROCESSOR, "--service", &url, "--state", "state", "--buffer-records", "1000"];
-        for variable in ["MYSFITS_CACHE_SECONDS=0", "MYSFITS_STALE_SECONDS=0", "MYSFITS_TIMEOUT_MS=300"] {
+        for variable in ["LOOKUP_CACHE_SECONDS=0", "LOOKUP_STALE_SECONDS=0", "LOOKUP_TIMEOUT_MS=300"] {
             options.extend(["--env", variable]);
         }
         options.extend(self.s3.options());

@@ -18,7 +18,7 @@ use crate::service::{Answer, well_built};
 const LIBRARY: &str = "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1";
 
 /// Long enough for a busy machine: without timeouts, whose retries would be counted.
-const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";
+const PATIENT: &str = "LOOKUP_TIMEOUT_MS=60000";
 
 /// The wall clock of a function.
 struct Clock {
@@ -87,7 +87,7 @@ fn a_jump_of_the_clock_of_a_warm_function_fails_nothing() {
     assert_eq!(service.paths().len(), 3);
 
     // The same while the service hangs, and each event sends a request.
-    let variables = [&clock.variables()[..], &["MYSFITS_TIMEOUT_MS=300", "MYSFITS_CACHE_SECONDS=0"]].concat();
+    let variables = [&clock.variables()[..], &["LOOKUP_TIMEOUT_MS=300", "LOOKUP_CACHE_SECONDS=0"]].concat();
     let up = Up::start(&with_service(&url, &variables));
     put_and_wait(&up, &event(0));
     service.now(|_| Answer::Hang);

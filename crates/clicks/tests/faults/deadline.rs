@@ -26,7 +26,7 @@ use crate::mysfits::Mysfits;
 use crate::service::{Answer, Request, well_built};
 
 /// Without a timeout of single requests.
-const PATIENT: &str = "MYSFITS_TIMEOUT_MS=60000";
+const PATIENT: &str = "LOOKUP_TIMEOUT_MS=60000";
 const TWO_SECONDS: [&str; 2] = ["--timeout-seconds", "2"];
 
 /// The service's response that uses up the time in a step, and the error codes of the clicks.
@@ -54,7 +54,7 @@ const STEPS: [Step; 6] = [
     Step {
         name: "an item, the service unavailable",
         answer: |_| Answer::Hang,
-        variable: "MYSFITS_LOOKUP=item",
+        variable: "LOOKUP_MODE=item",
         codes: &AT_THE_DEADLINE,
     },
 ];
@@ -204,7 +204,7 @@ fn responses_close_to_the_deadline_deliver_or_fail_whole_events() {
     // Of two seconds, 1750 ms are for look-ups.
     let service = Misbehaving::start(move |request| well_built(request).after_ms(random.u64(1500..2000)));
     let url = service.url();
-    let variables = [PATIENT, "MYSFITS_CACHE_SECONDS=0", "MYSFITS_STALE_SECONDS=0"];
+    let variables = [PATIENT, "LOOKUP_CACHE_SECONDS=0", "LOOKUP_STALE_SECONDS=0"];
     let records = BATCH.to_string();
     // One attempt, so that both outcomes occur.
     let events = [&TWO_SECONDS[..], &["--buffer-records", &records, "--retries", "0"]].concat();

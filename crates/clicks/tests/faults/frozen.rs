@@ -12,7 +12,7 @@ use crate::processes::signal_children;
 use crate::service::{Answer, well_built};
 
 /// Each event sends a request, and an error is not hidden by a stale list.
-const VARIABLES: [&str; 3] = ["MYSFITS_CACHE_SECONDS=0", "MYSFITS_STALE_SECONDS=0", "MYSFITS_TIMEOUT_MS=60000"];
+const VARIABLES: [&str; 3] = ["LOOKUP_CACHE_SECONDS=0", "LOOKUP_STALE_SECONDS=0", "LOOKUP_TIMEOUT_MS=60000"];
 
 /// Puts clicks before and after the function is frozen.
 fn freezes(name: &str, url: &str, mut while_frozen: impl FnMut()) {

@@ -28,7 +28,7 @@ fn an_invalid_certificate_fails_the_batch() {
         }));
         let roots = trusted.file();
         let url = format!("https://localhost:{}", service.port());
-        let variables = [&format!("SSL_CERT_FILE={}", roots.path().display()), "MYSFITS_TIMEOUT_MS=10000"];
+        let variables = [&format!("SSL_CERT_FILE={}", roots.path().display()), "LOOKUP_TIMEOUT_MS=10000"];
         let up = Up::start(&with_service(&url, &variables));
 
         fails(&up, &format!("{name}, lasting"), &event(0), "Lambda.FunctionError");
@@ -45,7 +45,7 @@ fn an_invalid_certificate_fails_the_batch() {
 fn an_unknown_host_of_the_service_fails_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     // Never a host (RFC 2606, section 2). Without a network, the look-up takes its time.
-    let options = with_service("http://no-such-host.invalid", &["MYSFITS_TIMEOUT_MS=500"]);
+    let options = with_service("http://no-such-host.invalid", &["LOOKUP_TIMEOUT_MS=500"]);
     let mut up = Up::start_in(folder.path(), &options);
     fails(&up, "a name that is not found, lasting", &event(0), "Lambda.FunctionError");
     assert_eq!(up.stop().code, Some(0));

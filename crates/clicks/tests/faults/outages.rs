@@ -24,9 +24,9 @@ struct Outage {
 }
 
 /// Long enough for a busy machine.
-const PATIENT: &str = "MYSFITS_TIMEOUT_MS=10000";
+const PATIENT: &str = "LOOKUP_TIMEOUT_MS=10000";
 /// For outages that last until the timeout.
-const SHORT: &str = "MYSFITS_TIMEOUT_MS=1000";
+const SHORT: &str = "LOOKUP_TIMEOUT_MS=1000";
 
 const OUTAGES: [Outage; 16] = [
     Outage { name: "slow", answer: || list().after_ms(60_000), requests: 16, timeout_ms: SHORT },
@@ -98,7 +98,7 @@ fn test_outage(outage: &Outage) {
     let service = Misbehaving::start(move |_| answer());
     let url = service.url();
     // Each event sends a request. The cached list is used during an outage only.
-    let up = Up::start(&with_service(&url, &["MYSFITS_CACHE_SECONDS=0", timeout_ms]));
+    let up = Up::start(&with_service(&url, &["LOOKUP_CACHE_SECONDS=0", timeout_ms]));
 
     fails(&up, &format!("{name}, lasting, a cold function"), &event(0), "Lambda.FunctionError");
     assert_eq!(service.paths(), vec!["/mysfits"; *requests], "{name}");
@@ -131,7 +131,7 @@ fn test_outage(outage: &Outage) {
 fn a_slow_service_within_the_timeout_delivers_all() {
     let service = Misbehaving::start(|request| well_built(request).after_ms(1000));
     let url = service.url();
-    let up = Up::start(&with_service(&url, &["MYSFITS_CACHE_SECONDS=0", PATIENT]));
+    let up = Up::start(&with_service(&url, &["LOOKUP_CACHE_SECONDS=0", PATIENT]));
     delivers(&up, "slow, and in time", &(0..8 * BATCH));
     assert!(up.snapshot()["retries"] == 0 && summaries(&up, 9).iter().all(|line| line["service_errors"] == 0));
 }
@@ -141,7 +141,7 @@ fn a_service_that_is_down_fails_a_cold_function_and_not_a_warm_one() {
     let mut service = Mysfits::start();
     let url = service.url();
     service.switch_off();
-    let no_cache = with_service(&url, &["MYSFITS_CACHE_SECONDS=0"]);
+    let no_cache = with_service(&url, &["LOOKUP_CACHE_SECONDS=0"]);
     let up = Up::start(&no_cache);
     fails(&up, "down, lasting, a cold function", &event(0), "Lambda.FunctionError");
     service.switch_on();
@@ -162,7 +162,7 @@ fn a_service_that_is_down_fails_a_cold_function_and_not_a_warm_one() {
 fn a_function_that_is_killed_at_each_attempt_fails_the_batch() {
     let service = Misbehaving::start(|_| Answer::Hang);
     let url = service.url();
-    let up = Up::start(&with_service(&url, &["MYSFITS_TIMEOUT_MS=60000"]));
+    let up = Up::start(&with_service(&url, &["LOOKUP_TIMEOUT_MS=60000"]));
     put(&up, event(0));
     let mut kills = 0;
     while up.snapshot()["failed"] != BATCH {

@@ -22,7 +22,7 @@ const CLICKS: usize = 100_000;
 const FAULTS: usize = 4;
 
 /// Each event sends a request to the service.
-const NO_CACHE: [&str; 4] = ["--env", "MYSFITS_CACHE_SECONDS=0", "--env", "MYSFITS_STALE_SECONDS=0"];
+const NO_CACHE: [&str; 4] = ["--env", "LOOKUP_CACHE_SECONDS=0", "--env", "LOOKUP_STALE_SECONDS=0"];
 
 /// The clicks in a part for each fault: one half before the fault, one half during it.
 fn parts() -> impl Iterator<Item = [Range<usize>; 2]> {
@@ -54,7 +54,7 @@ fn the_service_is_down_for_a_while() {
 fn functions_are_killed_in_the_middle_of_events() {
     let mut service = Mysfits::start();
     // With retries until one succeeds.
-    let patient = ["--env", "MYSFITS_TIMEOUT_MS=60000", "--buffer-records", "1000", "--retries", "300"];
+    let patient = ["--env", "LOOKUP_TIMEOUT_MS=60000", "--buffer-records", "1000", "--retries", "300"];
     let up = Up::start(&[&[PROCESSOR, "--service", &service.url()], &NO_CACHE[..], &patient].concat());
     let kills = Cell::new(0);
     for [before, during] in parts() {

@@ -28,12 +28,12 @@ fn records_that_the_processor_failed_are_delivered_after_it_is_fixed() {
     let clicks: Vec<String> = (0..1_500).map(|n| click(n).to_string()).collect();
     let guest = json!({ "userId": "guest", "mysfitId": unknown }).to_string();
 
-    let mut up = Up::start_in(root, &[PROCESSOR, "--env", "ON_UNKNOWN_MYSFIT=fail"]);
+    let mut up = Up::start_in(root, &[PROCESSOR, "--env", "ON_UNKNOWN_KEY=fail"]);
     up.put(&[clicks.clone(), vec![guest; 10]].concat());
     let end = up.stop();
     assert_eq!(end.stdout, "mysfits-clicks: 1510 accepted, 500 delivered, 0 dropped, 1010 failed\n", "{}", end.stderr);
 
-    let mut up = Up::start_in(root, &[PROCESSOR, "--env", "ON_UNKNOWN_MYSFIT=pass"]);
+    let mut up = Up::start_in(root, &[PROCESSOR, "--env", "ON_UNKNOWN_KEY=pass"]);
     let some = redrive(&folder, &up, &["--limit", "7"]);
     assert_eq!((some.code, &some.report()["records"]["put"]), (Some(0), &json!(7)), "{}", some.stderr);
     let rest = redrive(&folder, &up, &["--archive", "redriven"]);

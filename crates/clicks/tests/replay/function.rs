@@ -96,7 +96,7 @@ fn the_service_is_a_local_one_unless_named() {
     let replay = Replay::of(&[("clicks", "{\"do\":\"ask\"}\n")]);
     let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", &stand_in()]);
     command.args(["--env", "NO_METRICS=1", "--service-latency-ms", "200"]);
-    command.env("MYSFITS_API_URL", "http://elsewhere.example");
+    command.env("MYSFITS_API_URL", "http://elsewhere.example").env("LOOKUP_API_URL", "http://elsewhere.example");
     let exit = Exit::from(command.output().unwrap());
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert!(replay.log().starts_with("service http://127.0.0.1:"), "{}", replay.log());
@@ -108,13 +108,13 @@ fn the_service_is_a_local_one_unless_named() {
 
 #[test]
 fn configuration_is_inherited_and_an_option_wins() {
-    for (option, expected) in [(&[][..], "7"), (&["--env", "MYSFITS_TIMEOUT_MS=8"], "8")] {
+    for (option, expected) in [(&[][..], "7"), (&["--env", "LOOKUP_TIMEOUT_MS=8"], "8")] {
         let replay = Replay::of(&[("clicks", "{}\n")]);
         let mut command = replay.command(&[&["in"], option].concat());
-        command.env("MYSFITS_TIMEOUT_MS", "7").env("SSL_CERT_FILE", "ca.pem").env("HOME", "/home");
+        command.env("LOOKUP_TIMEOUT_MS", "7").env("SSL_CERT_FILE", "ca.pem").env("HOME", "/home");
         assert_eq!(command.output().unwrap().status.code(), Some(0));
         let log = replay.log();
-        assert!(log.contains(&format!("inherited MYSFITS_TIMEOUT_MS={expected}\n")), "{log}");
+        assert!(log.contains(&format!("inherited LOOKUP_TIMEOUT_MS={expected}\n")), "{log}");
         assert!(log.contains("inherited SSL_CERT_FILE=ca.pem\n") && !log.contains("HOME"), "{log}");
     }
 }

@@ -21,7 +21,7 @@ fn main() -> std::io::Result<()> {
     let has = |name: &str| std::env::var(name).is_ok();
     let service = std::env::var("MYSFITS_API_URL").unwrap_or_default();
     println!("service {service}");
-    let shown = ["MYSFITS_TIMEOUT_MS", "SSL_CERT_FILE", "HOME"];
+    let shown = ["LOOKUP_TIMEOUT_MS", "SSL_CERT_FILE", "HOME"];
     for (key, value) in std::env::vars().filter(|(key, _)| shown.contains(&key.as_str())) {
         println!("inherited {key}={value}");
     }

@@ -93,7 +93,7 @@ async fn the_environment_has_the_function_name() {
 
 #[tokio::test]
 async fn the_environment_is_lambdas_and_the_functions_own() {
-    let settings = settings().env("MYSFITS_API_URL", "http://localhost").env("AWS_LAMBDA_LOG_LEVEL", "DEBUG");
+    let settings = settings().env("LOOKUP_API_URL", "http://localhost").env("AWS_LAMBDA_LOG_LEVEL", "DEBUG");
     let mut function = start(settings).await;
     for (event, value) in [
         ("env AWS_LAMBDA_FUNCTION_NAME", "misbehaving"),
@@ -101,7 +101,7 @@ async fn the_environment_is_lambdas_and_the_functions_own() {
         ("env AWS_LAMBDA_LOG_LEVEL", "DEBUG"),
         ("env AWS_REGION", REGION),
         ("env LAMBDA_TASK_ROOT", examples().to_str().unwrap()),
-        ("env MYSFITS_API_URL", "http://localhost"),
+        ("env LOOKUP_API_URL", "http://localhost"),
         ("env TZ", ":UTC"),
         ("env HOME", "unset"),
         ("env CARGO_MANIFEST_DIR", "unset"),

@@ -17,7 +17,7 @@ fn context() -> SettingsContext<'static> {
     SettingsContext {
         env: vec![
             ("AWS_LAMBDA_LOG_LEVEL".to_owned(), "WARN".to_owned()),
-            ("ON_UNKNOWN_MYSFIT".to_owned(), "drop".to_owned()),
+            ("ON_UNKNOWN_KEY".to_owned(), "drop".to_owned()),
         ],
         collector_env: pairs(&[("COLLECTOR_HASH_FIELDS", "phone")]),
         web: PathBuf::from("/sources/web"),
@@ -73,11 +73,7 @@ fn external(url: &str) -> Service {
 fn function() -> FunctionSettings {
     FunctionSettings {
         command: None,
-        env: pairs(&[
-            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-            ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
-            ("ON_UNKNOWN_MYSFIT", "drop"),
-        ]),
+        env: pairs(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("ON_UNKNOWN_KEY", "drop")]),
         memory_mb: 128,
         timeout: Duration::from_secs(30),
     }
@@ -268,7 +264,7 @@ const OPTIONS: &[Row] = &[
         of_function(s).command = Some(Command { executable: "/bin/python3".into(), args });
     }),
     (&[("env", "A=b=c")], |s| set(s, "A", "b=c")),
-    (&[("env", "ON_UNKNOWN_MYSFIT=pass")], |s| set(s, "ON_UNKNOWN_MYSFIT", "pass")),
+    (&[("env", "ON_UNKNOWN_KEY=pass")], |s| set(s, "ON_UNKNOWN_KEY", "pass")),
     (&[("memory-mb", "1769")], |s| of_function(s).memory_mb = 1769),
     (&[("timeout-seconds", "9")], |s| of_function(s).timeout = Duration::from_secs(9)),
     (&[("log-format", "text")], |s| set(s, "AWS_LAMBDA_LOG_FORMAT", "Text")),
@@ -642,8 +638,8 @@ fn the_example_has_these_settings() {
         let common = [
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
-            ("MYSFITS_CACHE_SECONDS", "60"),
-            ("ON_UNKNOWN_MYSFIT", "fail"),
+            ("LOOKUP_CACHE_SECONDS", "60"),
+            ("ON_UNKNOWN_KEY", "fail"),
         ];
         pairs(&[&common, more].concat())
     };

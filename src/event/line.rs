@@ -1,0 +1,198 @@
+//! The enriched line, and the partition keys taken from it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use service_kit::json::{self, Mode};
+
+use super::batch::InputEvent;
+use super::format::{Column, EventFormat};
+use crate::config::{Config, RecordField};
+use crate::lookup::Attributes;
+
+/// The longest partition key. It becomes a part of an object key, which is limited to 1,024 bytes ("Naming Amazon S3 objects", Amazon S3
+/// User Guide).
+const MAX_PARTITION_KEY_BYTES: usize = 256;
+
+/// The fields of a line: those of the event, the attributes, and those of the record. Some of them are partition keys.
+#[derive(Clone, Debug)]
+pub struct LineFormat {
+    event: EventFormat,
+    /// Each with its name and colon as JSON.
+    record: Vec<(String, RecordField)>,
+    partition_keys: Vec<(String, FieldSource)>,
+}
+
+/// The metadata of a record that a line can carry.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordMetadata<'a> {
+    /// The arrival time: ISO 8601, UTC, with milliseconds.
+    pub arrived_at: Option<String>,
+    /// The record id.
+    pub record_id: Option<Cow<'a, str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum FieldSource {
+    /// The index of the event's column.
+    Event(usize),
+    Attribute(usize),
+    Record(RecordField),
+}
+
+impl LineFormat {
+    /// The configured line.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let event = config.event_fields.iter().enumerate();
+        let event = event.filter_map(|(index, field)| Some((&*field.field()?.output, FieldSource::Event(index))));
+        let attributes = config.attributes.iter().enumerate();
+        let attributes = attributes.map(|(index, field)| (&*field.output, FieldSource::Attribute(index)));
+        let record = config.record_fields.iter().map(|field| (field.name(), FieldSource::Record(*field)));
+        let fields: Vec<(&str, FieldSource)> = event.chain(attributes).chain(record).collect();
+        let source = |key: &String| fields.iter().find(|(name, _)| name == key).map(|(_, source)| *source);
+        Self {
+            event: EventFormat::new(config),
+            record: config.record_fields.iter().map(|field| (format!("\"{}\":", field.name()), *field)).collect(),
+            partition_keys: config.partition_keys.iter().filter_map(|key| Some((key.clone(), source(key)?))).collect(),
+        }
+    }
+
+    /// What is read of an event.
+    #[must_use]
+    pub fn event_format(&self) -> &EventFormat {
+        &self.event
+    }
+
+    /// The metadata that the line's fields need.
+    pub fn record_metadata<'a>(
+        &self,
+        arrived_at: impl FnOnce() -> Option<String>,
+        record_id: impl FnOnce() -> Option<Cow<'a, str>>,
+    ) -> RecordMetadata<'a> {
+        let needs = |wanted| self.record.iter().any(|(_, field)| *field == wanted);
+        RecordMetadata {
+            arrived_at: if needs(RecordField::ArrivedAt) { arrived_at() } else { None },
+            record_id: if needs(RecordField::RecordId) { record_id() } else { None },
+        }
+    }
+
+    /// Appends the line of `event` to `out`: compact JSON, UTF-8 unescaped, and a newline. If `out` exceeds `max_bytes`, the line may be
+    /// incomplete: several pointers may select one long value.
+    ///
+    /// Firehose concatenates records without a delimiter, so the newline separates lines.
+    pub fn write(
+        &self,
+        event: InputEvent,
+        attributes: Attributes,
+        metadata: &RecordMetadata,
+        max_bytes: usize,
+        out: &mut Vec<u8>,
+    ) {
+        let mut separator = b'{';
+        match event {
+            InputEvent::Canonical(members) => {
+                out.push(b'{');
+                out.extend_from_slice(members.as_bytes());
+                separator = b',';
+            }
+            InputEvent::Values(values) => self.write_values(values, &mut separator, max_bytes, out),
+        }
+        out.push(separator);
+        out.extend_from_slice(attributes.members().as_bytes());
+        for (member, field) in &self.record {
+            out.push(b',');
+            out.extend_from_slice(member.as_bytes());
+            write_metadata(*field, metadata, out);
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn write_values(&self, mut values: &[(u8, &RawValue)], separator: &mut u8, max_bytes: usize, out: &mut Vec<u8>) {
+        for (index, column) in (0..).zip(&self.event.columns) {
+            let mut value = None;
+            if let [(column, first), others @ ..] = values
+                && *column == index
+            {
+                (value, values) = (Some(*first), others);
+            }
+            match (column, value) {
+                (Column::Rest(rest), Some(event)) => rest.write(event, separator, out),
+                (Column::Field { member, is_pointer, .. }, value) if *is_pointer || value.is_some() => {
+                    out.push(*separator);
+                    out.extend_from_slice(member.as_bytes());
+                    match value {
+                        Some(value) => write_value(value, out),
+                        None => out.extend_from_slice(b"null"),
+                    }
+                    *separator = b',';
+                }
+                _ => {}
+            }
+            if out.len() > max_bytes {
+                return;
+            }
+        }
+    }
+
+    /// The partition keys of `event`'s line by name; `None` if one is missing, `null`, empty, longer than 256 bytes, an object or an
+    /// array.
+    #[must_use]
+    pub fn partition_keys(
+        &self,
+        event: InputEvent,
+        attributes: Attributes,
+        metadata: &RecordMetadata,
+    ) -> Option<BTreeMap<&str, String>> {
+        let value = |source| {
+            let mut json = Vec::new();
+            match source {
+                FieldSource::Event(index) => self.write_event_field(index, event, &mut json),
+                FieldSource::Attribute(index) => json.extend_from_slice(attributes.value(index).as_bytes()),
+                FieldSource::Record(field) => write_metadata(field, metadata, &mut json),
+            }
+            partition_key(&json)
+        };
+        self.partition_keys.iter().map(|(name, source)| Some((name.as_str(), value(*source)?))).collect()
+    }
+
+    /// Appends the JSON of one field; nothing if the event lacks it.
+    fn write_event_field(&self, index: usize, event: InputEvent, out: &mut Vec<u8>) {
+        match event {
+            InputEvent::Canonical(members) => {
+                let text = self.event.canonical.as_ref().map(|canonical| canonical.text(members, index));
+                json::write_text(text, out);
+            }
+            InputEvent::Values(values) => {
+                if let Some((_, value)) = values.iter().find(|(column, _)| usize::from(*column) == index) {
+                    write_value(value, out);
+                }
+            }
+        }
+    }
+}
+
+fn write_value(value: &RawValue, out: &mut Vec<u8>) {
+    let written = json::write_compact(value, Mode::Unescape, out);
+    debug_assert_eq!(written, Ok(()), "parsing checks every field that is kept");
+}
+
+fn write_metadata(field: RecordField, metadata: &RecordMetadata, out: &mut Vec<u8>) {
+    let text = match field {
+        RecordField::ArrivedAt => metadata.arrived_at.as_deref(),
+        RecordField::RecordId => metadata.record_id.as_deref(),
+    };
+    json::write_text(text, out);
+}
+
+/// The partition key of a JSON value: a string's text, or a number or boolean as written.
+fn partition_key(json: &[u8]) -> Option<String> {
+    let value: &RawValue = serde_json::from_slice(json).ok()?;
+    let text = match (json::text(value).ok()?, json.first()?) {
+        (Some(text), _) => text.into_owned(),
+        (None, b'[' | b'{' | b'n') => return None,
+        (None, _) => value.get().to_owned(),
+    };
+    Some(text).filter(|text| (1..=MAX_PARTITION_KEY_BYTES).contains(&text.len()))
+}
