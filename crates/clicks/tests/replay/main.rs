@@ -6,5 +6,6 @@ mod command_line;
 mod function;
 mod inputs;
 mod interrupts;
+mod orders;
 mod processor;
 mod records;

@@ -14,6 +14,7 @@ mod edge;
 mod keys;
 mod kinesis;
 mod objects;
+mod orders;
 mod site;
 mod stop;
 mod storage;

@@ -1,0 +1,57 @@
+//! Another team's events and service, by configuration alone: the README shows this example.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+use test_support::exit::Exit;
+use test_support::replay::Replay;
+
+const VARIABLES: [(&str, &str); 7] = [
+    ("LOOKUP_KEY", "productId=/item/productId"),
+    ("LOOKUP_LIST", "/products"),
+    ("LOOKUP_LIST_KEY", "id"),
+    ("LOOKUP_ITEM", "none"),
+    ("LOOKUP_ATTRIBUTES", "category=/category/name,price=/price/amount"),
+    ("EVENT_FIELDS", "orderId,productId,customer=/customer/id"),
+    ("REQUIRED_FIELDS", "orderId"),
+];
+
+fn root(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).to_str().unwrap().to_owned()
+}
+
+/// Replays the orders with more arguments and variables.
+#[track_caller]
+fn replay(variables: &[(&str, &str)]) -> (String, serde_json::Value) {
+    let replay = Replay::of(&[]);
+    let (orders, service) = (root("fixtures/orders/orders.jsonl"), root("fixtures/orders/service"));
+    let mut command = replay.bare_command(&["--json", "--out", "out", "--service-files", &service, &orders]);
+    let exit = Exit::from(command.envs(VARIABLES).envs(variables.iter().copied()).output().unwrap());
+    assert_eq!(exit.code, Some(1), "{}", exit.stderr);
+    (replay.delivered(), exit.report())
+}
+
+#[test]
+fn orders_are_enriched_as_the_readme_shows() {
+    let expected = fs::read_to_string(root("fixtures/expected/orders.jsonl")).unwrap();
+    let (delivered, report) = replay(&[]);
+    assert_eq!(delivered, expected);
+    assert_eq!(report["reasons"], json!({ "unknown_key": 1, "missing_field": 1 }), "{report}");
+    assert_eq!(report["service_requests"], 1);
+
+    let readme = fs::read_to_string(root("README.md")).unwrap();
+    for (name, value) in VARIABLES {
+        assert!(readme.contains(&format!("{name}='{value}'")) || readme.contains(&format!("{name}={value}")), "{name}");
+    }
+    assert!(readme.contains(&expected), "{expected}");
+}
+
+#[test]
+fn one_request_for_each_product_gives_the_same() {
+    let (by_list, _) = replay(&[]);
+    let (by_item, report) =
+        replay(&[("LOOKUP_MODE", "item"), ("LOOKUP_LIST", "none"), ("LOOKUP_ITEM", "/products/{key}")]);
+    assert_eq!(by_item, by_list);
+    assert_eq!(report["service_requests"], 4, "7 and \"7\" are one product");
+}
