@@ -5,7 +5,7 @@ import { bundling } from './bundling.ts'
 import { app, templateOf } from './synth.ts'
 
 /** The only required option. */
-export const SERVICE = { mysfitsApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
+export const SERVICE = { lookupApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
 
 /** Every option that adds or changes a resource is in one of these. */
 export const CONFIGURATIONS = {
