@@ -55,7 +55,7 @@ impl Kind {
             Self::CachedPython => python("cached.handler"),
             Self::WorkshopPython => python("workshop.handler"),
         };
-        let settings = settings.env("LOOKUP_API_URL", url).env("LOOKUP_CACHE_SECONDS", "86400");
+        let settings = settings.env("MYSFITS_API_URL", url).env("LOOKUP_CACHE_SECONDS", "86400");
         Settings { timeout: Duration::from_secs(300), ..settings }
     }
 
@@ -118,7 +118,7 @@ async fn invoke(function: &mut Function, event: &str) -> Vec<u8> {
 pub(crate) fn starts() -> Vec<Row> {
     let (mut processor, mut processor_with_tls, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..30 {
-        let settings = |url| Settings::new(env!("CARGO_BIN_EXE_click-processor")).env("LOOKUP_API_URL", url);
+        let settings = |url| Settings::new(env!("CARGO_BIN_EXE_click-processor")).env("MYSFITS_API_URL", url);
         processor.push(start(&settings("http://example.com")));
         processor_with_tls.push(start(&settings("https://example.com")));
         empty.push(start(&this("empty")));

@@ -86,6 +86,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
+/// The value that a JSON pointer without escapes finds.
+pub(crate) fn find<'a>(json: &'a str, pointer: &str) -> Option<&'a str> {
+    let Some(rest) = pointer.strip_prefix('/') else { return Some(json) };
+    let (name, rest) = rest.find('/').map_or((rest, ""), |end| rest.split_at(end));
+    let value = if json.starts_with('[') {
+        let elements: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+        elements.get(name.parse::<usize>().ok()?)?.get()
+    } else {
+        Members::of(json)?.get(name)?
+    };
+    find(value, rest)
+}
+
 /// The value, if a line can have it.
 pub(crate) fn copied(json: &str) -> Option<Value> {
     match depth(json) {
@@ -100,6 +113,24 @@ pub(crate) fn copied(json: &str) -> Option<Value> {
             members.map(|(name, value)| Some((name, copied(value.get())?))).collect()
         }
     }
+}
+
+/// JSON with 0 for each number.
+pub(crate) fn without_numbers(json: &str) -> String {
+    let (mut out, mut in_string, mut escaped, mut in_number) = (String::new(), false, false, false);
+    for character in json.chars() {
+        let is_number = !in_string && matches!(character, '-' | '0'..='9')
+            || in_number && matches!(character, '+' | '.' | 'e' | 'E');
+        if !is_number {
+            out.push(character);
+        } else if !in_number {
+            out.push('0');
+        }
+        in_number = is_number;
+        in_string ^= character == '"' && !escaped;
+        escaped = in_string && character == '\\' && !escaped;
+    }
+    out
 }
 
 /// The text of a JSON string; `None` for any other value, and for a lone surrogate.

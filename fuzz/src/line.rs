@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use click_processor::click::{Click, LineFormat, RecordMetadata};
 use click_processor::config::Config;
+use click_processor::event::{InputEvent, LineFormat, RecordMetadata};
 use click_processor::lookup::Attributes;
 
-use crate::json::{Members, assert_copied, text};
+use crate::json::{Members, assert_copied, find, text};
 
 /// A configuration from environment variables, without a service.
 pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
@@ -21,37 +21,141 @@ pub(crate) const ALL_FIELDS: [(&str, &str); 3] = [
     ("PARTITION_KEYS", "userId,page"),
 ];
 
-/// Asserts that the line of `click` has the values of `members` and `attributes`; returns it.
+/// Fields by pointers, and all other members.
+const POINTERS: [(&str, &str); 5] = [
+    ("LOOKUP_KEY", "key=/mysfitId/0"),
+    ("EVENT_FIELDS", "page,x=/page/1/x,*,key,at=/at"),
+    ("REQUIRED_FIELDS", "none"),
+    ("LOOKUP_ATTRIBUTES", "species"),
+    ("PARTITION_KEYS", "key,x"),
+];
+
+/// A configuration, as the oracle knows it.
+pub(crate) struct Configured {
+    pub(crate) config: Config,
+    pub(crate) key: &'static str,
+    pub(crate) required: &'static [&'static str],
+    /// The output name and the pointer of each field, and whether it is configured by a pointer; `*` for all other members.
+    pub(crate) kept: &'static [(&'static str, &'static str, bool)],
+}
+
+impl Configured {
+    /// The default, and all kinds of fields.
+    pub(crate) fn all() -> [Self; 3] {
+        let (key, required) = ("/mysfitId", &["/userId"][..]);
+        [
+            Self {
+                config: config(&[]),
+                key,
+                required,
+                kept: &[("userId", "/userId", false), ("mysfitId", "/mysfitId", false)],
+            },
+            Self {
+                config: config(&ALL_FIELDS),
+                key,
+                required,
+                kept: &[
+                    ("page", "/page", false),
+                    ("userId", "/userId", false),
+                    ("mysfitId", "/mysfitId", false),
+                    ("at", "/at", false),
+                ],
+            },
+            Self {
+                config: config(&POINTERS),
+                key: "/mysfitId/0",
+                required: &[],
+                kept: &[
+                    ("page", "/page", false),
+                    ("x", "/page/1/x", true),
+                    ("*", "", false),
+                    ("key", "/mysfitId/0", true),
+                    ("at", "/at", true),
+                ],
+            },
+        ]
+    }
+
+    /// The members of an event's line, with their source; `None` where it is `null` because a pointer finds nothing.
+    fn members<'e>(&self, event: &'e str) -> Vec<(String, Option<&'e str>)> {
+        let mut members = Vec::new();
+        for (output, pointer, is_pointer) in self.kept {
+            if *output == "*" {
+                members.extend(self.rest(event).into_iter().map(|(name, value)| (name, Some(value))));
+            } else if let Some(value) = find(event, pointer) {
+                members.push(((*output).to_owned(), Some(value)));
+            } else if *is_pointer {
+                members.push(((*output).to_owned(), None));
+            }
+        }
+        members
+    }
+
+    /// What `*` keeps: of members that share a name, the last counts.
+    pub(crate) fn rest<'e>(&self, event: &'e str) -> Vec<(String, &'e str)> {
+        let mut rest: Vec<(String, &str)> = Vec::new();
+        for (name, value) in Members::of(event).unwrap().0 {
+            let lower = name.to_lowercase();
+            if self.config.output_fields().any(|output| output.to_lowercase() == lower) {
+                continue;
+            }
+            match rest.iter_mut().find(|(known, _)| known.to_lowercase() == lower) {
+                Some(known) => *known = (name, value.get()),
+                None => rest.push((name, value.get())),
+            }
+        }
+        rest
+    }
+}
+
+/// Asserts that the line of an event has its values and `attributes`; returns it.
 pub(crate) fn assert_line(
-    config: &Config,
-    click: &Click,
-    members: &Members,
+    configured: &Configured,
+    parsed: InputEvent,
+    event: &str,
     attributes: Attributes,
     metadata: &RecordMetadata,
 ) -> String {
+    let config = &configured.config;
     let line = LineFormat::new(config);
     let mut bytes = Vec::new();
-    line.write(click, attributes, metadata, &mut bytes);
+    line.write(parsed, attributes, metadata, usize::MAX, &mut bytes);
     let written = String::from_utf8(bytes).unwrap();
     let json = written.strip_suffix('\n').expect("a newline at the end");
     assert!(json.bytes().all(|byte| byte >= b' '), "a line is one line: {json:?}");
 
     let read = Members::of(json).unwrap();
-    let is_there = |name: &&str| !config.click_fields.iter().any(|field| field == name) || members.get(name).is_some();
-    assert_eq!(read.names(), config.output_fields().filter(is_there).collect::<Vec<_>>());
-    for name in &config.click_fields {
-        if let Some(original) = members.get(name) {
-            assert_copied(original, read.get(name).unwrap());
+    let expected = configured.members(event);
+    let others = config.attributes.iter().map(|field| field.output.as_str());
+    let others = others.chain(config.record_fields.iter().map(|field| field.name()));
+    let names: Vec<&str> = expected.iter().map(|(name, _)| name.as_str()).chain(others).collect();
+    assert_eq!(read.names(), names);
+    for ((name, original), (_, written)) in expected.iter().zip(&read.0) {
+        match original {
+            Some(original) if copied_exactly(original, written.get()) => {}
+            Some(original) => assert_copied(original, written.get()),
+            None => assert_eq!(written.get(), "null", "{name}"),
         }
     }
-    for (index, name) in config.mysfit_attributes.iter().enumerate() {
-        assert_eq!(read.get(name), Some(attributes.value(index)));
+    for (index, attribute) in config.attributes.iter().enumerate() {
+        assert_eq!(read.get(&attribute.output), Some(attributes.value(index)));
     }
-    let text_of = |name| read.some(name).map(|json| text(json).expect("a string"));
-    assert_eq!(text_of("arrivedAt"), metadata.arrived_at);
-    assert_eq!(text_of("recordId").as_deref(), metadata.record_id.as_deref());
-    assert_eq!(line.partition_keys(click, attributes, metadata), partition_keys(config, &read));
+    if config.record_fields.is_empty() {
+        assert_eq!(metadata, &RecordMetadata::default());
+    } else {
+        let text_of = |name| read.some(name).map(|json| text(json).expect("a string"));
+        assert_eq!(text_of("arrivedAt"), metadata.arrived_at);
+        assert_eq!(text_of("recordId").as_deref(), metadata.record_id.as_deref());
+    }
+    assert_eq!(line.partition_keys(parsed, attributes, metadata), partition_keys(config, &read));
     written
+}
+
+/// Whether a value is written as it came, apart from white space outside of strings. Numbers beyond a 64-bit float can't be compared.
+fn copied_exactly(original: &str, written: &str) -> bool {
+    let without_space =
+        |json: &str| json.chars().filter(|character| !character.is_ascii_whitespace()).collect::<String>();
+    without_space(original) == without_space(written)
 }
 
 /// The partition keys of a written line.

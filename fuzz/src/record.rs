@@ -1,95 +1,107 @@
-//! The data of one record: clicks, or anything else.
+//! The data of one record: events, or anything else.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use click_processor::Reason;
-use click_processor::click::{Click, Clicks, LineFormat, RecordMetadata};
-use click_processor::config::Config;
+use click_processor::event::{InputEvent, InputEvents, LineFormat, RecordMetadata};
 use click_processor::lookup::OwnedAttributes;
+use serde_json::value::RawValue;
 
-use crate::json::{Members, copied, text};
-use crate::line::{ALL_FIELDS, assert_line, config};
+use crate::json::{Members, copied, find, text, without_numbers};
+use crate::line::{Configured, assert_line};
 
-static CONFIGS: LazyLock<[Config; 2]> = LazyLock::new(|| [config(&[]), config(&ALL_FIELDS)]);
+pub(crate) static CONFIGURED: LazyLock<[Configured; 3]> = LazyLock::new(Configured::all);
 
-/// Another record in the batch.
+/// Another record in the batch, valid in every configuration.
 const NEIGHBOUR: &[u8] = br#"{"userId":"neighbour","mysfitId":"next-door"}"#;
+const NEIGHBOUR_OF_POINTERS: &[u8] = br#"{"mysfitId":["next-door"]}"#;
 
-/// - It is accepted if and only if it is objects, each with valid ids and kept fields that fit into a line.
-/// - Each click has one line with its values.
+/// - It is accepted if and only if it is objects, each with a valid key, required fields and kept fields that fit into a line.
+/// - Each event has one line with its values.
 /// - The fast path for the canonical form and the general path agree.
 /// - It does not affect other records of the batch.
 pub fn check(data: &[u8]) {
-    for config in &*CONFIGS {
-        check_configured(data, expected(data, &config.click_fields).as_deref(), config);
+    for configured in &*CONFIGURED {
+        check_configured(data, expected(data, configured).as_deref(), configured);
     }
 }
 
-fn check_configured(data: &[u8], expected: Option<&[Members]>, config: &Config) {
+fn check_configured(data: &[u8], expected: Option<&[&str]>, configured: &Configured) {
     // A leading space disables the fast path.
     let general_path = [b" ", data].concat();
-    let line = LineFormat::new(config);
-    let batch = Clicks::parse([data, NEIGHBOUR, &general_path].into_iter().map(Ok), line.extra_fields());
-    let ids = batch.mysfit_ids();
-    let records: Vec<Result<Vec<&Click>, Reason>> = batch
+    let line = LineFormat::new(&configured.config);
+    let neighbour = if configured.required.is_empty() { NEIGHBOUR_OF_POINTERS } else { NEIGHBOUR };
+    let batch = InputEvents::parse([data, neighbour, &general_path].into_iter().map(Ok), line.event_format());
+    let keys = batch.keys();
+    let records: Vec<Result<Vec<(InputEvent, &str)>, Reason>> = batch
         .records()
-        .map(|clicks| {
-            let id_is_known = |(click, mysfit): (_, usize)| {
-                let click: &Click = click;
-                assert_eq!(click.mysfit_id, ids[mysfit]);
-                click
-            };
-            clicks.map(|clicks| clicks.map(id_is_known).collect())
-        })
+        .map(|events| events.map(|events| events.map(|(event, key)| (event, keys[key])).collect()))
         .collect();
-    let clicked: BTreeSet<&str> = records.iter().flatten().flatten().map(|click| &*click.mysfit_id).collect();
-    assert_eq!(ids.len(), clicked.len(), "each mysfit of an accepted click is looked up once, and no other: {ids:?}");
+    let named: BTreeSet<&str> = records.iter().flatten().flatten().map(|(_, key)| *key).collect();
+    assert_eq!(keys.len(), named.len(), "each key of an accepted event is looked up once, and no other: {keys:?}");
     let [fast, neighbour, general] = records.as_slice() else { panic!("{} records", records.len()) };
-    assert_eq!(fast, general, "the two paths differ");
-    assert!(matches!(neighbour.as_deref(), Ok([click]) if click.user_id == "neighbour"), "{neighbour:?}");
+    assert!(matches!(neighbour.as_deref(), Ok([(_, "next-door")])), "{neighbour:?}");
 
-    match (fast, expected) {
-        (Ok(clicks), Some(expected)) => {
-            assert_eq!(clicks.len(), expected.len());
-            for (click, members) in clicks.iter().zip(expected) {
-                check_click(click, members, config);
+    match (fast, general, expected) {
+        (Ok(fast), Ok(general), Some(expected)) => {
+            assert_eq!((fast.len(), general.len()), (expected.len(), expected.len()));
+            for ((fast, general), event) in fast.iter().zip(general).zip(expected) {
+                assert_eq!(check_event(*fast, event, configured), check_event(*general, event, configured));
             }
         }
-        (Err(reason), None) => {
+        (Err(reason), Err(general), None) => {
+            assert_eq!(reason, general, "the two paths differ");
             assert_eq!(*reason == Reason::InvalidUtf8, str::from_utf8(data).is_err());
             assert_eq!(*reason == Reason::Empty, data.trim_ascii().is_empty());
         }
-        (fast, expected) => panic!("{fast:?}, and not {expected:?}"),
+        (fast, general, expected) => panic!("{fast:?} and {general:?}, and not {expected:?}"),
     }
 }
 
-fn check_click(click: &Click, members: &Members, config: &Config) {
-    let said = |name| members.get(name).and_then(text);
-    assert_eq!(Some(&*click.user_id), said("userId").as_deref());
-    assert_eq!(Some(&*click.mysfit_id), said("mysfitId").as_deref());
+/// Returns the event's line.
+fn check_event((parsed, key): (InputEvent, &str), event: &str, configured: &Configured) -> String {
+    assert_eq!(Some(key), find(event, configured.key).and_then(key_of).as_deref());
+    let config = &configured.config;
     let metadata =
         LineFormat::new(config).record_metadata(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
-    let unknown = OwnedAttributes::unknown(&config.mysfit_attributes);
-    let line = assert_line(config, click, members, unknown.view(), &metadata);
-    // Without record fields, a line is short.
-    assert!(metadata != RecordMetadata::default() || line.len() < 2_000, "{} bytes", line.len());
+    let unknown = OwnedAttributes::unknown(&config.attributes);
+    let line = assert_line(configured, parsed, event, unknown.view(), &metadata);
+    // Without record fields and `*`, a line is short.
+    let is_default = metadata == RecordMetadata::default() && !configured.required.is_empty();
+    assert!(!is_default || line.len() < 2_000, "{} bytes", line.len());
+    line
 }
 
-/// The clicks in a record's data with the fields `kept`; `None` if the record fails. Follows the documented reasons.
-pub(crate) fn expected<'d>(data: &'d [u8], kept: &[String]) -> Option<Vec<Members<'d>>> {
+/// The events in a record's data; `None` if the record fails. Follows the documented reasons.
+pub(crate) fn expected<'d>(data: &'d [u8], configured: &Configured) -> Option<Vec<&'d str>> {
     let text = str::from_utf8(data).ok().filter(|text| !text.trim_ascii().is_empty())?;
-    let clicks: Result<Vec<Members>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
-    clicks.ok().filter(|clicks| clicks.iter().all(|click| is_click(click, kept)))
+    let events: Result<Vec<&RawValue>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
+    let events: Vec<&str> = events.ok()?.into_iter().map(RawValue::get).collect();
+    events.iter().all(|event| is_valid(event, configured)).then_some(events)
 }
 
-fn is_click(members: &Members, kept: &[String]) -> bool {
-    has_valid_ids(members) && kept.iter().filter_map(|name| members.get(name)).all(|value| copied(value).is_some())
+fn is_valid(event: &str, configured: &Configured) -> bool {
+    let is_kept = |(output, pointer, _): &(&str, &str, bool)| match *output {
+        // Numbers stay as they came.
+        "*" => {
+            Members::with_text_names(event).is_some()
+                && configured.rest(event).iter().all(|(_, value)| copied(&without_numbers(value)).is_some())
+        }
+        _ => find(event, pointer).is_none_or(|value| copied(value).is_some()),
+    };
+    let is_text = |pointer: &&str| find(event, pointer).and_then(text).is_some_and(|text| text.len() <= 256);
+    event.starts_with('{')
+        && find(event, configured.key).and_then(key_of).is_some()
+        && configured.required.iter().all(is_text)
+        && configured.kept.iter().all(is_kept)
 }
 
-fn has_valid_ids(members: &Members) -> bool {
-    let said = |name| members.get(name).and_then(text);
-    let (Some(user_id), Some(mysfit_id)) = (said("userId"), said("mysfitId")) else { return false };
-    let may_be_in_an_id = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
-    user_id.len() <= 256 && (1..=128).contains(&mysfit_id.len()) && mysfit_id.chars().all(may_be_in_an_id)
+/// The key in a JSON value, if it is valid.
+pub(crate) fn key_of(json: &str) -> Option<String> {
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    let is_integer = json != "-0" && digits.len() <= 20 && digits.chars().all(|character| character.is_ascii_digit());
+    let key = if is_integer { Some(json.to_owned()) } else { text(json) };
+    let may_be_in_a_key = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
+    key.filter(|key| (1..=128).contains(&key.len()) && key.chars().all(may_be_in_a_key))
 }

@@ -1,97 +1,153 @@
-//! Responses of the mysfits service: the list, and items.
+//! Responses of the service: the list, and items.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use click_processor::click::{Clicks, RecordMetadata};
-use click_processor::config::Config;
+use click_processor::event::{InputEvents, RecordMetadata};
 use click_processor::lookup::Attributes;
-use click_processor::lookup::service_response::{Entry, ServiceResponseError, parse_item, parse_list};
+use click_processor::lookup::service_response::{Entry, ItemFormat, ServiceResponseError, parse_item, parse_list};
 use serde_json::value::RawValue;
 
-use crate::json::{Members, assert_copied, copied, text};
-use crate::line::{assert_line, config};
+use crate::json::{Members, assert_copied, copied, find};
+use crate::line::{Configured, assert_line, config};
+use crate::record::{CONFIGURED, key_of};
 
-static CONFIGS: LazyLock<[Config; 2]> =
-    LazyLock::new(|| [config(&[]), config(&[("LOOKUP_ATTRIBUTES", "age,likes,name,thumbImageUri")])]);
+/// What is wanted of an item, as the oracle knows it.
+struct Wanted {
+    configured: Configured,
+    format: ItemFormat,
+    key: &'static str,
+    /// Whether an attribute of the list is `null` if its pointer finds nothing.
+    list_is_complete: bool,
+    /// Pointers, or names in any case.
+    attributes: &'static [&'static str],
+}
 
-const CLICK: &str = r#"{"userId":"u","mysfitId":"m"}"#;
+static WANTED: LazyLock<[Wanted; 3]> = LazyLock::new(|| {
+    let wanted = |variables: &[(&str, &str)], key, list_is_complete, attributes| Wanted {
+        configured: Configured { config: config(variables), ..CONFIGURED[0] },
+        format: ItemFormat::new(&config(variables)),
+        key,
+        list_is_complete,
+        attributes,
+    };
+    let others = ("LOOKUP_ATTRIBUTES", "age,likes,name,thumbImageUri");
+    let pointers = [
+        ("LOOKUP_ATTRIBUTES", "first=/likes/0,age,name=/name"),
+        ("LOOKUP_LIST_KEY", "id=/mysfitId"),
+        ("LOOKUP_ITEM", "none"),
+    ];
+    [
+        wanted(&[], "mysfitId", false, &["goodevil", "lawchaos", "species"]),
+        wanted(&[others], "mysfitId", false, &["age", "likes", "name", "thumbImageUri"]),
+        wanted(&pointers, "/mysfitId", true, &["/likes/0", "age", "/name"]),
+    ]
+});
 
-/// - A list is accepted if and only if it is valid, and has its mysfits, complete or partial.
-/// - An item is accepted if and only if it is the requested mysfit with every attribute.
+const EVENT: &str = r#"{"userId":"u","mysfitId":"m"}"#;
+
+/// - A list is accepted if and only if it is valid, and has its items, complete or partial.
+/// - An item is accepted if and only if it has the requested key and every attribute.
 /// - Its attributes are those of the response, in the configured order, and form a line.
 pub fn check(body: &[u8]) {
-    for config in &*CONFIGS {
-        check_list(body, config);
-        check_item(body, config);
+    for wanted in &*WANTED {
+        check_list(body, wanted);
+        check_item(body, wanted);
     }
 }
 
-fn check_list(body: &[u8], config: &Config) {
-    let names = &config.mysfit_attributes;
-    let (found, expected) = match (parse_list(body, names), expected_list(body)) {
-        (Ok(found), Some(expected)) => (found, expected),
-        (Err(error), None) => return assert_eq!(error, ServiceResponseError::Shape),
+fn check_list(body: &[u8], wanted: &Wanted) {
+    let (found, expected) = match (parse_list(body, &wanted.format), expected_list(body, wanted)) {
+        (Ok(found), Ok(expected)) => (found, expected),
+        (Err(error), Err(expected)) => return assert_eq!(error, expected),
         (found, expected) => panic!("{found:?}, and not {expected:?}"),
     };
     assert_eq!(found.len(), expected.len());
-    for (id, mysfit) in &expected {
-        match (found.get(id), attributes(mysfit, names)) {
-            (Some(Entry::Complete(its)), Some(expected)) => assert_attributes(found.attributes(its), &expected, config),
+    for (key, item) in &expected {
+        match (found.get(key), wanted.attributes(item, wanted.list_is_complete)) {
+            (Some(Entry::Complete(its)), Some(expected)) => wanted.check(found.attributes(its), &expected),
             (Some(Entry::Partial), None) => {}
-            (found, expected) => panic!("{id}: {found:?}, and not {expected:?}"),
+            (found, expected) => panic!("{key}: {found:?}, and not {expected:?}"),
         }
     }
 }
 
-fn check_item(body: &[u8], config: &Config) {
-    let names = &config.mysfit_attributes;
-    let mysfit = members(body);
-    let id = mysfit.as_ref().and_then(id);
-    if let (Some(mysfit), Some(id)) = (&mysfit, &id) {
-        match (parse_item(body, id, names), attributes(mysfit, names)) {
-            (Ok(found), Some(expected)) => assert_attributes(found.view(), &expected, config),
-            (Err(ServiceResponseError::MissingAttribute(name)), None) => assert!(names.contains(&name), "{name}"),
+fn check_item(body: &[u8], wanted: &Wanted) {
+    let item = str::from_utf8(body).ok().filter(|body| Members::of(body).is_some());
+    let key = item.and_then(|item| wanted.key(item));
+    if let (Some(item), Some(key)) = (item, &key) {
+        match (parse_item(body, key, &wanted.format), wanted.attributes(item, true)) {
+            (Ok(found), Some(expected)) => wanted.check(found.view(), &expected),
+            (Err(ServiceResponseError::MissingAttribute(name)), None) => {
+                assert!(wanted.configured.config.attributes.iter().any(|field| field.output == name), "{name}");
+            }
             (found, expected) => panic!("{found:?}, and not {expected:?}"),
         }
     }
-    let other = format!("{}-", id.unwrap_or_default());
-    assert_eq!(parse_item(body, &other, names), Err(ServiceResponseError::Shape), "not a response for {other}");
+    let other = format!("{}-", key.unwrap_or_default());
+    assert_eq!(
+        parse_item(body, &other, &wanted.format),
+        Err(ServiceResponseError::Shape),
+        "not a response for {other}"
+    );
 }
 
-fn assert_attributes(found: Attributes, expected: &[&str], config: &Config) {
-    let json = format!("{{{}}}", found.members());
-    let members = Members::of(&json).unwrap();
-    assert_eq!(members.names(), config.mysfit_attributes);
-    for (index, (original, (_, written))) in expected.iter().zip(&members.0).enumerate() {
-        assert_eq!(found.value(index), written.get());
-        assert_copied(original, written.get());
+impl Wanted {
+    fn check(&self, found: Attributes, expected: &[&str]) {
+        let config = &self.configured.config;
+        let json = format!("{{{}}}", found.members());
+        let members = Members::of(&json).unwrap();
+        assert_eq!(members.names(), config.attributes.iter().map(|field| &*field.output).collect::<Vec<_>>());
+        for (index, (original, (_, written))) in expected.iter().zip(&members.0).enumerate() {
+            assert_eq!(found.value(index), written.get());
+            assert_copied(original, written.get());
+        }
+        let format = click_processor::event::EventFormat::new(config);
+        let events = InputEvents::parse([Ok(EVENT.as_bytes())].into_iter(), &format);
+        let mut records = events.records();
+        let (event, _) = records.next().unwrap().unwrap().next().unwrap();
+        assert_line(&self.configured, event, EVENT, found, &RecordMetadata::default());
     }
-    let clicks = Clicks::parse([Ok(CLICK.as_bytes())].into_iter(), &[]);
-    let mut records = clicks.records();
-    let (click, _) = records.next().unwrap().unwrap().next().unwrap();
-    assert_line(config, click, &Members::of(CLICK).unwrap(), found, &RecordMetadata::default());
+
+    fn key(&self, item: &str) -> Option<String> {
+        value(item, self.key).and_then(any_key)
+    }
+
+    /// The values of all attributes, if none is missing.
+    fn attributes<'a>(&self, item: &'a str, is_complete: bool) -> Option<Vec<&'a str>> {
+        let null = |name: &str| Some("null").filter(|_| is_complete && name.starts_with('/'));
+        let attribute = |name: &&str| value(item, name).or_else(|| null(name)).filter(|value| copied(value).is_some());
+        self.attributes.iter().map(attribute).collect()
+    }
 }
 
-fn members(body: &[u8]) -> Option<Members<'_>> {
-    serde_json::from_slice(body).ok()
+/// The value at a pointer, or of a name in any case.
+fn value<'a>(item: &'a str, name: &str) -> Option<&'a str> {
+    if name.starts_with('/') { find(item, name) } else { Members::of(item)?.get_in_any_case(name) }
 }
 
-fn id(mysfit: &Members) -> Option<String> {
-    mysfit.get_in_any_case("mysfitId").and_then(text)
+/// The key in the service's JSON, where any string is one.
+fn any_key(json: &str) -> Option<String> {
+    crate::json::text(json).or_else(|| key_of(json))
 }
 
-fn expected_list(body: &[u8]) -> Option<BTreeMap<String, Members<'_>>> {
-    let body = members(body)?;
-    let Some(mysfits) = body.get_in_any_case("mysfits") else {
-        return body.0.is_empty().then(BTreeMap::new);
+/// The items of a list by key: of an array, or of the only array in an object. `null` is one without entries if nothing else is there.
+fn expected_list<'b>(body: &'b [u8], wanted: &Wanted) -> Result<BTreeMap<String, &'b str>, ServiceResponseError> {
+    let shape = || ServiceResponseError::Shape;
+    let body: &RawValue = serde_json::from_slice(body).map_err(|_| shape())?;
+    let arrays: Vec<&str> = match body.get().as_bytes()[0] {
+        b'[' => vec![body.get()],
+        _ => {
+            let members = Members::of(body.get()).ok_or_else(shape)?.0;
+            if members.is_empty() || members.len() == 1 && members[0].1.get() == "null" {
+                return Ok(BTreeMap::new());
+            }
+            members.iter().map(|(_, value)| value.get()).filter(|value| value.starts_with('[')).collect()
+        }
     };
-    let mysfits: Option<Vec<&RawValue>> = serde_json::from_str(mysfits).ok()?;
-    let entries = mysfits.unwrap_or_default().into_iter().filter_map(|mysfit| Members::of(mysfit.get()));
-    Some(entries.filter_map(|mysfit| Some((id(&mysfit)?, mysfit))).collect())
-}
-
-/// The values of all attributes, if none is missing.
-fn attributes<'a>(mysfit: &Members<'a>, names: &[String]) -> Option<Vec<&'a str>> {
-    names.iter().map(|name| mysfit.get_in_any_case(name).filter(|value| copied(value).is_some())).collect()
+    let [array] = arrays[..] else { return Err(shape()) };
+    let entries: Vec<&RawValue> = serde_json::from_str(array).map_err(|_| shape())?;
+    let items = entries.iter().map(|entry| entry.get()).filter(|entry| entry.starts_with('{'));
+    let items: BTreeMap<String, &str> = items.filter_map(|item| Some((wanted.key(item)?, item))).collect();
+    if items.is_empty() && !entries.is_empty() { Err(ServiceResponseError::NoKeys) } else { Ok(items) }
 }

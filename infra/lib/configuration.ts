@@ -319,8 +319,9 @@ function unknownToTheEdge(given: Configuration): string[] {
   const isClick = given.lookupKey === undefined || CLICK_FIELDS.includes(given.lookupKey)
   const streams = Object.values(given.streams ?? {})
   if (!isClick || streams.some(({ processor }) => processor)) return []
+  const events = given.eventFields ?? []
   const required = String(given.requiredFields) === 'none' ? [] : (given.requiredFields ?? [])
-  return [...(given.eventFields ?? []), ...required].filter(
-    (field) => !/^\*$|=/.test(field) && !CLICK_FIELDS.includes(field),
-  )
+  // A required field with the name of a pointer in eventFields is that pointer.
+  const known = new Set(['*', ...CLICK_FIELDS, ...events.filter((field) => field.includes('=')).map(outputName)])
+  return [...events, ...required].filter((field) => !known.has(outputName(field)) && !field.includes('='))
 }

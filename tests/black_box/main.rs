@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
+mod any_service;
 mod cache;
 mod configuration;
 mod contract;

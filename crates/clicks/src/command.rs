@@ -60,8 +60,8 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "service")]
     service_latency_ms: u64,
 
-    /// A variable of the function's environment; may be given several times. The function inherits MYSFITS_* (except
-    /// MYSFITS_API_URL: use --service), ON_*, LOOKUP_ATTRIBUTES, EVENT_FIELDS, RECORD_FIELDS, PARTITION_KEYS,
+    /// A variable of the function's environment; may be given several times. The function inherits LOOKUP_* (except
+    /// LOOKUP_API_URL: use --service), ON_*, EVENT_FIELDS, REQUIRED_FIELDS, RECORD_FIELDS, PARTITION_KEYS, MYSFITS_API_KEY,
     /// AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor)]
     env: Vec<(String, String)>,

@@ -34,15 +34,25 @@ pub(crate) const PROCESSOR: Package = Package { name: "click-processor", option:
 /// The function of `/collect`.
 pub(crate) const COLLECTOR: Package = Package { name: "click-collector", option: "--collector COMMAND" };
 
-/// The variable with the mysfits service's base URL, which `clicks` sets.
+/// The variable with the service's base URL, which `clicks` sets: the name that module 5's functions read, too.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
+
+/// Both names of that variable.
+const SERVICE_URLS: [&str; 2] = [SERVICE_URL, "LOOKUP_API_URL"];
 
 /// The variable with the collector's data stream, which `clicks` sets from `--collector-stream`.
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
-/// The variables that the processor inherits, besides `MYSFITS_*` and `ON_*`.
-const INHERITED: [&str; 6] =
-    ["LOOKUP_ATTRIBUTES", "EVENT_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
+/// The variables that the processor inherits, besides `LOOKUP_*` and `ON_*`.
+const INHERITED: [&str; 7] = [
+    "EVENT_FIELDS",
+    "REQUIRED_FIELDS",
+    "RECORD_FIELDS",
+    "PARTITION_KEYS",
+    "MYSFITS_API_KEY",
+    "AWS_LAMBDA_LOG_LEVEL",
+    "SSL_CERT_FILE",
+];
 
 /// The variables that `cargo run` sets for the program's own package. With them, cargo would run build scripts again, and
 /// rebuild their dependents, each time after a build without them.
@@ -144,7 +154,7 @@ pub(crate) fn service_url(text: &str) -> Result<String, String> {
 /// A variable that `--env` may set.
 pub(crate) fn variable_of_processor(text: &str) -> Result<(String, String), String> {
     match key_value(text)? {
-        (key, _) if key == SERVICE_URL => Err("set the service with `--service URL`".to_owned()),
+        (key, _) if SERVICE_URLS.contains(&&*key) => Err("set the service with `--service URL`".to_owned()),
         pair => Ok(pair),
     }
 }
@@ -159,7 +169,8 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
 /// The variables of this environment that configure the processor.
 pub(crate) fn inherited(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     filtered(vars, |key| {
-        key != SERVICE_URL && (key.starts_with("MYSFITS_") || key.starts_with("ON_") || INHERITED.contains(&key))
+        let is_configuration = key.starts_with("LOOKUP_") || key.starts_with("ON_") || INHERITED.contains(&key);
+        is_configuration && !SERVICE_URLS.contains(&key)
     })
 }
 
@@ -194,22 +205,24 @@ mod tests {
     fn only_configuration_is_inherited() {
         let vars = [
             "MYSFITS_API_URL",
-            "MYSFITS_API_KEY",
+            "LOOKUP_API_URL",
+            "LOOKUP_KEY",
             "ON_UNKNOWN_KEY",
             "EVENT_FIELDS",
+            "REQUIRED_FIELDS",
             "SSL_CERT_FILE",
             "HOME",
             "AWS_SECRET_ACCESS_KEY",
-            "XMYSFITS_",
+            "XLOOKUP_",
         ];
         let inherited = inherited(vars.map(|key| (key.into(), "x".into())));
         let keys: Vec<&str> = inherited.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["MYSFITS_API_KEY", "ON_UNKNOWN_KEY", "EVENT_FIELDS", "SSL_CERT_FILE"]);
+        assert_eq!(keys, ["LOOKUP_KEY", "ON_UNKNOWN_KEY", "EVENT_FIELDS", "REQUIRED_FIELDS", "SSL_CERT_FILE"]);
     }
 
     #[test]
     fn the_collector_inherits_its_own_configuration() {
-        let vars = ["COLLECTOR_STREAM", "COLLECTOR_MASK_FIELDS", "AWS_LAMBDA_LOG_LEVEL", "MYSFITS_API_KEY", "HOME"];
+        let vars = ["COLLECTOR_STREAM", "COLLECTOR_MASK_FIELDS", "AWS_LAMBDA_LOG_LEVEL", "LOOKUP_KEY", "HOME"];
         let inherited = inherited_by_collector(vars.map(|key| (key.into(), "x".into())));
         let keys: Vec<&str> = inherited.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["COLLECTOR_MASK_FIELDS", "AWS_LAMBDA_LOG_LEVEL"]);

@@ -114,8 +114,17 @@ pub fn stand_in() -> String {
 /// `clicks` without configuration in its environment.
 #[must_use]
 pub fn clicks_command() -> Command {
-    const CONFIGURATION: [&str; 7] =
-        ["MYSFIT", "ON_", "EVENT_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "SSL_CERT_FILE", "AWS_"];
+    const CONFIGURATION: [&str; 9] = [
+        "LOOKUP_",
+        "MYSFITS_",
+        "ON_",
+        "EVENT_FIELDS",
+        "REQUIRED_FIELDS",
+        "RECORD_FIELDS",
+        "PARTITION_KEYS",
+        "SSL_CERT_FILE",
+        "AWS_",
+    ];
     let mut command = command(executable("clicks"));
     for (name, _) in std::env::vars_os() {
         if CONFIGURATION.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {

@@ -145,6 +145,8 @@ test('the fields of clicks are those of the edge, unless a stream of other event
   const given = { ...URL_GIVEN, eventFields: 'mysfitId,page=/page,*', requiredFields: 'clickId' }
   readConfiguration(given, {})
   readConfiguration({ ...given, requiredFields: 'none' }, {})
+  // It is the field of that name in eventFields.
+  readConfiguration({ ...given, eventFields: 'id=/clickId', requiredFields: 'id' }, {})
   const other = { ...given, requiredFields: 'page' }
   assert.match(
     rejected(other),
@@ -502,7 +504,6 @@ test('the documented variables of the function are those that the app sets, and 
   // URL, key and log level are properties of the function; the last four are for networks that the function is not in.
   const elsewhere = [
     'LOOKUP_API_URL',
-    'MYSFITS_API_URL',
     'MYSFITS_API_KEY',
     'AWS_LAMBDA_LOG_LEVEL',
     'SSL_CERT_FILE',

@@ -25,6 +25,7 @@ fn wrong_usage_is_refused_before_anything_runs() {
         (&["in/good", "--buffer-mb", "5"], "accepted is a number from 0.2 to 3"),
         (&["in/good", "--env", "KEY"], "accepted is KEY=VALUE"),
         (&["in/good", "--env", "MYSFITS_API_URL=http://x"], "set the service with `--service URL`"),
+        (&["in/good", "--env", "LOOKUP_API_URL=http://x"], "set the service with `--service URL`"),
         (&["in/good", "--service-latency-ms", "5"], "'--service <URL>' cannot be used with '--service-latency-ms <N>'"),
         (&["in/good", "--colour"], "--colour"),
         (&[], "FILE|DIR"),

@@ -96,7 +96,7 @@ fn the_service_is_a_local_one_unless_named() {
     let replay = Replay::of(&[("clicks", "{\"do\":\"ask\"}\n")]);
     let mut command = replay.bare_command(&["in", "--json", "--out", "out", "--function", &stand_in()]);
     command.args(["--env", "NO_METRICS=1", "--service-latency-ms", "200"]);
-    command.env("MYSFITS_API_URL", "http://elsewhere.example");
+    command.env("MYSFITS_API_URL", "http://elsewhere.example").env("LOOKUP_API_URL", "http://elsewhere.example");
     let exit = Exit::from(command.output().unwrap());
     assert_eq!(exit.code, Some(0), "{}", exit.stderr);
     assert!(replay.log().starts_with("service http://127.0.0.1:"), "{}", replay.log());

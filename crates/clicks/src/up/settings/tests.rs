@@ -73,11 +73,7 @@ fn external(url: &str) -> Service {
 fn function() -> FunctionSettings {
     FunctionSettings {
         command: None,
-        env: pairs(&[
-            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-            ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
-            ("ON_UNKNOWN_KEY", "drop"),
-        ]),
+        env: pairs(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("ON_UNKNOWN_KEY", "drop")]),
         memory_mb: 128,
         timeout: Duration::from_secs(30),
     }
