@@ -115,34 +115,31 @@ test("the processor's messages have the same words", () => {
   }
 })
 
-/** Orders, a service of products, and all that depends on them. */
-const ORDERS = {
-  lookupKey: 'product=/product/id',
-  lookupList: '/v1/products?active=true',
-  lookupListKey: 'sku',
-  lookupItem: '/v1/products/{key}',
-  lookupAttributes: 'name,category=/category/name',
-  eventFields: 'orderId,total=/amounts/0,product',
-  requiredFields: 'orderId',
-}
+/** The README's orders and products. */
+const ORDERS = (() => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const [, example] = /^### Other events$[^]*?^```json\n([^]*?)^```$/m.exec(readme)!
+  return JSON.parse(`{${example}}`)
+})()
 
 test('any events and any service can be configured', () => {
-  assert.deepEqual(environment(processorSettings(readConfiguration({ ...URL_GIVEN, ...ORDERS }, {}))), {
-    LOOKUP_KEY: 'product=/product/id',
-    LOOKUP_LIST: '/v1/products?active=true',
-    LOOKUP_LIST_KEY: 'sku',
-    LOOKUP_ITEM: '/v1/products/{key}',
+  assert.deepEqual(environment(processorSettings(readConfiguration(ORDERS, {}))), {
+    LOOKUP_KEY: 'productId=/product/id',
+    LOOKUP_LIST: '/products?active=true',
+    LOOKUP_LIST_KEY: 'id',
+    LOOKUP_ITEM: 'none',
     LOOKUP_ATTRIBUTES: 'name,category=/category/name',
-    EVENT_FIELDS: 'orderId,total=/amounts/0,product',
-    REQUIRED_FIELDS: 'orderId',
+    EVENT_FIELDS: '*',
+    REQUIRED_FIELDS: 'none',
   })
-  const none = { ...ORDERS, eventFields: '*', requiredFields: 'none', partitionKeys: 'category' }
-  const settings = processorSettings(readConfiguration({ ...URL_GIVEN, ...none }, {}))
-  assert.equal(environment(settings).REQUIRED_FIELDS, 'none')
+  // The same events directly into the stream, and partitions by an attribute with a pointer.
+  const { streams, ...direct } = ORDERS
+  assert.deepEqual(streams, { orders: { processor: true } })
+  readConfiguration({ ...direct, eventFields: 'orderId,total=/amounts/0,productId', partitionKeys: 'category' }, {})
 })
 
 test('the fields of clicks are those of the edge, unless a stream of other events has the processor', () => {
-  const given = { ...URL_GIVEN, eventFields: 'mysfitId,page=/page,*', requiredFields: 'clickId' }
+  const given = { ...URL_GIVEN, eventFields: 'mysfitId,at=/clickedAt,*', requiredFields: 'clickId' }
   readConfiguration(given, {})
   readConfiguration({ ...given, requiredFields: 'none' }, {})
   // It is the field of that name in eventFields.
