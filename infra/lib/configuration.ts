@@ -20,7 +20,7 @@ import { HOUR } from './analysis/columns.ts'
 import { ingestContradictions, streams } from './configuration/ingest.ts'
 import { BUFFER } from './processor-buffer.ts'
 import {
-  CLICK_FIELDS,
+  EDGE_FIELDS,
   DEFAULT_ATTRIBUTES,
   inUpperCase,
   lineFields,
@@ -269,7 +269,7 @@ function contradictions(given: Configuration): string[] {
     ],
     [
       unknown.length > 0,
-      `eventFields and requiredFields: found ${unknown.join(', ')}; accepted: ${CLICK_FIELDS.join(', ')}, as the edge rejects clicks with other fields; ` +
+      `eventFields and requiredFields: found ${unknown.join(', ')}; accepted: ${EDGE_FIELDS.join(', ')}, as the edge rejects clicks with other fields; ` +
         'other events have another lookupKey, or a stream with processor',
     ],
     [
@@ -316,12 +316,12 @@ function contradictions(given: Configuration): string[] {
 
 /** Fields by name that no click of the edge has, unless events come from elsewhere: then the edge's schema is no limit. */
 function unknownToTheEdge(given: Configuration): string[] {
-  const isClick = given.lookupKey === undefined || CLICK_FIELDS.includes(given.lookupKey)
+  const isClick = given.lookupKey === undefined || EDGE_FIELDS.includes(given.lookupKey)
   const streams = Object.values(given.streams ?? {})
   if (!isClick || streams.some(({ processor }) => processor)) return []
   const events = given.eventFields ?? []
   const required = String(given.requiredFields) === 'none' ? [] : (given.requiredFields ?? [])
   // A required field with the name of a pointer in eventFields is that pointer.
-  const known = new Set(['*', ...CLICK_FIELDS, ...events.filter((field) => field.includes('=')).map(outputName)])
+  const known = new Set(['*', ...EDGE_FIELDS, ...events.filter((field) => field.includes('=')).map(outputName)])
   return [...events, ...required].filter((field) => !known.has(outputName(field)) && !field.includes('='))
 }

@@ -46,7 +46,7 @@ export interface ProcessorSettings {
 export const DEFAULT_ATTRIBUTES = ['goodevil', 'lawchaos', 'species']
 
 /** The fields of a click that the edge accepts. */
-export const CLICK_FIELDS = Object.keys(click.properties)
+export const EDGE_FIELDS = Object.keys(click.properties)
 
 /** A field's name in the line. */
 export function outputName(field: string): string {
@@ -58,7 +58,7 @@ export function lineFields(settings: ProcessorSettings): string[] {
   const event = (settings.eventFields ?? ['userId', 'mysfitId']).map(outputName)
   const added = addedFields(settings).map(outputName)
   const named = new Set([...event, ...added].map((name) => name.toLowerCase()))
-  const rest = CLICK_FIELDS.filter((name) => !named.has(name.toLowerCase()))
+  const rest = EDGE_FIELDS.filter((name) => !named.has(name.toLowerCase()))
   return [...event.flatMap((name) => (name === '*' ? rest : [name])), ...added]
 }
 

@@ -1,5 +1,5 @@
-import { outputName } from '../processor-settings.ts'
 import { isOrigin } from '../edge/origin.ts'
+import { outputName } from '../processor-settings.ts'
 
 /** How the text of one option is parsed. */
 export interface Option<T> {

@@ -13,6 +13,7 @@ export const CONFIGURATIONS = {
   'the service deployed, and every option': {
     mysfitsService: true,
     partitionKeys: 'goodevil,species',
+    clickIdentity: true,
     sourceBackup: true,
     firewallRequests: 1000,
     allowedOrigins: 'https://a.example,https://b.example',
