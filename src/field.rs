@@ -148,7 +148,7 @@ impl Selection {
 }
 
 /// Finds the fields within the values that were found. Its depth is that of the pointers, not that of the values.
-fn descend<'a>(nodes: &[Node], found: &mut [Slot<'a>]) {
+fn descend(nodes: &[Node], found: &mut [Slot<'_>]) {
     for node in nodes.iter().filter(|node| !node.children.is_empty()) {
         let Some(value) = found[node.slot].value else { continue };
         let mut json = Deserializer::from_str(value.get());

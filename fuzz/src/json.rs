@@ -119,14 +119,14 @@ pub(crate) fn copied(json: &str) -> Option<Value> {
 pub(crate) fn without_numbers(json: &str) -> String {
     let (mut out, mut in_string, mut escaped, mut in_number) = (String::new(), false, false, false);
     for character in json.chars() {
-        let is_number = !in_string && matches!(character, '-' | '0'..='9')
+        let is_digit = !in_string && matches!(character, '-' | '0'..='9')
             || in_number && matches!(character, '+' | '.' | 'e' | 'E');
-        if !is_number {
+        if !is_digit {
             out.push(character);
         } else if !in_number {
             out.push('0');
         }
-        in_number = is_number;
+        in_number = is_digit;
         in_string ^= character == '"' && !escaped;
         escaped = in_string && character == '\\' && !escaped;
     }

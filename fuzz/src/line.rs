@@ -23,7 +23,7 @@ pub(crate) const ALL_FIELDS: [(&str, &str); 3] = [
 
 /// Fields by pointers, and all other members.
 const POINTERS: [(&str, &str); 5] = [
-    ("LOOKUP_KEY", "key=/mysfitId/0"),
+    ("LOOKUP_KEY", "key=/mysfitId"),
     ("EVENT_FIELDS", "page,x=/page/1/x,*,key,at=/at"),
     ("REQUIRED_FIELDS", "none"),
     ("LOOKUP_ATTRIBUTES", "species"),
@@ -63,13 +63,13 @@ impl Configured {
             },
             Self {
                 config: config(&POINTERS),
-                key: "/mysfitId/0",
+                key: "/mysfitId",
                 required: &[],
                 kept: &[
                     ("page", "/page", false),
                     ("x", "/page/1/x", true),
                     ("*", "", false),
-                    ("key", "/mysfitId/0", true),
+                    ("key", "/mysfitId", true),
                     ("at", "/at", true),
                 ],
             },

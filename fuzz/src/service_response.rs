@@ -135,15 +135,14 @@ fn any_key(json: &str) -> Option<String> {
 fn expected_list<'b>(body: &'b [u8], wanted: &Wanted) -> Result<BTreeMap<String, &'b str>, ServiceResponseError> {
     let shape = || ServiceResponseError::Shape;
     let body: &RawValue = serde_json::from_slice(body).map_err(|_| shape())?;
-    let arrays: Vec<&str> = match body.get().as_bytes()[0] {
-        b'[' => vec![body.get()],
-        _ => {
-            let members = Members::of(body.get()).ok_or_else(shape)?.0;
-            if members.is_empty() || members.len() == 1 && members[0].1.get() == "null" {
-                return Ok(BTreeMap::new());
-            }
-            members.iter().map(|(_, value)| value.get()).filter(|value| value.starts_with('[')).collect()
+    let arrays: Vec<&str> = if body.get().starts_with('[') {
+        vec![body.get()]
+    } else {
+        let members = Members::of(body.get()).ok_or_else(shape)?.0;
+        if members.is_empty() || members.len() == 1 && members[0].1.get() == "null" {
+            return Ok(BTreeMap::new());
         }
+        members.iter().map(|(_, value)| value.get()).filter(|value| value.starts_with('[')).collect()
     };
     let [array] = arrays[..] else { return Err(shape()) };
     let entries: Vec<&RawValue> = serde_json::from_str(array).map_err(|_| shape())?;

@@ -8,6 +8,12 @@ use test_support::mysfits_service::{Request, Response, Service};
 
 const ORDER: &str = r#"{"orderId":"o-1","customer":{"id":"c-1","tags":["a","b"]}, "lines":[{"product":{"id":7},"n":2.50}],"note":"\u00e9","NAME":"x"}"#;
 
+/// What `*` keeps of it, besides `NAME`, which is an attribute.
+const ALL: &str = r#""orderId":"o-1","customer":{"id":"c-1","tags":["a","b"]},"lines":[{"product":{"id":7},"n":2.50}],"note":"\u00e9""#;
+
+const ITEM: (&str, &str) = ("LOOKUP_MODE", "item");
+const NO_LIST: (&str, &str) = ("LOOKUP_LIST", "none");
+
 /// How the shop is used, unless a case has other values.
 const SHOP: [(&str, &str); 7] = [
     ("LOOKUP_KEY", "productId=/lines/0/product/id"),
@@ -45,9 +51,6 @@ fn order_of(id: &str) -> String {
 #[tokio::test]
 async fn lines_are_as_configured() {
     let service = Service::start(shop).await;
-    const ALL: &str = r#""orderId":"o-1","customer":{"id":"c-1","tags":["a","b"]},"lines":[{"product":{"id":7},"n":2.50}],"note":"\u00e9""#;
-    const ITEM: (&str, &str) = ("LOOKUP_MODE", "item");
-    const NO_LIST: (&str, &str) = ("LOOKUP_LIST", "none");
     for (env, expected) in [
         (vec![], r#""orderId":"o-1","productId":7,"name":"Tea","brand":"Acme""#.to_owned()),
         (vec![("EVENT_FIELDS", "orderId")], r#""orderId":"o-1","name":"Tea","brand":"Acme""#.to_owned()),
