@@ -2,9 +2,10 @@
 //
 //   import { createClicks } from './clicks.js'
 //   const clicks = createClicks({ url: '/clicks' })
-//   clicks.capture(mysfitId)    // PUT {"userId": ..., "mysfitId": ...}
+//   clicks.capture(mysfitId)    // PUT {"userId": ..., "mysfitId": ..., "clickId": ..., "clickedAt": ...}
 //
-// `userId` is localStorage['userId'], which the sign-in sets, or `guest`; the edge accepts 64 characters. A
+// `clickId` is a UUID and stays the same if the click is sent again, so that readers can count each click once. `clickedAt` is the
+// time of the click, in UTC. `userId` is localStorage['userId'], which the sign-in sets, or `guest`; the edge accepts 64 characters. A
 // click that can't be sent now waits in localStorage, and is sent again when the browser is online, when a later click
 // succeeds, at the next visit, and from time to time in between. `storage` may be another Storage, or null to keep nothing.
 
@@ -23,7 +24,12 @@ export function createClicks({ url, storage = pageStorage() }) {
   let timer
 
   async function capture(mysfitId) {
-    const body = JSON.stringify({ userId: read('userId') || 'guest', mysfitId })
+    const body = JSON.stringify({
+      userId: read('userId') || 'guest',
+      mysfitId,
+      clickId: uuid(),
+      clickedAt: new Date().toISOString(),
+    })
     // Stored only if it fails. Otherwise a page that is left during the request would send the click a second time.
     if (offline() || !(await send(url, body))) {
       keep(body)
@@ -99,6 +105,16 @@ async function send(url, body) {
 /** One tab at a time sends what waits, or each would send it. Without locks (plain HTTP, old browsers) that can happen. */
 function alone(work) {
   return globalThis.navigator?.locks ? navigator.locks.request('clicks', work) : work()
+}
+
+/** A random UUID (RFC 9562, version 4). `crypto.randomUUID` exists only in secure contexts, which a page on plain HTTP is not. */
+function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID()
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = (bytes[6] & 0x0f) | 0x40
+  bytes[8] = (bytes[8] & 0x3f) | 0x80
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 const offline = () => globalThis.navigator?.onLine === false

@@ -110,6 +110,7 @@ export class Analysis extends Construct {
 
   /** Skips queries whose columns a line does not have. */
   private saveQueries(columns: string[]): void {
+    const all = [...columns, HOUR.name].map((name) => `"${name}"`).join(',\n  ')
     for (const { name, description, needs, sql } of SAVED_QUERIES) {
       if (!needs.every((column) => columns.includes(column))) continue
       new athena.CfnNamedQuery(this, name.replaceAll(' ', ''), {
@@ -117,7 +118,7 @@ export class Analysis extends Construct {
         description,
         database: this.database.databaseName,
         workGroup: this.workGroup.ref,
-        queryString: sql,
+        queryString: sql.replace('${columns}', all),
       })
     }
   }

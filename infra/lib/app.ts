@@ -3,7 +3,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { BundlingOptions } from 'cargo-lambda-cdk'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { ClickStreamStack } from './click-stream-stack.ts'
-import { type Configuration, processorSettings, readConfiguration } from './configuration.ts'
+import { type Configuration, processorSettings, readConfiguration, serviceUrl } from './configuration.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 
@@ -36,7 +36,7 @@ export function clickStream(
   const stack = new ClickStreamStack(app, 'ClickStream', {
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
-    mysfitsApiUrl: service?.url ?? configuration.mysfitsApiUrl ?? '',
+    lookupApiUrl: service?.url ?? serviceUrl(configuration) ?? '',
     mysfitsApiKey: secret(configuration.mysfitsApiKeySecret, configuration.mysfitsApiKeySecretVersion),
     settings: processorSettings(configuration),
     processor: {

@@ -17,14 +17,14 @@ import { Stream, type StreamProps } from './stream.ts'
 
 /** The settings of each part; defaults are the parts' own. */
 export interface ClickStreamStackProps extends StackProps {
-  /** The base URL of the mysfits service. */
-  readonly mysfitsApiUrl: string
+  /** The base URL of the service. */
+  readonly lookupApiUrl: string
   /** The API key that is sent to the service. @default none */
   readonly mysfitsApiKey?: SecretValue
   /** @default the processor's own defaults */
   readonly settings?: ProcessorSettings
   /** @default see {@link ProcessorProps} */
-  readonly processor?: Omit<ProcessorProps, 'mysfitsApiUrl' | 'mysfitsApiKey' | 'settings'>
+  readonly processor?: Omit<ProcessorProps, 'lookupApiUrl' | 'mysfitsApiKey' | 'settings'>
   /** @default see {@link StreamProps} */
   readonly stream?: Omit<StreamProps, 'bucket' | 'processor' | 'settings' | 'parquetTable'>
   /** Parquet instead of lines of JSON. @default false */
@@ -71,7 +71,7 @@ export class ClickStreamStack extends Stack {
     })
     const processor = new Processor(this, 'Processor', {
       ...props.processor,
-      mysfitsApiUrl: props.mysfitsApiUrl,
+      lookupApiUrl: props.lookupApiUrl,
       mysfitsApiKey: props.mysfitsApiKey,
       settings,
     })
@@ -135,10 +135,10 @@ export class ClickStreamStack extends Stack {
           'records beyond the limit fail. Choose a smaller bufferMb or fewer attributes.',
       )
     }
-    if (/^http:/i.test(props.mysfitsApiUrl)) {
+    if (/^http:/i.test(props.lookupApiUrl)) {
       Annotations.of(this).addWarningV2(
         'click-stream:service-without-tls',
-        'mysfitsApiUrl is http: responses of the service can be modified in transit. Use https.',
+        'lookupApiUrl is http: responses of the service can be modified in transit. Use https.',
       )
     }
   }

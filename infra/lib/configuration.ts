@@ -3,20 +3,30 @@ import {
   baseUrl,
   choice,
   decimal,
+  eventFields,
+  field,
+  fields,
   flag,
   list,
   names,
   oneOf,
   type Option,
   origins,
+  path,
   text,
   whole,
 } from './configuration/option.ts'
-import click from '../click.schema.json' with { type: 'json' }
 import { HOUR } from './analysis/columns.ts'
 import { ingestContradictions, streams } from './configuration/ingest.ts'
 import { BUFFER } from './processor-buffer.ts'
-import { DEFAULT_ATTRIBUTES, lineFields, type ProcessorSettings } from './processor-settings.ts'
+import {
+  EDGE_FIELDS,
+  DEFAULT_ATTRIBUTES,
+  inUpperCase,
+  lineFields,
+  outputName,
+  type ProcessorSettings,
+} from './processor-settings.ts'
 import { DEFAULT_DAYS } from './storage.ts'
 
 const secretName = text(/^[A-Za-z0-9/_+=.@-]{1,512}$/, 'the name of a secret in AWS Secrets Manager')
@@ -29,18 +39,25 @@ const consumers = list(
 
 /** The processor's settings: their variables have the function's names. */
 const processorOptions = {
+  lookupApiUrl: baseUrl,
+  // The name in module 5 of the workshop.
   mysfitsApiUrl: baseUrl,
-  mysfitAttributes: names,
-  clickFields: names,
+  lookupKey: field,
+  lookupList: path(''),
+  lookupListKey: field,
+  lookupItem: path('{key}'),
+  lookupAttributes: fields,
+  eventFields,
+  requiredFields: fields,
   recordFields: list(choice('arrivedAt', 'recordId'), 'a comma-separated list of arrivedAt, recordId'),
   partitionKeys: names,
-  mysfitsLookup: choice('catalogue', 'item'),
-  mysfitsCacheSeconds: whole(0, 86_400),
-  mysfitsStaleSeconds: whole(0, 604_800),
-  mysfitsTimeoutMs: whole(1, 60_000),
-  mysfitsConcurrency: whole(1, 256),
-  onUnknownMysfit: choice('fail', 'drop', 'pass'),
-  onServiceUnavailable: choice('retry', 'fail', 'pass'),
+  lookupMode: choice('list', 'item'),
+  lookupCacheSeconds: whole(0, 86_400),
+  lookupStaleSeconds: whole(0, 604_800),
+  lookupTimeoutMs: whole(1, 60_000),
+  lookupConcurrency: whole(1, 256),
+  onUnknownKey: choice('fail', 'drop', 'pass'),
+  onLookupUnavailable: choice('retry', 'fail', 'pass'),
 }
 
 /** All other options: their variables begin with `CLICK_STREAM_`. */
@@ -49,6 +66,7 @@ const otherOptions = {
   mysfitsService: flag,
   mysfitsApiKeySecret: secretName,
   mysfitsApiKeySecretVersion: secretVersion,
+  clickIdentity: flag,
 
   allowedOrigins: origins,
   edgeRate: whole(1, 10_000),
@@ -101,6 +119,9 @@ const otherOptions = {
   ingestFanOut: consumers,
 }
 
+/** `EVENT_FIELDS` with `clickIdentity`. */
+const IDENTIFIED_CLICK = ['userId', 'mysfitId', 'clickId', 'clickedAt']
+
 const options = { ...processorOptions, ...otherOptions }
 
 /** Every option by name. An option that is not given is `undefined`: the construct that it is for has a default. */
@@ -150,27 +171,36 @@ export function readConfiguration(
   return values
 }
 
+/** The base URL of a service that is not deployed here. */
+export function serviceUrl({ lookupApiUrl, mysfitsApiUrl }: Configuration): string | undefined {
+  return lookupApiUrl ?? mysfitsApiUrl
+}
+
 /** The processor's part of a configuration. */
 export function processorSettings(configuration: Configuration): ProcessorSettings {
   return {
-    mysfitAttributes: configuration.mysfitAttributes,
-    clickFields: configuration.clickFields,
+    lookupKey: configuration.lookupKey,
+    lookupList: configuration.lookupList,
+    lookupListKey: configuration.lookupListKey,
+    lookupItem: configuration.lookupItem,
+    lookupAttributes: configuration.lookupAttributes,
+    eventFields: configuration.clickIdentity ? IDENTIFIED_CLICK : configuration.eventFields,
+    requiredFields: configuration.requiredFields,
     recordFields: configuration.recordFields,
     partitionKeys: configuration.partitionKeys,
-    lookup: configuration.mysfitsLookup,
-    cacheSeconds: configuration.mysfitsCacheSeconds,
-    staleSeconds: configuration.mysfitsStaleSeconds,
-    timeoutMs: configuration.mysfitsTimeoutMs,
-    concurrency: configuration.mysfitsConcurrency,
-    onUnknownMysfit: configuration.onUnknownMysfit,
-    onServiceUnavailable: configuration.onServiceUnavailable,
+    lookupMode: configuration.lookupMode,
+    lookupCacheSeconds: configuration.lookupCacheSeconds,
+    lookupStaleSeconds: configuration.lookupStaleSeconds,
+    lookupTimeoutMs: configuration.lookupTimeoutMs,
+    lookupConcurrency: configuration.lookupConcurrency,
+    onUnknownKey: configuration.onUnknownKey,
+    onLookupUnavailable: configuration.onLookupUnavailable,
   }
 }
 
 /** The environment variable of an option. */
 export function variable(name: string): string {
-  const upper = name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
-  return Object.hasOwn(processorOptions, name) ? upper : `CLICK_STREAM_${upper}`
+  return Object.hasOwn(processorOptions, name) ? inUpperCase(name) : `CLICK_STREAM_${inUpperCase(name)}`
 }
 
 /** `-c` passes text; `cdk.json` may contain numbers, booleans, lists and objects. */
@@ -202,32 +232,49 @@ function unknownVariables(environment: Readonly<Record<string, string | undefine
 
 function contradictions(given: Configuration): string[] {
   const settings = processorSettings(given)
-  const fields = lineFields(settings)
-  const clickFields = Object.keys(click.properties)
-  const attributes = settings.mysfitAttributes ?? DEFAULT_ATTRIBUTES
+  const outputs = lineFields(settings)
+  const folded = outputs.map((name) => name.toLowerCase())
+  const attributes = (settings.lookupAttributes ?? DEFAULT_ATTRIBUTES).map(outputName)
   const keys = given.partitionKeys ?? []
-  const folded = fields.map((field) => field.toLowerCase())
+  const unknown = unknownToTheEdge(given)
   const faults: [boolean, string][] = [
     [
-      !given.mysfitsApiUrl && !given.mysfitsService,
-      `mysfitsApiUrl: found no value; accepted: ${baseUrl.accepted}; ` +
-        `set -c mysfitsApiUrl=URL or MYSFITS_API_URL, or deploy the service as well with -c mysfitsService=true`,
+      !serviceUrl(given) && !given.mysfitsService,
+      `lookupApiUrl: found no value; accepted: ${baseUrl.accepted}; ` +
+        `set -c lookupApiUrl=URL or LOOKUP_API_URL, or deploy the service as well with -c mysfitsService=true`,
     ],
     [
-      Boolean(given.mysfitsApiUrl && given.mysfitsService),
-      'mysfitsApiUrl and mysfitsService: found both; accepted: one of the two, the URL of an existing service or a deployed service',
+      Boolean(given.lookupApiUrl && given.mysfitsApiUrl && given.lookupApiUrl !== given.mysfitsApiUrl),
+      'lookupApiUrl and mysfitsApiUrl: found two different values; accepted: one of them',
+    ],
+    [
+      Boolean(serviceUrl(given) && given.mysfitsService),
+      'lookupApiUrl and mysfitsService: found both; accepted: one of the two, the URL of an existing service or a deployed service',
+    ],
+    [
+      given.lookupMode !== 'item' && given.lookupList === 'none',
+      'lookupMode: found list, and lookupList is none; accepted: another mode, or a path in lookupList',
+    ],
+    [
+      given.lookupMode === 'item' && given.lookupItem === 'none',
+      'lookupMode: found item, and lookupItem is none; accepted: another mode, or a path in lookupItem',
+    ],
+    [
+      given.clickIdentity === true && given.eventFields !== undefined,
+      `clickIdentity: found together with eventFields; accepted: one of the two, as it sets eventFields to ${IDENTIFIED_CLICK}`,
     ],
     [
       new Set(folded).size !== folded.length,
-      `clickFields, mysfitAttributes and recordFields: found ${fields.join(', ')}; accepted: names that differ in more than case, as the table's columns must`,
+      `eventFields, lookupAttributes and recordFields: found ${outputs.join(', ')}; accepted: output fields whose names differ in more than case, as the table's columns must`,
     ],
     [
-      (given.clickFields ?? []).some((field) => !clickFields.includes(field)),
-      `clickFields: found ${given.clickFields}; accepted: ${clickFields.join(', ')}, as the edge rejects clicks with other fields`,
+      unknown.length > 0,
+      `eventFields and requiredFields: found ${unknown.join(', ')}; accepted: ${EDGE_FIELDS.join(', ')}, as the edge rejects clicks with other fields; ` +
+        'other events have another lookupKey, or a stream with processor',
     ],
     [
       folded.includes(HOUR.name),
-      `mysfitAttributes: found ${HOUR.name}; accepted: any other name, as the table has a column of that name for the hour`,
+      `eventFields and lookupAttributes: found ${HOUR.name}; accepted: any other name, as the table has a column of that name for the hour`,
     ],
     [
       keys.some((key) => !attributes.includes(key)),
@@ -243,7 +290,7 @@ function contradictions(given: Configuration): string[] {
       `errorDays: found ${given.errorDays}; accepted: more than the ${given.deliveredDays ?? DEFAULT_DAYS.delivered} of deliveredDays, as failures may be noticed late`,
     ],
     [
-      keys.length > 0 && (given.onUnknownMysfit === 'pass' || given.onServiceUnavailable === 'pass'),
+      keys.length > 0 && (given.onUnknownKey === 'pass' || given.onLookupUnavailable === 'pass'),
       'partitionKeys: found together with "pass", which makes attributes null; accepted: fail or drop, as a partition key must have a value',
     ],
     [
@@ -265,4 +312,16 @@ function contradictions(given: Configuration): string[] {
     ...ingestContradictions(given),
   ]
   return faults.filter(([holds]) => holds).map(([, message]) => message)
+}
+
+/** Fields by name that no click of the edge has, unless events come from elsewhere: then the edge's schema is no limit. */
+function unknownToTheEdge(given: Configuration): string[] {
+  const isClick = given.lookupKey === undefined || EDGE_FIELDS.includes(given.lookupKey)
+  const streams = Object.values(given.streams ?? {})
+  if (!isClick || streams.some(({ processor }) => processor)) return []
+  const events = given.eventFields ?? []
+  const required = String(given.requiredFields) === 'none' ? [] : (given.requiredFields ?? [])
+  // A required field with the name of a pointer in eventFields is that pointer.
+  const known = new Set(['*', ...EDGE_FIELDS, ...events.filter((field) => field.includes('=')).map(outputName)])
+  return [...events, ...required].filter((field) => !known.has(outputName(field)) && !field.includes('='))
 }

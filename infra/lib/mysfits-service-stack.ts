@@ -7,7 +7,7 @@ export interface MysfitsServiceStackProps extends StackProps, MysfitsServiceProp
 
 /** The mysfits service as a stack of its own, because it can outlive the click stream. */
 export class MysfitsServiceStack extends Stack {
-  /** The service's base URL, without a trailing slash: the click stream's `mysfitsApiUrl`. */
+  /** The service's base URL, without a trailing slash: the click stream's `lookupApiUrl`. */
   readonly url: string
 
   constructor(scope: Construct, id: string, props: MysfitsServiceStackProps = {}) {

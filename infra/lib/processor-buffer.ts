@@ -1,4 +1,4 @@
-import { lineFields, type ProcessorSettings } from './processor-settings.ts'
+import { addedFields, outputName, type ProcessorSettings } from './processor-settings.ts'
 
 /**
  * The size of the processor's buffer: how much data Firehose sends in one invocation.
@@ -12,7 +12,8 @@ import { lineFields, type ProcessorSettings } from './processor-settings.ts'
  *     records    6,000,000 / 404                                                               14,851
  *     buffer     14,851 × 63 = 935,613 bytes = 0.89 MiB, so 0.85
  *
- * If a batch is worse than that, the processor fails only the records beyond its budget, and Firehose keeps their originals.
+ * If a batch is worse than that, the processor fails only the records beyond its budget, and Firehose keeps their originals. Events with
+ * another `lookupKey` are assumed to be no shorter than that click.
  */
 export const RESPONSE_BUDGET_BYTES = 6_000_000
 
@@ -58,16 +59,20 @@ export function processorBufferMib(settings: ProcessorSettings): number {
 }
 
 function responseBytesPerRecord(settings: ProcessorSettings): number {
-  const clickFields = settings.clickFields ?? []
-  const added = lineFields(settings).filter(
-    (field) => !clickFields.includes(field) && !['userId', 'mysfitId'].includes(field),
-  )
-  const line = SHORTEST_CLICK_BYTES + sum(added.map((field) => `,"${field}":`.length + valueBytes(field))) + '\n'.length
+  // The event's own fields add nothing to the shortest event, except those by pointer: they are `null` without a value.
+  const pointers = (settings.eventFields ?? []).filter((field) => field.includes('='))
+  const added = [
+    ...pointers.map((field) => memberBytes(field, 'null'.length)),
+    ...addedFields(settings).map((field) => memberBytes(field)),
+  ]
+  const line = SHORTEST_CLICK_BYTES + sum(added) + '\n'.length
   const keys = settings.partitionKeys ?? []
-  const metadata = keys.length
-    ? RESPONSE_PARTITION_KEYS_BYTES + sum(keys.map((key) => `"${key}":,`.length + valueBytes(key)))
-    : 0
+  const metadata = keys.length ? RESPONSE_PARTITION_KEYS_BYTES + sum(keys.map((key) => memberBytes(key))) : 0
   return RESPONSE_RECORD_BYTES + RECORD_ID_BYTES + 4 * Math.ceil(line / 3) + metadata
+}
+
+function memberBytes(field: string, value = valueBytes(outputName(field))): number {
+  return `,"${outputName(field)}":`.length + value
 }
 
 function valueBytes(field: string): number {

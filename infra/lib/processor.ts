@@ -5,8 +5,8 @@ import { environment, type ProcessorSettings } from './processor-settings.ts'
 import { type MachineProps, rustFunction } from './rust-function.ts'
 
 export interface ProcessorProps extends MachineProps {
-  /** `MYSFITS_API_URL`: the base URL of the mysfits service. */
-  readonly mysfitsApiUrl: string
+  /** `LOOKUP_API_URL`: the base URL of the service. */
+  readonly lookupApiUrl: string
   /** `MYSFITS_API_KEY`, if the service requires a key. @default none */
   readonly mysfitsApiKey?: SecretValue
   /** The rest of the configuration. @default the processor's own defaults */
@@ -28,7 +28,7 @@ export class Processor extends Construct {
   /** Firehose invokes this alias. Moving it to an earlier version rolls back in a second. */
   readonly alias: lambda.Alias
 
-  constructor(scope: Construct, id: string, { mysfitsApiUrl, mysfitsApiKey, settings, ...machine }: ProcessorProps) {
+  constructor(scope: Construct, id: string, { lookupApiUrl, mysfitsApiKey, settings, ...machine }: ProcessorProps) {
     super(scope, id)
     const deployed = rustFunction(this, {
       ...machine,
@@ -36,7 +36,7 @@ export class Processor extends Construct {
       roleDescription: 'The click processor: writes its logs and traces.',
       binaryName: 'click-processor',
       environment: {
-        MYSFITS_API_URL: mysfitsApiUrl,
+        LOOKUP_API_URL: lookupApiUrl,
         // CloudFormation reads the secret at deployment: the template contains only its name.
         ...(mysfitsApiKey && { MYSFITS_API_KEY: mysfitsApiKey.unsafeUnwrap() }),
         ...environment(settings ?? {}),

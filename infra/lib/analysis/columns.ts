@@ -4,6 +4,12 @@ import { lineFields, type ProcessorSettings } from '../processor-settings.ts'
 /** The attributes that are not strings: the service returns `age` as a number and `adopted` as a boolean. */
 const ATTRIBUTE_TYPES: Record<string, glue.Type> = { age: glue.Schema.INTEGER, adopted: glue.Schema.BOOLEAN }
 
+/** Times are texts: the SerDe reads a timestamp only as `yyyy-mm-dd hh:mm:ss`, without `T` and `Z`, and a client may send any text. */
+const COMMENTS: Record<string, string> = {
+  clickid: "The click's id. A repeat has the same one: the view clicks_once has each once.",
+  clickedat: "The time of the click by the visitor's clock: try(from_iso8601_timestamp(clickedat)).",
+}
+
 /**
  * The columns of a delivered line, in its order.
  *
@@ -12,13 +18,15 @@ const ATTRIBUTE_TYPES: Record<string, glue.Type> = { age: glue.Schema.INTEGER, a
  *
  * @see https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
  * @see https://docs.aws.amazon.com/firehose/latest/APIReference/API_OpenXJsonSerDe.html
+ * @see https://repost.aws/knowledge-center/query-table-athena-timestamp-empty about times
  */
 export function clickColumns(settings: ProcessorSettings): glue.Column[] {
   const names = lineFields(settings).map((field) => field.toLowerCase())
-  const attributes = new Set((settings.mysfitAttributes ?? []).map((attribute) => attribute.toLowerCase()))
+  const attributes = new Set((settings.lookupAttributes ?? []).map((attribute) => attribute.toLowerCase()))
   return names.map((name) => ({
     name,
     type: (attributes.has(name) ? ATTRIBUTE_TYPES[name] : undefined) ?? glue.Schema.STRING,
+    comment: COMMENTS[name],
   }))
 }
 

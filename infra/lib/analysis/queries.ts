@@ -7,6 +7,7 @@ export interface SavedQuery {
   readonly description: string
   /** The columns of `clicks` that it reads. */
   readonly needs: string[]
+  /** Its text, in which `${columns}` are all columns of `clicks`. */
   readonly sql: string
 }
 
@@ -28,6 +29,12 @@ export const SAVED_QUERIES: SavedQuery[] = [
     description: 'Clicks in each hour (UTC) of the last 7 days, newest first.',
     needs: [],
     sql: text('clicks-by-hour.sql'),
+  },
+  {
+    name: 'Create clicks once',
+    description: 'Creates the view clicks_once, in which each click is once.',
+    needs: ['clickid'],
+    sql: text('clicks-once.sql'),
   },
   {
     name: 'Failed records by code',

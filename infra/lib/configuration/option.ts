@@ -1,4 +1,5 @@
 import { isOrigin } from '../edge/origin.ts'
+import { outputName } from '../processor-settings.ts'
 
 /** How the text of one option is parsed. */
 export interface Option<T> {
@@ -48,13 +49,13 @@ export function oneOf(numbers: number[]): Option<number> {
   }
 }
 
-/** A comma-separated list of different items. */
-export function list<T>(item: Option<T>, accepted: string, max = 32): Option<T[]> {
+/** A comma-separated list of items with different names. */
+export function list<T>(item: Option<T>, accepted: string, max = 32, name = (item: string) => item): Option<T[]> {
   return {
     accepted,
     parse: (value) => {
       const items = value.split(',').map((part) => part.trim())
-      const different = new Set(items.map((part) => part.toLowerCase()))
+      const different = new Set(items.map((part) => name(part).toLowerCase()))
       const parsed = items.map(item.parse).filter((one) => one !== undefined)
       return parsed.length === items.length && different.size === items.length && items.length <= max
         ? parsed
@@ -68,6 +69,36 @@ export const names = list(
   text(/^[A-Za-z0-9_-]{1,64}$/, ''),
   'a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]',
 )
+
+/** The processor's own rule, except for the parts of a pointer, which only it reads. */
+export const field = text(
+  /^[A-Za-z0-9_-]{1,64}(=\/.*)?$/,
+  'NAME or NAME=/json/pointer, with a name of 1 to 64 characters of [A-Za-z0-9_-] and a pointer of up to 16 parts',
+)
+
+const DIFFERENT = 'a comma-separated list of up to 32 different fields, each'
+
+export const fields = list(field, `${DIFFERENT} ${field.accepted}`, 32, outputName)
+
+/** The same, and `*` for all others. */
+export const eventFields = list(
+  { accepted: '', parse: (value) => (value === '*' ? value : field.parse(value)) },
+  `${DIFFERENT} *, ${field.accepted}`,
+  32,
+  outputName,
+)
+
+/** The path of a list, or with `{key}` of an item. The value is not shown, because a query may contain a secret. */
+export function path(key: '' | '{key}'): Option<string> {
+  return {
+    accepted: `a path from /${key && ` with ${key}`}, of visible ASCII characters and without a fragment, or none`,
+    parse: (value) => {
+      const isPath = /^\/[!"$-~]*$/.test(value) && value.includes('{key}') === (key !== '')
+      return isPath || value === 'none' ? value : undefined
+    },
+    secret: true,
+  }
+}
 
 /** The processor's own rule. The value is not shown, because a URL with a user or a query may contain a password. */
 export const baseUrl: Option<string> = {

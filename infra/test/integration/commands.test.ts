@@ -55,7 +55,7 @@ test("with only the service's URL, cdk synth prints the template", () => {
     const log = join(folder, 'log')
     writeFileSync(join(folder, 'cargo'), CARGO, { mode: 0o755 })
     const { status, stdout, stderr } = cdk(
-      { MYSFITS_API_URL: SERVICE.mysfitsApiUrl, PATH: folder + delimiter + process.env.PATH, CARGO_LOG: log },
+      { LOOKUP_API_URL: SERVICE.lookupApiUrl, PATH: folder + delimiter + process.env.PATH, CARGO_LOG: log },
       'synth',
       '--json',
       '--output',

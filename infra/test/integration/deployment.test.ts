@@ -24,7 +24,7 @@ before(() => {
 after(() => deployment?.remove())
 
 test('cdk synth writes the template that the unit tests check', () => {
-  const checked = clickTemplate({ mysfitsApiUrl: SERVICE, architecture: 'x86_64' })
+  const checked = clickTemplate({ lookupApiUrl: SERVICE, architecture: 'x86_64' })
   // Names of asset and version contain the code's hash, and the command adds metadata such as paths.
   const normal = (template: Template) =>
     JSON.parse(JSON.stringify(template.toJSON()).replaceAll(/[0-9a-f]{32,64}/g, 'HASH'), (key, value) =>
@@ -84,8 +84,8 @@ async function withProcessor(use: (invoke: (event: string) => Promise<string>) =
   try {
     const [url] = await service.printed(/http:\/\/127\.0\.0\.1:\d+/)
     const { Variables } = only(deployment.template, 'AWS::Lambda::Function').Environment
-    assert.equal(Variables.MYSFITS_API_URL, SERVICE)
-    await withEmulator(deployment.asset, { ...Variables, MYSFITS_API_URL: url }, use)
+    assert.equal(Variables.LOOKUP_API_URL, SERVICE)
+    await withEmulator(deployment.asset, { ...Variables, LOOKUP_API_URL: url }, use)
   } finally {
     await service.stop()
   }

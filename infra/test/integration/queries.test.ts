@@ -208,16 +208,45 @@ for (const [name, rows] of RESULTS) {
   })
 }
 
+const IDENTITY = { eventFields: ['userId', 'mysfitId', 'clickId', 'clickedAt'], lookupAttributes: ['species'] }
+
+test('Create clicks once: the view has each click once, of its earliest hour, and all without an id', () => {
+  const [ONE, OTHER] = ['8c0b1b7e-1f5c-4a6e-9d0a-3f0e6f1d2c3b', '00000000-0000-4000-8000-000000000000']
+  const click = (clickId: string | null | undefined, species = 'Troll') =>
+    line({ userId: 'guest', mysfitId: RUJIN, clickId, clickedAt: '2026-11-20T08:59:59.123Z', species })
+  const path = folder({
+    // A redrive, after the service has changed an attribute.
+    'firehose/2026/11/20/10/clicks-1-a.gz': click(ONE, 'Giant') + click(OTHER) + click(undefined),
+    'firehose/2026/11/19/23/clicks-1-b.gz': click(undefined) + click(null) + click(undefined),
+    'firehose/2026/11/19/09/clicks-1-c': click(ONE) + click(ONE),
+    'firehose/2025/11/20/12/clicks-1-d': click('8C0B1B7E-another'),
+  })
+  const row = (datehour: string, clickid: string | null) => ({
+    ...{ userid: 'guest', mysfitid: RUJIN, clickid, clickedat: '2026-11-20T08:59:59.123Z', species: 'Troll' },
+    datehour,
+  })
+  assert.deepEqual(runSavedQuery(template({ settings: IDENTITY }), path, 'Create clicks once', NOW), [
+    row('2026/11/20/10', OTHER),
+    row('2025/11/20/12', '8C0B1B7E-another'),
+    row('2026/11/19/09', ONE),
+    row('2026/11/19/23', null),
+    row('2026/11/19/23', null),
+    row('2026/11/19/23', null),
+    row('2026/11/20/10', null),
+  ])
+})
+
 test('every saved query is run', () => {
-  const run = RESULTS.map(([name]) => name)
-  assert.deepEqual(run, SAVED_QUERIES.map(({ name }) => name)) // prettier-ignore
+  const run = [...RESULTS.map(([name]) => name), 'Create clicks once']
+  assert.deepEqual(run.toSorted(), SAVED_QUERIES.map(({ name }) => name).toSorted()) // prettier-ignore
 })
 
 for (const { name, needs } of SAVED_QUERIES) {
   test(`${name}: reads only the columns that it declares`, () => {
-    const clickFields = needs.includes('mysfitid') ? ['mysfitId'] : ['userId']
-    const mysfitAttributes = needs.filter((column) => column !== 'mysfitid')
-    const rows = runSavedQuery(template({ settings: { clickFields, mysfitAttributes } }), objects, name, NOW)
+    const ofEvents = ['mysfitId', 'clickId'].filter((field) => needs.includes(field.toLowerCase()))
+    const eventFields = ofEvents.length > 0 ? ofEvents : ['userId']
+    const lookupAttributes = needs.filter((column) => !/^(mysfit|click)id$/.test(column))
+    const rows = runSavedQuery(template({ settings: { eventFields, lookupAttributes } }), objects, name, NOW)
     assert.notEqual(rows.length, 0)
   })
 }

@@ -5,7 +5,7 @@ import { bundling } from './bundling.ts'
 import { app, templateOf } from './synth.ts'
 
 /** The only required option. */
-export const SERVICE = { mysfitsApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
+export const SERVICE = { lookupApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
 
 /** Every option that adds or changes a resource is in one of these. */
 export const CONFIGURATIONS = {
@@ -13,6 +13,7 @@ export const CONFIGURATIONS = {
   'the service deployed, and every option': {
     mysfitsService: true,
     partitionKeys: 'goodevil,species',
+    clickIdentity: true,
     sourceBackup: true,
     firewallRequests: 1000,
     allowedOrigins: 'https://a.example,https://b.example',

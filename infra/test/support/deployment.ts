@@ -30,12 +30,12 @@ const QUICK_BUILD = {
  * because not every machine has the standard library of another target.
  */
 export function synthesise(
-  mysfitsApiUrl: string,
+  lookupApiUrl: string,
   stack = 'ClickStream',
   options: Record<string, string> = {},
 ): Deployment {
   const output = mkdtempSync(join(tmpdir(), 'cdk.out-'))
-  const context = Object.entries({ mysfitsApiUrl, architecture: 'x86_64', ...options }).flatMap(([name, value]) => [
+  const context = Object.entries({ lookupApiUrl, architecture: 'x86_64', ...options }).flatMap(([name, value]) => [
     '-c',
     `${name}=${value}`,
   ])

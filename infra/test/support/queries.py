@@ -16,7 +16,7 @@ TABLES.json is an array of Glue tables:
                      "projection.datehour.interval.unit": "HOURS",
                      "storage.location.template": "s3://BUCKET/firehose/${datehour}/"}}]
 
-The query is Athena SQL. sqlglot translates it for DuckDB, and rejects functions that Athena does not have. `--now`
+The query is Athena SQL; one that creates a view prints the view's rows, sorted. sqlglot translates it for DuckDB, and rejects functions that Athena does not have. `--now`
 is `current_timestamp` and `NOW`, by default the machine's time.
 
 A table contains all objects below its projected locations, sub-folders included, as in Athena. Lines are parsed like by the OpenX
@@ -158,6 +158,12 @@ def quoted(name):
 def translated(sql, tables, now):
     """`sql` for DuckDB, at the time `now`."""
     (query,) = sqlglot.parse(sql, read="athena")
+    if isinstance(query, exp.Create) and query.kind == "VIEW":
+        return f"SELECT * FROM ({translated_query(query.expression, tables, now)}) ORDER BY ALL"
+    return translated_query(query, tables, now)
+
+
+def translated_query(query, tables, now):
     unknown = {call.name for call in query.find_all(exp.Anonymous)}
     if unknown:
         raise ValueError(f"no functions of Athena: {', '.join(sorted(unknown))}")

@@ -103,17 +103,27 @@ const COLUMNS: [string, AnalysisProps['settings'], string[]][] = [
   ['the defaults', {}, ['userid string', 'mysfitid string', 'goodevil string', 'lawchaos string', 'species string']],
   [
     'other fields, in order',
-    { clickFields: ['mysfitId', 'page'], mysfitAttributes: ['name'], recordFields: ['recordId', 'arrivedAt'] },
+    { eventFields: ['mysfitId', 'page'], lookupAttributes: ['name'], recordFields: ['recordId', 'arrivedAt'] },
     ['mysfitid string', 'page string', 'name string', 'recordid string', 'arrivedat string'],
   ],
   [
     'attributes that are no texts, in any case',
-    { clickFields: ['mysfitId'], mysfitAttributes: ['Age', 'adopted', 'likes'] },
+    { eventFields: ['mysfitId'], lookupAttributes: ['Age', 'adopted', 'likes'] },
     ['mysfitid string', 'age int', 'adopted boolean', 'likes string'],
   ],
   [
+    'fields and attributes by pointer, whose types are unknown',
+    { eventFields: ['id=/order/id'], lookupAttributes: ['category=/category/name', 'age=/years'] },
+    ['id string', 'category string', 'age string'],
+  ],
+  [
+    'all fields of a click: those that the edge accepts, except those that another field replaces',
+    { eventFields: ['mysfitId', '*'], lookupAttributes: ['userid', 'species'] },
+    ['mysfitid string', 'clickid string', 'clickedat string', 'userid string', 'species string'],
+  ],
+  [
     "a visitor's fields that have an attribute's name",
-    { clickFields: ['age', 'adopted'], mysfitAttributes: [] },
+    { eventFields: ['age', 'adopted'], lookupAttributes: [] },
     ['age string', 'adopted string'],
   ],
 ]
@@ -191,12 +201,21 @@ test('every saved query reads only the hours of the last 7 days', () => {
   }
 })
 
+test('with the identity of clicks, a saved query creates a view that has each once, with the columns of the table', () => {
+  const settings = { eventFields: ['clickId'], lookupAttributes: ['group', 'a-b'] }
+  const { template } = analysis({ settings })
+  const queries = Object.values(template.findResources('AWS::Athena::NamedQuery'))
+  const { QueryString } = queries.find(({ Properties }) => Properties.Name === 'Create clicks once')!.Properties
+  assert.match(QueryString, /^-- .*\n-- .*\nCREATE OR REPLACE VIEW clicks_once AS\nSELECT\n/)
+  assert.ok(QueryString.includes('\n  "clickid",\n  "group",\n  "a-b",\n  "datehour"\nFROM'), QueryString)
+})
+
 const LEFT_OUT: [AnalysisProps['settings'], string[]][] = [
-  [{ mysfitAttributes: ['goodevil', 'lawchaos'] }, ['Clicks by species and alignment']],
-  [{ mysfitAttributes: ['species', 'lawchaos'] }, ['Clicks by species and alignment']],
-  [{ mysfitAttributes: ['goodevil', 'species'] }, ['Clicks by species and alignment']],
-  [{ clickFields: ['userId'] }, ['Clicks by mysfit']],
-  [{ mysfitAttributes: ['goodEvil', 'lawChaos', 'species'] }, []],
+  [{ lookupAttributes: ['goodevil', 'lawchaos'] }, ['Clicks by species and alignment']],
+  [{ lookupAttributes: ['species', 'lawchaos'] }, ['Clicks by species and alignment']],
+  [{ lookupAttributes: ['goodevil', 'species'] }, ['Clicks by species and alignment']],
+  [{ eventFields: ['userId'] }, ['Clicks by mysfit']],
+  [{ lookupAttributes: ['goodEvil', 'lawChaos', 'species'] }, []],
 ]
 for (const [settings, expected] of LEFT_OUT) {
   test(`with ${JSON.stringify(settings)} left out: ${expected.join(', ') || 'nothing'}`, () => {

@@ -81,7 +81,7 @@ test('without a service the synthesis fails with a message', () => {
 test('the processor uses the deployed service', () => {
   const { template } = validated(CONFIGURATIONS['the service deployed, and every option'])[0]!
   const [fn] = Object.values(template.findResources('AWS::Lambda::Function'))
-  assert.match(JSON.stringify(fn!.Properties.Environment.Variables.MYSFITS_API_URL), /MysfitsService/)
+  assert.match(JSON.stringify(fn!.Properties.Environment.Variables.LOOKUP_API_URL), /MysfitsService/)
 })
 
 test('options that are allowed but not advised cause warnings', () => {
@@ -91,7 +91,7 @@ test('options that are allowed but not advised cause warnings', () => {
       { ...SERVICE, bufferMb: 3 },
       /bufferMb: a buffer of 3 MiB can produce a response of \d+ bytes, above the limit of 6000000/,
     ],
-    [{ mysfitsApiUrl: 'http://example.com', allowedOrigins: 'https://a.example' }, /mysfitsApiUrl is http/],
+    [{ lookupApiUrl: 'http://example.com', allowedOrigins: 'https://a.example' }, /lookupApiUrl is http/],
   ] as const) {
     assert.match(warnings(context).join('\n'), warning)
   }
@@ -108,18 +108,24 @@ function warnings(context: Record<string, unknown>): string[] {
 
 /** Each option with another value than its default. */
 const OPTIONS: Record<string, unknown> = {
-  mysfitsApiUrl: 'https://another.example',
-  mysfitAttributes: 'species',
-  clickFields: 'mysfitId',
+  lookupApiUrl: 'https://another.example',
+  lookupKey: 'id=/click/mysfitId',
+  lookupList: '/list',
+  lookupListKey: 'id',
+  lookupItem: '/{key}',
+  lookupAttributes: 'species',
+  eventFields: 'mysfitId',
+  requiredFields: 'none',
+  clickIdentity: true,
   recordFields: 'arrivedAt',
   partitionKeys: 'species',
-  mysfitsLookup: 'item',
-  mysfitsCacheSeconds: 1,
-  mysfitsStaleSeconds: 1,
-  mysfitsTimeoutMs: 1,
-  mysfitsConcurrency: 1,
-  onUnknownMysfit: 'drop',
-  onServiceUnavailable: 'fail',
+  lookupMode: 'item',
+  lookupCacheSeconds: 1,
+  lookupStaleSeconds: 1,
+  lookupTimeoutMs: 1,
+  lookupConcurrency: 1,
+  onUnknownKey: 'drop',
+  onLookupUnavailable: 'fail',
   stackName: 'Another',
   mysfitsApiKeySecret: 'mysfits/key',
   allowedOrigins: 'https://a.example',
@@ -295,7 +301,7 @@ test('every option changes the templates', () => {
 test('an option applies to all resources that it concerns', () => {
   const options = {
     partitionKeys: 'species',
-    mysfitAttributes: 'species,description',
+    lookupAttributes: 'species,description',
     deliveredDays: 60,
     errorDays: 600,
     timeoutSeconds: 100,
@@ -321,12 +327,12 @@ test('an option applies to all resources that it concerns', () => {
   const acl = all('AWS::WAFv2::WebACL')[0]!
 
   assert.equal(fn!.Environment.Variables.PARTITION_KEYS, 'species')
-  assert.equal(fn!.Environment.Variables.MYSFIT_ATTRIBUTES, 'species,description')
+  assert.equal(fn!.Environment.Variables.LOOKUP_ATTRIBUTES, 'species,description')
   assert.match(destination.Prefix, /species=!\{partitionKeyFromLambda:species\}/)
   assert.equal(destination.DynamicPartitioningConfiguration.Enabled, true)
   assert.equal(
     parameter('BufferSizeInMBs'),
-    String(processorBufferMib({ mysfitAttributes: ['species', 'description'], partitionKeys: ['species'] })),
+    String(processorBufferMib({ lookupAttributes: ['species', 'description'], partitionKeys: ['species'] })),
   )
   assert.deepEqual(
     table('Clicks').StorageDescriptor.Columns.map(({ Name }: any) => Name),

@@ -6,13 +6,16 @@ import {
   DEFAULT_PARTITION_KEY_FIELD,
   environment as collectorEnvironment,
 } from '../../lib/collector/settings.ts'
-import { ConfigurationError, processorSettings, readConfiguration } from '../../lib/configuration.ts'
+import { ConfigurationError, processorSettings, readConfiguration, serviceUrl } from '../../lib/configuration.ts'
 import { environment } from '../../lib/processor-settings.ts'
 
 const ORIGINS =
   '*, or a comma-separated list of up to 10 origins such as https://www.example.com, in lower case, without a path and without a default port'
 
-const URL_GIVEN = { mysfitsApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
+const FIELD =
+  'NAME or NAME=/json/pointer, with a name of 1 to 64 characters of [A-Za-z0-9_-] and a pointer of up to 16 parts'
+
+const URL_GIVEN = { lookupApiUrl: 'https://id.execute-api.us-east-1.amazonaws.com/prod' }
 
 function rejected(context: Record<string, unknown>, variables: Record<string, string> = {}): string {
   try {
@@ -31,13 +34,13 @@ test('only the service is required', () => {
 
 test('without the service, the message says how to set it', () => {
   const message = rejected({})
-  assert.match(message, /^mysfitsApiUrl: found no value; accepted: an http or https URL/)
-  assert.match(message, /-c mysfitsApiUrl=URL or MYSFITS_API_URL/)
+  assert.match(message, /^lookupApiUrl: found no value; accepted: an http or https URL/)
+  assert.match(message, /-c lookupApiUrl=URL or LOOKUP_API_URL/)
 })
 
 test('a URL is one that the processor accepts, with or without a path and a slash', () => {
   for (const url of ['http://example.com', 'https://a.b/prod/', 'HTTPS://example.com:8443', 'http://[::1]:8080/x']) {
-    assert.equal(readConfiguration({ mysfitsApiUrl: url }, {}).mysfitsApiUrl, url)
+    assert.equal(readConfiguration({ lookupApiUrl: url }, {}).lookupApiUrl, url)
   }
   for (const url of [
     'example.com',
@@ -49,27 +52,126 @@ test('a URL is one that the processor accepts, with or without a path and a slas
     'https://a b',
   ]) {
     assert.match(
-      rejected({ mysfitsApiUrl: url }),
-      /^the context's mysfitsApiUrl: found .*; accepted: an http or https URL/,
+      rejected({ lookupApiUrl: url }),
+      /^the context's lookupApiUrl: found .*; accepted: an http or https URL/,
       url,
     )
   }
 })
 
 test('a URL with a password is rejected and not shown', () => {
-  const message = rejected({ mysfitsApiUrl: 'https://user:hunter2@example.com' })
+  const message = rejected({ lookupApiUrl: 'https://user:hunter2@example.com' })
   assert.ok(!message.includes('hunter2'))
+})
+
+test("the service's URL has a second name, that of the workshop", () => {
+  const [URL, OTHER] = ['https://example.com', 'https://another.example']
+  for (const [context, variables] of [
+    [{ lookupApiUrl: URL }, {}],
+    [{ mysfitsApiUrl: URL }, {}],
+    [{}, { LOOKUP_API_URL: URL }],
+    [{}, { MYSFITS_API_URL: URL }],
+    [{ mysfitsApiUrl: URL }, { LOOKUP_API_URL: URL }],
+  ]) {
+    assert.equal(serviceUrl(readConfiguration(context!, variables!)), URL)
+  }
+  assert.equal(
+    rejected({ lookupApiUrl: URL }, { MYSFITS_API_URL: OTHER }),
+    'lookupApiUrl and mysfitsApiUrl: found two different values; accepted: one of them',
+  )
+})
+
+test('a path is one that the processor accepts, and is not shown', () => {
+  const accepted = (key: string) => `a path from /${key}, of visible ASCII characters and without a fragment, or none`
+  for (const [name, valid, invalid, key] of [
+    ['lookupList', ['/', '/v1/products?active=true', 'none'], ['products', '/a#b', '/a b', '/ä', '/p/{key}'], ''],
+    ['lookupItem', ['/p/{key}', '/p?id={key}'], ['/p', 'p/{key}', '/p/{key}?token=hunter2#'], ' with {key}'],
+  ] as const) {
+    for (const path of valid) {
+      const found = readConfiguration({ ...URL_GIVEN, lookupMode: 'item', [name]: path }, {})
+      assert.equal(found[name], path)
+    }
+    for (const path of invalid) {
+      assert.equal(
+        rejected({ ...URL_GIVEN, [name]: path }),
+        `the context's ${name}: found an invalid value (not shown); accepted: ${accepted(key)}`,
+      )
+    }
+  }
+})
+
+test("the processor's messages have the same words", () => {
+  const source = ['field', 'config'].map((name) =>
+    readFileSync(new URL(`../../../src/${name}.rs`, import.meta.url), 'utf8'),
+  )
+  for (const words of [
+    FIELD,
+    'a comma-separated list of up to {MAX_NAMES} different fields, each {accepted}',
+    'a path from /{with}, of visible ASCII characters and without a fragment, or {NONE}',
+    'two different values',
+    'output fields whose names differ in more than case',
+  ]) {
+    assert.ok(source.join('').includes(words), words)
+  }
+})
+
+/** The README's orders and products. */
+const ORDERS = (() => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const [, example] = /^### Other events$[^]*?^```json\n([^]*?)^```$/m.exec(readme)!
+  return JSON.parse(`{${example}}`)
+})()
+
+test('any events and any service can be configured', () => {
+  assert.deepEqual(environment(processorSettings(readConfiguration(ORDERS, {}))), {
+    LOOKUP_KEY: 'productId=/product/id',
+    LOOKUP_LIST: '/products?active=true',
+    LOOKUP_LIST_KEY: 'id',
+    LOOKUP_ITEM: 'none',
+    LOOKUP_ATTRIBUTES: 'name,category=/category/name',
+    EVENT_FIELDS: '*',
+    REQUIRED_FIELDS: 'none',
+  })
+  // The same events directly into the stream, and partitions by an attribute with a pointer.
+  const { streams, ...direct } = ORDERS
+  assert.deepEqual(streams, { orders: { processor: true } })
+  readConfiguration({ ...direct, eventFields: 'orderId,total=/amounts/0,productId', partitionKeys: 'category' }, {})
+})
+
+test('the fields of clicks are those of the edge, unless a stream of other events has the processor', () => {
+  const given = { ...URL_GIVEN, eventFields: 'mysfitId,at=/clickedAt,*', requiredFields: 'clickId' }
+  readConfiguration(given, {})
+  readConfiguration({ ...given, requiredFields: 'none' }, {})
+  // It is the field of that name in eventFields.
+  readConfiguration({ ...given, eventFields: 'id=/clickId', requiredFields: 'id' }, {})
+  const other = { ...given, requiredFields: 'page' }
+  assert.match(
+    rejected(other),
+    /^eventFields and requiredFields: found page; accepted: userId, mysfitId, clickId, clickedAt, as the edge rejects/,
+  )
+  assert.match(rejected({ ...other, streams: { orders: {} } }), /^eventFields and requiredFields: found page;/)
+  readConfiguration({ ...other, streams: { orders: { processor: true } } }, {})
+})
+
+test('the identity of clicks is kept with one option', () => {
+  const settings = processorSettings(readConfiguration({ ...URL_GIVEN, clickIdentity: true }, {}))
+  assert.deepEqual(environment(settings), { EVENT_FIELDS: 'userId,mysfitId,clickId,clickedAt' })
+  assert.equal(
+    rejected({ ...URL_GIVEN, clickIdentity: true, eventFields: 'userId' }),
+    'clickIdentity: found together with eventFields; accepted: one of the two, as it sets eventFields to userId,mysfitId,clickId,clickedAt',
+  )
+  readConfiguration({ ...URL_GIVEN, clickIdentity: false, eventFields: 'userId' }, {})
 })
 
 test('an option comes from the context or from its variable', () => {
   for (const [name, given, value] of [
-    ['MYSFITS_API_URL', 'https://example.com', { mysfitsApiUrl: 'https://example.com' }],
-    ['MYSFIT_ATTRIBUTES', 'species, age', { ...URL_GIVEN, mysfitAttributes: ['species', 'age'] }],
+    ['LOOKUP_API_URL', 'https://example.com', { lookupApiUrl: 'https://example.com' }],
+    ['LOOKUP_ATTRIBUTES', 'species, age', { ...URL_GIVEN, lookupAttributes: ['species', 'age'] }],
     ['CLICK_STREAM_BUFFER_MB', '0.5', { ...URL_GIVEN, bufferMb: 0.5 }],
     ['CLICK_STREAM_SOURCE_BACKUP', 'true', { ...URL_GIVEN, sourceBackup: true }],
     ['CLICK_STREAM_EDGE_RATE', '', URL_GIVEN],
   ] as const) {
-    assert.deepEqual(readConfiguration(name === 'MYSFITS_API_URL' ? {} : URL_GIVEN, { [name]: given }), value)
+    assert.deepEqual(readConfiguration(name === 'LOOKUP_API_URL' ? {} : URL_GIVEN, { [name]: given }), value)
   }
 })
 
@@ -102,17 +204,15 @@ test('an error names the option, the value found and the accepted values', () =>
     ['bufferMb', '1e0', 'a number from 0.2 to 3'],
     ['architecture', 'arm', 'one of arm64, x86_64'],
     ['parquet', 'yes', 'true or false'],
-    ['mysfitsCacheSeconds', '86401', 'a whole number from 0 to 86400'],
-    [
-      'mysfitAttributes',
-      'a,A',
-      'a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]',
-    ],
-    [
-      'clickFields',
-      'user id',
-      'a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]',
-    ],
+    ['lookupCacheSeconds', '86401', 'a whole number from 0 to 86400'],
+    ['lookupAttributes', 'a,A', `a comma-separated list of up to 32 different fields, each ${FIELD}`],
+    ['lookupAttributes', '*', `a comma-separated list of up to 32 different fields, each ${FIELD}`],
+    ['requiredFields', 'a=/x,A=/y', `a comma-separated list of up to 32 different fields, each ${FIELD}`],
+    ['eventFields', 'user id', `a comma-separated list of up to 32 different fields, each *, ${FIELD}`],
+    ['eventFields', '*,*', `a comma-separated list of up to 32 different fields, each *, ${FIELD}`],
+    ['lookupKey', 'id=order/id', FIELD],
+    ['lookupListKey', 'id,sku', FIELD],
+    ['lookupMode', 'catalog', 'one of list, item'],
     ['recordFields', 'arrivedAt,id', 'a comma-separated list of arrivedAt, recordId'],
     ['allowedOrigins', '*,https://a.example', ORIGINS],
     ['allowedOrigins', 'https://a.example/', ORIGINS],
@@ -134,7 +234,7 @@ test('an error names the option, the value found and the accepted values', () =>
 })
 
 test('all errors are reported at once', () => {
-  assert.equal(rejected({ edgeRate: 'fast', parquet: 'maybe' }, { MYSFITS_API_URL: 'x' }).split('\n').length, 3)
+  assert.equal(rejected({ edgeRate: 'fast', parquet: 'maybe' }, { LOOKUP_API_URL: 'x' }).split('\n').length, 3)
 })
 
 test('an unknown name in the context is an error', () => {
@@ -161,26 +261,40 @@ test('a key is set by the name of its secret', () => {
 
 test('options that contradict each other are rejected', () => {
   for (const [context, message] of [
-    [{ mysfitsService: true }, /^mysfitsApiUrl and mysfitsService: found both/],
+    [{ mysfitsService: true }, /^lookupApiUrl and mysfitsService: found both/],
     [
       { partitionKeys: 'planet' },
       /^partitionKeys: found planet; accepted: attributes \(goodevil, lawchaos, species\),/,
     ],
     [{ partitionKeys: 'userId' }, /^partitionKeys: found userId; accepted: attributes /],
-    [{ clickFields: 'userId,page' }, /^clickFields: found userId,page; accepted: userId, mysfitId, as the edge/],
-    [{ mysfitAttributes: 'species,dateHour' }, /^mysfitAttributes: found datehour; accepted: any other name/],
+    [
+      { eventFields: 'userId,page' },
+      /^eventFields and requiredFields: found page; accepted: userId, mysfitId, clickId,/,
+    ],
+    [
+      { lookupAttributes: 'species,dateHour' },
+      /^eventFields and lookupAttributes: found datehour; accepted: any other/,
+    ],
+    [
+      { lookupList: 'none' },
+      /^lookupMode: found list, and lookupList is none; accepted: another mode, or a path in lookupList$/,
+    ],
+    [
+      { lookupMode: 'item', lookupItem: 'none' },
+      /^lookupMode: found item, and lookupItem is none; accepted: another mode, or a path in lookupItem$/,
+    ],
     [{ mysfitsApiKeySecretVersion: 'a'.repeat(32) }, /^mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret/],
     [{ errorDays: 365 }, /^errorDays: found 365; accepted: more than the 365 of deliveredDays,/],
     [{ errorDays: 999, deliveredDays: 1000 }, /^errorDays: found 999; accepted: more than the 1000 of deliveredDays,/],
-    [{ partitionKeys: 'species', onUnknownMysfit: 'pass' }, /^partitionKeys: found together with "pass"/],
-    [{ partitionKeys: 'species', onServiceUnavailable: 'pass' }, /^partitionKeys: found together with "pass"/],
+    [{ partitionKeys: 'species', onUnknownKey: 'pass' }, /^partitionKeys: found together with "pass"/],
+    [{ partitionKeys: 'species', onLookupUnavailable: 'pass' }, /^partitionKeys: found together with "pass"/],
     [{ partitionKeys: 'species', destinationMb: 63 }, /^destinationMb: found 63; accepted: at least 64/],
     [{ partitionKeys: 'species', destinationSeconds: 59 }, /^destinationSeconds: found 59; accepted: at least 60/],
     [{ parquet: true, destinationMb: 5 }, /^destinationMb: found 5; accepted: at least 64/],
     [{ parquet: true, compression: 'gzip' }, /^compression: found together with parquet/],
     [
-      { mysfitAttributes: 'species,userid' },
-      /^clickFields, mysfitAttributes and recordFields: found userId, mysfitId, species, userid;/,
+      { lookupAttributes: 'species,userid' },
+      /^eventFields, lookupAttributes and recordFields: found userId, mysfitId, species, userid; accepted: output fields/,
     ],
     [
       { alarmEmail: 'a@b.example', alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms' },
@@ -366,22 +480,27 @@ test('the documented variables of the function are those that the app sets, and 
   )
   const set = environment(
     processorSettings({
-      mysfitAttributes: ['a'],
-      clickFields: ['b'],
+      lookupKey: 'a',
+      lookupList: '/a',
+      lookupListKey: 'a',
+      lookupItem: '/{key}',
+      lookupAttributes: ['a'],
+      eventFields: ['b'],
+      requiredFields: ['b'],
       recordFields: ['arrivedAt'],
       partitionKeys: ['a'],
-      mysfitsLookup: 'item',
-      mysfitsCacheSeconds: 1,
-      mysfitsStaleSeconds: 2,
-      mysfitsTimeoutMs: 3,
-      mysfitsConcurrency: 4,
-      onUnknownMysfit: 'drop',
-      onServiceUnavailable: 'fail',
+      lookupMode: 'item',
+      lookupCacheSeconds: 1,
+      lookupStaleSeconds: 2,
+      lookupTimeoutMs: 3,
+      lookupConcurrency: 4,
+      onUnknownKey: 'drop',
+      onLookupUnavailable: 'fail',
     }),
   )
   // URL, key and log level are properties of the function; the last four are for networks that the function is not in.
   const elsewhere = [
-    'MYSFITS_API_URL',
+    'LOOKUP_API_URL',
     'MYSFITS_API_KEY',
     'AWS_LAMBDA_LOG_LEVEL',
     'SSL_CERT_FILE',

@@ -11,7 +11,7 @@ const URL = 'https://example.com/prod'
 
 function processor(props: Partial<ProcessorProps> = {}) {
   const { template } = synthesised(
-    (stack) => new Processor(stack, 'Processor', { mysfitsApiUrl: URL, bundling, ...props }),
+    (stack) => new Processor(stack, 'Processor', { lookupApiUrl: URL, bundling, ...props }),
   )
   return { template, fn: only(template, 'AWS::Lambda::Function') }
 }
@@ -50,16 +50,16 @@ test('machine, timeout and concurrency are options', () => {
 })
 
 test('the environment contains only the settings', () => {
-  assert.deepEqual(processor().fn.Environment.Variables, { MYSFITS_API_URL: URL })
+  assert.deepEqual(processor().fn.Environment.Variables, { LOOKUP_API_URL: URL })
   const { fn } = processor({
-    settings: { mysfitAttributes: ['species', 'age'], cacheSeconds: 0, onUnknownMysfit: 'drop', lookup: 'item' },
+    settings: { lookupAttributes: ['species', 'age'], lookupCacheSeconds: 0, onUnknownKey: 'drop', lookupMode: 'item' },
   })
   assert.deepEqual(fn.Environment.Variables, {
-    MYSFITS_API_URL: URL,
-    MYSFIT_ATTRIBUTES: 'species,age',
-    MYSFITS_CACHE_SECONDS: '0',
-    MYSFITS_LOOKUP: 'item',
-    ON_UNKNOWN_MYSFIT: 'drop',
+    LOOKUP_API_URL: URL,
+    LOOKUP_ATTRIBUTES: 'species,age',
+    LOOKUP_CACHE_SECONDS: '0',
+    LOOKUP_MODE: 'item',
+    ON_UNKNOWN_KEY: 'drop',
   })
 })
 

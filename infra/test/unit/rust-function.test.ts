@@ -11,7 +11,7 @@ import { synthesised } from '../support/synth.ts'
 
 const FUNCTIONS: Record<string, (bundling: BundlingOptions) => unknown> = {
   'click-processor': (bundling) =>
-    synthesised((stack) => new Processor(stack, 'Processor', { mysfitsApiUrl: 'https://example.com', bundling })),
+    synthesised((stack) => new Processor(stack, 'Processor', { lookupApiUrl: 'https://example.com', bundling })),
   'click-collector': (bundling) =>
     synthesised((stack) => {
       const bucket = s3.Bucket.fromBucketName(stack, 'Bucket', 'records')

@@ -54,7 +54,7 @@ test('the processor has an explicit buffer, interval and retries', () => {
 })
 
 test('the buffer follows the fields of a line', () => {
-  const { destination } = stream({ settings: { mysfitAttributes: ['species', 'description'] } })
+  const { destination } = stream({ settings: { lookupAttributes: ['species', 'description'] } })
   assert.equal(parameters(destination).BufferSizeInMBs, '0.3')
 })
 
