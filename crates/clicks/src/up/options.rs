@@ -160,6 +160,12 @@ pub(crate) struct StreamOptions {
     #[serde(deserialize_with = "variables")]
     pub(crate) env: Vec<(String, String)>,
 
+    /// Keep the id and the time of each click, by which repeats are known: EVENT_FIELDS=userId,mysfitId,clickId,clickedAt, unless
+    /// `env` sets it [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help_heading = "Function", hide_possible_values = true)]
+    pub(crate) click_identity: Option<bool>,
+
     /// The function's memory in AWS_LAMBDA_FUNCTION_MEMORY_SIZE, not enforced: 128 to 10240 [default: 128]
     #[arg(long, value_name = "MB", help_heading = "Function")]
     pub(crate) memory_mb: Option<Whole<128, 10_240>>,

@@ -11,6 +11,7 @@ mod data_streams;
 mod descriptors;
 mod disk;
 mod edge;
+mod identity;
 mod keys;
 mod kinesis;
 mod objects;

@@ -18,6 +18,9 @@ const NO_FUNCTION: &str = "none";
 
 const PROCESSOR: &str = "processor";
 
+/// The fields that `web/clicks.js` sends.
+const CLICK_IDENTITY: &str = "userId,mysfitId,clickId,clickedAt";
+
 /// The function, if any. The records of a data stream need not be clicks, so the default there is none.
 pub(super) fn from_options(
     layers: &Layers<'_, StreamOptions>,
@@ -75,6 +78,9 @@ fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)
     env.insert("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_owned());
     if let Some(level) = layers.value(|options| options.log_level.as_ref()?.to_possible_value()) {
         env.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.get_name().to_uppercase());
+    }
+    if layers.value(|options| options.click_identity) == Some(true) {
+        env.insert("EVENT_FIELDS".to_owned(), CLICK_IDENTITY.to_owned());
     }
     for (_, options) in layers.0.iter().rev() {
         env.extend(options.env.iter().cloned());

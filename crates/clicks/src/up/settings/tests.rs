@@ -287,6 +287,8 @@ const OPTIONS: &[Row] = &[
     (&[("error-prefix", "failed/")], |s| s.streams[0].error_prefix = ErrorPrefix::parse("failed/").unwrap()),
     (&[("compression", "gzip")], |s| s.streams[0].compression = Compression::Gzip),
     (&[("backup-prefix", "source/")], |s| s.streams[0].backup_prefix = Some(prefix("source/"))),
+    (&[("click-identity", "true")], |s| set(s, "EVENT_FIELDS", "userId,mysfitId,clickId,clickedAt")),
+    (&[("click-identity", "true"), ("env", "EVENT_FIELDS=userId")], |s| set(s, "EVENT_FIELDS", "userId")),
     (&[("dynamic-partitioning", "true"), ("prefix", "by/!{partitionKeyFromLambda:species}/")], |s| {
         s.streams[0].dynamic_partitioning = true;
         s.streams[0].prefix = prefix("by/!{partitionKeyFromLambda:species}/");
