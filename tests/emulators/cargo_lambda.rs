@@ -5,9 +5,9 @@
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use test_support::mysfits_service::Service;
 
 use crate::emulator::{Emulator, free_addresses};
-use crate::process::LocalMysfits;
 use crate::tools::{cargo_lambda, output, stdout};
 use crate::{expected, fixture};
 
@@ -27,8 +27,8 @@ fn invoke(address: SocketAddr, arguments: [&str; 2]) -> std::process::Command {
 
 #[tokio::test]
 async fn the_commands_of_the_readme_handle_the_fixtures() {
-    let mysfits = LocalMysfits::start().await;
-    let (mut watch, address) = watch(&mysfits.url);
+    let mysfits = Service::healthy().await;
+    let (mut watch, address) = watch(&mysfits.url());
     // `cargo lambda invoke` does not wait until the emulator listens.
     watch.invoke("click-processor", b"{}").await;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
-use crate::tools::{cargo, words};
+use crate::tools::words;
 
 /// The longest wait: more than a cold build on a slow machine.
 pub(crate) const LIMIT: Duration = Duration::from_mins(10);
@@ -72,25 +72,5 @@ impl Drop for Background {
         }
         self.signal("KILL");
         let _ended = self.child.kill().and_then(|()| self.child.wait());
-    }
-}
-
-/// The mysfits service, by the README's command.
-pub(crate) struct LocalMysfits {
-    pub(crate) url: String,
-    _process: Background,
-}
-
-impl LocalMysfits {
-    pub(crate) async fn start() -> Self {
-        let mut process = Background::start(cargo(["mysfits", "--listen", "127.0.0.1:0"]));
-        // A complete line, among those of cargo.
-        let url = async |process: &Background| {
-            let output = process.output();
-            let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-            lines.find(|line| line.starts_with("http://")).map(str::to_owned)
-        };
-        let url = process.until(url).await;
-        Self { url, _process: process }
     }
 }

@@ -6,7 +6,6 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::process::LIMIT;
@@ -82,13 +81,4 @@ pub(crate) async fn stdout(command: Command) -> Vec<u8> {
     let output = output(command).await;
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
-}
-
-/// Builds the executable for Lambda; returns its path.
-pub(crate) async fn release_executable() -> String {
-    let arguments = "build --locked --release --package click-processor --bin click-processor --message-format json";
-    let messages = stdout(cargo(arguments.split(' '))).await;
-    let messages = messages.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let mut messages = messages.map(|line| serde_json::from_slice::<Value>(line).unwrap());
-    messages.find_map(|message| Some(message["executable"].as_str()?.to_owned())).unwrap()
 }
