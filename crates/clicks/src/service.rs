@@ -95,13 +95,13 @@ impl Responses {
         let mut bytes = 0;
         add_files(folder, "", &mut found, &mut bytes)?;
         if found.is_empty() {
-            return Err(problem(folder, "found no .json file"));
+            return Err(problem(folder, &"found no .json file"));
         }
         Ok(Self(found))
     }
 }
 
-fn problem(path: &Path, problem: impl ToString) -> ServiceFilesError {
+fn problem(path: &Path, problem: &dyn ToString) -> ServiceFilesError {
     ServiceFilesError { path: path.to_owned(), problem: problem.to_string() }
 }
 
@@ -111,8 +111,8 @@ fn add_files(
     found: &mut BTreeMap<String, Bytes>,
     bytes: &mut usize,
 ) -> Result<(), ServiceFilesError> {
-    for entry in fs::read_dir(folder).map_err(|error| problem(folder, error))? {
-        let path = entry.map_err(|error| problem(folder, error))?.path();
+    for entry in fs::read_dir(folder).map_err(|error| problem(folder, &error))? {
+        let path = entry.map_err(|error| problem(folder, &error))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with('.') {
             continue;
@@ -122,7 +122,7 @@ fn add_files(
         if !part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
             return Err(problem(
                 &path,
-                "found a name that a URL would encode; accepted: characters of [A-Za-z0-9._~-]",
+                &"found a name that a URL would encode; accepted: characters of [A-Za-z0-9._~-]",
             ));
         }
         let url_path = format!("{prefix}/{part}");
@@ -130,12 +130,12 @@ fn add_files(
             add_files(&path, &url_path, found, bytes)?;
             continue;
         }
-        let json = fs::read(&path).map_err(|error| problem(&path, error))?;
-        serde_json::from_slice::<IgnoredAny>(&json).map_err(|error| problem(&path, format!("not JSON: {error}")))?;
+        let json = fs::read(&path).map_err(|error| problem(&path, &error))?;
+        serde_json::from_slice::<IgnoredAny>(&json).map_err(|error| problem(&path, &format!("not JSON: {error}")))?;
         *bytes += json.len();
         found.insert(url_path, json.into());
         if *bytes > MAX_BYTES || found.len() > MAX_FILES {
-            return Err(problem(&path, format!("found more than {MAX_FILES} files or {MAX_BYTES} bytes so far")));
+            return Err(problem(&path, &format!("found more than {MAX_FILES} files or {MAX_BYTES} bytes so far")));
         }
     }
     Ok(())
