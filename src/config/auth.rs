@@ -353,17 +353,16 @@ mod tests {
             ("http://127.0.0.1", true),
             ("http://[::1]/prod", true),
         ] {
+            let parsed = Url::parse(url).unwrap();
             for variables in [PLAIN, &iam] {
                 let auth = auth(url, variables).map_err(|error| error.to_string());
-                let parsed = Url::parse(url).unwrap();
+                assert_eq!(auth.is_ok(), accepted, "{url}: {auth:?}");
                 match auth {
-                    Ok(auth) => {
-                        assert!(accepted && auth.needs_direct_connections(&parsed) == url.starts_with("http:"), "{url}")
-                    }
-                    Err(error) => assert!(!accepted && error.starts_with("LOOKUP_API_URL: found \"http://"), "{error}"),
+                    Ok(auth) => assert_eq!(auth.needs_direct_connections(&parsed), url.starts_with("http:"), "{url}"),
+                    Err(error) => assert!(error.starts_with("LOOKUP_API_URL: found \"http://"), "{error}"),
                 }
             }
-            assert!(!auth(url, &[]).unwrap().needs_direct_connections(&Url::parse(url).unwrap()));
+            assert!(!auth(url, &[]).unwrap().needs_direct_connections(&parsed));
         }
         let stored = with_keys(&[(AUTH, "header"), ARN_OF_SECRET, ("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")]);
         assert!(auth(URL, &stored).unwrap().needs_direct_connections(&Url::parse(URL).unwrap()));

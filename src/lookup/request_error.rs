@@ -48,10 +48,6 @@ pub(super) enum RequestError {
 }
 
 impl RequestError {
-    pub(super) fn unsigned(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
-        Self::Connection(format!("no signature: {error}"))
-    }
-
     /// Whether the service may want a newer secret.
     pub(super) fn is_rejection(&self) -> bool {
         matches!(self, Self::Status { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. })
@@ -103,6 +99,13 @@ impl From<reqwest::Error> for RequestError {
             cause = error.source();
         }
         Self::Connection(text)
+    }
+}
+
+/// Of a signature.
+impl From<Box<dyn std::error::Error + Send + Sync>> for RequestError {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self::Connection(format!("no signature: {error}"))
     }
 }
 

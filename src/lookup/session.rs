@@ -192,7 +192,7 @@ impl<'c> Session<'c> {
         self.retried(Target::Secret, max_attempts, async || {
             let request = || {
                 let mut request = secret::request(&self.http()?, stored)?;
-                stored.signer.sign(&mut request, SystemTime::now()).map_err(RequestError::unsigned)?;
+                stored.signer.sign(&mut request, SystemTime::now())?;
                 Ok(request)
             };
             let (status, body) = self.exchange(request, secret::MAX_RESPONSE_BYTES, |_| Ok(true)).await?;
@@ -233,7 +233,7 @@ impl<'c> Session<'c> {
                     request.headers_mut().insert(name, secret.clone());
                 }
                 (Auth::Iam(signer), _) => {
-                    signer.sign(&mut request, SystemTime::now()).map_err(RequestError::unsigned)?;
+                    signer.sign(&mut request, SystemTime::now())?;
                 }
                 _ => {}
             }
