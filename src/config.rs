@@ -3,16 +3,19 @@
 //!
 //! An empty variable counts as not set, because templates write optional values that way.
 
+mod auth;
+
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::HeaderValue;
 use service_kit::env::{Env, MAX_NAMES, VariableError};
 
 use crate::field::{FIELD, Field};
+
+pub(crate) use self::auth::secret_value;
+pub use self::auth::{Auth, Secret, StoredSecret};
 
 /// The processor's configuration.
 #[derive(Clone, Debug)]
@@ -43,8 +46,8 @@ pub struct Config {
     pub timeout: Duration,
     /// `LOOKUP_CONCURRENCY`: how many item requests may be in flight.
     pub concurrency: usize,
-    /// `MYSFITS_API_KEY`: sent as `x-api-key`; marked sensitive, so that `Debug` hides it.
-    pub api_key: Option<HeaderValue>,
+    /// `LOOKUP_AUTH`: how requests to the service are authenticated.
+    pub auth: Auth,
     /// `ON_UNKNOWN_KEY`
     pub on_unknown_key: OnUnknownKey,
     /// `ON_LOOKUP_UNAVAILABLE`
@@ -114,9 +117,10 @@ const NONE: &str = "none";
 const KEY: &str = "{key}";
 
 /// Variables of unreleased versions, and what replaces them: ignoring one would change what is delivered.
-const RENAMED: [(&str, &str); 9] = [
+const RENAMED: [(&str, &str); 10] = [
     ("CLICK_FIELDS", "EVENT_FIELDS"),
     ("MYSFIT_ATTRIBUTES", "LOOKUP_ATTRIBUTES"),
+    ("MYSFITS_API_KEY", "LOOKUP_SECRET, with LOOKUP_AUTH=header"),
     ("MYSFITS_CACHE_SECONDS", "LOOKUP_CACHE_SECONDS"),
     ("MYSFITS_CONCURRENCY", "LOOKUP_CONCURRENCY"),
     ("MYSFITS_LOOKUP", "LOOKUP_MODE"),
@@ -167,13 +171,15 @@ impl Config {
     pub fn read(env: &Env) -> Result<Self, VariableError> {
         for (old, new) in RENAMED {
             if env.text(old)?.is_some() {
-                return Err(VariableError::new(old, "a value", format_args!("no value: its name is {new} now")));
+                return Err(VariableError::new(old, "a value", format_args!("no value: it is {new} now")));
             }
         }
         let key = field(env, "LOOKUP_KEY", "mysfitId")?;
         let lookup_mode = lookup_mode(env)?;
+        let api_url = base_url(env)?;
         let config = Self {
-            api_url: base_url(env)?,
+            auth: Auth::read(env, &api_url)?,
+            api_url,
             list_key: list_key(env, &key, &lookup_mode)?,
             attributes: fields(env, "LOOKUP_ATTRIBUTES", "goodevil,lawchaos,species")?,
             event_fields: event_fields(env)?,
@@ -187,7 +193,6 @@ impl Config {
             stale: Duration::from_secs(env.number("LOOKUP_STALE_SECONDS", 86_400, 0, 604_800)?),
             timeout: Duration::from_millis(env.number("LOOKUP_TIMEOUT_MS", 2_000, 1, 60_000)?),
             concurrency: usize::try_from(env.number("LOOKUP_CONCURRENCY", 32, 1, 256)?).unwrap_or(usize::MAX),
-            api_key: api_key(env, "MYSFITS_API_KEY")?,
             on_unknown_key: env.choice(
                 "ON_UNKNOWN_KEY",
                 &[("fail", OnUnknownKey::Fail), ("drop", OnUnknownKey::Drop), ("pass", OnUnknownKey::Pass)],
@@ -206,14 +211,6 @@ impl Config {
         };
         config.check_output_fields()?;
         Ok(config)
-    }
-
-    /// Whether the API key is sent over a network without TLS.
-    #[must_use]
-    pub fn sends_key_without_tls(&self) -> bool {
-        let host = self.api_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let is_loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        self.api_key.is_some() && self.api_url.scheme() == "http" && !is_loopback
     }
 
     /// The names of a line's fields, in order, without those that only `*` keeps.
@@ -350,21 +347,6 @@ fn list_of<T>(
     Err(VariableError::of_value(variable, text, accepted))
 }
 
-fn api_key(env: &Env, variable: &'static str) -> Result<Option<HeaderValue>, VariableError> {
-    let Some(text) = env.text(variable)? else {
-        return Ok(None);
-    };
-    let mut key = HeaderValue::from_str(text).map_err(|_| {
-        VariableError::new(
-            variable,
-            "a value with characters that are invalid in an HTTP header (not shown)",
-            "visible ASCII characters",
-        )
-    })?;
-    key.set_sensitive(true);
-    Ok(Some(key))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,7 +370,7 @@ mod tests {
         assert_eq!(config.lookup_mode, LookupMode::List { list, item: Some(item) });
         assert_eq!((config.cache, config.stale), (Duration::from_secs(300), Duration::from_secs(86_400)));
         assert_eq!((config.timeout, config.concurrency), (Duration::from_secs(2), 32));
-        assert_eq!(config.api_key, None);
+        assert!(matches!(config.auth, Auth::None));
         assert_eq!(config.on_unknown_key, OnUnknownKey::Fail);
         assert_eq!(config.on_lookup_unavailable, OnLookupUnavailable::Retry);
     }
@@ -404,7 +386,7 @@ mod tests {
             ("CLICK_FIELDS", ""),
         ];
         let config = config(&empty).unwrap();
-        assert_eq!((config.attributes.len(), config.cache.as_secs(), config.api_key), (3, 300, None));
+        assert_eq!((config.attributes.len(), config.cache.as_secs()), (3, 300));
     }
 
     #[test]
@@ -482,7 +464,6 @@ mod tests {
             ("LOOKUP_STALE_SECONDS", "604801", "a whole number from 0 to 604800"),
             ("LOOKUP_TIMEOUT_MS", "2s", "a whole number from 1 to 60000"),
             ("LOOKUP_CONCURRENCY", "0", "a whole number from 1 to 256"),
-            ("MYSFITS_API_KEY", "a\nb", "visible ASCII characters"),
             ("ON_UNKNOWN_KEY", "ignore", "fail, drop, pass"),
             ("ON_LOOKUP_UNAVAILABLE", "drop", "retry, fail, pass"),
         ] {
@@ -516,7 +497,7 @@ mod tests {
     fn renamed_variables_are_reported() {
         for (old, new) in RENAMED {
             let message = config(&[URL, (old, "x")]).unwrap_err().to_string();
-            assert_eq!(message, format!("{old}: found a value; accepted: no value: its name is {new} now"));
+            assert_eq!(message, format!("{old}: found a value; accepted: no value: it is {new} now"));
         }
     }
 
@@ -578,28 +559,12 @@ mod tests {
             ("LOOKUP_API_URL", "https://example.com/?key=hunter2"),
             ("LOOKUP_LIST", "/items?key=hunter2#"),
             ("LOOKUP_ITEM", "/items?key=hunter2"),
-            ("MYSFITS_API_KEY", "hunter2\n"),
         ] {
             let message = config(&[URL, (variable, value)]).unwrap_err().to_string();
             assert!(!message.contains("hunter2") && message.contains("not shown"), "{message}");
         }
-        let shown = format!("{:?}", config(&[URL, ("MYSFITS_API_KEY", "hunter2")]).unwrap());
+        let shown = format!("{:?}", config(&[URL, ("LOOKUP_AUTH", "header"), ("LOOKUP_SECRET", "hunter2")]).unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
-    }
-
-    #[test]
-    fn a_key_without_tls_is_detected() {
-        for (url, without_tls) in [
-            ("http://mysfits.example", true),
-            ("https://mysfits.example", false),
-            ("http://localhost:8080", false),
-            ("http://127.0.0.1", false),
-            ("http://[::1]/prod", false),
-        ] {
-            let config = config(&[("LOOKUP_API_URL", url), ("MYSFITS_API_KEY", "k")]).unwrap();
-            assert_eq!(config.sends_key_without_tls(), without_tls, "{url}");
-        }
-        assert!(!config(&[("LOOKUP_API_URL", "http://mysfits.example")]).unwrap().sends_key_without_tls());
     }
 
     #[test]

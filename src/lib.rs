@@ -21,6 +21,7 @@ pub mod lookup;
 pub mod metrics;
 mod reason;
 mod report;
+pub mod sigv4;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -6,6 +6,7 @@ mod attributes;
 mod cache;
 mod client;
 mod request_error;
+mod secret;
 pub mod service_response;
 mod session;
 

@@ -41,9 +41,6 @@ fn keep_memory() {
 async fn run() -> anyhow::Result<()> {
     let config = Config::from_env()?;
     let processor = Processor::new(&config)?;
-    if config.sends_key_without_tls() {
-        tracing::warn!("MYSFITS_API_KEY is sent without TLS: LOOKUP_API_URL is http, and not a loopback address");
-    }
     anyhow::ensure!(
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
         "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda, or locally by `cargo clicks replay`"

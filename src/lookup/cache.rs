@@ -227,7 +227,7 @@ impl<V> BoundedCache<V> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::Config;
     use crate::field::Field;
@@ -235,7 +235,7 @@ mod tests {
 
     const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(300), stale: Duration::from_secs(1000) };
 
-    fn later(instant: CacheInstant, seconds: u64) -> CacheInstant {
+    pub(in crate::lookup) fn later(instant: CacheInstant, seconds: u64) -> CacheInstant {
         let by = Duration::from_secs(seconds);
         CacheInstant { monotonic: instant.monotonic + by, wall: instant.wall + by }
     }

@@ -1,18 +1,18 @@
-//! How to connect to the service: its URL, the API key, and the trusted certificate authorities.
+//! How to connect to the service: its URL, the authentication, and the trusted certificate authorities.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::Mutex;
 
+use super::secret::CachedSecret;
 use super::service_response::ItemFormat;
-use crate::config::Config;
-
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+use crate::config::{Auth, Config};
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -20,6 +20,9 @@ pub struct Client {
     /// The base URL without a trailing slash: to API Gateway, `prod//items` is another path than `prod/items`.
     pub(super) base: String,
     pub(super) headers: HeaderMap,
+    pub(super) auth: Auth,
+    pub(super) secret: Mutex<CachedSecret>,
+    pub(super) without_proxy: bool,
     pub(super) timeout: Duration,
     pub(super) tls: ClientConfig,
     pub(super) format: ItemFormat,
@@ -44,11 +47,12 @@ pub enum ClientError {
 impl Client {
     /// Sets up TLS and the headers; sends no request.
     pub fn new(config: &Config) -> Result<Self, ClientError> {
-        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        headers.extend(config.api_key.clone().map(|key| (API_KEY, key)));
         Ok(Self {
             base: config.api_url.as_str().trim_end_matches('/').to_owned(),
-            headers,
+            headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
+            auth: config.auth.clone(),
+            secret: Mutex::default(),
+            without_proxy: config.auth.needs_direct_connections(&config.api_url),
             timeout: config.timeout,
             tls: tls(config.extra_roots.as_deref())?,
             format: ItemFormat::new(config),

@@ -23,6 +23,11 @@ pub(super) const LONG_BODIES: usize = 8;
 pub(super) enum RequestError {
     #[error("answered {status}")]
     Status { status: StatusCode, retry_after: Option<Duration> },
+    /// Of AWS, with its error code.
+    #[error("answered {status}: {code}")]
+    Aws { status: StatusCode, code: String },
+    #[error("answered with {0}")]
+    Secret(&'static str),
     #[error("answered with more than {limit} bytes")]
     TooLong { limit: usize },
     #[error("answered with {0}")]
@@ -35,6 +40,7 @@ pub(super) enum RequestError {
     Unread,
     #[error("failed: {0}")]
     Connection(String),
+    /// Or the secret was not fetched.
     #[error("was not sent: {MAX_FAILED_IN_A_ROW} requests in a row have failed")]
     CircuitOpen,
     #[error("was not sent: no time left in this invocation")]
@@ -42,6 +48,11 @@ pub(super) enum RequestError {
 }
 
 impl RequestError {
+    /// Whether the service may want a newer secret.
+    pub(super) fn is_rejection(&self) -> bool {
+        matches!(self, Self::Status { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. })
+    }
+
     pub(super) fn was_sent(&self) -> bool {
         !matches!(self, Self::CircuitOpen | Self::Deadline)
     }
@@ -64,8 +75,14 @@ impl RequestError {
                 status.is_server_error()
                     || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
             }
+            // https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
+            Self::Aws { status, code } => status.is_server_error() || code == "ThrottlingException",
             // The next response would be too large, too.
-            Self::Response(ServiceResponseError::TooLarge) | Self::Unread | Self::CircuitOpen | Self::Deadline => false,
+            Self::Response(ServiceResponseError::TooLarge)
+            | Self::Secret(_)
+            | Self::Unread
+            | Self::CircuitOpen
+            | Self::Deadline => false,
             Self::TooLong { .. } | Self::Response(_) | Self::Timeout(_) | Self::Connection(_) => true,
         }
     }
@@ -82,6 +99,13 @@ impl From<reqwest::Error> for RequestError {
             cause = error.source();
         }
         Self::Connection(text)
+    }
+}
+
+/// Of a signature.
+impl From<Box<dyn std::error::Error + Send + Sync>> for RequestError {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self::Connection(format!("no signature: {error}"))
     }
 }
 

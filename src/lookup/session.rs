@@ -2,16 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Response, StatusCode, redirect};
+use reqwest::{Request, Response, StatusCode, redirect};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::cache::Item;
+use super::cache::{CacheInstant, Item};
 use super::client::Client;
 use super::request_error::{LONG_BODIES, MAX_ATTEMPTS, MAX_FAILED_IN_A_ROW, RequestError, retry_after};
+use super::secret;
 use super::service_response::{self, List, ServiceResponseError};
+use crate::config::{Auth, Secret, StoredSecret};
 
 const USER_AGENT: &str =
     concat!("click-processor/", env!("CARGO_PKG_VERSION"), " (Amazon Data Firehose transformation)");
@@ -28,7 +30,7 @@ const SHORT_BODY_BYTES: usize = 32 * 1024;
 /// Statistics of an invocation's requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
-    /// Requests sent, including retries.
+    /// Requests sent, including retries and those for the secret.
     pub sent: u64,
     /// Attempts without a usable response.
     pub failed: u64,
@@ -90,7 +92,7 @@ impl<'c> Session<'c> {
                 Ok(attributes) => Ok(Item::Found(Arc::new(attributes))),
                 // A retry would get the same response.
                 Err(missing @ ServiceResponseError::MissingAttribute(_)) => {
-                    self.record_error(path, &RequestError::Response(missing));
+                    self.record_error(Target::Service(path), &RequestError::Response(missing));
                     Ok(Item::Incomplete)
                 }
                 Err(error) => Err(error),
@@ -109,13 +111,33 @@ impl<'c> Session<'c> {
         parse: impl Fn(Option<&[u8]>) -> Result<T, ServiceResponseError>,
     ) -> Result<T, RequestError> {
         let url = format!("{}{}", self.client.base, path.replace("{key}", key));
+        let mut secret = self.secret(max_attempts).await?;
+        self.retried(Target::Service(path), max_attempts, async || {
+            let result = self.attempt(&url, secret.as_ref(), limit, &parse).await;
+            let Some(rejection) = result.as_ref().err().filter(|error| error.is_rejection()) else { return result };
+            self.record_error(Target::Service(path), rejection);
+            let Some(newer) = self.newer_secret(secret.as_ref()).await else { return result };
+            self.requests.borrow_mut().failed += 1;
+            secret = Some(newer);
+            self.attempt(&url, secret.as_ref(), limit, &parse).await
+        })
+        .await
+    }
+
+    /// Repeats an attempt, with delays, until it succeeds.
+    async fn retried<T>(
+        &self,
+        target: Target<'_>,
+        max_attempts: u32,
+        mut send: impl AsyncFnMut() -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
         let mut attempt = 1;
         let mut last = None;
         loop {
             if let Err(error) = self.check_sendable() {
                 return Err(last.unwrap_or(error));
             }
-            let error = match self.attempt(&url, limit, &parse).await {
+            let error = match send().await {
                 Ok(value) => {
                     self.failed_in_a_row.set(0);
                     return Ok(value);
@@ -123,7 +145,7 @@ impl<'c> Session<'c> {
                 Err(error) => error,
             };
             self.requests.borrow_mut().failed += 1;
-            self.record_error(path, &error);
+            self.record_error(target, &error);
             let delay = error.retry_delay(attempt).filter(|delay| attempt < max_attempts && *delay < self.time_left());
             let Some(delay) = delay else {
                 self.failed_in_a_row.set(self.failed_in_a_row.get() + 1);
@@ -134,6 +156,49 @@ impl<'c> Session<'c> {
             last = Some(error);
             attempt += 1;
         }
+    }
+
+    /// The secret for a header, fetched by the first request that needs it; `None` if there is none.
+    async fn secret(&self, max_attempts: u32) -> Result<Option<HeaderValue>, RequestError> {
+        let stored = match &self.client.auth {
+            Auth::None | Auth::Iam(_) => return Ok(None),
+            Auth::Header { secret: Secret::Plain(value), .. } => return Ok(Some(value.clone())),
+            Auth::Header { secret: Secret::Stored(stored), .. } => stored,
+        };
+        let mut cached = self.client.secret.lock().await;
+        if cached.value.is_none() {
+            let fetched = self.fetch(stored, max_attempts).await;
+            // Other requests of this invocation would fetch it in vain, too.
+            cached.value = Some(fetched.inspect_err(|_| self.circuit_open.set(true))?);
+        }
+        Ok(cached.value.clone())
+    }
+
+    /// The secret, if it is another one than that which the service rejected.
+    async fn newer_secret(&self, rejected: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let Auth::Header { secret: Secret::Stored(stored), .. } = &self.client.auth else { return None };
+        let mut cached = self.client.secret.lock().await;
+        let is_due = cached.value.as_ref() == rejected && self.check_sendable().is_ok();
+        if is_due && cached.may_fetch_again(CacheInstant::now()) {
+            match self.fetch(stored, MAX_ATTEMPTS).await {
+                Ok(value) => cached.value = Some(value),
+                Err(error) => tracing::warn!("the service rejected the secret, and GetSecretValue {error}"),
+            }
+        }
+        cached.value.clone().filter(|value| Some(value) != rejected)
+    }
+
+    async fn fetch(&self, stored: &StoredSecret, max_attempts: u32) -> Result<HeaderValue, RequestError> {
+        self.retried(Target::Secret, max_attempts, async || {
+            let request = || {
+                let mut request = secret::request(&self.http()?, stored)?;
+                stored.signer.sign(&mut request, SystemTime::now())?;
+                Ok(request)
+            };
+            let (status, body) = self.exchange(request, secret::MAX_RESPONSE_BYTES, |_| Ok(true)).await?;
+            secret::read(status, &body, stored.field.as_deref())
+        })
+        .await
     }
 
     fn time_left(&self) -> Duration {
@@ -150,37 +215,60 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
-    /// Sends the request once. The time-out does not include the wait for other bodies.
+    /// Sends the request once.
     async fn attempt<T>(
         &self,
         url: &str,
+        secret: Option<&HeaderValue>,
         limit: usize,
         parse: impl Fn(Option<&[u8]>) -> Result<T, ServiceResponseError>,
     ) -> Result<T, RequestError> {
+        let request = || {
+            let mut request = self.http()?.get(url).build()?;
+            if let Some(trace_id) = &self.trace_id {
+                request.headers_mut().insert(TRACE_ID, trace_id.clone());
+            }
+            match (&self.client.auth, secret) {
+                (Auth::Header { name, .. }, Some(secret)) => {
+                    request.headers_mut().insert(name, secret.clone());
+                }
+                (Auth::Iam(signer), _) => {
+                    signer.sign(&mut request, SystemTime::now())?;
+                }
+                _ => {}
+            }
+            Ok(request)
+        };
+        let has_body = |response: &Response| match response.status() {
+            StatusCode::OK => Ok(true),
+            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => Ok(false),
+            status => Err(RequestError::Status { status, retry_after: retry_after(response.headers()) }),
+        };
+        let (_, body) = self.exchange(request, limit, has_body).await?;
+        Ok(parse(Some(&*body).filter(|body| !body.is_empty()))?)
+    }
+
+    /// Sends a request, and reads the response's body if `has_body`. The time-out does not include the wait for other bodies.
+    async fn exchange(
+        &self,
+        request: impl FnOnce() -> Result<Request, RequestError>,
+        limit: usize,
+        has_body: impl FnOnce(&Response) -> Result<bool, RequestError>,
+    ) -> Result<(StatusCode, Vec<u8>), RequestError> {
         self.requests.borrow_mut().sent += 1;
         let time = self.client.timeout.min(self.time_left());
         let mut left = time;
-        let response = self
-            .within(&mut left, time, async {
-                let mut request = self.http()?.get(url);
-                if let Some(trace_id) = &self.trace_id {
-                    request = request.header(TRACE_ID, trace_id);
-                }
-                Ok(request.send().await?)
-            })
-            .await?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(parse(None)?),
-            status => return Err(RequestError::Status { status, retry_after: retry_after(response.headers()) }),
+        let response = self.within(&mut left, time, async { Ok(self.http()?.execute(request()?).await?) }).await?;
+        let status = response.status();
+        if !has_body(&response)? {
+            return Ok((status, Vec::new()));
         }
         let length = response.content_length().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if length.is_some_and(|length| length > limit) {
             return Err(RequestError::TooLong { limit });
         }
         let _permit = self.permit_to_read(length).await?;
-        let body = self.within(&mut left, time, self.body(response, length, limit)).await?;
-        Ok(parse(Some(&*body).filter(|body| !body.is_empty()))?)
+        Ok((status, self.within(&mut left, time, self.body(response, length, limit)).await?))
     }
 
     /// Runs a part of an attempt, and subtracts its duration from `left`.
@@ -237,26 +325,40 @@ impl<'c> Session<'c> {
         if let Some(http) = &*self.http.borrow() {
             return Ok(http.clone());
         }
-        let built = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.client.tls.clone())
             .user_agent(USER_AGENT)
             .default_headers(self.client.headers.clone())
-            // A redirect would send the API key to another host.
+            // A redirect would send the secret to another host.
             .redirect(redirect::Policy::none())
             // Only `get` retries.
-            .retry(reqwest::retry::never())
-            .build()?;
-        Ok(self.http.borrow_mut().insert(built).clone())
+            .retry(reqwest::retry::never());
+        if self.client.without_proxy {
+            builder = builder.no_proxy();
+        }
+        Ok(self.http.borrow_mut().insert(builder.build()?).clone())
     }
 
     /// Records that the list at `path` is the only source, and lacks an attribute.
     pub(super) fn record_incomplete(&self, path: &str) {
-        self.record_error(path, &RequestError::Response(ServiceResponseError::Incomplete));
+        self.record_error(Target::Service(path), &RequestError::Response(ServiceResponseError::Incomplete));
     }
 
-    /// Keeps the first error, without a query, which may have a secret.
-    fn record_error(&self, path: &str, error: &RequestError) {
-        let shown = path.split(['?', '{']).next().unwrap_or_default();
-        self.requests.borrow_mut().first_failure.get_or_insert_with(|| format!("GET {shown} {error}"));
+    /// Keeps the first error.
+    fn record_error(&self, target: Target<'_>, error: &RequestError) {
+        self.requests.borrow_mut().first_failure.get_or_insert_with(|| match target {
+            // A query may have a secret.
+            Target::Service(path) => format!("GET {} {error}", path.split(['?', '{']).next().unwrap_or_default()),
+            Target::Secret => format!("GetSecretValue {error}"),
+        });
     }
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy)]
+enum Target<'p> {
+    /// A path of the service.
+    Service(&'p str),
+    /// The secret.
+    Secret,
 }

@@ -269,7 +269,11 @@ async fn a_value_that_is_not_accepted_fails_the_start() {
         (("ON_LOOKUP_UNAVAILABLE", "drop"), "ON_LOOKUP_UNAVAILABLE: found \"drop\"; accepted: retry, fail, pass"),
         (
             ("MYSFIT_ATTRIBUTES", "age"),
-            "MYSFIT_ATTRIBUTES: found a value; accepted: no value: its name is LOOKUP_ATTRIBUTES now",
+            "MYSFIT_ATTRIBUTES: found a value; accepted: no value: it is LOOKUP_ATTRIBUTES now",
+        ),
+        (
+            ("MYSFITS_API_KEY", "hunter2"),
+            "MYSFITS_API_KEY: found a value; accepted: no value: it is LOOKUP_SECRET, with LOOKUP_AUTH=header now",
         ),
     ] {
         let mut function = runtime_api::Function::start(settings(&[url, env])).await.unwrap();

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
 mod any_service;
+mod authentication;
 mod cache;
 mod configuration;
 mod contract;
@@ -15,4 +16,5 @@ mod items;
 mod logs;
 mod memory;
 mod policies;
+mod sigv4;
 mod tls;

@@ -1,6 +1,6 @@
-//! Runs the executable under the common Lambda emulators: cargo-lambda's, and AWS's own.
+//! Runs the executable under the common Lambda emulators, cargo-lambda's and AWS's own, and with moto's Secrets Manager.
 //!
-//! Both come from PyPI: `make tools` puts them into `.venv`.
+//! All come from PyPI: `make tools` puts them into `.venv`.
 
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
@@ -8,6 +8,7 @@ mod cargo_lambda;
 mod emulator;
 mod process;
 mod rie;
+mod secrets_manager;
 mod tools;
 
 use serde_json::Value;

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::iter;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -48,6 +49,13 @@ pub(crate) fn rie() -> Command {
     let pythons = venv().join("lib").read_dir().into_iter().flatten();
     let mut candidates = pythons.map(|python| python.unwrap().path().join(&name)).filter(|path| path.exists());
     command(candidates.next().unwrap_or_else(|| present(venv().join("lib/python3*").join(&name))))
+}
+
+/// moto's server of every API of AWS.
+pub(crate) fn moto_server(address: SocketAddr) -> Command {
+    let mut command = command(present(venv().join("bin/moto_server")));
+    command.args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
+    command
 }
 
 fn venv() -> PathBuf {

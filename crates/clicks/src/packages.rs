@@ -36,15 +36,8 @@ const SERVICE_URLS: [&str; 2] = [SERVICE_URL, "LOOKUP_API_URL"];
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
 /// The variables that the processor inherits, besides `LOOKUP_*` and `ON_*`.
-const INHERITED: [&str; 7] = [
-    "EVENT_FIELDS",
-    "REQUIRED_FIELDS",
-    "RECORD_FIELDS",
-    "PARTITION_KEYS",
-    "MYSFITS_API_KEY",
-    "AWS_LAMBDA_LOG_LEVEL",
-    "SSL_CERT_FILE",
-];
+const INHERITED: [&str; 6] =
+    ["EVENT_FIELDS", "REQUIRED_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
 /// The variables that `cargo run` sets for the program's own package. With them, cargo would run build scripts again, and
 /// rebuild their dependents, each time after a build without them.

@@ -62,8 +62,8 @@ pub(crate) struct Replay {
     service_latency_ms: u64,
 
     /// A variable of the function's environment; may be given several times. The function inherits LOOKUP_* (except
-    /// LOOKUP_API_URL: use --service), ON_*, EVENT_FIELDS, REQUIRED_FIELDS, RECORD_FIELDS, PARTITION_KEYS, MYSFITS_API_KEY,
-    /// AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
+    /// LOOKUP_API_URL: use --service), ON_*, EVENT_FIELDS, REQUIRED_FIELDS, RECORD_FIELDS, PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL
+    /// and SSL_CERT_FILE from this environment. AWS credentials, for LOOKUP_AUTH=iam or LOOKUP_SECRET_ARN, are not inherited.
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable_of_processor)]
     env: Vec<(String, String)>,
 

@@ -72,12 +72,16 @@ impl Response {
 }
 
 /// A request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
+    /// Its method.
+    pub method: String,
     /// Its path and query.
     pub path: String,
     /// Its headers, with names in lower case.
     pub headers: HashMap<String, String>,
+    /// Its body of UTF-8.
+    pub body: String,
 }
 
 type Handler = Box<dyn FnMut(&Request) -> Response + Send>;
@@ -238,7 +242,7 @@ async fn serve(mut connection: impl Connection, state: &Mutex<State>) -> Option<
     }
 }
 
-/// Reads the head of a request; a GET has no more.
+/// Reads a request. A body must have a length.
 async fn read_request(connection: &mut impl Connection) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -246,9 +250,13 @@ async fn read_request(connection: &mut impl Connection) -> Option<Request> {
     }
     let head = String::from_utf8(head).ok()?;
     let mut lines = head.lines();
-    let path = lines.next()?.strip_prefix("GET ")?.split(' ').next()?.to_owned();
+    let (method, target) = lines.next()?.split_once(' ')?;
+    let (method, path) = (method.to_owned(), target.split(' ').next()?.to_owned());
     let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    Some(Request { path, headers: lines.filter_map(header).collect() })
+    let headers: HashMap<String, String> = lines.filter_map(header).collect();
+    let mut body = vec![0; headers.get("content-length").map_or(Some(0), |length| length.parse().ok())?];
+    connection.read_exact(&mut body).await.ok()?;
+    Some(Request { method, path, headers, body: String::from_utf8(body).ok()? })
 }
 
 /// Responds; `None` if the connection closes then.

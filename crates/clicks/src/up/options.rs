@@ -154,8 +154,8 @@ pub(crate) struct StreamOptions {
     /// A variable of the function's environment; may be given several times
     ///
     /// In the file: env = { KEY = "VALUE" }. The function inherits LOOKUP_* (except LOOKUP_API_URL: use --service), ON_*,
-    /// EVENT_FIELDS, REQUIRED_FIELDS, RECORD_FIELDS, PARTITION_KEYS, MYSFITS_API_KEY, AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this
-    /// environment.
+    /// EVENT_FIELDS, REQUIRED_FIELDS, RECORD_FIELDS, PARTITION_KEYS, AWS_LAMBDA_LOG_LEVEL and SSL_CERT_FILE from this environment.
+    /// AWS credentials, for LOOKUP_AUTH=iam or LOOKUP_SECRET_ARN, are not inherited.
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Function", value_parser = variable_of_processor)]
     #[serde(deserialize_with = "variables")]
     pub(crate) env: Vec<(String, String)>,

@@ -54,7 +54,7 @@ const OUTAGES: [Outage; 16] = [
 ];
 
 fn list() -> Answer {
-    well_built(&Request { path: "/mysfits".to_owned(), headers: [].into() })
+    well_built(&Request { path: "/mysfits".to_owned(), ..Request::default() })
 }
 
 fn body() -> String {
