@@ -6,6 +6,7 @@ import { ClickStreamStack } from './click-stream-stack.ts'
 import { type Configuration, processorSettings, readConfiguration, serviceUrl } from './configuration.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
+import type { Network } from './rust-function.ts'
 
 /**
  * Adds the configured stacks to `app`. Synthesis checks them against cdk-nag's AwsSolutions rules.
@@ -37,10 +38,11 @@ export function clickStream(
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
     lookupApiUrl: service?.url ?? serviceUrl(configuration) ?? '',
-    mysfitsApiKey: secret(configuration.mysfitsApiKeySecret, configuration.mysfitsApiKeySecretVersion),
     settings: processorSettings(configuration),
     processor: {
       architecture,
+      lookupApiArn: configuration.lookupApiArn,
+      network: network(configuration),
       memoryMb: configuration.memoryMb,
       timeout: seconds(configuration.timeoutSeconds),
       reservedConcurrentExecutions: configuration.reservedConcurrency,
@@ -132,6 +134,10 @@ function delivery(configuration: Configuration) {
 
 function seconds(number: number | undefined): Duration | undefined {
   return number === undefined ? undefined : Duration.seconds(number)
+}
+
+function network({ lookupSubnets, lookupSecurityGroups }: Configuration): Network | undefined {
+  return lookupSubnets && { subnetIds: lookupSubnets, securityGroupIds: lookupSecurityGroups ?? [] }
 }
 
 function secret(name: string | undefined, versionId: string | undefined): SecretValue | undefined {

@@ -1,4 +1,4 @@
-import { Annotations, CfnOutput, Duration, Stack, type SecretValue, type StackProps, Validations } from 'aws-cdk-lib'
+import { Annotations, CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
@@ -19,12 +19,10 @@ import { Stream, type StreamProps } from './stream.ts'
 export interface ClickStreamStackProps extends StackProps {
   /** The base URL of the service. */
   readonly lookupApiUrl: string
-  /** The API key that is sent to the service. @default none */
-  readonly mysfitsApiKey?: SecretValue
   /** @default the processor's own defaults */
   readonly settings?: ProcessorSettings
   /** @default see {@link ProcessorProps} */
-  readonly processor?: Omit<ProcessorProps, 'lookupApiUrl' | 'mysfitsApiKey' | 'settings'>
+  readonly processor?: Omit<ProcessorProps, 'lookupApiUrl' | 'settings'>
   /** @default see {@link StreamProps} */
   readonly stream?: Omit<StreamProps, 'bucket' | 'processor' | 'settings' | 'parquetTable'>
   /** Parquet instead of lines of JSON. @default false */
@@ -72,7 +70,6 @@ export class ClickStreamStack extends Stack {
     const processor = new Processor(this, 'Processor', {
       ...props.processor,
       lookupApiUrl: props.lookupApiUrl,
-      mysfitsApiKey: props.mysfitsApiKey,
       settings,
     })
     const stream = new Stream(this, 'Stream', {

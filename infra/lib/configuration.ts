@@ -56,6 +56,13 @@ const processorOptions = {
   lookupStaleSeconds: whole(0, 604_800),
   lookupTimeoutMs: whole(1, 60_000),
   lookupConcurrency: whole(1, 256),
+  lookupAuth: choice('none', 'header', 'iam'),
+  lookupAuthHeader: text(/^[A-Za-z0-9-]{1,64}$/, 'the name of a header'),
+  lookupSecretArn: text(
+    /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$/,
+    'the ARN of a secret in AWS Secrets Manager, with its random suffix',
+  ),
+  lookupSecretField: text(/^[\x21-\x7e]{1,256}$/, "a member's name"),
   onUnknownKey: choice('fail', 'drop', 'pass'),
   onLookupUnavailable: choice('retry', 'fail', 'pass'),
 }
@@ -64,8 +71,16 @@ const processorOptions = {
 const otherOptions = {
   stackName: text(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, '1 to 100 letters, digits and hyphens, a letter first'),
   mysfitsService: flag,
-  mysfitsApiKeySecret: secretName,
-  mysfitsApiKeySecretVersion: secretVersion,
+  lookupApiArn: text(
+    /^arn:aws[a-z-]*:(execute-api:[a-z0-9-]+:\d{12}:[A-Za-z0-9*]+(\/[^\s]*)?|lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_:-]+)$/,
+    'the ARN of an API of API Gateway (arn:aws:execute-api:…), or of the function behind a function URL',
+  ),
+  lookupSubnets: list(text(/^subnet-[0-9a-f]{8,17}$/, ''), 'a comma-separated list of up to 16 subnet ids', 16),
+  lookupSecurityGroups: list(
+    text(/^sg-[0-9a-f]{8,17}$/, ''),
+    'a comma-separated list of up to 5 security group ids',
+    5,
+  ),
   clickIdentity: flag,
 
   allowedOrigins: origins,
@@ -171,6 +186,13 @@ export function readConfiguration(
   return values
 }
 
+/** The API, its stage and its region in a URL of API Gateway. */
+export function executeApi(url: string | undefined): { id: string; region: string; stage: string } | undefined {
+  const [, id, region, stage] =
+    /^https:\/\/([a-z0-9]+)\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?(?:\/([^/]+))?/.exec(url ?? '') ?? []
+  return id && region ? { id, region, stage: stage ?? '*' } : undefined
+}
+
 /** The base URL of a service that is not deployed here. */
 export function serviceUrl({ lookupApiUrl, mysfitsApiUrl }: Configuration): string | undefined {
   return lookupApiUrl ?? mysfitsApiUrl
@@ -193,6 +215,10 @@ export function processorSettings(configuration: Configuration): ProcessorSettin
     lookupStaleSeconds: configuration.lookupStaleSeconds,
     lookupTimeoutMs: configuration.lookupTimeoutMs,
     lookupConcurrency: configuration.lookupConcurrency,
+    lookupAuth: configuration.lookupAuth,
+    lookupAuthHeader: configuration.lookupAuthHeader,
+    lookupSecretArn: configuration.lookupSecretArn,
+    lookupSecretField: configuration.lookupSecretField,
     onUnknownKey: configuration.onUnknownKey,
     onLookupUnavailable: configuration.onLookupUnavailable,
   }
@@ -222,10 +248,10 @@ function unknownVariables(environment: Readonly<Record<string, string | undefine
   const typos = Object.keys(environment)
     .filter((name) => name.startsWith('CLICK_STREAM_') && !known.includes(name))
     .map((name) => `${name}: no such variable; accepted: ${known.join(', ')}`)
-  // The processor reads this variable, but as an option it would put the key into the template.
-  if (environment.MYSFITS_API_KEY)
+  // The processor reads this variable, but as an option it would put the secret into the template.
+  if (environment.LOOKUP_SECRET)
     typos.push(
-      'MYSFITS_API_KEY: found a value (not shown); accepted: mysfitsApiKeySecret, the name of a secret that contains it',
+      'LOOKUP_SECRET: found a value (not shown); accepted: lookupSecretArn, the ARN of a secret that contains it',
     )
   return typos
 }
@@ -282,8 +308,30 @@ function contradictions(given: Configuration): string[] {
         'as made-up values of visitors could use up all partitions',
     ],
     [
-      given.mysfitsApiKeySecretVersion !== undefined && given.mysfitsApiKeySecret === undefined,
-      'mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret; accepted: both together',
+      (given.lookupAuth === 'header') !== (given.lookupSecretArn !== undefined),
+      'lookupAuth=header and lookupSecretArn: found one of the two; accepted: both or none',
+    ],
+    [
+      given.lookupAuth !== 'header' && (given.lookupAuthHeader ?? given.lookupSecretField) !== undefined,
+      'lookupAuthHeader and lookupSecretField: found a value without lookupAuth=header; accepted: both together',
+    ],
+    [
+      (given.lookupAuth ?? 'none') !== 'none' &&
+        (given.mysfitsService === true || !serviceUrl(given)?.startsWith('https:')),
+      'lookupAuth: found with a service that has none, or with an http URL; accepted: an https URL in lookupApiUrl',
+    ],
+    [
+      given.lookupAuth === 'iam' && !given.lookupApiArn && !executeApi(serviceUrl(given)),
+      'lookupAuth: found iam, and lookupApiUrl is no URL of API Gateway, such as https://ID.execute-api.REGION.amazonaws.com/STAGE; ' +
+        'accepted: lookupApiArn as well',
+    ],
+    [
+      given.lookupAuth !== 'iam' && given.lookupApiArn !== undefined,
+      'lookupApiArn: found without lookupAuth=iam; accepted: both together',
+    ],
+    [
+      (given.lookupSubnets === undefined) !== (given.lookupSecurityGroups === undefined),
+      'lookupSubnets and lookupSecurityGroups: found one of the two; accepted: both or none',
     ],
     [
       (given.errorDays ?? Infinity) <= (given.deliveredDays ?? DEFAULT_DAYS.delivered),

@@ -36,6 +36,14 @@ export interface ProcessorSettings {
   readonly lookupTimeoutMs?: number
   /** Concurrent item requests, 1 to 256. @default 32 */
   readonly lookupConcurrency?: number
+  /** Authentication to the service. @default `none` */
+  readonly lookupAuth?: 'none' | 'header' | 'iam'
+  /** The header with the secret. @default x-api-key */
+  readonly lookupAuthHeader?: string
+  /** The secret in Secrets Manager that the header has, for `header`. */
+  readonly lookupSecretArn?: string
+  /** A member of that secret, which is a JSON object then. @default the whole secret */
+  readonly lookupSecretField?: string
   /** The outcome of a record with an unknown key. @default fail */
   readonly onUnknownKey?: 'fail' | 'drop' | 'pass'
   /** The outcome of records while the service is unavailable. @default retry */

@@ -1,14 +1,18 @@
-import type { Duration, SecretValue } from 'aws-cdk-lib'
+import { type Duration, Stack } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
+import { executeApi } from './configuration.ts'
 import { environment, type ProcessorSettings } from './processor-settings.ts'
-import { type MachineProps, rustFunction } from './rust-function.ts'
+import { type MachineProps, type Network, rustFunction } from './rust-function.ts'
 
 export interface ProcessorProps extends MachineProps {
   /** `LOOKUP_API_URL`: the base URL of the service. */
   readonly lookupApiUrl: string
-  /** `MYSFITS_API_KEY`, if the service requires a key. @default none */
-  readonly mysfitsApiKey?: SecretValue
+  /** What `lookupAuth=iam` may call: an API of API Gateway, or the function of a function URL. @default the API in the URL */
+  readonly lookupApiArn?: string
+  /** The network of a private API. @default none: the function is in no VPC */
+  readonly network?: Network
   /** The rest of the configuration. @default the processor's own defaults */
   readonly settings?: ProcessorSettings
   /**
@@ -22,14 +26,15 @@ export interface ProcessorProps extends MachineProps {
   readonly timeout?: Duration
 }
 
-/** The transformation Lambda. It is in no VPC; its role may only write logs and traces. */
+/** The transformation Lambda. Its role may write logs and traces, and what its authentication and its network need. */
 export class Processor extends Construct {
   readonly function: lambda.Function
   /** Firehose invokes this alias. Moving it to an earlier version rolls back in a second. */
   readonly alias: lambda.Alias
 
-  constructor(scope: Construct, id: string, { lookupApiUrl, mysfitsApiKey, settings, ...machine }: ProcessorProps) {
+  constructor(scope: Construct, id: string, props: ProcessorProps) {
     super(scope, id)
+    const { lookupApiUrl, lookupApiArn, network, settings = {}, ...machine } = props
     const deployed = rustFunction(this, {
       ...machine,
       description: 'Amazon Data Firehose transformation: adds the attributes of the clicked mysfits.',
@@ -37,12 +42,36 @@ export class Processor extends Construct {
       binaryName: 'click-processor',
       environment: {
         LOOKUP_API_URL: lookupApiUrl,
-        // CloudFormation reads the secret at deployment: the template contains only its name.
-        ...(mysfitsApiKey && { MYSFITS_API_KEY: mysfitsApiKey.unsafeUnwrap() }),
-        ...environment(settings ?? {}),
+        ...environment(settings),
       },
+      statements: [
+        ...(settings.lookupSecretArn ? [allow('secretsmanager:GetSecretValue', settings.lookupSecretArn)] : []),
+        ...(settings.lookupAuth === 'iam' ? [invoke(this, lookupApiUrl, lookupApiArn)] : []),
+      ],
+      network,
     })
     this.function = deployed.function
     this.alias = deployed.alias
   }
+}
+
+function allow(action: string, resource: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({ actions: [action], resources: [resource] })
+}
+
+/**
+ * A function URL needs two actions (AWS Lambda Developer Guide, "Control access to Lambda function URLs"). An API of API Gateway
+ * takes GET only, on one stage.
+ */
+function invoke(scope: Construct, url: string, arn: string | undefined): iam.PolicyStatement {
+  if (arn?.includes(':lambda:'))
+    return new iam.PolicyStatement({ actions: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'], resources: [arn] })
+  const { id, region, stage } = executeApi(url) ?? { id: '', region: '', stage: '' }
+  const ofUrl = Stack.of(scope).formatArn({
+    service: 'execute-api',
+    region,
+    resource: id,
+    resourceName: `${stage}/GET/*`,
+  })
+  return allow('execute-api:Invoke', arn ?? ofUrl)
 }

@@ -35,8 +35,17 @@ export interface FunctionProps extends MachineProps {
   /** More flags for Cargo. @default none but `--locked` */
   readonly cargoLambdaFlags?: string[]
   readonly environment: Record<string, string>
+  /** @default none: it is in no VPC */
+  readonly network?: Network
   /** Permissions of its role besides logs and traces. @default none */
   readonly statements?: iam.PolicyStatement[]
+}
+
+/** A part of a VPC. */
+export interface Network {
+  /** Private subnets, with a route to what the function calls. */
+  readonly subnetIds: string[]
+  readonly securityGroupIds: string[]
 }
 
 /** A function and the alias through which it is invoked. */
@@ -46,7 +55,17 @@ export interface Deployed {
   readonly alias: lambda.Alias
 }
 
-/** A function of this workspace, in no VPC, with JSON logs in its own group, traces, and an alias `live`. */
+/** What a function in a VPC needs (AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC"). */
+const NETWORK_ACTIONS = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+]
+
+/** A function of this workspace, with JSON logs in its own group, traces, and an alias `live`. */
 export function rustFunction(scope: Construct, props: FunctionProps): Deployed {
   const architecture = props.architecture ?? lambda.Architecture.ARM_64
   const logGroup = new logs.LogGroup(scope, 'Logs', {
@@ -59,6 +78,7 @@ export function rustFunction(scope: Construct, props: FunctionProps): Deployed {
   })
   logGroup.grantWrite(role)
   for (const statement of props.statements ?? []) role.addToPolicy(statement)
+  if (props.network) role.addToPolicy(new iam.PolicyStatement({ actions: NETWORK_ACTIONS, resources: ['*'] }))
 
   const built = new RustFunction(scope, 'Function', {
     description: props.description,
@@ -86,10 +106,15 @@ export function rustFunction(scope: Construct, props: FunctionProps): Deployed {
   })
   const alias = new lambda.Alias(scope, 'Live', { aliasName: 'live', version: built.currentVersion })
 
-  // The L2 adds this permission because of `tracing`.
+  // Without a lookup of the VPC, which would need an account at synthesis.
+  const resource = built.node.defaultChild as lambda.CfnFunction
+  resource.vpcConfig = props.network && { ...props.network }
+
+  // The L2 adds the first permission because of `tracing`. The others are for a function in a VPC.
   Validations.of(role).acknowledge({
     id: 'AwsSolutions-IAM5[Resource::*]',
-    reason: 'X-Ray actions have no resource types (Service Authorization Reference, "AWS X-Ray").',
+    reason:
+      'X-Ray actions have no resource types (Service Authorization Reference, "AWS X-Ray"), and network interfaces have no name before Lambda creates them.',
   })
   return { function: built, alias }
 }

@@ -27,7 +27,10 @@ export const CONFIGURATIONS = {
     firewallRequests: 100,
     apiGatewayLogsRole: false,
     alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms',
-    mysfitsApiKeySecret: 'mysfits/key',
+    lookupAuth: 'header',
+    lookupSecretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3',
+    lookupSubnets: 'subnet-0a1b2c3d,subnet-0a1b2c3e',
+    lookupSecurityGroups: 'sg-0a1b2c3d',
     recordFields: 'arrivedAt,recordId',
   },
   'all ingestion paths and fan-outs': {

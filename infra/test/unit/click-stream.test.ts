@@ -127,7 +127,6 @@ const OPTIONS: Record<string, unknown> = {
   onUnknownKey: 'drop',
   onLookupUnavailable: 'fail',
   stackName: 'Another',
-  mysfitsApiKeySecret: 'mysfits/key',
   allowedOrigins: 'https://a.example',
   edgeRate: 1,
   edgeBurst: 1,
@@ -294,8 +293,24 @@ test('every option changes the templates', () => {
       .map(([name]) => name),
     [],
   )
-  const key = { mysfitsApiKeySecret: 'mysfits/key' }
-  assert.notEqual(text({ ...key, mysfitsApiKeySecretVersion: 'a'.repeat(32) }), text(key))
+  const header = {
+    lookupAuth: 'header',
+    lookupSecretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3',
+  }
+  const iam = { lookupAuth: 'iam', lookupApiUrl: 'https://a1b2c3.execute-api.us-east-1.amazonaws.com/prod' }
+  const network = { lookupSubnets: 'subnet-0a1b2c3d', lookupSecurityGroups: 'sg-0a1b2c3d' }
+  const different = [
+    {},
+    header,
+    { ...header, lookupAuthHeader: 'authorization' },
+    { ...header, lookupSecretField: 'key' },
+    iam,
+    { ...iam, lookupApiArn: 'arn:aws:execute-api:us-east-1:123456789012:a1b2c3/prod/GET/*' },
+    network,
+    { ...network, lookupSecurityGroups: 'sg-0a1b2c3e' },
+    { ...network, lookupSubnets: 'subnet-0a1b2c3e' },
+  ].map(text)
+  assert.equal(new Set(different).size, different.length)
 })
 
 test('an option applies to all resources that it concerns', () => {

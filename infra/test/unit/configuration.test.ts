@@ -253,9 +253,9 @@ test("an unknown variable with the app's prefix is an error", () => {
   )
 })
 
-test('a key is set by the name of its secret', () => {
-  const message = rejected(URL_GIVEN, { MYSFITS_API_KEY: 'hunter2' })
-  assert.match(message, /^MYSFITS_API_KEY: found a value \(not shown\); accepted: mysfitsApiKeySecret/)
+test('a secret is set by its ARN', () => {
+  const message = rejected(URL_GIVEN, { LOOKUP_SECRET: 'hunter2' })
+  assert.match(message, /^LOOKUP_SECRET: found a value \(not shown\); accepted: lookupSecretArn/)
   assert.ok(!message.includes('hunter2'))
 })
 
@@ -283,7 +283,22 @@ test('options that contradict each other are rejected', () => {
       { lookupMode: 'item', lookupItem: 'none' },
       /^lookupMode: found item, and lookupItem is none; accepted: another mode, or a path in lookupItem$/,
     ],
-    [{ mysfitsApiKeySecretVersion: 'a'.repeat(32) }, /^mysfitsApiKeySecretVersion: found without mysfitsApiKeySecret/],
+    [{ lookupAuth: 'header' }, /^lookupAuth=header and lookupSecretArn: found one of the two;/],
+    [
+      { lookupSecretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3' },
+      /^lookupAuth=header and lookupSecretArn: found one of the two;/,
+    ],
+    [{ lookupAuthHeader: 'authorization' }, /^lookupAuthHeader and lookupSecretField: found a value without/],
+    [{ lookupSecretField: 'key' }, /^lookupAuthHeader and lookupSecretField: found a value without/],
+    [
+      { lookupAuth: 'iam', lookupApiUrl: 'https://shop.example' },
+      /^lookupAuth: found iam, and lookupApiUrl is no URL of API Gateway/,
+    ],
+    [
+      { lookupApiArn: 'arn:aws:execute-api:us-east-1:123456789012:a1b2c3/prod/GET/*' },
+      /^lookupApiArn: found without lookupAuth=iam/,
+    ],
+    [{ lookupSubnets: 'subnet-0a1b2c3d' }, /^lookupSubnets and lookupSecurityGroups: found one of the two/],
     [{ errorDays: 365 }, /^errorDays: found 365; accepted: more than the 365 of deliveredDays,/],
     [{ errorDays: 999, deliveredDays: 1000 }, /^errorDays: found 999; accepted: more than the 1000 of deliveredDays,/],
     [{ partitionKeys: 'species', onUnknownKey: 'pass' }, /^partitionKeys: found together with "pass"/],
@@ -494,15 +509,26 @@ test('the documented variables of the function are those that the app sets, and 
       lookupStaleSeconds: 2,
       lookupTimeoutMs: 3,
       lookupConcurrency: 4,
+      lookupAuth: 'header',
+      lookupAuthHeader: 'a',
+      lookupSecretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3',
+      lookupSecretField: 'a',
       onUnknownKey: 'drop',
       onLookupUnavailable: 'fail',
     }),
   )
-  // URL, key and log level are properties of the function; the last four are for networks that the function is not in.
+  // URL and log level are properties of the function; Lambda sets the credentials; a secret in a template would be read by many; the
+  // last six are for networks and certificates of others.
   const elsewhere = [
     'LOOKUP_API_URL',
-    'MYSFITS_API_KEY',
+    'LOOKUP_SECRET',
+    'AWS_REGION',
+    'AWS_ACCESS_KEY_ID',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SESSION_TOKEN',
     'AWS_LAMBDA_LOG_LEVEL',
+    'AWS_ENDPOINT_URL_SECRETS_MANAGER',
+    'AWS_ENDPOINT_URL',
     'SSL_CERT_FILE',
     'HTTPS_PROXY',
     'HTTP_PROXY',

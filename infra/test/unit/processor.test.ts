@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Duration, SecretValue } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import { Processor, type ProcessorProps } from '../../lib/processor.ts'
@@ -63,12 +63,46 @@ test('the environment contains only the settings', () => {
   })
 })
 
-test('the template contains only the name of the secret with the key', () => {
-  const { fn } = processor({ mysfitsApiKey: SecretValue.secretsManager('mysfits/key') })
-  assert.match(
-    JSON.stringify(fn.Environment.Variables.MYSFITS_API_KEY),
-    /\{\{resolve:secretsmanager:.*mysfits\/key:SecretString/,
-  )
+/** The permissions of the function's role besides logs and traces. */
+function permissions(props: Partial<ProcessorProps>): Record<string, any>[] {
+  const all = statements(processor(props).template).map(({ statement }) => statement)
+  return all.filter(({ Action }) => !/^(logs|xray):/.test(String(Action)))
+}
+
+test('a secret is read by the function: the template has its ARN, and the role may read only it', () => {
+  const lookupSecretArn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3'
+  const settings = { lookupAuth: 'header', lookupSecretArn, lookupSecretField: 'key' } as const
+  const { fn } = processor({ settings })
+  assert.deepEqual(fn.Environment.Variables, {
+    LOOKUP_API_URL: URL,
+    LOOKUP_AUTH: 'header',
+    LOOKUP_SECRET_ARN: lookupSecretArn,
+    LOOKUP_SECRET_FIELD: 'key',
+  })
+  assert.deepEqual(permissions({ settings }), [
+    { Action: 'secretsmanager:GetSecretValue', Effect: 'Allow', Resource: lookupSecretArn },
+  ])
+  assert.deepEqual(permissions({}), [])
+})
+
+test('with a signature, the role may call the API in the URL, or what has the ARN', () => {
+  const settings = { lookupAuth: 'iam' } as const
+  const lookupApiUrl = 'https://a1b2c3.execute-api.eu-west-1.amazonaws.com/prod'
+  const [ofUrl] = permissions({ settings, lookupApiUrl })
+  assert.equal(ofUrl!.Action, 'execute-api:Invoke')
+  assert.match(JSON.stringify(ofUrl!.Resource), /:execute-api:eu-west-1:.*:a1b2c3\/prod\/GET\/\*/)
+  const lookupApiArn = 'arn:aws:lambda:eu-west-1:123456789012:function:shop'
+  assert.deepEqual(permissions({ settings, lookupApiArn }), [
+    { Action: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'], Effect: 'Allow', Resource: lookupApiArn },
+  ])
+})
+
+test('a private API is called from subnets of its VPC', () => {
+  const network = { subnetIds: ['subnet-0a1b2c3d'], securityGroupIds: ['sg-0a1b2c3d'] }
+  const { fn } = processor({ network })
+  assert.deepEqual(fn.VpcConfig, { SubnetIds: network.subnetIds, SecurityGroupIds: network.securityGroupIds })
+  const [ofNetwork] = permissions({ network })
+  assert.ok(ofNetwork!.Action.includes('ec2:CreateNetworkInterface'))
 })
 
 test('logs are JSON, in a log group of its own with a retention', () => {
