@@ -1,4 +1,4 @@
-import { type Duration, Stack } from 'aws-cdk-lib'
+import { type Duration, Stack, Validations } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
@@ -50,6 +50,15 @@ export class Processor extends Construct {
       ],
       network,
     })
+    if (settings.lookupAuth === 'iam') {
+      const parts = Stack.of(this).resolve(lookupApiArn ?? apiArn(this, lookupApiUrl))
+      const names: (string | { Ref: string })[] = typeof parts === 'string' ? [parts] : parts['Fn::Join'][1]
+      const resource = names.map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join('')
+      Validations.of(deployed.function.role!).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${resource}]`,
+        reason: 'The paths of an API have keys in them.',
+      })
+    }
     this.function = deployed.function
     this.alias = deployed.alias
   }
@@ -60,18 +69,16 @@ function allow(action: string, resource: string): iam.PolicyStatement {
 }
 
 /**
- * A function URL needs two actions (AWS Lambda Developer Guide, "Control access to Lambda function URLs"). An API of API Gateway
- * takes GET only, on one stage.
+ * A function URL needs two actions (AWS Lambda Developer Guide, "Control access to Lambda function URLs"). In an API of API Gateway, the
+ * role may send GET requests to one stage.
  */
 function invoke(scope: Construct, url: string, arn: string | undefined): iam.PolicyStatement {
   if (arn?.includes(':lambda:'))
     return new iam.PolicyStatement({ actions: ['lambda:InvokeFunction', 'lambda:InvokeFunctionUrl'], resources: [arn] })
+  return allow('execute-api:Invoke', arn ?? apiArn(scope, url))
+}
+
+function apiArn(scope: Construct, url: string): string {
   const { id, region, stage } = executeApi(url) ?? { id: '', region: '', stage: '' }
-  const ofUrl = Stack.of(scope).formatArn({
-    service: 'execute-api',
-    region,
-    resource: id,
-    resourceName: `${stage}/GET/*`,
-  })
-  return allow('execute-api:Invoke', arn ?? ofUrl)
+  return Stack.of(scope).formatArn({ service: 'execute-api', region, resource: id, resourceName: `${stage}/GET/*` })
 }
