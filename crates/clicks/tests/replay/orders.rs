@@ -37,7 +37,7 @@ fn orders_are_enriched_as_the_readme_shows() {
     let expected = fs::read_to_string(root("fixtures/expected/orders.jsonl")).unwrap();
     let (delivered, report) = replay(&[]);
     assert_eq!(delivered, expected);
-    assert_eq!(report["reasons"], json!({ "unknown_key": 1, "missing_field": 1 }), "{report}");
+    assert_eq!(report["failed_by_reason"], json!({ "unknown_key": 1, "missing_field": 1 }), "{report}");
     assert_eq!(report["service_requests"], 1);
 
     let readme = fs::read_to_string(root("README.md")).unwrap();
@@ -45,6 +45,37 @@ fn orders_are_enriched_as_the_readme_shows() {
         assert!(readme.contains(&format!("{name}='{value}'")) || readme.contains(&format!("{name}={value}")), "{name}");
     }
     assert!(readme.contains(&expected), "{expected}");
+}
+
+#[test]
+fn the_recipes_of_the_documentation_work() {
+    let page = fs::read_to_string(root("docs/configuration.md")).unwrap();
+    let recipes = page.split("```sh\nexport ").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let recipes: Vec<Vec<(&str, &str)>> = recipes
+        .map(|exports| {
+            let words = exports.split_whitespace().filter(|word| *word != "export");
+            words
+                .map(|word| word.split_once('=').map(|(name, value)| (name, value.trim_matches('\''))).unwrap())
+                .collect()
+        })
+        .collect();
+    let first_lines = [
+        r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
+        r#"{"orderId": "2026-1001", "productId": 7, "category": "tea"}"#,
+        r#"{"orderId": "2026-1001", "placedAt": "2026-11-29T08:15:00Z", "customer": {"id": "c-17", "country": "FR"}, "item": {"productId": 7, "quantity": 2}, "name": "Oolong, 100 g", "category": "tea"}"#,
+        r#"{"orderId": "2026-1001", "category": "tea"}"#,
+    ];
+    assert_eq!(recipes.len(), first_lines.len());
+    for (recipe, expected) in recipes.iter().zip(first_lines) {
+        let replay = Replay::of(&[]);
+        let (orders, service) = (root("fixtures/orders/orders.jsonl"), root("fixtures/orders/service"));
+        let mut command = replay.bare_command(&["--json", "--out", "out", "--service-files", &service, &orders]);
+        let exit = Exit::from(command.envs(recipe.iter().copied()).output().unwrap());
+        assert_eq!(exit.code, Some(1), "{recipe:?}: {}", exit.stderr);
+        let delivered = replay.delivered();
+        let line: serde_json::Value = serde_json::from_str(delivered.lines().next().unwrap_or_default()).unwrap();
+        assert_eq!(line, serde_json::from_str::<serde_json::Value>(expected).unwrap(), "{recipe:?}");
+    }
 }
 
 #[test]

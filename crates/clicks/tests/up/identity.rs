@@ -8,10 +8,10 @@ const CLICK: &str = r#"{"userId":"u","mysfitId":"4e53920c-505a-4a90-a694-b930079
 #[test]
 fn a_click_that_is_sent_again_keeps_its_id() {
     for (options, fields) in [
-        (&[PROCESSOR][..], r#""userId": "u", "mysfitId": "4e53920c-505a-4a90-a694-b9300791f0ae""#),
+        (&[PROCESSOR][..], r#""userId":"u","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae""#),
         (
             &[PROCESSOR, "--click-identity"],
-            r#""userId": "u", "mysfitId": "4e53920c-505a-4a90-a694-b9300791f0ae", "clickId": "0b8e6f0c-9d0c-4d7e-8f57-0d3b6a3a3a01", "clickedAt": "2026-11-29T08:15:00.123Z""#,
+            r#""userId":"u","mysfitId":"4e53920c-505a-4a90-a694-b9300791f0ae","clickId":"0b8e6f0c-9d0c-4d7e-8f57-0d3b6a3a3a01","clickedAt":"2026-11-29T08:15:00.123Z""#,
         ),
     ] {
         let up = Up::start(options);
@@ -19,8 +19,7 @@ fn a_click_that_is_sent_again_keeps_its_id() {
             Connection::open(up.page()).ask("PUT", "/clicks", "Content-Type: application/json\r\n", CLICK).is(200);
         }
         up.until_processed(2);
-        let line =
-            format!("{{{fields}, \"goodevil\": \"Evil\", \"lawchaos\": \"Lawful\", \"species\": \"Chimera\"}}\n");
+        let line = format!("{{{fields},\"goodevil\":\"Evil\",\"lawchaos\":\"Lawful\",\"species\":\"Chimera\"}}\n");
         assert_eq!(up.objects("firehose"), line.repeat(2));
     }
 }
