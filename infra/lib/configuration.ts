@@ -57,7 +57,7 @@ const processorOptions = {
   lookupTimeoutMs: whole(1, 60_000),
   lookupConcurrency: whole(1, 256),
   lookupAuth: choice('none', 'header', 'iam'),
-  lookupAuthHeader: text(/^[A-Za-z0-9-]{1,64}$/, 'the name of a header'),
+  lookupAuthHeader: text(/^[A-Za-z0-9_-]{1,64}$/, 'a name of 1 to 64 characters of [A-Za-z0-9_-]'),
   lookupSecretArn: text(
     /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$/,
     'the ARN of a secret in AWS Secrets Manager, with its random suffix',

@@ -1,8 +1,9 @@
 //! The canonical form of an event: as a page writes one that has nothing but the fields to keep.
 
-use super::format::{Column, EventFormat};
-use super::parse::MAX_TEXT_BYTES;
 use crate::key;
+
+/// The most bytes of a required field: a Cognito `sub` has 36.
+pub(super) const MAX_TEXT_BYTES: usize = 256;
 
 /// Events whose members are exactly the fields to keep, in their order, as strings without white space or escapes, optionally with a
 /// newline. Their members are copied to the line. Without this fast path a batch takes 1.4 times the instructions.
@@ -16,31 +17,22 @@ struct CanonicalField {
     kind: Kind,
 }
 
+/// How a member's text is validated.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Key,
     Required,
     Optional,
 }
 
 impl Canonical {
-    /// The form of these events; `None` if some fields are not members that a line keeps under their own names.
-    pub(super) fn new(format: &EventFormat) -> Option<Self> {
-        let mut slots = Vec::new();
-        let mut fields = Vec::new();
-        for column in &format.columns {
-            let Column::Field { member, slot, is_pointer: false } = column else { return None };
-            let kind = match slot {
-                slot if *slot == format.key => Kind::Key,
-                slot if format.required.contains(slot) => Kind::Required,
-                _ => Kind::Optional,
-            };
-            let comma = if fields.is_empty() { "" } else { "," };
-            fields.push(CanonicalField { opening: format!("{comma}{member}\""), kind });
-            slots.push(*slot);
-        }
-        let is_complete = slots.contains(&format.key) && format.required.iter().all(|slot| slots.contains(slot));
-        is_complete.then_some(Self(fields))
+    /// The form of events with these members, each as its name and colon in JSON.
+    pub(super) fn new(members: &[(&str, Kind)]) -> Self {
+        let field = |(index, (member, kind)): (usize, &(&str, Kind))| {
+            let comma = if index == 0 { "" } else { "," };
+            CanonicalField { opening: format!("{comma}{member}\""), kind: *kind }
+        };
+        Self(members.iter().enumerate().map(field).collect())
     }
 
     /// The members and the key of an event in this form.
@@ -86,6 +78,7 @@ fn is_unescaped(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::event::EventFormat;
 
     fn canonical(variables: &[(&str, &str)]) -> Option<Canonical> {
         let url = ("LOOKUP_API_URL", "http://127.0.0.1");

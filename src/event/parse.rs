@@ -6,14 +6,12 @@ use serde_json::Deserializer;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use super::canonical::MAX_TEXT_BYTES;
 use super::format::{Column, EventFormat};
 use crate::field::Found;
 use crate::key::{self, Key};
 use crate::reason::Reason;
 use service_kit::json::{self, Mode, UnsupportedValue};
-
-/// The most bytes of a required field: a Cognito `sub` has 36.
-pub(super) const MAX_TEXT_BYTES: usize = 256;
 
 /// The valid events of a batch, borrowed from the records' data.
 #[derive(Debug, Default)]

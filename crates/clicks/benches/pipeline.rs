@@ -62,7 +62,7 @@ fn main() {
         (0..16).map(|batch| request((0..BATCH).map(|click| record(batch * BATCH + click)))).collect();
 
     // Builds the processor.
-    drop(Up::start(&[PROCESSOR]));
+    drop(start(&[PROCESSOR]));
     let mut speeds = vec![Vec::new(); CONFIGURATIONS.len()];
     for round in 1..=plan.rounds {
         for ((name, options), speeds) in CONFIGURATIONS.iter().zip(&mut speeds) {
@@ -80,9 +80,19 @@ fn record(number: usize) -> String {
     format!("{click}\n")
 }
 
+/// A pipeline whose processor is the executable in the variable `PROCESSOR`, if it is set.
+fn start(options: &[&str]) -> Up {
+    let measured = std::env::var("PROCESSOR").ok();
+    let replaced = options.iter().flat_map(|option| match &measured {
+        Some(executable) if *option == PROCESSOR => vec!["--function", executable],
+        _ => vec![*option],
+    });
+    Up::start(&replaced.collect::<Vec<_>>())
+}
+
 /// Clicks per second through a new pipeline, from the first put to the last object.
 fn speed(options: &[&str], requests: &[Vec<u8>], plan: &Plan) -> f64 {
-    let up = Up::start(options);
+    let up = start(options);
     put(&up, requests, plan.warm_up);
     let started = Instant::now();
     put(&up, requests, plan.batches);
