@@ -24,7 +24,7 @@ CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint dependencies advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint lint-features dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,7 @@ help:                   ## Lists the targets.
 test: export CARGO_SELECTION := --workspace --tests
 test: tools format-check lint dependencies docs tests infra instructions  ## Does all the set-up, and checks and tests everything.
 
-tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_MACHETE) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
+tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
 lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
 
@@ -79,12 +79,17 @@ format-check:           ## Checks the formatting.
 lint:                   ## Lints all code, and the words of comments, docs and messages; a warning is an error.
 	scripts/words
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+# No part of `make test`: each set of features is another build of the dependencies.
+lint-features:          ## Lints the crates that are also built without their default features.
 	cargo clippy --locked --package mysfits-service --no-default-features -- --deny warnings
 	cargo clippy --locked --package clicks --no-default-features -- --deny warnings
 
-# With metadata, because a crate whose library has another name would count as unused.
-dependencies: $(CARGO_DENY) $(CARGO_MACHETE)  ## Checks licences, sources and bans of the dependencies, and that each is used.
+dependencies: $(CARGO_DENY)  ## Checks licences, sources and bans of the dependencies.
 	$(CARGO_DENY) --locked --workspace --all-features check bans licenses sources
+
+# With metadata, because a crate whose library has another name would count as unused.
+unused: $(CARGO_MACHETE)  ## Finds dependencies that nothing uses.
 	$(CARGO_MACHETE) --with-metadata
 
 # No part of `make test`: the database is on the network, and what is found tomorrow must not fail the commit of today.
@@ -102,8 +107,6 @@ docs:                   ## Builds the documentation; a warning is an error.
 # Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
 # before, so that no test waits for it.
 tests: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Runs the tests.
-	cargo build --locked --package click-processor
-	cargo build --locked --package click-collector
 	$(CARGO_NEXTEST) nextest run --locked --workspace
 	cargo test --locked --workspace --doc
 

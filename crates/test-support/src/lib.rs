@@ -111,7 +111,7 @@ pub fn stand_in() -> String {
     executable("stand-in-function")
 }
 
-/// `clicks` without configuration in its environment.
+/// `clicks` without configuration in its environment, which builds functions by `cargo.sh`.
 #[must_use]
 pub fn clicks_command() -> Command {
     const CONFIGURATION: [&str; 9] = [
@@ -131,6 +131,8 @@ pub fn clicks_command() -> Command {
             command.env_remove(name);
         }
     }
+    command.env("TEST_CARGO", std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.env("CARGO", concat!(env!("CARGO_MANIFEST_DIR"), "/cargo.sh"));
     command
 }
 
