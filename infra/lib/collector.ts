@@ -27,7 +27,7 @@ export interface CollectorProps extends MachineProps, Capacity {
    * @default 256, a seventh of a core: a cold start and a TLS handshake need CPU, and a client waits for them
    */
   readonly memoryMb?: number
-  /** @default 30 seconds: the function itself times out after 25 (its `deadline.rs`), API Gateway after 29 */
+  /** @default 30 seconds: the function itself times out after 25 (its `main.rs`), API Gateway after 29 */
   readonly timeout?: Duration
 }
 

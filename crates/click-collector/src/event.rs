@@ -35,7 +35,6 @@ pub(crate) struct Message {
 #[error("neither a request of an API Gateway (REST or HTTP) nor messages of an SQS queue")]
 pub struct EventError;
 
-/// The members in use of all kinds of events.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
@@ -78,7 +77,7 @@ impl Request {
         if !self.is_base64 {
             return Ok(Cow::Borrowed(self.body.as_bytes()));
         }
-        base64_simd::STANDARD.decode_to_vec(&self.body).map(Cow::Owned).map_err(|_| BodyError::NotBase64)
+        base64_simd::STANDARD.decode_to_vec(&self.body).map(Cow::Owned).map_err(|_| BodyError::NOT_BASE64)
     }
 }
 
@@ -132,8 +131,8 @@ mod tests {
             ("e30=", true, Ok(b"{}".as_slice())),
             ("", true, Ok(b"".as_slice())),
             ("/w==", true, Ok(b"\xff".as_slice())),
-            ("e30", true, Err(BodyError::NotBase64)),
-            ("{}", true, Err(BodyError::NotBase64)),
+            ("e30", true, Err(BodyError::NOT_BASE64)),
+            ("{}", true, Err(BodyError::NOT_BASE64)),
         ] {
             let request = Request { method: "POST".to_owned(), body: body.to_owned(), is_base64 };
             assert_eq!(request.body().as_deref(), expected.as_deref(), "{body} {is_base64}");

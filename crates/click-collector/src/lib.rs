@@ -2,9 +2,7 @@
 
 pub mod config;
 mod event;
-mod personal;
 pub mod record;
-mod report;
 mod response;
 mod stream;
 
@@ -16,13 +14,15 @@ use tokio::time::Instant;
 
 use config::Config;
 use event::{Event, Message, Request};
-use record::{MAX_OBJECTS, Record, records};
+use record::{BodyError, MAX_OBJECTS, Record, records};
 use response::{BatchItemFailure, HttpResponse};
 use stream::{PutOutcome, Stream};
 
 pub use event::EventError;
-pub use report::Report;
 pub use response::Response;
+
+/// How many rejected bodies are logged individually; the counts include all.
+const MAX_BODY_ERRORS: usize = 20;
 
 /// The collector.
 #[derive(Debug)]
@@ -66,8 +66,9 @@ impl Collector {
         match request.body().and_then(|body| records(&self.config, &body)) {
             Ok(records) => HttpResponse::to_put(&self.put(&records, deadline, report).await, records.len()),
             Err(error) => {
+                let response = HttpResponse::to_invalid_body(&error);
                 report.reject(None, error);
-                HttpResponse::to_invalid_body(error)
+                response
             }
         }
     }
@@ -108,7 +109,79 @@ impl Collector {
 
     async fn put(&self, records: &[Record], deadline: Instant, report: &mut Report) -> PutOutcome {
         let put = self.stream.put(records, deadline).await;
-        report.put(&put, records.iter().map(Record::size));
+        report.put(records, &put);
         put
+    }
+}
+
+/// Statistics of one invocation, for its log line and metrics. They include no content of a body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The HTTP status of the response; `None` for messages.
+    pub status: Option<u16>,
+    /// The messages of a queue; `None` for a request.
+    pub messages: Option<usize>,
+    /// Messages that stay in the queue.
+    pub messages_failed: usize,
+    /// Rejected bodies.
+    pub refused: usize,
+    /// Records to store.
+    pub records: usize,
+    /// Records that are not stored.
+    pub failed: usize,
+    /// The bytes of stored records, with their partition keys.
+    pub put_bytes: usize,
+    /// Calls of Kinesis.
+    pub calls: usize,
+    /// The last error code of Kinesis.
+    pub kinesis_error: Option<String>,
+    /// The first rejected bodies: the message id, if any, and the error.
+    pub body_errors: Vec<(Option<String>, BodyError)>,
+}
+
+impl Report {
+    pub(crate) fn reject(&mut self, message_id: Option<&str>, error: BodyError) {
+        self.refused += 1;
+        if self.body_errors.len() < MAX_BODY_ERRORS {
+            self.body_errors.push((message_id.map(str::to_owned), error));
+        }
+    }
+
+    pub(crate) fn put(&mut self, records: &[Record], put: &PutOutcome) {
+        self.records += records.len();
+        self.failed += put.not_stored.len();
+        self.calls += put.calls;
+        let not_stored: usize = put.not_stored.iter().map(|index| records[*index].size()).sum();
+        self.put_bytes += records.iter().map(Record::size).sum::<usize>() - not_stored;
+        if let Some(error) = &put.error {
+            self.kinesis_error = Some(error.code.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::PutError;
+
+    #[test]
+    fn put_outcomes_add_up() {
+        let mut report = Report::default();
+        let error = Some(PutError { code: "InternalFailure".to_owned(), is_permanent: false });
+        let record = |size| Record { data: vec![b'x'; size], partition_key: String::new() };
+        report.put(&[1, 10, 100, 1_000].map(record), &PutOutcome { not_stored: vec![0, 2], error, calls: 3 });
+        report.put(&[record(10_000)], &PutOutcome { not_stored: vec![], error: None, calls: 1 });
+        assert_eq!((report.records, report.failed, report.put_bytes, report.calls), (5, 2, 11_010, 4));
+        assert_eq!(report.kinesis_error.as_deref(), Some("InternalFailure"));
+    }
+
+    #[test]
+    fn every_rejected_body_is_counted_and_the_first_are_kept() {
+        let mut report = Report::default();
+        for id in 0..30 {
+            report.reject(Some(&id.to_string()), BodyError::NOT_JSON);
+        }
+        assert_eq!((report.refused, report.body_errors.len()), (30, 20));
+        assert_eq!(report.body_errors[19], (Some("19".to_owned()), BodyError::NOT_JSON));
     }
 }

@@ -1,24 +1,39 @@
 //! The Lambda executable: sets up logs and configuration, then handles invocations.
 
-mod client;
-mod deadline;
 mod logs;
-mod metrics;
 
 use std::cell::RefCell;
 use std::io;
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_kinesis::Client;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use click_collector::config::Config;
 use click_collector::{Collector, Report, Response};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
+use service_kit::deadline::time_left;
 use service_kit::env::{Env, VariableError};
 use tokio::time::Instant;
 
-use metrics::Metrics;
+use logs::Metrics;
+
+/// The time limit of a request: API Gateway's time-out is 29 s ("Quotas for REST APIs", Amazon API Gateway Developer Guide), and a cold
+/// start may take a part of it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
+/// For sending the response, with a margin for slow machines.
+const RESERVE: Duration = Duration::from_millis(250);
+/// Within a region, connecting takes milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A call takes tens of milliseconds. The first call of a Lambda with 256 MB also needs a TLS handshake, and encodes 5 MiB, on 1/7 core. A
+/// call that times out too early is stored twice.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -38,10 +53,30 @@ async fn run() -> anyhow::Result<()> {
         "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda, or locally by `cargo clicks up`"
     );
     let function_name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").context("AWS_LAMBDA_FUNCTION_NAME is not set")?;
-    let collector = Collector::new(&config, client::from_env().await?, deadline::REQUEST_TIMEOUT);
+    let collector = Collector::new(&config, client().await?, REQUEST_TIMEOUT);
     let metrics = RefCell::new(Metrics::new(function_name));
     let serve = service_fn(|event| serve(event, &collector, &metrics));
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
+}
+
+/// The client from the environment, as in every AWS tool: region, credentials, `AWS_ENDPOINT_URL_KINESIS`. It does not retry, because the
+/// collector does.
+async fn client() -> Result<Client, VariableError> {
+    // ring, because the SDK's own default would bring aws-lc.
+    let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(https)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .load()
+        .await;
+    // The SDK accepts an empty variable as a region.
+    if config.region().is_none_or(|region| region.as_ref().is_empty()) {
+        return Err(VariableError::new("AWS_REGION", "no value", "the AWS region of the stream, such as us-east-1"));
+    }
+    Ok(Client::new(&config))
 }
 
 async fn serve(
@@ -50,7 +85,7 @@ async fn serve(
     metrics: &RefCell<Metrics>,
 ) -> Result<Response, Diagnostic> {
     let started = Instant::now();
-    let deadline = started + deadline::put_timeout(event.context.deadline, SystemTime::now());
+    let deadline = started + time_left(event.context.deadline, SystemTime::now(), RESERVE);
     let mut report = Report::default();
     let response = collector.handle(event.payload.get(), deadline, &mut report).await;
 

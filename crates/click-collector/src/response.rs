@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::record::BodyError;
 use crate::stream::{PutError, PutOutcome};
@@ -27,26 +27,10 @@ pub enum Response {
 #[serde(rename_all = "camelCase")]
 pub struct HttpResponse {
     pub(crate) status_code: u16,
-    headers: Headers,
+    #[serde(serialize_with = "as_map")]
+    headers: Vec<(&'static str, &'static str)>,
     body: Cow<'static, str>,
     is_base64_encoded: bool,
-}
-
-/// The first three are in every response, so that a page of any origin can read it. `GET` is among the methods because the published function
-/// sends this header; the function itself does not accept it.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Headers {
-    #[serde(rename = "Access-Control-Allow-Headers")]
-    allow_headers: &'static str,
-    #[serde(rename = "Access-Control-Allow-Origin")]
-    allow_origin: &'static str,
-    #[serde(rename = "Access-Control-Allow-Methods")]
-    allow_methods: &'static str,
-    #[serde(rename = "Content-Type", skip_serializing_if = "Option::is_none")]
-    content_type: Option<&'static str>,
-    /// Required for 405 (RFC 9110, section 15.5.6).
-    #[serde(rename = "Allow", skip_serializing_if = "Option::is_none")]
-    allow: Option<&'static str>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -64,6 +48,13 @@ struct ErrorBody<'m> {
     records: Option<usize>,
 }
 
+/// In every response, so that a page of any origin can read it. `GET` is among the methods because the published function sends this header;
+/// the function itself does not accept it.
+const CORS: [(&str, &str); 3] = [
+    ("Access-Control-Allow-Headers", "Content-Type"),
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "OPTIONS,POST,GET"),
+];
 const STORED: &str = "Processed Data sent to Kinesis stream successfully.";
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -75,12 +66,13 @@ impl HttpResponse {
 
     pub(crate) fn to_other_method() -> Self {
         let mut response = Self::error(405, "send POST", None);
-        response.headers.allow = Some("OPTIONS, POST");
+        // Required for 405 (RFC 9110, section 15.5.6).
+        response.headers.push(("Allow", "OPTIONS, POST"));
         response
     }
 
-    pub(crate) fn to_invalid_body(body_error: BodyError) -> Self {
-        Self::error(body_error.status(), &body_error.to_string(), None)
+    pub(crate) fn to_invalid_body(body_error: &BodyError) -> Self {
+        Self::error(body_error.status, &body_error.to_string(), None)
     }
 
     /// After a 503 the client sends the whole body again, so some records may be stored twice.
@@ -106,22 +98,20 @@ impl HttpResponse {
     }
 
     fn new(status_code: u16, content_type: Option<&'static str>, body: Cow<'static, str>) -> Self {
-        let headers = Headers {
-            allow_headers: "Content-Type",
-            allow_origin: "*",
-            allow_methods: "OPTIONS,POST,GET",
-            content_type,
-            allow: None,
-        };
+        let headers = CORS.into_iter().chain(content_type.map(|content_type| ("Content-Type", content_type))).collect();
         Self { status_code, headers, body, is_base64_encoded: false }
     }
+}
+
+fn as_map<S: Serializer>(headers: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.iter().copied())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CORS: &str = r#""Access-Control-Allow-Headers":"Content-Type","Access-Control-Allow-Origin":"*","Access-Control-Allow-Methods":"OPTIONS,POST,GET""#;
+    const CORS_JSON: &str = r#""Access-Control-Allow-Headers":"Content-Type","Access-Control-Allow-Origin":"*","Access-Control-Allow-Methods":"OPTIONS,POST,GET""#;
 
     fn put(not_stored: Vec<usize>, is_permanent: Option<bool>) -> PutOutcome {
         let error = is_permanent.map(|is_permanent| PutError { code: "Code".to_owned(), is_permanent });
@@ -133,36 +123,36 @@ mod tests {
         let text = r#""Content-Type":"text/plain; charset=utf-8""#;
         let json = r#""Content-Type":"application/json""#;
         for (response, status, headers, body) in [
-            (HttpResponse::to_options(), 200, CORS.to_owned(), ""),
-            (HttpResponse::to_put(&put(vec![], None), 2), 200, format!("{CORS},{text}"), STORED),
+            (HttpResponse::to_options(), 200, CORS_JSON.to_owned(), ""),
+            (HttpResponse::to_put(&put(vec![], None), 2), 200, format!("{CORS_JSON},{text}"), STORED),
             (
                 HttpResponse::to_other_method(),
                 405,
-                format!(r#"{CORS},{json},"Allow":"OPTIONS, POST""#),
+                format!(r#"{CORS_JSON},{json},"Allow":"OPTIONS, POST""#),
                 r#"{\"message\":\"send POST\"}"#,
             ),
             (
-                HttpResponse::to_invalid_body(BodyError::NotJson),
+                HttpResponse::to_invalid_body(&BodyError::NOT_JSON),
                 400,
-                format!("{CORS},{json}"),
+                format!("{CORS_JSON},{json}"),
                 r#"{\"message\":\"the body is not JSON in UTF-8\"}"#,
             ),
             (
-                HttpResponse::to_invalid_body(BodyError::BodyTooLarge),
+                HttpResponse::to_invalid_body(&BodyError::BODY_TOO_LARGE),
                 413,
-                format!("{CORS},{json}"),
+                format!("{CORS_JSON},{json}"),
                 r#"{\"message\":\"the body has more than 1 MiB\"}"#,
             ),
             (
                 HttpResponse::to_put(&put(vec![1], Some(false)), 3),
                 503,
-                format!("{CORS},{json}"),
+                format!("{CORS_JSON},{json}"),
                 r#"{\"message\":\"not all records are stored: send the body again later\",\"stored\":2,\"records\":3}"#,
             ),
             (
                 HttpResponse::to_put(&put(vec![0], Some(true)), 1),
                 500,
-                format!("{CORS},{json}"),
+                format!("{CORS_JSON},{json}"),
                 r#"{\"message\":\"not all records are stored: the collector or its stream is not set up well\",\"stored\":0,\"records\":1}"#,
             ),
         ] {

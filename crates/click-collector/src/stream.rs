@@ -25,6 +25,8 @@ const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_millis(1_600), jitter: Jitter::Equal };
 /// The longest code in a log; the longest of Kinesis has 38 characters.
 const MAX_CODE_CHARS: usize = 64;
+/// The code of a response that is not one of Kinesis.
+const INVALID_RESPONSE: &str = "answer";
 /// The codes with a status of 4xx that are transient ("PutRecords", "Errors", Amazon Kinesis Data Streams API Reference, and
 /// "Common Errors" there).
 const TRANSIENT: [&str; 7] = [
@@ -69,20 +71,18 @@ impl Stream {
     /// have been stored, and its records are then stored twice.
     pub(crate) async fn put(&self, records: &[Record], deadline: Instant) -> PutOutcome {
         let mut put = PutOutcome { not_stored: (0..records.len()).collect(), ..PutOutcome::default() };
-        let mut retries = Retries::default();
+        let mut rounds_without_success = 0;
         loop {
             let before = put.not_stored.len();
             self.round(records, &mut put, deadline).await;
-            if put.error.as_ref().is_none_or(|error| error.is_permanent) {
-                break;
-            }
-            let Some(delay) = retries.delay(put.not_stored.len() < before, fastrand::f64()) else { break };
-            if Instant::now() + delay >= deadline {
-                break;
+            rounds_without_success = if put.not_stored.len() < before { 0 } else { rounds_without_success + 1 };
+            let is_final = put.error.as_ref().is_none_or(|error| error.is_permanent);
+            let delay = BACKOFF.delay(rounds_without_success);
+            if is_final || rounds_without_success == MAX_ROUNDS_WITHOUT_SUCCESS || Instant::now() + delay >= deadline {
+                return put;
             }
             sleep(delay).await;
         }
-        put
     }
 
     /// Puts the remaining records once. A call that fails as a whole ends the round, because the next one would fail, too.
@@ -128,7 +128,7 @@ impl Stream {
         let results = response.records();
         // Kinesis returns one result for each record, in their order ("PutRecords", Amazon Kinesis Data Streams API Reference).
         if results.len() != call.len() {
-            return Err(PutError::invalid_response());
+            return Err(PutError::transient(INVALID_RESPONSE));
         }
         let refused = |(index, code)| Some((index, PutError::transient(code?)));
         let codes = results.iter().map(PutRecordsResultEntry::error_code);
@@ -163,23 +163,7 @@ fn fitting(records: &[Record], indices: &[usize]) -> usize {
     fits.count().max(1)
 }
 
-/// Counts rounds. Each stored record resets the count.
-#[derive(Debug, Default)]
-struct Retries {
-    rounds_without_success: u32,
-}
-
-impl Retries {
-    /// The delay after a round, with a random number from 0 to 1; `None` to stop.
-    fn delay(&mut self, stored_some: bool, random: f64) -> Option<Duration> {
-        self.rounds_without_success = if stored_some { 0 } else { self.rounds_without_success + 1 };
-        (self.rounds_without_success < MAX_ROUNDS_WITHOUT_SUCCESS)
-            .then(|| BACKOFF.delay_at(self.rounds_without_success, random))
-    }
-}
-
 impl PutError {
-    /// A call that failed as a whole.
     fn of_call<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
         match error {
             SdkError::TimeoutError(_) => Self::transient("timeout"),
@@ -194,17 +178,12 @@ impl PutError {
             }
             SdkError::ConstructionFailure(_) => Self::not_sent(),
             // Not a response of Kinesis: a proxy's page, or a partial response.
-            _ => Self::invalid_response(),
+            _ => Self::transient(INVALID_RESPONSE),
         }
     }
 
     fn transient(code: &str) -> Self {
         Self::new(code, false)
-    }
-
-    /// The response is not one of Kinesis.
-    fn invalid_response() -> Self {
-        Self::transient("answer")
     }
 
     /// The call was not sent, for example without credentials.

@@ -8,34 +8,24 @@ use crate::source::decoded_bytes;
 
 /// The most records of a `PutRecordBatch` (Amazon Data Firehose quotas).
 pub const MAX_PUT_RECORDS: usize = 500;
-
 /// The most data of a `PutRecordBatch`, before base64 (Amazon Data Firehose quotas: 4 MiB).
 pub const MAX_PUT_BYTES: usize = 4 * 1024 * 1024;
-
 /// Firehose's MB, which is a MiB.
 pub const MB: usize = 1024 * 1024;
-
 /// Firehose's smallest `BufferSizeInMBs`.
 pub const SMALLEST_BUFFER_MB: f64 = 0.2;
-
 /// Firehose's largest `BufferSizeInMBs`.
 pub const LARGEST_BUFFER_MB: f64 = 3.0;
-
 /// Firehose's default `BufferSizeInMBs`.
 pub const DEFAULT_BUFFER_MB: f64 = 1.0;
-
 /// About 1 MB of clicks.
 pub const DEFAULT_BUFFER_RECORDS: u32 = 10_000;
-
 /// The size of an event without its records, generously.
 const ENVELOPE_BYTES: usize = 1024;
-
 /// The size of a record without its data and id: three names with quotes, and a timestamp of 13 digits.
 const RECORD_OVERHEAD_BYTES: usize = 80;
-
 /// What a record of a data stream has in addition: six names with quotes, a shard id, 56 digits and a timestamp.
 const FROM_SHARD_OVERHEAD_BYTES: usize = 300;
-
 /// The longest record id, which is that of a record of a data stream.
 const LONGEST_ID_BYTES: usize = 160;
 
@@ -81,8 +71,7 @@ impl Batcher {
         Self { limits, stream, records: Vec::new(), data_bytes: 0, payload_bytes: ENVELOPE_BYTES }
     }
 
-    /// Adds a record. Returns the event of the records before it, if it does not fit with them. Whatever the limits, no event is
-    /// larger than Lambda accepts.
+    /// Adds a record. Returns the event of the records before it if all of them exceed a limit, or that of Lambda.
     pub fn push(&mut self, record: Record) -> Option<Event> {
         let data_bytes = decoded_bytes(&record.data);
         let mut payload_bytes = RECORD_OVERHEAD_BYTES + record.record_id.len() + escaped_bytes(&record.data);

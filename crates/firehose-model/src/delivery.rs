@@ -1,10 +1,8 @@
-//! What Firehose does with a function's response.
-//!
-//! The sources, in falling order of trust: the Firehose developer guide; probes of a real Firehose; error objects seen in
-//! public; captures that others describe. Each arm of [`evaluate`] and each [`ErrorCode`] names its source, or says that it is an
-//! assumption.
+//! What Firehose does with a function's response. Each arm of [`evaluate`] and each [`ErrorCode`] names its source, or says that it is an
+//! assumption. The sources, in falling order of trust: the Firehose developer guide; probes of a real Firehose; error objects seen in public;
+//! captures that others describe.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -148,30 +146,24 @@ pub fn evaluate(records: &[Record], response_bytes: &[u8]) -> Evaluation {
         return Evaluation::InvalidResponse(ErrorCode::MissingRecordId, why);
     };
 
-    let mut by_id: HashMap<&str, Vec<RecordOutcome>> =
-        records.iter().map(|record| (record.record_id.as_str(), Vec::new())).collect();
-    for (index, value) in response.records.iter().enumerate() {
-        // Order doesn't matter, and unknown ids are ignored (probed). What has no id can't be matched either.
+    // Order doesn't matter, and unknown ids are ignored (probed). What has no id can't be matched either.
+    let index_of: HashMap<&str, usize> = records.iter().map(|record| record.record_id.as_str()).zip(0..).collect();
+    let mut outcomes = vec![RecordOutcome::Failed(ErrorCode::MissingRecordId); records.len()];
+    let mut returned = HashSet::new();
+    for (position, value) in response.records.iter().enumerate() {
         let id = value.get("recordId").and_then(Value::as_str);
-        let Some(returned) = id.and_then(|id| by_id.get_mut(id)) else { continue };
-        match outcome(value) {
-            Ok(outcome) => returned.push(outcome),
+        let Some(index) = id.and_then(|id| index_of.get(id)) else { continue };
+        outcomes[*index] = match outcome(value) {
+            Ok(outcome) if returned.insert(index) => outcome,
+            // Only that record (probed); captures say the whole batch.
+            Ok(_) => RecordOutcome::Failed(ErrorCode::DuplicatedRecordId),
             // One unreadable record invalidates the response (captured).
             Err(why) => {
-                return Evaluation::InvalidResponse(ErrorCode::FunctionError, format!("`records[{index}]`: {why}"));
+                return Evaluation::InvalidResponse(ErrorCode::FunctionError, format!("`records[{position}]`: {why}"));
             }
-        }
+        };
     }
-    let outcomes = records.iter().map(|record| {
-        let mut returned = by_id.remove(record.record_id.as_str()).unwrap_or_default();
-        match (returned.pop(), returned.is_empty()) {
-            (Some(only), true) => only,
-            // Only that record (probed); captures say the whole batch.
-            (Some(_), false) => RecordOutcome::Failed(ErrorCode::DuplicatedRecordId),
-            (None, _) => RecordOutcome::Failed(ErrorCode::MissingRecordId),
-        }
-    });
-    Evaluation::Outcomes(outcomes.collect())
+    Evaluation::Outcomes(outcomes)
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,7 @@
 //! Firehose's error objects: lines of JSON, each with a failed record's original bytes and why it failed.
 //!
-//! One rule for what is one, for each reader: a JSON value is an [`ErrorRecord`] if it is an object with a text as `rawData`,
-//! and the first JSON object of a file decides what all of it is ([`Content`]). Firehose writes nothing but such values, so a
-//! file that begins with another object has `rawData` by chance: its values are no failed records.
+//! For each reader, a JSON value is an [`ErrorRecord`] if it is an object with a text as `rawData`, and the first JSON object of a file decides
+//! what all of it is ([`Content`]): Firehose writes nothing but such values, so behind another object `rawData` is there by chance.
 
 use std::borrow::Cow;
 use std::io;
@@ -16,8 +15,7 @@ use crate::values::{Found, Piece, Values};
 
 /// How many pieces, and how many bytes, may precede the first JSON object. A file with more is of no known kind.
 pub const MAX_HEAD_PIECES: usize = 100;
-/// See [`MAX_HEAD_PIECES`].
-pub const MAX_HEAD_BYTES: usize = 16 * 1024 * 1024;
+const MAX_HEAD_BYTES: usize = 16 * 1024 * 1024;
 
 /// One line. The fields, their names and their order are those of objects that were seen in public.
 #[derive(Debug, Serialize)]
@@ -58,7 +56,7 @@ impl<'a> ErrorLine<'a> {
     }
 }
 
-/// A value of an error object: a JSON object with a text as `rawData`. The other fields differ between versions of Firehose.
+/// A value of an error object. The fields other than `rawData` differ between versions of Firehose.
 #[derive(Debug)]
 pub struct ErrorRecord<'a> {
     /// All fields.
@@ -100,9 +98,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// What the first JSON object of a file says; none for a value that is no object.
-    ///
-    /// An object with `rawData` and `records` is an error record: only Firehose writes the former.
+    /// What the first JSON object of a file says. With `rawData` and `records` it is an error record: only Firehose writes the former.
     #[must_use]
     pub fn of(json: &[u8]) -> Option<Self> {
         let fields: Fields<'_> = serde_json::from_slice(json).ok()?;
@@ -126,7 +122,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads up to the first JSON object, but no more than [`MAX_HEAD_PIECES`] and [`MAX_HEAD_BYTES`].
+    /// Reads up to the first JSON object, but no more than [`MAX_HEAD_PIECES`] and 16 MiB.
     pub fn read(values: &mut Values<'_>) -> io::Result<Self> {
         let (mut pieces, mut bytes) = (Vec::new(), 0);
         for piece in values {

@@ -158,9 +158,8 @@ impl Event {
         Self { records, envelope: Envelope::Stream(stream) }
     }
 
-    /// An event of a file: of Direct PUT, Kinesis Data Streams or Amazon MSK. Its text is kept but for white space. A record
-    /// without an arrival time arrives `now`. A record without an id, as LocalStack sends it, gets one, so that a response can be
-    /// matched to it. Records that are too large for the event's source are left out.
+    /// An event of a file. Its text is kept but for white space. A record without an arrival time arrives `now`. One without an id, as LocalStack
+    /// sends it, gets one, so that a response can be matched to it. Records that are too large for the event's source are left out.
     pub fn from_file(fields: &Fields<'_>, now: Timestamp) -> Result<(Self, Vec<OversizedRecord>), EventError> {
         let texts: Option<Vec<Fields<'_>>> = fields.get("records").and_then(|text| serde_json::from_str(text).ok());
         let texts = texts.ok_or(EventError::NoRecords)?;

@@ -1,5 +1,4 @@
-//! A JSON object whose values are kept as they are written. Values that are not used are not parsed, so that none is rejected or
-//! changed.
+//! A JSON object whose values are kept as they are written: they are not parsed, so that none is rejected or changed.
 
 use std::borrow::Cow;
 use std::fmt::{self, Formatter};
@@ -22,10 +21,7 @@ impl<'a> Fields<'a> {
     /// The value of a field that is a string.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        #[derive(Deserialize)]
-        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-        serde_json::from_str(self.get(name)?).ok().map(|Text(text)| text)
+        serde_json::from_str(self.get(name)?).ok()
     }
 
     /// A value as a partition key: a string that is not empty, or a number as it is written.

@@ -13,9 +13,7 @@ pub mod values;
 
 /// The region of every local ARN.
 pub const REGION: &str = "us-east-1";
-
 /// The account of every local ARN.
 pub const ACCOUNT: &str = "000000000000";
-
 /// The largest event and the largest response of a synchronous invocation (Lambda developer guide, "Lambda quotas": 6 MB).
 pub const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;

@@ -1,10 +1,8 @@
 //! Prefixes with expressions `!{…}`, and the names of objects.
 //!
-//! The rules are those of the Firehose developer guide, "Understand custom prefixes for Amazon S3 objects". Each error documents
-//! what Firehose was seen to reject in addition.
+//! The rules are those of the Firehose developer guide, "Understand custom prefixes for Amazon S3 objects". Comments quote what
+//! Firehose was seen to reject in addition.
 
-mod error;
-mod expression;
 mod timestamp;
 
 use std::collections::BTreeMap;
@@ -12,38 +10,31 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use self::error::{PartitionError, PrefixError};
-pub use self::expression::Partition;
-use self::expression::{Part, evaluate, is_too_long, keys, parse};
 use self::timestamp::Pattern;
 
 /// The most active partitions of a stream (the guide's "Buffer data for dynamic partitioning").
 pub const MAX_ACTIVE_PARTITIONS: usize = 500;
-
-/// The most bytes after a prefix: a stream's name of 64 bytes, `-1-2026-11-20-08-22-01-`, a UUID and `.gz`.
-const MAX_SUFFIX_BYTES: usize = 64 + 23 + 36 + 3;
-
 /// The most bytes of an object's name in S3 (Amazon S3 user guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1024;
+/// The most bytes after a prefix: a stream's name of 64 bytes, `-1-2026-11-20-08-22-01-`, a UUID and `.gz`.
+const MAX_SUFFIX_BYTES: usize = 64 + 23 + 36 + 3;
+/// The most characters of an evaluated prefix (the guide's "Semantic rules").
+const MAX_CHARACTERS: usize = 512;
+/// The guide's example of a `random-string`, `046b6c7f-0b`, is the beginning of a UUID.
+const RANDOM_STRING_CHARACTERS: usize = 11;
 
 /// The prefix of delivered objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prefix {
-    text: String,
-    parts: Vec<Part>,
-}
+pub struct Prefix(Template);
 
 impl Prefix {
-    /// Parses a prefix.
-    pub fn parse(text: &str, dynamic_partitioning: bool) -> Result<Self, PrefixError> {
-        let mut parts = parse(text)?;
+    /// Parses a prefix. The error is for the user, as are those of [`ErrorPrefix::parse`].
+    pub fn parse(text: &str, dynamic_partitioning: bool) -> Result<Self, String> {
+        let mut template = Template::parse(text)?;
+        let parts = &mut template.parts;
         if parts.contains(&Part::ErrorOutputType) {
-            return Err(PrefixError::ErrorOutputTypeInPrefix);
-        }
-        match (keys(&parts).next(), dynamic_partitioning) {
-            (Some(key), false) => return Err(PrefixError::NotPartitioned(key.to_owned())),
-            (None, true) => return Err(PrefixError::NoPartitionKey),
-            _ => {}
+            // "Prefix must not contain any occurrence of !{firehose:error-output-type}"
+            return Err("`!{firehose:error-output-type}` can only be in an error prefix".to_owned());
         }
         // "If you specify a prefix that doesn't contain a timestamp namespace expression, Firehose appends the expression
         // `!{timestamp:yyyy/MM/dd/HH/}` to the value in the Prefix field." No slash is put before it (probed). The example of
@@ -51,76 +42,191 @@ impl Prefix {
         if !parts.iter().any(|part| matches!(part, Part::Timestamp(_) | Part::PartitionKey(_))) {
             parts.push(Part::Timestamp(Pattern::hour_folders()));
         }
-        let prefix = Self { text: text.to_owned(), parts };
-        let shortest = Partition(Vec::new());
-        if is_too_long(&prefix.evaluate(Pattern::WIDEST, &shortest, Uuid::nil)) {
-            return Err(PrefixError::TooLong);
+        let key = template.keys().next();
+        match (key, dynamic_partitioning) {
+            // "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
+            (Some(key), false) => {
+                Err(format!("`!{{partitionKeyFromLambda:{key}}}` needs dynamic partitioning, which is off here"))
+            }
+            // "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled"
+            (None, true) => {
+                Err("dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`".to_owned())
+            }
+            _ => template.fits(&Partition::default(), "").map(Self),
         }
-        Ok(prefix)
     }
 
     /// The prefix as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
-    /// The partition of a record, from the keys that the function returned. Keys that the prefix does not use are ignored. A
-    /// prefix without keys has one partition.
-    pub fn partition(&self, keys_of_record: &BTreeMap<String, String>) -> Result<Partition, PartitionError> {
+    /// The partition of a record, from the keys that the function returned; none if one that the prefix uses is missing or empty
+    /// ("partitionKeys values must not be null or empty", seen in public), or if the prefix is too long with them (an assumption).
+    #[must_use]
+    pub fn partition(&self, keys_of_record: &BTreeMap<String, String>) -> Option<Partition> {
         let value = |key: &str| keys_of_record.get(key).filter(|value| !value.is_empty()).cloned();
-        let values = keys(&self.parts).map(|key| value(key).ok_or_else(|| PartitionError::MissingKey(key.to_owned())));
-        let partition = Partition(values.collect::<Result<_, _>>()?);
-        if is_too_long(&self.evaluate(Pattern::WIDEST, &partition, Uuid::nil)) {
-            return Err(PartitionError::TooLong);
-        }
-        Ok(partition)
+        let partition = Partition(self.0.keys().map(value).collect::<Option<_>>()?);
+        (!self.0.is_too_long(&partition, "")).then_some(partition)
     }
 
     /// The prefix of an object. `partition` is one of this prefix, and `random` returns a new UUID each time.
     pub fn evaluate(&self, oldest_arrival: Timestamp, partition: &Partition, random: impl FnMut() -> Uuid) -> String {
-        evaluate(&self.parts, oldest_arrival, partition, "", random)
+        self.0.evaluate(oldest_arrival, partition, "", random)
     }
 }
 
 /// The prefix of error objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorPrefix {
-    text: String,
-    parts: Vec<Part>,
-}
+pub struct ErrorPrefix(Template);
 
 impl ErrorPrefix {
     /// Parses an error prefix. Nothing is appended to it.
-    pub fn parse(text: &str) -> Result<Self, PrefixError> {
-        let parts = parse(text)?;
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let template = Template::parse(text)?;
         if text.is_empty() {
-            return Err(PrefixError::NoErrorPrefix);
+            // "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions"; here it never can.
+            return Err("an error prefix is needed, such as `errors/!{firehose:error-output-type}/`".to_owned());
         }
-        if let Some(key) = keys(&parts).next() {
-            return Err(PrefixError::KeyInErrorPrefix(key.to_owned()));
+        if let Some(key) = template.keys().next() {
+            // "Dynamic Partitioning Namespaces can't be part of an error prefix expression"
+            return Err(format!(
+                "`!{{partitionKeyFromLambda:{key}}}` can't be in an error prefix: a record that failed may have no keys"
+            ));
         }
-        let has_expressions = parts.iter().any(|part| !matches!(part, Part::Text(_)));
-        if has_expressions && !parts.contains(&Part::ErrorOutputType) {
-            return Err(PrefixError::NoErrorOutputType);
+        let has_expressions = template.parts.iter().any(|part| !matches!(part, Part::Text(_)));
+        if has_expressions && !template.parts.contains(&Part::ErrorOutputType) {
+            // "ErrorOutputPrefix must contain at least one occurrence of !{firehose:error-output-type}"
+            return Err("an error prefix with expressions needs `!{firehose:error-output-type}` among them".to_owned());
         }
-        let prefix = Self { text: text.to_owned(), parts };
-        if is_too_long(&prefix.evaluate(Pattern::WIDEST, ErrorOutputType::ActivePartitionExceeded, Uuid::nil)) {
-            return Err(PrefixError::TooLong);
-        }
-        Ok(prefix)
+        template.fits(&Partition::default(), ErrorOutputType::ActivePartitionExceeded.as_str()).map(Self)
     }
 
     /// The prefix as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The prefix of an error object. `random` returns a new UUID each time.
     pub fn evaluate(&self, oldest_arrival: Timestamp, error: ErrorOutputType, random: impl FnMut() -> Uuid) -> String {
-        evaluate(&self.parts, oldest_arrival, &Partition::default(), error.as_str(), random)
+        self.0.evaluate(oldest_arrival, &Partition::default(), error.as_str(), random)
     }
+}
+
+/// The values of a prefix's keys, in the order of its expressions. Records of the same partition share objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(Vec<String>);
+
+/// Text with expressions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Template {
+    text: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Timestamp(Pattern),
+    RandomString,
+    ErrorOutputType,
+    PartitionKey(String),
+}
+
+impl Template {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, expression)) = rest.split_once("!{") {
+            let (expression, after) =
+                expression.split_once('}').ok_or_else(|| malformed(&format!("!{{{expression}")))?;
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            parts.push(part(expression)?);
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Ok(Self { text: text.to_owned(), parts })
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| if let Part::PartitionKey(key) = part { Some(key.as_str()) } else { None })
+    }
+
+    /// "Length of evaluated prefix cannot be greater than 512"
+    fn fits(self, partition: &Partition, error_output_type: &str) -> Result<Self, String> {
+        if self.is_too_long(partition, error_output_type) {
+            return Err(format!(
+                "evaluated it has more than {MAX_CHARACTERS} characters, or too many bytes for a name in S3"
+            ));
+        }
+        Ok(self)
+    }
+
+    fn is_too_long(&self, partition: &Partition, error_output_type: &str) -> bool {
+        let evaluated = self.evaluate(Pattern::WIDEST, partition, error_output_type, Uuid::nil);
+        evaluated.chars().count() > MAX_CHARACTERS || evaluated.len() > MAX_KEY_BYTES - MAX_SUFFIX_BYTES
+    }
+
+    /// Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
+    fn evaluate(
+        &self,
+        time: Timestamp,
+        Partition(values): &Partition,
+        error_output_type: &str,
+        mut random: impl FnMut() -> Uuid,
+    ) -> String {
+        let mut evaluated = String::new();
+        let mut values = values.iter();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => evaluated.push_str(text),
+                Part::Timestamp(pattern) => pattern.format(time, &mut evaluated),
+                Part::RandomString => evaluated.extend(random().to_string().chars().take(RANDOM_STRING_CHARACTERS)),
+                Part::ErrorOutputType => evaluated.push_str(error_output_type),
+                Part::PartitionKey(_) => evaluated.extend(values.next().map(String::as_str)),
+            }
+        }
+        evaluated
+    }
+}
+
+fn part(expression: &str) -> Result<Part, String> {
+    let malformed = || malformed(&format!("!{{{expression}}}"));
+    let (namespace, value) = expression.split_once(':').ok_or_else(malformed)?;
+    if value.is_empty() || value.contains('{') {
+        return Err(malformed());
+    }
+    match (namespace, value) {
+        ("timestamp", pattern) => match Pattern::parse(pattern) {
+            Ok(pattern) => Ok(Part::Timestamp(pattern)),
+            Err(problem) => Err(format!("`!{{timestamp:{pattern}}}`: {problem}")),
+        },
+        ("firehose", "random-string") => Ok(Part::RandomString),
+        ("firehose", "error-output-type") => Ok(Part::ErrorOutputType),
+        ("firehose", value) => Err(format!(
+            "`!{{firehose:{value}}}` is not known: the value is `random-string` or, in an error prefix, `error-output-type`"
+        )),
+        ("partitionKeyFromLambda", key) => Ok(Part::PartitionKey(key.to_owned())),
+        // Keys that Firehose extracts from records with jq.
+        ("partitionKeyFromQuery", key) => Err(format!(
+            "`!{{partitionKeyFromQuery:{key}}}` needs inline parsing, which this Firehose does not have: \
+             let the function return the key and write `!{{partitionKeyFromLambda:{key}}}`"
+        )),
+        (namespace, _) => Err(format!(
+            "`{namespace}` is not a namespace: it is one of `timestamp`, `firehose` and `partitionKeyFromLambda`"
+        )),
+    }
+}
+
+/// "Invalid expression usage": `!{` can only begin an expression.
+fn malformed(found: &str) -> String {
+    format!("`{found}` is not an expression: it is written `!{{NAMESPACE:VALUE}}`, and `!{{` stands for nothing else")
 }
 
 /// The values of `!{firehose:error-output-type}`. Other destinations and format conversion have more.
@@ -166,8 +272,7 @@ impl Compression {
     }
 }
 
-/// The name that Firehose gives an object (the guide's "Configure Amazon S3 object name format"). The time is that of the
-/// oldest record's arrival, in UTC; the stream's version is always 1 here.
+/// The name of an object (the guide's "Configure Amazon S3 object name format"). The time is in UTC; the stream's version is always 1 here.
 #[must_use]
 pub fn object_name(
     prefix: &str,

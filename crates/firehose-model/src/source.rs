@@ -6,7 +6,6 @@ use crate::MAX_PAYLOAD_BYTES;
 
 /// The largest data of one record (Amazon Data Firehose quotas: 1,000 KiB before base64).
 pub const MAX_RECORD_BYTES: usize = 1000 * 1024;
-
 /// The largest data of a record that comes from a data stream which opts in to it (Kinesis developer guide, "Handle large records":
 /// 10 MiB; 1 MiB unless the stream sets another maximum, which an event does not contain).
 pub const MAX_KINESIS_RECORD_BYTES: usize = 10 * 1024 * 1024;

@@ -1,5 +1,4 @@
-//! A stream of JSON values with or without white space between them: lines of JSON, values of several lines, and records that
-//! Firehose concatenated without a delimiter.
+//! A stream of JSON values with or without white space between them, such as records that Firehose concatenated without a delimiter.
 //!
 //! Other bytes in the stream are pieces of their own, with their place. Parsing continues behind them:
 //!
@@ -21,16 +20,12 @@ use serde::de::IgnoredAny;
 
 /// The first bytes of a gzip stream (RFC 1952, 2.3.1).
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
 const CHUNK_BYTES: usize = 64 * 1024;
-
 /// From this size on, each read doubles the buffer, so that a large value is not parsed again after each small read.
 const GROWS_FROM_BYTES: usize = 8 * 1024;
-
 /// How many times the bytes of a broken value may be parsed to find values in it. After that, only whole lines are tried. This bounds
 /// the work, because each attempt may read as far as the first one.
 const MOST_PASSES: u64 = 16;
-
 /// The UTF-8 byte order mark, which some editors write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
@@ -58,24 +53,13 @@ pub struct Piece {
     pub bytes: Vec<u8>,
 }
 
-/// How parsing continues behind a broken value.
+/// A broken value, behind which parsing continues.
 #[derive(Debug, Clone, Copy, Default)]
 struct Lost {
-    /// Whether an object is broken, so that a brace may be within it.
+    /// A brace may be within it.
     in_object: bool,
-    /// Whether the broken value spans lines, so that the next line may be within it.
+    /// The next line may be within it.
     across_lines: bool,
-}
-
-enum Attempt {
-    /// A value of this length.
-    Value(usize),
-    /// No value, although it is valid up to this length.
-    None {
-        bytes: usize,
-        is_too_long: bool,
-    },
-    BrokenOff,
 }
 
 /// The pieces of a stream, in order. Takes a few times the limit of memory.
@@ -100,12 +84,8 @@ pub struct Values<'a> {
     broken_until: u64,
     /// How many bytes attempts before that may parse.
     budget: u64,
-    /// How many bytes attempts have parsed.
-    #[cfg(test)]
-    work: u64,
     /// The brace at which a broken value breaks.
     breaks_at: Option<u64>,
-    next: Option<Piece>,
 }
 
 impl<'a> Values<'a> {
@@ -131,10 +111,7 @@ impl<'a> Values<'a> {
             lost: None,
             broken_until: 0,
             budget: 0,
-            #[cfg(test)]
-            work: 0,
             breaks_at: None,
-            next: None,
         };
         while values.unread().len() < BYTE_ORDER_MARK.len() && values.fill() {}
         if values.unread().starts_with(BYTE_ORDER_MARK) {
@@ -167,16 +144,13 @@ impl<'a> Values<'a> {
         self.buffer.drain(..mem::take(&mut self.start));
         let unread = self.buffer.len();
         let more = if unread < GROWS_FROM_BYTES { 1 } else { unread };
-        let more = more.min((self.most_bytes + 1).saturating_sub(unread)).max(1);
-        let read = self.bytes.by_ref().take(more as u64).read_to_end(&mut self.buffer);
-        // And what is buffered.
-        if read.is_ok() {
-            self.buffer.extend_from_slice(self.bytes.buffer());
-            self.bytes.consume(self.bytes.buffer().len());
-        }
-        match read {
+        match self.bytes.by_ref().take(more as u64).read_to_end(&mut self.buffer) {
             Ok(0) => self.end = Some(Ok(())),
-            Ok(_) => {}
+            // And what is buffered.
+            Ok(_) => {
+                self.buffer.extend_from_slice(self.bytes.buffer());
+                self.bytes.consume(self.bytes.buffer().len());
+            }
             Err(error) => self.end = Some(Err(error)),
         }
         self.buffer.len() > unread
@@ -199,43 +173,36 @@ impl<'a> Values<'a> {
         byte == b'{' && (is_outside || !matches!(self.previous, b':' | b',' | b'['))
     }
 
-    fn attempt(&mut self) -> Attempt {
+    /// Parses a value; none after a failed read. It is unfinished if it is too long.
+    fn attempt(&mut self) -> Option<Parsed> {
         loop {
             let unread = self.unread();
             let text = &unread[..unread.len().min(self.most_bytes + 1)];
             let line = if self.has_no_budget() { text.iter().position(|byte| *byte == b'\n') } else { None };
             let is_too_long = text.len() > self.most_bytes;
             let is_all = line.is_some() || (!is_too_long && matches!(self.end, Some(Ok(()))));
-            let (bytes, text) = (text.len(), &text[..line.unwrap_or(text.len())]);
+            let bytes = text.len();
+            let text = &text[..line.unwrap_or(bytes)];
             let parsed = parse(text, is_all);
             #[cfg(test)]
-            {
-                self.work += match parsed {
-                    Parsed::Value(bytes) | Parsed::Invalid(bytes) => bytes,
-                    Parsed::Unfinished => text.len(),
-                } as u64;
-            }
+            tests::count(&parsed, text.len());
             match parsed {
-                Parsed::Value(bytes) if bytes <= self.most_bytes => return Attempt::Value(bytes),
-                Parsed::Invalid(_) | Parsed::Unfinished if line.is_some() => {
-                    return Attempt::None { bytes: 0, is_too_long: false };
-                }
-                Parsed::Invalid(bytes) => return Attempt::None { bytes, is_too_long: false },
-                Parsed::Value(_) | Parsed::Unfinished if is_too_long || is_all => {
-                    return Attempt::None { bytes, is_too_long };
-                }
-                Parsed::Value(_) | Parsed::Unfinished => {
+                Parsed::Value(bytes) if bytes <= self.most_bytes => return Some(parsed),
+                Parsed::Invalid(_) | Parsed::Unfinished if line.is_some() => return Some(Parsed::Invalid(0)),
+                Parsed::Invalid(_) => return Some(parsed),
+                _ if is_too_long => return Some(Parsed::Unfinished),
+                _ if is_all => return Some(Parsed::Invalid(bytes)),
+                _ => {
                     if !self.fill() && matches!(self.end, Some(Err(_))) {
-                        return Attempt::BrokenOff;
+                        return None;
                     }
                 }
             }
         }
     }
 
-    /// Records that no value begins with the next byte, although it is valid up to this length.
+    /// Records that no value begins with the next byte. The last byte of this length is the invalid one.
     fn lose(&mut self, byte: u8, bytes: usize, is_too_long: bool) {
-        // The last byte is the invalid one.
         let valid = bytes.saturating_sub(1);
         let end = self.offset + valid as u64;
         if self.offset >= self.broken_until {
@@ -271,12 +238,6 @@ impl<'a> Values<'a> {
         Piece { found, offset, line, bytes: content }
     }
 
-    /// A piece of other bytes that begins with the next byte.
-    fn begin_other(&mut self) -> Piece {
-        let bytes = self.indent.take().unwrap_or_default();
-        Piece { found: Found::Other, offset: self.offset, line: self.line, bytes }
-    }
-
     fn push(&self, other: &mut Piece, byte: u8) {
         if other.bytes.len() < self.most_bytes {
             other.bytes.push(byte);
@@ -291,9 +252,6 @@ impl Iterator for Values<'_> {
 
     /// After a failed read, the last piece is returned only if it is a whole value: the missing bytes may change it.
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(next) = self.next.take() {
-            return Some(Ok(next));
-        }
         let mut other = None;
         loop {
             let Some(byte) = self.unread().first().copied() else {
@@ -307,18 +265,11 @@ impl Iterator for Values<'_> {
             };
             if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') && self.may_begin(byte) {
                 match self.attempt() {
-                    Attempt::Value(bytes) => {
-                        let value = self.value(bytes);
-                        return Some(Ok(match other {
-                            None => value,
-                            Some(other) => {
-                                self.next = Some(value);
-                                trimmed(other)
-                            }
-                        }));
-                    }
-                    Attempt::None { bytes, is_too_long } => self.lose(byte, bytes, is_too_long),
-                    Attempt::BrokenOff => {
+                    // The next call parses a value behind other bytes again.
+                    Some(Parsed::Value(bytes)) => return Some(Ok(other.map_or_else(|| self.value(bytes), trimmed))),
+                    Some(Parsed::Invalid(bytes)) => self.lose(byte, bytes, false),
+                    Some(Parsed::Unfinished) => self.lose(byte, self.most_bytes + 1, true),
+                    None => {
                         self.start = self.buffer.len();
                         continue;
                     }
@@ -348,9 +299,11 @@ impl Iterator for Values<'_> {
                     _ => {}
                 },
                 _ => {
-                    let mut piece = other.take().unwrap_or_else(|| self.begin_other());
-                    self.push(&mut piece, byte);
-                    other = Some(piece);
+                    let other = other.get_or_insert_with(|| {
+                        let bytes = self.indent.take().unwrap_or_default();
+                        Piece { found: Found::Other, offset: self.offset, line: self.line, bytes }
+                    });
+                    self.push(other, byte);
                     self.previous = byte;
                 }
             }

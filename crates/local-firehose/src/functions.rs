@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use runtime_api::{Function, Settings, StartError};
+use runtime_api::{Function, InvokeError, Settings};
 use tokio::time::timeout;
 
 use crate::outage::Outage;
@@ -39,7 +39,7 @@ impl Functions {
     }
 
     /// The process that was used last, or a new one, which starts with its first event.
-    pub fn take(&self) -> Result<Function, StartError> {
+    pub fn take(&self) -> Result<Function, InvokeError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(function) = idle {
             return Ok(function);

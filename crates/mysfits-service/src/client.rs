@@ -9,19 +9,16 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use thiserror::Error;
-
-/// No region is configured.
-#[derive(Debug, Error)]
-#[error("AWS_REGION: found no value; accepted: an AWS region, such as us-east-1, here or in the AWS profile")]
-pub struct NoRegion;
 
 /// The client from the environment, as in every AWS tool: region, credentials, profile, `AWS_ENDPOINT_URL_DYNAMODB`.
-pub async fn from_env() -> Result<Client, NoRegion> {
+pub async fn from_env() -> anyhow::Result<Client> {
     // ring, because the SDK's own default would bring aws-lc.
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = aws_config::defaults(BehaviorVersion::latest()).http_client(https).load().await;
-    config.region().ok_or(NoRegion)?;
+    anyhow::ensure!(
+        config.region().is_some(),
+        "AWS_REGION: found no value; accepted: an AWS region, such as us-east-1, here or in the AWS profile"
+    );
     Ok(with_limits((&config).into()))
 }
 

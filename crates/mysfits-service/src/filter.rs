@@ -6,31 +6,27 @@ const MAX_VALUE_BYTES: usize = 64;
 /// The length of invalid input in a message: enough to recognise it, and too little to flood a response or a log.
 const EXCERPT_CHARS: usize = 64;
 
-/// An index of the table, and its attribute.
+/// An index of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Index {
-    /// The index's name.
-    pub name: &'static str,
-    /// The index's hash key, which is also the `filter` parameter's value.
-    pub attribute: &'static str,
+pub(crate) struct Index {
+    pub(crate) name: &'static str,
+    /// The hash key, which is also the `filter` parameter's value.
+    pub(crate) attribute: &'static str,
 }
 
-/// The indexes of the table.
-pub const INDEXES: [Index; 2] =
+pub(crate) const INDEXES: [Index; 2] =
     [Index { name: "GoodEvilIndex", attribute: "GoodEvil" }, Index { name: "LawChaosIndex", attribute: "LawChaos" }];
 
-/// One value of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
-    /// The index to query.
-    pub index: Index,
-    /// The value of the index's attribute. A value that no mysfit has gives an empty list.
-    pub value: String,
+pub(crate) struct Filter {
+    pub(crate) index: Index,
+    /// One that no mysfit has gives an empty list.
+    pub(crate) value: String,
 }
 
 impl Filter {
     /// The filter in the query parameters; `None` for every mysfit. Other parameters are ignored. The client sees the error.
-    pub fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, String> {
+    pub(crate) fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, String> {
         let accepted = INDEXES.map(|index| index.attribute).join(", ");
         let (filter, value) = match (only(parameters, "filter")?, only(parameters, "value")?) {
             (None, None) => return Ok(None),

@@ -5,7 +5,6 @@
 
 use axum::Router;
 use axum::http::Uri;
-use axum::http::uri::PathAndQuery;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceExt;
 use lambda_http::tower::util::MapRequest;
@@ -26,25 +25,17 @@ fn without_stage(mut request: Request) -> Request {
 
 /// The path without its stage; `None` if it has none.
 fn path_of_route(request: &Request) -> Option<&str> {
-    let sent = request.raw_http_path();
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV1(context) => {
-            let stage = context.stage.as_deref()?;
-            // A route may have the stage's name. `lambda_http` then mistakes it for the stage, and adds none.
-            match after_stage(sent, stage) {
-                None | Some("") => after_stage(request.uri().path(), stage),
-                Some(_) => None,
-            }
-        }
-        RequestContext::ApiGatewayV2(context) => {
-            let stage = context.stage.as_deref()?;
-            // `lambda_http` does not detect a stage without a trailing slash, and adds a second one.
-            match after_stage(sent, stage) {
-                Some("") => Some(""),
-                _ => after_stage(request.uri().path(), stage),
-            }
-        }
-        _ => None,
+    let (stage, is_rest_api) = match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => (context.stage.as_deref()?, true),
+        RequestContext::ApiGatewayV2(context) => (context.stage.as_deref()?, false),
+        _ => return None,
+    };
+    match after_stage(request.raw_http_path(), stage) {
+        // A route may have the stage's name. `lambda_http` then mistakes it for the stage, and adds none.
+        Some(rest) if is_rest_api && !rest.is_empty() => None,
+        // `lambda_http` does not detect a stage without a trailing slash, and adds a second one.
+        Some("") if !is_rest_api => Some(""),
+        _ => after_stage(request.uri().path(), stage),
     }
 }
 
@@ -56,13 +47,8 @@ fn after_stage<'a>(path: &'a str, stage: &str) -> Option<&'a str> {
 
 fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
     let path = if path.is_empty() { "/" } else { path };
-    let path_and_query = match uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(path_and_query).ok()?);
-    Uri::from_parts(parts).ok()
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{path}{query}").parse().ok()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod client;
-pub mod filter;
+mod filter;
 pub mod gateway;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod mysfit;
-pub mod routes;
+mod routes;
 pub mod table;
 
 #[cfg(feature = "local")]

@@ -59,20 +59,18 @@ pub enum LocalError {
 impl LocalService {
     /// Starts on `listen` (port 0 selects a free port) with a new in-memory table of the twelve mysfits. Delays each response by `latency`.
     pub async fn start_with_latency(listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
-        let listening = bind(listen).await?;
         let engine = Engine::start().await.map_err(LocalError::Engine)?;
-        let client = engine.client();
-        let name = TableName::default();
+        let (client, name) = (engine.client(), TableName::default());
         seed::create_table(&client, &name).await?;
-        Ok(Self { _engine: Some(engine), ..Self::serve(listening, Table::new(client, name), latency) })
+        let service = Self::over(Table::new(client, name), listen, latency).await?;
+        Ok(Self { _engine: Some(engine), ..service })
     }
 
     /// Starts on `listen` with an existing table. Delays each response by `latency`.
     pub async fn over(table: Table, listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
-        Ok(Self::serve(bind(listen).await?, table, latency))
-    }
-
-    fn serve((listener, address): (TcpListener, SocketAddr), table: Table, latency: Duration) -> Self {
+        let failed = |source| LocalError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
         let response_count = Arc::<AtomicU64>::default();
         let counter = Arc::clone(&response_count);
         let app = router(table).layer(middleware::map_response(move |response: Response| {
@@ -92,7 +90,7 @@ impl LocalService {
             // Never an error: axum retries to accept connections.
             let _ = axum::serve(listener, app).with_graceful_shutdown(requested).await;
         });
-        Self { address, response_count, shutdown, task, _engine: None }
+        Ok(Self { address, response_count, shutdown, task, _engine: None })
     }
 
     /// The base URL for local clients, such as `http://127.0.0.1:8080`: loopback for an unspecified address.
@@ -125,12 +123,4 @@ impl LocalService {
             self.task.abort();
         }
     }
-}
-
-/// Listens on `address`; returns the actual address.
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LocalError> {
-    let failed = |source| LocalError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
 }

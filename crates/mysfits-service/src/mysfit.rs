@@ -12,7 +12,6 @@ use serde_json::Value;
 /// An item of DynamoDB.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The type of an attribute in the table, and in the response.
 #[derive(Clone, Copy)]
 enum Type {
     Text,
@@ -45,15 +44,11 @@ const IN_LIST: usize = 6;
 pub struct Mysfit(Vec<(&'static str, Value)>);
 
 impl Mysfit {
-    /// A mysfit with the attributes of the list.
-    #[must_use]
-    pub fn in_list(item: &Item) -> Self {
+    pub(crate) fn in_list(item: &Item) -> Self {
         Self::with(item, &ATTRIBUTES[..IN_LIST])
     }
 
-    /// A mysfit with all attributes.
-    #[must_use]
-    pub fn complete(item: &Item) -> Self {
+    pub(crate) fn complete(item: &Item) -> Self {
         Self::with(item, &ATTRIBUTES)
     }
 
@@ -112,8 +107,7 @@ pub(crate) fn item(mysfit: &Value) -> Item {
 }
 
 /// Whether a text may be a mysfit's id. Other ids get 404 without a request to DynamoDB.
-#[must_use]
-pub fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)
 }

@@ -3,11 +3,10 @@
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::filter::Filter;
@@ -27,6 +26,8 @@ pub fn router(table: Table) -> Router {
         .with_state(table)
 }
 
+type ErrorResponse = (StatusCode, Json<Value>);
+
 /// Without mysfits it is `{}`, as in the published service.
 #[derive(Serialize)]
 struct ListResponse {
@@ -43,7 +44,7 @@ async fn list(
     State(table): State<Table>,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<ListResponse>, ErrorResponse> {
-    let bad_request = |message| ErrorResponse(StatusCode::BAD_REQUEST, message);
+    let bad_request = |message: String| error(StatusCode::BAD_REQUEST, &message);
     let Query(parameters) = parameters.map_err(|rejection| bad_request(rejection.body_text()))?;
     let mysfits = match Filter::parse(&parameters).map_err(bad_request)? {
         None => table.list().await,
@@ -61,27 +62,22 @@ async fn one(
         // An invalid id is an unknown id.
         _ => None,
     };
-    mysfit.map(Json).ok_or_else(|| ErrorResponse(StatusCode::NOT_FOUND, "no mysfit has this id".to_owned()))
+    mysfit.map(Json).ok_or_else(|| error(StatusCode::NOT_FOUND, "no mysfit has this id"))
 }
 
 async fn no_route() -> ErrorResponse {
-    ErrorResponse(StatusCode::NOT_FOUND, "no such path: there are /, /mysfits and /mysfits/{id}".to_owned())
+    error(StatusCode::NOT_FOUND, "no such path: there are /, /mysfits and /mysfits/{id}")
 }
 
 async fn no_method() -> ErrorResponse {
-    ErrorResponse(StatusCode::METHOD_NOT_ALLOWED, "only GET".to_owned())
+    error(StatusCode::METHOD_NOT_ALLOWED, "only GET")
 }
 
-fn unavailable(error: &TableError) -> ErrorResponse {
-    tracing::error!(cause = error.chain(), "could not read the table");
-    ErrorResponse(StatusCode::SERVICE_UNAVAILABLE, "the mysfits are unavailable, retry later".to_owned())
+fn unavailable(failure: &TableError) -> ErrorResponse {
+    tracing::error!(cause = failure.chain(), "could not read the table");
+    error(StatusCode::SERVICE_UNAVAILABLE, "the mysfits are unavailable, retry later")
 }
 
-struct ErrorResponse(StatusCode, String);
-
-impl IntoResponse for ErrorResponse {
-    fn into_response(self) -> Response {
-        let Self(status, message) = self;
-        (status, Json(json!({ "message": message }))).into_response()
-    }
+fn error(status: StatusCode, message: &str) -> ErrorResponse {
+    (status, Json(json!({ "message": message })))
 }

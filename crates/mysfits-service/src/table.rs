@@ -6,6 +6,7 @@ use std::{env, iter};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use service_kit::env::VariableError;
 use thiserror::Error;
 
 use crate::filter::{Filter, excerpt};
@@ -14,8 +15,7 @@ use crate::mysfit::Mysfit;
 /// The attributes of the list; `Name` is a reserved word in DynamoDB.
 const SUMMARY_PROJECTION: &str = "MysfitId, #name, GoodEvil, LawChaos, Species, ThumbImageUri";
 
-/// The environment variable with the table's name.
-pub const TABLE_VARIABLE: &str = "MYSFITS_TABLE";
+const TABLE_VARIABLE: &str = "MYSFITS_TABLE";
 
 /// The mysfits in DynamoDB.
 #[derive(Debug, Clone)]
@@ -28,14 +28,9 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName(String);
 
-/// The table name is invalid.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{TABLE_VARIABLE}: found {0}; accepted: 3 to 255 characters of [A-Za-z0-9_.-]")]
-pub struct TableNameError(String);
-
 impl TableName {
-    /// The name in [`TABLE_VARIABLE`], or the default one if it is not set.
-    pub fn from_env() -> Result<Self, TableNameError> {
+    /// The name in `MYSFITS_TABLE`, or the default one if it is not set.
+    pub fn from_env() -> Result<Self, VariableError> {
         env::var_os(TABLE_VARIABLE).map_or_else(|| Ok(Self::default()), |name| name.to_string_lossy().parse())
     }
 
@@ -53,14 +48,14 @@ impl Default for TableName {
 }
 
 impl FromStr for TableName {
-    type Err = TableNameError;
+    type Err = VariableError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         if (3..=255).contains(&name.len()) && name.bytes().all(allowed) {
             Ok(Self(name.to_owned()))
         } else {
-            Err(TableNameError(excerpt(name)))
+            Err(VariableError::new(TABLE_VARIABLE, excerpt(name), "3 to 255 characters of [A-Za-z0-9_.-]"))
         }
     }
 }
@@ -111,7 +106,7 @@ impl Table {
     }
 
     /// The mysfits with one value of one index.
-    pub async fn list_by(&self, filter: Filter) -> Result<Vec<Mysfit>, TableError> {
+    pub(crate) async fn list_by(&self, filter: Filter) -> Result<Vec<Mysfit>, TableError> {
         let items = self
             .client
             .query()
@@ -130,8 +125,7 @@ impl Table {
         Ok(items.iter().map(Mysfit::in_list).collect())
     }
 
-    /// One mysfit, if the table has it.
-    pub async fn get(&self, id: &str) -> Result<Option<Mysfit>, TableError> {
+    pub(crate) async fn get(&self, id: &str) -> Result<Option<Mysfit>, TableError> {
         let response = self
             .client
             .get_item()
@@ -151,7 +145,7 @@ mod tests {
     #[test]
     fn table_names_by_the_rules_of_dynamodb() {
         for name in ["abc", "MysfitsTable", "Stack-MysfitsTable_1.prod", &"x".repeat(255)] {
-            assert_eq!(name.parse(), Ok(TableName(name.to_owned())));
+            assert_eq!(name.parse::<TableName>().unwrap().as_str(), name);
         }
         for name in ["", "ab", "my table", "arn:aws:dynamodb", "té-ble", &"x".repeat(256)] {
             assert!(name.parse::<TableName>().is_err(), "{name}");

@@ -333,7 +333,7 @@ fn open_file(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Opti
     let how = match how(path, state_file::check(path, count).map_err(failed)?, on_damage) {
         Ok(how) => how,
         Err(error) => {
-            commits.forget(path, count);
+            commits.forget(path);
             return Err(error);
         }
     };

@@ -1,12 +1,13 @@
 //! One process and its Runtime API.
 
-use std::io;
 use std::net::Ipv4Addr;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpListener;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -14,36 +15,31 @@ use uuid::Uuid;
 
 use crate::invocation::{InvokeError, Outcome, Request};
 use crate::logs::Logs;
-use crate::process::{Process, StartError};
-use crate::server::{AcceptErrors, Api, Call, Event, Listener};
+use crate::server::{Api, Event, Progress};
 use crate::settings::Settings;
 
-enum ProcessEvent {
-    Call(Call),
-    /// The process exited, or made no call in time.
-    Ended(Outcome),
-}
-
-/// A running process. Dropping it kills the process group.
+/// A running process, which leads its own group: Ctrl-C in a terminal does not reach it, so that the caller can complete the event in flight.
+/// Dropping it kills the group, but no child process that has moved to another one.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    pub(crate) process: Process,
+    pub(crate) process: Child,
+    /// `None` once the group has exited, because its id may be reused.
+    group: Option<Pid>,
+    pub(crate) api: Arc<Api>,
     server: JoinHandle<()>,
-    accept_errors: AcceptErrors,
     events: mpsc::Sender<Event>,
-    calls: mpsc::UnboundedReceiver<Call>,
+    calls: mpsc::UnboundedReceiver<Progress>,
     pub(crate) logs: Logs,
-    /// The process has requested an event, so it has finished its start or its last event.
+    /// The process has had no invocation yet.
+    pub(crate) fresh: bool,
+    /// The process has requested an event.
     idle: bool,
 }
 
 impl Environment {
-    /// Serves a new Runtime API, and starts the process.
-    pub(crate) async fn start(settings: &Settings) -> Result<Self, StartError> {
+    pub(crate) async fn start(settings: &Settings) -> Result<Self, InvokeError> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = socket.local_addr()?;
-        let accept_errors = AcceptErrors::default();
-        let listener = Listener { socket, accept_errors: accept_errors.clone() };
         let (writer, logs) = Logs::new()?;
         let error_writer = writer.try_clone()?;
 
@@ -54,56 +50,66 @@ impl Environment {
             .envs(settings.environment(&address.to_string()))
             .stdin(Stdio::null())
             .stdout(writer)
-            .stderr(error_writer);
-        let process =
-            Process::spawn(&mut command).map_err(|source| StartError::Spawn(settings.command.clone(), source))?;
+            .stderr(error_writer)
+            .process_group(0);
+        let failed = |source| InvokeError::Spawn(settings.command.clone(), source);
+        let process = command.spawn().map_err(failed)?;
+        let group = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
 
         let (events, event_receiver) = mpsc::channel(1);
         let (call_sender, calls) = mpsc::unbounded_channel();
-        let router = Api::new(event_receiver, call_sender).router();
-        // Serves until aborted: the listener retries after errors.
-        let server = tokio::spawn(async move {
-            let _never = axum::serve(listener, router).await;
-        });
-        Ok(Self { process, server, accept_errors, events, calls, logs, idle: false })
+        let api = Api::new(event_receiver, call_sender);
+        let server = tokio::spawn(Arc::clone(&api).serve(socket));
+        Ok(Self { process, group, api, server, events, calls, logs, fresh: true, idle: false })
     }
 
-    /// Waits for the next event of the process. Cancel-safe.
-    async fn next_event(&mut self, limit: Instant) -> io::Result<ProcessEvent> {
-        let event = async {
+    /// Waits until the process makes a call or exits. Cancel-safe.
+    async fn progress(&mut self, limit: Instant) -> Result<Progress, InvokeError> {
+        let progress = async {
             tokio::select! {
                 // A call before the exit is returned first.
                 biased;
-                Some(call) = self.calls.recv() => Ok(ProcessEvent::Call(call)),
-                status = self.process.wait() => Ok(ProcessEvent::Ended(Outcome::Exited(status?))),
+                Some(call) = self.calls.recv() => Ok(call),
+                status = self.process.wait() => {
+                    self.kill_group();
+                    status.map(|status| Progress::Ended(Outcome::Exited(status))).map_err(InvokeError::Wait)
+                }
             }
         };
-        timeout_at(limit, event).await.unwrap_or(Ok(ProcessEvent::Ended(Outcome::TimedOut)))
+        timeout_at(limit, progress).await.unwrap_or(Ok(Progress::Ended(Outcome::TimedOut)))
+    }
+
+    pub(crate) fn has_exited(&mut self) -> bool {
+        let has_exited = matches!(self.process.try_wait(), Ok(Some(_)));
+        if has_exited {
+            self.kill_group();
+        }
+        has_exited
     }
 
     /// Kills the process group, and waits for the process to exit.
     pub(crate) async fn kill(&mut self) {
-        self.process.kill();
+        self.kill_group();
         // Fails only if the operating system has lost track of the process.
         let _lost = self.process.wait().await;
     }
 
-    /// The outcome of a process that did not respond, unless the host could not accept its connection.
-    fn unless_unreachable(&self, outcome: Outcome) -> Result<Outcome, InvokeError> {
-        self.accept_errors.take().map_or(Ok(outcome), |cause| Err(InvokeError::Unreachable(cause)))
+    fn kill_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            // Fails only for a group that has already exited.
+            let _exited = kill_process_group(group, Signal::KILL);
+        }
     }
 
-    /// Waits until the process requests an event. Otherwise returns the outcome.
-    pub(crate) async fn wait_until_ready(&mut self, within: Duration) -> Result<Option<Outcome>, InvokeError> {
+    /// Waits until the process requests an event. Returns the outcome if it exits instead, reports an error, or makes no call in time.
+    pub(crate) async fn wait_until_idle(&mut self, within: Duration) -> Result<Option<Outcome>, InvokeError> {
         let limit = Instant::now() + within;
-        let _earlier = self.accept_errors.take();
         while !self.idle {
-            match self.next_event(limit).await? {
-                ProcessEvent::Call(Call::Next) => self.idle = true,
-                ProcessEvent::Call(Call::InitError(outcome)) => return Ok(Some(outcome)),
+            match self.progress(limit).await? {
+                Progress::Next => self.idle = true,
                 // The response to an event whose invocation was cancelled.
-                ProcessEvent::Call(Call::Response(_)) => {}
-                ProcessEvent::Ended(outcome) => return self.unless_unreachable(outcome).map(Some),
+                Progress::Response(_) => {}
+                Progress::InitError(outcome) | Progress::Ended(outcome) => return Ok(Some(outcome)),
             }
         }
         Ok(None)
@@ -125,36 +131,23 @@ impl Environment {
             body: request.event,
         };
         self.idle = false;
-        let _earlier = self.accept_errors.take();
+        let _earlier = self.api.take_accept_error();
         // Fails only if the server has stopped, and with it the process. The loop below detects that.
         let _closed = self.events.send(event).await;
         let limit = Instant::now() + timeout;
         loop {
-            match self.next_event(limit).await? {
-                ProcessEvent::Call(Call::Response(outcome)) => return Ok(outcome),
-                ProcessEvent::Call(Call::Next | Call::InitError(_)) => {}
-                ProcessEvent::Ended(outcome) => return self.unless_unreachable(outcome),
+            match self.progress(limit).await? {
+                Progress::Response(outcome) | Progress::Ended(outcome) => return Ok(outcome),
+                Progress::Next | Progress::InitError(_) => {}
             }
         }
-    }
-
-    /// Waits until the process requests its next event, so that its logs are complete, or exits. Returns whether it has exited.
-    pub(crate) async fn settle(&mut self, within: Duration) -> io::Result<bool> {
-        let limit = Instant::now() + within;
-        while !self.idle {
-            match self.next_event(limit).await? {
-                ProcessEvent::Call(Call::Next) => self.idle = true,
-                ProcessEvent::Call(_) => {}
-                ProcessEvent::Ended(outcome) => return Ok(matches!(outcome, Outcome::Exited(_))),
-            }
-        }
-        Ok(false)
     }
 }
 
 impl Drop for Environment {
     fn drop(&mut self) {
         self.server.abort();
+        self.kill_group();
     }
 }
 

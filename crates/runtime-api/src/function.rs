@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::environment::Environment;
 use crate::invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
-use crate::process::StartError;
 use crate::settings::Settings;
 
 /// What remains of a stopped function.
@@ -22,23 +21,21 @@ pub struct Exit {
 pub struct Function {
     settings: Settings,
     environment: Option<Environment>,
-    /// Whether the environment has had no invocation yet.
-    fresh: bool,
     /// Log lines of earlier processes.
     leftover: Vec<String>,
 }
 
 impl Function {
     /// A function without a process: the first [`invoke`](Self::invoke) starts it.
-    pub fn new(mut settings: Settings) -> Result<Self, StartError> {
+    pub fn new(mut settings: Settings) -> Result<Self, InvokeError> {
         // Resolved once, so that a new process has the same executable even if the current folder changes.
         settings.command =
-            path::absolute(&settings.command).map_err(|source| StartError::Spawn(settings.command.clone(), source))?;
-        Ok(Self { settings, environment: None, fresh: true, leftover: Vec::new() })
+            path::absolute(&settings.command).map_err(|source| InvokeError::Spawn(settings.command.clone(), source))?;
+        Ok(Self { settings, environment: None, leftover: Vec::new() })
     }
 
     /// Starts the process. The first [`invoke`](Self::invoke) reports an early exit.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(settings: Settings) -> Result<Self, InvokeError> {
         let mut function = Self::new(settings)?;
         function.ensure_process().await?;
         Ok(function)
@@ -57,35 +54,33 @@ impl Function {
         let Some(environment) = &mut self.environment else { unreachable!("ensured") };
 
         let request_id = Uuid::new_v4().to_string();
-        let cold = std::mem::take(&mut self.fresh);
-        let ended_early = environment.wait_until_ready(self.settings.init_timeout).await.transpose();
+        let cold = std::mem::take(&mut environment.fresh);
+        let ended_early = environment.wait_until_idle(self.settings.init_timeout).await?;
         let started = Instant::now();
         let received = ended_early.is_none();
         let outcome = match ended_early {
-            None => environment.run(&request_id, request, &self.settings).await,
+            None => environment.run(&request_id, request, &self.settings).await?,
             Some(outcome) => outcome,
         };
         let duration = started.elapsed();
-        let outcome = match outcome {
-            Err(error @ InvokeError::Unreachable(_)) => {
-                environment.kill().await;
-                self.leftover.extend(environment.logs.take().await);
-                self.environment = None;
-                return Err(error);
-            }
-            outcome => outcome?,
-        };
 
         let has_exited = match &outcome {
-            Outcome::Reply(_) | Outcome::Error { .. } => environment.settle(self.settings.settle_timeout).await?,
-            Outcome::TimedOut => {
+            Outcome::Reply(_) | Outcome::Error { .. } => {
+                let ended = environment.wait_until_idle(self.settings.settle_timeout).await?;
+                matches!(ended, Some(Outcome::Exited(_)))
+            }
+            Outcome::TimedOut | Outcome::Exited(_) => {
                 environment.kill().await;
+                if let Some(cause) = environment.api.take_accept_error() {
+                    self.leftover.extend(environment.logs.take());
+                    self.environment = None;
+                    return Err(InvokeError::Unreachable(cause));
+                }
                 true
             }
-            Outcome::Exited(_) => true,
         };
         let mut logs = std::mem::take(&mut self.leftover);
-        logs.extend(environment.logs.take().await);
+        logs.extend(environment.logs.take());
         if has_exited {
             self.environment = None;
         }
@@ -95,7 +90,7 @@ impl Function {
     /// The process id, for measurements.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.environment.as_ref()?.process.child.id()
+        self.environment.as_ref()?.process.id()
     }
 
     /// Kills the process, as Lambda does for a function without extensions, and returns its remaining logs.
@@ -103,22 +98,21 @@ impl Function {
         let mut logs = std::mem::take(&mut self.leftover);
         if let Some(environment) = &mut self.environment {
             environment.kill().await;
-            logs.extend(environment.logs.take().await);
+            logs.extend(environment.logs.take());
         }
         Exit { logs }
     }
 
     /// Starts a process if there is none, or if it has exited.
-    async fn ensure_process(&mut self) -> Result<(), StartError> {
+    async fn ensure_process(&mut self) -> Result<(), InvokeError> {
         if let Some(environment) = &mut self.environment {
             // If the first process has already exited, the invocation reports its exit and logs.
-            if self.fresh || !environment.process.has_exited() {
+            if environment.fresh || !environment.has_exited() {
                 return Ok(());
             }
-            self.leftover.extend(environment.logs.take().await);
+            self.leftover.extend(environment.logs.take());
         }
         self.environment = Some(Environment::start(&self.settings).await?);
-        self.fresh = true;
         Ok(())
     }
 }

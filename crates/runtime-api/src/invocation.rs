@@ -1,11 +1,12 @@
 //! Invocations: requests and outcomes.
 
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use bytes::Bytes;
-
-use crate::process::StartError;
+use rustix::io::Errno;
 
 /// The largest event of a synchronous invocation: 6 MB ("Lambda quotas").
 pub const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
@@ -64,7 +65,7 @@ pub struct Invocation {
     pub logs: Vec<String>,
 }
 
-/// Why an event was not delivered to the function.
+/// Why a function could not be started, or an event not be delivered to it.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
     /// Lambda responds with 413 `RequestEntityTooLarge`.
@@ -73,26 +74,61 @@ pub enum InvokeError {
         /// The event's size.
         bytes: usize,
     },
-    /// The process could not be started.
-    #[error(transparent)]
-    Start(#[from] StartError),
+    /// No port, pipe or socket is available for the Runtime API.
+    #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
+    Serve(#[from] io::Error),
+    /// The executable could not be run.
+    #[error("could not run {}", .0.display())]
+    Spawn(PathBuf, #[source] io::Error),
     /// The host could not accept the process's connection, because no descriptor was available.
     #[error("could not accept the function's connection to the Lambda Runtime API")]
-    Unreachable(#[source] std::io::Error),
+    Unreachable(#[source] io::Error),
     /// The operating system lost track of the process.
     #[error("could not wait for the function's process")]
-    Wait(#[from] std::io::Error),
+    Wait(#[source] io::Error),
 }
 
 impl InvokeError {
-    /// Whether the host lacked resources to start or reach the function. Then neither the function nor the event is at fault, and a retry may
-    /// succeed.
+    /// Whether the host has no descriptors, processes, memory or ports left. Then neither the function nor the event is at fault, and a retry
+    /// may succeed. `ETXTBSY` means that the executable is being written.
     #[must_use]
     pub fn is_host_exhausted(&self) -> bool {
+        const EXHAUSTED: [Errno; 7] =
+            [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY, Errno::ADDRINUSE, Errno::NOBUFS];
         match self {
-            Self::Start(error) => error.is_host_exhausted(),
+            Self::Serve(source) | Self::Spawn(_, source) => {
+                Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
+            }
             Self::Unreachable(_) => true,
             Self::EventTooLarge { .. } | Self::Wait(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exhausted_host_resources_are_not_the_functions_fault() {
+        let spawn = |source: io::Error| InvokeError::Spawn(PathBuf::from("function"), source);
+        for (error, expected) in [
+            (InvokeError::Serve(Errno::MFILE.into()), true),
+            (InvokeError::Serve(Errno::ADDRINUSE.into()), true),
+            (InvokeError::Serve(Errno::NOBUFS.into()), true),
+            (InvokeError::Serve(Errno::ACCESS.into()), false),
+            (InvokeError::Serve(Errno::ADDRNOTAVAIL.into()), false),
+            (spawn(Errno::MFILE.into()), true),
+            (spawn(Errno::NFILE.into()), true),
+            (spawn(Errno::AGAIN.into()), true),
+            (spawn(Errno::NOMEM.into()), true),
+            (spawn(Errno::TXTBSY.into()), true),
+            (spawn(Errno::NOENT.into()), false),
+            (spawn(Errno::ACCESS.into()), false),
+            (spawn(Errno::NOEXEC.into()), false),
+            (spawn(io::ErrorKind::NotFound.into()), false),
+        ] {
+            assert_eq!(error.is_host_exhausted(), expected, "{error:?}");
         }
     }
 }

@@ -1,16 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-pub mod client;
 mod environment;
 mod function;
 mod invocation;
 mod logs;
-mod process;
 mod server;
 mod settings;
 
 pub use function::{Exit, Function};
 pub use invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
-pub use process::StartError;
 pub use server::MAX_REPLY_BYTES;
 pub use settings::{ACCOUNT, REGION, Settings};

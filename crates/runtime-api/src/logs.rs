@@ -3,50 +3,53 @@
 //! Standard output and error share one pipe, so their lines keep their order, as in CloudWatch. The pipe is read continuously, so that a
 //! function never blocks on a full pipe.
 
-use std::future::poll_fn;
-use std::io::{self, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::mem;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
+
+/// The most bytes of a read: more than a pipe holds (pipe(7)), so one read returns whatever was written before it.
+const MOST_BYTES: usize = 64 * 1024 + 1;
 
 #[derive(Debug)]
 pub(crate) struct Logs {
-    lines: Arc<Mutex<Vec<String>>>,
-    drain: mpsc::Sender<oneshot::Sender<()>>,
+    pipe: Arc<Pipe>,
     reader: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Pipe {
+    /// Of the same pipe, which it makes non-blocking. Its own reads do not read before tokio knows that the pipe is readable.
+    readiness: pipe::Receiver,
+    reader: PipeReader,
+    lines: Mutex<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    whole: Vec<String>,
+    /// The start of the next one.
+    rest: Vec<u8>,
 }
 
 impl Logs {
     /// A pipe: the writer for the process, and its lines.
     pub(crate) fn new() -> io::Result<(PipeWriter, Self)> {
         let (reader, writer) = io::pipe()?;
-        let same_pipe = OwnedFd::from(reader.try_clone()?);
-        let receiver = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let (drain, drains) = mpsc::channel(1);
-        let reader = read(receiver, same_pipe, Arc::clone(&lines), drains);
-        Ok((writer, Self { lines, drain, reader: tokio::spawn(reader) }))
+        let readiness = pipe::Receiver::from_owned_fd(OwnedFd::from(reader.try_clone()?))?;
+        let pipe = Arc::new(Pipe { readiness, reader, lines: Mutex::default() });
+        let reader = tokio::spawn(read_to_end(Arc::clone(&pipe)));
+        Ok((writer, Self { pipe, reader }))
     }
 
-    /// Takes all lines so far, including those that the process wrote just before it called the Runtime API or exited: the pipe is polled until
-    /// it is empty.
-    pub(crate) async fn take(&self) -> Vec<String> {
-        let (done, drained) = oneshot::channel();
-        if self.drain.send(done).await.is_ok() {
-            tokio::select! {
-                // An error means that the pipe has closed, so all of it was read.
-                _ = drained => {}
-                // A message sent while the receiver is dropped stays in the channel, without a response or an error.
-                () = self.drain.closed() => {}
-            }
-        }
-        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes all lines so far, including those that the process wrote just before it called the Runtime API or exited.
+    pub(crate) fn take(&self) -> Vec<String> {
+        // The error of an empty pipe.
+        let _empty = self.pipe.read();
+        mem::take(&mut self.pipe.lines().whole)
     }
 }
 
@@ -57,41 +60,37 @@ impl Drop for Logs {
     }
 }
 
-async fn read(
-    pipe: pipe::Receiver,
-    same_pipe: OwnedFd,
-    lines: Arc<Mutex<Vec<String>>>,
-    mut drains: mpsc::Receiver<oneshot::Sender<()>>,
-) {
-    let mut segments = BufReader::new(pipe).split(b'\n');
-    let mut waiting: Option<oneshot::Sender<()>> = None;
-    loop {
-        let segment = tokio::select! {
-            biased;
-            segment = segments.next_segment() => segment,
-            // Only when the pipe is empty. A pending read does not show that: tokio does not read before it knows that a pipe is readable.
-            () = poll_fn(|_| if is_readable(&same_pipe) { Poll::Pending } else { Poll::Ready(()) }), if waiting.is_some() => {
-                if let Some(done) = waiting.take() {
-                    // The receiver may be gone.
-                    let _gone = done.send(());
-                }
-                continue;
-            }
-            Some(done) = drains.recv(), if waiting.is_none() => {
-                waiting = Some(done);
-                continue;
-            }
+impl Pipe {
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads up to [`MOST_BYTES`]. Fewer mean that the pipe is closed; an open pipe that is empty is an error.
+    fn read(&self) -> io::Result<usize> {
+        let mut lines = self.lines();
+        let Lines { whole, rest } = &mut *lines;
+        let before = rest.len();
+        let read = (&self.reader).take(MOST_BYTES as u64).read_to_end(rest);
+        let end = match read {
+            // The last line may have no end.
+            Ok(..MOST_BYTES) => rest.len(),
+            _ => rest[before..].iter().rposition(|byte| *byte == b'\n').map_or(0, |last| before + last + 1),
         };
-        let Ok(Some(segment)) = segment else { return };
-        let line = String::from_utf8_lossy(&segment).trim_end_matches('\r').to_owned();
-        lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        let text = |line: &[u8]| String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']).to_owned();
+        whole.extend(rest[..end].split_inclusive(|byte| *byte == b'\n').map(text));
+        rest.drain(..end);
+        read
     }
 }
 
-/// Whether a pipe has bytes, or is closed.
-fn is_readable(pipe: &OwnedFd) -> bool {
-    let mut pipes = [PollFd::new(pipe, PollFlags::IN)];
-    poll(&mut pipes, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|readable| readable > 0)
+async fn read_to_end(pipe: Arc<Pipe>) {
+    while pipe.readiness.readable().await.is_ok() {
+        match pipe.readiness.try_io(|| pipe.read()) {
+            Ok(MOST_BYTES) => yield_now().await,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => return,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,12 +111,12 @@ mod tests {
         {
             // No await in between.
             writer.write_all(written.as_bytes()).unwrap();
-            assert_eq!(logs.take().await, taken, "{written:?}");
+            assert_eq!(logs.take(), taken, "{written:?}");
         }
         writer.write_all(b"last").unwrap();
         drop(writer);
-        assert_eq!(logs.take().await, ["last"]);
-        assert_eq!(logs.take().await, Vec::<String>::new());
+        assert_eq!(logs.take(), ["last"]);
+        assert_eq!(logs.take(), Vec::<String>::new());
     }
 
     /// A process closes its pipe just before it exits, so one thread reads the end of the pipe while another takes the lines. Here a second pipe
@@ -130,7 +129,7 @@ mod tests {
             let mut over = pipe::Receiver::from_owned_fd(OwnedFd::from(reader)).unwrap();
             let taken = tokio::spawn(async move {
                 over.read_to_end(&mut Vec::new()).await.unwrap();
-                logs.take().await
+                logs.take()
             });
             for _ in 0..10 {
                 writer.write_all(b"last words\n").unwrap();

@@ -1,6 +1,7 @@
 //! The endpoints of the Runtime API (Lambda developer guide, "Using the Lambda runtime API", version 2018-06-01).
 
 use std::io;
+use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -36,20 +37,21 @@ pub(crate) struct Event {
     pub(crate) body: Bytes,
 }
 
+/// What a process does.
 #[derive(Debug)]
-pub(crate) enum Call {
-    /// It requests an event, so it has finished the last one.
+pub(crate) enum Progress {
+    /// It requests an event, so it has finished its start or its last event.
     Next,
     Response(Outcome),
     InitError(Outcome),
+    /// It exited, or made no call in time.
+    Ended(Outcome),
 }
 
-/// The phase of the process, which determines the valid calls.
+/// Determines the valid calls.
 #[derive(Debug, PartialEq)]
 enum Phase {
-    /// It has not requested an event yet.
     Starting,
-    /// It has no event.
     Idle,
     /// It has the event with this id.
     Running(String),
@@ -58,23 +60,33 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Api {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
-    calls: mpsc::UnboundedSender<Call>,
+    calls: mpsc::UnboundedSender<Progress>,
     phase: Mutex<Phase>,
+    /// The last error of accepting a connection. A later success does not clear it, because the delay may have used up the process's time.
+    accept_error: Mutex<Option<io::Error>>,
 }
 
 impl Api {
-    pub(crate) fn new(events: mpsc::Receiver<Event>, calls: mpsc::UnboundedSender<Call>) -> Self {
-        Self { events: tokio::sync::Mutex::new(events), calls, phase: Mutex::new(Phase::Starting) }
+    pub(crate) fn new(events: mpsc::Receiver<Event>, calls: mpsc::UnboundedSender<Progress>) -> Arc<Self> {
+        let (phase, accept_error) = (Mutex::new(Phase::Starting), Mutex::default());
+        Arc::new(Self { events: tokio::sync::Mutex::new(events), calls, phase, accept_error })
     }
 
-    pub(crate) fn router(self) -> Router {
-        Router::new()
+    /// Serves until aborted: the listener retries after errors.
+    pub(crate) async fn serve(self: Arc<Self>, socket: TcpListener) {
+        let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-            .with_state(Arc::new(self))
+            .with_state(Arc::clone(&self));
+        let _never = axum::serve(Listener { socket, api: self }, router).await;
+    }
+
+    /// Takes the last error of accepting a connection since the call before.
+    pub(crate) fn take_accept_error(&self) -> Option<io::Error> {
+        self.accept_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn phase(&self) -> MutexGuard<'_, Phase> {
@@ -88,11 +100,11 @@ impl Api {
             return false;
         }
         *phase = Phase::Idle;
-        self.send(Call::Response(outcome));
+        self.send(Progress::Response(outcome));
         true
     }
 
-    fn send(&self, call: Call) {
+    fn send(&self, call: Progress) {
         // Fails only while the environment is being dropped.
         let _closed = self.calls.send(call);
     }
@@ -106,7 +118,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
         }
         *phase = Phase::Idle;
     }
-    api.send(Call::Next);
+    api.send(Progress::Next);
     let Some(event) = api.events.lock().await.recv().await else {
         return error_response(StatusCode::GONE, "ShuttingDown", "there will be no more events");
     };
@@ -151,24 +163,17 @@ async fn init_error(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes
     if *api.phase() != Phase::Starting {
         return error_response(StatusCode::FORBIDDEN, INVALID_STATE, "the function has started already");
     }
-    api.send(Call::InitError(error_outcome(&headers, &body)));
+    api.send(Progress::InitError(error_outcome(&headers, &body)));
     accepted(true)
 }
 
-/// The body of an error, as documented. All members are optional.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ErrorBody {
-    error_type: Option<String>,
-    error_message: Option<String>,
-}
-
+/// All members of the body are optional.
 fn error_outcome(headers: &HeaderMap, body: &[u8]) -> Outcome {
-    let body_fields: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    let members: Value = serde_json::from_slice(body).unwrap_or_default();
     let header = headers.get("Lambda-Runtime-Function-Error-Type").and_then(|value| value.to_str().ok());
     Outcome::Error {
-        error_type: body_fields.error_type.or(header.map(str::to_owned)).unwrap_or_else(|| "Unhandled".to_owned()),
-        message: body_fields.error_message.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()),
+        error_type: members["errorType"].as_str().or(header).unwrap_or("Unhandled").to_owned(),
+        message: members["errorMessage"].as_str().map_or_else(|| String::from_utf8_lossy(body).into(), str::to_owned),
     }
 }
 
@@ -180,29 +185,13 @@ fn accepted(known: bool) -> Response {
 }
 
 fn error_response(status: StatusCode, error_type: &str, message: &str) -> Response {
-    let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
+    let body = json!({ "errorMessage": message, "errorType": error_type });
     (status, axum::Json(body)).into_response()
 }
 
-/// The last error of accepting a connection. A later success does not clear it, because the delay may have used up the process's time.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct AcceptErrors(Arc<Mutex<Option<io::Error>>>);
-
-impl AcceptErrors {
-    /// Takes the last error since the call before.
-    pub(crate) fn take(&self) -> Option<io::Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn set(&self, cause: io::Error) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
-    pub(crate) accept_errors: AcceptErrors,
+struct Listener {
+    socket: TcpListener,
+    api: Arc<Api>,
 }
 
 impl axum::serve::Listener for Listener {
@@ -213,9 +202,10 @@ impl axum::serve::Listener for Listener {
         loop {
             match self.socket.accept().await {
                 Ok(accepted) => return accepted,
-                Err(error) if is_connection_error(&error) => {}
+                // The process closed the connection before it was accepted.
+                Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {}
                 Err(error) => {
-                    self.accept_errors.set(error);
+                    *self.api.accept_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     sleep(PAUSE).await;
                 }
             }
@@ -225,10 +215,4 @@ impl axum::serve::Listener for Listener {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
-}
-
-/// Whether the client closed the connection before it was accepted.
-fn is_connection_error(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

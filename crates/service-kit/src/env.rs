@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::fmt;
+use std::fmt::Display;
 
 /// What [`Env::list_of_names`] accepts.
 pub const NAMES: &str = "a comma-separated list of up to 32 different names, each 1 to 64 characters of [A-Za-z0-9_-]";
@@ -15,22 +15,18 @@ const MAX_SHOWN_CHARS: usize = 200;
 
 /// A variable has an invalid value.
 #[derive(Debug, thiserror::Error)]
-#[error("{variable}: found {found}; accepted: {accepted}")]
-pub struct VariableError {
-    variable: String,
-    found: String,
-    accepted: String,
-}
+#[error("{0}")]
+pub struct VariableError(String);
 
 impl VariableError {
     /// An error with a description of the value instead of the value itself.
-    pub fn new(variable: impl Into<String>, found: impl Into<String>, accepted: impl fmt::Display) -> Self {
-        Self { variable: variable.into(), found: found.into(), accepted: accepted.to_string() }
+    pub fn new(variable: impl Display, found: impl Display, accepted: impl Display) -> Self {
+        Self(format!("{variable}: found {found}; accepted: {accepted}"))
     }
 
     /// An error that shows the start of the value.
-    pub fn of_value(variable: &str, value: &str, accepted: impl fmt::Display) -> Self {
-        Self::new(variable, format!("{:?}", shown(value)), accepted)
+    pub fn of_value(variable: &str, value: &str, accepted: impl Display) -> Self {
+        Self::new(variable, format_args!("{:?}", shown(value)), accepted)
     }
 }
 

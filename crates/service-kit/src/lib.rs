@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod backoff;
+pub mod deadline;
 #[cfg(feature = "emf")]
 pub mod emf;
 pub mod env;

@@ -1,6 +1,6 @@
 //! The number of commits that a database should have.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,8 @@ use super::OpenError;
 /// The number of the last commit, in the database itself.
 pub(super) const COMMITS: TableDefinition<(), u64> = TableDefinition::new("commits");
 
-/// The commit count in the file beside a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
-    /// So many commits were acknowledged.
-    Known(u64),
-    /// There is no such file: an earlier version of this program did not count commits.
-    Absent,
-    /// It holds no number.
-    Unreadable,
-}
+/// The commit count in the file beside a database; none if it is missing, because an earlier version did not count, or damaged.
+pub type Count = Option<u64>;
 
 /// When the number of a commit is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +37,9 @@ pub struct Commits {
 impl Commits {
     /// Opens or creates the file of a database.
     pub fn open(database: &Path, durable: Durable) -> Result<(Self, Count), OpenError> {
-        let before = count_of(database)?;
         let file = super::open_file(&commits_path(database))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-        // Another process may have written it before the lock.
-        let count = if before == Count::Absent { before } else { count_of(database)? };
-        Ok((Self { file, durable, last: AtomicU64::new(0) }, count))
+        file.try_lock()?;
+        Ok((Self { file, durable, last: AtomicU64::new(0) }, count_of(database)?))
     }
 
     /// Sets the number.
@@ -64,9 +49,9 @@ impl Commits {
         self.file.sync_all()
     }
 
-    /// Removes the file if it was just created, because the database is not opened.
-    pub fn forget(self, database: &Path, before: Count) {
-        if before == Count::Absent {
+    /// Removes the file if nothing was written to it, because the database is not opened.
+    pub fn forget(self, database: &Path) {
+        if self.file.metadata().is_ok_and(|file| file.len() == 0) {
             let _it_says_nothing = fs::remove_file(commits_path(database));
         }
         // The lock is held until the file is removed.
@@ -96,8 +81,8 @@ impl Commits {
 /// Reads the commit count of a database without a lock.
 pub(super) fn count_of(database: &Path) -> io::Result<Count> {
     match fs::read(commits_path(database)) {
-        Ok(bytes) => Ok(parse(&bytes).map_or(Count::Unreadable, Count::Known)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Count::Absent),
+        Ok(bytes) => Ok(parse(&bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

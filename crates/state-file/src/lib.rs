@@ -12,8 +12,7 @@ use std::sync::Once;
 use std::thread;
 
 use jiff::Timestamp;
-use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, StorageBackend, TableError};
+use redb::{Builder, Database, ReadableDatabase, TableError};
 
 use self::commits::COMMITS;
 pub use self::commits::{Commits, Count, Durable, commit, commits_path};
@@ -73,6 +72,15 @@ impl From<redb::Error> for OpenError {
     }
 }
 
+impl From<TryLockError> for OpenError {
+    fn from(error: TryLockError) -> Self {
+        match error {
+            TryLockError::WouldBlock => Self::InUse,
+            TryLockError::Error(error) => Self::File(error),
+        }
+    }
+}
+
 /// How a database is opened, depending on its [`Condition`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -99,30 +107,26 @@ fn check_copy(path: &Path, count: Count) -> Result<(Condition, Option<Database>)
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(match count {
-                Count::Known(commits) if commits > 0 => (Condition::Missing(commits), None),
+                Some(commits) if commits > 0 => (Condition::Missing(commits), None),
                 _ => (Condition::New, None),
             });
         }
         Err(error) => return Err(error.into()),
     };
     // As redb does; it is given back with the file.
-    match file.try_lock_shared() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
-        Err(TryLockError::Error(error)) => return Err(error.into()),
-    }
+    file.try_lock_shared()?;
     // A journal's folder may be read-only in a dry run.
     let mut copy = tempfile::tempfile_in(folder_of(path)).or_else(|_| tempfile::tempfile())?;
     if io::copy(&mut file, &mut copy)? == 0 {
         // The commit count is created first, so a kill leaves an empty file with a count of 0.
-        return Ok((if count == Count::Known(0) { Condition::New } else { Condition::Empty }, None));
+        return Ok((if count == Some(0) { Condition::New } else { Condition::Empty }, None));
     }
     Ok(match (read_all(copy), count) {
-        (Ok((copy, found, _)), Count::Known(known)) if found < known => (Condition::Behind(known - found), Some(copy)),
+        (Ok((copy, found, _)), Some(known)) if found < known => (Condition::Behind(known - found), Some(copy)),
         (Ok((copy, _, true)), _) => (Condition::Sound, Some(copy)),
         (Ok((copy, _, false)), _) => (Condition::Repairable, Some(copy)),
         // A kill while the file was created.
-        (Err(_), Count::Known(0)) => (Condition::New, None),
+        (Err(_), Some(0)) => (Condition::New, None),
         (Err(why), _) => (Condition::Damaged(why), None),
     })
 }
@@ -151,8 +155,7 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
         database.check_integrity().map_err(redb::Error::from)?;
     }
     let found = self::count(&database)?;
-    let is_known = matches!(count, Count::Known(_)) || (count == Count::Absent && found == 0);
-    if how != How::New && !is_known {
+    if how != How::New && count.is_none() && found > 0 {
         tracing::warn!(
             "{path}: {path}.commits has no number of commits, so it is unknown whether the last commit is there",
             path = path.display()
@@ -162,48 +165,20 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
     Ok(database)
 }
 
-/// A copy is never synced: no one reads it after this process.
-#[derive(Debug)]
-struct Unsynced(FileBackend);
-
-impl StorageBackend for Unsynced {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
-    }
-}
-
 /// Opens a database and reads all of it. Returns its number of commits, too, and whether redb repaired nothing.
 fn read_all(file: File) -> Result<(Database, u64, bool), String> {
     silence();
     let check = thread::Builder::new().name(CHECK.to_owned()).spawn(move || {
-        let file = FileBackend::new(file).map_err(|error| error.to_string())?;
-        let mut builder = Database::builder();
-        let database = builder.set_cache_size(CHECK_CACHE_BYTES).create_with_backend(Unsynced(file));
-        let mut database = database.map_err(|error| error.to_string())?;
+        let mut database = Database::builder().set_cache_size(CHECK_CACHE_BYTES).create_file(file)?;
         // After a clean close, redb does not verify checksums when it opens a file.
-        let is_clean = database.check_integrity().map_err(|error| error.to_string())?;
-        let count = count(&database).map_err(|error| error.to_string())?;
+        let is_clean = database.check_integrity()?;
+        let count = count(&database)?;
         Ok((database, count, is_clean))
     });
-    let read = check.map_err(|error| format!("could not start a thread: {error}"))?.join();
-    let read = read.unwrap_or_else(|_panicked| Err("its pages are invalid".to_owned()));
-    read.map_err(|why: String| why.split_whitespace().collect::<Vec<_>>().join(" "))
+    match check.map_err(|error| format!("could not start a thread: {error}"))?.join() {
+        Ok(read) => read.map_err(|why: redb::Error| why.to_string().split_whitespace().collect::<Vec<_>>().join(" ")),
+        Err(_panicked) => Err("its pages are invalid".to_owned()),
+    }
 }
 
 /// The number of a database's commits; 0 if they were not counted.

@@ -7,20 +7,20 @@ use super::*;
 fn a_damaged_number_is_detected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d");
-    assert_eq!(count_of(&path).unwrap(), Count::Absent);
+    assert_eq!(count_of(&path).unwrap(), None);
     write(&path, b"", Some(7));
     let commits = folder.path().join("d.commits");
     let text = fs::read(&commits).unwrap();
-    assert_eq!(count_of(&path).unwrap(), Count::Known(7));
+    assert_eq!(count_of(&path).unwrap(), Some(7));
     for byte in 0..text.len() {
         for bit in 0..8 {
             let mut damaged = text.clone();
             damaged[byte] ^= 1 << bit;
             fs::write(&commits, damaged).unwrap();
-            assert_eq!(count_of(&path).unwrap(), Count::Unreadable, "{byte} {bit}");
+            assert_eq!(count_of(&path).unwrap(), None, "{byte} {bit}");
         }
         fs::write(&commits, &text[..byte]).unwrap();
-        assert_eq!(count_of(&path).unwrap(), Count::Unreadable, "{byte}");
+        assert_eq!(count_of(&path).unwrap(), None, "{byte}");
     }
 }
 
@@ -29,18 +29,18 @@ fn missing_and_empty_files_have_different_conditions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("d");
     for (count, missing, empty) in [
-        (Count::Absent, Condition::New, Condition::Empty),
+        (None, Condition::New, Condition::Empty),
         // Killed between the two files.
-        (Count::Known(0), Condition::New, Condition::New),
-        (Count::Known(3), Condition::Missing(3), Condition::Empty),
-        (Count::Unreadable, Condition::New, Condition::Empty),
+        (Some(0), Condition::New, Condition::New),
+        (Some(3), Condition::Missing(3), Condition::Empty),
+        (None, Condition::New, Condition::Empty),
     ] {
         assert_eq!(check(&path, count).unwrap(), missing, "{count:?}");
         fs::write(&path, "").unwrap();
         assert_eq!(check(&path, count).unwrap(), empty, "{count:?}");
         fs::remove_file(&path).unwrap();
     }
-    assert!(matches!(check(folder.path(), Count::Absent), Err(OpenError::File(_))));
+    assert!(matches!(check(folder.path(), None), Err(OpenError::File(_))));
 }
 
 #[test]

@@ -31,29 +31,10 @@ fn only_remaining_records_count() {
     assert_eq!(calls(&records, &[1, 3, 4, 5, 6, 7]), [&[1, 3, 4, 5, 6][..], &[7][..]]);
 }
 
-/// The delays after rounds that stored something, or nothing.
-fn delays(rounds: &[bool], random: f64) -> Vec<Option<u128>> {
-    let mut retries = Retries::default();
-    let delay = |stored_some: &bool| retries.delay(*stored_some, random).map(|delay| delay.as_millis());
-    rounds.iter().map(delay).collect()
-}
-
 #[test]
-fn delays_double_until_too_many_rounds_stored_nothing() {
-    for (random, expected) in [
-        (1.0, [Some(100), Some(200), Some(400), Some(800), Some(1_600), None]),
-        (0.5, [Some(75), Some(150), Some(300), Some(600), Some(1_200), None]),
-        (0.0, [Some(50), Some(100), Some(200), Some(400), Some(800), None]),
-    ] {
-        assert_eq!(delays(&[false; 6], random), expected, "{random}");
-        assert!(expected.into_iter().flatten().sum::<u128>() > 1_000, "more than a second: {random}");
-    }
-}
-
-#[test]
-fn a_stored_record_resets_the_delays() {
-    assert_eq!(delays(&[true; 100], 1.0), [Some(100); 100]);
-    let rounds = [false, false, false, false, false, true, false, false, false, false, false, false];
-    let expected = [100, 200, 400, 800, 1_600, 100, 100, 200, 400, 800, 1_600].map(Some);
-    assert_eq!(delays(&rounds, 1.0), [&expected[..], &[None]].concat());
+fn a_full_shard_has_accepted_a_record_before_the_last_round() {
+    let delays =
+        |random| (1..MAX_ROUNDS_WITHOUT_SUCCESS).map(move |rounds| BACKOFF.delay_at(rounds, random).as_millis());
+    assert_eq!(delays(1.0).collect::<Vec<_>>(), [100, 200, 400, 800, 1_600]);
+    assert!(delays(0.0).sum::<u128>() > 1_000, "more than a second");
 }

@@ -5,27 +5,6 @@ use std::str::Chars;
 
 use jiff::Timestamp;
 
-/// What is wrong with a pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PatternError {
-    /// A letter that is none of Java's, or one that has no use in an object's name.
-    #[error(
-        "`{0}` is not known: the letters are y or u (year), M (month), d (day), D (day of the year), E (weekday), H or h \
-         (hour), a (AM or PM), m (minute), s (second) and S (its fraction); other letters are written in single quotes"
-    )]
-    Letter(char),
-    /// The week-based year is another one than the year in the days around the New Year.
-    #[error("`Y` is the week-based year, which is not supported: the year is `y`")]
-    WeekBasedYear,
-    /// As Java: "Too many pattern letters".
-    #[error("`{letter}` is there {count} times in a row, and can be {most} times at most")]
-    TooMany { letter: char, count: usize, most: usize },
-    #[error("`{0}` must be in single quotes")]
-    Reserved(char),
-    #[error("a single quote is not closed (a quote itself is written as two)")]
-    Quote,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Piece>);
 
@@ -47,7 +26,8 @@ impl Pattern {
         Self(vec![Piece::Field("%Y/%m/%d/%H/".to_owned())])
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, PatternError> {
+    /// The error is what is wrong.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text.chars().peekable();
         while let Some(first) = rest.next() {
@@ -60,7 +40,7 @@ impl Pattern {
                     }
                     pieces.push(field(first, count)?);
                 }
-                '[' | ']' | '{' | '}' | '#' => return Err(PatternError::Reserved(first)),
+                '[' | ']' | '{' | '}' | '#' => return Err(format!("`{first}` must be in single quotes")),
                 other => pieces.push(Piece::Text(other)),
             }
         }
@@ -79,11 +59,11 @@ impl Pattern {
 }
 
 /// What is quoted, up to the quote's end; two quotes in it are one, and nothing in quotes is a quote itself.
-fn quoted(rest: &mut Peekable<Chars<'_>>, pieces: &mut Vec<Piece>) -> Result<(), PatternError> {
+fn quoted(rest: &mut Peekable<Chars<'_>>, pieces: &mut Vec<Piece>) -> Result<(), String> {
     let before = pieces.len();
     loop {
         match rest.next() {
-            None => return Err(PatternError::Quote),
+            None => return Err("a single quote is not closed (a quote itself is written as two)".to_owned()),
             Some('\'') if rest.next_if_eq(&'\'').is_none() => break,
             Some(character) => pieces.push(Piece::Text(character)),
         }
@@ -95,7 +75,7 @@ fn quoted(rest: &mut Peekable<Chars<'_>>, pieces: &mut Vec<Piece>) -> Result<(),
 }
 
 /// The field of `count` letters. Java's limits.
-fn field(letter: char, count: usize) -> Result<Piece, PatternError> {
+fn field(letter: char, count: usize) -> Result<Piece, String> {
     let (number, most) = match letter {
         'y' | 'u' => ('Y', 19),
         'M' => ('m', 5),
@@ -108,11 +88,18 @@ fn field(letter: char, count: usize) -> Result<Piece, PatternError> {
         'm' => ('M', 2),
         's' => ('S', 2),
         'S' => ('f', 9),
-        'Y' => return Err(PatternError::WeekBasedYear),
-        letter => return Err(PatternError::Letter(letter)),
+        // It differs from the year around the New Year.
+        'Y' => return Err("`Y` is the week-based year, which is not supported: the year is `y`".to_owned()),
+        letter => {
+            return Err(format!(
+                "`{letter}` is not known: the letters are y or u (year), M (month), d (day), D (day of the year), E (weekday), \
+                 H or h (hour), a (AM or PM), m (minute), s (second) and S (its fraction); other letters are written in single \
+                 quotes"
+            ));
+        }
     };
     if count > most {
-        return Err(PatternError::TooMany { letter, count, most });
+        return Err(format!("`{letter}` is there {count} times in a row, and can be {most} times at most"));
     }
     let name = match (letter, count) {
         ('y' | 'u', 2) => "%y",

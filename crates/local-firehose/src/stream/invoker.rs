@@ -48,8 +48,8 @@ impl Invoker {
                 RecordOutcome::Dropped => dropped.push(receipt),
                 RecordOutcome::Failed(code) => items.push(Item::failed(&record, failure(code), receipt)),
                 RecordOutcome::Delivered { data, keys } => items.push(match settings.prefix.partition(&keys) {
-                    Ok(partition) => Item::delivered(record, data, partition, receipt),
-                    Err(_) => Item::failed(&record, failure(ErrorCode::NoPartition), receipt),
+                    Some(partition) => Item::delivered(record, data, partition, receipt),
+                    None => Item::failed(&record, failure(ErrorCode::NoPartition), receipt),
                 }),
             }
         }

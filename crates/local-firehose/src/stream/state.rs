@@ -148,7 +148,7 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
             How::New
         }
         found @ (Condition::Empty | Condition::Damaged(_)) => {
-            commits.forget(path, count);
+            commits.forget(path);
             return Err(StateError::Unusable(path.to_owned(), found));
         }
     };

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use mysfits_service::local::seed;
-use mysfits_service::table::TableNameError;
 use mysfits_service::{LocalError, LocalService, Table, TableName, client, init_logs};
+use service_kit::env::VariableError;
 use tokio::signal;
 
 /// The endpoint of another DynamoDB, as in every AWS tool.
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mysfits-local: {error:#}");
-            ExitCode::from(if error.is::<TableNameError>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<VariableError>() { 2 } else { 1 })
         }
     }
 }

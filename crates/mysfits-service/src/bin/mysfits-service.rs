@@ -3,8 +3,8 @@
 use std::env;
 use std::process::ExitCode;
 
-use mysfits_service::table::TableNameError;
 use mysfits_service::{Table, TableName, client, gateway, init_logs, router};
+use service_kit::env::VariableError;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(cause = format!("{error:#}"), "the service stopped");
-            ExitCode::from(if error.is::<TableNameError>() { 2 } else { 1 })
+            ExitCode::from(if error.is::<VariableError>() { 2 } else { 1 })
         }
     }
 }

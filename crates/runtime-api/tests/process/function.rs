@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 pub(crate) use test_support::PATIENCE as AT_MOST;
 
-/// The folder with the built `examples/misbehaving.rs`, beside that of this test.
+/// The folder with the built `examples/misbehaving`, beside that of this test.
 pub(crate) fn examples() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().join("examples")
