@@ -14,11 +14,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use runtime_api::client;
 use serde_json::{Value, json};
-
-#[expect(dead_code, reason = "the function of runtime-api's tests uses more of it")]
-#[path = "../../../runtime-api/examples/misbehaving/client.rs"]
-mod client;
 
 fn main() -> std::io::Result<()> {
     let has = |name: &str| std::env::var(name).is_ok();

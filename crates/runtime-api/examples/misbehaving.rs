@@ -1,12 +1,12 @@
 //! The function of the tests: its events are commands to misbehave.
 
-mod client;
-
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, exit};
 use std::thread;
 use std::time::Duration;
+
+use runtime_api::client;
 
 fn main() -> io::Result<()> {
     match std::env::var("MISBEHAVE").as_deref() {

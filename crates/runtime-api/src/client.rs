@@ -1,19 +1,26 @@
-//! A minimal client of the Runtime API, for the functions of tests. It can misbehave in ways that a real runtime prevents.
+//! A minimal client of the Runtime API with only the standard library, for test functions. They build fast, and can misbehave in ways that a
+//! real runtime prevents.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
+/// An event.
 #[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) request_id: String,
-    pub(crate) deadline_ms: String,
-    pub(crate) function_arn: String,
-    pub(crate) trace_id: String,
-    pub(crate) body: Vec<u8>,
+pub struct Event {
+    /// The request id.
+    pub request_id: String,
+    /// `Lambda-Runtime-Deadline-Ms`.
+    pub deadline_ms: String,
+    /// `Lambda-Runtime-Invoked-Function-Arn`.
+    pub function_arn: String,
+    /// `Lambda-Runtime-Trace-Id`.
+    pub trace_id: String,
+    /// The payload.
+    pub body: Vec<u8>,
 }
 
 /// Waits for the next event. The error for a refused call has its status.
-pub(crate) fn next() -> io::Result<Event> {
+pub fn next() -> io::Result<Event> {
     let response = call("GET", "/2018-06-01/runtime/invocation/next", b"")?;
     if response.status != 200 {
         return Err(io::Error::other(format!("the Runtime API answered {}", response.status)));
@@ -29,17 +36,17 @@ pub(crate) fn next() -> io::Result<Event> {
 }
 
 /// Sends the response to an event; returns the status.
-pub(crate) fn reply(request_id: &str, body: &[u8]) -> io::Result<u16> {
+pub fn reply(request_id: &str, body: &[u8]) -> io::Result<u16> {
     call("POST", &format!("/2018-06-01/runtime/invocation/{request_id}/response"), body).map(|response| response.status)
 }
 
 /// Reports that an event failed; returns the status.
-pub(crate) fn error(request_id: &str, error_type: &str, message: &str) -> io::Result<u16> {
+pub fn error(request_id: &str, error_type: &str, message: &str) -> io::Result<u16> {
     report_error(&format!("invocation/{request_id}/error"), error_type, message)
 }
 
 /// Reports that the function can't start; returns the status.
-pub(crate) fn init_error(error_type: &str, message: &str) -> io::Result<u16> {
+pub fn init_error(error_type: &str, message: &str) -> io::Result<u16> {
     report_error("init/error", error_type, message)
 }
 
