@@ -7,7 +7,7 @@ use aws_sdk_firehose::types::Record;
 use firehose_model::batch::MAX_PUT_BYTES;
 use firehose_model::source::MAX_RECORD_BYTES;
 
-use super::{Outgoing, PutOutcome, Service, StreamDescription, Target, described, outcome_of, stored};
+use super::{Outgoing, PutOutcome, Service, StreamDescription, Target, described, not_described, outcome_of, stored};
 use crate::error::RedriveError;
 
 pub(super) const DIRECT_PUT: &str = "DirectPut";
@@ -34,7 +34,11 @@ pub(super) async fn describe(client: &Client, target: &Target) -> Result<StreamD
             max_record_kib: None,
         })
     };
-    described(sent, description, target)
+    let described = described(sent, description, target)?;
+    if described.source.is_none() {
+        return Err(not_described(&target.name(), "the response has no DeliveryStreamType"));
+    }
+    Ok(described)
 }
 
 pub(super) async fn put(client: &Client, stream: &str, records: impl Iterator<Item = Outgoing>) -> PutOutcome {
