@@ -12,20 +12,14 @@ use crate::progress;
 use local_firehose::functions::{FunctionLog, Functions};
 use local_firehose::invocation::{self, describe, last_lines, with_cause};
 
-/// Small requests that are pending at once, in the function or waiting for it.
 const CAPACITY: u32 = 1024;
 
 /// The size of a small request. A larger one counts as several, so that no more than 64 MiB are pending.
 const SMALL_BYTES: usize = 64 * 1024;
 
-/// The running collector. Clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct Collector(Arc<Parts>);
-
 #[derive(Debug)]
-struct Parts {
+pub(crate) struct Collector {
     functions: Functions,
-    /// A permit for each [`SMALL_BYTES`] of a pending request.
     capacity: Arc<Semaphore>,
     concurrency: Semaphore,
     timeout: Duration,
@@ -42,29 +36,28 @@ pub(crate) enum InvokeFailure {
 }
 
 impl Collector {
-    /// Starts no process: the first request does. Each of the concurrent invocations has a process of its own; other requests wait.
-    /// The settings' timeout covers the wait and the invocation.
-    pub(crate) fn new(settings: Settings, concurrency: usize, log: Arc<FunctionLog>) -> Self {
+    /// Starts no process: the first request does. The settings' timeout covers the wait for a process and the invocation.
+    pub(crate) fn new(settings: Settings, concurrency: usize, log: Arc<FunctionLog>) -> Arc<Self> {
         let timeout = settings.timeout;
         let (capacity, concurrency) = (Arc::new(Semaphore::new(CAPACITY as usize)), Semaphore::new(concurrency));
-        Self(Arc::new(Parts { functions: Functions::new(settings, log), capacity, concurrency, timeout }))
+        Arc::new(Self { functions: Functions::new(settings, log), capacity, concurrency, timeout })
     }
 
-    pub(crate) async fn invoke(&self, event: Vec<u8>) -> Result<Bytes, InvokeFailure> {
-        let deadline = Instant::now() + self.0.timeout;
-        let permit = self.0.reserve(&event)?;
-        let parts = Arc::clone(&self.0);
+    pub(crate) async fn invoke(self: &Arc<Self>, event: Vec<u8>) -> Result<Bytes, InvokeFailure> {
+        let deadline = Instant::now() + self.timeout;
+        let permit = self.reserve(&event)?;
+        let collector = Arc::clone(self);
         // In a task of its own: as in Lambda, an invocation continues when its client has disconnected.
         let invoked = tokio::spawn(async move {
             let _permit = permit;
-            parts.invoke(event, deadline).await
+            collector.run(event, deadline).await
         });
         invoked.await.unwrap_or(Err(InvokeFailure::Failed))
     }
 
     /// Accepts no more requests, waits for those in flight, at most for the timeout of one, and stops the processes.
     pub(crate) async fn stop(&self) {
-        let Parts { functions, capacity, timeout: longest, .. } = &*self.0;
+        let Self { functions, capacity, timeout: longest, .. } = self;
         if capacity.available_permits() < CAPACITY as usize {
             progress::print("waiting for requests in flight of the collector; press Ctrl-C again to exit at once");
         }
@@ -72,10 +65,7 @@ impl Collector {
         capacity.close();
         functions.stop().await;
     }
-}
 
-impl Parts {
-    /// Capacity for an event, until the permit is dropped.
     fn reserve(&self, event: &[u8]) -> Result<OwnedSemaphorePermit, InvokeFailure> {
         let permits = event.len().div_ceil(SMALL_BYTES).max(1);
         let permits = u32::try_from(permits).unwrap_or(CAPACITY).min(CAPACITY);
@@ -85,7 +75,7 @@ impl Parts {
         })
     }
 
-    async fn invoke(&self, event: Vec<u8>, deadline: Instant) -> Result<Bytes, InvokeFailure> {
+    async fn run(&self, event: Vec<u8>, deadline: Instant) -> Result<Bytes, InvokeFailure> {
         let Ok(_permit) = timeout_at(deadline, self.concurrency.acquire()).await else {
             progress::print("a request timed out while it waited for the collector");
             return Err(InvokeFailure::TimedOut);
@@ -137,7 +127,7 @@ mod tests {
     use super::*;
 
     /// A collector whose process never polls for a request, and the folder of its log.
-    fn silent(timeout: Duration, concurrency: usize) -> (Collector, TempDir) {
+    fn silent(timeout: Duration, concurrency: usize) -> (Arc<Collector>, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
         let mut settings = Settings::new("/bin/sleep");
@@ -151,16 +141,16 @@ mod tests {
             let (collector, _folder) = silent(Duration::from_secs(29), 1);
             let started = Instant::now();
             let invoked = tokio::spawn({
-                let collector = collector.clone();
+                let collector = Arc::clone(&collector);
                 async move { (collector.invoke(b"{}".to_vec()).await, started.elapsed()) }
             });
-            let permit = collector.0.concurrency.acquire().await.unwrap();
+            let permit = collector.concurrency.acquire().await.unwrap();
             tokio::time::sleep(Duration::from_secs(held)).await;
             drop(permit);
             let (result, took) = invoked.await.unwrap();
             assert_eq!((result, took.as_secs()), (Err(InvokeFailure::TimedOut), 29), "{held}");
-            assert_eq!(collector.0.functions.processes(), processes);
-            assert_eq!(collector.0.capacity.available_permits(), CAPACITY as usize);
+            assert_eq!(collector.functions.processes(), processes);
+            assert_eq!(collector.capacity.available_permits(), CAPACITY as usize);
         }
     }
 
@@ -168,23 +158,23 @@ mod tests {
     async fn pending_requests_are_limited_by_number_and_size() {
         for (bytes, fit) in [(2, 1024), (SMALL_BYTES + 1, 512), (6 * 1024 * 1024, 10)] {
             let (collector, _folder) = silent(Duration::from_secs(60), 1);
-            let permits: Vec<_> = (0..fit).map(|_| collector.0.reserve(&vec![b' '; bytes]).unwrap()).collect();
+            let permits: Vec<_> = (0..fit).map(|_| collector.reserve(&vec![b' '; bytes]).unwrap()).collect();
             assert_eq!(collector.invoke(vec![b' '; bytes]).await, Err(InvokeFailure::Busy), "{bytes}");
             drop(permits);
-            assert!(collector.0.reserve(&vec![b' '; bytes]).is_ok());
+            assert!(collector.reserve(&vec![b' '; bytes]).is_ok());
         }
     }
 
     #[tokio::test]
     async fn a_stop_waits_for_requests_in_flight_and_accepts_no_more() {
         let (collector, _folder) = silent(Duration::from_secs(60), 1);
-        let permit = collector.0.reserve(b"{}").unwrap();
+        let permit = collector.reserve(b"{}").unwrap();
         let stopping = tokio::spawn({
-            let collector = collector.clone();
+            let collector = Arc::clone(&collector);
             async move { collector.stop().await }
         });
         // The stop has taken all other permits when it waits.
-        while collector.0.capacity.available_permits() > 0 && !stopping.is_finished() {
+        while collector.capacity.available_permits() > 0 && !stopping.is_finished() {
             tokio::task::yield_now().await;
         }
         assert!(!stopping.is_finished());

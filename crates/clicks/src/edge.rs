@@ -12,9 +12,10 @@
 
 mod clicks;
 mod collect;
-mod error;
 mod reader;
 mod streams;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
@@ -24,26 +25,19 @@ use axum::response::{IntoResponse, Response};
 use governor::Quota;
 use uuid::Uuid;
 
-use self::error::EdgeError;
+use self::reader::EdgeError;
 use crate::collector::Collector;
 use local_firehose::stream::{DataStream, DeliveryStream};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-pub(crate) struct Integrations {
-    pub(crate) clicks: Option<DeliveryStream>,
-    /// The data streams with a route: all but the collector's, which only the collector puts into.
-    pub(crate) streams: Vec<DataStream>,
-    pub(crate) collector: Option<Collector>,
-    /// API Gateway's `rateLimit` and `burstLimit`, for each route.
-    pub(crate) rate: Quota,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct RequestId(Uuid);
-
-pub(crate) fn router(integrations: Integrations) -> anyhow::Result<Router> {
-    let Integrations { clicks, streams, collector, rate } = integrations;
+/// The routes to these streams, and to the collector. `rate` is API Gateway's `rateLimit` and `burstLimit`, for each route.
+pub(crate) fn router(
+    clicks: Option<DeliveryStream>,
+    streams: Vec<DataStream>,
+    collector: Option<Arc<Collector>>,
+    rate: Quota,
+) -> anyhow::Result<Router> {
     let mut router = Router::new();
     if let Some(stream) = clicks {
         router = router.merge(clicks::router(stream, rate)?);
@@ -59,7 +53,7 @@ pub(crate) fn router(integrations: Integrations) -> anyhow::Result<Router> {
 
 async fn identify(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4();
-    request.extensions_mut().insert(RequestId(id));
+    request.extensions_mut().insert(id);
     ([(REQUEST_ID, id.to_string())], next.run(request).await).into_response()
 }
 

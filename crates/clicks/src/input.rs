@@ -15,6 +15,7 @@
 
 mod contents;
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,31 +24,14 @@ pub(crate) use self::contents::{Contents, Item};
 
 use runtime_api::MAX_EVENT_BYTES;
 
+use crate::error::UsageError;
 use firehose_model::event::EventError;
 use firehose_model::source::SourceType;
 
-/// The longest value or line: more than Lambda accepts, in any form.
 const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
 const ACCEPTED: &str = "accepted are Firehose events (JSON objects with `records`), Firehose error objects (JSON objects with \
                         `rawData`) and clicks or a source backup (other JSON objects), each also gzipped";
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InputError {
-    #[error("could not read {name}")]
-    Read {
-        name: String,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{name}: found no file in this folder; {ACCEPTED}")]
-    Empty { name: String },
-    #[error("{name}: found {found}; {ACCEPTED}")]
-    UnknownKind { name: String, found: String },
-    /// A file's first object has `records`, and is not an event. Lines are counted from one.
-    #[error("{name}, line {line}: found {problem}")]
-    Event { name: String, line: u64, problem: EventError },
-}
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unusable {
@@ -87,12 +71,10 @@ fn hint(source_type: SourceType) -> String {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Skipped {
     pub(crate) name: String,
-    /// Counted from one.
     pub(crate) line: u64,
     /// Counted from zero, after decompression. That of the event, for a record of an event.
     pub(crate) offset: u64,
     pub(crate) problem: Unusable,
-    /// Its bytes; the first of them, if it is too long.
     pub(crate) content: Vec<u8>,
 }
 
@@ -121,22 +103,23 @@ impl Source {
 }
 
 /// The files of some paths, in the paths' order. Those of a folder are sorted by name, recursively, without hidden files.
-pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Source>, InputError> {
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Source>, UsageError> {
     let mut sources = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
             sources.push(Source::Stdin);
             continue;
         }
-        let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path.display(), &error))?;
         if !metadata.is_dir() {
             sources.push(Source::File(path.clone()));
             continue;
         }
         let before = sources.len();
-        walk(path, &mut sources).map_err(|source| unreadable(path, source))?;
+        walk(path, &mut sources).map_err(|error| unreadable(path.display(), &error))?;
         if sources.len() == before {
-            return Err(InputError::Empty { name: path.display().to_string() });
+            let name = path.display();
+            return Err(UsageError(format!("{name}: found no file in this folder; {ACCEPTED}")));
         }
     }
     Ok(sources)
@@ -159,8 +142,8 @@ fn walk(folder: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
     Ok(())
 }
 
-fn unreadable(path: &Path, source: io::Error) -> InputError {
-    InputError::Read { name: path.display().to_string(), source }
+fn unreadable(name: impl Display, error: &io::Error) -> UsageError {
+    UsageError(format!("could not read {name}: {error}"))
 }
 
 #[cfg(test)]
@@ -194,7 +177,9 @@ mod tests {
     #[test]
     fn nothing_to_read_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(find(&[folder.path().into()]), Err(InputError::Empty { .. })));
-        assert_eq!(find(&["no/such".into()]).unwrap_err().to_string(), "could not read no/such");
+        let error = find(&[folder.path().into()]).unwrap_err().to_string();
+        assert!(error.contains(": found no file in this folder; accepted are Firehose events"), "{error}");
+        let error = find(&["no/such".into()]).unwrap_err().to_string();
+        assert_eq!(error, "could not read no/such: No such file or directory (os error 2)");
     }
 }

@@ -3,6 +3,7 @@
 mod collector;
 mod command;
 mod edge;
+mod error;
 mod input;
 mod interrupts;
 mod output;
@@ -14,7 +15,6 @@ mod replay;
 mod server;
 mod service;
 mod site;
-mod table;
 mod up;
 #[cfg(not(feature = "aws"))]
 mod without_aws;
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 #[cfg(feature = "aws")]
-use ::redrive::{InvalidSource, RedriveError};
+use ::redrive::RedriveError;
 use clap::Parser;
 use object_storage::BucketError;
 #[cfg(not(feature = "aws"))]
@@ -34,15 +34,12 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use self::command::{Cli, Command, Up};
-use self::input::InputError;
+use self::error::UsageError;
 use self::interrupts::Interrupts;
-use self::output::OutputError;
-use self::packages::NotExecutable;
 #[cfg(feature = "aws")]
 use self::redrive::{Redrive, ReportTable};
 use self::replay::Replay;
-use self::service::ServiceFilesError;
-use self::up::settings::{Settings, SettingsError};
+use self::up::settings::Settings;
 #[cfg(not(feature = "aws"))]
 use self::without_aws::NeedsAws;
 
@@ -82,15 +79,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 fn is_usage(error: &anyhow::Error) -> bool {
     #[cfg(feature = "aws")]
-    if error.is::<InvalidSource>() || error.downcast_ref().is_some_and(RedriveError::is_usage) {
+    if error.downcast_ref().is_some_and(RedriveError::is_usage) {
         return true;
     }
-    error.is::<SettingsError>()
-        || error.is::<ServiceFilesError>()
-        || error.is::<InputError>()
-        || error.is::<NotExecutable>()
-        || matches!(error.downcast_ref(), Some(OutputError::NotEmpty(_) | OutputError::Folder { .. }))
-        || matches!(error.downcast_ref(), Some(BucketError::NoCredentials(_)))
+    error.is::<UsageError>() || matches!(error.downcast_ref(), Some(BucketError::NoCredentials(_)))
 }
 
 async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {

@@ -4,32 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
+use anyhow::Context;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::error::UsageError;
 use firehose_model::delivery::RecordOutcome;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::prefix::{Compression, object_name};
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OutputError {
-    /// Its files would be mixed with the new objects.
-    #[error("`--out {}` is not an empty folder; accepted is a new or an empty one", .0.display())]
-    NotEmpty(PathBuf),
-    #[error("could not create the folder {}", path.display())]
-    Folder {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("could not write {}", path.display())]
-    Write {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-}
 
 pub(crate) struct Output {
     pub(crate) folder: PathBuf,
@@ -37,26 +20,23 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn create(folder: PathBuf) -> Result<Self, OutputError> {
-        let failed = |source| OutputError::Folder { path: folder.clone(), source };
-        if folder.is_file() {
-            return Err(OutputError::NotEmpty(folder));
-        }
-        fs::create_dir_all(&folder).map_err(failed)?;
-        if fs::read_dir(&folder).map_err(failed)?.next().is_some() {
-            return Err(OutputError::NotEmpty(folder));
+    /// Creates the folder. Files in it would be mixed with the new objects.
+    pub(crate) fn create(folder: PathBuf) -> Result<Self, UsageError> {
+        let name = folder.display();
+        let failed = |error: io::Error| UsageError(format!("could not create the folder {name}: {error}"));
+        let is_new = || {
+            fs::create_dir_all(&folder)?;
+            Ok(fs::read_dir(&folder)?.next().is_none())
+        };
+        if folder.is_file() || !is_new().map_err(failed)? {
+            let problem = format!("`--out {name}` is not an empty folder; accepted is a new or an empty one");
+            return Err(UsageError(problem));
         }
         Ok(Self { folder, log: None })
     }
 
-    /// Writes the outcomes of one event: an object of its delivered records, and one of its failed records. Unlike Firehose's, an
-    /// object has the records of one batch only.
-    pub(crate) fn deliver(
-        &self,
-        event: &Event,
-        outcomes: &[RecordOutcome],
-        end: &BatchEnd<'_>,
-    ) -> Result<(), OutputError> {
+    /// Writes objects of an event's delivered and failed records. Unlike Firehose's, an object has the records of one batch only.
+    pub(crate) fn deliver(&self, event: &Event, outcomes: &[RecordOutcome], end: &BatchEnd<'_>) -> anyhow::Result<()> {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for (record, outcome) in event.records.iter().zip(outcomes) {
             match outcome {
@@ -73,47 +53,45 @@ impl Output {
         })
     }
 
-    /// Writes an object of some of an event's records, named after the oldest of them.
     fn object<T>(
         &self,
         prefix: &str,
         records: &[(&Record, T)],
         end: &BatchEnd<'_>,
         write: impl Fn(&mut BufWriter<File>, &Record, &T) -> io::Result<()>,
-    ) -> Result<(), OutputError> {
+    ) -> anyhow::Result<()> {
         let Some(oldest) = records.iter().map(|(record, _)| record.arrival_ms).min() else { return Ok(()) };
         let arrival = Timestamp::from_millisecond(oldest).unwrap_or(end.time);
         let prefix = format!("{prefix}{}", arrival.strftime("%Y/%m/%d/%H/"));
         let name = object_name(&prefix, STREAM, arrival, Uuid::new_v4(), Compression::None);
         let path = self.folder.join(name);
-        let written = || {
+        let written = || -> io::Result<()> {
             fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
             let mut file = BufWriter::new(File::create(&path)?);
             records.iter().try_for_each(|(record, outcome)| write(&mut file, record, outcome))?;
             file.flush()
         };
-        written().map_err(|source| OutputError::Write { path: path.clone(), source })
+        written().with_context(|| format!("could not write {}", path.display()))
     }
 
-    pub(crate) fn log(&mut self, lines: &[String]) -> Result<(), OutputError> {
+    pub(crate) fn log(&mut self, lines: &[String]) -> anyhow::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
         let path = self.folder.join("function.log");
-        let written = |source| OutputError::Write { path: path.clone(), source };
+        let failed = || format!("could not write {}", path.display());
         let log = match &mut self.log {
             Some(log) => log,
-            none => none.insert(BufWriter::new(File::create(&path).map_err(written)?)),
+            none => none.insert(BufWriter::new(File::create(&path).with_context(failed)?)),
         };
-        lines.iter().try_for_each(|line| writeln!(log, "{line}")).map_err(written)?;
-        log.flush().map_err(written)
+        lines.iter().try_for_each(|line| writeln!(log, "{line}")).with_context(failed)?;
+        log.flush().with_context(failed)
     }
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchEnd<'a> {
     pub(crate) attempts: u32,
-    /// The end of the last attempt.
     pub(crate) time: Timestamp,
     pub(crate) function_arn: &'a str,
 }

@@ -11,15 +11,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
+use crate::error::UsageError;
 use crate::progress;
 
-/// A function of this workspace, which is built when no other executable is given. It is built with cargo's profile `dev`, because
-/// optimising its dependencies takes minutes.
+/// A function of this workspace. It is built with the profile `dev`, because optimising its dependencies takes minutes.
 #[derive(Clone, Copy)]
 pub(crate) struct Package {
-    /// Of the package and of the function.
     pub(crate) name: &'static str,
-    /// The option for another executable.
     option: &'static str,
 }
 
@@ -30,25 +28,18 @@ pub(crate) const COLLECTOR: Package = Package { name: "click-collector", option:
 /// The variable with the service's base URL, which `clicks` sets: the name that module 5's functions read, too.
 pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
 
-/// Both names of that variable.
 const SERVICE_URLS: [&str; 2] = [SERVICE_URL, "LOOKUP_API_URL"];
 
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 
-/// The variables that the processor inherits, besides `LOOKUP_*` and `ON_*`.
 const INHERITED: [&str; 6] =
     ["EVENT_FIELDS", "REQUIRED_FIELDS", "RECORD_FIELDS", "PARTITION_KEYS", "AWS_LAMBDA_LOG_LEVEL", "SSL_CERT_FILE"];
 
-/// The variables that `cargo run` sets for the program's own package. With them, cargo would run build scripts again, and
-/// rebuild their dependents, each time after a build without them.
+/// What `cargo run` sets for its package. With these, cargo would rebuild dependents of build scripts after a build without them.
 const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-#[derive(Debug, thiserror::Error)]
-#[error("`--function {}` is not an executable file", .0.display())]
-pub(crate) struct NotExecutable(PathBuf);
-
-pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, NotExecutable> {
-    let refused = || NotExecutable(path.to_owned());
+pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, UsageError> {
+    let refused = || UsageError(format!("`--function {}` is not an executable file", path.display()));
     let metadata = fs::metadata(path).map_err(|_| refused())?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Err(refused());
@@ -56,8 +47,7 @@ pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, NotExecutable> {
     std::path::absolute(path).map_err(|_| refused())
 }
 
-/// Builds a function, and returns its path. Cargo prints its progress if standard error is a terminal, and its errors in any
-/// case. Dropping the future kills cargo.
+/// Builds a function, and returns its path. Cargo prints its errors. Dropping the future kills cargo.
 pub(crate) async fn build(package: Package) -> anyhow::Result<PathBuf> {
     let (Package { name, option }, workspace) = (package, workspace());
     if !workspace.join("Cargo.toml").is_file() {
@@ -76,8 +66,7 @@ pub(crate) async fn build(package: Package) -> anyhow::Result<PathBuf> {
     executable(&output.stdout).with_context(|| format!("the build of {name} made no executable"))
 }
 
-/// The cargo that runs this executable, if any, for a package of this workspace. If standard error is no terminal, one line
-/// replaces cargo's progress, because a build may take minutes.
+/// The cargo that runs this executable, if any. Without a terminal, one line replaces its progress: a build may take minutes.
 pub(crate) fn cargo(subcommand: &str, package: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args([subcommand, "--locked", "--package", package]);

@@ -1,5 +1,6 @@
 //! Standard error: a progress bar on a terminal, and the lines of this crate and of the libraries' events.
 
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,16 +8,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 const LIBRARIES: [&str; 3] = ["local_firehose", "redrive", "state_file"];
 
-/// The bar on the terminal. Lines are printed above it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// How often the bar moves, so that a slow batch does not look stuck.
 const TICK: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -54,16 +52,18 @@ fn shown() -> std::sync::MutexGuard<'static, Option<ProgressBar>> {
     SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints the messages of the libraries' events as lines, like those of [`print`].
 pub(crate) fn print_events() {
-    let lines =
-        fmt::layer().without_time().with_level(false).with_target(false).with_ansi(false).with_writer(|| StandardError);
+    let lines = tracing_subscriber::fmt::layer()
+        .without_time()
+        .with_level(false)
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(|| StandardError);
     let libraries = Targets::new().with_targets(LIBRARIES.map(|library| (library, Level::INFO)));
     // Fails if a subscriber is already set.
     let _set = tracing_subscriber::registry().with(lines.with_filter(libraries)).try_init();
 }
 
-/// Standard error, above the bar.
 struct StandardError;
 
 impl Write for StandardError {
@@ -80,4 +80,29 @@ impl Write for StandardError {
 /// Prints a line on standard error. A closed pipe is ignored.
 pub(crate) fn print(line: &str) {
     let _closed = writeln!(StandardError, "{line}");
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Table(Vec<(String, String)>);
+
+impl Table {
+    pub(crate) fn row(&mut self, name: &str, value: impl Display) {
+        self.0.push((name.to_owned(), value.to_string()));
+    }
+
+    pub(crate) fn non_zero(&mut self, numbers: &[(&str, u64)]) {
+        for (name, number) in numbers.iter().filter(|(_, number)| *number > 0) {
+            self.row(name, number);
+        }
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+        self.0.iter().try_for_each(|(name, value)| {
+            let row = format!("{name:width$}  {value}");
+            writeln!(formatter, "{}", row.trim_end())
+        })
+    }
 }

@@ -7,17 +7,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use jiff::Timestamp;
-use redrive::{
-    Again, InvalidSource, ObjectSource, OnDamage, Options, Progress, RedriveError, Redriven, Report, Selection,
-    StreamRef, When,
-};
+use redrive::{ObjectSource, OnDamage, Options, Progress, RedriveError, Redriven, Report, Selection, StreamRef};
 use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::interrupts::Interrupts;
 use crate::packages::service_url;
-use crate::progress::Bar;
-use crate::table::Table;
+use crate::progress::{Bar, Table};
 use crate::up::options::value::stream_name;
 use crate::up::options::{FieldName, StreamName};
 
@@ -69,12 +65,12 @@ pub(crate) struct Redrive {
     error_code: Vec<String>,
 
     /// Only records that arrived at this time or later: 2026-11-26T10:00:00Z, 2026-11-26 (UTC), or an age: 90m, 12h, 3d.
-    #[arg(long, value_name = "WHEN", help_heading = "Which records")]
-    since: Option<When>,
+    #[arg(long, value_name = "WHEN", help_heading = "Which records", value_parser = when)]
+    since: Option<i64>,
 
     /// Only records that arrived before this time.
-    #[arg(long, value_name = "WHEN", help_heading = "Which records")]
-    until: Option<When>,
+    #[arg(long, value_name = "WHEN", help_heading = "Which records", value_parser = when)]
+    until: Option<i64>,
 
     /// The most records of this run.
     #[arg(long, value_name = "N", help_heading = "Which records", value_parser = value_parser!(u64).range(1..))]
@@ -139,11 +135,9 @@ enum DamagedJournal {
 }
 
 impl TryFrom<Redrive> for Options {
-    type Error = InvalidSource;
+    type Error = RedriveError;
 
-    fn try_from(asked: Redrive) -> Result<Self, InvalidSource> {
-        let now = Timestamp::now();
-        let moment = |when: Option<When>| when.map(|when| when.milliseconds(now));
+    fn try_from(asked: Redrive) -> Result<Self, RedriveError> {
         let stream = match (asked.stream, asked.data_stream) {
             (_, Some(name)) => {
                 StreamRef::Data { name, partition_key_field: asked.partition_key.map(|FieldName(name)| name) }
@@ -153,15 +147,12 @@ impl TryFrom<Redrive> for Options {
         let again = |which: HeldBack| matches!(asked.again, Some(HeldBack::All)) || asked.again == Some(which);
         Ok(Self {
             source: ObjectSource::parse(&asked.source, asked.s3_endpoint.as_deref())?,
-            again: Again { failed: again(HeldBack::Failed), uncertain: again(HeldBack::Uncertain) },
+            failed_again: again(HeldBack::Failed),
+            uncertain: again(HeldBack::Uncertain),
             archive: asked.archive,
             stream,
             endpoint: asked.endpoint,
-            selection: Selection {
-                error_codes: asked.error_code,
-                since_ms: moment(asked.since),
-                until_ms: moment(asked.until),
-            },
+            selection: Selection { error_codes: asked.error_code, since_ms: asked.since, until_ms: asked.until },
             limit: asked.limit,
             rate: asked.rate,
             journal: asked.journal,
@@ -172,6 +163,10 @@ impl TryFrom<Redrive> for Options {
             dry_run: asked.dry_run,
         })
     }
+}
+
+fn when(text: &str) -> Result<i64, String> {
+    redrive::milliseconds(text, Timestamp::now())
 }
 
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {

@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use self::feed::{Fed, feed};
 use self::report::Report;
 use self::session::Session;
-use crate::input::{self, Contents, InputError, Source};
+use crate::error::UsageError;
+use crate::input::{self, Contents, Source};
 use crate::output::{self, Output};
 use crate::packages::{self, PROCESSOR, service_url, variable_of_processor};
 use crate::progress::{self, Bar};
@@ -77,7 +78,7 @@ pub(crate) struct Replay {
     source: options::Source,
 
     /// The size of a batch's data, as Firehose's BufferSizeInMBs: 0.2 to 3.
-    #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = |text: &str| text.parse().map(BufferMb::get))]
+    #[arg(long, value_name = "MB", default_value_t = DEFAULT_BUFFER_MB, value_parser = |text: &str| text.parse().map(|BufferMb(megabytes)| megabytes))]
     buffer_mb: f64,
 
     /// The most records of a batch. Firehose documents no such limit.
@@ -124,8 +125,7 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     let sources = input::find(&options.inputs)?;
     check(&sources, source_type)?;
     let named = options.function.as_deref().map(packages::executable_at).transpose()?;
-    let responses = options.service_files.as_deref().map(Responses::of_folder).transpose()?;
-    let responses = responses.unwrap_or_else(Responses::mysfits);
+    let responses = Responses::of(options.service_files.as_deref())?;
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
     let function = if let Some(function) = named {
@@ -165,12 +165,12 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     match (report, interrupted.err()) {
         (Ok(report), Some(error)) if report.batches == 0 && report.skipped == 0 => Err(error),
         (Ok(report), error) => Ok(Replayed { report, error }),
-        (Err(unwritten), error) => Err(error.unwrap_or(unwritten.into())),
+        (Err(unwritten), error) => Err(error.unwrap_or(unwritten)),
     }
 }
 
 /// Checks the start of each file before any is replayed, except of what can be read only once.
-fn check(sources: &[Source], source_type: SourceType) -> Result<(), InputError> {
+fn check(sources: &[Source], source_type: SourceType) -> Result<(), UsageError> {
     for source in sources.iter().filter(|source| source.bytes().is_some()) {
         Contents::open(source, source_type, |_| ())?.next().transpose()?;
     }
@@ -179,7 +179,7 @@ fn check(sources: &[Source], source_type: SourceType) -> Result<(), InputError> 
 
 /// Processes all batches. Returns whether it was interrupted.
 async fn process(
-    fed: &mut mpsc::Receiver<Result<Fed, InputError>>,
+    fed: &mut mpsc::Receiver<Result<Fed, UsageError>>,
     session: &mut Session,
     mut interrupt: Pin<&mut impl Future<Output = ()>>,
 ) -> anyhow::Result<bool> {

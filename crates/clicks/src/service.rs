@@ -1,10 +1,11 @@
 //! The service of a demo or a replay: fixed JSON responses by path.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,28 +21,19 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::cors::{Any, CorsLayer};
 
+use crate::error::UsageError;
 use crate::server::Server;
 
 const MYSFITS: &str = include_str!("../../../fixtures/mysfits.json");
 
-/// What the list has of a mysfit; an item has everything.
 const IN_LIST: [&str; 6] = ["mysfitId", "name", "goodevil", "lawchaos", "species", "thumbImageUri"];
 
 /// The most files of a folder, and their size: they are in memory.
 const MAX_FILES: usize = 100_000;
 const MAX_BYTES: usize = 64 << 20;
 
-/// Responses by path.
 #[derive(Debug)]
 pub(crate) struct Responses(BTreeMap<String, Bytes>);
-
-/// Why a folder can't be served.
-#[derive(Debug, thiserror::Error)]
-#[error("`service-files`: {}: {problem}", path.display())]
-pub(crate) struct ServiceFilesError {
-    path: PathBuf,
-    problem: String,
-}
 
 pub(crate) struct LocalService {
     pub(crate) server: Server,
@@ -55,7 +47,6 @@ struct Service {
 }
 
 impl LocalService {
-    /// Delays each response by `latency`.
     pub(crate) async fn start(responses: Responses, listen: SocketAddr, latency: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let service = Arc::new(Service { responses, latency, count: AtomicU64::new(0) });
@@ -83,26 +74,20 @@ async fn respond(State(service): State<Arc<Service>>, method: Method, uri: Uri) 
 }
 
 impl Responses {
-    /// The twelve mysfits, as the service of the workshop responds.
-    pub(crate) fn mysfits() -> Self {
-        // Never empty: a test reads it.
-        Self(mysfits().unwrap_or_default())
-    }
-
-    /// The JSON files of a folder, by their path in it without `.json`. Hidden files and others are left out.
-    pub(crate) fn of_folder(folder: &Path) -> Result<Self, ServiceFilesError> {
+    /// The JSON files of a folder by their path, without hidden ones; without a folder, the mysfits, as the workshop's service responds.
+    pub(crate) fn of(folder: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(folder) = folder else { return Ok(Self(mysfits()?)) };
         let mut found = BTreeMap::new();
-        let mut bytes = 0;
-        add_files(folder, "", &mut found, &mut bytes)?;
+        add_files(folder, "", &mut found, &mut 0)?;
         if found.is_empty() {
-            return Err(problem(folder, &"found no .json file"));
+            return Err(problem(folder, &"found no .json file").into());
         }
         Ok(Self(found))
     }
 }
 
-fn problem(path: &Path, problem: &dyn ToString) -> ServiceFilesError {
-    ServiceFilesError { path: path.to_owned(), problem: problem.to_string() }
+fn problem(path: &Path, problem: &dyn Display) -> UsageError {
+    UsageError(format!("`service-files`: {}: {problem}", path.display()))
 }
 
 fn add_files(
@@ -110,7 +95,7 @@ fn add_files(
     prefix: &str,
     found: &mut BTreeMap<String, Bytes>,
     bytes: &mut usize,
-) -> Result<(), ServiceFilesError> {
+) -> Result<(), UsageError> {
     for entry in fs::read_dir(folder).map_err(|error| problem(folder, &error))? {
         let path = entry.map_err(|error| problem(folder, &error))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -170,7 +155,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn responds_as_the_service_over_dynamodb() {
-        let ours = LocalService::start(Responses::mysfits(), ANY_PORT, Duration::ZERO).await.unwrap();
+        let ours = LocalService::start(Responses::of(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
         let theirs = mysfits_service::LocalService::start_with_latency(ANY_PORT, Duration::ZERO).await.unwrap();
         let paths: Vec<String> = mysfits().unwrap().into_keys().collect();
         assert_eq!(paths.len(), 13);
@@ -201,7 +186,7 @@ mod tests {
         write("shop/products/7.json", "{\"id\":7}");
         write("shop/notes.txt", "no JSON");
         write(".git/config.json", "no JSON");
-        let responses = Responses::of_folder(folder.path()).unwrap();
+        let responses = Responses::of(Some(folder.path())).unwrap();
         let service = LocalService::start(responses, ANY_PORT, Duration::ZERO).await.unwrap();
         for (path, expected) in [
             ("/shop/products", Some("[1]")),
@@ -230,15 +215,15 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(file), text).unwrap();
-            let error = Responses::of_folder(folder.path()).unwrap_err().to_string();
+            let error = Responses::of(Some(folder.path())).unwrap_err().to_string();
             assert!(error.starts_with("`service-files`: /") && error.ends_with(message), "{error}");
         }
-        assert!(Responses::of_folder(Path::new("/nowhere")).is_err());
+        assert!(Responses::of(Some(Path::new("/nowhere"))).is_err());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn other_paths_and_methods_are_refused() {
-        let service = LocalService::start(Responses::mysfits(), ANY_PORT, Duration::ZERO).await.unwrap();
+        let service = LocalService::start(Responses::of(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
         let url = service.server.url();
         for (method, path, status) in
             [("GET", "/mysfits/unknown", 404), ("GET", "/mysfits/", 404), ("GET", "/", 404), ("PUT", "/mysfits", 405)]

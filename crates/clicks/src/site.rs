@@ -4,30 +4,28 @@
 //! machine fails the check of the `Host`. The edge has no such check: API Gateway accepts any name, and any page may put clicks.
 
 mod events;
-mod guard;
-mod host;
-mod object;
 mod service;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::http::{StatusCode, header};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
 use tower_http::services::ServeDir;
 
-pub(crate) use self::service::ServiceAddress;
-
 use self::events::Events;
-use self::guard::guard;
-use self::service::ServiceUrl;
+use self::service::{Host, ServiceUrl};
 use local_firehose::stream::DeliveryStream;
+
+pub(crate) use self::service::ServiceAddress;
 
 pub(crate) struct Site {
     pub(crate) web: PathBuf,
@@ -44,7 +42,7 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
-        .route("/pipeline/object", get(object::show).with_state(site.streams.into()))
+        .route("/pipeline/object", get(show_object).with_state(site.streams.into()))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))
         .merge(edge)
@@ -78,9 +76,77 @@ async fn with_headers(response: Response) -> impl IntoResponse {
     let headers = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (guard::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
+        (CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
     ];
     (headers, response)
+}
+
+const MOST_BYTES: usize = 256 * 1024;
+
+const TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
+
+/// One of the stream's last objects, and no other of its bucket.
+#[derive(Deserialize)]
+struct ObjectQuery {
+    stream: String,
+    path: String,
+}
+
+async fn show_object(
+    State(streams): State<Arc<[DeliveryStream]>>,
+    query: Result<Query<ObjectQuery>, QueryRejection>,
+) -> Response {
+    let Ok(Query(ObjectQuery { stream, path })) = query else {
+        return error(StatusCode::BAD_REQUEST, "invalid query; accepted are the parameters stream and path, each once");
+    };
+    let Some(stream) = streams.iter().find(|known| known.name() == stream) else {
+        return error(StatusCode::NOT_FOUND, "unknown stream");
+    };
+    if !stream.snapshot().objects.iter().any(|object| object.path == path) {
+        return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
+    }
+    match stream.bucket.get(&path, MOST_BYTES).await {
+        Ok(Some(contents)) => {
+            let truncated = contents.truncated.then_some([(TRUNCATED, "true")]);
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], truncated, contents.bytes).into_response()
+        }
+        Ok(None) => error(StatusCode::NOT_FOUND, "the object is no longer in the storage"),
+        Err(_) => error(StatusCode::BAD_GATEWAY, "could not read the object from the storage"),
+    }
+}
+
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Checks the `Host`, and sets the [`ServiceUrl`] in the request's extensions.
+async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request, next: Next) -> Response {
+    let service = Host::from_headers(request.headers()).map(|host| service.for_host(&host));
+    // Fails closed. A host and an origin have valid characters of a header only.
+    let Ok(policy) = HeaderValue::try_from(content_security_policy(service.as_ref())) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let response = match service {
+        // A folder's redirect would lead to another host: a browser reads `//pipeline/` as one.
+        _ if request.uri().path().starts_with("//") => error(StatusCode::NOT_FOUND, "unknown page"),
+        Some(service) => {
+            request.extensions_mut().insert(service);
+            next.run(request).await
+        }
+        None => error(StatusCode::MISDIRECTED_REQUEST, "invalid Host; accepted are localhost and IP addresses"),
+    };
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        // For a developer, whose files change.
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (headers, response).into_response()
+}
+
+fn content_security_policy(service: Option<&ServiceUrl>) -> String {
+    let service = service.map(|service| format!(" {}", service.origin)).unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{service}; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 }
 
 #[cfg(test)]

@@ -23,9 +23,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// The least time for the first object of a run, even with a shorter `--stop-seconds`.
 const FIRST_PUT: Duration = Duration::from_secs(10);
 
-/// Runs the pipeline until it is interrupted, and then flushes accepted records. The flush ends early at a second interrupt, and
-/// for a stream whose destination has not accepted a single object in time. The exit code is 1 if records were not flushed, and
-/// 130 after a second interrupt.
+/// Runs the pipeline until it is interrupted, and then flushes accepted records, until a second interrupt, or until the time of a
+/// destination that has accepted no object. The exit code is 1 if records were not flushed, and 130 after a second interrupt.
 pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
     let pipeline = tokio::select! {
         biased;
@@ -73,7 +72,6 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyh
     Ok(result)
 }
 
-/// Flushes all streams concurrently, and returns whether all records are delivered.
 async fn flush(streams: &[DeliveryStream], deadline: Instant, settings: &Settings) -> bool {
     let left = left(streams);
     if left > 0 {

@@ -7,7 +7,6 @@
 //! Signatures are neither required nor verified.
 
 mod constraints;
-mod error;
 pub mod firehose;
 pub mod kinesis;
 mod request;

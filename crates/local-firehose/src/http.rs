@@ -15,8 +15,7 @@ pub const CONCURRENCY: usize = 32;
 pub struct BodyLimits {
     /// The longest body.
     pub max_bytes: usize,
-    /// How much of a longer body is read and discarded: a client that still sends when the connection is closed sees that
-    /// instead of the response.
+    /// How much of a longer body is discarded: a client that still sends when the connection closes sees no response.
     pub max_discarded: usize,
     /// The time that a body may take.
     pub timeout: Duration,

@@ -4,6 +4,5 @@ pub mod api;
 pub mod functions;
 pub mod http;
 pub mod invocation;
-pub mod metrics;
 pub mod outage;
 pub mod stream;

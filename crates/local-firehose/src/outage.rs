@@ -20,7 +20,6 @@ impl Outage {
         self.0.load(Ordering::SeqCst) > 0
     }
 
-    /// An operation begins to wait. The first one calls `report`.
     pub(crate) fn begin(&self, report: impl FnOnce()) -> Waiting<'_> {
         if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
             report();
@@ -36,7 +35,6 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Waits after a failed attempt.
     pub(crate) async fn pause(&mut self) {
         self.attempts += 1;
         sleep(BACKOFF.delay(self.attempts)).await;

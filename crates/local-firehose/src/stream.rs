@@ -12,24 +12,20 @@
 
 mod backlog;
 mod buffer;
-mod context;
 mod data_stream;
 mod delivery_stream;
 mod destination;
 mod intake;
 mod invoker;
-mod object;
 mod receipt;
-mod sequencer;
 mod settings;
 mod state;
 mod stats;
 mod uploader;
-mod values;
 
 pub use self::data_stream::{DataStream, PutEntry, PutResult};
-pub use self::delivery_stream::{DeliveryStream, StreamDeps, unused_state_files};
+pub use self::delivery_stream::{DeliveryStream, unused_state_files};
 pub use self::intake::PutError;
-pub use self::settings::{Buffering, Command, DataStreamSettings, FunctionSettings, Source, StreamSettings};
+pub use self::settings::{Buffering, DataStreamSettings, Source, StreamSettings};
 pub use self::state::StateError;
 pub use self::stats::{ObjectSummary, StreamSnapshot};

@@ -19,24 +19,12 @@ pub enum Destination {
     },
 }
 
-/// Why a destination is refused.
+/// Why a destination is refused. Each message names what is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// The destination is empty.
-    #[error("no destination; accepted is a folder, or a bucket as s3://BUCKET")]
-    Empty,
-    /// The URL's scheme is not `s3`.
-    #[error("invalid destination: {0}; accepted is a folder, or a bucket as s3://BUCKET")]
-    Scheme(String),
-    /// A key belongs into the option `prefix`.
-    #[error("invalid destination: {0}; accepted is s3://{bucket}, and the rest as `prefix`", bucket = bucket(.0))]
-    Key(String),
-    /// The rules of the Amazon S3 user guide, "General purpose bucket naming rules".
-    #[error(
-        "invalid bucket: s3://{0}; accepted are 3 to 63 lower-case letters, digits, dots and hyphens, \
-         with a letter or digit at both ends"
-    )]
-    Bucket(String),
+    /// It is neither a folder nor a bucket.
+    #[error("{0}")]
+    Destination(String),
     /// The endpoint is no URL of a service.
     #[error("invalid `s3-endpoint`: {0}; accepted is a URL such as http://127.0.0.1:9000")]
     Endpoint(String),
@@ -45,19 +33,27 @@ pub enum DestinationError {
 impl Destination {
     /// Parses the options `destination` and `s3-endpoint`.
     pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, DestinationError> {
+        let invalid = |problem: String| Err(DestinationError::Destination(problem));
         let Some(rest) = text.strip_prefix("s3://") else {
-            return match (text, s3_endpoint) {
-                ("", _) => Err(DestinationError::Empty),
-                (text, _) if text.contains("://") => Err(DestinationError::Scheme(text.to_owned())),
-                (text, _) => Ok(Self::Folder(text.into())),
+            return match text {
+                "" => invalid("no destination; accepted is a folder, or a bucket as s3://BUCKET".to_owned()),
+                _ if text.contains("://") => {
+                    invalid(format!("invalid destination: {text}; accepted is a folder, or a bucket as s3://BUCKET"))
+                }
+                _ => Ok(Self::Folder(text.into())),
             };
         };
         let bucket = rest.strip_suffix('/').unwrap_or(rest);
-        if bucket.contains('/') {
-            return Err(DestinationError::Key(text.to_owned()));
+        if let Some((bucket, _key)) = bucket.split_once('/') {
+            return invalid(format!(
+                "invalid destination: {text}; accepted is s3://{bucket}, and the rest as `prefix`"
+            ));
         }
         if !is_bucket_name(bucket) {
-            return Err(DestinationError::Bucket(bucket.to_owned()));
+            return invalid(format!(
+                "invalid bucket: s3://{bucket}; accepted are 3 to 63 lower-case letters, digits, dots and hyphens, \
+                 with a letter or digit at both ends"
+            ));
         }
         let endpoint = s3_endpoint.map(endpoint).transpose()?;
         Ok(Self::S3 { bucket: bucket.to_owned(), endpoint })
@@ -73,10 +69,7 @@ impl fmt::Display for Destination {
     }
 }
 
-fn bucket(text: &str) -> &str {
-    text.trim_start_matches("s3://").split('/').next().unwrap_or_default()
-}
-
+/// The rules of the Amazon S3 user guide, "General purpose bucket naming rules".
 fn is_bucket_name(name: &str) -> bool {
     let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = name.as_bytes();

@@ -9,9 +9,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
-use super::contents::{self, ObjectStart};
 use super::names::{ABOVE, BELOW, decoded, encoded, is_unfinished};
-use super::{BucketError, Found, StoredObject, root_cause, walk};
+use super::{BucketError, Found, ObjectStart, StoredObject, root_cause, stored_bytes_for, walk};
 
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -22,7 +21,8 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens or creates a folder, and removes the unfinished files of a killed process.
     pub(super) fn open(path: &Path, durable: bool) -> Result<Self, BucketError> {
-        let failed = |source| BucketError::Folder(path.to_owned(), source);
+        let problem = || format!("could not open the folder {} (`--destination`)", path.display());
+        let failed = |source| BucketError::Folder(problem(), source);
         fs::create_dir_all(path).map_err(failed)?;
         remove_unfinished(path);
         let store = store(path).map_err(failed)?.with_fsync(durable);
@@ -30,7 +30,8 @@ impl Folder {
     }
 
     pub(super) fn open_existing(path: &Path) -> Result<Self, BucketError> {
-        let store = store(path).map_err(|source| BucketError::Missing(path.to_owned(), source))?;
+        let problem = || format!("could not read the folder {}", path.display());
+        let store = store(path).map_err(|source| BucketError::Folder(problem(), source))?;
         Ok(Self { store: Arc::new(store), root: path.to_owned() })
     }
 
@@ -47,11 +48,11 @@ impl Folder {
             if is_below_a_link(&folder.root, Path::new(&name)) {
                 return Ok(None);
             }
-            let most = contents::stored_bytes_for(at_most);
+            let most = stored_bytes_for(at_most);
             let mut stored = Vec::new();
             File::open(folder.root.join(name))?.take(most as u64 + 1).read_to_end(&mut stored)?;
             let whole = stored.len() <= most;
-            Ok(Some(contents::start(stored, whole, at_most)))
+            Ok(Some(super::start(stored, whole, at_most)))
         })
         .await
     }
@@ -65,9 +66,12 @@ impl Folder {
         }
     }
 
-    pub(super) async fn name_of(&self, key: &str) -> Result<Option<String>, String> {
+    pub(super) async fn head_of_key(&self, key: &str) -> Result<Option<StoredObject>, String> {
         let (folder, key) = (self.clone(), key.to_owned());
-        blocking(move || Ok(folder.find(&key))).await
+        match blocking(move || Ok(folder.find(&key))).await? {
+            Some(name) => self.head(&name).await,
+            None => Ok(None),
+        }
     }
 
     /// All objects. Symbolic links may form a cycle, in which the list of `LocalFileSystem` does not terminate.
@@ -102,7 +106,6 @@ impl Folder {
         blocking(move || Ok(folder.free(&key))).await
     }
 
-    /// A name for an object that no other file or folder has.
     fn free(&self, key: &str) -> String {
         let mut names = encoded(key);
         let (mut path, last) = (self.root.clone(), names.len() - 1);
@@ -140,7 +143,6 @@ fn find(folder: &Path, names: &[String]) -> Option<Vec<String>> {
     })
 }
 
-/// Whether a path below a folder is a symbolic link, or leads through one.
 fn is_below_a_link(root: &Path, path: &Path) -> bool {
     path.ancestors().filter(|path| !path.as_os_str().is_empty()).any(|path| root.join(path).is_symlink())
 }

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod contents;
 mod destination;
 mod folder;
 mod names;
@@ -8,37 +7,32 @@ mod objects;
 #[cfg(feature = "s3")]
 mod s3;
 mod walk;
-#[cfg(not(feature = "s3"))]
-mod without_s3;
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
 
-pub use self::contents::{ObjectStart, gzip};
 pub use self::destination::{Destination, DestinationError};
 use self::folder::Folder;
 #[cfg(feature = "s3")]
 use self::s3::S3;
-#[cfg(not(feature = "s3"))]
-use self::without_s3::{self as s3, S3};
 use firehose_model::excerpt::excerpt;
-use firehose_model::prefix::{Compression, MAX_KEY_BYTES};
+use firehose_model::prefix::MAX_KEY_BYTES;
+use firehose_model::values::GZIP_MAGIC;
 
 const MAX_CAUSE_CHARACTERS: usize = 200;
 
 /// Why the storage can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// The folder can't be created or read.
-    #[error("could not open the folder {} (`--destination`)", .0.display())]
-    Folder(PathBuf, #[source] io::Error),
-    /// The folder does not exist or is unreadable.
-    #[error("could not read the folder {}", .0.display())]
-    Missing(PathBuf, #[source] io::Error),
+    /// A folder can't be created or read.
+    #[error("{0}")]
+    Folder(String, #[source] io::Error),
     /// The environment has no credentials. `~/.aws` is not read.
     #[error(
         "{0} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY \
@@ -67,6 +61,7 @@ pub struct Bucket {
 #[derive(Debug, Clone)]
 enum Store {
     Folder(Folder),
+    #[cfg(feature = "s3")]
     S3(S3),
 }
 
@@ -98,37 +93,40 @@ impl Bucket {
     /// Opens the storage of a destination. A folder is created; a missing bucket is detected when the first object is put. With
     /// `durable`, a put into a folder returns when the object is on disk.
     pub fn open(destination: &Destination, durable: bool) -> Result<Self, BucketError> {
+        Self::of(destination, |path| Folder::open(path, durable))
+    }
+
+    /// Opens an existing storage without changing it.
+    pub fn open_existing(destination: &Destination) -> Result<Self, BucketError> {
+        Self::of(destination, Folder::open_existing)
+    }
+
+    fn of(
+        destination: &Destination,
+        folder: impl FnOnce(&Path) -> Result<Folder, BucketError>,
+    ) -> Result<Self, BucketError> {
         let store = match destination {
-            Destination::Folder(path) => Store::Folder(Folder::open(path, durable)?),
+            Destination::Folder(path) => Store::Folder(folder(path)?),
+            #[cfg(feature = "s3")]
             Destination::S3 { bucket, endpoint } => Store::S3(S3::open(s3::environment, bucket, endpoint.as_deref())?),
+            #[cfg(not(feature = "s3"))]
+            Destination::S3 { .. } => {
+                let (place, cause) = (destination.to_string(), "this build is without the feature `s3`".to_owned());
+                return Err(BucketError::Operation { operation: "set up", place, cause });
+            }
         };
         Ok(Self { store, place: destination.to_string() })
     }
 
-    /// Writes an object as a whole. An existing object is replaced, so that an attempt can be repeated.
-    ///
-    /// Returns its key. If an S3 refuses a key with empty parts, `.` or `..`, the key is encoded as in a folder (Amazon S3 user guide,
-    /// "Naming Amazon S3 objects": 400 for a key whose `..` lead above its bucket).
+    /// Writes or replaces an object as a whole. Returns its key, which is encoded as in a folder if an S3 refuses it.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<String, BucketError> {
         let key = shortened(key, MAX_KEY_BYTES).into_owned();
-        let failed = |key: &str, cause| BucketError::Operation { operation: "write", place: self.place_of(key), cause };
-        let s3 = match &self.store {
-            Store::Folder(folder) => {
-                return folder.put(&key, bytes).await.map_err(|cause| failed(&key, cause)).map(|()| key);
-            }
-            Store::S3(s3) => s3,
+        let put = match &self.store {
+            Store::Folder(folder) => folder.put(&key, bytes).await.map(|()| key.clone()),
+            #[cfg(feature = "s3")]
+            Store::S3(s3) => s3.put(&key, bytes).await,
         };
-        let encoding = key.ends_with(Compression::Gzip.extension()).then_some("gzip");
-        let refused = match s3.put(&key, bytes.clone(), encoding).await {
-            Ok(()) => return Ok(key),
-            Err(refused) => refused,
-        };
-        let encoded = shortened(&names::encoded(&key).join("/"), MAX_KEY_BYTES).into_owned();
-        if !refused.is_perhaps_the_key || encoded == key {
-            return Err(failed(&key, refused.cause));
-        }
-        s3.put(&encoded, bytes, encoding).await.map_err(|refused| failed(&encoded, refused.cause))?;
-        Ok(encoded)
+        put.map_err(|cause| self.failed("write", &key, cause))
     }
 
     /// The first `at_most` bytes of an object, decompressed if it is gzip. None if the object does not exist.
@@ -136,9 +134,14 @@ impl Bucket {
         let key = shortened(key, MAX_KEY_BYTES);
         let got = match &self.store {
             Store::Folder(folder) => folder.start(&key, at_most).await,
+            #[cfg(feature = "s3")]
             Store::S3(s3) => s3.start(&key, at_most).await,
         };
-        got.map_err(|cause| BucketError::Operation { operation: "read", place: self.place_of(&key), cause })
+        got.map_err(|cause| self.failed("read", &key, cause))
+    }
+
+    fn failed(&self, operation: &'static str, key: &str, cause: String) -> BucketError {
+        BucketError::Operation { operation, place: self.place_of(key), cause }
     }
 
     fn place_of(&self, key: &str) -> String {
@@ -146,8 +149,7 @@ impl Bucket {
     }
 }
 
-/// A key of at most `at_most` bytes, without a part of its middle: its end makes it unique. A key that S3 refuses as too long would
-/// be retried for ever.
+/// A key without a part of its middle: its end makes it unique, and S3 would refuse one that is too long for ever.
 fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     const ELLIPSIS: &str = "…";
     if text.len() <= at_most {
@@ -171,6 +173,42 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
 fn in_one_line(text: &str) -> String {
     let text = text.trim_end_matches([' ', ':']);
     excerpt(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CAUSE_CHARACTERS)
+}
+
+/// The start of an object.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ObjectStart {
+    /// Its first bytes, decompressed.
+    pub bytes: Vec<u8>,
+    /// Whether the object has more.
+    pub truncated: bool,
+}
+
+/// Compresses bytes. The result is deterministic, so that an attempt can be repeated.
+pub fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.into())
+}
+
+/// The number of stored bytes that `at_most` decompressed bytes need: gzip adds far less than an eighth to incompressible data.
+fn stored_bytes_for(at_most: usize) -> usize {
+    at_most.saturating_add(at_most / 8).saturating_add(4096)
+}
+
+/// The start of an object whose stored start, or all of it, is `stored`. What can't be decompressed is returned as it is.
+fn start(stored: Vec<u8>, whole: bool, at_most: usize) -> ObjectStart {
+    let (mut bytes, mut whole) = (stored, whole);
+    if bytes.starts_with(&GZIP_MAGIC) {
+        let mut decompressed = Vec::new();
+        let read = MultiGzDecoder::new(&*bytes).take(at_most as u64 + 1).read_to_end(&mut decompressed);
+        if read.is_ok() || !decompressed.is_empty() {
+            (bytes, whole) = (decompressed, whole && read.is_ok());
+        }
+    }
+    let truncated = !whole || bytes.len() > at_most;
+    bytes.truncate(at_most);
+    ObjectStart { bytes, truncated }
 }
 
 #[cfg(feature = "s3")]

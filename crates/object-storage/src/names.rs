@@ -67,12 +67,10 @@ fn encode(part: &str, names: &mut Vec<String>) {
     });
 }
 
-/// Whether a `%` before this would look like a part of the encoding.
 fn reads_as_encoded(rest: &str) -> bool {
     matches!(rest, "-" | "+" | "=") || code(rest).is_some()
 }
 
-/// The character of two hexadecimal digits, if it is one that is encoded.
 fn code(digits: &str) -> Option<char> {
     let digits = digits
         .get(..2)

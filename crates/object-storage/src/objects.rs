@@ -5,8 +5,7 @@ use std::io::{self, Read};
 use bytes::{Buf, Bytes};
 use tokio::runtime::Handle;
 
-use super::folder::Folder;
-use super::{Bucket, BucketError, Destination, Found, S3, Store, StoredObject, s3};
+use super::{Bucket, BucketError, Found, Store, StoredObject};
 
 /// The range of one request: few requests for Firehose's largest object (128 MB), and little memory.
 const READ_BYTES: u64 = 4 * 1024 * 1024;
@@ -30,24 +29,14 @@ impl StoredObject {
 }
 
 impl Bucket {
-    /// Opens an existing storage without changing it.
-    pub fn open_existing(destination: &Destination) -> Result<Self, BucketError> {
-        let store = match destination {
-            Destination::Folder(path) => Store::Folder(Folder::open_existing(path)?),
-            Destination::S3 { bucket, endpoint } => Store::S3(S3::open(s3::environment, bucket, endpoint.as_deref())?),
-        };
-        Ok(Self { store, place: destination.to_string() })
-    }
-
-    /// Lists the objects whose keys begin with a prefix, or the object `one_of`; in a folder, all objects, or that one.
-    ///
-    /// Empty objects, hidden ones (below `.git`, say) and unfinished files (`NAME#1`) are left out. The list takes about 300 bytes of
-    /// memory per object.
+    /// Lists the objects whose keys begin with a prefix, or the object `one_of`; in a folder, all objects, or that one. Empty objects, hidden
+    /// ones (below `.git`, say) and unfinished files (`NAME#1`) are left out. The list takes about 300 bytes of memory per object.
     pub async fn find(&self, prefix: &str, one_of: Option<&str>) -> Result<Found, BucketError> {
         let found = match (&self.store, one_of) {
             (Store::Folder(folder), None) => folder.list().await,
-            (Store::Folder(folder), Some(file)) => folder.head(file).await.map(|object| listed(object.into_iter())),
-            (Store::S3(s3), one_of) => s3_objects(s3, prefix, one_of).await.map(|objects| listed(objects.into_iter())),
+            (Store::Folder(folder), Some(file)) => folder.head(file).await.map(listed),
+            #[cfg(feature = "s3")]
+            (Store::S3(s3), one_of) => s3.list(prefix, one_of).await.map(listed),
         };
         let place = match prefix.strip_suffix('/').unwrap_or(prefix) {
             "" => self.place.clone(),
@@ -63,14 +52,14 @@ impl Bucket {
         Ok(found)
     }
 
-    /// A reader of an object's stored bytes, which it requests range by range. It blocks, so it needs a thread that may block. Don't
-    /// read on after an error.
+    /// A blocking reader of an object's stored bytes, range by range. Don't read on after an error. `count` gets the
+    /// number of bytes of each range.
     #[must_use]
-    pub fn read(&self, object: &StoredObject) -> impl Read + Send + use<> {
-        Pieces { bucket: self.clone(), object: object.clone(), at: 0, piece: Bytes::new(), runtime: Handle::current() }
+    pub fn read<F: FnMut(u64) + Send>(&self, object: &StoredObject, count: F) -> impl Read + Send + use<F> {
+        let (bucket, object, runtime) = (self.clone(), object.clone(), Handle::current());
+        Pieces { bucket, object, at: 0, piece: Bytes::new(), count, runtime }
     }
 
-    /// The bytes of an object from an offset; empty after its last byte.
     async fn piece(&self, object: &StoredObject, at: u64) -> Result<Bytes, String> {
         let to = object.bytes.min(at + READ_BYTES);
         if at >= to {
@@ -78,6 +67,7 @@ impl Bucket {
         }
         let piece = match &self.store {
             Store::Folder(folder) => folder.range(&object.name, at, to).await,
+            #[cfg(feature = "s3")]
             Store::S3(s3) => s3.range(&object.name, at, to).await,
         }?;
         if piece.is_empty() { Err("it is shorter than when it was listed".to_owned()) } else { Ok(piece) }
@@ -87,9 +77,10 @@ impl Bucket {
     pub async fn is_unchanged(&self, object: &StoredObject) -> Result<bool, BucketError> {
         let there = match &self.store {
             Store::Folder(folder) => folder.head(&object.name).await,
+            #[cfg(feature = "s3")]
             Store::S3(s3) => s3.head(&object.name).await,
         };
-        let failed = |cause| BucketError::Operation { operation: "read", place: self.place_of_object(object), cause };
+        let failed = |cause| self.failed("read", &object.key, cause);
         Ok(there.map_err(failed)?.is_some_and(|there| there.is_same(object)))
     }
 
@@ -113,17 +104,16 @@ impl Bucket {
         }
         match &self.store {
             Store::Folder(folder) => folder.rename(&object.name, to).await,
+            #[cfg(feature = "s3")]
             Store::S3(s3) => s3.rename(&object.name, to).await,
         }
     }
 
     async fn find_at(&self, key: &str) -> Result<Option<StoredObject>, String> {
         match &self.store {
+            #[cfg(feature = "s3")]
             Store::S3(s3) => s3.head(key).await,
-            Store::Folder(folder) => match folder.name_of(key).await? {
-                Some(name) => folder.head(&name).await,
-                None => Ok(None),
-            },
+            Store::Folder(folder) => folder.head_of_key(key).await,
         }
     }
 
@@ -150,34 +140,26 @@ impl Bucket {
     }
 }
 
-fn listed(objects: impl Iterator<Item = StoredObject>) -> Found {
-    Found { objects: objects.collect(), ..Found::default() }
+fn listed(objects: impl IntoIterator<Item = StoredObject>) -> Found {
+    Found { objects: objects.into_iter().collect(), ..Found::default() }
 }
 
-async fn s3_objects(s3: &S3, prefix: &str, one_of: Option<&str>) -> Result<Vec<StoredObject>, String> {
-    let mut found = s3.list(prefix).await?;
-    if let Some(name) = one_of
-        && found.iter().all(|meta| meta.name != name)
-    {
-        found.extend(s3.head(name).await?);
-    }
-    Ok(found)
-}
-
-struct Pieces {
+struct Pieces<F> {
     bucket: Bucket,
     object: StoredObject,
     at: u64,
     piece: Bytes,
+    count: F,
     runtime: Handle,
 }
 
-impl Read for Pieces {
+impl<F: FnMut(u64)> Read for Pieces<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.piece.is_empty() {
             let piece = self.runtime.block_on(self.bucket.piece(&self.object, self.at));
             self.piece = piece.map_err(io::Error::other)?;
             self.at += self.piece.len() as u64;
+            (self.count)(self.piece.len() as u64);
         }
         let length = buffer.len().min(self.piece.len());
         self.piece.copy_to_slice(&mut buffer[..length]);

@@ -26,8 +26,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::contents::{self, ObjectStart};
-use super::{BucketError, StoredObject, in_one_line, root_cause};
+use super::names::encoded;
+use super::{BucketError, ObjectStart, StoredObject, in_one_line, root_cause, shortened, stored_bytes_for};
+use firehose_model::prefix::{Compression, MAX_KEY_BYTES};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -46,13 +47,6 @@ pub(super) struct S3 {
     bucket: String,
 }
 
-#[derive(Debug)]
-pub(super) struct PutRefused {
-    pub(super) cause: String,
-    /// A retry with the same key may fail, too: 400, such as `InvalidURI` or `XMinioInvalidObjectName`.
-    pub(super) is_perhaps_the_key: bool,
-}
-
 /// The codes with 400 that do not concern the key (Amazon S3 API Reference, "Error responses"). Those that do vary between services.
 const NOT_THE_KEY: [&str; 10] = [
     "BadDigest",
@@ -67,7 +61,6 @@ const NOT_THE_KEY: [&str; 10] = [
     "EntityTooLarge",
 ];
 
-/// The variables of a web identity and of a container.
 const OTHER_CREDENTIALS: [&str; 3] =
     ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
@@ -79,7 +72,6 @@ pub(super) fn environment(name: &str) -> Option<String> {
 struct Settings {
     endpoint: Option<String>,
     region: String,
-    /// None for those of a web identity or of a container.
     keys: Option<Credentials>,
 }
 
@@ -154,14 +146,22 @@ impl S3 {
         Ok(Self { client: Client::from_conf(config.build()), bucket: bucket.to_owned() })
     }
 
-    pub(super) async fn put(&self, key: &str, bytes: Bytes, encoding: Option<&str>) -> Result<(), PutRefused> {
-        let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(CONTENT_TYPE);
-        let request = request.set_content_encoding(encoding.map(str::to_owned)).body(ByteStream::from(bytes));
-        request.send().await.map(drop).map_err(|error| PutRefused {
-            cause: cause(&error),
-            is_perhaps_the_key: error.raw_response().is_some_and(|response| response.status().as_u16() == 400)
-                && !error.code().is_some_and(|code| NOT_THE_KEY.contains(&code)),
-        })
+    /// Returns the key, encoded if the service refuses it: 400 for `..` above the bucket (S3 user guide, "Naming Amazon S3 objects").
+    pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<String, String> {
+        let encoding = key.ends_with(Compression::Gzip.extension()).then(|| "gzip".to_owned());
+        let put = |key: &str| {
+            let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(CONTENT_TYPE);
+            request.set_content_encoding(encoding.clone()).body(ByteStream::from(bytes.clone())).send()
+        };
+        let Err(error) = put(key).await else { return Ok(key.to_owned()) };
+        // Such as `InvalidURI` or `XMinioInvalidObjectName`.
+        let is_perhaps_the_key = error.raw_response().is_some_and(|response| response.status().as_u16() == 400)
+            && !error.code().is_some_and(|code| NOT_THE_KEY.contains(&code));
+        let encoded = shortened(&encoded(key).join("/"), MAX_KEY_BYTES).into_owned();
+        if !is_perhaps_the_key || encoded == key {
+            return Err(cause(&error));
+        }
+        put(&encoded).await.map(|_| encoded).map_err(|error| cause(&error))
     }
 
     pub(super) async fn start(&self, key: &str, at_most: usize) -> Result<Option<ObjectStart>, String> {
@@ -172,13 +172,13 @@ impl S3 {
         };
         let mut stored = Vec::new();
         let mut whole = false;
-        while !whole && stored.len() <= contents::stored_bytes_for(at_most) {
+        while !whole && stored.len() <= stored_bytes_for(at_most) {
             match body.try_next().await.map_err(|error| root_cause(&error))? {
                 Some(chunk) => stored.extend_from_slice(&chunk),
                 None => whole = true,
             }
         }
-        Ok(Some(contents::start(stored, whole, at_most)))
+        Ok(Some(super::start(stored, whole, at_most)))
     }
 
     pub(super) async fn head(&self, key: &str) -> Result<Option<StoredObject>, String> {
@@ -189,7 +189,7 @@ impl S3 {
         }
     }
 
-    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<StoredObject>, String> {
+    pub(super) async fn list(&self, prefix: &str, one_of: Option<&str>) -> Result<Vec<StoredObject>, String> {
         // XML can't represent some characters of keys.
         let request = self.client.list_objects_v2().bucket(&self.bucket).encoding_type(EncodingType::Url);
         let mut pages = request.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned())).into_paginator().send();
@@ -202,6 +202,11 @@ impl S3 {
                 let key = if is_encoded { url_decoded(&key) } else { key };
                 found.push(stored_object(&key, object.size, object.e_tag, object.last_modified));
             }
+        }
+        if let Some(key) = one_of
+            && found.iter().all(|object| object.key != key)
+        {
+            found.extend(self.head(key).await?);
         }
         Ok(found)
     }
@@ -241,13 +246,11 @@ fn short_retries() -> RetryConfig {
         .with_max_backoff(Duration::from_millis(200))
 }
 
-/// Whether the object does not exist, although the bucket does.
 fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     error.raw_response().is_some_and(|response| response.status().as_u16() == 404)
         && error.code().is_none_or(|code| matches!(code, "NoSuchKey" | "NotFound"))
 }
 
-/// An error in one line: the response, or why there is none.
 fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> String {
     let Some(response) = error.raw_response() else { return root_cause(error) };
     let status = StatusCode::from_u16(response.status().as_u16()).map(|status| status.to_string());

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
-use firehose_model::prefix::object_name;
+use firehose_model::prefix::{Compression, object_name};
 
 const NAME: &str = "clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000";
 
@@ -216,7 +216,7 @@ async fn keys_are_sent_to_s3_unchanged() {
 
         let found = bucket.find("", None).await.unwrap().objects;
         assert_eq!(found.iter().map(|object| &object.key).collect::<Vec<_>>(), [key]);
-        let mut reader = bucket.read(&found[0]);
+        let mut reader = bucket.read(&found[0], |_| ());
         let read = move || {
             let mut text = String::new();
             reader.read_to_string(&mut text).map(|_| text)
@@ -528,7 +528,7 @@ async fn the_start_of_an_object_is_read_and_decompressed() {
 async fn a_gzip_bomb_is_read_up_to_the_limit() {
     let bomb = gzip(&vec![b'0'; 32 << 20]).unwrap();
     assert!(bomb.len() < 1 << 20);
-    let contents = contents::start(bomb.to_vec(), true, 1000);
+    let contents = start(bomb.to_vec(), true, 1000);
     assert_eq!(contents, ObjectStart { bytes: vec![b'0'; 1000], truncated: true });
     assert_eq!(contents.bytes.capacity() >> 20, 0);
 }

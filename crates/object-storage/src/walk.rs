@@ -13,9 +13,7 @@ use super::names::unfinished;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) files: Vec<PathBuf>,
-    /// Paths that are skipped, and why.
     pub(super) skipped: Vec<(PathBuf, &'static str)>,
-    /// Unreadable paths, which may have files, and the cause.
     pub(super) unreadable: Vec<(PathBuf, String)>,
 }
 
@@ -28,29 +26,27 @@ pub(super) fn find(root: &Path) -> io::Result<Found> {
         walk.seen.insert(identity(&fs::metadata(folder)?));
     }
     walk.folder(root)?;
-    Ok(walk.rest())
+    Ok(walk.finish())
 }
 
 #[derive(Debug, Default)]
 struct Walk {
     found: Found,
     seen: HashSet<(u64, u64)>,
-    folders: VecDeque<PathBuf>,
     links: VecDeque<PathBuf>,
 }
 
 impl Walk {
-    fn rest(mut self) -> Found {
-        loop {
-            if let Some(folder) = self.folders.pop_front() {
-                if let Err(error) = self.folder(&folder) {
-                    self.failed(folder, &error);
-                }
-            } else if let Some(link) = self.links.pop_front() {
-                self.link(link);
-            } else {
-                return self.found;
-            }
+    fn finish(mut self) -> Found {
+        while let Some(link) = self.links.pop_front() {
+            self.link(link);
+        }
+        self.found
+    }
+
+    fn folder_below(&mut self, folder: PathBuf) {
+        if let Err(error) = self.folder(&folder) {
+            self.failed(folder, &error);
         }
     }
 
@@ -74,7 +70,7 @@ impl Walk {
         if kind.is_symlink() {
             self.links.push_back(path);
         } else if kind.is_dir() {
-            self.folders.push_back(path);
+            self.folder_below(path);
         } else if kind.is_file() {
             self.seen.insert(identity(&entry.metadata()?));
             self.found.files.push(path);
@@ -85,16 +81,17 @@ impl Walk {
     }
 
     fn link(&mut self, link: PathBuf) {
-        let Found { files, skipped, .. } = &mut self.found;
         match fs::metadata(&link) {
-            Ok(target) if target.is_dir() && !self.seen.contains(&identity(&target)) => self.folders.push_back(link),
-            Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => files.push(link),
+            Ok(target) if target.is_dir() && !self.seen.contains(&identity(&target)) => self.folder_below(link),
+            Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => self.found.files.push(link),
             Ok(target) if target.is_dir() || target.is_file() => {
-                skipped.push((link, "a link to a parent folder, or to a file or folder that is already read"));
+                self.found
+                    .skipped
+                    .push((link, "a link to a parent folder, or to a file or folder that is already read"));
             }
-            Ok(_) => skipped.push((link, "a link to neither a file nor a folder")),
+            Ok(_) => self.found.skipped.push((link, "a link to neither a file nor a folder")),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.failed(link, &error),
-            Err(_) => skipped.push((link, "a dangling link")),
+            Err(_) => self.found.skipped.push((link, "a dangling link")),
         }
     }
 
@@ -107,7 +104,6 @@ impl Walk {
     }
 }
 
-/// The names of files in the storage, in order, and the files without one.
 pub(super) fn names(root: &Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(PathBuf, &'static str)>) {
     let (mut names, mut unusable) = (Vec::new(), Vec::new());
     for file in files {
@@ -211,8 +207,8 @@ mod tests {
         }
         let mut walk = Walk::default();
         walk.folder(root).unwrap();
-        walk.folders.push_front(root.join("removed"));
-        let found = walk.rest();
+        walk.folder_below(root.join("removed"));
+        let found = walk.finish();
         assert_eq!(found.files, [root.join("a"), root.join("z")]);
         assert_eq!(found.skipped, [(root.join("removed"), "removed during the search")]);
         let [(unreadable, why)] = &found.unreadable[..] else { panic!("{found:?}") };

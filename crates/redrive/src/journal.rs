@@ -15,7 +15,6 @@
 mod keys;
 mod tables;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use redb::backends::InMemoryBackend;
@@ -25,15 +24,15 @@ use state_file::{Commits, Condition, Durable, How, OpenError};
 pub(crate) use self::keys::content_key;
 pub(super) use self::keys::{Identity, firehose_name};
 use self::tables::Tables;
+use crate::error::RedriveError;
 use crate::record::FailedRecord;
 
-/// An object's name, if Firehose gave it, otherwise its place: its version, the first run that saw it, and whether all its lines are put or quarantined.
+/// An object's name, if Firehose gave it, otherwise its place: its version, the first run that saw it, and whether it is done.
 const OBJECTS: TableDefinition<&str, (&str, u64, bool)> = TableDefinition::new("objects");
 
 /// The number of runs. It orders them without a clock.
 const RUNS: TableDefinition<(), u64> = TableDefinition::new("runs");
 
-/// The stream and the format.
 const ABOUT: TableDefinition<&str, &str> = TableDefinition::new("about");
 
 const TARGET: &str = "target";
@@ -45,46 +44,6 @@ const FORMAT: (&str, &str) = ("form", "1");
 const MAX_CALL_MS: u64 = 2 * 60 * 1000;
 
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
-
-/// Why the journal can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    #[error("could not open the journal {} (`--journal`)", path.display())]
-    File { path: PathBuf, source: io::Error },
-    /// Two processes would put the same records.
-    #[error("the journal {} is in use by another `clicks redrive`", .0.display())]
-    InUse(PathBuf),
-    /// A later version of this program wrote it.
-    #[error("{}: unknown format of a journal: {found}; accepted is {format}", path.display(), format = FORMAT.1)]
-    Format { path: PathBuf, found: String },
-    /// What is in one stream is not in another.
-    #[error(
-        "{}: the journal of another stream: {found}; accepted is that of {expected} (`--journal FILE`)", path.display()
-    )]
-    OtherStream { path: PathBuf, found: String, expected: String },
-    /// Records that are already put would be put again.
-    #[error(
-        "the journal {} (`--journal`) cannot be used: {found}; accepted is the file that the last run wrote, because without it \
-         records are put twice. If you cannot restore it, choose: {}", path.display(), choices(found)
-    )]
-    Unusable { path: PathBuf, found: Condition },
-    #[error("could not read or write the journal {} (`--journal`)", path.display())]
-    Database { path: PathBuf, source: Box<redb::Error> },
-}
-
-impl JournalError {
-    fn opening(path: &Path, error: OpenError) -> Self {
-        match error {
-            OpenError::InUse => Self::InUse(path.to_owned()),
-            OpenError::File(source) => Self::File { path: path.to_owned(), source },
-            OpenError::Database(source) => Self::database(path, source),
-        }
-    }
-
-    fn database(path: &Path, source: impl Into<redb::Error>) -> Self {
-        Self::Database { path: path.to_owned(), source: Box::new(source.into()) }
-    }
-}
 
 /// What is done with a journal that is damaged or missing. Each may put records twice, so the operator has to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +66,7 @@ fn choices(found: &Condition) -> &'static str {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Not in the journal.
-    Open = 0,
+    Unknown = 0,
     /// It may be in the stream.
     Sending = 1,
     Put = 2,
@@ -124,7 +82,6 @@ impl State {
     }
 }
 
-/// What the journal knows a record by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) line: u128,
@@ -136,7 +93,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn of(line: u128, record: &FailedRecord) -> Self {
-        Self { line, content: content_key(&record.data), arrival_ms: record.arrival_ms, state: State::Open }
+        Self { line, content: content_key(&record.data), arrival_ms: record.arrival_ms, state: State::Unknown }
     }
 }
 
@@ -144,7 +101,6 @@ impl Entry {
 pub(super) struct Journal {
     pub(super) path: PathBuf,
     database: Database,
-    /// None in a dry run.
     commits: Option<Commits>,
     run: u64,
     pub(super) is_new: bool,
@@ -152,20 +108,24 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Opens or creates a journal. A dry run works on a copy.
-    pub(super) fn open(path: &Path, dry_run: bool, on_damage: Option<OnDamage>) -> Result<Self, JournalError> {
+    pub(super) fn open(path: &Path, dry_run: bool, on_damage: Option<OnDamage>) -> Result<Self, RedriveError> {
         let opened = if dry_run { open_copy(path, on_damage) } else { open_file(path, on_damage) };
         let (database, commits, is_new) = opened?;
         let mut journal = Self { path: path.to_owned(), database, commits, run: 0, is_new };
         let (found, run) = journal.write(begin_run)?;
         if found != FORMAT.1 {
-            return Err(JournalError::Format { path: journal.path, found });
+            return Err(RedriveError::Usage(format!(
+                "{}: unknown format of a journal: {found}; accepted is {}",
+                path.display(),
+                FORMAT.1
+            )));
         }
         journal.run = run;
         Ok(journal)
     }
 
     /// Checks that the journal belongs to a stream, by its identity. A new journal is assigned to it.
-    pub(super) fn check_stream(&self, target: &str) -> Result<(), JournalError> {
+    pub(super) fn check_stream(&self, target: &str) -> Result<(), RedriveError> {
         let found = self.write(|begun| {
             let mut table = begun.open_table(ABOUT)?;
             let found = get_or_insert(&mut table, TARGET, target)?;
@@ -174,14 +134,17 @@ impl Journal {
         if found == target {
             return Ok(());
         }
-        Err(JournalError::OtherStream { path: self.path.clone(), found, expected: target.to_owned() })
+        Err(RedriveError::Usage(format!(
+            "{}: the journal of another stream: {found}; accepted is that of {target} (`--journal FILE`)",
+            self.path.display()
+        )))
     }
 
     /// Registers objects by place and version. Returns for each the first run that saw it in this version, and whether it is done.
     pub(super) fn register<'a>(
         &self,
         objects: impl Iterator<Item = (&'a str, String)>,
-    ) -> Result<Vec<ObjectState>, JournalError> {
+    ) -> Result<Vec<ObjectState>, RedriveError> {
         let run = self.run;
         self.write(|begun| {
             let mut table = begun.open_table(OBJECTS)?;
@@ -206,7 +169,7 @@ impl Journal {
     }
 
     /// Records that all lines of an object of this version are put or quarantined.
-    pub(super) fn done(&self, place: &str, version: &str, state: ObjectState) -> Result<(), JournalError> {
+    pub(super) fn done(&self, place: &str, version: &str, state: ObjectState) -> Result<(), RedriveError> {
         self.write(|begun| {
             let name = firehose_name(place).unwrap_or(place);
             begun.open_table(OBJECTS)?.insert(name, (version, state.first_run, true))?;
@@ -214,17 +177,15 @@ impl Journal {
         })
     }
 
-    /// The states of an object's lines; `first_run` is the first run that saw the object.
-    ///
-    /// An unknown line has failed again if an earlier run put the same bytes before it arrived. As many lines as were put can fail
-    /// again, and no more. Unknown lines that are not `selected` stay unknown.
-    pub(super) fn states(
+    /// The states of an object's lines; `first_run` is the first run that saw the object. An unknown, selected line has failed again if an
+    /// earlier run put the same bytes before it arrived. As many lines as were put can fail again, and no more.
+    pub(super) fn classify(
         &self,
         entries: &[Entry],
         selected: &[bool],
         first_run: u64,
         now_ms: u64,
-    ) -> Result<Vec<State>, JournalError> {
+    ) -> Result<Vec<State>, RedriveError> {
         self.write(|begun| {
             let mut tables = Tables::open(begun)?;
             let (mut states, mut changed) = (Vec::new(), false);
@@ -237,7 +198,7 @@ impl Journal {
                         tables.set(entry.line, State::FailedAgain, now_ms)?;
                         State::FailedAgain
                     }
-                    None => State::Open,
+                    None => State::Unknown,
                 };
                 states.push(state);
             }
@@ -245,7 +206,7 @@ impl Journal {
         })
     }
 
-    pub(super) fn contains(&self, lines: &[u128]) -> Result<Vec<bool>, JournalError> {
+    pub(super) fn contains(&self, lines: &[u128]) -> Result<Vec<bool>, RedriveError> {
         self.write(|begun| {
             let table = Tables::open(begun)?.lines;
             let known = lines.iter().map(|line| Ok(table.get(line)?.is_some())).collect::<Result<_, redb::Error>>()?;
@@ -253,7 +214,7 @@ impl Journal {
         })
     }
 
-    pub(super) fn quarantined(&self, lines: &[u128], now_ms: u64) -> Result<(), JournalError> {
+    pub(super) fn quarantined(&self, lines: &[u128], now_ms: u64) -> Result<(), RedriveError> {
         self.write(|begun| {
             let mut tables = Tables::open(begun)?;
             for line in lines {
@@ -264,7 +225,7 @@ impl Journal {
     }
 
     /// Records that a call with these records starts: from now on they may be in the stream.
-    pub(super) fn sending(&self, entries: &[Entry], start_ms: u64) -> Result<(), JournalError> {
+    pub(super) fn sending(&self, entries: &[Entry], start_ms: u64) -> Result<(), RedriveError> {
         let run = self.run;
         self.write(|begun| {
             let mut tables = Tables::open(begun)?;
@@ -278,13 +239,13 @@ impl Journal {
         })
     }
 
-    pub(super) fn answered(
+    pub(super) fn record_response(
         &self,
         put: &[Entry],
         refused: &[Entry],
         start_ms: u64,
         end_ms: u64,
-    ) -> Result<(), JournalError> {
+    ) -> Result<(), RedriveError> {
         let run = self.run;
         self.write(|begun| {
             let mut tables = Tables::open(begun)?;
@@ -309,8 +270,8 @@ impl Journal {
     fn write<T>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<(T, bool), redb::Error>,
-    ) -> Result<T, JournalError> {
-        let run = || {
+    ) -> Result<T, RedriveError> {
+        let run = || -> Result<T, redb::Error> {
             let begun = self.database.begin_write()?;
             let (value, changed) = work(&begun)?;
             // A commit waits for the disk.
@@ -321,16 +282,15 @@ impl Journal {
             }
             Ok(value)
         };
-        run().map_err(|error: redb::Error| JournalError::database(&self.path, error))
+        run().map_err(|error| failed(&self.path, error))
     }
 }
 
-/// Opens or creates the file. Returns whether it is new.
-fn open_file(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), JournalError> {
-    let failed = |error| JournalError::opening(path, error);
-    state_file::make_folder(state_file::folder_of(path)).map_err(|error| failed(error.into()))?;
-    let (commits, count) = Commits::open(path, Durable::AtOnce).map_err(failed)?;
-    let how = match how(path, state_file::check(path, count).map_err(failed)?, on_damage) {
+fn open_file(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), RedriveError> {
+    let not_opened = |error| not_opened(path, error);
+    state_file::make_folder(state_file::folder_of(path)).map_err(|error| not_opened(error.into()))?;
+    let (commits, count) = Commits::open(path, Durable::AtOnce).map_err(not_opened)?;
+    let how = match how(path, &state_file::check(path, count).map_err(not_opened)?, on_damage) {
         Ok(how) => how,
         Err(error) => {
             commits.forget(path);
@@ -339,24 +299,38 @@ fn open_file(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Opti
     };
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
-    let database = state_file::open(path, how, &commits, count, &builder).map_err(failed)?;
+    let database = state_file::open(path, how, &commits, count, &builder).map_err(not_opened)?;
     Ok((database, Some(commits), how == How::New))
 }
 
-/// The same on a copy. It changes no file.
-fn open_copy(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), JournalError> {
-    let (condition, copy) = state_file::open_copy(path).map_err(|error| JournalError::opening(path, error))?;
-    let is_new = how(path, condition, on_damage)? == How::New;
+fn open_copy(path: &Path, on_damage: Option<OnDamage>) -> Result<(Database, Option<Commits>, bool), RedriveError> {
+    let (condition, copy) = state_file::open_copy(path).map_err(|error| not_opened(path, error))?;
+    let is_new = how(path, &condition, on_damage)? == How::New;
     let database = match copy.filter(|_| !is_new) {
         Some(copy) => Ok(copy),
         None => Database::builder().create_with_backend(InMemoryBackend::new()),
     };
-    Ok((database.map_err(|error| JournalError::database(path, error))?, None, is_new))
+    Ok((database.map_err(|error| failed(path, error))?, None, is_new))
 }
 
-/// How a file is opened. Reports what is wrong with it.
-fn how(path: &Path, found: Condition, on_damage: Option<OnDamage>) -> Result<How, JournalError> {
-    let (how, what) = match (&found, on_damage) {
+fn not_opened(path: &Path, error: OpenError) -> RedriveError {
+    let shown = path.display();
+    match error {
+        OpenError::InUse => RedriveError::Failed(format!("the journal {shown} is in use by another `clicks redrive`")),
+        OpenError::File(source) => {
+            RedriveError::File(format!("could not open the journal {shown} (`--journal`)"), source.into())
+        }
+        OpenError::Database(source) => failed(path, source),
+    }
+}
+
+fn failed(path: &Path, source: impl Into<redb::Error>) -> RedriveError {
+    let source: redb::Error = source.into();
+    RedriveError::File(format!("could not read or write the journal {} (`--journal`)", path.display()), source.into())
+}
+
+fn how(path: &Path, found: &Condition, on_damage: Option<OnDamage>) -> Result<How, RedriveError> {
+    let (how, what) = match (found, on_damage) {
         (Condition::Sound, _) => return Ok(How::Open),
         (Condition::New, _) => return Ok(How::New),
         (Condition::Repairable, _) => (How::Repair, "it is repaired"),
@@ -365,7 +339,14 @@ fn how(path: &Path, found: Condition, on_damage: Option<OnDamage>) -> Result<How
         }
         (_, Some(OnDamage::New)) => (How::New, "starts a new one; records that were put before may be put twice"),
         // Only the operator can choose.
-        (_, None | Some(OnDamage::Older)) => return Err(JournalError::Unusable { path: path.to_owned(), found }),
+        (_, None | Some(OnDamage::Older)) => {
+            return Err(RedriveError::Failed(format!(
+                "the journal {} (`--journal`) cannot be used: {found}; accepted is the file that the last run wrote, because \
+                 without it records are put twice. If you cannot restore it, choose: {}",
+                path.display(),
+                choices(found)
+            )));
+        }
     };
     tracing::warn!("{} (`--journal`): {found}: {what}", path.display());
     Ok(how)
@@ -376,7 +357,6 @@ pub(super) struct ObjectState {
     /// The first run that saw it. Records that this run or a later one put can't be in it because they failed again.
     pub(super) first_run: u64,
     pub(super) is_done: bool,
-    /// Whether no version of it was known.
     pub(super) is_new: bool,
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod error;
 mod journal;
 mod lines;
 mod record;
@@ -9,26 +10,25 @@ mod session;
 mod source;
 mod target;
 
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, io};
 
 use firehose_model::excerpt::excerpt;
 use firehose_model::source::MAX_RECORD_BYTES;
 use jiff::Timestamp;
-use object_storage::{Bucket, BucketError, StoredObject};
-use state_file::Quarantine;
 use tokio::sync::watch;
 
+pub use self::error::RedriveError;
+use self::journal::Identity;
 pub use self::journal::OnDamage;
-use self::journal::{Identity, Journal, JournalError};
 use self::lines::Chunk;
 pub use self::report::{Age, ObjectCounts, RecordCounts, Report};
-pub use self::selection::{Selection, When};
-use self::session::{Candidate, RedriveContext, Session, Stop};
+pub use self::selection::{Selection, milliseconds};
 pub use self::session::{OnProgress, Progress};
-pub use self::source::{InvalidSource, ObjectSource, archive};
+use self::session::{Session, Stop};
+pub use self::source::{ObjectSource, archive};
 pub use self::target::StreamRef;
-use self::target::{Target, TargetError};
+use self::target::Target;
 
 /// The longest message. A key of S3 has up to 1,024 bytes.
 const MESSAGE_CHARS: usize = 2_000;
@@ -48,8 +48,10 @@ pub struct Options {
     pub limit: Option<u64>,
     /// The most records per second.
     pub rate: u32,
-    /// Which records that are held back by default.
-    pub again: Again,
+    /// Whether to put records that failed again.
+    pub failed_again: bool,
+    /// Whether to put records that were sent without a response.
+    pub uncertain: bool,
     /// The journal's file [default: named after the stream].
     pub journal: Option<PathBuf>,
     /// What to do with a journal that is damaged or missing.
@@ -58,15 +60,6 @@ pub struct Options {
     pub archive: Option<String>,
     /// Whether to report only, and put and write nothing.
     pub dry_run: bool,
-}
-
-/// Which records are put although they may be in the stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Again {
-    /// Those that failed again.
-    pub failed: bool,
-    /// Those that were sent without a response.
-    pub uncertain: bool,
 }
 
 /// A finished redrive.
@@ -78,64 +71,7 @@ pub struct Redriven {
     pub error: Option<RedriveError>,
 }
 
-/// Why a redrive stopped early.
-#[derive(Debug, thiserror::Error)]
-pub enum RedriveError {
-    /// The stream can't be used.
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    /// The objects are unavailable.
-    #[error(transparent)]
-    Bucket(#[from] BucketError),
-    /// The journal can't be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The journal has no default path.
-    #[error("neither XDG_STATE_HOME nor HOME is set; name the journal (`--journal FILE`)")]
-    NoHome,
-    /// There is a journal by its former name, `.ledger`, beside its present one. A new journal would put its records twice.
-    #[error("the journal has its former name: {}; to continue with it, rename it: {}", .0.display(), rename(.0, .1))]
-    FormerName(PathBuf, PathBuf),
-    /// Finished objects would not leave the source.
-    #[error(
-        "invalid --archive: {}: the source itself or its parent folder; accepted is another prefix",
-        .0.trim_end_matches('/')
-    )]
-    Archive(String),
-    /// Corrupt lines can't be quarantined.
-    #[error("could not write corrupt lines to {}", .0.display())]
-    Quarantine(PathBuf, #[source] io::Error),
-    /// The service refused all records of several calls.
-    #[error("the service refuses records, after retries: {0}")]
-    Refused(String),
-    /// The service refused a call, and a retry is useless.
-    #[error("the service refuses the call: {0}")]
-    Failed(String),
-    /// Several consecutive calls got no response.
-    #[error("no response from {0}: {1}")]
-    Unanswered(&'static str, String),
-}
-
-impl RedriveError {
-    /// Whether the options or the environment are wrong.
-    #[must_use]
-    pub fn is_usage(&self) -> bool {
-        match self {
-            Self::Target(error) => error.is_usage(),
-            Self::Bucket(BucketError::NoCredentials(_))
-            | Self::Journal(JournalError::OtherStream { .. } | JournalError::Format { .. })
-            | Self::NoHome
-            | Self::FormerName(..)
-            | Self::Archive(_) => true,
-            _ => false,
-        }
-    }
-}
-
 /// Puts the selected records. The first interrupt finishes the current call, the second aborts it.
-///
-/// # Errors
-/// [`RedriveError`] where no object was read.
 pub async fn run(
     options: Options,
     interrupts: watch::Receiver<u32>,
@@ -143,11 +79,14 @@ pub async fn run(
 ) -> Result<Redriven, RedriveError> {
     let mut stop = Stop(interrupts);
     if let Some(archive) = options.archive.as_ref().filter(|archive| options.source.is_within(archive)) {
-        return Err(RedriveError::Archive(archive.clone()));
+        return Err(RedriveError::Usage(format!(
+            "invalid --archive: {}: the source itself or its parent folder; accepted is another prefix",
+            archive.trim_end_matches('/')
+        )));
     }
     let target = Target::new(&options.stream, options.endpoint.as_deref()).await?;
     let report = Report { target: target.name(), dry_run: options.dry_run, interrupted: true, ..Report::default() };
-    let preparing = prepare(options, target, stop.clone(), on_progress);
+    let preparing = Session::prepare(options, target, stop.clone(), on_progress);
     let session = tokio::select! {
         biased;
         () = stop.requested(1) => return Ok(Redriven { report, error: None }),
@@ -156,46 +95,11 @@ pub async fn run(
     Ok(session.run().await)
 }
 
-/// Checks the stream, lists the objects, and opens the journal.
-async fn prepare(
-    options: Options,
-    target: Target,
-    stop: Stop,
-    on_progress: OnProgress,
-) -> Result<Session, RedriveError> {
-    let (identity, max_record_bytes) = if options.dry_run {
-        (None, target.max_record_bytes())
-    } else {
-        let (identity, max_record_bytes) = target.check().await?;
-        (Some(identity), max_record_bytes)
-    };
-    let bucket = Bucket::open_existing(&options.source.store)?;
-    let path = match &options.journal {
-        Some(path) => path.clone(),
-        None => default_journal(&target)?,
-    };
-    let (mut objects, unreadable) = find(&bucket, &options.source).await?;
-    if let Some(archive) = &options.archive {
-        objects.retain(|object| !object.key.starts_with(archive));
-    }
-    if objects.is_empty() {
-        tracing::warn!("no object in {}: a prefix consists of whole parts between slashes", options.source);
-    }
-    let journal = Journal::open(&path, options.dry_run, options.on_damage)?;
-    if let Some(identity) = identity {
-        journal.check_stream(&identity)?;
-        if journal.is_new {
-            tracing::info!("starting a new journal, in which no record is put yet: {}", path.display());
-        }
-    }
-    let objects = Candidate::all(&bucket, objects, &journal)?;
-    let quarantine = Quarantine::new(path.with_extension("corrupt.jsonl"));
-    let context = RedriveContext { options, target, max_record_bytes, bucket, journal, quarantine, stop, on_progress };
-    Ok(Session::new(context, objects, unreadable))
-}
-
 fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
-    let folder = state_folder(|name| env::var_os(name).map(PathBuf::from)).ok_or(RedriveError::NoHome)?;
+    let Some(folder) = state_folder(|name| env::var_os(name).map(PathBuf::from)) else {
+        let problem = "neither XDG_STATE_HOME nor HOME is set; name the journal (`--journal FILE`)";
+        return Err(RedriveError::Usage(problem.to_owned()));
+    };
     if state_file::is_open_to_others(&folder) {
         let folder = folder.display();
         tracing::warn!("{folder}: other users can read this folder; accepted is a private one (`chmod 700 {folder}`)");
@@ -204,29 +108,21 @@ fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
     // The commit count alone is enough: a missing journal is an error, too.
     let exists = |path: &Path| path.exists() || state_file::commits_path(path).exists();
     if exists(&old) && !exists(&new) {
-        return Err(RedriveError::FormerName(old, new));
+        // A new journal would put the records of the old one twice.
+        return Err(RedriveError::Usage(format!(
+            "the journal has its former name: {}; to continue with it, rename it: {}",
+            old.display(),
+            rename(&old, &new)
+        )));
     }
     Ok(new)
 }
 
-/// The commands that rename a journal, with its commit count.
 fn rename(old: &Path, new: &Path) -> String {
     let pairs = [(old.to_owned(), new.to_owned()), (state_file::commits_path(old), state_file::commits_path(new))];
     let existing = pairs.iter().filter(|(old, _)| old.exists());
     let commands = existing.map(|(old, new)| format!("mv '{}' '{}'", old.display(), new.display()));
     commands.collect::<Vec<_>>().join(" && ")
-}
-
-/// The objects of a source, and the number of unreadable folders and files.
-async fn find(bucket: &Bucket, source: &ObjectSource) -> Result<(Vec<StoredObject>, u64), RedriveError> {
-    let found = bucket.find(&source.prefix, source.object.as_deref()).await?;
-    for (path, why) in found.skipped {
-        warn(&format!("{}: skipped: {why}", path.display()));
-    }
-    for (path, why) in &found.unreadable {
-        warn(&format!("{}: could not read it: {why}", path.display()));
-    }
-    Ok((found.objects, found.unreadable.len() as u64))
 }
 
 /// The content of an object.

@@ -24,7 +24,6 @@ pub(super) enum Chunk {
     End,
     /// It is no error object, by the rule of [`firehose_model::error_object`].
     Foreign,
-    /// The storage failed, or decompression did.
     Unreadable(String),
 }
 
@@ -35,7 +34,6 @@ pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
     received
 }
 
-/// Hands over the chunks of an object, plain or gzipped, until `send` returns false.
 pub(super) fn each(bytes: impl Read, mut send: impl FnMut(Chunk) -> bool) {
     if let Some(last) = pieces(bytes, |pieces| send(Chunk::Pieces(pieces))) {
         send(last);
@@ -82,11 +80,8 @@ fn pieces(bytes: impl Read, mut send: impl FnMut(Vec<Piece>) -> bool) -> Option<
 
 pub(super) struct CorruptPiece {
     pub(super) key: u128,
-    /// Counted from one.
     pub(super) line: u64,
-    /// Counted from zero.
     pub(super) offset: u64,
-    /// Its bytes; only the start of one that is too long.
     pub(super) bytes: Vec<u8>,
     pub(super) problem: Corrupt,
 }

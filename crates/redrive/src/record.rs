@@ -13,14 +13,12 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FailedRecord {
     pub(crate) data: Vec<u8>,
-    /// Such as `Lambda.FunctionError`.
     pub(crate) code: String,
     pub(crate) function: String,
     /// When Firehose received the record, in milliseconds since 1970.
     pub(crate) arrival_ms: Option<i64>,
 }
 
-/// Why a line holds no record that can be put.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Corrupt {
     #[error(transparent)]
@@ -35,9 +33,8 @@ pub(crate) enum Corrupt {
 }
 
 impl FailedRecord {
-    /// Reads a line of any version: `lambdaARN` or `lambdaArn`, numbers as numbers or as text (both were seen in public), and
-    /// the names of other error outputs (`ErrorCode`, `lastErrorCode`: Amazon Data Firehose developer guide, "Record format
-    /// conversion error handling").
+    /// Reads a line of any version (`lambdaARN` or `lambdaArn`, numbers or texts: both were seen) and of other error outputs (`ErrorCode`,
+    /// `lastErrorCode`: Amazon Data Firehose developer guide, "Record format conversion error handling").
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Corrupt> {
         let ErrorRecord { fields, raw_data } = ErrorRecord::parse(line)?;
         let data = STANDARD.decode(raw_data.as_bytes()).map_err(|_| Corrupt::Base64)?;

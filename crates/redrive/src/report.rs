@@ -58,8 +58,7 @@ impl Age {
     }
 }
 
-/// Numbers of lines. Each line is in one of them, except for `found` and for `selected`, which is the sum of `put`,
-/// `uncertain_now` and `left`.
+/// Numbers of lines. Each is in one of them, but for `found`, and `selected`: the sum of `put`, `uncertain_now` and `left`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RecordCounts {
     /// All that were read.

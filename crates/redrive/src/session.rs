@@ -2,7 +2,6 @@
 
 mod calls;
 mod objects;
-mod rate;
 
 use std::collections::HashSet;
 use std::mem;
@@ -13,47 +12,32 @@ use object_storage::{Bucket, StoredObject};
 use state_file::Quarantine;
 use tokio::sync::watch;
 
-use self::rate::RateLimiter;
-use crate::journal::{Entry, Journal, JournalError, ObjectState, State};
+use self::calls::RateLimiter;
+use crate::error::RedriveError;
+use crate::journal::{Entry, Journal, ObjectState, State};
 use crate::record::FailedRecord;
 use crate::report::{RecordCounts, Report};
+use crate::source::ObjectSource;
 use crate::target::{Outgoing, Target};
-use crate::{Options, RedriveError, Redriven, now_ms};
+use crate::{Options, Redriven, default_journal, now_ms, warn};
 
 #[derive(Debug)]
 pub(super) struct Candidate {
     object: StoredObject,
     state: ObjectState,
-    /// The number of its selected records that are not put yet.
-    open: u64,
+    pending: u64,
     /// Whether it can't be done in this run: a record is not selected, held back, uncertain, or larger than the stream accepts now.
-    stays: bool,
+    is_incomplete: bool,
     read: bool,
-}
-
-impl Candidate {
-    pub(super) fn all(
-        bucket: &Bucket,
-        objects: Vec<StoredObject>,
-        journal: &Journal,
-    ) -> Result<Vec<Self>, JournalError> {
-        let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
-        let states =
-            journal.register(places.iter().map(String::as_str).zip(objects.iter().map(StoredObject::version)))?;
-        let candidate = |(object, state)| Self { object, state, open: 0, stays: false, read: false };
-        Ok(objects.into_iter().zip(states).map(candidate).collect())
-    }
 }
 
 #[derive(Debug)]
 struct Selected {
-    /// The index of its object.
     object: usize,
     entry: Entry,
     record: Outgoing,
 }
 
-/// Why a run stops before the last object.
 enum Halt {
     Interrupted,
     Limit,
@@ -99,28 +83,20 @@ pub struct Progress {
 /// Is called whenever the progress changes.
 pub type OnProgress = Box<dyn Fn(Progress) + Send>;
 
-pub(super) struct RedriveContext {
-    pub(super) options: Options,
-    pub(super) target: Target,
-    /// The largest record that the stream accepts.
-    pub(super) max_record_bytes: usize,
-    pub(super) bucket: Bucket,
-    pub(super) journal: Journal,
-    pub(super) quarantine: Quarantine,
-    pub(super) stop: Stop,
-    pub(super) on_progress: OnProgress,
-}
-
 pub(super) struct Session {
-    context: RedriveContext,
+    options: Options,
+    target: Target,
+    max_record_bytes: usize,
+    bucket: Bucket,
+    journal: Journal,
+    quarantine: Quarantine,
+    stop: Stop,
+    on_progress: OnProgress,
     objects: Vec<Candidate>,
     limiter: RateLimiter,
     batch: Vec<Selected>,
-    /// The number of consecutive calls that stored nothing.
-    fruitless: u32,
-    /// The number of consecutive calls without a response.
+    calls_without_progress: u32,
     unanswered: u32,
-    /// The keys of the lines that this run sent without a response.
     uncertain_lines: HashSet<u128>,
     reported: usize,
     report: Report,
@@ -128,29 +104,62 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A run over these objects; so many folders and files were unreadable.
-    pub(super) fn new(context: RedriveContext, objects: Vec<Candidate>, unreadable: u64) -> Self {
-        let mut report = Report {
-            target: context.target.name(),
-            dry_run: context.options.dry_run,
-            journal: context.journal.path.clone(),
-            ..Report::default()
+    pub(super) async fn prepare(
+        options: Options,
+        target: Target,
+        stop: Stop,
+        on_progress: OnProgress,
+    ) -> Result<Self, RedriveError> {
+        let (identity, max_record_bytes) = if options.dry_run {
+            (None, target.service.max_record_bytes)
+        } else {
+            let (identity, max_record_bytes) = target.check().await?;
+            (Some(identity), max_record_bytes)
         };
+        let bucket = Bucket::open_existing(&options.source.store)?;
+        let path = match &options.journal {
+            Some(path) => path.clone(),
+            None => default_journal(&target)?,
+        };
+        let (mut found, unreadable) = find(&bucket, &options.source).await?;
+        if let Some(archive) = &options.archive {
+            found.retain(|object| !object.key.starts_with(archive));
+        }
+        if found.is_empty() {
+            tracing::warn!("no object in {}: a prefix consists of whole parts between slashes", options.source);
+        }
+        let journal = Journal::open(&path, options.dry_run, options.on_damage)?;
+        if let Some(identity) = identity {
+            journal.check_stream(&identity)?;
+            if journal.is_new {
+                tracing::info!("starting a new journal, in which no record is put yet: {}", path.display());
+            }
+        }
+        let bytes_total = found.iter().map(|object| object.bytes).sum();
+        let objects = register(&bucket, found, &journal)?;
+        let mut report = Report { target: target.name(), dry_run: options.dry_run, ..Report::default() };
         report.objects.found = objects.len() as u64;
         report.objects.unreadable = unreadable;
-        let bytes_total = objects.iter().map(|candidate| candidate.object.bytes).sum();
-        Self {
-            limiter: RateLimiter::new(context.options.rate),
-            progress: Progress { bytes_total, ..Progress::default() },
+        report.journal.clone_from(&path);
+        Ok(Self {
+            limiter: RateLimiter::new(options.rate),
+            quarantine: Quarantine::new(path.with_extension("corrupt.jsonl")),
+            options,
+            target,
+            max_record_bytes,
+            bucket,
+            journal,
+            stop,
+            on_progress,
+            objects,
             batch: Vec::new(),
-            fruitless: 0,
+            calls_without_progress: 0,
             unanswered: 0,
             uncertain_lines: HashSet::new(),
             reported: 0,
-            context,
-            objects,
             report,
-        }
+            progress: Progress { bytes_total, ..Progress::default() },
+        })
     }
 
     pub(super) async fn run(mut self) -> Redriven {
@@ -171,13 +180,13 @@ impl Session {
             records.left = records.selected - records.put - records.uncertain_now;
         }
         self.report.seconds = begin.elapsed().as_secs_f64();
-        self.report.quarantine = self.context.quarantine.written().map(ToOwned::to_owned);
+        self.report.quarantine = self.quarantine.written().map(ToOwned::to_owned);
         Redriven { report: self.report, error }
     }
 
     async fn objects(&mut self) -> Result<(), Halt> {
         for index in 0..self.objects.len() {
-            if self.context.stop.is_requested() {
+            if self.stop.is_requested() {
                 return Err(Halt::Interrupted);
             }
             self.object(index).await?;
@@ -185,19 +194,17 @@ impl Session {
         Ok(())
     }
 
-    /// Selects, counts or holds back records of an object, each with the key of its line.
     async fn records(&mut self, object: usize, lines: Vec<(u128, FailedRecord)>) -> Result<(), Halt> {
         // The journal does not know yet what is in the batch, which a copy of an object may have, too.
         if lines.iter().any(|(line, _)| self.batch.iter().any(|waiting| waiting.entry.line == *line)) {
             self.flush().await?;
         }
         let entries: Vec<Entry> = lines.iter().map(|(line, record)| Entry::of(*line, record)).collect();
-        let selection = &self.context.options.selection;
+        let selection = &self.options.selection;
         let selected: Vec<bool> = lines.iter().map(|(_, record)| selection.includes(record)).collect();
         let first_run = self.objects[object].state.first_run;
-        let states = self.context.journal.states(&entries, &selected, first_run, now_ms())?;
+        let states = self.journal.classify(&entries, &selected, first_run, now_ms())?;
         for ((((_, record), entry), selected), state) in lines.into_iter().zip(entries).zip(selected).zip(states) {
-            let again = self.context.options.again;
             let is_uncertain_now = self.uncertain_lines.contains(&entry.line);
             let counts = &mut self.report.records;
             let held_back = match state {
@@ -207,37 +214,36 @@ impl Session {
                     continue;
                 }
                 _ if !selected => &mut counts.not_selected,
-                State::FailedAgain if !again.failed => &mut counts.failed_again,
-                State::Sending if !again.uncertain || is_uncertain_now => &mut counts.uncertain,
-                State::Open | State::FailedAgain | State::Sending | State::Quarantined => {
+                State::FailedAgain if !self.options.failed_again => &mut counts.failed_again,
+                State::Sending if !self.options.uncertain || is_uncertain_now => &mut counts.uncertain,
+                State::Unknown | State::FailedAgain | State::Sending | State::Quarantined => {
                     self.select(object, Entry { state, ..entry }, record).await?;
                     continue;
                 }
             };
             *held_back += 1;
             counts.found += 1;
-            self.objects[object].stays = true;
+            self.objects[object].is_incomplete = true;
         }
         Ok(())
     }
 
-    /// Adds a record to the batch, which is sent first if it is full.
     async fn select(&mut self, object: usize, entry: Entry, mut record: FailedRecord) -> Result<(), Halt> {
-        let options = &self.context.options;
+        let options = &self.options;
         if options.limit.is_some_and(|limit| self.report.records.selected >= limit) {
             return Err(Halt::Limit);
         }
-        if self.context.stop.is_requested() {
+        if self.stop.is_requested() {
             return Err(Halt::Interrupted);
         }
-        let target = &self.context.target;
+        let target = &self.target;
         let outgoing = target.outgoing(mem::take(&mut record.data));
-        if !calls::fits(&self.batch, &outgoing, options.rate, target.max_call_bytes()) {
+        if !calls::fits(&self.batch, &outgoing, options.rate, target.service.max_call_bytes) {
             self.flush().await?;
         }
         self.report.records.found += 1;
         self.report.select(&record, Timestamp::now().as_millisecond());
-        self.objects[object].open += 1;
+        self.objects[object].pending += 1;
         self.batch.push(Selected { object, entry, record: outgoing });
         Ok(())
     }
@@ -245,6 +251,24 @@ impl Session {
     fn advance(&mut self, bytes: u64) {
         let RecordCounts { found, put, .. } = self.report.records;
         self.progress = Progress { bytes: self.progress.bytes + bytes, found, put, ..self.progress };
-        (self.context.on_progress)(self.progress);
+        (self.on_progress)(self.progress);
     }
+}
+
+async fn find(bucket: &Bucket, source: &ObjectSource) -> Result<(Vec<StoredObject>, u64), RedriveError> {
+    let found = bucket.find(&source.prefix, source.object.as_deref()).await?;
+    for (path, why) in found.skipped {
+        warn(&format!("{}: skipped: {why}", path.display()));
+    }
+    for (path, why) in &found.unreadable {
+        warn(&format!("{}: could not read it: {why}", path.display()));
+    }
+    Ok((found.objects, found.unreadable.len() as u64))
+}
+
+fn register(bucket: &Bucket, objects: Vec<StoredObject>, journal: &Journal) -> Result<Vec<Candidate>, RedriveError> {
+    let places: Vec<String> = objects.iter().map(|object| bucket.place_of_object(object)).collect();
+    let states = journal.register(places.iter().map(String::as_str).zip(objects.iter().map(StoredObject::version)))?;
+    let candidate = |(object, state)| Candidate { object, state, pending: 0, is_incomplete: false, read: false };
+    Ok(objects.into_iter().zip(states).map(candidate).collect())
 }

@@ -1,10 +1,10 @@
 //! The source of error objects on the command line.
 
-use std::fmt;
-use std::fs;
-use std::path::PathBuf;
+use std::{fmt, fs};
 
-use object_storage::{Destination, DestinationError};
+use object_storage::Destination;
+
+use crate::error::RedriveError;
 
 /// A folder or a bucket, and which objects in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,32 +16,18 @@ pub struct ObjectSource {
     pub(super) object: Option<String>,
 }
 
-/// Why a source is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidSource {
-    /// There is no such file or folder.
-    #[error("{0}: no such file or folder; accepted is a file, a folder, or s3://BUCKET/PREFIX")]
-    Missing(String),
-    /// The bucket or the URL's scheme is invalid.
-    #[error("{0}")]
-    Bucket(DestinationError),
-    /// The storage's client accepts UTF-8 only.
-    #[error("{}: the path is not UTF-8, or can't be resolved", .0.display())]
-    Path(PathBuf),
-}
-
 impl ObjectSource {
     /// Parses `s3://BUCKET/PREFIX`, or the path of a folder or a file.
-    pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, InvalidSource> {
+    pub fn parse(text: &str, s3_endpoint: Option<&str>) -> Result<Self, RedriveError> {
         let Some(rest) = text.strip_prefix("s3://") else {
             if text.contains("://") {
                 // It has the message about other schemes.
-                Destination::parse(text, s3_endpoint).map_err(InvalidSource::Bucket)?;
+                Destination::parse(text, s3_endpoint).map_err(usage)?;
             }
             return Self::local(text);
         };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(InvalidSource::Bucket)?;
+        let store = Destination::parse(&format!("s3://{bucket}"), s3_endpoint).map_err(usage)?;
         // Unchanged, because a key may begin with a slash and have empty parts.
         Ok(if prefix.is_empty() || prefix.ends_with('/') {
             Self { store, prefix: prefix.to_owned(), object: None }
@@ -50,15 +36,18 @@ impl ObjectSource {
         })
     }
 
-    fn local(text: &str) -> Result<Self, InvalidSource> {
-        let metadata = fs::metadata(text).map_err(|_| InvalidSource::Missing(text.to_owned()))?;
+    fn local(text: &str) -> Result<Self, RedriveError> {
+        let metadata = fs::metadata(text).map_err(|_| {
+            usage(format_args!("{text}: no such file or folder; accepted is a file, a folder, or s3://BUCKET/PREFIX"))
+        })?;
+        let invalid = || usage(format_args!("{text}: the path is not UTF-8, or can't be resolved"));
         // The client accepts no `..`, and an object has one place in the journal.
-        let path = fs::canonicalize(text).map_err(|_| InvalidSource::Path(text.into()))?;
+        let path = fs::canonicalize(text).map_err(|_| invalid())?;
         if metadata.is_dir() {
             return Ok(Self { store: Destination::Folder(path), prefix: String::new(), object: None });
         }
         let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-            return Err(InvalidSource::Path(text.into()));
+            return Err(invalid());
         };
         let store = Destination::Folder(folder.to_owned());
         Ok(Self { store, prefix: format!("{file}/"), object: Some(file.to_owned()) })
@@ -75,6 +64,10 @@ impl ObjectSource {
         let below = below.unwrap_or_else(|| object.rsplit('/').next().unwrap_or_default());
         format!("{archive}{below}")
     }
+}
+
+fn usage(problem: impl fmt::Display) -> RedriveError {
+    RedriveError::Usage(problem.to_string())
 }
 
 impl fmt::Display for ObjectSource {

@@ -15,12 +15,10 @@ use aws_sdk_firehose::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use firehose_model::excerpt::excerpt;
-use firehose_model::source::{MAX_KINESIS_RECORD_BYTES, MAX_RECORD_BYTES};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use url::Url;
 
-use self::firehose::Firehose;
-use self::kinesis::Kinesis;
+use crate::error::RedriveError;
 use crate::record::Corrupt;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,8 +31,7 @@ const MESSAGE_CHARS: usize = 300;
 /// The default region and credentials of a service on this machine, as in LocalStack's documentation.
 const LOCAL: (&str, &str) = ("us-east-1", "test");
 
-/// Codes with a status of 4xx that are worth a retry ("PutRecordBatch", Amazon Data Firehose API Reference, and "PutRecords", Amazon
-/// Kinesis Data Streams API Reference: "Errors", and "Common Errors" of both). With each of them, nothing was stored.
+/// Codes of a 4xx after which nothing is stored and a retry may succeed ("Errors" and "Common Errors" of both API references).
 const RETRYABLE: [&str; 7] = [
     "KMSThrottlingException",
     "LimitExceededException",
@@ -44,32 +41,6 @@ const RETRYABLE: [&str; 7] = [
     "Throttling",
     "ThrottlingException",
 ];
-
-/// Why a stream can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    #[error("no region is set; accepted is the stream's, such as us-east-1 (AWS_REGION)")]
-    NoRegion,
-    #[error("{target}: no such stream; accepted is the name of an existing one (`{option}`)")]
-    Missing { target: String, option: &'static str },
-    /// `PutRecordBatch` needs a stream with Direct PUT (Amazon Data Firehose API Reference).
-    #[error(
-        "{target}: the stream's source is {found}; accepted is Direct PUT. If it reads a data stream, put the records into that: \
-         `--data-stream NAME` instead of `--stream`"
-    )]
-    NotDirectPut { target: String, found: String },
-    #[error("{target}: the stream is {found}; accepted is ACTIVE")]
-    NotActive { target: String, found: String },
-    #[error("{target}: could not describe the stream: {cause}")]
-    Describe { target: String, cause: String },
-}
-
-impl TargetError {
-    /// Whether the options or the environment are wrong.
-    pub fn is_usage(&self) -> bool {
-        !matches!(self, Self::Describe { .. })
-    }
-}
 
 /// The stream that records are put into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,15 +57,31 @@ pub enum StreamRef {
 }
 
 #[derive(Debug)]
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    option: &'static str,
+    endpoint_variable: &'static str,
+    active: &'static [&'static str],
+    /// The largest record of a stream whose description has no other, with its partition key.
+    default_record_bytes: usize,
+    pub(super) max_record_bytes: usize,
+    pub(super) max_call_bytes: usize,
+}
+
+#[derive(Debug)]
 pub(super) struct Target {
-    service: Service,
+    pub(super) service: &'static Service,
+    client: Client,
+    stream: String,
+    partition_key_field: Option<String>,
+    /// The service's region, or its address if it is not AWS.
     place: String,
 }
 
 #[derive(Debug)]
-enum Service {
-    Firehose(Firehose),
-    Kinesis(Kinesis),
+enum Client {
+    Firehose(aws_sdk_firehose::Client),
+    Kinesis(aws_sdk_kinesis::Client),
 }
 
 #[derive(Debug, Clone)]
@@ -105,17 +92,27 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Its share of a call's limit of bytes.
     pub(super) fn bytes(&self) -> usize {
         self.data.len() + self.partition_key.len()
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+struct Output {
+    #[serde(alias = "DeliveryStreamDescription", alias = "StreamDescriptionSummary")]
+    description: StreamDescription,
+}
+
+#[derive(Debug, Deserialize)]
 struct StreamDescription {
+    #[serde(alias = "DeliveryStreamARN", alias = "StreamARN")]
     arn: String,
+    #[serde(alias = "DeliveryStreamStatus", alias = "StreamStatus")]
     status: String,
-    max_record_bytes: usize,
+    #[serde(alias = "DeliveryStreamType")]
+    source: Option<String>,
+    #[serde(alias = "MaxRecordSizeInKiB")]
+    max_record_kib: Option<i32>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -131,92 +128,73 @@ pub(super) enum PutOutcome {
 }
 
 impl Target {
-    /// A client with the region, credentials and endpoint of the environment, as AWS SDKs read it. It does not retry, because that may
-    /// put records twice.
-    pub(super) async fn new(stream: &StreamRef, endpoint: Option<&str>) -> Result<Self, TargetError> {
-        let variable = match stream {
-            StreamRef::Delivery(_) => "AWS_ENDPOINT_URL_FIREHOSE",
-            StreamRef::Data { .. } => "AWS_ENDPOINT_URL_KINESIS",
+    /// A client with the environment's region, credentials and endpoint. It does not retry, because that may put records twice.
+    pub(super) async fn new(stream: &StreamRef, endpoint: Option<&str>) -> Result<Self, RedriveError> {
+        let (service, name, partition_key_field): (&'static Service, _, _) = match stream {
+            StreamRef::Delivery(name) => (&firehose::SERVICE, name, None),
+            StreamRef::Data { name, partition_key_field } => (&kinesis::SERVICE, name, partition_key_field.clone()),
         };
-        let (config, place) = load(endpoint, variable).await?;
-        let service = match stream {
-            StreamRef::Delivery(name) => Service::Firehose(Firehose::new(&config, name)),
-            StreamRef::Data { name, partition_key_field } => {
-                Service::Kinesis(Kinesis::new(&config, name, partition_key_field.as_deref()))
-            }
+        let (config, place) = load(endpoint, service.endpoint_variable).await?;
+        let client = match stream {
+            StreamRef::Delivery(_) => Client::Firehose(aws_sdk_firehose::Client::new(&config)),
+            StreamRef::Data { .. } => Client::Kinesis(aws_sdk_kinesis::Client::new(&config)),
         };
-        Ok(Self { service, place })
+        Ok(Self { service, client, stream: name.clone(), partition_key_field, place })
     }
 
-    /// The stream's name and its region, or its address if the service is not AWS. `@kinesis` distinguishes a data stream from a
-    /// delivery stream of the same name.
+    /// The stream's name and its place. `@kinesis` distinguishes a data stream from a delivery stream of the same name.
     pub(super) fn name(&self) -> String {
-        match &self.service {
-            Service::Firehose(firehose) => format!("{}@{}", firehose.stream, self.place),
-            Service::Kinesis(kinesis) => format!("{}@kinesis@{}", kinesis.stream, self.place),
-        }
+        let kind = if let Client::Kinesis(_) = self.client { "@kinesis" } else { "" };
+        format!("{}{kind}@{}", self.stream, self.place)
     }
 
     /// Checks that the stream accepts records. Returns its unique identity, and its largest record with the partition key.
-    pub(super) async fn check(&self) -> Result<(String, usize), TargetError> {
+    pub(super) async fn check(&self) -> Result<(String, usize), RedriveError> {
         let target = self.name();
-        let (found, active) = match &self.service {
-            Service::Firehose(firehose) => (firehose.describe(&target).await?, firehose::ACTIVE),
-            Service::Kinesis(kinesis) => (kinesis.describe(&target).await?, kinesis::ACTIVE),
+        let found = match &self.client {
+            Client::Firehose(client) => firehose::describe(client, self).await?,
+            Client::Kinesis(client) => kinesis::describe(client, self).await?,
         };
-        if !active.contains(&found.status.as_str()) {
-            return Err(TargetError::NotActive { target, found: shown(&found.status) });
+        if let Some(source) = found.source.filter(|source| source != firehose::DIRECT_PUT) {
+            // `PutRecordBatch` needs a stream with Direct PUT (Amazon Data Firehose API Reference).
+            return Err(RedriveError::Usage(format!(
+                "{target}: the stream's source is {}; accepted is Direct PUT. If it reads a data stream, put the records into \
+                 that: `--data-stream NAME` instead of `--stream`",
+                shown(&source)
+            )));
+        }
+        if !self.service.active.contains(&found.status.as_str()) {
+            let status = shown(&found.status);
+            return Err(RedriveError::Usage(format!("{target}: the stream is {status}; accepted is ACTIVE")));
         }
         // The journal identifies the stream by it.
         if found.arn.is_empty() {
-            return Err(TargetError::Describe { target, cause: "the response has no ARN".to_owned() });
+            return Err(not_described(&target, "the response has no ARN"));
         }
-        Ok((format!("{} ({})", shown(&found.arn), self.place), found.max_record_bytes))
+        let max_record_kib = found.max_record_kib.and_then(|kib| usize::try_from(kib).ok());
+        let max_record_bytes = max_record_kib.map_or(self.service.default_record_bytes, |kib| kib * 1024);
+        Ok((format!("{} ({})", shown(&found.arn), self.place), max_record_bytes))
     }
 
     pub(super) fn outgoing(&self, data: Vec<u8>) -> Outgoing {
-        let partition_key = match &self.service {
-            Service::Firehose(_) => String::new(),
-            Service::Kinesis(kinesis) => kinesis.partition_key(&data),
-        };
-        Outgoing { data, partition_key }
+        Outgoing { partition_key: self.partition_key(&data), data }
     }
 
-    /// The largest record that any stream of the service accepts, with its partition key.
-    pub(super) fn max_record_bytes(&self) -> usize {
-        match &self.service {
-            Service::Firehose(_) => MAX_RECORD_BYTES,
-            Service::Kinesis(_) => MAX_KINESIS_RECORD_BYTES,
+    fn partition_key(&self, data: &[u8]) -> String {
+        if let Client::Firehose(_) = self.client {
+            return String::new();
         }
+        kinesis::partition_key(data, self.partition_key_field.as_deref())
     }
 
-    /// Checks a record's size, with its partition key.
     pub(super) fn check_size(&self, data: &[u8], most: usize) -> Result<(), Corrupt> {
-        let key = match &self.service {
-            Service::Firehose(_) => 0,
-            Service::Kinesis(kinesis) => kinesis.partition_key(data).len(),
-        };
-        check_size(self.service(), data.len() + key, most)
-    }
-
-    pub(super) fn max_call_bytes(&self) -> usize {
-        match &self.service {
-            Service::Firehose(_) => firehose::MAX_CALL_BYTES,
-            Service::Kinesis(_) => kinesis::MAX_CALL_BYTES,
-        }
+        check_size(self.service.name, data.len() + self.partition_key(data).len(), most)
     }
 
     pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> PutOutcome {
-        match &self.service {
-            Service::Firehose(firehose) => firehose.put(records).await,
-            Service::Kinesis(kinesis) => kinesis.put(records).await,
-        }
-    }
-
-    pub(super) fn service(&self) -> &'static str {
-        match &self.service {
-            Service::Firehose(_) => "Firehose",
-            Service::Kinesis(_) => "Kinesis",
+        match &self.client {
+            Client::Firehose(client) => firehose::put(client, &self.stream, records).await,
+            Client::Kinesis(client) => kinesis::put(client, &self.stream, records).await,
         }
     }
 }
@@ -226,7 +204,7 @@ pub(super) fn check_size(service: &'static str, bytes: usize, most: usize) -> Re
 }
 
 /// The client's configuration, and the place of the service: its region, or the address of another service than AWS.
-async fn load(endpoint: Option<&str>, variable: &str) -> Result<(SdkConfig, String), TargetError> {
+async fn load(endpoint: Option<&str>, of_service: &str) -> Result<(SdkConfig, String), RedriveError> {
     // It may be installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
@@ -236,47 +214,60 @@ async fn load(endpoint: Option<&str>, variable: &str) -> Result<(SdkConfig, Stri
         .http_client(https)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
-    let named = endpoint.map(str::to_owned).or_else(|| endpoint_of_environment(variable));
+    // The service's variable precedes the general one (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let named = endpoint.map(str::to_owned).or_else(|| [of_service, "AWS_ENDPOINT_URL"].into_iter().find_map(variable));
     if let Some(endpoint) = &named {
         config = config.endpoint_url(endpoint);
     }
     let is_local = named.as_deref().and_then(CustomEndpoint::of).is_some_and(|endpoint| endpoint.is_local);
-    if is_local && env_is_unset("AWS_ACCESS_KEY_ID") {
+    if is_local && variable("AWS_ACCESS_KEY_ID").is_none() {
         config =
             config.credentials_provider(Credentials::new(LOCAL.1, LOCAL.1, None, None, "default of a local service"));
     }
     let config = config.load().await;
     let custom = named.as_deref().or(config.endpoint_url()).and_then(CustomEndpoint::of);
     let region = config.region().map(|region| region.as_ref().to_owned()).filter(|region| !region.is_empty());
-    let region = region.or_else(|| custom.as_ref().map(|_| LOCAL.0.to_owned())).ok_or(TargetError::NoRegion)?;
+    let region = region.or_else(|| custom.as_ref().map(|_| LOCAL.0.to_owned())).ok_or_else(no_region)?;
     let place = custom.map_or_else(|| region.clone(), |endpoint| endpoint.place);
     Ok((config.into_builder().region(Region::new(region)).build(), place))
 }
 
+fn no_region() -> RedriveError {
+    RedriveError::Usage("no region is set; accepted is the stream's, such as us-east-1 (AWS_REGION)".to_owned())
+}
+
+fn not_described(target: &str, cause: &str) -> RedriveError {
+    RedriveError::Failed(format!("{target}: could not describe the stream: {cause}"))
+}
+
 /// The description in a response. The SDK requires each field of a service's model, and emulators omit some.
-fn described<T: DeserializeOwned, O, E: Error + ProvideErrorMetadata + 'static>(
+fn described<O, E: Error + ProvideErrorMetadata + 'static>(
     sent: Result<O, SdkError<E, HttpResponse>>,
-    description: impl FnOnce(O) -> Option<T>,
-    target: String,
-    option: &'static str,
-) -> Result<T, TargetError> {
+    description: impl FnOnce(O) -> Option<StreamDescription>,
+    target: &Target,
+) -> Result<StreamDescription, RedriveError> {
     let cause = match sent {
         Ok(output) => match description(output) {
             Some(description) => return Ok(description),
             None => "the response has no description".to_owned(),
         },
         Err(error) if error.code() == Some("ResourceNotFoundException") => {
-            return Err(TargetError::Missing { target, option });
+            return Err(RedriveError::Usage(format!(
+                "{}: no such stream; accepted is the name of an existing one (`{}`)",
+                target.name(),
+                target.service.option
+            )));
         }
         Err(error) => match minimal(&error) {
-            Some(description) => return Ok(description),
+            Some(Output { description }) => return Ok(description),
             None => cause(&error),
         },
     };
-    Err(TargetError::Describe { target, cause })
+    Err(not_described(&target.name(), &cause))
 }
 
-fn minimal<T: DeserializeOwned, E>(error: &SdkError<E, HttpResponse>) -> Option<T> {
+fn minimal<E>(error: &SdkError<E, HttpResponse>) -> Option<Output> {
     let SdkError::ResponseError(response) = error else { return None };
     let response = Some(response.raw()).filter(|response| response.status().is_success())?;
     serde_json::from_slice(response.body().bytes()?).ok()
@@ -307,12 +298,6 @@ fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'
     PutOutcome::Stored { refused, code: last_code }
 }
 
-/// The endpoint by the service's variable or the general one (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
-fn endpoint_of_environment(of_service: &str) -> Option<String> {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    [of_service, "AWS_ENDPOINT_URL"].into_iter().find_map(variable)
-}
-
 /// Records may be stored unless the error says otherwise.
 fn outcome_of<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResponse>) -> PutOutcome {
     let why = cause(error);
@@ -327,7 +312,7 @@ fn outcome_of<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, Htt
             }
         }
         // Of something between, which does not speak as Firehose does.
-        SdkError::ResponseError(answer) if answer.raw().status().as_u16() == 429 => PutOutcome::Refused(why),
+        SdkError::ResponseError(response) if response.raw().status().as_u16() == 429 => PutOutcome::Refused(why),
         SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(is_before_a_connection) => {
             PutOutcome::Refused(why)
         }
@@ -337,17 +322,9 @@ fn outcome_of<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, Htt
 
 /// Whether no connection was made, so that nothing was sent.
 fn is_before_a_connection(error: &ConnectorError) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    chain(error).any(|cause| cause.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect))
 }
 
-/// The address of another service than AWS.
 #[derive(Debug, PartialEq, Eq)]
 struct CustomEndpoint {
     /// `HOST-PORT`, which a file's name can contain.
@@ -372,10 +349,6 @@ fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-fn env_is_unset(name: &str) -> bool {
-    std::env::var_os(name).is_none_or(|value| value.is_empty())
-}
-
 /// A service's text, safe for a terminal.
 fn shown(text: &str) -> String {
     excerpt(text, MESSAGE_CHARS)
@@ -394,16 +367,13 @@ fn cause<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, HttpResp
 }
 
 fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut causes = vec![error.to_string()];
-    let mut next = error.source();
-    while let Some(error) = next {
-        let text = error.to_string();
-        if causes.last() != Some(&text) {
-            causes.push(text);
-        }
-        next = error.source();
-    }
+    let mut causes: Vec<String> = chain(error).map(ToString::to_string).collect();
+    causes.dedup();
     causes.join(": ")
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub const ACCOUNT: &str = "000000000000";
 const PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 
 /// The settings of a function process.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The path of the executable. A relative one is resolved against the current folder when the function is created.
     pub command: PathBuf,

@@ -16,8 +16,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator, draft4};
 use serde_json::{Value, json};
 
-use super::error::EdgeError;
-use super::reader::{RequestReader, is_json};
+use super::reader::{EdgeError, RequestReader, is_json};
 use super::unknown_method;
 use firehose_model::fields::{Fields, minified};
 use local_firehose::stream::{DeliveryStream, PutError};
@@ -65,7 +64,6 @@ async fn with_cors(response: Response) -> impl IntoResponse {
     (cors, response)
 }
 
-/// The JSON schema that API Gateway has in the cloud.
 struct ClickSchema(Validator);
 
 impl ClickSchema {
@@ -75,8 +73,7 @@ impl ClickSchema {
         draft4::new(&schema).map(Self).context("infra/click.schema.json is not a JSON schema of draft 4")
     }
 
-    /// The record of a request's click: its JSON text without white space around tokens, and without a line's end. API Gateway's
-    /// `$input.json('$')` is the same but for escapes in strings, which it normalises.
+    /// The click's JSON without white space around tokens. API Gateway's `$input.json('$')` also normalises escapes in strings.
     fn validate(&self, headers: &HeaderMap, body: &[u8]) -> Result<String, EdgeError> {
         if !is_json(headers) {
             return Err(EdgeError::MediaType);

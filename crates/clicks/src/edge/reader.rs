@@ -1,14 +1,15 @@
 //! Reads requests within a rate, and within limits of their bodies.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, header, request};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header, request};
+use axum::response::{IntoResponse, Response};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde_json::json;
 
-use super::error::EdgeError;
 use local_firehose::http::{BodyError, BodyLimits, BodyReader};
 
 /// More than the 64 KiB of a request that outlives its page (Fetch standard, `keepalive`).
@@ -27,8 +28,7 @@ impl RequestReader {
         Self { rate: RateLimiter::direct(rate), bodies: BodyReader::new(limits) }
     }
 
-    /// The head and body of a request within the rate. The body of a throttled request is read, too, so that its client sees the
-    /// response.
+    /// The head and body of a request. The body of a throttled one is read, too, so that its client sees the response.
     pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, Vec<u8>), EdgeError> {
         let in_rate = self.in_rate();
         let (head, body) = request.into_parts();
@@ -45,8 +45,7 @@ impl RequestReader {
         })
     }
 
-    /// The response to a CORS preflight. API Gateway's is a mock integration, which is within the rate as well: JSON without
-    /// content.
+    /// The response to a CORS preflight: API Gateway's is a mock integration within the rate, of JSON without content.
     pub(super) fn preflight(&self) -> Result<impl IntoResponse + use<>, EdgeError> {
         self.in_rate()?;
         Ok([(header::CONTENT_TYPE, "application/json")])
@@ -57,13 +56,56 @@ impl RequestReader {
     }
 }
 
-/// Whether the content type is JSON's. API Gateway assumes JSON without one (API Gateway developer guide, "Integration passthrough
-/// behaviors").
+/// API Gateway assumes JSON without a content type (API Gateway developer guide, "Integration passthrough behaviors").
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
         let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
         media_type.trim().eq_ignore_ascii_case("application/json")
     })
+}
+
+/// An error with the status and message of API Gateway's (API Gateway developer guide, "Gateway response types").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum EdgeError {
+    /// Over the rate, or Firehose's backlog is full. Without `Retry-After`, as API Gateway's.
+    TooManyRequests,
+    TooLong,
+    /// The message is an assumption: API Gateway closes the connection without one.
+    BodyTimeout,
+    MediaType,
+    /// Unlike API Gateway's `$context.error.validationErrorString`, the reason has no values of the visitor.
+    Body(String),
+    PartitionKey(String),
+    UnknownStream,
+    UnknownMethod,
+    Unavailable,
+    FunctionFailed,
+    FunctionTimeout,
+}
+
+impl IntoResponse for EdgeError {
+    fn into_response(self) -> Response {
+        let (status, message): (_, Cow<'_, str>) = match &self {
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests".into()),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long".into()),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "Request Timeout".into()),
+            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type".into()),
+            Self::Body(reason) => (StatusCode::BAD_REQUEST, format!("Invalid request body: {reason}").into()),
+            Self::PartitionKey(reason) => (StatusCode::BAD_REQUEST, format!("Invalid partition key: {reason}").into()),
+            Self::UnknownStream => (StatusCode::NOT_FOUND, "Not Found".into()),
+            // API Gateway reports an unknown method as a missing signature.
+            Self::UnknownMethod => (StatusCode::FORBIDDEN, "Missing Authentication Token".into()),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable".into()),
+            Self::FunctionFailed => (StatusCode::BAD_GATEWAY, "Internal server error".into()),
+            Self::FunctionTimeout => (StatusCode::GATEWAY_TIMEOUT, "Endpoint request timed out".into()),
+        };
+        let body = match self {
+            // API Gateway writes a space into these two.
+            Self::FunctionFailed | Self::FunctionTimeout => format!("{{\"message\": \"{message}\"}}"),
+            _ => json!({ "message": message }).to_string(),
+        };
+        (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    }
 }
 
 #[cfg(test)]

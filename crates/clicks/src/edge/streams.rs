@@ -1,23 +1,26 @@
 //! `POST /v2/{stream-name}`: puts a JSON object into the data stream of that name, as API Gateway's integration with Kinesis. It
 //! is for services, not for pages: there is no CORS.
 
-mod record;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use governor::Quota;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::error::EdgeError;
-use super::reader::RequestReader;
-use super::{RequestId, unknown_method};
-use firehose_model::kinesis::MAX_RECORD_BYTES;
-use local_firehose::stream::{DataStream, PutError, PutResult};
+use super::reader::{EdgeError, RequestReader, is_json};
+use super::unknown_method;
+use firehose_model::fields::Fields;
+use firehose_model::kinesis::shard::hash_key;
+use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use local_firehose::stream::{DataStream, PutEntry, PutError, PutResult};
 
 struct Streams {
     by_name: BTreeMap<String, (DataStream, RequestReader)>,
@@ -33,7 +36,7 @@ pub(super) fn router(streams: Vec<DataStream>, rate: Quota) -> Router {
 
 async fn put(
     State(streams): State<Arc<Streams>>,
-    Extension(RequestId(id)): Extension<RequestId>,
+    Extension(id): Extension<Uuid>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Value>, EdgeError> {
@@ -44,7 +47,7 @@ async fn put(
     };
     let (head, body) = reader.read(request).await?;
     let field = stream.settings.partition_key_field.as_deref();
-    let record = record::from_request(&head.headers, &body, field, id)?;
+    let record = from_request(&head.headers, &body, field, id)?;
     match stream.put(vec![record]).await.pop() {
         // Kinesis' response, with the names of API Gateway's mapping template.
         Some(Ok(PutResult { shard, sequence_number })) => {
@@ -52,5 +55,124 @@ async fn put(
         }
         Some(Err(PutError::Throttled(_))) => Err(EdgeError::TooManyRequests),
         Some(Err(PutError::Unavailable)) | None => Err(EdgeError::Unavailable),
+    }
+}
+
+const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
+
+/// Without a key in the header or the field, the key is the request's id: a constant would put all records into one shard.
+fn from_request(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<PutEntry, EdgeError> {
+    if !is_json(headers) {
+        return Err(EdgeError::MediaType);
+    }
+    let not = |what: &str| EdgeError::Body(format!("it is not {what}"));
+    let text = str::from_utf8(body).map_err(|_| not("UTF-8"))?;
+    let fields: Fields<'_> = serde_json::from_str(text)
+        .map_err(|error| if error.is_data() { not("of type object") } else { not(&format!("JSON ({error})")) })?;
+    let partition_key = match header_key(headers)? {
+        Some(key) => key,
+        None => field.and_then(|field| fields.partition_key(field)).unwrap_or_else(|| id.to_string()),
+    };
+    if partition_key.chars().count() > MAX_PARTITION_KEY_CHARACTERS {
+        return Err(EdgeError::PartitionKey(format!("it is longer than {MAX_PARTITION_KEY_CHARACTERS} characters")));
+    }
+    // JSON has line breaks between tokens only. The rest is unchanged, down to the digits of a number.
+    let line = text.replace(['\r', '\n'], " ") + "\n";
+    let bytes = line.len() + partition_key.len();
+    if bytes > MAX_RECORD_BYTES {
+        return Err(EdgeError::TooLong);
+    }
+    let hash_key = hash_key(&partition_key);
+    Ok(PutEntry { data: STANDARD.encode(line), bytes, partition_key, hash_key })
+}
+
+fn header_key(headers: &HeaderMap) -> Result<Option<String>, EdgeError> {
+    let Some(key) = headers.get(PARTITION_KEY) else { return Ok(None) };
+    let key = str::from_utf8(key.as_bytes()).map_err(|_| EdgeError::PartitionKey("it is not UTF-8".to_owned()))?;
+    Ok(Some(key.to_owned()).filter(|key| !key.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(partition_key: Option<&[u8]>) -> HeaderMap {
+        let value = partition_key.map(|key| (PARTITION_KEY, HeaderValue::from_bytes(key).unwrap()));
+        value.into_iter().collect()
+    }
+
+    #[test]
+    fn the_partition_key_is_the_header_or_the_field_or_the_request_id() {
+        let id = Uuid::from_u128(7).to_string();
+        let longest = "é".repeat(256);
+        for (header, body, field, key) in [
+            (Some("k"), r#"{"id":"i"}"#, Some("id"), "k"),
+            (Some("é k"), "{}", None, "é k"),
+            (Some(&*longest), "{}", None, &longest),
+            (Some(""), r#"{"id":"i"}"#, Some("id"), "i"),
+            (None, r#"{"id":"i"}"#, Some("id"), "i"),
+            (None, r#"{"\u0069d":"\u00e9"}"#, Some("id"), "é"),
+            (None, &format!(r#"{{"id":"{longest}"}}"#), Some("id"), &longest),
+            (None, r#"{"id":12345678901234567890.50}"#, Some("id"), "12345678901234567890.50"),
+            (None, r#"{"id":-1}"#, Some("id"), "-1"),
+            // API Gateway uses the last one of several.
+            (None, r#"{"id":1,"id":2}"#, Some("id"), "2"),
+            (None, r#"{"id":"i"}"#, None, &id),
+            (None, r#"{"ID":"i"}"#, Some("id"), &id),
+            (None, r#"{"a":{"id":"i"}}"#, Some("id"), &id),
+            (None, r#"{"id":""}"#, Some("id"), &id),
+            (None, r#"{"id":null}"#, Some("id"), &id),
+            (None, r#"{"id":true}"#, Some("id"), &id),
+            (None, r#"{"id":["i"]}"#, Some("id"), &id),
+            (None, r#"{"id":{}}"#, Some("id"), &id),
+            (None, r#"{"id":"\ud800"}"#, Some("id"), &id),
+        ] {
+            let record =
+                from_request(&headers(header.map(str::as_bytes)), body.as_bytes(), field, Uuid::from_u128(7)).unwrap();
+            assert_eq!((&*record.partition_key, record.hash_key), (key, hash_key(key)), "{header:?} {body}");
+        }
+    }
+
+    #[test]
+    fn the_record_is_the_body_on_one_line() {
+        for (body, line) in [
+            ("{}", "{}\n"),
+            (" {\r\n\t\"a b\" : [ 1.50 , \" \\\" \" ] }\n", " {  \t\"a b\" : [ 1.50 , \" \\\" \" ] } \n"),
+            ("{\"a\":\"\u{e9}\\u00e9\\n\"}", "{\"a\":\"\u{e9}\\u00e9\\n\"}\n"),
+        ] {
+            let record = from_request(&headers(Some(b"key")), body.as_bytes(), None, Uuid::nil()).unwrap();
+            assert_eq!(
+                (STANDARD.decode(record.data).unwrap(), record.bytes),
+                (line.as_bytes().to_vec(), line.len() + 3)
+            );
+        }
+    }
+
+    #[test]
+    fn an_invalid_request_is_refused() {
+        let body = |reason: &str| EdgeError::Body(reason.to_owned());
+        let key = |reason: &str| EdgeError::PartitionKey(reason.to_owned());
+        let filled = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)).into_bytes();
+        let longer = "é".repeat(257);
+        for (header, sent, error) in [
+            (None, b"".to_vec(), body("it is not JSON (EOF while parsing a value at line 1 column 0)")),
+            (None, b"{} {}".to_vec(), body("it is not JSON (trailing characters at line 1 column 4)")),
+            (None, b"[{}]".to_vec(), body("it is not of type object")),
+            (None, b"\"secret\"".to_vec(), body("it is not of type object")),
+            (None, b"{\"a\":\"\xff\"}".to_vec(), body("it is not UTF-8")),
+            (Some(longer.as_bytes()), b"{}".to_vec(), key("it is longer than 256 characters")),
+            (None, format!(r#"{{"id":"{longer}"}}"#).into_bytes(), key("it is longer than 256 characters")),
+            (Some(b"\xff"), b"{}".to_vec(), key("it is not UTF-8")),
+            // With the line's end and the key.
+            (Some(b"key"), filled(MAX_RECORD_BYTES - 3), EdgeError::TooLong),
+        ] {
+            assert_eq!(from_request(&headers(header), &sent, Some("id"), Uuid::nil()), Err(error));
+        }
+        assert!(from_request(&headers(Some(b"key")), &filled(MAX_RECORD_BYTES - 4), None, Uuid::nil()).is_ok());
+        let mut text = headers(None);
+        text.insert("content-type", HeaderValue::from_static("text/plain"));
+        assert_eq!(from_request(&text, b"{}", None, Uuid::nil()), Err(EdgeError::MediaType));
     }
 }

@@ -9,7 +9,8 @@ use runtime_api::MAX_EVENT_BYTES;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use super::{InputError, MAX_VALUE_BYTES, Skipped, Source, Unusable};
+use super::{ACCEPTED, MAX_VALUE_BYTES, Skipped, Source, Unusable, unreadable};
+use crate::error::UsageError;
 use firehose_model::batch::fits_an_event;
 use firehose_model::error_object::{Content, ErrorRecord, Head};
 use firehose_model::event::{Event, OversizedRecord, encode};
@@ -24,9 +25,7 @@ const MOST_NAMES: usize = 5;
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Item {
-    /// Base64, for the buffer.
     Record(String),
-    /// Invoked without the buffer.
     Event(Event),
     Skipped(Skipped),
 }
@@ -43,23 +42,21 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Opens a source and detects its kind. `count` gets the number of bytes read, before decompression.
     pub(crate) fn open(
         source: &Source,
         source_type: SourceType,
         count: impl FnMut(u64) + 'static,
-    ) -> Result<Self, InputError> {
+    ) -> Result<Self, UsageError> {
         let name = source.name();
-        let unreadable = |source| InputError::Read { name: name.clone(), source };
         let reader: Box<dyn Read> = match source {
-            Source::File(path) => Box::new(File::open(path).map_err(unreadable)?),
+            Source::File(path) => Box::new(File::open(path).map_err(|error| unreadable(&name, &error))?),
             Source::Stdin => Box::new(io::stdin()),
         };
-        Self::of(name.clone(), source_type, Counted { reader, count })
+        Self::of(name, source_type, Counted { reader, count })
     }
 
-    pub(crate) fn of(name: String, source_type: SourceType, reader: impl Read + 'static) -> Result<Self, InputError> {
-        let unreadable = |source| InputError::Read { name: name.clone(), source };
+    pub(crate) fn of(name: String, source_type: SourceType, reader: impl Read + 'static) -> Result<Self, UsageError> {
+        let unreadable = |error: io::Error| unreadable(&name, &error);
         let mut values = Values::open(reader, MAX_VALUE_BYTES).map_err(unreadable)?;
         let Head { content, pieces } = Head::read(&mut values).map_err(unreadable)?;
         let Some(content) = content else {
@@ -69,12 +66,12 @@ impl Contents {
                 }
                 piece => describe(piece.map_or(&[], |piece| &piece.bytes)),
             };
-            return Err(InputError::UnknownKind { name, found });
+            return Err(UsageError(format!("{name}: found {found}; {ACCEPTED}")));
         };
         Ok(Self { name, content, source_type, values, first: pieces.into(), items: VecDeque::new(), ended: false })
     }
 
-    fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), InputError> {
+    fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), UsageError> {
         let json = piece.bytes.trim_ascii_start();
         let usable = match (piece.found, self.content) {
             (Found::Other, _) => Err(Unusable::NotJson),
@@ -90,7 +87,7 @@ impl Contents {
             Ok(Some(item)) => self.items.push_back(item),
             Ok(None) => {}
             Err(Unusable::Event(problem)) if is_first_object => {
-                return Err(InputError::Event { name: self.name.clone(), line: piece.line, problem });
+                return Err(UsageError(format!("{}, line {}: found {problem}", self.name, piece.line)));
             }
             Err(problem) => self.skip(problem, piece, piece.bytes.clone()),
         }
@@ -135,7 +132,7 @@ impl Contents {
 }
 
 impl Iterator for Contents {
-    type Item = Result<Item, InputError>;
+    type Item = Result<Item, UsageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.items.is_empty() && !self.ended {
@@ -143,7 +140,7 @@ impl Iterator for Contents {
             let is_first_object = first.is_some() && self.first.is_empty();
             let piece = match first {
                 Some(first) => Ok(first),
-                None => self.values.next()?.map_err(|source| InputError::Read { name: self.name.clone(), source }),
+                None => self.values.next()?.map_err(|error| unreadable(&self.name, &error)),
             };
             if let Err(error) = piece.and_then(|piece| self.add(&piece, is_first_object)) {
                 self.ended = true;
@@ -167,7 +164,6 @@ impl<F: FnMut(u64)> Read for Counted<F> {
     }
 }
 
-/// Unknown content in a few words, for a message.
 fn describe(content: &[u8]) -> String {
     let content = content.trim_ascii();
     if content.is_empty() {

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::input::{Contents, InputError, Item, Skipped, Source};
+use crate::error::UsageError;
+use crate::input::{Contents, Item, Skipped, Source};
 use firehose_model::batch::{Batcher, Limits};
 use firehose_model::event::{Event, Record, STREAM};
 use firehose_model::kinesis::shard::ShardId;
@@ -14,13 +15,11 @@ use firehose_model::source::SourceType;
 
 const READ_AHEAD: usize = 2;
 
-/// How many skipped parts are buffered, so that they are not written one by one.
 const SKIPPED_PARTS: usize = 100;
 const SKIPPED_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) enum Fed {
-    /// An event, and the number of input bytes that were read for it.
     Batch(Event, u64),
     Skipped(Vec<Skipped>),
 }
@@ -30,7 +29,7 @@ pub(super) fn feed(
     sources: Vec<Source>,
     source_type: SourceType,
     limits: Limits,
-) -> mpsc::Receiver<Result<Fed, InputError>> {
+) -> mpsc::Receiver<Result<Fed, UsageError>> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     std::thread::spawn(move || {
         let mut feeder = Feeder { sender, unsent: Rc::default(), skipped: Vec::new(), skipped_bytes: 0 };
@@ -53,7 +52,7 @@ fn read(
     source_type: SourceType,
     batcher: &mut Batcher,
     feeder: &mut Feeder,
-) -> Result<(), InputError> {
+) -> Result<(), UsageError> {
     let mut sequences = 0..;
     for source in sources {
         let unsent = Rc::clone(&feeder.unsent);
@@ -85,8 +84,7 @@ fn read(
 
 /// Sends parts of the input. Its methods return false once the channel is closed.
 struct Feeder {
-    sender: mpsc::Sender<Result<Fed, InputError>>,
-    /// The number of bytes read since the last event.
+    sender: mpsc::Sender<Result<Fed, UsageError>>,
     unsent: Rc<Cell<u64>>,
     skipped: Vec<Skipped>,
     skipped_bytes: usize,

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use firehose_model::delivery::{ErrorCode, RecordOutcome};
-use local_firehose::metrics::Metrics;
+use local_firehose::invocation::Metrics;
 use serde::Serialize;
 
-use crate::table::Table;
+use crate::progress::Table;
 
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Records {
@@ -32,7 +32,6 @@ pub(crate) struct BatchMs {
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) records: Records,
-    /// Parts of the input that were not processed: not JSON, or too large.
     pub(crate) skipped: u64,
     pub(crate) skipped_copies: Option<PathBuf>,
     pub(crate) failed_by_code: BTreeMap<&'static str, u64>,
@@ -43,13 +42,10 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     /// Delivered lines per second of the function's own time; none if nothing was processed.
     pub(crate) clicks_per_second: Option<f64>,
-    /// As the function reports them, with those of failed attempts. If it reports nothing, the number of the local service's
-    /// responses; none if there is no local service.
+    /// As the function reports, with failed attempts; otherwise the responses of the local service, if there is one.
     pub(crate) service_requests: Option<u64>,
     pub(crate) batches: u64,
-    /// Invocations, with retries.
     pub(crate) attempts: u64,
-    /// None if nothing was processed.
     pub(crate) batch_ms: Option<BatchMs>,
     pub(crate) interrupted: bool,
     pub(crate) out: PathBuf,
@@ -92,7 +88,6 @@ impl Report {
         }
     }
 
-    /// The report with its times. `served` is the number of the local service's responses, if there is one.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub(crate) fn finished(mut self, elapsed: Duration, served: Option<u64>) -> Self {
         let busy = self.durations.iter().sum::<Duration>().as_secs_f64();
@@ -120,7 +115,6 @@ fn rounded(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-/// Lines, the last one with or without its newline.
 fn lines(data: &[u8]) -> u64 {
     data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64
 }

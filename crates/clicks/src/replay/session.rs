@@ -4,13 +4,12 @@ use std::env;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use firehose_model::delivery::Evaluation;
 use firehose_model::event::Event;
 use firehose_model::excerpt::excerpt;
 use jiff::Timestamp;
-use local_firehose::invocation::{self, AttemptReport, BatchResult, describe, last_lines};
-use local_firehose::metrics::Metrics;
+use local_firehose::invocation::{self, AttemptReport, BatchResult, Metrics, describe, last_lines};
 use local_firehose::outage::Outage;
 use runtime_api::{Function, Settings};
 use state_file::{Quarantine, QuarantinedLine};
@@ -18,7 +17,7 @@ use state_file::{Quarantine, QuarantinedLine};
 use super::Replay;
 use super::report::{Records, Report};
 use crate::input::Skipped;
-use crate::output::{BatchEnd, Output, OutputError};
+use crate::output::{BatchEnd, Output};
 use crate::packages::{self, PROCESSOR, SERVICE_URL};
 use crate::progress::{self, Bar};
 
@@ -69,8 +68,7 @@ impl Session {
         })
     }
 
-    /// Processes one event: until a response, or the last failed attempt. There is no await after the invocation, so an interrupt
-    /// leaves no half-written batch.
+    /// There is no await after the invocation, so an interrupt leaves no half-written batch.
     pub(super) async fn process(&mut self, event: &Event, bytes: u64) -> anyhow::Result<()> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
@@ -106,10 +104,10 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn skip(&mut self, skipped: &[Skipped]) -> Result<(), OutputError> {
+    pub(super) fn skip(&mut self, skipped: &[Skipped]) -> anyhow::Result<()> {
         let lines: Vec<QuarantinedLine<'_>> = skipped.iter().map(quarantined).collect();
-        let path = self.quarantine.path().to_owned();
-        self.quarantine.append(&lines).map_err(|source| OutputError::Write { path, source })?;
+        let appended = self.quarantine.append(&lines);
+        appended.with_context(|| format!("could not write {}", self.quarantine.path().display()))?;
         for Skipped { name, line, offset, problem, .. } in skipped {
             self.report.skipped += 1;
             match self.report.skipped {
@@ -125,7 +123,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn stop(mut self, interrupted: bool, served: Option<u64>) -> Result<Report, OutputError> {
+    pub(super) async fn stop(mut self, interrupted: bool, served: Option<u64>) -> anyhow::Result<Report> {
         let elapsed = self.since.elapsed();
         drop(self.progress);
         let exit = self.function.stop().await;
@@ -140,7 +138,7 @@ fn quarantined(skipped: &Skipped) -> QuarantinedLine<'_> {
     QuarantinedLine { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
 }
 
-fn log(output: &mut Output, verbose: bool, lines: &[String]) -> Result<(), OutputError> {
+fn log(output: &mut Output, verbose: bool, lines: &[String]) -> anyhow::Result<()> {
     if verbose {
         for line in lines {
             progress::print(&excerpt(line, usize::MAX));

@@ -204,3 +204,18 @@ async fn event_streams_end_when_the_process_stops() {
         viewer.read_to_end(&mut Vec::new()).unwrap();
     }
 }
+
+#[test]
+fn the_policy_is_strict() {
+    let service = ServiceAddress::external("https://a.example/prod/").unwrap();
+    let service = service.for_host(&Host::Localhost);
+    for (service, connect) in [(None, "'self'"), (Some(&service), "'self' https://a.example")] {
+        assert_eq!(
+            content_security_policy(service),
+            format!(
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; \
+                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            )
+        );
+    }
+}

@@ -3,17 +3,18 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use governor::Quota;
+use runtime_api::Settings as Function;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::collector::Collector;
-use crate::edge::{self, Integrations};
+use crate::edge;
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
 use crate::progress;
 use crate::server::Server;
@@ -21,14 +22,14 @@ use crate::service::{LocalService, Responses};
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
-use local_firehose::stream::{self, Command, DataStream, DeliveryStream, FunctionSettings, Source, StreamDeps};
+use local_firehose::stream::{self, DataStream, DeliveryStream, Source};
 use object_storage::Bucket;
 
 pub(super) struct Pipeline {
     pub(super) page: Server,
     pub(super) firehose: Server,
     pub(super) kinesis: Option<Server>,
-    pub(super) collector: Option<Collector>,
+    pub(super) collector: Option<Arc<Collector>>,
     pub(super) service: Option<LocalService>,
     pub(super) service_url: String,
     pub(super) streams: Vec<DeliveryStream>,
@@ -62,12 +63,11 @@ impl Pipeline {
             _ => None,
         };
         let non_zero = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let edge = edge::router(Integrations {
-            clicks: streams.iter().find(|stream| settings.click_stream.as_deref() == Some(stream.name())).cloned(),
-            streams: data_streams.into_iter().filter(|stream| !settings.is_of_collector(stream.name())).collect(),
-            collector: collector.clone(),
-            rate: Quota::per_second(non_zero(settings.rate)).allow_burst(non_zero(settings.burst)),
-        })?;
+        let rate = Quota::per_second(non_zero(settings.rate)).allow_burst(non_zero(settings.burst));
+        let clicks = streams.iter().find(|stream| settings.click_stream.as_deref() == Some(stream.name())).cloned();
+        // Only the collector puts into its stream.
+        let routed = data_streams.into_iter().filter(|stream| !settings.is_of_collector(stream.name())).collect();
+        let edge = edge::router(clicks, routed, collector.clone(), rate)?;
         let (stopping, stopped) = watch::channel(false);
         let site =
             Site { web: settings.web.clone(), service: service_of_page, streams: streams.clone(), stopping: stopped };
@@ -89,9 +89,7 @@ async fn start_service(settings: &Settings) -> anyhow::Result<(Option<LocalServi
         Service::External { url, page } => Ok((None, url.clone(), page.clone())),
         Service::Local { port, latency, files } => {
             let address = SocketAddr::new(settings.host, *port);
-            let responses = files.as_deref().map(Responses::of_folder).transpose()?;
-            let responses = responses.unwrap_or_else(Responses::mysfits);
-            let service = LocalService::start(responses, address, *latency).await;
+            let service = LocalService::start(Responses::of(files.as_deref())?, address, *latency).await;
             let service = service.map_err(|cause| could_not_listen("service-port", address, &cause))?;
             let (url, page) = (service.server.url(), ServiceAddress::Local(service.server.address().port()));
             Ok((Some(service), url, page))
@@ -107,8 +105,7 @@ async fn start_streams(
     let durable = settings.state.is_some();
     let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
     let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
-    let is_processor = |function: &FunctionSettings| function.command.is_none();
-    let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(is_processor) {
+    let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(is_unbuilt) {
         packages::build(PROCESSOR).await?
     } else {
         PathBuf::new()
@@ -127,14 +124,15 @@ async fn start_streams(
     }
     let mut streams = Vec::new();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {
-        let function = stream.function.as_ref().map(|function| function_start(function, &built, service_url));
-        let deps = StreamDeps {
-            function,
-            function_log: Arc::clone(function_log),
-            bucket: Arc::new(bucket),
-            state: settings.state.clone(),
-        };
-        streams.push(DeliveryStream::start(stream.clone(), deps)?);
+        let mut stream = stream.clone();
+        if let Some(function) = &mut stream.function {
+            if is_unbuilt(function) {
+                function.command.clone_from(&built);
+            }
+            function.env.push((SERVICE_URL.to_owned(), service_url.to_owned()));
+        }
+        let (bucket, log) = (Arc::new(bucket), Arc::clone(function_log));
+        streams.push(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?);
     }
     Ok(streams)
 }
@@ -147,24 +145,12 @@ fn could_not_listen(option: &str, address: SocketAddr, cause: &io::Error) -> any
     anyhow!("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")
 }
 
-fn function_start(function: &FunctionSettings, built: &Path, service_url: &str) -> runtime_api::Settings {
-    let mut start = command_start(function.command.as_ref(), built).env(SERVICE_URL, service_url);
-    start.env.extend(function.env.iter().cloned());
-    start.memory_mb = function.memory_mb;
-    start.timeout = function.timeout;
-    start
-}
-
 /// The collector finds the local Kinesis by the variables of its SDK.
-async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> anyhow::Result<runtime_api::Settings> {
-    let built = match collector.command {
-        Some(_) => PathBuf::new(),
-        None => packages::build(COLLECTOR).await?,
-    };
-    let mut start = command_start(collector.command.as_ref(), &built);
-    start.env.extend(collector.env.iter().cloned());
-    COLLECTOR.name.clone_into(&mut start.function_name);
-    start.timeout = collector.timeout;
+async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> anyhow::Result<Function> {
+    let mut start = collector.function.clone();
+    if is_unbuilt(&start) {
+        start.command = packages::build(COLLECTOR).await?;
+    }
     Ok(start
         .env(COLLECTOR_STREAM, &collector.stream)
         .env("AWS_ENDPOINT_URL_KINESIS", kinesis.url())
@@ -173,11 +159,7 @@ async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> any
         .env("AWS_SECRET_ACCESS_KEY", "local"))
 }
 
-fn command_start(command: Option<&Command>, built: &Path) -> runtime_api::Settings {
-    let mut start = runtime_api::Settings::new(command.map_or(built, |command| &command.executable));
-    PROCESSOR.name.clone_into(&mut start.function_name);
-    if let Some(command) = command {
-        start.args.clone_from(&command.args);
-    }
-    start
+/// Whether the function is the one of this workspace, which is built at the start.
+fn is_unbuilt(function: &Function) -> bool {
+    function.command.as_os_str().is_empty()
 }

@@ -1,27 +1,23 @@
 //! The settings of `clicks up`: the options of the command line and the file, merged and validated.
 
-mod collector;
 mod function;
-mod layers;
-mod stream;
 mod streams;
 
-use std::env;
 use std::fmt::Display;
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs};
 
-pub(crate) use self::collector::CollectorSettings;
-
-use self::layers::{Layers, Place};
 use super::options::{File, Host, PipelineOptions, Port, StreamOptions};
+use crate::error::UsageError;
 use crate::packages;
 use crate::site::ServiceAddress;
+use crate::up::options::Whole;
 use local_firehose::stream::{Source, StreamSettings};
 
-/// The default port of the local service.
+pub(crate) use self::function::CollectorSettings;
+
 const SERVICE_PORT: u16 = 8002;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +29,7 @@ pub(crate) struct Settings {
     pub(crate) kinesis_port: u16,
     pub(crate) service: Service,
     pub(crate) web: PathBuf,
-    /// The folder of accepted records that are not delivered yet. Without it, they are in memory.
     pub(crate) state: Option<PathBuf>,
-    /// How long a stop waits for a destination that has not accepted a single object.
     pub(crate) stop_within: Duration,
     pub(crate) rate: u32,
     pub(crate) burst: u32,
@@ -43,38 +37,24 @@ pub(crate) struct Settings {
     pub(crate) collector: Option<CollectorSettings>,
     pub(crate) verbose: bool,
     pub(crate) function_log: PathBuf,
-    /// The streams, in the file's order; at least one.
     pub(crate) streams: Vec<StreamSettings>,
 }
 
+/// A local service has the mysfits, or the JSON files of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Service {
-    External {
-        url: String,
-        page: ServiceAddress,
-    },
-    /// With the mysfits, or with the JSON files of a folder.
-    Local {
-        port: u16,
-        latency: Duration,
-        files: Option<PathBuf>,
-    },
+    External { url: String, page: ServiceAddress },
+    Local { port: u16, latency: Duration, files: Option<PathBuf> },
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct SettingsError(String);
-
-/// An error about an option, which is named with the place where it was given.
-fn invalid<T>(option: &str, problem: impl Display) -> Result<T, SettingsError> {
-    Err(SettingsError(format!("{option}: {problem}")))
+fn invalid<T>(option: &str, problem: impl Display) -> Result<T, UsageError> {
+    Err(UsageError(format!("{option}: {problem}")))
 }
 
 struct SettingsContext<'a> {
     env: Vec<(String, String)>,
     collector_env: Vec<(String, String)>,
     web: PathBuf,
-    /// Finds the executable of a command's first word.
     executable: &'a dyn Fn(&str) -> Option<PathBuf>,
 }
 
@@ -83,8 +63,8 @@ impl Settings {
         pipeline: &PipelineOptions,
         stream: &StreamOptions,
         config: Option<&Path>,
-    ) -> Result<Self, SettingsError> {
-        let file = config.map(|path| Ok::<_, SettingsError>((path, read_file(path)?))).transpose()?;
+    ) -> Result<Self, UsageError> {
+        let file = config.map(read_file).transpose()?;
         let path = env::var_os("PATH").unwrap_or_default();
         let context = SettingsContext {
             env: packages::inherited(env::vars_os()),
@@ -92,7 +72,7 @@ impl Settings {
             web: packages::workspace().join("web"),
             executable: &|word| function::executable(word, &path),
         };
-        let file = file.as_ref().map(|(path, file)| (*path, file));
+        let file = config.zip(file.as_ref());
         let settings = Self::from_options(pipeline, stream, file, &context)?;
         if !settings.web.is_dir() {
             let layers = pipeline_layers(pipeline, file);
@@ -111,7 +91,7 @@ impl Settings {
         stream: &StreamOptions,
         file: Option<(&Path, &File)>,
         context: &SettingsContext<'_>,
-    ) -> Result<Self, SettingsError> {
+    ) -> Result<Self, UsageError> {
         let layers = pipeline_layers(pipeline, file);
         let streams = streams::from_options(&layers, stream, file, context)?;
         let service = service(&layers)?;
@@ -128,7 +108,7 @@ impl Settings {
             rate: layers.number(|options| options.rate, 100),
             burst: layers.number(|options| options.burst, 200),
             click_stream: streams::click_stream(&layers, &streams)?,
-            collector: CollectorSettings::from_options(&layers, &streams, context)?,
+            collector: function::collector(&layers, &streams, context)?,
             verbose: layers.value(|options| options.verbose).unwrap_or(false),
             function_log: layers
                 .value(|options| options.function_log.clone())
@@ -142,11 +122,11 @@ impl Settings {
     }
 }
 
-fn read_file(path: &Path) -> Result<File, SettingsError> {
+fn read_file(path: &Path) -> Result<File, UsageError> {
     let name = path.display();
     let text = fs::read_to_string(path);
-    let text = text.map_err(|error| SettingsError(format!("could not read `--config {name}`: {error}")))?;
-    File::parse(&text).map_err(|error| SettingsError(format!("{name}, {error}")))
+    let text = text.map_err(|error| UsageError(format!("could not read `--config {name}`: {error}")))?;
+    File::parse(&text).map_err(|error| UsageError(format!("{name}, {error}")))
 }
 
 fn pipeline_layers<'a>(
@@ -157,12 +137,12 @@ fn pipeline_layers<'a>(
     Layers([(Place::CommandLine, command_line)].into_iter().chain(table).collect())
 }
 
-fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, SettingsError> {
+fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, UsageError> {
     let port = layers.find("service-port", |options| options.service_port.map(Port::number));
     let latency = layers.find("service-latency-ms", |options| options.service_latency_ms);
     let files = layers.find("service-files", |options| options.service_files.clone());
     let Some(url) = layers.find("service", |options| options.service.clone()) else {
-        let latency = latency.map_or(0, |latency| latency.value.get());
+        let latency = latency.map_or(0, |latency| latency.value.0);
         let port = port.map_or(SERVICE_PORT, |port| port.value);
         let files = files.map(|files| files.value);
         return Ok(Service::Local { port, latency: Duration::from_millis(latency.into()), files });
@@ -188,12 +168,11 @@ fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, SettingsErro
     }
 }
 
-/// The ports of the page, of Firehose and of Kinesis.
 fn ports(
     layers: &Layers<'_, PipelineOptions>,
     service: &Service,
     streams: &[StreamSettings],
-) -> Result<[u16; 3], SettingsError> {
+) -> Result<[u16; 3], UsageError> {
     let page = layers.find_or("port", |options| options.port.map(Port::number), 8000);
     let firehose = layers.find_or("firehose-port", |options| options.firehose_port.map(Port::number), 8001);
     let local = layers.find_or("service-port", |options| options.service_port.map(Port::number), SERVICE_PORT);
@@ -204,13 +183,64 @@ fn ports(
     for (index, first) in taken.iter().enumerate() {
         let same = taken[index + 1..].iter().find(|second| second.value == first.value);
         if let Some(second) = same.filter(|_| first.value != 0) {
-            return Err(SettingsError(format!(
+            return Err(UsageError(format!(
                 "{} and {}: both are {}; accepted are different ports, or 0 for any free one",
                 first.option, second.option, first.value
             )));
         }
     }
     Ok([page.value, firehose.value, kinesis.value])
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    CommandLine,
+    Table(&'a Path, &'static str),
+    Stream(&'a Path, &'a str),
+}
+
+impl Place<'_> {
+    fn name(self, option: &str) -> String {
+        match self {
+            Self::CommandLine => format!("`--{option}`"),
+            Self::Table(file, table) => format!("`{option}` of [{table}] in {}", file.display()),
+            Self::Stream(file, stream) => format!("`{option}` of [streams.{stream}] in {}", file.display()),
+        }
+    }
+}
+
+struct Layers<'a, O>(Vec<(Place<'a>, &'a O)>);
+
+struct Found<T> {
+    option: String,
+    value: T,
+    depth: usize,
+}
+
+impl<'a, O> Layers<'a, O> {
+    fn value<T>(&self, get: impl Fn(&'a O) -> Option<T>) -> Option<T> {
+        self.0.iter().find_map(|(_, options)| get(options))
+    }
+
+    fn number<const LOW: u32, const HIGH: u32>(
+        &self,
+        get: impl Fn(&'a O) -> Option<Whole<LOW, HIGH>>,
+        default: u32,
+    ) -> u32 {
+        self.value(get).map_or(default, |Whole(number)| number)
+    }
+
+    fn find<T>(&self, name: &str, get: impl Fn(&'a O) -> Option<T>) -> Option<Found<T>> {
+        self.0
+            .iter()
+            .enumerate()
+            .find_map(|(depth, (place, options))| Some(Found { option: place.name(name), value: get(options)?, depth }))
+    }
+
+    fn find_or<T>(&self, name: &str, get: impl Fn(&'a O) -> Option<T>, default: T) -> Found<T> {
+        let default = || Found { option: format!("the default of `--{name}`"), value: default, depth: self.0.len() };
+        self.find(name, get).unwrap_or_else(default)
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 
 use std::fmt::Display;
 
-use super::error::ApiError;
+use super::request::ApiError;
 use firehose_model::excerpt::excerpt;
 
 /// The most violations of a message (probed on Kinesis).
 const MAX_VIOLATIONS: usize = 10;
-/// The longest excerpt of a value in a message.
 const MAX_VALUE_CHARS: usize = 512;
 /// The largest page of each operation (the service models).
 const MAX_LIMIT: i64 = 10_000;
@@ -34,14 +33,12 @@ impl Constraints {
         name.unwrap_or_default()
     }
 
-    /// A name or an id: letters, digits, `_`, `.` and `-`.
     pub(super) fn name(&mut self, name: Option<&str>, path: &str, most: usize) {
         if let Some(name) = name {
             self.text(name, path, most, |char| matches!(char, '_' | '.' | '-'), "[a-zA-Z0-9_.-]+");
         }
     }
 
-    /// A text of letters, digits and some more characters, as `pattern` says.
     pub(super) fn text(&mut self, text: &str, path: &str, most: usize, more: impl Fn(char) -> bool, pattern: &str) {
         if text.is_empty() || !text.chars().all(|char| char.is_ascii_alphanumeric() || more(char)) {
             self.violated(text, path, &format!("Member must satisfy regular expression pattern: {pattern}"));
@@ -58,14 +55,12 @@ impl Constraints {
         }
     }
 
-    /// The length of `value`.
     pub(super) fn at_most(&mut self, length: usize, most: usize, value: impl Display, path: &str) {
         if length > most {
             self.violated(value, path, &format!("Member must have length less than or equal to {most}"));
         }
     }
 
-    /// The size of a page.
     pub(super) fn limit(&mut self, limit: Option<i64>, path: &str, default: usize) -> usize {
         let limit = limit.unwrap_or(default.try_into().unwrap_or(MAX_LIMIT));
         if limit < 1 {
@@ -77,7 +72,6 @@ impl Constraints {
         limit.try_into().unwrap_or(default)
     }
 
-    /// The records of a batch, each with the path of its members.
     pub(super) fn records<R>(
         &mut self,
         records: Option<Vec<Option<R>>>,
@@ -107,7 +101,6 @@ impl Constraints {
         }
     }
 
-    /// Whether further violations are not reported.
     fn is_full(&self) -> bool {
         self.violations.len() == MAX_VIOLATIONS
     }

@@ -10,12 +10,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::Value;
 
-use super::error::ApiError;
-use super::request::{Api, Call, Service, response};
+use super::request::{Api, ApiError, Call, Service, response};
 use crate::stream::DeliveryStream;
 
-/// Enough for 4 MiB of data in base64, and for a batch that is somewhat too large to get the error that names the limit. Firehose
-/// was seen to send that error for a batch of 5.3 MB. Where it begins to respond 413 is an assumption.
+/// More than 4 MiB in base64, to name the limit in the error, as Firehose was seen to do up to 5.3 MB. Where its 413 begins is assumed.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 pub(super) const SERVICE: Service = Service {
     name: "Amazon Data Firehose",

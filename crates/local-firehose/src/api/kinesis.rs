@@ -4,7 +4,6 @@
 
 mod describe;
 mod put;
-mod shards;
 mod stream_ref;
 
 use std::sync::Arc;
@@ -15,8 +14,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use self::stream_ref::StreamRef;
-use super::error::ApiError;
-use super::request::{Api, Call, Service, response};
+use super::request::{Api, ApiError, Call, Service, response};
 use crate::stream::DataStream;
 
 pub(super) const SERVICE: Service = Service {
@@ -59,8 +57,8 @@ impl Api<DataStream> {
                 Ok(describe::summary_response(self.find(&stream)?))
             }
             "ListShards" => {
-                let request = shards::request(&body)?;
-                Ok(shards::response(self.find(&request.stream)?, &request))
+                let request = describe::shards_request(&body)?;
+                Ok(describe::shards_response(self.find(&request.stream)?, &request))
             }
             "ListStreams" => describe::list(&body, self.streams.values()),
             _ => Err(SERVICE.unknown_operation(&operation)),

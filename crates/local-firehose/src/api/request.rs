@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use runtime_api::ACCOUNT;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::error::ApiError;
 use crate::http::{BodyError, BodyLimits, BodyReader};
 use firehose_model::excerpt::excerpt;
 
@@ -23,23 +24,18 @@ const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const UNKNOWN_OPERATION: &str = "UnknownOperationException";
 
-/// What distinguishes the APIs of Firehose and Kinesis before an operation is known.
 pub(super) struct Service {
     pub(super) name: &'static str,
     pub(super) short_name: &'static str,
-    /// The prefix of an operation's name in `X-Amz-Target`.
     pub(super) target_prefix: &'static str,
-    /// The supported operations, as a list in a sentence.
     pub(super) operations: &'static str,
     pub(super) operation: &'static str,
     pub(super) max_body_bytes: usize,
-    /// The reason for the limit, after "larger than".
     pub(super) largest_body: &'static str,
     pub(super) page_endpoint: &'static str,
 }
 
 impl Service {
-    /// The request is no call of the API, such as a browser's.
     fn not_the_api<'a>(&self, streams: impl Iterator<Item = &'a str>) -> ApiError {
         let streams = streams.collect::<Vec<_>>().join(", ");
         let message = format!(
@@ -101,7 +97,6 @@ pub(super) struct Call {
     pub(super) body: Vec<u8>,
 }
 
-/// A service's API for these streams.
 pub(super) struct Api<S> {
     service: &'static Service,
     /// By name, which is the order of the operations that list streams.
@@ -116,7 +111,6 @@ impl<S> Api<S> {
         Self { service, streams: streams.into_iter().collect(), bodies: BodyReader::new(limits) }
     }
 
-    /// Reads a call. The error of any other request names the API and its streams.
     pub(super) async fn read(&self, request: Request) -> Result<Call, ApiError> {
         let service = self.service;
         if request.method() != Method::POST || request.uri().path() != "/" {
@@ -137,7 +131,6 @@ impl<S> Api<S> {
     }
 }
 
-/// The value of a header, empty if there is none.
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -155,7 +148,6 @@ pub(super) fn data_len(data: Option<&String>, scratch: &mut Vec<u8>) -> Result<u
     Ok(scratch.len())
 }
 
-/// Seconds since 1970 with milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have 41 bits")]
 pub(super) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
@@ -173,6 +165,47 @@ pub(super) fn response(result: Result<Value, ApiError>) -> Response {
     };
     let headers = [("x-amzn-requestid", Uuid::new_v4().to_string()), (CONTENT_TYPE.as_str(), content_type.to_owned())];
     (status, headers, body).into_response()
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct ApiError {
+    #[serde(skip)]
+    pub(super) status: StatusCode,
+    #[serde(rename = "__type", skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<&'static str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) message: String,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code: Some(code), message: message.into() }
+    }
+
+    pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    pub(super) fn serialization(message: impl Into<String>) -> Self {
+        Self::bad_request("SerializationException", message)
+    }
+
+    pub(super) fn validation(message: impl Into<String>) -> Self {
+        Self::bad_request("ValidationException", message)
+    }
+
+    pub(super) fn invalid_argument(message: impl Into<String>) -> Self {
+        Self::bad_request("InvalidArgumentException", message)
+    }
+
+    pub(super) fn not_found(kind: &str, name: &str) -> Self {
+        Self::bad_request("ResourceNotFoundException", format!("{kind} {name} under account {ACCOUNT} not found."))
+    }
+
+    /// The stream is stopping, or its state cannot be written. AWS sends no message, and every SDK retries a 500.
+    pub(super) fn internal_failure() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", "")
+    }
 }
 
 #[cfg(test)]

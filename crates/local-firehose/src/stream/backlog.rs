@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::receipt::{Accepted, Receipt};
+use super::settings::StreamSettings;
 use super::state::State;
+use super::stats::StreamStats;
 
 #[derive(Debug)]
 pub(super) struct Backlog {
@@ -26,7 +28,6 @@ impl Backlog {
         }
     }
 
-    /// Reserves memory for a record. Returns false if that would exceed the limit.
     pub(super) fn reserve(&self, bytes: usize) -> bool {
         let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.max_bytes);
         let reserved = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
@@ -39,8 +40,7 @@ impl Backlog {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Writes records to the state, if there is one, and then calls `written` with them and with whether that succeeded, in the
-    /// order of the calls.
+    /// Writes records to the state, if any. Then calls `written` with them and whether that succeeded, in the order of the calls.
     pub(super) fn keep(&self, accepted: Vec<Accepted>, written: impl FnOnce(Vec<Accepted>, bool) + Send + 'static) {
         match &self.state {
             None => written(accepted, true),
@@ -48,7 +48,6 @@ impl Backlog {
         }
     }
 
-    /// Removes the records that have no other receipt.
     pub(super) fn settle(&self, receipts: Vec<Receipt>) {
         let settled: Vec<_> = receipts.into_iter().filter_map(Receipt::settle).collect();
         self.release(settled.len(), settled.iter().map(|entry| entry.bytes).sum());
@@ -61,7 +60,6 @@ impl Backlog {
         self.records.load(Ordering::Relaxed)
     }
 
-    /// The process exits without waiting for what is left.
     pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
     }
@@ -76,6 +74,27 @@ impl Backlog {
             Some(state) => state.close().await,
             None => true,
         }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) settings: StreamSettings,
+    pub(super) function_arn: Option<String>,
+    pub(super) backlog: Backlog,
+    pub(super) stats: StreamStats,
+}
+
+impl Context {
+    pub(super) fn new(
+        settings: StreamSettings,
+        function_arn: Option<String>,
+        file: Option<State>,
+        left: &[Accepted],
+    ) -> Self {
+        let backlog = Backlog::new(settings.backlog_bytes, file, left);
+        let stats = StreamStats::new(&settings, function_arn.is_some());
+        Self { settings, function_arn, backlog, stats }
     }
 }
 

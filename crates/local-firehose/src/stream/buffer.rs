@@ -12,19 +12,18 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::destination::Item;
-use super::invoker::{Batch, Invoker};
+use super::invoker::Invoker;
 use super::receipt::{Accepted, Receipt};
 use super::stats::StreamEvent;
 use firehose_model::batch::{Batcher, Limits};
+use firehose_model::event::Event;
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
 
 /// Each buffer runs in a task of its own from its first record on.
 pub(super) struct ShardBuffers {
     invoker: Arc<Invoker>,
-    /// One permit for each concurrent invocation of the function.
     concurrency: Arc<Semaphore>,
-    /// Of Direct PUT the shard is `None`.
     buffers: HashMap<Option<ShardId>, mpsc::UnboundedSender<Vec<Accepted>>>,
     tasks: JoinSet<()>,
 }
@@ -35,7 +34,6 @@ impl ShardBuffers {
         Self { invoker: Arc::new(invoker), concurrency, buffers: HashMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Runs until the channel is closed and all records are processed.
     pub(super) async fn run(mut self, mut accepted: mpsc::UnboundedReceiver<Vec<Accepted>>) {
         while let Some(records) = accepted.recv().await {
             if self.invoker.context.settings.backup_prefix.is_some() {
@@ -71,7 +69,6 @@ impl ShardBuffers {
     }
 }
 
-/// Groups records by their shard, and keeps their order in each.
 fn by_shard(records: Vec<Accepted>) -> Vec<(Option<ShardId>, Vec<Accepted>)> {
     let mut shards: Vec<(Option<ShardId>, Vec<Accepted>)> = Vec::new();
     for accepted in records {
@@ -84,16 +81,12 @@ fn by_shard(records: Vec<Accepted>) -> Vec<(Option<ShardId>, Vec<Accepted>)> {
     shards
 }
 
-/// The records of the next event, and the events in flight.
 struct Buffer {
     shard: Option<ShardId>,
     batcher: Batcher,
     receipts: Vec<Receipt>,
-    /// When the buffer is flushed, if it is not full before.
     due: Option<Instant>,
-    /// Limits the invocations of this buffer.
     own_permits: Arc<Semaphore>,
-    /// Limits the invocations of all buffers of the stream.
     stream_permits: Arc<Semaphore>,
     in_flight: JoinSet<()>,
     invoker: Arc<Invoker>,
@@ -137,9 +130,7 @@ impl Buffer {
     async fn add(&mut self, records: Vec<Accepted>) {
         for Accepted { record, receipt } in records {
             if let Some(event) = self.batcher.push(record) {
-                let receipts = std::mem::take(&mut self.receipts);
-                self.due = None;
-                self.invoke(Batch { event, receipts }).await;
+                self.invoke(event).await;
             }
             self.receipts.push(receipt);
             self.due.get_or_insert_with(|| Instant::now() + self.invoker.context.settings.buffer.interval);
@@ -151,25 +142,26 @@ impl Buffer {
     }
 
     async fn flush(&mut self) {
-        self.due = None;
         if let Some(event) = self.batcher.take() {
-            let receipts = std::mem::take(&mut self.receipts);
-            self.invoke(Batch { event, receipts }).await;
+            self.invoke(event).await;
         }
+        self.due = None;
         self.report_due();
     }
 
     /// Starts an invocation as soon as the limits allow. Until then new records wait in the channel.
-    async fn invoke(&mut self, batch: Batch) {
+    async fn invoke(&mut self, event: Event) {
+        let receipts = std::mem::take(&mut self.receipts);
+        self.due = None;
         // The semaphores are never closed. The own permit comes first: a buffer that waits for it holds none of the stream's.
         let own: Option<OwnedSemaphorePermit> = Arc::clone(&self.own_permits).acquire_owned().await.ok();
         let streams = Arc::clone(&self.stream_permits).acquire_owned().await.ok();
         let invoker = Arc::clone(&self.invoker);
-        let bytes = batch.event.records.iter().map(|record| decoded_bytes(&record.data)).sum();
-        let records = batch.receipts.len();
+        let bytes = event.records.iter().map(|record| decoded_bytes(&record.data)).sum();
+        let records = receipts.len();
         invoker.context.stats.record(StreamEvent::InvocationStarted { shard: self.shard, records, bytes });
         self.in_flight.spawn(async move {
-            invoker.run(batch).await;
+            invoker.run(event, receipts).await;
             drop((own, streams));
         });
     }

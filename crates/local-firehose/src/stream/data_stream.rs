@@ -14,7 +14,6 @@ use firehose_model::kinesis::shard::ShardId;
 
 /// The write limit of a shard, data and partition keys, also on demand (Kinesis developer guide, "Quotas and limits").
 const BYTES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1024 * 1024 - 1);
-/// The write limit of a shard in records.
 const RECORDS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 
 /// A data stream. Clones share it.
@@ -93,7 +92,6 @@ impl DataStream {
     }
 }
 
-/// The write limits of one shard.
 #[derive(Debug)]
 struct ShardLimit {
     records: DefaultDirectRateLimiter,
@@ -108,7 +106,6 @@ impl ShardLimit {
         }
     }
 
-    /// Takes a record from the limits. Returns false if it exceeds them.
     fn take(&self, bytes: usize) -> bool {
         let bytes = u32::try_from(bytes).ok().and_then(NonZeroU32::new);
         self.records.check().is_ok() && bytes.is_none_or(|bytes| matches!(self.bytes.check_n(bytes), Ok(Ok(()))))

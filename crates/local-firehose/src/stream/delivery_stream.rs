@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::backlog::Context;
 use super::buffer::ShardBuffers;
-use super::context::Context;
 use super::destination::Destination;
 use super::intake::{Entry, Intake, PutError};
 use super::invoker::Invoker;
@@ -21,7 +21,6 @@ use super::uploader::Uploader;
 use crate::functions::{FunctionLog, Functions};
 use object_storage::Bucket;
 
-/// The file extension of a stream's state.
 const STATE_EXTENSION: &str = "redb";
 
 /// A running delivery stream. Clones share it.
@@ -37,24 +36,16 @@ pub struct DeliveryStream {
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
-/// What a stream needs besides its settings.
-#[derive(Debug, Clone)]
-pub struct StreamDeps {
-    /// How the function is started. Without one, records are delivered as they were put.
-    pub function: Option<runtime_api::Settings>,
-    /// The log of the function.
-    pub function_log: Arc<FunctionLog>,
-    /// The storage of the objects.
-    pub bucket: Arc<Bucket>,
-    /// The folder of the state: accepted records are on disk until they are settled. Without one, a killed process loses them.
-    pub state: Option<PathBuf>,
-}
-
 impl DeliveryStream {
-    /// Starts the stream with the records that an earlier run has left in the state.
-    pub fn start(settings: StreamSettings, deps: StreamDeps) -> Result<Self, StateError> {
-        let StreamDeps { function, function_log, bucket, state: folder } = deps;
-        let (file, Recovered { records, last }) = match &folder {
+    /// Starts the stream with the records that an earlier run has left in the folder `state`: accepted records are there until they
+    /// are settled. Without the folder, a killed process loses them.
+    pub fn start(
+        settings: StreamSettings,
+        bucket: Arc<Bucket>,
+        function_log: Arc<FunctionLog>,
+        state: Option<&Path>,
+    ) -> Result<Self, StateError> {
+        let (file, Recovered { records, last }) = match state {
             None => (None, Recovered::default()),
             Some(folder) => {
                 let (file, left) = open_state(folder, &settings.name)?;
@@ -63,7 +54,7 @@ impl DeliveryStream {
         };
         let left: Vec<Accepted> =
             records.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
-        let functions = function.map(|function| Arc::new(Functions::new(function, function_log)));
+        let functions = settings.function.clone().map(|function| Arc::new(Functions::new(function, function_log)));
         let function_arn = functions.as_ref().map(|functions| functions.arn.clone());
         let context = Arc::new(Context::new(settings, function_arn, file, &left));
 
@@ -126,8 +117,7 @@ impl DeliveryStream {
         self.context.backlog.abandon();
     }
 
-    /// Accepts nothing more, and flushes all records to the storage, however long that takes. Returns whether all are settled,
-    /// on disk as well.
+    /// Accepts nothing more, and flushes all records, however long that takes. Returns whether all are settled, on disk as well.
     pub async fn stop(&self) -> bool {
         self.intake.close();
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -155,6 +145,8 @@ fn state_path(folder: &Path, stream: &str) -> PathBuf {
 
 fn open_state(folder: &Path, stream: &str) -> Result<(State, Recovered), StateError> {
     let made = state_file::make_folder(folder);
-    made.map_err(|source| StateError::Folder(folder.to_owned(), source))?;
+    made.map_err(|source| {
+        StateError::File(format!("could not make the folder {} (`--state`)", folder.display()), source.into())
+    })?;
     State::open(&state_path(folder, stream))
 }

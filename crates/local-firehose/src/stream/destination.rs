@@ -10,18 +10,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::object::{Kind, Object, Slot};
 use super::receipt::Receipt;
-use super::sequencer::Sequencer;
 use super::settings::Buffering;
-use super::stats::StreamEvent;
-use super::uploader::Uploader;
+use super::stats::{Kind, StreamEvent};
+use super::uploader::{Object, Sequencer, Slot, Uploader};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::Record;
 use firehose_model::prefix::{MAX_ACTIVE_PARTITIONS, Partition};
 
-/// One record to be added to an object.
 #[derive(Debug)]
 pub(super) struct Item {
     slot: Slot,
@@ -54,7 +51,6 @@ impl Item {
         items.iter().map(|item| item.bytes.len()).sum()
     }
 
-    /// A record for the source backup, as it was put.
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // The base64 was validated when the record was accepted.
         let bytes = STANDARD.decode(&record.data).unwrap_or_default();
@@ -71,11 +67,9 @@ pub(super) struct Failure<'a> {
     pub(super) function_arn: &'a str,
 }
 
-/// The open objects, and the uploads in flight.
 pub(super) struct Destination {
     uploader: Arc<Uploader>,
     open: HashMap<Slot, Object>,
-    /// Orders the uploads of each slot, if records have an order.
     order: HashMap<Slot, Sequencer>,
     in_flight: JoinSet<()>,
 }
@@ -85,7 +79,6 @@ impl Destination {
         Self { uploader: Arc::new(uploader), open: HashMap::new(), order: HashMap::new(), in_flight: JoinSet::new() }
     }
 
-    /// Runs until the channel is closed and all records are stored.
     pub(super) async fn run(mut self, mut items: mpsc::UnboundedReceiver<Vec<Item>>) {
         loop {
             let due = self.due();
@@ -123,7 +116,6 @@ impl Destination {
         }
     }
 
-    /// Fails a record that would exceed the limit of active partitions.
     fn within_partition_limit(&self, item: Item) -> Item {
         let Some(record) = &item.original else { return item };
         let partitions = self.open.keys().filter(|slot| slot.kind == Kind::Delivered).count();

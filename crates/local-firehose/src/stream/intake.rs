@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::context::Context;
+use super::backlog::Context;
 use super::receipt::{Accepted, cost};
 use super::stats::StreamEvent;
 use firehose_model::event::Record;
@@ -24,9 +24,7 @@ pub enum PutError {
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Valid base64.
     pub(super) data: String,
-    /// The shard and the partition key of a record of a data stream.
     pub(super) shard: Option<(ShardId, String)>,
 }
 
@@ -45,7 +43,6 @@ struct Numbering {
 }
 
 impl Intake {
-    /// `last` is the greatest number of earlier runs.
     pub(super) fn new(context: Arc<Context>, last: Option<u64>, buffers: mpsc::UnboundedSender<Vec<Accepted>>) -> Self {
         // Numbers begin with the clock, so that those of a run without a state differ from those of the run before. Microseconds
         // allow a million records a second.
@@ -54,7 +51,6 @@ impl Intake {
         Self { context, numbering: Mutex::new(Numbering { next, buffers: Some(buffers) }) }
     }
 
-    /// Forwards the records of an earlier run, which are in the state and in the backlog.
     pub(super) fn resume(&self, left: Vec<Accepted>) {
         let numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(buffers) = &numbering.buffers {

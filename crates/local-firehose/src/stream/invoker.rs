@@ -9,31 +9,24 @@ use jiff::Timestamp;
 use runtime_api::Outcome;
 use tokio::sync::mpsc;
 
-use super::context::Context;
+use super::backlog::Context;
 use super::destination::{Failure, Item};
 use super::receipt::Receipt;
 use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
-use crate::invocation::{AttemptReport, BatchResult, describe, invoke_with_retries, last_lines, with_cause};
-use crate::metrics::Metrics;
+use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, last_lines, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, RecordOutcome};
 use firehose_model::event::Event;
 
-/// An event, and the receipts of its records in their order.
-pub(super) struct Batch {
-    pub(super) event: Event,
-    pub(super) receipts: Vec<Receipt>,
-}
-
 pub(super) struct Invoker {
     pub(super) context: Arc<Context>,
-    /// Without a function, records are delivered as they were put.
     pub(super) functions: Option<Arc<Functions>>,
     pub(super) destination: mpsc::UnboundedSender<Vec<Item>>,
 }
 
 impl Invoker {
-    pub(super) async fn run(&self, Batch { event, receipts }: Batch) {
+    /// The receipts are those of the event's records, in their order.
+    pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>) {
         let Context { settings, function_arn, backlog, stats } = &*self.context;
         let BatchResult { outcomes, attempts } = match &self.functions {
             None => untransformed(&event),

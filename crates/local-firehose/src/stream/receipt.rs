@@ -36,7 +36,6 @@ pub(super) struct Receipt(Arc<Entry>);
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Unique in the stream.
     pub(super) sequence: u64,
     pub(super) bytes: usize,
     /// A receipt that was dropped, with a task that panicked, still counts.
@@ -53,7 +52,6 @@ impl Receipt {
         Self(Arc::clone(&self.0))
     }
 
-    /// Returns the record's entry, if this was its last receipt.
     pub(super) fn settle(self) -> Option<Arc<Entry>> {
         (self.0.unsettled.fetch_sub(1, Ordering::Relaxed) == 1).then_some(self.0)
     }

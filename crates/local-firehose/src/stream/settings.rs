@@ -1,8 +1,6 @@
 //! The settings of a stream: its Firehose configuration, its function, and its storage.
 
-use std::ffi::OsString;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use firehose_model::kinesis::shard::{ON_DEMAND, Shards};
@@ -17,7 +15,7 @@ pub struct StreamSettings {
     /// Where its records come from.
     pub source: Source,
     /// The function that transforms records. Without one, they are delivered as they were put.
-    pub function: Option<FunctionSettings>,
+    pub function: Option<runtime_api::Settings>,
     /// The buffering hints of the function.
     pub buffer: Buffering,
     /// The most records of an invocation.
@@ -79,28 +77,6 @@ pub struct Buffering {
     pub bytes: usize,
     /// The time after the first record.
     pub interval: Duration,
-}
-
-/// The function of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunctionSettings {
-    /// The command that is run. `None`: a default of the application.
-    pub command: Option<Command>,
-    /// Additional environment variables, each once.
-    pub env: Vec<(String, String)>,
-    /// The value of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`.
-    pub memory_mb: u32,
-    /// The timeout of an invocation.
-    pub timeout: Duration,
-}
-
-/// A command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// The executable, by an absolute path.
-    pub executable: PathBuf,
-    /// Its arguments.
-    pub args: Vec<OsString>,
 }
 
 #[cfg(test)]

@@ -3,17 +3,18 @@
 //! One thread writes. A transaction has all commands that wait, so that many callers share one wait for the disk. The thread
 //! finishes commands in the order in which they were sent.
 
-use std::io;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use state_file::{Commits, Condition, Durable, How, OpenError};
+
 use super::receipt::Accepted;
 use firehose_model::event::Record;
 use firehose_model::kinesis::shard::ShardId;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use state_file::{Commits, Condition, Durable, How, OpenError};
 
 /// A record's number, its arrival in milliseconds since 1970, and its data as base64.
 const RECORDS: TableDefinition<u64, (i64, &str)> = TableDefinition::new("records");
@@ -23,38 +24,20 @@ const FROM_SHARDS: TableDefinition<u64, (i64, u32, &str, &str)> = TableDefinitio
 const LAST: TableDefinition<(), u64> = TableDefinition::new("last");
 /// The most commands of one transaction, to bound the wait of its first caller.
 const AT_ONCE: usize = 256;
-/// How often the last removal of settled records is attempted.
 const LAST_ATTEMPTS: usize = 10;
-/// Between these attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why a state cannot be opened. Each has the path of its file or folder.
+/// Why a state cannot be opened. Each message has the path of its file or folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The folder cannot be created.
-    #[error("could not make the folder {} (`--state`)", .0.display())]
-    Folder(PathBuf, #[source] io::Error),
-    /// Another process uses it.
-    #[error("{} is in use by another `clicks up`: name another folder with `--state DIR`", .0.display())]
-    InUse(PathBuf),
-    /// The file is damaged.
-    #[error(
-        "the state {path} (`--state`) cannot be used: {found}; accepted is the file that an earlier run has left, or none. \
-         Without it the records that were accepted and not delivered are lost: if it cannot be restored, begin a new one by \
-         `mv {path} {path}.damaged`",
-        path = .0.display(),
-        found = .1
-    )]
-    Unusable(PathBuf, Condition),
-    /// The file cannot be opened, or the disk fails.
-    #[error("could not read the records in {} (`--state`)", .0.display())]
-    Read(PathBuf, #[source] Box<redb::Error>),
-    /// The operating system starts no thread.
-    #[error("could not start the thread that writes {} (`--state`)", .0.display())]
-    Thread(PathBuf, #[source] io::Error),
+    /// Another process uses it, or it is damaged.
+    #[error("{0}")]
+    Unusable(String),
+    /// The file or folder cannot be opened, or the thread that writes it cannot be started.
+    #[error("{0}")]
+    File(String, #[source] Box<dyn Error + Send + Sync>),
 }
 
-/// Called with the records of a command, and with whether they are on disk.
 type OnWritten = Box<dyn FnOnce(Vec<Accepted>, bool) + Send>;
 
 enum Command {
@@ -62,26 +45,26 @@ enum Command {
     Settle(Vec<u64>),
 }
 
-/// The file of one stream, locked against other processes.
 #[derive(Debug)]
 pub(super) struct State {
     writer: Mutex<Option<(mpsc::Sender<Command>, JoinHandle<bool>)>>,
 }
 
 impl State {
-    /// Opens or creates the file, and reads its records.
     pub(super) fn open(path: &Path) -> Result<(Self, Recovered), StateError> {
         let (database, commits) = open(path)?;
         let left = read(&database, &commits).map_err(|error| unreadable(path, error))?;
         let (sender, received) = mpsc::channel();
         let writer = Writer { path: path.to_owned(), database: Some(database), commits, settled: Vec::new() };
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&received));
-        let thread = thread.map_err(|source| StateError::Thread(path.to_owned(), source))?;
+        let thread = thread.map_err(|source| {
+            let problem = format!("could not start the thread that writes {} (`--state`)", path.display());
+            StateError::File(problem, source.into())
+        })?;
         Ok((Self { writer: Mutex::new(Some((sender, thread))) }, left))
     }
 
-    /// Writes records, and calls `written` on the writer's thread, for one command after the other. A state that is closed
-    /// calls it at once, with `false`.
+    /// Writes records, and calls `written` on the writer's thread; with `false` at once, if the state is closed.
     pub(super) fn keep(&self, accepted: Vec<Accepted>, written: impl FnOnce(Vec<Accepted>, bool) + Send + 'static) {
         if let Some(Command::Keep(accepted, written)) = self.send(Command::Keep(accepted, Box::new(written))) {
             written(accepted, false);
@@ -95,7 +78,6 @@ impl State {
         }
     }
 
-    /// Runs the commands that wait, and closes the file. Returns whether all settled records are removed.
     pub(super) async fn close(&self) -> bool {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((commands, thread)) = writer else { return true };
@@ -104,7 +86,6 @@ impl State {
         matches!(ended, Ok(Ok(true)))
     }
 
-    /// Returns the command if the state is closed.
     fn send(&self, command: Command) -> Option<Command> {
         match &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
             // Fails if the thread has panicked.
@@ -116,16 +97,19 @@ impl State {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Recovered {
-    /// Oldest first.
     pub(super) records: Vec<(u64, Record)>,
-    /// The greatest number of any record.
     pub(super) last: Option<u64>,
 }
 
 /// Opens the file if its condition allows it. Delivering a record twice is allowed, so redb may continue with an older commit.
 fn open(path: &Path) -> Result<(Database, Commits), StateError> {
     let failed = |error| match error {
-        OpenError::InUse => StateError::InUse(path.to_owned()),
+        OpenError::InUse => {
+            let path = path.display();
+            StateError::Unusable(format!(
+                "{path} is in use by another `clicks up`: name another folder with `--state DIR`"
+            ))
+        }
         OpenError::File(error) => unreadable(path, error.into()),
         OpenError::Database(error) => unreadable(path, error),
     };
@@ -149,7 +133,12 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
         }
         found @ (Condition::Empty | Condition::Damaged(_)) => {
             commits.forget(path);
-            return Err(StateError::Unusable(path.to_owned(), found));
+            let path = path.display();
+            return Err(StateError::Unusable(format!(
+                "the state {path} (`--state`) cannot be used: {found}; accepted is the file that an earlier run has left, or \
+                 none. Without it the records that were accepted and not delivered are lost: if it cannot be restored, begin a \
+                 new one by `mv {path} {path}.damaged`"
+            )));
         }
     };
     let database = state_file::open(path, how, &commits, count, &Database::builder()).map_err(failed)?;
@@ -157,7 +146,7 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
 }
 
 fn unreadable(path: &Path, source: redb::Error) -> StateError {
-    StateError::Read(path.to_owned(), Box::new(source))
+    StateError::File(format!("could not read the records in {} (`--state`)", path.display()), source.into())
 }
 
 fn read(database: &Database, commits: &Commits) -> Result<Recovered, redb::Error> {
@@ -190,7 +179,6 @@ struct Writer {
     /// `None` after an error: redb has to open the file again.
     database: Option<Database>,
     commits: Commits,
-    /// To be removed by the next transaction.
     settled: Vec<u64>,
 }
 

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
-use super::object::Kind;
 use super::settings::{Source, StreamSettings};
-use super::values::{ValueCounts, add};
+use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::ShardId;
+use firehose_model::prefix::ErrorOutputType;
 
-/// How many of the last invocations and objects a snapshot has.
 const LAST: usize = 20;
 
 /// The state of a stream. Each accepted record is counted where it is: `accepted` is the sum of the other counts of records.
@@ -33,7 +32,6 @@ pub struct StreamSnapshot {
     pub dropped: u64,
     /// Records in error objects.
     pub failed: u64,
-    /// Invocations after an event's first.
     pub(super) retries: u64,
     pub(super) failed_by_code: BTreeMap<&'static str, u64>,
     pub(super) failed_by_reason: BTreeMap<String, u64>,
@@ -98,74 +96,54 @@ pub(super) struct InvocationSummary {
 pub struct ObjectSummary {
     /// Its key.
     pub path: String,
-    pub(super) kind: &'static str,
+    pub(super) kind: Kind,
     pub(super) records: usize,
     pub(super) bytes: usize,
     pub(super) at_ms: i64,
 }
 
-/// What happens in a stream. Bytes are data: before base64, and before compression.
-#[derive(Debug)]
-pub(super) enum StreamEvent {
-    /// Records are accepted, and will be in a Lambda buffer.
-    Accepted {
-        records: usize,
-        bytes: usize,
-    },
-    /// When a Lambda buffer is flushed. `None`: it is empty.
-    BufferDue {
-        shard: Option<ShardId>,
-        due: Option<Instant>,
-    },
-    /// A Lambda buffer's records go to the function as one event.
-    InvocationStarted {
-        shard: Option<ShardId>,
-        records: usize,
-        bytes: usize,
-    },
-    FunctionProcesses(usize),
-    /// An invocation has ended. The function reports the reasons of failed records in its metrics.
-    Invoked {
-        invocation: InvocationSummary,
-        failed_by_reason: BTreeMap<String, u64>,
-    },
-    /// An event is processed: `records` with these bytes go on to the destination, the function dropped the others.
-    Transformed {
-        records: usize,
-        bytes: usize,
-        dropped: usize,
-    },
-    /// Copies of records go to the source backup. They don't count as records.
-    BackedUp {
-        records: usize,
-        bytes: usize,
-    },
-    /// The destination delivers a record as other bytes, as it fails there.
-    Replaced {
-        before: usize,
-        after: usize,
-    },
-    /// The destination has added records and copies to objects. `due`: when the first open object is stored.
-    Opened {
-        records: usize,
-        due: Option<Instant>,
-    },
-    UploadStarted,
-    /// The storage refused an object for the first time.
-    UploadRefused {
-        error: String,
-    },
-    /// The storage accepted an object that it had refused.
-    UploadRecovered,
-    Stored {
-        kind: Kind,
-        object: ObjectSummary,
-        failed_by_code: BTreeMap<&'static str, u64>,
-        values: ValueCounts,
-    },
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Delivered,
+    Error(ErrorOutputType),
+    Backup,
 }
 
-/// Folds the events of a stream. A snapshot sees each event entirely or not at all.
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Delivered => "delivered",
+            Self::Error(_) => "error",
+            Self::Backup => "backup",
+        })
+    }
+}
+
+/// What happens in a stream. Bytes are data: before base64, and before compression. Transformed records and copies for the backup
+/// go on to the destination, which adds them to open objects. One that fails there is replaced by an error line.
+#[derive(Debug)]
+pub(super) enum StreamEvent {
+    Accepted { records: usize, bytes: usize },
+    BufferDue { shard: Option<ShardId>, due: Option<Instant> },
+    InvocationStarted { shard: Option<ShardId>, records: usize, bytes: usize },
+    FunctionProcesses(usize),
+    Invoked { invocation: InvocationSummary, failed_by_reason: BTreeMap<String, u64> },
+    Transformed { records: usize, bytes: usize, dropped: usize },
+    BackedUp { records: usize, bytes: usize },
+    Replaced { before: usize, after: usize },
+    Opened { records: usize, due: Option<Instant> },
+    UploadStarted,
+    UploadRefused { error: String },
+    UploadRecovered,
+    Stored(ObjectSummary, ObjectCounts),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ObjectCounts {
+    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
+    pub(super) values: ValueCounts,
+}
+
 #[derive(Debug)]
 pub(super) struct StreamStats {
     folded: Mutex<Folded>,
@@ -174,15 +152,11 @@ pub(super) struct StreamStats {
 #[derive(Debug, Default)]
 struct Folded {
     snapshot: StreamSnapshot,
-    /// When each Lambda buffer that has records is flushed.
     buffers_due: BTreeMap<Option<ShardId>, Instant>,
-    /// When the first open object is stored.
     destination_due: Option<Instant>,
-    /// Records and copies that are on the way to the destination buffer.
     unopened: usize,
     lambda_interval: Duration,
     destination_interval: Duration,
-    /// Objects that the storage has refused and not accepted yet.
     refused: usize,
 }
 
@@ -272,14 +246,14 @@ impl Folded {
                     snapshot.storage_error = None;
                 }
             }
-            StreamEvent::Stored { kind, object, failed_by_code, values } => {
+            StreamEvent::Stored(object, ObjectCounts { failed_by_code, values }) => {
                 let records = object.records as u64;
-                match kind {
+                match object.kind {
                     Kind::Delivered => snapshot.delivered += records,
                     Kind::Error(_) => snapshot.failed += records,
                     Kind::Backup => {}
                 }
-                snapshot.waiting.remove(if kind == Kind::Backup { 0 } else { object.records }, object.bytes);
+                snapshot.waiting.remove(if object.kind == Kind::Backup { 0 } else { object.records }, object.bytes);
                 for (code, failed) in failed_by_code {
                     *snapshot.failed_by_code.entry(code).or_default() += failed;
                 }
@@ -310,6 +284,51 @@ impl Folded {
 fn push<T>(last: &mut VecDeque<T>, newest: T) {
     last.truncate(LAST - 1);
     last.push_front(newest);
+}
+
+/// The most values that are counted of one field: a function may write anything.
+const MAX_VALUES: usize = 200;
+const MAX_VALUE_BYTES: usize = 128;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct ValueCounts(BTreeMap<String, BTreeMap<String, u64>>);
+
+impl ValueCounts {
+    /// Counts the strings of these fields in an object's lines. Lines that are no JSON objects are skipped.
+    pub(super) fn of(object: &[u8], fields: &[String]) -> Self {
+        let mut counts = Self(fields.iter().map(|field| (field.clone(), BTreeMap::new())).collect());
+        if fields.is_empty() {
+            return counts;
+        }
+        for line in object.split(|byte| *byte == b'\n') {
+            let Ok(line) = serde_json::from_slice::<Fields<'_>>(line) else { continue };
+            for (field, counts) in &mut counts.0 {
+                let value = line.get(field).and_then(|value| serde_json::from_str::<String>(value).ok());
+                if let Some(value) = value {
+                    add(counts, &value, 1);
+                }
+            }
+        }
+        counts
+    }
+
+    pub(super) fn add(&mut self, others: Self) {
+        for (field, others) in others.0 {
+            let counts = self.0.entry(field).or_default();
+            for (value, count) in others {
+                add(counts, &value, count);
+            }
+        }
+    }
+}
+
+pub(super) fn add(counts: &mut BTreeMap<String, u64>, value: &str, count: u64) {
+    if let Some(sum) = counts.get_mut(value) {
+        *sum += count;
+    } else if counts.len() < MAX_VALUES && value.len() <= MAX_VALUE_BYTES {
+        counts.insert(value.to_owned(), count);
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,22 @@
 //! Uploads objects, and retries until the storage accepts them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::context::Context;
-use super::object::{Kind, Object, Slot};
-use super::sequencer::Ticket;
+use super::backlog::Context;
+use super::receipt::Receipt;
 use super::settings::{Source, StreamSettings};
-use super::stats::{ObjectSummary, StreamEvent};
-use super::values::ValueCounts;
+use super::stats::{Kind, ObjectCounts, ObjectSummary, StreamEvent, ValueCounts};
 use crate::outage::{Outage, Waiting};
-use firehose_model::prefix::{Compression, object_name};
+use firehose_model::delivery::ErrorCode;
+use firehose_model::prefix::{Compression, Partition, object_name};
 use object_storage::{Bucket, BucketError, gzip};
 
 const CONCURRENCY: usize = 16;
@@ -37,7 +38,6 @@ impl Uploader {
         self.context.settings.source != Source::DirectPut
     }
 
-    /// Uploads one object after those before its ticket, and settles its records.
     pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
         let Object { oldest_ms, bytes, receipts, failed_by_code, .. } = object;
         let kind = slot.kind;
@@ -54,8 +54,8 @@ impl Uploader {
         let path = self.put(&path, body).await;
         backlog.settle(receipts);
         let at_ms = Timestamp::now().as_millisecond();
-        let object = ObjectSummary { path, kind: kind.name(), records, bytes: size, at_ms };
-        stats.record(StreamEvent::Stored { kind, object, failed_by_code, values });
+        let object = ObjectSummary { path, kind, records, bytes: size, at_ms };
+        stats.record(StreamEvent::Stored(object, ObjectCounts { failed_by_code, values }));
     }
 
     fn path(&self, Slot { kind, partition }: &Slot, oldest_ms: i64, compression: Compression) -> String {
@@ -121,5 +121,125 @@ async fn prepare(bytes: Bytes, count_fields: Vec<String>, compression: Compressi
         Ok(Ok(prepared)) => prepared,
         // Compression in memory does not fail. If it did, plain records would be better than none.
         _ => (bytes, ValueCounts::default()),
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Slot {
+    pub(super) kind: Kind,
+    pub(super) partition: Partition,
+}
+
+impl From<Kind> for Slot {
+    fn from(kind: Kind) -> Self {
+        Self { kind, partition: Partition::default() }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) due: Instant,
+    pub(super) oldest_ms: i64,
+    /// Before compression, by which Firehose buffers (Firehose API reference, "BufferingHints").
+    pub(super) bytes: Vec<u8>,
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
+}
+
+impl Object {
+    pub(super) fn new(due: Instant, oldest_ms: i64) -> Self {
+        Self { due, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
+    }
+
+    /// Appends a record as it is: Firehose adds no delimiter between records.
+    pub(super) fn push(&mut self, bytes: &[u8], arrival_ms: i64, receipt: Receipt, code: Option<ErrorCode>) {
+        self.oldest_ms = self.oldest_ms.min(arrival_ms);
+        self.bytes.extend_from_slice(bytes);
+        self.receipts.push(receipt);
+        if let Some(code) = code {
+            *self.failed_by_code.entry(code.code()).or_default() += 1;
+        }
+    }
+}
+
+/// Runs the ends of concurrent tasks in the order in which the tasks began.
+#[derive(Debug, Default)]
+pub(super) struct Sequencer(Option<oneshot::Receiver<()>>);
+
+#[derive(Debug)]
+pub(super) struct Ticket {
+    previous: Option<oneshot::Receiver<()>>,
+    _done: oneshot::Sender<()>,
+}
+
+impl Sequencer {
+    pub(super) fn next(&mut self) -> Ticket {
+        let (done, after) = oneshot::channel();
+        Ticket { previous: self.0.replace(after), _done: done }
+    }
+
+    pub(super) fn is_idle(&mut self) -> bool {
+        let idle =
+            !matches!(self.0.as_mut().map(oneshot::Receiver::try_recv), Some(Err(oneshot::error::TryRecvError::Empty)));
+        if idle {
+            // A receiver that has resolved must not be polled again.
+            self.0 = None;
+        }
+        idle
+    }
+}
+
+impl Ticket {
+    pub(super) async fn wait(&mut self) {
+        if let Some(previous) = self.previous.take() {
+            // Nothing is ever sent: the sender is dropped.
+            let _dropped = previous.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn tickets_go_on_in_their_order_however_long_each_takes() {
+        let (seen, mut order) = mpsc::unbounded_channel();
+        let mut sequencer = Sequencer::default();
+        for (number, seconds) in [(0, 5), (1, 0), (2, 9), (3, 1)] {
+            let (mut ticket, seen) = (sequencer.next(), seen.clone());
+            tokio::spawn(async move {
+                sleep(Duration::from_secs(seconds)).await;
+                ticket.wait().await;
+                seen.send(number).unwrap();
+            });
+        }
+        drop(seen);
+        assert!(!sequencer.is_idle());
+        for expected in 0..4 {
+            assert_eq!(order.recv().await, Some(expected));
+        }
+        assert_eq!(order.recv().await, None);
+        for _ in 0..2 {
+            assert!(sequencer.is_idle() && sequencer.is_idle());
+            let mut next = sequencer.next();
+            assert!(!sequencer.is_idle());
+            next.wait().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ticket_waits_for_the_one_before() {
+        let mut sequencer = Sequencer::default();
+        assert!(sequencer.is_idle());
+        let (mut first, mut second) = (sequencer.next(), sequencer.next());
+        first.wait().await;
+        assert!(timeout(Duration::from_secs(9), second.wait()).await.is_err());
+        drop(first);
     }
 }

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 const UUID_CHARS: usize = 36;
 
-/// An object's name, and how often each of its lines occurred.
 #[derive(Debug)]
 pub(crate) struct Identity {
     name: String,
@@ -15,9 +14,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The object at a place. Only its name counts, so that a moved, copied or decompressed object is the same one. Two different
-    /// objects may share a name; then a line that is in both, with its times, counts as one. Of a name that Firehose gave, only the
-    /// part up to its UUID counts.
+    /// The object at a place. Only its name counts, up to the UUID that Firehose gave it, so that a moved, copied or decompressed object is
+    /// the same one. Two different objects may share a name; then a line that is in both, with its times, counts as one.
     pub(crate) fn of(place: &str) -> Self {
         let name = firehose_name(place).unwrap_or_else(|| file_name(place));
         Self { name: name.to_owned(), occurrences: HashMap::new() }
@@ -32,8 +30,7 @@ impl Identity {
     }
 }
 
-/// The name that Firehose gave an object, each only once: up to the end of its UUID. An extension may follow, but no number: `split`
-/// names parts of an object so.
+/// The name that Firehose gave an object: up to the end of its UUID. An extension may follow, but no number, as `split` appends.
 pub(crate) fn firehose_name(place: &str) -> Option<&str> {
     let name = file_name(place);
     let extension = name.rfind(|char: char| char != '.' && !char.is_ascii_alphabetic()).unwrap_or_default();

@@ -7,12 +7,10 @@ use super::{Entry, State};
 /// A line's key: its state, and since when, in milliseconds since 1970.
 const LINES: TableDefinition<u128, (u8, u64)> = TableDefinition::new("lines");
 
-/// The key of a record's bytes and the start of a call: the call's end, the run, and how many such records the call put that have
-/// not failed again.
+/// A record's content key and the start of a call: the call's end, the run, and how many such records have not failed again.
 const PUTS: TableDefinition<(u128, u64), (u64, u64, u32)> = TableDefinition::new("puts");
 
-/// The largest difference between this machine's clock and Firehose's: AWS refuses a signature whose time is more than five minutes
-/// off (AWS Identity and Access Management user guide, "AWS Signature Version 4").
+/// The largest difference to Firehose's clock: AWS refuses a signature of another time (IAM user guide, "AWS Signature Version 4").
 pub(super) const MAX_SKEW_MS: u64 = 5 * 60 * 1000;
 
 pub(super) struct Tables<'a> {
@@ -21,15 +19,14 @@ pub(super) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// Opens the tables, and creates them in a new journal.
     pub(super) fn open(begun: &'a WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self { lines: begun.open_table(LINES)?, puts: begun.open_table(PUTS)? })
     }
 
-    /// Sets a line's state. An open line has no entry.
+    /// Sets a line's state. An unknown line has no entry.
     pub(super) fn set(&mut self, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
         match state {
-            State::Open => drop(self.lines.remove(line)?),
+            State::Unknown => drop(self.lines.remove(line)?),
             stored => drop(self.lines.insert(line, (stored as u8, at_ms))?),
         }
         Ok(())

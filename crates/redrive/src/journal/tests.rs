@@ -12,14 +12,14 @@ fn open(path: &Path) -> Journal {
 }
 
 fn entry(line: u128, content: u128, arrival_ms: Option<i64>) -> Entry {
-    Entry { line, content, arrival_ms, state: State::Open }
+    Entry { line, content, arrival_ms, state: State::Unknown }
 }
 
 /// The states that a later run finds, in objects that it sees first.
 fn look(path: &Path, entries: &[Entry]) -> Vec<State> {
     let journal = open(path);
     let run = journal.run;
-    journal.states(entries, &vec![true; entries.len()], run, NOW).unwrap()
+    journal.classify(entries, &vec![true; entries.len()], run, NOW).unwrap()
 }
 
 #[test]
@@ -29,10 +29,13 @@ fn each_state_outlives_the_process() {
     let [put, refused, lost, unknown] = [1, 2, 3, 4].map(|line| entry(line, 100 + line, Some(1)));
     let journal = open(&path);
     journal.sending(&[put, refused, lost], 10).unwrap();
-    journal.answered(&[put], &[refused], 10, 20).unwrap();
+    journal.record_response(&[put], &[refused], 10, 20).unwrap();
     journal.quarantined(&[9], 10).unwrap();
     drop(journal);
-    assert_eq!(look(&path, &[put, refused, lost, unknown]), [State::Put, State::Open, State::Sending, State::Open]);
+    assert_eq!(
+        look(&path, &[put, refused, lost, unknown]),
+        [State::Put, State::Unknown, State::Sending, State::Unknown]
+    );
     assert_eq!(open(&path).contains(&[9, 1, 4]).unwrap(), [true, true, false]);
 }
 
@@ -40,12 +43,12 @@ fn each_state_outlives_the_process() {
 fn a_refused_record_has_its_previous_state() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
-    let states = [State::Open, State::Sending, State::FailedAgain];
+    let states = [State::Unknown, State::Sending, State::FailedAgain];
     let entries: Vec<Entry> =
         (1..).zip(states).map(|(line, state)| Entry { state, ..entry(line, 100 + line, None) }).collect();
     let journal = open(&path);
     journal.sending(&entries, NOW).unwrap();
-    journal.answered(&[], &entries, NOW, NOW).unwrap();
+    journal.record_response(&[], &entries, NOW, NOW).unwrap();
     drop(journal);
     assert_eq!(look(&path, &entries), states);
 }
@@ -68,22 +71,22 @@ fn a_record_can_fail_again_as_often_as_it_was_put() {
         let journal = open(&path);
         let put = [entry(1, 7, None), entry(2, 7, None), entry(3, 8, None)];
         journal.sending(&put, NOW).unwrap();
-        journal.answered(&put, &[], NOW, END).unwrap();
+        journal.record_response(&put, &[], NOW, END).unwrap();
         let come: Vec<Entry> = (10..).zip(&arrivals).map(|(line, arrival)| entry(line, 7, *arrival)).collect();
         // Records can't have come back in an object that was there before they were put.
         let seen_before = journal.run;
-        let open_ones = vec![State::Open; come.len()];
-        assert_eq!(journal.states(&come, &vec![true; come.len()], seen_before, NOW).unwrap(), open_ones);
+        let unknown_ones = vec![State::Unknown; come.len()];
+        assert_eq!(journal.classify(&come, &vec![true; come.len()], seen_before, NOW).unwrap(), unknown_ones);
         drop(journal);
         // Lines that are not selected take nothing off the puts.
         let journal = open(&path);
         let run = journal.run;
-        assert_eq!(journal.states(&come, &vec![false; come.len()], run, NOW).unwrap(), open_ones);
-        assert_eq!(journal.states(&come, &vec![true; come.len()], seen_before, NOW).unwrap(), open_ones);
+        assert_eq!(journal.classify(&come, &vec![false; come.len()], run, NOW).unwrap(), unknown_ones);
+        assert_eq!(journal.classify(&come, &vec![true; come.len()], seen_before, NOW).unwrap(), unknown_ones);
         drop(journal);
 
         let failed: Vec<State> =
-            expected.iter().map(|again| if *again { State::FailedAgain } else { State::Open }).collect();
+            expected.iter().map(|again| if *again { State::FailedAgain } else { State::Unknown }).collect();
         assert_eq!(look(&path, &come), failed, "{arrivals:?}");
         // A second look takes nothing more off the puts.
         assert_eq!(look(&path, &come), failed, "{arrivals:?}");
@@ -97,12 +100,12 @@ fn a_refused_record_can_not_fail_again_and_an_uncertain_one_can() {
     let journal = open(&path);
     let [put, refused] = [entry(1, 7, None), entry(2, 7, None)];
     journal.sending(&[put, refused], 1_000).unwrap();
-    journal.answered(&[put], &[refused], 1_000, 2_000).unwrap();
+    journal.record_response(&[put], &[refused], 1_000, 2_000).unwrap();
     let lost = [entry(3, 8, None), entry(4, 8, None)];
     journal.sending(&lost, 3_000).unwrap();
     drop(journal);
     let come = [entry(10, 7, Some(1_500)), entry(11, 7, Some(1_500)), entry(12, 8, Some(3_500))];
-    assert_eq!(look(&path, &come), [State::FailedAgain, State::Open, State::FailedAgain]);
+    assert_eq!(look(&path, &come), [State::FailedAgain, State::Unknown, State::FailedAgain]);
     // Perhaps it was another one of the same bytes that failed.
     assert_eq!(look(&path, &lost), [State::Sending; 2]);
 }
@@ -144,12 +147,12 @@ fn a_dry_run_leaves_no_trace() {
 
     let journal = open(&path);
     journal.sending(&[one], 1_000).unwrap();
-    journal.answered(&[one], &[], 1_000, 2_000).unwrap();
+    journal.record_response(&[one], &[], 1_000, 2_000).unwrap();
     drop(journal);
     for _ in 0..2 {
         let dry = dry();
         // It sees the file's states and its own changes.
-        let found = dry.states(&[one, entry(10, 7, None)], &[true; 2], dry.run, 9_000).unwrap();
+        let found = dry.classify(&[one, entry(10, 7, None)], &[true; 2], dry.run, 9_000).unwrap();
         assert_eq!(found, [State::Put, State::FailedAgain]);
         dry.quarantined(&[11], 9_000).unwrap();
         assert_eq!(dry.contains(&[10, 11]).unwrap(), [true, true]);
@@ -207,7 +210,7 @@ fn left(path: &Path) -> [(Vec<u8>, Option<u64>); 2] {
     for line in 0..LINES {
         let entry = entry(line, 100 + line, Some(1));
         journal.sending(&[entry], NOW).unwrap();
-        journal.answered(&[entry], &[], NOW, NOW).unwrap();
+        journal.record_response(&[entry], &[], NOW, NOW).unwrap();
     }
     let killed = (fs::read(path).unwrap(), count_beside(path));
     drop(journal);
@@ -216,7 +219,7 @@ fn left(path: &Path) -> [(Vec<u8>, Option<u64>); 2] {
 
 fn states(journal: &Journal) -> Vec<State> {
     let entries: Vec<Entry> = (0..LINES).map(|line| entry(line, 100 + line, Some(1))).collect();
-    journal.states(&entries, &vec![true; entries.len()], 1, NOW).unwrap()
+    journal.classify(&entries, &vec![true; entries.len()], 1, NOW).unwrap()
 }
 
 #[test]
@@ -266,7 +269,7 @@ fn a_damaged_journal_is_used_by_choice_only() {
     // The commit before is that of a call's start.
     let killed = without_the_last_commit(&killed);
     let older = [&[State::Put; LINES as usize - 1][..], &[State::Sending]].concat();
-    let new = vec![State::Open; LINES as usize];
+    let new = vec![State::Unknown; LINES as usize];
     let garbage = ended[..5_000].to_vec();
     let (new_one, behind) = ("`--damaged-journal new` starts a new one", "`--damaged-journal older` continues from");
     for (content, found, choices, option, expected) in [

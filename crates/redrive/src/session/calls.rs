@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use firehose_model::batch::MAX_PUT_RECORDS;
 use service_kit::backoff::{Backoff, Jitter};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Halt, Selected, Session, rate};
+use super::{Halt, Selected, Session};
+use crate::error::RedriveError;
 use crate::journal::Entry;
 use crate::target::{Outgoing, PutOutcome};
-use crate::{RedriveError, now_ms, warn};
+use crate::{now_ms, warn};
 
 /// How many consecutive calls may get no response: each leaves up to 500 uncertain records.
 const MAX_UNANSWERED: u32 = 3;
@@ -20,25 +21,24 @@ const UNANSWERED: Backoff =
     Backoff { first: Duration::from_millis(400), most: Duration::from_secs(4), jitter: Jitter::None };
 
 /// How many consecutive calls may store nothing. The delays between them add up to at least 16 s.
-const MAX_FRUITLESS: u32 = 10;
+const MAX_CALLS_WITHOUT_PROGRESS: u32 = 10;
 
 const REFUSED: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_secs(10), jitter: Jitter::Equal };
 
-/// The delay after a call with refused records; none to give up.
-fn delay_after(fruitless: u32) -> Option<Duration> {
-    (fruitless < MAX_FRUITLESS).then(|| REFUSED.delay(fruitless.max(1)))
+fn delay_after(calls_without_progress: u32) -> Option<Duration> {
+    (calls_without_progress < MAX_CALLS_WITHOUT_PROGRESS).then(|| REFUSED.delay(calls_without_progress.max(1)))
 }
 
 /// Whether a call of at most `max_bytes` has space for one more record. A call has at most a second's worth of records.
 pub(super) fn fits(batch: &[Selected], more: &Outgoing, records_per_second: u32, max_bytes: usize) -> bool {
     let bytes: usize = batch.iter().map(|selected| selected.record.bytes()).sum();
-    let is_within_a_second = count_of(batch).saturating_add(rate::count(more.data.len())) <= records_per_second;
+    let is_within_a_second = weight_of(batch).saturating_add(weight(more.data.len())) <= records_per_second;
     batch.is_empty() || (batch.len() < MAX_PUT_RECORDS && bytes + more.bytes() <= max_bytes && is_within_a_second)
 }
 
-fn count_of(batch: &[Selected]) -> u32 {
-    batch.iter().map(|selected| rate::count(selected.record.data.len())).fold(0, u32::saturating_add)
+fn weight_of(batch: &[Selected]) -> u32 {
+    batch.iter().map(|selected| weight(selected.record.data.len())).fold(0, u32::saturating_add)
 }
 
 fn entries_of(batch: &[Selected]) -> Vec<Entry> {
@@ -46,20 +46,19 @@ fn entries_of(batch: &[Selected]) -> Vec<Entry> {
 }
 
 impl Session {
-    /// Sends the batch, and again those of its records that the service refuses.
     pub(super) async fn flush(&mut self) -> Result<(), Halt> {
         let mut batch = mem::take(&mut self.batch);
-        if self.context.options.dry_run {
+        if self.options.dry_run {
             // So that the records of an object and of its copy count once.
             let (entries, now_ms) = (entries_of(&batch), now_ms());
-            self.context.journal.sending(&entries, now_ms)?;
-            return Ok(self.context.journal.answered(&entries, &[], now_ms, now_ms)?);
+            self.journal.sending(&entries, now_ms)?;
+            return Ok(self.journal.record_response(&entries, &[], now_ms, now_ms)?);
         }
         while !batch.is_empty() {
-            let start = self.limiter.reserve(count_of(&batch));
+            let start = self.limiter.reserve(weight_of(&batch));
             tokio::select! {
                 biased;
-                () = self.context.stop.requested(1) => return Err(Halt::Interrupted),
+                () = self.stop.requested(1) => return Err(Halt::Interrupted),
                 () = sleep_until(start) => {}
             }
             batch = self.call(batch).await?;
@@ -67,10 +66,9 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for the response to a call. The first interrupt does not abort the call, the second does.
     async fn put(&self, batch: &[Selected]) -> PutOutcome {
-        let mut stop = self.context.stop.clone();
-        let mut put = Box::pin(self.context.target.put(batch.iter().map(|selected| selected.record.clone())));
+        let mut stop = self.stop.clone();
+        let mut put = Box::pin(self.target.put(batch.iter().map(|selected| selected.record.clone())));
         tokio::select! {
             outcome = &mut put => return outcome,
             () = stop.requested(1) => {}
@@ -82,10 +80,9 @@ impl Session {
         }
     }
 
-    /// Makes one call. Returns the refused records after the back-off.
     async fn call(&mut self, batch: Vec<Selected>) -> Result<Vec<Selected>, Halt> {
         let (entries, start_ms) = (entries_of(&batch), now_ms());
-        self.context.journal.sending(&entries, start_ms)?;
+        self.journal.sending(&entries, start_ms)?;
         self.report.calls += 1;
         let (refused, why) = match self.put(&batch).await {
             PutOutcome::Stored { refused, code } => {
@@ -94,10 +91,10 @@ impl Session {
             }
             PutOutcome::Refused(why) => ((0..batch.len()).collect(), Some(why)),
             PutOutcome::Failed(why) => {
-                if self.context.journal.answered(&[], &entries, start_ms, now_ms()).is_err() {
+                if self.journal.record_response(&[], &entries, start_ms, now_ms()).is_err() {
                     self.report.records.uncertain_now += batch.len() as u64;
                 }
-                return Err(RedriveError::Failed(why).into());
+                return Err(RedriveError::Failed(format!("the service refuses the call: {why}")).into());
             }
             PutOutcome::Unknown(why) => return self.unanswered(&batch, why).await.map(|()| Vec::new()),
         };
@@ -109,24 +106,25 @@ impl Session {
         let (refused, put): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|_| refused_flags.next().unwrap_or_default());
         let (put_entries, refused_entries) = (entries_of(&put), entries_of(&refused));
-        if let Err(error) = self.context.journal.answered(&put_entries, &refused_entries, start_ms, now_ms()) {
+        if let Err(error) = self.journal.record_response(&put_entries, &refused_entries, start_ms, now_ms()) {
             // In the journal they are still being sent.
             self.report.records.uncertain_now += (put.len() + refused.len()) as u64;
             return Err(error.into());
         }
 
         self.report.records.put += put.len() as u64;
-        self.fruitless = if put.is_empty() { self.fruitless + 1 } else { 0 };
+        self.calls_without_progress = if put.is_empty() { self.calls_without_progress + 1 } else { 0 };
         for selected in put {
-            self.objects[selected.object].open -= 1;
+            self.objects[selected.object].pending -= 1;
             self.finish(selected.object).await?;
         }
         if refused.is_empty() {
             return Ok(Vec::new());
         }
         self.report.refusals += refused.len() as u64;
-        let Some(delay) = delay_after(self.fruitless) else {
-            return Err(RedriveError::Refused(why.unwrap_or_else(|| "it gives no reason".to_owned())).into());
+        let Some(delay) = delay_after(self.calls_without_progress) else {
+            let why = why.unwrap_or_else(|| "it gives no reason".to_owned());
+            return Err(RedriveError::Failed(format!("the service refuses records, after retries: {why}")).into());
         };
         self.pause(delay).await?;
         Ok(refused)
@@ -136,13 +134,13 @@ impl Session {
     async fn unanswered(&mut self, batch: &[Selected], why: String) -> Result<(), Halt> {
         self.report.records.uncertain_now += batch.len() as u64;
         for selected in batch {
-            self.objects[selected.object].stays = true;
+            self.objects[selected.object].is_incomplete = true;
             self.uncertain_lines.insert(selected.entry.line);
         }
         warn(&format!("{} records were sent without a response and may be stored: {why}", batch.len()));
         self.unanswered += 1;
-        if self.unanswered >= MAX_UNANSWERED && !self.context.stop.is_requested() {
-            return Err(RedriveError::Unanswered(self.context.target.service(), why).into());
+        if self.unanswered >= MAX_UNANSWERED && !self.stop.is_requested() {
+            return Err(RedriveError::Failed(format!("no response from {}: {why}", self.target.service.name)).into());
         }
         self.pause(UNANSWERED.delay(self.unanswered)).await
     }
@@ -150,9 +148,35 @@ impl Session {
     async fn pause(&mut self, delay: Duration) -> Result<(), Halt> {
         tokio::select! {
             biased;
-            () = self.context.stop.requested(1) => Err(Halt::Interrupted),
+            () = self.stop.requested(1) => Err(Halt::Interrupted),
             () = sleep(delay) => Ok(()),
         }
+    }
+}
+
+const BYTES_PER_COUNT: usize = 512;
+
+/// How many records a record counts for. The service's quota of bytes per second is lower than its quota of records allows.
+pub(super) fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(BYTES_PER_COUNT)).unwrap_or(u32::MAX).max(1)
+}
+
+#[derive(Debug)]
+pub(super) struct RateLimiter {
+    per_record: Duration,
+    next: Instant,
+}
+
+impl RateLimiter {
+    pub(super) fn new(records_per_second: u32) -> Self {
+        Self { per_record: Duration::from_secs(1) / records_per_second.max(1), next: Instant::now() }
+    }
+
+    /// When records that count for `count` may be sent. Unused time is not saved.
+    pub(super) fn reserve(&mut self, count: u32) -> Instant {
+        let start = self.next.max(Instant::now());
+        self.next = start + self.per_record * count;
+        start
     }
 }
 
@@ -164,7 +188,7 @@ mod tests {
     #[test]
     fn a_call_stays_within_its_limits() {
         let record = |bytes: usize, key: usize| Outgoing { data: vec![0; bytes], partition_key: "k".repeat(key) };
-        let entry = Entry { line: 0, content: 0, arrival_ms: None, state: State::Open };
+        let entry = Entry { line: 0, content: 0, arrival_ms: None, state: State::Unknown };
         let selected = |bytes: usize, key: usize| Selected { object: 0, entry, record: record(bytes, key) };
         let (firehose, kinesis) = (4 * 1024 * 1024, 5 * 1024 * 1024);
         for (records, bytes, more, rate, expected) in [
@@ -196,5 +220,23 @@ mod tests {
         assert!(delays.len() == 9 && delays.iter().sum::<Duration>() >= Duration::from_secs(16), "{delays:?}");
         // A call that stores some records is followed by the first delay.
         assert!(delay_after(0).unwrap() <= REFUSED.first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_records_a_second_than_the_limit() {
+        let mut limiter = RateLimiter::new(100);
+        let begin = Instant::now();
+        let starts: Vec<u128> = (0..3).map(|_| (limiter.reserve(50) - begin).as_millis()).collect();
+        assert_eq!(starts, [0, 500, 1000]);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        // Ten seconds without a call are no credit.
+        assert_eq!([(); 2].map(|()| (limiter.reserve(50) - begin).as_millis()), [10_000, 10_500]);
+    }
+
+    #[test]
+    fn a_large_record_counts_as_several() {
+        for (bytes, expected) in [(0, 1), (1, 1), (512, 1), (513, 2), (1_024_000, 2_000)] {
+            assert_eq!(weight(bytes), expected, "{bytes}");
+        }
     }
 }

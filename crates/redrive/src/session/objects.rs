@@ -1,16 +1,16 @@
 //! One object: its lines, and its move to the archive.
 
-use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use state_file::QuarantinedLine;
 
 use super::{Halt, Session};
+use crate::error::RedriveError;
 use crate::journal::{Identity, firehose_name};
 use crate::lines::{self, Chunk, CorruptPiece, classify};
 use crate::record::Corrupt;
-use crate::{RedriveError, now_ms, warn};
+use crate::{now_ms, warn};
 
 /// How many corrupt lines are reported one by one. The quarantine has all of them.
 const MAX_REPORTED: usize = 20;
@@ -24,7 +24,7 @@ impl Session {
             self.advance(bytes);
             return self.archive(index).await;
         }
-        let place = self.context.bucket.place_of_object(&candidate.object);
+        let place = self.bucket.place_of_object(&candidate.object);
         let is_new = candidate.state.is_new && firehose_name(&place).is_none();
         let before = self.report.records.put_before;
         let last = self.read(index, &place).await?;
@@ -48,20 +48,20 @@ impl Session {
                 warn(&format!("{place}: could not read it to its end: {cause}"));
             }
         }
-        self.objects[index].stays = true;
+        self.objects[index].is_incomplete = true;
         Ok(())
     }
 
-    /// Reads an object. Returns its last chunk.
     async fn read(&mut self, index: usize, place: &str) -> Result<Chunk, Halt> {
         let mut identity = Identity::of(place);
         let count = Arc::new(AtomicU64::new(0));
-        let bytes = self.context.bucket.read(&self.objects[index].object);
-        let mut chunks = lines::read(Counted { bytes, count: Arc::clone(&count) });
+        let counted = Arc::clone(&count);
+        let add = move |bytes| _ = counted.fetch_add(bytes, Ordering::Relaxed);
+        let mut chunks = lines::read(self.bucket.read(&self.objects[index].object, add));
         loop {
             let chunk = tokio::select! {
                 biased;
-                () = self.context.stop.requested(1) => return Err(Halt::Interrupted),
+                () = self.stop.requested(1) => return Err(Halt::Interrupted),
                 chunk = chunks.recv() => chunk,
             };
             let pieces = match chunk {
@@ -69,11 +69,11 @@ impl Session {
                 Some(last) => return Ok(last),
                 None => return Ok(Chunk::Unreadable("its reader has failed".to_owned())),
             };
-            let (target, max_record_bytes) = (&self.context.target, self.context.max_record_bytes);
+            let (target, max_record_bytes) = (&self.target, self.max_record_bytes);
             let (records, corrupt) = classify(pieces, &mut identity, |data| target.check_size(data, max_record_bytes));
             // The stream accepts such a record once its limit is raised, and then the object has to be read again.
-            let most = target.max_record_bytes();
-            self.objects[index].stays |=
+            let most = target.service.max_record_bytes;
+            self.objects[index].is_incomplete |=
                 corrupt.iter().any(|piece| matches!(piece.problem, Corrupt::TooLarge { bytes, .. } if bytes <= most));
             self.quarantine(place, corrupt)?;
             self.records(index, records).await?;
@@ -81,22 +81,21 @@ impl Session {
         }
     }
 
-    /// Marks an object as done and archives it, if all its records are put.
     pub(super) async fn finish(&mut self, index: usize) -> Result<(), Halt> {
         let candidate = &self.objects[index];
-        if !candidate.read || candidate.open > 0 || candidate.stays || self.context.options.dry_run {
+        if !candidate.read || candidate.pending > 0 || candidate.is_incomplete || self.options.dry_run {
             return Ok(());
         }
-        let place = self.context.bucket.place_of_object(&candidate.object);
-        self.context.journal.done(&place, &candidate.object.version(), candidate.state)?;
+        let place = self.bucket.place_of_object(&candidate.object);
+        self.journal.done(&place, &candidate.object.version(), candidate.state)?;
         self.report.objects.done += 1;
         self.archive(index).await
     }
 
     async fn archive(&mut self, index: usize) -> Result<(), Halt> {
-        let options = &self.context.options;
+        let options = &self.options;
         let Some(archive) = options.archive.as_ref().filter(|_| !options.dry_run) else { return Ok(()) };
-        let (bucket, object) = (&self.context.bucket, &self.objects[index].object);
+        let (bucket, object) = (&self.bucket, &self.objects[index].object);
         let to = options.source.archived(archive, &object.key);
         let moved = match bucket.is_unchanged(object).await {
             Ok(true) => bucket.rename(object, &to).await.map_err(|error| error.to_string()),
@@ -116,53 +115,42 @@ impl Session {
         Ok(())
     }
 
-    /// Counts corrupt pieces, and reports and quarantines those that no earlier run has quarantined.
     fn quarantine(&mut self, place: &str, corrupt: Vec<CorruptPiece>) -> Result<(), Halt> {
         if corrupt.is_empty() {
             return Ok(());
         }
         let keys = |pieces: &[CorruptPiece]| pieces.iter().map(|piece| piece.key).collect::<Vec<u128>>();
-        let known = self.context.journal.contains(&keys(&corrupt))?;
+        let known = self.journal.contains(&keys(&corrupt))?;
         self.report.records.found += corrupt.len() as u64;
         let mut is_known = known.iter();
         let new: Vec<CorruptPiece> =
             corrupt.into_iter().filter(|_| !is_known.next().copied().unwrap_or_default()).collect();
         self.report.records.corrupt += new.len() as u64;
         self.report.records.corrupt_before += (known.len() - new.len()) as u64;
-        let quarantine = &mut self.context.quarantine;
+        let quarantine = &mut self.quarantine;
         for piece in &new {
             self.reported += 1;
             if self.reported <= MAX_REPORTED {
                 warn(&format!("{place}, line {}, byte {}: {}", piece.line, piece.offset, piece.problem));
-            } else if self.reported == MAX_REPORTED + 1 && !self.context.options.dry_run {
+            } else if self.reported == MAX_REPORTED + 1 && !self.options.dry_run {
                 warn(&format!("more corrupt lines: see {}", quarantine.path().display()));
             }
         }
         if new.is_empty() {
             return Ok(());
         }
-        if !self.context.options.dry_run {
+        if !self.options.dry_run {
             let lines: Vec<QuarantinedLine<'_>> = new.iter().map(|piece| quarantined(place, piece)).collect();
-            quarantine.append(&lines).map_err(|error| RedriveError::Quarantine(quarantine.path().to_owned(), error))?;
+            quarantine.append(&lines).map_err(|error| {
+                let problem = format!("could not write corrupt lines to {}", quarantine.path().display());
+                RedriveError::File(problem, error.into())
+            })?;
         }
-        Ok(self.context.journal.quarantined(&keys(&new), now_ms())?)
+        Ok(self.journal.quarantined(&keys(&new), now_ms())?)
     }
 }
 
 fn quarantined<'a>(object: &'a str, piece: &'a CorruptPiece) -> QuarantinedLine<'a> {
     let CorruptPiece { line, offset, problem, bytes, .. } = piece;
     QuarantinedLine { object, line: *line, offset: *offset, problem: problem.to_string(), content: bytes }
-}
-
-struct Counted<R> {
-    bytes: R,
-    count: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.bytes.read(buffer)?;
-        self.count.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
-    }
 }

@@ -6,11 +6,11 @@ use super::*;
 use firehose_model::error_object::MAX_HEAD_PIECES;
 use firehose_model::event::EventError;
 
-fn contents(text: &[u8]) -> Result<Contents, InputError> {
+fn contents(text: &[u8]) -> Result<Contents, UsageError> {
     contents_of(text, SourceType::DirectPut)
 }
 
-fn contents_of(text: &[u8], source_type: SourceType) -> Result<Contents, InputError> {
+fn contents_of(text: &[u8], source_type: SourceType) -> Result<Contents, UsageError> {
     Contents::of("the-file".to_owned(), source_type, io::Cursor::new(text.to_vec()))
 }
 

@@ -9,7 +9,6 @@ use toml::Spanned;
 use super::{PipelineOptions, StreamName, StreamOptions, names};
 use firehose_model::excerpt::excerpt;
 
-/// The file's tables, as an error lists them.
 const TABLES: &str = "accepted are the tables [pipeline], of options that exist once, [defaults], of options of every stream, \
                       and [streams.NAME], of options of one stream";
 
@@ -25,22 +24,14 @@ pub(crate) struct File {
     pub(crate) streams: Vec<(String, StreamOptions)>,
 }
 
-#[derive(Debug, PartialEq, thiserror::Error)]
-#[error("line {line}, column {column}: {message}")]
-pub(crate) struct FileError {
-    line: usize,
-    column: usize,
-    message: String,
-}
-
 impl File {
-    pub(crate) fn parse(text: &str) -> Result<Self, FileError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
             let start = error.span().unwrap_or_default().start;
             let before = text.get(..start).unwrap_or(text);
             let line = before.split('\n').count();
             let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
-            FileError { line, column, message: excerpt(&describe(error), usize::MAX) }
+            format!("line {line}, column {column}: {}", excerpt(&describe(error), usize::MAX))
         })
     }
 }
@@ -69,7 +60,6 @@ fn describe(mut error: toml::de::Error) -> String {
     }
 }
 
-/// The message about an unknown key in a table; the path of the file itself is empty.
 fn unknown(key: &str, table: &str) -> String {
     let (of_pipeline, of_stream) = (names::<PipelineOptions>(), names::<StreamOptions>());
     let (is_of_pipeline, is_of_stream) =
@@ -100,7 +90,7 @@ mod tests {
 
     #[track_caller]
     fn error(text: &str) -> String {
-        File::parse(text).expect_err(text).to_string()
+        File::parse(text).expect_err(text)
     }
 
     #[test]

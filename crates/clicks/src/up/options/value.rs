@@ -17,13 +17,9 @@ use firehose_model::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 const LONGEST_STREAM_NAME: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(u32);
+pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(pub(crate) u32);
 
 impl<const LOW: u32, const HIGH: u32> Whole<LOW, HIGH> {
-    pub(crate) fn get(self) -> u32 {
-        self.0
-    }
-
     fn within(number: Option<i64>) -> Result<Self, String> {
         let number = number.and_then(|number| u32::try_from(number).ok());
         let accepted = || format!("accepted is a whole number from {LOW} to {HIGH}");
@@ -55,15 +51,10 @@ impl Port {
     }
 }
 
-/// The size of the Lambda buffer, in MB.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct BufferMb(f64);
+pub(crate) struct BufferMb(pub(crate) f64);
 
 impl BufferMb {
-    pub(crate) fn get(self) -> f64 {
-        self.0
-    }
-
     fn within(number: Option<f64>) -> Result<Self, String> {
         let accepted = || format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}");
         let bounds = SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB;
@@ -197,7 +188,6 @@ text_in_file! {
     Encoding: by_name,
 }
 
-/// The names that clap accepts, in any case.
 fn by_name<T: ValueEnum>(text: &str) -> Result<T, String> {
     let ignore_case = true;
     T::from_str(text, ignore_case).map_err(|_| {
@@ -207,7 +197,6 @@ fn by_name<T: ValueEnum>(text: &str) -> Result<T, String> {
     })
 }
 
-/// A variable of the collector, which may be any but its stream's.
 pub(super) fn variable_of_collector(text: &str) -> Result<(String, String), String> {
     match key_value(text)? {
         (key, _) if key == COLLECTOR_STREAM => Err("set the stream with `--collector-stream NAME`".to_owned()),

@@ -1,4 +1,4 @@
-//! A stream's function: its command and its environment.
+//! The functions: that of a stream, and the collector. Each has a command and an environment.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -7,46 +7,107 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use runtime_api::Settings as Function;
 
-use super::layers::Layers;
-use super::{SettingsContext, SettingsError, invalid};
-use crate::packages;
-use crate::up::options::{LogFormat, StreamOptions};
-use local_firehose::stream::{Command, FunctionSettings, Source};
+use super::{Found, Layers, SettingsContext, invalid};
+use crate::error::UsageError;
+use crate::packages::{self, COLLECTOR, PROCESSOR};
+use crate::up::options::{LogFormat, PipelineOptions, StreamName, StreamOptions};
+use local_firehose::stream::{Source, StreamSettings};
 
 const NO_FUNCTION: &str = "none";
 
-const PROCESSOR: &str = "processor";
+const OF_WORKSPACE: &str = "processor";
 
 /// The fields that `web/clicks.js` sends.
 const CLICK_IDENTITY: &str = "userId,mysfitId,clickId,clickedAt";
 
-/// The function, if any. The records of a data stream need not be clicks, so the default there is none.
+const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
+
+/// The collector. The timeout of its function is for the wait for a process and the invocation together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CollectorSettings {
+    pub(crate) stream: String,
+    pub(crate) concurrency: usize,
+    pub(crate) function: Function,
+}
+
+/// The function, if any. The records of a data stream need not be clicks, so the default there is none. The command of the one of
+/// this workspace is empty until it is built.
 pub(super) fn from_options(
     layers: &Layers<'_, StreamOptions>,
     source: &Source,
     context: &SettingsContext<'_>,
-) -> Result<Option<FunctionSettings>, SettingsError> {
-    let default = if *source == Source::DirectPut { PROCESSOR } else { NO_FUNCTION };
+) -> Result<Option<Function>, UsageError> {
+    let default = if *source == Source::DirectPut { OF_WORKSPACE } else { NO_FUNCTION };
     let found = layers.find_or("function", |options| options.function.as_deref(), default);
-    let command = match found.value {
+    let function = match found.value {
         NO_FUNCTION => return Ok(None),
-        PROCESSOR => None,
-        text => Some(command(&found.option, text, context.executable)?),
+        OF_WORKSPACE => Function::new(PathBuf::new()),
+        text => command(&found.option, text, context)?,
     };
-    Ok(Some(FunctionSettings {
-        command,
+    Ok(Some(Function {
+        function_name: PROCESSOR.name.to_owned(),
         env: environment(layers, &context.env),
         memory_mb: layers.number(|options| options.memory_mb, 128),
         timeout: Duration::from_secs(layers.number(|options| options.timeout_seconds, 30).into()),
+        ..function
     }))
 }
 
-pub(super) fn command(
-    option: &str,
-    text: &str,
-    executable: &dyn Fn(&str) -> Option<PathBuf>,
-) -> Result<Command, SettingsError> {
+pub(super) fn collector(
+    layers: &Layers<'_, PipelineOptions>,
+    streams: &[StreamSettings],
+    context: &SettingsContext<'_>,
+) -> Result<Option<CollectorSettings>, UsageError> {
+    let Some(stream) = layers.find("collector-stream", |options| options.collector_stream.clone()) else {
+        let without_stream = [
+            layers.find("collector", |options| options.collector.as_ref().map(drop)),
+            layers.find("collector-env", |options| options.collector_env.first().map(drop)),
+            layers.find("collector-timeout-seconds", |options| options.collector_timeout_seconds.map(drop)),
+            layers.find("collector-concurrency", |options| options.collector_concurrency.map(drop)),
+        ];
+        return match without_stream.into_iter().flatten().next() {
+            Some(Found { option, .. }) => {
+                invalid(&option, "needs a collector; set `--collector-stream` (or `collector-stream` of [pipeline])")
+            }
+            None => Ok(None),
+        };
+    };
+    let Found { option, value: StreamName(stream), .. } = stream;
+    let source = streams.iter().find(|known| known.name == stream).map(|known| &known.source);
+    let Some(Source::Kinesis(data_stream)) = source else {
+        let of_kinesis = streams.iter().filter(|stream| stream.source != Source::DirectPut);
+        let accepted = of_kinesis.map(|stream| stream.name.as_str()).collect::<Vec<_>>().join(", ");
+        return invalid(
+            &option,
+            format_args!("found {stream}; accepted is one of the streams with `source = \"kinesis\"`: {accepted}"),
+        );
+    };
+    let field = data_stream.partition_key_field.clone();
+    let function = match layers.find("collector", |options| options.collector.as_deref()) {
+        Some(found) => self::command(&found.option, found.value, context)?,
+        None => Function::new(PathBuf::new()),
+    };
+    let mut env: BTreeMap<String, String> = BTreeMap::new();
+    env.extend(field.map(|field| (PARTITION_KEY_FIELD.to_owned(), field)));
+    env.extend(context.collector_env.iter().cloned());
+    for (_, options) in layers.0.iter().rev() {
+        env.extend(options.collector_env.iter().cloned());
+    }
+    Ok(Some(CollectorSettings {
+        stream,
+        concurrency: layers.number(|options| options.collector_concurrency, 5) as usize,
+        function: Function {
+            function_name: COLLECTOR.name.to_owned(),
+            env: env.into_iter().collect(),
+            timeout: Duration::from_secs(layers.number(|options| options.collector_timeout_seconds, 29).into()),
+            ..function
+        },
+    }))
+}
+
+fn command(option: &str, text: &str, context: &SettingsContext<'_>) -> Result<Function, UsageError> {
     let words = match shell_words::split(text) {
         Ok(words) => words,
         Err(error) => {
@@ -57,8 +118,11 @@ pub(super) fn command(
     let [first, args @ ..] = &words[..] else {
         return invalid(option, "found no command; accepted is a command, or `none` for no function");
     };
-    match executable(first) {
-        Some(executable) => Ok(Command { executable, args: args.iter().map(OsString::from).collect() }),
+    match (context.executable)(first) {
+        Some(executable) => {
+            let args = args.iter().map(OsString::from).collect();
+            Ok(Function { args, ..Function::new(executable) })
+        }
         None => invalid(
             option,
             format_args!(

@@ -1,21 +1,34 @@
 //! All streams, and which of them receives the clicks.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::slice;
+use std::time::Duration;
 
-use super::layers::{Found, Layers, Place};
-use super::stream::{self, S3};
-use super::{SettingsContext, SettingsError, invalid};
-use crate::up::options::{File, PipelineOptions, StreamName, StreamOptions};
+use super::{Found, Layers, Place, SettingsContext, function, invalid};
+use crate::error::UsageError;
+use crate::up::options::{
+    self, BufferMb, Encoding, FieldName, File, PipelineOptions, StreamName, StreamOptions, Whole,
+};
+use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::event::STREAM;
-use local_firehose::stream::{Source, StreamSettings};
+use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
+use object_storage::{Destination, DestinationError};
+
+const S3: &str = "s3://";
+
+/// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
+const PARTITIONED_MB: u32 = 64;
+
+const COUNTED_FIELDS: [&str; 4] = ["mysfitId", "species", "goodevil", "lawchaos"];
 
 pub(super) fn from_options(
     pipeline: &Layers<'_, PipelineOptions>,
     command_line: &StreamOptions,
     file: Option<(&Path, &File)>,
     context: &SettingsContext<'_>,
-) -> Result<Vec<StreamSettings>, SettingsError> {
+) -> Result<Vec<StreamSettings>, UsageError> {
     let only = pipeline.find("stream", |options| options.stream.clone());
     let collector = pipeline.value(|options| options.collector_stream.clone());
     let command_line = (Place::CommandLine, command_line);
@@ -42,7 +55,7 @@ pub(super) fn from_options(
     for (name, table) in tables {
         let is_of_collector = collector.as_ref().is_some_and(|collector| collector.0 == name);
         let layers = Layers([command_line].into_iter().chain(table).chain(defaults).collect());
-        let stream = stream::from_options(name, &layers, is_of_collector, context)?;
+        let stream = stream(name, &layers, is_of_collector, context)?;
         shards_are_used(&Layers(table.into_iter().collect()), slice::from_ref(&stream))?;
         streams.push(stream);
     }
@@ -51,16 +64,15 @@ pub(super) fn from_options(
     Ok(streams)
 }
 
-/// The records of a data stream are a table, which a query finds by its prefix. (Streams of Direct PUT may share a prefix,
-/// because all their records are clicks.)
-fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), SettingsError> {
+/// The records of a data stream are a table, which a query finds by its prefix. Those of Direct PUT are all clicks.
+fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), UsageError> {
     for (index, second) in streams.iter().enumerate() {
         let same = streams[..index].iter().find(|first| {
             let direct = [first, &second].iter().all(|stream| stream.source == Source::DirectPut);
             !direct && first.destination == second.destination && first.prefix == second.prefix
         });
         if let Some(first) = same {
-            return Err(SettingsError(format!(
+            return Err(UsageError(format!(
                 "the streams {} and {} both deliver to {} under the prefix {}: give each a `prefix` of its own, because the \
                  records of a data stream are a separate table",
                 first.name,
@@ -74,8 +86,8 @@ fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), SettingsError> {
 }
 
 /// Shards and partition keys need a data stream. (An option for all streams is for those that read one.)
-fn shards_are_used(layers: &Layers<'_, StreamOptions>, streams: &[StreamSettings]) -> Result<(), SettingsError> {
-    match stream::option_of_data_streams(layers) {
+fn shards_are_used(layers: &Layers<'_, StreamOptions>, streams: &[StreamSettings]) -> Result<(), UsageError> {
+    match option_of_data_streams(layers) {
         Some(option) if streams.iter().all(|stream| stream.source == Source::DirectPut) => {
             invalid(&option, "needs a stream with `source = \"kinesis\"`; set that, or leave the option out")
         }
@@ -84,7 +96,7 @@ fn shards_are_used(layers: &Layers<'_, StreamOptions>, streams: &[StreamSettings
 }
 
 /// An endpoint for S3 needs a destination there. (Other streams of the file may deliver to a folder.)
-fn endpoint_is_used(all: &Layers<'_, StreamOptions>) -> Result<(), SettingsError> {
+fn endpoint_is_used(all: &Layers<'_, StreamOptions>) -> Result<(), UsageError> {
     let has_s3 = |options: &StreamOptions| options.destination.as_deref().filter(|text| text.starts_with(S3)).map(drop);
     match all.find("s3-endpoint", |options| options.s3_endpoint.as_ref()) {
         Some(endpoint) if all.value(has_s3).is_none() => {
@@ -94,12 +106,11 @@ fn endpoint_is_used(all: &Layers<'_, StreamOptions>) -> Result<(), SettingsError
     }
 }
 
-/// The stream of the page's clicks: one of Direct PUT, because in the cloud the page's API puts into Firehose. Without such a
-/// stream, there is no route for clicks.
+/// The stream of the page's clicks: one of Direct PUT, as in the cloud. Without one, there is no route for clicks.
 pub(super) fn click_stream(
     layers: &Layers<'_, PipelineOptions>,
     streams: &[StreamSettings],
-) -> Result<Option<String>, SettingsError> {
+) -> Result<Option<String>, UsageError> {
     let direct = streams.iter().filter(|stream| stream.source == Source::DirectPut);
     let names: Vec<&str> = direct.map(|stream| stream.name.as_str()).collect();
     let accepted = names.join(", ");
@@ -119,10 +130,118 @@ pub(super) fn click_stream(
         None => match names[..] {
             [] => Ok(None),
             [only] => Ok(Some(only.to_owned())),
-            _ => Err(SettingsError(format!(
+            _ => Err(UsageError(format!(
                 "no stream is chosen for the clicks: found {accepted}; choose one with `--click-stream` (or `click-stream` of \
                  [pipeline])"
             ))),
         },
     }
+}
+
+fn stream(
+    name: String,
+    layers: &Layers<'_, StreamOptions>,
+    is_of_collector: bool,
+    context: &SettingsContext<'_>,
+) -> Result<StreamSettings, UsageError> {
+    let source = source(layers);
+    let function = function::from_options(layers, &source, context)?;
+    let default_prefix = match source {
+        Source::DirectPut => "firehose/".to_owned(),
+        Source::Kinesis(_) if is_of_collector => "rawdata/".to_owned(),
+        Source::Kinesis(_) => format!("{name}/"),
+    };
+    let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), default_prefix.as_str());
+    let partitioning = layers.find("dynamic-partitioning", |options| options.dynamic_partitioning);
+    let partitioning = partitioning.filter(|partitioning| partitioning.value).map(|found| found.option);
+    if let (Some(partitioning), None) = (&partitioning, &function) {
+        let function = layers.find_or("function", |options| options.function.as_deref(), "").option;
+        let problem = format!("needs a function that returns partition keys; {function} is `none`");
+        return invalid(partitioning, problem);
+    }
+    let megabytes =
+        layers.value(|options| options.buffer_mb).map_or(DEFAULT_BUFFER_MB, |BufferMb(megabytes)| megabytes);
+    let records = layers.number(|options| options.buffer_records, DEFAULT_BUFFER_RECORDS);
+    let Limits { bytes, records } = Limits::new(megabytes, records as usize);
+    let backlog_mb = layers.number(|options| options.backlog_mb, 256);
+    Ok(StreamSettings {
+        prefix: parse_prefix(&prefix, partitioning.is_some())?,
+        name,
+        source,
+        function,
+        buffer: Buffering { bytes, interval: seconds(layers.number(|options| options.buffer_seconds, 1)) },
+        buffer_records: records,
+        concurrency: layers.number(|options| options.concurrency, 5) as usize,
+        retries: layers.number(|options| options.retries, 3),
+        destination: destination(layers)?,
+        destination_buffer: destination_buffer(layers, partitioning.as_deref())?,
+        error_prefix: error_prefix(layers)?,
+        compression: match layers.value(|options| options.compression) {
+            None | Some(Encoding::None) => Compression::None,
+            Some(Encoding::Gzip) => Compression::Gzip,
+        },
+        backup_prefix: backup_prefix(layers)?,
+        dynamic_partitioning: partitioning.is_some(),
+        backlog_bytes: backlog_mb as usize * MB,
+        count_fields: COUNTED_FIELDS.map(str::to_owned).to_vec(),
+    })
+}
+
+fn source(layers: &Layers<'_, StreamOptions>) -> Source {
+    match layers.value(|options| options.source) {
+        None | Some(options::Source::DirectPut) => Source::DirectPut,
+        Some(options::Source::Kinesis) => Source::Kinesis(DataStreamSettings {
+            provisioned: layers.value(|options| options.shards).and_then(|shards| NonZeroU32::new(shards.0)),
+            partition_key_field: layers
+                .value(|options| options.partition_key_field.clone())
+                .map(|FieldName(name)| name),
+        }),
+    }
+}
+
+fn option_of_data_streams(layers: &Layers<'_, StreamOptions>) -> Option<String> {
+    let shards = layers.find("shards", |options| options.shards).map(|found| found.option);
+    shards.or_else(|| Some(layers.find("partition-key-field", |options| options.partition_key_field.as_ref())?.option))
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number.into())
+}
+
+fn destination(layers: &Layers<'_, StreamOptions>) -> Result<Destination, UsageError> {
+    let place = layers.find_or("destination", |options| options.destination.as_deref(), "out/bucket");
+    // The endpoint may be given for all streams. Those that deliver to a folder ignore it.
+    let endpoint = layers.find("s3-endpoint", |options| options.s3_endpoint.as_deref());
+    let endpoint = endpoint.filter(|_| place.value.starts_with(S3));
+    Destination::parse(place.value, endpoint.as_ref().map(|endpoint| endpoint.value)).or_else(|error| {
+        let endpoint = endpoint.filter(|_| matches!(error, DestinationError::Endpoint(_)));
+        invalid(&endpoint.map_or(place.option, |endpoint| endpoint.option), error)
+    })
+}
+
+fn destination_buffer(layers: &Layers<'_, StreamOptions>, partitioning: Option<&str>) -> Result<Buffering, UsageError> {
+    let default = if partitioning.is_some() { PARTITIONED_MB } else { 5 };
+    let size = layers.find_or("destination-mb", |options| options.destination_mb.map(|Whole(number)| number), default);
+    if let Some(partitioning) = partitioning.filter(|_| size.value < PARTITIONED_MB) {
+        let problem = format!("found {}; accepted is 64 to 128 with {partitioning}", size.value);
+        return invalid(&size.option, problem);
+    }
+    let interval = seconds(layers.number(|options| options.destination_seconds, 3));
+    Ok(Buffering { bytes: size.value as usize * MB, interval })
+}
+
+fn parse_prefix(found: &Found<&str>, dynamic_partitioning: bool) -> Result<Prefix, UsageError> {
+    Prefix::parse(found.value, dynamic_partitioning).or_else(|error| invalid(&found.option, error))
+}
+
+fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<ErrorPrefix, UsageError> {
+    let default = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/";
+    let found = layers.find_or("error-prefix", |options| options.error_prefix.as_deref(), default);
+    ErrorPrefix::parse(found.value).or_else(|error| invalid(&found.option, error))
+}
+
+/// Without partition keys: the function has not processed source records.
+fn backup_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Option<Prefix>, UsageError> {
+    let found = layers.find("backup-prefix", |options| options.backup_prefix.as_deref());
+    found.map(|found| parse_prefix(&found, false)).transpose()
 }

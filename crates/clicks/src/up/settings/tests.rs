@@ -7,8 +7,9 @@ use super::super::options::names;
 use super::*;
 use crate::command::{Cli, Command as Subcommand, Up};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
-use local_firehose::stream::{Buffering, Command, DataStreamSettings, FunctionSettings, Source};
+use local_firehose::stream::{Buffering, DataStreamSettings, Source};
 use object_storage::Destination;
+use runtime_api::Settings as Function;
 
 mod data_streams;
 
@@ -37,7 +38,7 @@ fn command_line(arguments: &[String]) -> Result<Up, String> {
 fn settings_of(arguments: &[String], file: Option<&str>) -> Result<Settings, String> {
     let up = command_line(arguments)?;
     let path = Path::new("up.toml");
-    let file = file.map(File::parse).transpose().map_err(|error| SettingsError(format!("up.toml, {error}")));
+    let file = file.map(File::parse).transpose().map_err(|error| UsageError(format!("up.toml, {error}")));
     let settings = file.and_then(|file| {
         Settings::from_options(&up.pipeline, &up.stream, file.as_ref().map(|file| (path, file)), &context())
     });
@@ -70,12 +71,11 @@ fn external(url: &str) -> Service {
     Service::External { url: url.to_owned(), page: ServiceAddress::external(url).unwrap() }
 }
 
-fn function() -> FunctionSettings {
-    FunctionSettings {
-        command: None,
+fn function() -> Function {
+    Function {
+        function_name: "click-processor".to_owned(),
         env: pairs(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("ON_UNKNOWN_KEY", "drop")]),
-        memory_mb: 128,
-        timeout: Duration::from_secs(30),
+        ..Function::new(PathBuf::new())
     }
 }
 
@@ -116,20 +116,33 @@ fn kinesis(settings: &mut Settings, shards: Option<u32>, partition_key_field: Op
 }
 
 /// The only stream reads the data stream of the collector.
-fn collector(settings: &mut Settings, command: Option<Command>, env: &[(&str, &str)]) {
+fn collector(settings: &mut Settings, command: &[&str], env: &[(&str, &str)]) {
     kinesis(settings, None, None);
     settings.streams[0].prefix = prefix("rawdata/");
-    settings.collector = Some(CollectorSettings { command, env: pairs(env), ..of_collector("mysfits-clicks") });
+    let mut collector = of_collector("mysfits-clicks");
+    collector.function.env = pairs(env);
+    run(&mut collector.function, command);
+    settings.collector = Some(collector);
+}
+
+fn run(function: &mut Function, command: &[&str]) {
+    if let [executable, args @ ..] = command {
+        function.command = executable.into();
+        function.args = args.iter().map(Into::into).collect();
+    }
 }
 
 /// The collector of a stream, with its defaults.
 fn of_collector(stream: &str) -> CollectorSettings {
     CollectorSettings {
         stream: stream.to_owned(),
-        command: None,
-        timeout: Duration::from_secs(29),
         concurrency: 5,
-        env: pairs(&[("COLLECTOR_HASH_FIELDS", "phone")]),
+        function: Function {
+            function_name: "click-collector".to_owned(),
+            env: pairs(&[("COLLECTOR_HASH_FIELDS", "phone")]),
+            timeout: Duration::from_secs(29),
+            ..Function::new(PathBuf::new())
+        },
     }
 }
 
@@ -162,7 +175,7 @@ fn all_options_have_defaults() {
 /// Options, and the settings that they change.
 type Row = (&'static [(&'static str, &'static str)], fn(&mut Settings));
 
-fn of_function(settings: &mut Settings) -> &mut FunctionSettings {
+fn of_function(settings: &mut Settings) -> &mut Function {
     settings.streams[0].function.as_mut().unwrap()
 }
 
@@ -216,11 +229,10 @@ const OPTIONS: &[Row] = &[
         s.streams[0].prefix = prefix("p/");
     }),
     (&[("source", "kinesis"), ("collector-stream", "mysfits-clicks")], |s| {
-        collector(s, None, &[("COLLECTOR_HASH_FIELDS", "phone")]);
+        collector(s, &[], &[("COLLECTOR_HASH_FIELDS", "phone")]);
     }),
     (&[("source", "kinesis"), ("collector-stream", "mysfits-clicks"), ("collector", "python3 c.py")], |s| {
-        let command = Command { executable: "/bin/python3".into(), args: vec!["c.py".into()] };
-        collector(s, Some(command), &[("COLLECTOR_HASH_FIELDS", "phone")]);
+        collector(s, &["/bin/python3", "c.py"], &[("COLLECTOR_HASH_FIELDS", "phone")]);
     }),
     (
         &[
@@ -230,9 +242,9 @@ const OPTIONS: &[Row] = &[
             ("collector-concurrency", "2"),
         ],
         |s| {
-            collector(s, None, &[("COLLECTOR_HASH_FIELDS", "phone")]);
+            collector(s, &[], &[("COLLECTOR_HASH_FIELDS", "phone")]);
             let Some(collector) = &mut s.collector else { return };
-            (collector.timeout, collector.concurrency) = (Duration::from_secs(3), 2);
+            (collector.function.timeout, collector.concurrency) = (Duration::from_secs(3), 2);
         },
     ),
     // Only the processor has an option for the service.
@@ -242,7 +254,7 @@ const OPTIONS: &[Row] = &[
             ("collector-stream", "mysfits-clicks"),
             ("collector-env", "MYSFITS_API_URL=http://x.example"),
         ],
-        |s| collector(s, None, &[("COLLECTOR_HASH_FIELDS", "phone"), ("MYSFITS_API_URL", "http://x.example")]),
+        |s| collector(s, &[], &[("COLLECTOR_HASH_FIELDS", "phone"), ("MYSFITS_API_URL", "http://x.example")]),
     ),
     (
         &[
@@ -252,7 +264,7 @@ const OPTIONS: &[Row] = &[
             ("collector-env", "COLLECTOR_HASH_FIELDS=name"),
         ],
         |s| {
-            collector(s, None, &[("COLLECTOR_HASH_FIELDS", "name"), ("COLLECTOR_PARTITION_KEY_FIELD", "order")]);
+            collector(s, &[], &[("COLLECTOR_HASH_FIELDS", "name"), ("COLLECTOR_PARTITION_KEY_FIELD", "order")]);
             let Source::Kinesis(data_stream) = &mut s.streams[0].source else { return };
             data_stream.partition_key_field = Some("order".to_owned());
         },
@@ -260,8 +272,7 @@ const OPTIONS: &[Row] = &[
     (&[("function", "none")], |s| s.streams[0].function = None),
     (&[("function", "processor")], |_| {}),
     (&[("function", r#"python3 "my function.py" -v"#)], |s| {
-        let args = vec!["my function.py".into(), "-v".into()];
-        of_function(s).command = Some(Command { executable: "/bin/python3".into(), args });
+        run(of_function(s), &["/bin/python3", "my function.py", "-v"]);
     }),
     (&[("env", "A=b=c")], |s| set(s, "A", "b=c")),
     (&[("env", "ON_UNKNOWN_KEY=pass")], |s| set(s, "ON_UNKNOWN_KEY", "pass")),
@@ -646,9 +657,9 @@ fn the_example_has_these_settings() {
         pairs(&[&common, more].concat())
     };
     let clicks =
-        StreamSettings { function: Some(FunctionSettings { env: env(&[]), ..function() }), ..stream("mysfits-clicks") };
+        StreamSettings { function: Some(Function { env: env(&[]), ..function() }), ..stream("mysfits-clicks") };
     let by_species = StreamSettings {
-        function: Some(FunctionSettings {
+        function: Some(Function {
             env: env(&[("PARTITION_KEYS", "species")]),
             timeout: Duration::from_secs(60),
             ..function()

@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::constraints::{Constraints, MAX_DELIVERY_STREAM_NAME};
-use crate::api::error::ApiError;
-use crate::api::request::{parse, seconds};
+use crate::api::request::{ApiError, parse, seconds};
 use crate::stream::{Source, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::event::stream_arn;
@@ -15,16 +14,12 @@ use firehose_model::kinesis::data_stream_arn;
 use firehose_model::prefix::{Compression, Prefix};
 use object_storage::Destination;
 
-/// The id of a stream's one destination, as in the API reference's sample.
 const DESTINATION_ID: &str = "destinationId-000000000001";
 /// The default of the partitioning's `DurationInSeconds` (API reference, "RetryOptions").
 const PARTITIONING_RETRY_SECONDS: u32 = 300;
 
-/// The type of a stream that is put into by this API.
 pub(super) const DIRECT_PUT: &str = "DirectPut";
-/// The type of a stream that reads a data stream.
 const KINESIS: &str = "KinesisStreamAsSource";
-/// All types (the service model).
 const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"];
 
 /// The default `Limit` (API reference).
@@ -40,7 +35,6 @@ pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DescribeRequest {
     pub(super) stream: String,
-    /// `ExclusiveStartDestinationId`
     after: Option<String>,
 }
 
@@ -65,7 +59,6 @@ pub(super) fn request(body: &[u8]) -> Result<DescribeRequest, ApiError> {
     Ok(DescribeRequest { stream, after })
 }
 
-/// Has all members of the API reference's sample.
 pub(super) fn response(
     request: &DescribeRequest,
     settings: &StreamSettings,
@@ -159,12 +152,10 @@ fn processor(settings: &StreamSettings, function_arn: &str) -> Value {
     })
 }
 
-/// A description must have a role.
 fn role_arn() -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/firehose_delivery_role")
 }
 
-/// Rounded to a hundredth.
 #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]
 fn megabytes(bytes: usize) -> f64 {
     (bytes as f64 / MB as f64 * 100.0).round() / 100.0

@@ -5,8 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::constraints::Constraints;
-use crate::api::error::ApiError;
-use crate::api::request::{data_len, parse};
+use crate::api::request::{ApiError, data_len, parse};
 use crate::stream::PutError;
 use firehose_model::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS};
 use firehose_model::source::MAX_RECORD_BYTES;
@@ -14,25 +13,17 @@ use firehose_model::source::MAX_RECORD_BYTES;
 /// A full backlog. The text, and the status 500 of PutRecord, were seen of Firehose.
 const THROTTLED: (&str, &str) = ("ServiceUnavailableException", "Slow down.");
 
-/// Valid records for a stream that may not exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Put {
     pub(super) stream: String,
-    /// Base64.
     pub(super) data: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RecordInput {
+struct Input {
     delivery_stream_name: Option<String>,
     record: Option<Record>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct BatchInput {
-    delivery_stream_name: Option<String>,
     records: Option<Vec<Option<Record>>>,
 }
 
@@ -40,7 +31,6 @@ struct BatchInput {
 #[serde(rename_all = "PascalCase")]
 struct Record {
     data: Option<String>,
-    /// The size of the decoded data.
     #[serde(skip)]
     size: usize,
 }
@@ -54,7 +44,7 @@ impl Record {
 }
 
 pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
-    let RecordInput { delivery_stream_name, mut record } = parse(body)?;
+    let Input { delivery_stream_name, mut record, .. } = parse(body)?;
     if let Some(record) = &mut record {
         record.size = data_len(record.data.as_ref(), &mut Vec::new())?;
     }
@@ -70,7 +60,7 @@ pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
 
 /// An invalid record rejects the batch, as in AWS.
 pub(super) fn batch(body: &[u8]) -> Result<Put, ApiError> {
-    let BatchInput { delivery_stream_name, mut records } = parse(body)?;
+    let Input { delivery_stream_name, mut records, .. } = parse(body)?;
     let mut scratch = Vec::new();
     for record in records.iter_mut().flatten().flatten() {
         record.size = data_len(record.data.as_ref(), &mut scratch)?;

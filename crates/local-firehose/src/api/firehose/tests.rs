@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::{StreamDeps, StreamSettings};
+use crate::stream::StreamSettings;
 use firehose_model::event::stream_arn;
 use object_storage::Bucket;
 
@@ -52,9 +52,7 @@ fn stream(name: &str) -> (DeliveryStream, TempDir) {
     let function_log = FunctionLog::open(&folder.path().join("function.log"), false).unwrap();
     let settings = StreamSettings::untransformed(name, folder.path());
     let bucket = Bucket::open(&settings.destination, false).unwrap();
-    let deps =
-        StreamDeps { function: None, function_log: Arc::new(function_log), bucket: Arc::new(bucket), state: None };
-    (DeliveryStream::start(settings, deps).unwrap(), folder)
+    (DeliveryStream::start(settings, Arc::new(bucket), Arc::new(function_log), None).unwrap(), folder)
 }
 
 async fn send(address: SocketAddr, request_line: &str, headers: &str, body: &[u8]) -> Answer {

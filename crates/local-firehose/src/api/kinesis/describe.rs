@@ -1,14 +1,17 @@
-//! DescribeStreamSummary and ListStreams.
+//! DescribeStreamSummary, ListStreams and ListShards.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::stream_ref::{MAX_NAME_CHARACTERS, StreamMembers, StreamRef};
 use crate::api::constraints::Constraints;
-use crate::api::error::ApiError;
-use crate::api::request::{parse, seconds};
+use crate::api::request::{ApiError, parse, seconds};
 use crate::stream::DataStream;
 use firehose_model::kinesis::MAX_RECORD_BYTES;
+use firehose_model::kinesis::shard::ShardId;
 
 /// The default retention (Kinesis API reference, "StreamDescriptionSummary"). Here, records are kept until they are delivered.
 const RETENTION_HOURS: u32 = 24;
@@ -75,4 +78,113 @@ fn description(stream: &DataStream) -> Value {
         "StreamModeDetails": { "StreamMode": mode },
         "StreamCreationTimestamp": seconds(stream.delivery.started),
     })
+}
+
+/// The default of `MaxResults`, and the most shards of a response (Kinesis API reference, "ListShards").
+const MAX_RESULTS: usize = 1000;
+/// The types of a filter. All but one select every shard, because shards are never split or merged.
+const FILTERS: [&str; 6] = [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", AT_TIMESTAMP, FROM_TIMESTAMP];
+
+const AFTER: &str = "AFTER_SHARD_ID";
+const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
+const FROM_TIMESTAMP: &str = "FROM_TIMESTAMP";
+/// The most characters of a shard's id (Kinesis API reference, "ListShards").
+const MAX_ID_CHARACTERS: usize = 128;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ListShardsRequest {
+    pub(super) stream: StreamRef,
+    max_results: usize,
+    after: Vec<String>,
+}
+
+/// A `NextToken`: the stream's name, and the last shard of the page before. Those of Kinesis expire after 300 seconds, these do not.
+type Token = (String, String);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ShardsInput {
+    stream_name: Option<String>,
+    #[serde(rename = "StreamARN")]
+    stream_arn: Option<String>,
+    next_token: Option<String>,
+    exclusive_start_shard_id: Option<String>,
+    max_results: Option<i64>,
+    shard_filter: Option<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    r#type: Option<String>,
+    shard_id: Option<String>,
+    timestamp: Option<IgnoredAny>,
+}
+
+pub(super) fn shards_request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
+    let ShardsInput { stream_name, stream_arn, next_token, exclusive_start_shard_id, max_results, shard_filter } =
+        parse(body)?;
+    let mut constraints = Constraints::default();
+    let max_results = constraints.limit(max_results, "maxResults", MAX_RESULTS).min(MAX_RESULTS);
+    let (mut after, mut missing) = (Vec::new(), None);
+    let more = exclusive_start_shard_id.as_ref().map(|_| "ExclusiveStartShardId");
+    let more = more.or(shard_filter.as_ref().map(|_| "ShardFilter"));
+    constraints.name(exclusive_start_shard_id.as_deref(), "exclusiveStartShardId", MAX_ID_CHARACTERS);
+    after.extend(exclusive_start_shard_id);
+    if let Some(filter) = shard_filter {
+        let of_type = constraints.required(filter.r#type, "shardFilter.type").unwrap_or_default();
+        constraints.one_of(&of_type, "shardFilter.type", &FILTERS);
+        constraints.name(filter.shard_id.as_deref(), "shardFilter.shardId", MAX_ID_CHARACTERS);
+        missing = match of_type.as_str() {
+            AFTER if filter.shard_id.is_none() => Some(("ShardId", AFTER)),
+            AT_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", AT_TIMESTAMP)),
+            FROM_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", FROM_TIMESTAMP)),
+            _ => None,
+        };
+        after.extend(filter.shard_id.filter(|_| of_type == AFTER));
+    }
+    let stream = StreamMembers { stream_name, stream_arn };
+    stream.validate(&mut constraints);
+    constraints.validate()?;
+    // The requirement is documented, its message is an assumption.
+    if let Some((member, of_type)) = missing {
+        let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
+        return Err(ApiError::invalid_argument(message));
+    }
+    let Some(token) = next_token else {
+        return Ok(ListShardsRequest { stream: stream.stream()?, max_results, after });
+    };
+    // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
+    if let Some(member) = stream.member().or(more) {
+        return Err(ApiError::invalid_argument(format!("NextToken and {member} cannot be provided together.")));
+    }
+    let read = STANDARD.decode(token).ok().and_then(|token| serde_json::from_slice::<Token>(&token).ok());
+    // An assumption.
+    let invalid = || ApiError::invalid_argument("NextToken is invalid.");
+    let (name, after) = read.ok_or_else(invalid)?;
+    Ok(ListShardsRequest { stream: StreamRef { name, arn: None }, max_results, after: vec![after] })
+}
+
+pub(super) fn shards_response(stream: &DataStream, request: &ListShardsRequest) -> Value {
+    let shards = stream.settings.shards();
+    let mut wanted = shards.iter().filter(|shard| request.after.iter().all(|after| shard.to_string() > *after));
+    let listed: Vec<ShardId> = wanted.by_ref().take(request.max_results).collect();
+    let described = listed.iter().map(|&shard| {
+        let hash_keys = shards.range(shard);
+        json!({
+            "ShardId": shard,
+            "HashKeyRange": {
+                "StartingHashKey": hash_keys.start().to_string(),
+                "EndingHashKey": hash_keys.end().to_string(),
+            },
+            // An open shard has no ending number.
+            "SequenceNumberRange": { "StartingSequenceNumber": shard.sequence_number(0) },
+        })
+    });
+    let mut page = json!({ "Shards": described.collect::<Vec<_>>() });
+    if let Some(last) = wanted.next().and(listed.last()) {
+        let token = json!([stream.name(), last]);
+        page["NextToken"] = json!(STANDARD.encode(token.to_string()));
+    }
+    page
 }

@@ -6,20 +6,17 @@ use serde_json::{Value, json};
 
 use super::stream_ref::{StreamMembers, StreamRef};
 use crate::api::constraints::Constraints;
-use crate::api::error::ApiError;
-use crate::api::request::{data_len, parse};
+use crate::api::request::{ApiError, data_len, parse};
 use crate::stream::{PutEntry, PutError, PutResult};
 use firehose_model::kinesis::shard::{ShardId, hash_key};
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 
 /// The most records of a request (Kinesis API reference, "PutRecords").
 const MAX_RECORDS: usize = 500;
-/// Records are not encrypted here.
 const NO_ENCRYPTION: &str = "NONE";
 /// The most data of a request, before base64 and with the partition keys (the same).
 const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
-/// Valid records for a stream that may not exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Put {
     pub(super) stream: StreamRef,
@@ -28,7 +25,6 @@ pub(super) struct Put {
 }
 
 impl Put {
-    /// Fails if the request is a dry run.
     pub(super) fn records(self) -> Result<Vec<PutEntry>, ApiError> {
         if self.dry_run {
             let message = "The request was rejected because the DryRun parameter was specified.";
@@ -40,7 +36,7 @@ impl Put {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct RecordInput {
+struct Input {
     stream_name: Option<String>,
     #[serde(rename = "StreamARN")]
     stream_arn: Option<String>,
@@ -48,15 +44,6 @@ struct RecordInput {
     partition_key: Option<String>,
     explicit_hash_key: Option<String>,
     sequence_number_for_ordering: Option<String>,
-    dry_run: Option<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct RecordsInput {
-    stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
     records: Option<Vec<Option<Record>>>,
     dry_run: Option<bool>,
 }
@@ -67,7 +54,6 @@ struct Record {
     data: Option<String>,
     partition_key: Option<String>,
     explicit_hash_key: Option<String>,
-    /// The size of the decoded data.
     #[serde(skip)]
     size: usize,
 }
@@ -111,10 +97,9 @@ impl Record {
     }
 }
 
-/// Parses PutRecord. Sequence numbers increase with or without `SequenceNumberForOrdering`.
 pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
-    let input: RecordInput = parse(body)?;
-    let RecordInput { stream_name, stream_arn, data, partition_key, explicit_hash_key, dry_run, .. } = input;
+    let input: Input = parse(body)?;
+    let Input { stream_name, stream_arn, data, partition_key, explicit_hash_key, dry_run, .. } = input;
     let size = data_len(data.as_ref(), &mut Vec::new())?;
     let record = Record { data, partition_key, explicit_hash_key, size };
 
@@ -132,10 +117,9 @@ pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
     Ok(Put { stream: stream.stream()?, records: vec![record.into_entry()?], dry_run: dry_run.unwrap_or(false) })
 }
 
-/// Parses PutRecords. An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or
-/// if Kinesis fails.
+/// An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or if Kinesis fails.
 pub(super) fn records(body: &[u8]) -> Result<Put, ApiError> {
-    let RecordsInput { stream_name, stream_arn, mut records, dry_run } = parse(body)?;
+    let Input { stream_name, stream_arn, mut records, dry_run, .. } = parse(body)?;
     let mut scratch = Vec::new();
     for record in records.iter_mut().flatten().flatten() {
         record.size = data_len(record.data.as_ref(), &mut scratch)?;
@@ -154,7 +138,6 @@ pub(super) fn records(body: &[u8]) -> Result<Put, ApiError> {
     Ok(Put { stream, records, dry_run: dry_run.unwrap_or(false) })
 }
 
-/// Whether a text is a whole number without leading zeros.
 fn is_number(text: &str, most_digits: usize) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits && text.len() <= most_digits && (text == "0" || !text.starts_with('0'))

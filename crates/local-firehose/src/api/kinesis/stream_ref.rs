@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::constraints::Constraints;
-use crate::api::error::ApiError;
+use crate::api::request::ApiError;
 use crate::stream::DataStream;
 
 /// The most characters of a name (Kinesis API reference, "CreateStream"); streams here have fewer.
@@ -11,7 +11,6 @@ pub(super) const MAX_NAME_CHARACTERS: usize = 128;
 /// The most characters of an ARN (the service model).
 const MAX_ARN_CHARACTERS: usize = 2048;
 
-/// A reference to a stream that may not exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StreamRef {
     pub(super) name: String,
@@ -19,13 +18,11 @@ pub(super) struct StreamRef {
 }
 
 impl StreamRef {
-    /// Whether it refers to a stream of the same name.
     pub(super) fn is(&self, stream: &DataStream) -> bool {
         self.arn.as_ref().is_none_or(|arn| *arn == stream.arn())
     }
 }
 
-/// The members of a request that refer to a stream.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct StreamMembers {
@@ -64,7 +61,6 @@ impl StreamMembers {
     }
 }
 
-/// The name in a data stream's ARN.
 fn name_of(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':');
     let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);

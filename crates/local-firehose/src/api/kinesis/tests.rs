@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::{DataStreamSettings, DeliveryStream, Source, StreamDeps, StreamSettings};
+use crate::stream::{DataStreamSettings, DeliveryStream, Source, StreamSettings};
 use object_storage::Bucket;
 
 /// An API, and the folder of its streams.
@@ -26,8 +26,8 @@ impl Served {
             let provisioned = std::num::NonZeroU32::new(*shards);
             settings.source = Source::Kinesis(DataStreamSettings { provisioned, partition_key_field: None });
             let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-            let deps = StreamDeps { function: None, function_log: Arc::clone(&function_log), bucket, state: None };
-            DataStream::read_by(&DeliveryStream::start(settings, deps).unwrap()).unwrap()
+            let delivery = DeliveryStream::start(settings, bucket, Arc::clone(&function_log), None);
+            DataStream::read_by(&delivery.unwrap()).unwrap()
         };
         let streams: Vec<_> = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
         Self { api: Api::new(&SERVICE, streams), _folder: folder }

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::stream::context::Context;
+use crate::stream::backlog::Context;
 use crate::stream::intake::{Entry, Intake};
 use crate::stream::settings::StreamSettings;
 use firehose_model::event::encode;

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::{StreamDeps, StreamSettings};
+use crate::stream::StreamSettings;
 use firehose_model::batch::MB;
 use firehose_model::kinesis::shard::hash_key;
 use object_storage::Bucket;
@@ -27,13 +27,10 @@ impl Running {
         let provisioned = NonZeroU32::new(shards);
         settings.source = Source::Kinesis(DataStreamSettings { provisioned, partition_key_field: None });
         change(&mut settings);
-        let deps = StreamDeps {
-            function: None,
-            function_log: Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap()),
-            bucket: Arc::new(Bucket::open(&settings.destination, false).unwrap()),
-            state: state.then(|| folder.path().join("state")),
-        };
-        let delivery = DeliveryStream::start(settings, deps).unwrap();
+        let function_log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+        let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+        let state = state.then(|| folder.path().join("state"));
+        let delivery = DeliveryStream::start(settings, bucket, function_log, state.as_deref()).unwrap();
         let data_stream = DataStream::read_by(&delivery).unwrap();
         Self { folder, delivery, data_stream }
     }

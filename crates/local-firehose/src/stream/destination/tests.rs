@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::stream::context::Context;
+use crate::stream::backlog::Context;
 use crate::stream::receipt::{Accepted, cost};
 use crate::stream::settings::StreamSettings;
 use firehose_model::prefix::Prefix;

@@ -40,9 +40,8 @@ fn opened(records: usize, due: Option<Instant>) -> StreamEvent {
 }
 
 fn stored(kind: Kind, records: usize, bytes: usize) -> StreamEvent {
-    let object =
-        ObjectSummary { path: format!("{}/{records}", kind.name()), kind: kind.name(), records, bytes, at_ms: 7 };
-    StreamEvent::Stored { kind, object, failed_by_code: BTreeMap::new(), values: ValueCounts::default() }
+    let object = ObjectSummary { path: format!("{kind:?}/{records}"), kind, records, bytes, at_ms: 7 };
+    StreamEvent::Stored(object, ObjectCounts::default())
 }
 
 fn invoked(records: usize, attempt: u32) -> StreamEvent {
@@ -191,12 +190,12 @@ fn stored_objects_add_up() {
     let error = Kind::Error(ErrorOutputType::ProcessingFailed);
     for _object in 0..2 {
         for (kind, records) in [(Kind::Delivered, 2), (error, 1)] {
-            let StreamEvent::Stored { object, .. } = stored(kind, records, 0) else { unreachable!() };
+            let StreamEvent::Stored(object, _) = stored(kind, records, 0) else { unreachable!() };
             let (failed_by_code, values) = match kind {
                 Kind::Delivered => (BTreeMap::new(), values()),
                 _ => (failed_by_code.clone(), ValueCounts::default()),
             };
-            stats.record(StreamEvent::Stored { kind, object, failed_by_code, values });
+            stats.record(StreamEvent::Stored(object, ObjectCounts { failed_by_code, values }));
         }
     }
     let seen = json_of(&stats);
@@ -224,4 +223,34 @@ fn the_storage_error_is_shown_until_all_objects_are_accepted() {
         assert_eq!(stats.snapshot().storage_error.as_deref(), expected);
     }
     assert_eq!(uploads(), (true, true));
+}
+
+fn fields() -> [String; 2] {
+    ["id", "species"].map(str::to_owned)
+}
+
+#[test]
+fn values_are_counted_by_field() {
+    let mut counts = ValueCounts::of(
+        b"{\"userId\":\"a\",\"id\":\"1\",\"species\":\"Y\\u00e9ti\"}\n\
+          {\"id\":\"1\",\"species\":null}\nno JSON\n[1]\n\n{\"id\":7}",
+        &fields(),
+    );
+    counts.add(ValueCounts::of(b"{\"id\":\"2\"}\n", &fields()));
+    let expected = json!({ "id": { "1": 2, "2": 1 }, "species": { "Y\u{e9}ti": 1 } });
+    assert_eq!(serde_json::to_value(&counts).unwrap(), expected);
+    assert_eq!(ValueCounts::of(b"{\"id\":\"1\"}", &[]), ValueCounts::default());
+}
+
+#[test]
+fn values_are_bounded_in_number_and_length() {
+    let lines: Vec<String> = (0..MAX_VALUES + 9).map(|id| format!("{{\"id\":\"{id}\"}}\n")).collect();
+    let mut counts = ValueCounts::of(lines.concat().as_bytes(), &fields());
+    counts.add(ValueCounts::of(b"{\"id\":\"another\"}\n{\"id\":\"0\"}", &fields()));
+    assert_eq!((counts.0["id"].len(), counts.0["id"]["0"]), (MAX_VALUES, 2));
+
+    let of_length = |bytes: usize| format!("{{\"species\":\"{}\"}}", "x".repeat(bytes));
+    for (bytes, counted) in [(MAX_VALUE_BYTES, 1), (MAX_VALUE_BYTES + 1, 0)] {
+        assert_eq!(ValueCounts::of(of_length(bytes).as_bytes(), &fields()).0["species"].len(), counted);
+    }
 }

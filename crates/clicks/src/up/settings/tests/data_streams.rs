@@ -22,7 +22,7 @@ fn the_variables_of_the_collector_are_merged() {
                 [streams.a]\nsource = 'kinesis'\npartition-key-field = 'id'\n";
     let settings = settings("--collector-env=A=line", file);
     let env = [("A", "line"), ("COLLECTOR_HASH_FIELDS", "file"), ("COLLECTOR_PARTITION_KEY_FIELD", "id")];
-    assert_eq!(settings.collector.unwrap().env, pairs(&env));
+    assert_eq!(settings.collector.unwrap().function.env, pairs(&env));
 }
 
 #[test]
