@@ -70,15 +70,23 @@ async fn with_secret(service: &Service, secrets: &Service, env: &[(&str, &str)])
 
 #[tokio::test]
 async fn a_signed_request_is_accepted() {
-    for (path, token, env) in [
-        ("", None, vec![]),
-        ("/prod/", None, vec![]),
-        ("/prod", Some(TOKEN), vec![]),
-        ("/prod", None, vec![("LOOKUP_LIST", "/mysfits?b=2&a=x%20y&a=%C3%A9&empty=&B=1")]),
-        ("", None, vec![("LOOKUP_MODE", "item")]),
-        ("/a%20b", Some(TOKEN), vec![("LOOKUP_MODE", "item"), ("LOOKUP_ITEM", "/v1/items:get/{key}/x%2Fy?id={key}")]),
+    // The region is that of Lambda's own variable, unless a case sets it.
+    let region = "us-east-1";
+    for (path, token, region, env) in [
+        ("", None, region, vec![]),
+        ("", None, "ap-south-1", vec![("AWS_REGION", "ap-south-1")]),
+        ("/prod/", None, region, vec![]),
+        ("/prod", Some(TOKEN), region, vec![]),
+        ("/prod", None, region, vec![("LOOKUP_LIST", "/mysfits?b=2&a=x%20y&a=%C3%A9&empty=&B=1")]),
+        ("", None, region, vec![("LOOKUP_MODE", "item")]),
+        (
+            "/a%20b",
+            Some(TOKEN),
+            region,
+            vec![("LOOKUP_MODE", "item"), ("LOOKUP_ITEM", "/v1/items:get/{key}/x%2Fy?id={key}")],
+        ),
     ] {
-        let service = Service::start(signed(Verifier { token, ..SERVICE })).await;
+        let service = Service::start(signed(Verifier { token, region, ..SERVICE })).await;
         let url = service.url() + path;
         let token = token.map(|token| ("AWS_SESSION_TOKEN", token));
         let env: Vec<_> = [("LOOKUP_API_URL", url.as_str()), ("LOOKUP_AUTH", "iam")]
@@ -172,6 +180,23 @@ async fn a_stored_secret_is_fetched_once() {
             assert_eq!(secrets.paths().len(), 1, "{secret} {mode}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_stored_secret_is_fetched_where_the_variables_of_the_sdks_say() {
+    let service = Service::start(with_key("x-api-key", || "hunter2".to_owned())).await;
+    let other = Service::start(|_| Response::status(500)).await;
+    let secrets = secrets_manager(|| "hunter2".to_owned()).await;
+    let (right, wrong) = (secrets.url(), other.url());
+    for endpoints in [
+        &[("AWS_ENDPOINT_URL", right.as_str())][..],
+        &[("AWS_ENDPOINT_URL_SECRETS_MANAGER", &right)],
+        &[("AWS_ENDPOINT_URL_SECRETS_MANAGER", &right), ("AWS_ENDPOINT_URL", &wrong)],
+    ] {
+        let env = [&[HEADER, ("LOOKUP_SECRET_ARN", ARN)], &KEYS[..], endpoints].concat();
+        assert_eq!(once(&service, &env, clicks_on(&[COCO])).await.counts(), (1, 0, 0), "{endpoints:?}");
+    }
+    assert_eq!((secrets.paths().len(), other.paths().len()), (3, 0));
 }
 
 #[tokio::test]

@@ -160,19 +160,21 @@ async fn partition_keys_come_from_any_output_field() {
 
 #[tokio::test]
 async fn the_base_url_may_have_a_path_and_slashes() {
-    for (suffix, expected) in [
-        ("", "/mysfits"),
-        ("/", "/mysfits"),
-        ("/prod", "/prod/mysfits"),
-        ("/prod/", "/prod/mysfits"),
-        ("/a/b//", "/a/b/mysfits"),
+    for (variable, suffix, expected) in [
+        ("LOOKUP_API_URL", "", "/mysfits"),
+        ("LOOKUP_API_URL", "/", "/mysfits"),
+        ("LOOKUP_API_URL", "/prod", "/prod/mysfits"),
+        ("LOOKUP_API_URL", "/prod/", "/prod/mysfits"),
+        ("LOOKUP_API_URL", "/a/b//", "/a/b/mysfits"),
+        ("MYSFITS_API_URL", "", "/mysfits"),
+        ("MYSFITS_API_URL", "/prod/", "/prod/mysfits"),
     ] {
         let service =
             Service::start(|_| Response::json(&crate::harness::fixture_json("service/python-list.json"))).await;
         let url = format!("{}{suffix}", service.url());
-        let mut function = Function::start(settings(&[("LOOKUP_API_URL", &url)])).await.unwrap();
+        let mut function = Function::start(settings(&[(variable, &url)])).await.unwrap();
         let result = invoke(&mut function, clicks_on(&[COCO])).await;
-        assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec![expected.to_owned()]), "{suffix}");
+        assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec![expected.to_owned()]), "{variable} {suffix}");
     }
 }
 

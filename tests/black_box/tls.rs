@@ -1,9 +1,11 @@
-//! Services with TLS: which certificates the function trusts.
+//! Services with TLS: which certificates the function trusts, and how a proxy leads to them.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use runtime_api::{Function, Outcome};
 use tempfile::NamedTempFile;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{COCO, clicks_on, invoke, invoke_failing, settings};
 use test_support::certificates::{CertificateAuthority, acceptor};
@@ -27,6 +29,39 @@ async fn a_service_with_a_trusted_certificate_gets_requests() {
     let mut function = function(&url, roots.path().to_str().unwrap()).await;
     let result = invoke(&mut function, clicks_on(&[COCO])).await;
     assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec!["/prod/mysfits".to_owned()]));
+}
+
+/// The URL of a proxy with tunnels (RFC 9110, section 9.3.6) to `name`, which is the service at `port` of this machine.
+async fn proxy_to(name: &'static str, port: u16) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await?);
+        }
+        if head.starts_with(format!("CONNECT {name}:443 ").as_bytes()) {
+            let mut service = TcpStream::connect(("127.0.0.1", port)).await?;
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            copy_bidirectional(&mut client, &mut service).await?;
+        }
+        io::Result::Ok(())
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_proxy_leads_to_a_service_with_tls() {
+    // Without the proxy it is never a host (RFC 2606, section 2).
+    let name = "mysfits.example";
+    let (service, roots) = service_called(name).await;
+    let proxy = proxy_to(name, service.port()).await;
+    let (url, roots) = (format!("https://{name}"), roots.path().to_str().unwrap().to_owned());
+    let env = [("LOOKUP_API_URL", url.as_str()), ("SSL_CERT_FILE", &roots), ("HTTPS_PROXY", &proxy)];
+    let mut function = Function::start(settings(&env)).await.unwrap();
+    let result = invoke(&mut function, clicks_on(&[COCO])).await;
+    assert_eq!((result.counts(), service.paths()), ((1, 0, 0), vec!["/mysfits".to_owned()]));
 }
 
 #[tokio::test]

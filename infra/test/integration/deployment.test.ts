@@ -7,13 +7,13 @@ import { gunzipSync } from 'node:zlib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { RESPONSE_BUDGET_BYTES, worstResponseBytes } from '../../lib/processor-buffer.ts'
 import { BODIES } from '../support/bodies.ts'
-import { clickTemplate } from '../support/configurations.ts'
+import { clickTemplate, configured } from '../support/configurations.ts'
 import { checkExecutable, type Deployment, synthesise } from '../support/deployment.ts'
 import { posted, withEmulator } from '../support/emulator.ts'
 import { Background, built, ROOT } from '../support/programs.ts'
 import { runSavedQuery } from '../support/queries.ts'
 import { only } from '../support/synth.ts'
-import { putRecordBody } from '../support/velocity.ts'
+import { methods, putRecordBody, requestBody } from '../support/velocity.ts'
 
 const SERVICE = 'https://id.execute-api.us-east-1.amazonaws.com/prod'
 
@@ -92,7 +92,7 @@ async function withProcessor(use: (invoke: (event: string) => Promise<string>) =
 }
 
 test('a click from the mapping template is delivered into the columns of the table', async () => {
-  await withPipeline(async (firehose, bucket, pipeline) => {
+  await withPipeline(deployment.template, [], async (bucket, pipeline) => {
     const clicks = [
       { userId: 'guest', mysfitId: 'a68db521-c031-44c7-b5ef-bfa4c0850e2a' },
       {
@@ -103,7 +103,7 @@ test('a click from the mapping template is delivered into the columns of the tab
       { userId: 'visitor', mysfitId: 'unknown' },
     ]
     for (const click of clicks) {
-      await put(firehose, JSON.stringify(click, null, 2))
+      await put(pipeline, JSON.stringify(click, null, 2))
     }
 
     const delivered = await pipeline.until(() => whole(lines(bucket, 'firehose/'), 3))
@@ -124,7 +124,7 @@ test('a click from the mapping template is delivered into the columns of the tab
         .map((line) => JSON.stringify(line))
         .toSorted(),
     )
-    assert.deepEqual(JSON.parse(Buffer.from(JSON.parse(failed[0]!).rawData, 'base64').toString()), clicks[3])
+    assert.deepEqual(original(failed[0]!), clicks[3])
 
     // The same through the tables and saved queries of the template.
     assert.deepEqual(runSavedQuery(deployment.template, bucket, 'Clicks by mysfit'), [
@@ -140,15 +140,15 @@ test('a click from the mapping template is delivered into the columns of the tab
       [code!.errortype, code!.errorcode, code!.records],
       ['processing-failed', 'Lambda.ProcessingFailedStatus', 1],
     )
-    const [original] = runSavedQuery(deployment.template, bucket, 'Originals of failed records')
-    assert.deepEqual(JSON.parse(String(original!.original)), clicks[3])
+    const [found] = runSavedQuery(deployment.template, bucket, 'Originals of failed records')
+    assert.deepEqual(JSON.parse(String(found!.original)), clicks[3])
   })
 })
 
 test('every body is delivered as it went into the mapping template', async () => {
-  await withPipeline(async (firehose, bucket, pipeline) => {
+  await withPipeline(deployment.template, [], async (bucket, pipeline) => {
     const bodies = Object.values(BODIES)
-    for (const body of bodies) await put(firehose, body)
+    for (const body of bodies) await put(pipeline, body)
     const [delivered, originals] = await pipeline.until(() => {
       const found = [lines(bucket, 'firehose/'), lines(bucket, 'errors/processing-failed/')]
       return found.flat().length === bodies.length ? found : undefined
@@ -157,7 +157,7 @@ test('every body is delivered as it went into the mapping template', async () =>
     // Clicks on known mysfits are delivered; other originals are in the error output.
     const seen = [
       ...delivered!.map((line) => JSON.parse(line)).map(({ userId, mysfitId }) => ({ userId, mysfitId })),
-      ...originals!.map((line) => JSON.parse(Buffer.from(JSON.parse(line).rawData, 'base64').toString())),
+      ...originals!.map(original),
     ]
     assert.ok(delivered!.length >= 20 && originals!.length >= 5, `${delivered!.length} and ${originals!.length}`)
     const inOrder = (values: unknown[]) => values.map((value) => JSON.stringify(value)).sort()
@@ -165,9 +165,64 @@ test('every body is delivered as it went into the mapping template', async () =>
   })
 })
 
+/** Another team's events: the variables of `fixtures/orders.toml`, and the options of the same names. */
+const ORDERS = Object.fromEntries(
+  [...readFileSync(`${ROOT}fixtures/orders.toml`, 'utf8').matchAll(/^([A-Z_]+) = "(.*)"$/gm)].map(([, name, value]) => [
+    name!,
+    value!,
+  ]),
+)
+const ORDER_OPTIONS = Object.fromEntries(
+  Object.entries(ORDERS).map(([name, value]) => [
+    name.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]),
+)
+
+test('orders from the mapping template of their stream are delivered with attributes of products', async () => {
+  const stacks = configured({ lookupApiUrl: SERVICE, ...ORDER_OPTIONS, streams: { orders: { processor: true } } })
+  const [click, ingest] = stacks.map(({ template }) => template)
+  const { LOOKUP_API_URL, ...variables } = only(click!, 'AWS::Lambda::Function').Environment.Variables
+  assert.deepEqual([LOOKUP_API_URL, variables], [SERVICE, ORDERS])
+
+  const post = methods(ingest!).get('/v2/orders POST')!
+  const requests = readFileSync(`${ROOT}fixtures/orders/orders.jsonl`, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((order) => requestBody('/v2/orders', post, order))
+  const options = [
+    ['--stream', JSON.parse(requests[0]!).StreamName],
+    ['--source', 'kinesis'],
+    ['--service-files', `${ROOT}fixtures/orders/service`],
+    ...Object.entries(variables).map(([name, value]) => ['--env', `${name}=${value}`]),
+  ]
+  await withPipeline(ingest!, options, async (bucket, pipeline) => {
+    const [, kinesis] = await pipeline.printed(/^kinesis +(\S+)$/m)
+    for (const request of requests) {
+      await posted(kinesis!, request, {
+        'Content-Type': 'application/x-amz-json-1.1',
+        'X-Amz-Target': 'Kinesis_20131202.PutRecord',
+      })
+    }
+    const delivered = await pipeline.until(() => whole(lines(bucket, 'orders/'), 4))
+    const failed = await pipeline.until(() => whole(lines(bucket, 'errors/orders/processing-failed/'), 2))
+    // Byte by byte. The fixture is sorted.
+    const expected = readFileSync(`${ROOT}fixtures/expected/orders.jsonl`, 'utf8')
+    assert.equal(`${delivered.toSorted().join('\n')}\n`, expected)
+    // An unknown product, and none.
+    assert.deepEqual(failed.map((line) => original(line).orderId).toSorted(), ['2026-1004', '2026-1006'])
+  })
+})
+
+/** The source record of a line of an error object. */
+function original(line: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(JSON.parse(line).rawData, 'base64').toString())
+}
+
 /** Puts `body` through the mapping template into the local Firehose, like API Gateway. */
-async function put(firehose: string, body: string): Promise<void> {
-  await posted(firehose, putRecordBody(deployment.template, 'mysfits-clicks', body), {
+async function put(pipeline: Background, body: string): Promise<void> {
+  const [, firehose] = await pipeline.printed(/^firehose +(\S+)$/m)
+  await posted(firehose!, putRecordBody(deployment.template, 'mysfits-clicks', body), {
     'Content-Type': 'application/x-amz-json-1.1',
     'X-Amz-Target': 'Firehose_20150804.PutRecord',
     // Any credentials are accepted.
@@ -177,16 +232,15 @@ async function put(firehose: string, body: string): Promise<void> {
 }
 
 /**
- * Runs `use` with the local Firehose, its bucket and its process, with the settings of the template's stream except the
- * buffering intervals, which are short here.
+ * Runs `use` with the bucket and the process of the local Firehose, with `more` options and with the settings of the template's stream
+ * except the buffering intervals, which are short here.
  */
 async function withPipeline(
-  use: (firehose: string, bucket: string, pipeline: Background) => Promise<void>,
+  template: Template,
+  more: string[][],
+  use: (bucket: string, pipeline: Background) => Promise<void>,
 ): Promise<void> {
-  const destination = only(
-    deployment.template,
-    'AWS::KinesisFirehose::DeliveryStream',
-  ).ExtendedS3DestinationConfiguration
+  const destination = only(template, 'AWS::KinesisFirehose::DeliveryStream').ExtendedS3DestinationConfiguration
   const bucket = mkdtempSync(join(tmpdir(), 'bucket-'))
   const parameter = (name: string) =>
     destination.ProcessingConfiguration.Processors[0].Parameters.find((one: any) => one.ParameterName === name)
@@ -201,12 +255,12 @@ async function withPipeline(
     ['--buffer-mb', parameter('BufferSizeInMBs')],
     ['--retries', parameter('NumberOfRetries')],
     ['--function-log', `${bucket}.log`],
-    ...['--port', '--firehose-port', '--service-port'].map((name) => [name, '0']),
+    ...['--port', '--firehose-port', '--kinesis-port', '--service-port'].map((name) => [name, '0']),
+    ...more,
   ]
   const pipeline = new Background(built('clicks'), ['up', ...options.flat()])
   try {
-    const [, firehose] = await pipeline.printed(/^firehose +(\S+)$/m)
-    await use(firehose!, bucket, pipeline)
+    await use(bucket, pipeline)
   } finally {
     await pipeline.stop()
     rmSync(bucket, { recursive: true })

@@ -6,7 +6,7 @@ use std::time::Instant;
 use test_support::put_client::{BATCH, Client, request};
 use test_support::up::Up;
 
-use crate::clicks::{MYSFIT, click};
+use crate::clicks::{MYSFIT, NUMBERED};
 use crate::counts::{Counts, Found};
 use crate::misbehaving::{Misbehaving, with_service};
 use crate::service::well_built;
@@ -22,7 +22,7 @@ const IDS: usize = 100;
 
 /// A record with made-up ids, each of them valid.
 fn made_up(random: &mut fastrand::Rng) -> String {
-    let mut click = click(0);
+    let mut click = NUMBERED.click(0);
     let id = click.find(MYSFIT).unwrap();
     let mut record = String::new();
     for _ in 0..IDS {
@@ -46,7 +46,7 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     let mut client = Client::open(up.firehose()).unwrap();
     for first in (0..RECORDS).step_by(BATCH / 2) {
         // Alternating with valid clicks.
-        let records = (first..first + BATCH / 2).flat_map(|number| [attack[number].clone(), click(number)]);
+        let records = (first..first + BATCH / 2).flat_map(|number| [attack[number].clone(), NUMBERED.click(number)]);
         assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
     up.until_processed(2 * RECORDS as u64);
@@ -57,7 +57,7 @@ fn a_million_made_up_ids_cost_a_request_in_ten_seconds() {
     assert!(requests.iter().all(|path| path == "/mysfits"), "{requests:?}");
     assert!((1..=1 + elapsed.as_secs() / 10).contains(&(requests.len() as u64)), "{} in {elapsed:?}", requests.len());
 
-    let mut found = Found::of(&up.folder().join("out/bucket"), &(0..RECORDS));
+    let mut found = Found::of(&up.folder().join("out/bucket"), &NUMBERED, &(0..RECORDS));
     assert_eq!(found.counts(), Counts::delivered(RECORDS));
     found.others.sort_unstable();
     attack.sort_unstable();
@@ -83,9 +83,9 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
     let mut attack: Vec<String> = Vec::new();
     for first in (0..TIMES * MADE_UP).step_by(BATCH / 2) {
         let numbers = first..first + BATCH / 2;
-        attack.extend(numbers.clone().map(|number| click(0).replace(MYSFIT, &id(number % MADE_UP))));
+        attack.extend(numbers.clone().map(|number| NUMBERED.click(0).replace(MYSFIT, &id(number % MADE_UP))));
         // Alternating with valid clicks.
-        let records = numbers.flat_map(|number| [attack[number].clone(), click(number)]);
+        let records = numbers.flat_map(|number| [attack[number].clone(), NUMBERED.click(number)]);
         assert_eq!(client.put(&request(records)).unwrap(), Ok(()));
     }
     up.until_processed(2 * attack.len() as u64);
@@ -101,7 +101,7 @@ fn made_up_ids_in_the_item_mode_cost_a_request_each_in_thirty_seconds() {
     assert!((paths.len()..=most).contains(&requests.len()), "{} in {elapsed:?}", requests.len());
 
     let clicks = 0..attack.len();
-    let mut found = Found::of(&up.folder().join("out/bucket"), &clicks);
+    let mut found = Found::of(&up.folder().join("out/bucket"), &NUMBERED, &clicks);
     assert_eq!(found.counts(), Counts::delivered(attack.len()));
     found.others.sort_unstable();
     attack.sort_unstable();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use test_support::files::objects;
 use test_support::up::Up;
 
-use crate::clicks::{CLICK, LINE, number, put_and_wait};
+use crate::clicks::{Clicks, NUMBERED, put_and_wait};
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct Counts {
     pub(crate) put: usize,
     /// Clicks with an enriched line in the destination.
     pub(crate) delivered: usize,
-    /// Clicks whose source record is in the error output, byte by byte.
+    /// Clicks whose source record is in the error output, byte by byte, and that have no line in the destination.
     pub(crate) failed: usize,
     /// Clicks in neither.
     pub(crate) lost: usize,
@@ -56,33 +56,39 @@ pub(crate) struct Found {
     pub(crate) errors: BTreeSet<(String, u64)>,
     /// Records of the error output that are not numbered clicks.
     pub(crate) others: Vec<String>,
+    /// Records of clicks with numbers outside of the range.
+    pub(crate) outside: usize,
 }
 
 impl Found {
-    /// Reads a bucket. Clicks with other numbers are ignored.
+    /// Reads a bucket. A delivered line must be that of a click.
     #[track_caller]
-    pub(crate) fn of(bucket: &Path, clicks: &Range<usize>) -> Self {
-        let none = vec![0; clicks.len()];
-        let mut found = Self { delivered: none.clone(), failed: none, errors: BTreeSet::new(), others: Vec::new() };
-        let index = |number| clicks.contains(&number).then(|| number - clicks.start);
+    pub(crate) fn of(bucket: &Path, clicks: &Clicks, numbers: &Range<usize>) -> Self {
+        let none = vec![0; numbers.len()];
+        let mut found =
+            Self { delivered: none.clone(), failed: none, errors: BTreeSet::new(), others: Vec::new(), outside: 0 };
+        let index = |number| numbers.contains(&number).then(|| number - numbers.start);
         for line in objects(&bucket.join("firehose")).lines() {
-            if let Some(index) = index(number(line, LINE).expect(line)) {
-                found.delivered[index] += 1;
+            match index(clicks.number_of_line(line).expect(line)) {
+                Some(index) => found.delivered[index] += 1,
+                None => found.outside += 1,
             }
         }
         for line in objects(&bucket.join("errors")).lines() {
             let error: Value = serde_json::from_str(line).unwrap();
             let original = STANDARD.decode(error["rawData"].as_str().unwrap()).unwrap();
             let original = String::from_utf8(original).unwrap();
-            let Some(number) = number(&original, CLICK) else {
+            let Some(number) = clicks.number(&original) else {
                 found.others.push(original);
                 continue;
             };
-            if let Some(index) = index(number) {
-                found.failed[index] += 1;
-                let code = error["errorCode"].as_str().unwrap().to_owned();
-                found.errors.insert((code, error["attemptsMade"].as_u64().unwrap()));
-            }
+            let Some(index) = index(number) else {
+                found.outside += 1;
+                continue;
+            };
+            found.failed[index] += 1;
+            let code = error["errorCode"].as_str().unwrap().to_owned();
+            found.errors.insert((code, error["attemptsMade"].as_u64().unwrap()));
         }
         found
     }
@@ -97,11 +103,11 @@ impl Found {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let there = |times: &[usize]| times.iter().filter(|times| **times > 0).count();
+        let outcomes = || self.delivered.iter().zip(&self.failed);
         Counts {
             put: self.delivered.len(),
-            delivered: there(&self.delivered),
-            failed: there(&self.failed),
+            delivered: outcomes().filter(|(delivered, _)| **delivered > 0).count(),
+            failed: outcomes().filter(|(delivered, failed)| **delivered == 0 && **failed > 0).count(),
             lost: self.times().filter(|times| *times == 0).count(),
             doubled: self.times().map(|times| times.saturating_sub(1)).sum(),
         }
@@ -110,18 +116,18 @@ impl Found {
 
 /// Counts clicks in a bucket, and prints and checks their row.
 #[track_caller]
-pub(crate) fn check(case: &str, bucket: &Path, clicks: &Range<usize>, expected: Counts) -> Found {
-    let found = Found::of(bucket, clicks);
+pub(crate) fn check(case: &str, bucket: &Path, clicks: &Clicks, numbers: &Range<usize>, expected: Counts) -> Found {
+    let found = Found::of(bucket, clicks, numbers);
     found.counts().print(case);
     assert_eq!(found.counts(), expected, "{case}");
     assert_eq!(found.others, Vec::<String>::new(), "{case}");
     found
 }
 
-/// The same for the bucket of a pipeline.
+/// The same for clicks of visitors in the bucket of a pipeline.
 #[track_caller]
-pub(crate) fn check_in(up: &Up, case: &str, clicks: &Range<usize>, expected: Counts) -> Found {
-    check(case, &up.folder().join("out/bucket"), clicks, expected)
+pub(crate) fn check_in(up: &Up, case: &str, numbers: &Range<usize>, expected: Counts) -> Found {
+    check(case, &up.folder().join("out/bucket"), &NUMBERED, numbers, expected)
 }
 
 /// Checks that all clicks are in the error output after four failed invocations.

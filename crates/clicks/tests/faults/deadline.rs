@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 
 use crate::authority::{Authority, acceptor};
-use crate::clicks::{MYSFIT, event, put_and_wait};
+use crate::clicks::{MYSFIT, NUMBERED, event, put_and_wait};
 use crate::counts::{Counts, Found, check_in, delivers};
 use crate::misbehaving::{Misbehaving, summaries, with_service};
 use crate::mysfits::Mysfits;
@@ -211,7 +211,7 @@ fn responses_close_to_the_deadline_deliver_or_fail_whole_events() {
     let up = Up::start(&[&with_service(&url, &variables)[..], &events].concat());
     let clicks = 0..16 * BATCH;
     put_and_wait(&up, &clicks);
-    let found = Found::of(&up.folder().join("out/bucket"), &clicks);
+    let found = Found::of(&up.folder().join("out/bucket"), &NUMBERED, &clicks);
     let counts = found.counts();
     counts.print("responses close to the deadline");
     // The timing decides the outcome, but each click has one, and it is that of the whole event.

@@ -4,7 +4,8 @@
 //! `cargo test -p clicks --test faults -- --nocapture | grep '^|'` prints the table. Random numbers have a fixed seed, or that of
 //! `FAULTS_SEED`, which may be `random`; the output has it. `FAULTS_SECONDS` is the duration of random faults.
 //!
-//! A click's number is its `userId`, which is in the delivered line and in the source record of the error output.
+//! A click's number is its `userId`, which is in the delivered line and in the source record of the error output. Where the pipeline
+//! itself is killed, clicks have ids, and are counted by distinct ids: put = delivered + in the error output.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "the helpers are part of the tests")]
 

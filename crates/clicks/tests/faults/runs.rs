@@ -9,7 +9,7 @@ use std::time::Duration;
 use test_support::put_client::BATCH;
 use test_support::up::{PROCESSOR, Up};
 
-use crate::clicks::{CLIENTS, event, put, put_until_killed};
+use crate::clicks::{CLIENTS, Clicks, NUMBERED, event, put};
 use crate::counts::{Counts, Found, check, check_in};
 use crate::mysfits::Mysfits;
 use crate::processes::{nothing_runs_in, signal_children};
@@ -44,7 +44,7 @@ fn the_service_is_down_for_a_while() {
     }
     up.until_processed(CLICKS as u64);
     // The number of failed clicks depends on the timing.
-    let counts = Found::of(&up.folder().join("out/bucket"), &(0..CLICKS)).counts();
+    let counts = Found::of(&up.folder().join("out/bucket"), &NUMBERED, &(0..CLICKS)).counts();
     counts.print("the service down, four times in a run");
     assert_eq!(counts, Counts::split(CLICKS - counts.failed, counts.failed));
     assert!(counts.failed > 0);
@@ -92,11 +92,12 @@ fn the_storage_refuses_for_a_while() {
 #[test]
 fn the_pipeline_is_killed_several_times() {
     let storage = Storage::new();
-    let start = || Up::start_in(storage.folder(), &[PROCESSOR, "--state", "state"]);
+    let start = || Up::start_in(storage.folder(), &[PROCESSOR, "--click-identity", "--state", "state"]);
+    let mut random = crate::chaos::random();
+    let clicks = Clicks::with_ids(&mut random);
     // The last batch is for the last run of the pipeline, so that it has records which are not stored.
     let last = CLICKS / BATCH - 1;
     let batches = Mutex::new((0..last).rev().map(|nth| nth * BATCH).collect());
-    let mut random = crate::chaos::random();
     let mut left_behind = 0;
     for run in 0..2 * FAULTS {
         // Every other run ends with records that the storage refused.
@@ -105,12 +106,12 @@ fn the_pipeline_is_killed_several_times() {
         left_behind += up.snapshot()["accepted"].as_u64().unwrap();
         thread::scope(|scope| {
             for _ in 0..CLIENTS {
-                scope.spawn(|| put_until_killed(up.firehose(), &batches));
+                scope.spawn(|| clicks.put_until_killed(up.firehose(), &batches));
             }
             // At any moment.
             thread::sleep(Duration::from_millis(random.u64(0..300)));
             if run + 1 == 2 * FAULTS {
-                put(&up, event(last));
+                clicks.put(&up, event(last));
                 // And once when an object was refused.
                 up.until(|view| view["storage_error"].is_string());
             }
@@ -122,13 +123,16 @@ fn the_pipeline_is_killed_several_times() {
     storage.works(true);
     let mut up = start();
     left_behind += up.snapshot()["accepted"].as_u64().unwrap();
-    put_until_killed(up.firehose(), &batches);
+    clicks.put_until_killed(up.firehose(), &batches);
     assert_eq!((batches.into_inner().unwrap(), up.stop().code), (vec![], Some(0)));
 
     // A record that was delivered, and not removed from the state before the kill, is delivered again: at least once, as by Firehose.
-    let doubled = Found::of(&storage.bucket(), &(0..CLICKS)).counts().doubled;
+    // Its id is the same.
+    let doubled = Found::of(&storage.bucket(), &clicks, &(0..CLICKS)).counts().doubled;
     let expected = Counts { doubled, ..Counts::delivered(CLICKS) };
-    check("the pipeline killed eight times, with `--state`", &storage.bucket(), &(0..CLICKS), expected);
+    let case = "the pipeline killed eight times, with `--state`";
+    let found = check(case, &storage.bucket(), &clicks, &(0..CLICKS), expected);
+    assert_eq!(found.outside, 0, "ids that were not put");
     // At most the records in the state at each start, and a batch of each client in each run whose response was lost.
     assert!(left_behind > 0 && doubled as u64 <= left_behind + (2 * FAULTS * CLIENTS * BATCH) as u64, "{doubled}");
 
