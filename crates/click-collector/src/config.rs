@@ -50,11 +50,11 @@ impl HashKey {
     /// telephone number has one hash as a string and as a number.
     pub(crate) fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
         let mut mac = self.0.clone();
-        if let Some(text) = json::text(value)? {
+        if let Some(text) = json::text(value.get())? {
             mac.update(text.as_bytes());
         } else {
             let mut compact = Vec::new();
-            json::write_compact(value, json::Mode::KeepBytes, &mut compact)?;
+            json::write_compact(value.get(), json::Mode::KeepBytes, &mut compact)?;
             mac.update(&compact);
         }
         Ok(hex::encode(mac.finalize().into_bytes()))

@@ -112,7 +112,7 @@ fn line(config: &Config, members: &Members<'_>) -> Result<Vec<u8>, UnsupportedVa
         line.push(b':');
         match (value_of(field, members), &field.treatment) {
             (None, _) => line.extend_from_slice(b"null"),
-            (Some(value), Treatment::Keep) => json::write_compact(value, json::Mode::KeepBytes, &mut line)?,
+            (Some(value), Treatment::Keep) => json::write_compact(value.get(), json::Mode::KeepBytes, &mut line)?,
             (Some(_), Treatment::Mask) => json::write_text("***", &mut line),
             (Some(value), Treatment::Hash(key)) => json::write_text(key.hash(value)?.as_str(), &mut line),
         }
@@ -130,7 +130,7 @@ fn partition_key(config: &Config, members: &Members<'_>) -> Result<String, Unsup
     let value = value_of(&config.partition_key, members).filter(is_text_or_number);
     let key = match (value, &config.partition_key.treatment) {
         // A string that is not valid Unicode is no key.
-        (Some(value), Treatment::Keep) if value.get().starts_with('"') => json::text(value).ok().flatten(),
+        (Some(value), Treatment::Keep) if value.get().starts_with('"') => json::text(value.get()).ok().flatten(),
         (Some(value), Treatment::Keep) => Some(Cow::Borrowed(value.get())),
         (Some(value), Treatment::Hash(key)) => Some(Cow::Owned(key.hash(value)?)),
         (_, Treatment::Mask) | (None, _) => None,

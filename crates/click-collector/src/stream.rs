@@ -26,7 +26,7 @@ const BACKOFF: Backoff =
 /// The longest code in a log; the longest of Kinesis has 38 characters.
 const MAX_CODE_CHARS: usize = 64;
 /// The code of a response that is not one of Kinesis.
-const INVALID_RESPONSE: &str = "answer";
+const INVALID_RESPONSE: &str = "invalid_response";
 /// The codes with a status of 4xx that are transient ("PutRecords", "Errors", Amazon Kinesis Data Streams API Reference, and
 /// "Common Errors" there).
 const TRANSIENT: [&str; 7] = [

@@ -55,24 +55,32 @@ impl Walk {
             self.found.skipped.push((folder.to_owned(), "a folder that is already read"));
             return Ok(());
         }
-        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")) {
-            if let Err(error) = self.entry(entry) {
-                self.failed(entry.path(), &error);
+        // Entries keep their folder open, so none is left when the folders below are read.
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                paths.push(entry.path());
+            }
+        }
+        paths.sort();
+        for path in paths {
+            if let Err(error) = self.entry(&path) {
+                self.failed(path, &error);
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, entry: &fs::DirEntry) -> io::Result<()> {
-        let (path, kind) = (entry.path(), entry.file_type()?);
+    fn entry(&mut self, path: &Path) -> io::Result<()> {
+        let metadata = fs::symlink_metadata(path)?;
+        let (path, kind) = (path.to_owned(), metadata.file_type());
         if kind.is_symlink() {
             self.links.push_back(path);
         } else if kind.is_dir() {
             self.folder_below(path);
         } else if kind.is_file() {
-            self.seen.insert(identity(&entry.metadata()?));
+            self.seen.insert(identity(&metadata));
             self.found.files.push(path);
         } else {
             self.found.skipped.push((path, "neither a file nor a folder"));

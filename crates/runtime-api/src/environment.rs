@@ -103,6 +103,7 @@ impl Environment {
 
     /// Waits until the process requests an event. Returns the outcome if it exits instead, reports an error, or makes no call in time.
     pub(crate) async fn wait_until_idle(&mut self, within: Duration) -> Result<Option<Outcome>, InvokeError> {
+        let _earlier = self.api.take_accept_error();
         let limit = Instant::now() + within;
         while !self.idle {
             match self.progress(limit).await? {

@@ -162,8 +162,8 @@ async fn a_long_outage_gets_503() {
         (KinesisResponse::Refuse(400, THROTTLED), THROTTLED),
         (KinesisResponse::Refuse(500, "InternalFailure"), "InternalFailure"),
         (KinesisResponse::Reset, "connection"),
-        (KinesisResponse::Page(200), "answer"),
-        (KinesisResponse::Miscount, "answer"),
+        (KinesisResponse::Page(200), "invalid_response"),
+        (KinesisResponse::Miscount, "invalid_response"),
     ] {
         outages.spawn(async move {
             let kinesis = Kinesis::always(response.clone()).await;

@@ -24,6 +24,7 @@ pub enum PutError {
 
 #[derive(Debug)]
 pub(super) struct Entry {
+    /// Valid base64.
     pub(super) data: String,
     pub(super) shard: Option<(ShardId, String)>,
 }
