@@ -25,10 +25,12 @@ pub(crate) const PROCESSOR: Package = Package { name: "click-processor", option:
 
 pub(crate) const COLLECTOR: Package = Package { name: "click-collector", option: "--collector COMMAND" };
 
-/// The variable with the service's base URL, which `clicks` sets: the name that module 5's functions read, too.
-pub(crate) const SERVICE_URL: &str = "MYSFITS_API_URL";
+/// The names of the variable with the service's base URL. `clicks` sets both: module 5's functions read the first one.
+const SERVICE_URLS: [&str; 2] = ["MYSFITS_API_URL", "LOOKUP_API_URL"];
 
-const SERVICE_URLS: [&str; 2] = [SERVICE_URL, "LOOKUP_API_URL"];
+pub(crate) fn of_service(url: &str) -> [(String, String); 2] {
+    SERVICE_URLS.map(|name| (name.to_owned(), url.to_owned()))
+}
 
 pub(crate) const COLLECTOR_STREAM: &str = "COLLECTOR_STREAM";
 

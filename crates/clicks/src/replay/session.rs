@@ -18,7 +18,7 @@ use super::Replay;
 use super::report::{Records, Report};
 use crate::input::Skipped;
 use crate::output::{BatchEnd, Output};
-use crate::packages::{self, PROCESSOR, SERVICE_URL};
+use crate::packages::{self, PROCESSOR};
 use crate::progress::{self, Bar};
 
 /// How many skipped parts are reported one by one. The quarantine has all of them.
@@ -48,7 +48,8 @@ impl Session {
     ) -> anyhow::Result<Self> {
         let function_name = PROCESSOR.name.to_owned();
         let timeout = Duration::from_secs(options.timeout_seconds);
-        let mut settings = Settings { function_name, timeout, ..Settings::new(function) }.env(SERVICE_URL, service);
+        let mut settings = Settings { function_name, timeout, ..Settings::new(function) };
+        settings.env.extend(packages::of_service(service));
         // The last value of a variable wins.
         settings.env.extend(packages::inherited(env::vars_os()));
         settings.env.extend(options.env);

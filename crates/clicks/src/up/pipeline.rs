@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::collector::Collector;
 use crate::edge;
-use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR, SERVICE_URL};
+use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
 use crate::progress;
 use crate::server::Server;
 use crate::service::{LocalService, Responses};
@@ -129,7 +129,7 @@ async fn start_streams(
             if is_unbuilt(function) {
                 function.command.clone_from(&built);
             }
-            function.env.push((SERVICE_URL.to_owned(), service_url.to_owned()));
+            function.env.extend(packages::of_service(service_url));
         }
         let (bucket, log) = (Arc::new(bucket), Arc::clone(function_log));
         streams.push(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?);
