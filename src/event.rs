@@ -3,7 +3,6 @@
 //! This module handles the fields of an event and of a line. It does not handle base64, HTTP or Firehose's results.
 
 mod batch;
-mod canonical;
 mod format;
 mod line;
 mod parse;

@@ -1,13 +1,15 @@
 //! Fields of JSON objects: how the configuration names them, and how they are found.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use firehose_transform::json::{Shape, members};
+use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Deserializer;
 use serde_json::de::Read;
 use serde_json::value::RawValue;
 use service_kit::env::is_name;
-use service_kit::json::AnyName;
+use service_kit::json::{self, AnyName, Mode, UnsupportedValue};
 
 /// What [`Field::parse`] accepts.
 pub const FIELD: &str =
@@ -87,20 +89,69 @@ struct Node {
     children: Vec<Node>,
 }
 
+/// How objects are written whose values are strings and integers. These have no fields in them.
+#[derive(Debug)]
+pub(crate) struct Form {
+    shape: Shape,
+    /// For each member the slot of its value, if it is selected.
+    slots: Vec<Option<usize>>,
+}
+
+/// A value of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    /// The value as JSON.
+    pub json: &'a str,
+    /// Whether it is known to be a string without escapes, which most values are. Finding out takes as long as copying it.
+    is_plain: bool,
+}
+
+impl<'a> Value<'a> {
+    /// A value of any type.
+    #[must_use]
+    pub fn of(json: &'a str) -> Self {
+        Self { json, is_plain: false }
+    }
+
+    /// As [`json::text`].
+    pub(crate) fn text(self) -> Result<Option<Cow<'a, str>>, UnsupportedValue> {
+        if self.is_plain { Ok(json::quoted(self.json).map(Cow::Borrowed)) } else { json::text(self.json) }
+    }
+
+    /// Checks that [`Value::write`] can copy it.
+    pub(crate) fn check(self) -> Result<(), UnsupportedValue> {
+        if self.is_plain { Ok(()) } else { json::check(self.json, Mode::Unescape) }
+    }
+
+    /// Appends it to a line, as [`json::write_compact`] does.
+    pub(crate) fn write(self, out: &mut Vec<u8>) -> Result<(), UnsupportedValue> {
+        if !self.is_plain {
+            return json::write_compact(self.json, Mode::Unescape, out);
+        }
+        out.extend_from_slice(self.json.as_bytes());
+        Ok(())
+    }
+}
+
 /// The values of a [`Selection`] in one object.
 #[derive(Debug, Default)]
 pub struct Found<'a>(Vec<Slot<'a>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot<'a> {
-    value: Option<&'a RawValue>,
+    value: Option<Value<'a>>,
     is_exact: bool,
 }
 
 impl<'a> Found<'a> {
+    fn clear(&mut self, slots: usize) {
+        self.0.clear();
+        self.0.resize(slots, Slot::default());
+    }
+
     /// The value of the field with that slot.
     #[must_use]
-    pub fn get(&self, slot: usize) -> Option<&'a RawValue> {
+    pub fn get(&self, slot: usize) -> Option<Value<'a>> {
         self.0[slot].value
     }
 }
@@ -130,6 +181,34 @@ impl Selection {
         slot
     }
 
+    /// How the object in `text` is written, if others like it can be read by [`Selection::read_form`].
+    pub(crate) fn form_of(&self, text: &str) -> Option<Form> {
+        if self.any_case {
+            return None;
+        }
+        let mut slots = Vec::new();
+        members(text, |name, _| slots.push(self.nodes.iter().find(|node| node.name == name).map(|node| node.slot)))?;
+        Some(Form { shape: Shape::of(text)?, slots })
+    }
+
+    /// Finds the fields of an object of that form, like [`Selection::read`]; `None` if it has another one.
+    pub(crate) fn read_form<'a>(&self, form: &Form, text: &'a str, found: &mut Found<'a>) -> Option<()> {
+        found.clear(self.slots);
+        form.shape.read(text, |index, value| {
+            if let Some(slot) = form.slots[index] {
+                found.0[slot].value = Some(Value { json: value, is_plain: value.starts_with('"') });
+            }
+        })
+    }
+
+    /// Finds the fields of the object in `text`, like [`Selection::read`]; `None` if that has to decide.
+    pub fn scan<'a>(&self, text: &'a str, found: &mut Found<'a>) -> Option<()> {
+        found.clear(self.slots);
+        members(text, |name, value| select(&self.nodes, name, value, &mut found.0))?;
+        descend(&self.nodes, &mut found.0);
+        Some(())
+    }
+
     /// Finds the fields of the object that `json` has next. The last of several members with one name counts, as in most parsers.
     ///
     /// # Errors
@@ -139,8 +218,7 @@ impl Selection {
         json: &mut Deserializer<R>,
         found: &mut Found<'a>,
     ) -> Result<(), serde_json::Error> {
-        found.0.clear();
-        found.0.resize(self.slots, Slot::default());
+        found.clear(self.slots);
         json.deserialize_map(Members { nodes: &self.nodes, found: &mut found.0 })?;
         descend(&self.nodes, &mut found.0);
         Ok(())
@@ -151,13 +229,26 @@ impl Selection {
 fn descend(nodes: &[Node], found: &mut [Slot<'_>]) {
     for node in nodes.iter().filter(|node| !node.children.is_empty()) {
         let Some(value) = found[node.slot].value else { continue };
-        let mut json = Deserializer::from_str(value.get());
+        let mut json = Deserializer::from_str(value.json);
         let members = Members { nodes: &node.children, found: &mut *found };
         // It was read before, so it is JSON. A scalar has no fields.
         let read =
-            if value.get().starts_with('[') { json.deserialize_seq(members) } else { json.deserialize_map(members) };
+            if value.json.starts_with('[') { json.deserialize_seq(members) } else { json.deserialize_map(members) };
         if read.is_ok() {
             descend(&node.children, found);
+        }
+    }
+}
+
+/// Sets the slots of the fields with that name. At most 65 fields are configured.
+fn select<'a>(nodes: &[Node], name: &str, value: &'a str, found: &mut [Slot<'a>]) {
+    for node in nodes {
+        let is_exact = node.name == name;
+        if is_exact || (node.any_case && node.name.eq_ignore_ascii_case(name)) {
+            let slot = &mut found[node.slot];
+            if is_exact || !slot.is_exact {
+                *slot = Slot { value: Some(Value::of(value)), is_exact };
+            }
         }
     }
 }
@@ -176,30 +267,16 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(AnyName(name)) = map.next_key()? {
-            // At most 65 fields are configured.
-            let matches = |node: &&Node| node.name == name || (node.any_case && node.name.eq_ignore_ascii_case(&name));
-            let mut matching = self.nodes.iter().filter(matches).peekable();
-            if matching.peek().is_none() {
-                // Other members may have any valid JSON: any depth, number or escape.
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let value = Some(map.next_value()?);
-            for node in matching {
-                let (slot, is_exact) = (&mut self.found[node.slot], node.name == name);
-                if is_exact || !slot.is_exact {
-                    *slot = Slot { value, is_exact };
-                }
-            }
+            select(self.nodes, &name, map.next_value::<&RawValue>()?.get(), self.found);
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut index = 0;
-        while let Some(value) = seq.next_element()? {
+        while let Some(value) = seq.next_element::<&RawValue>()? {
             for node in self.nodes.iter().filter(|node| node.index == Some(index)) {
-                self.found[node.slot].value = Some(value);
+                self.found[node.slot].value = Some(Value::of(value.get()));
             }
             index += 1;
         }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-use service_kit::json::{self, UnsupportedValue};
+use service_kit::json::UnsupportedValue;
+
+use crate::field::Value;
 
 /// The most characters of a string: UUIDs have 36.
 pub(crate) const MAX_CHARS: usize = 128;
@@ -22,22 +23,22 @@ pub(crate) enum Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// The key in `value`.
+    /// The key in a JSON value.
     ///
     /// # Errors
     /// It is a string with a lone surrogate.
-    pub(crate) fn of(value: &'a RawValue) -> Result<Self, UnsupportedValue> {
-        if let Some(text) = json::text(value)? {
+    pub(crate) fn of(value: Value<'a>) -> Result<Self, UnsupportedValue> {
+        if let Some(text) = value.text()? {
             return Ok(Self::Text(text));
         }
-        let number = value.get();
-        let digits = number.strip_prefix('-').unwrap_or(number);
-        Ok(if number == "-0" || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = value.json;
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        Ok(if value == "-0" || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             Self::WrongType
         } else if digits.len() > MAX_DIGITS {
             Self::TooLong
         } else {
-            Self::Text(Cow::Borrowed(number))
+            Self::Text(Cow::Borrowed(value))
         })
     }
 }

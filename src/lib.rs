@@ -4,17 +4,15 @@
 //! [`Processor::handle`] processes a batch in one pass with one wait:
 //!
 //! ```text
-//! bytes ─▶ firehose::Event ─▶ InputEvents ─▶ distinct keys ─▶ Lookup ─▶ LineFormat ─▶ firehose::Response ─▶ bytes
-//!          (borrowed)         or a Reason                     (one await)             Ok | Dropped | ProcessingFailed
+//! bytes ─▶ Event ─▶ InputEvents ─▶ distinct keys ─▶ Lookup ─▶ LineFormat ─▶ Response ─▶ bytes
+//!                 or a Reason                     (one await)             Ok | Dropped | ProcessingFailed
 //! ```
 //!
-//! An invalid record becomes a [`Reason`]; only what concerns the whole batch is an error.
+//! [`firehose_transform`] reads events and writes responses. An invalid record becomes a [`Reason`]; only what concerns the whole batch is an error.
 
 pub mod config;
-pub mod deadline;
 pub mod event;
 pub mod field;
-pub mod firehose;
 mod key;
 pub mod logs;
 pub mod lookup;
@@ -28,7 +26,7 @@ use std::time::Instant;
 
 use config::{Config, OnLookupUnavailable, OnUnknownKey};
 use event::{InputEvent, InputEvents, LineFormat};
-use firehose::{Event, EventError, RESPONSE_BUDGET_BYTES, Record, Response, TooManyRecords};
+use firehose_transform::{Event, EventError, Record, Response};
 use lookup::{Client, ClientError, Lookup, LookupResult, LookupResults, OwnedAttributes, Session};
 
 pub use reason::Reason;
@@ -57,12 +55,9 @@ pub struct Invocation {
 /// Why a whole batch fails. Firehose then retries it, up to its number of retries.
 #[derive(Debug, thiserror::Error)]
 pub enum HandleError {
-    /// The payload is not a transformation event.
+    /// The payload is not a transformation event, or has more records than a response can hold.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The event has more records than a response can hold.
-    #[error(transparent)]
-    TooManyRecords(#[from] TooManyRecords),
     /// The service responded for no key of the batch, and `ON_LOOKUP_UNAVAILABLE` is `retry`.
     #[error("the service is unavailable: {0}")]
     ServiceUnavailable(String),
@@ -73,8 +68,7 @@ impl HandleError {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Event(_) => "NotAFirehoseEvent",
-            Self::TooManyRecords(_) => "TooManyRecords",
+            Self::Event(error) => error.kind(),
             Self::ServiceUnavailable(_) => "ServiceUnavailable",
         }
     }
@@ -102,22 +96,19 @@ impl Processor {
     /// Handles an event: the response has one result for each record, in their order. Fills in `report`, on an error as far as it gets.
     pub async fn handle(
         &self,
-        payload: &str,
+        payload: &[u8],
         invocation: &Invocation,
         report: &mut Report,
     ) -> Result<Vec<u8>, HandleError> {
         report.event_bytes = payload.len();
         let event = Event::parse(payload)?;
         report.invocation_id = event.invocation_id().as_deref().map(report::truncate);
-        report.records = event.record_count();
-        let mut response = Response::to(&event, RESPONSE_BUDGET_BYTES)?;
+        report.records = event.len();
 
-        let data = event.decode();
-        let inputs = InputEvents::parse(data.iter(), self.line_format.event_format());
+        let data = event.records().map(|record| Ok(record?.data()));
+        let inputs = InputEvents::parse(data, self.line_format.event_format());
         let results = self.look_up(&inputs.keys(), invocation, report).await?;
-        self.encode(&event, &inputs, &results, &mut response, report);
-
-        let response = response.finish();
+        let response = self.encode(&event, &inputs, &results, report);
         report.response_bytes = response.len();
         Ok(response)
     }
@@ -146,19 +137,14 @@ impl Processor {
         Ok(results)
     }
 
-    fn encode(
-        &self,
-        event: &Event,
-        inputs: &InputEvents,
-        results: &LookupResults,
-        response: &mut Response,
-        report: &mut Report,
-    ) {
+    fn encode(&self, event: &Event, inputs: &InputEvents, results: &LookupResults, report: &mut Report) -> Vec<u8> {
+        let mut response = Response::new(event);
         let mut lines = Vec::new();
-        for (record, inputs) in event.records.iter().zip(inputs.records()) {
-            let outcome = match inputs {
-                Ok(inputs) => self.deliver(record, inputs, results, &mut lines, response),
-                Err(reason) => RecordOutcome::Failed(reason),
+        for (index, (record, inputs)) in event.records().zip(inputs.records()).enumerate() {
+            let outcome = match (record, inputs) {
+                (Ok(record), Ok(inputs)) => self.deliver(&record, inputs, results, &mut lines, &mut response),
+                (Err(error), _) => RecordOutcome::Failed(error.into()),
+                (_, Err(reason)) => RecordOutcome::Failed(reason),
             };
             match outcome {
                 RecordOutcome::Delivered { lines } => {
@@ -167,14 +153,15 @@ impl Processor {
                 }
                 RecordOutcome::Dropped => {
                     report.dropped += 1;
-                    response.dropped(record);
+                    response.dropped();
                 }
                 RecordOutcome::Failed(reason) => {
-                    report.fail(record.id().as_deref(), reason);
-                    response.failed(record);
+                    report.fail(event.record_id(index).as_deref(), reason);
+                    response.failed();
                 }
             }
         }
+        response.finish()
     }
 
     /// Writes a record's lines into the response, unless a policy or a limit forbids it. `lines` is a reusable buffer.
@@ -192,9 +179,8 @@ impl Processor {
             return outcome;
         }
         lines.clear();
-        let max_bytes = response.remaining_bytes(record);
-        let metadata =
-            self.line_format.record_metadata(|| record.arrived_at().map(|at| format!("{at:.3}")), || record.id());
+        let max_bytes = response.remaining_bytes();
+        let metadata = self.line_format.record_metadata(|| arrival_time(record), || record.id());
         let mut record_keys: Option<BTreeMap<&str, String>> = None;
         let mut count = 0;
         for (input, key) in inputs {
@@ -210,7 +196,7 @@ impl Processor {
                 _ => return RecordOutcome::Failed(Reason::PartitionKey),
             }
         }
-        match response.ok(record, lines, &record_keys.unwrap_or_default()) {
+        match response.ok(lines, &record_keys.unwrap_or_default()) {
             Ok(()) => RecordOutcome::Delivered { lines: count },
             Err(_) => RecordOutcome::Failed(Reason::ResponseBudget),
         }
@@ -250,4 +236,10 @@ impl Processor {
             OnUnknownKey::Drop | OnUnknownKey::Fail => Some(RecordOutcome::Failed(Reason::UnknownKey)),
         }
     }
+}
+
+/// As ISO 8601, UTC, with milliseconds.
+fn arrival_time(record: &Record) -> Option<String> {
+    let at = jiff::Timestamp::try_from(record.arrived_at()?).ok()?;
+    Some(format!("{at:.3}"))
 }

@@ -10,9 +10,8 @@ use anyhow::Context as _;
 use click_processor::config::Config;
 use click_processor::lookup::ClientError;
 use click_processor::metrics::Metrics;
-use click_processor::{Invocation, Processor, Report, deadline, logs};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde_json::value::RawValue;
+use click_processor::{Invocation, Processor, Report, logs};
+use firehose_transform::Diagnostic;
 use service_kit::env::VariableError;
 
 #[tokio::main(flavor = "current_thread")]
@@ -47,20 +46,21 @@ async fn run() -> anyhow::Result<()> {
     );
     let function_name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").context("AWS_LAMBDA_FUNCTION_NAME is not set")?;
     let metrics = RefCell::new(Metrics::new(function_name));
-    let serve = service_fn(|event| serve(event, &processor, &metrics));
-    lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
+    let serve = async |payload: &[u8], invocation: &firehose_transform::Invocation| {
+        serve(payload, invocation, &processor, &metrics).await
+    };
+    firehose_transform::run_bytes(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
 /// Handles one invocation, and writes its logs and metrics.
 async fn serve(
-    event: LambdaEvent<Box<RawValue>>,
+    payload: &[u8],
+    invocation: &firehose_transform::Invocation,
     processor: &Processor,
     metrics: &RefCell<Metrics>,
-) -> Result<Box<RawValue>, Diagnostic> {
+) -> Result<Vec<u8>, Diagnostic> {
     let started = Instant::now();
-    let payload = event.payload.get();
-    let time = deadline::lookup_timeout(event.context.deadline, SystemTime::now(), payload.len());
-    let invocation = Invocation { lookup_deadline: started + time, trace_id: event.context.xray_trace_id };
+    let invocation = Invocation { lookup_deadline: invocation.deadline, trace_id: invocation.trace_id.clone() };
     let mut report = Report::default();
     let response = processor.handle(payload, &invocation, &mut report).await;
 
@@ -68,11 +68,5 @@ async fn serve(
     if let Err(error) = metrics.borrow_mut().write(&report, SystemTime::now(), &mut io::stdout().lock()) {
         tracing::error!("could not write the metrics of this invocation: {error}");
     }
-    let response = String::from_utf8(response.map_err(|error| diagnostic(error.kind(), &error))?);
-    RawValue::from_string(response.map_err(|error| diagnostic("Response", &error))?)
-        .map_err(|error| diagnostic("Response", &error))
-}
-
-fn diagnostic(error_type: &str, error: &dyn std::error::Error) -> Diagnostic {
-    Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() }
+    response.map_err(|error| Diagnostic { error_type: error.kind().to_owned(), error_message: error.to_string() })
 }

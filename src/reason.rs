@@ -1,5 +1,7 @@
 //! Why records fail.
 
+use firehose_transform::DataError;
+
 /// Why a record's result is `ProcessingFailed`.
 ///
 /// The list is closed, so that it can be a metric's dimension.
@@ -40,6 +42,15 @@ pub enum Reason {
     PartitionKey,
     /// The record's lines, or the attributes of the batch's keys, exceed the size of a response.
     ResponseBudget,
+}
+
+impl From<DataError> for Reason {
+    fn from(error: DataError) -> Self {
+        match error {
+            DataError::InvalidBase64 => Self::InvalidBase64,
+            _ => Self::MissingData,
+        }
+    }
 }
 
 impl Reason {

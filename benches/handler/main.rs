@@ -8,30 +8,39 @@
 
 mod floor;
 
-use bench_support::{Baseline, WarmProcessor, batch};
+use bench_support::{Baseline, Form, WarmProcessor, batch_of};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Firehose's default buffer of 1 MiB holds about 10,000 clicks, and the largest about 30,000. For 30,000 the response exceeds its budget: the
 /// processor fails the rest, while the straightforward function makes a response that Firehose refuses.
 const RECORDS: [usize; 4] = [100, 1_000, 10_000, 30_000];
 
-fn handlers(criterion: &mut Criterion) {
-    let processor = WarmProcessor::new(12);
-    let baseline = Baseline::new();
-    let mut group = criterion.benchmark_group("handler");
-    group.sample_size(20);
+fn sizes(criterion: &mut Criterion) {
     for records in RECORDS {
-        let event = batch(records, 12);
-        group.throughput(Throughput::Elements(records as u64));
-        let prepared = floor::prepare(&event);
-        group.bench_with_input(BenchmarkId::new("floor", records), &prepared, |b, event| b.iter(|| floor::run(event)));
-        group.bench_with_input(BenchmarkId::new("straightforward", records), &event, |b, event| {
-            b.iter(|| serde_json::to_vec(&baseline.handle(serde_json::from_str(event).unwrap())).unwrap());
-        });
-        group.bench_with_input(BenchmarkId::new("ours", records), &event, |b, event| b.iter(|| processor.run(event)));
+        compare(criterion, Form::Compact, records);
     }
+}
+
+fn forms(criterion: &mut Criterion) {
+    for form in Form::ALL {
+        compare(criterion, form, 10_000);
+    }
+}
+
+fn compare(criterion: &mut Criterion, form: Form, records: usize) {
+    let processor = WarmProcessor::new(form, 12);
+    let baseline = Baseline::new();
+    let event = batch_of(form, records, 12);
+    let mut group = criterion.benchmark_group(form.name());
+    group.sample_size(20).throughput(Throughput::Elements(records as u64));
+    let prepared = floor::prepare(&event);
+    group.bench_with_input(BenchmarkId::new("floor", records), &prepared, |b, event| b.iter(|| floor::run(event)));
+    group.bench_with_input(BenchmarkId::new("straightforward", records), &event, |b, event| {
+        b.iter(|| serde_json::to_vec(&baseline.handle_form(serde_json::from_str(event).unwrap(), form)).unwrap());
+    });
+    group.bench_with_input(BenchmarkId::new("ours", records), &event, |b, event| b.iter(|| processor.run(event)));
     group.finish();
 }
 
-criterion_group!(benches, handlers);
+criterion_group!(benches, sizes, forms);
 criterion_main!(benches);

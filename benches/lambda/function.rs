@@ -6,10 +6,13 @@ use serde_json::value::RawValue;
 
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 
-use bench_support::Baseline;
+use bench_support::{Baseline, Form};
 
 /// The environment variable with the function's name.
 pub(crate) const VARIABLE: &str = "BENCH_FUNCTION";
+
+/// The environment variable with the form of the clicks, by its name.
+pub(crate) const FORM: &str = "BENCH_FORM";
 
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn run(name: &str) {
@@ -23,8 +26,10 @@ pub(crate) async fn run(name: &str) {
 /// The runtime deserialises the event and serialises the response.
 async fn straightforward() -> Result<(), Error> {
     let function = Baseline::new();
+    let name = std::env::var(FORM).ok();
+    let form = Form::ALL.into_iter().find(|form| Some(form.name()) == name.as_deref()).unwrap_or(Form::Compact);
     let serve = |event: LambdaEvent<KinesisFirehoseEvent>| {
-        let response: KinesisFirehoseResponse = function.handle(event.payload);
+        let response: KinesisFirehoseResponse = function.handle_form(event.payload, form);
         async move { Ok::<_, Error>(response) }
     };
     lambda_runtime::run(service_fn(serve)).await

@@ -17,10 +17,15 @@ mod tls;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::measure::{Kind, growth, look_ups, memory, round, size, starts, tls_cost};
+use bench_support::Form;
+
+use crate::measure::{Kind, by_form, growth, look_ups, memory, round, size, starts, tls_cost};
 
 /// How often the functions take turns.
 const ROUNDS: usize = 5;
+
+/// What follows it in `docs/speed.md` is replaced.
+const MARKER: &str = "<!-- `make bench` replaces all below. -->";
 
 fn main() {
     if let Ok(name) = std::env::var(function::VARIABLE) {
@@ -33,8 +38,10 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let report = runtime.block_on(report());
     println!("{report}");
-    let note = "The last results of `make bench`: whole functions over the Lambda Runtime API, batches of 10,000 clicks on 12 mysfits.";
-    fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/speed.md"), format!("{note}\n\n{report}")).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/speed.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (before, _) = text.split_once(MARKER).unwrap();
+    fs::write(path, format!("{before}{MARKER}\n\n{report}")).unwrap();
 }
 
 async fn report() -> String {
@@ -45,6 +52,24 @@ async fn report() -> String {
         writeln!(report, "| {} | {} | {:.1} |", kind.name(), time(*nanoseconds), nanoseconds / processor).unwrap();
     }
     fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cpu.svg"), chart::bars(&cpu)).unwrap();
+
+    report.push_str(
+        "\n| form of a click | click-processor | straightforward Rust | ratio | an empty `lambda_runtime` function |\n",
+    );
+    report.push_str("|---|---|---|---|---|\n");
+    for form in Form::ALL {
+        let [processor, straightforward, empty] = by_form(form, ROUNDS).await;
+        let [ratio, empty_ratio] = [straightforward, empty].map(|other| other / processor);
+        writeln!(
+            report,
+            "| {} | {} | {} | {ratio:.1} | {}: {empty_ratio:.2} |",
+            form.name(),
+            time(processor),
+            time(straightforward),
+            time(empty),
+        )
+        .unwrap();
+    }
 
     report.push_str("\n| measurement | processor | baseline |\n|---|---|---|\n");
     for (measurement, value, baseline) in [starts(), vec![tls_cost().await, size()], memory().await, look_ups().await]

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Response};
 use click_processor::{HandleError, Invocation, Processor, Report};
+use firehose_transform::{Event, RESPONSE_BUDGET_BYTES, Record, Response};
 use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
 
@@ -29,7 +29,7 @@ static RETRYING: LazyLock<Processor> = LazyLock::new(|| Processor::new(&config(&
 pub fn check(data: &[u8]) {
     let Ok(payload) = str::from_utf8(data) else { return };
     let expected = expected(payload);
-    let event = match (Event::parse(payload), &expected) {
+    let event = match (Event::parse(payload.as_bytes()), &expected) {
         (Ok(event), Some(_)) => event,
         (Err(error), expected) => {
             // Each of repeated members must be valid; the last one counts.
@@ -47,14 +47,17 @@ pub fn check(data: &[u8]) {
 }
 
 fn check_read(event: &Event, expected: &[Members]) {
-    assert_eq!(event.record_count(), expected.len());
-    let decoded = event.decode();
-    for ((record, data), members) in event.records.iter().zip(decoded.iter()).zip(expected) {
-        let id = members.some("recordId").map(|id| text(id).unwrap_or_else(|| id.to_owned()));
-        assert_eq!(record.id().as_deref(), id.as_deref());
-        assert_eq!(data.ok(), self::data(members).as_deref());
-        // Any time can be formatted.
-        let _ = record.arrived_at().map(|at| format!("{at:.3}"));
+    assert_eq!(event.len(), expected.len());
+    for (index, (record, members)) in event.records().zip(expected).enumerate() {
+        let id = event.record_id(index);
+        let expected_id = members.some("recordId").map(|id| text(id).unwrap_or_else(|| id.to_owned()));
+        assert_eq!(id.as_deref(), expected_id.as_deref());
+        assert_eq!(record.as_ref().map(Record::data).ok(), self::data(members).as_deref());
+        if let Ok(record) = record {
+            assert_eq!(record.id(), id);
+            // Any time and metadata can be read.
+            let _ = (record.arrived_at(), record.kinesis_metadata(), record.msk_metadata());
+        }
     }
 }
 
@@ -80,7 +83,7 @@ fn check_handled(payload: &str, expected: &[Members]) {
 fn handle(processor: &Processor, payload: &str) -> Result<Vec<u8>, HandleError> {
     let invocation = Invocation { lookup_deadline: Instant::now(), trace_id: None };
     let mut report = Report::default();
-    let response = processor.handle(payload, &invocation, &mut report).now_or_never().expect("no wait")?;
+    let response = processor.handle(payload.as_bytes(), &invocation, &mut report).now_or_never().expect("no wait")?;
     assert_eq!(report.requests.sent, 0);
     assert_eq!(report.ok + report.dropped + report.failed(), report.records);
     assert_eq!(report.response_bytes, response.len());
@@ -91,34 +94,34 @@ fn handle(processor: &Processor, payload: &str) -> Result<Vec<u8>, HandleError> 
 fn check_budgets(event: &Event, expected: &[Members], payload: &str) {
     let shortest = response_of(&expected.iter().map(failed).collect::<Vec<_>>()).len();
     for budget in [shortest.saturating_sub(1), shortest, shortest + 1, shortest + 50, shortest + 500] {
-        match Response::to(event, budget) {
-            Ok(response) => check_filled(response, event, expected, payload, budget),
+        match Response::with_budget(event, budget) {
+            Some(response) => check_filled(response, expected, payload, budget),
             // One byte is reserved for a comma before the first record, which has none.
-            Err(_) => assert!(budget <= shortest),
+            None => assert!(budget <= shortest),
         }
     }
 }
 
 /// Every record is `Ok` while the others still fit as failed.
-fn check_filled(mut response: Response, event: &Event, expected: &[Members], payload: &str, budget: usize) {
+fn check_filled(mut response: Response, expected: &[Members], payload: &str, budget: usize) {
     let mut results: Vec<String> = expected.iter().map(failed).collect();
     let keys: BTreeMap<&str, String> = [("k", payload.chars().take(8).collect())].into();
-    for (index, (record, members)) in event.records.iter().zip(expected).enumerate() {
+    for (index, members) in expected.iter().enumerate() {
         let lines = &payload.as_bytes()[..payload.len().min(index * 5)];
         let keys = if index % 2 == 0 { &BTreeMap::new() } else { &keys };
         let failed = std::mem::replace(&mut results[index], ok(members, lines, keys));
         let fits = response_of(&results).len() <= budget;
-        assert_eq!(response.ok(record, lines, keys).is_ok(), fits, "{results:?} in {budget} bytes");
+        assert_eq!(response.ok(lines, keys).is_ok(), fits, "{results:?} in {budget} bytes");
         if fits {
             continue;
         }
-        assert!(response.remaining_bytes(record) < budget);
+        assert!(response.remaining_bytes() < budget);
         if index % 3 == 0 {
             results[index] = failed.replace("ProcessingFailed", "Dropped");
-            response.dropped(record);
+            response.dropped();
         } else {
             results[index] = failed;
-            response.failed(record);
+            response.failed();
         }
     }
     assert_eq!(str::from_utf8(&response.finish()).unwrap(), response_of(&results));

@@ -6,10 +6,10 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use serde_json::value::RawValue;
 
 use super::format::EventFormat;
-use super::parse::{Kept, Parsed, ParsedEvent};
+use super::parse::{Parsed, ParsedEvent};
+use crate::field::Value;
 use crate::reason::Reason;
 
 /// The events of a batch, or the reason for each record that has none.
@@ -23,14 +23,8 @@ pub struct InputEvents<'a> {
     firsts: Vec<u32>,
 }
 
-/// What a line keeps of one event.
-#[derive(Clone, Copy, Debug)]
-pub enum InputEvent<'e> {
-    /// The members of an event that has exactly what is kept, as strings without escapes.
-    Canonical(&'e str),
-    /// The values that it has, each with the index of its column.
-    Values(&'e [(u8, &'e RawValue)]),
-}
+/// What a line keeps of one event: the values that it has, each with the index of its column.
+pub type InputEvent<'e> = &'e [(u8, Value<'e>)];
 
 impl<'a> InputEvents<'a> {
     /// Parses the data of each record.
@@ -38,7 +32,7 @@ impl<'a> InputEvents<'a> {
         // Nearly every record is one event.
         let (count, _) = records.size_hint();
         let mut batch = Self {
-            parsed: Parsed { events: Vec::with_capacity(count), ..Parsed::default() },
+            parsed: Parsed::with_capacity(count, format),
             keys: Vec::new(),
             records: Vec::with_capacity(count),
             firsts: Vec::new(),
@@ -70,10 +64,7 @@ impl<'a> InputEvents<'a> {
     }
 
     fn view(&self, event: &ParsedEvent<'a>) -> InputEvent<'_> {
-        match event.kept {
-            Kept::Members(members) => InputEvent::Canonical(members),
-            Kept::Values { start, end } => InputEvent::Values(&self.parsed.values[start as usize..end as usize]),
-        }
+        &self.parsed.values[event.start as usize..event.end as usize]
     }
 
     fn number_keys(&mut self) {

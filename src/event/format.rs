@@ -1,6 +1,5 @@
 //! Which fields of an event are read and kept.
 
-use super::canonical::{Canonical, Kind};
 use super::rest::Rest;
 use crate::config::{Config, EventField};
 use crate::field::{Field, Selection};
@@ -15,7 +14,6 @@ pub struct EventFormat {
     pub(super) required: Vec<usize>,
     /// What is kept, in order.
     pub(super) columns: Vec<Column>,
-    pub(super) canonical: Option<Canonical>,
 }
 
 /// What a line keeps of an event.
@@ -55,26 +53,7 @@ impl EventFormat {
         };
         let columns = config.event_fields.iter().map(&mut column).collect();
         let required = required.into_iter().filter(|slot| *slot != key).collect();
-        let mut format = Self { selection, key, required, columns, canonical: None };
-        format.canonical = format.canonical_form();
-        format
-    }
-
-    /// The canonical form; `None` if some fields are not members that a line keeps under their own names.
-    fn canonical_form(&self) -> Option<Canonical> {
-        let (mut slots, mut members) = (Vec::new(), Vec::new());
-        for column in &self.columns {
-            let Column::Field { member, slot, is_pointer: false } = column else { return None };
-            let kind = match slot {
-                slot if *slot == self.key => Kind::Key,
-                slot if self.required.contains(slot) => Kind::Required,
-                _ => Kind::Optional,
-            };
-            members.push((member.as_str(), kind));
-            slots.push(*slot);
-        }
-        let is_complete = slots.contains(&self.key) && self.required.iter().all(|slot| slots.contains(slot));
-        is_complete.then(|| Canonical::new(&members))
+        Self { selection, key, required, columns }
     }
 
     /// Whether members are kept that no field names.

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
-use service_kit::json::{self, Mode};
+use service_kit::json;
 
 use super::batch::InputEvent;
 use super::format::{Column, EventFormat};
 use crate::config::{Config, RecordField};
+use crate::field::Value;
 use crate::lookup::Attributes;
 
 /// The longest partition key. It becomes a part of an object key, which is limited to 1,024 bytes ("Naming Amazon S3 objects", Amazon S3
@@ -91,14 +92,7 @@ impl LineFormat {
         out: &mut Vec<u8>,
     ) {
         let mut separator = b'{';
-        match event {
-            InputEvent::Canonical(members) => {
-                out.push(b'{');
-                out.extend_from_slice(members.as_bytes());
-                separator = b',';
-            }
-            InputEvent::Values(values) => self.write_values(values, &mut separator, max_bytes, out),
-        }
+        self.write_values(event, &mut separator, max_bytes, out);
         out.push(separator);
         out.extend_from_slice(attributes.members().as_bytes());
         for (member, field) in &self.record {
@@ -109,7 +103,7 @@ impl LineFormat {
         out.extend_from_slice(b"}\n");
     }
 
-    fn write_values(&self, mut values: &[(u8, &RawValue)], separator: &mut u8, max_bytes: usize, out: &mut Vec<u8>) {
+    fn write_values(&self, mut values: InputEvent, separator: &mut u8, max_bytes: usize, out: &mut Vec<u8>) {
         for (index, column) in (0..).zip(&self.event.columns) {
             let mut value = None;
             if let [(column, first), others @ ..] = values
@@ -118,7 +112,7 @@ impl LineFormat {
                 (value, values) = (Some(*first), others);
             }
             match (column, value) {
-                (Column::Rest(rest), Some(event)) => rest.write(event, separator, out),
+                (Column::Rest(rest), Some(event)) => rest.write(event.json, separator, out),
                 (Column::Field { member, is_pointer, .. }, value) if *is_pointer || value.is_some() => {
                     out.push(*separator);
                     out.extend_from_slice(member.as_bytes());
@@ -145,10 +139,16 @@ impl LineFormat {
         attributes: Attributes,
         metadata: &RecordMetadata,
     ) -> Option<BTreeMap<&str, String>> {
+        if self.partition_keys.is_empty() {
+            return Some(BTreeMap::new());
+        }
         let value = |source| {
             let mut json = Vec::new();
             match source {
-                FieldSource::Event(index) => self.write_event_field(index, event, &mut json),
+                FieldSource::Event(index) => {
+                    let (_, value) = event.iter().find(|(column, _)| usize::from(*column) == index)?;
+                    write_value(*value, &mut json);
+                }
                 FieldSource::Attribute(index) => json.extend_from_slice(attributes.value(index).as_bytes()),
                 FieldSource::Record(field) => write_metadata(field, metadata, &mut json),
             }
@@ -156,25 +156,10 @@ impl LineFormat {
         };
         self.partition_keys.iter().map(|(name, source)| Some((name.as_str(), value(*source)?))).collect()
     }
-
-    /// Appends the JSON of one field; nothing if the event lacks it.
-    fn write_event_field(&self, index: usize, event: InputEvent, out: &mut Vec<u8>) {
-        match event {
-            InputEvent::Canonical(members) => {
-                let text = self.event.canonical.as_ref().map(|canonical| canonical.text(members, index));
-                json::write_text(text, out);
-            }
-            InputEvent::Values(values) => {
-                if let Some((_, value)) = values.iter().find(|(column, _)| usize::from(*column) == index) {
-                    write_value(value, out);
-                }
-            }
-        }
-    }
 }
 
-fn write_value(value: &RawValue, out: &mut Vec<u8>) {
-    let written = json::write_compact(value, Mode::Unescape, out);
+fn write_value(value: Value, out: &mut Vec<u8>) {
+    let written = value.write(out);
     debug_assert_eq!(written, Ok(()), "parsing checks every field that is kept");
 }
 
@@ -189,10 +174,11 @@ fn write_metadata(field: RecordField, metadata: &RecordMetadata, out: &mut Vec<u
 /// The partition key of a JSON value: a string's text, or a number or boolean as written.
 fn partition_key(json: &[u8]) -> Option<String> {
     let value: &RawValue = serde_json::from_slice(json).ok()?;
+    let value = value.get();
     let text = match (json::text(value).ok()?, json.first()?) {
         (Some(text), _) => text.into_owned(),
         (None, b'[' | b'{' | b'n') => return None,
-        (None, _) => value.get().to_owned(),
+        (None, _) => value.to_owned(),
     };
     Some(text).filter(|text| (1..=MAX_PARTITION_KEY_BYTES).contains(&text.len()))
 }

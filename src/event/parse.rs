@@ -6,12 +6,18 @@ use serde_json::Deserializer;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::canonical::MAX_TEXT_BYTES;
 use super::format::{Column, EventFormat};
-use crate::field::Found;
+use crate::field::{Form, Found, Value};
 use crate::key::{self, Key};
 use crate::reason::Reason;
-use service_kit::json::{self, Mode, UnsupportedValue};
+use service_kit::json::UnsupportedValue;
+
+/// The most bytes of a required field: a Cognito `sub` has 36.
+const MAX_TEXT_BYTES: usize = 256;
+/// The most values that a batch allocates for at first, 2 MiB: a configuration may keep 32 fields, and an event have few.
+const MAX_CAPACITY: usize = 1 << 16;
+/// How often a batch tries to learn the form of an event. Each time costs as much as reading some events.
+const MAX_ATTEMPTS: usize = 64;
 
 /// The valid events of a batch, borrowed from the records' data.
 #[derive(Debug, Default)]
@@ -19,27 +25,28 @@ pub(super) struct Parsed<'a> {
     pub(super) events: Vec<ParsedEvent<'a>>,
     /// What is kept of the events, each with the index of its column. Events do without a buffer of their own, and without entries for
     /// fields that they lack: a batch of 6 MB may have 160,000 events, and a configuration 32 fields.
-    pub(super) values: Vec<(u8, &'a RawValue)>,
-    pub(super) found: Found<'a>,
+    pub(super) values: Vec<(u8, Value<'a>)>,
+    found: Found<'a>,
+    /// The form of an event before.
+    form: Option<Form>,
+    attempts: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct ParsedEvent<'a> {
     /// 1 to 128 characters of `[A-Za-z0-9_-]`.
     pub(super) key: Cow<'a, str>,
-    pub(super) kept: Kept<'a>,
-}
-
-/// What is kept of an event.
-#[derive(Debug)]
-pub(super) enum Kept<'a> {
-    /// The members of an event in canonical form.
-    Members(&'a str),
-    /// A range of [`Parsed::values`]. A payload has at most 6 MB, so fewer than 2^32.
-    Values { start: u32, end: u32 },
+    /// The range of what is kept in [`Parsed::values`]. A payload has at most 6 MB, so fewer than 2^32.
+    pub(super) start: u32,
+    pub(super) end: u32,
 }
 
 impl<'a> Parsed<'a> {
+    pub(super) fn with_capacity(events: usize, format: &EventFormat) -> Self {
+        let values = (events * format.columns.len()).min(MAX_CAPACITY);
+        Self { events: Vec::with_capacity(events), values: Vec::with_capacity(values), ..Self::default() }
+    }
+
     /// Parses the events in one record's data: JSON objects, with or without white space between them. A record is all or nothing.
     pub(super) fn record(&mut self, data: &'a [u8], format: &EventFormat) -> Result<(), Reason> {
         let (events, values) = (self.events.len(), self.values.len());
@@ -56,12 +63,11 @@ impl<'a> Parsed<'a> {
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
             return Err(Reason::Empty);
         }
-        if let Some((members, key)) = format.canonical.as_ref().and_then(|canonical| canonical.parse(text)) {
-            self.events.push(ParsedEvent { key: key.into(), kept: Kept::Members(members) });
-            return Ok(());
-        }
         if !format.keeps_rest() {
             // Nearly every record is one event, which takes one pass.
+            if self.scan(text, format).is_some() {
+                return self.event(None, format);
+            }
             let mut json = Deserializer::from_str(text);
             format.selection.read(&mut json, &mut self.found).map_err(|error| reason(&error))?;
             if json.end().is_ok() {
@@ -73,23 +79,37 @@ impl<'a> Parsed<'a> {
             let event = event.map_err(|error| reason(&error))?;
             let mut json = Deserializer::from_str(event.get());
             format.selection.read(&mut json, &mut self.found).map_err(|error| reason(&error))?;
-            self.event(Some(event), format)?;
+            self.event(Some(event.get()), format)?;
         }
         Ok(())
     }
 
+    /// Finds the fields of an event without serde; `None` if that has to decide.
+    fn scan(&mut self, text: &'a str, format: &EventFormat) -> Option<()> {
+        if let Some(form) = &self.form
+            && format.selection.read_form(form, text, &mut self.found).is_some()
+        {
+            return Some(());
+        }
+        if self.attempts < MAX_ATTEMPTS {
+            self.attempts += 1;
+            self.form = format.selection.form_of(text).or(self.form.take());
+        }
+        format.selection.scan(text, &mut self.found)
+    }
+
     /// Validates and keeps the event whose fields were found; `event` is needed only for `*`.
-    fn event(&mut self, event: Option<&'a RawValue>, format: &EventFormat) -> Result<(), Reason> {
+    fn event(&mut self, event: Option<&'a str>, format: &EventFormat) -> Result<(), Reason> {
         let start = offset_of(self.values.len());
         for (index, column) in (0..).zip(&format.columns) {
             let value = match column {
                 Column::Field { slot, .. } => self.found.get(*slot),
-                Column::Rest(_) => event,
+                Column::Rest(_) => event.map(Value::of),
             };
             let Some(value) = value else { continue };
             match column {
-                Column::Rest(rest) => rest.check(value)?,
-                Column::Field { slot, .. } if !format.is_required(*slot) => json::check(value, Mode::Unescape)?,
+                Column::Rest(rest) => rest.check(value.json)?,
+                Column::Field { slot, .. } if !format.is_required(*slot) => value.check()?,
                 Column::Field { .. } => {}
             }
             self.values.push((index, value));
@@ -99,14 +119,14 @@ impl<'a> Parsed<'a> {
             is_too_long |= required_text(self.found.get(*slot))?.len() > MAX_TEXT_BYTES;
         }
         let key = required_key(self.found.get(format.key))?;
-        if is_too_long || key.chars().count() > key::MAX_CHARS {
+        // Of more bytes, few keys are valid.
+        if is_too_long || (key.len() > key::MAX_CHARS && key.chars().count() > key::MAX_CHARS) {
             return Err(Reason::TooLong);
         }
         if !key::is_url_safe(&key) {
             return Err(Reason::InvalidKey);
         }
-        let kept = Kept::Values { start, end: offset_of(self.values.len()) };
-        self.events.push(ParsedEvent { key, kept });
+        self.events.push(ParsedEvent { key, start, end: offset_of(self.values.len()) });
         Ok(())
     }
 }
@@ -123,24 +143,24 @@ fn reason(error: &serde_json::Error) -> Reason {
     }
 }
 
-fn required_text(value: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
+fn required_text(value: Option<Value<'_>>) -> Result<Cow<'_, str>, Reason> {
     let value = value.ok_or(Reason::MissingField)?;
-    json::text(value)?.ok_or_else(|| wrong_type(value))
+    value.text()?.ok_or_else(|| wrong_type(value))
 }
 
-fn required_key(value: Option<&RawValue>) -> Result<Cow<'_, str>, Reason> {
+fn required_key(value: Option<Value<'_>>) -> Result<Cow<'_, str>, Reason> {
     let value = value.ok_or(Reason::MissingField)?;
     match Key::of(value)? {
         Key::Text(key) => Ok(key),
         Key::WrongType => Err(wrong_type(value)),
         // A number of hundreds of digits exceeds a 64-bit float.
-        Key::TooLong => Err(json::check(value, Mode::Unescape).map_or_else(Reason::from, |()| Reason::TooLong)),
+        Key::TooLong => Err(value.check().map_or_else(Reason::from, |()| Reason::TooLong)),
     }
 }
 
 /// Too deep and too large are more specific reasons than a wrong type.
-fn wrong_type(value: &RawValue) -> Reason {
-    json::check(value, Mode::Unescape).map_or_else(Reason::from, |()| Reason::WrongType)
+fn wrong_type(value: Value<'_>) -> Reason {
+    value.check().map_or_else(Reason::from, |()| Reason::WrongType)
 }
 
 impl From<UnsupportedValue> for Reason {

@@ -30,30 +30,30 @@ impl Rest {
     }
 
     /// Checks that [`Rest::write`] can copy the members of `event`.
-    pub(super) fn check(&self, event: &RawValue) -> Result<(), UnsupportedValue> {
+    pub(super) fn check(&self, event: &str) -> Result<(), UnsupportedValue> {
         self.members(event).into_iter().try_for_each(|member| {
-            json::check(member.name, Mode::KeepBytes)?;
-            json::check(member.value, Mode::KeepBytes)
+            json::check(member.name.get(), Mode::KeepBytes)?;
+            json::check(member.value.get(), Mode::KeepBytes)
         })
     }
 
     /// Appends the members of `event`, which [`Rest::check`] accepts: compact, and otherwise byte for byte.
-    pub(super) fn write(&self, event: &RawValue, separator: &mut u8, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, event: &str, separator: &mut u8, out: &mut Vec<u8>) {
         for member in self.members(event) {
             out.push(*separator);
             out.extend_from_slice(member.name.get().as_bytes());
             out.push(b':');
-            let written = json::write_compact(member.value, Mode::KeepBytes, out);
+            let written = json::write_compact(member.value.get(), Mode::KeepBytes, out);
             debug_assert_eq!(written, Ok(()), "parsing checks every member that is kept");
             *separator = b',';
         }
     }
 
     /// Of members that share a name, the last counts, at the place of the first: two would be one column twice, and readers reject them.
-    fn members<'a>(&self, event: &'a RawValue) -> Vec<Member<'a>> {
+    fn members<'a>(&self, event: &'a str) -> Vec<Member<'a>> {
         let members = MembersVisitor { excluded: &self.excluded };
         // It was read before, so it is an object.
-        serde_json::Deserializer::from_str(event.get()).deserialize_map(members).unwrap_or_default()
+        serde_json::Deserializer::from_str(event).deserialize_map(members).unwrap_or_default()
     }
 }
 
@@ -117,5 +117,5 @@ impl<'de> Visitor<'de> for MembersVisitor<'_> {
 
 /// A name, or its JSON if it has a lone surrogate.
 fn text_of(name: &RawValue) -> std::borrow::Cow<'_, str> {
-    json::text(name).ok().flatten().unwrap_or(name.get().into())
+    json::text(name.get()).ok().flatten().unwrap_or(name.get().into())
 }

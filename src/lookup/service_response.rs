@@ -16,7 +16,6 @@ use super::attributes::{Attributes, OwnedAttributes};
 use crate::config::{Config, LookupMode};
 use crate::field::{Found, Selection};
 use crate::key::Key;
-use service_kit::json;
 
 /// The most heap of a list: two lists, a body and an event of 6 MB fit into 100 MiB. The longest body has 8 MiB, so only a list of many
 /// items with very short values exceeds it, or one whose values several pointers select.
@@ -84,8 +83,8 @@ impl ItemFormat {
             members.extend_from_slice(name.as_bytes());
             members.extend_from_slice(b"\":");
             match found.get(*slot) {
-                Some(value) if members.len() - start + value.get().len() <= MAX_ATTRIBUTES_BYTES => {
-                    json::write_compact(value, json::Mode::Unescape, members).map_err(|_| name.as_str())?;
+                Some(value) if members.len() - start + value.json.len() <= MAX_ATTRIBUTES_BYTES => {
+                    value.write(members).map_err(|_| name.as_str())?;
                 }
                 None if is_complete && *is_pointer => members.extend_from_slice(b"null"),
                 _ => return Err(name),

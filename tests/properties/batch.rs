@@ -5,8 +5,8 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use click_processor::config::Config;
-use click_processor::firehose::RESPONSE_BUDGET_BYTES;
 use click_processor::{Invocation, Processor, Report};
+use firehose_transform::RESPONSE_BUDGET_BYTES;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use service_kit::env::Env;
@@ -21,7 +21,8 @@ fn handle(processor: &Processor, payload: &str) -> Result<(Value, usize, Report)
     let invocation = Invocation { lookup_deadline: Instant::now(), trace_id: None };
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let reply = runtime.block_on(processor.handle(payload, &invocation, &mut report)).map_err(|e| e.to_string())?;
+    let reply =
+        runtime.block_on(processor.handle(payload.as_bytes(), &invocation, &mut report)).map_err(|e| e.to_string())?;
     assert_eq!(report.requests.sent, 0);
     Ok((serde_json::from_slice(&reply).unwrap(), reply.len(), report))
 }

@@ -3,4 +3,3 @@
 #![allow(clippy::unwrap_used, reason = "a helper that can't go on fails its test")]
 
 mod batch;
-mod wire;

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use click_processor::config::Config;
-use click_processor::firehose::RESPONSE_BUDGET_BYTES;
 use click_processor::{Invocation, Processor, Report};
+use firehose_transform::RESPONSE_BUDGET_BYTES;
 use service_kit::env::Env;
 use tokio::runtime::Runtime;
 
-use crate::batch::batch;
+use crate::batch::{Form, batch};
 use crate::mysfits_service;
 
 /// The processor with a warm cache.
@@ -18,12 +18,12 @@ pub struct WarmProcessor {
 }
 
 impl WarmProcessor {
-    /// A processor whose service has `mysfits` mysfits.
+    /// A processor of clicks in that form, whose service has `mysfits` mysfits.
     #[must_use]
-    pub fn new(mysfits: usize) -> Self {
+    pub fn new(form: Form, mysfits: usize) -> Self {
         let url = mysfits_service::start(mysfits, Duration::ZERO);
         let variables = [("LOOKUP_API_URL", url.as_str()), ("LOOKUP_CACHE_SECONDS", "86400")];
-        let config = Config::read(&Env::from_iter(variables));
+        let config = Config::read(&variables.into_iter().chain(form.variables().iter().copied()).collect::<Env>());
         let processor = Processor::new(&config.unwrap()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let this = Self { processor, runtime };
@@ -36,7 +36,8 @@ impl WarmProcessor {
     pub fn run(&self, event: &str) -> Vec<u8> {
         let invocation = Invocation { lookup_deadline: Instant::now() + Duration::from_secs(60), trace_id: None };
         let mut report = Report::default();
-        let response = self.runtime.block_on(self.processor.handle(event, &invocation, &mut report)).unwrap();
+        let response =
+            self.runtime.block_on(self.processor.handle(event.as_bytes(), &invocation, &mut report)).unwrap();
         // Beyond the response's budget records fail; otherwise each click is delivered.
         assert!(report.ok == report.records || response.len() > RESPONSE_BUDGET_BYTES * 99 / 100);
         response

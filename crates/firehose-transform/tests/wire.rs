@@ -1,9 +1,13 @@
-//! `click_processor::firehose` agrees with `aws_lambda_events` on all events that both accept, and accepts all that the crate does.
+//! The crate agrees with `aws_lambda_events` on all events that both accept, and accepts all that the crate does.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::time::UNIX_EPOCH;
 
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use click_processor::firehose::{Event, RESPONSE_BUDGET_BYTES, Response};
+use firehose_transform::{Event, Outcome, Response, payload};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -75,26 +79,60 @@ fn event() -> impl Strategy<Value = String> {
 /// Returns how many records were compared: none if `aws_lambda_events` rejects the event.
 fn assert_agreement(payload: &str) -> usize {
     let Ok(expected) = serde_json::from_str::<KinesisFirehoseEvent>(payload) else { return 0 };
-    let event = Event::parse(payload).unwrap();
+    let event = Event::parse(payload.as_bytes()).unwrap();
     assert_eq!(event.invocation_id().as_deref(), expected.invocation_id.as_deref());
-    assert_eq!(event.records.len(), expected.records.len());
-    let decoded = event.decode();
-    for ((record, data), expected) in event.records.iter().zip(decoded.iter()).zip(&expected.records) {
+    assert_eq!(event.delivery_stream_arn().as_deref(), expected.delivery_stream_arn.as_deref());
+    assert_eq!(event.source_arn().as_deref(), expected.source_kinesis_stream_arn.as_deref());
+    assert_eq!(event.region().as_deref(), expected.region.as_deref());
+    assert_eq!(event.len(), expected.records.len());
+    for (record, expected) in event.records().zip(&expected.records) {
+        let record = record.unwrap();
         assert_eq!(record.id().as_deref(), expected.record_id.as_deref());
-        assert_eq!(data, Ok(expected.data.as_slice()));
+        assert_eq!(record.data(), expected.data.as_slice());
+        let metadata = record.kinesis_metadata();
+        let expected_metadata = expected.kinesis_firehose_record_metadata.as_ref();
+        assert_eq!(metadata.is_some(), expected_metadata.is_some());
+        if let (Some(metadata), Some(expected)) = (metadata, expected_metadata) {
+            assert_eq!(metadata.shard_id.as_deref(), expected.shard_id.as_deref());
+            assert_eq!(metadata.partition_key.as_deref(), expected.partition_key.as_deref());
+            assert_eq!(metadata.sequence_number.as_deref(), expected.sequence_number.as_deref());
+            assert_eq!(metadata.subsequence_number, u64::try_from(expected.subsequence_number).ok());
+        }
         // aws_lambda_events parses milliseconds as a float, and may be off by one.
-        let arrived = record.arrived_at().unwrap().as_millisecond();
+        let arrived = record.arrived_at().unwrap().duration_since(UNIX_EPOCH).unwrap();
+        let arrived = i64::try_from(arrived.as_millis()).unwrap();
         let apart = arrived - expected.approximate_arrival_timestamp.timestamp_millis();
         assert!(apart.abs() <= 1, "{arrived} is {apart} ms apart");
     }
+    assert_converted(&event, &expected);
     expected.records.len()
+}
+
+/// What is converted to the types of `aws_lambda_events` and back is the same.
+fn assert_converted(event: &Event, expected: &KinesisFirehoseEvent) {
+    let payload = payload(expected).unwrap();
+    let converted = Event::parse(&payload).unwrap();
+    let both = event.records().map(Result::unwrap).zip(converted.records().map(Result::unwrap));
+    for (record, converted) in both {
+        assert_eq!((record.id(), record.data()), (converted.id(), converted.data()));
+        assert_eq!(record.arrived_at().is_some(), converted.arrived_at().is_some());
+    }
+    let transformed = converted.transform(|record| {
+        let keys = [("k".to_owned(), "v".to_owned())].into();
+        Ok(Outcome::Partitioned { data: record.data().to_ascii_uppercase(), keys })
+    });
+    let response = KinesisFirehoseResponse::try_from(transformed).unwrap();
+    for (read, record) in response.records.iter().zip(&expected.records) {
+        assert_eq!((&read.record_id, read.result.as_deref()), (&record.record_id, Some("Ok")));
+        assert_eq!((&*read.data, &*read.metadata.partition_keys["k"]), (&record.data.to_ascii_uppercase(), "v"));
+    }
 }
 
 #[test]
 fn the_fixtures_are_parsed_alike() {
     let mut read = 0;
     for name in ["direct-put", "kinesis", "msk", "localstack", "poisoned"] {
-        let path = format!("{}/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../../fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let payload = std::fs::read_to_string(path).unwrap();
         read += assert_agreement(&payload);
     }
@@ -109,6 +147,21 @@ fn events_are_parsed_alike() {
     assert!(compared > 100, "only {compared} records were taken by both");
 }
 
+#[test]
+fn metadata_of_the_source() {
+    let kinesis = include_bytes!("../../../fixtures/kinesis.json");
+    let event = Event::parse(kinesis).unwrap();
+    let record = event.records().flatten().next().unwrap();
+    let metadata = record.kinesis_metadata().unwrap();
+    assert_eq!(metadata.shard_id.as_deref(), Some("shardId-000000000000"));
+    assert_eq!((metadata.partition_key.is_some(), record.msk_metadata()), (true, None));
+    let msk = Event::parse(include_bytes!("../../../fixtures/msk.json")).unwrap();
+    let record = msk.records().flatten().nth(1).unwrap();
+    let metadata = record.msk_metadata().unwrap();
+    assert_eq!((metadata.offset.as_deref(), metadata.partition_id.as_deref()), (Some("1"), Some("1")));
+    assert_eq!(record.kinesis_metadata(), None);
+}
+
 proptest! {
     #[test]
     fn responses_are_parsed_by_aws_lambda_events(
@@ -118,12 +171,12 @@ proptest! {
             "records": records.iter().map(|(id, _, _)| json!({"recordId": id, "data": ""})).collect::<Vec<_>>(),
         })
         .to_string();
-        let event = Event::parse(&payload).unwrap();
-        let mut reply = Response::to(&event, RESPONSE_BUDGET_BYTES).unwrap();
-        for (record, (_, lines, key)) in event.records.iter().zip(&records) {
-            reply.ok(record, lines, &[("key", key.clone())].into()).unwrap();
+        let event = Event::parse(payload.as_bytes()).unwrap();
+        let mut response = Response::new(&event);
+        for (_, lines, key) in &records {
+            response.ok(lines, [("key", key)]).unwrap();
         }
-        let read: KinesisFirehoseResponse = serde_json::from_slice(&reply.finish()).unwrap();
+        let read: KinesisFirehoseResponse = serde_json::from_slice(&response.finish()).unwrap();
         prop_assert_eq!(read.records.len(), records.len());
         for (read, (id, lines, key)) in read.records.iter().zip(&records) {
             prop_assert_eq!(read.record_id.as_deref(), Some(id.as_str()));
@@ -134,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_as_an_event_is_parsed(payload: String) {
-        let _ = Event::parse(&payload).map(|event| event.decode().iter().count());
+    fn any_bytes_as_an_event_are_parsed(payload: Vec<u8>) {
+        let _ = Event::parse(&payload).map(|event| event.records().count());
     }
 }

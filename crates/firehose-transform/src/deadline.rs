@@ -1,22 +1,31 @@
-//! The time-out of look-ups, so that the response is sent before the invocation's deadline.
+//! The time that a handler may take, so that the response is sent before the invocation's deadline.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest that a Lambda function may run ("Lambda quotas", AWS Lambda Developer Guide).
 const MAX_TIMEOUT: Duration = Duration::from_mins(15);
-/// Assumed if the deadline is not plausible: the recommended time-out.
+/// Assumed if the deadline is not plausible.
 const ASSUMED_TIMEOUT: Duration = Duration::from_secs(30);
-/// Reserved for encoding and sending the response. An event of 6 MB with 25,000 clicks takes 14 ms of a full core, or 200 ms of the 1/14
-/// core of a 128 MB function. The rest is a margin for slower machines.
+/// Reserved for encoding and sending the response. An event of 6 MB takes about 14 ms of a full core, or 200 ms of the 1/14 core of a 128 MB
+/// function. The rest is a margin for slower machines.
 const RESERVE: Duration = Duration::from_millis(250);
 const RESERVE_PER_MB: Duration = Duration::from_millis(100);
 
-/// How long look-ups may take from `now`, for an event of `event_bytes` and a deadline in Unix milliseconds.
+/// How long a handler may wait from `now`, for an event of `event_bytes` and a deadline in Unix milliseconds.
 ///
-/// A deadline in the past, or beyond Lambda's longest time-out, is not plausible: `cargo lambda watch` sends the constant 600000. It must
-/// not fail a batch, so the time-out is assumed to be 30 s.
+/// The rest of the time, 250 ms and 100 ms for each MB, but at most half, is for the response. A deadline in the past, or beyond Lambda's
+/// longest time-out of 15 minutes, is not plausible: `cargo lambda watch` sends the constant 600000. It must not fail a batch, so the
+/// time-out is assumed to be 30 s.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let time = firehose_transform::handler_timeout(1_800_000_030_000, now, 6_000_000);
+/// assert_eq!(time, Duration::from_millis(29_150));
+/// ```
 #[must_use]
-pub fn lookup_timeout(deadline_ms: u64, now: SystemTime, event_bytes: usize) -> Duration {
+pub fn handler_timeout(deadline_ms: u64, now: SystemTime, event_bytes: usize) -> Duration {
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(deadline_ms).saturating_sub(since_1970);
     let left = if left.is_zero() || left > MAX_TIMEOUT { ASSUMED_TIMEOUT } else { left };
@@ -44,7 +53,7 @@ mod tests {
             (0, 1_000, 29_750),
             (u64::MAX, usize::MAX, 15_000),
         ] {
-            let time = lookup_timeout(deadline_ms, now, event_bytes);
+            let time = handler_timeout(deadline_ms, now, event_bytes);
             assert_eq!(time.as_millis(), expected_ms, "{deadline_ms} with {event_bytes} bytes");
         }
     }

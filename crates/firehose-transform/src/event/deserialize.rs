@@ -1,0 +1,141 @@
+//! Deserialises any event. serde's derive would accept arrays as objects, and would fail the whole event for a repeated member. Here the
+//! last one counts, as in most parsers.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Event, EventError, Header, Member, RawRecord};
+use crate::response::MAX_RECORDS;
+
+/// The event in `text`, and how many records exceed what any response can hold. Those are not kept: an event of nothing but `{}` would take
+/// fifty times its size.
+pub(super) fn event(text: &str) -> Result<(Event<'_>, usize), EventError> {
+    let Parsed { header, records: Records { kept, unread } } =
+        serde_json::from_str(text).map_err(|error| EventError::Shape {
+            what: if error.is_data() { "another shape" } else { "invalid JSON" },
+            line: error.line(),
+            column: error.column(),
+        })?;
+    Ok((Event { header, records: kept, data: Vec::new() }, unread))
+}
+
+/// A member's name, borrowed if it has no escape: serde copies a bare `Cow`.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Parsed<'a> {
+    header: Header<'a>,
+    records: Records<'a>,
+}
+
+impl<'de> Deserialize<'de> for Parsed<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EventVisitor)
+    }
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = Parsed<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Firehose event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut header, mut records) = (Header::default(), None);
+        while let Some(Name(name)) = map.next_key()? {
+            match &*name {
+                "records" => records = Some(map.next_value()?),
+                name => header.set(name, map.next_value::<&RawValue>()?.get()),
+            }
+        }
+        Ok(Parsed { header, records: records.ok_or_else(|| A::Error::missing_field("records"))? })
+    }
+}
+
+struct Records<'a> {
+    kept: Vec<RawRecord<'a>>,
+    unread: usize,
+}
+
+impl<'de> Deserialize<'de> for Records<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RecordsVisitor)
+    }
+}
+
+struct RecordsVisitor;
+
+impl<'de> Visitor<'de> for RecordsVisitor {
+    type Value = Records<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut records = Records { kept: Vec::new(), unread: 0 };
+        while let Some(record) = seq.next_element()? {
+            if records.kept.len() < MAX_RECORDS {
+                records.kept.push(record);
+            } else {
+                records.unread += 1;
+            }
+        }
+        Ok(records)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawRecord<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RecordVisitor)
+    }
+}
+
+struct RecordVisitor;
+
+impl<'de> Visitor<'de> for RecordVisitor {
+    type Value = RawRecord<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut record = RawRecord::default();
+        while let Some(Name(name)) = map.next_key()? {
+            record.set(Member::named(&name), map.next_value::<&RawValue>()?.get());
+        }
+        Ok(record)
+    }
+}
+
+/// The last member of `object` with each of these names; `None` if it is not an object. The others are not kept.
+pub(super) fn members<'a, const N: usize>(object: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
+    struct MembersVisitor<'n, const N: usize>([&'n str; N]);
+
+    impl<'de, const N: usize> Visitor<'de> for MembersVisitor<'_, N> {
+        type Value = [Option<&'de str>; N];
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = [None; N];
+            while let Some((Name(name), value)) = map.next_entry::<Name, &RawValue>()? {
+                if let Some(index) = self.0.iter().position(|wanted| *wanted == name) {
+                    found[index] = Some(value.get());
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    serde_json::Deserializer::from_str(object).deserialize_map(MembersVisitor(names)).ok()
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod deadline;
+mod event;
+pub mod json;
+mod response;
+#[cfg(feature = "runtime")]
+mod runtime;
+mod transform;
+#[cfg(feature = "aws_lambda_events")]
+mod types;
+
+pub use deadline::handler_timeout;
+pub use event::{DataError, Event, EventError, KinesisMetadata, MskMetadata, Record};
+#[cfg(feature = "runtime")]
+pub use lambda_runtime::{Diagnostic, Error as RuntimeError};
+pub use response::{BudgetExceeded, RESPONSE_BUDGET_BYTES, Response};
+#[cfg(feature = "runtime")]
+pub use runtime::{Invocation, run, run_batch, run_bytes};
+pub use transform::{Failure, Outcome, RecordError, Summary, Transformed};
+#[cfg(feature = "aws_lambda_events")]
+pub use types::{ConversionError, payload};
