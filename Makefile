@@ -24,7 +24,7 @@ CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint lint-features dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
+.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,10 @@ lint:                   ## Lints all code, and the words of comments, docs and m
 lint-features:          ## Lints the crates that are also built without their default features.
 	cargo clippy --locked --package mysfits-service --no-default-features -- --deny warnings
 	cargo clippy --locked --package clicks --no-default-features -- --deny warnings
+	cargo clippy --locked --package firehose-transform --no-default-features -- --deny warnings
+
+package:                ## Packages firehose-transform as for crates.io, and builds the package.
+	cargo package --locked --package firehose-transform
 
 dependencies: $(CARGO_DENY)  ## Checks licences, sources and bans of the dependencies.
 	$(CARGO_DENY) --locked --workspace --all-features check bans licenses sources
@@ -102,7 +106,7 @@ sbom: $(CARGO_CYCLONEDX)  ## Writes what is in the deployed executables into out
 	scripts/sbom $(CARGO_CYCLONEDX) $(SBOM_TARGET) out/sbom
 
 docs:                   ## Builds the documentation; a warning is an error.
-	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --features firehose-transform/aws_lambda_events
 
 # Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
 # before, so that no test waits for it.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
 mod command_line;
+mod examples;
 mod function;
 mod inputs;
 mod interrupts;
