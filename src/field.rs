@@ -49,7 +49,6 @@ impl Field {
     }
 }
 
-/// A part of a pointer without its escapes, which are `~0` for `~` and `~1` for `/`.
 fn unescape(part: &str) -> Option<String> {
     let mut pieces = part.split('~');
     let mut text = pieces.next()?.to_owned();
@@ -64,7 +63,7 @@ fn unescape(part: &str) -> Option<String> {
     Some(text)
 }
 
-/// The index of an array's element in a pointer: digits without a leading zero.
+/// Without a leading zero (RFC 6901).
 fn index(part: &str) -> Option<usize> {
     let is_index = part == "0" || (!part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit()));
     part.parse().ok().filter(|_| is_index)
@@ -83,7 +82,6 @@ struct Node {
     name: String,
     /// Whether a member whose name differs only in case counts if none has exactly this name.
     any_case: bool,
-    /// The element that it names in an array.
     index: Option<usize>,
     slot: usize,
     children: Vec<Node>,
@@ -102,7 +100,7 @@ pub(crate) struct Form {
 pub struct Value<'a> {
     /// The value as JSON.
     pub json: &'a str,
-    /// Whether it is known to be a string without escapes, which most values are. Finding out takes as long as copying it.
+    /// Whether it is known to be a string without escapes. Finding out takes as long as copying it.
     is_plain: bool,
 }
 
@@ -113,17 +111,14 @@ impl<'a> Value<'a> {
         Self { json, is_plain: false }
     }
 
-    /// As [`json::text`].
     pub(crate) fn text(self) -> Result<Option<Cow<'a, str>>, UnsupportedValue> {
         if self.is_plain { Ok(json::quoted(self.json).map(Cow::Borrowed)) } else { json::text(self.json) }
     }
 
-    /// Checks that [`Value::write`] can copy it.
     pub(crate) fn check(self) -> Result<(), UnsupportedValue> {
         if self.is_plain { Ok(()) } else { json::check(self.json, Mode::Unescape) }
     }
 
-    /// Appends it to a line, as [`json::write_compact`] does.
     pub(crate) fn write(self, out: &mut Vec<u8>) -> Result<(), UnsupportedValue> {
         if !self.is_plain {
             return json::write_compact(self.json, Mode::Unescape, out);
@@ -191,7 +186,7 @@ impl Selection {
         Some(Form { shape: Shape::of(text)?, slots })
     }
 
-    /// Finds the fields of an object of that form, like [`Selection::read`]; `None` if it has another one.
+    /// `None` if the object has another form.
     pub(crate) fn read_form<'a>(&self, form: &Form, text: &'a str, found: &mut Found<'a>) -> Option<()> {
         found.clear(self.slots);
         form.shape.read(text, |index, value| {
@@ -225,7 +220,7 @@ impl Selection {
     }
 }
 
-/// Finds the fields within the values that were found. Its depth is that of the pointers, not that of the values.
+/// Its depth is that of the pointers, not that of the values.
 fn descend(nodes: &[Node], found: &mut [Slot<'_>]) {
     for node in nodes.iter().filter(|node| !node.children.is_empty()) {
         let Some(value) = found[node.slot].value else { continue };
@@ -240,7 +235,7 @@ fn descend(nodes: &[Node], found: &mut [Slot<'_>]) {
     }
 }
 
-/// Sets the slots of the fields with that name. At most 65 fields are configured.
+/// At most 65 fields are configured.
 fn select<'a>(nodes: &[Node], name: &str, value: &'a str, found: &mut [Slot<'a>]) {
     for node in nodes {
         let is_exact = node.name == name;

@@ -11,22 +11,17 @@ pub(crate) const MAX_CHARS: usize = 128;
 /// The most digits of an integer: 2^64 has 20.
 const MAX_DIGITS: usize = 20;
 
-/// A JSON value as a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Key<'a> {
     /// A string's text, or an integer's digits, with `-` if it is negative.
     Text(Cow<'a, str>),
-    /// An integer of more than 20 digits.
     TooLong,
     /// Neither a string nor an integer: `-0`, `1.0` and `1e3` are none.
     WrongType,
 }
 
 impl<'a> Key<'a> {
-    /// The key in a JSON value.
-    ///
-    /// # Errors
-    /// It is a string with a lone surrogate.
+    /// Fails for a string with a lone surrogate.
     pub(crate) fn of(value: Value<'a>) -> Result<Self, UnsupportedValue> {
         if let Some(text) = value.text()? {
             return Ok(Self::Text(text));
@@ -43,13 +38,11 @@ impl<'a> Key<'a> {
     }
 }
 
-/// Whether `key` is safe in a URL: 1 or more characters of `[A-Za-z0-9_-]`.
 pub(crate) fn is_url_safe(key: &str) -> bool {
     !key.is_empty() && all_bytes(key, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
-/// Whether `holds` for every byte. It vectorises, because it never stops early. `Iterator::all` would cost a batch 1.1 times the
-/// instructions.
+/// It vectorises, because it never stops early: `Iterator::all` costs a batch 1.1 times the instructions.
 pub(crate) fn all_bytes(text: &str, holds: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(true, |all, byte| all & holds(byte))
 }

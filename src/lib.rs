@@ -113,7 +113,6 @@ impl Processor {
         Ok(response)
     }
 
-    /// Looks up all keys of a batch: its only wait.
     async fn look_up(
         &self,
         keys: &[&str],
@@ -164,7 +163,7 @@ impl Processor {
         response.finish()
     }
 
-    /// Writes a record's lines into the response, unless a policy or a limit forbids it. `lines` is a reusable buffer.
+    /// `lines` is a reusable buffer.
     fn deliver<'e>(
         &self,
         record: &Record,
@@ -202,9 +201,7 @@ impl Processor {
         }
     }
 
-    /// Applies the policies to a record's look-up results; `None` means that it is delivered.
-    ///
-    /// A record with keys that the service knows is never dropped: failing keeps its original.
+    /// `None`: the record is delivered. One with keys that the service knows is never dropped: failing keeps its original.
     fn apply_policies<'a>(
         &self,
         mut results: impl Iterator<Item = &'a LookupResult> + Clone,
@@ -238,7 +235,6 @@ impl Processor {
     }
 }
 
-/// As ISO 8601, UTC, with milliseconds.
 fn arrival_time(record: &Record) -> Option<String> {
     let at = jiff::Timestamp::try_from(record.arrived_at()?).ok()?;
     Some(format!("{at:.3}"))

@@ -18,7 +18,7 @@ pub fn invocation(report: &Report, duration: Duration, answered: bool) {
     for (record_id, reason) in report.failures() {
         warn!(record_id, reason = reason.as_str(), "record failed");
     }
-    // Only reasons that occurred are on the line: tracing omits a field that is `None`.
+    // tracing omits a field that is `None`.
     let failed = |reason| Some(report.failed_for(reason)).filter(|count| *count > 0);
     info!(
         invocation_id = report.invocation_id,

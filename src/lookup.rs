@@ -77,7 +77,6 @@ pub struct LookupResults {
     pub stale: usize,
     /// The age of the list that served keys.
     pub list_age: Option<Duration>,
-    /// Holds the attributes of each [`LookupResult::Listed`].
     list: Option<Arc<List>>,
 }
 
@@ -172,8 +171,7 @@ impl Lookup {
         }
         if let Some(item_path) = item_path.filter(|_| !partial.is_empty()) {
             let partial_keys: Vec<&str> = partial.iter().map(|index| keys[*index]).collect();
-            // An item request that failed after the list was fetched is not repeated for a while. One that failed earlier may have
-            // failed in an outage that is over.
+            // A request for an item that failed before the list was fetched may have failed in an outage that is over.
             let failed_within =
                 if is_stale { Duration::ZERO } else { RECHECK_AFTER.min(list.since.age_at(CacheInstant::now())) };
             let found = self.by_items(&partial_keys, item_path, items, session, !is_current, failed_within).await;
@@ -189,8 +187,7 @@ impl Lookup {
         results
     }
 
-    /// Requests each of `keys` that is not cached and did not fail within `failed_within`. With `accept_stale`, a stale value is
-    /// served without a request.
+    /// A key that failed within `failed_within` is not requested again. With `accept_stale`, neither is one with a stale value.
     async fn by_items(
         &self,
         keys: &[&str],
@@ -274,7 +271,7 @@ impl Lookup {
     }
 }
 
-/// How much heap a batch's attributes may still take; `None` once some did not fit.
+/// The heap bytes that a batch's attributes may still take; `None` once some did not fit.
 struct AttributeBudget(Cell<Option<usize>>);
 
 impl AttributeBudget {
@@ -290,9 +287,7 @@ impl AttributeBudget {
 }
 
 impl Cache {
-    /// Requests the list; returns whether it was updated.
-    ///
-    /// While a stale list is acceptable, an outage costs one attempt a batch: it shows whether the service is back.
+    /// Returns whether it was updated. With a stale list, one attempt a batch shows whether the service is back.
     async fn update_list(
         &mut self,
         path: &str,

@@ -27,11 +27,9 @@ async fn main() -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
-/// Makes glibc keep freed memory for the next batch. Otherwise it returns the megabytes of each batch to the system, and their page faults
-/// take a fifth of a batch's time.
-///
-/// glibc maps and unmaps allocations above a threshold, and returns free memory above twice that threshold. Freeing a larger allocation
-/// raises the threshold to its size, up to 32 MiB (mallopt(3), "M_MMAP_THRESHOLD"). This one is never written to, so it takes no memory.
+/// Makes glibc keep freed memory: page faults of memory that it has returned take a fifth of the next batch's time. Freeing a large
+/// allocation raises glibc's threshold for returning memory to the allocation's size, up to 32 MiB (mallopt(3), "M_MMAP_THRESHOLD").
+/// This one is never written to, so it takes no memory.
 fn keep_memory() {
     const THRESHOLD_BYTES: usize = 31 << 20;
     drop(black_box(Vec::<u8>::with_capacity(THRESHOLD_BYTES)));
@@ -52,7 +50,6 @@ async fn run() -> anyhow::Result<()> {
     firehose_transform::run_bytes(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// Handles one invocation, and writes its logs and metrics.
 async fn serve(
     payload: &[u8],
     invocation: &firehose_transform::Invocation,

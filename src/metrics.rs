@@ -23,7 +23,6 @@ pub struct Metrics {
     by_reason: Emf,
 }
 
-/// Dimension `FunctionName`.
 #[derive(Entry)]
 #[entry(rename_all = "PascalCase")]
 struct InvocationEntry<'r> {
@@ -40,7 +39,6 @@ struct InvocationEntry<'r> {
     response_bytes: AsBytes<u64>,
 }
 
-/// Dimensions `FunctionName` and `Reason`.
 #[derive(Entry)]
 #[entry(rename_all = "PascalCase")]
 struct ReasonEntry<'r> {

@@ -67,7 +67,6 @@ impl Report {
     }
 }
 
-/// Truncates an id for logs.
 pub(crate) fn truncate(id: &str) -> String {
     id.chars().take(MAX_ID_CHARS).collect()
 }

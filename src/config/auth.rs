@@ -73,7 +73,6 @@ const RESERVED: [&str; 15] = [
 ];
 
 impl Auth {
-    /// Reads the variables of `env`.
     pub(super) fn read(env: &Env, api_url: &Url) -> Result<Self, VariableError> {
         let mode = env.choice(AUTH, &[("none", "none"), ("header", "header"), ("iam", "iam")])?;
         if mode != "header" {
@@ -145,7 +144,7 @@ impl StoredSecret {
     }
 }
 
-/// The text as a header's value that `Debug` hides; `None` if HTTP can't carry it.
+/// `Debug` hides it. `None`: HTTP can't carry it.
 pub(crate) fn secret_value(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);

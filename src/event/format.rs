@@ -10,13 +10,10 @@ pub struct EventFormat {
     pub(super) selection: Selection,
     /// The slot of the key.
     pub(super) key: usize,
-    /// The slots of the other required fields.
     pub(super) required: Vec<usize>,
-    /// What is kept, in order.
     pub(super) columns: Vec<Column>,
 }
 
-/// What a line keeps of an event.
 #[derive(Clone, Debug)]
 pub(super) enum Column {
     Field {
@@ -26,7 +23,6 @@ pub(super) enum Column {
         /// Then it is `null` if nothing is found. A field by name is left out.
         is_pointer: bool,
     },
-    /// All other members, as they came.
     Rest(Rest),
 }
 
@@ -56,12 +52,10 @@ impl EventFormat {
         Self { selection, key, required, columns }
     }
 
-    /// Whether members are kept that no field names.
     pub(super) fn keeps_rest(&self) -> bool {
         self.columns.iter().any(|column| matches!(column, Column::Rest(_)))
     }
 
-    /// Whether a field's value is checked as the key, or as a required field.
     pub(super) fn is_required(&self, slot: usize) -> bool {
         slot == self.key || self.required.contains(&slot)
     }

@@ -12,8 +12,7 @@ use crate::config::{Config, RecordField};
 use crate::field::Value;
 use crate::lookup::Attributes;
 
-/// The longest partition key. It becomes a part of an object key, which is limited to 1,024 bytes ("Naming Amazon S3 objects", Amazon S3
-/// User Guide).
+/// It becomes a part of an object key, which is limited to 1,024 bytes ("Naming Amazon S3 objects", Amazon S3 User Guide).
 const MAX_PARTITION_KEY_BYTES: usize = 256;
 
 /// The fields of a line: those of the event, the attributes, and those of the record. Some of them are partition keys.
@@ -36,7 +35,6 @@ pub struct RecordMetadata<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum FieldSource {
-    /// The index of the event's column.
     Event(usize),
     Attribute(usize),
     Record(RecordField),

@@ -19,7 +19,6 @@ const MAX_CAPACITY: usize = 1 << 16;
 /// How often a batch tries to learn the form of an event. Each time costs as much as reading some events.
 const MAX_ATTEMPTS: usize = 64;
 
-/// The valid events of a batch, borrowed from the records' data.
 #[derive(Debug, Default)]
 pub(super) struct Parsed<'a> {
     pub(super) events: Vec<ParsedEvent<'a>>,
@@ -27,7 +26,6 @@ pub(super) struct Parsed<'a> {
     /// fields that they lack: a batch of 6 MB may have 160,000 events, and a configuration 32 fields.
     pub(super) values: Vec<(u8, Value<'a>)>,
     found: Found<'a>,
-    /// The form of an event before.
     form: Option<Form>,
     attempts: usize,
 }
@@ -47,7 +45,7 @@ impl<'a> Parsed<'a> {
         Self { events: Vec::with_capacity(events), values: Vec::with_capacity(values), ..Self::default() }
     }
 
-    /// Parses the events in one record's data: JSON objects, with or without white space between them. A record is all or nothing.
+    /// A record is all or nothing.
     pub(super) fn record(&mut self, data: &'a [u8], format: &EventFormat) -> Result<(), Reason> {
         let (events, values) = (self.events.len(), self.values.len());
         let outcome = self.events(data, format);
@@ -84,7 +82,7 @@ impl<'a> Parsed<'a> {
         Ok(())
     }
 
-    /// Finds the fields of an event without serde; `None` if that has to decide.
+    /// `None` if serde has to decide.
     fn scan(&mut self, text: &'a str, format: &EventFormat) -> Option<()> {
         if let Some(form) = &self.form
             && format.selection.read_form(form, text, &mut self.found).is_some()
@@ -98,7 +96,7 @@ impl<'a> Parsed<'a> {
         format.selection.scan(text, &mut self.found)
     }
 
-    /// Validates and keeps the event whose fields were found; `event` is needed only for `*`.
+    /// `event` is needed only for `*`.
     fn event(&mut self, event: Option<&'a str>, format: &EventFormat) -> Result<(), Reason> {
         let start = offset_of(self.values.len());
         for (index, column) in (0..).zip(&format.columns) {
@@ -119,7 +117,6 @@ impl<'a> Parsed<'a> {
             is_too_long |= required_text(self.found.get(*slot))?.len() > MAX_TEXT_BYTES;
         }
         let key = required_key(self.found.get(format.key))?;
-        // Of more bytes, few keys are valid.
         if is_too_long || (key.len() > key::MAX_CHARS && key.chars().count() > key::MAX_CHARS) {
             return Err(Reason::TooLong);
         }

@@ -12,13 +12,11 @@ use service_kit::json::{self, Mode, UnsupportedValue};
 
 use crate::config::Config;
 
-/// All members of an event, except those that share a name with another output field.
 #[derive(Clone, Debug)]
 pub(super) struct Rest {
     excluded: Vec<String>,
 }
 
-/// A member, as it came.
 struct Member<'a> {
     name: &'a RawValue,
     value: &'a RawValue,
@@ -29,7 +27,6 @@ impl Rest {
         Self { excluded: config.output_fields().map(str::to_owned).collect() }
     }
 
-    /// Checks that [`Rest::write`] can copy the members of `event`.
     pub(super) fn check(&self, event: &str) -> Result<(), UnsupportedValue> {
         self.members(event).into_iter().try_for_each(|member| {
             json::check(member.name.get(), Mode::KeepBytes)?;
@@ -37,7 +34,7 @@ impl Rest {
         })
     }
 
-    /// Appends the members of `event`, which [`Rest::check`] accepts: compact, and otherwise byte for byte.
+    /// Expects an event that [`Rest::check`] accepts.
     pub(super) fn write(&self, event: &str, separator: &mut u8, out: &mut Vec<u8>) {
         for member in self.members(event) {
             out.push(*separator);
@@ -91,8 +88,7 @@ impl<'de> Visitor<'de> for MembersVisitor<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        // Each event has its own hash seed, so that visitors can't provoke collisions. An event may have half a million members, so the
-        // table holds indices.
+        // Its own hash seed, so that visitors can't provoke collisions. Indices, because an event may have half a million members.
         let hasher = RandomState::default();
         let mut numbers: HashTable<u32> = HashTable::new();
         let mut members: Vec<Member> = Vec::new();

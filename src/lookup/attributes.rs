@@ -61,8 +61,7 @@ impl OwnedAttributes {
         Attributes { members: &self.members, ends: &self.ends }
     }
 
-    /// The most heap that they take behind an `Arc`: three allocations, each with up to 32 bytes more than requested (glibc: a header of 8
-    /// bytes, sizes in steps of 16).
+    /// The most heap behind an `Arc`: three allocations, each with up to 32 bytes more than requested (glibc: a header of 8, steps of 16).
     pub(super) fn heap_bytes(&self) -> usize {
         const ARC_BYTES: usize = 2 * size_of::<usize>() + size_of::<OwnedAttributes>();
         const BLOCKS: usize = 3;

@@ -8,8 +8,7 @@ use lru::LruCache;
 use super::attributes::OwnedAttributes;
 use super::service_response::{Entry, List};
 
-/// How long "unknown" and "incomplete" are cached: long enough to absorb random keys, short enough that events with a new or fixed item
-/// do not fail for long.
+/// Long enough to absorb random keys, short enough that events with a new or fixed item do not fail for long.
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 /// A key that the list lacks causes at most one new list request in this time, however many unknown keys arrive. A failed item request
 /// is not repeated within this time either, if a fresh list has the item.
@@ -18,11 +17,9 @@ pub(super) const RECHECK_AFTER: Duration = Duration::from_secs(10);
 const MAX_FOUND_BYTES: usize = 8 << 20;
 /// The most heap for keys without attributes: about 18,000 of 36 characters.
 const MAX_NEGATIVE_BYTES: usize = 4 << 20;
-/// The most heap of an entry, without the heap of its value: a node of 96 bytes, 17 to 58 bytes in a hash table that doubles, and the
-/// key. A test counts it.
+/// Without the heap of its value: a node of 96 bytes, 17 to 58 bytes in a hash table that doubles, and the key. A test counts it.
 const ENTRY_BYTES: usize = 200;
 
-/// When a value was cached, by both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CacheInstant {
     monotonic: Instant,
@@ -34,15 +31,13 @@ impl CacheInstant {
         Self { monotonic: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// The longer of both clocks' ages: the monotonic clock may stop while Lambda freezes the environment, and the wall clock may be set
-    /// back.
+    /// The monotonic clock may stop while Lambda freezes the environment, and the wall clock may be set back.
     pub(super) fn age_at(self, now: Self) -> Duration {
         let monotonic = now.monotonic.saturating_duration_since(self.monotonic);
         monotonic.max(now.wall.duration_since(self.wall).unwrap_or_default())
     }
 }
 
-/// How long values are fresh, and for how long after that a stale value is acceptable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lifetime {
     pub(super) fresh: Duration,
@@ -70,7 +65,7 @@ impl CachedList {
         keys.iter().map(|key| self.list.get(key)).collect()
     }
 
-    /// The entries of `keys`, if no request is needed. A list that lacks a key counts only for [`RECHECK_AFTER`].
+    /// `None` if a request is needed. A list that lacks a key counts only for [`RECHECK_AFTER`].
     pub(super) fn fresh_entries(
         &self,
         keys: &[&str],
@@ -91,25 +86,22 @@ impl CachedList {
     }
 }
 
-/// The service's response for one key.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Item {
     Found(Arc<OwnedAttributes>),
     Unknown,
-    /// A wanted attribute is missing or can't be written to a line.
     Incomplete,
 }
 
-/// The result of the last request for a key without attributes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum NegativeEntry {
     Unknown,
     Incomplete,
-    /// The request failed. Such keys are requested last.
+    /// Such keys are requested last.
     Failed,
 }
 
-/// The most recently used items. Ids without attributes have their own cache, so that unknown keys never evict an item that exists.
+/// Ids without attributes have their own cache, so that unknown keys never evict an item that exists.
 #[derive(Debug)]
 pub(super) struct ItemCache {
     found: BoundedCache<(Arc<OwnedAttributes>, CacheInstant)>,
@@ -118,10 +110,9 @@ pub(super) struct ItemCache {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum CachedItem {
-    /// Fresh attributes.
     Found(Arc<OwnedAttributes>),
     Unknown,
-    /// The last response lacked an attribute. `before` has the earlier attributes while they are acceptable.
+    /// `before` has the earlier attributes while they are acceptable.
     Incomplete {
         before: Option<Arc<OwnedAttributes>>,
     },
@@ -173,7 +164,6 @@ impl ItemCache {
         self.failed_at(key).is_some()
     }
 
-    /// Whether the last request for `key` failed, less than `within` before `now`.
     pub(super) fn failed_recently(&self, key: &str, within: Duration, now: CacheInstant) -> bool {
         self.failed_at(key).is_some_and(|at| at.age_at(now) < within)
     }
@@ -183,7 +173,6 @@ impl ItemCache {
     }
 }
 
-/// The most recently used values by key, up to `max_bytes` of heap.
 #[derive(Debug)]
 struct BoundedCache<V> {
     entries: LruCache<Box<str>, (V, usize)>,
@@ -204,7 +193,6 @@ impl<V> BoundedCache<V> {
         self.entries.peek(key).map(|(value, _)| value)
     }
 
-    /// Adds `value`, which has `value_bytes` of heap, and evicts the least recently used.
     fn put(&mut self, key: &str, value: V, value_bytes: usize) {
         self.pop(key);
         let bytes = ENTRY_BYTES + key.len() + value_bytes;

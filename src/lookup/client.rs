@@ -60,7 +60,6 @@ impl Client {
     }
 }
 
-/// Trusts Mozilla's certificate authorities, which are built in, and those in `extra_roots`.
 fn tls(extra_roots: Option<&Path>) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_roots {

@@ -18,12 +18,10 @@ pub(super) const MAX_FAILED_IN_A_ROW: u32 = 3;
 /// How many bodies that are long, or of unknown length, are read at the same time.
 pub(super) const LONG_BODIES: usize = 8;
 
-/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestError {
     #[error("answered {status}")]
     Status { status: StatusCode, retry_after: Option<Duration> },
-    /// Of AWS, with its error code.
     #[error("answered {status}: {code}")]
     Aws { status: StatusCode, code: String },
     #[error("answered with {0}")]
@@ -57,7 +55,6 @@ impl RequestError {
         !matches!(self, Self::CircuitOpen | Self::Deadline)
     }
 
-    /// The delay before the next attempt; `None` if there is none.
     pub(super) fn retry_delay(&self, attempt: u32) -> Option<Duration> {
         if attempt >= MAX_ATTEMPTS || !self.is_retryable() {
             return None;

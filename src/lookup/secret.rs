@@ -18,7 +18,6 @@ pub(super) const MAX_RESPONSE_BYTES: usize = 6 * MAX_SECRET_BYTES + 4096;
 const FETCH_AGAIN_AFTER: Duration = Duration::from_secs(60);
 const MAX_CODE_CHARS: usize = 64;
 
-/// The secret, once it was fetched.
 #[derive(Debug, Default)]
 pub(super) struct CachedSecret {
     pub(super) value: Option<HeaderValue>,
@@ -26,7 +25,7 @@ pub(super) struct CachedSecret {
 }
 
 impl CachedSecret {
-    /// Whether a rejected secret may be fetched again `now`. Then this counts as the fetch.
+    /// If so, this counts as the fetch.
     pub(super) fn may_fetch_again(&mut self, now: CacheInstant) -> bool {
         let may = self.fetched_again.is_none_or(|before| before.age_at(now) >= FETCH_AGAIN_AFTER);
         if may {
@@ -36,7 +35,7 @@ impl CachedSecret {
     }
 }
 
-/// The request, not yet signed.
+/// Not yet signed.
 pub(super) fn request(http: &Client, secret: &StoredSecret) -> Result<Request, reqwest::Error> {
     http.post(secret.endpoint.clone())
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
@@ -45,7 +44,6 @@ pub(super) fn request(http: &Client, secret: &StoredSecret) -> Result<Request, r
         .build()
 }
 
-/// The secret in a response: its string, or a member of the JSON object in it.
 pub(super) fn read(status: StatusCode, body: &[u8], field: Option<&str>) -> Result<HeaderValue, RequestError> {
     #[derive(Deserialize)]
     struct Body {

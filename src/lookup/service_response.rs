@@ -27,7 +27,6 @@ const MAX_ATTRIBUTES_BYTES: usize = 8 << 20;
 #[derive(Clone, Debug)]
 pub struct ItemFormat {
     selection: Selection,
-    /// The slot of the key; `None` if items have none.
     key: Option<usize>,
     attributes: Vec<Attribute>,
     /// Whether the list has all there is of an item, because items can't be requested.
@@ -57,7 +56,6 @@ impl ItemFormat {
         Self { selection, key, attributes, list_is_complete }
     }
 
-    /// The key of an item.
     fn key<'a>(&self, found: &Found<'a>) -> Option<Cow<'a, str>> {
         match Key::of(found.get(self.key?)?) {
             Ok(Key::Text(key)) => Some(key),
@@ -65,11 +63,8 @@ impl ItemFormat {
         }
     }
 
-    /// Appends the attributes to `members`, and their ends to `ends`. With `is_complete`, an attribute is `null` if its pointer finds
-    /// nothing.
-    ///
-    /// # Errors
-    /// The name of the first that is missing or can't be written. `members` and `ends` then have a part of them.
+    /// With `is_complete`, an attribute is `null` if its pointer finds nothing. The error is the name of the first that is missing or can't
+    /// be written; `members` and `ends` then have a part of the attributes.
     fn write_attributes(
         &self,
         found: &Found,
@@ -139,13 +134,11 @@ pub struct AttributesId(u32);
 pub struct List {
     keys: String,
     entries: Vec<StoredEntry>,
-    /// Indices of `entries`, by the hash of their keys.
+    /// By the hash of their keys.
     index: HashTable<u32>,
     hasher: RandomState,
-    /// The members of all attributes, concatenated. Items with equal attributes share them, so that they stay in the CPU's cache: 5 %
-    /// less time for a batch with 10,000 keys.
+    /// Items with equal attributes share them, so that they stay in the CPU's cache: 5 % less time for a batch with 10,000 keys.
     members: String,
-    /// Where each item's members end in `members`.
     members_ends: Vec<u32>,
     /// Where each value ends within its members: one for each attribute.
     value_ends: Vec<u32>,
@@ -155,7 +148,6 @@ pub struct List {
 
 #[derive(Debug)]
 struct StoredEntry {
-    /// Where the key ends in the list's `keys`.
     key_end: u32,
     /// The index of its attributes, or [`PARTIAL`].
     attributes: u32,
@@ -206,7 +198,7 @@ impl List {
         &self.keys[start(number, |before| self.entries[before].key_end)..self.entries[number].key_end as usize]
     }
 
-    /// Adds an item; the last of several with one key counts.
+    /// The last of several with one key counts.
     fn put(&mut self, key: &str, attributes: u32) {
         let hash = self.hasher.hash_one(key);
         let Self { keys, entries, index, hasher, .. } = self;
@@ -227,7 +219,7 @@ impl List {
         }
     }
 
-    /// The heap of its keys, without spare capacity.
+    /// Without spare capacity.
     fn used_bytes(&self) -> usize {
         self.keys.len() + self.entries.len() * size_of::<StoredEntry>() + self.index.allocation_size()
     }
@@ -288,10 +280,9 @@ pub fn parse_item(body: &[u8], key: &str, format: &ItemFormat) -> Result<OwnedAt
     Ok(OwnedAttributes::new(members, ends))
 }
 
-/// The array among the members of an object.
 enum OnlyArray<'a> {
     Items(&'a RawValue),
-    /// The object has no members. Go writes an empty list as `null`, so one that is `null` counts as none.
+    /// No members, or one that is `null`: Go writes an empty list so.
     Empty,
     NoneOrSeveral,
 }
@@ -328,7 +319,6 @@ impl<'de> Visitor<'de> for OnlyArrayVisitor {
     }
 }
 
-/// Reads an array of items into a list.
 struct ListVisitor<'f> {
     format: &'f ItemFormat,
     body_bytes: usize,
@@ -343,8 +333,7 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut list = List { width: self.format.attributes.len(), ..List::default() };
-        // Members are seldom longer than their source. Growing the buffer would hold them twice for a moment; untouched capacity takes no
-        // memory.
+        // Seldom longer than their source. Growing would hold them twice for a moment; untouched capacity takes no memory.
         let mut attributes =
             AttributesTable { members: Vec::with_capacity(self.body_bytes), ..AttributesTable::default() };
         let (mut found, mut is_empty) = (Found::default(), true);
@@ -377,13 +366,12 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
     }
 }
 
-/// The distinct attributes of a list while it is read.
 #[derive(Default)]
 struct AttributesTable {
     members: Vec<u8>,
     members_ends: Vec<u32>,
     value_ends: Vec<u32>,
-    /// Their indices, by the hash of their members.
+    /// By the hash of their members.
     index: HashTable<u32>,
     hasher: RandomState,
 }
@@ -394,7 +382,7 @@ impl AttributesTable {
         self.members.len() + (self.members_ends.len() + self.value_ends.len()) * size_of::<u32>()
     }
 
-    /// The index of an item's attributes; `None` if it lacks one.
+    /// `None` if it lacks a wanted attribute.
     fn number_of(&mut self, found: &Found, format: &ItemFormat) -> Option<u32> {
         let (members_start, values_start) = (self.members.len(), self.value_ends.len());
         let written = format.write_attributes(found, format.list_is_complete, &mut self.members, &mut self.value_ends);

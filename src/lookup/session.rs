@@ -23,8 +23,7 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// Developer Guide, "Quotas in Amazon DynamoDB").
 const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ITEM_BYTES: usize = 1024 * 1024;
-/// Bodies up to this length are read concurrently, one for each request in flight: at most 256, so 8 MiB. Of longer bodies, and those of
-/// unknown length, [`LONG_BODIES`] are read concurrently.
+/// Up to this length, every request in flight reads its body: at most 256, so 8 MiB. Of others, [`LONG_BODIES`] are read at once.
 const SHORT_BODY_BYTES: usize = 32 * 1024;
 
 /// Statistics of an invocation's requests.
@@ -75,7 +74,6 @@ impl<'c> Session<'c> {
         self.requests.borrow().clone()
     }
 
-    /// Requests the list.
     pub(super) async fn list(&self, path: &str, max_attempts: u32) -> Result<List, RequestError> {
         self.get(path, "", MAX_LIST_BYTES, max_attempts, |body| match body {
             Some(body) => service_response::parse_list(body, &self.client.format),
@@ -84,7 +82,7 @@ impl<'c> Session<'c> {
         .await
     }
 
-    /// Requests an item, with `key` unescaped in the path.
+    /// `key` is in the path as it is.
     pub(super) async fn item(&self, path: &str, key: &str) -> Result<Item, RequestError> {
         self.get(path, key, MAX_ITEM_BYTES, MAX_ATTEMPTS, |body| {
             let Some(body) = body else { return Ok(Item::Unknown) };
@@ -101,7 +99,7 @@ impl<'c> Session<'c> {
         .await
     }
 
-    /// Sends a request until `parse` accepts its body, which is `None` for "not found".
+    /// `parse` gets `None` for "not found".
     async fn get<T>(
         &self,
         path: &str,
@@ -124,7 +122,6 @@ impl<'c> Session<'c> {
         .await
     }
 
-    /// Repeats an attempt, with delays, until it succeeds.
     async fn retried<T>(
         &self,
         target: Target<'_>,
@@ -158,7 +155,7 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// The secret for a header, fetched by the first request that needs it; `None` if there is none.
+    /// Fetched by the first request that needs it; `None` without authentication by a secret.
     async fn secret(&self, max_attempts: u32) -> Result<Option<HeaderValue>, RequestError> {
         let stored = match &self.client.auth {
             Auth::None | Auth::Iam(_) => return Ok(None),
@@ -174,7 +171,7 @@ impl<'c> Session<'c> {
         Ok(cached.value.clone())
     }
 
-    /// The secret, if it is another one than that which the service rejected.
+    /// `None` if it is still the rejected one.
     async fn newer_secret(&self, rejected: Option<&HeaderValue>) -> Option<HeaderValue> {
         let Auth::Header { secret: Secret::Stored(stored), .. } = &self.client.auth else { return None };
         let mut cached = self.client.secret.lock().await;
@@ -215,7 +212,6 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
-    /// Sends the request once.
     async fn attempt<T>(
         &self,
         url: &str,
@@ -248,7 +244,7 @@ impl<'c> Session<'c> {
         Ok(parse(Some(&*body).filter(|body| !body.is_empty()))?)
     }
 
-    /// Sends a request, and reads the response's body if `has_body`. The time-out does not include the wait for other bodies.
+    /// The time-out does not include the wait for other bodies.
     async fn exchange(
         &self,
         request: impl FnOnce() -> Result<Request, RequestError>,
@@ -271,7 +267,7 @@ impl<'c> Session<'c> {
         Ok((status, self.within(&mut left, time, self.body(response, length, limit)).await?))
     }
 
-    /// Runs a part of an attempt, and subtracts its duration from `left`.
+    /// Subtracts the duration of `part` from `left`.
     async fn within<T>(
         &self,
         left: &mut Duration,
@@ -284,7 +280,7 @@ impl<'c> Session<'c> {
         result.unwrap_or(Err(RequestError::Timeout(time)))
     }
 
-    /// Waits until a body of that length may be read. A body of unknown length may be long.
+    /// A body of unknown length may be long.
     async fn permit_to_read(&self, length: Option<usize>) -> Result<Option<SemaphorePermit<'_>>, RequestError> {
         if length.is_some_and(|length| length <= SHORT_BODY_BYTES) {
             return Ok(None);
@@ -314,8 +310,7 @@ impl<'c> Session<'c> {
         Ok(body)
     }
 
-    /// Drops idle connections after a long body: the buffer of each grows up to 408 KiB (hyper's `DEFAULT_MAX_BUFFER_SIZE`) and does not
-    /// shrink. Connections in flight close after their response.
+    /// After a long body: the buffer of each grows up to 408 KiB (hyper's `DEFAULT_MAX_BUFFER_SIZE`) and does not shrink.
     fn drop_connections(&self) {
         self.http.take();
     }
@@ -344,7 +339,7 @@ impl<'c> Session<'c> {
         self.record_error(Target::Service(path), &RequestError::Response(ServiceResponseError::Incomplete));
     }
 
-    /// Keeps the first error.
+    /// Keeps only the first.
     fn record_error(&self, target: Target<'_>, error: &RequestError) {
         self.requests.borrow_mut().first_failure.get_or_insert_with(|| match target {
             // A query may have a secret.
@@ -354,11 +349,8 @@ impl<'c> Session<'c> {
     }
 }
 
-/// What a request asks for.
 #[derive(Clone, Copy)]
 enum Target<'p> {
-    /// A path of the service.
     Service(&'p str),
-    /// The secret.
     Secret,
 }

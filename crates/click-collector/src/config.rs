@@ -24,7 +24,6 @@ pub struct Config {
 pub struct Field {
     /// Its name, matched exactly.
     pub name: String,
-    /// How its value is stored, by `COLLECTOR_MASK_FIELDS` and `COLLECTOR_HASH_FIELDS`.
     pub(crate) treatment: Treatment,
 }
 
@@ -35,19 +34,16 @@ pub(crate) enum Treatment {
     Hash(Arc<HashKey>),
 }
 
-/// The secret key for hashing values, which `Debug` does not show. Telephone numbers are so few that plain hashes can be reversed by trying
-/// all of them. Without the key they can't.
+/// Telephone numbers are so few that plain hashes can be reversed by trying all of them. Without the key they can't. `Debug` hides the key.
 #[derive(Clone, Debug)]
 pub(crate) struct HashKey(Hmac<Sha256>);
 
 impl HashKey {
     pub(crate) fn new(secret: &[u8]) -> Self {
-        // HMAC takes keys of any length.
         Self(Hmac::new_from_slice(secret).unwrap_or_else(|_| unreachable!("a key of any length")))
     }
 
-    /// HMAC-SHA-256 of a value, in hexadecimal digits. A string is hashed as its unescaped text, and any other value as compact JSON. So a
-    /// telephone number has one hash as a string and as a number.
+    /// A string is hashed as its unescaped text, so a telephone number has one hash as a string and as a number.
     pub(crate) fn hash(&self, value: &RawValue) -> Result<String, UnsupportedValue> {
         let mut mac = self.0.clone();
         if let Some(text) = json::text(value.get())? {
@@ -104,7 +100,7 @@ impl Config {
     }
 }
 
-/// A name to mask or hash that is not a field is a typo, which would store personal data in the clear.
+/// A name that is not a field is a typo, which would store personal data in the clear.
 fn check_personal(mask: &[String], hash: &[String], fields: &[String], key_field: &str) -> Result<(), VariableError> {
     for (variable, names) in [(MASK_FIELDS, mask), (HASH_FIELDS, hash)] {
         let is_read = |name: &String| fields.contains(name) || name == key_field;
@@ -121,7 +117,7 @@ fn check_personal(mask: &[String], hash: &[String], fields: &[String], key_field
     Ok(())
 }
 
-/// Rejects unknown variables with the collector's prefix: a typo in `COLLECTOR_HASH_FIELDS` would store personal data in the clear.
+/// A typo in `COLLECTOR_HASH_FIELDS` would store personal data in the clear.
 fn check_names(env: &Env) -> Result<(), VariableError> {
     match env.names().find(|name| name.starts_with(PREFIX) && !VARIABLES.contains(name)) {
         Some(unknown) => Err(VariableError::new(shown(unknown), "an unknown variable", VARIABLES.join(", "))),

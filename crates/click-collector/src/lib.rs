@@ -81,7 +81,6 @@ impl Collector {
     ) -> Vec<BatchItemFailure> {
         let mut failed = vec![false; messages.len()];
         let mut pending = Vec::new();
-        // The index of each record's message.
         let mut owners = Vec::new();
         for (index, message) in messages.iter().enumerate() {
             match records(&self.config, message.body.as_bytes()) {

@@ -24,8 +24,7 @@ use tokio::time::Instant;
 
 use logs::Metrics;
 
-/// The time limit of a request: API Gateway's time-out is 29 s ("Quotas for REST APIs", Amazon API Gateway Developer Guide), and a cold
-/// start may take a part of it.
+/// API Gateway's time-out is 29 s ("Quotas for REST APIs", Amazon API Gateway Developer Guide), and a cold start may take a part of it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
 /// For sending the response, with a margin for slow machines.
 const RESERVE: Duration = Duration::from_millis(250);
@@ -59,8 +58,7 @@ async fn run() -> anyhow::Result<()> {
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
-/// The client from the environment, as in every AWS tool: region, credentials, `AWS_ENDPOINT_URL_KINESIS`. It does not retry, because the
-/// collector does.
+/// Configured as every AWS tool: region, credentials, `AWS_ENDPOINT_URL_KINESIS`. The collector retries, so the client does not.
 async fn client() -> Result<Client, VariableError> {
     // ring, because the SDK's own default would bring aws-lc.
     let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();

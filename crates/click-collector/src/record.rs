@@ -83,7 +83,6 @@ pub fn records(config: &Config, body: &[u8]) -> Result<Vec<Record>, BodyError> {
     if body.get().starts_with('{') {
         return Ok(vec![record(config, body)?]);
     }
-    // Rejects all JSON but arrays.
     let objects: Vec<&RawValue> = serde_json::from_str(body.get()).map_err(|_| BodyError::NOT_AN_OBJECT)?;
     if objects.iter().any(|object| !object.get().starts_with('{')) {
         return Err(BodyError::NOT_AN_OBJECT);
@@ -121,8 +120,7 @@ fn line(config: &Config, members: &Members<'_>) -> Result<Vec<u8>, UnsupportedVa
     Ok(line)
 }
 
-/// The partition key from the configured field. It reveals no more of a personal field than the record does. Without a valid value, a random
-/// key spreads records over the shards.
+/// It reveals no more of a personal field than the record does. Without a valid value, a random key spreads records over the shards.
 fn partition_key(config: &Config, members: &Members<'_>) -> Result<String, UnsupportedValue> {
     // A boolean would use only two shards. The rule is that of `POST /v2/{stream-name}`.
     let is_text_or_number =
@@ -139,7 +137,7 @@ fn partition_key(config: &Config, members: &Members<'_>) -> Result<String, Unsup
     Ok(key.map_or_else(|| Uuid::new_v4().to_string(), Cow::into_owned))
 }
 
-/// `None` if the value is missing or `null`.
+/// Also `None` for `null`.
 fn value_of<'a>(field: &Field, members: &Members<'a>) -> Option<&'a RawValue> {
     members.get(&field.name).copied().filter(|value| value.get() != "null")
 }

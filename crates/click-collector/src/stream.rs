@@ -14,8 +14,7 @@ use crate::record::Record;
 
 /// The most records of a call ("PutRecords", Amazon Kinesis Data Streams API Reference).
 const MAX_RECORDS: usize = 500;
-/// The most bytes of a call with partition keys. Kinesis accepts 10 MiB since it supports large records. 5 MiB is the original limit, which
-/// emulators have, and a smaller call loses less.
+/// With partition keys. Kinesis accepts 10 MiB today. 5 MiB is the original limit, which emulators have, and a smaller call loses less.
 const MAX_BYTES: usize = 5 << 20;
 /// How many rounds in a row may store nothing. The delays between them take 1.55 to 3.1 s in total, and Kinesis measures a shard's
 /// throughput per second. So a shard that is merely full has accepted a record by then.
@@ -25,10 +24,8 @@ const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), most: Duration::from_millis(1_600), jitter: Jitter::Equal };
 /// The longest code in a log; the longest of Kinesis has 38 characters.
 const MAX_CODE_CHARS: usize = 64;
-/// The code of a response that is not one of Kinesis.
 const INVALID_RESPONSE: &str = "invalid_response";
-/// The codes with a status of 4xx that are transient ("PutRecords", "Errors", Amazon Kinesis Data Streams API Reference, and
-/// "Common Errors" there).
+/// Codes of a 4xx that are transient ("PutRecords", "Errors", Amazon Kinesis Data Streams API Reference, and "Common Errors" there).
 const TRANSIENT: [&str; 7] = [
     "KMSThrottlingException",
     "LimitExceededException",
@@ -41,7 +38,7 @@ const TRANSIENT: [&str; 7] = [
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PutError {
-    /// The error code of Kinesis, or of the call. Unlike the message of Kinesis, it has no content of the record.
+    /// Unlike the message of Kinesis, it has no content of the record.
     pub(crate) code: String,
     /// A retry would fail the same way, such as for a missing stream or permission.
     pub(crate) is_permanent: bool,
@@ -55,20 +52,18 @@ pub(crate) struct Stream {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PutOutcome {
-    /// The indices of records that are not stored, in order.
+    /// Indices of records, in order.
     pub(crate) not_stored: Vec<usize>,
-    /// The last error; `None` if all records are stored.
+    /// The last; `None` if all records are stored.
     pub(crate) error: Option<PutError>,
     pub(crate) calls: usize,
 }
 
 impl Stream {
-    /// Puts each record into the stream at least once. Retries only refused records, until six rounds in a row store nothing, and not beyond
-    /// `deadline`: a full shard still accepts records every second, and giving up would make the client send all of them again.
-    ///
-    /// The order of `records` is kept only if none is refused. Refused records come after the others, even with the same partition key:
-    /// `PutRecords` continues after a refused record ("PutRecords", Amazon Kinesis Data Streams API Reference). A call without a response may
-    /// have been stored, and its records are then stored twice.
+    /// Puts each record at least once. Retries only refused records: a full shard still accepts records every second, and giving up would
+    /// make the client send all of them again. Refused records come after the others, even with the same partition key: `PutRecords`
+    /// continues after a refused record ("PutRecords", Amazon Kinesis Data Streams API Reference). A call without a response may have been
+    /// stored, and its records are then stored twice.
     pub(crate) async fn put(&self, records: &[Record], deadline: Instant) -> PutOutcome {
         let mut put = PutOutcome { not_stored: (0..records.len()).collect(), ..PutOutcome::default() };
         let mut rounds_without_success = 0;
@@ -85,7 +80,7 @@ impl Stream {
         }
     }
 
-    /// Puts the remaining records once. A call that fails as a whole ends the round, because the next one would fail, too.
+    /// A call that fails as a whole ends the round, because the next one would fail, too.
     async fn round(&self, records: &[Record], put: &mut PutOutcome, deadline: Instant) {
         let left = std::mem::take(&mut put.not_stored);
         put.error = None;
@@ -112,8 +107,8 @@ impl Stream {
         put.not_stored.extend(calls.flatten());
     }
 
-    /// One call of Kinesis; returns the refused records. Both codes of a record are transient: exceeded throughput, and an internal failure of
-    /// Kinesis ("PutRecordsResultEntry", Amazon Kinesis Data Streams API Reference).
+    /// Returns the refused records. Both codes of a record are transient: exceeded throughput, and an internal failure of Kinesis
+    /// ("PutRecordsResultEntry", Amazon Kinesis Data Streams API Reference).
     async fn call(&self, records: &[Record], call: &[usize]) -> Result<Vec<(usize, PutError)>, PutError> {
         if let [index] = call {
             let Record { data, partition_key } = &records[*index];
@@ -141,7 +136,7 @@ fn entry(record: &Record) -> Result<PutRecordsRequestEntry, BuildError> {
     PutRecordsRequestEntry::builder().data(data).partition_key(&record.partition_key).build()
 }
 
-/// Splits the records with the indices `left` into as few calls as possible, in order.
+/// As few calls as possible, in order.
 fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize]> {
     let mut calls = Vec::new();
     let mut rest = left;
@@ -153,7 +148,7 @@ fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize]> {
     calls
 }
 
-/// How many of the first records fit into one call: at least one, of any size.
+/// At least one, of any size.
 fn fitting(records: &[Record], indices: &[usize]) -> usize {
     let mut bytes = 0;
     let fits = indices.iter().take(MAX_RECORDS).take_while(|index| {
@@ -186,7 +181,6 @@ impl PutError {
         Self::new(code, false)
     }
 
-    /// The call was not sent, for example without credentials.
     fn not_sent() -> Self {
         Self::new("request", true)
     }
@@ -196,7 +190,7 @@ impl PutError {
     }
 }
 
-/// The SDK reports errors before a connection, such as missing credentials, as "other" without a kind.
+/// The SDK reports them, such as missing credentials, as "other" without a kind.
 fn is_not_sent(error: &ConnectorError) -> bool {
     error.is_user() || (error.is_other() && error.as_other().is_none())
 }

@@ -31,12 +31,11 @@ pub(crate) enum InvokeFailure {
     Stopping,
     /// While the request waited, or in the function.
     TimedOut,
-    /// The function reported an error, exited, or could not be started.
     Failed,
 }
 
 impl Collector {
-    /// Starts no process: the first request does. The settings' timeout covers the wait for a process and the invocation.
+    /// Starts no process: the first request does.
     pub(crate) fn new(settings: Settings, concurrency: usize, log: Arc<FunctionLog>) -> Arc<Self> {
         let timeout = settings.timeout;
         let (capacity, concurrency) = (Arc::new(Semaphore::new(CAPACITY as usize)), Semaphore::new(concurrency));
@@ -55,7 +54,6 @@ impl Collector {
         invoked.await.unwrap_or(Err(InvokeFailure::Failed))
     }
 
-    /// Accepts no more requests, waits for those in flight, at most for the timeout of one, and stops the processes.
     pub(crate) async fn stop(&self) {
         let Self { functions, capacity, timeout: longest, .. } = self;
         if capacity.available_permits() < CAPACITY as usize {

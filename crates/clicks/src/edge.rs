@@ -6,9 +6,8 @@
 //! POST /collect            ─▶ any request ─▶ the collector ─▶ its data stream
 //! ```
 //!
-//! The order of checks is API Gateway's: the rate, the size, the content type, the body, and last the integration. Errors of
-//! Firehose, Kinesis and Lambda are mapped to API Gateway's. Each route has a rate of its own, so that a flood on one does not
-//! throttle the others.
+//! The order of checks is API Gateway's: the rate, the size, the content type, the body, and last the integration. Each
+//! route has a rate of its own, so that a flood on one does not throttle the others.
 
 mod clicks;
 mod collect;
@@ -31,7 +30,7 @@ use local_firehose::stream::{DataStream, DeliveryStream};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The routes to these streams, and to the collector. `rate` is API Gateway's `rateLimit` and `burstLimit`, for each route.
+/// `rate` is API Gateway's `rateLimit` and `burstLimit`, for each route.
 pub(crate) fn router(
     clicks: Option<DeliveryStream>,
     streams: Vec<DataStream>,

@@ -10,8 +10,7 @@
 //! | error objects | one with a text as `rawData` |
 //! | clicks | any other; whatever the other values are, they are data for the function to validate |
 //!
-//! Each may be gzipped, and may start with a UTF-8 byte order mark. Values are streamed, so a file may be larger than the memory. An
-//! unusable part is skipped, and reported with its place and its bytes.
+//! Each may be gzipped, and may start with a UTF-8 byte order mark. Values are streamed, so a file may be larger than the memory.
 
 mod contents;
 
@@ -92,17 +91,16 @@ impl Source {
         }
     }
 
-    /// The size, if it is known before reading: that of a regular file.
+    /// None for standard input and a named pipe.
     pub(crate) fn bytes(&self) -> Option<u64> {
         match self {
-            // A named pipe has none.
             Self::File(path) => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len()),
             Self::Stdin => None,
         }
     }
 }
 
-/// The files of some paths, in the paths' order. Those of a folder are sorted by name, recursively, without hidden files.
+/// In the paths' order. The files of a folder are sorted by name, recursively, without hidden files.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Source>, UsageError> {
     let mut sources = Vec::new();
     for path in paths {

@@ -12,7 +12,6 @@ pub(crate) struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens from now on. Without it, each signal would kill the process.
     pub(crate) fn listen() -> io::Result<Self> {
         let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
@@ -27,7 +26,7 @@ impl Interrupts {
     }
 }
 
-/// Whether the caller has set SIGHUP to be ignored, as `nohup` does.
+/// As under `nohup`.
 fn ignores_hang_up() -> bool {
     has_ignored_hang_up(&fs::read_to_string("/proc/self/status").unwrap_or_default())
 }

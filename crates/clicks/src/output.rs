@@ -20,7 +20,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Creates the folder. Files in it would be mixed with the new objects.
+    /// Refuses a folder with files, which would be mixed with the new objects.
     pub(crate) fn create(folder: PathBuf) -> Result<Self, UsageError> {
         let name = folder.display();
         let failed = |error: io::Error| UsageError(format!("could not create the folder {name}: {error}"));
@@ -35,7 +35,7 @@ impl Output {
         Ok(Self { folder, log: None })
     }
 
-    /// Writes objects of an event's delivered and failed records. Unlike Firehose's, an object has the records of one batch only.
+    /// Unlike Firehose's, an object has the records of one batch only.
     pub(crate) fn deliver(&self, event: &Event, outcomes: &[RecordOutcome], end: &BatchEnd<'_>) -> anyhow::Result<()> {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for (record, outcome) in event.records.iter().zip(outcomes) {
@@ -96,7 +96,7 @@ pub(crate) struct BatchEnd<'a> {
     pub(crate) function_arn: &'a str,
 }
 
-/// The default folder of a replay: `out/replay-2026-11-20T08-22-01Z`, or the next free name after it.
+/// `out/replay-2026-11-20T08-22-01Z`, or the next free name after it.
 pub(crate) fn default_folder(now: Timestamp) -> PathBuf {
     let name = format!("out/replay-{}", now.strftime("%Y-%m-%dT%H-%M-%SZ"));
     let mut folder = PathBuf::from(&name);

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::error::UsageError;
 use crate::progress;
 
-/// A function of this workspace. It is built with the profile `dev`, because optimising its dependencies takes minutes.
+/// Built with the profile `dev`, because optimising its dependencies takes minutes.
 #[derive(Clone, Copy)]
 pub(crate) struct Package {
     pub(crate) name: &'static str,
@@ -49,7 +49,7 @@ pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, UsageError> {
     std::path::absolute(path).map_err(|_| refused())
 }
 
-/// Builds a function, and returns its path. Cargo prints its errors. Dropping the future kills cargo.
+/// Dropping the future kills cargo.
 pub(crate) async fn build(package: Package) -> anyhow::Result<PathBuf> {
     let (Package { name, option }, workspace) = (package, workspace());
     if !workspace.join("Cargo.toml").is_file() {

@@ -21,7 +21,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar of so many bytes; without a number, for standard input, a spinner. It is drawn only if standard error is a terminal.
+    /// Without a number, for standard input, a spinner. Drawn only if standard error is a terminal.
     pub(crate) fn new(bytes: Option<u64>) -> Self {
         let (bar, template) = match bytes {
             Some(bytes) => (ProgressBar::new(bytes), "{wide_bar} {bytes}/{total_bytes}, {msg}, {elapsed}"),
@@ -77,7 +77,7 @@ impl Write for StandardError {
     }
 }
 
-/// Prints a line on standard error. A closed pipe is ignored.
+/// On standard error. A closed pipe is ignored.
 pub(crate) fn print(line: &str) {
     let _closed = writeln!(StandardError, "{line}");
 }

@@ -106,15 +106,13 @@ pub(crate) struct Replay {
     verbose: bool,
 }
 
-/// A replay that processed records, or was interrupted.
 pub(crate) struct Replayed {
     pub(crate) report: Report,
     /// Why it stopped early; none after an interrupt.
     pub(crate) error: Option<anyhow::Error>,
 }
 
-/// Replays until the end of the input, or until `interrupt` completes. An interrupt discards the batch in flight: no number and no
-/// object has its records.
+/// An interrupt discards the batch in flight: no number and no object has its records.
 pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) -> anyhow::Result<Replayed> {
     let mut interrupt = pin!(interrupt);
     let source_type = match options.source {
@@ -177,7 +175,7 @@ fn check(sources: &[Source], source_type: SourceType) -> Result<(), UsageError> 
     Ok(())
 }
 
-/// Processes all batches. Returns whether it was interrupted.
+/// Returns whether it was interrupted.
 async fn process(
     fed: &mut mpsc::Receiver<Result<Fed, UsageError>>,
     session: &mut Session,

@@ -35,7 +35,7 @@ impl Server {
         Ok(Self { address, stop, task })
     }
 
-    /// The base URL for clients on this machine, such as `http://127.0.0.1:8000`: loopback for a server that listens everywhere.
+    /// Such as `http://127.0.0.1:8000`: loopback for a server that listens everywhere.
     pub(crate) fn url(&self) -> String {
         let ip = match self.address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),

@@ -71,7 +71,7 @@ fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"message": message}))).into_response()
 }
 
-/// Security headers of every response. The content security policy is of the pages only.
+/// The content security policy is of the pages only.
 async fn with_headers(response: Response) -> impl IntoResponse {
     let headers = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -117,7 +117,6 @@ async fn show_object(
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// Checks the `Host`, and sets the [`ServiceUrl`] in the request's extensions.
 async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request, next: Next) -> Response {
     let service = Host::from_headers(request.headers()).map(|host| service.for_host(&host));
     // Fails closed. A host and an origin have valid characters of a header only.

@@ -23,8 +23,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// The least time for the first object of a run, even with a shorter `--stop-seconds`.
 const FIRST_PUT: Duration = Duration::from_secs(10);
 
-/// Runs the pipeline until it is interrupted, and then flushes accepted records, until a second interrupt, or until the time of a
-/// destination that has accepted no object. The exit code is 1 if records were not flushed, and 130 after a second interrupt.
+/// A second interrupt, or the time of a destination that has accepted no object, ends the flush (exit codes 130 and 1).
 pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
     let pipeline = tokio::select! {
         biased;
@@ -91,8 +90,7 @@ async fn flush(streams: &[DeliveryStream], deadline: Instant, settings: &Setting
     join_all(stopped).await.into_iter().all(|flushed| flushed)
 }
 
-/// Returns why a stream's flush is hopeless, after its time-out. A destination that has accepted no object is perhaps misspelt; one
-/// that has accepted an object may recover. The time begins with the first object, which may still be in the function.
+/// A destination that has accepted no object is perhaps misspelt; any other may recover. The time begins with the first object.
 async fn unavailable(
     stream: &DeliveryStream,
     streams: &[DeliveryStream],

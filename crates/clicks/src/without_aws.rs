@@ -22,7 +22,7 @@ pub(crate) struct Redrive {
     arguments: Vec<OsString>,
 }
 
-/// Replaces this process by one of a build with the AWS SDKs. Returns only if cargo can't be run.
+/// Returns only if cargo can't be run.
 pub(crate) fn run_with_aws() -> ExitCode {
     let mut cargo = packages::cargo("run", "clicks");
     cargo

@@ -103,7 +103,7 @@ impl Batcher {
     }
 }
 
-/// The size of data in JSON. Base64 needs no escapes, but the `rawData` of an error object may be anything.
+/// Base64 needs no escapes, but the `rawData` of an error object may be anything.
 fn escaped_bytes(data: &str) -> usize {
     let escaped = |byte| match byte {
         b'"' | b'\\' => 2,

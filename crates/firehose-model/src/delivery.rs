@@ -171,8 +171,7 @@ struct Response {
     records: Vec<Value>,
 }
 
-/// The outcome of a record, by the function's response. Fails if the data is not base64, or the result is none of the three. That data
-/// is validated with every result is an assumption: Firehose's handling of a dropped record with invalid data is not documented.
+/// Data is validated with every result: an assumption, because Firehose's handling of a dropped record with invalid data is not documented.
 fn outcome(returned: &Value) -> Result<RecordOutcome, String> {
     // The response to an event of Amazon MSK names the data as its event does.
     let there = |name| returned.get(name).filter(|value| !value.is_null());

@@ -112,10 +112,8 @@ pub struct Event {
     envelope: Envelope,
 }
 
-/// An event without its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Envelope {
-    /// The name of the delivery stream.
     Stream(Arc<str>),
     /// The text of a file's event after the `invocationId`, which is written first.
     File(String),
@@ -239,7 +237,6 @@ fn milliseconds(time: &str) -> Option<i64> {
     }
 }
 
-/// The source of a file's record: from the event, or else from the record's own metadata.
 fn source(event: &Fields<'_>, record: &Fields<'_>) -> SourceType {
     let there = |fields: &Fields<'_>, name| fields.get(name).is_some_and(|value| value != "null");
     if there(event, "sourceMSKArn") || there(record, "kafkaRecordValue") {
@@ -251,7 +248,7 @@ fn source(event: &Fields<'_>, record: &Fields<'_>) -> SourceType {
     }
 }
 
-/// A record's data. A value that is not a string is kept as it is written, because an error object must preserve it.
+/// A value that is not a string is kept as it is written, because an error object must preserve it.
 fn data(record: &Fields<'_>) -> String {
     // `null` counts as missing.
     let there = |name| record.get(name).filter(|value| *value != "null");

@@ -119,7 +119,6 @@ impl ErrorPrefix {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition(Vec<String>);
 
-/// Text with expressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Template {
     text: String,

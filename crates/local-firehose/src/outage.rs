@@ -28,7 +28,7 @@ impl Outage {
     }
 }
 
-/// An operation that waits, also if it is cancelled.
+/// Dropping it ends the wait, too: its operation may be cancelled.
 pub(crate) struct Waiting<'a> {
     outage: &'a Outage,
     attempts: u32,
@@ -40,7 +40,7 @@ impl Waiting<'_> {
         sleep(BACKOFF.delay(self.attempts)).await;
     }
 
-    /// The operation succeeded. Returns true for the last one that waited.
+    /// Returns true for the last one that waited.
     pub(crate) fn end(self) -> bool {
         let before = self.outage.0.fetch_sub(1, Ordering::SeqCst);
         std::mem::forget(self);

@@ -3,14 +3,13 @@
 /// The longest `value`, in bytes of UTF-8. The workshop's longest has 7.
 const MAX_VALUE_BYTES: usize = 64;
 
-/// The length of invalid input in a message: enough to recognise it, and too little to flood a response or a log.
+/// Enough to recognise invalid input, and too little to flood a response or a log.
 const EXCERPT_CHARS: usize = 64;
 
-/// An index of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Index {
     pub(crate) name: &'static str,
-    /// The hash key, which is also the `filter` parameter's value.
+    /// Also the `filter` parameter's value.
     pub(crate) attribute: &'static str,
 }
 
@@ -25,7 +24,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// The filter in the query parameters; `None` for every mysfit. Other parameters are ignored. The client sees the error.
+    /// `None` for every mysfit. Other parameters are ignored. The client sees the error.
     pub(crate) fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, String> {
         let accepted = INDEXES.map(|index| index.attribute).join(", ");
         let (filter, value) = match (only(parameters, "filter")?, only(parameters, "value")?) {
@@ -50,7 +49,6 @@ impl Filter {
     }
 }
 
-/// The value of a parameter that must not repeat.
 fn only<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, String> {
     let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let first = values.next();
@@ -60,7 +58,6 @@ fn only<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a
     Ok(first)
 }
 
-/// The start of a text, quoted and escaped.
 pub(crate) fn excerpt(text: &str) -> String {
     format!("{:?}", text.chars().take(EXCERPT_CHARS).collect::<String>())
 }

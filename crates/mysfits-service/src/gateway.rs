@@ -23,7 +23,6 @@ fn without_stage(mut request: Request) -> Request {
     request
 }
 
-/// The path without its stage; `None` if it has none.
 fn path_of_route(request: &Request) -> Option<&str> {
     let (stage, is_rest_api) = match request.request_context_ref()? {
         RequestContext::ApiGatewayV1(context) => (context.stage.as_deref()?, true),

@@ -22,7 +22,6 @@ use self::engine::Engine;
 use crate::routes::router;
 use crate::table::{Table, TableError, TableName};
 
-/// How long requests in flight may delay the stop.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A local mysfits service. It runs on the Tokio runtime that starts it, until it is stopped or dropped.

@@ -21,7 +21,7 @@ enum Type {
     Flag,
 }
 
-/// The attributes in the order of the response: the name in the table, the name in the response, and the type.
+/// In the order of the response: the name in the table, the name in the response, and the type.
 const ATTRIBUTES: [(&str, &str, Type); 11] = [
     ("MysfitId", "mysfitId", Type::Text),
     ("Name", "name", Type::Text),
@@ -97,7 +97,6 @@ impl Type {
     }
 }
 
-/// The item of a mysfit in JSON, whose likes are a number.
 #[cfg(feature = "local")]
 pub(crate) fn item(mysfit: &Value) -> Item {
     let attributes = ATTRIBUTES.iter();
@@ -106,7 +105,7 @@ pub(crate) fn item(mysfit: &Value) -> Item {
         .collect()
 }
 
-/// Whether a text may be a mysfit's id. Other ids get 404 without a request to DynamoDB.
+/// Other ids get 404 without a request to DynamoDB.
 pub(crate) fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     (1..=128).contains(&text.len()) && text.bytes().all(allowed)

@@ -35,7 +35,7 @@ struct ListResponse {
     mysfits: Vec<Mysfit>,
 }
 
-/// The health check. It does not query DynamoDB: an outage there is no reason to replace the service.
+/// It does not query DynamoDB: an outage there is no reason to replace the service.
 async fn health() -> &'static str {
     "The mysfits service is up.\n"
 }
@@ -59,7 +59,6 @@ async fn one(
 ) -> Result<Json<Mysfit>, ErrorResponse> {
     let mysfit = match id {
         Ok(Path(id)) if is_id(&id) => table.get(&id).await.map_err(|error| unavailable(&error))?,
-        // An invalid id is an unknown id.
         _ => None,
     };
     mysfit.map(Json).ok_or_else(|| error(StatusCode::NOT_FOUND, "no mysfit has this id"))

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::filter::{Filter, excerpt};
 use crate::mysfit::Mysfit;
 
-/// The attributes of the list; `Name` is a reserved word in DynamoDB.
+/// `Name` is a reserved word in DynamoDB.
 const SUMMARY_PROJECTION: &str = "MysfitId, #name, GoodEvil, LawChaos, Species, ThumbImageUri";
 
 const TABLE_VARIABLE: &str = "MYSFITS_TABLE";
@@ -105,7 +105,6 @@ impl Table {
         Ok(items.iter().map(Mysfit::in_list).collect())
     }
 
-    /// The mysfits with one value of one index.
     pub(crate) async fn list_by(&self, filter: Filter) -> Result<Vec<Mysfit>, TableError> {
         let items = self
             .client

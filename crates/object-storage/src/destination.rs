@@ -79,7 +79,7 @@ fn is_bucket_name(name: &str) -> bool {
         && bytes.last().is_some_and(is_alphanumeric)
 }
 
-/// An endpoint without its last slash. Credentials are refused, because messages would contain them.
+/// Credentials are refused, because messages would contain them.
 fn endpoint(text: &str) -> Result<String, DestinationError> {
     let is_service = |url: &Url| {
         matches!(url.scheme(), "http" | "https")

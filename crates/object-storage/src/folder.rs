@@ -19,7 +19,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Opens or creates a folder, and removes the unfinished files of a killed process.
+    /// Removes the unfinished files of a killed process.
     pub(super) fn open(path: &Path, durable: bool) -> Result<Self, BucketError> {
         let problem = || format!("could not open the folder {} (`--destination`)", path.display());
         let failed = |source| BucketError::Folder(problem(), source);
@@ -40,7 +40,7 @@ impl Folder {
         self.store.put(&at(&name), bytes.into()).await.map(drop).map_err(|error| root_cause(&error))
     }
 
-    /// The start of an object. Symbolic links are not followed.
+    /// Symbolic links are not followed.
     pub(super) async fn start(&self, key: &str, at_most: usize) -> Result<Option<ObjectStart>, String> {
         let (folder, key) = (self.clone(), key.to_owned());
         blocking(move || {
@@ -74,7 +74,7 @@ impl Folder {
         }
     }
 
-    /// All objects. Symbolic links may form a cycle, in which the list of `LocalFileSystem` does not terminate.
+    /// Symbolic links may form a cycle, in which the list of `LocalFileSystem` does not terminate.
     pub(super) async fn list(&self) -> Result<Found, String> {
         let root = self.root.clone();
         let walk::Found { files, mut skipped, unreadable } = blocking(move || walk::find(&root)).await?;
@@ -91,7 +91,7 @@ impl Folder {
         self.store.get_range(&at(name), from..to).await.map_err(|error| root_cause(&error))
     }
 
-    /// Moves an object. One that was found through a symbolic link is refused: the link would be moved, or a file of another folder.
+    /// An object found through a symbolic link is refused: the link would be moved, or a file of another folder.
     pub(super) async fn rename(&self, name: &str, to: &str) -> Result<(), String> {
         let (root, path) = (self.root.clone(), PathBuf::from(name));
         if blocking(move || Ok(is_below_a_link(&root, &path))).await? {

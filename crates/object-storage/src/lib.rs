@@ -149,7 +149,7 @@ impl Bucket {
     }
 }
 
-/// A key without a part of its middle: its end makes it unique, and S3 would refuse one that is too long for ever.
+/// Without a part of the middle: a key's end makes it unique, and S3 would refuse one that is too long for ever.
 fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     const ELLIPSIS: &str = "…";
     if text.len() <= at_most {
@@ -161,7 +161,7 @@ fn shortened(text: &str, at_most: usize) -> Cow<'_, str> {
     format!("{}{ELLIPSIS}{}", &text[..start], &text[end..]).into()
 }
 
-/// The root cause of an error, in one line. The others repeat the object's place.
+/// In one line. The causes above it repeat the object's place.
 fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut root = error;
     while let Some(source) = root.source() {
@@ -191,12 +191,12 @@ pub fn gzip(bytes: &[u8]) -> io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
-/// The number of stored bytes that `at_most` decompressed bytes need: gzip adds far less than an eighth to incompressible data.
+/// gzip adds far less than an eighth to incompressible data.
 fn stored_bytes_for(at_most: usize) -> usize {
     at_most.saturating_add(at_most / 8).saturating_add(4096)
 }
 
-/// The start of an object whose stored start, or all of it, is `stored`. What can't be decompressed is returned as it is.
+/// `stored` is the object's start, or all of it if `whole`. What can't be decompressed is returned as it is.
 fn start(stored: Vec<u8>, whole: bool, at_most: usize) -> ObjectStart {
     let (mut bytes, mut whole) = (stored, whole);
     if bytes.starts_with(&GZIP_MAGIC) {

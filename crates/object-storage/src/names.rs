@@ -19,13 +19,8 @@ use uuid::Uuid;
 /// The longest file name, without the `#1` of an unfinished file (Linux and macOS: 255 bytes).
 const MAX_NAME_BYTES: usize = 240;
 
-/// At the end of a folder's name: the same part of the key continues in the next name.
 const CONTINUES: &str = "%-";
-
-/// At the end of a folder with the name of an object.
 pub(super) const BELOW: &str = "%+";
-
-/// At the end of an object with the name of a folder.
 pub(super) const ABOVE: &str = "%=";
 
 pub(super) fn encoded(key: &str) -> Vec<String> {
@@ -79,7 +74,7 @@ fn code(digits: &str) -> Option<char> {
     (matches!(character, '.' | '#' | '%') || character.is_ascii_control()).then_some(character)
 }
 
-/// The key of a name. A name that no key has, of a file from elsewhere, is its own key.
+/// A name that no key has, of a file from elsewhere, is its own key.
 pub(super) fn decoded(name: &str) -> String {
     let (mut key, mut plain) = (String::new(), Vec::new());
     let mut names = name.split('/').peekable();

@@ -76,7 +76,6 @@ struct Settings {
 }
 
 impl Settings {
-    /// Reads the `AWS_…` variables: credentials, the region (default: us-east-1), and the endpoint unless it is given.
     fn of(variable: impl Fn(&str) -> Option<String>, place: &str, endpoint: Option<&str>) -> Result<Self, BucketError> {
         let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
         let endpoint =
@@ -266,7 +265,7 @@ fn url_encoded(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
-/// The reverse of [`url_encoded`]. A plus sign is a space.
+/// A plus sign is a space, too.
 fn url_decoded(text: &str) -> String {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)

@@ -17,8 +17,7 @@ pub(super) struct Found {
     pub(super) unreadable: Vec<(PathBuf, String)>,
 }
 
-/// Finds the files below a folder, without hidden ones. Links come last, so that a file is found at its own place. An error of the
-/// folder itself is returned; errors below it are in the result.
+/// Without hidden files. Links come last, so that a file is found at its own place. Errors below the folder are in the result.
 pub(super) fn find(root: &Path) -> io::Result<Found> {
     let mut walk = Walk::default();
     // A link to a parent folder would lead back to the folder.

@@ -87,7 +87,7 @@ pub(super) struct Entry {
     pub(super) line: u128,
     pub(super) content: u128,
     pub(super) arrival_ms: Option<i64>,
-    /// Its state, which is restored when the service refuses it.
+    /// Restored when the service refuses the record.
     pub(super) state: State,
 }
 
@@ -97,7 +97,7 @@ impl Entry {
     }
 }
 
-/// The journal. No other process can open its file meanwhile.
+/// No other process can open its file meanwhile.
 pub(super) struct Journal {
     pub(super) path: PathBuf,
     database: Database,
@@ -107,7 +107,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates a journal. A dry run works on a copy.
+    /// A dry run works on a copy.
     pub(super) fn open(path: &Path, dry_run: bool, on_damage: Option<OnDamage>) -> Result<Self, RedriveError> {
         let opened = if dry_run { open_copy(path, on_damage) } else { open_file(path, on_damage) };
         let (database, commits, is_new) = opened?;
@@ -124,7 +124,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Checks that the journal belongs to a stream, by its identity. A new journal is assigned to it.
+    /// A new journal is assigned to the stream.
     pub(super) fn check_stream(&self, target: &str) -> Result<(), RedriveError> {
         let found = self.write(|begun| {
             let mut table = begun.open_table(ABOUT)?;
@@ -168,7 +168,7 @@ impl Journal {
         })
     }
 
-    /// Records that all lines of an object of this version are put or quarantined.
+    /// All its lines are put or quarantined.
     pub(super) fn done(&self, place: &str, version: &str, state: ObjectState) -> Result<(), RedriveError> {
         self.write(|begun| {
             let name = firehose_name(place).unwrap_or(place);
@@ -177,8 +177,8 @@ impl Journal {
         })
     }
 
-    /// The states of an object's lines; `first_run` is the first run that saw the object. An unknown, selected line has failed again if an
-    /// earlier run put the same bytes before it arrived. As many lines as were put can fail again, and no more.
+    /// An unknown, selected line has failed again if an earlier run put the same bytes before it arrived: as many lines as were put, and no
+    /// more. `first_run` is the first run that saw the object.
     pub(super) fn classify(
         &self,
         entries: &[Entry],
@@ -224,7 +224,7 @@ impl Journal {
         })
     }
 
-    /// Records that a call with these records starts: from now on they may be in the stream.
+    /// From now on the records may be in the stream.
     pub(super) fn sending(&self, entries: &[Entry], start_ms: u64) -> Result<(), RedriveError> {
         let run = self.run;
         self.write(|begun| {
@@ -266,7 +266,7 @@ impl Journal {
         })
     }
 
-    /// Runs a transaction. It is committed if `work` returns true with its value.
+    /// It is committed if `work` returns true with its value.
     fn write<T>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<(T, bool), redb::Error>,
@@ -360,7 +360,7 @@ pub(super) struct ObjectState {
     pub(super) is_new: bool,
 }
 
-/// Counts the run of a journal of this format, and creates the tables of a new one. Returns the format and the run's number.
+/// Returns the format and the run's number.
 fn begin_run(begun: &WriteTransaction) -> Result<((String, u64), bool), redb::Error> {
     Tables::open(begun)?;
     begun.open_table(OBJECTS)?;

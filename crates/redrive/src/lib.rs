@@ -157,14 +157,14 @@ pub fn read(place: &str, object: &[u8]) -> Read {
     read
 }
 
-/// The folder of journals (XDG Base Directory Specification). A stream has one journal, whichever copy of its objects is read.
+/// XDG Base Directory Specification. A stream has one journal, whichever copy of its objects is read.
 fn state_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let home = || Some(variable("HOME").filter(|path| path.is_absolute())?.join(".local/state"));
     let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute()).or_else(home)?;
     Some(state.join(Path::new("clicks/redrive")))
 }
 
-/// Reports a message, which may have any characters in its names.
+/// The names in a message may have any characters.
 fn warn(line: &str) {
     tracing::warn!("{}", excerpt(line, MESSAGE_CHARS));
 }

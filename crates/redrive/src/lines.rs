@@ -17,7 +17,7 @@ const CHUNK_PIECES: usize = 500;
 
 const CHUNKS: usize = 2;
 
-/// A part of an object. Each variant but the first is the last chunk.
+/// Each variant but the first is the last chunk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
     Pieces(Vec<Piece>),
@@ -27,7 +27,7 @@ pub(super) enum Chunk {
     Unreadable(String),
 }
 
-/// Reads an object until its end, or until the receiver is dropped. A channel that closes without a last chunk means a panic.
+/// Stops when the receiver is dropped. A channel that closes without a last chunk means a panic.
 pub(super) fn read(bytes: impl Read + Send + 'static) -> mpsc::Receiver<Chunk> {
     let (chunks, received) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || each(bytes, |chunk| chunks.blocking_send(chunk).is_ok()));
@@ -40,7 +40,7 @@ pub(super) fn each(bytes: impl Read, mut send: impl FnMut(Chunk) -> bool) {
     }
 }
 
-/// Hands over the pieces of an object. Returns the last chunk; none if `send` returns false.
+/// Returns the last chunk; none if `send` returns false.
 fn pieces(bytes: impl Read, mut send: impl FnMut(Vec<Piece>) -> bool) -> Option<Chunk> {
     let unreadable = |error: io::Error, lines: u64| match lines {
         0 => Some(Chunk::Unreadable(error.to_string())),
@@ -86,7 +86,7 @@ pub(super) struct CorruptPiece {
     pub(super) problem: Corrupt,
 }
 
-/// The pieces with a record that the stream accepts according to `check`, each with its key in the journal, and the others.
+/// The pieces that the stream accepts according to `check`, each with its key in the journal, and the others.
 pub(super) fn classify(
     pieces: Vec<Piece>,
     identity: &mut Identity,

@@ -15,7 +15,7 @@ pub(crate) struct FailedRecord {
     pub(crate) data: Vec<u8>,
     pub(crate) code: String,
     pub(crate) function: String,
-    /// When Firehose received the record, in milliseconds since 1970.
+    /// In milliseconds since 1970.
     pub(crate) arrival_ms: Option<i64>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum Corrupt {
 }
 
 impl FailedRecord {
-    /// Reads a line of any version (`lambdaARN` or `lambdaArn`, numbers or texts: both were seen) and of other error outputs (`ErrorCode`,
+    /// Accepts any version (`lambdaARN` or `lambdaArn`, numbers or texts: both were seen) and other error outputs (`ErrorCode`,
     /// `lastErrorCode`: Amazon Data Firehose developer guide, "Record format conversion error handling").
     pub(crate) fn parse(line: &[u8]) -> Result<Self, Corrupt> {
         let ErrorRecord { fields, raw_data } = ErrorRecord::parse(line)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::record::FailedRecord;
 
-/// The most codes or functions that are counted by name: anyone who can write objects can invent them.
+/// How many codes or functions are counted by name: anyone who can write objects can invent them.
 const MOST_KEYS: usize = 50;
 
 const OTHERS: &str = "others";

@@ -26,7 +26,7 @@ pub(super) struct Candidate {
     object: StoredObject,
     state: ObjectState,
     pending: u64,
-    /// Whether it can't be done in this run: a record is not selected, held back, uncertain, or larger than the stream accepts now.
+    /// In this run: a record is not selected, held back, uncertain, or larger than the stream accepts now.
     is_incomplete: bool,
     read: bool,
 }
@@ -50,7 +50,7 @@ impl<E: Into<RedriveError>> From<E> for Halt {
     }
 }
 
-/// Interrupts: the first finishes the current call, the second aborts it.
+/// The first interrupt finishes the current call, the second aborts it.
 #[derive(Debug, Clone)]
 pub(super) struct Stop(pub(super) watch::Receiver<u32>);
 
@@ -59,7 +59,7 @@ impl Stop {
         *self.0.borrow() > 0
     }
 
-    /// Waits for the interrupt of this number, counted from one; for ever once there can be no more.
+    /// Counted from one. Waits for ever once there can be no more.
     pub(super) async fn requested(&mut self, number: u32) {
         if self.0.wait_for(|count| *count >= number).await.is_err() {
             std::future::pending::<()>().await;

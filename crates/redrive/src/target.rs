@@ -62,7 +62,7 @@ pub(super) struct Service {
     option: &'static str,
     endpoint_variable: &'static str,
     active: &'static [&'static str],
-    /// The largest record of a stream whose description has no other, with its partition key.
+    /// With the partition key, for a stream whose description has no other.
     default_record_bytes: usize,
     pub(super) max_record_bytes: usize,
     pub(super) max_call_bytes: usize,
@@ -117,7 +117,7 @@ struct StreamDescription {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PutOutcome {
-    /// All records are stored, except for those at these indices. The code is that of the last refused record.
+    /// `refused` has indices. The code is that of the last refused record.
     Stored { refused: Vec<usize>, code: Option<String> },
     /// Nothing is stored; a retry may succeed.
     Refused(String),
@@ -128,7 +128,7 @@ pub(super) enum PutOutcome {
 }
 
 impl Target {
-    /// A client with the environment's region, credentials and endpoint. It does not retry, because that may put records twice.
+    /// The client does not retry, because that may put records twice.
     pub(super) async fn new(stream: &StreamRef, endpoint: Option<&str>) -> Result<Self, RedriveError> {
         let (service, name, partition_key_field): (&'static Service, _, _) = match stream {
             StreamRef::Delivery(name) => (&firehose::SERVICE, name, None),
@@ -142,13 +142,13 @@ impl Target {
         Ok(Self { service, client, stream: name.clone(), partition_key_field, place })
     }
 
-    /// The stream's name and its place. `@kinesis` distinguishes a data stream from a delivery stream of the same name.
+    /// `@kinesis` distinguishes a data stream from a delivery stream of the same name.
     pub(super) fn name(&self) -> String {
         let kind = if let Client::Kinesis(_) = self.client { "@kinesis" } else { "" };
         format!("{}{kind}@{}", self.stream, self.place)
     }
 
-    /// Checks that the stream accepts records. Returns its unique identity, and its largest record with the partition key.
+    /// Returns the stream's unique identity, and its largest record with the partition key.
     pub(super) async fn check(&self) -> Result<(String, usize), RedriveError> {
         let target = self.name();
         let found = match &self.client {
@@ -203,7 +203,7 @@ pub(super) fn check_size(service: &'static str, bytes: usize, most: usize) -> Re
     if bytes > most { Err(Corrupt::TooLarge { bytes, service, most }) } else { Ok(()) }
 }
 
-/// The client's configuration, and the place of the service: its region, or the address of another service than AWS.
+/// The place is the region, or the address of another service than AWS.
 async fn load(endpoint: Option<&str>, of_service: &str) -> Result<(SdkConfig, String), RedriveError> {
     // It may be installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -241,7 +241,7 @@ fn not_described(target: &str, cause: &str) -> RedriveError {
     RedriveError::Failed(format!("{target}: could not describe the stream: {cause}"))
 }
 
-/// The description in a response. The SDK requires each field of a service's model, and emulators omit some.
+/// The SDK requires each field of a service's model, and emulators omit some.
 fn described<O, E: Error + ProvideErrorMetadata + 'static>(
     sent: Result<O, SdkError<E, HttpResponse>>,
     description: impl FnOnce(O) -> Option<StreamDescription>,
@@ -273,7 +273,7 @@ fn minimal<E>(error: &SdkError<E, HttpResponse>) -> Option<Output> {
     serde_json::from_slice(response.body().bytes()?).ok()
 }
 
-/// The outcome of a call by each entry's id or error code. Some emulators send both, one of them empty.
+/// By each entry's id or error code. Some emulators send both, one of them empty.
 fn stored<'a>(entries: impl ExactSizeIterator<Item = (Option<&'a str>, Option<&'a str>)>, count: usize) -> PutOutcome {
     if entries.len() != count {
         return PutOutcome::Unknown(format!("the response has {} results for {count} records", entries.len()));
@@ -320,7 +320,7 @@ fn outcome_of<E: Error + ProvideErrorMetadata + 'static>(error: &SdkError<E, Htt
     }
 }
 
-/// Whether no connection was made, so that nothing was sent.
+/// Then nothing was sent.
 fn is_before_a_connection(error: &ConnectorError) -> bool {
     chain(error).any(|cause| cause.downcast_ref().is_some_and(hyper_util::client::legacy::Error::is_connect))
 }
@@ -349,7 +349,7 @@ fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// A service's text, safe for a terminal.
+/// Safe for a terminal.
 fn shown(text: &str) -> String {
     excerpt(text, MESSAGE_CHARS)
 }

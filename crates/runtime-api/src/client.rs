@@ -61,7 +61,6 @@ struct HttpResponse {
     body: Vec<u8>,
 }
 
-/// Sends one request on a new connection.
 fn call(method: &str, path: &str, body: &[u8]) -> io::Result<HttpResponse> {
     let host = std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(io::Error::other)?;
     let mut stream = TcpStream::connect(&host)?;

@@ -18,8 +18,8 @@ use crate::logs::Logs;
 use crate::server::{Api, Event, Progress};
 use crate::settings::Settings;
 
-/// A running process, which leads its own group: Ctrl-C in a terminal does not reach it, so that the caller can complete the event in flight.
-/// Dropping it kills the group, but no child process that has moved to another one.
+/// Leads its own process group: Ctrl-C in a terminal does not reach it, so that the caller can complete the event in flight. Dropping it
+/// kills the group, but no child process that has moved to another one.
 #[derive(Debug)]
 pub(crate) struct Environment {
     pub(crate) process: Child,
@@ -30,9 +30,8 @@ pub(crate) struct Environment {
     events: mpsc::Sender<Event>,
     calls: mpsc::UnboundedReceiver<Progress>,
     pub(crate) logs: Logs,
-    /// The process has had no invocation yet.
+    /// It has had no invocation yet.
     pub(crate) fresh: bool,
-    /// The process has requested an event.
     idle: bool,
 }
 
@@ -63,7 +62,7 @@ impl Environment {
         Ok(Self { process, group, api, server, events, calls, logs, fresh: true, idle: false })
     }
 
-    /// Waits until the process makes a call or exits. Cancel-safe.
+    /// Cancel-safe.
     async fn progress(&mut self, limit: Instant) -> Result<Progress, InvokeError> {
         let progress = async {
             tokio::select! {
@@ -87,7 +86,6 @@ impl Environment {
         has_exited
     }
 
-    /// Kills the process group, and waits for the process to exit.
     pub(crate) async fn kill(&mut self) {
         self.kill_group();
         // Fails only if the operating system has lost track of the process.
@@ -101,7 +99,7 @@ impl Environment {
         }
     }
 
-    /// Waits until the process requests an event. Returns the outcome if it exits instead, reports an error, or makes no call in time.
+    /// Returns the outcome if it exits instead, reports an error, or makes no call in time.
     pub(crate) async fn wait_until_idle(&mut self, within: Duration) -> Result<Option<Outcome>, InvokeError> {
         let _earlier = self.api.take_accept_error();
         let limit = Instant::now() + within;
@@ -116,7 +114,6 @@ impl Environment {
         Ok(None)
     }
 
-    /// Sends an event to an idle process, and waits for the outcome.
     pub(crate) async fn run(
         &mut self,
         request_id: &str,
@@ -157,7 +154,7 @@ fn unix_ms(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// An X-Ray trace header of a request that is not sampled.
+/// The X-Ray header of a request that is not sampled.
 fn new_trace_id() -> String {
     let random = Uuid::new_v4().simple().to_string();
     let seconds = unix_ms(SystemTime::now()) / 1000;

@@ -21,7 +21,6 @@ pub struct Exit {
 pub struct Function {
     settings: Settings,
     environment: Option<Environment>,
-    /// Log lines of earlier processes.
     leftover: Vec<String>,
 }
 
@@ -103,7 +102,6 @@ impl Function {
         Exit { logs }
     }
 
-    /// Starts a process if there is none, or if it has exited.
     async fn ensure_process(&mut self) -> Result<(), InvokeError> {
         if let Some(environment) = &mut self.environment {
             // If the first process has already exited, the invocation reports its exit and logs.

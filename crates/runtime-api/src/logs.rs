@@ -31,12 +31,10 @@ struct Pipe {
 #[derive(Debug, Default)]
 struct Lines {
     whole: Vec<String>,
-    /// The start of the next one.
     rest: Vec<u8>,
 }
 
 impl Logs {
-    /// A pipe: the writer for the process, and its lines.
     pub(crate) fn new() -> io::Result<(PipeWriter, Self)> {
         let (reader, writer) = io::pipe()?;
         let readiness = pipe::Receiver::from_owned_fd(OwnedFd::from(reader.try_clone()?))?;
@@ -47,7 +45,6 @@ impl Logs {
 
     /// Takes all lines so far, including those that the process wrote just before it called the Runtime API or exited.
     pub(crate) fn take(&self) -> Vec<String> {
-        // The error of an empty pipe.
         let _empty = self.pipe.read();
         mem::take(&mut self.pipe.lines().whole)
     }
@@ -65,7 +62,7 @@ impl Pipe {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads up to [`MOST_BYTES`]. Fewer mean that the pipe is closed; an open pipe that is empty is an error.
+    /// Fewer than [`MOST_BYTES`] mean that the pipe is closed; an open pipe that is empty is an error.
     fn read(&self) -> io::Result<usize> {
         let mut lines = self.lines();
         let Lines { whole, rest } = &mut *lines;

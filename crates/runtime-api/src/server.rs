@@ -37,10 +37,9 @@ pub(crate) struct Event {
     pub(crate) body: Bytes,
 }
 
-/// What a process does.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// It requests an event, so it has finished its start or its last event.
+    /// It has finished its start or its last event.
     Next,
     Response(Outcome),
     InitError(Outcome),
@@ -53,7 +52,6 @@ pub(crate) enum Progress {
 enum Phase {
     Starting,
     Idle,
-    /// It has the event with this id.
     Running(String),
 }
 
@@ -62,7 +60,7 @@ pub(crate) struct Api {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     calls: mpsc::UnboundedSender<Progress>,
     phase: Mutex<Phase>,
-    /// The last error of accepting a connection. A later success does not clear it, because the delay may have used up the process's time.
+    /// The last one. A later success does not clear it, because the delay may have used up the process's time.
     accept_error: Mutex<Option<io::Error>>,
 }
 
@@ -84,7 +82,6 @@ impl Api {
         let _never = axum::serve(Listener { socket, api: self }, router).await;
     }
 
-    /// Takes the last error of accepting a connection since the call before.
     pub(crate) fn take_accept_error(&self) -> Option<io::Error> {
         self.accept_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -93,7 +90,6 @@ impl Api {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Completes an event, once.
     fn complete(&self, id: &str, outcome: Outcome) -> bool {
         let mut phase = self.phase();
         if !matches!(&*phase, Phase::Running(running) if running == id) {

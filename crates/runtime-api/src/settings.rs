@@ -63,7 +63,7 @@ impl Settings {
         format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", self.function_name)
     }
 
-    /// The process's environment. The function's variables override Lambda's, except for the address of the Runtime API.
+    /// The function's variables override Lambda's, except for the address of the Runtime API.
     pub(crate) fn environment(&self, runtime_api: &str) -> Vec<(OsString, OsString)> {
         let log_group = format!("/aws/lambda/{}", self.function_name);
         let memory = self.memory_mb.to_string();

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest that a Lambda function may run ("Lambda quotas", AWS Lambda Developer Guide).
 const MAX_TIMEOUT: Duration = Duration::from_mins(15);
-/// Assumed if the deadline is not plausible.
 const ASSUMED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time from `now` to a deadline in Unix milliseconds, without `reserve` for the response, which is at most half of it.

@@ -92,7 +92,7 @@ pub fn check(value: &str, mode: Mode) -> Result<(), UnsupportedValue> {
     if is_plain_string(value) { Ok(()) } else { walk(value, mode, |_| ()) }
 }
 
-/// Whether the value is a string without escapes. Most are, and need no walk.
+/// Most strings have no escape, and need no walk.
 fn is_plain_string(value: &str) -> bool {
     quoted(value).is_some_and(|text| !has_escape(text))
 }
@@ -102,7 +102,7 @@ fn has_escape(text: &str) -> bool {
     text.bytes().fold(0, |any, byte| any | u8::from(byte == b'\\')) != 0
 }
 
-/// Emits the tokens of a value that `serde_json` has already validated. It does not recurse, so depth takes no stack.
+/// `serde_json` has already validated the value. No recursion, so depth takes no stack.
 fn walk(value: &str, mode: Mode, mut emit: impl FnMut(&[u8])) -> Result<(), UnsupportedValue> {
     let mut rest = value.as_bytes();
     let mut depth = 0_usize;
@@ -138,7 +138,7 @@ fn walk(value: &str, mode: Mode, mut emit: impl FnMut(&[u8])) -> Result<(), Unsu
     Ok(())
 }
 
-/// The length of the string at the start of `bytes`, including both quotes.
+/// Includes both quotes.
 fn string_length(bytes: &[u8]) -> usize {
     let mut index = 1;
     while index < bytes.len() {
@@ -151,7 +151,6 @@ fn string_length(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// A string with only the escapes that JSON requires.
 fn unescape(string: &[u8]) -> Result<Vec<u8>, UnsupportedValue> {
     serde_json::from_slice::<String>(string)
         .and_then(|text| serde_json::to_vec(&text))

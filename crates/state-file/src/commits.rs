@@ -10,7 +10,6 @@ use redb::{ReadableTable, TableDefinition, WriteTransaction};
 
 use super::OpenError;
 
-/// The number of the last commit, in the database itself.
 pub(super) const COMMITS: TableDefinition<(), u64> = TableDefinition::new("commits");
 
 /// The commit count in the file beside a database; none if it is missing, because an earlier version did not count, or damaged.
@@ -78,7 +77,7 @@ impl Commits {
     }
 }
 
-/// Reads the commit count of a database without a lock.
+/// Takes no lock.
 pub(super) fn count_of(database: &Path) -> io::Result<Count> {
     match fs::read(commits_path(database)) {
         Ok(bytes) => Ok(parse(&bytes)),

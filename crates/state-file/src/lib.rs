@@ -18,7 +18,7 @@ use self::commits::COMMITS;
 pub use self::commits::{Commits, Count, Durable, commit, commits_path};
 pub use self::quarantine::{Quarantine, QuarantinedLine};
 
-/// The thread that checks a file. redb panics on some damaged pages, so a panic of this thread means damage.
+/// redb panics on some damaged pages, so a panic of this thread means damage.
 const CHECK: &str = "database check";
 
 const CHECK_CACHE_BYTES: usize = 64 * 1024 * 1024;
@@ -165,7 +165,7 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
     Ok(database)
 }
 
-/// Opens a database and reads all of it. Returns its number of commits, too, and whether redb repaired nothing.
+/// Reads all of it. Returns its number of commits, too, and whether redb repaired nothing.
 fn read_all(file: File) -> Result<(Database, u64, bool), String> {
     silence();
     let check = thread::Builder::new().name(CHECK.to_owned()).spawn(move || {
@@ -181,7 +181,7 @@ fn read_all(file: File) -> Result<(Database, u64, bool), String> {
     }
 }
 
-/// The number of a database's commits; 0 if they were not counted.
+/// 0 if they were not counted.
 fn count(database: &Database) -> Result<u64, redb::Error> {
     match database.begin_read()?.open_table(COMMITS) {
         Ok(table) => Ok(table.get(())?.map_or(0, |count| count.value())),
@@ -190,7 +190,6 @@ fn count(database: &Database) -> Result<u64, redb::Error> {
     }
 }
 
-/// Suppresses panic messages of the thread that checks a file.
 fn silence() {
     static SILENT: Once = Once::new();
     SILENT.call_once(|| {
@@ -229,7 +228,6 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Copies a damaged file before its repair. Returns the copy's path.
 fn keep_copy(path: &Path) -> io::Result<PathBuf> {
     // Restricts the file's mode, which the copy gets.
     open_file(path)?;
@@ -239,7 +237,6 @@ fn keep_copy(path: &Path) -> io::Result<PathBuf> {
     Ok(copy)
 }
 
-/// Renames a damaged file, so that a new one can be created. Returns its new path.
 fn rename_damaged(path: &Path) -> io::Result<PathBuf> {
     open_file(path)?;
     let name = damaged_name(path);

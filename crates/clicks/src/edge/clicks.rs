@@ -98,7 +98,7 @@ impl ClickSchema {
     }
 }
 
-/// What is wrong, without values of the visitor: every name and number is the schema's.
+/// Without values of the visitor: every name and number is the schema's.
 fn describe(error: &ValidationError<'_>) -> String {
     // Only a field of the schema has a path. An unknown field is an error of the whole.
     let field = match error.instance_path().as_str().trim_start_matches('/') {

@@ -1,8 +1,4 @@
 //! `POST` and `OPTIONS /collect`: a function behind API Gateway's REST API, with the Lambda proxy integration.
-//!
-//! ```text
-//! request ─▶ event ─▶ the function ─▶ status, headers, body ─▶ response
-//! ```
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,8 +79,7 @@ const API_ID: &str = "localhost0";
 
 type Values = BTreeMap<String, Vec<String>>;
 
-/// The event of a request to a REST API (API Gateway developer guide, "Input format of a Lambda function for proxy integration"). The
-/// body is text, as without binary media types.
+/// API Gateway developer guide, "Input format of a Lambda function for proxy integration". Without binary media types, a body is text.
 fn from_request(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
     let path = head.uri.path();
     let method = head.method.as_str();
@@ -170,7 +165,7 @@ struct ProxyResponse {
     is_base64_encoded: Option<bool>,
 }
 
-/// The function's reply as a response (the same guide, "Output format of a Lambda function for proxy integration").
+/// The same guide, "Output format of a Lambda function for proxy integration".
 fn from_reply(reply: &[u8]) -> Option<Response> {
     // Through a map, because serde would accept an array as well.
     let reply: Map<String, Value> = serde_json::from_slice(reply).ok()?;
@@ -195,7 +190,7 @@ fn from_reply(reply: &[u8]) -> Option<Response> {
     Some(response)
 }
 
-/// A number, or one in a string, which API Gateway accepts as well.
+/// API Gateway accepts a number in a string as well.
 fn status(value: &Value) -> Option<StatusCode> {
     let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
     let status = StatusCode::from_u16(u16::try_from(number).ok()?).ok()?;

@@ -28,7 +28,7 @@ impl RequestReader {
         Self { rate: RateLimiter::direct(rate), bodies: BodyReader::new(limits) }
     }
 
-    /// The head and body of a request. The body of a throttled one is read, too, so that its client sees the response.
+    /// The body of a throttled request is read, too, so that its client sees the response.
     pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, Vec<u8>), EdgeError> {
         let in_rate = self.in_rate();
         let (head, body) = request.into_parts();
@@ -45,7 +45,7 @@ impl RequestReader {
         })
     }
 
-    /// The response to a CORS preflight: API Gateway's is a mock integration within the rate, of JSON without content.
+    /// API Gateway's preflight is a mock integration within the rate, of JSON without content.
     pub(super) fn preflight(&self) -> Result<impl IntoResponse + use<>, EdgeError> {
         self.in_rate()?;
         Ok([(header::CONTENT_TYPE, "application/json")])

@@ -24,7 +24,7 @@ pub(super) enum Fed {
     Skipped(Vec<Skipped>),
 }
 
-/// Reads the sources in a thread, which standard input may block for ever.
+/// A thread, because standard input may block for ever.
 pub(super) fn feed(
     sources: Vec<Source>,
     source_type: SourceType,
@@ -46,7 +46,7 @@ pub(super) fn feed(
     receiver
 }
 
-/// Reads until the end, an error, or the channel is closed. The last records stay in the batcher.
+/// The last records stay in the batcher.
 fn read(
     sources: &[Source],
     source_type: SourceType,
@@ -82,7 +82,7 @@ fn read(
     Ok(())
 }
 
-/// Sends parts of the input. Its methods return false once the channel is closed.
+/// Its methods return false once the channel is closed.
 struct Feeder {
     sender: mpsc::Sender<Result<Fed, UsageError>>,
     unsent: Rc<Cell<u64>>,

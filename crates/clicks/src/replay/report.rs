@@ -28,7 +28,6 @@ pub(crate) struct BatchMs {
     pub(crate) last: f64,
 }
 
-/// The result of a replay. The JSON has these names.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) records: Records,
@@ -55,7 +54,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Counts an attempt. Its service requests count in any case; its reasons count only if the response was valid (`accepted`).
+    /// Service requests count in any case; reasons count only if the response was valid (`accepted`).
     pub(crate) fn attempt(&mut self, metrics: Metrics, accepted: bool) {
         self.attempts += 1;
         if let Some(requests) = metrics.service_requests {

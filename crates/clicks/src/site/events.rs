@@ -70,7 +70,7 @@ impl Viewer {
         Self { events, stopping, timer, sent: None, _slot: slot }
     }
 
-    /// The next changed snapshot; none when the process stops.
+    /// None when the process stops.
     async fn next(&mut self) -> Option<String> {
         loop {
             tokio::select! {

@@ -7,7 +7,7 @@ use url::Url;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServiceAddress {
-    /// The service of this process: a port of the host in the page's URL.
+    /// A port of the host in the page's URL.
     Local(u16),
     External(ServiceUrl),
 }

@@ -23,7 +23,6 @@ const SERVICE_PORT: u16 = 8002;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) host: IpAddr,
-    /// The port of the pages and the edge; 0 is any free one, as for all ports.
     pub(crate) port: u16,
     pub(crate) firehose_port: u16,
     pub(crate) kinesis_port: u16,
@@ -40,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) streams: Vec<StreamSettings>,
 }
 
-/// A local service has the mysfits, or the JSON files of a folder.
+/// Without `files`, a local service has the mysfits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Service {
     External { url: String, page: ServiceAddress },

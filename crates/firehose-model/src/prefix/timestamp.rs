@@ -21,12 +21,10 @@ impl Pattern {
     /// No time of the years 0 to 9999 is longer in any pattern: a Wednesday in September, 2026-09-30T22:59:59.
     pub(super) const WIDEST: Timestamp = Timestamp::constant(1_790_809_199, 0);
 
-    /// `yyyy/MM/dd/HH/`
     pub(super) fn hour_folders() -> Self {
         Self(vec![Piece::Field("%Y/%m/%d/%H/".to_owned())])
     }
 
-    /// The error is what is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text.chars().peekable();
@@ -58,7 +56,7 @@ impl Pattern {
     }
 }
 
-/// What is quoted, up to the quote's end; two quotes in it are one, and nothing in quotes is a quote itself.
+/// Two quotes in it are one, and nothing in quotes is a quote itself.
 fn quoted(rest: &mut Peekable<Chars<'_>>, pieces: &mut Vec<Piece>) -> Result<(), String> {
     let before = pieces.len();
     loop {
@@ -74,7 +72,7 @@ fn quoted(rest: &mut Peekable<Chars<'_>>, pieces: &mut Vec<Piece>) -> Result<(),
     Ok(())
 }
 
-/// The field of `count` letters. Java's limits.
+/// Java's limits.
 fn field(letter: char, count: usize) -> Result<Piece, String> {
     let (number, most) = match letter {
         'y' | 'u' => ('Y', 19),

@@ -46,7 +46,7 @@ impl Service {
         ApiError::new(StatusCode::NOT_FOUND, UNKNOWN_OPERATION, message)
     }
 
-    /// The request is from a web page, which would bypass the edge. SDKs send no `Origin`.
+    /// A web page would bypass the edge. SDKs send no `Origin`.
     fn refused_page(&self) -> ApiError {
         let message = format!("a web page may not put records here: use {}", self.page_endpoint);
         ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
@@ -67,7 +67,7 @@ impl Service {
         }
     }
 
-    /// The body is CBOR, which the AWS SDK for Java sends to Kinesis by default.
+    /// The AWS SDK for Java sends CBOR to Kinesis by default.
     fn cbor(&self) -> ApiError {
         let service = self.short_name;
         ApiError::serialization(format!(
@@ -135,12 +135,12 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Reads a request's body. As in AWS, unknown fields are ignored.
+/// As in AWS, unknown fields are ignored.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::serialization(error.to_string()))
 }
 
-/// The size of base64 data, which is 0 for none. `scratch` is a buffer to decode into.
+/// The size is 0 without data. `scratch` is a buffer to decode into.
 pub(super) fn data_len(data: Option<&String>, scratch: &mut Vec<u8>) -> Result<usize, ApiError> {
     scratch.clear();
     let decoded = data.map_or(Ok(()), |data| STANDARD.decode_vec(data, scratch));

@@ -40,7 +40,7 @@ impl Backlog {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Writes records to the state, if any. Then calls `written` with them and whether that succeeded, in the order of the calls.
+    /// Calls `written` with the records and whether they were written (true without a state), in the order of the calls.
     pub(super) fn keep(&self, accepted: Vec<Accepted>, written: impl FnOnce(Vec<Accepted>, bool) + Send + 'static) {
         match &self.state {
             None => written(accepted, true),
@@ -68,7 +68,7 @@ impl Backlog {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    /// Closes the state. Returns whether all settled records are removed from it.
+    /// Returns whether all settled records are removed from the state.
     pub(super) async fn close(&self) -> bool {
         match &self.state {
             Some(state) => state.close().await,

@@ -1,5 +1,4 @@
-//! Lambda buffers: collect records into events by size, count and time, and have them invoked. There is one for Direct PUT, and one for
-//! each shard of a data stream, so that a shard's records stay in order and no shard waits for another.
+//! Lambda buffers, by size, count and time: one for Direct PUT, and one for each shard, so that no shard waits for another.
 //!
 //! A shard has one invocation at once, so that its records are delivered in their order, however often an event is retried. AWS is
 //! looser: it has up to five outstanding invocations per shard (Firehose quotas), and promises no order of what is delivered.
@@ -149,7 +148,7 @@ impl Buffer {
         self.report_due();
     }
 
-    /// Starts an invocation as soon as the limits allow. Until then new records wait in the channel.
+    /// Until the limits allow it, new records wait in the channel.
     async fn invoke(&mut self, event: Event) {
         let receipts = std::mem::take(&mut self.receipts);
         self.due = None;

@@ -60,8 +60,7 @@ impl Intake {
         }
     }
 
-    /// Accepts records and returns, for each in its order, what `result` makes of it. With a state, they are on disk then. The
-    /// records are handed over before this returns: a client that disconnects cancels nothing.
+    /// Records are handed over before this returns, so a disconnect cancels nothing. With a state, they are on disk before the results.
     pub(super) fn put<A>(
         &self,
         entries: impl IntoIterator<Item = Result<Entry, PutError>>,
@@ -132,7 +131,7 @@ impl Intake {
         });
     }
 
-    /// Accepts nothing more. The buffers' channel closes once all accepted records are in it.
+    /// The buffers' channel closes once all accepted records are in it.
     pub(super) fn close(&self) {
         self.numbering.lock().unwrap_or_else(PoisonError::into_inner).buffers = None;
     }

@@ -29,8 +29,7 @@ impl Accepted {
     }
 }
 
-/// Stands for an accepted record until it is settled. A record that goes to the source backup and to the function has two receipts, and is
-/// settled with the second. Dropping one settles nothing: the record stays in the state, and the next start processes it again.
+/// A record with a source backup has two, and is settled with the second. Dropping one settles nothing: the state keeps the record.
 #[derive(Debug)]
 pub(super) struct Receipt(Arc<Entry>);
 

@@ -64,14 +64,14 @@ impl State {
         Ok((Self { writer: Mutex::new(Some((sender, thread))) }, left))
     }
 
-    /// Writes records, and calls `written` on the writer's thread; with `false` at once, if the state is closed.
+    /// Calls `written` on the writer's thread; with `false` at once, if the state is closed.
     pub(super) fn keep(&self, accepted: Vec<Accepted>, written: impl FnOnce(Vec<Accepted>, bool) + Send + 'static) {
         if let Some(Command::Keep(accepted, written)) = self.send(Command::Keep(accepted, Box::new(written))) {
             written(accepted, false);
         }
     }
 
-    /// Removes records soon. If the process is killed before, they are delivered again.
+    /// Not at once: if the process is killed before, the records are delivered again.
     pub(super) fn settle(&self, sequences: Vec<u64>) {
         if !sequences.is_empty() {
             let _closed = self.send(Command::Settle(sequences));
@@ -101,7 +101,7 @@ pub(super) struct Recovered {
     pub(super) last: Option<u64>,
 }
 
-/// Opens the file if its condition allows it. Delivering a record twice is allowed, so redb may continue with an older commit.
+/// Delivering a record twice is allowed, so redb may continue with an older commit.
 fn open(path: &Path) -> Result<(Database, Commits), StateError> {
     let failed = |error| match error {
         OpenError::InUse => {
@@ -183,7 +183,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Runs until the channel is closed. Returns whether all settled records are removed.
+    /// Returns whether all settled records are removed, once the channel is closed.
     fn run(mut self, commands: &mpsc::Receiver<Command>) -> bool {
         let mut failing = false;
         while let Ok(first) = commands.recv() {

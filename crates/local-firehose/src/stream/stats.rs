@@ -295,7 +295,7 @@ const MAX_VALUE_BYTES: usize = 128;
 pub(super) struct ValueCounts(BTreeMap<String, BTreeMap<String, u64>>);
 
 impl ValueCounts {
-    /// Counts the strings of these fields in an object's lines. Lines that are no JSON objects are skipped.
+    /// Lines that are no JSON objects are skipped.
     pub(super) fn of(object: &[u8], fields: &[String]) -> Self {
         let mut counts = Self(fields.iter().map(|field| (field.clone(), BTreeMap::new())).collect());
         if fields.is_empty() {

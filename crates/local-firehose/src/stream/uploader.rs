@@ -33,7 +33,7 @@ impl Uploader {
         Self { context, bucket, outage: Outage::default(), concurrency: Semaphore::new(CONCURRENCY) }
     }
 
-    /// Whether the objects of a prefix are uploaded one after the other, to keep the order of a shard. AWS promises no order.
+    /// Keeps the order of a shard. AWS promises no order.
     pub(super) fn is_ordered(&self) -> bool {
         self.context.settings.source != Source::DirectPut
     }
@@ -70,8 +70,8 @@ impl Uploader {
         object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
     }
 
-    /// Returns the object's key in the storage. A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours
-    /// (Firehose developer guide, "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
+    /// A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours (Firehose developer guide,
+    /// "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
     async fn put(&self, path: &str, body: Bytes) -> String {
         let Context { backlog, stats, .. } = &*self.context;
         stats.record(StreamEvent::UploadStarted);
@@ -107,7 +107,7 @@ impl Uploader {
     }
 }
 
-/// Compresses an object and counts its values, on a thread where it delays no request.
+/// On a thread where it delays no request.
 async fn prepare(bytes: Bytes, count_fields: Vec<String>, compression: Compression) -> (Bytes, ValueCounts) {
     let copy = bytes.clone();
     let prepared = spawn_blocking(move || {
@@ -151,7 +151,7 @@ impl Object {
         Self { due, oldest_ms, bytes: Vec::new(), receipts: Vec::new(), failed_by_code: BTreeMap::new() }
     }
 
-    /// Appends a record as it is: Firehose adds no delimiter between records.
+    /// Firehose adds no delimiter between records.
     pub(super) fn push(&mut self, bytes: &[u8], arrival_ms: i64, receipt: Receipt, code: Option<ErrorCode>) {
         self.oldest_ms = self.oldest_ms.min(arrival_ms);
         self.bytes.extend_from_slice(bytes);

@@ -57,7 +57,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The service, and a description of its data.
 async fn start(arguments: &Arguments, name: TableName) -> anyhow::Result<(LocalService, String)> {
     let latency = Duration::from_millis(arguments.latency_ms);
     let Some(url) = env::var_os(ENDPOINT_VARIABLE).filter(|url| !url.is_empty()) else {

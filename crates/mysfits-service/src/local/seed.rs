@@ -18,7 +18,7 @@ use crate::table::{TableError, TableName};
 
 const FIXTURE: &str = include_str!("../../../../fixtures/mysfits.json");
 
-/// How long a new table may take to become active: seconds in AWS, immediate in an embedded engine.
+/// Seconds in AWS, immediate in an embedded engine.
 const ACTIVE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Creates the table if it is missing, and fills it if it is empty. Existing items are not changed.

@@ -14,15 +14,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The object at a place. Only its name counts, up to the UUID that Firehose gave it, so that a moved, copied or decompressed object is
-    /// the same one. Two different objects may share a name; then a line that is in both, with its times, counts as one.
+    /// Only the name counts, up to the UUID that Firehose gave the object, so that a moved, copied or decompressed object is the same one.
+    /// Two different objects may share a name; then a line that is in both, with its times, counts as one.
     pub(crate) fn of(place: &str) -> Self {
         let name = firehose_name(place).unwrap_or_else(|| file_name(place));
         Self { name: name.to_owned(), occurrences: HashMap::new() }
     }
 
-    /// The key of the next line. Equal lines of an object have different keys: two users may do the same in the same millisecond.
-    /// The line's position does not count, so lines may be added or removed.
+    /// Without the line's position: lines may be added or removed. Equal lines get different keys: two users may do the same at once.
     pub(crate) fn line_key(&mut self, line: &[u8]) -> u128 {
         let occurrence = self.occurrences.entry(key([line])).or_default();
         *occurrence += 1;
@@ -30,7 +29,7 @@ impl Identity {
     }
 }
 
-/// The name that Firehose gave an object: up to the end of its UUID. An extension may follow, but no number, as `split` appends.
+/// Up to the end of its UUID. An extension may follow, but no number, as `split` appends.
 pub(crate) fn firehose_name(place: &str) -> Option<&str> {
     let name = file_name(place);
     let extension = name.rfind(|char: char| char != '.' && !char.is_ascii_alphabetic()).unwrap_or_default();
@@ -53,7 +52,7 @@ pub(crate) fn content_key(data: &[u8]) -> u128 {
     key([data])
 }
 
-/// A hash of the parts, each with its length, so that different cuts of a text have different keys.
+/// Hashes each part with its length, so that different cuts of a text have different keys.
 fn key<const N: usize>(parts: [&[u8]; N]) -> u128 {
     let mut hash = Sha256::new();
     for part in parts {

@@ -23,7 +23,7 @@ impl<'a> Tables<'a> {
         Ok(Self { lines: begun.open_table(LINES)?, puts: begun.open_table(PUTS)? })
     }
 
-    /// Sets a line's state. An unknown line has no entry.
+    /// An unknown line has no entry.
     pub(super) fn set(&mut self, line: u128, state: State, at_ms: u64) -> Result<(), redb::Error> {
         match state {
             State::Unknown => drop(self.lines.remove(line)?),

@@ -30,7 +30,7 @@ fn delay_after(calls_without_progress: u32) -> Option<Duration> {
     (calls_without_progress < MAX_CALLS_WITHOUT_PROGRESS).then(|| REFUSED.delay(calls_without_progress.max(1)))
 }
 
-/// Whether a call of at most `max_bytes` has space for one more record. A call has at most a second's worth of records.
+/// A call has at most a second's worth of records.
 pub(super) fn fits(batch: &[Selected], more: &Outgoing, records_per_second: u32, max_bytes: usize) -> bool {
     let bytes: usize = batch.iter().map(|selected| selected.record.bytes()).sum();
     let is_within_a_second = weight_of(batch).saturating_add(weight(more.data.len())) <= records_per_second;
@@ -130,7 +130,7 @@ impl Session {
         Ok(refused)
     }
 
-    /// Leaves records uncertain: in the journal they are still being sent.
+    /// In the journal they are still being sent.
     async fn unanswered(&mut self, batch: &[Selected], why: String) -> Result<(), Halt> {
         self.report.records.uncertain_now += batch.len() as u64;
         for selected in batch {
@@ -172,7 +172,7 @@ impl RateLimiter {
         Self { per_record: Duration::from_secs(1) / records_per_second.max(1), next: Instant::now() }
     }
 
-    /// When records that count for `count` may be sent. Unused time is not saved.
+    /// Unused time is not saved.
     pub(super) fn reserve(&mut self, count: u32) -> Instant {
         let start = self.next.max(Instant::now());
         self.next = start + self.per_record * count;

@@ -24,7 +24,7 @@ pub(super) const SERVICE: Service = Service {
     max_call_bytes: 5 * 1024 * 1024,
 };
 
-/// The field's value, if it can be a key; otherwise a hash of the record, which distributes records over the shards.
+/// Without a valid value, a hash of the record, which distributes records over the shards.
 pub(super) fn partition_key(data: &[u8], field: Option<&str>) -> String {
     let key = field.and_then(|field| {
         let fields: Fields<'_> = serde_json::from_slice(data).ok()?;

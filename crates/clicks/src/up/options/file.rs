@@ -19,7 +19,7 @@ const SIMILAR: f64 = 0.6;
 pub(crate) struct File {
     pub(crate) pipeline: PipelineOptions,
     pub(crate) defaults: StreamOptions,
-    /// The streams by name, in the file's order. Without any, there is one stream, with the options of `defaults`.
+    /// In the file's order. Without any, there is one stream, with the options of `defaults`.
     #[serde(deserialize_with = "streams")]
     pub(crate) streams: Vec<(String, StreamOptions)>,
 }
@@ -46,7 +46,7 @@ fn streams<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, St
     Ok(streams.into_iter().map(|(name, options)| (name.into_inner().0, options)).collect())
 }
 
-/// The message, with the key that it is about; a suggestion for an unknown key instead of serde's list of all.
+/// Names the key, and suggests one for an unknown key, instead of serde's list of all.
 fn describe(mut error: toml::de::Error) -> String {
     let message = error.message().replace('\n', ", ");
     // Without the input, the error's text is its message and "in `path.of.the.key`".

@@ -41,7 +41,7 @@ impl<'de, const LOW: u32, const HIGH: u32> Deserialize<'de> for Whole<LOW, HIGH>
     }
 }
 
-/// A TCP port; 0 is any free one.
+/// 0 is any free port.
 pub(crate) type Port = Whole<0, 65_535>;
 
 impl Port {
@@ -115,7 +115,7 @@ impl FromStr for StreamName {
     }
 }
 
-/// Parses a stream's name. Firehose and Kinesis allow the same characters.
+/// Firehose and Kinesis allow the same characters.
 pub(crate) fn stream_name(text: &str, longest: usize) -> Result<String, String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     if (1..=longest).contains(&text.len()) && text.bytes().all(is_allowed) {
@@ -165,7 +165,7 @@ pub(crate) enum Encoding {
     Gzip,
 }
 
-/// The text types: read from a string in the file, by the same function as on the command line.
+/// For types that are strings in the file, parsed by the same function as on the command line.
 macro_rules! text_in_file {
     ($($value:ty: $parse:expr),* $(,)?) => {$(
         impl<'de> Deserialize<'de> for $value {
@@ -241,7 +241,7 @@ pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
-/// Reads a value of the file. The error has the value that was found.
+/// The error has the value that was found.
 fn checked<'de, D, T>(deserializer: D, check: impl FnOnce(&Value) -> Result<T, String>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -24,7 +24,7 @@ const CLICK_IDENTITY: &str = "userId,mysfitId,clickId,clickedAt";
 
 const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
 
-/// The collector. The timeout of its function is for the wait for a process and the invocation together.
+/// The function's timeout is for the wait for a process and the invocation together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CollectorSettings {
     pub(crate) stream: String,
@@ -32,8 +32,7 @@ pub(crate) struct CollectorSettings {
     pub(crate) function: Function,
 }
 
-/// The function, if any. The records of a data stream need not be clicks, so the default there is none. The command of the one of
-/// this workspace is empty until it is built.
+/// Records of a data stream need not be clicks, so none is the default there. The workspace's own has no command until it is built.
 pub(super) fn from_options(
     layers: &Layers<'_, StreamOptions>,
     source: &Source,
@@ -152,7 +151,7 @@ fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)
     env.into_iter().collect()
 }
 
-/// The executable of a command's first word, as a shell finds it. The function itself has Lambda's PATH.
+/// Finds a command's first word as a shell does. The function itself has Lambda's PATH.
 pub(super) fn executable(word: &str, path: &OsStr) -> Option<PathBuf> {
     if word.contains('/') {
         return packages::executable_at(Path::new(word)).ok();

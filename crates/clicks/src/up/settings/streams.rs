@@ -85,7 +85,7 @@ fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// Shards and partition keys need a data stream. (An option for all streams is for those that read one.)
+/// An option for all streams is for those that read a data stream.
 fn shards_are_used(layers: &Layers<'_, StreamOptions>, streams: &[StreamSettings]) -> Result<(), UsageError> {
     match option_of_data_streams(layers) {
         Some(option) if streams.iter().all(|stream| stream.source == Source::DirectPut) => {
@@ -95,7 +95,6 @@ fn shards_are_used(layers: &Layers<'_, StreamOptions>, streams: &[StreamSettings
     }
 }
 
-/// An endpoint for S3 needs a destination there. (Other streams of the file may deliver to a folder.)
 fn endpoint_is_used(all: &Layers<'_, StreamOptions>) -> Result<(), UsageError> {
     let has_s3 = |options: &StreamOptions| options.destination.as_deref().filter(|text| text.starts_with(S3)).map(drop);
     match all.find("s3-endpoint", |options| options.s3_endpoint.as_ref()) {
@@ -106,7 +105,7 @@ fn endpoint_is_used(all: &Layers<'_, StreamOptions>) -> Result<(), UsageError> {
     }
 }
 
-/// The stream of the page's clicks: one of Direct PUT, as in the cloud. Without one, there is no route for clicks.
+/// One of Direct PUT, as in the cloud. Without one, there is no route for clicks.
 pub(super) fn click_stream(
     layers: &Layers<'_, PipelineOptions>,
     streams: &[StreamSettings],

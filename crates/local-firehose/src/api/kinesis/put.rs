@@ -59,8 +59,7 @@ struct Record {
 }
 
 impl Record {
-    /// Validates the members in the order that was seen of Kinesis. The constraint of 1 MiB was seen before streams could have
-    /// larger records. That it still applies to other streams is an assumption.
+    /// In the order seen of Kinesis. Its 1 MiB was seen before streams could have larger records; that it applies to others is assumed.
     fn validate(&self, constraints: &mut Constraints, prefix: &str) {
         let path = |member: &str| format!("{prefix}{member}");
         if let Some(key) = constraints.required(self.partition_key.as_deref(), &path("partitionKey")) {
