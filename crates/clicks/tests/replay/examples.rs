@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use runtime_api::{Function, Outcome, Settings};
 use serde_json::{Value, json};
 use test_support::executable;
 use test_support::exit::Exit;
@@ -16,7 +17,7 @@ use test_support::replay::Replay;
 /// The folder of the examples' executables. The workspace as a whole has the features that its other tests were built with.
 fn built() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap());
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.current_dir(root).args(["build", "--locked", "--quiet", "--workspace", "--examples"]);
     // With the variables of this test's package, cargo would run build scripts again.
     let of_package = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
@@ -100,6 +101,18 @@ fn each_example_does_what_it_says() {
     let products: Vec<Value> =
         delivered.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["product"]["id"].clone()).collect();
     assert_eq!(products, [7, 12, 31], "{delivered}");
+}
+
+/// `clicks replay` ignores partition keys.
+#[tokio::test]
+async fn the_keys_of_partition_keys_are_those_of_the_order() {
+    let mut function = Function::start(Settings::new(built().join("partition_keys"))).await.unwrap();
+    let invocation = function.invoke(event(lines("{\"country\":\"FR\"}")).into_bytes()).await.unwrap();
+    function.stop().await;
+    let Outcome::Reply(response) = invocation.outcome else { panic!("{:?}", invocation.outcome) };
+    let response: Value = serde_json::from_slice(&response).unwrap();
+    let keys = json!({"country": "FR", "date": "2026-11-18"});
+    assert_eq!(response["records"][0]["metadata"]["partitionKeys"], keys, "{response}");
 }
 
 /// A sample is what functions start from.
