@@ -5,8 +5,9 @@ mod deserialize;
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use crate::budget::{MAX_RECORDS, RESPONSE_BUDGET_BYTES, least_len};
 use crate::json::{Scanner, Shape, members};
-use crate::response::{MAX_RECORDS, RESPONSE_BUDGET_BYTES, least_len};
+
 use base64_simd::STANDARD;
 use jiff::{SignedDuration, Timestamp, Unit};
 
@@ -154,7 +155,7 @@ impl<'a> Event<'a> {
             Some(event) => (event, 0),
             None => deserialize::event(text)?,
         };
-        if unread > 0 || least_len(&event.records) > RESPONSE_BUDGET_BYTES {
+        if unread > 0 || least_len(event.records.iter().map(|record| record.id)) > RESPONSE_BUDGET_BYTES {
             return Err(EventError::TooManyRecords { records: event.records.len() + unread });
         }
         event.decode();

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod budget;
 mod deadline;
 mod event;
 pub mod json;
@@ -11,11 +12,12 @@ mod transform;
 #[cfg(feature = "aws_lambda_events")]
 mod types;
 
+pub use budget::RESPONSE_BUDGET_BYTES;
 pub use deadline::handler_timeout;
 pub use event::{DataError, Event, EventError, KinesisMetadata, MskMetadata, Record};
 #[cfg(feature = "runtime")]
 pub use lambda_runtime::{Diagnostic, Error as RuntimeError};
-pub use response::{BudgetExceeded, RESPONSE_BUDGET_BYTES, Response};
+pub use response::{BudgetExceeded, Response};
 #[cfg(feature = "runtime")]
 pub use runtime::{Invocation, run, run_batch, run_bytes};
 pub use transform::{Failure, Outcome, RecordError, Summary, Transformed};

@@ -2,21 +2,9 @@
 
 use base64_simd::STANDARD;
 
+use crate::budget::{CLOSE, FAILED, OPEN, RECORD_ID, RESPONSE_BUDGET_BYTES, failed_len, least_len};
 use crate::event::{Event, RawRecord};
 
-/// The most bytes of a response.
-///
-/// A synchronous invocation is limited to 6 MB ("Lambda quotas", AWS Lambda Developer Guide); a larger response fails the whole batch.
-/// Whether that is 6,000,000 or 6,291,556 bytes is a difference of 5 %, which is not worth the risk.
-pub const RESPONSE_BUDGET_BYTES: usize = 6_000_000;
-
-/// An upper bound of the records of a response: each result is at least `FAILED` with a brace and a comma.
-pub(crate) const MAX_RECORDS: usize = RESPONSE_BUDGET_BYTES / FAILED.len();
-
-const OPEN: &[u8] = br#"{"records":["#;
-const CLOSE: &[u8] = b"]}";
-const RECORD_ID: &[u8] = br#""recordId":"#;
-const FAILED: &[u8] = br#""result":"ProcessingFailed"}"#;
 const DROPPED: &[u8] = br#""result":"Dropped"}"#;
 const OK_DATA: &[u8] = br#""result":"Ok","data":""#;
 const OK_KAFKA: &[u8] = br#""result":"Ok","kafkaRecordValue":""#;
@@ -82,14 +70,14 @@ impl<'e> Response<'e> {
     #[must_use]
     pub fn with_budget(event: &'e Event<'e>, budget: usize) -> Option<Self> {
         let budget = budget.min(RESPONSE_BUDGET_BYTES);
-        (least_len(&event.records) <= budget).then(|| Self::start(event, budget))
+        (least_len(event.records.iter().map(|record| record.id)) <= budget).then(|| Self::start(event, budget))
     }
 
     fn start(event: &'e Event<'e>, budget: usize) -> Self {
         // Untouched capacity takes no memory, and a growing buffer is copied.
         let mut bytes = Vec::with_capacity(budget);
         bytes.extend_from_slice(OPEN);
-        let reserved = least_len(&event.records) - OPEN.len();
+        let reserved = least_len(event.records.iter().map(|record| record.id)) - OPEN.len();
         Self { bytes, written: OPEN.len(), budget, reserved, remaining: &event.records }
     }
 
@@ -99,7 +87,7 @@ impl<'e> Response<'e> {
     #[must_use]
     pub fn remaining_bytes(&self) -> usize {
         let Some(record) = self.remaining.first() else { return 0 };
-        let used = self.written + self.reserved - failed_len(record);
+        let used = self.written + self.reserved - failed_len(record.id);
         self.budget.saturating_sub(used) / 4 * 3
     }
 
@@ -119,7 +107,7 @@ impl<'e> Response<'e> {
         if data.len() > self.remaining_bytes() {
             return Err(BudgetExceeded);
         }
-        let reserved_for_others = self.reserved - failed_len(record);
+        let reserved_for_others = self.reserved - failed_len(record.id);
         self.open(record);
         self.bytes.extend_from_slice(if record.is_kafka() { OK_KAFKA } else { OK_DATA });
         STANDARD.encode_append(data, &mut self.bytes);
@@ -171,7 +159,7 @@ impl<'e> Response<'e> {
 
     fn close(&mut self, result: &[u8]) {
         let [record, remaining @ ..] = self.remaining else { return };
-        self.reserved -= failed_len(record);
+        self.reserved -= failed_len(record.id);
         self.remaining = remaining;
         self.open(record);
         self.bytes.extend_from_slice(result);
@@ -200,17 +188,6 @@ impl<'e> Response<'e> {
         let written = serde_json::to_writer(&mut self.bytes, text);
         debug_assert!(written.is_ok());
     }
-}
-
-/// The length of the response that fails all records. It counts a comma before the first record, too.
-pub(crate) fn least_len(records: &[RawRecord<'_>]) -> usize {
-    OPEN.len() + records.iter().map(failed_len).sum::<usize>() + CLOSE.len()
-}
-
-/// The length of a `ProcessingFailed` result with a comma: the shortest that is always allowed.
-fn failed_len(record: &RawRecord<'_>) -> usize {
-    let id = record.id.map_or(0, |id| RECORD_ID.len() + id.len() + 1);
-    1 + 1 + id + FAILED.len()
 }
 
 #[cfg(test)]
@@ -305,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_has_room_for_failing_every_record() {
+    fn a_budget_holds_the_failure_of_every_record() {
         let event = Event::parse(EVENT).unwrap();
         let needed = text(Response::new(&event)).len() + 1;
         assert!(Response::with_budget(&event, needed).is_some());

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::{Event, EventError, Header, Member, RawRecord};
-use crate::response::MAX_RECORDS;
+use crate::budget::MAX_RECORDS;
 
 /// The event in `text`, and how many records exceed what any response can hold. Those are not kept: an event of nothing but `{}` would take
 /// fifty times its size.
