@@ -594,6 +594,8 @@ mod tests {
             r#"{"records":[]}"#,
             "{ \"invocationId\" : \"i\" ,\n \"records\" : [ { } , { \"recordId\" : 7 } ] }",
             r#"{"region":null,"records":[{"recordId":"a","data":"aGk=","mskRecordMetadata":{"offset":"0"}}],"x":[1,{}]}"#,
+            // The second record has the form of the first one, and the others have not.
+            r#"{"records":[{"recordId":"a","approximateArrivalTimestamp":1,"data":"aGk="},{"recordId":"b","approximateArrivalTimestamp":22,"data":""},{"data":"","recordId":"c"},{"recordId":"d","approximateArrivalTimestamp":null,"data":""}]}"#,
             r#"{"invocationId":"i","invocationId":"j","records":[{"recordId":"a","recordId":"b","data":"","data":null}]}"#,
         ] {
             let scanned = Event::scan(payload).unwrap_or_else(|| panic!("{payload}"));
