@@ -87,12 +87,12 @@ struct Node {
     children: Vec<Node>,
 }
 
-/// How objects are written whose values are strings and integers. These have no fields in them.
+/// How objects are written whose values are strings and integers, and which of their members are selected. These have no fields in them.
 #[derive(Debug)]
 pub(crate) struct Form {
-    shape: Shape,
+    pub(crate) shape: Shape,
     /// For each member the slot of its value, if it is selected.
-    slots: Vec<Option<usize>>,
+    pub(crate) slots: Vec<Option<usize>>,
 }
 
 /// A value of an object.
@@ -100,7 +100,8 @@ pub(crate) struct Form {
 pub struct Value<'a> {
     /// The value as JSON.
     pub json: &'a str,
-    /// Whether it is known to be a string without escapes. Finding out takes as long as copying it.
+    /// Whether it is known to be a string without escapes, or an integer that a 64-bit float can hold. Finding out takes as long as
+    /// copying it.
     is_plain: bool,
 }
 
@@ -109,6 +110,11 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn of(json: &'a str) -> Self {
         Self { json, is_plain: false }
+    }
+
+    /// A string without escapes, or an integer that a 64-bit float can hold.
+    pub(crate) fn plain(json: &'a str) -> Self {
+        Self { json, is_plain: true }
     }
 
     pub(crate) fn text(self) -> Result<Option<Cow<'a, str>>, UnsupportedValue> {
@@ -176,7 +182,7 @@ impl Selection {
         slot
     }
 
-    /// How the object in `text` is written, if others like it can be read by [`Selection::read_form`].
+    /// How the object in `text` is written, if all its values are strings and integers.
     pub(crate) fn form_of(&self, text: &str) -> Option<Form> {
         if self.any_case {
             return None;
@@ -184,16 +190,6 @@ impl Selection {
         let mut slots = Vec::new();
         members(text, |name, _| slots.push(self.nodes.iter().find(|node| node.name == name).map(|node| node.slot)))?;
         Some(Form { shape: Shape::of(text)?, slots })
-    }
-
-    /// `None` if the object has another form.
-    pub(crate) fn read_form<'a>(&self, form: &Form, text: &'a str, found: &mut Found<'a>) -> Option<()> {
-        found.clear(self.slots);
-        form.shape.read(text, |index, value| {
-            if let Some(slot) = form.slots[index] {
-                found.0[slot].value = Some(Value { json: value, is_plain: value.starts_with('"') });
-            }
-        })
     }
 
     /// Finds the fields of the object in `text`, like [`Selection::read`]; `None` if that has to decide.

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use config::{Config, OnLookupUnavailable, OnUnknownKey};
-use event::{InputEvent, InputEvents, LineFormat};
+use event::{InputEvent, InputEvents, LineFormat, NO_METADATA};
 use firehose_transform::{Event, EventError, Record, Response};
 use lookup::{Client, ClientError, Lookup, LookupResult, LookupResults, OwnedAttributes, Session};
 
@@ -105,8 +105,8 @@ impl Processor {
         report.invocation_id = event.invocation_id().as_deref().map(report::truncate);
         report.records = event.len();
 
-        let data = event.records().map(|record| Ok(record?.data()));
-        let inputs = InputEvents::parse(data, self.line_format.event_format());
+        let texts = event.records().map(|record| Ok(record?.text()?));
+        let inputs = InputEvents::parse(texts, self.line_format.event_format());
         let results = self.look_up(&inputs.keys(), invocation, report).await?;
         let response = self.encode(&event, &inputs, &results, report);
         report.response_bytes = response.len();
@@ -180,22 +180,25 @@ impl Processor {
         lines.clear();
         let max_bytes = response.remaining_bytes();
         let metadata = self.line_format.record_metadata(|| arrival_time(record), || record.id());
+        let metadata = metadata.as_ref().unwrap_or(NO_METADATA);
         let mut record_keys: Option<BTreeMap<&str, String>> = None;
         let mut count = 0;
         for (input, key) in inputs {
             let attributes = results.attributes(key).unwrap_or_else(|| self.unknown.view());
-            self.line_format.write(input, attributes, &metadata, max_bytes, lines);
+            self.line_format.write(input, attributes, metadata, max_bytes, lines);
             count += 1;
             if lines.len() > max_bytes {
                 return RecordOutcome::Failed(Reason::ResponseBudget);
             }
             // Firehose delivers a record as a whole under one prefix.
-            match self.line_format.partition_keys(input, attributes, &metadata) {
-                Some(keys) if record_keys.as_ref().is_none_or(|known| *known == keys) => record_keys = Some(keys),
-                _ => return RecordOutcome::Failed(Reason::PartitionKey),
+            if self.line_format.has_partition_keys() {
+                match self.line_format.partition_keys(input, attributes, metadata) {
+                    Some(keys) if record_keys.as_ref().is_none_or(|known| *known == keys) => record_keys = Some(keys),
+                    _ => return RecordOutcome::Failed(Reason::PartitionKey),
+                }
             }
         }
-        match response.ok(lines, &record_keys.unwrap_or_default()) {
+        match response.ok(lines, record_keys.iter().flatten()) {
             Ok(()) => RecordOutcome::Delivered { lines: count },
             Err(_) => RecordOutcome::Failed(Reason::ResponseBudget),
         }

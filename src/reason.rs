@@ -1,5 +1,7 @@
 //! Why records fail.
 
+use std::str::Utf8Error;
+
 use firehose_transform::DataError;
 
 /// Why a record's result is `ProcessingFailed`.
@@ -42,6 +44,12 @@ pub enum Reason {
     PartitionKey,
     /// The record's lines, or the attributes of the batch's keys, exceed the size of a response.
     ResponseBudget,
+}
+
+impl From<Utf8Error> for Reason {
+    fn from(_: Utf8Error) -> Self {
+        Self::InvalidUtf8
+    }
 }
 
 impl From<DataError> for Reason {

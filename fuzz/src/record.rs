@@ -18,7 +18,7 @@ const NEIGHBOUR: &[u8] = br#"{"userId":"neighbour","mysfitId":"next-door"}"#;
 
 /// - It is accepted if and only if it is objects, each with a valid key, required fields and kept fields that fit into a line.
 /// - Each event has one line with its values.
-/// - An event is read alike by the general path, by the form that was learned from it, and by serde.
+/// - An event is read alike by the general path, by the plan that was made from it, and by serde.
 /// - It does not affect other records of the batch.
 pub fn check(data: &[u8]) {
     for configured in &*CONFIGURED {
@@ -27,10 +27,11 @@ pub fn check(data: &[u8]) {
 }
 
 fn check_configured(data: &[u8], expected: Option<&[&str]>, configured: &Configured) {
-    // A form is learned from the first one. It reads the second one, and not the last one.
+    // The first one is planned for. The plan reads the second one, and not the last one.
     let other_form = [b" ", data].concat();
     let line = LineFormat::new(&configured.config);
-    let batch = InputEvents::parse([data, data, NEIGHBOUR, &other_form].into_iter().map(Ok), line.event_format());
+    let texts = [data, data, NEIGHBOUR, &other_form].into_iter().map(|data| Ok(str::from_utf8(data)?));
+    let batch = InputEvents::parse(texts, line.event_format());
     let keys = batch.keys();
     let records: Vec<Result<Vec<(InputEvent, &str)>, Reason>> = batch
         .records()
@@ -65,8 +66,9 @@ fn check_configured(data: &[u8], expected: Option<&[&str]>, configured: &Configu
 fn check_event((parsed, key): (InputEvent, &str), event: &str, configured: &Configured) -> String {
     assert_eq!(Some(key), find(event, configured.key).and_then(key_of).as_deref());
     let config = &configured.config;
-    let metadata =
-        LineFormat::new(config).record_metadata(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()));
+    let metadata = LineFormat::new(config)
+        .record_metadata(|| Some("2026-11-20T08:22:01.000Z".to_owned()), || Some("\"\n".into()))
+        .unwrap_or_default();
     let unknown = OwnedAttributes::unknown(&config.attributes);
     let line = assert_line(configured, parsed, event, unknown.view(), &metadata);
     // Without record fields and `*`, a line is short.

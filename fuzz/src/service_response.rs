@@ -103,7 +103,7 @@ impl Wanted {
             assert_copied(original, written.get());
         }
         let format = click_processor::event::EventFormat::new(config);
-        let events = InputEvents::parse([Ok(EVENT.as_bytes())].into_iter(), &format);
+        let events = InputEvents::parse([Ok(EVENT)].into_iter(), &format);
         let mut records = events.records();
         let (event, _) = records.next().unwrap().unwrap().next().unwrap();
         assert_line(&self.configured, event, EVENT, found, &RecordMetadata::default());

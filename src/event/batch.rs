@@ -1,14 +1,13 @@
 //! The events of a whole batch, and the distinct keys among them.
 
 use std::hash::BuildHasher as _;
-use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::format::EventFormat;
-use super::parse::{Parsed, ParsedEvent};
+use super::parse::{Parsed, ParsedEvent, offset_of};
 use crate::field::Value;
 use crate::reason::Reason;
 
@@ -18,7 +17,8 @@ pub struct InputEvents<'a> {
     parsed: Parsed<'a>,
     /// For each event, the index of its key among the distinct ones.
     keys: Vec<u32>,
-    records: Vec<Result<Range<usize>, Reason>>,
+    /// For each record, the end of its events, which start where those of the record before end.
+    records: Vec<Result<u32, Reason>>,
     /// For each distinct key, the index of the first event with it.
     firsts: Vec<u32>,
 }
@@ -27,8 +27,8 @@ pub struct InputEvents<'a> {
 pub type InputEvent<'e> = &'e [(u8, Value<'e>)];
 
 impl<'a> InputEvents<'a> {
-    /// Parses the data of each record.
-    pub fn parse(records: impl Iterator<Item = Result<&'a [u8], Reason>>, format: &EventFormat) -> Self {
+    /// Parses the text of each record.
+    pub fn parse(records: impl Iterator<Item = Result<&'a str, Reason>>, format: &EventFormat) -> Self {
         // Nearly every record is one event.
         let (count, _) = records.size_hint();
         let mut batch = Self {
@@ -37,10 +37,9 @@ impl<'a> InputEvents<'a> {
             records: Vec::with_capacity(count),
             firsts: Vec::new(),
         };
-        for data in records {
-            let start = batch.parsed.events.len();
-            let outcome = data.and_then(|data| batch.parsed.record(data, format));
-            batch.records.push(outcome.map(|()| start..batch.parsed.events.len()));
+        for text in records {
+            let outcome = text.and_then(|text| batch.parsed.record(text, format));
+            batch.records.push(outcome.map(|()| offset_of(batch.parsed.events.len())));
         }
         batch.number_keys();
         batch
@@ -56,8 +55,10 @@ impl<'a> InputEvents<'a> {
     pub fn records(
         &self,
     ) -> impl Iterator<Item = Result<impl Iterator<Item = (InputEvent<'_>, usize)> + Clone, Reason>> {
-        self.records.iter().map(|range| {
-            let range = range.clone()?;
+        let mut start = 0;
+        self.records.iter().map(move |end| {
+            let range = start..(*end)? as usize;
+            start = range.end;
             let events = self.parsed.events[range.clone()].iter().map(|event| self.view(event));
             Ok(events.zip(self.keys[range].iter().map(|key| *key as usize)))
         })
@@ -111,7 +112,7 @@ mod tests {
         ];
         let config = Config::read(&[("LOOKUP_API_URL", "http://127.0.0.1")].into_iter().collect()).unwrap();
         let format = EventFormat::new(&config);
-        let events = InputEvents::parse(data.iter().map(|data| Ok(data.as_bytes())), &format);
+        let events = InputEvents::parse(data.iter().map(|data| Ok(data.as_str())), &format);
         assert_eq!(events.keys(), ["a", "b", "c", "7"]);
         let numbers: Vec<_> = events
             .records()

@@ -17,7 +17,7 @@ pub struct EventFormat {
 #[derive(Clone, Debug)]
 pub(super) enum Column {
     Field {
-        /// The member's name and colon as JSON.
+        /// A comma, the member's name and a colon as JSON.
         member: String,
         slot: usize,
         /// Then it is `null` if nothing is found. A field by name is left out.
@@ -42,7 +42,7 @@ impl EventFormat {
         let mut column = |field: &EventField| match field {
             EventField::Rest => Column::Rest(Rest::new(config)),
             EventField::Field(field) => Column::Field {
-                member: format!("\"{}\":", field.output),
+                member: format!(",\"{}\":", field.output),
                 slot: selection.add(&source(field)),
                 is_pointer: source(field).is_pointer,
             },

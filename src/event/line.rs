@@ -19,10 +19,13 @@ const MAX_PARTITION_KEY_BYTES: usize = 256;
 #[derive(Clone, Debug)]
 pub struct LineFormat {
     event: EventFormat,
-    /// Each with its name and colon as JSON.
+    /// Each with a comma, its name and a colon as JSON.
     record: Vec<(String, RecordField)>,
     partition_keys: Vec<(String, FieldSource)>,
 }
+
+/// The metadata of a record of which nothing is needed.
+pub(crate) const NO_METADATA: &RecordMetadata<'static> = &RecordMetadata { arrived_at: None, record_id: None };
 
 /// The metadata of a record that a line can carry.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,7 +56,7 @@ impl LineFormat {
         let source = |key: &String| fields.iter().find(|(name, _)| name == key).map(|(_, source)| *source);
         Self {
             event: EventFormat::new(config),
-            record: config.record_fields.iter().map(|field| (format!("\"{}\":", field.name()), *field)).collect(),
+            record: config.record_fields.iter().map(|field| (format!(",\"{}\":", field.name()), *field)).collect(),
             partition_keys: config.partition_keys.iter().filter_map(|key| Some((key.clone(), source(key)?))).collect(),
         }
     }
@@ -64,17 +67,23 @@ impl LineFormat {
         &self.event
     }
 
-    /// The metadata that the line's fields need.
+    /// The metadata that the line's fields need, or `None` if they need none.
     pub fn record_metadata<'a>(
         &self,
         arrived_at: impl FnOnce() -> Option<String>,
         record_id: impl FnOnce() -> Option<Cow<'a, str>>,
-    ) -> RecordMetadata<'a> {
+    ) -> Option<RecordMetadata<'a>> {
         let needs = |wanted| self.record.iter().any(|(_, field)| *field == wanted);
-        RecordMetadata {
+        (!self.record.is_empty()).then(|| RecordMetadata {
             arrived_at: if needs(RecordField::ArrivedAt) { arrived_at() } else { None },
             record_id: if needs(RecordField::RecordId) { record_id() } else { None },
-        }
+        })
+    }
+
+    /// Whether lines have partition keys.
+    #[must_use]
+    pub fn has_partition_keys(&self) -> bool {
+        !self.partition_keys.is_empty()
     }
 
     /// Appends the line of `event` to `out`: compact JSON, UTF-8 unescaped, and a newline. If `out` exceeds `max_bytes`, the line may be
@@ -89,19 +98,21 @@ impl LineFormat {
         max_bytes: usize,
         out: &mut Vec<u8>,
     ) {
-        let mut separator = b'{';
-        self.write_values(event, &mut separator, max_bytes, out);
-        out.push(separator);
+        let start = out.len();
+        self.write_values(event, max_bytes, out);
+        out.push(b',');
         out.extend_from_slice(attributes.members().as_bytes());
         for (member, field) in &self.record {
-            out.push(b',');
             out.extend_from_slice(member.as_bytes());
             write_metadata(*field, metadata, out);
         }
         out.extend_from_slice(b"}\n");
+        // Before the first member is no comma.
+        out[start] = b'{';
     }
 
-    fn write_values(&self, mut values: InputEvent, separator: &mut u8, max_bytes: usize, out: &mut Vec<u8>) {
+    /// Each with a comma before it.
+    fn write_values(&self, mut values: InputEvent, max_bytes: usize, out: &mut Vec<u8>) {
         for (index, column) in (0..).zip(&self.event.columns) {
             let mut value = None;
             if let [(column, first), others @ ..] = values
@@ -110,15 +121,13 @@ impl LineFormat {
                 (value, values) = (Some(*first), others);
             }
             match (column, value) {
-                (Column::Rest(rest), Some(event)) => rest.write(event.json, separator, out),
+                (Column::Rest(rest), Some(event)) => rest.write(event.json, out),
                 (Column::Field { member, is_pointer, .. }, value) if *is_pointer || value.is_some() => {
-                    out.push(*separator);
                     out.extend_from_slice(member.as_bytes());
                     match value {
                         Some(value) => write_value(value, out),
                         None => out.extend_from_slice(b"null"),
                     }
-                    *separator = b',';
                 }
                 _ => {}
             }
@@ -137,9 +146,6 @@ impl LineFormat {
         attributes: Attributes,
         metadata: &RecordMetadata,
     ) -> Option<BTreeMap<&str, String>> {
-        if self.partition_keys.is_empty() {
-            return Some(BTreeMap::new());
-        }
         let value = |source| {
             let mut json = Vec::new();
             match source {

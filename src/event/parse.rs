@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use firehose_transform::json::{Shape, is_plain};
 use serde_json::Deserializer;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
@@ -10,14 +11,16 @@ use super::format::{Column, EventFormat};
 use crate::field::{Form, Found, Value};
 use crate::key::{self, Key};
 use crate::reason::Reason;
-use service_kit::json::UnsupportedValue;
+use service_kit::json::{UnsupportedValue, quoted};
 
 /// The most bytes of a required field: a Cognito `sub` has 36.
 const MAX_TEXT_BYTES: usize = 256;
 /// The most values that a batch allocates for at first, 2 MiB: a configuration may keep 32 fields, and an event have few.
 const MAX_CAPACITY: usize = 1 << 16;
-/// How often a batch tries to learn the form of an event. Each time costs as much as reading some events.
+/// How often a batch tries to learn how its events are written. Each time costs as much as reading some events.
 const MAX_ATTEMPTS: usize = 64;
+/// Any integer that is no longer fits into a 64-bit float, so it needs no check.
+const MAX_INTEGER_DIGITS: usize = 308;
 
 #[derive(Debug, Default)]
 pub(super) struct Parsed<'a> {
@@ -26,15 +29,42 @@ pub(super) struct Parsed<'a> {
     /// fields that they lack: a batch of 6 MB may have 160,000 events, and a configuration 32 fields.
     pub(super) values: Vec<(u8, Value<'a>)>,
     found: Found<'a>,
-    form: Option<Form>,
+    plan: Option<Plan>,
+    /// The members of the last event that was read by the plan.
+    members: Vec<&'a str>,
     attempts: usize,
+}
+
+/// How to read events that are written as one before.
+#[derive(Debug)]
+struct Plan {
+    shape: Shape,
+    /// The index of the member that has the key.
+    key: usize,
+    required: Vec<usize>,
+    /// What is kept, each with the index of its column.
+    kept: Vec<(u8, usize)>,
+}
+
+impl Plan {
+    /// `None` if `event` has other values than strings and integers, or lacks a required field.
+    fn of(event: &str, format: &EventFormat) -> Option<Self> {
+        let Form { shape, slots } = format.selection.form_of(event)?;
+        let member = |slot: usize| slots.iter().rposition(|selected| *selected == Some(slot));
+        let kept = (0..).zip(&format.columns).filter_map(|(index, column)| match column {
+            Column::Field { slot, .. } => Some((index, member(*slot)?)),
+            Column::Rest(_) => None,
+        });
+        let required = format.required.iter().map(|slot| member(*slot));
+        Some(Self { key: member(format.key)?, required: required.collect::<Option<_>>()?, kept: kept.collect(), shape })
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct ParsedEvent<'a> {
     /// 1 to 128 characters of `[A-Za-z0-9_-]`.
     pub(super) key: Cow<'a, str>,
-    /// The range of what is kept in [`Parsed::values`]. A payload has at most 6 MB, so fewer than 2^32.
+    /// The range of what is kept in [`Parsed::values`].
     pub(super) start: u32,
     pub(super) end: u32,
 }
@@ -46,9 +76,12 @@ impl<'a> Parsed<'a> {
     }
 
     /// A record is all or nothing.
-    pub(super) fn record(&mut self, data: &'a [u8], format: &EventFormat) -> Result<(), Reason> {
+    pub(super) fn record(&mut self, text: &'a str, format: &EventFormat) -> Result<(), Reason> {
+        if self.planned(text).is_some() {
+            return Ok(());
+        }
         let (events, values) = (self.events.len(), self.values.len());
-        let outcome = self.events(data, format);
+        let outcome = self.events(text, format);
         if outcome.is_err() {
             self.events.truncate(events);
             self.values.truncate(values);
@@ -56,8 +89,35 @@ impl<'a> Parsed<'a> {
         outcome
     }
 
-    fn events(&mut self, data: &'a [u8], format: &EventFormat) -> Result<(), Reason> {
-        let text = str::from_utf8(data).map_err(|_| Reason::InvalidUtf8)?;
+    /// Adds an event that is written as the plan says, and valid; `None` if [`Parsed::events`] has to decide.
+    fn planned(&mut self, text: &'a str) -> Option<()> {
+        let Self { plan: Some(plan), members, values, events, .. } = self else { return None };
+        members.clear();
+        plan.shape.read_if(text, |index, value| {
+            members.push(value);
+            let is_text = value.starts_with('"');
+            // The characters of a key are checked below.
+            index == plan.key || if is_text { is_plain(value) } else { value.len() <= MAX_INTEGER_DIGITS }
+        })?;
+        let json = members[plan.key];
+        let key = quoted(json).unwrap_or(json);
+        let is_number = key.len() == json.len();
+        if (is_number && (json == "-0" || json.len() > key::MAX_DIGITS)) || key.len() > key::MAX_CHARS {
+            return None;
+        }
+        let is_valid = |member: &usize| quoted(members[*member]).is_some_and(|text| text.len() <= MAX_TEXT_BYTES);
+        if !key::is_url_safe(key) || !plan.required.iter().all(is_valid) {
+            return None;
+        }
+        let start = offset_of(values.len());
+        for (column, member) in &plan.kept {
+            values.push((*column, Value::plain(members[*member])));
+        }
+        events.push(ParsedEvent { key: Cow::Borrowed(key), start, end: offset_of(values.len()) });
+        Some(())
+    }
+
+    fn events(&mut self, text: &'a str, format: &EventFormat) -> Result<(), Reason> {
         if text.bytes().all(|byte| byte.is_ascii_whitespace()) {
             return Err(Reason::Empty);
         }
@@ -84,14 +144,9 @@ impl<'a> Parsed<'a> {
 
     /// `None` if serde has to decide.
     fn scan(&mut self, text: &'a str, format: &EventFormat) -> Option<()> {
-        if let Some(form) = &self.form
-            && format.selection.read_form(form, text, &mut self.found).is_some()
-        {
-            return Some(());
-        }
         if self.attempts < MAX_ATTEMPTS {
             self.attempts += 1;
-            self.form = format.selection.form_of(text).or(self.form.take());
+            self.plan = Plan::of(text, format).or(self.plan.take());
         }
         format.selection.scan(text, &mut self.found)
     }
@@ -128,7 +183,8 @@ impl<'a> Parsed<'a> {
     }
 }
 
-fn offset_of(position: usize) -> u32 {
+/// A payload has at most 6 MB, so fewer than 2^32 of anything.
+pub(super) fn offset_of(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
@@ -186,16 +242,16 @@ mod tests {
         EventFormat::new(&config(variables))
     }
 
-    fn parsed<'a>(data: &'a [u8], format: &EventFormat) -> Result<Parsed<'a>, Reason> {
+    fn parsed<'a>(text: &'a str, format: &EventFormat) -> Result<Parsed<'a>, Reason> {
         let mut parsed = Parsed::default();
-        parsed.record(data, format).map(|()| parsed)
+        parsed.record(text, format).map(|()| parsed)
     }
 
     /// The keys, and the event fields of the lines.
     fn read(data: &str, variables: &[(&str, &str)]) -> Result<Vec<(String, String)>, Reason> {
         let config = config(variables);
         let (line, nothing) = (LineFormat::new(&config), OwnedAttributes::unknown(&config.attributes));
-        let events = InputEvents::parse([Ok(data.as_bytes())].into_iter(), line.event_format());
+        let events = InputEvents::parse([Ok(data)].into_iter(), line.event_format());
         let keys = events.keys();
         let read = events.records().next().unwrap()?.map(|(event, key)| {
             let mut out = Vec::new();
@@ -292,8 +348,6 @@ mod tests {
             let shown: String = data.chars().take(80).collect();
             assert_eq!(read(&data, &[]), Err(reason), "{shown}");
         }
-        let outcome = parsed(b"{\"userId\":\"\xff\",\"mysfitId\":\"m\"}", &format_of(&[])).map(|_| ());
-        assert_eq!(outcome, Err(Reason::InvalidUtf8));
     }
 
     #[test]
@@ -456,10 +510,33 @@ mod tests {
             (r#"{"userId":"","mysfitId":"m","x":1}"#, 0),
             (r#"{"userId":"u","mysfitId":"m","f29":1}"#, 1),
         ] {
-            let parsed = parsed(data.as_bytes(), &format).unwrap();
+            let parsed = parsed(data, &format).unwrap();
             assert_eq!((parsed.events.len(), parsed.values.len()), (1, values), "{data}");
         }
         assert!(size_of::<ParsedEvent>() <= 40);
+    }
+
+    #[test]
+    fn events_like_the_first_are_read_by_plan() {
+        let digits = |count: usize| "9".repeat(count);
+        let click = |at: &str, key: &str| format!(r#"{{"userId":"u","at":{at},"mysfitId":{key}}}"#);
+        for (first, second, is_planned) in [
+            (click("1", r#""m""#), click("22", r#""-m_7""#), true),
+            // Nanoseconds, and the longest integers that a 64-bit float can hold.
+            (click("1", r#""m""#), click(&digits(19), r#""m""#), true),
+            (click("1", r#""m""#), click(&digits(308), r#""m""#), true),
+            (click("1", r#""m""#), click(&digits(309), r#""m""#), false),
+            (click("1", "7"), click("1", &digits(20)), true),
+            (click("1", "7"), click("1", &digits(21)), false),
+            (click("1", "7"), click("1", "-0"), false),
+            (click("1", r#""m""#), click("1", r#""m.""#), false),
+            (click("1", r#""m""#), click("1.5", r#""m""#), false),
+            (click("1", r#""m""#), click("1", r#""m""#).replace("\"u\"", "\"\\n\""), false),
+        ] {
+            let mut parsed = Parsed::default();
+            parsed.record(&first, &format_of(&[("EVENT_FIELDS", "userId,at")])).unwrap();
+            assert_eq!(parsed.planned(&second).is_some(), is_planned, "{second}");
+        }
     }
 
     #[test]
@@ -467,15 +544,15 @@ mod tests {
         let mut parsed = Parsed::default();
         let format = format_of(&[]);
         for invalid in [r#" {"userId":"u","mysfitId":"m"} {}"#, r#" {"userId":"u","mysfitId":"!"}"#] {
-            parsed.record(invalid.as_bytes(), &format).unwrap_err();
+            parsed.record(invalid, &format).unwrap_err();
             assert_eq!((parsed.events.len(), parsed.values.len()), (0, 0), "{invalid}");
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn any_bytes_are_parsed(data: Vec<u8>) {
-            let _ = (parsed(&data, &format_of(&[])), parsed(&data, &format_of(&[("EVENT_FIELDS", "*,a=/b/0/c")])));
+        fn any_text_is_parsed(text: String) {
+            let _ = (parsed(&text, &format_of(&[])), parsed(&text, &format_of(&[("EVENT_FIELDS", "*,a=/b/0/c")])));
         }
 
         #[test]

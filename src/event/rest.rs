@@ -34,15 +34,14 @@ impl Rest {
         })
     }
 
-    /// Expects an event that [`Rest::check`] accepts.
-    pub(super) fn write(&self, event: &str, separator: &mut u8, out: &mut Vec<u8>) {
+    /// Expects an event that [`Rest::check`] accepts. Each member has a comma before it.
+    pub(super) fn write(&self, event: &str, out: &mut Vec<u8>) {
         for member in self.members(event) {
-            out.push(*separator);
+            out.push(b',');
             out.extend_from_slice(member.name.get().as_bytes());
             out.push(b':');
             let written = json::write_compact(member.value.get(), Mode::KeepBytes, out);
             debug_assert_eq!(written, Ok(()), "parsing checks every member that is kept");
-            *separator = b',';
         }
     }
 

@@ -3,10 +3,11 @@
 mod deserialize;
 
 use std::borrow::Cow;
+use std::str::Utf8Error;
 use std::time::SystemTime;
 
 use crate::budget::{MAX_RECORDS, RESPONSE_BUDGET_BYTES, least_len};
-use crate::json::{Scanner, Shape, members};
+use crate::json::{Scanner, Shape, is_plain, members};
 
 use base64_simd::STANDARD;
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -27,8 +28,15 @@ use jiff::{SignedDuration, Timestamp, Unit};
 pub struct Event<'a> {
     header: Header<'a>,
     pub(crate) records: Vec<RawRecord<'a>>,
-    /// The data of all records.
-    data: Vec<u8>,
+    data: Data,
+}
+
+/// The data of all records.
+#[derive(Debug)]
+enum Data {
+    Text(String),
+    /// Some of it is not UTF-8.
+    Bytes(Vec<u8>),
 }
 
 /// The members of an event besides its records, as JSON.
@@ -42,15 +50,29 @@ struct Header<'a> {
 
 /// The members of a record, as JSON, so that one of an unexpected type fails the record and not the batch.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RawRecord<'a> {
-    pub(crate) id: Option<&'a str>,
+struct Members<'a> {
+    id: Option<&'a str>,
     data: Option<&'a str>,
     kafka_record_value: Option<&'a str>,
     arrival: Option<&'a str>,
     kinesis_metadata: Option<&'a str>,
     msk_metadata: Option<&'a str>,
-    /// The end of the record's data in the event's buffer.
-    decoded: Option<Result<usize, DataError>>,
+}
+
+/// What is kept of a record. It is small, because 10,000 of them pass through the CPU's cache for each batch.
+#[derive(Debug)]
+pub(crate) struct RawRecord<'a> {
+    /// As JSON, as are the next two.
+    pub(crate) id: Option<&'a str>,
+    arrival: Option<&'a str>,
+    metadata: Option<&'a str>,
+    /// Whether the metadata is that of Amazon MSK, and not that of Kinesis.
+    is_msk_metadata: bool,
+    /// The end of its data, which starts where that of the record before ends.
+    end: usize,
+    error: Option<DataError>,
+    /// Whether the data is a `kafkaRecordValue`, as that of Amazon MSK.
+    pub(crate) is_kafka: bool,
 }
 
 /// One record of an [`Event`], with its data.
@@ -64,6 +86,7 @@ pub(crate) struct RawRecord<'a> {
 /// let event = Event::parse(payload)?;
 /// for record in event.records().flatten() {
 ///     assert_eq!(record.data(), b"hi");
+///     assert_eq!(record.text(), Ok("hi"));
 ///     assert_eq!(record.id().as_deref(), Some("a"));
 ///     assert_eq!(record.arrived_at(), Some(UNIX_EPOCH + Duration::from_millis(1_495_072_949_453)));
 /// }
@@ -73,6 +96,8 @@ pub(crate) struct RawRecord<'a> {
 pub struct Record<'e> {
     raw: &'e RawRecord<'e>,
     data: &'e [u8],
+    /// The same, if it is known to be UTF-8.
+    text: Option<&'e str>,
 }
 
 /// Why a record has no data. Such a record fails: it gets the result `ProcessingFailed`.
@@ -151,14 +176,13 @@ impl<'a> Event<'a> {
     /// with a single record is that record's error: see [`Event::records`].
     pub fn parse(payload: &'a [u8]) -> Result<Self, EventError> {
         let text = str::from_utf8(payload).map_err(|error| not_utf8(payload, error.valid_up_to()))?;
-        let (mut event, unread) = match Self::scan(text) {
+        let (event, unread) = match Self::scan(text) {
             Some(event) => (event, 0),
             None => deserialize::event(text)?,
         };
         if unread > 0 || least_len(event.records.iter().map(|record| record.id)) > RESPONSE_BUDGET_BYTES {
             return Err(EventError::TooManyRecords { records: event.records.len() + unread });
         }
-        event.decode();
         Ok(event)
     }
 
@@ -171,35 +195,31 @@ impl<'a> Event<'a> {
                 header.set(name, scanner.value()?);
                 return Some(());
             }
-            let mut found = Vec::new();
+            let mut found = Records::of(text);
             let mut form = LearnedForm::default();
             scanner.elements(|scanner| {
                 let before = scanner.rest().len();
-                found.push(RawRecord::scan(scanner, &mut form)?);
-                if found.len() == 1 {
+                let members = Members::scan(scanner, &mut form)?;
+                // The data was not checked. It is base64, or serde decides whether it is JSON at all.
+                if found.push(&members).is_err() && !members.encoded().is_none_or(is_plain) {
+                    return None;
+                }
+                if found.kept.len() == 1 {
                     // The others are as long, or nearly so. A growing buffer is copied, and untouched capacity takes no memory.
                     let left = scanner.rest().len();
-                    found.reserve((left / (before - left)).min(MAX_RECORDS));
+                    found.kept.reserve((left / (before - left)).min(MAX_RECORDS));
                 }
-                (found.len() <= MAX_RECORDS).then_some(())
+                (found.unread == 0).then_some(())
             })?;
             records.replace(found).is_none().then_some(())
         })?;
         scanner.end()?;
-        Some(Self { header, records: records?, data: Vec::new() })
+        Some(Self::new(header, records?))
     }
 
-    fn decode(&mut self) {
-        let encoded: usize = self.records.iter().map(|record| record.encoded().map_or(0, str::len)).sum();
-        self.data.reserve_exact(encoded / 4 * 3);
-        for record in &mut self.records {
-            let start = self.data.len();
-            let outcome = record.decode_into(&mut self.data);
-            if outcome.is_err() {
-                self.data.truncate(start);
-            }
-            record.decoded = Some(outcome.map(|()| self.data.len()));
-        }
+    fn new(header: Header<'a>, records: Records<'a>) -> Self {
+        let data = String::from_utf8(records.data).map_or_else(|error| Data::Bytes(error.into_bytes()), Data::Text);
+        Self { header, records: records.kept, data }
     }
 
     /// The records in their order, or why one has no data.
@@ -207,12 +227,19 @@ impl<'a> Event<'a> {
     /// A response has one result for each of them, in any case.
     #[must_use]
     pub fn records(&self) -> impl ExactSizeIterator<Item = Result<Record<'_>, DataError>> + Clone {
+        let (bytes, text) = match &self.data {
+            Data::Text(text) => (text.as_bytes(), Some(text.as_str())),
+            Data::Bytes(bytes) => (bytes.as_slice(), None),
+        };
         let mut start = 0;
         self.records.iter().map(move |raw| {
-            let end = raw.decoded.unwrap_or(Err(DataError::Missing))?;
-            let data = &self.data[start..end];
-            start = end;
-            Ok(Record { raw, data })
+            let range = start..raw.end;
+            start = raw.end;
+            if let Some(error) = raw.error {
+                return Err(error);
+            }
+            // A character may begin in one record and end in the next. Then neither is UTF-8.
+            Ok(Record { raw, data: &bytes[range.clone()], text: text.and_then(|text| text.get(range)) })
         })
     }
 
@@ -297,6 +324,10 @@ impl Member {
             _ => Self::Other,
         }
     }
+
+    fn is_data(self) -> bool {
+        matches!(self, Self::Data | Self::KafkaRecordValue)
+    }
 }
 
 /// What is known of how the records of an event are written.
@@ -317,18 +348,66 @@ impl Form {
     fn of(record: &str) -> Option<Self> {
         let mut names = Vec::new();
         members(record, |name, _| names.push(Member::named(name)))?;
+        // Of several, the last one is decoded, and the others are not checked.
+        if names.iter().filter(|name| name.is_data()).count() > 1 {
+            return None;
+        }
         Some(Self { shape: Shape::of(record)?, members: names })
     }
 }
 
-impl<'a> RawRecord<'a> {
+/// The records of an event, as they are read.
+struct Records<'a> {
+    kept: Vec<RawRecord<'a>>,
+    data: Vec<u8>,
+    /// How many exceed what any response can hold. Those are not kept: an event of nothing but `{}` would take fifty times its size.
+    unread: usize,
+}
+
+impl<'a> Records<'a> {
+    fn of(text: &str) -> Self {
+        // Untouched capacity takes no memory.
+        Self { kept: Vec::new(), data: Vec::with_capacity(text.len() / 4 * 3), unread: 0 }
+    }
+
+    /// Decodes the record's data while it is in the CPU's cache.
+    fn push(&mut self, members: &Members<'a>) -> Result<(), DataError> {
+        if self.kept.len() == MAX_RECORDS {
+            self.unread += 1;
+            return Ok(());
+        }
+        let start = self.data.len();
+        let decoded = members.decode_into(&mut self.data);
+        if decoded.is_err() {
+            self.data.truncate(start);
+        }
+        self.kept.push(RawRecord {
+            id: members.id,
+            arrival: members.arrival,
+            metadata: members.kinesis_metadata.or(members.msk_metadata),
+            is_msk_metadata: members.kinesis_metadata.is_none(),
+            end: self.data.len(),
+            error: decoded.err(),
+            is_kafka: members.data.is_none() && members.kafka_record_value.is_some(),
+        });
+        decoded
+    }
+}
+
+impl<'a> Members<'a> {
     /// Reads the record that `scanner` has next.
     fn scan(scanner: &mut Scanner<'a>, learned: &mut LearnedForm) -> Option<Self> {
         let mut record = Self::default();
-        if let Some(Form { shape, members }) = &learned.form
-            && scanner.shaped(shape, |index, value| record.set(members[index], value)).is_some()
-        {
-            return Some(record);
+        if let Some(Form { shape, members }) = &learned.form {
+            let read = scanner.shaped(shape, |index, value| {
+                let member = members[index];
+                record.set(member, value);
+                // Data is checked when it is decoded.
+                member.is_data() || !value.starts_with('"') || is_plain(value)
+            });
+            if read.is_some() {
+                return Some(record);
+            }
         }
         let mut record = Self::default();
         let start = scanner.rest();
@@ -357,22 +436,14 @@ impl<'a> RawRecord<'a> {
         }
     }
 
-    /// Whether the record is from Amazon MSK, whose data has another name.
-    pub(crate) fn is_kafka(&self) -> bool {
-        self.data.is_none() && self.kafka_record_value.is_some()
-    }
-
-    fn id(&self) -> Option<Cow<'_, str>> {
-        let id = self.id?;
-        Some(text(id).unwrap_or(Cow::Borrowed(id)))
-    }
-
     fn encoded(&self) -> Option<&'a str> {
         self.data.or(self.kafka_record_value)
     }
 
     fn decode_into(&self, bytes: &mut Vec<u8>) -> Result<(), DataError> {
         let encoded = self.encoded().ok_or(DataError::Missing)?;
+        // Decoding reserves no more than it needs, which would copy the buffer for each record.
+        bytes.reserve(encoded.len() / 4 * 3);
         // Base64 has no backslash, so decoding also checks for escapes.
         if quoted(encoded).is_some_and(|text| STANDARD.decode_append(text, bytes).is_ok()) {
             return Ok(());
@@ -382,11 +453,26 @@ impl<'a> RawRecord<'a> {
     }
 }
 
+impl<'a> RawRecord<'a> {
+    fn id(&self) -> Option<Cow<'a, str>> {
+        let id = self.id?;
+        Some(text(id).unwrap_or(Cow::Borrowed(id)))
+    }
+}
+
 impl<'e> Record<'e> {
     /// The record's data.
     #[must_use]
     pub fn data(&self) -> &'e [u8] {
         self.data
+    }
+
+    /// The record's data as UTF-8. This is faster than [`str::from_utf8`]: all records of an event are checked at once.
+    ///
+    /// # Errors
+    /// It is not UTF-8.
+    pub fn text(&self) -> Result<&'e str, Utf8Error> {
+        self.text.map_or_else(|| str::from_utf8(self.data), Ok)
     }
 
     /// The record's id. It is opaque: up to 160 characters were seen. One that is not a string is its JSON; some emulators send none.
@@ -401,8 +487,7 @@ impl<'e> Record<'e> {
     #[must_use]
     pub fn arrived_at(&self) -> Option<SystemTime> {
         let of_source = || {
-            let metadata = self.raw.kinesis_metadata.or(self.raw.msk_metadata)?;
-            let [arrival] = deserialize::members(metadata, ["approximateArrivalTimestamp"])?;
+            let [arrival] = deserialize::members(self.raw.metadata?, ["approximateArrivalTimestamp"])?;
             timestamp(arrival?)
         };
         self.raw.arrival.and_then(timestamp).or_else(of_source).map(SystemTime::from)
@@ -412,7 +497,7 @@ impl<'e> Record<'e> {
     #[must_use]
     pub fn kinesis_metadata(&self) -> Option<KinesisMetadata<'e>> {
         let names = ["shardId", "partitionKey", "sequenceNumber", "subsequenceNumber"];
-        let members = deserialize::members(self.raw.kinesis_metadata?, names).unwrap_or_default();
+        let members = deserialize::members(self.metadata_of(false)?, names).unwrap_or_default();
         let [shard_id, partition_key, sequence_number, subsequence_number] = members;
         Some(KinesisMetadata {
             shard_id: shard_id.and_then(text),
@@ -426,9 +511,13 @@ impl<'e> Record<'e> {
     /// The metadata of a record that an MSK topic had.
     #[must_use]
     pub fn msk_metadata(&self) -> Option<MskMetadata<'e>> {
-        let members = deserialize::members(self.raw.msk_metadata?, ["offset", "partitionId"]).unwrap_or_default();
+        let members = deserialize::members(self.metadata_of(true)?, ["offset", "partitionId"]).unwrap_or_default();
         let [offset, partition_id] = members;
         Some(MskMetadata { offset: offset.and_then(text), partition_id: partition_id.and_then(text) })
+    }
+
+    fn metadata_of(&self, msk: bool) -> Option<&'e str> {
+        self.raw.metadata.filter(|_| self.raw.is_msk_metadata == msk)
     }
 }
 
@@ -511,13 +600,20 @@ fn not_utf8(payload: &[u8], valid: usize) -> EventError {
 mod tests {
     use super::*;
 
-    fn record(json: &str) -> RawRecord<'_> {
-        serde_json::from_str(json).unwrap()
+    fn read(json: &str) -> Records<'_> {
+        let mut records = Records::of(json);
+        let _decoded = records.push(&serde_json::from_str(json).unwrap());
+        records
+    }
+
+    fn data(json: &str) -> Result<String, DataError> {
+        let Records { kept, data, .. } = read(json);
+        kept[0].error.map_or_else(|| Ok(String::from_utf8(data).unwrap()), Err)
     }
 
     fn arrival(json: &str) -> Option<String> {
-        let raw = record(json);
-        let record = Record { raw: &raw, data: b"" };
+        let raw = &read(json).kept[0];
+        let record = Record { raw, data: b"", text: None };
         record.arrived_at().map(|at| format!("{:.3}", Timestamp::try_from(at).unwrap()))
     }
 
@@ -537,9 +633,7 @@ mod tests {
             (r#"{"data":"a-k_"}"#, Err(DataError::InvalidBase64)),
             (r#"{"data":"aG k="}"#, Err(DataError::InvalidBase64)),
         ] {
-            let mut bytes = Vec::new();
-            let outcome = record(json).decode_into(&mut bytes);
-            assert_eq!(outcome.map(|()| str::from_utf8(&bytes).unwrap()), expected, "{json}");
+            assert_eq!(data(json), expected.map(str::to_owned), "{json}");
         }
     }
 
@@ -550,6 +644,18 @@ mod tests {
         let expected: [Result<&[u8], DataError>; 5] =
             [Ok(b"a"), Ok(b"bb"), Err(DataError::InvalidBase64), Err(DataError::Missing), Ok(b"c")];
         assert_eq!(event.records().map(|record| record.map(|record| record.data())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn text_is_what_a_check_of_each_record_finds() {
+        // Of "é", one record has the first byte, and the next one the second.
+        let event = br#"{"records":[{"data":"YQ=="},{"data":"YcM="},{"data":"qWI="},{},{"data":"w6k="},{"data":""}]}"#;
+        let last_is_not = br#"{"records":[{"data":"YQ=="},{"data":"w6k="},{"data":"/w=="}]}"#;
+        for event in [&event[..], last_is_not] {
+            for record in Event::parse(event).unwrap().records().flatten() {
+                assert_eq!(record.text(), str::from_utf8(record.data()));
+            }
+        }
     }
 
     #[test]
@@ -589,6 +695,24 @@ mod tests {
     }
 
     #[test]
+    fn metadata_is_of_its_source() {
+        for (json, kinesis, msk) in [
+            (r#"{"data":"","kinesisRecordMetadata":{}}"#, true, false),
+            (r#"{"kafkaRecordValue":"","mskRecordMetadata":{}}"#, false, true),
+            // Of an emulator, perhaps.
+            (r#"{"data":"","mskRecordMetadata":{}}"#, false, true),
+            (r#"{"data":""}"#, false, false),
+        ] {
+            let record = Record { raw: &read(json).kept[0], data: b"", text: None };
+            assert_eq!(
+                (record.kinesis_metadata().is_some(), record.msk_metadata().is_some()),
+                (kinesis, msk),
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
     fn both_readers_agree() {
         for payload in [
             r#"{"records":[]}"#,
@@ -607,10 +731,10 @@ mod tests {
     #[test]
     fn the_last_of_repeated_members_counts() {
         let twice = r#"{"recordId":"a","data":7,"recordId":"b","data":"aGk="}"#;
-        assert_eq!(record(twice).id().as_deref(), Some("b"));
-        assert_eq!(record(twice).decode_into(&mut Vec::new()), Ok(()));
+        assert_eq!(read(twice).kept[0].id().as_deref(), Some("b"));
+        assert!(data(twice).is_ok());
         let kafka = r#"{"kafkaRecordValue":7,"approximateArrivalTimestamp":"soon","kafkaRecordValue":"aGk=","approximateArrivalTimestamp":0}"#;
-        assert_eq!(record(kafka).decode_into(&mut Vec::new()), Ok(()));
+        assert!(data(kafka).is_ok());
         assert_eq!(arrival(kafka).as_deref(), Some("1970-01-01T00:00:00.000Z"));
         let event = br#"{"records":[{}],"invocationId":"i","records":[],"invocationId":"j"}"#;
         let event = Event::parse(event).unwrap();
@@ -640,6 +764,13 @@ mod tests {
             r#"["i",[]]"#,
             r#"{"records":[["r0","e30="]]}"#,
             r#"{"records":[null]}"#,
+            // Each has the form of the record before, but for what is no JSON.
+            "{\"records\":[{\"data\":\"\"},{\"data\":\"\x01\"}]}",
+            r#"{"records":[{"data":""},{"data":"\q"}]}"#,
+            r#"{"records":[{"data":""},{"data":"aGk\"}]}"#,
+            r#"{"records":[{"data":"","data":""},{"data":"\q","data":""}]}"#,
+            r#"{"records":[{"kafkaRecordValue":"","data":""},{"kafkaRecordValue":"\q","data":""}]}"#,
+            r#"{"records":[{"recordId":"a","data":""},{"recordId":"\q","data":""}]}"#,
         ] {
             let message = Event::parse(payload.as_bytes()).unwrap_err().to_string();
             assert!(message.starts_with("not a Firehose transformation event"), "{payload}: {message}");

@@ -74,17 +74,30 @@ impl Shape {
     /// Visits the values of the object in `text`: the index of each member, and its value as JSON.
     ///
     /// Returns `None` if the object has another shape. Some values may have been visited by then.
-    pub fn read<'a>(&self, text: &'a str, visit: impl FnMut(usize, &'a str)) -> Option<()> {
-        self.read_start(text, is_plain(text), visit)?.is_empty().then_some(())
+    pub fn read<'a>(&self, text: &'a str, mut visit: impl FnMut(usize, &'a str)) -> Option<()> {
+        self.read_if(text, |index, value| {
+            visit(index, value);
+            is_plain(value)
+        })
     }
 
-    /// As [`Shape::read`] for the object at the start of `text`; returns what follows it. With `is_plain`, strings need no check.
-    pub(crate) fn read_start<'a>(
-        &self,
-        text: &'a str,
-        is_plain: bool,
-        mut visit: impl FnMut(usize, &'a str),
-    ) -> Option<&'a str> {
+    /// As [`Shape::read`], for callers that check strings themselves. A string ends at the next quote, which may be escaped, so
+    /// `accept` has to refuse what is not [`is_plain`]; then the result is `None`.
+    ///
+    /// ```
+    /// use firehose_transform::json::Shape;
+    ///
+    /// let shape = Shape::of(r#"{"id": "a7"}"#).unwrap();
+    /// let is_id = |value: &str| value.trim_matches('"').bytes().all(|byte| byte.is_ascii_alphanumeric());
+    /// assert!(shape.read_if(r#"{"id": "b12"}"#, |_, value| is_id(value)).is_some());
+    /// assert!(shape.read_if(r#"{"id": "b\n"}"#, |_, value| is_id(value)).is_none());
+    /// ```
+    pub fn read_if<'a>(&self, text: &'a str, accept: impl FnMut(usize, &'a str) -> bool) -> Option<()> {
+        self.read_start(text, accept)?.is_empty().then_some(())
+    }
+
+    /// As [`Shape::read_if`] for the object at the start of `text`; returns what follows it.
+    fn read_start<'a>(&self, text: &'a str, mut accept: impl FnMut(usize, &'a str) -> bool) -> Option<&'a str> {
         let mut rest = text;
         for (index, (opening, kind)) in self.values.iter().enumerate() {
             let value = rest.strip_prefix(opening.as_str())?;
@@ -92,11 +105,9 @@ impl Shape {
                 Kind::Text => (opening.len() - 1, memchr::memchr(b'"', value.as_bytes())?, 1),
                 Kind::Integer => (opening.len(), integer_length(value.as_bytes())?, 0),
             };
-            let json = &rest[start..start + length + 2 * quote];
-            if *kind == Kind::Text && !is_plain && !self::is_plain(json) {
+            if !accept(index, &rest[start..start + length + 2 * quote]) {
                 return None;
             }
-            visit(index, json);
             rest = &value[length..];
         }
         rest.strip_prefix(self.closing.as_str())
@@ -106,27 +117,50 @@ impl Shape {
 /// The length of the integer at the start of `text`.
 fn integer_length(text: &[u8]) -> Option<usize> {
     let sign = usize::from(text.first() == Some(&b'-'));
-    let digits = text[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = digits(&text[sign..]);
     let is_integer = digits == 1 || (digits > 1 && text[sign] != b'0');
     is_integer.then_some(sign + digits)
+}
+
+/// The number of digits at the start of `text`. Timestamps have 13, so it looks at eight at once.
+fn digits(text: &[u8]) -> usize {
+    const EACH: u64 = u64::MAX / 255;
+    let mut count = 0;
+    for eight in text.as_chunks::<8>().0 {
+        let bytes = u64::from_le_bytes(*eight) ^ (EACH * u64::from(b'0'));
+        // The highest bit of each byte that is more than 9.
+        let others = (((bytes & (EACH * 0x7f)) + EACH * (0x7f - 9)) | bytes) & (EACH * 0x80);
+        if others != 0 {
+            return count + others.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count + text[count..].iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// A position in JSON text. Each method skips white space first, and returns `None` if it finds something else than it is for.
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    /// Whether all of the text is without escapes and line breaks, so that its strings need no check.
-    is_plain: bool,
 }
 
-/// Whether `text` may be in a string as it is. It vectorises, because it never stops early.
-fn is_plain(text: &str) -> bool {
+/// Whether `text` has neither escapes nor control characters. Between the quotes of a string, it is then valid JSON and stands for itself.
+///
+/// ```
+/// use firehose_transform::json::is_plain;
+///
+/// assert!(is_plain("caf\u{e9}"));
+/// assert!(!is_plain("a\tb") && !is_plain(r"a\tb"));
+/// ```
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    // It vectorises, because it never stops early.
     text.bytes().fold(0, |any, byte| any | u8::from(byte < b' ') | u8::from(byte == b'\\')) == 0
 }
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, is_plain: is_plain(text) }
+        Self { text, at: 0 }
     }
 
     pub(crate) fn end(&mut self) -> Option<()> {
@@ -143,9 +177,9 @@ impl<'a> Scanner<'a> {
         &self.text[self.at..]
     }
 
-    /// Reads the next object if it has that shape.
-    pub(crate) fn shaped(&mut self, shape: &Shape, visit: impl FnMut(usize, &'a str)) -> Option<()> {
-        let after = shape.read_start(self.rest(), self.is_plain, visit)?;
+    /// As [`Shape::read_if`] for the next object.
+    pub(crate) fn shaped(&mut self, shape: &Shape, accept: impl FnMut(usize, &'a str) -> bool) -> Option<()> {
+        let after = shape.read_start(self.rest(), accept)?;
         self.at = self.text.len() - after.len();
         Some(())
     }
@@ -216,7 +250,7 @@ impl<'a> Scanner<'a> {
         let rest = &self.text[self.at..];
         let text = &rest[..memchr::memchr(b'"', rest.as_bytes())?];
         self.at += text.len() + 1;
-        (self.is_plain || is_plain(text)).then_some(text)
+        is_plain(text).then_some(text)
     }
 
     fn integer(&mut self) -> Option<()> {
@@ -309,6 +343,13 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn digits_are_counted(text in r"[0-9]{0,20}", after: Vec<u8>) {
+            let text = [text.as_bytes(), &after].concat();
+            let expected = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            proptest::prop_assert_eq!(digits(&text), expected);
+        }
+
         #[test]
         fn a_shape_agrees_with_the_scanner(
             text in r#"\{("[ab]": ?("[a-c]{0,3}"|-?[0-9]{1,3}),?){0,3}\}\n?"#,

@@ -109,7 +109,7 @@ impl<'e> Response<'e> {
         }
         let reserved_for_others = self.reserved - failed_len(record.id);
         self.open(record);
-        self.bytes.extend_from_slice(if record.is_kafka() { OK_KAFKA } else { OK_DATA });
+        self.bytes.extend_from_slice(if record.is_kafka { OK_KAFKA } else { OK_DATA });
         STANDARD.encode_append(data, &mut self.bytes);
         self.bytes.push(b'"');
         self.partition_keys(partition_keys);

@@ -7,19 +7,17 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Event, EventError, Header, Member, RawRecord};
-use crate::budget::MAX_RECORDS;
+use super::{Event, EventError, Header, Member, Members, Records};
 
-/// The event in `text`, and how many records exceed what any response can hold. Those are not kept: an event of nothing but `{}` would take
-/// fifty times its size.
+/// The event in `text`, and how many records exceed what any response can hold.
 pub(super) fn event(text: &str) -> Result<(Event<'_>, usize), EventError> {
-    let Parsed { header, records: Records { kept, unread } } =
-        serde_json::from_str(text).map_err(|error| EventError::Shape {
-            what: if error.is_data() { "another shape" } else { "invalid JSON" },
-            line: error.line(),
-            column: error.column(),
-        })?;
-    Ok((Event { header, records: kept, data: Vec::new() }, unread))
+    let Parsed { header, records } = serde_json::from_str(text).map_err(|error| EventError::Shape {
+        what: if error.is_data() { "another shape" } else { "invalid JSON" },
+        line: error.line(),
+        column: error.column(),
+    })?;
+    let unread = records.unread;
+    Ok((Event::new(header, records), unread))
 }
 
 /// A member's name, borrowed if it has no escape: serde copies a bare `Cow`.
@@ -58,11 +56,6 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 }
 
-struct Records<'a> {
-    kept: Vec<RawRecord<'a>>,
-    unread: usize,
-}
-
 impl<'de> Deserialize<'de> for Records<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(RecordsVisitor)
@@ -79,19 +72,16 @@ impl<'de> Visitor<'de> for RecordsVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut records = Records { kept: Vec::new(), unread: 0 };
+        let mut records = Records::of("");
         while let Some(record) = seq.next_element()? {
-            if records.kept.len() < MAX_RECORDS {
-                records.kept.push(record);
-            } else {
-                records.unread += 1;
-            }
+            // The record has the error.
+            let _decoded = records.push(&record);
         }
         Ok(records)
     }
 }
 
-impl<'de> Deserialize<'de> for RawRecord<'de> {
+impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(RecordVisitor)
     }
@@ -100,14 +90,14 @@ impl<'de> Deserialize<'de> for RawRecord<'de> {
 struct RecordVisitor;
 
 impl<'de> Visitor<'de> for RecordVisitor {
-    type Value = RawRecord<'de>;
+    type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut record = RawRecord::default();
+        let mut record = Members::default();
         while let Some(Name(name)) = map.next_key()? {
             record.set(Member::named(&name), map.next_value::<&RawValue>()?.get());
         }
