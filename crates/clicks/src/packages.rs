@@ -100,25 +100,19 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
     messages.filter_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable).next_back()
 }
 
-pub(crate) fn service_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
-    match rest {
-        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
-        _ => Err("accepted is a URL with http:// or https://".to_owned()),
-    }
-}
-
 pub(crate) fn variable_of_processor(text: &str) -> Result<(String, String), String> {
-    match key_value(text)? {
-        (key, _) if SERVICE_URLS.contains(&&*key) => Err("set the service with `--service URL`".to_owned()),
-        pair => Ok(pair),
-    }
+    variable(text, &SERVICE_URLS, "set the service with `--service URL`")
 }
 
-pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn variable_of_collector(text: &str) -> Result<(String, String), String> {
+    variable(text, &[COLLECTOR_STREAM], "set the stream with `--collector-stream NAME`")
+}
+
+fn variable(text: &str, set_by_option: &[&str], instead: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("accepted is KEY=VALUE".to_owned()),
+        None | Some(("", _)) => Err("accepted is KEY=VALUE".to_owned()),
+        Some((key, _)) if set_by_option.contains(&key) => Err(instead.to_owned()),
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
     }
 }
 

@@ -12,10 +12,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::interrupts::Interrupts;
-use crate::packages::service_url;
 use crate::progress::{Bar, Table};
-use crate::up::options::value::stream_name;
-use crate::up::options::{FieldName, StreamName};
+use crate::up::options::{FieldName, ServiceUrl, StreamName};
 
 /// The longest name of a data stream (Amazon Kinesis Data Streams API Reference, "CreateStream", "StreamName").
 const LONGEST_DATA_STREAM_NAME: usize = 128;
@@ -47,8 +45,8 @@ pub(crate) struct Redrive {
     stream: Option<StreamName>,
 
     /// The data stream that the delivery stream reads, if its source is Kinesis Data Streams. Records are put with PutRecords.
-    #[arg(long, value_name = "NAME", value_parser = |text: &str| stream_name(text, LONGEST_DATA_STREAM_NAME))]
-    data_stream: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    data_stream: Option<StreamName<LONGEST_DATA_STREAM_NAME>>,
 
     /// The field of a record's JSON object that is its partition key: a string or a number, of at most 256 characters. Any other
     /// record, and each without this option, gets a hash of its bytes, which distributes records over the shards.
@@ -107,8 +105,8 @@ pub(crate) struct Redrive {
     archive: Option<String>,
 
     /// The URL of another Firehose or Kinesis than AWS, such as http://127.0.0.1:8001 or http://127.0.0.1:8003 of `clicks up`.
-    #[arg(long, value_name = "URL", value_parser = service_url)]
-    endpoint: Option<String>,
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<ServiceUrl>,
 
     /// The URL of another S3 than AWS, such as http://127.0.0.1:9000.
     #[arg(long, value_name = "URL")]
@@ -139,7 +137,7 @@ impl TryFrom<Redrive> for Options {
 
     fn try_from(asked: Redrive) -> Result<Self, RedriveError> {
         let stream = match (asked.stream, asked.data_stream) {
-            (_, Some(name)) => {
+            (_, Some(StreamName(name))) => {
                 StreamRef::Data { name, partition_key_field: asked.partition_key.map(|FieldName(name)| name) }
             }
             (stream, None) => StreamRef::Delivery(stream.map(|StreamName(name)| name).unwrap_or_default()),
@@ -151,7 +149,7 @@ impl TryFrom<Redrive> for Options {
             uncertain: again(HeldBack::Uncertain),
             archive: asked.archive,
             stream,
-            endpoint: asked.endpoint,
+            endpoint: asked.endpoint.map(|ServiceUrl(url)| url),
             selection: Selection { error_codes: asked.error_code, since_ms: asked.since, until_ms: asked.until },
             limit: asked.limit,
             rate: asked.rate,

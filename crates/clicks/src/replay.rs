@@ -21,10 +21,10 @@ use self::session::Session;
 use crate::error::UsageError;
 use crate::input::{self, Contents, Source};
 use crate::output::{self, Output};
-use crate::packages::{self, PROCESSOR, service_url, variable_of_processor};
+use crate::packages::{self, PROCESSOR, variable_of_processor};
 use crate::progress::{self, Bar};
 use crate::service::{LocalService, Responses};
-use crate::up::options::{self, BufferMb};
+use crate::up::options::{self, BufferMb, ServiceUrl};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
 
@@ -50,8 +50,8 @@ pub(crate) struct Replay {
     function: Option<PathBuf>,
 
     /// The mysfits service's base URL [default: a local service, which is started]
-    #[arg(long, value_name = "URL", value_parser = service_url)]
-    service: Option<String>,
+    #[arg(long, value_name = "URL")]
+    service: Option<ServiceUrl>,
 
     /// A folder of JSON files, which the local service serves instead of the mysfits: products/7.json is the response to
     /// GET /products/7, and products.json to GET /products.
@@ -146,7 +146,8 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     } else {
         None
     };
-    let service = options.service.clone().or(local.as_ref().map(|local| local.server.url())).unwrap_or_default();
+    let given = options.service.clone().map(|ServiceUrl(url)| url);
+    let service = given.or(local.as_ref().map(|local| local.server.url())).unwrap_or_default();
 
     let progress = Bar::new(sources.iter().map(Source::bytes).sum());
     progress::print(&format!("running {}", function.display()));
