@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod collector;
 mod command;
 mod edge;
 mod error;

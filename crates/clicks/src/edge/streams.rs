@@ -15,7 +15,7 @@ use governor::Quota;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::reader::{EdgeError, RequestReader, is_json};
+use super::reader::{EdgeError, RequestReader, json_text};
 use super::unknown_method;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
@@ -62,11 +62,8 @@ const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
 
 /// Without a key in the header or the field, the key is the request's id: a constant would put all records into one shard.
 fn from_request(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<PutEntry, EdgeError> {
-    if !is_json(headers) {
-        return Err(EdgeError::MediaType);
-    }
+    let text = json_text(headers, body)?;
     let not = |what: &str| EdgeError::Body(format!("it is not {what}"));
-    let text = str::from_utf8(body).map_err(|_| not("UTF-8"))?;
     let fields: Fields<'_> = serde_json::from_str(text)
         .map_err(|error| if error.is_data() { not("of type object") } else { not(&format!("JSON ({error})")) })?;
     let partition_key = match header_key(headers)? {

@@ -13,8 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::settings::{CollectorSettings, Service, Settings};
-use crate::collector::Collector;
-use crate::edge;
+use crate::edge::{self, Collector};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
 use crate::progress;
 use crate::server::Server;
