@@ -169,10 +169,10 @@ fn when(text: &str) -> Result<i64, String> {
 
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
     let bar = Cell::new(None);
-    let shown = Cell::new(0);
     let on_progress = move |Progress { bytes_total, bytes, found, put }| {
         let drawn = bar.take().unwrap_or_else(|| Bar::new(Some(bytes_total)));
-        drawn.advance(bytes - shown.replace(bytes), format!("{found} records, {put} put"));
+        drawn.0.set_position(bytes);
+        drawn.0.set_message(format!("{found} records, {put} put"));
         bar.set(Some(drawn));
     };
     redrive::run(options, count(interrupts), Box::new(on_progress)).await

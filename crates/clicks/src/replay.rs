@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, value_parser};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -153,7 +154,7 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     progress::print(&format!("running {}", function.display()));
     progress::print(&format!("writing to {}", output.folder.display()));
     let limits = Limits::new(options.buffer_mb, options.buffer_records as usize);
-    let mut batches = feed(sources, source_type, limits);
+    let mut batches = feed(sources, source_type, limits, progress.0.clone());
     let mut session = Session::start(options, function, &service, output, progress).await?;
     let interrupted = process(&mut batches, &mut session, interrupt).await;
     let served = local.as_ref().map(LocalService::requests);
@@ -171,7 +172,7 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
 /// Checks the start of each file before any is replayed, except of what can be read only once.
 fn check(sources: &[Source], source_type: SourceType) -> Result<(), UsageError> {
     for source in sources.iter().filter(|source| source.bytes().is_some()) {
-        Contents::open(source, source_type, |_| ())?.next().transpose()?;
+        Contents::open(source, source_type, &ProgressBar::hidden())?.next().transpose()?;
     }
     Ok(())
 }
@@ -188,14 +189,9 @@ async fn process(
             () = &mut interrupt => return Ok(true),
             next = fed.recv() => next,
         };
-        let (event, bytes) = match next.transpose()? {
-            Some(Fed::Batch(event, bytes)) => (event, bytes),
-            Some(Fed::Skipped(skipped)) => {
-                session.skip(&skipped)?;
-                continue;
-            }
-            None => return Ok(false),
-        };
+        let Some(Fed { skipped, event }) = next.transpose()? else { return Ok(false) };
+        session.skip(&skipped)?;
+        let Some(event) = event else { continue };
         tokio::select! {
             biased;
             () = &mut interrupt => {
@@ -203,7 +199,7 @@ async fn process(
                 progress::print(&format!("interrupted: the batch in flight was discarded (records: {records})"));
                 return Ok(true);
             }
-            done = session.process(&event, bytes) => done?,
+            done = session.process(&event) => done?,
         }
     }
 }

@@ -69,7 +69,7 @@ fn an_invalid_arrival_time_is_replaced_by_the_end_of_the_batch() {
 #[test]
 fn no_records_make_no_object() {
     let folder = tempfile::tempdir().unwrap();
-    let mut output = Output::create(folder.path().to_owned()).unwrap();
+    let output = Output::create(folder.path().to_owned()).unwrap();
     output.deliver(&event(&["a"]), &[RecordOutcome::Dropped], &END).unwrap();
     output.log(&[]).unwrap();
     assert!(names(folder.path()).is_empty());

@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// There is no await after the invocation, so an interrupt leaves no half-written batch.
-    pub(super) async fn process(&mut self, event: &Event, bytes: u64) -> anyhow::Result<()> {
+    pub(super) async fn process(&mut self, event: &Event) -> anyhow::Result<()> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, report, started, verbose, outage, .. } = self;
@@ -101,11 +101,14 @@ impl Session {
         self.output.deliver(event, &outcomes, &end)?;
         self.report.batch(&outcomes, duration);
         let Records { total, failed, .. } = &self.report.records;
-        self.progress.advance(bytes, format!("{total} records, {failed} failed"));
+        self.progress.0.set_message(format!("{total} records, {failed} failed"));
         Ok(())
     }
 
     pub(super) fn skip(&mut self, skipped: &[Skipped]) -> anyhow::Result<()> {
+        if skipped.is_empty() {
+            return Ok(());
+        }
         let lines: Vec<QuarantinedLine<'_>> = skipped.iter().map(quarantined).collect();
         let appended = self.quarantine.append(&lines);
         appended.with_context(|| format!("could not write {}", self.quarantine.path().display()))?;
@@ -128,7 +131,7 @@ impl Session {
         let elapsed = self.since.elapsed();
         drop(self.progress);
         let exit = self.function.stop().await;
-        log(&mut self.output, self.verbose, &exit.logs)?;
+        log(&self.output, self.verbose, &exit.logs)?;
         let skipped_copies = self.quarantine.written().map(ToOwned::to_owned);
         Ok(Report { skipped_copies, interrupted, ..self.report }.finished(elapsed, served))
     }
@@ -139,7 +142,7 @@ fn quarantined(skipped: &Skipped) -> QuarantinedLine<'_> {
     QuarantinedLine { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
 }
 
-fn log(output: &mut Output, verbose: bool, lines: &[String]) -> anyhow::Result<()> {
+fn log(output: &Output, verbose: bool, lines: &[String]) -> anyhow::Result<()> {
     if verbose {
         for line in lines {
             progress::print(&excerpt(line, usize::MAX));
