@@ -16,8 +16,8 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower_http::services::ServeDir;
 
@@ -50,17 +50,8 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
 }
 
 /// The configuration of the page's scripts. In the cloud it is a file, without the last URL.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Config<'a> {
-    mysfits_url: &'a str,
-    clicks_url: &'a str,
-    pipeline_url: &'a str,
-}
-
-async fn config(Extension(service): Extension<ServiceUrl>) -> Response {
-    let config = Config { mysfits_url: &service.url, clicks_url: "/clicks", pipeline_url: "/pipeline/" };
-    Json(config).into_response()
+async fn config(Extension(service): Extension<ServiceUrl>) -> Json<Value> {
+    Json(json!({ "mysfitsUrl": service.url, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" }))
 }
 
 async fn not_found() -> Response {
