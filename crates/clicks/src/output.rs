@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::error::UsageError;
+use crate::progress;
 use firehose_model::delivery::RecordOutcome;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, STREAM};
+use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, object_name};
 
 pub(crate) struct Output {
@@ -65,9 +67,12 @@ impl Output {
         written.with_context(|| format!("could not write {}", path.display()))
     }
 
-    pub(crate) fn log(&self, lines: &[String]) -> anyhow::Result<()> {
+    pub(crate) fn log(&self, lines: &[String], verbose: bool) -> anyhow::Result<()> {
         if lines.is_empty() {
             return Ok(());
+        }
+        for line in lines.iter().filter(|_| verbose) {
+            progress::print(&excerpt(line, usize::MAX));
         }
         let path = self.folder.join("function.log");
         let opened = File::options().create(true).append(true).open(&path);

@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
-use crate::error::UsageError;
 use crate::progress;
 
 /// Built with the profile `dev`, because optimising its dependencies takes minutes.
@@ -40,13 +39,10 @@ const INHERITED: [&str; 6] =
 /// What `cargo run` sets for its package. With these, cargo would rebuild dependents of build scripts after a build without them.
 const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, UsageError> {
-    let refused = || UsageError(format!("`--function {}` is not an executable file", path.display()));
-    let metadata = fs::metadata(path).map_err(|_| refused())?;
-    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Err(refused());
-    }
-    std::path::absolute(path).map_err(|_| refused())
+pub(crate) fn executable_at(path: &Path) -> Option<PathBuf> {
+    let metadata = fs::metadata(path).ok()?;
+    let is_executable = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+    std::path::absolute(path).ok().filter(|_| is_executable)
 }
 
 /// Dropping the future kills cargo.

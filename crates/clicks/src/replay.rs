@@ -24,7 +24,7 @@ use crate::input::{self, Contents, Source};
 use crate::output::{self, Output};
 use crate::packages::{self, PROCESSOR, variable_of_processor};
 use crate::progress::{self, Bar};
-use crate::service::{LocalService, Responses};
+use crate::service::{self, LocalService};
 use crate::up::options::{self, BufferMb, ServiceUrl};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
@@ -123,8 +123,12 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     // Check all options before a build, which can take minutes.
     let sources = input::find(&options.inputs)?;
     check(&sources, source_type)?;
-    let named = options.function.as_deref().map(packages::executable_at).transpose()?;
-    let responses = Responses::of(options.service_files.as_deref())?;
+    let named = options.function.as_deref().map(|path| {
+        let refused = || UsageError(format!("`--function {}` is not an executable file", path.display()));
+        packages::executable_at(path).ok_or_else(refused)
+    });
+    let named = named.transpose()?;
+    let responses = service::responses(options.service_files.as_deref())?;
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
     let function = if let Some(function) = named {
@@ -139,16 +143,17 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
             built = packages::build(PROCESSOR) => built?,
         }
     };
-    let local = if options.service.is_none() {
+    let (local, service) = if let Some(ServiceUrl(url)) = &options.service {
+        (None, url.clone())
+    } else {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let latency = Duration::from_millis(options.service_latency_ms);
         let local = LocalService::start(responses, any_port, latency).await;
-        Some(local.context("could not start the local service; to use another one, name it (`--service URL`)")?)
-    } else {
-        None
+        let local =
+            local.context("could not start the local service; to use another one, name it (`--service URL`)")?;
+        let url = local.server.url();
+        (Some(local), url)
     };
-    let given = options.service.clone().map(|ServiceUrl(url)| url);
-    let service = given.or(local.as_ref().map(|local| local.server.url())).unwrap_or_default();
 
     let progress = Bar::new(sources.iter().map(Source::bytes).sum());
     progress::print(&format!("running {}", function.display()));

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use firehose_model::delivery::Evaluation;
 use firehose_model::event::Event;
-use firehose_model::excerpt::excerpt;
 use jiff::Timestamp;
 use local_firehose::invocation::{self, AttemptReport, BatchResult, Metrics, describe, last_lines};
 use local_firehose::outage::Outage;
@@ -77,7 +76,7 @@ impl Session {
         let see = |seen: AttemptReport<'_>| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
-            log(output, *verbose, &invocation.logs)?;
+            output.log(&invocation.logs, *verbose)?;
             *started |= invocation.received;
             // A function that never requests an event fails the replay, not its records.
             if !*started {
@@ -114,14 +113,10 @@ impl Session {
         appended.with_context(|| format!("could not write {}", self.quarantine.path().display()))?;
         for Skipped { name, line, offset, problem, .. } in skipped {
             self.report.skipped += 1;
-            match self.report.skipped {
-                ..=MAX_REPORTED => {
-                    progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
-                }
-                more if more == MAX_REPORTED + 1 => {
-                    progress::print(&format!("more skipped parts: see {}", self.quarantine.path().display()));
-                }
-                _ => {}
+            if self.report.skipped <= MAX_REPORTED {
+                progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
+            } else if self.report.skipped == MAX_REPORTED + 1 {
+                progress::print(&format!("more skipped parts: see {}", self.quarantine.path().display()));
             }
         }
         Ok(())
@@ -131,7 +126,7 @@ impl Session {
         let elapsed = self.since.elapsed();
         drop(self.progress);
         let exit = self.function.stop().await;
-        log(&self.output, self.verbose, &exit.logs)?;
+        self.output.log(&exit.logs, self.verbose)?;
         let skipped_copies = self.quarantine.written().map(ToOwned::to_owned);
         Ok(Report { skipped_copies, interrupted, ..self.report }.finished(elapsed, served))
     }
@@ -140,13 +135,4 @@ impl Session {
 fn quarantined(skipped: &Skipped) -> QuarantinedLine<'_> {
     let Skipped { name, line, offset, problem, content } = skipped;
     QuarantinedLine { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
-}
-
-fn log(output: &Output, verbose: bool, lines: &[String]) -> anyhow::Result<()> {
-    if verbose {
-        for line in lines {
-            progress::print(&excerpt(line, usize::MAX));
-        }
-    }
-    output.log(lines)
 }

@@ -209,7 +209,7 @@ async fn event_streams_end_when_the_process_stops() {
 #[test]
 fn the_policy_is_strict() {
     let service = ServiceAddress::external("https://a.example/prod/").unwrap();
-    let service = service.for_host(&Host::Localhost);
+    let service = service.for_host("localhost");
     for (service, connect) in [(None, "'self'"), (Some(&service), "'self' https://a.example")] {
         assert_eq!(
             content_security_policy(service),
