@@ -11,6 +11,7 @@
 
 mod clicks;
 mod collect;
+mod collector;
 mod reader;
 mod streams;
 
@@ -18,15 +19,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::HeaderName;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use governor::Quota;
 use uuid::Uuid;
 
 use self::reader::EdgeError;
-use crate::collector::Collector;
 use local_firehose::stream::{DataStream, DeliveryStream};
+
+pub(crate) use self::collector::Collector;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -58,4 +60,16 @@ async fn identify(mut request: Request, next: Next) -> Response {
 
 async fn unknown_method() -> EdgeError {
     EdgeError::UnknownMethod
+}
+
+/// CORS on errors, too, so that a page of another origin can read them. A function's own CORS headers stay.
+fn with_cors(mut response: Response, methods: &'static str) -> Response {
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }

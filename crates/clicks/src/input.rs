@@ -58,13 +58,8 @@ pub(crate) enum Unusable {
 }
 
 fn hint(source_type: SourceType) -> String {
-    match source_type {
-        SourceType::DirectPut => {
-            let most = SourceType::Kinesis.max_record_bytes();
-            format!(" (`--source kinesis`: {most})")
-        }
-        _ => String::new(),
-    }
+    let kinesis = format!(" (`--source kinesis`: {})", SourceType::Kinesis.max_record_bytes());
+    if source_type == SourceType::DirectPut { kinesis } else { String::new() }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -13,7 +13,9 @@ pub(crate) struct Interrupts {
 
 impl Interrupts {
     pub(crate) fn listen() -> io::Result<Self> {
-        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        // As under `nohup`.
+        let hang_up = if has_ignored_hang_up(&status) { None } else { Some(signal(SignalKind::hangup())?) };
         Ok(Self { ctrl_c: signal(SignalKind::interrupt())?, kill: signal(SignalKind::terminate())?, hang_up })
     }
 
@@ -24,11 +26,6 @@ impl Interrupts {
             Some(()) = async { self.hang_up.as_mut()?.recv().await } => {}
         }
     }
-}
-
-/// As under `nohup`.
-fn ignores_hang_up() -> bool {
-    has_ignored_hang_up(&fs::read_to_string("/proc/self/status").unwrap_or_default())
 }
 
 /// The first bit of Linux' ignored signals is SIGHUP (proc_pid_status(5), "SigIgn").

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod collector;
 mod command;
 mod edge;
 mod error;
@@ -19,13 +18,12 @@ mod up;
 #[cfg(not(feature = "aws"))]
 mod without_aws;
 
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 #[cfg(feature = "aws")]
-use ::redrive::RedriveError;
+use ::redrive::{RedriveError, Redriven};
 use clap::Parser;
 use object_storage::BucketError;
 #[cfg(not(feature = "aws"))]
@@ -36,9 +34,10 @@ use tokio::runtime::Runtime;
 use self::command::{Cli, Command, Up};
 use self::error::UsageError;
 use self::interrupts::Interrupts;
+use self::progress::Table;
 #[cfg(feature = "aws")]
-use self::redrive::{Redrive, ReportTable};
-use self::replay::Replay;
+use self::redrive::Redrive;
+use self::replay::{Replay, Replayed};
 use self::up::settings::Settings;
 #[cfg(not(feature = "aws"))]
 use self::without_aws::NeedsAws;
@@ -87,33 +86,18 @@ fn is_usage(error: &anyhow::Error) -> bool {
 
 async fn replay(arguments: Replay) -> anyhow::Result<ExitCode> {
     let (json, allow_failed) = (arguments.json, arguments.allow_failed);
-    let replayed = replay::run(arguments, Interrupts::listen()?.next()).await?;
-    print(&replayed.report, json)?;
-    if let Some(error) = replayed.error {
-        return Err(error);
-    }
-    Ok(match replayed.report.records.failed {
-        _ if replayed.report.interrupted => ExitCode::from(130),
-        _ if replayed.report.skipped > 0 => ExitCode::FAILURE,
-        failed if failed > 0 && !allow_failed => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    })
+    let Replayed { report, error } = replay::run(arguments, Interrupts::listen()?.next()).await?;
+    print(&report, &report.table(), json, error)?;
+    let has_failed = report.skipped > 0 || (report.records.failed > 0 && !allow_failed);
+    Ok(exit_code(report.interrupted, has_failed))
 }
 
 #[cfg(feature = "aws")]
 async fn redrive(arguments: Redrive) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
-    let redriven = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
-    let printed = print(&ReportTable(&redriven.report), json);
-    if let Some(error) = redriven.error {
-        return Err(error.into());
-    }
-    printed?;
-    Ok(match redriven.report {
-        report if report.interrupted => ExitCode::from(130),
-        report if report.requires_attention() => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    })
+    let Redriven { report, error } = redrive::run(arguments.try_into()?, Interrupts::listen()?).await?;
+    print(&report, &redrive::table(&report), json, error.map(Into::into))?;
+    Ok(exit_code(report.interrupted, report.requires_attention()))
 }
 
 async fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
@@ -125,11 +109,21 @@ async fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     up::run(settings, &mut Interrupts::listen()?).await
 }
 
-fn print(report: &(impl Display + Serialize), json: bool) -> anyhow::Result<()> {
-    let text = if json { serde_json::to_string_pretty(report)? + "\n" } else { report.to_string() };
-    match io::stdout().write_all(text.as_bytes()) {
+/// Returns the error of the run, or else that of the output.
+fn print(report: &impl Serialize, table: &Table, json: bool, error: Option<anyhow::Error>) -> anyhow::Result<()> {
+    let text = if json { serde_json::to_string_pretty(report)? + "\n" } else { table.to_string() };
+    match (error, io::stdout().write_all(text.as_bytes())) {
+        (Some(error), _) => Err(error),
         // The reader has closed the pipe, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
+        (None, Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        (None, written) => Ok(written?),
+    }
+}
+
+fn exit_code(interrupted: bool, has_failed: bool) -> ExitCode {
+    match (interrupted, has_failed) {
+        (true, _) => ExitCode::from(130),
+        (_, true) => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
     }
 }

@@ -1,7 +1,7 @@
 //! The folder in place of a bucket: delivered objects, error objects, and the function's log.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -9,14 +9,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::error::UsageError;
+use crate::progress;
 use firehose_model::delivery::RecordOutcome;
 use firehose_model::error_object::ErrorLine;
-use firehose_model::event::{Event, Record, STREAM};
+use firehose_model::event::{Event, STREAM};
+use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, object_name};
 
 pub(crate) struct Output {
     pub(crate) folder: PathBuf,
-    log: Option<BufWriter<File>>,
 }
 
 impl Output {
@@ -32,7 +33,7 @@ impl Output {
             let problem = format!("`--out {name}` is not an empty folder; accepted is a new or an empty one");
             return Err(UsageError(problem));
         }
-        Ok(Self { folder, log: None })
+        Ok(Self { folder })
     }
 
     /// Unlike Firehose's, an object has the records of one batch only.
@@ -40,52 +41,43 @@ impl Output {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for (record, outcome) in event.records.iter().zip(outcomes) {
             match outcome {
-                RecordOutcome::Delivered { data, .. } => delivered.push((record, data)),
-                RecordOutcome::Failed(fault) => failed.push((record, *fault)),
+                RecordOutcome::Delivered { data, .. } => delivered.push((record.arrival_ms, data)),
+                RecordOutcome::Failed(fault) => {
+                    let line =
+                        ErrorLine::new(record, *fault, end.attempts, end.time.as_millisecond(), end.function_arn);
+                    failed.push((record.arrival_ms, serde_json::to_string(&line)? + "\n"));
+                }
                 RecordOutcome::Dropped => {}
             }
         }
-        self.object("firehose/", &delivered, end, |file, _, data| file.write_all(data))?;
-        self.object("errors/processing-failed/", &failed, end, |file, record, fault| {
-            let line = ErrorLine::new(record, *fault, end.attempts, end.time.as_millisecond(), end.function_arn);
-            serde_json::to_writer(&mut *file, &line)?;
-            file.write_all(b"\n")
-        })
+        self.object("firehose/", &delivered, end.time)?;
+        self.object("errors/processing-failed/", &failed, end.time)
     }
 
-    fn object<T>(
-        &self,
-        prefix: &str,
-        records: &[(&Record, T)],
-        end: &BatchEnd<'_>,
-        write: impl Fn(&mut BufWriter<File>, &Record, &T) -> io::Result<()>,
-    ) -> anyhow::Result<()> {
-        let Some(oldest) = records.iter().map(|(record, _)| record.arrival_ms).min() else { return Ok(()) };
-        let arrival = Timestamp::from_millisecond(oldest).unwrap_or(end.time);
+    /// Each record has the time of its arrival, in milliseconds.
+    fn object(&self, prefix: &str, records: &[(i64, impl AsRef<[u8]>)], end: Timestamp) -> anyhow::Result<()> {
+        let Some(oldest) = records.iter().map(|(arrival_ms, _)| *arrival_ms).min() else { return Ok(()) };
+        let arrival = Timestamp::from_millisecond(oldest).unwrap_or(end);
         let prefix = format!("{prefix}{}", arrival.strftime("%Y/%m/%d/%H/"));
         let name = object_name(&prefix, STREAM, arrival, Uuid::new_v4(), Compression::None);
         let path = self.folder.join(name);
-        let written = || -> io::Result<()> {
-            fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
-            let mut file = BufWriter::new(File::create(&path)?);
-            records.iter().try_for_each(|(record, outcome)| write(&mut file, record, outcome))?;
-            file.flush()
-        };
-        written().with_context(|| format!("could not write {}", path.display()))
+        let bytes: Vec<&[u8]> = records.iter().map(|(_, bytes)| bytes.as_ref()).collect();
+        let written = fs::create_dir_all(path.parent().unwrap_or(&self.folder));
+        let written = written.and_then(|()| fs::write(&path, bytes.concat()));
+        written.with_context(|| format!("could not write {}", path.display()))
     }
 
-    pub(crate) fn log(&mut self, lines: &[String]) -> anyhow::Result<()> {
+    pub(crate) fn log(&self, lines: &[String], verbose: bool) -> anyhow::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
+        for line in lines.iter().filter(|_| verbose) {
+            progress::print(&excerpt(line, usize::MAX));
+        }
         let path = self.folder.join("function.log");
-        let failed = || format!("could not write {}", path.display());
-        let log = match &mut self.log {
-            Some(log) => log,
-            none => none.insert(BufWriter::new(File::create(&path).with_context(failed)?)),
-        };
-        lines.iter().try_for_each(|line| writeln!(log, "{line}")).with_context(failed)?;
-        log.flush().with_context(failed)
+        let opened = File::options().create(true).append(true).open(&path);
+        let written = opened.and_then(|mut log| log.write_all((lines.join("\n") + "\n").as_bytes()));
+        written.with_context(|| format!("could not write {}", path.display()))
     }
 }
 

@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
-use crate::error::UsageError;
 use crate::progress;
 
 /// Built with the profile `dev`, because optimising its dependencies takes minutes.
@@ -40,13 +39,10 @@ const INHERITED: [&str; 6] =
 /// What `cargo run` sets for its package. With these, cargo would rebuild dependents of build scripts after a build without them.
 const OF_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-pub(crate) fn executable_at(path: &Path) -> Result<PathBuf, UsageError> {
-    let refused = || UsageError(format!("`--function {}` is not an executable file", path.display()));
-    let metadata = fs::metadata(path).map_err(|_| refused())?;
-    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Err(refused());
-    }
-    std::path::absolute(path).map_err(|_| refused())
+pub(crate) fn executable_at(path: &Path) -> Option<PathBuf> {
+    let metadata = fs::metadata(path).ok()?;
+    let is_executable = metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+    std::path::absolute(path).ok().filter(|_| is_executable)
 }
 
 /// Dropping the future kills cargo.
@@ -100,25 +96,19 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
     messages.filter_map(|line| serde_json::from_slice::<Message>(line).ok()?.executable).next_back()
 }
 
-pub(crate) fn service_url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("http://").or(text.strip_prefix("https://"));
-    match rest {
-        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
-        _ => Err("accepted is a URL with http:// or https://".to_owned()),
-    }
-}
-
 pub(crate) fn variable_of_processor(text: &str) -> Result<(String, String), String> {
-    match key_value(text)? {
-        (key, _) if SERVICE_URLS.contains(&&*key) => Err("set the service with `--service URL`".to_owned()),
-        pair => Ok(pair),
-    }
+    variable(text, &SERVICE_URLS, "set the service with `--service URL`")
 }
 
-pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn variable_of_collector(text: &str) -> Result<(String, String), String> {
+    variable(text, &[COLLECTOR_STREAM], "set the stream with `--collector-stream NAME`")
+}
+
+fn variable(text: &str, set_by_option: &[&str], instead: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("accepted is KEY=VALUE".to_owned()),
+        None | Some(("", _)) => Err("accepted is KEY=VALUE".to_owned()),
+        Some((key, _)) if set_by_option.contains(&key) => Err(instead.to_owned()),
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
     }
 }
 

@@ -18,7 +18,7 @@ static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 const TICK: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
-pub(crate) struct Bar(ProgressBar);
+pub(crate) struct Bar(pub(crate) ProgressBar);
 
 impl Bar {
     /// Without a number, for standard input, a spinner. Drawn only if standard error is a terminal.
@@ -33,11 +33,6 @@ impl Bar {
         bar.enable_steady_tick(TICK);
         *shown() = Some(bar.clone());
         Self(bar)
-    }
-
-    pub(crate) fn advance(&self, bytes: u64, message: String) {
-        self.0.inc(bytes);
-        self.0.set_message(message);
     }
 }
 

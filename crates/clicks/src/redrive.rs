@@ -2,20 +2,16 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum, value_parser};
 use jiff::Timestamp;
 use redrive::{ObjectSource, OnDamage, Options, Progress, RedriveError, Redriven, Report, Selection, StreamRef};
-use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::interrupts::Interrupts;
-use crate::packages::service_url;
 use crate::progress::{Bar, Table};
-use crate::up::options::value::stream_name;
-use crate::up::options::{FieldName, StreamName};
+use crate::up::options::{FieldName, ServiceUrl, StreamName};
 
 /// The longest name of a data stream (Amazon Kinesis Data Streams API Reference, "CreateStream", "StreamName").
 const LONGEST_DATA_STREAM_NAME: usize = 128;
@@ -47,8 +43,8 @@ pub(crate) struct Redrive {
     stream: Option<StreamName>,
 
     /// The data stream that the delivery stream reads, if its source is Kinesis Data Streams. Records are put with PutRecords.
-    #[arg(long, value_name = "NAME", value_parser = |text: &str| stream_name(text, LONGEST_DATA_STREAM_NAME))]
-    data_stream: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    data_stream: Option<StreamName<LONGEST_DATA_STREAM_NAME>>,
 
     /// The field of a record's JSON object that is its partition key: a string or a number, of at most 256 characters. Any other
     /// record, and each without this option, gets a hash of its bytes, which distributes records over the shards.
@@ -107,8 +103,8 @@ pub(crate) struct Redrive {
     archive: Option<String>,
 
     /// The URL of another Firehose or Kinesis than AWS, such as http://127.0.0.1:8001 or http://127.0.0.1:8003 of `clicks up`.
-    #[arg(long, value_name = "URL", value_parser = service_url)]
-    endpoint: Option<String>,
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<ServiceUrl>,
 
     /// The URL of another S3 than AWS, such as http://127.0.0.1:9000.
     #[arg(long, value_name = "URL")]
@@ -139,7 +135,7 @@ impl TryFrom<Redrive> for Options {
 
     fn try_from(asked: Redrive) -> Result<Self, RedriveError> {
         let stream = match (asked.stream, asked.data_stream) {
-            (_, Some(name)) => {
+            (_, Some(StreamName(name))) => {
                 StreamRef::Data { name, partition_key_field: asked.partition_key.map(|FieldName(name)| name) }
             }
             (stream, None) => StreamRef::Delivery(stream.map(|StreamName(name)| name).unwrap_or_default()),
@@ -151,7 +147,7 @@ impl TryFrom<Redrive> for Options {
             uncertain: again(HeldBack::Uncertain),
             archive: asked.archive,
             stream,
-            endpoint: asked.endpoint,
+            endpoint: asked.endpoint.map(|ServiceUrl(url)| url),
             selection: Selection { error_codes: asked.error_code, since_ms: asked.since, until_ms: asked.until },
             limit: asked.limit,
             rate: asked.rate,
@@ -171,10 +167,10 @@ fn when(text: &str) -> Result<i64, String> {
 
 pub(crate) async fn run(options: Options, interrupts: Interrupts) -> Result<Redriven, RedriveError> {
     let bar = Cell::new(None);
-    let shown = Cell::new(0);
     let on_progress = move |Progress { bytes_total, bytes, found, put }| {
         let drawn = bar.take().unwrap_or_else(|| Bar::new(Some(bytes_total)));
-        drawn.advance(bytes - shown.replace(bytes), format!("{found} records, {put} put"));
+        drawn.0.set_position(bytes);
+        drawn.0.set_message(format!("{found} records, {put} put"));
         bar.set(Some(drawn));
     };
     redrive::run(options, count(interrupts), Box::new(on_progress)).await
@@ -191,72 +187,61 @@ fn count(mut interrupts: Interrupts) -> watch::Receiver<u32> {
     receiver
 }
 
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct ReportTable<'a>(pub(crate) &'a Report);
-
-impl Display for ReportTable<'_> {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let mut table = Table::default();
-        let Report { objects, records, dry_run, .. } = self.0;
-        table.row("objects", objects.found);
-        table.row("  done", objects.done);
-        table.non_zero(&[
-            ("  archived", objects.archived),
-            ("  not archived", objects.not_archived),
-            ("  unreadable", objects.unreadable),
-            ("  not error objects", objects.foreign),
-        ]);
-        table.row("records", records.found);
-        table.row(if *dry_run { "  to put" } else { "  selected" }, records.selected);
-        let by_age = self.0.selected_by_age.iter().map(|(age, number)| (age.name(), *number));
-        counts(&mut table, "by error code", by_name(&self.0.selected_by_error_code));
-        counts(&mut table, "by age", by_age);
-        counts(&mut table, "by function", by_name(&self.0.selected_by_function));
-        if !dry_run {
-            table.row("  put", records.put);
-        }
-        table.non_zero(&[
-            ("  sent without a response (uncertain)", records.uncertain_now),
-            ("  left", records.left),
-            ("  put before", records.put_before),
-            ("  held back: failed again (--again)", records.failed_again),
-            ("  held back: uncertain (--again=uncertain)", records.uncertain),
-            ("  not selected", records.not_selected),
-            ("  corrupt", records.corrupt),
-            ("  corrupt, found before", records.corrupt_before),
-        ]);
-        table.row("calls", self.0.calls);
-        table.row("refusals", self.0.refusals);
-        table.row("seconds", format_args!("{:.3}", self.0.seconds));
-        if self.0.limit_reached {
-            table.row("stopped by", "--limit");
-        }
-        if self.0.interrupted {
-            table.row("interrupted", "yes, before the end");
-        }
-        table.row("stream", &self.0.target);
-        table.row("journal", self.0.journal.display());
-        if let Some(path) = &self.0.quarantine {
-            table.row("corrupt lines", path.display());
-        }
-        if *dry_run {
-            table.row("dry run", "nothing was put or written");
-        }
-        table.fmt(formatter)
+pub(crate) fn table(report: &Report) -> Table {
+    let mut table = Table::default();
+    let Report { objects, records, dry_run, .. } = report;
+    table.row("objects", objects.found);
+    table.row("  done", objects.done);
+    table.non_zero(&[
+        ("  archived", objects.archived),
+        ("  not archived", objects.not_archived),
+        ("  unreadable", objects.unreadable),
+        ("  not error objects", objects.foreign),
+    ]);
+    table.row("records", records.found);
+    table.row(if *dry_run { "  to put" } else { "  selected" }, records.selected);
+    counts(&mut table, "by error code", &report.selected_by_error_code, String::as_str);
+    counts(&mut table, "by age", &report.selected_by_age, |age| age.name());
+    counts(&mut table, "by function", &report.selected_by_function, String::as_str);
+    if !dry_run {
+        table.row("  put", records.put);
     }
+    table.non_zero(&[
+        ("  sent without a response (uncertain)", records.uncertain_now),
+        ("  left", records.left),
+        ("  put before", records.put_before),
+        ("  held back: failed again (--again)", records.failed_again),
+        ("  held back: uncertain (--again=uncertain)", records.uncertain),
+        ("  not selected", records.not_selected),
+        ("  corrupt", records.corrupt),
+        ("  corrupt, found before", records.corrupt_before),
+    ]);
+    table.row("calls", report.calls);
+    table.row("refusals", report.refusals);
+    table.row("seconds", format_args!("{:.3}", report.seconds));
+    if report.limit_reached {
+        table.row("stopped by", "--limit");
+    }
+    if report.interrupted {
+        table.row("interrupted", "yes, before the end");
+    }
+    table.row("stream", &report.target);
+    table.row("journal", report.journal.display());
+    if let Some(path) = &report.quarantine {
+        table.row("corrupt lines", path.display());
+    }
+    if *dry_run {
+        table.row("dry run", "nothing was put or written");
+    }
+    table
 }
 
-fn by_name(counts: &BTreeMap<String, u64>) -> impl Iterator<Item = (&str, u64)> {
-    counts.iter().map(|(name, number)| (name.as_str(), *number))
-}
-
-fn counts<'a>(table: &mut Table, title: &str, counts: impl Iterator<Item = (&'a str, u64)>) {
-    for (index, (name, number)) in counts.enumerate() {
-        if index == 0 {
-            table.row(&format!("    {title}"), "");
-        }
-        table.row(&format!("      {name}"), number);
+fn counts<K>(table: &mut Table, title: &str, counts: &BTreeMap<K, u64>, name: impl Fn(&K) -> &str) {
+    if !counts.is_empty() {
+        table.row(&format!("    {title}"), "");
+    }
+    for (key, number) in counts {
+        table.row(&format!("      {}", name(key)), number);
     }
 }
 
@@ -294,9 +279,9 @@ seconds                              0.000
 stream                               clicks@us-east-1
 journal                              l
 ";
-        assert_eq!(ReportTable(&report).to_string(), expected);
+        assert_eq!(table(&report).to_string(), expected);
         report.dry_run = true;
-        let dry = ReportTable(&report).to_string();
+        let dry = table(&report).to_string();
         assert!(dry.contains("\n  to put") && dry.ends_with("  nothing was put or written\n"));
     }
 }

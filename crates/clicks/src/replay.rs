@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, value_parser};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -21,10 +22,10 @@ use self::session::Session;
 use crate::error::UsageError;
 use crate::input::{self, Contents, Source};
 use crate::output::{self, Output};
-use crate::packages::{self, PROCESSOR, service_url, variable_of_processor};
+use crate::packages::{self, PROCESSOR, variable_of_processor};
 use crate::progress::{self, Bar};
-use crate::service::{LocalService, Responses};
-use crate::up::options::{self, BufferMb};
+use crate::service::{self, LocalService};
+use crate::up::options::{self, BufferMb, ServiceUrl};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
 use firehose_model::source::SourceType;
 
@@ -50,8 +51,8 @@ pub(crate) struct Replay {
     function: Option<PathBuf>,
 
     /// The mysfits service's base URL [default: a local service, which is started]
-    #[arg(long, value_name = "URL", value_parser = service_url)]
-    service: Option<String>,
+    #[arg(long, value_name = "URL")]
+    service: Option<ServiceUrl>,
 
     /// A folder of JSON files, which the local service serves instead of the mysfits: products/7.json is the response to
     /// GET /products/7, and products.json to GET /products.
@@ -122,8 +123,12 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     // Check all options before a build, which can take minutes.
     let sources = input::find(&options.inputs)?;
     check(&sources, source_type)?;
-    let named = options.function.as_deref().map(packages::executable_at).transpose()?;
-    let responses = Responses::of(options.service_files.as_deref())?;
+    let named = options.function.as_deref().map(|path| {
+        let refused = || UsageError(format!("`--function {}` is not an executable file", path.display()));
+        packages::executable_at(path).ok_or_else(refused)
+    });
+    let named = named.transpose()?;
+    let responses = service::responses(options.service_files.as_deref())?;
     let output = Output::create(options.out.clone().unwrap_or_else(|| output::default_folder(Timestamp::now())))?;
 
     let function = if let Some(function) = named {
@@ -138,21 +143,23 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
             built = packages::build(PROCESSOR) => built?,
         }
     };
-    let local = if options.service.is_none() {
+    let (local, service) = if let Some(ServiceUrl(url)) = &options.service {
+        (None, url.clone())
+    } else {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let latency = Duration::from_millis(options.service_latency_ms);
         let local = LocalService::start(responses, any_port, latency).await;
-        Some(local.context("could not start the local service; to use another one, name it (`--service URL`)")?)
-    } else {
-        None
+        let local =
+            local.context("could not start the local service; to use another one, name it (`--service URL`)")?;
+        let url = local.server.url();
+        (Some(local), url)
     };
-    let service = options.service.clone().or(local.as_ref().map(|local| local.server.url())).unwrap_or_default();
 
     let progress = Bar::new(sources.iter().map(Source::bytes).sum());
     progress::print(&format!("running {}", function.display()));
     progress::print(&format!("writing to {}", output.folder.display()));
     let limits = Limits::new(options.buffer_mb, options.buffer_records as usize);
-    let mut batches = feed(sources, source_type, limits);
+    let mut batches = feed(sources, source_type, limits, progress.0.clone());
     let mut session = Session::start(options, function, &service, output, progress).await?;
     let interrupted = process(&mut batches, &mut session, interrupt).await;
     let served = local.as_ref().map(LocalService::requests);
@@ -170,7 +177,7 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
 /// Checks the start of each file before any is replayed, except of what can be read only once.
 fn check(sources: &[Source], source_type: SourceType) -> Result<(), UsageError> {
     for source in sources.iter().filter(|source| source.bytes().is_some()) {
-        Contents::open(source, source_type, |_| ())?.next().transpose()?;
+        Contents::open(source, source_type, &ProgressBar::hidden())?.next().transpose()?;
     }
     Ok(())
 }
@@ -187,14 +194,9 @@ async fn process(
             () = &mut interrupt => return Ok(true),
             next = fed.recv() => next,
         };
-        let (event, bytes) = match next.transpose()? {
-            Some(Fed::Batch(event, bytes)) => (event, bytes),
-            Some(Fed::Skipped(skipped)) => {
-                session.skip(&skipped)?;
-                continue;
-            }
-            None => return Ok(false),
-        };
+        let Some(Fed { skipped, event }) = next.transpose()? else { return Ok(false) };
+        session.skip(&skipped)?;
+        let Some(event) = event else { continue };
         tokio::select! {
             biased;
             () = &mut interrupt => {
@@ -202,7 +204,7 @@ async fn process(
                 progress::print(&format!("interrupted: the batch in flight was discarded (records: {records})"));
                 return Ok(true);
             }
-            done = session.process(&event, bytes) => done?,
+            done = session.process(&event) => done?,
         }
     }
 }

@@ -32,8 +32,7 @@ const IN_LIST: [&str; 6] = ["mysfitId", "name", "goodevil", "lawchaos", "species
 const MAX_FILES: usize = 100_000;
 const MAX_BYTES: usize = 64 << 20;
 
-#[derive(Debug)]
-pub(crate) struct Responses(BTreeMap<String, Bytes>);
+pub(crate) type Responses = BTreeMap<String, Bytes>;
 
 pub(crate) struct LocalService {
     pub(crate) server: Server,
@@ -66,38 +65,31 @@ async fn respond(State(service): State<Arc<Service>>, method: Method, uri: Uri) 
     service.count.fetch_add(1, Ordering::Relaxed);
     let error = |status, message| (status, Json(json!({ "message": message }))).into_response();
     // A query selects nothing: a list's may have one, such as `?limit=1000`.
-    match service.responses.0.get(uri.path()) {
+    match service.responses.get(uri.path()) {
         _ if method != Method::GET => error(StatusCode::METHOD_NOT_ALLOWED, "only GET"),
         Some(json) => ([(header::CONTENT_TYPE, "application/json")], json.clone()).into_response(),
         None => error(StatusCode::NOT_FOUND, "nothing has this path"),
     }
 }
 
-impl Responses {
-    /// The JSON files of a folder by their path, without hidden ones; without a folder, the mysfits, as the workshop's service responds.
-    pub(crate) fn of(folder: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(folder) = folder else { return Ok(Self(mysfits()?)) };
-        let mut found = BTreeMap::new();
-        add_files(folder, "", &mut found, &mut 0)?;
-        if found.is_empty() {
-            return Err(problem(folder, &"found no .json file").into());
-        }
-        Ok(Self(found))
+/// The JSON files of a folder by their path, without hidden ones; without a folder, the mysfits, as the workshop's service responds.
+pub(crate) fn responses(folder: Option<&Path>) -> anyhow::Result<Responses> {
+    let Some(folder) = folder else { return Ok(mysfits()?) };
+    let mut found = Responses::new();
+    add_files(folder, "", &mut found, &mut 0)?;
+    if found.is_empty() {
+        return Err(problem(folder, "found no .json file").into());
     }
+    Ok(found)
 }
 
-fn problem(path: &Path, problem: &dyn Display) -> UsageError {
+fn problem(path: &Path, problem: impl Display) -> UsageError {
     UsageError(format!("`service-files`: {}: {problem}", path.display()))
 }
 
-fn add_files(
-    folder: &Path,
-    prefix: &str,
-    found: &mut BTreeMap<String, Bytes>,
-    bytes: &mut usize,
-) -> Result<(), UsageError> {
-    for entry in fs::read_dir(folder).map_err(|error| problem(folder, &error))? {
-        let path = entry.map_err(|error| problem(folder, &error))?.path();
+fn add_files(folder: &Path, prefix: &str, found: &mut Responses, bytes: &mut usize) -> Result<(), UsageError> {
+    for entry in fs::read_dir(folder).map_err(|error| problem(folder, error))? {
+        let path = entry.map_err(|error| problem(folder, error))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with('.') {
             continue;
@@ -107,7 +99,7 @@ fn add_files(
         if !part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
             return Err(problem(
                 &path,
-                &"found a name that a URL would encode; accepted: characters of [A-Za-z0-9._~-]",
+                "found a name that a URL would encode; accepted: characters of [A-Za-z0-9._~-]",
             ));
         }
         let url_path = format!("{prefix}/{part}");
@@ -115,20 +107,21 @@ fn add_files(
             add_files(&path, &url_path, found, bytes)?;
             continue;
         }
-        let json = fs::read(&path).map_err(|error| problem(&path, &error))?;
-        serde_json::from_slice::<IgnoredAny>(&json).map_err(|error| problem(&path, &format!("not JSON: {error}")))?;
+        let json = fs::read(&path).map_err(|error| problem(&path, error))?;
+        serde_json::from_slice::<IgnoredAny>(&json)
+            .map_err(|error| problem(&path, format_args!("not JSON: {error}")))?;
         *bytes += json.len();
         found.insert(url_path, json.into());
         if *bytes > MAX_BYTES || found.len() > MAX_FILES {
-            return Err(problem(&path, &format!("found more than {MAX_FILES} files or {MAX_BYTES} bytes so far")));
+            return Err(problem(&path, format_args!("found more than {MAX_FILES} files or {MAX_BYTES} bytes so far")));
         }
     }
     Ok(())
 }
 
-fn mysfits() -> Result<BTreeMap<String, Bytes>, serde_json::Error> {
+fn mysfits() -> Result<Responses, serde_json::Error> {
     let mut mysfits: Vec<Value> = serde_json::from_str(MYSFITS)?;
-    let mut by_path = BTreeMap::new();
+    let mut by_path = Responses::new();
     for mysfit in &mut mysfits {
         // A number in the table, and a string in the response, as in the published service.
         mysfit["likes"] = mysfit["likes"].to_string().into();
@@ -155,7 +148,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn responds_as_the_service_over_dynamodb() {
-        let ours = LocalService::start(Responses::of(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
+        let ours = LocalService::start(responses(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
         let theirs = mysfits_service::LocalService::start_with_latency(ANY_PORT, Duration::ZERO).await.unwrap();
         let paths: Vec<String> = mysfits().unwrap().into_keys().collect();
         assert_eq!(paths.len(), 13);
@@ -186,8 +179,8 @@ mod tests {
         write("shop/products/7.json", "{\"id\":7}");
         write("shop/notes.txt", "no JSON");
         write(".git/config.json", "no JSON");
-        let responses = Responses::of(Some(folder.path())).unwrap();
-        let service = LocalService::start(responses, ANY_PORT, Duration::ZERO).await.unwrap();
+        let files = responses(Some(folder.path())).unwrap();
+        let service = LocalService::start(files, ANY_PORT, Duration::ZERO).await.unwrap();
         for (path, expected) in [
             ("/shop/products", Some("[1]")),
             ("/shop/products?limit=9", Some("[1]")),
@@ -215,15 +208,15 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(file), text).unwrap();
-            let error = Responses::of(Some(folder.path())).unwrap_err().to_string();
+            let error = responses(Some(folder.path())).unwrap_err().to_string();
             assert!(error.starts_with("`service-files`: /") && error.ends_with(message), "{error}");
         }
-        assert!(Responses::of(Some(Path::new("/nowhere"))).is_err());
+        assert!(responses(Some(Path::new("/nowhere"))).is_err());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn other_paths_and_methods_are_refused() {
-        let service = LocalService::start(Responses::of(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
+        let service = LocalService::start(responses(None).unwrap(), ANY_PORT, Duration::ZERO).await.unwrap();
         let url = service.server.url();
         for (method, path, status) in
             [("GET", "/mysfits/unknown", 404), ("GET", "/mysfits/", 404), ("GET", "/", 404), ("PUT", "/mysfits", 405)]

@@ -16,13 +16,13 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower_http::services::ServeDir;
 
 use self::events::Events;
-use self::service::{Host, ServiceUrl};
+use self::service::{ServiceUrl, host};
 use local_firehose::stream::DeliveryStream;
 
 pub(crate) use self::service::ServiceAddress;
@@ -38,7 +38,7 @@ pub(crate) struct Site {
 pub(crate) fn router(site: Site, edge: Router) -> Router {
     let events = Arc::new(Events::new(site.streams.clone(), site.stopping));
     let service = Arc::new(site.service);
-    let files = ServeDir::new(site.web).fallback(any(not_found));
+    let files = ServeDir::new(site.web).fallback(any(async || error(StatusCode::NOT_FOUND, "unknown page")));
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
@@ -50,21 +50,8 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
 }
 
 /// The configuration of the page's scripts. In the cloud it is a file, without the last URL.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Config<'a> {
-    mysfits_url: &'a str,
-    clicks_url: &'a str,
-    pipeline_url: &'a str,
-}
-
-async fn config(Extension(service): Extension<ServiceUrl>) -> Response {
-    let config = Config { mysfits_url: &service.url, clicks_url: "/clicks", pipeline_url: "/pipeline/" };
-    Json(config).into_response()
-}
-
-async fn not_found() -> Response {
-    error(StatusCode::NOT_FOUND, "unknown page")
+async fn config(Extension(service): Extension<ServiceUrl>) -> Json<Value> {
+    Json(json!({ "mysfitsUrl": service.url, "clicksUrl": "/clicks", "pipelineUrl": "/pipeline/" }))
 }
 
 fn error(status: StatusCode, message: &str) -> Response {
@@ -118,7 +105,7 @@ async fn show_object(
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 async fn guard(State(service): State<Arc<ServiceAddress>>, mut request: Request, next: Next) -> Response {
-    let service = Host::from_headers(request.headers()).map(|host| service.for_host(&host));
+    let service = host(request.headers()).map(|host| service.for_host(&host));
     // Fails closed. A host and an origin have valid characters of a header only.
     let Ok(policy) = HeaderValue::try_from(content_security_policy(service.as_ref())) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

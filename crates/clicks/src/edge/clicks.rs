@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::put;
 use axum::{Json, Router};
 use base64::Engine;
@@ -16,8 +16,8 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator, draft4};
 use serde_json::{Value, json};
 
-use super::reader::{EdgeError, RequestReader, is_json};
-use super::unknown_method;
+use super::reader::{EdgeError, RequestReader, json_text};
+use super::{unknown_method, with_cors};
 use firehose_model::fields::{Fields, minified};
 use local_firehose::stream::{DeliveryStream, PutError};
 
@@ -30,22 +30,22 @@ const MOST_ERRORS: usize = 5;
 
 struct Clicks {
     stream: DeliveryStream,
-    schema: ClickSchema,
+    schema: Validator,
     reader: RequestReader,
 }
 
 pub(super) fn router(stream: DeliveryStream, rate: Quota) -> anyhow::Result<Router> {
-    let clicks = Clicks { stream, schema: ClickSchema::new()?, reader: RequestReader::new(rate, LONGEST_CLICK) };
+    let clicks = Clicks { stream, schema: click_schema()?, reader: RequestReader::new(rate, LONGEST_CLICK) };
     let routes = put(put_click)
         .options(async |State(clicks): State<Arc<Clicks>>| clicks.reader.preflight())
         .fallback(unknown_method)
-        .layer(map_response(with_cors));
+        .layer(map_response(async |response: Response| with_cors(response, "OPTIONS,PUT")));
     Ok(Router::new().route("/clicks", routes).with_state(Arc::new(clicks)))
 }
 
 async fn put_click(State(clicks): State<Arc<Clicks>>, request: Request) -> Result<Json<Value>, EdgeError> {
     let (head, body) = clicks.reader.read(request).await?;
-    let click = clicks.schema.validate(&head.headers, &body)?;
+    let click = validate(&clicks.schema, &head.headers, &body)?;
     match clicks.stream.put(vec![STANDARD.encode(click)]).await.pop() {
         Some(Ok(_)) => Ok(Json(json!({"status": "OK"}))),
         // The mapping template maps Firehose's "Slow down." to 429.
@@ -54,48 +54,27 @@ async fn put_click(State(clicks): State<Arc<Clicks>>, request: Request) -> Resul
     }
 }
 
-/// CORS on errors, too, so that a page of another origin can read them.
-async fn with_cors(response: Response) -> impl IntoResponse {
-    let cors = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS,PUT"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
-    ];
-    (cors, response)
+fn click_schema() -> anyhow::Result<Validator> {
+    let schema = serde_json::from_str(SCHEMA).context("infra/click.schema.json is not JSON")?;
+    // API Gateway supports draft 4 only.
+    draft4::new(&schema).context("infra/click.schema.json is not a JSON schema of draft 4")
 }
 
-struct ClickSchema(Validator);
-
-impl ClickSchema {
-    fn new() -> anyhow::Result<Self> {
-        let schema = serde_json::from_str(SCHEMA).context("infra/click.schema.json is not JSON")?;
-        // API Gateway supports draft 4 only.
-        draft4::new(&schema).map(Self).context("infra/click.schema.json is not a JSON schema of draft 4")
+/// The click's JSON without white space around tokens. API Gateway's `$input.json('$')` also normalises escapes in strings.
+fn validate(schema: &Validator, headers: &HeaderMap, body: &[u8]) -> Result<String, EdgeError> {
+    let text = json_text(headers, body)?;
+    let not_json = |error| EdgeError::Body(format!("it is not JSON ({error})"));
+    let click: Value = serde_json::from_str(text).map_err(not_json)?;
+    let errors: Vec<String> = schema.iter_errors(&click).take(MOST_ERRORS).map(|error| describe(&error)).collect();
+    if !errors.is_empty() {
+        return Err(EdgeError::Body(errors.join("; ")));
     }
-
-    /// The click's JSON without white space around tokens. API Gateway's `$input.json('$')` also normalises escapes in strings.
-    fn validate(&self, headers: &HeaderMap, body: &[u8]) -> Result<String, EdgeError> {
-        if !is_json(headers) {
-            return Err(EdgeError::MediaType);
-        }
-        self.validate_body(body).map_err(EdgeError::Body)
+    let fields: Fields<'_> = serde_json::from_str(text).map_err(not_json)?;
+    // API Gateway validates the last of them. A reader of the record might use the first.
+    if fields.names().count() != click.as_object().map_or(0, serde_json::Map::len) {
+        return Err(EdgeError::Body("a field is in it twice".to_owned()));
     }
-
-    fn validate_body(&self, body: &[u8]) -> Result<String, String> {
-        let text = str::from_utf8(body).map_err(|_| "it is not UTF-8")?;
-        let not_json = |error| format!("it is not JSON ({error})");
-        let click: Value = serde_json::from_str(text).map_err(not_json)?;
-        let errors: Vec<String> = self.0.iter_errors(&click).take(MOST_ERRORS).map(|error| describe(&error)).collect();
-        if !errors.is_empty() {
-            return Err(errors.join("; "));
-        }
-        let fields: Fields<'_> = serde_json::from_str(text).map_err(not_json)?;
-        // API Gateway validates the last of them. A reader of the record might use the first.
-        if fields.names().count() != click.as_object().map_or(0, serde_json::Map::len) {
-            return Err("a field is in it twice".to_owned());
-        }
-        Ok(minified(text))
-    }
+    Ok(minified(text))
 }
 
 /// Without values of the visitor: every name and number is the schema's.

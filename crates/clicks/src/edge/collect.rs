@@ -19,9 +19,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::collector::Collector;
 use super::reader::{EdgeError, RequestReader};
-use super::unknown_method;
-use crate::collector::{Collector, InvokeFailure};
+use super::{unknown_method, with_cors};
 
 /// The longest body (Amazon API Gateway quotas, "Payload size"). A body whose event is over Lambda's limit is too long, too.
 const LONGEST: usize = 10 * 1024 * 1024;
@@ -36,7 +36,7 @@ pub(super) fn router(collector: Arc<Collector>, rate: Quota) -> Router {
     let collect = post(invoke)
         .options(async |State(collect): State<Arc<Collect>>| collect.reader.preflight())
         .fallback(unknown_method)
-        .layer(map_response(with_cors));
+        .layer(map_response(async |response: Response| with_cors(response, "OPTIONS,POST,GET")));
     Router::new().route("/collect", collect).with_state(Arc::new(state))
 }
 
@@ -51,26 +51,8 @@ async fn invoke(
     if event.len() > MAX_EVENT_BYTES {
         return Err(EdgeError::TooLong);
     }
-    match collect.collector.invoke(event).await {
-        Ok(reply) => from_reply(&reply).ok_or(EdgeError::FunctionFailed),
-        Err(InvokeFailure::Busy) => Err(EdgeError::TooManyRequests),
-        Err(InvokeFailure::Stopping) => Err(EdgeError::Unavailable),
-        Err(InvokeFailure::TimedOut) => Err(EdgeError::FunctionTimeout),
-        Err(InvokeFailure::Failed) => Err(EdgeError::FunctionFailed),
-    }
-}
-
-/// CORS on errors, too. The function's own CORS headers stay.
-async fn with_cors(mut response: Response) -> Response {
-    let headers: &mut HeaderMap = response.headers_mut();
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS,POST,GET"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
-    ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    response
+    let reply = collect.collector.invoke(event).await?;
+    from_reply(&reply).ok_or(EdgeError::FunctionFailed)
 }
 
 const STAGE: &str = "local";
@@ -160,7 +142,7 @@ const OF_THE_SERVER: [HeaderName; 3] = [header::CONNECTION, header::CONTENT_LENG
 struct ProxyResponse {
     status_code: Value,
     headers: Option<Map<String, Value>>,
-    multi_value_headers: Option<Map<String, Value>>,
+    multi_value_headers: Option<BTreeMap<String, Vec<Value>>>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
 }
@@ -176,10 +158,7 @@ fn from_reply(reply: &[u8]) -> Option<Response> {
     *response.status_mut() = status(&reply.status_code)?;
     let headers = response.headers_mut();
     let single = reply.headers.into_iter().flatten().map(|(name, value)| (name, vec![value]));
-    let several = reply.multi_value_headers.into_iter().flatten();
-    let several = several.map(|(name, values)| Some((name, values.as_array()?.clone())));
-    for entry in single.map(Some).chain(several) {
-        let (name, values) = entry?;
+    for (name, values) in single.chain(reply.multi_value_headers.into_iter().flatten()) {
         set(headers, &name, &values)?;
     }
     for name in &OF_THE_SERVER {

@@ -57,11 +57,15 @@ impl RequestReader {
 }
 
 /// API Gateway assumes JSON without a content type (API Gateway developer guide, "Integration passthrough behaviors").
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
+pub(super) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<&'a str, EdgeError> {
+    let is_json = headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
         let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
         media_type.trim().eq_ignore_ascii_case("application/json")
-    })
+    });
+    if !is_json {
+        return Err(EdgeError::MediaType);
+    }
+    str::from_utf8(body).map_err(|_| EdgeError::Body("it is not UTF-8".to_owned()))
 }
 
 /// An error with the status and message of API Gateway's (API Gateway developer guide, "Gateway response types").
@@ -80,6 +84,7 @@ pub(super) enum EdgeError {
     UnknownMethod,
     Unavailable,
     FunctionFailed,
+    /// Reached while the request waited, or in the function.
     FunctionTimeout,
 }
 

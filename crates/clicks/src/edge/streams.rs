@@ -15,7 +15,7 @@ use governor::Quota;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::reader::{EdgeError, RequestReader, is_json};
+use super::reader::{EdgeError, RequestReader, json_text};
 use super::unknown_method;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
@@ -62,17 +62,14 @@ const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
 
 /// Without a key in the header or the field, the key is the request's id: a constant would put all records into one shard.
 fn from_request(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid) -> Result<PutEntry, EdgeError> {
-    if !is_json(headers) {
-        return Err(EdgeError::MediaType);
-    }
+    let text = json_text(headers, body)?;
     let not = |what: &str| EdgeError::Body(format!("it is not {what}"));
-    let text = str::from_utf8(body).map_err(|_| not("UTF-8"))?;
     let fields: Fields<'_> = serde_json::from_str(text)
         .map_err(|error| if error.is_data() { not("of type object") } else { not(&format!("JSON ({error})")) })?;
-    let partition_key = match header_key(headers)? {
-        Some(key) => key,
-        None => field.and_then(|field| fields.partition_key(field)).unwrap_or_else(|| id.to_string()),
-    };
+    let header = headers.get(PARTITION_KEY).map_or(Ok(""), |key| str::from_utf8(key.as_bytes()));
+    let header = header.map_err(|_| EdgeError::PartitionKey("it is not UTF-8".to_owned()))?;
+    let given = Some(header.to_owned()).filter(|key| !key.is_empty());
+    let partition_key = given.or_else(|| fields.partition_key(field?)).unwrap_or_else(|| id.to_string());
     if partition_key.chars().count() > MAX_PARTITION_KEY_CHARACTERS {
         return Err(EdgeError::PartitionKey(format!("it is longer than {MAX_PARTITION_KEY_CHARACTERS} characters")));
     }
@@ -84,12 +81,6 @@ fn from_request(headers: &HeaderMap, body: &[u8], field: Option<&str>, id: Uuid)
     }
     let hash_key = hash_key(&partition_key);
     Ok(PutEntry { data: STANDARD.encode(line), bytes, partition_key, hash_key })
-}
-
-fn header_key(headers: &HeaderMap) -> Result<Option<String>, EdgeError> {
-    let Some(key) = headers.get(PARTITION_KEY) else { return Ok(None) };
-    let key = str::from_utf8(key.as_bytes()).map_err(|_| EdgeError::PartitionKey("it is not UTF-8".to_owned()))?;
-    Ok(Some(key.to_owned()).filter(|key| !key.is_empty()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use runtime_api::MAX_EVENT_BYTES;
 use serde::de::IgnoredAny;
@@ -42,17 +43,13 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    pub(crate) fn open(
-        source: &Source,
-        source_type: SourceType,
-        count: impl FnMut(u64) + 'static,
-    ) -> Result<Self, UsageError> {
+    pub(crate) fn open(source: &Source, source_type: SourceType, progress: &ProgressBar) -> Result<Self, UsageError> {
         let name = source.name();
         let reader: Box<dyn Read> = match source {
             Source::File(path) => Box::new(File::open(path).map_err(|error| unreadable(&name, &error))?),
             Source::Stdin => Box::new(io::stdin()),
         };
-        Self::of(name, source_type, Counted { reader, count })
+        Self::of(name, source_type, progress.wrap_read(reader))
     }
 
     pub(crate) fn of(name: String, source_type: SourceType, reader: impl Read + 'static) -> Result<Self, UsageError> {
@@ -148,19 +145,6 @@ impl Iterator for Contents {
             }
         }
         self.items.pop_front().map(Ok)
-    }
-}
-
-struct Counted<F> {
-    reader: Box<dyn Read>,
-    count: F,
-}
-
-impl<F: FnMut(u64)> Read for Counted<F> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        (self.count)(u64::try_from(read).unwrap_or(u64::MAX));
-        Ok(read)
     }
 }
 

@@ -69,12 +69,12 @@ fn an_invalid_arrival_time_is_replaced_by_the_end_of_the_batch() {
 #[test]
 fn no_records_make_no_object() {
     let folder = tempfile::tempdir().unwrap();
-    let mut output = Output::create(folder.path().to_owned()).unwrap();
+    let output = Output::create(folder.path().to_owned()).unwrap();
     output.deliver(&event(&["a"]), &[RecordOutcome::Dropped], &END).unwrap();
-    output.log(&[]).unwrap();
+    output.log(&[], false).unwrap();
     assert!(names(folder.path()).is_empty());
-    output.log(&["one".to_owned()]).unwrap();
-    output.log(&["two".to_owned()]).unwrap();
+    output.log(&["one".to_owned()], false).unwrap();
+    output.log(&["two".to_owned()], false).unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("function.log")).unwrap(), "one\ntwo\n");
     let error = Output::create(folder.path().to_owned()).err().unwrap().to_string();
     assert!(error.ends_with("is not an empty folder; accepted is a new or an empty one"), "{error}");

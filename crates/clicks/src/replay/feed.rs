@@ -1,8 +1,6 @@
 //! The input as events, read ahead of the function.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -19,9 +17,10 @@ const SKIPPED_PARTS: usize = 100;
 const SKIPPED_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
-pub(super) enum Fed {
-    Batch(Event, u64),
-    Skipped(Vec<Skipped>),
+pub(super) struct Fed {
+    /// Before the event.
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) event: Option<Event>,
 }
 
 /// A thread, because standard input may block for ever.
@@ -29,15 +28,15 @@ pub(super) fn feed(
     sources: Vec<Source>,
     source_type: SourceType,
     limits: Limits,
+    progress: ProgressBar,
 ) -> mpsc::Receiver<Result<Fed, UsageError>> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD);
     std::thread::spawn(move || {
-        let mut feeder = Feeder { sender, unsent: Rc::default(), skipped: Vec::new(), skipped_bytes: 0 };
+        let mut feeder = Feeder { sender, progress, skipped: Vec::new(), skipped_bytes: 0 };
         let mut batcher = Batcher::new(limits, STREAM.into());
         let last = read(&sources, source_type, &mut batcher, &mut feeder).err();
         // The records before an error are processed. After an interrupt, the channel is closed.
-        if batcher.take().is_none_or(|event| feeder.batch(event))
-            && feeder.skipped()
+        if feeder.send(batcher.take())
             && let Some(error) = last
         {
             let _interrupted = feeder.sender.blocking_send(Err(error));
@@ -55,8 +54,7 @@ fn read(
 ) -> Result<(), UsageError> {
     let mut sequences = 0..;
     for source in sources {
-        let unsent = Rc::clone(&feeder.unsent);
-        for item in Contents::open(source, source_type, move |bytes| unsent.update(|sum| sum + bytes))? {
+        for item in Contents::open(source, source_type, &feeder.progress)? {
             let wanted = match item? {
                 Item::Record(data) => {
                     // The range has no end.
@@ -68,10 +66,10 @@ fn read(
                         }
                         SourceType::DirectPut | SourceType::Msk => Record::direct_put(sequence, now_ms, data),
                     };
-                    batcher.push(record).is_none_or(|event| feeder.batch(event))
+                    batcher.push(record).is_none_or(|event| feeder.send(Some(event)))
                 }
                 // In the order of the files: flush the records before it.
-                Item::Event(event) => batcher.take().is_none_or(|event| feeder.batch(event)) && feeder.batch(event),
+                Item::Event(event) => feeder.send(batcher.take()) && feeder.send(Some(event)),
                 Item::Skipped(skipped) => feeder.skip(skipped),
             };
             if !wanted {
@@ -85,27 +83,23 @@ fn read(
 /// Its methods return false once the channel is closed.
 struct Feeder {
     sender: mpsc::Sender<Result<Fed, UsageError>>,
-    unsent: Rc<Cell<u64>>,
+    progress: ProgressBar,
     skipped: Vec<Skipped>,
     skipped_bytes: usize,
 }
 
 impl Feeder {
-    fn batch(&mut self, event: Event) -> bool {
-        let bytes = self.unsent.take();
-        self.skipped() && self.sender.blocking_send(Ok(Fed::Batch(event, bytes))).is_ok()
-    }
-
     fn skip(&mut self, skipped: Skipped) -> bool {
         self.skipped_bytes += skipped.content.len();
         self.skipped.push(skipped);
         let waits = self.skipped.len() < SKIPPED_PARTS && self.skipped_bytes < SKIPPED_BYTES;
-        waits || self.skipped()
+        waits || self.send(None)
     }
 
-    fn skipped(&mut self) -> bool {
+    /// The event comes after the skipped parts so far.
+    fn send(&mut self, event: Option<Event>) -> bool {
         self.skipped_bytes = 0;
         let skipped = std::mem::take(&mut self.skipped);
-        skipped.is_empty() || self.sender.blocking_send(Ok(Fed::Skipped(skipped))).is_ok()
+        self.sender.blocking_send(Ok(Fed { skipped, event })).is_ok()
     }
 }

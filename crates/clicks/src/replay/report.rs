@@ -1,7 +1,6 @@
 //! The result of a replay, as a table or as JSON.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -96,30 +95,8 @@ impl Report {
         self.service_requests = self.service_requests.or(served);
         self
     }
-}
 
-fn batch_ms(durations: &[Duration]) -> Option<BatchMs> {
-    let ms = |duration: &Duration| rounded(duration.as_secs_f64() * 1000.0);
-    let mut sorted = durations.to_vec();
-    sorted.sort_unstable();
-    Some(BatchMs {
-        first: ms(durations.first()?),
-        // The lower one of an even number, so that it is a real batch.
-        median: ms(sorted.get((sorted.len() - 1) / 2)?),
-        last: ms(durations.last()?),
-    })
-}
-
-fn rounded(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
-}
-
-fn lines(data: &[u8]) -> u64 {
-    data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64
-}
-
-impl Display for Report {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+    pub(crate) fn table(&self) -> Table {
         let mut table = Table::default();
         table.row("records", self.records.total);
         table.row("  ok", self.records.ok);
@@ -158,8 +135,28 @@ impl Display for Report {
         if let Some(copies) = &self.skipped_copies {
             table.row("skipped parts", copies.display());
         }
-        table.fmt(formatter)
+        table
     }
+}
+
+fn batch_ms(durations: &[Duration]) -> Option<BatchMs> {
+    let ms = |duration: &Duration| rounded(duration.as_secs_f64() * 1000.0);
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    Some(BatchMs {
+        first: ms(durations.first()?),
+        // The lower one of an even number, so that it is a real batch.
+        median: ms(sorted.get((sorted.len() - 1) / 2)?),
+        last: ms(durations.last()?),
+    })
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+fn lines(data: &[u8]) -> u64 {
+    data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64
 }
 
 const NOT_REPORTED: &str = "not reported by the function";

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use firehose_model::delivery::Evaluation;
 use firehose_model::event::Event;
-use firehose_model::excerpt::excerpt;
 use jiff::Timestamp;
 use local_firehose::invocation::{self, AttemptReport, BatchResult, Metrics, describe, last_lines};
 use local_firehose::outage::Outage;
@@ -70,14 +69,14 @@ impl Session {
     }
 
     /// There is no await after the invocation, so an interrupt leaves no half-written batch.
-    pub(super) async fn process(&mut self, event: &Event, bytes: u64) -> anyhow::Result<()> {
+    pub(super) async fn process(&mut self, event: &Event) -> anyhow::Result<()> {
         let last = self.retries + 1;
         let mut duration = Duration::ZERO;
         let Self { function, output, report, started, verbose, outage, .. } = self;
         let see = |seen: AttemptReport<'_>| {
             let invocation = seen.invocation?;
             duration += invocation.duration;
-            log(output, *verbose, &invocation.logs)?;
+            output.log(&invocation.logs, *verbose)?;
             *started |= invocation.received;
             // A function that never requests an event fails the replay, not its records.
             if !*started {
@@ -101,24 +100,23 @@ impl Session {
         self.output.deliver(event, &outcomes, &end)?;
         self.report.batch(&outcomes, duration);
         let Records { total, failed, .. } = &self.report.records;
-        self.progress.advance(bytes, format!("{total} records, {failed} failed"));
+        self.progress.0.set_message(format!("{total} records, {failed} failed"));
         Ok(())
     }
 
     pub(super) fn skip(&mut self, skipped: &[Skipped]) -> anyhow::Result<()> {
+        if skipped.is_empty() {
+            return Ok(());
+        }
         let lines: Vec<QuarantinedLine<'_>> = skipped.iter().map(quarantined).collect();
         let appended = self.quarantine.append(&lines);
         appended.with_context(|| format!("could not write {}", self.quarantine.path().display()))?;
         for Skipped { name, line, offset, problem, .. } in skipped {
             self.report.skipped += 1;
-            match self.report.skipped {
-                ..=MAX_REPORTED => {
-                    progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
-                }
-                more if more == MAX_REPORTED + 1 => {
-                    progress::print(&format!("more skipped parts: see {}", self.quarantine.path().display()));
-                }
-                _ => {}
+            if self.report.skipped <= MAX_REPORTED {
+                progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
+            } else if self.report.skipped == MAX_REPORTED + 1 {
+                progress::print(&format!("more skipped parts: see {}", self.quarantine.path().display()));
             }
         }
         Ok(())
@@ -128,7 +126,7 @@ impl Session {
         let elapsed = self.since.elapsed();
         drop(self.progress);
         let exit = self.function.stop().await;
-        log(&mut self.output, self.verbose, &exit.logs)?;
+        self.output.log(&exit.logs, self.verbose)?;
         let skipped_copies = self.quarantine.written().map(ToOwned::to_owned);
         Ok(Report { skipped_copies, interrupted, ..self.report }.finished(elapsed, served))
     }
@@ -137,13 +135,4 @@ impl Session {
 fn quarantined(skipped: &Skipped) -> QuarantinedLine<'_> {
     let Skipped { name, line, offset, problem, content } = skipped;
     QuarantinedLine { object: name, line: *line, offset: *offset, problem: problem.to_string(), content }
-}
-
-fn log(output: &mut Output, verbose: bool, lines: &[String]) -> anyhow::Result<()> {
-    if verbose {
-        for line in lines {
-            progress::print(&excerpt(line, usize::MAX));
-        }
-    }
-    output.log(lines)
 }

@@ -35,41 +35,32 @@ impl ServiceAddress {
         Ok(Self::External(ServiceUrl { url: url.as_str().trim_end_matches('/').to_owned(), origin }))
     }
 
-    pub(super) fn for_host(&self, host: &Host) -> ServiceUrl {
+    pub(super) fn for_host(&self, host: &str) -> ServiceUrl {
         match self {
             Self::External(url) => url.clone(),
             Self::Local(port) => {
-                let origin = match host {
-                    // A content security policy has no form for the loopback address of IPv6 (CSP level 3, "host-source").
-                    Host::Localhost | Host::Address(IpAddr::V6(Ipv6Addr::LOCALHOST)) => {
-                        format!("http://localhost:{port}")
-                    }
-                    Host::Address(address) => format!("http://{}", SocketAddr::new(*address, *port)),
-                };
+                let origin = format!("http://{host}:{port}");
                 ServiceUrl { url: origin.clone(), origin }
             }
         }
     }
 }
 
-/// A host that DNS can't point at this machine.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Host {
-    Localhost,
-    Address(IpAddr),
-}
-
-impl Host {
-    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all(header::HOST).iter();
-        let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
-        match value.split_at_checked("localhost".len()) {
-            Some((name, port)) if name.eq_ignore_ascii_case("localhost") => {
-                address(&format!("127.0.0.1{port}")).map(|_| Self::Localhost)
-            }
-            _ => address(value).map(Self::Address),
-        }
-    }
+/// The host of a page's URL, if DNS can't point it at this machine: `localhost`, or an IP address as in a URL.
+pub(super) fn host(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(header::HOST).iter();
+    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+    let address = match value.split_at_checked("localhost".len()) {
+        // As an address, so that its port is checked, too.
+        Some((name, port)) if name.eq_ignore_ascii_case("localhost") => address(&format!("[::1]{port}")),
+        _ => address(value),
+    };
+    Some(match address? {
+        // A content security policy has no form for the loopback address of IPv6 (CSP level 3, "host-source").
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => "localhost".to_owned(),
+        IpAddr::V6(address) => format!("[{address}]"),
+        IpAddr::V4(address) => address.to_string(),
+    })
 }
 
 fn address(authority: &str) -> Option<IpAddr> {
@@ -88,12 +79,12 @@ mod tests {
     #[test]
     fn the_local_service_has_the_host_of_the_page() {
         for (host, url) in [
-            (Host::Localhost, "http://localhost:8002"),
-            (Host::Address("192.168.1.20".parse().unwrap()), "http://192.168.1.20:8002"),
-            (Host::Address("::1".parse().unwrap()), "http://localhost:8002"),
-            (Host::Address("fd00::a".parse().unwrap()), "http://[fd00::a]:8002"),
+            ("localhost", "http://localhost:8002"),
+            ("192.168.1.20", "http://192.168.1.20:8002"),
+            ("[::1]", "http://localhost:8002"),
+            ("[fd00::a]", "http://[fd00::a]:8002"),
         ] {
-            let service = ServiceAddress::Local(8002).for_host(&host);
+            let service = ServiceAddress::Local(8002).for_host(&host_of(&[host]).unwrap());
             assert_eq!((service.url.as_str(), service.origin.as_str()), (url, url));
         }
     }
@@ -108,7 +99,7 @@ mod tests {
             ("https://a.example:8443/a/prod/", "https://a.example:8443/a/prod", "https://a.example:8443"),
             ("https://a.example/a;b 'c", "https://a.example/a;b%20'c", "https://a.example"),
         ] {
-            let service = ServiceAddress::external(given).unwrap().for_host(&Host::Localhost);
+            let service = ServiceAddress::external(given).unwrap().for_host("localhost");
             assert_eq!((service.url.as_str(), service.origin.as_str()), (url, origin), "{given}");
         }
     }
@@ -135,29 +126,28 @@ mod tests {
         }
     }
 
-    fn host_of(values: &[&str]) -> Option<Host> {
+    fn host_of(values: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(header::HOST, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        Host::from_headers(&headers)
+        host(&headers)
     }
 
     #[test]
     fn addresses_and_localhost_are_accepted() {
-        let address = |address: &str| Host::Address(address.parse().unwrap());
         for (value, host) in [
-            ("localhost", Host::Localhost),
-            ("localhost:8000", Host::Localhost),
-            ("LocalHost:8000", Host::Localhost),
-            ("127.0.0.1:8000", address("127.0.0.1")),
-            ("192.168.1.20", address("192.168.1.20")),
-            ("0.0.0.0:65535", address("0.0.0.0")),
-            ("[::1]", address("::1")),
-            ("[::1]:8000", address("::1")),
-            ("[fd00::a]:8000", address("fd00::a")),
+            ("localhost", "localhost"),
+            ("localhost:8000", "localhost"),
+            ("LocalHost:8000", "localhost"),
+            ("127.0.0.1:8000", "127.0.0.1"),
+            ("192.168.1.20", "192.168.1.20"),
+            ("0.0.0.0:65535", "0.0.0.0"),
+            ("[::1]", "localhost"),
+            ("[::1]:8000", "localhost"),
+            ("[fd00::a]:8000", "[fd00::a]"),
         ] {
-            assert_eq!(host_of(&[value]), Some(host), "{value}");
+            assert_eq!(host_of(&[value]).as_deref(), Some(host), "{value}");
         }
     }
 

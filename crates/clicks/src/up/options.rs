@@ -3,7 +3,7 @@
 //! Each field is one option. Clap and serde both derive its name from the field's, and both use the bounds of its type.
 
 mod file;
-pub(crate) mod value;
+mod value;
 
 use std::path::PathBuf;
 
@@ -14,8 +14,8 @@ pub(crate) use self::file::File;
 pub(crate) use self::value::{
     BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName, Whole,
 };
-use self::value::{path, variable_of_collector, variables, variables_of_collector};
-use crate::packages::variable_of_processor;
+use self::value::{path, variables, variables_of_collector};
+use crate::packages::{variable_of_collector, variable_of_processor};
 
 /// The options that exist once: `[pipeline]` in the file.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]

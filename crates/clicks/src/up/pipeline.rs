@@ -13,12 +13,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::settings::{CollectorSettings, Service, Settings};
-use crate::collector::Collector;
-use crate::edge;
+use crate::edge::{self, Collector};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
 use crate::progress;
 use crate::server::Server;
-use crate::service::{LocalService, Responses};
+use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
@@ -89,7 +88,7 @@ async fn start_service(settings: &Settings) -> anyhow::Result<(Option<LocalServi
         Service::External { url, page } => Ok((None, url.clone(), page.clone())),
         Service::Local { port, latency, files } => {
             let address = SocketAddr::new(settings.host, *port);
-            let service = LocalService::start(Responses::of(files.as_deref())?, address, *latency).await;
+            let service = LocalService::start(service::responses(files.as_deref())?, address, *latency).await;
             let service = service.map_err(|cause| could_not_listen("service-port", address, &cause))?;
             let (url, page) = (service.server.url(), ServiceAddress::Local(service.server.address().port()));
             Ok((Some(service), url, page))

@@ -132,39 +132,31 @@ fn pipeline_layers<'a>(
     command_line: &'a PipelineOptions,
     file: Option<(&'a Path, &'a File)>,
 ) -> Layers<'a, PipelineOptions> {
-    let table = file.map(|(path, file)| (Place::Table(path, "pipeline"), &file.pipeline));
-    Layers([(Place::CommandLine, command_line)].into_iter().chain(table).collect())
+    let table = file.map(|(path, file)| (table(path, "pipeline"), &file.pipeline));
+    Layers([(None, command_line)].into_iter().chain(table).collect())
 }
 
 fn service(layers: &Layers<'_, PipelineOptions>) -> Result<Service, UsageError> {
-    let port = layers.find("service-port", |options| options.service_port.map(Port::number));
-    let latency = layers.find("service-latency-ms", |options| options.service_latency_ms);
-    let files = layers.find("service-files", |options| options.service_files.clone());
     let Some(url) = layers.find("service", |options| options.service.clone()) else {
-        let latency = latency.map_or(0, |latency| latency.value.0);
-        let port = port.map_or(SERVICE_PORT, |port| port.value);
-        let files = files.map(|files| files.value);
-        return Ok(Service::Local { port, latency: Duration::from_millis(latency.into()), files });
+        return Ok(Service::Local {
+            port: layers.value(|options| options.service_port).map_or(SERVICE_PORT, Port::number),
+            latency: Duration::from_millis(layers.number(|options| options.service_latency_ms, 0).into()),
+            files: layers.value(|options| options.service_files.clone()),
+        });
     };
     // The URL overrides options of a lower layer. It contradicts those of its own or a higher one.
-    let local = [
-        port.map(|port| (port.option, port.depth)),
-        latency.map(|latency| (latency.option, latency.depth)),
-        files.map(|files| (files.option, files.depth)),
+    let of_local = [
+        layers.find("service-port", |options| options.service_port.map(drop)),
+        layers.find("service-latency-ms", |options| options.service_latency_ms.map(drop)),
+        layers.find("service-files", |options| options.service_files.as_ref().map(drop)),
     ];
-    match local.into_iter().flatten().find(|(_, depth)| *depth <= url.depth) {
-        Some((local, _)) => {
-            let service = url.option;
-            invalid(
-                &local,
-                format_args!("is for the local service, which does not start with {service}; leave one of them out"),
-            )
-        }
-        None => match ServiceAddress::external(&url.value.0) {
-            Ok(page) => Ok(Service::External { url: url.value.0, page }),
-            Err(error) => invalid(&url.option, error),
-        },
+    if let Some(local) = of_local.into_iter().flatten().find(|local| local.depth <= url.depth) {
+        let service = url.option;
+        let problem = "is for the local service, which does not start with";
+        return invalid(&local.option, format_args!("{problem} {service}; leave one of them out"));
     }
+    let page = ServiceAddress::external(&url.value.0).or_else(|error| invalid(&url.option, error))?;
+    Ok(Service::External { url: url.value.0, page })
 }
 
 fn ports(
@@ -191,24 +183,12 @@ fn ports(
     Ok([page.value, firehose.value, kinesis.value])
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Place<'a> {
-    CommandLine,
-    Table(&'a Path, &'static str),
-    Stream(&'a Path, &'a str),
-}
+/// The options of the command line, without a name, and those of tables of the file. The first ones override the others.
+struct Layers<'a, O>(Vec<(Option<String>, &'a O)>);
 
-impl Place<'_> {
-    fn name(self, option: &str) -> String {
-        match self {
-            Self::CommandLine => format!("`--{option}`"),
-            Self::Table(file, table) => format!("`{option}` of [{table}] in {}", file.display()),
-            Self::Stream(file, stream) => format!("`{option}` of [streams.{stream}] in {}", file.display()),
-        }
-    }
+fn table(file: &Path, name: &str) -> Option<String> {
+    Some(format!("[{name}] in {}", file.display()))
 }
-
-struct Layers<'a, O>(Vec<(Place<'a>, &'a O)>);
 
 struct Found<T> {
     option: String,
@@ -230,10 +210,14 @@ impl<'a, O> Layers<'a, O> {
     }
 
     fn find<T>(&self, name: &str, get: impl Fn(&'a O) -> Option<T>) -> Option<Found<T>> {
-        self.0
-            .iter()
-            .enumerate()
-            .find_map(|(depth, (place, options))| Some(Found { option: place.name(name), value: get(options)?, depth }))
+        self.0.iter().enumerate().find_map(|(depth, (table, options))| {
+            let value = get(options)?;
+            let option = match table {
+                None => format!("`--{name}`"),
+                Some(table) => format!("`{name}` of {table}"),
+            };
+            Some(Found { option, value, depth })
+        })
     }
 
     fn find_or<T>(&self, name: &str, get: impl Fn(&'a O) -> Option<T>, default: T) -> Found<T> {

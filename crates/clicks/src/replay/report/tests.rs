@@ -64,13 +64,13 @@ attempts                           3
 milliseconds per batch             first 30.0, median 10.0, last 10.0
 out                                out/x
 ";
-    assert_eq!(replayed().to_string(), expected);
+    assert_eq!(replayed().table().to_string(), expected);
 }
 
 #[test]
 fn skipped_parts_are_in_table_and_json() {
     let report = Report { skipped: 2, skipped_copies: Some("out/skipped.jsonl".into()), ..Report::default() };
-    let table = report.to_string();
+    let table = report.table().to_string();
     assert!(table.contains("\nskipped                       2\n"), "{table}");
     assert!(table.ends_with("skipped parts                 out/skipped.jsonl\n"), "{table}");
     let json = serde_json::to_value(report).unwrap();
@@ -102,7 +102,7 @@ milliseconds per batch             first 0.0, median 0.0, last 0.0
 interrupted                        yes, before the end of the input
 out                                out
 ";
-    assert_eq!(report.to_string(), expected);
+    assert_eq!(report.table().to_string(), expected);
     assert_eq!(Report::default().finished(Duration::ZERO, None).batch_ms, None);
 }
 

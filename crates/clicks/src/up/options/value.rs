@@ -10,7 +10,7 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 use toml::Value;
 
-use crate::packages::{COLLECTOR_STREAM, key_value, service_url, variable_of_processor};
+use crate::packages::{variable_of_collector, variable_of_processor};
 use firehose_model::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
@@ -19,25 +19,18 @@ const LONGEST_STREAM_NAME: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Whole<const LOW: u32, const HIGH: u32>(pub(crate) u32);
 
-impl<const LOW: u32, const HIGH: u32> Whole<LOW, HIGH> {
-    fn within(number: Option<i64>) -> Result<Self, String> {
-        let number = number.and_then(|number| u32::try_from(number).ok());
-        let accepted = || format!("accepted is a whole number from {LOW} to {HIGH}");
-        number.filter(|number| (LOW..=HIGH).contains(number)).map(Self).ok_or_else(accepted)
-    }
-}
-
 impl<const LOW: u32, const HIGH: u32> FromStr for Whole<LOW, HIGH> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::within(text.parse().ok())
+        let number = text.parse::<u32>().ok().filter(|number| (LOW..=HIGH).contains(number));
+        number.map(Self).ok_or_else(|| format!("accepted is a whole number from {LOW} to {HIGH}"))
     }
 }
 
 impl<'de, const LOW: u32, const HIGH: u32> Deserialize<'de> for Whole<LOW, HIGH> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        checked(deserializer, |value| Self::within(value.as_integer()))
+        checked(deserializer, number)
     }
 }
 
@@ -54,28 +47,13 @@ impl Port {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct BufferMb(pub(crate) f64);
 
-impl BufferMb {
-    fn within(number: Option<f64>) -> Result<Self, String> {
-        let accepted = || format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}");
-        let bounds = SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB;
-        number.filter(|number| bounds.contains(number)).map(Self).ok_or_else(accepted)
-    }
-}
-
 impl FromStr for BufferMb {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::within(text.parse().ok())
-    }
-}
-
-impl<'de> Deserialize<'de> for BufferMb {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        checked(deserializer, |value| {
-            let whole = value.as_integer().and_then(|number| u32::try_from(number).ok());
-            Self::within(value.as_float().or(whole.map(f64::from)))
-        })
+        let bounds = SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB;
+        let number = text.parse::<f64>().ok().filter(|number| bounds.contains(number));
+        number.map(Self).ok_or_else(|| format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}"))
     }
 }
 
@@ -100,28 +78,27 @@ impl FromStr for ServiceUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        service_url(text).map(Self)
+        match text.strip_prefix("http://").or(text.strip_prefix("https://")) {
+            None | Some("") => Err("accepted is a URL with http:// or https://".to_owned()),
+            Some(_) => Ok(Self(text.to_owned())),
+        }
     }
 }
 
+/// Of a delivery stream, unless another length is given. Firehose and Kinesis allow the same characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StreamName(pub(crate) String);
+pub(crate) struct StreamName<const LONGEST: usize = LONGEST_STREAM_NAME>(pub(crate) String);
 
-impl FromStr for StreamName {
+impl<const LONGEST: usize> FromStr for StreamName<LONGEST> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        stream_name(text, LONGEST_STREAM_NAME).map(Self)
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        if (1..=LONGEST).contains(&text.len()) && text.bytes().all(is_allowed) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!("accepted is a name of 1 to {LONGEST} of the characters a-z A-Z 0-9 _ . -"))
     }
-}
-
-/// Firehose and Kinesis allow the same characters.
-pub(crate) fn stream_name(text: &str, longest: usize) -> Result<String, String> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    if (1..=longest).contains(&text.len()) && text.bytes().all(is_allowed) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("accepted is a name of 1 to {longest} of the characters a-z A-Z 0-9 _ . -"))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,43 +142,51 @@ pub(crate) enum Encoding {
     Gzip,
 }
 
-/// For types that are strings in the file, parsed by the same function as on the command line.
-macro_rules! text_in_file {
-    ($($value:ty: $parse:expr),* $(,)?) => {$(
+/// For types whose values in the file are read by a function, which parses them as on the command line.
+macro_rules! in_file {
+    ($($value:ty: $read:ident),* $(,)?) => {$(
         impl<'de> Deserialize<'de> for $value {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // None of them may be empty, so a value that is not a string gets the message of an empty one.
-                checked(deserializer, |value| $parse(value.as_str().unwrap_or_default()))
+                checked(deserializer, $read)
             }
         }
     )*};
 }
 
-text_in_file! {
-    Host: str::parse,
-    ServiceUrl: str::parse,
-    StreamName: str::parse,
-    FieldName: str::parse,
-    Source: by_name,
-    LogFormat: by_name,
-    LogLevel: by_name,
-    Encoding: by_name,
+in_file! {
+    BufferMb: number,
+    Host: text,
+    ServiceUrl: text,
+    StreamName: text,
+    FieldName: text,
+    Source: name,
+    LogFormat: name,
+    LogLevel: name,
+    Encoding: name,
 }
 
-fn by_name<T: ValueEnum>(text: &str) -> Result<T, String> {
+/// A string is no number, although the command line has only strings.
+fn number<T: FromStr<Err = String>>(value: &Value) -> Result<T, String> {
+    match value {
+        Value::Integer(number) => number.to_string().parse(),
+        // With its decimal point, so that it is no whole number.
+        Value::Float(number) => format!("{number:?}").parse(),
+        _ => "".parse(),
+    }
+}
+
+fn text<T: FromStr<Err = String>>(value: &Value) -> Result<T, String> {
+    // None of them may be empty, so a value that is not a string gets the message of an empty one.
+    value.as_str().unwrap_or_default().parse()
+}
+
+fn name<T: ValueEnum>(value: &Value) -> Result<T, String> {
     let ignore_case = true;
-    T::from_str(text, ignore_case).map_err(|_| {
+    T::from_str(value.as_str().unwrap_or_default(), ignore_case).map_err(|_| {
         let values = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
         let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
         format!("accepted are {}", names.join(", "))
     })
-}
-
-pub(super) fn variable_of_collector(text: &str) -> Result<(String, String), String> {
-    match key_value(text)? {
-        (key, _) if key == COLLECTOR_STREAM => Err("set the stream with `--collector-stream NAME`".to_owned()),
-        pair => Ok(pair),
-    }
 }
 
 pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {

@@ -107,28 +107,18 @@ pub(super) fn collector(
 }
 
 fn command(option: &str, text: &str, context: &SettingsContext<'_>) -> Result<Function, UsageError> {
-    let words = match shell_words::split(text) {
-        Ok(words) => words,
-        Err(error) => {
-            let problem = format!("found `{text}`; accepted is a command with quotes as in a shell: {error}");
-            return invalid(option, problem);
-        }
-    };
+    let words = shell_words::split(text).or_else(|error| {
+        invalid(option, format_args!("found `{text}`; accepted is a command with quotes as in a shell: {error}"))
+    })?;
     let [first, args @ ..] = &words[..] else {
         return invalid(option, "found no command; accepted is a command, or `none` for no function");
     };
-    match (context.executable)(first) {
-        Some(executable) => {
-            let args = args.iter().map(OsString::from).collect();
-            Ok(Function { args, ..Function::new(executable) })
-        }
-        None => invalid(
-            option,
-            format_args!(
-                "found `{first}`, which is not an executable file; accepted is one, by its path or by a name in PATH"
-            ),
-        ),
-    }
+    let Some(executable) = (context.executable)(first) else {
+        let accepted = "accepted is one, by its path or by a name in PATH";
+        return invalid(option, format_args!("found `{first}`, which is not an executable file; {accepted}"));
+    };
+    let args = args.iter().map(OsString::from).collect();
+    Ok(Function { args, ..Function::new(executable) })
 }
 
 /// The inherited variables; over them, those of Lambda's logging configuration; over those, the option's.
@@ -154,9 +144,9 @@ fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)
 /// Finds a command's first word as a shell does. The function itself has Lambda's PATH.
 pub(super) fn executable(word: &str, path: &OsStr) -> Option<PathBuf> {
     if word.contains('/') {
-        return packages::executable_at(Path::new(word)).ok();
+        return packages::executable_at(Path::new(word));
     }
-    env::split_paths(path).find_map(|folder| packages::executable_at(&folder.join(word)).ok())
+    env::split_paths(path).find_map(|folder| packages::executable_at(&folder.join(word)))
 }
 
 #[cfg(test)]

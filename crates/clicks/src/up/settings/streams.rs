@@ -5,11 +5,9 @@ use std::path::Path;
 use std::slice;
 use std::time::Duration;
 
-use super::{Found, Layers, Place, SettingsContext, function, invalid};
+use super::{Found, Layers, SettingsContext, function, invalid, table};
 use crate::error::UsageError;
-use crate::up::options::{
-    self, BufferMb, Encoding, FieldName, File, PipelineOptions, StreamName, StreamOptions, Whole,
-};
+use crate::up::options::{self, BufferMb, Encoding, File, PipelineOptions, StreamName, StreamOptions, Whole};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::event::STREAM;
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
@@ -31,8 +29,8 @@ pub(super) fn from_options(
 ) -> Result<Vec<StreamSettings>, UsageError> {
     let only = pipeline.find("stream", |options| options.stream.clone());
     let collector = pipeline.value(|options| options.collector_stream.clone());
-    let command_line = (Place::CommandLine, command_line);
-    let defaults = file.map(|(path, file)| (Place::Table(path, "defaults"), &file.defaults));
+    let command_line = (None, command_line);
+    let defaults = file.map(|(path, file)| (table(path, "defaults"), &file.defaults));
     let tables: Vec<(String, Option<_>)> = match (file.filter(|(_, file)| !file.streams.is_empty()), only) {
         (Some((path, file)), Some(Found { option, .. })) => {
             let streams = file.streams.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
@@ -43,18 +41,18 @@ pub(super) fn from_options(
             );
         }
         (Some((path, file)), None) => {
-            let tables = file.streams.iter();
-            tables.map(|(name, options)| (name.clone(), Some((Place::Stream(path, name), options)))).collect()
+            let of_stream = |name: &str| table(path, &format!("streams.{name}"));
+            file.streams.iter().map(|(name, options)| (name.clone(), Some((of_stream(name), options)))).collect()
         }
         (None, only) => vec![(only.map_or_else(|| STREAM.to_owned(), |only| only.value.0), None)],
     };
-    let tables_only = tables.iter().filter_map(|(_, table)| *table);
-    let all = Layers([command_line].into_iter().chain(defaults).chain(tables_only).collect());
+    let tables_only = tables.iter().filter_map(|(_, table)| table.clone());
+    let all = Layers([command_line.clone()].into_iter().chain(defaults.clone()).chain(tables_only).collect());
     endpoint_is_used(&all)?;
     let mut streams = Vec::new();
     for (name, table) in tables {
         let is_of_collector = collector.as_ref().is_some_and(|collector| collector.0 == name);
-        let layers = Layers([command_line].into_iter().chain(table).chain(defaults).collect());
+        let layers = Layers([command_line.clone()].into_iter().chain(table.clone()).chain(defaults.clone()).collect());
         let stream = stream(name, &layers, is_of_collector, context)?;
         shards_are_used(&Layers(table.into_iter().collect()), slice::from_ref(&stream))?;
         streams.push(stream);
@@ -87,9 +85,11 @@ fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), UsageError> {
 
 /// An option for all streams is for those that read a data stream.
 fn shards_are_used(layers: &Layers<'_, StreamOptions>, streams: &[StreamSettings]) -> Result<(), UsageError> {
-    match option_of_data_streams(layers) {
-        Some(option) if streams.iter().all(|stream| stream.source == Source::DirectPut) => {
-            invalid(&option, "needs a stream with `source = \"kinesis\"`; set that, or leave the option out")
+    let shards = layers.find("shards", |options| options.shards.map(drop));
+    let key = layers.find("partition-key-field", |options| options.partition_key_field.as_ref().map(drop));
+    match shards.or(key) {
+        Some(found) if streams.iter().all(|stream| stream.source == Source::DirectPut) => {
+            invalid(&found.option, "needs a stream with `source = \"kinesis\"`; set that, or leave the option out")
         }
         _ => Ok(()),
     }
@@ -191,16 +191,9 @@ fn source(layers: &Layers<'_, StreamOptions>) -> Source {
         None | Some(options::Source::DirectPut) => Source::DirectPut,
         Some(options::Source::Kinesis) => Source::Kinesis(DataStreamSettings {
             provisioned: layers.value(|options| options.shards).and_then(|shards| NonZeroU32::new(shards.0)),
-            partition_key_field: layers
-                .value(|options| options.partition_key_field.clone())
-                .map(|FieldName(name)| name),
+            partition_key_field: layers.value(|options| options.partition_key_field.clone()).map(|field| field.0),
         }),
     }
-}
-
-fn option_of_data_streams(layers: &Layers<'_, StreamOptions>) -> Option<String> {
-    let shards = layers.find("shards", |options| options.shards).map(|found| found.option);
-    shards.or_else(|| Some(layers.find("partition-key-field", |options| options.partition_key_field.as_ref())?.option))
 }
 
 fn seconds(number: u32) -> Duration {

@@ -8,6 +8,7 @@ use runtime_api::{Invocation, InvokeError, Outcome, Request, Settings};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::reader::EdgeError;
 use crate::progress;
 use local_firehose::functions::{FunctionLog, Functions};
 use local_firehose::invocation::{self, describe, last_lines, with_cause};
@@ -25,15 +26,6 @@ pub(crate) struct Collector {
     timeout: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InvokeFailure {
-    Busy,
-    Stopping,
-    /// While the request waited, or in the function.
-    TimedOut,
-    Failed,
-}
-
 impl Collector {
     /// Starts no process: the first request does.
     pub(crate) fn new(settings: Settings, concurrency: usize, log: Arc<FunctionLog>) -> Arc<Self> {
@@ -42,7 +34,7 @@ impl Collector {
         Arc::new(Self { functions: Functions::new(settings, log), capacity, concurrency, timeout })
     }
 
-    pub(crate) async fn invoke(self: &Arc<Self>, event: Vec<u8>) -> Result<Bytes, InvokeFailure> {
+    pub(super) async fn invoke(self: &Arc<Self>, event: Vec<u8>) -> Result<Bytes, EdgeError> {
         let deadline = Instant::now() + self.timeout;
         let permit = self.reserve(&event)?;
         let collector = Arc::clone(self);
@@ -51,7 +43,7 @@ impl Collector {
             let _permit = permit;
             collector.run(event, deadline).await
         });
-        invoked.await.unwrap_or(Err(InvokeFailure::Failed))
+        invoked.await.unwrap_or(Err(EdgeError::FunctionFailed))
     }
 
     pub(crate) async fn stop(&self) {
@@ -64,19 +56,19 @@ impl Collector {
         functions.stop().await;
     }
 
-    fn reserve(&self, event: &[u8]) -> Result<OwnedSemaphorePermit, InvokeFailure> {
+    fn reserve(&self, event: &[u8]) -> Result<OwnedSemaphorePermit, EdgeError> {
         let permits = event.len().div_ceil(SMALL_BYTES).max(1);
         let permits = u32::try_from(permits).unwrap_or(CAPACITY).min(CAPACITY);
         Arc::clone(&self.capacity).try_acquire_many_owned(permits).map_err(|refused| match refused {
-            TryAcquireError::NoPermits => InvokeFailure::Busy,
-            TryAcquireError::Closed => InvokeFailure::Stopping,
+            TryAcquireError::NoPermits => EdgeError::TooManyRequests,
+            TryAcquireError::Closed => EdgeError::Unavailable,
         })
     }
 
-    async fn run(&self, event: Vec<u8>, deadline: Instant) -> Result<Bytes, InvokeFailure> {
+    async fn run(&self, event: Vec<u8>, deadline: Instant) -> Result<Bytes, EdgeError> {
         let Ok(_permit) = timeout_at(deadline, self.concurrency.acquire()).await else {
             progress::print("a request timed out while it waited for the collector");
-            return Err(InvokeFailure::TimedOut);
+            return Err(EdgeError::FunctionTimeout);
         };
         let mut function = self.functions.take().map_err(|error| not_reached(&error))?;
         // The function gets the same deadline in `Lambda-Runtime-Deadline-Ms`.
@@ -91,31 +83,31 @@ impl Collector {
         // The invocation must not continue, so its process is stopped.
         self.functions.log.write(&function.stop().await.logs);
         progress::print(&format!("the collector {}", describe(&Outcome::TimedOut)));
-        Err(InvokeFailure::TimedOut)
+        Err(EdgeError::FunctionTimeout)
     }
 
-    fn outcome(&self, invoked: Result<Invocation, InvokeError>) -> Result<Bytes, InvokeFailure> {
+    fn outcome(&self, invoked: Result<Invocation, InvokeError>) -> Result<Bytes, EdgeError> {
         let Invocation { outcome, received, logs, .. } = invoked.map_err(|error| not_reached(&error))?;
         self.functions.log.write(&logs);
         let how = describe(&outcome);
         if !received {
             let wrote = last_lines(&logs);
             progress::print(&format!("the collector {how} before it requested an event, {wrote}"));
-            return Err(InvokeFailure::Failed);
+            return Err(EdgeError::FunctionFailed);
         }
         let why = match outcome {
             Outcome::Reply(reply) => return Ok(reply),
-            Outcome::TimedOut => InvokeFailure::TimedOut,
-            Outcome::Error { .. } | Outcome::Exited(_) => InvokeFailure::Failed,
+            Outcome::TimedOut => EdgeError::FunctionTimeout,
+            Outcome::Error { .. } | Outcome::Exited(_) => EdgeError::FunctionFailed,
         };
         progress::print(&format!("the collector {how}"));
         Err(why)
     }
 }
 
-fn not_reached(error: &dyn std::error::Error) -> InvokeFailure {
+fn not_reached(error: &dyn std::error::Error) -> EdgeError {
     progress::print(&format!("the collector was not reached: {}", with_cause(error)));
-    InvokeFailure::Failed
+    EdgeError::FunctionFailed
 }
 
 #[cfg(test)]
@@ -146,7 +138,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(held)).await;
             drop(permit);
             let (result, took) = invoked.await.unwrap();
-            assert_eq!((result, took.as_secs()), (Err(InvokeFailure::TimedOut), 29), "{held}");
+            assert_eq!((result, took.as_secs()), (Err(EdgeError::FunctionTimeout), 29), "{held}");
             assert_eq!(collector.functions.processes(), processes);
             assert_eq!(collector.capacity.available_permits(), CAPACITY as usize);
         }
@@ -157,7 +149,7 @@ mod tests {
         for (bytes, fit) in [(2, 1024), (SMALL_BYTES + 1, 512), (6 * 1024 * 1024, 10)] {
             let (collector, _folder) = silent(Duration::from_secs(60), 1);
             let permits: Vec<_> = (0..fit).map(|_| collector.reserve(&vec![b' '; bytes]).unwrap()).collect();
-            assert_eq!(collector.invoke(vec![b' '; bytes]).await, Err(InvokeFailure::Busy), "{bytes}");
+            assert_eq!(collector.invoke(vec![b' '; bytes]).await, Err(EdgeError::TooManyRequests), "{bytes}");
             drop(permits);
             assert!(collector.reserve(&vec![b' '; bytes]).is_ok());
         }
@@ -178,6 +170,6 @@ mod tests {
         assert!(!stopping.is_finished());
         drop(permit);
         stopping.await.unwrap();
-        assert_eq!(collector.invoke(b"{}".to_vec()).await, Err(InvokeFailure::Stopping));
+        assert_eq!(collector.invoke(b"{}".to_vec()).await, Err(EdgeError::Unavailable));
     }
 }
