@@ -7,8 +7,6 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use runtime_api::ACCOUNT;
 use serde::Serialize;
@@ -138,14 +136,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 /// As in AWS, unknown fields are ignored.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::serialization(error.to_string()))
-}
-
-/// The size is 0 without data. `scratch` is a buffer to decode into.
-pub(super) fn data_len(data: Option<&String>, scratch: &mut Vec<u8>) -> Result<usize, ApiError> {
-    scratch.clear();
-    let decoded = data.map_or(Ok(()), |data| STANDARD.decode_vec(data, scratch));
-    decoded.map_err(|error| ApiError::serialization(format!("Data is not base64: {error}")))?;
-    Ok(scratch.len())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have 41 bits")]
@@ -336,23 +326,5 @@ mod tests {
             assert_eq!(parse::<Input>(body), Err(ApiError::serialization(message)));
         }
         assert!(parse::<Input>(b"{\"Text\":\"\xff\"}").is_err());
-    }
-
-    #[test]
-    fn base64_is_measured() {
-        let mut scratch = vec![0; 100];
-        for (text, expected) in [
-            ("aGVsbG8=", Some(5)),
-            ("", Some(0)),
-            ("AAA=", Some(2)),
-            ("aGk", None),
-            ("ab-_", None),
-            ("aGk\n", None),
-            ("+/+=", None),
-            ("éé", None),
-        ] {
-            assert_eq!(data_len(Some(&text.to_owned()), &mut scratch).ok(), expected, "{text}");
-        }
-        assert_eq!(data_len(None, &mut scratch), Ok(0));
     }
 }
