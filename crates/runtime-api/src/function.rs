@@ -47,7 +47,7 @@ impl Function {
         let request = request.into();
         let bytes = request.event.len();
         if bytes > MAX_EVENT_BYTES {
-            return Err(InvokeError::EventTooLarge { bytes });
+            return Err(InvokeError::EventTooLarge(bytes));
         }
         self.ensure_process().await?;
         let Some(environment) = &mut self.environment else { unreachable!("ensured") };
@@ -56,10 +56,9 @@ impl Function {
         let cold = std::mem::take(&mut environment.fresh);
         let ended_early = environment.wait_until_idle(self.settings.init_timeout).await?;
         let started = Instant::now();
-        let received = ended_early.is_none();
-        let outcome = match ended_early {
-            None => environment.run(&request_id, request, &self.settings).await?,
-            Some(outcome) => outcome,
+        let (received, outcome) = match ended_early {
+            None => (true, environment.run(&request_id, request, &self.settings).await?),
+            Some(outcome) => (false, outcome),
         };
         let duration = started.elapsed();
 

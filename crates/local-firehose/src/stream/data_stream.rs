@@ -83,12 +83,10 @@ impl DataStream {
     /// A full backlog throttles, too: producers know how to wait then. Kinesis has no backlog, it stores records for a day.
     fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<Entry, PutError> {
         let shard = self.settings.shards().of(hash_key);
-        let within_limits = self.limits.get(shard.0 as usize).is_some_and(|limit| limit.take(bytes));
-        if within_limits {
-            Ok(Entry { data, shard: Some((shard, partition_key)) })
-        } else {
-            Err(PutError::Throttled(Some(shard)))
+        if self.limits.get(shard.0 as usize).is_none_or(|limit| !limit.take(bytes)) {
+            return Err(PutError::Throttled(Some(shard)));
         }
+        Ok(Entry { data, shard: Some((shard, partition_key)) })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Invokes the function with one event (`crate::invocation` retries), and sends each record on to the destination.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -30,7 +30,11 @@ impl Invoker {
         let Context { settings, function_arn, backlog, stats } = &*self.context;
         let BatchResult { outcomes, attempts } = match &self.functions {
             None => untransformed(&event),
-            Some(functions) => self.invoke(functions, &event).await,
+            Some(functions) => self.invoke(functions, &event).await.unwrap_or_else(|error| {
+                tracing::error!("an event was not processed: {error}");
+                let outcomes = vec![RecordOutcome::Failed(ErrorCode::FunctionError); event.records.len()];
+                BatchResult { outcomes, attempts: 1 }
+            }),
         };
         let end_ms = Timestamp::now().as_millisecond();
         let function_arn = function_arn.as_deref().unwrap_or_default();
@@ -56,25 +60,17 @@ impl Invoker {
         }
     }
 
-    async fn invoke(&self, functions: &Functions, event: &Event) -> BatchResult {
-        let records = event.records.len();
-        let failed = |error: &dyn Display| {
-            tracing::error!("an event was not processed: {error}");
-            BatchResult { outcomes: vec![RecordOutcome::Failed(ErrorCode::FunctionError); records], attempts: 1 }
-        };
-        let mut function = match functions.take() {
-            Ok(function) => function,
-            Err(error) => return failed(&error),
-        };
+    async fn invoke(&self, functions: &Functions, event: &Event) -> Result<BatchResult, Box<dyn Error + Send + Sync>> {
+        let mut function = functions.take()?;
         self.context.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
         let on_attempt = |report: AttemptReport<'_>| {
-            self.report(functions, records, &report);
-            Ok::<(), serde_json::Error>(())
+            self.report(functions, event.records.len(), &report);
+            Ok(())
         };
         let retries = self.context.settings.retries;
         let result = invoke_with_retries(&mut function, event, retries, on_attempt, &functions.outage).await;
         functions.give_back(function);
-        result.unwrap_or_else(|error| failed(&error))
+        result
     }
 
     fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>) {

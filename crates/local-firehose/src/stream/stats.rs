@@ -144,14 +144,14 @@ struct Folded {
 }
 
 impl StreamStats {
-    pub(super) fn new(settings: &StreamSettings, transformed: bool) -> Self {
+    pub(super) fn new(settings: &StreamSettings) -> Self {
         let data_stream = match &settings.source {
             Source::DirectPut => None,
             Source::Kinesis(settings) => {
                 Some(DataStreamShards { shards: settings.shards().count(), on_demand: settings.provisioned.is_none() })
             }
         };
-        let stream = settings.name.clone();
+        let (stream, transformed) = (settings.name.clone(), settings.function.is_some());
         Self(Mutex::new(Folded {
             snapshot: StreamSnapshot { stream, data_stream, transformed, ..StreamSnapshot::default() },
             lambda_interval: settings.buffer.interval,
@@ -286,8 +286,7 @@ impl ValueCounts {
         for line in object.split(|byte| *byte == b'\n') {
             let Ok(line) = serde_json::from_slice::<Fields<'_>>(line) else { continue };
             for (field, counts) in &mut counts.0 {
-                let value = line.get(field).and_then(|value| serde_json::from_str::<String>(value).ok());
-                if let Some(value) = value {
+                if let Some(value) = line.text(field) {
                     add(counts, &value, 1);
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -82,7 +83,7 @@ impl Uploader {
                 Err(error) => error,
             };
             // The exit of the process aborts uploads. The storage is not at fault then.
-            if backlog.is_abandoned() {
+            if backlog.abandoned.load(Ordering::Relaxed) {
                 return std::future::pending().await;
             }
             if waiting.is_none() {

@@ -31,7 +31,7 @@ impl Running {
         settings.prefix = prefix.clone();
         settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
         let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-        let context = Arc::new(Context::new(settings, Some("arn:f".to_owned()), None, &[]));
+        let context = Arc::new(Context::new(settings, None, &[]));
         let (items, taken) = mpsc::unbounded_channel();
         let destination = Destination::new(Uploader::new(Arc::clone(&context), bucket));
         let task = tokio::spawn(destination.run(taken));

@@ -12,7 +12,7 @@ fn stats() -> StreamStats {
     let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
     settings.buffer.interval = Duration::from_secs(60);
     settings.destination_buffer.interval = Duration::from_secs(300);
-    StreamStats::new(&settings, false)
+    StreamStats::new(&settings)
 }
 
 fn json_of(stats: &StreamStats) -> Value {
