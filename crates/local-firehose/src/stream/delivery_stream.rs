@@ -59,8 +59,7 @@ impl DeliveryStream {
             Invoker { context: Arc::clone(&context), functions: functions.clone(), destination: to_destination };
         let destination = Destination::new(Uploader::new(Arc::clone(&context), Arc::clone(&bucket)));
         let tasks = vec![tokio::spawn(ShardBuffers::new(invoker).run(accepted)), tokio::spawn(destination.run(items))];
-        let intake = Arc::new(Intake::new(Arc::clone(&context), last, to_buffers));
-        intake.resume(left);
+        let intake = Arc::new(Intake::new(Arc::clone(&context), left, last, to_buffers));
         let (started, tasks) = (Timestamp::now(), Arc::new(Mutex::new(tasks)));
         Ok(Self { started, bucket, context, functions, intake, tasks })
     }

@@ -79,11 +79,9 @@ fn description(stream: &DataStream) -> Value {
 /// The default of `MaxResults`, and the most shards of a response (Kinesis API reference, "ListShards").
 const MAX_RESULTS: usize = 1000;
 /// The types of a filter. All but one select every shard, because shards are never split or merged.
-const FILTERS: [&str; 6] = [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", AT_TIMESTAMP, FROM_TIMESTAMP];
-
+const FILTERS: [&str; 6] =
+    [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"];
 const AFTER: &str = "AFTER_SHARD_ID";
-const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
-const FROM_TIMESTAMP: &str = "FROM_TIMESTAMP";
 /// The most characters of a shard's id (Kinesis API reference, "ListShards").
 const MAX_ID_CHARACTERS: usize = 128;
 
@@ -128,20 +126,19 @@ pub(super) fn shards_request(body: &[u8]) -> Result<ListShardsRequest, ApiError>
         let of_type = constraints.required(filter.r#type, "shardFilter.type").unwrap_or_default();
         constraints.one_of(&of_type, "shardFilter.type", &FILTERS);
         constraints.name(filter.shard_id.as_deref(), "shardFilter.shardId", MAX_ID_CHARACTERS);
-        missing = match of_type.as_str() {
-            AFTER if filter.shard_id.is_none() => Some(("ShardId", AFTER)),
-            AT_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", AT_TIMESTAMP)),
-            FROM_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", FROM_TIMESTAMP)),
+        let member = match of_type.as_str() {
+            AFTER if filter.shard_id.is_none() => Some("ShardId"),
+            "AT_TIMESTAMP" | "FROM_TIMESTAMP" if filter.timestamp.is_none() => Some("Timestamp"),
             _ => None,
         };
+        // The requirement is documented, its message is an assumption.
+        missing = member.map(|member| format!("{member} must be specified in ShardFilter when its Type is {of_type}."));
         after.extend(filter.shard_id.filter(|_| of_type == AFTER));
     }
     let stream = StreamMembers { stream_name, stream_arn };
     stream.validate(&mut constraints);
     constraints.validate()?;
-    // The requirement is documented, its message is an assumption.
-    if let Some((member, of_type)) = missing {
-        let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
+    if let Some(message) = missing {
         return Err(ApiError::invalid_argument(message));
     }
     let Some(token) = next_token else {

@@ -22,7 +22,7 @@ impl Running {
         let invoker = Invoker { context: Arc::clone(&context), functions: None, destination };
         let (to_buffers, accepted) = mpsc::unbounded_channel();
         tokio::spawn(ShardBuffers::new(invoker).run(accepted));
-        let intake = Intake::new(Arc::clone(&context), None, to_buffers);
+        let intake = Intake::new(Arc::clone(&context), Vec::new(), None, to_buffers);
         (Self { context, intake }, events)
     }
 

@@ -23,7 +23,7 @@ impl Running {
             StreamSettings { backlog_bytes: max_bytes, ..StreamSettings::untransformed("s", Path::new("nowhere")) };
         let context = Arc::new(Context::new(settings, file, &[]));
         let (sender, buffers) = mpsc::unbounded_channel();
-        let intake = Intake::new(Arc::clone(&context), last, sender);
+        let intake = Intake::new(Arc::clone(&context), Vec::new(), last, sender);
         Self { intake, context, buffers }
     }
 
