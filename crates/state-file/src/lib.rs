@@ -106,10 +106,8 @@ fn check_copy(path: &Path, count: Count) -> Result<(Condition, Option<Database>)
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(match count {
-                Some(commits) if commits > 0 => (Condition::Missing(commits), None),
-                _ => (Condition::New, None),
-            });
+            let condition = count.filter(|commits| *commits > 0).map_or(Condition::New, Condition::Missing);
+            return Ok((condition, None));
         }
         Err(error) => return Err(error.into()),
     };
