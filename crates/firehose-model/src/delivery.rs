@@ -42,24 +42,42 @@ impl RecordOutcome {
 /// strings, and does not document other values.
 pub type PartitionKeys = BTreeMap<String, String>;
 
-/// Firehose's error code of a failed record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Firehose's error code of a failed record. It is displayed as the `errorMessage` of an error object, as public objects have it; of a
+/// duplicate and of missing data as a probe saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum ErrorCode {
     /// The function returned `ProcessingFailed` (probed).
+    #[error("ProcessingFailed status set for record")]
     ProcessingFailed,
     /// The response lacks the record (developer guide).
+    #[error(
+        "One or more record Ids were not returned. \
+         Ensure that the Lambda function returns all received record Ids."
+    )]
     MissingRecordId,
     /// The response has the record more than once (developer guide).
+    #[error(
+        "Multiple records were returned with the same record Id. \
+         Ensure that the Lambda function returns a unique record Id for each record."
+    )]
     DuplicatedRecordId,
     /// `Ok` without data (probed).
+    #[error(
+        "The data field cannot be null when the SourceType is DirectPut or KinesisStreamAsSource and processing \
+         result is Ok. The value field cannot be null when the SourceType is MSKAsSource and processing result is Ok."
+    )]
     InvalidReturnFormat,
     /// The invocation failed, or its response cannot be read (captured).
+    #[error("The Lambda function was successfully invoked but it returned an error result.")]
     FunctionError,
     /// The invocation timed out (seen in a public error object).
+    #[error("The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function.")]
     FunctionTimedOut,
     /// A partition key of the prefix is missing or empty (code and message seen in public).
+    #[error("partitionKeys values must not be null or empty")]
     NoPartition,
     /// The record exceeds the limit of active partitions (code: a public README; message: the developer guide).
+    #[error("The number of active partitions has exceeded the limit.")]
     TooManyPartitions,
 }
 
@@ -76,32 +94,6 @@ impl ErrorCode {
             Self::FunctionTimedOut => "Lambda.FunctionTimedOut",
             Self::NoPartition => "DynamicPartitioning.MetadataExtractionFailed",
             Self::TooManyPartitions => "DynamicPartitioning.ActivePartitionsLimitExceeded",
-        }
-    }
-
-    /// The `errorMessage` of an error object, as public objects have it; of a duplicate and of missing data as a probe saw it.
-    #[must_use]
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::ProcessingFailed => "ProcessingFailed status set for record",
-            Self::MissingRecordId => {
-                "One or more record Ids were not returned. \
-                 Ensure that the Lambda function returns all received record Ids."
-            }
-            Self::DuplicatedRecordId => {
-                "Multiple records were returned with the same record Id. \
-                 Ensure that the Lambda function returns a unique record Id for each record."
-            }
-            Self::InvalidReturnFormat => {
-                "The data field cannot be null when the SourceType is DirectPut or KinesisStreamAsSource and processing \
-                 result is Ok. The value field cannot be null when the SourceType is MSKAsSource and processing result is Ok."
-            }
-            Self::FunctionError => "The Lambda function was successfully invoked but it returned an error result.",
-            Self::FunctionTimedOut => {
-                "The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function."
-            }
-            Self::NoPartition => "partitionKeys values must not be null or empty",
-            Self::TooManyPartitions => "The number of active partitions has exceeded the limit.",
         }
     }
 

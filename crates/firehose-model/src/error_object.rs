@@ -25,7 +25,7 @@ pub struct ErrorLine<'a> {
     #[serde(rename = "arrivalTimestamp")]
     arrival_ms: i64,
     error_code: &'static str,
-    error_message: &'static str,
+    error_message: String,
     #[serde(rename = "attemptEndingTimestamp")]
     attempt_end_ms: i64,
     /// The original bytes as base64. Invalid base64 of an event is kept as it is.
@@ -37,19 +37,13 @@ pub struct ErrorLine<'a> {
 impl<'a> ErrorLine<'a> {
     /// The line of a failed record. Times are milliseconds since 1970.
     #[must_use]
-    pub fn new(
-        record: &'a Record,
-        fault: ErrorCode,
-        attempts_made: u32,
-        attempt_end_ms: i64,
-        lambda_arn: &'a str,
-    ) -> Self {
+    pub fn new(record: &'a Record, code: ErrorCode, attempts: u32, end_ms: i64, lambda_arn: &'a str) -> Self {
         Self {
-            attempts_made,
+            attempts_made: attempts,
             arrival_ms: record.arrival_ms,
-            error_code: fault.code(),
-            error_message: fault.message(),
-            attempt_end_ms,
+            error_code: code.code(),
+            error_message: code.to_string(),
+            attempt_end_ms: end_ms,
             raw_data: &record.data,
             lambda_arn,
         }

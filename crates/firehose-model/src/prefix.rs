@@ -273,14 +273,8 @@ impl Compression {
 
 /// The name of an object (the guide's "Configure Amazon S3 object name format"). The time is in UTC; the stream's version is always 1 here.
 #[must_use]
-pub fn object_name(
-    prefix: &str,
-    stream: &str,
-    oldest_arrival: Timestamp,
-    id: Uuid,
-    compression: Compression,
-) -> String {
-    let time = oldest_arrival.strftime("%Y-%m-%d-%H-%M-%S");
+pub fn object_name(prefix: &str, stream: &str, oldest: Timestamp, id: Uuid, compression: Compression) -> String {
+    let time = oldest.strftime("%Y-%m-%d-%H-%M-%S");
     format!("{prefix}{stream}-1-{time}-{id}{}", compression.extension())
 }
 

@@ -19,8 +19,6 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Functions {
     settings: Settings,
-    /// The ARN with its version, as error objects have it.
-    pub arn: String,
     /// The function's log.
     pub log: Arc<FunctionLog>,
     idle: Mutex<Vec<Function>>,
@@ -32,9 +30,8 @@ pub struct Functions {
 impl Functions {
     /// Starts no process: the first event does.
     pub fn new(settings: Settings, log: Arc<FunctionLog>) -> Self {
-        let arn = format!("{}:$LATEST", settings.function_arn());
         let (idle, processes) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
-        Self { settings, arn, log, idle, processes, outage: Outage::default() }
+        Self { settings, log, idle, processes, outage: Outage::default() }
     }
 
     /// The process that was used last, or a new one, which starts with its first event.
@@ -102,10 +99,7 @@ impl FunctionLog {
                 tracing::info!("{}", excerpt(line, usize::MAX));
             }
         }
-        if lines.is_empty() {
-            return;
-        }
-        let text = lines.join("\n") + "\n";
+        let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
         // A full disk is no reason to stop a delivery.
         let _unwritten = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
     }

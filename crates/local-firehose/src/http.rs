@@ -53,26 +53,24 @@ impl BodyReader {
     pub async fn read(&self, body: Body) -> Result<Vec<u8>, BodyError> {
         // Never closed. The time-out begins when it is the body's turn.
         let _permit = self.concurrency.acquire().await;
-        let time = self.limits.timeout;
-        timeout(time, self.read_all(body)).await.unwrap_or(Err(BodyError::Timeout(time)))
-    }
-
-    async fn read_all(&self, body: Body) -> Result<Vec<u8>, BodyError> {
-        let BodyLimits { max_bytes, max_discarded, .. } = self.limits;
-        let mut chunks = body.into_data_stream();
-        let (mut bytes, mut size) = (Vec::new(), 0);
-        while size <= max_bytes + max_discarded
-            && let Some(chunk) = chunks.next().await
-        {
-            let chunk = chunk.map_err(|_broken| BodyError::Incomplete)?;
-            size += chunk.len();
-            if size <= max_bytes {
-                bytes.extend_from_slice(&chunk);
-            } else {
-                bytes = Vec::new();
+        let BodyLimits { max_bytes, max_discarded, timeout: time } = self.limits;
+        let read = async {
+            let mut chunks = body.into_data_stream();
+            let (mut bytes, mut size) = (Vec::new(), 0);
+            while size <= max_bytes + max_discarded
+                && let Some(chunk) = chunks.next().await
+            {
+                let chunk = chunk.map_err(|_broken| BodyError::Incomplete)?;
+                size += chunk.len();
+                if size <= max_bytes {
+                    bytes.extend_from_slice(&chunk);
+                } else {
+                    bytes = Vec::new();
+                }
             }
-        }
-        if size <= max_bytes { Ok(bytes) } else { Err(BodyError::TooLarge) }
+            if size <= max_bytes { Ok(bytes) } else { Err(BodyError::TooLarge) }
+        };
+        timeout(time, read).await.unwrap_or(Err(BodyError::Timeout(time)))
     }
 }
 

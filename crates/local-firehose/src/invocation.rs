@@ -153,27 +153,19 @@ impl Metrics {
     #[must_use]
     pub fn of(lines: &[String]) -> Self {
         let mut metrics = Self::default();
-        lines.iter().filter_map(|line| read(line)).for_each(|line| metrics.add(line));
+        // Most lines are no metrics. This check avoids parsing them.
+        for line in lines.iter().filter(|line| line.contains("\"_aws\"")) {
+            let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
+            let by_reason = metrics.failed_by_reason.get_or_insert_default();
+            if let (Some(reason), Some(failed)) = (line.reason, line.failed) {
+                *by_reason.entry(reason).or_default() += failed;
+            }
+            if let Some(requests) = line.service_requests {
+                *metrics.service_requests.get_or_insert_default() += requests;
+            }
+        }
         metrics
     }
-
-    fn add(&mut self, line: Line) {
-        let by_reason = self.failed_by_reason.get_or_insert_default();
-        if let (Some(reason), Some(failed)) = (line.reason, line.failed) {
-            *by_reason.entry(reason).or_default() += failed;
-        }
-        if let Some(requests) = line.service_requests {
-            *self.service_requests.get_or_insert_default() += requests;
-        }
-    }
-}
-
-fn read(line: &str) -> Option<Line> {
-    // Most lines are no metrics. This check avoids parsing them.
-    if !line.contains("\"_aws\"") {
-        return None;
-    }
-    serde_json::from_str(line).ok()
 }
 
 #[cfg(test)]

@@ -43,14 +43,8 @@ impl Environment {
         let error_writer = writer.try_clone()?;
 
         let mut command = Command::new(&settings.command);
-        command
-            .args(&settings.args)
-            .env_clear()
-            .envs(settings.environment(&address.to_string()))
-            .stdin(Stdio::null())
-            .stdout(writer)
-            .stderr(error_writer)
-            .process_group(0);
+        settings.set_environment(&mut command, &address.to_string());
+        command.args(&settings.args).stdin(Stdio::null()).stdout(writer).stderr(error_writer).process_group(0);
         let failed = |source| InvokeError::Spawn(settings.command.clone(), source);
         let process = command.spawn().map_err(failed)?;
         let group = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));

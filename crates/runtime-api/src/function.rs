@@ -47,7 +47,7 @@ impl Function {
         let request = request.into();
         let bytes = request.event.len();
         if bytes > MAX_EVENT_BYTES {
-            return Err(InvokeError::EventTooLarge { bytes });
+            return Err(InvokeError::EventTooLarge(bytes));
         }
         self.ensure_process().await?;
         let Some(environment) = &mut self.environment else { unreachable!("ensured") };
@@ -56,33 +56,30 @@ impl Function {
         let cold = std::mem::take(&mut environment.fresh);
         let ended_early = environment.wait_until_idle(self.settings.init_timeout).await?;
         let started = Instant::now();
-        let received = ended_early.is_none();
-        let outcome = match ended_early {
-            None => environment.run(&request_id, request, &self.settings).await?,
-            Some(outcome) => outcome,
+        let (received, outcome) = match ended_early {
+            None => (true, environment.run(&request_id, request, &self.settings).await?),
+            Some(outcome) => (false, outcome),
         };
         let duration = started.elapsed();
 
-        let has_exited = match &outcome {
+        let (has_exited, accept_error) = match &outcome {
             Outcome::Reply(_) | Outcome::Error { .. } => {
                 let ended = environment.wait_until_idle(self.settings.settle_timeout).await?;
-                matches!(ended, Some(Outcome::Exited(_)))
+                (matches!(ended, Some(Outcome::Exited(_))), None)
             }
             Outcome::TimedOut | Outcome::Exited(_) => {
                 environment.kill().await;
-                if let Some(cause) = environment.api.take_accept_error() {
-                    self.leftover.extend(environment.logs.take());
-                    self.environment = None;
-                    return Err(InvokeError::Unreachable(cause));
-                }
-                true
+                (true, environment.api.take_accept_error())
             }
         };
-        let mut logs = std::mem::take(&mut self.leftover);
-        logs.extend(environment.logs.take());
+        self.leftover.extend(environment.logs.take());
         if has_exited {
             self.environment = None;
         }
+        if let Some(cause) = accept_error {
+            return Err(InvokeError::Unreachable(cause));
+        }
+        let logs = std::mem::take(&mut self.leftover);
         Ok(Invocation { request_id, outcome, duration, cold, received, logs })
     }
 
@@ -94,12 +91,11 @@ impl Function {
 
     /// Kills the process, as Lambda does for a function without extensions, and returns its remaining logs.
     pub async fn stop(mut self) -> Exit {
-        let mut logs = std::mem::take(&mut self.leftover);
         if let Some(environment) = &mut self.environment {
             environment.kill().await;
-            logs.extend(environment.logs.take());
+            self.leftover.extend(environment.logs.take());
         }
-        Exit { logs }
+        Exit { logs: self.leftover }
     }
 
     async fn ensure_process(&mut self) -> Result<(), InvokeError> {

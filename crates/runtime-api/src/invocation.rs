@@ -68,12 +68,9 @@ pub struct Invocation {
 /// Why a function could not be started, or an event not be delivered to it.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
-    /// Lambda responds with 413 `RequestEntityTooLarge`.
-    #[error("the event has {bytes} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
-    EventTooLarge {
-        /// The event's size.
-        bytes: usize,
-    },
+    /// Lambda responds with 413 `RequestEntityTooLarge` to an event of this size.
+    #[error("the event has {0} bytes; Lambda accepts at most {MAX_EVENT_BYTES}")]
+    EventTooLarge(usize),
     /// No port, pipe or socket is available for the Runtime API.
     #[error("could not serve the Lambda Runtime API on 127.0.0.1")]
     Serve(#[from] io::Error),
@@ -100,7 +97,7 @@ impl InvokeError {
                 Errno::from_io_error(source).is_some_and(|error| EXHAUSTED.contains(&error))
             }
             Self::Unreachable(_) => true,
-            Self::EventTooLarge { .. } | Self::Wait(_) => false,
+            Self::EventTooLarge(_) | Self::Wait(_) => false,
         }
     }
 }

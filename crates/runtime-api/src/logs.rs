@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::unix::pipe;
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::{JoinSet, yield_now};
 
 /// The most bytes of a read: more than a pipe holds (pipe(7)), so one read returns whatever was written before it.
 const MOST_BYTES: usize = 64 * 1024 + 1;
@@ -17,7 +17,8 @@ const MOST_BYTES: usize = 64 * 1024 + 1;
 #[derive(Debug)]
 pub(crate) struct Logs {
     pipe: Arc<Pipe>,
-    reader: JoinHandle<()>,
+    /// Aborted with the drop: a grandchild may keep the pipe open forever.
+    _reader: JoinSet<()>,
 }
 
 #[derive(Debug)]
@@ -39,21 +40,15 @@ impl Logs {
         let (reader, writer) = io::pipe()?;
         let readiness = pipe::Receiver::from_owned_fd(OwnedFd::from(reader.try_clone()?))?;
         let pipe = Arc::new(Pipe { readiness, reader, lines: Mutex::default() });
-        let reader = tokio::spawn(read_to_end(Arc::clone(&pipe)));
-        Ok((writer, Self { pipe, reader }))
+        let mut reading = JoinSet::new();
+        reading.spawn(read_to_end(Arc::clone(&pipe)));
+        Ok((writer, Self { pipe, _reader: reading }))
     }
 
     /// Takes all lines so far, including those that the process wrote just before it called the Runtime API or exited.
     pub(crate) fn take(&self) -> Vec<String> {
         let _empty = self.pipe.read();
         mem::take(&mut self.pipe.lines().whole)
-    }
-}
-
-impl Drop for Logs {
-    /// A grandchild may keep the pipe open forever.
-    fn drop(&mut self) {
-        self.reader.abort();
     }
 }
 

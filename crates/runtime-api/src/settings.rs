@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::process::Command;
+
 /// The region in the function's environment.
 pub const REGION: &str = "us-east-1";
 /// The account in the function's ARN, which can't exist.
@@ -64,7 +66,7 @@ impl Settings {
     }
 
     /// The function's variables override Lambda's, except for the address of the Runtime API.
-    pub(crate) fn environment(&self, runtime_api: &str) -> Vec<(OsString, OsString)> {
+    pub(crate) fn set_environment(&self, command: &mut Command, runtime_api: &str) {
         let log_group = format!("/aws/lambda/{}", self.function_name);
         let memory = self.memory_mb.to_string();
         // A path without a parent is the root.
@@ -85,13 +87,11 @@ impl Settings {
             ("TZ", ":UTC"),
             ("_HANDLER", "bootstrap"),
         ];
-        let own = self.env.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        lambda
-            .into_iter()
-            .chain(own)
-            .chain([("AWS_LAMBDA_RUNTIME_API", runtime_api)])
-            .map(|(key, value)| (key.into(), value.into()))
-            .chain([("LAMBDA_TASK_ROOT".into(), task_root.into())])
-            .collect()
+        command
+            .env_clear()
+            .envs(lambda)
+            .envs(self.env.iter().cloned())
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
+            .env("LAMBDA_TASK_ROOT", task_root);
     }
 }

@@ -106,10 +106,8 @@ fn check_copy(path: &Path, count: Count) -> Result<(Condition, Option<Database>)
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(match count {
-                Some(commits) if commits > 0 => (Condition::Missing(commits), None),
-                _ => (Condition::New, None),
-            });
+            let condition = count.filter(|commits| *commits > 0).map_or(Condition::New, Condition::Missing);
+            return Ok((condition, None));
         }
         Err(error) => return Err(error.into()),
     };
@@ -136,14 +134,14 @@ pub fn open(path: &Path, how: How, commits: &Commits, count: Count, builder: &Bu
     match how {
         How::Open => {}
         How::Repair => {
-            let copy = keep_copy(path)?;
+            let copy = keep_damaged(path, how)?;
             tracing::warn!("{}: a copy of the damaged file is {}", path.display(), copy.display());
         }
         How::New => {
             // Before the file exists, so that an empty file with a count of 0 is new.
             commits.reset(0)?;
             if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
-                let name = rename_damaged(path)?;
+                let name = keep_damaged(path, how)?;
                 tracing::warn!("{} cannot be used, and was renamed to {}", path.display(), name.display());
             }
         }
@@ -228,27 +226,20 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn keep_copy(path: &Path) -> io::Result<PathBuf> {
-    // Restricts the file's mode, which the copy gets.
+/// Copies a file that is repaired, and renames another one.
+fn keep_damaged(path: &Path, how: How) -> io::Result<PathBuf> {
+    // Restricts the file's mode, which a copy gets.
     open_file(path)?;
-    let copy = damaged_name(path);
-    fs::copy(path, &copy)?;
-    File::open(&copy)?.sync_all()?;
-    Ok(copy)
-}
-
-fn rename_damaged(path: &Path) -> io::Result<PathBuf> {
-    open_file(path)?;
-    let name = damaged_name(path);
-    fs::rename(path, &name)?;
-    Ok(name)
-}
-
-fn damaged_name(path: &Path) -> PathBuf {
     let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ");
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".damaged-{now}"));
-    name.into()
+    if how == How::Repair {
+        fs::copy(path, &name)?;
+        File::open(&name)?.sync_all()?;
+    } else {
+        fs::rename(path, &name)?;
+    }
+    Ok(name.into())
 }
 
 #[cfg(test)]

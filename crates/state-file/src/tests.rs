@@ -54,11 +54,11 @@ fn files_and_folders_are_private() {
     assert_eq!([mode(&private), mode(&path)], [0o700, 0o600]);
     assert!(!is_open_to_others(&private));
     // So are copies of a file that others could read.
-    for keep in [keep_copy, rename_damaged] {
+    for how in [How::Repair, How::New] {
         let damaged = folder.path().join("damaged");
         fs::write(&damaged, "of a user").unwrap();
         fs::set_permissions(&damaged, Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(mode(&keep(&damaged).unwrap()), 0o600);
+        assert_eq!(mode(&keep_damaged(&damaged, how).unwrap()), 0o600);
     }
     for (path, mode) in [(&path, 0o664), (&private, 0o755)] {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();

@@ -186,7 +186,7 @@ fn every_fault_has_firehoses_code_and_message() {
             "The number of active partitions has exceeded the limit.",
         ),
     ] {
-        assert_eq!((fault.code(), fault.message()), (code, message));
+        assert_eq!((fault.code(), fault.to_string().as_str()), (code, message));
         let folder = match fault {
             ErrorCode::NoPartition => ErrorOutputType::PartitioningFailed,
             ErrorCode::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,

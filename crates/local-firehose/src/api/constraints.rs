@@ -3,6 +3,9 @@
 
 use std::fmt::Display;
 
+use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
+
 use super::request::ApiError;
 use firehose_model::excerpt::excerpt;
 
@@ -17,6 +20,9 @@ pub(super) const MAX_DELIVERY_STREAM_NAME: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Constraints {
     violations: Vec<String>,
+    /// Reported instead of the violations.
+    not_base64: Option<DecodeError>,
+    decoded: Vec<u8>,
 }
 
 impl Constraints {
@@ -43,10 +49,25 @@ impl Constraints {
         if text.is_empty() || !text.chars().all(|char| char.is_ascii_alphanumeric() || more(char)) {
             self.violated(text, path, &format!("Member must satisfy regular expression pattern: {pattern}"));
         }
+        self.length(text, path, most);
+    }
+
+    pub(super) fn length(&mut self, text: &str, path: &str, most: usize) {
         if text.is_empty() {
             self.violated(text, path, "Member must have length greater than or equal to 1");
         }
         self.at_most(text.chars().count(), most, text, path);
+    }
+
+    /// The size is that before base64.
+    pub(super) fn data(&mut self, data: Option<&str>, path: &str, most: usize) {
+        let Some(data) = self.required(data, path) else { return };
+        self.decoded.clear();
+        if let Err(error) = STANDARD.decode_vec(data, &mut self.decoded) {
+            self.not_base64.get_or_insert(error);
+        }
+        let size = self.decoded.len();
+        self.at_most(size, most, format_args!("{size} bytes"), path);
     }
 
     pub(super) fn one_of(&mut self, value: &str, path: &str, values: &[&str]) {
@@ -110,6 +131,9 @@ impl Constraints {
     }
 
     pub(super) fn validate(self) -> Result<(), ApiError> {
+        if let Some(error) = self.not_base64 {
+            return Err(ApiError::serialization(format!("Data is not base64: {error}")));
+        }
         let count = self.violations.len();
         let errors = match count {
             0 => return Ok(()),
@@ -182,6 +206,25 @@ mod tests {
             "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: \
              Member must have value less than or equal to 10000",
         );
+    }
+
+    #[test]
+    fn base64_is_measured() {
+        for (text, expected) in [
+            ("aGVsbG8=", Some(5)),
+            ("", Some(0)),
+            ("AAA=", Some(2)),
+            ("aGk", None),
+            ("ab-_", None),
+            ("aGk\n", None),
+            ("+/+=", None),
+            ("éé", None),
+        ] {
+            let mut constraints = Constraints { decoded: vec![0; 100], ..Constraints::default() };
+            constraints.data(Some(text), "data", 5);
+            let size = constraints.not_base64.is_none().then_some(constraints.decoded.len());
+            assert_eq!(size, expected, "{text}");
+        }
     }
 
     #[test]

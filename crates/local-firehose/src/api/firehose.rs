@@ -48,9 +48,9 @@ impl Api<DeliveryStream> {
                 put::batch_response(self.find_to_put(&request.stream)?.put(request.data).await)
             }
             "DescribeDeliveryStream" => {
-                let request = describe::request(&body)?;
-                let stream = self.find(&request.stream)?;
-                Ok(describe::response(&request, stream.settings(), stream.started, stream.function_arn()))
+                let (name, after) = describe::request(&body)?;
+                let stream = self.find(&name)?;
+                Ok(describe::response(after.as_deref(), stream.settings(), stream.started, stream.function_arn()))
             }
             "ListDeliveryStreams" => {
                 let streams = self.streams.values().map(|stream| (stream.name(), describe::type_of(stream.settings())));

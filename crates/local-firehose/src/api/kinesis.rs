@@ -13,7 +13,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::Value;
 
-use self::stream_ref::StreamRef;
 use super::request::{Api, ApiError, Call, Service, response};
 use crate::stream::DataStream;
 
@@ -65,9 +64,8 @@ impl Api<DataStream> {
         }
     }
 
-    fn find(&self, stream: &StreamRef) -> Result<&DataStream, ApiError> {
-        let found = self.streams.get(&stream.name).filter(|found| stream.is(found));
-        found.ok_or_else(|| ApiError::not_found("Stream", &stream.name))
+    fn find(&self, name: &str) -> Result<&DataStream, ApiError> {
+        self.streams.get(name).ok_or_else(|| ApiError::not_found("Stream", name))
     }
 }
 

@@ -7,8 +7,6 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use runtime_api::ACCOUNT;
 use serde::Serialize;
@@ -36,22 +34,6 @@ pub(super) struct Service {
 }
 
 impl Service {
-    fn not_the_api<'a>(&self, streams: impl Iterator<Item = &'a str>) -> ApiError {
-        let streams = streams.collect::<Vec<_>>().join(", ");
-        let message = format!(
-            "this is the API of a local {}: give its address to the AWS CLI or an SDK as the endpoint URL, \
-             with any region and any credentials; streams: {streams}",
-            self.name
-        );
-        ApiError::new(StatusCode::NOT_FOUND, UNKNOWN_OPERATION, message)
-    }
-
-    /// A web page would bypass the edge. SDKs send no `Origin`.
-    fn refused_page(&self) -> ApiError {
-        let message = format!("a web page may not put records here: use {}", self.page_endpoint);
-        ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message)
-    }
-
     fn unread_body(&self, error: BodyError) -> ApiError {
         match error {
             // Seen of Firehose: boto3 shows the status in the place of a code, which it does where there is none.
@@ -65,20 +47,6 @@ impl Service {
             }
             BodyError::Incomplete => ApiError::serialization(error.to_string()),
         }
-    }
-
-    /// The AWS SDK for Java sends CBOR to Kinesis by default.
-    fn cbor(&self) -> ApiError {
-        let service = self.short_name;
-        ApiError::serialization(format!(
-            "this local {service} reads JSON, not CBOR: set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"
-        ))
-    }
-
-    fn no_operation(&self) -> ApiError {
-        let example = format!("{}{}", self.target_prefix, self.operation);
-        let message = format!("the header X-Amz-Target must name an operation, such as {example}");
-        ApiError::bad_request(UNKNOWN_OPERATION, message)
     }
 
     pub(super) fn unknown_operation(&self, operation: &str) -> ApiError {
@@ -112,22 +80,33 @@ impl<S> Api<S> {
     }
 
     pub(super) async fn read(&self, request: Request) -> Result<Call, ApiError> {
-        let service = self.service;
+        let Service { name, short_name, target_prefix, operation, page_endpoint, .. } = self.service;
         if request.method() != Method::POST || request.uri().path() != "/" {
-            return Err(service.not_the_api(self.streams.keys().map(String::as_str)));
+            let streams = self.streams.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "this is the API of a local {name}: give its address to the AWS CLI or an SDK as the endpoint URL, \
+                 with any region and any credentials; streams: {streams}"
+            );
+            return Err(ApiError::new(StatusCode::NOT_FOUND, UNKNOWN_OPERATION, message));
         }
         let (head, body) = request.into_parts();
+        // A web page would bypass the edge. SDKs send no `Origin`.
         if head.headers.contains_key(ORIGIN) {
-            return Err(service.refused_page());
+            let message = format!("a web page may not put records here: use {page_endpoint}");
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
         }
-        let body = self.bodies.read(body).await.map_err(|error| service.unread_body(error))?;
+        let body = self.bodies.read(body).await.map_err(|error| self.service.unread_body(error))?;
+        // The AWS SDK for Java sends CBOR to Kinesis by default.
         if text(&head.headers, CONTENT_TYPE.as_str()).starts_with("application/x-amz-cbor") {
-            return Err(service.cbor());
+            return Err(ApiError::serialization(format!(
+                "this local {short_name} reads JSON, not CBOR: set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"
+            )));
         }
-        match text(&head.headers, "x-amz-target").strip_prefix(service.target_prefix) {
-            Some(operation) => Ok(Call { operation: operation.to_owned(), body }),
-            None => Err(service.no_operation()),
-        }
+        let Some(operation) = text(&head.headers, "x-amz-target").strip_prefix(target_prefix) else {
+            let message = format!("the header X-Amz-Target must name an operation, such as {target_prefix}{operation}");
+            return Err(ApiError::bad_request(UNKNOWN_OPERATION, message));
+        };
+        Ok(Call { operation: operation.to_owned(), body })
     }
 }
 
@@ -138,14 +117,6 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 /// As in AWS, unknown fields are ignored.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::serialization(error.to_string()))
-}
-
-/// The size is 0 without data. `scratch` is a buffer to decode into.
-pub(super) fn data_len(data: Option<&String>, scratch: &mut Vec<u8>) -> Result<usize, ApiError> {
-    scratch.clear();
-    let decoded = data.map_or(Ok(()), |data| STANDARD.decode_vec(data, scratch));
-    decoded.map_err(|error| ApiError::serialization(format!("Data is not base64: {error}")))?;
-    Ok(scratch.len())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have 41 bits")]
@@ -210,13 +181,22 @@ impl ApiError {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
     use serde::Deserialize;
 
     use super::*;
     use crate::api::{firehose, kinesis};
 
-    #[test]
-    fn each_error_has_the_status_and_body_of_aws() {
+    /// The error for a request with one header and no body, of an API with two streams.
+    async fn refused(service: &'static Service, method: Method, name: &str, value: &str) -> ApiError {
+        let request = Request::builder().method(method).header(name, value).body(Body::empty()).unwrap();
+        let streams = ["a", "b"].map(|stream| (stream.to_owned(), ()));
+        Api::new(service, streams).read(request).await.map(drop).unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn each_error_has_the_status_and_body_of_aws() {
         let (firehose, kinesis) = (&firehose::SERVICE, &kinesis::SERVICE);
         for (error, status, body) in [
             (
@@ -246,7 +226,7 @@ mod tests {
                 r#"{"__type":"ResourceNotFoundException","message":"Stream missing under account 000000000000 not found."}"#,
             ),
             (
-                kinesis.cbor(),
+                refused(kinesis, Method::POST, "content-type", "application/x-amz-cbor-1.1").await,
                 400,
                 concat!(
                     r#"{"__type":"SerializationException","message":"this local Kinesis reads JSON, not CBOR: "#,
@@ -254,7 +234,7 @@ mod tests {
                 ),
             ),
             (
-                kinesis.refused_page(),
+                refused(kinesis, Method::POST, "origin", "null").await,
                 403,
                 r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use POST /v2/STREAM"}"#,
             ),
@@ -269,7 +249,7 @@ mod tests {
                 r#"{"__type":"RequestTimeoutException","message":"the body did not arrive within 30 seconds"}"#,
             ),
             (
-                firehose.refused_page(),
+                refused(firehose, Method::POST, "origin", "null").await,
                 403,
                 r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use PUT /clicks"}"#,
             ),
@@ -283,7 +263,7 @@ mod tests {
                 ),
             ),
             (
-                firehose.no_operation(),
+                refused(firehose, Method::POST, "x-amz-target", "Kinesis_20131202.PutRecord").await,
                 400,
                 concat!(
                     r#"{"__type":"UnknownOperationException","message":"#,
@@ -291,7 +271,7 @@ mod tests {
                 ),
             ),
             (
-                firehose.not_the_api(["a", "b"].into_iter()),
+                refused(firehose, Method::GET, "accept", "*/*").await,
                 404,
                 concat!(
                     r#"{"__type":"UnknownOperationException","message":"this is the API of a local Amazon Data Firehose: "#,
@@ -336,23 +316,5 @@ mod tests {
             assert_eq!(parse::<Input>(body), Err(ApiError::serialization(message)));
         }
         assert!(parse::<Input>(b"{\"Text\":\"\xff\"}").is_err());
-    }
-
-    #[test]
-    fn base64_is_measured() {
-        let mut scratch = vec![0; 100];
-        for (text, expected) in [
-            ("aGVsbG8=", Some(5)),
-            ("", Some(0)),
-            ("AAA=", Some(2)),
-            ("aGk", None),
-            ("ab-_", None),
-            ("aGk\n", None),
-            ("+/+=", None),
-            ("éé", None),
-        ] {
-            assert_eq!(data_len(Some(&text.to_owned()), &mut scratch).ok(), expected, "{text}");
-        }
-        assert_eq!(data_len(None, &mut scratch), Ok(0));
     }
 }

@@ -13,7 +13,8 @@ pub(super) struct Backlog {
     bytes: AtomicUsize,
     records: AtomicU64,
     state: Option<State>,
-    abandoned: AtomicBool,
+    /// The process exits without waiting for the records that are not flushed.
+    pub(super) abandoned: AtomicBool,
 }
 
 impl Backlog {
@@ -60,14 +61,6 @@ impl Backlog {
         self.records.load(Ordering::Relaxed)
     }
 
-    pub(super) fn abandon(&self) {
-        self.abandoned.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::Relaxed)
-    }
-
     /// Returns whether all settled records are removed from the state.
     pub(super) async fn close(&self) -> bool {
         match &self.state {
@@ -86,14 +79,11 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(
-        settings: StreamSettings,
-        function_arn: Option<String>,
-        file: Option<State>,
-        left: &[Accepted],
-    ) -> Self {
+    pub(super) fn new(settings: StreamSettings, file: Option<State>, left: &[Accepted]) -> Self {
+        // With the function's version, as error objects have it.
+        let function_arn = settings.function.as_ref().map(|function| format!("{}:$LATEST", function.function_arn()));
         let backlog = Backlog::new(settings.backlog_bytes, file, left);
-        let stats = StreamStats::new(&settings, function_arn.is_some());
+        let stats = StreamStats::new(&settings);
         Self { settings, function_arn, backlog, stats }
     }
 }

@@ -3,7 +3,7 @@
 //! A shard has one invocation at once, so that its records are delivered in their order, however often an event is retried. AWS is
 //! looser: it has up to five outstanding invocations per shard (Firehose quotas), and promises no order of what is delivered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -38,7 +38,11 @@ impl ShardBuffers {
             if self.invoker.context.settings.backup_prefix.is_some() {
                 self.back_up(&records);
             }
-            for (shard, records) in by_shard(records) {
+            let mut by_shard: BTreeMap<_, Vec<Accepted>> = BTreeMap::new();
+            for accepted in records {
+                by_shard.entry(accepted.record.shard()).or_default().push(accepted);
+            }
+            for (shard, records) in by_shard {
                 // A buffer lives until it is dropped here.
                 let _panicked = self.buffer(shard).send(records);
             }
@@ -51,11 +55,9 @@ impl ShardBuffers {
     fn back_up(&self, records: &[Accepted]) {
         let copies: Vec<Item> =
             records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.duplicate())).collect();
-        self.invoker
-            .context
-            .stats
-            .record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
-        let _stopped = self.invoker.destination.send(copies);
+        let Invoker { context, destination, .. } = &*self.invoker;
+        context.stats.record(StreamEvent::BackedUp { records: copies.len(), bytes: Item::bytes_of(&copies) });
+        let _stopped = destination.send(copies);
     }
 
     fn buffer(&mut self, shard: Option<ShardId>) -> &mpsc::UnboundedSender<Vec<Accepted>> {
@@ -66,18 +68,6 @@ impl ShardBuffers {
             sender
         })
     }
-}
-
-fn by_shard(records: Vec<Accepted>) -> Vec<(Option<ShardId>, Vec<Accepted>)> {
-    let mut shards: Vec<(Option<ShardId>, Vec<Accepted>)> = Vec::new();
-    for accepted in records {
-        let shard = accepted.record.shard();
-        match shards.iter_mut().find(|(known, _)| *known == shard) {
-            Some((_, records)) => records.push(accepted),
-            None => shards.push((shard, vec![accepted])),
-        }
-    }
-    shards
 }
 
 struct Buffer {

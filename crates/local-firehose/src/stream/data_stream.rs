@@ -53,8 +53,11 @@ impl DataStream {
     #[must_use]
     pub fn read_by(delivery: &DeliveryStream) -> Option<Self> {
         let Source::Kinesis(settings) = &delivery.settings().source else { return None };
-        let limits = settings.shards().iter().map(|_| ShardLimit::new()).collect();
-        Some(Self { delivery: delivery.clone(), settings: settings.clone(), limits })
+        let limits = settings.shards().iter().map(|_| ShardLimit {
+            records: RateLimiter::direct(Quota::per_second(RECORDS_PER_SECOND)),
+            bytes: RateLimiter::direct(Quota::per_second(BYTES_PER_SECOND)),
+        });
+        Some(Self { delivery: delivery.clone(), settings: settings.clone(), limits: limits.collect() })
     }
 
     /// Its name, which is also the delivery stream's.
@@ -83,12 +86,10 @@ impl DataStream {
     /// A full backlog throttles, too: producers know how to wait then. Kinesis has no backlog, it stores records for a day.
     fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<Entry, PutError> {
         let shard = self.settings.shards().of(hash_key);
-        let within_limits = self.limits.get(shard.0 as usize).is_some_and(|limit| limit.take(bytes));
-        if within_limits {
-            Ok(Entry { data, shard: Some((shard, partition_key)) })
-        } else {
-            Err(PutError::Throttled(Some(shard)))
+        if self.limits.get(shard.0 as usize).is_none_or(|limit| !limit.take(bytes)) {
+            return Err(PutError::Throttled(Some(shard)));
         }
+        Ok(Entry { data, shard: Some((shard, partition_key)) })
     }
 }
 
@@ -99,13 +100,6 @@ struct ShardLimit {
 }
 
 impl ShardLimit {
-    fn new() -> Self {
-        Self {
-            records: RateLimiter::direct(Quota::per_second(RECORDS_PER_SECOND)),
-            bytes: RateLimiter::direct(Quota::per_second(BYTES_PER_SECOND)),
-        }
-    }
-
     fn take(&self, bytes: usize) -> bool {
         let bytes = u32::try_from(bytes).ok().and_then(NonZeroU32::new);
         self.records.check().is_ok() && bytes.is_none_or(|bytes| matches!(self.bytes.check_n(bytes), Ok(Ok(()))))

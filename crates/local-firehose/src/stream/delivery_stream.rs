@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -45,18 +46,12 @@ impl DeliveryStream {
         function_log: Arc<FunctionLog>,
         state: Option<&Path>,
     ) -> Result<Self, StateError> {
-        let (file, Recovered { records, last }) = match state {
-            None => (None, Recovered::default()),
-            Some(folder) => {
-                let (file, left) = open_state(folder, &settings.name)?;
-                (Some(file), left)
-            }
-        };
+        let (file, recovered) = state.map(|folder| open_state(folder, &settings.name)).transpose()?.unzip();
+        let Recovered { records, last } = recovered.unwrap_or_default();
         let left: Vec<Accepted> =
             records.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
         let functions = settings.function.clone().map(|function| Arc::new(Functions::new(function, function_log)));
-        let function_arn = functions.as_ref().map(|functions| functions.arn.clone());
-        let context = Arc::new(Context::new(settings, function_arn, file, &left));
+        let context = Arc::new(Context::new(settings, file, &left));
 
         let (to_destination, items) = mpsc::unbounded_channel();
         let (to_buffers, accepted) = mpsc::unbounded_channel();
@@ -64,8 +59,7 @@ impl DeliveryStream {
             Invoker { context: Arc::clone(&context), functions: functions.clone(), destination: to_destination };
         let destination = Destination::new(Uploader::new(Arc::clone(&context), Arc::clone(&bucket)));
         let tasks = vec![tokio::spawn(ShardBuffers::new(invoker).run(accepted)), tokio::spawn(destination.run(items))];
-        let intake = Arc::new(Intake::new(Arc::clone(&context), last, to_buffers));
-        intake.resume(left);
+        let intake = Arc::new(Intake::new(Arc::clone(&context), left, last, to_buffers));
         let (started, tasks) = (Timestamp::now(), Arc::new(Mutex::new(tasks)));
         Ok(Self { started, bucket, context, functions, intake, tasks })
     }
@@ -114,7 +108,7 @@ impl DeliveryStream {
 
     /// The process exits without waiting for the records that are not flushed.
     pub fn abandon(&self) {
-        self.context.backlog.abandon();
+        self.context.backlog.abandoned.store(true, Ordering::Relaxed);
     }
 
     /// Accepts nothing more, and flushes all records, however long that takes. Returns whether all are settled, on disk as well.
@@ -146,7 +140,7 @@ fn state_path(folder: &Path, stream: &str) -> PathBuf {
 fn open_state(folder: &Path, stream: &str) -> Result<(State, Recovered), StateError> {
     let made = state_file::make_folder(folder);
     made.map_err(|source| {
-        StateError::File(format!("could not make the folder {} (`--state`)", folder.display()), source.into())
+        StateError(format!("could not make the folder {} (`--state`)", folder.display()), Some(source.into()))
     })?;
     State::open(&state_path(folder, stream))
 }

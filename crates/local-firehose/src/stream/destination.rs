@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::receipt::Receipt;
-use super::settings::Buffering;
+use super::settings::{Buffering, Source};
 use super::stats::{Kind, StreamEvent};
 use super::uploader::{Object, Sequencer, Slot, Uploader};
 use firehose_model::delivery::ErrorCode;
@@ -37,13 +37,19 @@ impl Item {
         Self { slot: Slot { kind: Kind::Delivered, partition }, bytes, arrival_ms, receipt, code: None, original }
     }
 
-    pub(super) fn failed(record: &Record, failure: Failure<'_>, receipt: Receipt) -> Self {
-        let Failure { code, attempts, end_ms, function_arn } = failure;
+    pub(super) fn failed(
+        record: &Record,
+        code: ErrorCode,
+        attempts: u32,
+        end_ms: i64,
+        function_arn: &str,
+        receipt: Receipt,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(record.data.len() + 512);
         // Serializing numbers and strings into memory does not fail.
         let _written = serde_json::to_writer(&mut bytes, &ErrorLine::new(record, code, attempts, end_ms, function_arn));
         bytes.push(b'\n');
-        let slot = Slot::from(Kind::Error(code.output_type()));
+        let slot = Slot { kind: Kind::Error(code.output_type()), partition: Partition::default() };
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: Some(code), original: None }
     }
 
@@ -54,17 +60,9 @@ impl Item {
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // The base64 was validated when the record was accepted.
         let bytes = STANDARD.decode(&record.data).unwrap_or_default();
-        let slot = Slot::from(Kind::Backup);
+        let slot = Slot { kind: Kind::Backup, partition: Partition::default() };
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Failure<'a> {
-    pub(super) code: ErrorCode,
-    pub(super) attempts: u32,
-    pub(super) end_ms: i64,
-    pub(super) function_arn: &'a str,
 }
 
 pub(super) struct Destination {
@@ -124,10 +122,8 @@ impl Destination {
         }
         let context = &self.uploader.context;
         let end_ms = Timestamp::now().as_millisecond();
-        let code = ErrorCode::TooManyPartitions;
         let function_arn = context.function_arn.as_deref().unwrap_or_default();
-        let failure = Failure { code, attempts: 1, end_ms, function_arn };
-        let failed = Item::failed(record, failure, item.receipt);
+        let failed = Item::failed(record, ErrorCode::TooManyPartitions, 1, end_ms, function_arn, item.receipt);
         context.stats.record(StreamEvent::Replaced { before: item.bytes.len(), after: failed.bytes.len() });
         failed
     }
@@ -137,9 +133,11 @@ impl Destination {
     }
 
     fn store(&mut self, ready: impl Fn(&Object) -> bool) {
+        // Keeps the order of a shard. AWS promises no order.
+        let is_ordered = self.uploader.context.settings.source != Source::DirectPut;
         for (slot, object) in self.open.extract_if(|_, object| ready(object)) {
             let uploader = Arc::clone(&self.uploader);
-            let ticket = uploader.is_ordered().then(|| self.order.entry(slot.clone()).or_default().next());
+            let ticket = is_ordered.then(|| self.order.entry(slot.clone()).or_default().next());
             self.in_flight.spawn(async move { uploader.store(slot, object, ticket).await });
         }
         self.order.retain(|_, sequencer| !sequencer.is_idle());

@@ -29,6 +29,8 @@ pub(super) struct Entry {
     pub(super) shard: Option<(ShardId, String)>,
 }
 
+type Buffers = mpsc::UnboundedSender<Vec<Accepted>>;
+
 #[derive(Debug)]
 pub(super) struct Intake {
     context: Arc<Context>,
@@ -40,24 +42,21 @@ pub(super) struct Intake {
 struct Numbering {
     next: u64,
     /// None after [`Intake::close`].
-    buffers: Option<mpsc::UnboundedSender<Vec<Accepted>>>,
+    buffers: Option<Buffers>,
 }
 
 impl Intake {
-    pub(super) fn new(context: Arc<Context>, last: Option<u64>, buffers: mpsc::UnboundedSender<Vec<Accepted>>) -> Self {
+    /// `left` are the records of an earlier run, and `last` is its greatest number.
+    pub(super) fn new(context: Arc<Context>, left: Vec<Accepted>, last: Option<u64>, buffers: Buffers) -> Self {
         // Numbers begin with the clock, so that those of a run without a state differ from those of the run before. Microseconds
         // allow a million records a second.
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let next = now.max(last.map_or(0, |last| last + 1));
-        Self { context, numbering: Mutex::new(Numbering { next, buffers: Some(buffers) }) }
-    }
-
-    pub(super) fn resume(&self, left: Vec<Accepted>) {
-        let numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(buffers) = &numbering.buffers {
-            self.context.stats.record(accepted(&left));
+        if !left.is_empty() {
+            context.stats.record(accepted(&left));
             let _stopped = buffers.send(left);
         }
+        Self { context, numbering: Mutex::new(Numbering { next, buffers: Some(buffers) }) }
     }
 
     /// Records are handed over before this returns, so a disconnect cancels nothing. With a state, they are on disk before the results.
@@ -111,12 +110,7 @@ impl Intake {
         Ok(Accepted::new(sequence, record))
     }
 
-    fn keep(
-        &self,
-        records: Vec<Accepted>,
-        buffers: mpsc::UnboundedSender<Vec<Accepted>>,
-        reply: oneshot::Sender<bool>,
-    ) {
+    fn keep(&self, records: Vec<Accepted>, buffers: Buffers, reply: oneshot::Sender<bool>) {
         let context = Arc::clone(&self.context);
         self.context.backlog.keep(records, move |records, written| {
             let (count, bytes) = (records.len(), records.iter().map(Accepted::bytes).sum());

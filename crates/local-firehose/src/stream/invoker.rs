@@ -1,6 +1,6 @@
 //! Invokes the function with one event (`crate::invocation` retries), and sends each record on to the destination.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -10,13 +10,13 @@ use runtime_api::Outcome;
 use tokio::sync::mpsc;
 
 use super::backlog::Context;
-use super::destination::{Failure, Item};
+use super::destination::Item;
 use super::receipt::Receipt;
 use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, last_lines, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, RecordOutcome};
-use firehose_model::event::Event;
+use firehose_model::event::{Event, Record};
 
 pub(super) struct Invoker {
     pub(super) context: Arc<Context>,
@@ -30,19 +30,24 @@ impl Invoker {
         let Context { settings, function_arn, backlog, stats } = &*self.context;
         let BatchResult { outcomes, attempts } = match &self.functions {
             None => untransformed(&event),
-            Some(functions) => self.invoke(functions, &event).await,
+            Some(functions) => self.invoke(functions, &event).await.unwrap_or_else(|error| {
+                tracing::error!("an event was not processed: {error}");
+                let outcomes = vec![RecordOutcome::Failed(ErrorCode::FunctionError); event.records.len()];
+                BatchResult { outcomes, attempts: 1 }
+            }),
         };
         let end_ms = Timestamp::now().as_millisecond();
         let function_arn = function_arn.as_deref().unwrap_or_default();
-        let failure = |code| Failure { code, attempts, end_ms, function_arn };
+        let failed =
+            |record: &Record, code, receipt| Item::failed(record, code, attempts, end_ms, function_arn, receipt);
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
         for ((record, outcome), receipt) in event.records.into_iter().zip(outcomes).zip(receipts) {
             match outcome {
                 RecordOutcome::Dropped => dropped.push(receipt),
-                RecordOutcome::Failed(code) => items.push(Item::failed(&record, failure(code), receipt)),
+                RecordOutcome::Failed(code) => items.push(failed(&record, code, receipt)),
                 RecordOutcome::Delivered { data, keys } => items.push(match settings.prefix.partition(&keys) {
                     Some(partition) => Item::delivered(record, data, partition, receipt),
-                    None => Item::failed(&record, failure(ErrorCode::NoPartition), receipt),
+                    None => failed(&record, ErrorCode::NoPartition, receipt),
                 }),
             }
         }
@@ -55,25 +60,17 @@ impl Invoker {
         }
     }
 
-    async fn invoke(&self, functions: &Functions, event: &Event) -> BatchResult {
-        let records = event.records.len();
-        let failed = |error: &dyn Display| {
-            tracing::error!("an event was not processed: {error}");
-            BatchResult { outcomes: vec![RecordOutcome::Failed(ErrorCode::FunctionError); records], attempts: 1 }
-        };
-        let mut function = match functions.take() {
-            Ok(function) => function,
-            Err(error) => return failed(&error),
-        };
+    async fn invoke(&self, functions: &Functions, event: &Event) -> Result<BatchResult, Box<dyn Error + Send + Sync>> {
+        let mut function = functions.take()?;
         self.context.stats.record(StreamEvent::FunctionProcesses(functions.processes()));
         let on_attempt = |report: AttemptReport<'_>| {
-            self.report(functions, records, &report);
-            Ok::<(), serde_json::Error>(())
+            self.report(functions, event.records.len(), &report);
+            Ok(())
         };
         let retries = self.context.settings.retries;
         let result = invoke_with_retries(&mut function, event, retries, on_attempt, &functions.outage).await;
         functions.give_back(function);
-        result.unwrap_or_else(|error| failed(&error))
+        result
     }
 
     fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>) {
@@ -97,12 +94,9 @@ impl Invoker {
 }
 
 fn untransformed(event: &Event) -> BatchResult {
-    let outcomes = event.records.iter().map(|record| match STANDARD.decode(&record.data) {
-        Ok(data) => RecordOutcome::delivered(data),
-        // The base64 was validated when the record was accepted.
-        Err(_) => RecordOutcome::Failed(ErrorCode::FunctionError),
-    });
-    BatchResult { outcomes: outcomes.collect(), attempts: 1 }
+    // The base64 was validated when the record was accepted.
+    let delivered = |record: &Record| RecordOutcome::delivered(STANDARD.decode(&record.data).unwrap_or_default());
+    BatchResult { outcomes: event.records.iter().map(delivered).collect(), attempts: 1 }
 }
 
 fn invoked(records: usize, report: &AttemptReport<'_>) -> StreamEvent {

@@ -27,16 +27,11 @@ const AT_ONCE: usize = 256;
 const LAST_ATTEMPTS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why a state cannot be opened. Each message has the path of its file or folder.
+/// Why a state cannot be opened: another process uses it, it is damaged, or the operating system reports an error. Each message has
+/// the path of its file or folder.
 #[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// Another process uses it, or it is damaged.
-    #[error("{0}")]
-    Unusable(String),
-    /// The file or folder cannot be opened, or the thread that writes it cannot be started.
-    #[error("{0}")]
-    File(String, #[source] Box<dyn Error + Send + Sync>),
-}
+#[error("{0}")]
+pub struct StateError(pub(super) String, #[source] pub(super) Option<Box<dyn Error + Send + Sync>>);
 
 type OnWritten = Box<dyn FnOnce(Vec<Accepted>, bool) + Send>;
 
@@ -59,7 +54,7 @@ impl State {
         let thread = thread::Builder::new().name("state".to_owned()).spawn(move || writer.run(&received));
         let thread = thread.map_err(|source| {
             let problem = format!("could not start the thread that writes {} (`--state`)", path.display());
-            StateError::File(problem, source.into())
+            StateError(problem, Some(source.into()))
         })?;
         Ok((Self { writer: Mutex::new(Some((sender, thread))) }, left))
     }
@@ -106,9 +101,8 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
     let failed = |error| match error {
         OpenError::InUse => {
             let path = path.display();
-            StateError::Unusable(format!(
-                "{path} is in use by another `clicks up`: name another folder with `--state DIR`"
-            ))
+            let problem = format!("{path} is in use by another `clicks up`: name another folder with `--state DIR`");
+            StateError(problem, None)
         }
         OpenError::File(error) => unreadable(path, error.into()),
         OpenError::Database(error) => unreadable(path, error),
@@ -134,11 +128,12 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
         found @ (Condition::Empty | Condition::Damaged(_)) => {
             commits.forget(path);
             let path = path.display();
-            return Err(StateError::Unusable(format!(
+            let problem = format!(
                 "the state {path} (`--state`) cannot be used: {found}; accepted is the file that an earlier run has left, or \
                  none. Without it the records that were accepted and not delivered are lost: if it cannot be restored, begin a \
                  new one by `mv {path} {path}.damaged`"
-            )));
+            );
+            return Err(StateError(problem, None));
         }
     };
     let database = state_file::open(path, how, &commits, count, &Database::builder()).map_err(failed)?;
@@ -146,7 +141,7 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
 }
 
 fn unreadable(path: &Path, source: redb::Error) -> StateError {
-    StateError::File(format!("could not read the records in {} (`--state`)", path.display()), source.into())
+    StateError(format!("could not read the records in {} (`--state`)", path.display()), Some(source.into()))
 }
 
 fn read(database: &Database, commits: &Commits) -> Result<Recovered, redb::Error> {
@@ -195,7 +190,14 @@ impl Writer {
                 }
             }
             let written = self.write(keeps.iter().flat_map(|(accepted, _)| accepted));
-            self.report(&written, failing);
+            match &written {
+                Err(error) if !failing => {
+                    let path = self.path.display();
+                    tracing::error!("{path} (`--state`) cannot be written: {error}; records are refused");
+                }
+                Ok(()) if failing => tracing::info!("{} can be written again", self.path.display()),
+                _ => {}
+            }
             failing = written.is_err();
             for (accepted, on_written) in keeps {
                 if failing {
@@ -222,57 +224,37 @@ impl Writer {
             Some(database) => database,
             None => Database::builder().create_file(state_file::open_file(&self.path)?)?,
         };
-        write(&database, &self.commits, accepted, &self.settled)?;
+        let begun = database.begin_write()?;
+        {
+            let mut records = begun.open_table(RECORDS)?;
+            let mut from_shards = begun.open_table(FROM_SHARDS)?;
+            let mut last = None;
+            for Accepted { record, receipt } in accepted {
+                let (sequence, arrival_ms, data) = (receipt.sequence(), record.arrival_ms, record.data.as_str());
+                match record.shard() {
+                    None => drop(records.insert(sequence, (arrival_ms, data))?),
+                    Some(ShardId(shard)) => {
+                        from_shards.insert(sequence, (arrival_ms, shard, record.partition_key(), data))?;
+                    }
+                }
+                last = last.max(Some(sequence));
+            }
+            for sequence in &self.settled {
+                if records.remove(sequence)?.is_none() {
+                    from_shards.remove(sequence)?;
+                }
+            }
+            if let Some(last) = last {
+                let mut table = begun.open_table(LAST)?;
+                let before = table.get(())?.map_or(0, |before| before.value());
+                table.insert((), last.max(before))?;
+            }
+        }
+        state_file::commit(begun, Some(&self.commits))?;
         self.database = Some(database);
         self.settled.clear();
         Ok(())
     }
-
-    fn report(&self, written: &Result<(), redb::Error>, failing: bool) {
-        let path = self.path.display();
-        match written {
-            Err(error) if !failing => {
-                tracing::error!("{path} (`--state`) cannot be written: {error}; records are refused");
-            }
-            Ok(()) if failing => tracing::info!("{path} can be written again"),
-            _ => {}
-        }
-    }
-}
-
-fn write<'a>(
-    database: &Database,
-    commits: &Commits,
-    accepted: impl Iterator<Item = &'a Accepted>,
-    settled: &[u64],
-) -> Result<(), redb::Error> {
-    let begun = database.begin_write()?;
-    {
-        let mut records = begun.open_table(RECORDS)?;
-        let mut from_shards = begun.open_table(FROM_SHARDS)?;
-        let mut last = None;
-        for Accepted { record, receipt } in accepted {
-            let (sequence, arrival_ms, data) = (receipt.sequence(), record.arrival_ms, record.data.as_str());
-            match record.shard() {
-                None => drop(records.insert(sequence, (arrival_ms, data))?),
-                Some(ShardId(shard)) => {
-                    from_shards.insert(sequence, (arrival_ms, shard, record.partition_key(), data))?;
-                }
-            }
-            last = last.max(Some(sequence));
-        }
-        for sequence in settled {
-            if records.remove(sequence)?.is_none() {
-                from_shards.remove(sequence)?;
-            }
-        }
-        if let Some(last) = last {
-            let mut table = begun.open_table(LAST)?;
-            let before = table.get(())?.map_or(0, |before| before.value());
-            table.insert((), last.max(before))?;
-        }
-    }
-    state_file::commit(begun, Some(commits))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::settings::{Source, StreamSettings};
@@ -102,21 +102,12 @@ pub struct ObjectSummary {
     pub(super) at_ms: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     Delivered,
-    Error(ErrorOutputType),
+    Error(#[serde(skip)] ErrorOutputType),
     Backup,
-}
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::Delivered => "delivered",
-            Self::Error(_) => "error",
-            Self::Backup => "backup",
-        })
-    }
 }
 
 /// What happens in a stream. Bytes are data: before base64, and before compression. Transformed records and copies for the backup
@@ -135,19 +126,11 @@ pub(super) enum StreamEvent {
     UploadStarted,
     UploadRefused { error: String },
     UploadRecovered,
-    Stored(ObjectSummary, ObjectCounts),
-}
-
-#[derive(Debug, Default)]
-pub(super) struct ObjectCounts {
-    pub(super) failed_by_code: BTreeMap<&'static str, u64>,
-    pub(super) values: ValueCounts,
+    Stored { object: ObjectSummary, failed_by_code: BTreeMap<&'static str, u64>, values: ValueCounts },
 }
 
 #[derive(Debug)]
-pub(super) struct StreamStats {
-    folded: Mutex<Folded>,
-}
+pub(super) struct StreamStats(Mutex<Folded>);
 
 #[derive(Debug, Default)]
 struct Folded {
@@ -161,21 +144,20 @@ struct Folded {
 }
 
 impl StreamStats {
-    pub(super) fn new(settings: &StreamSettings, transformed: bool) -> Self {
+    pub(super) fn new(settings: &StreamSettings) -> Self {
         let data_stream = match &settings.source {
             Source::DirectPut => None,
             Source::Kinesis(settings) => {
                 Some(DataStreamShards { shards: settings.shards().count(), on_demand: settings.provisioned.is_none() })
             }
         };
-        let stream = settings.name.clone();
-        let folded = Folded {
+        let (stream, transformed) = (settings.name.clone(), settings.function.is_some());
+        Self(Mutex::new(Folded {
             snapshot: StreamSnapshot { stream, data_stream, transformed, ..StreamSnapshot::default() },
             lambda_interval: settings.buffer.interval,
             destination_interval: settings.destination_buffer.interval,
             ..Folded::default()
-        };
-        Self { folded: Mutex::new(folded) }
+        }))
     }
 
     pub(super) fn record(&self, event: StreamEvent) {
@@ -188,7 +170,7 @@ impl StreamStats {
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {
-        access(&mut self.folded.lock().unwrap_or_else(PoisonError::into_inner))
+        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -246,7 +228,7 @@ impl Folded {
                     snapshot.storage_error = None;
                 }
             }
-            StreamEvent::Stored(object, ObjectCounts { failed_by_code, values }) => {
+            StreamEvent::Stored { object, failed_by_code, values } => {
                 let records = object.records as u64;
                 match object.kind {
                     Kind::Delivered => snapshot.delivered += records,
@@ -304,8 +286,7 @@ impl ValueCounts {
         for line in object.split(|byte| *byte == b'\n') {
             let Ok(line) = serde_json::from_slice::<Fields<'_>>(line) else { continue };
             for (field, counts) in &mut counts.0 {
-                let value = line.get(field).and_then(|value| serde_json::from_str::<String>(value).ok());
-                if let Some(value) = value {
+                if let Some(value) = line.text(field) {
                     add(counts, &value, 1);
                 }
             }

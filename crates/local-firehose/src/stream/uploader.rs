@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -12,12 +14,12 @@ use uuid::Uuid;
 
 use super::backlog::Context;
 use super::receipt::Receipt;
-use super::settings::{Source, StreamSettings};
-use super::stats::{Kind, ObjectCounts, ObjectSummary, StreamEvent, ValueCounts};
+use super::settings::StreamSettings;
+use super::stats::{Kind, ObjectSummary, StreamEvent, ValueCounts};
 use crate::outage::{Outage, Waiting};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{Compression, Partition, object_name};
-use object_storage::{Bucket, BucketError, gzip};
+use object_storage::{Bucket, gzip};
 
 const CONCURRENCY: usize = 16;
 
@@ -31,11 +33,6 @@ pub(super) struct Uploader {
 impl Uploader {
     pub(super) fn new(context: Arc<Context>, bucket: Arc<Bucket>) -> Self {
         Self { context, bucket, outage: Outage::default(), concurrency: Semaphore::new(CONCURRENCY) }
-    }
-
-    /// Keeps the order of a shard. AWS promises no order.
-    pub(super) fn is_ordered(&self) -> bool {
-        self.context.settings.source != Source::DirectPut
     }
 
     pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
@@ -55,7 +52,7 @@ impl Uploader {
         backlog.settle(receipts);
         let at_ms = Timestamp::now().as_millisecond();
         let object = ObjectSummary { path, kind, records, bytes: size, at_ms };
-        stats.record(StreamEvent::Stored(object, ObjectCounts { failed_by_code, values }));
+        stats.record(StreamEvent::Stored { object, failed_by_code, values });
     }
 
     fn path(&self, Slot { kind, partition }: &Slot, oldest_ms: i64, compression: Compression) -> String {
@@ -77,12 +74,16 @@ impl Uploader {
         stats.record(StreamEvent::UploadStarted);
         let mut waiting: Option<Waiting<'_>> = None;
         let key = loop {
-            let error = match self.attempt(path, body.clone()).await {
+            // Never closed.
+            let permit = self.concurrency.acquire().await;
+            let stored = self.bucket.put(path, body.clone()).await;
+            drop(permit);
+            let error = match stored {
                 Ok(key) => break key,
                 Err(error) => error,
             };
             // The exit of the process aborts uploads. The storage is not at fault then.
-            if backlog.is_abandoned() {
+            if backlog.abandoned.load(Ordering::Relaxed) {
                 return std::future::pending().await;
             }
             if waiting.is_none() {
@@ -98,12 +99,6 @@ impl Uploader {
             }
         }
         key
-    }
-
-    async fn attempt(&self, path: &str, body: Bytes) -> Result<String, BucketError> {
-        // Never closed.
-        let _permit = self.concurrency.acquire().await;
-        self.bucket.put(path, body).await
     }
 }
 
@@ -128,12 +123,6 @@ async fn prepare(bytes: Bytes, count_fields: Vec<String>, compression: Compressi
 pub(super) struct Slot {
     pub(super) kind: Kind,
     pub(super) partition: Partition,
-}
-
-impl From<Kind> for Slot {
-    fn from(kind: Kind) -> Self {
-        Self { kind, partition: Partition::default() }
-    }
 }
 
 #[derive(Debug)]
@@ -179,13 +168,9 @@ impl Sequencer {
     }
 
     pub(super) fn is_idle(&mut self) -> bool {
-        let idle =
-            !matches!(self.0.as_mut().map(oneshot::Receiver::try_recv), Some(Err(oneshot::error::TryRecvError::Empty)));
-        if idle {
-            // A receiver that has resolved must not be polled again.
-            self.0 = None;
-        }
-        idle
+        // A receiver that has resolved must not be polled again.
+        let _resolved = self.0.take_if(|previous| previous.try_recv() != Err(TryRecvError::Empty));
+        self.0.is_none()
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_response_beyond_the_body_limit_is_too_large_too() {
 async fn an_event_has_a_size_limit() {
     let mut function = started().await;
     let refused = function.invoke(vec![b' '; MAX_EVENT_BYTES + 1]).await.unwrap_err();
-    assert!(matches!(refused, InvokeError::EventTooLarge { bytes } if bytes == MAX_EVENT_BYTES + 1));
+    assert!(matches!(refused, InvokeError::EventTooLarge(bytes) if bytes == MAX_EVENT_BYTES + 1));
     assert_eq!(invoke(&mut function, vec![b' '; MAX_EVENT_BYTES]).await.outcome, {
         Outcome::Reply(vec![b' '; MAX_EVENT_BYTES].into())
     });

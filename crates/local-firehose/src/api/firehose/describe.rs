@@ -32,13 +32,8 @@ pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct DescribeRequest {
-    pub(super) stream: String,
-    after: Option<String>,
-}
-
-pub(super) fn request(body: &[u8]) -> Result<DescribeRequest, ApiError> {
+/// The name of a stream, and the id after which its destinations are wanted.
+pub(super) fn request(body: &[u8]) -> Result<(String, Option<String>), ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -56,16 +51,16 @@ pub(super) fn request(body: &[u8]) -> Result<DescribeRequest, ApiError> {
         constraints.text(id, "exclusiveStartDestinationId", 100, |char| char == '-', "[a-zA-Z0-9-]+");
     }
     constraints.validate()?;
-    Ok(DescribeRequest { stream, after })
+    Ok((stream, after))
 }
 
 pub(super) fn response(
-    request: &DescribeRequest,
+    after: Option<&str>,
     settings: &StreamSettings,
     started: Timestamp,
     function_arn: Option<&str>,
 ) -> Value {
-    let is_wanted = request.after.as_deref().is_none_or(|after| DESTINATION_ID > after);
+    let is_wanted = after.is_none_or(|after| DESTINATION_ID > after);
     let mut description = json!({
         "DeliveryStreamName": settings.name,
         "DeliveryStreamARN": stream_arn(&settings.name),

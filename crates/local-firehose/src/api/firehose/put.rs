@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::constraints::Constraints;
-use crate::api::request::{ApiError, data_len, parse};
+use crate::api::request::{ApiError, parse};
 use crate::stream::PutError;
 use firehose_model::batch::{MAX_PUT_BYTES, MAX_PUT_RECORDS};
-use firehose_model::source::MAX_RECORD_BYTES;
+use firehose_model::source::{MAX_RECORD_BYTES, decoded_bytes};
 
 /// A full backlog. The text, and the status 500 of PutRecord, were seen of Firehose.
 const THROTTLED: (&str, &str) = ("ServiceUnavailableException", "Slow down.");
@@ -31,23 +31,16 @@ struct Input {
 #[serde(rename_all = "PascalCase")]
 struct Record {
     data: Option<String>,
-    #[serde(skip)]
-    size: usize,
 }
 
 impl Record {
     fn validate(&self, constraints: &mut Constraints, prefix: &str) {
-        let path = format!("{prefix}data");
-        constraints.required(self.data.as_ref(), &path);
-        constraints.at_most(self.size, MAX_RECORD_BYTES, format_args!("{} bytes", self.size), &path);
+        constraints.data(self.data.as_deref(), &format!("{prefix}data"), MAX_RECORD_BYTES);
     }
 }
 
 pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
-    let Input { delivery_stream_name, mut record, .. } = parse(body)?;
-    if let Some(record) = &mut record {
-        record.size = data_len(record.data.as_ref(), &mut Vec::new())?;
-    }
+    let Input { delivery_stream_name, record, .. } = parse(body)?;
     let mut constraints = Constraints::default();
     let stream = constraints.delivery_stream_name(delivery_stream_name);
     let record = constraints.required(record, "record");
@@ -60,20 +53,17 @@ pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
 
 /// An invalid record rejects the batch, as in AWS.
 pub(super) fn batch(body: &[u8]) -> Result<Put, ApiError> {
-    let Input { delivery_stream_name, mut records, .. } = parse(body)?;
-    let mut scratch = Vec::new();
-    for record in records.iter_mut().flatten().flatten() {
-        record.size = data_len(record.data.as_ref(), &mut scratch)?;
-    }
+    let Input { delivery_stream_name, records, .. } = parse(body)?;
     let mut constraints = Constraints::default();
     let stream = constraints.delivery_stream_name(delivery_stream_name);
     let records = constraints.records(records, MAX_PUT_RECORDS, Record::validate);
     constraints.validate()?;
-    if records.iter().map(|record| record.size).sum::<usize>() > MAX_PUT_BYTES {
+    let data: Vec<String> = records.into_iter().filter_map(|record| record.data).collect();
+    if data.iter().map(|data| decoded_bytes(data)).sum::<usize>() > MAX_PUT_BYTES {
         // Seen of Firehose, code and text.
         return Err(ApiError::invalid_argument("Records size exceeds 4 MB limit"));
     }
-    Ok(Put { stream, data: records.into_iter().filter_map(|record| record.data).collect() })
+    Ok(Put { stream, data })
 }
 
 pub(super) fn record_response(mut results: Vec<Result<String, PutError>>) -> Result<Value, ApiError> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::stream_ref::{MAX_NAME_CHARACTERS, StreamMembers, StreamRef};
+use super::stream_ref::{MAX_NAME_CHARACTERS, StreamMembers};
 use crate::api::constraints::Constraints;
 use crate::api::request::{ApiError, parse, seconds};
 use crate::stream::DataStream;
@@ -18,12 +18,8 @@ const RETENTION_HOURS: u32 = 24;
 /// The default `Limit` (Kinesis API reference, "ListStreams").
 const DEFAULT_LIMIT: usize = 100;
 
-pub(super) fn summary_request(body: &[u8]) -> Result<StreamRef, ApiError> {
-    let mut constraints = Constraints::default();
-    let members: StreamMembers = parse(body)?;
-    members.validate(&mut constraints);
-    constraints.validate()?;
-    members.stream()
+pub(super) fn summary_request(body: &[u8]) -> Result<String, ApiError> {
+    parse::<StreamMembers>(body)?.read(Constraints::default())
 }
 
 pub(super) fn summary_response(stream: &DataStream) -> Value {
@@ -83,23 +79,18 @@ fn description(stream: &DataStream) -> Value {
 /// The default of `MaxResults`, and the most shards of a response (Kinesis API reference, "ListShards").
 const MAX_RESULTS: usize = 1000;
 /// The types of a filter. All but one select every shard, because shards are never split or merged.
-const FILTERS: [&str; 6] = [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", AT_TIMESTAMP, FROM_TIMESTAMP];
-
+const FILTERS: [&str; 6] =
+    [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"];
 const AFTER: &str = "AFTER_SHARD_ID";
-const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
-const FROM_TIMESTAMP: &str = "FROM_TIMESTAMP";
 /// The most characters of a shard's id (Kinesis API reference, "ListShards").
 const MAX_ID_CHARACTERS: usize = 128;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ListShardsRequest {
-    pub(super) stream: StreamRef,
+    pub(super) stream: String,
     max_results: usize,
     after: Vec<String>,
 }
-
-/// A `NextToken`: the stream's name, and the last shard of the page before. Those of Kinesis expire after 300 seconds, these do not.
-type Token = (String, String);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -135,34 +126,33 @@ pub(super) fn shards_request(body: &[u8]) -> Result<ListShardsRequest, ApiError>
         let of_type = constraints.required(filter.r#type, "shardFilter.type").unwrap_or_default();
         constraints.one_of(&of_type, "shardFilter.type", &FILTERS);
         constraints.name(filter.shard_id.as_deref(), "shardFilter.shardId", MAX_ID_CHARACTERS);
-        missing = match of_type.as_str() {
-            AFTER if filter.shard_id.is_none() => Some(("ShardId", AFTER)),
-            AT_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", AT_TIMESTAMP)),
-            FROM_TIMESTAMP if filter.timestamp.is_none() => Some(("Timestamp", FROM_TIMESTAMP)),
+        let member = match of_type.as_str() {
+            AFTER if filter.shard_id.is_none() => Some("ShardId"),
+            "AT_TIMESTAMP" | "FROM_TIMESTAMP" if filter.timestamp.is_none() => Some("Timestamp"),
             _ => None,
         };
+        // The requirement is documented, its message is an assumption.
+        missing = member.map(|member| format!("{member} must be specified in ShardFilter when its Type is {of_type}."));
         after.extend(filter.shard_id.filter(|_| of_type == AFTER));
     }
     let stream = StreamMembers { stream_name, stream_arn };
     stream.validate(&mut constraints);
     constraints.validate()?;
-    // The requirement is documented, its message is an assumption.
-    if let Some((member, of_type)) = missing {
-        let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
+    if let Some(message) = missing {
         return Err(ApiError::invalid_argument(message));
     }
     let Some(token) = next_token else {
-        return Ok(ListShardsRequest { stream: stream.stream()?, max_results, after });
+        return Ok(ListShardsRequest { stream: stream.name()?, max_results, after });
     };
     // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
     if let Some(member) = stream.member().or(more) {
         return Err(ApiError::invalid_argument(format!("NextToken and {member} cannot be provided together.")));
     }
-    let read = STANDARD.decode(token).ok().and_then(|token| serde_json::from_slice::<Token>(&token).ok());
+    // The stream's name, and the last shard of the page before. Tokens of Kinesis expire after 300 seconds, these do not.
+    let read = STANDARD.decode(token).ok().and_then(|token| serde_json::from_slice::<(String, String)>(&token).ok());
     // An assumption.
-    let invalid = || ApiError::invalid_argument("NextToken is invalid.");
-    let (name, after) = read.ok_or_else(invalid)?;
-    Ok(ListShardsRequest { stream: StreamRef { name, arn: None }, max_results, after: vec![after] })
+    let (stream, after) = read.ok_or_else(|| ApiError::invalid_argument("NextToken is invalid."))?;
+    Ok(ListShardsRequest { stream, max_results, after: vec![after] })
 }
 
 pub(super) fn shards_response(stream: &DataStream, request: &ListShardsRequest) -> Value {

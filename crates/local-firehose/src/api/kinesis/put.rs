@@ -4,12 +4,13 @@ use runtime_api::ACCOUNT;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::stream_ref::{StreamMembers, StreamRef};
+use super::stream_ref::StreamMembers;
 use crate::api::constraints::Constraints;
-use crate::api::request::{ApiError, data_len, parse};
+use crate::api::request::{ApiError, parse};
 use crate::stream::{PutEntry, PutError, PutResult};
 use firehose_model::kinesis::shard::{ShardId, hash_key};
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use firehose_model::source::decoded_bytes;
 
 /// The most records of a request (Kinesis API reference, "PutRecords").
 const MAX_RECORDS: usize = 500;
@@ -19,7 +20,7 @@ const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Put {
-    pub(super) stream: StreamRef,
+    pub(super) stream: String,
     records: Vec<PutEntry>,
     dry_run: bool,
 }
@@ -54,8 +55,6 @@ struct Record {
     data: Option<String>,
     partition_key: Option<String>,
     explicit_hash_key: Option<String>,
-    #[serde(skip)]
-    size: usize,
 }
 
 impl Record {
@@ -63,25 +62,15 @@ impl Record {
     fn validate(&self, constraints: &mut Constraints, prefix: &str) {
         let path = |member: &str| format!("{prefix}{member}");
         if let Some(key) = constraints.required(self.partition_key.as_deref(), &path("partitionKey")) {
-            if key.is_empty() {
-                let constraint = "Member must have length greater than or equal to 1";
-                constraints.violated(key, &path("partitionKey"), constraint);
-            }
-            constraints.at_most(key.chars().count(), MAX_PARTITION_KEY_CHARACTERS, key, &path("partitionKey"));
+            constraints.length(key, &path("partitionKey"), MAX_PARTITION_KEY_CHARACTERS);
         }
-        if let Some(key) = &self.explicit_hash_key
-            && !is_number(key, 39)
-        {
-            let constraint = r"Member must satisfy regular expression pattern: 0|([1-9]\d{0,38})";
-            constraints.violated(key, &path("explicitHashKey"), constraint);
-        }
-        constraints.required(self.data.as_ref(), &path("data"));
-        constraints.at_most(self.size, MAX_RECORD_BYTES, format_args!("{} bytes", self.size), &path("data"));
+        number(constraints, self.explicit_hash_key.as_deref(), &path("explicitHashKey"), 39);
+        constraints.data(self.data.as_deref(), &path("data"), MAX_RECORD_BYTES);
     }
 
     fn into_entry(self) -> Result<PutEntry, ApiError> {
         let (data, partition_key) = (self.data.unwrap_or_default(), self.partition_key.unwrap_or_default());
-        let bytes = self.size + partition_key.len();
+        let bytes = decoded_bytes(&data) + partition_key.len();
         if bytes > MAX_RECORD_BYTES {
             // An assumption, code and text: that the partition key counts is documented.
             return Err(ApiError::invalid_argument(format!(
@@ -89,7 +78,13 @@ impl Record {
             )));
         }
         let hash_key = match self.explicit_hash_key.as_deref() {
-            Some(key) => explicit_hash_key(key)?,
+            // It has only digits, so what cannot be parsed is too large. Code and message were probed on Kinesis by the
+            // kinesalite project.
+            Some(key) => key.parse::<u128>().map_err(|_| {
+                ApiError::invalid_argument(format!(
+                    "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {key}"
+                ))
+            })?,
             None => hash_key(&partition_key),
         };
         Ok(PutEntry { data, bytes, partition_key, hash_key })
@@ -99,36 +94,21 @@ impl Record {
 pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
     let input: Input = parse(body)?;
     let Input { stream_name, stream_arn, data, partition_key, explicit_hash_key, dry_run, .. } = input;
-    let size = data_len(data.as_ref(), &mut Vec::new())?;
-    let record = Record { data, partition_key, explicit_hash_key, size };
+    let record = Record { data, partition_key, explicit_hash_key };
 
     let mut constraints = Constraints::default();
-    if let Some(number) = &input.sequence_number_for_ordering
-        && !is_number(number, 129)
-    {
-        let constraint = r"Member must satisfy regular expression pattern: 0|([1-9]\d{0,128})";
-        constraints.violated(number, "sequenceNumberForOrdering", constraint);
-    }
+    number(&mut constraints, input.sequence_number_for_ordering.as_deref(), "sequenceNumberForOrdering", 129);
     record.validate(&mut constraints, "");
-    let stream = StreamMembers { stream_name, stream_arn };
-    stream.validate(&mut constraints);
-    constraints.validate()?;
-    Ok(Put { stream: stream.stream()?, records: vec![record.into_entry()?], dry_run: dry_run.unwrap_or(false) })
+    let stream = StreamMembers { stream_name, stream_arn }.read(constraints)?;
+    Ok(Put { stream, records: vec![record.into_entry()?], dry_run: dry_run.unwrap_or(false) })
 }
 
 /// An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or if Kinesis fails.
 pub(super) fn records(body: &[u8]) -> Result<Put, ApiError> {
-    let Input { stream_name, stream_arn, mut records, dry_run, .. } = parse(body)?;
-    let mut scratch = Vec::new();
-    for record in records.iter_mut().flatten().flatten() {
-        record.size = data_len(record.data.as_ref(), &mut scratch)?;
-    }
+    let Input { stream_name, stream_arn, records, dry_run, .. } = parse(body)?;
     let mut constraints = Constraints::default();
     let records = constraints.records(records, MAX_RECORDS, Record::validate);
-    let stream = StreamMembers { stream_name, stream_arn };
-    stream.validate(&mut constraints);
-    constraints.validate()?;
-    let stream = stream.stream()?;
+    let stream = StreamMembers { stream_name, stream_arn }.read(constraints)?;
     let records: Vec<PutEntry> = records.into_iter().map(Record::into_entry).collect::<Result<_, _>>()?;
     if records.iter().map(|record| record.bytes).sum::<usize>() > MAX_REQUEST_BYTES {
         // The text was seen of Kinesis, with its older limit of 5 MB.
@@ -137,19 +117,15 @@ pub(super) fn records(body: &[u8]) -> Result<Put, ApiError> {
     Ok(Put { stream, records, dry_run: dry_run.unwrap_or(false) })
 }
 
-fn is_number(text: &str, most_digits: usize) -> bool {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits && text.len() <= most_digits && (text == "0" || !text.starts_with('0'))
-}
-
-/// Code and message were probed on Kinesis by the kinesalite project.
-fn explicit_hash_key(key: &str) -> Result<u128, ApiError> {
-    // It has only digits, so what cannot be parsed is too large.
-    key.parse().map_err(|_| {
-        ApiError::invalid_argument(format!(
-            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {key}"
-        ))
-    })
+fn number(constraints: &mut Constraints, text: Option<&str>, path: &str, most_digits: usize) {
+    let is_number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits && text.len() <= most_digits && (text == "0" || !text.starts_with('0'))
+    };
+    if let Some(text) = text.filter(|text| !is_number(text)) {
+        let pattern = format!(r"0|([1-9]\d{{0,{}}})", most_digits - 1);
+        constraints.violated(text, path, &format!("Member must satisfy regular expression pattern: {pattern}"));
+    }
 }
 
 const THROTTLED: &str = "ProvisionedThroughputExceededException";

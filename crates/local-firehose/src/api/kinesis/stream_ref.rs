@@ -4,24 +4,12 @@ use serde::Deserialize;
 
 use crate::api::constraints::Constraints;
 use crate::api::request::ApiError;
-use crate::stream::DataStream;
+use firehose_model::kinesis::data_stream_arn;
 
 /// The most characters of a name (Kinesis API reference, "CreateStream"); streams here have fewer.
 pub(super) const MAX_NAME_CHARACTERS: usize = 128;
 /// The most characters of an ARN (the service model).
 const MAX_ARN_CHARACTERS: usize = 2048;
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct StreamRef {
-    pub(super) name: String,
-    pub(super) arn: Option<String>,
-}
-
-impl StreamRef {
-    pub(super) fn is(&self, stream: &DataStream) -> bool {
-        self.arn.as_ref().is_none_or(|arn| *arn == stream.arn())
-    }
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -48,47 +36,54 @@ impl StreamMembers {
         name.or(self.stream_arn.as_ref().map(|_| "StreamARN"))
     }
 
+    /// The stream's name. Violations are reported first, also those of other members.
+    pub(super) fn read(self, mut constraints: Constraints) -> Result<String, ApiError> {
+        self.validate(&mut constraints);
+        constraints.validate()?;
+        self.name()
+    }
+
     /// The messages are an assumption: Kinesis's are not documented.
-    pub(super) fn stream(self) -> Result<StreamRef, ApiError> {
-        let Self { stream_name: name, stream_arn: arn } = self;
+    pub(super) fn name(self) -> Result<String, ApiError> {
+        let Self { stream_name, stream_arn } = self;
         let invalid = |message| Err(ApiError::invalid_argument(message));
-        match (name, arn.as_deref().and_then(name_of)) {
+        let name = match (stream_name, stream_arn.as_deref().and_then(name_of)) {
             (None, None) => invalid("Either StreamName or StreamARN must be specified."),
             (Some(name), Some(other)) if name != other => invalid("StreamName and StreamARN name different streams."),
-            (Some(name), _) => Ok(StreamRef { name, arn }),
-            (None, Some(name)) => Ok(StreamRef { name: name.to_owned(), arn }),
+            (Some(name), _) => Ok(name),
+            (None, Some(name)) => Ok(name.to_owned()),
+        }?;
+        // It may be of another region or account.
+        if stream_arn.is_some_and(|arn| arn != data_stream_arn(&name)) {
+            return Err(ApiError::not_found("Stream", &name));
         }
+        Ok(name)
     }
 }
 
 fn name_of(arn: &str) -> Option<&str> {
-    let mut parts = arn.splitn(6, ':');
-    let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
-    let (_region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_one = arn == "arn" && partition.starts_with("aws") && service == "kinesis";
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "kinesis", _region, account, resource] = parts[..] else { return None };
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     let name = resource.strip_prefix("stream/")?;
-    (is_one && is_account && !name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
+    (partition.starts_with("aws") && is_account && !name.is_empty() && !name.contains(char::is_whitespace))
+        .then_some(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn which(name: Option<&str>, arn: Option<&str>) -> Result<StreamRef, ApiError> {
-        let mut constraints = Constraints::default();
+    fn which(name: Option<&str>, arn: Option<&str>) -> Result<String, ApiError> {
         let members = StreamMembers { stream_name: name.map(str::to_owned), stream_arn: arn.map(str::to_owned) };
-        members.validate(&mut constraints);
-        constraints.validate()?;
-        members.stream()
+        members.read(Constraints::default())
     }
 
     #[test]
     fn a_stream_is_named_by_its_name_or_its_arn() {
         let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
         for (name, arn) in [(Some("orders"), None), (None, Some(arn)), (Some("orders"), Some(arn))] {
-            let expected = StreamRef { name: "orders".to_owned(), arn: arn.map(str::to_owned) };
-            assert_eq!(which(name, arn), Ok(expected));
+            assert_eq!(which(name, arn), Ok("orders".to_owned()));
         }
     }
 

@@ -17,12 +17,12 @@ impl Running {
     fn start(change: impl FnOnce(&mut StreamSettings)) -> (Self, mpsc::UnboundedReceiver<Vec<Item>>) {
         let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
         change(&mut settings);
-        let context = Arc::new(Context::new(settings, None, None, &[]));
+        let context = Arc::new(Context::new(settings, None, &[]));
         let (destination, events) = mpsc::unbounded_channel();
         let invoker = Invoker { context: Arc::clone(&context), functions: None, destination };
         let (to_buffers, accepted) = mpsc::unbounded_channel();
         tokio::spawn(ShardBuffers::new(invoker).run(accepted));
-        let intake = Intake::new(Arc::clone(&context), None, to_buffers);
+        let intake = Intake::new(Arc::clone(&context), Vec::new(), None, to_buffers);
         (Self { context, intake }, events)
     }
 

@@ -31,7 +31,7 @@ impl Running {
         settings.prefix = prefix.clone();
         settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
         let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
-        let context = Arc::new(Context::new(settings, Some("arn:f".to_owned()), None, &[]));
+        let context = Arc::new(Context::new(settings, None, &[]));
         let (items, taken) = mpsc::unbounded_channel();
         let destination = Destination::new(Uploader::new(Arc::clone(&context), bucket));
         let task = tokio::spawn(destination.run(taken));
@@ -132,10 +132,9 @@ async fn an_object_is_stored_by_size_and_by_time() {
 #[tokio::test(start_paused = true)]
 async fn each_kind_has_objects_of_its_own() {
     let running = Running::start(LONG, &plain());
-    let failure = Failure { code: ErrorCode::MissingRecordId, attempts: 4, end_ms: 7, function_arn: "arn:f" };
     for _record in 0..2 {
         running.deliver("made\n", Partition::default());
-        running.send(|record, receipt| Item::failed(&record, failure, receipt));
+        running.send(|record, receipt| Item::failed(&record, ErrorCode::MissingRecordId, 4, 7, "arn:f", receipt));
         let Accepted { record, receipt } = running.accept();
         running.back_up(vec![Item::backup(&record, receipt)]);
     }

@@ -25,7 +25,7 @@ fn each_attempt_has_an_outcome() {
     let invalid = Evaluation::InvalidResponse(ErrorCode::MissingRecordId, String::new());
     let exited = || Outcome::Exited(ExitStatus::from_raw(9));
     let error = Outcome::Error { error_type: String::new(), message: String::new() };
-    let too_large = InvokeError::EventTooLarge { bytes: MAX_EVENT_BYTES + 1 };
+    let too_large = InvokeError::EventTooLarge(MAX_EVENT_BYTES + 1);
     let unreceived = Invocation { received: false, ..invocation(exited(), &[]) };
     for (invocation, evaluation, outcome) in [
         (Ok(response(&[])), &settled, "reply"),

@@ -12,7 +12,7 @@ fn stats() -> StreamStats {
     let mut settings = StreamSettings::untransformed("s", Path::new("nowhere"));
     settings.buffer.interval = Duration::from_secs(60);
     settings.destination_buffer.interval = Duration::from_secs(300);
-    StreamStats::new(&settings, false)
+    StreamStats::new(&settings)
 }
 
 fn json_of(stats: &StreamStats) -> Value {
@@ -41,7 +41,7 @@ fn opened(records: usize, due: Option<Instant>) -> StreamEvent {
 
 fn stored(kind: Kind, records: usize, bytes: usize) -> StreamEvent {
     let object = ObjectSummary { path: format!("{kind:?}/{records}"), kind, records, bytes, at_ms: 7 };
-    StreamEvent::Stored(object, ObjectCounts::default())
+    StreamEvent::Stored { object, failed_by_code: BTreeMap::new(), values: ValueCounts::default() }
 }
 
 fn invoked(records: usize, attempt: u32) -> StreamEvent {
@@ -190,12 +190,12 @@ fn stored_objects_add_up() {
     let error = Kind::Error(ErrorOutputType::ProcessingFailed);
     for _object in 0..2 {
         for (kind, records) in [(Kind::Delivered, 2), (error, 1)] {
-            let StreamEvent::Stored(object, _) = stored(kind, records, 0) else { unreachable!() };
+            let StreamEvent::Stored { object, .. } = stored(kind, records, 0) else { unreachable!() };
             let (failed_by_code, values) = match kind {
                 Kind::Delivered => (BTreeMap::new(), values()),
                 _ => (failed_by_code.clone(), ValueCounts::default()),
             };
-            stats.record(StreamEvent::Stored(object, ObjectCounts { failed_by_code, values }));
+            stats.record(StreamEvent::Stored { object, failed_by_code, values });
         }
     }
     let seen = json_of(&stats);
