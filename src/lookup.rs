@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Mutex;
 
-use self::cache::{CacheInstant, CachedItem, CachedList, Item, ItemCache, Lifetime, RECHECK_AFTER};
+use self::cache::{CacheInstant, CachedList, Item, ItemCache, Lifetime, RECHECK_AFTER};
 use self::request_error::MAX_ATTEMPTS;
 use self::service_response::{AttributesId, Entry, List};
 use crate::config::{Config, LookupMode};
@@ -203,29 +203,12 @@ impl Lookup {
         let mut wanted = Vec::new();
         for (index, key) in keys.iter().enumerate() {
             let failed_recently = items.failed_recently(key, failed_within, now);
-            results.by_key[index] = match items.get(key, &self.lifetime, now) {
-                CachedItem::Found(attributes) => budget.found(attributes),
-                CachedItem::Unknown => LookupResult::Unknown,
-                CachedItem::Incomplete { before: None } => LookupResult::Incomplete,
-                CachedItem::Incomplete { before: Some(attributes) } => {
-                    results.stale += 1;
-                    budget.found(attributes)
-                }
-                CachedItem::Stale(attributes) if accept_stale || failed_recently => {
-                    results.stale += 1;
-                    budget.found(attributes)
-                }
-                CachedItem::Stale(attributes) => {
-                    wanted.push((index, Some(attributes)));
-                    LookupResult::Failed
-                }
-                CachedItem::Missing => {
-                    if !failed_recently {
-                        wanted.push((index, None));
-                    }
-                    LookupResult::Failed
-                }
-            };
+            let (item, stale) = items.get(key, &self.lifetime, now);
+            if item.is_none() && !failed_recently && !(accept_stale && stale.is_some()) {
+                wanted.push((index, stale));
+            } else {
+                results.by_key[index] = budget.result(item, stale, &mut results.stale);
+            }
         }
         // A few failures in a row end the session, and some services fail for unknown keys. So items that exist go first, and those
         // that failed before go last. The rest is shuffled, so that no client can choose the order.
@@ -238,16 +221,15 @@ impl Lookup {
             })
             .buffer_unordered(self.concurrency);
         while let Some((index, stale, response)) = responses.next().await {
-            let key = keys[index];
             let item = match response {
                 Some(Ok(item)) => {
                     results.service_available = true;
-                    items.put(key, item.clone(), now);
+                    items.put(keys[index], item.clone(), now);
                     Some(item)
                 }
                 Some(Err(error)) => {
                     if error.was_sent() {
-                        items.put_failure(key, now);
+                        items.put_failure(keys[index], now);
                     }
                     None
                 }
@@ -256,16 +238,7 @@ impl Lookup {
                     continue;
                 }
             };
-            results.by_key[index] = match (item, stale) {
-                (None | Some(Item::Incomplete), Some(stale)) => {
-                    results.stale += 1;
-                    budget.found(stale)
-                }
-                (Some(Item::Found(attributes)), _) => budget.found(attributes),
-                (Some(Item::Unknown), _) => LookupResult::Unknown,
-                (Some(Item::Incomplete), None) => LookupResult::Incomplete,
-                (None, None) => LookupResult::Failed,
-            };
+            results.by_key[index] = budget.result(item, stale, &mut results.stale);
         }
         results
     }
@@ -277,6 +250,20 @@ struct AttributeBudget(Cell<Option<usize>>);
 impl AttributeBudget {
     fn is_used_up(&self) -> bool {
         self.0.get().is_none()
+    }
+
+    /// The result for an item; for one that is incomplete or not known, that for its stale attributes, which is counted.
+    fn result(&self, item: Option<Item>, stale: Option<Arc<OwnedAttributes>>, stale_count: &mut usize) -> LookupResult {
+        match (item, stale) {
+            (None | Some(Item::Incomplete), Some(stale)) => {
+                *stale_count += 1;
+                self.found(stale)
+            }
+            (Some(Item::Found(attributes)), _) => self.found(attributes),
+            (Some(Item::Unknown), _) => LookupResult::Unknown,
+            (Some(Item::Incomplete), None) => LookupResult::Incomplete,
+            (None, None) => LookupResult::Failed,
+        }
     }
 
     fn found(&self, attributes: Arc<OwnedAttributes>) -> LookupResult {
