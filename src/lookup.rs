@@ -141,7 +141,7 @@ impl Lookup {
         let Some(list) = list.as_ref().filter(|list| is_current || list.is_servable(&self.lifetime, now)) else {
             return LookupResults { by_key: vec![LookupResult::Failed; keys.len()], ..LookupResults::default() };
         };
-        let is_stale = !is_current && !list.is_fresh(&self.lifetime, now);
+        let is_stale = !is_current && !self.lifetime.is_fresh(list.since.age_at(now));
         let mut results = LookupResults {
             by_key: Vec::with_capacity(keys.len()),
             list_age: Some(list.since.age_at(now)),

@@ -12,7 +12,7 @@ use click_processor::lookup::ClientError;
 use click_processor::metrics::Metrics;
 use click_processor::{Invocation, Processor, Report, logs};
 use firehose_transform::Diagnostic;
-use service_kit::env::VariableError;
+use service_kit::env::{Env, VariableError};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -36,7 +36,7 @@ fn keep_memory() {
 }
 
 async fn run() -> anyhow::Result<()> {
-    let config = Config::from_env()?;
+    let config = Config::read(&Env::of_process())?;
     let processor = Processor::new(&config)?;
     anyhow::ensure!(
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),

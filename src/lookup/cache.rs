@@ -45,7 +45,7 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
-    fn is_fresh(&self, age: Duration) -> bool {
+    pub(super) fn is_fresh(&self, age: Duration) -> bool {
         age < self.fresh
     }
 
@@ -75,10 +75,6 @@ impl CachedList {
         let age = self.since.age_at(now);
         let entries = lifetime.is_fresh(age).then(|| self.entries(keys))?;
         (age <= RECHECK_AFTER || entries.iter().all(Option::is_some)).then_some(entries)
-    }
-
-    pub(super) fn is_fresh(&self, lifetime: &Lifetime, now: CacheInstant) -> bool {
-        lifetime.is_fresh(self.since.age_at(now))
     }
 
     pub(super) fn is_servable(&self, lifetime: &Lifetime, now: CacheInstant) -> bool {

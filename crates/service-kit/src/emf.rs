@@ -9,9 +9,3 @@ pub fn format(namespace: &str, dimensions: &[&str]) -> Emf {
     let dimensions = dimensions.iter().map(ToString::to_string).collect();
     Emf::builder(namespace.to_owned(), vec![dimensions]).build()
 }
-
-/// Converts a count for a metric.
-#[must_use]
-pub const fn count(number: usize) -> u64 {
-    number as u64
-}
