@@ -20,7 +20,7 @@ use tokio::time;
 
 use self::engine::Engine;
 use crate::routes::router;
-use crate::table::{Table, TableError, TableName};
+use crate::table::{Table, TableName};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -31,7 +31,8 @@ pub struct LocalService {
     response_count: Arc<AtomicU64>,
     /// Dropping it requests the shutdown.
     shutdown: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    /// Never an error: axum retries to accept connections.
+    task: JoinHandle<io::Result<()>>,
     /// `None` with another DynamoDB. Declared after the server, so that it outlives the last requests.
     _engine: Option<Engine>,
 }
@@ -52,7 +53,7 @@ pub enum LocalError {
     Engine(#[source] Box<dyn Error + Send + Sync>),
     /// The table can't be created.
     #[error(transparent)]
-    Table(#[from] TableError),
+    Table(#[from] anyhow::Error),
 }
 
 impl LocalService {
@@ -81,14 +82,9 @@ impl LocalService {
             }
         }));
         let (shutdown, requested) = oneshot::channel();
-        let requested = async {
-            // Nothing is sent: the sender is dropped.
-            let _ = requested.await;
-        };
-        let task = tokio::spawn(async {
-            // Never an error: axum retries to accept connections.
-            let _ = axum::serve(listener, app).with_graceful_shutdown(requested).await;
-        });
+        // Nothing is sent: the sender is dropped.
+        let requested = async { _ = requested.await };
+        let task = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(requested).into_future());
         Ok(Self { address, response_count, shutdown, task, _engine: None })
     }
 

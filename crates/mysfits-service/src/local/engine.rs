@@ -26,9 +26,7 @@ impl Engine {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (shutdown, dropped) = oneshot::channel();
-        let dropped = async {
-            let _ = dropped.await;
-        };
+        let dropped = async { _ = dropped.await };
         tokio::spawn(server::serve_with_shutdown(listener, database, dropped));
         Ok(Self { url, _shutdown: shutdown })
     }
