@@ -132,13 +132,14 @@ impl Lookup {
         let requested_at = CacheInstant::now();
         let cached = cache.list.as_ref();
         let cached_entries = cached.and_then(|list| list.fresh_entries(keys, &self.lifetime, requested_at));
-        let is_servable = cached.is_some_and(|list| list.is_servable(&self.lifetime, requested_at));
+        let is_servable = cached.is_some_and(|list| self.lifetime.is_servable(list.since.age_at(requested_at)));
         let updated = cached_entries.is_none() && cache.update_list(path, requested_at, is_servable, session).await;
         let is_current = cached_entries.is_some() || updated;
         let Cache { list, items, .. } = cache;
 
         let now = CacheInstant::now();
-        let Some(list) = list.as_ref().filter(|list| is_current || list.is_servable(&self.lifetime, now)) else {
+        let is_usable = |list: &&CachedList| is_current || self.lifetime.is_servable(list.since.age_at(now));
+        let Some(list) = list.as_ref().filter(is_usable) else {
             return LookupResults { by_key: vec![LookupResult::Failed; keys.len()], ..LookupResults::default() };
         };
         let is_stale = !is_current && !self.lifetime.is_fresh(list.since.age_at(now));
@@ -202,7 +203,7 @@ impl Lookup {
         let budget = AttributeBudget(Cell::new(Some(MAX_BATCH_BYTES)));
         let mut wanted = Vec::new();
         for (index, key) in keys.iter().enumerate() {
-            let failed_recently = items.failed_recently(key, failed_within, now);
+            let failed_recently = items.failed_at(key).is_some_and(|at| at.age_at(now) < failed_within);
             let (item, stale) = items.get(key, &self.lifetime, now);
             if item.is_none() && !failed_recently && !(accept_stale && stale.is_some()) {
                 wanted.push((index, stale));
@@ -213,7 +214,7 @@ impl Lookup {
         // A few failures in a row end the session, and some services fail for unknown keys. So items that exist go first, and those
         // that failed before go last. The rest is shuffled, so that no client can choose the order.
         fastrand::shuffle(&mut wanted);
-        wanted.sort_by_key(|(index, stale)| (stale.is_none(), items.failed_before(keys[*index])));
+        wanted.sort_by_key(|(index, stale)| (stale.is_none(), items.failed_at(keys[*index]).is_some()));
         let mut responses = stream::iter(wanted)
             .map(async |(index, stale)| {
                 let response = if budget.is_used_up() { None } else { Some(session.item(path, keys[index]).await) };

@@ -49,7 +49,7 @@ impl Lifetime {
         age < self.fresh
     }
 
-    fn is_servable(&self, age: Duration) -> bool {
+    pub(super) fn is_servable(&self, age: Duration) -> bool {
         age < self.fresh + self.stale
     }
 }
@@ -75,10 +75,6 @@ impl CachedList {
         let age = self.since.age_at(now);
         let entries = lifetime.is_fresh(age).then(|| self.entries(keys))?;
         (age <= RECHECK_AFTER || entries.iter().all(Option::is_some)).then_some(entries)
-    }
-
-    pub(super) fn is_servable(&self, lifetime: &Lifetime, now: CacheInstant) -> bool {
-        lifetime.is_servable(self.since.age_at(now))
     }
 }
 
@@ -146,15 +142,7 @@ impl ItemCache {
         self.negative.put(key, (NegativeEntry::Failed, since), 0);
     }
 
-    pub(super) fn failed_before(&self, key: &str) -> bool {
-        self.failed_at(key).is_some()
-    }
-
-    pub(super) fn failed_recently(&self, key: &str, within: Duration, now: CacheInstant) -> bool {
-        self.failed_at(key).is_some_and(|at| at.age_at(now) < within)
-    }
-
-    fn failed_at(&self, key: &str) -> Option<CacheInstant> {
+    pub(super) fn failed_at(&self, key: &str) -> Option<CacheInstant> {
         self.negative.peek(key).filter(|(entry, _)| *entry == NegativeEntry::Failed).map(|(_, at)| *at)
     }
 }
@@ -251,10 +239,10 @@ pub(super) mod tests {
             let answers = list.fresh_entries(&keys, &LIFETIME, later(since, age));
             assert_eq!(answers.is_some(), expected, "{keys:?} at {age} s");
         }
-        assert!(list.is_servable(&LIFETIME, later(since, 1299)));
-        assert!(!list.is_servable(&LIFETIME, later(since, 1300)));
+        assert!(LIFETIME.is_servable(since.age_at(later(since, 1299))));
+        assert!(!LIFETIME.is_servable(since.age_at(later(since, 1300))));
         let never = Lifetime { fresh: Duration::ZERO, stale: Duration::ZERO };
-        assert!(list.fresh_entries(&["a"], &never, since).is_none() && !list.is_servable(&never, since));
+        assert!(list.fresh_entries(&["a"], &never, since).is_none() && !never.is_servable(Duration::ZERO));
     }
 
     #[test]
@@ -378,10 +366,10 @@ pub(super) mod tests {
         let now = CacheInstant::now();
         let mut items = ItemCache::new();
         items.put_failure("a", now);
-        assert!(items.failed_before("a"));
+        assert!(items.failed_at("a").is_some());
         for (age, within, expected) in [(9, 10, true), (10, 10, false), (5, 5, false), (0, 0, false)] {
-            let failed = items.failed_recently("a", Duration::from_secs(within), later(now, age));
-            assert_eq!(failed, expected, "at {age} s, within {within} s");
+            let failed = items.failed_at("a").unwrap().age_at(later(now, age));
+            assert_eq!(failed < Duration::from_secs(within), expected, "at {age} s, within {within} s");
         }
         items.put("a", Item::Unknown, now);
         assert_eq!(items.get("a", &LIFETIME, now), (Some(Item::Unknown), None));
@@ -389,6 +377,6 @@ pub(super) mod tests {
         assert_eq!(items.get("a", &LIFETIME, now), (Some(Item::Found(yeti())), None));
         items.put("a", Item::Unknown, now);
         assert_eq!(items.get("a", &LIFETIME, later(now, 30)), (None, None), "an item that is gone is not served");
-        assert!(!items.failed_before("a"));
+        assert!(items.failed_at("a").is_none());
     }
 }

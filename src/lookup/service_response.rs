@@ -58,10 +58,8 @@ impl ItemFormat {
     }
 
     fn key<'a>(&self, found: &Found<'a>) -> Option<Cow<'a, str>> {
-        match Key::of(found.get(self.key?)?) {
-            Ok(Key::Text(key)) => Some(key),
-            Ok(Key::TooLong | Key::WrongType) | Err(_) => None,
-        }
+        let Ok(Key::Text(key)) = Key::of(found.get(self.key?)?) else { return None };
+        Some(key)
     }
 
     /// With `is_complete`, an attribute is `null` if its pointer finds nothing. The error is the name of the first that is missing or can't
