@@ -18,9 +18,7 @@ use service_kit::env::{Env, VariableError};
 async fn main() -> ExitCode {
     logs::init();
     keep_memory();
-    let Err(error) = run().await else {
-        return ExitCode::SUCCESS;
-    };
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
     // Exit code 2 for an invalid configuration, as command lines do for invalid options.
     let is_usage = error.is::<VariableError>() || error.is::<ClientError>();

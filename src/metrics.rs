@@ -1,4 +1,5 @@
-//! Metrics of an invocation in CloudWatch's embedded metric format (EMF).
+//! Metrics of an invocation in CloudWatch's embedded metric format (EMF): a line on standard output becomes metrics without a call to
+//! CloudWatch ("Embedding metrics within logs", Amazon CloudWatch User Guide).
 //!
 //! Firehose itself publishes no count of failed records, so alarms use these.
 
@@ -9,12 +10,9 @@ use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
 use metrique::writer::unit::{AsBytes, AsCount};
 use metrique::writer::{Entry, IoStreamError};
-use service_kit::emf;
 
 use crate::reason::Reason;
 use crate::report::Report;
-
-const NAMESPACE: &str = "ClickProcessor";
 
 /// Writes a line of metrics for an invocation, and one for each reason why records failed.
 pub struct Metrics {
@@ -53,9 +51,11 @@ impl Metrics {
     /// Metrics of the function `function_name`.
     #[must_use]
     pub fn new(function_name: String) -> Self {
-        let by_function = emf::format(NAMESPACE, &["FunctionName"]);
-        let by_reason = emf::format(NAMESPACE, &["FunctionName", "Reason"]);
-        Self { function_name, by_function, by_reason }
+        let by = |dimensions: &[&str]| {
+            let dimensions = dimensions.iter().map(ToString::to_string).collect();
+            Emf::builder("ClickProcessor".to_owned(), vec![dimensions]).build()
+        };
+        Self { function_name, by_function: by(&["FunctionName"]), by_reason: by(&["FunctionName", "Reason"]) }
     }
 
     /// Writes the lines of an invocation that finished at `at`.

@@ -205,15 +205,6 @@ impl List {
         let numbers = self.attributes.len() + self.value_ends.len();
         self.keys.used_bytes() + self.keys.index.allocation_size() + numbers * size_of::<u32>()
     }
-
-    #[cfg(test)]
-    fn heap_bytes(&self) -> usize {
-        let ends = self.keys.ends.capacity() + self.members_ends.capacity() + self.value_ends.capacity();
-        self.keys.bytes.capacity()
-            + self.keys.index.allocation_size()
-            + self.members.capacity()
-            + (ends + self.attributes.capacity()) * size_of::<u32>()
-    }
 }
 
 /// Different texts, one after the other, each with a number.
@@ -537,6 +528,14 @@ mod tests {
         }
     }
 
+    fn heap_bytes(list: &List) -> usize {
+        let ends = list.keys.ends.capacity() + list.members_ends.capacity() + list.value_ends.capacity();
+        list.keys.bytes.capacity()
+            + list.keys.index.allocation_size()
+            + list.members.capacity()
+            + (ends + list.attributes.capacity()) * size_of::<u32>()
+    }
+
     #[test]
     fn a_list_takes_no_more_than_two_and_a_half_times_its_body() {
         const BODY_BYTES: usize = 1 << 18;
@@ -577,7 +576,7 @@ mod tests {
             let mut read = None;
             let heap = allocation_counter::measure(|| read = Some(parse_list(body.as_bytes(), names).unwrap()));
             let taken = usize::try_from(heap.bytes_current).unwrap();
-            assert!(taken <= read.unwrap().heap_bytes(), "{name}: {heap:?}");
+            assert!(taken <= heap_bytes(&read.unwrap()), "{name}: {heap:?}");
             assert!(taken * 100 <= body.len() * most_percent, "{name}: {taken} bytes of a body of {}", body.len());
             let most = usize::try_from(heap.bytes_max).unwrap();
             assert!(most <= body.len() * 4, "{name}: {most} bytes while it is read, of a body of {}", body.len());

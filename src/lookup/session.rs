@@ -228,9 +228,7 @@ impl<'c> Session<'c> {
                 (Auth::Header { name, .. }, Some(secret)) => {
                     request.headers_mut().insert(name, secret.clone());
                 }
-                (Auth::Iam(signer), _) => {
-                    signer.sign(&mut request, SystemTime::now())?;
-                }
+                (Auth::Iam(signer), _) => signer.sign(&mut request, SystemTime::now())?,
                 _ => {}
             }
             Ok(request)

@@ -9,7 +9,6 @@ use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
 use metrique::writer::unit::{AsBytes, AsCount};
 use metrique::writer::{Entry, IoStreamError};
-use service_kit::emf;
 use service_kit::logs::{LevelFilter, Output, Targets, millis};
 use tracing::{info, warn};
 
@@ -67,7 +66,8 @@ struct InvocationEntry<'r> {
 
 impl Metrics {
     pub(crate) fn new(function_name: String) -> Self {
-        Self { function_name, emf: emf::format("ClickCollector", &["FunctionName"]) }
+        let dimensions = vec!["FunctionName".to_owned()];
+        Self { function_name, emf: Emf::builder("ClickCollector".to_owned(), vec![dimensions]).build() }
     }
 
     pub(crate) fn write(

@@ -339,17 +339,13 @@ impl CustomEndpoint {
     fn of(endpoint: &str) -> Option<Self> {
         let url = Url::parse(endpoint).ok()?;
         let host = url.host_str()?;
-        if ["amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(|domain| is_within(host, domain)) {
+        if [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].into_iter().any(|domain| host.ends_with(domain)) {
             return None;
         }
         let is_local = host == "localhost" || host == "[::1]" || host.starts_with("127.");
         let host = if is_local { "localhost" } else { host };
         Some(Self { place: format!("{host}-{}", url.port_or_known_default()?), is_local })
     }
-}
-
-fn is_within(host: &str, domain: &str) -> bool {
-    host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// Safe for a terminal.

@@ -24,9 +24,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AnyName<'a> {
 
 /// The text of a JSON string, borrowed if it has no escape; `None` for any other value. A string with a lone surrogate is an error.
 pub fn text(value: &str) -> Result<Option<Cow<'_, str>>, UnsupportedValue> {
-    let Some(inner) = quoted(value) else {
-        return Ok(None);
-    };
+    let Some(inner) = quoted(value) else { return Ok(None) };
     if !has_escape(inner) {
         return Ok(Some(Cow::Borrowed(inner)));
     }
@@ -34,8 +32,7 @@ pub fn text(value: &str) -> Result<Option<Cow<'_, str>>, UnsupportedValue> {
 }
 
 /// The text between the quotes of a JSON string, with its escapes; `None` for any other value.
-#[must_use]
-pub fn quoted(value: &str) -> Option<&str> {
+fn quoted(value: &str) -> Option<&str> {
     value.strip_prefix('"')?.strip_suffix('"')
 }
 
