@@ -3,13 +3,13 @@
 pub mod engine;
 pub mod seed;
 
-use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::middleware;
 use axum::response::Response;
 use thiserror::Error;
@@ -48,18 +48,15 @@ pub enum LocalError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The embedded engine can't start.
-    #[error("can't start the embedded DynamoDB")]
-    Engine(#[source] Box<dyn Error + Send + Sync>),
-    /// The table can't be created.
+    /// The embedded DynamoDB can't start, or the table can't be created.
     #[error(transparent)]
-    Table(#[from] anyhow::Error),
+    Database(#[from] anyhow::Error),
 }
 
 impl LocalService {
     /// Starts on `listen` (port 0 selects a free port) with a new in-memory table of the twelve mysfits. Delays each response by `latency`.
     pub async fn start_with_latency(listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
-        let engine = Engine::start().await.map_err(LocalError::Engine)?;
+        let engine = Engine::start().await.context("can't start the embedded DynamoDB")?;
         let (client, name) = (engine.client(), TableName::default());
         seed::create_table(&client, &name).await?;
         let service = Self::over(Table::new(client, name), listen, latency).await?;

@@ -2,7 +2,6 @@
 //!
 //! With a port, the service uses the same code as for AWS.
 
-use std::error::Error;
 use std::net::Ipv4Addr;
 
 use aws_sdk_dynamodb::Client;
@@ -21,7 +20,7 @@ pub struct Engine {
 
 impl Engine {
     /// Starts on a free port.
-    pub async fn start() -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub async fn start() -> anyhow::Result<Self> {
         let database = Database::memory()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
