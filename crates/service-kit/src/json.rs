@@ -32,7 +32,8 @@ pub fn text(value: &str) -> Result<Option<Cow<'_, str>>, UnsupportedValue> {
 }
 
 /// The text between the quotes of a JSON string, with its escapes; `None` for any other value.
-fn quoted(value: &str) -> Option<&str> {
+#[must_use]
+pub fn quoted(value: &str) -> Option<&str> {
     value.strip_prefix('"')?.strip_suffix('"')
 }
 
