@@ -5,7 +5,7 @@
 
 mod auth;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -159,15 +159,7 @@ impl EventField {
 }
 
 impl Config {
-    /// Reads the process's environment.
-    ///
-    /// # Errors
-    /// The first variable with an invalid value, or that is required and missing.
-    pub fn from_env() -> Result<Self, VariableError> {
-        Self::read(&Env::of_process())
-    }
-
-    /// Reads the variables of `env`.
+    /// Reads the variables of `env`. The error is about the first one that is invalid, or that is required and missing.
     pub fn read(env: &Env) -> Result<Self, VariableError> {
         for (old, new) in RENAMED {
             if env.text(old)?.is_some() {
@@ -317,7 +309,7 @@ fn field(env: &Env, variable: &str, default: &str) -> Result<Field, VariableErro
 }
 
 fn fields(env: &Env, variable: &str, default: &str) -> Result<Vec<Field>, VariableError> {
-    list_of(env, variable, default, FIELD, Field::parse, |field| &field.output)
+    env.list(variable, default, &list_of(FIELD), Field::parse, |field| &field.output)
 }
 
 fn event_fields(env: &Env) -> Result<Vec<EventField>, VariableError> {
@@ -325,26 +317,11 @@ fn event_fields(env: &Env) -> Result<Vec<EventField>, VariableError> {
         "*" => Some(EventField::Rest),
         text => Field::parse(text).map(EventField::Field),
     };
-    list_of(env, "EVENT_FIELDS", "userId,mysfitId", &format!("*, {FIELD}"), parse, EventField::name)
+    env.list("EVENT_FIELDS", "userId,mysfitId", &list_of(&format!("*, {FIELD}")), parse, EventField::name)
 }
 
-/// A list of fields whose names differ in more than case.
-fn list_of<T>(
-    env: &Env,
-    variable: &str,
-    default: &str,
-    accepted: &str,
-    parse: impl Fn(&str) -> Option<T>,
-    name: impl Fn(&T) -> &str,
-) -> Result<Vec<T>, VariableError> {
-    let text = env.text(variable)?.unwrap_or(default);
-    let fields: Vec<T> = text.split(',').map_while(|field| parse(field.trim())).collect();
-    let different: HashSet<String> = fields.iter().map(|field| name(field).to_ascii_lowercase()).collect();
-    if fields.len() == text.split(',').count() && fields.len() == different.len() && fields.len() <= MAX_NAMES {
-        return Ok(fields);
-    }
-    let accepted = format!("a comma-separated list of up to {MAX_NAMES} different fields, each {accepted}");
-    Err(VariableError::of_value(variable, text, accepted))
+fn list_of(field: &str) -> String {
+    format!("a comma-separated list of up to {MAX_NAMES} different fields, each {field}")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub fn init() {
 
 /// Logs an invocation that took `duration`; `answered` is false if the whole batch failed.
 pub fn invocation(report: &Report, duration: Duration, answered: bool) {
-    for (record_id, reason) in report.failures() {
+    for (record_id, reason) in &report.failures {
         warn!(record_id, reason = reason.as_str(), "record failed");
     }
     // tracing omits a field that is `None`.

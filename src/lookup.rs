@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Mutex;
 
-use self::cache::{CacheInstant, CachedItem, CachedList, Item, ItemCache, Lifetime, RECHECK_AFTER};
+use self::cache::{CacheInstant, CachedList, Item, ItemCache, Lifetime, RECHECK_AFTER};
 use self::request_error::MAX_ATTEMPTS;
 use self::service_response::{AttributesId, Entry, List};
 use crate::config::{Config, LookupMode};
@@ -132,16 +132,17 @@ impl Lookup {
         let requested_at = CacheInstant::now();
         let cached = cache.list.as_ref();
         let cached_entries = cached.and_then(|list| list.fresh_entries(keys, &self.lifetime, requested_at));
-        let is_servable = cached.is_some_and(|list| list.is_servable(&self.lifetime, requested_at));
+        let is_servable = cached.is_some_and(|list| self.lifetime.is_servable(list.since.age_at(requested_at)));
         let updated = cached_entries.is_none() && cache.update_list(path, requested_at, is_servable, session).await;
         let is_current = cached_entries.is_some() || updated;
         let Cache { list, items, .. } = cache;
 
         let now = CacheInstant::now();
-        let Some(list) = list.as_ref().filter(|list| is_current || list.is_servable(&self.lifetime, now)) else {
+        let is_usable = |list: &&CachedList| is_current || self.lifetime.is_servable(list.since.age_at(now));
+        let Some(list) = list.as_ref().filter(is_usable) else {
             return LookupResults { by_key: vec![LookupResult::Failed; keys.len()], ..LookupResults::default() };
         };
-        let is_stale = !is_current && !list.is_fresh(&self.lifetime, now);
+        let is_stale = !is_current && !self.lifetime.is_fresh(list.since.age_at(now));
         let mut results = LookupResults {
             by_key: Vec::with_capacity(keys.len()),
             list_age: Some(list.since.age_at(now)),
@@ -202,35 +203,18 @@ impl Lookup {
         let budget = AttributeBudget(Cell::new(Some(MAX_BATCH_BYTES)));
         let mut wanted = Vec::new();
         for (index, key) in keys.iter().enumerate() {
-            let failed_recently = items.failed_recently(key, failed_within, now);
-            results.by_key[index] = match items.get(key, &self.lifetime, now) {
-                CachedItem::Found(attributes) => budget.found(attributes),
-                CachedItem::Unknown => LookupResult::Unknown,
-                CachedItem::Incomplete { before: None } => LookupResult::Incomplete,
-                CachedItem::Incomplete { before: Some(attributes) } => {
-                    results.stale += 1;
-                    budget.found(attributes)
-                }
-                CachedItem::Stale(attributes) if accept_stale || failed_recently => {
-                    results.stale += 1;
-                    budget.found(attributes)
-                }
-                CachedItem::Stale(attributes) => {
-                    wanted.push((index, Some(attributes)));
-                    LookupResult::Failed
-                }
-                CachedItem::Missing => {
-                    if !failed_recently {
-                        wanted.push((index, None));
-                    }
-                    LookupResult::Failed
-                }
-            };
+            let failed_recently = items.failed_at(key).is_some_and(|at| at.age_at(now) < failed_within);
+            let (item, stale) = items.get(key, &self.lifetime, now);
+            if item.is_none() && !failed_recently && !(accept_stale && stale.is_some()) {
+                wanted.push((index, stale));
+            } else {
+                results.by_key[index] = budget.result(item, stale, &mut results.stale);
+            }
         }
         // A few failures in a row end the session, and some services fail for unknown keys. So items that exist go first, and those
         // that failed before go last. The rest is shuffled, so that no client can choose the order.
         fastrand::shuffle(&mut wanted);
-        wanted.sort_by_key(|(index, stale)| (stale.is_none(), items.failed_before(keys[*index])));
+        wanted.sort_by_key(|(index, stale)| (stale.is_none(), items.failed_at(keys[*index]).is_some()));
         let mut responses = stream::iter(wanted)
             .map(async |(index, stale)| {
                 let response = if budget.is_used_up() { None } else { Some(session.item(path, keys[index]).await) };
@@ -238,16 +222,15 @@ impl Lookup {
             })
             .buffer_unordered(self.concurrency);
         while let Some((index, stale, response)) = responses.next().await {
-            let key = keys[index];
             let item = match response {
                 Some(Ok(item)) => {
                     results.service_available = true;
-                    items.put(key, item.clone(), now);
+                    items.put(keys[index], item.clone(), now);
                     Some(item)
                 }
                 Some(Err(error)) => {
                     if error.was_sent() {
-                        items.put_failure(key, now);
+                        items.put_failure(keys[index], now);
                     }
                     None
                 }
@@ -256,16 +239,7 @@ impl Lookup {
                     continue;
                 }
             };
-            results.by_key[index] = match (item, stale) {
-                (None | Some(Item::Incomplete), Some(stale)) => {
-                    results.stale += 1;
-                    budget.found(stale)
-                }
-                (Some(Item::Found(attributes)), _) => budget.found(attributes),
-                (Some(Item::Unknown), _) => LookupResult::Unknown,
-                (Some(Item::Incomplete), None) => LookupResult::Incomplete,
-                (None, None) => LookupResult::Failed,
-            };
+            results.by_key[index] = budget.result(item, stale, &mut results.stale);
         }
         results
     }
@@ -277,6 +251,20 @@ struct AttributeBudget(Cell<Option<usize>>);
 impl AttributeBudget {
     fn is_used_up(&self) -> bool {
         self.0.get().is_none()
+    }
+
+    /// The result for an item; for one that is incomplete or not known, that for its stale attributes, which is counted.
+    fn result(&self, item: Option<Item>, stale: Option<Arc<OwnedAttributes>>, stale_count: &mut usize) -> LookupResult {
+        match (item, stale) {
+            (None | Some(Item::Incomplete), Some(stale)) => {
+                *stale_count += 1;
+                self.found(stale)
+            }
+            (Some(Item::Found(attributes)), _) => self.found(attributes),
+            (Some(Item::Unknown), _) => LookupResult::Unknown,
+            (Some(Item::Incomplete), None) => LookupResult::Incomplete,
+            (None, None) => LookupResult::Failed,
+        }
     }
 
     fn found(&self, attributes: Arc<OwnedAttributes>) -> LookupResult {

@@ -12,15 +12,13 @@ use click_processor::lookup::ClientError;
 use click_processor::metrics::Metrics;
 use click_processor::{Invocation, Processor, Report, logs};
 use firehose_transform::Diagnostic;
-use service_kit::env::VariableError;
+use service_kit::env::{Env, VariableError};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     logs::init();
     keep_memory();
-    let Err(error) = run().await else {
-        return ExitCode::SUCCESS;
-    };
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
     // Exit code 2 for an invalid configuration, as command lines do for invalid options.
     let is_usage = error.is::<VariableError>() || error.is::<ClientError>();
@@ -36,7 +34,7 @@ fn keep_memory() {
 }
 
 async fn run() -> anyhow::Result<()> {
-    let config = Config::from_env()?;
+    let config = Config::read(&Env::of_process())?;
     let processor = Processor::new(&config)?;
     anyhow::ensure!(
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),

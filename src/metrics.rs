@@ -1,4 +1,5 @@
-//! Metrics of an invocation in CloudWatch's embedded metric format (EMF).
+//! Metrics of an invocation in CloudWatch's embedded metric format (EMF): a line on standard output becomes metrics without a call to
+//! CloudWatch ("Embedding metrics within logs", Amazon CloudWatch User Guide).
 //!
 //! Firehose itself publishes no count of failed records, so alarms use these.
 
@@ -9,12 +10,9 @@ use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
 use metrique::writer::unit::{AsBytes, AsCount};
 use metrique::writer::{Entry, IoStreamError};
-use service_kit::emf::{self, count};
 
 use crate::reason::Reason;
 use crate::report::Report;
-
-const NAMESPACE: &str = "ClickProcessor";
 
 /// Writes a line of metrics for an invocation, and one for each reason why records failed.
 pub struct Metrics {
@@ -29,14 +27,14 @@ struct InvocationEntry<'r> {
     #[entry(timestamp)]
     at: SystemTime,
     function_name: &'r str,
-    records: AsCount<u64>,
-    ok: AsCount<u64>,
-    dropped: AsCount<u64>,
-    failed: AsCount<u64>,
+    records: AsCount<usize>,
+    ok: AsCount<usize>,
+    dropped: AsCount<usize>,
+    failed: AsCount<usize>,
     service_requests: AsCount<u64>,
     service_errors: AsCount<u64>,
-    stale_served: AsCount<u64>,
-    response_bytes: AsBytes<u64>,
+    stale_served: AsCount<usize>,
+    response_bytes: AsBytes<usize>,
 }
 
 #[derive(Entry)]
@@ -46,16 +44,18 @@ struct ReasonEntry<'r> {
     at: SystemTime,
     function_name: &'r str,
     reason: &'static str,
-    failed: AsCount<u64>,
+    failed: AsCount<usize>,
 }
 
 impl Metrics {
     /// Metrics of the function `function_name`.
     #[must_use]
     pub fn new(function_name: String) -> Self {
-        let by_function = emf::format(NAMESPACE, &["FunctionName"]);
-        let by_reason = emf::format(NAMESPACE, &["FunctionName", "Reason"]);
-        Self { function_name, by_function, by_reason }
+        let by = |dimensions: &[&str]| {
+            let dimensions = dimensions.iter().map(ToString::to_string).collect();
+            Emf::builder("ClickProcessor".to_owned(), vec![dimensions]).build()
+        };
+        Self { function_name, by_function: by(&["FunctionName"]), by_reason: by(&["FunctionName", "Reason"]) }
     }
 
     /// Writes the lines of an invocation that finished at `at`.
@@ -63,21 +63,21 @@ impl Metrics {
         let entry = InvocationEntry {
             at,
             function_name: &self.function_name,
-            records: count(report.records).into(),
-            ok: count(report.ok).into(),
-            dropped: count(report.dropped).into(),
-            failed: count(report.failed()).into(),
+            records: report.records.into(),
+            ok: report.ok.into(),
+            dropped: report.dropped.into(),
+            failed: report.failed().into(),
             service_requests: report.requests.sent.into(),
             service_errors: report.requests.failed.into(),
-            stale_served: count(report.stale_served).into(),
-            response_bytes: count(report.response_bytes).into(),
+            stale_served: report.stale_served.into(),
+            response_bytes: report.response_bytes.into(),
         };
         self.by_function.format(&entry, out)?;
         for reason in Reason::ALL {
             let failed = report.failed_for(reason);
             if failed > 0 {
                 let function_name = &self.function_name;
-                let entry = ReasonEntry { at, function_name, reason: reason.as_str(), failed: count(failed).into() };
+                let entry = ReasonEntry { at, function_name, reason: reason.as_str(), failed: failed.into() };
                 self.by_reason.format(&entry, out)?;
             }
         }

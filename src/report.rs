@@ -35,8 +35,9 @@ pub struct Report {
     pub list_age: Option<Duration>,
     /// The time spent on look-ups.
     pub look_up_time: Duration,
+    /// The ids and reasons of the first failed records, at most 20.
+    pub failures: Vec<(Option<String>, Reason)>,
     failed: [usize; Reason::ALL.len()],
-    failures: Vec<(Option<String>, Reason)>,
 }
 
 impl Report {
@@ -59,12 +60,6 @@ impl Report {
     pub fn failed_for(&self, reason: Reason) -> usize {
         self.failed[reason as usize]
     }
-
-    /// The ids and reasons of the first failed records, at most 20.
-    #[must_use]
-    pub fn failures(&self) -> &[(Option<String>, Reason)] {
-        &self.failures
-    }
 }
 
 pub(crate) fn truncate(id: &str) -> String {
@@ -82,15 +77,15 @@ mod tests {
             report.fail(Some(&index.to_string()), reason);
         }
         report.fail(None, Reason::Empty);
-        assert_eq!((report.failed(), report.failed_for(Reason::Empty), report.failures().len()), (35, 3, 20));
+        assert_eq!((report.failed(), report.failed_for(Reason::Empty), report.failures.len()), (35, 3, 20));
         assert!(Reason::ALL.iter().enumerate().all(|(index, reason)| *reason as usize == index));
-        assert_eq!(report.failures()[17], (Some("17".to_owned()), Reason::MissingData));
+        assert_eq!(report.failures[17], (Some("17".to_owned()), Reason::MissingData));
     }
 
     #[test]
     fn a_long_id_is_truncated() {
         let mut report = Report::default();
         report.fail(Some(&"é".repeat(300)), Reason::Empty);
-        assert_eq!(report.failures()[0].0.as_deref(), Some("é".repeat(256).as_str()));
+        assert_eq!(report.failures[0].0.as_deref(), Some("é".repeat(256).as_str()));
     }
 }

@@ -45,11 +45,11 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
-    fn is_fresh(&self, age: Duration) -> bool {
+    pub(super) fn is_fresh(&self, age: Duration) -> bool {
         age < self.fresh
     }
 
-    fn is_servable(&self, age: Duration) -> bool {
+    pub(super) fn is_servable(&self, age: Duration) -> bool {
         age < self.fresh + self.stale
     }
 }
@@ -76,14 +76,6 @@ impl CachedList {
         let entries = lifetime.is_fresh(age).then(|| self.entries(keys))?;
         (age <= RECHECK_AFTER || entries.iter().all(Option::is_some)).then_some(entries)
     }
-
-    pub(super) fn is_fresh(&self, lifetime: &Lifetime, now: CacheInstant) -> bool {
-        lifetime.is_fresh(self.since.age_at(now))
-    }
-
-    pub(super) fn is_servable(&self, lifetime: &Lifetime, now: CacheInstant) -> bool {
-        lifetime.is_servable(self.since.age_at(now))
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -108,17 +100,8 @@ pub(super) struct ItemCache {
     negative: BoundedCache<(NegativeEntry, CacheInstant)>,
 }
 
-#[derive(Debug, PartialEq)]
-pub(super) enum CachedItem {
-    Found(Arc<OwnedAttributes>),
-    Unknown,
-    /// `before` has the earlier attributes while they are acceptable.
-    Incomplete {
-        before: Option<Arc<OwnedAttributes>>,
-    },
-    Stale(Arc<OwnedAttributes>),
-    Missing,
-}
+/// What is known of an item, if anything; and its earlier attributes, while they are acceptable.
+pub(super) type CachedItem = (Option<Item>, Option<Arc<OwnedAttributes>>);
 
 impl ItemCache {
     pub(super) fn new() -> Self {
@@ -128,16 +111,15 @@ impl ItemCache {
     pub(super) fn get(&mut self, key: &str, lifetime: &Lifetime, now: CacheInstant) -> CachedItem {
         let negative =
             self.negative.get(key).filter(|(_, since)| since.age_at(now) < UNKNOWN_FOR).map(|(entry, _)| *entry);
-        let found = self.found.get(key).map(|(attributes, since)| (attributes, since.age_at(now)));
+        let found = self.found.get(key).map(|(attributes, since)| (attributes.clone(), since.age_at(now)));
         let found = found.filter(|(_, age)| lifetime.is_servable(*age));
         match (negative, found) {
-            (Some(NegativeEntry::Unknown), _) => CachedItem::Unknown,
+            (Some(NegativeEntry::Unknown), _) => (Some(Item::Unknown), None),
             (Some(NegativeEntry::Incomplete), found) => {
-                CachedItem::Incomplete { before: found.map(|(attributes, _)| attributes.clone()) }
+                (Some(Item::Incomplete), found.map(|(attributes, _)| attributes))
             }
-            (_, Some((attributes, age))) if lifetime.is_fresh(age) => CachedItem::Found(attributes.clone()),
-            (_, Some((attributes, _))) => CachedItem::Stale(attributes.clone()),
-            (_, None) => CachedItem::Missing,
+            (_, Some((attributes, age))) if lifetime.is_fresh(age) => (Some(Item::Found(attributes)), None),
+            (_, found) => (None, found.map(|(attributes, _)| attributes)),
         }
     }
 
@@ -160,15 +142,7 @@ impl ItemCache {
         self.negative.put(key, (NegativeEntry::Failed, since), 0);
     }
 
-    pub(super) fn failed_before(&self, key: &str) -> bool {
-        self.failed_at(key).is_some()
-    }
-
-    pub(super) fn failed_recently(&self, key: &str, within: Duration, now: CacheInstant) -> bool {
-        self.failed_at(key).is_some_and(|at| at.age_at(now) < within)
-    }
-
-    fn failed_at(&self, key: &str) -> Option<CacheInstant> {
+    pub(super) fn failed_at(&self, key: &str) -> Option<CacheInstant> {
         self.negative.peek(key).filter(|(entry, _)| *entry == NegativeEntry::Failed).map(|(_, at)| *at)
     }
 }
@@ -265,10 +239,10 @@ pub(super) mod tests {
             let answers = list.fresh_entries(&keys, &LIFETIME, later(since, age));
             assert_eq!(answers.is_some(), expected, "{keys:?} at {age} s");
         }
-        assert!(list.is_servable(&LIFETIME, later(since, 1299)));
-        assert!(!list.is_servable(&LIFETIME, later(since, 1300)));
+        assert!(LIFETIME.is_servable(since.age_at(later(since, 1299))));
+        assert!(!LIFETIME.is_servable(since.age_at(later(since, 1300))));
         let never = Lifetime { fresh: Duration::ZERO, stale: Duration::ZERO };
-        assert!(list.fresh_entries(&["a"], &never, since).is_none() && !list.is_servable(&never, since));
+        assert!(list.fresh_entries(&["a"], &never, since).is_none() && !never.is_servable(Duration::ZERO));
     }
 
     #[test]
@@ -280,16 +254,16 @@ pub(super) mod tests {
         items.put("c", Item::Incomplete, since);
         items.put_failure("d", since);
         for (key, age, expected) in [
-            ("a", 299, CachedItem::Found(yeti())),
-            ("a", 300, CachedItem::Stale(yeti())),
-            ("a", 1299, CachedItem::Stale(yeti())),
-            ("a", 1300, CachedItem::Missing),
-            ("b", 29, CachedItem::Unknown),
-            ("b", 30, CachedItem::Missing),
-            ("c", 29, CachedItem::Incomplete { before: None }),
-            ("c", 30, CachedItem::Missing),
-            ("d", 0, CachedItem::Missing),
-            ("e", 0, CachedItem::Missing),
+            ("a", 299, (Some(Item::Found(yeti())), None)),
+            ("a", 300, (None, Some(yeti()))),
+            ("a", 1299, (None, Some(yeti()))),
+            ("a", 1300, (None, None)),
+            ("b", 29, (Some(Item::Unknown), None)),
+            ("b", 30, (None, None)),
+            ("c", 29, (Some(Item::Incomplete), None)),
+            ("c", 30, (None, None)),
+            ("d", 0, (None, None)),
+            ("e", 0, (None, None)),
         ] {
             assert_eq!(items.get(key, &LIFETIME, later(since, age)), expected, "{key} at {age} s");
         }
@@ -301,15 +275,17 @@ pub(super) mod tests {
         let mut items = ItemCache::new();
         items.put("a", Item::Found(yeti()), since);
         items.put("a", Item::Incomplete, later(since, 400));
-        for (age, expected) in [
-            (401, CachedItem::Incomplete { before: Some(yeti()) }),
-            (430, CachedItem::Stale(yeti())),
-            (1300, CachedItem::Missing),
-        ] {
+        for (age, expected) in
+            [(401, (Some(Item::Incomplete), Some(yeti()))), (430, (None, Some(yeti()))), (1300, (None, None))]
+        {
             assert_eq!(items.get("a", &LIFETIME, later(since, age)), expected, "at {age} s");
         }
         items.put("a", Item::Found(yeti()), later(since, 402));
-        assert_eq!(items.get("a", &LIFETIME, later(since, 403)), CachedItem::Found(yeti()), "the last answer counts");
+        assert_eq!(
+            items.get("a", &LIFETIME, later(since, 403)),
+            (Some(Item::Found(yeti())), None),
+            "the last answer counts"
+        );
     }
 
     /// More keys than either cache holds.
@@ -325,10 +301,10 @@ pub(super) mod tests {
             items.put(&key, Item::Unknown, now);
             items.put_failure(&key, now);
         }
-        assert_eq!(items.get("popular", &LIFETIME, now), CachedItem::Found(yeti()));
+        assert_eq!(items.get("popular", &LIFETIME, now), (Some(Item::Found(yeti())), None));
         for index in 0..MANY {
             items.put(&index.to_string(), Item::Found(yeti()), now);
-            assert_ne!(items.get("popular", &LIFETIME, now), CachedItem::Missing, "what is used stays");
+            assert_ne!(items.get("popular", &LIFETIME, now), (None, None), "what is used stays");
         }
         assert!((10_000..MANY).contains(&items.found.entries.len()), "{}", items.found.entries.len());
     }
@@ -370,8 +346,8 @@ pub(super) mod tests {
         items.put("popular", Item::Found(yeti()), now);
         let large = OwnedAttributes::new("x".repeat(MAX_FOUND_BYTES), Vec::new());
         items.put("large", Item::Found(Arc::new(large)), now);
-        assert_eq!(items.get("large", &LIFETIME, now), CachedItem::Missing);
-        assert_eq!(items.get("popular", &LIFETIME, now), CachedItem::Found(yeti()));
+        assert_eq!(items.get("large", &LIFETIME, now), (None, None));
+        assert_eq!(items.get("popular", &LIFETIME, now), (Some(Item::Found(yeti())), None));
     }
 
     #[test]
@@ -381,7 +357,7 @@ pub(super) mod tests {
         items.put("often", Item::Unknown, now);
         for index in 0..MANY {
             items.put(&index.to_string(), Item::Unknown, now);
-            assert_eq!(items.get("often", &LIFETIME, now), CachedItem::Unknown);
+            assert_eq!(items.get("often", &LIFETIME, now), (Some(Item::Unknown), None));
         }
     }
 
@@ -390,21 +366,17 @@ pub(super) mod tests {
         let now = CacheInstant::now();
         let mut items = ItemCache::new();
         items.put_failure("a", now);
-        assert!(items.failed_before("a"));
+        assert!(items.failed_at("a").is_some());
         for (age, within, expected) in [(9, 10, true), (10, 10, false), (5, 5, false), (0, 0, false)] {
-            let failed = items.failed_recently("a", Duration::from_secs(within), later(now, age));
-            assert_eq!(failed, expected, "at {age} s, within {within} s");
+            let failed = items.failed_at("a").unwrap().age_at(later(now, age));
+            assert_eq!(failed < Duration::from_secs(within), expected, "at {age} s, within {within} s");
         }
         items.put("a", Item::Unknown, now);
-        assert_eq!(items.get("a", &LIFETIME, now), CachedItem::Unknown);
+        assert_eq!(items.get("a", &LIFETIME, now), (Some(Item::Unknown), None));
         items.put("a", Item::Found(yeti()), now);
-        assert_eq!(items.get("a", &LIFETIME, now), CachedItem::Found(yeti()));
+        assert_eq!(items.get("a", &LIFETIME, now), (Some(Item::Found(yeti())), None));
         items.put("a", Item::Unknown, now);
-        assert_eq!(
-            items.get("a", &LIFETIME, later(now, 30)),
-            CachedItem::Missing,
-            "an item that is gone is not served"
-        );
-        assert!(!items.failed_before("a"));
+        assert_eq!(items.get("a", &LIFETIME, later(now, 30)), (None, None), "an item that is gone is not served");
+        assert!(items.failed_at("a").is_none());
     }
 }

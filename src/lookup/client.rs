@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -19,7 +18,6 @@ use crate::config::{Auth, Config};
 pub struct Client {
     /// The base URL without a trailing slash: to API Gateway, `prod//items` is another path than `prod/items`.
     pub(super) base: String,
-    pub(super) headers: HeaderMap,
     pub(super) auth: Auth,
     pub(super) secret: Mutex<CachedSecret>,
     pub(super) without_proxy: bool,
@@ -49,7 +47,6 @@ impl Client {
     pub fn new(config: &Config) -> Result<Self, ClientError> {
         Ok(Self {
             base: config.api_url.as_str().trim_end_matches('/').to_owned(),
-            headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
             auth: config.auth.clone(),
             secret: Mutex::default(),
             without_proxy: config.auth.needs_direct_connections(&config.api_url),

@@ -1,6 +1,5 @@
 //! Why a request failed, and when to retry it.
 
-use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
@@ -87,15 +86,8 @@ impl RequestError {
 
 impl From<reqwest::Error> for RequestError {
     fn from(error: reqwest::Error) -> Self {
-        // The URL contains a key, which is user input. The sources of the error distinguish failures.
-        let error = error.without_url();
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self::Connection(text)
+        // The URL contains a key, which is user input. The sources of the error, which `#` adds, distinguish failures.
+        Self::Connection(format!("{:#}", anyhow::Error::new(error.without_url())))
     }
 }
 

@@ -62,14 +62,9 @@ pub(super) fn read(status: StatusCode, body: &[u8], field: Option<&str>) -> Resu
     let text = match field {
         None => string,
         Some(field) => {
-            match serde_json::from_str::<Value>(&string).ok().as_mut().and_then(|value| value.get_mut(field)) {
-                Some(Value::String(text)) => std::mem::take(text),
-                _ => {
-                    return Err(RequestError::Secret(
-                        "a secret that is no JSON object with LOOKUP_SECRET_FIELD as a string",
-                    ));
-                }
-            }
+            let object = serde_json::from_str::<Value>(&string).unwrap_or_default();
+            let text = object.get(field).and_then(Value::as_str).map(str::to_owned);
+            text.ok_or(RequestError::Secret("a secret that is no JSON object with LOOKUP_SECRET_FIELD as a string"))?
         }
     };
     if text.is_empty() || text.len() > MAX_SECRET_BYTES {

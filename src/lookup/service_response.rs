@@ -5,11 +5,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::attributes::{Attributes, OwnedAttributes};
@@ -57,10 +58,8 @@ impl ItemFormat {
     }
 
     fn key<'a>(&self, found: &Found<'a>) -> Option<Cow<'a, str>> {
-        match Key::of(found.get(self.key?)?) {
-            Ok(Key::Text(key)) => Some(key),
-            Ok(Key::TooLong | Key::WrongType) | Err(_) => None,
-        }
+        let Ok(Key::Text(key)) = Key::of(found.get(self.key?)?) else { return None };
+        Some(key)
     }
 
     /// With `is_complete`, an attribute is `null` if its pointer finds nothing. The error is the name of the first that is missing or can't
@@ -128,15 +127,13 @@ pub struct AttributesId(u32);
 
 /// The items of a list, by key.
 ///
-/// All keys share one string, and all attributes another. With an allocation each, a list of small entries would take nine times its
+/// All keys share one buffer, and all attributes another. With an allocation each, a list of small entries would take nine times its
 /// body's bytes. This takes 1.7 times, or 2.5 times if the key is an attribute, and never more than [`MAX_LIST_HEAP_BYTES`].
 #[derive(Debug, Default)]
 pub struct List {
-    keys: String,
-    entries: Vec<StoredEntry>,
-    /// By the hash of their keys.
-    index: HashTable<u32>,
-    hasher: RandomState,
+    keys: Texts,
+    /// For each key the number of its attributes, or [`PARTIAL`].
+    attributes: Vec<u32>,
     /// Items with equal attributes share them, so that they stay in the CPU's cache: 5 % less time for a batch with 10,000 keys.
     members: String,
     members_ends: Vec<u32>,
@@ -146,33 +143,25 @@ pub struct List {
     width: usize,
 }
 
-#[derive(Debug)]
-struct StoredEntry {
-    key_end: u32,
-    /// The index of its attributes, or [`PARTIAL`].
-    attributes: u32,
-}
-
 const PARTIAL: u32 = u32::MAX;
 
 impl List {
     /// How many items it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.attributes.len()
     }
 
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.attributes.is_empty()
     }
 
     /// The item with this key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Entry> {
-        let number = self.index.find(self.hasher.hash_one(key), |number| self.key(*number) == key)?;
-        Some(match self.entries[*number as usize].attributes {
+        Some(match self.attributes[self.keys.find(key.as_bytes())? as usize] {
             PARTIAL => Entry::Partial,
             attributes => Entry::Complete(AttributesId(attributes)),
         })
@@ -184,60 +173,92 @@ impl List {
     /// If `id` is from another list.
     #[must_use]
     pub fn attributes(&self, id: AttributesId) -> Attributes<'_> {
-        let number = id.0 as usize;
-        let values = number * self.width;
+        let values = id.0 as usize * self.width;
         Attributes {
-            members: &self.members
-                [start(number, |before| self.members_ends[before])..self.members_ends[number] as usize],
+            members: &self.members[range(&self.members_ends, id.0)],
             ends: &self.value_ends[values..values + self.width],
         }
     }
 
-    fn key(&self, number: u32) -> &str {
-        let number = number as usize;
-        &self.keys[start(number, |before| self.entries[before].key_end)..self.entries[number].key_end as usize]
-    }
-
     /// The last of several with one key counts.
     fn put(&mut self, key: &str, attributes: u32) {
-        let hash = self.hasher.hash_one(key);
-        let Self { keys, entries, index, hasher, .. } = self;
-        let key_of = |number: u32| {
-            let number = number as usize;
-            &keys[start(number, |before| entries[before].key_end)..entries[number].key_end as usize]
-        };
-        match index.entry(hash, |number| key_of(*number) == key, |number| hasher.hash_one(key_of(*number))) {
-            Slot::Occupied(known) => {
-                let number = *known.get() as usize;
-                entries[number].attributes = attributes;
-            }
-            Slot::Vacant(new) => {
-                new.insert(offset_of(entries.len()));
-                keys.push_str(key);
-                entries.push(StoredEntry { key_end: offset_of(keys.len()), attributes });
-            }
+        self.keys.bytes.extend_from_slice(key.as_bytes());
+        let number = self.keys.number_of_last() as usize;
+        match self.attributes.get_mut(number) {
+            Some(known) => *known = attributes,
+            None => self.attributes.push(attributes),
         }
+    }
+
+    /// Returns the number of the attributes, or [`PARTIAL`] if a wanted one is missing.
+    fn put_attributes(&mut self, found: &Found, format: &ItemFormat, members: &mut Texts) -> u32 {
+        let written = format.write_attributes(found, format.list_is_complete, &mut members.bytes, &mut self.value_ends);
+        let number = if written.is_ok() { members.number_of_last() } else { PARTIAL };
+        // What is incomplete or known is removed again.
+        members.bytes.truncate(members.last_end());
+        self.value_ends.truncate(members.ends.len() * self.width);
+        number
     }
 
     /// Without spare capacity.
     fn used_bytes(&self) -> usize {
-        self.keys.len() + self.entries.len() * size_of::<StoredEntry>() + self.index.allocation_size()
-    }
-
-    #[cfg(test)]
-    fn heap_bytes(&self) -> usize {
-        let ends = self.members_ends.capacity() + self.value_ends.capacity();
-        self.keys.capacity()
-            + self.entries.capacity() * size_of::<StoredEntry>()
-            + self.index.allocation_size()
-            + self.members.capacity()
-            + ends * size_of::<u32>()
+        let numbers = self.attributes.len() + self.value_ends.len();
+        self.keys.used_bytes() + self.keys.index.allocation_size() + numbers * size_of::<u32>()
     }
 }
 
-/// The start of a range that is stored by its end: the end of the one before.
-fn start(number: usize, end: impl FnOnce(usize) -> u32) -> usize {
-    number.checked_sub(1).map_or(0, |before| end(before) as usize)
+/// Different texts, one after the other, each with a number.
+#[derive(Debug, Default)]
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    /// By the hash of each text.
+    index: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Texts {
+    fn find(&self, text: &[u8]) -> Option<u32> {
+        let is_it = |number: &u32| &self.bytes[range(&self.ends, *number)] == text;
+        self.index.find(self.hasher.hash_one(text), is_it).copied()
+    }
+
+    fn last_end(&self) -> usize {
+        self.ends.last().map_or(0, |end| *end as usize)
+    }
+
+    /// The number of the text that was appended to `bytes`; that of an equal one, if there is one, and then it is removed again.
+    fn number_of_last(&mut self) -> u32 {
+        let start = self.last_end();
+        let Self { bytes, ends, index, hasher } = self;
+        let new = &bytes[start..];
+        let text = |number: u32| &bytes[range(ends, number)];
+        match index.entry(hasher.hash_one(new), |known| text(*known) == new, |known| hasher.hash_one(text(*known))) {
+            Slot::Occupied(known) => {
+                let number = *known.get();
+                bytes.truncate(start);
+                number
+            }
+            Slot::Vacant(slot) => {
+                let number = offset_of(ends.len());
+                slot.insert(number);
+                ends.push(offset_of(bytes.len()));
+                number
+            }
+        }
+    }
+
+    /// Without spare capacity and the index.
+    fn used_bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * size_of::<u32>()
+    }
+}
+
+/// Where a text is that is stored by its end.
+fn range(ends: &[u32], number: u32) -> Range<usize> {
+    let number = number as usize;
+    let start = number.checked_sub(1).map_or(0, |before| ends[before] as usize);
+    start..ends[number] as usize
 }
 
 /// A position in a body, which is far shorter than 4 GiB.
@@ -252,11 +273,15 @@ pub fn parse_list(body: &[u8], format: &ItemFormat) -> Result<List, ServiceRespo
     let shape = |_| ServiceResponseError::Shape;
     let items = match body.trim_ascii_start() {
         [b'[', ..] => serde_json::from_slice(body).map_err(shape)?,
-        _ => match serde_json::from_slice::<OnlyArray>(body).map_err(shape)? {
-            OnlyArray::Items(items) => items,
-            OnlyArray::Empty => return Ok(List::default()),
-            OnlyArray::NoneOrSeveral => return Err(ServiceResponseError::Shape),
-        },
+        _ => {
+            let mut json = serde_json::Deserializer::from_slice(body);
+            let items = json.deserialize_map(OnlyArray).map_err(shape)?;
+            json.end().map_err(shape)?;
+            match items {
+                Some(items) => items,
+                None => return Ok(List::default()),
+            }
+        }
     };
     let list = ListVisitor { format, body_bytes: items.get().len() };
     serde_json::Deserializer::from_str(items.get()).deserialize_seq(list).map_err(shape)?
@@ -280,23 +305,11 @@ pub fn parse_item(body: &[u8], key: &str, format: &ItemFormat) -> Result<OwnedAt
     Ok(OwnedAttributes::new(members, ends))
 }
 
-enum OnlyArray<'a> {
-    Items(&'a RawValue),
-    /// No members, or one that is `null`: Go writes an empty list so.
-    Empty,
-    NoneOrSeveral,
-}
+struct OnlyArray;
 
-impl<'de: 'a, 'a> Deserialize<'de> for OnlyArray<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(OnlyArrayVisitor)
-    }
-}
-
-struct OnlyArrayVisitor;
-
-impl<'de> Visitor<'de> for OnlyArrayVisitor {
-    type Value = OnlyArray<'de>;
+impl<'de> Visitor<'de> for OnlyArray {
+    /// `None` without members, or with one that is `null`: Go writes an empty list so.
+    type Value = Option<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with a list")
@@ -311,11 +324,11 @@ impl<'de> Visitor<'de> for OnlyArrayVisitor {
                 _ => others += 1,
             }
         }
-        Ok(match (array, arrays) {
-            (Some(items), 1) => OnlyArray::Items(items),
-            (None, _) if others == 0 && nulls <= 1 => OnlyArray::Empty,
-            _ => OnlyArray::NoneOrSeveral,
-        })
+        match (array, arrays) {
+            (Some(_), 1) => Ok(array),
+            (None, _) if others == 0 && nulls <= 1 => Ok(None),
+            _ => Err(serde::de::Error::custom("not one list")),
+        }
     }
 }
 
@@ -334,8 +347,7 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut list = List { width: self.format.attributes.len(), ..List::default() };
         // Seldom longer than their source. Growing would hold them twice for a moment; untouched capacity takes no memory.
-        let mut attributes =
-            AttributesTable { members: Vec::with_capacity(self.body_bytes), ..AttributesTable::default() };
+        let mut members = Texts { bytes: Vec::with_capacity(self.body_bytes), ..Texts::default() };
         let (mut found, mut is_empty) = (Found::default(), true);
         while let Some(entry) = seq.next_element::<&RawValue>()? {
             is_empty = false;
@@ -343,9 +355,10 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
             if self.format.selection.read(&mut json, &mut found).is_ok()
                 && let Some(key) = self.format.key(&found)
             {
-                list.put(&key, attributes.number_of(&found, self.format).unwrap_or(PARTIAL));
+                let attributes = list.put_attributes(&found, self.format, &mut members);
+                list.put(&key, attributes);
             }
-            if list.used_bytes() + attributes.used_bytes() > MAX_LIST_HEAP_BYTES {
+            if list.used_bytes() + members.used_bytes() > MAX_LIST_HEAP_BYTES {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
                 return Ok(Err(ServiceResponseError::TooLarge));
             }
@@ -353,63 +366,16 @@ impl<'de> Visitor<'de> for ListVisitor<'_> {
         if list.is_empty() && !is_empty {
             return Ok(Err(ServiceResponseError::NoKeys));
         }
-        let AttributesTable { members, members_ends, value_ends, .. } = attributes;
-        (list.members_ends, list.value_ends) = (members_ends, value_ends);
+        list.members_ends = members.ends;
         // Everything written comes from strings, so it is UTF-8.
-        list.members = String::from_utf8(members).map_err(serde::de::Error::custom)?;
-        list.keys.shrink_to_fit();
-        list.entries.shrink_to_fit();
+        list.members = String::from_utf8(members.bytes).map_err(serde::de::Error::custom)?;
+        list.keys.bytes.shrink_to_fit();
+        list.keys.ends.shrink_to_fit();
+        list.attributes.shrink_to_fit();
         list.members.shrink_to_fit();
         list.members_ends.shrink_to_fit();
         list.value_ends.shrink_to_fit();
         Ok(Ok(list))
-    }
-}
-
-#[derive(Default)]
-struct AttributesTable {
-    members: Vec<u8>,
-    members_ends: Vec<u32>,
-    value_ends: Vec<u32>,
-    /// By the hash of their members.
-    index: HashTable<u32>,
-    hasher: RandomState,
-}
-
-impl AttributesTable {
-    /// The heap that stays after reading.
-    fn used_bytes(&self) -> usize {
-        self.members.len() + (self.members_ends.len() + self.value_ends.len()) * size_of::<u32>()
-    }
-
-    /// `None` if it lacks a wanted attribute.
-    fn number_of(&mut self, found: &Found, format: &ItemFormat) -> Option<u32> {
-        let (members_start, values_start) = (self.members.len(), self.value_ends.len());
-        let written = format.write_attributes(found, format.list_is_complete, &mut self.members, &mut self.value_ends);
-        let Self { members, members_ends, value_ends, index, hasher } = self;
-        let members_of = |number: u32| {
-            let number = number as usize;
-            &members[start(number, |before| members_ends[before])..members_ends[number] as usize]
-        };
-        let new = &members[members_start..];
-        let number = written.ok().map(|()| {
-            let again = |number: &u32| hasher.hash_one(members_of(*number));
-            match index.entry(hasher.hash_one(new), |number| members_of(*number) == new, again) {
-                Slot::Occupied(known) => *known.get(),
-                Slot::Vacant(vacant) => {
-                    let number = offset_of(members_ends.len());
-                    vacant.insert(number);
-                    number
-                }
-            }
-        });
-        if number == Some(offset_of(self.members_ends.len())) {
-            self.members_ends.push(offset_of(self.members.len()));
-        } else {
-            self.members.truncate(members_start);
-            value_ends.truncate(values_start);
-        }
-        number
     }
 }
 
@@ -562,6 +528,14 @@ mod tests {
         }
     }
 
+    fn heap_bytes(list: &List) -> usize {
+        let ends = list.keys.ends.capacity() + list.members_ends.capacity() + list.value_ends.capacity();
+        list.keys.bytes.capacity()
+            + list.keys.index.allocation_size()
+            + list.members.capacity()
+            + (ends + list.attributes.capacity()) * size_of::<u32>()
+    }
+
     #[test]
     fn a_list_takes_no_more_than_two_and_a_half_times_its_body() {
         const BODY_BYTES: usize = 1 << 18;
@@ -602,7 +576,7 @@ mod tests {
             let mut read = None;
             let heap = allocation_counter::measure(|| read = Some(parse_list(body.as_bytes(), names).unwrap()));
             let taken = usize::try_from(heap.bytes_current).unwrap();
-            assert!(taken <= read.unwrap().heap_bytes(), "{name}: {heap:?}");
+            assert!(taken <= heap_bytes(&read.unwrap()), "{name}: {heap:?}");
             assert!(taken * 100 <= body.len() * most_percent, "{name}: {taken} bytes of a body of {}", body.len());
             let most = usize::try_from(heap.bytes_max).unwrap();
             assert!(most <= body.len() * 4, "{name}: {most} bytes while it is read, of a body of {}", body.len());

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Request, Response, StatusCode, redirect};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -228,9 +228,7 @@ impl<'c> Session<'c> {
                 (Auth::Header { name, .. }, Some(secret)) => {
                     request.headers_mut().insert(name, secret.clone());
                 }
-                (Auth::Iam(signer), _) => {
-                    signer.sign(&mut request, SystemTime::now())?;
-                }
+                (Auth::Iam(signer), _) => signer.sign(&mut request, SystemTime::now())?,
                 _ => {}
             }
             Ok(request)
@@ -323,7 +321,7 @@ impl<'c> Session<'c> {
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.client.tls.clone())
             .user_agent(USER_AGENT)
-            .default_headers(self.client.headers.clone())
+            .default_headers(HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]))
             // A redirect would send the secret to another host.
             .redirect(redirect::Policy::none())
             // Only `get` retries.

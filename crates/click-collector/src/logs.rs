@@ -9,7 +9,6 @@ use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
 use metrique::writer::unit::{AsBytes, AsCount};
 use metrique::writer::{Entry, IoStreamError};
-use service_kit::emf::{self, count};
 use service_kit::logs::{LevelFilter, Output, Targets, millis};
 use tracing::{info, warn};
 
@@ -57,17 +56,18 @@ struct InvocationEntry<'r> {
     #[entry(timestamp)]
     at: SystemTime,
     function_name: &'r str,
-    records: AsCount<u64>,
-    put: AsCount<u64>,
-    failed: AsCount<u64>,
-    refused: AsCount<u64>,
-    attempts: AsCount<u64>,
-    put_bytes: AsBytes<u64>,
+    records: AsCount<usize>,
+    put: AsCount<usize>,
+    failed: AsCount<usize>,
+    refused: AsCount<usize>,
+    attempts: AsCount<usize>,
+    put_bytes: AsBytes<usize>,
 }
 
 impl Metrics {
     pub(crate) fn new(function_name: String) -> Self {
-        Self { function_name, emf: emf::format("ClickCollector", &["FunctionName"]) }
+        let dimensions = vec!["FunctionName".to_owned()];
+        Self { function_name, emf: Emf::builder("ClickCollector".to_owned(), vec![dimensions]).build() }
     }
 
     pub(crate) fn write(
@@ -79,12 +79,12 @@ impl Metrics {
         let entry = InvocationEntry {
             at,
             function_name: &self.function_name,
-            records: count(report.records).into(),
-            put: count(report.records - report.failed).into(),
-            failed: count(report.failed).into(),
-            refused: count(report.refused).into(),
-            attempts: count(report.calls).into(),
-            put_bytes: count(report.put_bytes).into(),
+            records: report.records.into(),
+            put: (report.records - report.failed).into(),
+            failed: report.failed.into(),
+            refused: report.refused.into(),
+            attempts: report.calls.into(),
+            put_bytes: report.put_bytes.into(),
         };
         self.emf.format(&entry, out)
     }

@@ -37,9 +37,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     logs::init();
-    let Err(error) = run().await else {
-        return ExitCode::SUCCESS;
-    };
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
     tracing::error!("{error:#}");
     // Exit code 2 for an invalid configuration, as command lines do for invalid options.
     ExitCode::from(if error.is::<VariableError>() { 2 } else { 1 })

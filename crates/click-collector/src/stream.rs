@@ -136,26 +136,21 @@ fn entry(record: &Record) -> Result<PutRecordsRequestEntry, BuildError> {
     PutRecordsRequestEntry::builder().data(data).partition_key(&record.partition_key).build()
 }
 
-/// As few calls as possible, in order.
+/// As few calls as possible, in order. Each has at least one record, of any size.
 fn calls<'l>(records: &[Record], left: &'l [usize]) -> Vec<&'l [usize]> {
     let mut calls = Vec::new();
     let mut rest = left;
     while !rest.is_empty() {
-        let (call, after) = rest.split_at(fitting(records, rest));
+        let mut bytes = 0;
+        let fits = rest.iter().take(MAX_RECORDS).take_while(|index| {
+            bytes += records[**index].size();
+            bytes <= MAX_BYTES
+        });
+        let (call, after) = rest.split_at(fits.count().max(1));
         calls.push(call);
         rest = after;
     }
     calls
-}
-
-/// At least one, of any size.
-fn fitting(records: &[Record], indices: &[usize]) -> usize {
-    let mut bytes = 0;
-    let fits = indices.iter().take(MAX_RECORDS).take_while(|index| {
-        bytes += records[**index].size();
-        bytes <= MAX_BYTES
-    });
-    fits.count().max(1)
 }
 
 impl PutError {

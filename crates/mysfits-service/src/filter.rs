@@ -6,19 +6,16 @@ const MAX_VALUE_BYTES: usize = 64;
 /// Enough to recognise invalid input, and too little to flood a response or a log.
 const EXCERPT_CHARS: usize = 64;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Index {
-    pub(crate) name: &'static str,
-    /// Also the `filter` parameter's value.
-    pub(crate) attribute: &'static str,
-}
+/// The attributes that have an index. Also the values of the parameter `filter`.
+pub(crate) const INDEXED: [&str; 2] = ["GoodEvil", "LawChaos"];
 
-pub(crate) const INDEXES: [Index; 2] =
-    [Index { name: "GoodEvilIndex", attribute: "GoodEvil" }, Index { name: "LawChaosIndex", attribute: "LawChaos" }];
+pub(crate) fn index_name(attribute: &str) -> String {
+    format!("{attribute}Index")
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filter {
-    pub(crate) index: Index,
+    pub(crate) attribute: &'static str,
     /// One that no mysfit has gives an empty list.
     pub(crate) value: String,
 }
@@ -26,23 +23,20 @@ pub(crate) struct Filter {
 impl Filter {
     /// `None` for every mysfit. Other parameters are ignored. The client sees the error.
     pub(crate) fn parse(parameters: &[(String, String)]) -> Result<Option<Self>, String> {
-        let accepted = INDEXES.map(|index| index.attribute).join(", ");
-        let (filter, value) = match (only(parameters, "filter")?, only(parameters, "value")?) {
-            (None, None) => return Ok(None),
-            (None, Some(_)) => {
-                return Err(format!("query parameter 'filter': found none beside 'value'; accepted: {accepted}"));
-            }
-            (Some(filter), value) => (filter, value),
-        };
-        let Some(index) = INDEXES.into_iter().find(|index| index.attribute == filter) else {
-            return Err(format!("query parameter 'filter': found {}; accepted: {accepted}", excerpt(filter)));
+        let (filter, value) = (only(parameters, "filter")?, only(parameters, "value")?);
+        if filter.is_none() && value.is_none() {
+            return Ok(None);
+        }
+        let Some(attribute) = INDEXED.into_iter().find(|attribute| filter == Some(*attribute)) else {
+            let found = filter.map_or_else(|| "none beside 'value'".to_owned(), excerpt);
+            return Err(format!("query parameter 'filter': found {found}; accepted: {}", INDEXED.join(", ")));
         };
         match value {
             Some(value) if (1..=MAX_VALUE_BYTES).contains(&value.len()) => {
-                Ok(Some(Self { index, value: value.to_owned() }))
+                Ok(Some(Self { attribute, value: value.to_owned() }))
             }
             _ => {
-                let found = value.map_or_else(|| format!("none beside 'filter={filter}'"), excerpt);
+                let found = value.map_or_else(|| format!("none beside 'filter={attribute}'"), excerpt);
                 Err(format!("query parameter 'value': found {found}; accepted: 1 to {MAX_VALUE_BYTES} bytes"))
             }
         }
@@ -70,7 +64,7 @@ mod tests {
     fn parse(parameters: &[(&str, &str)]) -> Result<Option<(&'static str, String)>, String> {
         let parameters: Vec<_> =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Ok(Filter::parse(&parameters)?.map(|filter| (filter.index.name, filter.value)))
+        Ok(Filter::parse(&parameters)?.map(|filter| (filter.attribute, filter.value)))
     }
 
     #[test]
@@ -78,8 +72,8 @@ mod tests {
         assert_eq!(parse(&[]), Ok(None));
         assert_eq!(parse(&[("utm_source", "mail"), ("utm_source", "page")]), Ok(None));
         for value in ["Good", "good", "Sleepy", "é ñ", &"x".repeat(64), &"é".repeat(32)] {
-            for (filter, index) in [("GoodEvil", "GoodEvilIndex"), ("LawChaos", "LawChaosIndex")] {
-                assert_eq!(parse(&[("filter", filter), ("value", value)]), Ok(Some((index, value.to_owned()))));
+            for filter in ["GoodEvil", "LawChaos"] {
+                assert_eq!(parse(&[("filter", filter), ("value", value)]), Ok(Some((filter, value.to_owned()))));
             }
         }
     }

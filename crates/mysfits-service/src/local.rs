@@ -3,13 +3,13 @@
 pub mod engine;
 pub mod seed;
 
-use std::error::Error;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use axum::middleware;
 use axum::response::Response;
 use thiserror::Error;
@@ -20,7 +20,7 @@ use tokio::time;
 
 use self::engine::Engine;
 use crate::routes::router;
-use crate::table::{Table, TableError, TableName};
+use crate::table::{Table, TableName};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -31,7 +31,8 @@ pub struct LocalService {
     response_count: Arc<AtomicU64>,
     /// Dropping it requests the shutdown.
     shutdown: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    /// Never an error: axum retries to accept connections.
+    task: JoinHandle<io::Result<()>>,
     /// `None` with another DynamoDB. Declared after the server, so that it outlives the last requests.
     _engine: Option<Engine>,
 }
@@ -47,18 +48,15 @@ pub enum LocalError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The embedded engine can't start.
-    #[error("can't start the embedded DynamoDB")]
-    Engine(#[source] Box<dyn Error + Send + Sync>),
-    /// The table can't be created.
+    /// The embedded DynamoDB can't start, or the table can't be created.
     #[error(transparent)]
-    Table(#[from] TableError),
+    Database(#[from] anyhow::Error),
 }
 
 impl LocalService {
     /// Starts on `listen` (port 0 selects a free port) with a new in-memory table of the twelve mysfits. Delays each response by `latency`.
     pub async fn start_with_latency(listen: SocketAddr, latency: Duration) -> Result<Self, LocalError> {
-        let engine = Engine::start().await.map_err(LocalError::Engine)?;
+        let engine = Engine::start().await.context("can't start the embedded DynamoDB")?;
         let (client, name) = (engine.client(), TableName::default());
         seed::create_table(&client, &name).await?;
         let service = Self::over(Table::new(client, name), listen, latency).await?;
@@ -81,14 +79,9 @@ impl LocalService {
             }
         }));
         let (shutdown, requested) = oneshot::channel();
-        let requested = async {
-            // Nothing is sent: the sender is dropped.
-            let _ = requested.await;
-        };
-        let task = tokio::spawn(async {
-            // Never an error: axum retries to accept connections.
-            let _ = axum::serve(listener, app).with_graceful_shutdown(requested).await;
-        });
+        // Nothing is sent: the sender is dropped.
+        let requested = async { _ = requested.await };
+        let task = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(requested).into_future());
         Ok(Self { address, response_count, shutdown, task, _engine: None })
     }
 

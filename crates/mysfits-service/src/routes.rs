@@ -11,7 +11,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::filter::Filter;
 use crate::mysfit::{Mysfit, is_id};
-use crate::table::{Table, TableError};
+use crate::table::Table;
 
 /// The routes of the service.
 pub fn router(table: Table) -> Router {
@@ -72,8 +72,9 @@ async fn no_method() -> ErrorResponse {
     error(StatusCode::METHOD_NOT_ALLOWED, "only GET")
 }
 
-fn unavailable(failure: &TableError) -> ErrorResponse {
-    tracing::error!(cause = failure.chain(), "could not read the table");
+fn unavailable(failure: &anyhow::Error) -> ErrorResponse {
+    // With its sources. `Debug` would include the response's payload.
+    tracing::error!(cause = format!("{failure:#}"), "could not read the table");
     error(StatusCode::SERVICE_UNAVAILABLE, "the mysfits are unavailable, retry later")
 }
 

@@ -1,15 +1,14 @@
 //! The DynamoDB table of the mysfits: its name, and its queries.
 
-use std::error::Error;
+use std::env;
 use std::str::FromStr;
-use std::{env, iter};
 
+use anyhow::Context as _;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use service_kit::env::VariableError;
-use thiserror::Error;
 
-use crate::filter::{Filter, excerpt};
+use crate::filter::{Filter, excerpt, index_name};
 use crate::mysfit::Mysfit;
 
 /// `Name` is a reserved word in DynamoDB.
@@ -17,7 +16,7 @@ const SUMMARY_PROJECTION: &str = "MysfitId, #name, GoodEvil, LawChaos, Species, 
 
 const TABLE_VARIABLE: &str = "MYSFITS_TABLE";
 
-/// The mysfits in DynamoDB.
+/// The mysfits in DynamoDB. The SDK has already retried a request that fails.
 #[derive(Debug, Clone)]
 pub struct Table {
     client: Client,
@@ -60,27 +59,6 @@ impl FromStr for TableName {
     }
 }
 
-/// Why a request to DynamoDB failed. The SDK has already retried it.
-#[derive(Debug, Error)]
-#[error("{problem}")]
-pub struct TableError {
-    problem: &'static str,
-    source: Box<dyn Error + Send + Sync>,
-}
-
-impl TableError {
-    pub(crate) fn of<E: Error + Send + Sync + 'static>(problem: &'static str) -> impl FnOnce(E) -> Self {
-        move |source| Self { problem, source: Box::new(source) }
-    }
-
-    /// The error and its sources as one line for the log. `Debug` would include the response's payload.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        let errors = iter::successors(Some(self as &dyn Error), |&error| error.source());
-        errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-    }
-}
-
 impl Table {
     /// The table `name`.
     #[must_use]
@@ -89,7 +67,7 @@ impl Table {
     }
 
     /// Every mysfit, from all pages of at most 1 MB.
-    pub async fn list(&self) -> Result<Vec<Mysfit>, TableError> {
+    pub async fn list(&self) -> anyhow::Result<Vec<Mysfit>> {
         let items = self
             .client
             .scan()
@@ -101,17 +79,17 @@ impl Table {
             .send()
             .collect::<Result<Vec<_>, _>>()
             .await
-            .map_err(TableError::of("DynamoDB Scan failed"))?;
+            .context("DynamoDB Scan failed")?;
         Ok(items.iter().map(Mysfit::in_list).collect())
     }
 
-    pub(crate) async fn list_by(&self, filter: Filter) -> Result<Vec<Mysfit>, TableError> {
+    pub(crate) async fn list_by(&self, filter: Filter) -> anyhow::Result<Vec<Mysfit>> {
         let items = self
             .client
             .query()
             .table_name(self.name.as_str())
-            .index_name(filter.index.name)
-            .key_condition_expression(format!("{} = :value", filter.index.attribute))
+            .index_name(index_name(filter.attribute))
+            .key_condition_expression(format!("{} = :value", filter.attribute))
             .expression_attribute_values(":value", AttributeValue::S(filter.value))
             .projection_expression(SUMMARY_PROJECTION)
             .expression_attribute_names("#name", "Name")
@@ -120,11 +98,11 @@ impl Table {
             .send()
             .collect::<Result<Vec<_>, _>>()
             .await
-            .map_err(TableError::of("DynamoDB Query failed"))?;
+            .context("DynamoDB Query failed")?;
         Ok(items.iter().map(Mysfit::in_list).collect())
     }
 
-    pub(crate) async fn get(&self, id: &str) -> Result<Option<Mysfit>, TableError> {
+    pub(crate) async fn get(&self, id: &str) -> anyhow::Result<Option<Mysfit>> {
         let response = self
             .client
             .get_item()
@@ -132,7 +110,7 @@ impl Table {
             .key("MysfitId", AttributeValue::S(id.to_owned()))
             .send()
             .await
-            .map_err(TableError::of("DynamoDB GetItem failed"))?;
+            .context("DynamoDB GetItem failed")?;
         Ok(response.item.as_ref().map(Mysfit::complete))
     }
 }

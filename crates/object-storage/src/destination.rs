@@ -71,12 +71,11 @@ impl fmt::Display for Destination {
 
 /// The rules of the Amazon S3 user guide, "General purpose bucket naming rules".
 fn is_bucket_name(name: &str) -> bool {
-    let is_alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = name.as_bytes();
-    (3..=63).contains(&bytes.len())
-        && bytes.iter().all(|byte| is_alphanumeric(byte) || matches!(byte, b'.' | b'-'))
-        && bytes.first().is_some_and(is_alphanumeric)
-        && bytes.last().is_some_and(is_alphanumeric)
+    let is_alphanumeric = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.chars().all(|char| is_alphanumeric(char) || matches!(char, '.' | '-'))
+        && name.starts_with(is_alphanumeric)
+        && name.ends_with(is_alphanumeric)
 }
 
 /// Credentials are refused, because messages would contain them.

@@ -10,7 +10,8 @@ use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::names::{ABOVE, BELOW, decoded, encoded, is_unfinished};
-use super::{BucketError, Found, ObjectStart, StoredObject, root_cause, stored_bytes_for, walk};
+use super::walk::{self, Walk};
+use super::{BucketError, Found, ObjectStart, StoredObject, root_cause, stored_bytes_for};
 
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
@@ -36,7 +37,8 @@ impl Folder {
     }
 
     pub(super) async fn put(&self, key: &str, bytes: bytes::Bytes) -> Result<(), String> {
-        let name = self.free_name(key).await?;
+        let (folder, key) = (self.clone(), key.to_owned());
+        let name = blocking(move || Ok(folder.free(&key))).await?;
         self.store.put(&at(&name), bytes.into()).await.map(drop).map_err(|error| root_cause(&error))
     }
 
@@ -77,14 +79,11 @@ impl Folder {
     /// Symbolic links may form a cycle, in which the list of `LocalFileSystem` does not terminate.
     pub(super) async fn list(&self) -> Result<Found, String> {
         let root = self.root.clone();
-        let walk::Found { files, mut skipped, unreadable } = blocking(move || walk::find(&root)).await?;
-        let (names, unusable) = walk::names(&self.root, files);
-        skipped.extend(unusable);
-        let mut objects = Vec::with_capacity(names.len());
-        for name in names {
-            objects.extend(self.head(&name).await?);
+        let Walk { files, mut found, .. } = blocking(move || walk::find(&root)).await?;
+        for name in walk::names(&self.root, files, &mut found.skipped) {
+            found.objects.extend(self.head(&name).await?);
         }
-        Ok(Found { objects, skipped, unreadable })
+        Ok(found)
     }
 
     pub(super) async fn range(&self, name: &str, from: u64, to: u64) -> Result<bytes::Bytes, String> {
@@ -93,17 +92,10 @@ impl Folder {
 
     /// An object found through a symbolic link is refused: the link would be moved, or a file of another folder.
     pub(super) async fn rename(&self, name: &str, to: &str) -> Result<(), String> {
-        let (root, path) = (self.root.clone(), PathBuf::from(name));
-        if blocking(move || Ok(is_below_a_link(&root, &path))).await? {
-            return Err("its path has a symbolic link; accepted is an object in the folder itself".to_owned());
-        }
-        let to = self.free_name(to).await?;
+        let (folder, path, to) = (self.clone(), PathBuf::from(name), to.to_owned());
+        let free = blocking(move || Ok((!is_below_a_link(&folder.root, &path)).then(|| folder.free(&to)))).await?;
+        let to = free.ok_or("its path has a symbolic link; accepted is an object in the folder itself")?;
         self.store.rename(&at(name), &at(&to)).await.map_err(|error| root_cause(&error))
-    }
-
-    async fn free_name(&self, key: &str) -> Result<String, String> {
-        let (folder, key) = (self.clone(), key.to_owned());
-        blocking(move || Ok(folder.free(&key))).await
     }
 
     fn free(&self, key: &str) -> String {

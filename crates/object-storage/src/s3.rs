@@ -128,13 +128,18 @@ impl S3 {
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(REQUEST_TIMEOUT)
             .build();
+        // Short, for a connection that the service closed, say. A stream retries for ever by itself.
+        let retries = RetryConfig::standard()
+            .with_max_attempts(3)
+            .with_initial_backoff(Duration::from_millis(50))
+            .with_max_backoff(Duration::from_millis(200));
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(credentials)
             .region(region)
             .http_client(https)
             .timeout_config(timeouts)
-            .retry_config(short_retries())
+            .retry_config(retries)
             // Some S3-compatible services do not support the newer checksums.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -235,14 +240,6 @@ fn stored_object(key: &str, bytes: Option<i64>, e_tag: Option<String>, modified:
         e_tag,
         modified_us: i64::try_from(modified_us).unwrap_or_default(),
     }
-}
-
-/// Short retries, for a connection that the service closed, say. A stream retries for ever by itself.
-fn short_retries() -> RetryConfig {
-    RetryConfig::standard()
-        .with_max_attempts(3)
-        .with_initial_backoff(Duration::from_millis(50))
-        .with_max_backoff(Duration::from_millis(200))
 }
 
 fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {

@@ -8,17 +8,20 @@ use std::path::{Path, PathBuf};
 
 use object_store::path::Path as StorePath;
 
+use super::Found;
 use super::names::unfinished;
 
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+/// The files of a folder; `found` has the others.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
     pub(super) files: Vec<PathBuf>,
-    pub(super) skipped: Vec<(PathBuf, &'static str)>,
-    pub(super) unreadable: Vec<(PathBuf, String)>,
+    pub(super) found: Found,
+    seen: HashSet<(u64, u64)>,
+    links: VecDeque<PathBuf>,
 }
 
 /// Without hidden files. Links come last, so that a file is found at its own place. Errors below the folder are in the result.
-pub(super) fn find(root: &Path) -> io::Result<Found> {
+pub(super) fn find(root: &Path) -> io::Result<Walk> {
     let mut walk = Walk::default();
     // A link to a parent folder would lead back to the folder.
     for folder in fs::canonicalize(root)?.ancestors().skip(1) {
@@ -28,19 +31,12 @@ pub(super) fn find(root: &Path) -> io::Result<Found> {
     Ok(walk.finish())
 }
 
-#[derive(Debug, Default)]
-struct Walk {
-    found: Found,
-    seen: HashSet<(u64, u64)>,
-    links: VecDeque<PathBuf>,
-}
-
 impl Walk {
-    fn finish(mut self) -> Found {
+    fn finish(mut self) -> Self {
         while let Some(link) = self.links.pop_front() {
             self.link(link);
         }
-        self.found
+        self
     }
 
     fn folder_below(&mut self, folder: PathBuf) {
@@ -51,7 +47,7 @@ impl Walk {
 
     fn folder(&mut self, folder: &Path) -> io::Result<()> {
         if !self.seen.insert(identity(&fs::metadata(folder)?)) {
-            self.found.skipped.push((folder.to_owned(), "a folder that is already read"));
+            self.skip(folder.to_owned(), "a folder that is already read");
             return Ok(());
         }
         // Entries keep their folder open, so none is left when the folders below are read.
@@ -80,9 +76,9 @@ impl Walk {
             self.folder_below(path);
         } else if kind.is_file() {
             self.seen.insert(identity(&metadata));
-            self.found.files.push(path);
+            self.files.push(path);
         } else {
-            self.found.skipped.push((path, "neither a file nor a folder"));
+            self.skip(path, "neither a file nor a folder");
         }
         Ok(())
     }
@@ -90,41 +86,42 @@ impl Walk {
     fn link(&mut self, link: PathBuf) {
         match fs::metadata(&link) {
             Ok(target) if target.is_dir() && !self.seen.contains(&identity(&target)) => self.folder_below(link),
-            Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => self.found.files.push(link),
+            Ok(target) if target.is_file() && self.seen.insert(identity(&target)) => self.files.push(link),
             Ok(target) if target.is_dir() || target.is_file() => {
-                self.found
-                    .skipped
-                    .push((link, "a link to a parent folder, or to a file or folder that is already read"));
+                self.skip(link, "a link to a parent folder, or to a file or folder that is already read");
             }
-            Ok(_) => self.found.skipped.push((link, "a link to neither a file nor a folder")),
+            Ok(_) => self.skip(link, "a link to neither a file nor a folder"),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => self.failed(link, &error),
-            Err(_) => self.found.skipped.push((link, "a dangling link")),
+            Err(_) => self.skip(link, "a dangling link"),
         }
     }
 
     fn failed(&mut self, path: PathBuf, error: &io::Error) {
         if error.kind() == io::ErrorKind::NotFound {
-            self.found.skipped.push((path, "removed during the search"));
+            self.skip(path, "removed during the search");
         } else {
             self.found.unreadable.push((path, error.to_string()));
         }
     }
+
+    fn skip(&mut self, path: PathBuf, why: &'static str) {
+        self.found.skipped.push((path, why));
+    }
 }
 
-pub(super) fn names(root: &Path, files: Vec<PathBuf>) -> (Vec<String>, Vec<(PathBuf, &'static str)>) {
-    let (mut names, mut unusable) = (Vec::new(), Vec::new());
+/// The files that are objects, by their names.
+pub(super) fn names(root: &Path, files: Vec<PathBuf>, skipped: &mut Vec<(PathBuf, &'static str)>) -> Vec<String> {
+    let mut names = Vec::new();
     for file in files {
-        let name = file.strip_prefix(root).ok().and_then(Path::to_str);
-        if name.and_then(unfinished).is_some() {
-            unusable.push((file, "an unfinished object (`#` and a number at the end of its name)"));
-            continue;
-        }
-        match name.filter(|name| StorePath::parse(name).is_ok()) {
-            Some(name) => names.push(name.to_owned()),
-            None => unusable.push((file, "its name is not UTF-8, or not that of an object")),
+        match file.strip_prefix(root).ok().and_then(Path::to_str) {
+            Some(name) if unfinished(name).is_some() => {
+                skipped.push((file, "an unfinished object (`#` and a number at the end of its name)"));
+            }
+            Some(name) if StorePath::parse(name).is_ok() => names.push(name.to_owned()),
+            _ => skipped.push((file, "its name is not UTF-8, or not that of an object")),
         }
     }
-    (names, unusable)
+    names
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {
@@ -169,14 +166,14 @@ mod tests {
         }
         // Two links that lead to each other.
         symlink("../errors", outside.path().join("other/back")).unwrap();
-        let found = find(&root).unwrap();
+        let Walk { files, found, .. } = find(&root).unwrap();
         let names = |paths: &mut dyn Iterator<Item = &PathBuf>| {
             let mut names: Vec<String> =
                 paths.map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect();
             names.sort();
             names
         };
-        let files = names(&mut found.files.iter());
+        let files = names(&mut files.iter());
         assert_eq!(files, ["g-outside/far", "g-outside/near", "k-sibling", "z/below/real", "z/real", "z/same"]);
         let skipped = names(&mut found.skipped.iter().map(|(path, _)| path));
         let expected = [
@@ -215,8 +212,8 @@ mod tests {
         let mut walk = Walk::default();
         walk.folder(root).unwrap();
         walk.folder_below(root.join("removed"));
-        let found = walk.finish();
-        assert_eq!(found.files, [root.join("a"), root.join("z")]);
+        let Walk { files, found, .. } = walk.finish();
+        assert_eq!(files, [root.join("a"), root.join("z")]);
         assert_eq!(found.skipped, [(root.join("removed"), "removed during the search")]);
         let [(unreadable, why)] = &found.unreadable[..] else { panic!("{found:?}") };
         assert!(path.starts_with(unreadable) && why.starts_with("File name too long"), "{found:?}");
@@ -227,7 +224,8 @@ mod tests {
     fn each_file_has_a_name_or_a_reason() {
         let files =
             ["a/x", "a/x#1", "x#y#12", "x#", "x#y", "a#1/x", "a\nb"].map(|name| Path::new("/errors").join(name));
-        let (names, unusable) = names(Path::new("/errors"), files.to_vec());
+        let mut unusable = Vec::new();
+        let names = names(Path::new("/errors"), files.to_vec(), &mut unusable);
         assert_eq!(names, ["a/x", "x#", "x#y", "a#1/x"]);
         let skipped: Vec<_> =
             unusable.iter().map(|(path, why)| (path.to_str().unwrap(), why.split(' ').next_back())).collect();

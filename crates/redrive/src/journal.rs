@@ -54,16 +54,6 @@ pub enum OnDamage {
     New,
 }
 
-fn choices(found: &Condition) -> &'static str {
-    match found {
-        Condition::Behind(_) => {
-            "`--damaged-journal older` continues from what can be read, and records that were put after it may be put twice; \
-             `--damaged-journal new` starts a new one, and all records may be put twice"
-        }
-        _ => "`--damaged-journal new` starts a new one, and all records may be put twice",
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Unknown = 0,
@@ -340,11 +330,18 @@ fn how(path: &Path, found: &Condition, on_damage: Option<OnDamage>) -> Result<Ho
         (_, Some(OnDamage::New)) => (How::New, "starts a new one; records that were put before may be put twice"),
         // Only the operator can choose.
         (_, None | Some(OnDamage::Older)) => {
+            let older = match found {
+                Condition::Behind(_) => {
+                    "`--damaged-journal older` continues from what can be read, and records that were put after it may be put \
+                     twice; "
+                }
+                _ => "",
+            };
             return Err(RedriveError::Failed(format!(
                 "the journal {} (`--journal`) cannot be used: {found}; accepted is the file that the last run wrote, because \
-                 without it records are put twice. If you cannot restore it, choose: {}",
-                path.display(),
-                choices(found)
+                 without it records are put twice. If you cannot restore it, choose: {older}`--damaged-journal new` starts a new one, \
+                 and all records may be put twice",
+                path.display()
             )));
         }
     };

@@ -106,23 +106,18 @@ fn default_journal(target: &Target) -> Result<PathBuf, RedriveError> {
     }
     let [new, old] = ["journal", "ledger"].map(|extension| folder.join(format!("{}.{extension}", target.name())));
     // The commit count alone is enough: a missing journal is an error, too.
-    let exists = |path: &Path| path.exists() || state_file::commits_path(path).exists();
-    if exists(&old) && !exists(&new) {
+    let files = |journal: &Path| [journal.to_owned(), state_file::commits_path(journal)];
+    let old_files = files(&old).into_iter().zip(files(&new)).filter(|(old, _)| old.exists());
+    let renames = old_files.map(|(old, new)| format!("mv '{}' '{}'", old.display(), new.display()));
+    let renames = renames.collect::<Vec<_>>().join(" && ");
+    if !renames.is_empty() && !files(&new).iter().any(|file| file.exists()) {
         // A new journal would put the records of the old one twice.
+        let old = old.display();
         return Err(RedriveError::Usage(format!(
-            "the journal has its former name: {}; to continue with it, rename it: {}",
-            old.display(),
-            rename(&old, &new)
+            "the journal has its former name: {old}; to continue with it, rename it: {renames}"
         )));
     }
     Ok(new)
-}
-
-fn rename(old: &Path, new: &Path) -> String {
-    let pairs = [(old.to_owned(), new.to_owned()), (state_file::commits_path(old), state_file::commits_path(new))];
-    let existing = pairs.iter().filter(|(old, _)| old.exists());
-    let commands = existing.map(|(old, new)| format!("mv '{}' '{}'", old.display(), new.display()));
-    commands.collect::<Vec<_>>().join(" && ")
 }
 
 /// The content of an object.

@@ -20,10 +20,9 @@ pub struct Selection {
 impl Selection {
     /// A record without an arrival time is outside every time range.
     pub(super) fn includes(&self, record: &FailedRecord) -> bool {
-        let is_within = |range: &dyn Fn(i64) -> bool| record.arrival_ms.is_some_and(range);
         (self.error_codes.is_empty() || self.error_codes.contains(&record.code))
-            && self.since_ms.is_none_or(|since| is_within(&|arrival| arrival >= since))
-            && self.until_ms.is_none_or(|until| is_within(&|arrival| arrival < until))
+            && self.since_ms.is_none_or(|since| record.arrival_ms.is_some_and(|arrival| arrival >= since))
+            && self.until_ms.is_none_or(|until| record.arrival_ms.is_some_and(|arrival| arrival < until))
     }
 }
 

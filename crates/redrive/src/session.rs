@@ -65,6 +65,15 @@ impl Stop {
             std::future::pending::<()>().await;
         }
     }
+
+    /// None after an interrupt.
+    pub(super) async fn unless_requested<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.requested(1) => None,
+            done = work => Some(done),
+        }
+    }
 }
 
 /// The progress of a run.
@@ -86,7 +95,6 @@ pub type OnProgress = Box<dyn Fn(Progress) + Send>;
 pub(super) struct Session {
     options: Options,
     target: Target,
-    max_record_bytes: usize,
     bucket: Bucket,
     journal: Journal,
     quarantine: Quarantine,
@@ -106,16 +114,11 @@ pub(super) struct Session {
 impl Session {
     pub(super) async fn prepare(
         options: Options,
-        target: Target,
+        mut target: Target,
         stop: Stop,
         on_progress: OnProgress,
     ) -> Result<Self, RedriveError> {
-        let (identity, max_record_bytes) = if options.dry_run {
-            (None, target.service.max_record_bytes)
-        } else {
-            let (identity, max_record_bytes) = target.check().await?;
-            (Some(identity), max_record_bytes)
-        };
+        let identity = if options.dry_run { None } else { Some(target.check().await?) };
         let bucket = Bucket::open_existing(&options.source.store)?;
         let path = match &options.journal {
             Some(path) => path.clone(),
@@ -146,7 +149,6 @@ impl Session {
             quarantine: Quarantine::new(path.with_extension("corrupt.jsonl")),
             options,
             target,
-            max_record_bytes,
             bucket,
             journal,
             stop,

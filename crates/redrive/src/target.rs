@@ -74,6 +74,8 @@ pub(super) struct Target {
     client: Client,
     stream: String,
     partition_key_field: Option<String>,
+    /// With the partition key. Until [`Target::check`], the most that any stream accepts.
+    max_record_bytes: usize,
     /// The service's region, or its address if it is not AWS.
     place: String,
 }
@@ -139,7 +141,8 @@ impl Target {
             StreamRef::Delivery(_) => Client::Firehose(aws_sdk_firehose::Client::new(&config)),
             StreamRef::Data { .. } => Client::Kinesis(aws_sdk_kinesis::Client::new(&config)),
         };
-        Ok(Self { service, client, stream: name.clone(), partition_key_field, place })
+        let max_record_bytes = service.max_record_bytes;
+        Ok(Self { service, client, stream: name.clone(), partition_key_field, max_record_bytes, place })
     }
 
     /// `@kinesis` distinguishes a data stream from a delivery stream of the same name.
@@ -148,8 +151,8 @@ impl Target {
         format!("{}{kind}@{}", self.stream, self.place)
     }
 
-    /// Returns the stream's unique identity, and its largest record with the partition key.
-    pub(super) async fn check(&self) -> Result<(String, usize), RedriveError> {
+    /// Reads the stream's limit, and returns its unique identity.
+    pub(super) async fn check(&mut self) -> Result<String, RedriveError> {
         let target = self.name();
         let found = match &self.client {
             Client::Firehose(client) => firehose::describe(client, self).await?,
@@ -172,8 +175,8 @@ impl Target {
             return Err(not_described(&target, "the response has no ARN"));
         }
         let max_record_kib = found.max_record_kib.and_then(|kib| usize::try_from(kib).ok());
-        let max_record_bytes = max_record_kib.map_or(self.service.default_record_bytes, |kib| kib * 1024);
-        Ok((format!("{} ({})", shown(&found.arn), self.place), max_record_bytes))
+        self.max_record_bytes = max_record_kib.map_or(self.service.default_record_bytes, |kib| kib * 1024);
+        Ok(format!("{} ({})", shown(&found.arn), self.place))
     }
 
     pub(super) fn outgoing(&self, data: Vec<u8>) -> Outgoing {
@@ -187,8 +190,8 @@ impl Target {
         kinesis::partition_key(data, self.partition_key_field.as_deref())
     }
 
-    pub(super) fn check_size(&self, data: &[u8], most: usize) -> Result<(), Corrupt> {
-        check_size(self.service.name, data.len() + self.partition_key(data).len(), most)
+    pub(super) fn check_size(&self, data: &[u8]) -> Result<(), Corrupt> {
+        check_size(self.service.name, data.len() + self.partition_key(data).len(), self.max_record_bytes)
     }
 
     pub(super) async fn put(&self, records: impl Iterator<Item = Outgoing>) -> PutOutcome {
@@ -336,17 +339,13 @@ impl CustomEndpoint {
     fn of(endpoint: &str) -> Option<Self> {
         let url = Url::parse(endpoint).ok()?;
         let host = url.host_str()?;
-        if ["amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(|domain| is_within(host, domain)) {
+        if [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].into_iter().any(|domain| host.ends_with(domain)) {
             return None;
         }
         let is_local = host == "localhost" || host == "[::1]" || host.starts_with("127.");
         let host = if is_local { "localhost" } else { host };
         Some(Self { place: format!("{host}-{}", url.port_or_known_default()?), is_local })
     }
-}
-
-fn is_within(host: &str, domain: &str) -> bool {
-    host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// Safe for a terminal.

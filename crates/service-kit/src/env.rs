@@ -85,17 +85,31 @@ impl Env {
         is_name(name).then(|| name.to_owned()).ok_or_else(|| VariableError::of_value(variable, name, NAME))
     }
 
-    /// A list of names: see [`NAMES`]. Names must differ in more than case, because Athena and others fold case.
+    /// A list of names: see [`NAMES`].
     pub fn list_of_names(&self, variable: &str, default: &str) -> Result<Vec<String>, VariableError> {
+        self.list(variable, default, NAMES, |text| is_name(text).then(|| text.to_owned()), String::as_str)
+    }
+
+    /// A comma-separated list of up to [`MAX_NAMES`] values. Their names must differ in more than case, because Athena and others fold
+    /// case.
+    pub fn list<T>(
+        &self,
+        variable: &str,
+        default: &str,
+        accepted: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        name: impl Fn(&T) -> &str,
+    ) -> Result<Vec<T>, VariableError> {
         let text = self.text(variable)?.unwrap_or(default);
         if text.is_empty() {
             return Ok(Vec::new());
         }
-        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        let different: HashSet<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let accepted =
-            names.len() <= MAX_NAMES && different.len() == names.len() && names.iter().all(|name| is_name(name));
-        accepted.then_some(names).ok_or_else(|| VariableError::of_value(variable, text, NAMES))
+        let values: Option<Vec<T>> = text.split(',').map(|value| parse(value.trim())).collect();
+        let values = values.filter(|values| {
+            let different: HashSet<String> = values.iter().map(|value| name(value).to_ascii_lowercase()).collect();
+            values.len() <= MAX_NAMES && different.len() == values.len()
+        });
+        values.ok_or_else(|| VariableError::of_value(variable, text, accepted))
     }
 }
 

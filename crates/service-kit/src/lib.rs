@@ -2,8 +2,6 @@
 
 pub mod backoff;
 pub mod deadline;
-#[cfg(feature = "emf")]
-pub mod emf;
 pub mod env;
 pub mod json;
 #[cfg(feature = "logs")]

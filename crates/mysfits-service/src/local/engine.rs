@@ -2,7 +2,6 @@
 //!
 //! With a port, the service uses the same code as for AWS.
 
-use std::error::Error;
 use std::net::Ipv4Addr;
 
 use aws_sdk_dynamodb::Client;
@@ -21,14 +20,12 @@ pub struct Engine {
 
 impl Engine {
     /// Starts on a free port.
-    pub async fn start() -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub async fn start() -> anyhow::Result<Self> {
         let database = Database::memory()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (shutdown, dropped) = oneshot::channel();
-        let dropped = async {
-            let _ = dropped.await;
-        };
+        let dropped = async { _ = dropped.await };
         tokio::spawn(server::serve_with_shutdown(listener, database, dropped));
         Ok(Self { url, _shutdown: shutdown })
     }

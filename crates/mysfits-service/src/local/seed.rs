@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
@@ -12,9 +13,9 @@ use aws_sdk_dynamodb::types::{
 };
 use serde_json::Value;
 
-use crate::filter::INDEXES;
+use crate::filter::{INDEXED, index_name};
 use crate::mysfit::item;
-use crate::table::{TableError, TableName};
+use crate::table::TableName;
 
 const FIXTURE: &str = include_str!("../../../../fixtures/mysfits.json");
 
@@ -22,19 +23,19 @@ const FIXTURE: &str = include_str!("../../../../fixtures/mysfits.json");
 const ACTIVE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Creates the table if it is missing, and fills it if it is empty. Existing items are not changed.
-pub async fn create_table(client: &Client, name: &TableName) -> Result<(), TableError> {
-    let request = creation(client, name).map_err(TableError::of("the table's description is incomplete"))?;
+pub async fn create_table(client: &Client, name: &TableName) -> anyhow::Result<()> {
+    let request = creation(client, name).context("the table's description is incomplete")?;
     match request.send().await {
         // It exists, or is being created by another process or by an attempt without a response.
         Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => {}
         created => {
-            created.map_err(TableError::of("DynamoDB CreateTable failed"))?;
+            created.context("DynamoDB CreateTable failed")?;
         }
     }
     let exists = client.wait_until_table_exists().table_name(name.as_str()).wait(ACTIVE_WITHIN).await;
-    exists.map_err(TableError::of("the table does not become active"))?;
+    exists.context("the table does not become active")?;
     let page = client.scan().table_name(name.as_str()).limit(1).send().await;
-    if page.map_err(TableError::of("DynamoDB Scan failed"))?.items().is_empty() {
+    if page.context("DynamoDB Scan failed")?.items().is_empty() {
         fill(client, name).await?;
     }
     Ok(())
@@ -47,30 +48,29 @@ fn creation(client: &Client, name: &TableName) -> Result<CreateTableFluentBuilde
         .billing_mode(BillingMode::PayPerRequest)
         .attribute_definitions(string("MysfitId")?)
         .key_schema(key("MysfitId", KeyType::Hash)?);
-    for index in INDEXES {
+    for attribute in INDEXED {
         let index_with_everything = GlobalSecondaryIndex::builder()
-            .index_name(index.name)
-            .key_schema(key(index.attribute, KeyType::Hash)?)
+            .index_name(index_name(attribute))
+            .key_schema(key(attribute, KeyType::Hash)?)
             .key_schema(key("MysfitId", KeyType::Range)?)
             .projection(Projection::builder().projection_type(ProjectionType::All).build())
             .build()?;
-        request =
-            request.attribute_definitions(string(index.attribute)?).global_secondary_indexes(index_with_everything);
+        request = request.attribute_definitions(string(attribute)?).global_secondary_indexes(index_with_everything);
     }
     Ok(request)
 }
 
 /// In one transaction, so that the table is still empty after a failure.
-async fn fill(client: &Client, name: &TableName) -> Result<(), TableError> {
+async fn fill(client: &Client, name: &TableName) -> anyhow::Result<()> {
     let mysfits: Vec<Value> =
-        serde_json::from_str(FIXTURE).map_err(TableError::of("fixtures/mysfits.json is not a list of mysfits"))?;
+        serde_json::from_str(FIXTURE).context("fixtures/mysfits.json is not a list of mysfits")?;
     let mut request = client.transact_write_items();
     for mysfit in &mysfits {
         let put = Put::builder().table_name(name.as_str()).set_item(Some(item(mysfit))).build();
-        let put = put.map_err(TableError::of("the table's description is incomplete"))?;
+        let put = put.context("the table's description is incomplete")?;
         request = request.transact_items(TransactWriteItem::builder().put(put).build());
     }
-    request.send().await.map_err(TableError::of("DynamoDB TransactWriteItems failed"))?;
+    request.send().await.context("DynamoDB TransactWriteItems failed")?;
     Ok(())
 }
 

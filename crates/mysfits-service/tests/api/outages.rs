@@ -73,7 +73,7 @@ async fn a_dynamodb_that_never_responds_times_out() {
     let both = async { tokio::join!(get(&base_url, "/mysfits"), table.list()) };
     let (response, list) = timeout(PATIENCE, both).await.unwrap();
     response.is(503);
-    let cause = list.unwrap_err().chain();
+    let cause = format!("{:#}", list.unwrap_err());
     assert!(cause.contains("operation timeout (all attempts including retries)"), "{cause}");
     // At least one attempt timed out before the operation.
     assert!(dynamodb.requests().len() >= 4, "{}", dynamodb.requests().len());

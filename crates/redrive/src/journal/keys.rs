@@ -36,11 +36,7 @@ pub(crate) fn firehose_name(place: &str) -> Option<&str> {
     let dot = name[extension..].find('.').map_or(name.len(), |dot| extension + dot);
     let name = name.get(..dot)?;
     let id = name.len().checked_sub(UUID_CHARS).and_then(|start| name.get(start..))?;
-    is_uuid(id).then_some(name)
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.contains('-') && Uuid::try_parse(text).is_ok()
+    Uuid::try_parse(id).is_ok().then_some(name)
 }
 
 fn file_name(place: &str) -> &str {

@@ -56,11 +56,7 @@ impl Session {
         }
         while !batch.is_empty() {
             let start = self.limiter.reserve(weight_of(&batch));
-            tokio::select! {
-                biased;
-                () = self.stop.requested(1) => return Err(Halt::Interrupted),
-                () = sleep_until(start) => {}
-            }
+            self.stop.unless_requested(sleep_until(start)).await.ok_or(Halt::Interrupted)?;
             batch = self.call(batch).await?;
         }
         Ok(())
@@ -98,13 +94,9 @@ impl Session {
             }
             PutOutcome::Unknown(why) => return self.unanswered(&batch, why).await.map(|()| Vec::new()),
         };
-        let mut is_refused = vec![false; batch.len()];
-        for index in refused {
-            is_refused[index] = true;
-        }
-        let mut refused_flags = is_refused.into_iter();
+        let mut indices = 0..batch.len();
         let (refused, put): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|_| refused_flags.next().unwrap_or_default());
+            batch.into_iter().partition(|_| indices.next().is_some_and(|index| refused.contains(&index)));
         let (put_entries, refused_entries) = (entries_of(&put), entries_of(&refused));
         if let Err(error) = self.journal.record_response(&put_entries, &refused_entries, start_ms, now_ms()) {
             // In the journal they are still being sent.
@@ -126,7 +118,7 @@ impl Session {
             let why = why.unwrap_or_else(|| "it gives no reason".to_owned());
             return Err(RedriveError::Failed(format!("the service refuses records, after retries: {why}")).into());
         };
-        self.pause(delay).await?;
+        self.stop.unless_requested(sleep(delay)).await.ok_or(Halt::Interrupted)?;
         Ok(refused)
     }
 
@@ -142,15 +134,7 @@ impl Session {
         if self.unanswered >= MAX_UNANSWERED && !self.stop.is_requested() {
             return Err(RedriveError::Failed(format!("no response from {}: {why}", self.target.service.name)).into());
         }
-        self.pause(UNANSWERED.delay(self.unanswered)).await
-    }
-
-    async fn pause(&mut self, delay: Duration) -> Result<(), Halt> {
-        tokio::select! {
-            biased;
-            () = self.stop.requested(1) => Err(Halt::Interrupted),
-            () = sleep(delay) => Ok(()),
-        }
+        self.stop.unless_requested(sleep(UNANSWERED.delay(self.unanswered))).await.ok_or(Halt::Interrupted)
     }
 }
 

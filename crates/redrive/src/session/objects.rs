@@ -59,20 +59,15 @@ impl Session {
         let add = move |bytes| _ = counted.fetch_add(bytes, Ordering::Relaxed);
         let mut chunks = lines::read(self.bucket.read(&self.objects[index].object, add));
         loop {
-            let chunk = tokio::select! {
-                biased;
-                () = self.stop.requested(1) => return Err(Halt::Interrupted),
-                chunk = chunks.recv() => chunk,
-            };
+            let chunk = self.stop.unless_requested(chunks.recv()).await.ok_or(Halt::Interrupted)?;
             let pieces = match chunk {
                 Some(Chunk::Pieces(pieces)) => pieces,
                 Some(last) => return Ok(last),
                 None => return Ok(Chunk::Unreadable("its reader has failed".to_owned())),
             };
-            let (target, max_record_bytes) = (&self.target, self.max_record_bytes);
-            let (records, corrupt) = classify(pieces, &mut identity, |data| target.check_size(data, max_record_bytes));
+            let (records, corrupt) = classify(pieces, &mut identity, |data| self.target.check_size(data));
             // The stream accepts such a record once its limit is raised, and then the object has to be read again.
-            let most = target.service.max_record_bytes;
+            let most = self.target.service.max_record_bytes;
             self.objects[index].is_incomplete |=
                 corrupt.iter().any(|piece| matches!(piece.problem, Corrupt::TooLarge { bytes, .. } if bytes <= most));
             self.quarantine(place, corrupt)?;
@@ -122,9 +117,8 @@ impl Session {
         let keys = |pieces: &[CorruptPiece]| pieces.iter().map(|piece| piece.key).collect::<Vec<u128>>();
         let known = self.journal.contains(&keys(&corrupt))?;
         self.report.records.found += corrupt.len() as u64;
-        let mut is_known = known.iter();
-        let new: Vec<CorruptPiece> =
-            corrupt.into_iter().filter(|_| !is_known.next().copied().unwrap_or_default()).collect();
+        let new = corrupt.into_iter().zip(&known).filter(|(_, is_known)| !**is_known);
+        let new: Vec<CorruptPiece> = new.map(|(piece, _)| piece).collect();
         self.report.records.corrupt += new.len() as u64;
         self.report.records.corrupt_before += (known.len() - new.len()) as u64;
         let quarantine = &mut self.quarantine;
