@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::Mutex;
 
-use self::cache::{CacheInstant, CachedList, Item, ItemCache, Lifetime, RECHECK_AFTER};
+use self::cache::{CacheInstant, CachedItem, CachedList, Item, ItemCache, Lifetime, RECHECK_AFTER};
 use self::request_error::MAX_ATTEMPTS;
 use self::service_response::{AttributesId, Entry, List};
 use crate::config::{Config, LookupMode};
@@ -204,7 +204,7 @@ impl Lookup {
         let mut wanted = Vec::new();
         for (index, key) in keys.iter().enumerate() {
             let failed_recently = items.failed_at(key).is_some_and(|at| at.age_at(now) < failed_within);
-            let (item, stale) = items.get(key, &self.lifetime, now);
+            let CachedItem { item, stale } = items.get(key, &self.lifetime, now);
             if item.is_none() && !failed_recently && !(accept_stale && stale.is_some()) {
                 wanted.push((index, stale));
             } else {

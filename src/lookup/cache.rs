@@ -100,8 +100,12 @@ pub(super) struct ItemCache {
     negative: BoundedCache<(NegativeEntry, CacheInstant)>,
 }
 
-/// What is known of an item, if anything; and its earlier attributes, while they are acceptable.
-pub(super) type CachedItem = (Option<Item>, Option<Arc<OwnedAttributes>>);
+pub(super) struct CachedItem {
+    /// What is known, if it is fresh.
+    pub(super) item: Option<Item>,
+    /// The attributes from before, while they are acceptable.
+    pub(super) stale: Option<Arc<OwnedAttributes>>,
+}
 
 impl ItemCache {
     pub(super) fn new() -> Self {
@@ -114,12 +118,14 @@ impl ItemCache {
         let found = self.found.get(key).map(|(attributes, since)| (attributes.clone(), since.age_at(now)));
         let found = found.filter(|(_, age)| lifetime.is_servable(*age));
         match (negative, found) {
-            (Some(NegativeEntry::Unknown), _) => (Some(Item::Unknown), None),
+            (Some(NegativeEntry::Unknown), _) => CachedItem { item: Some(Item::Unknown), stale: None },
             (Some(NegativeEntry::Incomplete), found) => {
-                (Some(Item::Incomplete), found.map(|(attributes, _)| attributes))
+                CachedItem { item: Some(Item::Incomplete), stale: found.map(|(attributes, _)| attributes) }
             }
-            (_, Some((attributes, age))) if lifetime.is_fresh(age) => (Some(Item::Found(attributes)), None),
-            (_, found) => (None, found.map(|(attributes, _)| attributes)),
+            (_, Some((attributes, age))) if lifetime.is_fresh(age) => {
+                CachedItem { item: Some(Item::Found(attributes)), stale: None }
+            }
+            (_, found) => CachedItem { item: None, stale: found.map(|(attributes, _)| attributes) },
         }
     }
 
@@ -206,6 +212,11 @@ pub(super) mod tests {
         Arc::new(OwnedAttributes::unknown(&[Field::named("species")]))
     }
 
+    fn get(items: &mut ItemCache, key: &str, now: CacheInstant) -> (Option<Item>, Option<Arc<OwnedAttributes>>) {
+        let CachedItem { item, stale } = items.get(key, &LIFETIME, now);
+        (item, stale)
+    }
+
     #[test]
     fn an_age_is_the_longer_of_both_clocks() {
         let start = CacheInstant::now();
@@ -265,7 +276,7 @@ pub(super) mod tests {
             ("d", 0, (None, None)),
             ("e", 0, (None, None)),
         ] {
-            assert_eq!(items.get(key, &LIFETIME, later(since, age)), expected, "{key} at {age} s");
+            assert_eq!(get(&mut items, key, later(since, age)), expected, "{key} at {age} s");
         }
     }
 
@@ -278,11 +289,11 @@ pub(super) mod tests {
         for (age, expected) in
             [(401, (Some(Item::Incomplete), Some(yeti()))), (430, (None, Some(yeti()))), (1300, (None, None))]
         {
-            assert_eq!(items.get("a", &LIFETIME, later(since, age)), expected, "at {age} s");
+            assert_eq!(get(&mut items, "a", later(since, age)), expected, "at {age} s");
         }
         items.put("a", Item::Found(yeti()), later(since, 402));
         assert_eq!(
-            items.get("a", &LIFETIME, later(since, 403)),
+            get(&mut items, "a", later(since, 403)),
             (Some(Item::Found(yeti())), None),
             "the last answer counts"
         );
@@ -301,10 +312,10 @@ pub(super) mod tests {
             items.put(&key, Item::Unknown, now);
             items.put_failure(&key, now);
         }
-        assert_eq!(items.get("popular", &LIFETIME, now), (Some(Item::Found(yeti())), None));
+        assert_eq!(get(&mut items, "popular", now), (Some(Item::Found(yeti())), None));
         for index in 0..MANY {
             items.put(&index.to_string(), Item::Found(yeti()), now);
-            assert_ne!(items.get("popular", &LIFETIME, now), (None, None), "what is used stays");
+            assert_ne!(get(&mut items, "popular", now), (None, None), "what is used stays");
         }
         assert!((10_000..MANY).contains(&items.found.entries.len()), "{}", items.found.entries.len());
     }
@@ -346,8 +357,8 @@ pub(super) mod tests {
         items.put("popular", Item::Found(yeti()), now);
         let large = OwnedAttributes::new("x".repeat(MAX_FOUND_BYTES), Vec::new());
         items.put("large", Item::Found(Arc::new(large)), now);
-        assert_eq!(items.get("large", &LIFETIME, now), (None, None));
-        assert_eq!(items.get("popular", &LIFETIME, now), (Some(Item::Found(yeti())), None));
+        assert_eq!(get(&mut items, "large", now), (None, None));
+        assert_eq!(get(&mut items, "popular", now), (Some(Item::Found(yeti())), None));
     }
 
     #[test]
@@ -357,7 +368,7 @@ pub(super) mod tests {
         items.put("often", Item::Unknown, now);
         for index in 0..MANY {
             items.put(&index.to_string(), Item::Unknown, now);
-            assert_eq!(items.get("often", &LIFETIME, now), (Some(Item::Unknown), None));
+            assert_eq!(get(&mut items, "often", now), (Some(Item::Unknown), None));
         }
     }
 
@@ -372,11 +383,11 @@ pub(super) mod tests {
             assert_eq!(failed < Duration::from_secs(within), expected, "at {age} s, within {within} s");
         }
         items.put("a", Item::Unknown, now);
-        assert_eq!(items.get("a", &LIFETIME, now), (Some(Item::Unknown), None));
+        assert_eq!(get(&mut items, "a", now), (Some(Item::Unknown), None));
         items.put("a", Item::Found(yeti()), now);
-        assert_eq!(items.get("a", &LIFETIME, now), (Some(Item::Found(yeti())), None));
+        assert_eq!(get(&mut items, "a", now), (Some(Item::Found(yeti())), None));
         items.put("a", Item::Unknown, now);
-        assert_eq!(items.get("a", &LIFETIME, later(now, 30)), (None, None), "an item that is gone is not served");
+        assert_eq!(get(&mut items, "a", later(now, 30)), (None, None), "an item that is gone is not served");
         assert!(items.failed_at("a").is_none());
     }
 }

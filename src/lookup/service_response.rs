@@ -271,17 +271,14 @@ fn offset_of(position: usize) -> u32 {
 /// An entry that has no key or is not an object is ignored: no event can name it.
 pub fn parse_list(body: &[u8], format: &ItemFormat) -> Result<List, ServiceResponseError> {
     let shape = |_| ServiceResponseError::Shape;
-    let items = match body.trim_ascii_start() {
-        [b'[', ..] => serde_json::from_slice(body).map_err(shape)?,
-        _ => {
-            let mut json = serde_json::Deserializer::from_slice(body);
-            let items = json.deserialize_map(OnlyArray).map_err(shape)?;
-            json.end().map_err(shape)?;
-            match items {
-                Some(items) => items,
-                None => return Ok(List::default()),
-            }
-        }
+    let items: &RawValue = if body.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice(body).map_err(shape)?
+    } else {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let items = json.deserialize_map(OnlyArray).map_err(shape)?;
+        json.end().map_err(shape)?;
+        let Some(items) = items else { return Ok(List::default()) };
+        items
     };
     let list = ListVisitor { format, body_bytes: items.get().len() };
     serde_json::Deserializer::from_str(items.get()).deserialize_seq(list).map_err(shape)?

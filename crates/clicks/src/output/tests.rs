@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use firehose_model::delivery::ErrorCode;
-use firehose_model::event::encode;
+use firehose_model::event::{Record, encode};
 
 const END: BatchEnd<'_> = BatchEnd { attempts: 1, time: Timestamp::UNIX_EPOCH, function_arn: "arn:f" };
 

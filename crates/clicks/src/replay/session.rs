@@ -122,7 +122,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn stop(mut self, interrupted: bool, served: Option<u64>) -> anyhow::Result<Report> {
+    pub(super) async fn stop(self, interrupted: bool, served: Option<u64>) -> anyhow::Result<Report> {
         let elapsed = self.since.elapsed();
         drop(self.progress);
         let exit = self.function.stop().await;

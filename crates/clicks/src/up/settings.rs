@@ -132,7 +132,7 @@ fn pipeline_layers<'a>(
     command_line: &'a PipelineOptions,
     file: Option<(&'a Path, &'a File)>,
 ) -> Layers<'a, PipelineOptions> {
-    let table = file.map(|(path, file)| (table(path, "pipeline"), &file.pipeline));
+    let table = file.map(|(path, file)| (Some(table(path, "pipeline")), &file.pipeline));
     Layers([(None, command_line)].into_iter().chain(table).collect())
 }
 
@@ -186,8 +186,8 @@ fn ports(
 /// The options of the command line, without a name, and those of tables of the file. The first ones override the others.
 struct Layers<'a, O>(Vec<(Option<String>, &'a O)>);
 
-fn table(file: &Path, name: &str) -> Option<String> {
-    Some(format!("[{name}] in {}", file.display()))
+fn table(file: &Path, name: &str) -> String {
+    format!("[{name}] in {}", file.display())
 }
 
 struct Found<T> {

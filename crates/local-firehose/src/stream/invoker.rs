@@ -94,9 +94,12 @@ impl Invoker {
 }
 
 fn untransformed(event: &Event) -> BatchResult {
-    // The base64 was validated when the record was accepted.
-    let delivered = |record: &Record| RecordOutcome::delivered(STANDARD.decode(&record.data).unwrap_or_default());
-    BatchResult { outcomes: event.records.iter().map(delivered).collect(), attempts: 1 }
+    let outcomes = event.records.iter().map(|record| match STANDARD.decode(&record.data) {
+        Ok(data) => RecordOutcome::delivered(data),
+        // It was validated when the record was accepted, so the state on disk is damaged.
+        Err(_) => RecordOutcome::Failed(ErrorCode::FunctionError),
+    });
+    BatchResult { outcomes: outcomes.collect(), attempts: 1 }
 }
 
 fn invoked(records: usize, report: &AttemptReport<'_>) -> StreamEvent {

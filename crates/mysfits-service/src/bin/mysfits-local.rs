@@ -82,6 +82,6 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 fn with_option(error: LocalError) -> anyhow::Error {
     match error {
         LocalError::Listen { .. } => anyhow::Error::new(error).context("--listen"),
-        _ => error.into(),
+        LocalError::Database(_) => error.into(),
     }
 }

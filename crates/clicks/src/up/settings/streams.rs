@@ -30,7 +30,7 @@ pub(super) fn from_options(
     let only = pipeline.find("stream", |options| options.stream.clone());
     let collector = pipeline.value(|options| options.collector_stream.clone());
     let command_line = (None, command_line);
-    let defaults = file.map(|(path, file)| (table(path, "defaults"), &file.defaults));
+    let defaults = file.map(|(path, file)| (Some(table(path, "defaults")), &file.defaults));
     let tables: Vec<(String, Option<_>)> = match (file.filter(|(_, file)| !file.streams.is_empty()), only) {
         (Some((path, file)), Some(Found { option, .. })) => {
             let streams = file.streams.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
@@ -41,7 +41,7 @@ pub(super) fn from_options(
             );
         }
         (Some((path, file)), None) => {
-            let of_stream = |name: &str| table(path, &format!("streams.{name}"));
+            let of_stream = |name: &str| Some(table(path, &format!("streams.{name}")));
             file.streams.iter().map(|(name, options)| (name.clone(), Some((of_stream(name), options)))).collect()
         }
         (None, only) => vec![(only.map_or_else(|| STREAM.to_owned(), |only| only.value.0), None)],
