@@ -23,15 +23,28 @@ CARGO_CYCLONEDX := .venv/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cy
 CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
+ifneq ($(MAKECMDGOALS),suites)
 .NOTPARALLEL:
-.PHONY: help test tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
+endif
+.PHONY: help test suites in-turn counted tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-# Then infra's tests run the executables that the Rust tests have built: with the features of one package, cargo would build them again.
+# With the selection, infra's tests run the executables that the Rust tests have built: with the features of one package, cargo would
+# build them again.
 test: export CARGO_SELECTION := --workspace --tests
-test: tools format-check lint dependencies docs tests infra instructions  ## Does all the set-up, and checks and tests everything.
+test: tools format-check lint dependencies docs  ## Does all the set-up, and checks and tests everything.
+	$(MAKE) --jobs 2 suites
+
+# The tests mostly wait. Meanwhile the executable of deployments is built, in a folder of its own, and its instructions are counted.
+suites: in-turn counted
+
+in-turn:
+	$(MAKE) tests infra
+
+counted:
+	nice $(MAKE) instructions
 
 tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 

@@ -23,8 +23,9 @@ fn command(program: impl AsRef<Path>) -> Command {
             command.env_remove(name);
         }
     }
+    let cargo = Path::new(test_support::builds_functions(&mut command));
     let path = env::var_os("PATH").unwrap_or_default();
-    let path = [venv().join("bin")].into_iter().chain(env::split_paths(&path));
+    let path = [venv().join("bin"), cargo.parent().unwrap().to_owned()].into_iter().chain(env::split_paths(&path));
     command.env("PATH", env::join_paths(path).unwrap());
     command
 }

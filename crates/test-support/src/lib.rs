@@ -111,7 +111,7 @@ pub fn stand_in() -> String {
     executable("stand-in-function")
 }
 
-/// `clicks` without configuration in its environment, which builds functions by `cargo.sh`.
+/// `clicks` without configuration in its environment.
 #[must_use]
 pub fn clicks_command() -> Command {
     const CONFIGURATION: [&str; 9] = [
@@ -131,9 +131,15 @@ pub fn clicks_command() -> Command {
             command.env_remove(name);
         }
     }
-    command.env("TEST_CARGO", std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.env("CARGO", concat!(env!("CARGO_MANIFEST_DIR"), "/cargo.sh"));
+    let cargo = builds_functions(&mut command);
+    command.env("CARGO", cargo);
     command
+}
+
+/// Prepares a command that builds functions by cargo; returns the program that it has to use as cargo.
+pub fn builds_functions(command: &mut Command) -> &'static str {
+    command.env("TEST_CARGO", std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    concat!(env!("CARGO_MANIFEST_DIR"), "/bin/cargo")
 }
 
 /// Sends a signal, such as `-TERM`, to a process.

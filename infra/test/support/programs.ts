@@ -12,8 +12,8 @@ export const TOOLS = `${ROOT}.venv/bin`
 const LIMIT_MS = 60_000
 const BUILD_LIMIT_MS = 30 * 60_000
 
-// Functions, too, are built by the features of the selection: see `cargo.sh`.
-const cargo = process.env.CARGO_SELECTION ? { CARGO: `${ROOT}crates/test-support/cargo.sh`, TEST_CARGO: 'cargo' } : {}
+// Functions, too, are built by the features of the selection: see `crates/test-support/bin/cargo`.
+const cargo = process.env.CARGO_SELECTION ? { CARGO: `${ROOT}crates/test-support/bin/cargo`, TEST_CARGO: 'cargo' } : {}
 const environment = { ...process.env, ...cargo, PATH: TOOLS + delimiter + process.env.PATH }
 
 /** Runs a program in `cwd` with `variables`, and returns its standard output. */
