@@ -26,7 +26,7 @@ CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 ifneq ($(MAKECMDGOALS),suites)
 .NOTPARALLEL:
 endif
-.PHONY: help test suites in-turn counted tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
+.PHONY: help test suites in-background tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,19 +34,16 @@ help:                   ## Lists the targets.
 # With the selection, infra's tests run the executables that the Rust tests have built: with the features of one package, cargo would
 # build them again.
 test: export CARGO_SELECTION := --workspace --tests
-test: tools format-check lint dependencies docs  ## Does all the set-up, and checks and tests everything.
-	$(MAKE) --jobs 2 suites
+test: tools format-check lint docs  ## Does all the set-up, and checks and tests everything.
+	$(MAKE) --jobs 3 suites
 
-# The tests mostly wait. Meanwhile the executable of deployments is built, in a folder of its own, and its instructions are counted.
-suites: in-turn counted
+# Side by side, because tests mostly wait. What only computes gets the time that they leave; its executable has a folder of its own.
+suites: tests infra in-background
 
-in-turn:
-	$(MAKE) tests infra
+in-background:
+	nice $(MAKE) dependencies instructions
 
-counted:
-	nice $(MAKE) instructions
-
-tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_DENY) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
+tools: $(PYTHON_TOOLS) $(NODE_TOOLS) $(CARGO_NEXTEST)  ## Installs what the tests run: see requirements.txt and scripts/needs.
 
 lambda-tools: $(PYTHON_TOOLS)  ## Puts cargo-lambda, with zig, and what checks a deployment into .venv.
 

@@ -1,13 +1,14 @@
 //! Deserialises any event. serde's derive would accept arrays as objects, and would fail the whole event for a repeated member. Here the
 //! last one counts, as in most parsers.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Event, EventError, Header, Member, Members, Records};
+use super::record::Name;
+use super::records::{Member, Members, Records};
+use super::{Event, EventError, Header};
 
 /// The event in `text`, and how many records exceed what any response can hold.
 pub(super) fn event(text: &str) -> Result<(Event<'_>, usize), EventError> {
@@ -19,10 +20,6 @@ pub(super) fn event(text: &str) -> Result<(Event<'_>, usize), EventError> {
     let unread = records.unread;
     Ok((Event::new(header, records), unread))
 }
-
-/// A member's name, borrowed if it has no escape: serde copies a bare `Cow`.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 struct Parsed<'a> {
     header: Header<'a>,
@@ -103,29 +100,4 @@ impl<'de> Visitor<'de> for RecordVisitor {
         }
         Ok(record)
     }
-}
-
-/// The last member of `object` with each of these names; `None` if it is not an object. The others are not kept.
-pub(super) fn members<'a, const N: usize>(object: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
-    struct MembersVisitor<'n, const N: usize>([&'n str; N]);
-
-    impl<'de, const N: usize> Visitor<'de> for MembersVisitor<'_, N> {
-        type Value = [Option<&'de str>; N];
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = [None; N];
-            while let Some((Name(name), value)) = map.next_entry::<Name, &RawValue>()? {
-                if let Some(index) = self.0.iter().position(|wanted| *wanted == name) {
-                    found[index] = Some(value.get());
-                }
-            }
-            Ok(found)
-        }
-    }
-
-    serde_json::Deserializer::from_str(object).deserialize_map(MembersVisitor(names)).ok()
 }
