@@ -23,6 +23,8 @@ CARGO_CYCLONEDX := .venv/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cy
 CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 .DELETE_ON_ERROR:
+# Cargo would take its jobs from make's.
+unexport MAKEFLAGS
 ifneq ($(MAKECMDGOALS),suites)
 .NOTPARALLEL:
 endif

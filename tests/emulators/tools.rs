@@ -23,24 +23,18 @@ fn command(program: impl AsRef<Path>) -> Command {
             command.env_remove(name);
         }
     }
-    let cargo = Path::new(test_support::builds_functions(&mut command));
     let path = env::var_os("PATH").unwrap_or_default();
-    let path = [venv().join("bin"), cargo.parent().unwrap().to_owned()].into_iter().chain(env::split_paths(&path));
+    let path = [venv().join("bin")].into_iter().chain(env::split_paths(&path));
     command.env("PATH", env::join_paths(path).unwrap());
     command
 }
 
-/// `cargo` with arguments.
-pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = command(env!("CARGO"));
-    command.args(arguments);
-    command
-}
-
-/// `cargo lambda` with arguments.
+/// `cargo lambda` with arguments, as cargo runs it.
 pub(crate) fn cargo_lambda<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
-    present(venv().join("bin/cargo-lambda"));
-    cargo(["lambda"].into_iter().chain(arguments))
+    let mut command = command(present(venv().join("bin/cargo-lambda")));
+    let cargo = test_support::builds_functions(&mut command);
+    command.env("CARGO", cargo).arg("lambda").args(arguments);
+    command
 }
 
 /// AWS's Runtime Interface Emulator. The SAM CLI contains one for each architecture.

@@ -106,7 +106,7 @@ test("the processor's messages have the same words", () => {
   )
   for (const words of [
     FIELD,
-    'a comma-separated list of up to {MAX_NAMES} different fields, each {accepted}',
+    'a comma-separated list of up to {MAX_NAMES} different fields, each {field}',
     'a path from /{with}, of visible ASCII characters and without a fragment, or {NONE}',
     'two different values',
     'output fields whose names differ in more than case',

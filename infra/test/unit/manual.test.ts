@@ -251,7 +251,7 @@ test("the manual and the alarms use the processor's own metrics", () => {
 
 test('the manual documents the optional rows of `clicks redrive`', () => {
   const source = read('crates/clicks/src/redrive.rs')
-  const display = source.slice(source.indexOf('impl Display for ReportTable'), source.indexOf('#[cfg(test)]'))
+  const display = source.slice(source.indexOf('fn table('), source.indexOf('#[cfg(test)]'))
   const rows = [...display.matchAll(/^ *\(" {2}([^"]+)", [^)]*\),$/gm)].map(([, name]) => name!)
   const documented = table('row').flatMap(([names]) => quoted(names!))
   assert.ok(rows.length > 10)
