@@ -20,6 +20,7 @@ use super::unknown_method;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use local_firehose::http::BodyMemory;
 use local_firehose::stream::{DataStream, PutEntry, PutError, PutResult};
 
 struct Streams {
@@ -27,8 +28,8 @@ struct Streams {
     unknown: RequestReader,
 }
 
-pub(super) fn router(streams: Vec<DataStream>, rate: Quota) -> Router {
-    let reader = || RequestReader::new(rate, MAX_RECORD_BYTES);
+pub(super) fn router(streams: Vec<DataStream>, rate: Quota, memory: &BodyMemory) -> Router {
+    let reader = || RequestReader::new(rate, MAX_RECORD_BYTES, memory);
     let route = |stream: DataStream| (stream.name().to_owned(), (stream, reader()));
     let streams = Streams { by_name: streams.into_iter().map(route).collect(), unknown: reader() };
     Router::new().route("/v2/{stream}", post(put).fallback(unknown_method)).with_state(Arc::new(streams))
@@ -42,7 +43,7 @@ async fn put(
 ) -> Result<Json<Value>, EdgeError> {
     let Some((stream, reader)) = name.ok().and_then(|Path(name)| streams.by_name.get(&name)) else {
         // A mock integration in API Gateway, which ignores the body.
-        let _ignored = streams.unknown.read_body(request.into_body()).await;
+        streams.unknown.discard(request);
         return Err(EdgeError::UnknownStream);
     };
     let (head, body) = reader.read(request).await?;
