@@ -15,6 +15,9 @@ use local_firehose::http::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyRea
 /// More than the 64 KiB of a request that outlives its page (Fetch standard, `keepalive`).
 const MAX_DISCARDED: usize = 1024 * 1024;
 
+/// A day, as deployed (`infra/lib/edge/preflight.ts`).
+const MAX_AGE_SECONDS: &str = "86400";
+
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct RequestReader {
@@ -56,7 +59,7 @@ impl RequestReader {
     /// API Gateway's preflight is a mock integration within the rate, of JSON without content.
     pub(super) fn preflight(&self) -> Result<impl IntoResponse + use<>, EdgeError> {
         self.in_rate()?;
-        Ok([(header::CONTENT_TYPE, "application/json")])
+        Ok([(header::CONTENT_TYPE, "application/json"), (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS)])
     }
 
     fn in_rate(&self) -> Result<(), EdgeError> {
