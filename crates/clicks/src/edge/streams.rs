@@ -66,7 +66,7 @@ async fn put(
 /// A script of any page can send a body without a content type, and a browser asks for no permission first (Fetch standard,
 /// "CORS-preflight fetch"). JSON needs that permission, which no page of another site gets here. API Gateway makes no difference.
 fn is_untyped_of_another_site(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| str::from_utf8(value.as_bytes()).unwrap_or_default());
+    let text = |name: HeaderName| headers.get(name).map(|value| str::from_utf8(value.as_bytes()).unwrap_or_default());
     let Some(origin) = text(header::ORIGIN) else { return false };
     let is_own = origin.strip_prefix("http://").is_some_and(|host| text(header::HOST) == Some(host));
     !is_own && !headers.contains_key(header::CONTENT_TYPE)
