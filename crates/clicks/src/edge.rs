@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The order of checks is API Gateway's: the rate, the size, the content type, the body, and last the integration. Each
-//! route has a rate of its own, so that a flood on one does not throttle the others.
+//! route has a rate of its own, so that a flood on one does not throttle the others. Requests over the rate are refused before
+//! their bodies are read.
 
 mod clicks;
 mod collect;
@@ -26,6 +27,7 @@ use governor::Quota;
 use uuid::Uuid;
 
 use self::reader::EdgeError;
+use local_firehose::http::BodyMemory;
 use local_firehose::stream::{DataStream, DeliveryStream};
 
 pub(crate) use self::collector::Collector;
@@ -39,15 +41,16 @@ pub(crate) fn router(
     collector: Option<Arc<Collector>>,
     rate: Quota,
 ) -> anyhow::Result<Router> {
+    let memory = BodyMemory::default();
     let mut router = Router::new();
     if let Some(stream) = clicks {
-        router = router.merge(clicks::router(stream, rate)?);
+        router = router.merge(clicks::router(stream, rate, &memory)?);
     }
     if !streams.is_empty() {
-        router = router.merge(streams::router(streams, rate));
+        router = router.merge(streams::router(streams, rate, &memory));
     }
     if let Some(collector) = collector {
-        router = router.merge(collect::router(collector, rate));
+        router = router.merge(collect::router(collector, rate, &memory));
     }
     Ok(router.layer(from_fn(identify)))
 }

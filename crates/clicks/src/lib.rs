@@ -11,7 +11,6 @@ mod progress;
 #[cfg(feature = "aws")]
 mod redrive;
 mod replay;
-mod server;
 mod service;
 mod site;
 mod up;

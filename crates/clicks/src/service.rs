@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::error::UsageError;
-use crate::server::Server;
+use local_firehose::http::HttpServer;
 
 const MYSFITS: &str = include_str!("../../../fixtures/mysfits.json");
 
@@ -35,7 +35,7 @@ const MAX_BYTES: usize = 64 << 20;
 pub(crate) type Responses = BTreeMap<String, Bytes>;
 
 pub(crate) struct LocalService {
-    pub(crate) server: Server,
+    pub(crate) server: HttpServer,
     service: Arc<Service>,
 }
 
@@ -52,7 +52,7 @@ impl LocalService {
         // The page is on another port, which is another origin.
         let cors = CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).vary([]);
         let app = Router::new().fallback(respond).layer(cors).with_state(Arc::clone(&service));
-        Ok(Self { server: Server::start(listener, app)?, service })
+        Ok(Self { server: HttpServer::start(listener, app)?, service })
     }
 
     pub(crate) fn requests(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! HTTP/1.1 as bytes: a test can send requests that no client library would send.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
@@ -25,6 +25,17 @@ impl Connection {
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) {
         self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Whether the server has responded or closed the connection. Does not wait.
+    pub fn is_answered(&mut self) -> bool {
+        self.0.get_ref().set_nonblocking(true).unwrap();
+        let answered = match self.0.fill_buf() {
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+            Ok(_) => true,
+        };
+        self.0.get_ref().set_nonblocking(false).unwrap();
+        answered
     }
 
     /// Sends a request and reads the response. Each of `headers` ends with CR LF.

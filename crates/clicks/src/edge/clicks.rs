@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::reader::{EdgeError, RequestReader, json_text};
 use super::{unknown_method, with_cors};
 use firehose_model::fields::{Fields, minified};
+use local_firehose::http::BodyMemory;
 use local_firehose::stream::{DeliveryStream, PutError};
 
 /// The largest valid click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
@@ -34,8 +35,9 @@ struct Clicks {
     reader: RequestReader,
 }
 
-pub(super) fn router(stream: DeliveryStream, rate: Quota) -> anyhow::Result<Router> {
-    let clicks = Clicks { stream, schema: click_schema()?, reader: RequestReader::new(rate, LONGEST_CLICK) };
+pub(super) fn router(stream: DeliveryStream, rate: Quota, memory: &BodyMemory) -> anyhow::Result<Router> {
+    let reader = RequestReader::new(rate, LONGEST_CLICK, memory);
+    let clicks = Clicks { stream, schema: click_schema()?, reader };
     let routes = put(put_click)
         .options(async |State(clicks): State<Arc<Clicks>>| clicks.reader.preflight())
         .fallback(unknown_method)

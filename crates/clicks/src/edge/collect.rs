@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::collector::Collector;
 use super::reader::{EdgeError, RequestReader};
 use super::{unknown_method, with_cors};
+use local_firehose::http::BodyMemory;
 
 /// The longest body (Amazon API Gateway quotas, "Payload size"). A body whose event is over Lambda's limit is too long, too.
 const LONGEST: usize = 10 * 1024 * 1024;
@@ -31,8 +32,8 @@ struct Collect {
     reader: RequestReader,
 }
 
-pub(super) fn router(collector: Arc<Collector>, rate: Quota) -> Router {
-    let state = Collect { collector, reader: RequestReader::new(rate, LONGEST) };
+pub(super) fn router(collector: Arc<Collector>, rate: Quota, memory: &BodyMemory) -> Router {
+    let state = Collect { collector, reader: RequestReader::new(rate, LONGEST, memory) };
     let collect = post(invoke)
         .options(async |State(collect): State<Arc<Collect>>| collect.reader.preflight())
         .fallback(unknown_method)

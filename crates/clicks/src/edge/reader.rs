@@ -10,10 +10,13 @@ use axum::response::{IntoResponse, Response};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 
-use local_firehose::http::{BodyError, BodyLimits, BodyReader};
+use local_firehose::http::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};
 
 /// More than the 64 KiB of a request that outlives its page (Fetch standard, `keepalive`).
 const MAX_DISCARDED: usize = 1024 * 1024;
+
+/// A day, as deployed (`infra/lib/edge/preflight.ts`).
+const MAX_AGE_SECONDS: &str = "86400";
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -23,24 +26,32 @@ pub(super) struct RequestReader {
 }
 
 impl RequestReader {
-    pub(super) fn new(rate: Quota, max_bytes: usize) -> Self {
+    pub(super) fn new(rate: Quota, max_bytes: usize, memory: &BodyMemory) -> Self {
         let limits = BodyLimits { max_bytes, max_discarded: MAX_DISCARDED, timeout: TIMEOUT };
-        Self { rate: RateLimiter::direct(rate), bodies: BodyReader::new(limits) }
+        Self { rate: RateLimiter::direct(rate), bodies: BodyReader::new(limits, memory.clone()) }
     }
 
-    /// The body of a throttled request is read, too, so that its client sees the response.
-    pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, Vec<u8>), EdgeError> {
-        let in_rate = self.in_rate();
+    /// A request over the rate is refused without its body.
+    pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, BodyBytes), EdgeError> {
+        if let Err(throttled) = self.in_rate() {
+            self.discard(request);
+            return Err(throttled);
+        }
         let (head, body) = request.into_parts();
-        let body = self.read_body(body).await;
-        in_rate?;
-        Ok((head, body?))
+        Ok((head, self.read_body(body).await?))
     }
 
-    pub(super) async fn read_body(&self, body: Body) -> Result<Vec<u8>, EdgeError> {
+    /// Discards the body of a refused request while its client gets the response.
+    pub(super) fn discard(&self, request: Request) {
+        let (head, body) = request.into_parts();
+        self.bodies.discard(&head.headers, body);
+    }
+
+    async fn read_body(&self, body: Body) -> Result<BodyBytes, EdgeError> {
         self.bodies.read(body).await.map_err(|error| match error {
             BodyError::TooLarge => EdgeError::TooLong,
-            BodyError::Timeout(_) => EdgeError::BodyTimeout,
+            BodyError::Timeout(_) | BodyError::TooSlow => EdgeError::BodyTimeout,
+            BodyError::NoMemory => EdgeError::TooManyRequests,
             BodyError::Incomplete => EdgeError::Body("it is incomplete".to_owned()),
         })
     }
@@ -48,7 +59,7 @@ impl RequestReader {
     /// API Gateway's preflight is a mock integration within the rate, of JSON without content.
     pub(super) fn preflight(&self) -> Result<impl IntoResponse + use<>, EdgeError> {
         self.in_rate()?;
-        Ok([(header::CONTENT_TYPE, "application/json")])
+        Ok([(header::CONTENT_TYPE, "application/json"), (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS)])
     }
 
     fn in_rate(&self) -> Result<(), EdgeError> {
@@ -71,7 +82,7 @@ pub(super) fn json_text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<&'a s
 /// An error with the status and message of API Gateway's (API Gateway developer guide, "Gateway response types").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EdgeError {
-    /// Over the rate, or Firehose's backlog is full. Without `Retry-After`, as API Gateway's.
+    /// Over the rate, or Firehose's backlog or the memory of bodies is full. Without `Retry-After`, as API Gateway's.
     TooManyRequests,
     TooLong,
     /// The message is an assumption: API Gateway closes the connection without one.
@@ -119,13 +130,13 @@ mod tests {
     use std::num::NonZeroU32;
 
     use axum::body::Bytes;
-    use futures_util::stream;
+    use futures_util::{FutureExt, stream};
 
     use super::*;
 
     fn reader(burst: u32) -> RequestReader {
         let number = |number| NonZeroU32::new(number).unwrap();
-        RequestReader::new(Quota::per_second(number(1)).allow_burst(number(burst)), 8)
+        RequestReader::new(Quota::per_second(number(1)).allow_burst(number(burst)), 8, &BodyMemory::default())
     }
 
     fn request(body: &'static str) -> Request {
@@ -135,7 +146,7 @@ mod tests {
     #[tokio::test]
     async fn over_the_rate_every_request_is_throttled() {
         let reader = reader(2);
-        assert_eq!(reader.read(request("12345678")).await.unwrap().1, b"12345678");
+        assert_eq!(reader.read(request("12345678")).await.unwrap().1.to_vec(), b"12345678");
         assert_eq!(reader.read(request("123456789")).await.err(), Some(EdgeError::TooLong));
         for body in ["12345678", "123456789"] {
             assert_eq!(reader.read(request(body)).await.err(), Some(EdgeError::TooManyRequests));
@@ -143,11 +154,20 @@ mod tests {
         assert_eq!(reader.preflight().err(), Some(EdgeError::TooManyRequests));
     }
 
+    #[tokio::test]
+    async fn over_the_rate_no_body_is_awaited() {
+        let reader = reader(1);
+        reader.read(request("12345678")).await.unwrap();
+        let silent = Request::new(Body::from_stream(stream::pending::<io::Result<Bytes>>()));
+        assert_eq!(reader.read(silent).now_or_never().unwrap().err(), Some(EdgeError::TooManyRequests));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_arrive_is_a_timeout() {
         let silent = Body::from_stream(stream::pending::<io::Result<Bytes>>());
-        assert_eq!(reader(1).read_body(silent).await, Err(EdgeError::BodyTimeout));
+        assert_eq!(reader(1).read_body(silent).await.err(), Some(EdgeError::BodyTimeout));
         let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other("reset"))]));
-        assert_eq!(reader(1).read_body(broken).await, Err(EdgeError::Body("it is incomplete".to_owned())));
+        let incomplete = EdgeError::Body("it is incomplete".to_owned());
+        assert_eq!(reader(1).read_body(broken).await.err(), Some(incomplete));
     }
 }

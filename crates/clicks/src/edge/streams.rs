@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use base64::Engine;
@@ -20,6 +20,7 @@ use super::unknown_method;
 use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use local_firehose::http::BodyMemory;
 use local_firehose::stream::{DataStream, PutEntry, PutError, PutResult};
 
 struct Streams {
@@ -27,8 +28,8 @@ struct Streams {
     unknown: RequestReader,
 }
 
-pub(super) fn router(streams: Vec<DataStream>, rate: Quota) -> Router {
-    let reader = || RequestReader::new(rate, MAX_RECORD_BYTES);
+pub(super) fn router(streams: Vec<DataStream>, rate: Quota, memory: &BodyMemory) -> Router {
+    let reader = || RequestReader::new(rate, MAX_RECORD_BYTES, memory);
     let route = |stream: DataStream| (stream.name().to_owned(), (stream, reader()));
     let streams = Streams { by_name: streams.into_iter().map(route).collect(), unknown: reader() };
     Router::new().route("/v2/{stream}", post(put).fallback(unknown_method)).with_state(Arc::new(streams))
@@ -42,9 +43,13 @@ async fn put(
 ) -> Result<Json<Value>, EdgeError> {
     let Some((stream, reader)) = name.ok().and_then(|Path(name)| streams.by_name.get(&name)) else {
         // A mock integration in API Gateway, which ignores the body.
-        let _ignored = streams.unknown.read_body(request.into_body()).await;
+        streams.unknown.discard(request);
         return Err(EdgeError::UnknownStream);
     };
+    if is_untyped_of_another_site(request.headers()) {
+        reader.discard(request);
+        return Err(EdgeError::MediaType);
+    }
     let (head, body) = reader.read(request).await?;
     let field = stream.settings.partition_key_field.as_deref();
     let record = from_request(&head.headers, &body, field, id)?;
@@ -56,6 +61,15 @@ async fn put(
         Some(Err(PutError::Throttled(_))) => Err(EdgeError::TooManyRequests),
         Some(Err(PutError::Unavailable)) | None => Err(EdgeError::Unavailable),
     }
+}
+
+/// A script of any page can send a body without a content type, and a browser asks for no permission first (Fetch standard,
+/// "CORS-preflight fetch"). JSON needs that permission, which no page of another site gets here. API Gateway makes no difference.
+fn is_untyped_of_another_site(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).map(|value| str::from_utf8(value.as_bytes()).unwrap_or_default());
+    let Some(origin) = text(header::ORIGIN) else { return false };
+    let is_own = origin.strip_prefix("http://").is_some_and(|host| text(header::HOST) == Some(host));
+    !is_own && !headers.contains_key(header::CONTENT_TYPE)
 }
 
 const PARTITION_KEY: HeaderName = HeaderName::from_static("x-partition-key");
@@ -123,6 +137,29 @@ mod tests {
             let record =
                 from_request(&headers(header.map(str::as_bytes)), body.as_bytes(), field, Uuid::from_u128(7)).unwrap();
             assert_eq!((&*record.partition_key, record.hash_key), (key, hash_key(key)), "{header:?} {body}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_site_must_declare_json() {
+        for (origin, content_type, is_refused) in [
+            (None, None, false),
+            (Some("https://evil.example"), None, true),
+            (Some("http://localhost:8001"), None, true),
+            (Some("https://localhost:8000"), None, true),
+            (Some("null"), None, true),
+            (Some(""), None, true),
+            (Some("http://localhost:8000"), None, false),
+            (Some("https://evil.example"), Some("application/json"), false),
+        ] {
+            let headers = [
+                (header::HOST, Some("localhost:8000")),
+                (header::ORIGIN, origin),
+                (header::CONTENT_TYPE, content_type),
+            ];
+            let headers =
+                headers.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_static(value?))));
+            assert_eq!(is_untyped_of_another_site(&headers.collect()), is_refused, "{origin:?} {content_type:?}");
         }
     }
 

@@ -16,18 +16,18 @@ use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
 use crate::progress;
-use crate::server::Server;
 use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
 use local_firehose::api;
 use local_firehose::functions::FunctionLog;
+use local_firehose::http::HttpServer;
 use local_firehose::stream::{self, DataStream, DeliveryStream, Source};
 use object_storage::Bucket;
 
 pub(super) struct Pipeline {
-    pub(super) page: Server,
-    pub(super) firehose: Server,
-    pub(super) kinesis: Option<Server>,
+    pub(super) page: HttpServer,
+    pub(super) firehose: HttpServer,
+    pub(super) kinesis: Option<HttpServer>,
     pub(super) collector: Option<Arc<Collector>>,
     pub(super) service: Option<LocalService>,
     pub(super) service_url: String,
@@ -51,7 +51,7 @@ impl Pipeline {
         let streams = start_streams(settings, &service_url, &function_log).await?;
 
         let data_streams: Vec<DataStream> = streams.iter().filter_map(DataStream::read_by).collect();
-        let serve = |listener, app| Server::start(listener, app).context("could not serve");
+        let serve = |listener, app| HttpServer::start(listener, app).context("could not serve");
         let kinesis = kinesis.map(|listener| serve(listener, api::kinesis::router(&data_streams))).transpose()?;
         let collector = match (&settings.collector, &kinesis) {
             (Some(collector), Some(kinesis)) => {
@@ -145,7 +145,7 @@ fn could_not_listen(option: &str, address: SocketAddr, cause: &io::Error) -> any
 }
 
 /// The collector finds the local Kinesis by the variables of its SDK.
-async fn collector_start(collector: &CollectorSettings, kinesis: &Server) -> anyhow::Result<Function> {
+async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) -> anyhow::Result<Function> {
     let mut start = collector.function.clone();
     if is_unbuilt(&start) {
         start.command = packages::build(COLLECTOR).await?;

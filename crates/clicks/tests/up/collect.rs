@@ -162,7 +162,9 @@ fn the_edge_responds_itself_to_invalid_requests() {
     let folder = tempfile::tempdir().unwrap();
     let up = with_python(folder.path(), &["--rate", "1", "--burst", "4"]);
     let mut connection = Connection::open(up.page());
-    is(&connection.ask("OPTIONS", "/collect", "Origin: https://a.example\r\n", ""), 200, "");
+    let preflight = connection.ask("OPTIONS", "/collect", "Origin: https://a.example\r\n", "");
+    is(&preflight, 200, "");
+    assert_eq!(preflight.header("access-control-max-age"), Some("86400"));
     for method in ["GET", "PUT", "DELETE"] {
         is(&connection.ask(method, "/collect", "", "{}"), 403, r#"{"message":"Missing Authentication Token"}"#);
     }

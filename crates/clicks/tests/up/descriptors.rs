@@ -54,14 +54,13 @@ fn records_wait_for_a_function_that_can_not_be_started_or_reached() {
         let mut up = Up::start_in(folder.path(), &arguments);
         let records: Vec<String> = (0..6).map(|n| json!({ "n": n }).to_string()).collect();
         let (first, others) = records.split_at(if runs_already { 2 } else { 0 });
-        let mut connection = Connection::open(up.firehose());
         if runs_already {
-            puts(&mut connection, first);
+            puts(&mut Connection::open(up.firehose()), first);
             up.until_processed(2);
-        } else {
-            // So that it is accepted.
-            connection.get("/", "localhost");
         }
+        let mut connection = Connection::open(up.firehose());
+        // So that it is accepted.
+        connection.get("/", "localhost");
         up.limit_descriptors(NONE_LEFT);
         puts(&mut connection, others);
         until_logged(&up, message);

@@ -1,5 +1,7 @@
 //! `/clicks` of the edge, as a browser or another client sees it.
 
+use std::fs;
+
 use test_support::http::{Connection, Response};
 use test_support::up::Up;
 
@@ -26,6 +28,14 @@ fn is(response: &Response, status: u16, body: &str) {
 
 fn ask(connection: &mut Connection, method: &str, headers: &str, body: &str) -> Response {
     connection.ask(method, "/clicks", headers, body)
+}
+
+/// The deployed value, which is in the snapshot of the template.
+fn max_age() -> String {
+    let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/test/snapshots/ClickStream.snapshot.json");
+    let snapshot = fs::read_to_string(snapshot).unwrap();
+    let (_, value) = snapshot.split_once("Access-Control-Max-Age\": \"'").unwrap();
+    value.split('\'').next().unwrap().to_owned()
 }
 
 /// A click with trailing spaces, of this size.
@@ -69,7 +79,10 @@ fn a_preflight_is_allowed_and_other_methods_are_unknown() {
     let up = Up::start(&[]);
     let mut connection = Connection::open(up.page());
     let origin = "Origin: https://mysfits.example\r\nAccess-Control-Request-Method: PUT\r\n";
-    is(&ask(&mut connection, "OPTIONS", origin, ""), 200, "");
+    let preflight = ask(&mut connection, "OPTIONS", origin, "");
+    is(&preflight, 200, "");
+    assert_eq!(preflight.header("access-control-max-age"), Some(max_age().as_str()));
+    assert_eq!(ask(&mut connection, "PUT", JSON, CLICK).header("access-control-max-age"), None);
     for method in ["GET", "POST", "DELETE", "PATCH"] {
         is(&ask(&mut connection, method, JSON, CLICK), 403, r#"{"message":"Missing Authentication Token"}"#);
     }
@@ -130,7 +143,7 @@ fn clicks_over_the_rate_are_throttled() {
     is(refused, 429, r#"{"message":"Too Many Requests"}"#);
 }
 
-/// Takes the ten seconds of the body's timeout.
+/// Takes the five seconds before the minimum rate applies.
 #[test]
 fn a_body_that_does_not_arrive_is_a_timeout() {
     let up = Up::start(&[]);

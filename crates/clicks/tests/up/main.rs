@@ -17,6 +17,7 @@ mod kinesis;
 mod objects;
 mod orders;
 mod site;
+mod slow_clients;
 mod stop;
 mod storage;
 mod streams;

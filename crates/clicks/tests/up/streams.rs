@@ -98,6 +98,28 @@ fn responses_are_those_of_api_gateway() {
     placed(&connection.ask("POST", "/v2/reviews", "Content-Type: application/json; charset=utf-8\r\n", "{}"));
 }
 
+/// A browser sends such a request of any page without a preflight.
+#[test]
+fn a_page_of_another_site_puts_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &["--function", "none"]);
+    let refused = (415, r#"{"message":"Unsupported Media Type"}"#);
+    for origin in ["https://evil.example", "http://127.0.0.1:1", "null"] {
+        for content_type in ["", "Content-Type: text/plain\r\n"] {
+            let response = post(&up, "orders", &format!("Origin: {origin}\r\n{content_type}"), "{}");
+            assert_eq!((response.status, response.body.as_str()), refused, "{origin} {content_type}");
+        }
+    }
+    assert_eq!(view_of(&up, "orders")["accepted"], 0);
+    // With JSON, a browser asks first, and gets no permission.
+    let asks = "Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n\
+                Access-Control-Request-Headers: content-type\r\n";
+    let preflight = Connection::open(up.page()).ask("OPTIONS", "/v2/orders", asks, "");
+    assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (403, None));
+    // `ask` sends `Host: localhost`.
+    placed(&post(&up, "orders", "Origin: http://localhost\r\n", "{}"));
+}
+
 #[test]
 fn each_stream_has_a_prefix_of_its_own() {
     let folder = tempfile::tempdir().unwrap();

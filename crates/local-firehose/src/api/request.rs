@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::http::{BodyError, BodyLimits, BodyReader};
+use crate::http::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};
 use firehose_model::excerpt::excerpt;
 
 /// How much of a body that is too large is read, so that its client gets a response instead of a broken connection.
@@ -42,8 +42,12 @@ impl Service {
                 code: None,
                 message: format!("the request's body is larger than {}", self.largest_body),
             },
-            BodyError::Timeout(_) => {
+            BodyError::Timeout(_) | BodyError::TooSlow => {
                 ApiError::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeoutException", error.to_string())
+            }
+            // Every SDK retries a 503.
+            BodyError::NoMemory => {
+                ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", error.to_string())
             }
             BodyError::Incomplete => ApiError::serialization(error.to_string()),
         }
@@ -62,7 +66,7 @@ impl Service {
 
 pub(super) struct Call {
     pub(super) operation: String,
-    pub(super) body: Vec<u8>,
+    pub(super) body: BodyBytes,
 }
 
 pub(super) struct Api<S> {
@@ -76,12 +80,14 @@ impl<S> Api<S> {
     pub(super) fn new(service: &'static Service, streams: impl IntoIterator<Item = (String, S)>) -> Self {
         let limits =
             BodyLimits { max_bytes: service.max_body_bytes, max_discarded: MAX_DISCARDED_BYTES, timeout: TIMEOUT };
-        Self { service, streams: streams.into_iter().collect(), bodies: BodyReader::new(limits) }
+        Self { service, streams: streams.into_iter().collect(), bodies: BodyReader::new(limits, BodyMemory::default()) }
     }
 
     pub(super) async fn read(&self, request: Request) -> Result<Call, ApiError> {
         let Service { name, short_name, target_prefix, operation, page_endpoint, .. } = self.service;
-        if request.method() != Method::POST || request.uri().path() != "/" {
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST || head.uri.path() != "/" {
+            self.bodies.discard(&head.headers, body);
             let streams = self.streams.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             let message = format!(
                 "this is the API of a local {name}: give its address to the AWS CLI or an SDK as the endpoint URL, \
@@ -89,9 +95,9 @@ impl<S> Api<S> {
             );
             return Err(ApiError::new(StatusCode::NOT_FOUND, UNKNOWN_OPERATION, message));
         }
-        let (head, body) = request.into_parts();
         // A web page would bypass the edge. SDKs send no `Origin`.
         if head.headers.contains_key(ORIGIN) {
+            self.bodies.discard(&head.headers, body);
             let message = format!("a web page may not put records here: use {page_endpoint}");
             return Err(ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
         }
@@ -247,6 +253,16 @@ mod tests {
                 firehose.unread_body(BodyError::Timeout(TIMEOUT)),
                 408,
                 r#"{"__type":"RequestTimeoutException","message":"the body did not arrive within 30 seconds"}"#,
+            ),
+            (
+                firehose.unread_body(BodyError::TooSlow),
+                408,
+                r#"{"__type":"RequestTimeoutException","message":"the body arrived at less than 1024 bytes per second"}"#,
+            ),
+            (
+                kinesis.unread_body(BodyError::NoMemory),
+                503,
+                r#"{"__type":"ServiceUnavailableException","message":"the bodies of other requests take all of the memory"}"#,
             ),
             (
                 refused(firehose, Method::POST, "origin", "null").await,

@@ -1,0 +1,184 @@
+//! Reads request bodies within limits of memory, size, rate and time.
+//!
+//! A body that arrives slowly holds nothing that another request waits for: only bytes that have arrived take memory.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
+use axum::http::HeaderMap;
+use axum::http::header::EXPECT;
+use futures_util::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+/// In bytes. 32 of the largest batches of Firehose at once, 4 MiB in base64 each, take 180 MiB.
+const MEMORY: usize = 256 * 1024 * 1024;
+
+/// The part of each body that takes none of the memory, in bytes, so that large bodies do not cause the refusal of small ones.
+/// Connections limit it: those of one server have 16 MiB.
+const UNCOUNTED: usize = 64 * 1024;
+
+/// The time until the minimum rate applies. The grace period of Kestrel, the server of ASP.NET Core, is as long.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The minimum average rate. Servers have 240 (Kestrel) to 500 (Apache's `mod_reqtimeout`) by default, for the links of the internet.
+const MIN_BYTES_PER_SECOND: u64 = 1024;
+
+/// The limits of a body.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// The longest body, in bytes.
+    pub max_bytes: usize,
+    /// How many bytes of a longer body are discarded: a client that still sends when the connection closes sees no response.
+    pub max_discarded: usize,
+    /// The time that a body may take, at any rate.
+    pub timeout: Duration,
+}
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It is longer than the limit.
+    #[error("the body is too large")]
+    TooLarge,
+    /// It did not arrive in time.
+    #[error("the body did not arrive within {} seconds", .0.as_secs())]
+    Timeout(Duration),
+    /// Its rate was below the minimum.
+    #[error("the body arrived at less than {} bytes per second", MIN_BYTES_PER_SECOND)]
+    TooSlow,
+    /// The bodies of other requests take all of the memory.
+    #[error("the bodies of other requests take all of the memory")]
+    NoMemory,
+    /// The connection broke.
+    #[error("the body is incomplete")]
+    Incomplete,
+}
+
+/// The memory of the bodies of several readers: 256 MiB. Small bodies, up to 64 KiB, take none of it.
+#[derive(Debug, Clone)]
+pub struct BodyMemory(Arc<Semaphore>);
+
+impl Default for BodyMemory {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MEMORY)))
+    }
+}
+
+/// A body, whose memory is free for others when it is dropped.
+#[derive(Debug, Default)]
+pub struct BodyBytes {
+    bytes: Vec<u8>,
+    memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Deref for BodyBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads bodies.
+#[derive(Debug)]
+pub struct BodyReader {
+    limits: BodyLimits,
+    memory: BodyMemory,
+}
+
+impl BodyReader {
+    /// A reader with these limits, and with a memory that other readers may share.
+    #[must_use]
+    pub fn new(limits: BodyLimits, memory: BodyMemory) -> Self {
+        Self { limits, memory }
+    }
+
+    /// Reads a body, whether or not its length was announced. If the memory is full, it is refused instead of waiting: bodies that
+    /// are partly read would wait for each other.
+    pub async fn read(&self, body: Body) -> Result<BodyBytes, BodyError> {
+        let mut arrival = Arrival::new(body, self.limits);
+        let mut read = Ok(BodyBytes::default());
+        // The rest of a refused body is discarded.
+        while let Some(chunk) = arrival.next().await? {
+            read = read.and_then(|body| self.append(body, &chunk));
+        }
+        read
+    }
+
+    /// Discards the body of a refused request while its client gets the response, within the same limits.
+    pub fn discard(&self, headers: &HeaderMap, body: Body) {
+        // A client that waits for `100 Continue` sends no body after another response.
+        if body.is_end_stream() || headers.contains_key(EXPECT) {
+            return;
+        }
+        let mut arrival = Arrival::new(body, self.limits);
+        tokio::spawn(async move { while let Ok(Some(_discarded)) = arrival.next().await {} });
+    }
+
+    fn append(&self, mut body: BodyBytes, chunk: &[u8]) -> Result<BodyBytes, BodyError> {
+        let before = body.bytes.len();
+        let after = before + chunk.len();
+        if after > self.limits.max_bytes {
+            return Err(BodyError::TooLarge);
+        }
+        let counted = after.saturating_sub(UNCOUNTED) - before.saturating_sub(UNCOUNTED);
+        if counted > 0 {
+            let permits = u32::try_from(counted).map_err(|_| BodyError::TooLarge)?;
+            let memory = Arc::clone(&self.memory.0).try_acquire_many_owned(permits);
+            let memory = memory.map_err(|_| BodyError::NoMemory)?;
+            match &mut body.memory {
+                Some(held) => held.merge(memory),
+                None => body.memory = Some(memory),
+            }
+        }
+        body.bytes.extend_from_slice(chunk);
+        Ok(body)
+    }
+}
+
+struct Arrival {
+    chunks: BodyDataStream,
+    limits: BodyLimits,
+    started: Instant,
+    bytes: usize,
+}
+
+impl Arrival {
+    fn new(body: Body, limits: BodyLimits) -> Self {
+        Self { chunks: body.into_data_stream(), limits, started: Instant::now(), bytes: 0 }
+    }
+
+    /// None at the end, and when enough of a body that is too large was discarded.
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        if self.bytes > self.limits.max_bytes + self.limits.max_discarded {
+            return Ok(None);
+        }
+        let (deadline, late) = self.deadline();
+        match timeout_at(deadline, self.chunks.next()).await {
+            Ok(Some(Ok(chunk))) => {
+                self.bytes += chunk.len();
+                Ok(Some(chunk))
+            }
+            Ok(Some(Err(_broken))) => Err(BodyError::Incomplete),
+            Ok(None) => Ok(None),
+            Err(_elapsed) => Err(late),
+        }
+    }
+
+    /// Of the next chunk, with the error after it.
+    fn deadline(&self) -> (Instant, BodyError) {
+        let timeout = self.limits.timeout;
+        let at_minimum_rate = GRACE + Duration::from_secs(self.bytes as u64 / MIN_BYTES_PER_SECOND);
+        if at_minimum_rate < timeout {
+            (self.started + at_minimum_rate, BodyError::TooSlow)
+        } else {
+            (self.started + timeout, BodyError::Timeout(timeout))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
