@@ -117,8 +117,9 @@ SBOM_TARGET := aarch64-unknown-linux-gnu
 sbom: $(CARGO_CYCLONEDX)  ## Writes what is in the deployed executables into out/sbom, as CycloneDX JSON.
 	scripts/sbom $(CARGO_CYCLONEDX) $(SBOM_TARGET) out/sbom
 
+# With the examples, the dependencies have the features that clippy has checked them with.
 docs:                   ## Builds the documentation; a warning is an error.
-	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --features firehose-transform/aws_lambda_events
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --lib --bins --examples --features firehose-transform/aws_lambda_events
 
 # Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
 # before, so that no test waits for it.

@@ -74,6 +74,13 @@ pub struct BodyBytes {
     memory: Option<OwnedSemaphorePermit>,
 }
 
+#[cfg(test)]
+impl From<Vec<u8>> for BodyBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, memory: None }
+    }
+}
+
 impl Deref for BodyBytes {
     type Target = [u8];
 

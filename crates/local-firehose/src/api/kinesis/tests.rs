@@ -34,7 +34,7 @@ impl Served {
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
-        let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes() };
+        let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes().into() };
         self.api.dispatch(call).await
     }
 }
