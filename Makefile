@@ -25,10 +25,10 @@ CARGO_FUZZ := .venv/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 .DELETE_ON_ERROR:
 # Cargo would take its jobs from make's.
 unexport MAKEFLAGS
-ifneq ($(MAKECMDGOALS),suites)
+ifeq ($(filter set-up suites,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
-.PHONY: help test suites in-background tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
+.PHONY: help test set-up checks suites in-background tools lambda-tools needs needs-to-deploy format-check lint lint-features package dependencies unused advisories sbom docs tests infra instructions bench first-run fuzz chaos pictures fmt clean
 
 help:                   ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -36,8 +36,15 @@ help:                   ## Lists the targets.
 # With the selection, infra's tests run the executables that the Rust tests have built: with the features of one package, cargo would
 # build them again.
 test: export CARGO_SELECTION := --workspace --tests
-test: tools format-check lint docs  ## Does all the set-up, and checks and tests everything.
+test: needs             ## Does all the set-up, and checks and tests everything.
+	$(MAKE) --jobs 2 set-up
 	$(MAKE) --jobs 3 suites
+
+# Side by side, because downloads wait.
+set-up: tools checks
+
+checks:
+	$(MAKE) format-check lint docs
 
 # Side by side, because tests mostly wait. What only computes gets the time that they leave; its executable has a folder of its own.
 suites: tests infra in-background
@@ -119,7 +126,7 @@ sbom: $(CARGO_CYCLONEDX)  ## Writes what is in the deployed executables into out
 
 # With the examples, the dependencies have the features that clippy has checked them with.
 docs:                   ## Builds the documentation; a warning is an error.
-	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --lib --bins --examples --features firehose-transform/aws_lambda_events
+	RUSTDOCFLAGS='--deny warnings' cargo doc --locked --workspace --no-deps --lib --examples --features firehose-transform/aws_lambda_events
 
 # Each test in a process of its own, with a time limit: see .config/nextest.toml. What `clicks up` would build itself is built
 # before, so that no test waits for it.
