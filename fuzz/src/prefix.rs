@@ -232,7 +232,7 @@ fn delivered_object_name(
     let parsed = Prefix::parse(prefix, !keys.is_empty()).map_err(NameError::Prefix)?;
     let partition = parsed.partition(keys).ok_or(NameError::Record)?;
     let prefix = parsed.evaluate(oldest_arrival, &partition, &mut random);
-    let name = object_name(&prefix, stream, oldest_arrival, random(), Compression::Gzip);
+    let name = object_name(&prefix, (stream, 1), oldest_arrival, random(), Compression::Gzip);
     Ok(ObjectName { prefix, name, error: "" })
 }
 
@@ -247,7 +247,7 @@ fn error_object_names(
     let parsed = ErrorPrefix::parse(prefix).map_err(NameError::Prefix)?;
     let name = |error: ErrorOutputType| {
         let prefix = parsed.evaluate(oldest_arrival, error, &mut random);
-        let name = object_name(&prefix, stream, oldest_arrival, random(), Compression::None);
+        let name = object_name(&prefix, (stream, 1), oldest_arrival, random(), Compression::None);
         ObjectName { prefix, name, error: error.as_str() }
     };
     Ok([ProcessingFailed, PartitioningFailed, ActivePartitionExceeded].map(name).into())

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 #[cfg(feature = "aws")]
 use crate::redrive::Redrive;
 use crate::replay::Replay;
+use crate::serve::Serve;
 use crate::up::options::{PipelineOptions, StreamOptions};
 #[cfg(not(feature = "aws"))]
 use crate::without_aws::Redrive;
@@ -23,6 +24,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Replay(Replay),
     Redrive(Redrive),
+    Serve(Box<Serve>),
     Up(Box<Up>),
 }
 

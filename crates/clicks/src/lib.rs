@@ -3,6 +3,7 @@
 mod command;
 mod edge;
 mod error;
+mod flush;
 mod input;
 mod interrupts;
 mod output;
@@ -11,8 +12,10 @@ mod progress;
 #[cfg(feature = "aws")]
 mod redrive;
 mod replay;
+mod serve;
 mod service;
 mod site;
+mod state;
 mod up;
 #[cfg(not(feature = "aws"))]
 mod without_aws;
@@ -67,6 +70,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Redrive(arguments) => redrive(arguments).await,
             #[cfg(not(feature = "aws"))]
             Command::Redrive(_) => Err(NeedsAws.into()),
+            Command::Serve(arguments) => serve::run(&arguments, &mut Interrupts::listen()?).await,
             Command::Up(arguments) => up(&arguments).await,
         }
     });

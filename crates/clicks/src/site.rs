@@ -23,14 +23,14 @@ use tower_http::services::ServeDir;
 
 use self::events::Events;
 use self::service::{ServiceUrl, host};
-use local_firehose::stream::DeliveryStream;
+use local_firehose::registry::Registry;
 
 pub(crate) use self::service::ServiceAddress;
 
 pub(crate) struct Site {
     pub(crate) web: PathBuf,
     pub(crate) service: ServiceAddress,
-    pub(crate) streams: Vec<DeliveryStream>,
+    pub(crate) streams: Registry,
     /// True, or without its sender, when the process stops. Then event streams end.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -42,7 +42,7 @@ pub(crate) fn router(site: Site, edge: Router) -> Router {
     Router::new()
         .route("/config.json", get(config))
         .route("/pipeline/events", get(events::follow).with_state(events))
-        .route("/pipeline/object", get(show_object).with_state(site.streams.into()))
+        .route("/pipeline/object", get(show_object).with_state(site.streams))
         .fallback_service(files)
         .layer(from_fn_with_state(service, guard))
         .merge(edge)
@@ -79,20 +79,18 @@ struct ObjectQuery {
     path: String,
 }
 
-async fn show_object(
-    State(streams): State<Arc<[DeliveryStream]>>,
-    query: Result<Query<ObjectQuery>, QueryRejection>,
-) -> Response {
+async fn show_object(State(streams): State<Registry>, query: Result<Query<ObjectQuery>, QueryRejection>) -> Response {
     let Ok(Query(ObjectQuery { stream, path })) = query else {
         return error(StatusCode::BAD_REQUEST, "invalid query; accepted are the parameters stream and path, each once");
     };
-    let Some(stream) = streams.iter().find(|known| known.name() == stream) else {
+    let Some(stream) = streams.get(&stream) else {
         return error(StatusCode::NOT_FOUND, "unknown stream");
     };
-    if !stream.snapshot().objects.iter().any(|object| object.path == path) {
+    let snapshot = stream.snapshot();
+    let Some(object) = snapshot.objects.iter().find(|object| object.path == path) else {
         return error(StatusCode::NOT_FOUND, "not one of the last objects of this stream");
-    }
-    match stream.bucket.get(&path, MOST_BYTES).await {
+    };
+    match stream.bucket_of(object).get(&path, MOST_BYTES).await {
         Ok(Some(contents)) => {
             let truncated = contents.truncated.then_some([(TRUNCATED, "true")]);
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], truncated, contents.bytes).into_response()

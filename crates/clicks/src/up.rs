@@ -5,23 +5,15 @@ pub(crate) mod settings;
 
 mod pipeline;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use futures_util::future::join_all;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use self::pipeline::Pipeline;
 use self::settings::Settings;
+use crate::flush::{flush, print, report};
 use crate::interrupts::Interrupts;
-use crate::progress;
-use local_firehose::stream::{DeliveryStream, Source, StreamSettings, StreamSnapshot};
-
-const POLL: Duration = Duration::from_millis(100);
-
-/// The least time for the first object of a run, even with a shorter `--stop-seconds`.
-const FIRST_PUT: Duration = Duration::from_secs(10);
+use local_firehose::stream::{DeliveryStream, Source, StreamSettings};
 
 /// A second interrupt, or the time of a destination that has accepted no object, ends the flush (exit codes 130 and 1).
 pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
@@ -45,7 +37,7 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyh
         if let Some(kinesis) = kinesis {
             kinesis.stop().await;
         }
-        let flushed = flush(&streams, deadline, &settings).await;
+        let flushed = flush(&streams.by_age(), deadline, settings.stop_within).await;
         if let Some(service) = service {
             service.server.stop().await;
         }
@@ -54,72 +46,12 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyh
     let result = tokio::select! {
         result = stopped => result,
         () = interrupts.next() => {
-            streams.iter().for_each(DeliveryStream::abandon);
+            streams.by_age().iter().for_each(DeliveryStream::abandon);
             ExitCode::from(130)
         }
     };
-    let left = left(&streams);
-    if left > 0 {
-        progress::print(&match &settings.state {
-            Some(folder) => {
-                format!("{left} records were not flushed; {} keeps them for the next start", folder.display())
-            }
-            None => format!("{left} records were not flushed and are lost (`--state DIR` would keep them)"),
-        });
-    }
-    print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
+    report(&streams.by_age(), settings.state.as_deref());
     Ok(result)
-}
-
-async fn flush(streams: &[DeliveryStream], deadline: Instant, settings: &Settings) -> bool {
-    let left = left(streams);
-    if left > 0 {
-        progress::print(&format!("flushing {left} records; press Ctrl-C again to exit at once"));
-    }
-    let stopped = streams.iter().map(|stream| async move {
-        tokio::select! {
-            flushed = stream.stop() => flushed,
-            why = unavailable(stream, streams, deadline, settings.stop_within) => {
-                stream.abandon();
-                let after = settings.stop_within.as_secs();
-                progress::print(&format!("{}: {why}; stopped after {after} s (`--stop-seconds`)", stream.name()));
-                false
-            }
-        }
-    });
-    join_all(stopped).await.into_iter().all(|flushed| flushed)
-}
-
-/// A destination that has accepted no object is perhaps misspelt; any other may recover. The time begins with the first object.
-async fn unavailable(
-    stream: &DeliveryStream,
-    streams: &[DeliveryStream],
-    deadline: Instant,
-    stop_within: Duration,
-) -> String {
-    sleep_until(deadline).await;
-    let first_put = loop {
-        match stream.snapshot().first_upload {
-            Some(at) => break at,
-            None if stream.is_function_unavailable() => return "this machine can't run the function".to_owned(),
-            None => sleep(POLL).await,
-        }
-    };
-    sleep_until(first_put + stop_within).await;
-    while !stream.snapshot().has_refused && first_put.elapsed() < FIRST_PUT {
-        sleep(POLL).await;
-    }
-    let destination = &stream.settings().destination;
-    let has_accepted =
-        |other: &DeliveryStream| other.settings().destination == *destination && !other.snapshot().objects.is_empty();
-    if stream.unsettled() == 0 || streams.iter().any(has_accepted) {
-        std::future::pending::<()>().await;
-    }
-    format!("{destination} has accepted no object of this run")
-}
-
-fn left(streams: &[DeliveryStream]) -> u64 {
-    streams.iter().map(DeliveryStream::unsettled).sum()
 }
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
@@ -141,14 +73,4 @@ fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
     }));
     let lines: Vec<String> = lines.into_iter().map(|(name, what)| format!("{name:<10}{what}\n")).collect();
     lines.concat()
-}
-
-fn totals(stream: &DeliveryStream) -> String {
-    let StreamSnapshot { stream, accepted, delivered, dropped, failed, .. } = stream.snapshot();
-    format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
-}
-
-fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -1,9 +1,7 @@
 //! Collects records into events by size and by count, as Firehose's Lambda buffer does.
 
-use std::sync::Arc;
-
 use crate::MAX_PAYLOAD_BYTES;
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, StreamIdentity};
 use crate::source::decoded_bytes;
 
 /// The most records of a `PutRecordBatch` (Amazon Data Firehose quotas).
@@ -58,7 +56,7 @@ impl Limits {
 #[derive(Debug)]
 pub struct Batcher {
     limits: Limits,
-    stream: Arc<str>,
+    stream: StreamIdentity,
     records: Vec<Record>,
     data_bytes: usize,
     payload_bytes: usize,
@@ -67,7 +65,7 @@ pub struct Batcher {
 impl Batcher {
     /// An empty buffer.
     #[must_use]
-    pub fn new(limits: Limits, stream: Arc<str>) -> Self {
+    pub fn new(limits: Limits, stream: StreamIdentity) -> Self {
         Self { limits, stream, records: Vec::new(), data_bytes: 0, payload_bytes: ENVELOPE_BYTES }
     }
 
@@ -99,7 +97,7 @@ impl Batcher {
         self.data_bytes = 0;
         self.payload_bytes = ENVELOPE_BYTES;
         let records = std::mem::take(&mut self.records);
-        (!records.is_empty()).then(|| Event::new(Arc::clone(&self.stream), records))
+        (!records.is_empty()).then(|| Event::new(self.stream.clone(), records))
     }
 }
 

@@ -73,6 +73,9 @@ pub enum ErrorCode {
     /// The invocation timed out (seen in a public error object).
     #[error("The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function.")]
     FunctionTimedOut,
+    /// The function does not exist (developer guide).
+    #[error("The specified Lambda function does not exist. Use a different function that does exist.")]
+    FunctionNotFound,
     /// A partition key of the prefix is missing or empty (code and message seen in public).
     #[error("partitionKeys values must not be null or empty")]
     NoPartition,
@@ -92,6 +95,7 @@ impl ErrorCode {
             Self::InvalidReturnFormat => "Lambda.InvalidReturnFormat",
             Self::FunctionError => "Lambda.FunctionError",
             Self::FunctionTimedOut => "Lambda.FunctionTimedOut",
+            Self::FunctionNotFound => "Lambda.ResourceNotFound",
             Self::NoPartition => "DynamicPartitioning.MetadataExtractionFailed",
             Self::TooManyPartitions => "DynamicPartitioning.ActivePartitionsLimitExceeded",
         }

@@ -11,18 +11,33 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::fields::{Fields, minified};
-use crate::kinesis::data_stream_arn;
 use crate::kinesis::shard::ShardId;
+use crate::scope::Scope;
 use crate::source::{SourceType, decoded_bytes};
-use crate::{ACCOUNT, REGION};
 
 /// The default name of a stream.
 pub const STREAM: &str = "mysfits-clicks";
 
-/// The ARN of a delivery stream.
-#[must_use]
-pub fn stream_arn(stream: &str) -> String {
-    format!("arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{stream}")
+/// The name of a stream, with the scope of its ARN. Clones share both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamIdentity {
+    name: Arc<str>,
+    scope: Arc<Scope>,
+}
+
+impl StreamIdentity {
+    /// A stream of this region and account.
+    #[must_use]
+    pub fn new(name: &str, scope: Scope) -> Self {
+        Self { name: name.into(), scope: Arc::new(scope) }
+    }
+}
+
+/// A stream of the default scope.
+impl From<&str> for StreamIdentity {
+    fn from(name: &str) -> Self {
+        Self::new(name, Scope::default())
+    }
 }
 
 /// A record of an event.
@@ -114,7 +129,7 @@ pub struct Event {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Envelope {
-    Stream(Arc<str>),
+    Stream(StreamIdentity),
     /// The text of a file's event after the `invocationId`, which is written first.
     File(String),
 }
@@ -152,7 +167,7 @@ pub struct OversizedRecord {
 impl Event {
     /// An event of Direct PUT, or of one shard's records.
     #[must_use]
-    pub fn new(stream: Arc<str>, records: Vec<Record>) -> Self {
+    pub fn new(stream: StreamIdentity, records: Vec<Record>) -> Self {
         Self { records, envelope: Envelope::Stream(stream) }
     }
 
@@ -200,16 +215,16 @@ impl Event {
 
     /// The payload of one invocation. Each retry has another `invocationId` and the same records.
     pub fn payload(&self, invocation_id: Uuid) -> Result<Vec<u8>, serde_json::Error> {
-        let stream = match &self.envelope {
+        let StreamIdentity { name, scope } = match &self.envelope {
             Envelope::File(file) => return Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
             Envelope::Stream(stream) => stream,
         };
         let is_from_shard = self.records.first().is_some_and(|record| record.kinesis.is_some());
         serde_json::to_vec(&Payload {
             invocation_id: invocation_id.to_string(),
-            source_kinesis_stream_arn: is_from_shard.then(|| data_stream_arn(stream)),
-            delivery_stream_arn: stream_arn(stream),
-            region: REGION,
+            source_kinesis_stream_arn: is_from_shard.then(|| scope.data_stream_arn(name)),
+            delivery_stream_arn: scope.delivery_stream_arn(name),
+            region: &scope.region,
             records: &self.records,
         })
     }
@@ -223,7 +238,7 @@ struct Payload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     source_kinesis_stream_arn: Option<String>,
     delivery_stream_arn: String,
-    region: &'static str,
+    region: &'a str,
     records: &'a [Record],
 }
 

@@ -2,15 +2,7 @@
 
 pub mod shard;
 
-use crate::{ACCOUNT, REGION};
-
 /// The default largest record, data and partition key together (Kinesis API reference, "StreamDescriptionSummary").
 pub const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// The most characters of a partition key (Kinesis API reference, "PutRecord").
 pub const MAX_PARTITION_KEY_CHARACTERS: usize = 256;
-
-/// The ARN of a data stream.
-#[must_use]
-pub fn data_stream_arn(name: &str) -> String {
-    format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}")
-}

@@ -271,11 +271,18 @@ impl Compression {
     }
 }
 
-/// The name of an object (the guide's "Configure Amazon S3 object name format"). The time is in UTC; the stream's version is always 1 here.
+/// The name of an object (the guide's "Configure Amazon S3 object name format"). The version is that of the stream, and the time is in
+/// UTC.
 #[must_use]
-pub fn object_name(prefix: &str, stream: &str, oldest: Timestamp, id: Uuid, compression: Compression) -> String {
+pub fn object_name(
+    prefix: &str,
+    (stream, version): (&str, u64),
+    oldest: Timestamp,
+    id: Uuid,
+    compression: Compression,
+) -> String {
     let time = oldest.strftime("%Y-%m-%d-%H-%M-%S");
-    format!("{prefix}{stream}-1-{time}-{id}{}", compression.extension())
+    format!("{prefix}{stream}-{version}-{time}-{id}{}", compression.extension())
 }
 
 #[cfg(test)]

@@ -1,6 +1,62 @@
 //! The APIs of Firehose and Kinesis for local streams: JSON 1.1 over HTTP. Signatures are neither required nor verified.
+//!
+//! One address serves both: a request's `X-Amz-Target` names the API.
 
+mod caller;
 mod constraints;
-pub mod firehose;
-pub mod kinesis;
+mod firehose;
+mod kinesis;
 mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use self::firehose::Firehose;
+use self::kinesis::Kinesis;
+use crate::control::Control;
+
+/// An API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// Amazon Data Firehose.
+    Firehose,
+    /// Amazon Kinesis Data Streams.
+    Kinesis,
+}
+
+struct Apis {
+    firehose: Firehose,
+    kinesis: Kinesis,
+    default: Api,
+}
+
+/// Serves both APIs. A request that names neither, such as a browser's, gets an error of the API `default`.
+pub fn router(control: &Control, default: Api) -> Router {
+    let apis =
+        Apis { firehose: Firehose::new(control.clone()), kinesis: Kinesis::new(control.streams().clone()), default };
+    Router::new().fallback(handle).with_state(Arc::new(apis))
+}
+
+async fn handle(State(apis): State<Arc<Apis>>, request: Request) -> Response {
+    let result = match target(request.headers()).unwrap_or(apis.default) {
+        Api::Firehose => apis.firehose.call(request).await,
+        Api::Kinesis => apis.kinesis.call(request).await,
+    };
+    request::response(result)
+}
+
+fn target(headers: &HeaderMap) -> Option<Api> {
+    let target = request::text(headers, request::TARGET);
+    let is_of = |prefix| target.starts_with(prefix);
+    if is_of(firehose::SERVICE.target_prefix) {
+        Some(Api::Firehose)
+    } else if is_of(kinesis::SERVICE.target_prefix) {
+        Some(Api::Kinesis)
+    } else {
+        None
+    }
+}

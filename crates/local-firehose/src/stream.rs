@@ -11,6 +11,7 @@
 //! With a state, a record that is not settled is on disk, and the next start processes it again.
 
 mod backlog;
+mod buckets;
 mod buffer;
 mod data_stream;
 mod delivery_stream;
@@ -23,8 +24,9 @@ mod state;
 mod stats;
 mod uploader;
 
+pub use self::buckets::Buckets;
 pub use self::data_stream::{DataStream, PutEntry, PutResult};
-pub use self::delivery_stream::{DeliveryStream, unused_state_files};
+pub use self::delivery_stream::{DeliveryStream, remove_state, unused_state_files};
 pub use self::intake::PutError;
 pub use self::settings::{Buffering, DataStreamSettings, Source, StreamSettings};
 pub use self::state::StateError;

@@ -545,7 +545,7 @@ fn compression_is_the_same_each_time() {
 async fn objects_in_s3_have_a_content_type_and_encoding() {
     let (place, _) = Place::s3().await;
     for (compression, encoding) in [(Compression::None, None), (Compression::Gzip, Some("gzip"))] {
-        let name = object_name("", "clicks", jiff::Timestamp::UNIX_EPOCH, uuid::Uuid::nil(), compression);
+        let name = object_name("", ("clicks", 1), jiff::Timestamp::UNIX_EPOCH, uuid::Uuid::nil(), compression);
         put(&place.bucket, &name, "here").await;
         let Store::S3(s3) = &place.bucket.store else { panic!() };
         let found = s3.client.head_object().bucket("clicks").key(&name).send().await.unwrap();

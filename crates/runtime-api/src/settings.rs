@@ -24,6 +24,8 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// The function's name, in its environment and its ARN.
     pub function_name: String,
+    /// The function's ARN in its context. `None`: one of [`REGION`] and [`ACCOUNT`] with its name.
+    pub arn: Option<String>,
     /// The memory size in the environment. Not enforced.
     pub memory_mb: u32,
     /// The time-out of an invocation, after which the process is killed.
@@ -45,6 +47,7 @@ impl Settings {
             command,
             args: Vec::new(),
             env: Vec::new(),
+            arn: None,
             memory_mb: 128,
             timeout: Duration::from_secs(30),
             init_timeout: Duration::from_secs(10),
@@ -62,7 +65,14 @@ impl Settings {
     /// The function's ARN.
     #[must_use]
     pub fn function_arn(&self) -> String {
-        format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", self.function_name)
+        let default = || format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", self.function_name);
+        self.arn.clone().unwrap_or_else(default)
+    }
+
+    /// The region of its ARN.
+    fn region(&self) -> &str {
+        let region = self.arn.as_deref().and_then(|arn| arn.split(':').nth(3));
+        region.filter(|region| !region.is_empty()).unwrap_or(REGION)
     }
 
     /// The function's variables override Lambda's, except for the address of the Runtime API.
@@ -72,7 +82,7 @@ impl Settings {
         // A path without a parent is the root.
         let task_root = self.command.parent().unwrap_or(&self.command);
         let lambda = [
-            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_DEFAULT_REGION", self.region()),
             ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
             ("AWS_LAMBDA_FUNCTION_NAME", &self.function_name),
@@ -81,7 +91,7 @@ impl Settings {
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
             ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
-            ("AWS_REGION", REGION),
+            ("AWS_REGION", self.region()),
             ("LANG", "en_US.UTF-8"),
             ("PATH", PATH),
             ("TZ", ":UTC"),

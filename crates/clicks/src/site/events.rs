@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::error;
+use local_firehose::registry::Registry;
 use local_firehose::stream::DeliveryStream;
 
 const MOST_VIEWERS: usize = 64;
@@ -21,19 +22,19 @@ const MOST_VIEWERS: usize = 64;
 const PERIOD: Duration = Duration::from_millis(200);
 
 pub(super) struct Events {
-    streams: Vec<DeliveryStream>,
+    streams: Registry,
     slots: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Events {
-    pub(super) fn new(streams: Vec<DeliveryStream>, stopping: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(streams: Registry, stopping: watch::Receiver<bool>) -> Self {
         let slots = Arc::new(Semaphore::new(MOST_VIEWERS));
         Self { streams, slots, stopping }
     }
 
     fn snapshot(&self) -> String {
-        let snapshots: Vec<_> = self.streams.iter().map(DeliveryStream::snapshot).collect();
+        let snapshots: Vec<_> = self.streams.by_age().iter().map(DeliveryStream::snapshot).collect();
         // Never fails: all keys are strings.
         serde_json::to_string(&BTreeMap::from([("streams", snapshots)])).unwrap_or_default()
     }
@@ -80,7 +81,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_gets_each_change_until_the_process_stops() {
         let (stop, stopping) = watch::channel(false);
-        let events = Arc::new(Events::new(Vec::new(), stopping));
+        let events = Arc::new(Events::new(Registry::default(), stopping));
         let mut viewer = pin!(events.snapshots().unwrap());
         assert_eq!(viewer.next().await.as_deref(), Some(r#"{"streams":[]}"#));
         assert!(timeout(PERIOD * 3, viewer.next()).await.is_err(), "sent the same snapshot again");

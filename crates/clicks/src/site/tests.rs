@@ -29,8 +29,12 @@ impl Served {
             fs::write(web.path().join(name), contents).unwrap();
         }
         let (stop, stopping) = watch::channel(false);
-        let site =
-            Site { web: web.path().to_owned(), service: ServiceAddress::Local(8002), streams: Vec::new(), stopping };
+        let site = Site {
+            web: web.path().to_owned(),
+            service: ServiceAddress::Local(8002),
+            streams: Registry::default(),
+            stopping,
+        };
         let edge = Router::new().route("/clicks", any(async || "the edge"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -15,14 +15,17 @@ use tokio::sync::watch;
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
-use crate::progress;
+
 use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
-use local_firehose::api;
+use crate::state;
+use local_firehose::api::{self, Api};
+use local_firehose::control::{Control, ControlOptions, FunctionMap, Root};
 use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
-use local_firehose::stream::{self, DataStream, DeliveryStream, Source};
-use object_storage::Bucket;
+use local_firehose::registry::Registry;
+use local_firehose::stream::{DeliveryStream, Source};
+use object_storage::{Bucket, Destination};
 
 pub(super) struct Pipeline {
     pub(super) page: HttpServer,
@@ -31,7 +34,7 @@ pub(super) struct Pipeline {
     pub(super) collector: Option<Arc<Collector>>,
     pub(super) service: Option<LocalService>,
     pub(super) service_url: String,
-    pub(super) streams: Vec<DeliveryStream>,
+    pub(super) streams: Registry,
     /// Dropped to end the event streams of pages.
     pub(super) stopping: watch::Sender<bool>,
 }
@@ -48,11 +51,11 @@ impl Pipeline {
         };
         let (service, service_url, service_of_page) = start_service(settings).await?;
         let function_log = Arc::new(FunctionLog::open(&settings.function_log, settings.verbose)?);
-        let streams = start_streams(settings, &service_url, &function_log).await?;
+        let control = start_streams(settings, &service_url, &function_log).await?;
+        let streams = control.streams().clone();
 
-        let data_streams: Vec<DataStream> = streams.iter().filter_map(DataStream::read_by).collect();
         let serve = |listener, app| HttpServer::start(listener, app).context("could not serve");
-        let kinesis = kinesis.map(|listener| serve(listener, api::kinesis::router(&data_streams))).transpose()?;
+        let kinesis = kinesis.map(|listener| serve(listener, api::router(&control, Api::Kinesis))).transpose()?;
         let collector = match (&settings.collector, &kinesis) {
             (Some(collector), Some(kinesis)) => {
                 let start = collector_start(collector, kinesis).await?;
@@ -63,16 +66,17 @@ impl Pipeline {
         };
         let non_zero = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let rate = Quota::per_second(non_zero(settings.rate)).allow_burst(non_zero(settings.burst));
-        let clicks = streams.iter().find(|stream| settings.click_stream.as_deref() == Some(stream.name())).cloned();
+        let clicks = settings.click_stream.as_deref().and_then(|name| streams.get(name));
         // Only the collector puts into its stream.
-        let routed = data_streams.into_iter().filter(|stream| !settings.is_of_collector(stream.name())).collect();
+        let data_streams = streams.data_streams().into_iter();
+        let routed = data_streams.filter(|stream| !settings.is_of_collector(stream.name())).collect();
         let edge = edge::router(clicks, routed, collector.clone(), rate)?;
         let (stopping, stopped) = watch::channel(false);
         let site =
             Site { web: settings.web.clone(), service: service_of_page, streams: streams.clone(), stopping: stopped };
         Ok(Self {
             page: serve(page, site::router(site, edge))?,
-            firehose: serve(firehose, api::firehose::router(streams.clone()))?,
+            firehose: serve(firehose, api::router(&control, Api::Firehose))?,
             kinesis,
             collector,
             service,
@@ -100,7 +104,7 @@ async fn start_streams(
     settings: &Settings,
     service_url: &str,
     function_log: &Arc<FunctionLog>,
-) -> anyhow::Result<Vec<DeliveryStream>> {
+) -> anyhow::Result<Control> {
     let durable = settings.state.is_some();
     let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
     let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
@@ -109,19 +113,7 @@ async fn start_streams(
     } else {
         PathBuf::new()
     };
-    for path in settings.state.iter().flat_map(|folder| stream::unused_state_files(folder, &settings.streams)) {
-        progress::print(&format!(
-            "{} belongs to a stream that is not configured; its records stay there",
-            path.display()
-        ));
-    }
-    for folder in settings.state.iter().filter(|folder| state_file::is_open_to_others(folder)) {
-        let folder = folder.display();
-        progress::print(&format!(
-            "{folder} (`--state`): found permissions for other users; accepted is a folder of one user (`chmod 700 {folder}`)"
-        ));
-    }
-    let mut streams = Vec::new();
+    let streams = Registry::default();
     for (stream, bucket) in settings.streams.iter().zip(buckets) {
         let mut stream = stream.clone();
         if let Some(function) = &mut stream.function {
@@ -131,9 +123,21 @@ async fn start_streams(
             function.env.extend(packages::of_service(service_url));
         }
         let (bucket, log) = (Arc::new(bucket), Arc::clone(function_log));
-        streams.push(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?);
+        streams.add(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?)?;
     }
-    Ok(streams)
+    // Streams that callers create are in buckets beside the first stream's.
+    let root = match settings.streams.first().map(|stream| &stream.destination) {
+        Some(Destination::S3 { endpoint, .. }) => Root::S3 { endpoint: endpoint.clone() },
+        Some(Destination::Folder(folder)) => Root::Folder(folder.clone()),
+        // Never: the settings have a stream.
+        None => Root::Folder(PathBuf::from("out/bucket")),
+    };
+    let options = ControlOptions { root, functions: FunctionMap::default(), state: settings.state.clone() };
+    let control = Control::open(streams, options, Arc::clone(function_log)).await?;
+    if let Some(folder) = &settings.state {
+        state::report(folder, &control.streams().list());
+    }
+    Ok(control)
 }
 
 async fn bind(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {

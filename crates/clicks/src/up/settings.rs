@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
+use runtime_api::Settings as Function;
+
 use super::options::{File, Host, PipelineOptions, Port, StreamOptions};
 use crate::error::UsageError;
 use crate::packages;
@@ -44,6 +46,12 @@ pub(crate) struct Settings {
 pub(crate) enum Service {
     External { url: String, page: ServiceAddress },
     Local { port: u16, latency: Duration, files: Option<PathBuf> },
+}
+
+/// The function that a command starts. The command is found as by a shell.
+pub(crate) fn function_of(option: &str, command: &str) -> Result<Function, UsageError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    function::command(option, command, &|word| function::executable(word, &path))
 }
 
 fn invalid<T>(option: &str, problem: impl Display) -> Result<T, UsageError> {

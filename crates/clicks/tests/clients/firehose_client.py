@@ -78,7 +78,7 @@ EXPECTED_CODES = {
     "large_record_in_batch": "ValidationException",
     "many_records": "ValidationException",
     "large_batch": "InvalidArgumentException",
-    "create": "UnknownOperationException",
+    "create": "InvalidArgumentException",
 }
 
 

@@ -7,6 +7,7 @@ mod client;
 mod collect;
 mod command_line;
 mod contract;
+mod created;
 mod data_streams;
 mod descriptors;
 mod disk;

@@ -176,6 +176,11 @@ fn every_fault_has_firehoses_code_and_message() {
             "The Lambda function invocation timed out. Increase the Timeout setting in the Lambda function.",
         ),
         (
+            ErrorCode::FunctionNotFound,
+            "Lambda.ResourceNotFound",
+            "The specified Lambda function does not exist. Use a different function that does exist.",
+        ),
+        (
             ErrorCode::NoPartition,
             "DynamicPartitioning.MetadataExtractionFailed",
             "partitionKeys values must not be null or empty",

@@ -200,9 +200,9 @@ fn objects_are_named_as_firehose_names_them() {
         (Compression::None, "p/clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000"),
         (Compression::Gzip, "p/clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000.gz"),
     ] {
-        assert_eq!(object_name("p/", "clicks", arrival, Uuid::nil(), compression), expected);
+        assert_eq!(object_name("p/", ("clicks", 1), arrival, Uuid::nil(), compression), expected);
     }
-    let longest = object_name("", &"x".repeat(64), arrival, Uuid::nil(), Compression::Gzip);
+    let longest = object_name("", (&*"x".repeat(64), 1), arrival, Uuid::nil(), Compression::Gzip);
     assert_eq!(longest.len(), MAX_SUFFIX_BYTES);
 }
 

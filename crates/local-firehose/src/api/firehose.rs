@@ -1,17 +1,19 @@
 //! The API of Amazon Data Firehose: JSON 1.1, the only protocol of its service model.
 
 mod describe;
+mod manage;
+mod model;
 mod put;
+mod refusal;
+mod tags;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::extract::Request;
 use serde_json::Value;
 
-use super::request::{Api, ApiError, Call, Service, response};
+use super::request::{ApiError, Call, RequestReader, Service};
+use crate::control::{Control, Described};
 use crate::stream::DeliveryStream;
+use firehose_model::scope::Scope;
 
 /// More than 4 MiB in base64, to name the limit in the error, as Firehose was seen to do up to 5.3 MB. Where its 413 begins is assumed.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -19,55 +21,78 @@ pub(super) const SERVICE: Service = Service {
     name: "Amazon Data Firehose",
     short_name: "Firehose",
     target_prefix: "Firehose_20150804.",
-    operations: "PutRecord, PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams",
+    operations: "PutRecord, PutRecordBatch, CreateDeliveryStream, DeleteDeliveryStream, DescribeDeliveryStream, \
+                 ListDeliveryStreams, ListTagsForDeliveryStream, TagDeliveryStream, UntagDeliveryStream and UpdateDestination",
     operation: "PutRecordBatch",
     max_body_bytes: MAX_BODY_BYTES,
     largest_body: "a batch can be: 500 records, 4 MiB of data before base64",
     page_endpoint: "PUT /clicks",
 };
 
-/// Serves the API for these streams.
-pub fn router(streams: Vec<DeliveryStream>) -> Router {
-    let streams = streams.into_iter().map(|stream| (stream.name().to_owned(), stream));
-    Router::new().fallback(handle).with_state(Arc::new(Api::new(&SERVICE, streams)))
+pub(super) struct Firehose {
+    control: Control,
+    requests: RequestReader,
 }
 
-async fn handle(State(api): State<Arc<Api<DeliveryStream>>>, request: Request) -> Response {
-    response(async { api.dispatch(api.read(request).await?).await }.await)
-}
+impl Firehose {
+    pub(super) fn new(control: Control) -> Self {
+        Self { control, requests: RequestReader::new(&SERVICE) }
+    }
 
-impl Api<DeliveryStream> {
-    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Value, ApiError> {
+    pub(super) async fn call(&self, request: Request) -> Result<Value, ApiError> {
+        let names = || self.control.list().into_keys().collect::<Vec<_>>();
+        self.dispatch(self.requests.read(request, names).await?).await
+    }
+
+    async fn dispatch(&self, Call { operation, body, caller }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
             "PutRecord" => {
                 let request = put::record(&body)?;
-                put::record_response(self.find_to_put(&request.stream)?.put(request.data).await)
+                put::record_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
             }
             "PutRecordBatch" => {
                 let request = put::batch(&body)?;
-                put::batch_response(self.find_to_put(&request.stream)?.put(request.data).await)
+                put::batch_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
             }
-            "DescribeDeliveryStream" => {
-                let (name, after) = describe::request(&body)?;
-                let stream = self.find(&name)?;
-                Ok(describe::response(after.as_deref(), stream.settings(), stream.started, stream.function_arn()))
-            }
+            "CreateDeliveryStream" => manage::create(&self.control, &body, &caller).await,
+            "DeleteDeliveryStream" => manage::delete(&self.control, &body, &caller).await,
+            "UpdateDestination" => manage::update(&self.control, &body, &caller).await,
+            "TagDeliveryStream" => tags::tag(&self.control, &body, &caller).await,
+            "UntagDeliveryStream" => tags::untag(&self.control, &body, &caller).await,
+            "ListTagsForDeliveryStream" => tags::list(&self.control, &body, &caller),
+            "DescribeDeliveryStream" => self.describe(&body, &caller),
             "ListDeliveryStreams" => {
-                let streams = self.streams.values().map(|stream| (stream.name(), describe::type_of(stream.settings())));
+                let streams = self.control.list();
+                let of_type = |stream: &DeliveryStream| describe::type_of(&stream.settings());
+                let streams = streams
+                    .iter()
+                    .map(|(name, stream)| (name.as_str(), stream.as_ref().map_or(describe::DIRECT_PUT, of_type)));
                 describe::list(&body, streams)
             }
             _ => Err(SERVICE.unknown_operation(&operation)),
         }
     }
 
-    fn find(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
-        self.streams.get(name).ok_or_else(|| ApiError::not_found("Firehose", name))
+    fn describe(&self, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
+        let (name, after) = describe::request(body)?;
+        let after = after.as_deref();
+        match self.control.describe(&name) {
+            Some(Described { definition: Some(definition), status, .. }) => {
+                Ok(describe::created(after, &definition, status, caller))
+            }
+            Some(Described { stream: Some(stream), .. }) => {
+                let (settings, function_arn) = (stream.settings(), stream.function_arn());
+                Ok(describe::response(after, &settings, stream.started, function_arn.as_deref(), caller))
+            }
+            _ => Err(ApiError::not_found("Firehose", &name, caller)),
+        }
     }
 
     /// A stream that reads a data stream accepts no others. Seen of Firehose, code and text (aws-cli issue 7010).
-    fn find_to_put(&self, name: &str) -> Result<&DeliveryStream, ApiError> {
-        let stream = self.find(name)?;
-        match describe::type_of(stream.settings()) {
+    fn find_to_put(&self, name: &str, caller: &Scope) -> Result<DeliveryStream, ApiError> {
+        let found = self.control.accepting(name);
+        let stream = found.ok_or_else(|| ApiError::not_found("Firehose", name, caller))?;
+        match describe::type_of(&stream.settings()) {
             describe::DIRECT_PUT => Ok(stream),
             other => {
                 let message = format!("This operation is not permitted on {other} delivery stream type.");

@@ -6,21 +6,20 @@ mod describe;
 mod put;
 mod stream_ref;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::extract::Request;
 use serde_json::Value;
 
-use super::request::{Api, ApiError, Call, Service, response};
+use super::request::{ApiError, Call, RequestReader, Service};
+use crate::registry::Registry;
 use crate::stream::DataStream;
+use firehose_model::scope::Scope;
 
 pub(super) const SERVICE: Service = Service {
     name: "Amazon Kinesis Data Streams",
     short_name: "Kinesis",
     target_prefix: "Kinesis_20131202.",
-    operations: "PutRecord, PutRecords, DescribeStreamSummary, ListShards and ListStreams",
+    operations: "PutRecord, PutRecords, DescribeStreamSummary, ListShards and ListStreams, \
+                 and its streams are configured at its start",
     operation: "PutRecords",
     // Enough for 10 MiB of data in base64, and for a request that is somewhat too large to get the error that names the limit.
     max_body_bytes: 20 * 1024 * 1024,
@@ -28,44 +27,48 @@ pub(super) const SERVICE: Service = Service {
     page_endpoint: "POST /v2/STREAM",
 };
 
-/// Serves the API for these streams.
-pub fn router(streams: &[DataStream]) -> Router {
-    let streams = streams.iter().map(|stream| (stream.name().to_owned(), stream.clone()));
-    Router::new().fallback(handle).with_state(Arc::new(Api::new(&SERVICE, streams)))
+pub(super) struct Kinesis {
+    streams: Registry,
+    requests: RequestReader,
 }
 
-async fn handle(State(api): State<Arc<Api<DataStream>>>, request: Request) -> Response {
-    response(async { api.dispatch(api.read(request).await?).await }.await)
-}
+impl Kinesis {
+    pub(super) fn new(streams: Registry) -> Self {
+        Self { streams, requests: RequestReader::new(&SERVICE) }
+    }
 
-impl Api<DataStream> {
-    async fn dispatch(&self, Call { operation, body }: Call) -> Result<Value, ApiError> {
+    pub(super) async fn call(&self, request: Request) -> Result<Value, ApiError> {
+        let names = || self.streams.data_streams().iter().map(|stream| stream.name().to_owned()).collect::<Vec<_>>();
+        self.dispatch(self.requests.read(request, names).await?).await
+    }
+
+    async fn dispatch(&self, Call { operation, body, caller }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
             "PutRecord" => {
-                let request = put::record(&body)?;
-                let stream = self.find(&request.stream)?;
-                put::record_response(stream.name(), stream.put(request.records()?).await)
+                let request = put::record(&body, &caller)?;
+                let stream = self.find(&request.stream, &caller)?;
+                put::record_response(stream.name(), &caller, stream.put(request.records()?).await)
             }
             "PutRecords" => {
-                let request = put::records(&body)?;
-                let stream = self.find(&request.stream)?;
-                put::records_response(stream.name(), stream.put(request.records()?).await)
+                let request = put::records(&body, &caller)?;
+                let stream = self.find(&request.stream, &caller)?;
+                put::records_response(stream.name(), &caller, stream.put(request.records()?).await)
             }
             "DescribeStreamSummary" => {
-                let stream = describe::summary_request(&body)?;
-                Ok(describe::summary_response(self.find(&stream)?))
+                let stream = describe::summary_request(&body, &caller)?;
+                Ok(describe::summary_response(&self.find(&stream, &caller)?, &caller))
             }
             "ListShards" => {
-                let request = describe::shards_request(&body)?;
-                Ok(describe::shards_response(self.find(&request.stream)?, &request))
+                let request = describe::shards_request(&body, &caller)?;
+                Ok(describe::shards_response(&self.find(&request.stream, &caller)?, &request))
             }
-            "ListStreams" => describe::list(&body, self.streams.values()),
+            "ListStreams" => describe::list(&body, &self.streams.data_streams(), &caller),
             _ => Err(SERVICE.unknown_operation(&operation)),
         }
     }
 
-    fn find(&self, name: &str) -> Result<&DataStream, ApiError> {
-        self.streams.get(name).ok_or_else(|| ApiError::not_found("Stream", name))
+    fn find(&self, name: &str, caller: &Scope) -> Result<DataStream, ApiError> {
+        self.streams.data_stream(name).ok_or_else(|| ApiError::not_found("Stream", name, caller))
     }
 }
 

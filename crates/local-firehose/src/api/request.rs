@@ -1,6 +1,5 @@
 //! Reads the requests, and writes the responses, of AWS's JSON 1.1 protocol.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -8,19 +7,22 @@ use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use runtime_api::ACCOUNT;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::caller::scope_of;
 use crate::http::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};
 use firehose_model::excerpt::excerpt;
+use firehose_model::scope::Scope;
 
 /// How much of a body that is too large is read, so that its client gets a response instead of a broken connection.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const UNKNOWN_OPERATION: &str = "UnknownOperationException";
+/// The header that names an API and its operation.
+pub(super) const TARGET: &str = "x-amz-target";
 
 pub(super) struct Service {
     pub(super) name: &'static str,
@@ -55,7 +57,7 @@ impl Service {
 
     pub(super) fn unknown_operation(&self, operation: &str) -> ApiError {
         let message = format!(
-            "unsupported operation {}: this local {} supports {}, and its streams are configured at its start",
+            "unsupported operation {}: this local {} supports {}",
             excerpt(operation, 64),
             self.short_name,
             self.operations
@@ -67,28 +69,33 @@ impl Service {
 pub(super) struct Call {
     pub(super) operation: String,
     pub(super) body: BodyBytes,
+    /// The region and the account of ARNs in the response, and of those that the request names.
+    pub(super) caller: Scope,
 }
 
-pub(super) struct Api<S> {
+pub(super) struct RequestReader {
     service: &'static Service,
-    /// By name, which is the order of the operations that list streams.
-    pub(super) streams: BTreeMap<String, S>,
     bodies: BodyReader,
 }
 
-impl<S> Api<S> {
-    pub(super) fn new(service: &'static Service, streams: impl IntoIterator<Item = (String, S)>) -> Self {
+impl RequestReader {
+    pub(super) fn new(service: &'static Service) -> Self {
         let limits =
             BodyLimits { max_bytes: service.max_body_bytes, max_discarded: MAX_DISCARDED_BYTES, timeout: TIMEOUT };
-        Self { service, streams: streams.into_iter().collect(), bodies: BodyReader::new(limits, BodyMemory::default()) }
+        Self { service, bodies: BodyReader::new(limits, BodyMemory::default()) }
     }
 
-    pub(super) async fn read(&self, request: Request) -> Result<Call, ApiError> {
+    /// `streams` are the names of the streams that the API has.
+    pub(super) async fn read(
+        &self,
+        request: Request,
+        streams: impl FnOnce() -> Vec<String> + Send,
+    ) -> Result<Call, ApiError> {
         let Service { name, short_name, target_prefix, operation, page_endpoint, .. } = self.service;
         let (head, body) = request.into_parts();
         if head.method != Method::POST || head.uri.path() != "/" {
             self.bodies.discard(&head.headers, body);
-            let streams = self.streams.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let streams = streams().join(", ");
             let message = format!(
                 "this is the API of a local {name}: give its address to the AWS CLI or an SDK as the endpoint URL, \
                  with any region and any credentials; streams: {streams}"
@@ -108,15 +115,15 @@ impl<S> Api<S> {
                 "this local {short_name} reads JSON, not CBOR: set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"
             )));
         }
-        let Some(operation) = text(&head.headers, "x-amz-target").strip_prefix(target_prefix) else {
+        let Some(operation) = text(&head.headers, TARGET).strip_prefix(target_prefix) else {
             let message = format!("the header X-Amz-Target must name an operation, such as {target_prefix}{operation}");
             return Err(ApiError::bad_request(UNKNOWN_OPERATION, message));
         };
-        Ok(Call { operation: operation.to_owned(), body })
+        Ok(Call { operation: operation.to_owned(), body, caller: scope_of(&head.headers) })
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
@@ -175,8 +182,9 @@ impl ApiError {
         Self::bad_request("InvalidArgumentException", message)
     }
 
-    pub(super) fn not_found(kind: &str, name: &str) -> Self {
-        Self::bad_request("ResourceNotFoundException", format!("{kind} {name} under account {ACCOUNT} not found."))
+    pub(super) fn not_found(kind: &str, name: &str, caller: &Scope) -> Self {
+        let account = &caller.account;
+        Self::bad_request("ResourceNotFoundException", format!("{kind} {name} under account {account} not found."))
     }
 
     /// The stream is stopping, or its state cannot be written. AWS sends no message, and every SDK retries a 500.
@@ -197,8 +205,8 @@ mod tests {
     /// The error for a request with one header and no body, of an API with two streams.
     async fn refused(service: &'static Service, method: Method, name: &str, value: &str) -> ApiError {
         let request = Request::builder().method(method).header(name, value).body(Body::empty()).unwrap();
-        let streams = ["a", "b"].map(|stream| (stream.to_owned(), ()));
-        Api::new(service, streams).read(request).await.map(drop).unwrap_err()
+        let streams = || vec!["a".to_owned(), "b".to_owned()];
+        RequestReader::new(service).read(request, streams).await.map(drop).unwrap_err()
     }
 
     #[tokio::test]
@@ -206,7 +214,7 @@ mod tests {
         let (firehose, kinesis) = (&firehose::SERVICE, &kinesis::SERVICE);
         for (error, status, body) in [
             (
-                ApiError::not_found("Firehose", "missing"),
+                ApiError::not_found("Firehose", "missing", &Scope::default()),
                 400,
                 r#"{"__type":"ResourceNotFoundException","message":"Firehose missing under account 000000000000 not found."}"#,
             ),
@@ -227,7 +235,7 @@ mod tests {
             ),
             (ApiError::internal_failure(), 500, r#"{"__type":"InternalFailure"}"#),
             (
-                ApiError::not_found("Stream", "missing"),
+                ApiError::not_found("Stream", "missing", &Scope::default()),
                 400,
                 r#"{"__type":"ResourceNotFoundException","message":"Stream missing under account 000000000000 not found."}"#,
             ),
@@ -270,12 +278,13 @@ mod tests {
                 r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use PUT /clicks"}"#,
             ),
             (
-                firehose.unknown_operation("CreateDeliveryStream"),
+                firehose.unknown_operation("StartDeliveryStreamEncryption"),
                 400,
                 concat!(
-                    r#"{"__type":"UnknownOperationException","message":"unsupported operation CreateDeliveryStream: this local "#,
-                    "Firehose supports PutRecord, PutRecordBatch, DescribeDeliveryStream and ListDeliveryStreams, ",
-                    r#"and its streams are configured at its start"}"#
+                    r#"{"__type":"UnknownOperationException","message":"unsupported operation StartDeliveryStreamEncryption: "#,
+                    "this local Firehose supports PutRecord, PutRecordBatch, CreateDeliveryStream, DeleteDeliveryStream, ",
+                    "DescribeDeliveryStream, ListDeliveryStreams, ListTagsForDeliveryStream, TagDeliveryStream, ",
+                    r#"UntagDeliveryStream and UpdateDestination"}"#
                 ),
             ),
             (

@@ -1,5 +1,6 @@
 //! The records that are accepted and not settled: their memory, and their place on disk.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::receipt::{Accepted, Receipt};
@@ -70,21 +71,33 @@ impl Backlog {
     }
 }
 
+/// The settings of a stream until its next update, and what outlives them.
 #[derive(Debug)]
 pub(super) struct Context {
-    pub(super) settings: StreamSettings,
+    pub(super) settings: Arc<StreamSettings>,
+    /// As error objects have it.
     pub(super) function_arn: Option<String>,
-    pub(super) backlog: Backlog,
-    pub(super) stats: StreamStats,
+    pub(super) backlog: Arc<Backlog>,
+    pub(super) stats: Arc<StreamStats>,
 }
 
 impl Context {
     pub(super) fn new(settings: StreamSettings, file: Option<State>, left: &[Accepted]) -> Self {
-        // With the function's version, as error objects have it.
-        let function_arn = settings.function.as_ref().map(|function| format!("{}:$LATEST", function.function_arn()));
-        let backlog = Backlog::new(settings.backlog_bytes, file, left);
-        let stats = StreamStats::new(&settings);
-        Self { settings, function_arn, backlog, stats }
+        let backlog = Arc::new(Backlog::new(settings.backlog_bytes, file, left));
+        let stats = Arc::new(StreamStats::new(&settings));
+        Self::with(settings, backlog, stats)
+    }
+
+    /// The context after an update, with the same backlog and stats.
+    pub(super) fn updated(&self, settings: StreamSettings) -> Self {
+        self.stats.configure(&settings);
+        Self::with(settings, Arc::clone(&self.backlog), Arc::clone(&self.stats))
+    }
+
+    fn with(settings: StreamSettings, backlog: Arc<Backlog>, stats: Arc<StreamStats>) -> Self {
+        let of_function = || settings.function.as_ref().map(|function| format!("{}:$LATEST", function.function_arn()));
+        let function_arn = settings.function_arn.clone().or_else(of_function);
+        Self { settings: Arc::new(settings), function_arn, backlog, stats }
     }
 }
 

@@ -9,7 +9,6 @@ use super::delivery_stream::DeliveryStream;
 use super::intake::{Entry, PutError};
 use super::settings::{DataStreamSettings, Source};
 use firehose_model::event::Record;
-use firehose_model::kinesis::data_stream_arn;
 use firehose_model::kinesis::shard::ShardId;
 
 /// The write limit of a shard, data and partition keys, also on demand (Kinesis developer guide, "Quotas and limits").
@@ -52,7 +51,8 @@ impl DataStream {
     /// The data stream that a delivery stream reads, if it reads one.
     #[must_use]
     pub fn read_by(delivery: &DeliveryStream) -> Option<Self> {
-        let Source::Kinesis(settings) = &delivery.settings().source else { return None };
+        let of_delivery = delivery.settings();
+        let Source::Kinesis(settings) = &of_delivery.source else { return None };
         let limits = settings.shards().iter().map(|_| ShardLimit {
             records: RateLimiter::direct(Quota::per_second(RECORDS_PER_SECOND)),
             bytes: RateLimiter::direct(Quota::per_second(BYTES_PER_SECOND)),
@@ -66,10 +66,9 @@ impl DataStream {
         self.delivery.name()
     }
 
-    /// Its ARN.
-    #[must_use]
-    pub fn arn(&self) -> String {
-        data_stream_arn(self.name())
+    #[cfg(test)]
+    pub(crate) fn shares_limits_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.limits, &other.limits)
     }
 
     /// Puts records, those of one call in their order.

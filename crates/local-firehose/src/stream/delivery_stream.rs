@@ -3,21 +3,23 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::{fs, io};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::backlog::Context;
+use super::buckets::Buckets;
 use super::buffer::ShardBuffers;
 use super::destination::Destination;
-use super::intake::{Entry, Intake, PutError};
+use super::intake::{Buffers, Entry, Intake, PutError};
 use super::invoker::Invoker;
 use super::receipt::Accepted;
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
-use super::stats::StreamSnapshot;
+use super::stats::{ObjectSummary, StreamSnapshot};
 use super::uploader::Uploader;
 use crate::functions::{FunctionLog, Functions};
 use object_storage::Bucket;
@@ -29,12 +31,51 @@ const STATE_EXTENSION: &str = "redb";
 pub struct DeliveryStream {
     /// When it started.
     pub started: Timestamp,
-    /// Its storage.
-    pub bucket: Arc<Bucket>,
-    context: Arc<Context>,
-    functions: Option<Arc<Functions>>,
+    name: Arc<str>,
+    function_log: Arc<FunctionLog>,
     pub(super) intake: Arc<Intake>,
+    current: Arc<RwLock<Generation>>,
+    /// Those of this generation, and of earlier ones that still process records.
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// Held while the stream stops, so that a second stop waits for the first.
+    stopping: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What processes records from one update to the next.
+#[derive(Debug, Clone)]
+struct Generation {
+    context: Arc<Context>,
+    buckets: Buckets,
+    functions: Option<Arc<Functions>>,
+}
+
+impl Generation {
+    fn new(context: Arc<Context>, buckets: Buckets, function_log: &Arc<FunctionLog>) -> Self {
+        let function = context.settings.function.clone();
+        let functions = function.map(|function| Arc::new(Functions::new(function, Arc::clone(function_log))));
+        Self { context, buckets, functions }
+    }
+
+    /// Ends when the sender is dropped and all records are processed.
+    fn start(&self) -> (Buffers, JoinHandle<()>) {
+        let Self { context, buckets, functions } = self.clone();
+        let (to_destination, items) = mpsc::unbounded_channel();
+        let (to_buffers, accepted) = mpsc::unbounded_channel();
+        let invoker =
+            Invoker { context: Arc::clone(&context), functions: functions.clone(), destination: to_destination };
+        let destination = Destination::new(Uploader::new(context, buckets));
+        let parts = [tokio::spawn(ShardBuffers::new(invoker).run(accepted)), tokio::spawn(destination.run(items))];
+        let task = tokio::spawn(async move {
+            for part in parts {
+                // A task that panicked has logged it. Its records are not settled.
+                let _panicked = part.await;
+            }
+            if let Some(functions) = functions {
+                functions.stop().await;
+            }
+        });
+        (to_buffers, task)
+    }
 }
 
 impl DeliveryStream {
@@ -42,7 +83,7 @@ impl DeliveryStream {
     /// are settled. Without the folder, a killed process loses them.
     pub fn start(
         settings: StreamSettings,
-        bucket: Arc<Bucket>,
+        buckets: impl Into<Buckets>,
         function_log: Arc<FunctionLog>,
         state: Option<&Path>,
     ) -> Result<Self, StateError> {
@@ -50,48 +91,64 @@ impl DeliveryStream {
         let Recovered { records, last } = recovered.unwrap_or_default();
         let left: Vec<Accepted> =
             records.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
-        let functions = settings.function.clone().map(|function| Arc::new(Functions::new(function, function_log)));
+        let name = settings.name.as_str().into();
         let context = Arc::new(Context::new(settings, file, &left));
+        let generation = Generation::new(Arc::clone(&context), buckets.into(), &function_log);
+        let (to_buffers, task) = generation.start();
+        let intake = Arc::new(Intake::new(context, left, last, to_buffers));
+        let (current, tasks) = (Arc::new(RwLock::new(generation)), Arc::new(Mutex::new(vec![task])));
+        let stopping = Arc::default();
+        Ok(Self { started: Timestamp::now(), name, function_log, intake, current, tasks, stopping })
+    }
 
-        let (to_destination, items) = mpsc::unbounded_channel();
-        let (to_buffers, accepted) = mpsc::unbounded_channel();
-        let invoker =
-            Invoker { context: Arc::clone(&context), functions: functions.clone(), destination: to_destination };
-        let destination = Destination::new(Uploader::new(Arc::clone(&context), Arc::clone(&bucket)));
-        let tasks = vec![tokio::spawn(ShardBuffers::new(invoker).run(accepted)), tokio::spawn(destination.run(items))];
-        let intake = Arc::new(Intake::new(Arc::clone(&context), left, last, to_buffers));
-        let (started, tasks) = (Timestamp::now(), Arc::new(Mutex::new(tasks)));
-        Ok(Self { started, bucket, context, functions, intake, tasks })
+    /// Continues with other settings, of the same name, source and backlog. Records that are already accepted are processed with the
+    /// settings of before.
+    pub fn update(&self, settings: StreamSettings, buckets: impl Into<Buckets>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let context = Arc::new(current.context.updated(settings));
+        let generation = Generation::new(context, buckets.into(), &self.function_log);
+        let (to_buffers, task) = generation.start();
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task);
+        self.intake.forward_to(to_buffers);
+        *current = generation;
     }
 
     /// The stream's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.context.settings.name
+        &self.name
     }
 
     /// The function's ARN, if there is a function.
     #[must_use]
-    pub fn function_arn(&self) -> Option<&str> {
-        self.context.function_arn.as_deref()
+    pub fn function_arn(&self) -> Option<String> {
+        self.with_current(|current| current.context.function_arn.clone())
     }
 
     /// Its settings.
     #[must_use]
-    pub fn settings(&self) -> &StreamSettings {
-        &self.context.settings
+    pub fn settings(&self) -> Arc<StreamSettings> {
+        self.with_current(|current| Arc::clone(&current.context.settings))
+    }
+
+    /// The bucket of an object. After an update of the destination it may be another one than that of older objects.
+    #[must_use]
+    pub fn bucket_of(&self, object: &ObjectSummary) -> Arc<Bucket> {
+        self.with_current(|current| Arc::clone(current.buckets.of(object.kind)))
     }
 
     /// The stream at this moment.
     #[must_use]
     pub fn snapshot(&self) -> StreamSnapshot {
-        self.context.stats.snapshot()
+        self.with_current(|current| current.context.stats.snapshot())
     }
 
     /// How many accepted records are not settled: neither stored nor dropped, or not in the source backup yet.
     #[must_use]
     pub fn unsettled(&self) -> u64 {
-        self.context.backlog.unsettled()
+        self.with_current(|current| current.context.backlog.unsettled())
     }
 
     /// Accepts records, each valid base64, and returns the id of each. With a state, they are on disk then.
@@ -103,33 +160,47 @@ impl DeliveryStream {
     /// Whether invocations wait because this machine cannot start or reach the function.
     #[must_use]
     pub fn is_function_unavailable(&self) -> bool {
-        self.functions.as_ref().is_some_and(|functions| functions.outage.is_ongoing())
+        self.with_current(|current| current.functions.as_ref().is_some_and(|functions| functions.outage.is_ongoing()))
     }
 
     /// The process exits without waiting for the records that are not flushed.
     pub fn abandon(&self) {
-        self.context.backlog.abandoned.store(true, Ordering::Relaxed);
+        self.with_current(|current| current.context.backlog.abandoned.store(true, Ordering::Relaxed));
     }
 
     /// Accepts nothing more, and flushes all records, however long that takes. Returns whether all are settled, on disk as well.
     pub async fn stop(&self) -> bool {
         self.intake.close();
+        let _stopping = self.stopping.lock().await;
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
-            // A task that panicked has logged it. Its records are not settled.
             let _panicked = task.await;
         }
-        if let Some(functions) = &self.functions {
-            functions.stop().await;
-        }
-        self.context.backlog.close().await && self.unsettled() == 0
+        let context = self.with_current(|current| Arc::clone(&current.context));
+        context.backlog.close().await && context.backlog.unsettled() == 0
+    }
+
+    fn with_current<T>(&self, access: impl FnOnce(&Generation) -> T) -> T {
+        access(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
+/// Removes the records of a stream that has stopped from a folder.
+pub fn remove_state(folder: &Path, stream: &str) -> io::Result<()> {
+    let path = state_path(folder, stream);
+    for path in [state_file::commits_path(&path), path] {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The state files in a folder that none of these streams uses. Their records stay there.
-pub fn unused_state_files(folder: &Path, streams: &[StreamSettings]) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-    let is_used = |path: &PathBuf| streams.iter().any(|stream| *path == state_path(folder, &stream.name));
+pub fn unused_state_files(folder: &Path, streams: &[DeliveryStream]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+    let is_used = |path: &PathBuf| streams.iter().any(|stream| *path == state_path(folder, stream.name()));
     entries.filter(|path| path.extension() == Some(OsStr::new(STATE_EXTENSION)) && !is_used(path)).collect()
 }
 
@@ -144,3 +215,6 @@ fn open_state(folder: &Path, stream: &str) -> Result<(State, Recovered), StateEr
     })?;
     State::open(&state_path(folder, stream))
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub(super) struct Entry {
     pub(super) shard: Option<(ShardId, String)>,
 }
 
-type Buffers = mpsc::UnboundedSender<Vec<Accepted>>;
+pub(super) type Buffers = mpsc::UnboundedSender<Vec<Accepted>>;
 
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -123,6 +123,15 @@ impl Intake {
             }
             let _disconnected = reply.send(kept);
         });
+    }
+
+    /// Forwards the next records to other buffers. The channel of those before closes once all earlier records are in it. After
+    /// [`Intake::close`] it changes nothing.
+    pub(super) fn forward_to(&self, buffers: Buffers) {
+        let mut numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
+        if numbering.buffers.is_some() {
+            numbering.buffers = Some(buffers);
+        }
     }
 
     /// The buffers' channel closes once all accepted records are in it.

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::backlog::Context;
 use super::destination::Item;
 use super::receipt::Receipt;
+use super::settings::StreamSettings;
 use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, last_lines, with_cause};
@@ -28,9 +29,10 @@ impl Invoker {
     /// The receipts are those of the event's records, in their order.
     pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>) {
         let Context { settings, function_arn, backlog, stats } = &*self.context;
-        let BatchResult { outcomes, attempts } = match &self.functions {
-            None => untransformed(&event),
-            Some(functions) => self.invoke(functions, &event).await.unwrap_or_else(|error| {
+        let BatchResult { outcomes, attempts } = match (&self.functions, &settings.function_arn) {
+            (None, None) => untransformed(&event),
+            (None, Some(arn)) => self.not_found(arn, &event),
+            (Some(functions), _) => self.invoke(functions, &event).await.unwrap_or_else(|error| {
                 tracing::error!("an event was not processed: {error}");
                 let outcomes = vec![RecordOutcome::Failed(ErrorCode::FunctionError); event.records.len()];
                 BatchResult { outcomes, attempts: 1 }
@@ -71,6 +73,17 @@ impl Invoker {
         let result = invoke_with_retries(&mut function, event, retries, on_attempt, &functions.outage).await;
         functions.give_back(function);
         result
+    }
+
+    /// That Firehose retries a function that does not exist is an assumption: it retries every failed invocation.
+    fn not_found(&self, arn: &str, event: &Event) -> BatchResult {
+        let StreamSettings { name, retries, .. } = &*self.context.settings;
+        let attempts = retries + 1;
+        tracing::warn!("{name}: {attempts} attempts failed: no function is mapped to {arn} (`--function-map`)");
+        BatchResult {
+            outcomes: vec![RecordOutcome::Failed(ErrorCode::FunctionNotFound); event.records.len()],
+            attempts,
+        }
     }
 
     fn report(&self, functions: &Functions, records: usize, report: &AttemptReport<'_>) {

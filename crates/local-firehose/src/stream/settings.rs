@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use firehose_model::kinesis::shard::{ON_DEMAND, Shards};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::scope::Scope;
 use object_storage::Destination;
 
 /// The settings of a stream.
@@ -12,10 +13,17 @@ use object_storage::Destination;
 pub struct StreamSettings {
     /// The name of the delivery stream, and of the data stream that it reads.
     pub name: String,
+    /// The region and the account of its ARN in events.
+    pub scope: Scope,
     /// Where its records come from.
     pub source: Source,
+    /// The number of its configuration, which is in the names of objects: 1, and one more with each update.
+    pub version: u64,
     /// The function that transforms records. Without one, they are delivered as they were put.
     pub function: Option<runtime_api::Settings>,
+    /// The ARN of the function as it was configured. `None`: that of `function`. An ARN without `function` is one of a function that does
+    /// not exist: each invocation fails.
+    pub function_arn: Option<String>,
     /// The buffering hints of the function.
     pub buffer: Buffering,
     /// The most records of an invocation.
@@ -32,10 +40,12 @@ pub struct StreamSettings {
     pub prefix: Prefix,
     /// The prefix of error objects.
     pub error_prefix: ErrorPrefix,
-    /// The compression of delivered objects and of the source backup.
+    /// The compression of delivered objects.
     pub compression: Compression,
     /// The prefix of the source backup. Without one, there is no backup.
     pub backup_prefix: Option<Prefix>,
+    /// The compression of the source backup.
+    pub backup_compression: Compression,
     /// Whether records are delivered by the partition keys that the function returns.
     pub dynamic_partitioning: bool,
     /// The most bytes in memory of records that are accepted and not delivered.

@@ -151,13 +151,20 @@ impl StreamStats {
                 Some(DataStreamShards { shards: settings.shards().count(), on_demand: settings.provisioned.is_none() })
             }
         };
-        let (stream, transformed) = (settings.name.clone(), settings.function.is_some());
-        Self(Mutex::new(Folded {
-            snapshot: StreamSnapshot { stream, data_stream, transformed, ..StreamSnapshot::default() },
-            lambda_interval: settings.buffer.interval,
-            destination_interval: settings.destination_buffer.interval,
-            ..Folded::default()
-        }))
+        let stream = settings.name.clone();
+        let snapshot = StreamSnapshot { stream, data_stream, ..StreamSnapshot::default() };
+        let stats = Self(Mutex::new(Folded { snapshot, ..Folded::default() }));
+        stats.configure(settings);
+        stats
+    }
+
+    /// Takes over what an update changes.
+    pub(super) fn configure(&self, settings: &StreamSettings) {
+        self.with(|folded| {
+            folded.snapshot.transformed = settings.function.is_some() || settings.function_arn.is_some();
+            folded.lambda_interval = settings.buffer.interval;
+            folded.destination_interval = settings.destination_buffer.interval;
+        });
     }
 
     pub(super) fn record(&self, event: StreamEvent) {

@@ -13,26 +13,28 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::backlog::Context;
+use super::buckets::Buckets;
 use super::receipt::Receipt;
 use super::settings::StreamSettings;
 use super::stats::{Kind, ObjectSummary, StreamEvent, ValueCounts};
 use crate::outage::{Outage, Waiting};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{Compression, Partition, object_name};
-use object_storage::{Bucket, gzip};
+use object_storage::gzip;
 
 const CONCURRENCY: usize = 16;
 
 pub(super) struct Uploader {
     pub(super) context: Arc<Context>,
-    bucket: Arc<Bucket>,
+    buckets: Buckets,
     outage: Outage,
     concurrency: Semaphore,
 }
 
 impl Uploader {
-    pub(super) fn new(context: Arc<Context>, bucket: Arc<Bucket>) -> Self {
-        Self { context, bucket, outage: Outage::default(), concurrency: Semaphore::new(CONCURRENCY) }
+    pub(super) fn new(context: Arc<Context>, buckets: impl Into<Buckets>) -> Self {
+        let (buckets, concurrency) = (buckets.into(), Semaphore::new(CONCURRENCY));
+        Self { context, buckets, outage: Outage::default(), concurrency }
     }
 
     pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
@@ -40,7 +42,11 @@ impl Uploader {
         let kind = slot.kind;
         let Context { settings, backlog, stats, .. } = &*self.context;
         // That error objects are not compressed is an assumption: no source says so.
-        let compression = if let Kind::Error(_) = kind { Compression::None } else { settings.compression };
+        let compression = match kind {
+            Kind::Error(_) => Compression::None,
+            Kind::Backup => settings.backup_compression,
+            Kind::Delivered => settings.compression,
+        };
         let path = self.path(&slot, oldest_ms, compression);
         let (records, size) = (receipts.len(), bytes.len());
         let count_fields = if kind == Kind::Delivered { settings.count_fields.clone() } else { Vec::new() };
@@ -48,7 +54,7 @@ impl Uploader {
         if let Some(ticket) = &mut ticket {
             ticket.wait().await;
         }
-        let path = self.put(&path, body).await;
+        let path = self.put(kind, &path, body).await;
         backlog.settle(receipts);
         let at_ms = Timestamp::now().as_millisecond();
         let object = ObjectSummary { path, kind, records, bytes: size, at_ms };
@@ -57,26 +63,26 @@ impl Uploader {
 
     fn path(&self, Slot { kind, partition }: &Slot, oldest_ms: i64, compression: Compression) -> String {
         let oldest = Timestamp::from_millisecond(oldest_ms).unwrap_or_default();
-        let StreamSettings { name, prefix, error_prefix, backup_prefix, .. } = &self.context.settings;
+        let StreamSettings { name, version, prefix, error_prefix, backup_prefix, .. } = &*self.context.settings;
         let evaluated = match (kind, backup_prefix) {
             (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, *output_type, Uuid::new_v4),
             (Kind::Backup, Some(backup)) => backup.evaluate(oldest, partition, Uuid::new_v4),
             // Without a backup prefix there is no backup.
             (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(oldest, partition, Uuid::new_v4),
         };
-        object_name(&evaluated, name, oldest, Uuid::new_v4(), compression)
+        object_name(&evaluated, (name.as_str(), *version), oldest, Uuid::new_v4(), compression)
     }
 
     /// A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours (Firehose developer guide,
     /// "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
-    async fn put(&self, path: &str, body: Bytes) -> String {
+    async fn put(&self, kind: Kind, path: &str, body: Bytes) -> String {
         let Context { backlog, stats, .. } = &*self.context;
         stats.record(StreamEvent::UploadStarted);
         let mut waiting: Option<Waiting<'_>> = None;
         let key = loop {
             // Never closed.
             let permit = self.concurrency.acquire().await;
-            let stored = self.bucket.put(path, body.clone()).await;
+            let stored = self.buckets.of(kind).put(path, body.clone()).await;
             drop(permit);
             let error = match stored {
                 Ok(key) => break key,

@@ -43,7 +43,7 @@ pub(super) fn from_options(
     let function = match found.value {
         NO_FUNCTION => return Ok(None),
         OF_WORKSPACE => Function::new(PathBuf::new()),
-        text => command(&found.option, text, context)?,
+        text => command(&found.option, text, context.executable)?,
     };
     Ok(Some(Function {
         function_name: PROCESSOR.name.to_owned(),
@@ -85,7 +85,7 @@ pub(super) fn collector(
     };
     let field = data_stream.partition_key_field.clone();
     let function = match layers.find("collector", |options| options.collector.as_deref()) {
-        Some(found) => self::command(&found.option, found.value, context)?,
+        Some(found) => self::command(&found.option, found.value, context.executable)?,
         None => Function::new(PathBuf::new()),
     };
     let mut env: BTreeMap<String, String> = BTreeMap::new();
@@ -106,14 +106,19 @@ pub(super) fn collector(
     }))
 }
 
-fn command(option: &str, text: &str, context: &SettingsContext<'_>) -> Result<Function, UsageError> {
+/// `executable` finds the path of a command's first word.
+pub(super) fn command(
+    option: &str,
+    text: &str,
+    executable: &dyn Fn(&str) -> Option<PathBuf>,
+) -> Result<Function, UsageError> {
     let words = shell_words::split(text).or_else(|error| {
         invalid(option, format_args!("found `{text}`; accepted is a command with quotes as in a shell: {error}"))
     })?;
     let [first, args @ ..] = &words[..] else {
         return invalid(option, "found no command; accepted is a command, or `none` for no function");
     };
-    let Some(executable) = (context.executable)(first) else {
+    let Some(executable) = executable(first) else {
         let accepted = "accepted is one, by its path or by a name in PATH";
         return invalid(option, format_args!("found `{first}`, which is not an executable file; {accepted}"));
     };

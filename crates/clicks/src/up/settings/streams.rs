@@ -11,6 +11,7 @@ use crate::up::options::{self, BufferMb, Encoding, File, PipelineOptions, Stream
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::event::STREAM;
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::scope::Scope;
 use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
 use object_storage::{Destination, DestinationError};
 
@@ -162,12 +163,19 @@ fn stream(
         layers.value(|options| options.buffer_mb).map_or(DEFAULT_BUFFER_MB, |BufferMb(megabytes)| megabytes);
     let records = layers.number(|options| options.buffer_records, DEFAULT_BUFFER_RECORDS);
     let Limits { bytes, records } = Limits::new(megabytes, records as usize);
+    let compression = match layers.value(|options| options.compression) {
+        None | Some(Encoding::None) => Compression::None,
+        Some(Encoding::Gzip) => Compression::Gzip,
+    };
     let backlog_mb = layers.number(|options| options.backlog_mb, 256);
     Ok(StreamSettings {
         prefix: parse_prefix(&prefix, partitioning.is_some())?,
         name,
+        scope: Scope::default(),
         source,
+        version: 1,
         function,
+        function_arn: None,
         buffer: Buffering { bytes, interval: seconds(layers.number(|options| options.buffer_seconds, 1)) },
         buffer_records: records,
         concurrency: layers.number(|options| options.concurrency, 5) as usize,
@@ -175,11 +183,9 @@ fn stream(
         destination: destination(layers)?,
         destination_buffer: destination_buffer(layers, partitioning.as_deref())?,
         error_prefix: error_prefix(layers)?,
-        compression: match layers.value(|options| options.compression) {
-            None | Some(Encoding::None) => Compression::None,
-            Some(Encoding::Gzip) => Compression::Gzip,
-        },
+        compression,
         backup_prefix: backup_prefix(layers)?,
+        backup_compression: compression,
         dynamic_partitioning: partitioning.is_some(),
         backlog_bytes: backlog_mb as usize * MB,
         count_fields: COUNTED_FIELDS.map(str::to_owned).to_vec(),

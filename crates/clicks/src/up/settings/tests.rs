@@ -7,6 +7,7 @@ use super::super::options::names;
 use super::*;
 use crate::command::{Cli, Command as Subcommand, Up};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::scope::Scope;
 use local_firehose::stream::{Buffering, DataStreamSettings, Source};
 use object_storage::Destination;
 use runtime_api::Settings as Function;
@@ -30,7 +31,7 @@ fn command_line(arguments: &[String]) -> Result<Up, String> {
     let words = ["clicks", "up"].into_iter().chain(arguments.iter().map(String::as_str));
     match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
         Subcommand::Up(up) => Ok(*up),
-        Subcommand::Replay(_) | Subcommand::Redrive(_) => unreachable!("the subcommand is `up`"),
+        Subcommand::Replay(_) | Subcommand::Redrive(_) | Subcommand::Serve(_) => unreachable!("the subcommand is `up`"),
     }
 }
 
@@ -82,8 +83,11 @@ fn function() -> Function {
 fn stream(name: &str) -> StreamSettings {
     StreamSettings {
         name: name.to_owned(),
+        scope: Scope::default(),
         source: Source::DirectPut,
+        version: 1,
         function: Some(function()),
+        function_arn: None,
         buffer: Buffering { bytes: 1_048_576, interval: Duration::from_secs(1) },
         buffer_records: 10_000,
         concurrency: 5,
@@ -94,6 +98,7 @@ fn stream(name: &str) -> StreamSettings {
         error_prefix: ErrorPrefix::parse("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/").unwrap(),
         compression: Compression::None,
         backup_prefix: None,
+        backup_compression: Compression::None,
         dynamic_partitioning: false,
         backlog_bytes: 256 * 1_048_576,
         count_fields: ["mysfitId", "species", "goodevil", "lawchaos"].map(str::to_owned).to_vec(),
@@ -296,7 +301,10 @@ const OPTIONS: &[Row] = &[
     (&[("destination-seconds", "60")], |s| s.streams[0].destination_buffer.interval = Duration::from_secs(60)),
     (&[("prefix", "clicks/")], |s| s.streams[0].prefix = prefix("clicks/")),
     (&[("error-prefix", "failed/")], |s| s.streams[0].error_prefix = ErrorPrefix::parse("failed/").unwrap()),
-    (&[("compression", "gzip")], |s| s.streams[0].compression = Compression::Gzip),
+    (&[("compression", "gzip")], |s| {
+        s.streams[0].compression = Compression::Gzip;
+        s.streams[0].backup_compression = Compression::Gzip;
+    }),
     (&[("backup-prefix", "source/")], |s| s.streams[0].backup_prefix = Some(prefix("source/"))),
     (&[("click-identity", "true")], |s| set(s, "EVENT_FIELDS", "userId,mysfitId,clickId,clickedAt")),
     (&[("click-identity", "true"), ("env", "EVENT_FIELDS=userId")], |s| set(s, "EVENT_FIELDS", "userId")),
@@ -669,6 +677,7 @@ fn the_example_has_these_settings() {
         prefix: prefix("by-species/!{partitionKeyFromLambda:species}/!{timestamp:yyyy/MM/dd}/"),
         compression: Compression::Gzip,
         backup_prefix: Some(prefix("source/")),
+        backup_compression: Compression::Gzip,
         dynamic_partitioning: true,
         ..stream("clicks-by-species")
     };

@@ -1,26 +1,22 @@
 //! DescribeDeliveryStream and ListDeliveryStreams.
 
 use jiff::Timestamp;
-use runtime_api::ACCOUNT;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::api::constraints::{Constraints, MAX_DELIVERY_STREAM_NAME};
-use crate::api::request::{ApiError, parse, seconds};
+use super::model::{self, text};
+use crate::api::request::{ApiError, seconds};
+use crate::control::{DESTINATION_ID, Definition, Status};
 use crate::stream::{Source, StreamSettings};
 use firehose_model::batch::MB;
-use firehose_model::event::stream_arn;
-use firehose_model::kinesis::data_stream_arn;
 use firehose_model::prefix::{Compression, Prefix};
+use firehose_model::scope::Scope;
 use object_storage::Destination;
 
-const DESTINATION_ID: &str = "destinationId-000000000001";
 /// The default of the partitioning's `DurationInSeconds` (API reference, "RetryOptions").
 const PARTITIONING_RETRY_SECONDS: u32 = 300;
 
 pub(super) const DIRECT_PUT: &str = "DirectPut";
 const KINESIS: &str = "KinesisStreamAsSource";
-const TYPES: [&str; 4] = [DIRECT_PUT, KINESIS, "MSKAsSource", "DatabaseAsSource"];
 
 /// The default `Limit` (API reference).
 const DEFAULT_LIMIT: usize = 10;
@@ -34,51 +30,105 @@ pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
 
 /// The name of a stream, and the id after which its destinations are wanted.
 pub(super) fn request(body: &[u8]) -> Result<(String, Option<String>), ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        delivery_stream_name: Option<String>,
-        limit: Option<i64>,
-        exclusive_start_destination_id: Option<String>,
-    }
-
-    let input: Input = parse(body)?;
-    let mut constraints = Constraints::default();
-    let stream = constraints.delivery_stream_name(input.delivery_stream_name);
-    constraints.limit(input.limit, "limit", 1);
-    let after = input.exclusive_start_destination_id;
-    if let Some(id) = &after {
-        constraints.text(id, "exclusiveStartDestinationId", 100, |char| char == '-', "[a-zA-Z0-9-]+");
-    }
-    constraints.validate()?;
-    Ok((stream, after))
+    let mut input = model::read("DescribeDeliveryStream", body)?;
+    let name = text(&mut input, "DeliveryStreamName");
+    let after = Some(text(&mut input, "ExclusiveStartDestinationId")).filter(|after| !after.is_empty());
+    Ok((name, after))
 }
 
+/// A stream that a caller has created.
+pub(super) fn created(after: Option<&str>, definition: &Definition, status: Status, caller: &Scope) -> Value {
+    let Definition { name, created_ms, updated_ms, version, .. } = definition;
+    let mut description = json!({
+        "DeliveryStreamName": name,
+        "DeliveryStreamARN": caller.delivery_stream_arn(name),
+        "DeliveryStreamStatus": status,
+        "DeliveryStreamType": DIRECT_PUT,
+        "DeliveryStreamEncryptionConfiguration": { "Status": "DISABLED" },
+        "VersionId": version.to_string(),
+        "CreateTimestamp": seconds_of(*created_ms),
+        "HasMoreDestinations": false,
+        "Destinations": is_wanted(after).then(|| created_destination(definition)).as_slice(),
+    });
+    if let Some(updated_ms) = updated_ms {
+        description["LastUpdateTimestamp"] = json!(seconds_of(*updated_ms));
+    }
+    json!({ "DeliveryStreamDescription": description })
+}
+
+fn seconds_of(ms: i64) -> f64 {
+    seconds(Timestamp::from_millisecond(ms).unwrap_or_default())
+}
+
+fn is_wanted(after: Option<&str>) -> bool {
+    after.is_none_or(|after| DESTINATION_ID > after)
+}
+
+/// What the caller has not set has Firehose's default.
+fn created_destination(definition: &Definition) -> Value {
+    let configuration = &definition.destination;
+    let s3 = created_s3(configuration, definition.buffering_hints());
+    let mut extended = s3.clone();
+    let default_processing = json!({ "Enabled": false, "Processors": [] });
+    extended["ProcessingConfiguration"] =
+        configuration.get("ProcessingConfiguration").cloned().unwrap_or(default_processing);
+    extended["S3BackupMode"] = configuration.get("S3BackupMode").cloned().unwrap_or_else(|| json!("Disabled"));
+    if let Some(Value::Object(backup)) = configuration.get("S3BackupConfiguration") {
+        extended["S3BackupDescription"] = created_s3(backup, definition.buffering_hints());
+    }
+    if let Some(partitioning) = configuration.get("DynamicPartitioningConfiguration") {
+        extended["DynamicPartitioningConfiguration"] = partitioning.clone();
+    }
+    json!({
+        "DestinationId": DESTINATION_ID,
+        "ExtendedS3DestinationDescription": extended,
+        "S3DestinationDescription": s3,
+    })
+}
+
+fn created_s3(configuration: &Map<String, Value>, (size_mb, interval): (u64, u64)) -> Value {
+    let mut s3 = json!({
+        "BufferingHints": { "SizeInMBs": size_mb, "IntervalInSeconds": interval },
+        "CompressionFormat": "UNCOMPRESSED",
+        "EncryptionConfiguration": { "NoEncryptionConfig": "NoEncryption" },
+        "CloudWatchLoggingOptions": { "Enabled": false },
+    });
+    for member in
+        ["RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "CompressionFormat", "CloudWatchLoggingOptions"]
+    {
+        if let Some(value) = configuration.get(member) {
+            s3[member] = value.clone();
+        }
+    }
+    s3
+}
+
+/// A stream that is configured at the start of this process.
 pub(super) fn response(
     after: Option<&str>,
     settings: &StreamSettings,
     started: Timestamp,
     function_arn: Option<&str>,
+    caller: &Scope,
 ) -> Value {
-    let is_wanted = after.is_none_or(|after| DESTINATION_ID > after);
     let mut description = json!({
         "DeliveryStreamName": settings.name,
-        "DeliveryStreamARN": stream_arn(&settings.name),
+        "DeliveryStreamARN": caller.delivery_stream_arn(&settings.name),
         "DeliveryStreamStatus": "ACTIVE",
         "DeliveryStreamType": type_of(settings),
         // Settings do not change while a stream runs.
         "VersionId": "1",
         "CreateTimestamp": seconds(started),
         "HasMoreDestinations": false,
-        "Destinations": is_wanted.then(|| destination(settings, function_arn)).as_slice(),
+        "Destinations": is_wanted(after).then(|| destination(settings, function_arn, caller)).as_slice(),
     });
     match settings.source {
         // A data stream has its own encryption (Firehose API reference, "StartDeliveryStreamEncryption").
         Source::DirectPut => description["DeliveryStreamEncryptionConfiguration"] = json!({ "Status": "DISABLED" }),
         Source::Kinesis(_) => {
             description["Source"] = json!({ "KinesisStreamSourceDescription": {
-                "KinesisStreamARN": data_stream_arn(&settings.name),
-                "RoleARN": role_arn(),
+                "KinesisStreamARN": caller.data_stream_arn(&settings.name),
+                "RoleARN": role_arn(caller),
                 "DeliveryStartTimestamp": seconds(started),
             } });
         }
@@ -86,16 +136,16 @@ pub(super) fn response(
     json!({ "DeliveryStreamDescription": description })
 }
 
-fn destination(settings: &StreamSettings, function_arn: Option<&str>) -> Value {
-    let mut s3 = s3(settings, &settings.prefix);
+fn destination(settings: &StreamSettings, function_arn: Option<&str>, caller: &Scope) -> Value {
+    let mut s3 = s3(settings, &settings.prefix, caller);
     s3["ErrorOutputPrefix"] = json!(settings.error_prefix.text());
     let mut extended = s3.clone();
-    let processors = function_arn.map(|function_arn| processor(settings, function_arn));
+    let processors = function_arn.map(|function_arn| processor(settings, function_arn, caller));
     extended["ProcessingConfiguration"] =
         json!({ "Enabled": processors.is_some(), "Processors": processors.as_slice() });
     extended["S3BackupMode"] = json!(if settings.backup_prefix.is_some() { "Enabled" } else { "Disabled" });
     if let Some(prefix) = &settings.backup_prefix {
-        extended["S3BackupDescription"] = self::s3(settings, prefix);
+        extended["S3BackupDescription"] = self::s3(settings, prefix, caller);
     }
     if settings.dynamic_partitioning {
         let retry = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
@@ -109,7 +159,7 @@ fn destination(settings: &StreamSettings, function_arn: Option<&str>) -> Value {
     })
 }
 
-fn s3(settings: &StreamSettings, prefix: &Prefix) -> Value {
+fn s3(settings: &StreamSettings, prefix: &Prefix, caller: &Scope) -> Value {
     let bucket = match &settings.destination {
         // A folder has no ARN, but the member is required.
         Destination::Folder(_) => "local-folder",
@@ -120,7 +170,7 @@ fn s3(settings: &StreamSettings, prefix: &Prefix) -> Value {
         Compression::Gzip => "GZIP",
     };
     json!({
-        "RoleARN": role_arn(),
+        "RoleARN": role_arn(caller),
         "BucketARN": format!("arn:aws:s3:::{bucket}"),
         "Prefix": prefix.text(),
         "BufferingHints": {
@@ -133,22 +183,22 @@ fn s3(settings: &StreamSettings, prefix: &Prefix) -> Value {
     })
 }
 
-fn processor(settings: &StreamSettings, function_arn: &str) -> Value {
+fn processor(settings: &StreamSettings, function_arn: &str, caller: &Scope) -> Value {
     let parameter = |name, value: String| json!({ "ParameterName": name, "ParameterValue": value });
     json!({
         "Type": "Lambda",
         "Parameters": [
             parameter("LambdaArn", function_arn.to_owned()),
             parameter("NumberOfRetries", settings.retries.to_string()),
-            parameter("RoleArn", role_arn()),
+            parameter("RoleArn", role_arn(caller)),
             parameter("BufferSizeInMBs", megabytes(settings.buffer.bytes).to_string()),
             parameter("BufferIntervalInSeconds", settings.buffer.interval.as_secs().to_string()),
         ],
     })
 }
 
-fn role_arn() -> String {
-    format!("arn:aws:iam::{ACCOUNT}:role/firehose_delivery_role")
+fn role_arn(caller: &Scope) -> String {
+    format!("arn:aws:iam::{}:role/firehose_delivery_role", caller.account)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]
@@ -158,24 +208,11 @@ fn megabytes(bytes: usize) -> f64 {
 
 /// `streams` are names in alphabetical order with their types.
 pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Value, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        limit: Option<i64>,
-        delivery_stream_type: Option<String>,
-        exclusive_start_delivery_stream_name: Option<String>,
-    }
-
-    let input: Input = parse(body)?;
-    let mut constraints = Constraints::default();
-    let limit = constraints.limit(input.limit, "limit", DEFAULT_LIMIT);
-    let wanted_type = input.delivery_stream_type.as_deref();
-    if let Some(wanted) = wanted_type {
-        constraints.one_of(wanted, "deliveryStreamType", &TYPES);
-    }
-    let after = input.exclusive_start_delivery_stream_name.as_deref();
-    constraints.name(after, "exclusiveStartDeliveryStreamName", MAX_DELIVERY_STREAM_NAME);
-    constraints.validate()?;
+    let input = model::read("ListDeliveryStreams", body)?;
+    let limit = input.get("Limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    let wanted_type = input.get("DeliveryStreamType").and_then(Value::as_str);
+    let after = input.get("ExclusiveStartDeliveryStreamName").and_then(Value::as_str);
 
     let of_type = streams.filter(|(_, of)| wanted_type.is_none_or(|wanted| wanted == *of));
     let mut names = of_type.map(|(name, _)| name).filter(|name| after.is_none_or(|after| *name > after));

@@ -1,6 +1,7 @@
 //! The API as a client meets it, over TCP.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -9,9 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 use super::*;
+use crate::api::{Api, router};
+use crate::control::{ControlOptions, FunctionMap, Root};
 use crate::functions::FunctionLog;
+use crate::registry::Registry;
 use crate::stream::StreamSettings;
-use firehose_model::event::stream_arn;
 use object_storage::Bucket;
 
 /// What came back.
@@ -35,8 +38,18 @@ impl Answer {
 }
 
 async fn serve(names: &[&str]) -> SocketAddr {
-    let (streams, folders): (Vec<DeliveryStream>, Vec<TempDir>) = names.iter().map(|name| stream(name)).unzip();
-    let router = router(streams);
+    let (streams, mut folders) = (Registry::default(), Vec::new());
+    for name in names {
+        let (stream, folder) = stream(name);
+        streams.add(stream).unwrap();
+        folders.push(folder);
+    }
+    let root = tempfile::tempdir().unwrap();
+    let log = Arc::new(FunctionLog::open(&root.path().join("function.log"), false).unwrap());
+    let options =
+        ControlOptions { root: Root::Folder(root.path().to_owned()), functions: FunctionMap::default(), state: None };
+    folders.push(root);
+    let router = router(&Control::open(streams, options, log).await.unwrap(), Api::Firehose);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -131,7 +144,7 @@ async fn streams_are_listed_by_name_and_described() {
     let answer = call(address, "DescribeDeliveryStream", json!({ "DeliveryStreamName": "audit" })).await;
     let description = &answer.json()["DeliveryStreamDescription"];
     assert_eq!((answer.status, &description["DeliveryStreamName"]), (200, &json!("audit")));
-    assert_eq!(description["DeliveryStreamARN"], stream_arn("audit"));
+    assert_eq!(description["DeliveryStreamARN"], "arn:aws:firehose:us-east-1:000000000000:deliverystream/audit");
 }
 
 #[tokio::test]
@@ -153,7 +166,8 @@ async fn a_refusal_has_the_status_headers_and_body_of_aws() {
         ("PutRecord", json!({ "DeliveryStreamName": "missing" }), "ValidationException"),
         ("PutRecord", json!([]), "SerializationException"),
         ("ListDeliveryStreams", json!({ "Limit": 0 }), "ValidationException"),
-        ("CreateDeliveryStream", json!({ "DeliveryStreamName": "clicks" }), "UnknownOperationException"),
+        ("CreateDeliveryStream", json!({ "DeliveryStreamName": "clicks" }), "InvalidArgumentException"),
+        ("StartDeliveryStreamEncryption", json!({ "DeliveryStreamName": "clicks" }), "UnknownOperationException"),
         ("putrecord", json!({}), "UnknownOperationException"),
     ] {
         let answer = call(address, operation, body).await;
@@ -168,7 +182,6 @@ async fn whoever_comes_without_an_operation_is_told_what_this_is() {
     let address = serve(&["clicks", "audit"]).await;
     for (request_line, headers, status) in [
         ("POST /", "", 400),
-        ("POST /", "x-amz-target: Kinesis_20131202.PutRecord\r\n", 400),
         ("POST /other", "x-amz-target: Firehose_20150804.PutRecord\r\n", 404),
         ("GET /favicon.ico", "", 404),
         ("GET /", "", 404),
@@ -181,6 +194,36 @@ async fn whoever_comes_without_an_operation_is_told_what_this_is() {
     let answer = send(address, "GET /", "", b"").await;
     assert_eq!(answer.header("content-type"), "application/json");
     assert!(answer.body.contains("streams: audit, clicks"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn an_arn_has_the_region_and_account_of_the_caller() {
+    let address = serve(&["clicks"]).await;
+    let target = "x-amz-target: Firehose_20150804.DescribeDeliveryStream\r\n";
+    let body = json!({ "DeliveryStreamName": "clicks" }).to_string();
+    for (credential, scope) in [
+        ("local/20261120/us-east-1", "us-east-1:000000000000"),
+        ("123456789012/20261120/eu-west-1", "eu-west-1:123456789012"),
+    ] {
+        let signed =
+            format!("{target}authorization: AWS4-HMAC-SHA256 Credential={credential}/firehose/aws4_request\r\n");
+        let answer = send(address, "POST /", &signed, body.as_bytes()).await.json();
+        let arn = &answer["DeliveryStreamDescription"]["DeliveryStreamARN"];
+        assert_eq!(*arn, format!("arn:aws:firehose:{scope}:deliverystream/clicks"));
+    }
+}
+
+#[tokio::test]
+async fn one_address_serves_both_apis() {
+    let address = serve(&["clicks"]).await;
+    for (target, member) in [
+        ("Firehose_20150804.ListDeliveryStreams", "DeliveryStreamNames"),
+        ("Kinesis_20131202.ListStreams", "StreamNames"),
+    ] {
+        let answer = send(address, "POST /", &format!("x-amz-target: {target}\r\n"), b"{}").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.json()[member].is_array(), "{answer:?}");
+    }
 }
 
 #[tokio::test]

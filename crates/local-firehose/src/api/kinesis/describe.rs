@@ -12,18 +12,19 @@ use crate::api::request::{ApiError, parse, seconds};
 use crate::stream::DataStream;
 use firehose_model::kinesis::MAX_RECORD_BYTES;
 use firehose_model::kinesis::shard::ShardId;
+use firehose_model::scope::Scope;
 
 /// The default retention (Kinesis API reference, "StreamDescriptionSummary"). Here, records are kept until they are delivered.
 const RETENTION_HOURS: u32 = 24;
 /// The default `Limit` (Kinesis API reference, "ListStreams").
 const DEFAULT_LIMIT: usize = 100;
 
-pub(super) fn summary_request(body: &[u8]) -> Result<String, ApiError> {
-    parse::<StreamMembers>(body)?.read(Constraints::default())
+pub(super) fn summary_request(body: &[u8], caller: &Scope) -> Result<String, ApiError> {
+    parse::<StreamMembers>(body)?.read(Constraints::default(), caller)
 }
 
-pub(super) fn summary_response(stream: &DataStream) -> Value {
-    let mut summary = description(stream);
+pub(super) fn summary_response(stream: &DataStream, caller: &Scope) -> Value {
+    let mut summary = description(stream, caller);
     summary["RetentionPeriodHours"] = json!(RETENTION_HOURS);
     summary["EnhancedMonitoring"] = json!([{ "ShardLevelMetrics": [] }]);
     summary["EncryptionType"] = json!("NONE");
@@ -34,7 +35,7 @@ pub(super) fn summary_response(stream: &DataStream) -> Value {
 }
 
 /// `streams` are in alphabetical order. A token is the last name of the page before.
-pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = &'a DataStream>) -> Result<Value, ApiError> {
+pub(super) fn list(body: &[u8], streams: &[DataStream], caller: &Scope) -> Result<Value, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -50,14 +51,14 @@ pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = &'a DataStream
     constraints.validate()?;
 
     let after = input.next_token.max(input.exclusive_start_stream_name);
-    let mut wanted = streams.filter(|stream| after.as_deref().is_none_or(|after| stream.name() > after));
+    let mut wanted = streams.iter().filter(|stream| after.as_deref().is_none_or(|after| stream.name() > after));
     let listed: Vec<&DataStream> = wanted.by_ref().take(limit).collect();
     let names: Vec<&str> = listed.iter().map(|stream| stream.name()).collect();
     let has_more = wanted.next().is_some();
     let mut page = json!({
         "StreamNames": names,
         "HasMoreStreams": has_more,
-        "StreamSummaries": listed.into_iter().map(description).collect::<Vec<_>>(),
+        "StreamSummaries": listed.into_iter().map(|stream| description(stream, caller)).collect::<Vec<_>>(),
     });
     if has_more {
         page["NextToken"] = json!(names.last());
@@ -65,11 +66,11 @@ pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = &'a DataStream
     Ok(page)
 }
 
-fn description(stream: &DataStream) -> Value {
+fn description(stream: &DataStream, caller: &Scope) -> Value {
     let mode = if stream.settings.provisioned.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
     json!({
         "StreamName": stream.name(),
-        "StreamARN": stream.arn(),
+        "StreamARN": caller.data_stream_arn(stream.name()),
         "StreamStatus": "ACTIVE",
         "StreamModeDetails": { "StreamMode": mode },
         "StreamCreationTimestamp": seconds(stream.delivery.started),
@@ -112,7 +113,7 @@ struct Filter {
     timestamp: Option<IgnoredAny>,
 }
 
-pub(super) fn shards_request(body: &[u8]) -> Result<ListShardsRequest, ApiError> {
+pub(super) fn shards_request(body: &[u8], caller: &Scope) -> Result<ListShardsRequest, ApiError> {
     let ShardsInput { stream_name, stream_arn, next_token, exclusive_start_shard_id, max_results, shard_filter } =
         parse(body)?;
     let mut constraints = Constraints::default();
@@ -142,7 +143,7 @@ pub(super) fn shards_request(body: &[u8]) -> Result<ListShardsRequest, ApiError>
         return Err(ApiError::invalid_argument(message));
     }
     let Some(token) = next_token else {
-        return Ok(ListShardsRequest { stream: stream.name()?, max_results, after });
+        return Ok(ListShardsRequest { stream: stream.name(caller)?, max_results, after });
     };
     // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
     if let Some(member) = stream.member().or(more) {

@@ -1,6 +1,5 @@
 //! PutRecord and PutRecords.
 
-use runtime_api::ACCOUNT;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,6 +9,7 @@ use crate::api::request::{ApiError, parse};
 use crate::stream::{PutEntry, PutError, PutResult};
 use firehose_model::kinesis::shard::{ShardId, hash_key};
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
+use firehose_model::scope::Scope;
 use firehose_model::source::decoded_bytes;
 
 /// The most records of a request (Kinesis API reference, "PutRecords").
@@ -91,7 +91,7 @@ impl Record {
     }
 }
 
-pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
+pub(super) fn record(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
     let input: Input = parse(body)?;
     let Input { stream_name, stream_arn, data, partition_key, explicit_hash_key, dry_run, .. } = input;
     let record = Record { data, partition_key, explicit_hash_key };
@@ -99,16 +99,16 @@ pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
     let mut constraints = Constraints::default();
     number(&mut constraints, input.sequence_number_for_ordering.as_deref(), "sequenceNumberForOrdering", 129);
     record.validate(&mut constraints, "");
-    let stream = StreamMembers { stream_name, stream_arn }.read(constraints)?;
+    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
     Ok(Put { stream, records: vec![record.into_entry()?], dry_run: dry_run.unwrap_or(false) })
 }
 
 /// An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or if Kinesis fails.
-pub(super) fn records(body: &[u8]) -> Result<Put, ApiError> {
+pub(super) fn records(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
     let Input { stream_name, stream_arn, records, dry_run, .. } = parse(body)?;
     let mut constraints = Constraints::default();
     let records = constraints.records(records, MAX_RECORDS, Record::validate);
-    let stream = StreamMembers { stream_name, stream_arn }.read(constraints)?;
+    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
     let records: Vec<PutEntry> = records.into_iter().map(Record::into_entry).collect::<Result<_, _>>()?;
     if records.iter().map(|record| record.bytes).sum::<usize>() > MAX_REQUEST_BYTES {
         // The text was seen of Kinesis, with its older limit of 5 MB.
@@ -131,23 +131,33 @@ fn number(constraints: &mut Constraints, text: Option<&str>, path: &str, most_di
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
 
 /// The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
-fn rate_exceeded(stream: &str, shard: Option<ShardId>) -> String {
+fn rate_exceeded(stream: &str, caller: &Scope, shard: Option<ShardId>) -> String {
     let shard = shard.map(|shard| shard.to_string()).unwrap_or_default();
-    format!("Rate exceeded for shard {shard} in stream {stream} under account {ACCOUNT}.")
+    format!("Rate exceeded for shard {shard} in stream {stream} under account {}.", caller.account)
 }
 
-pub(super) fn record_response(stream: &str, mut results: Vec<Result<PutResult, PutError>>) -> Result<Value, ApiError> {
+pub(super) fn record_response(
+    stream: &str,
+    caller: &Scope,
+    mut results: Vec<Result<PutResult, PutError>>,
+) -> Result<Value, ApiError> {
     match results.pop() {
         Some(Ok(PutResult { shard, sequence_number })) => {
             Ok(json!({ "ShardId": shard, "SequenceNumber": sequence_number, "EncryptionType": NO_ENCRYPTION }))
         }
-        Some(Err(PutError::Throttled(shard))) => Err(ApiError::bad_request(THROTTLED, rate_exceeded(stream, shard))),
+        Some(Err(PutError::Throttled(shard))) => {
+            Err(ApiError::bad_request(THROTTLED, rate_exceeded(stream, caller, shard)))
+        }
         Some(Err(PutError::Unavailable)) | None => Err(ApiError::internal_failure()),
     }
 }
 
 /// If the stream is unavailable for all records, the call fails: SDKs retry it.
-pub(super) fn records_response(stream: &str, results: Vec<Result<PutResult, PutError>>) -> Result<Value, ApiError> {
+pub(super) fn records_response(
+    stream: &str,
+    caller: &Scope,
+    results: Vec<Result<PutResult, PutError>>,
+) -> Result<Value, ApiError> {
     if results.iter().all(|result| matches!(result, Err(PutError::Unavailable))) {
         return Err(ApiError::internal_failure());
     }
@@ -156,7 +166,7 @@ pub(super) fn records_response(stream: &str, results: Vec<Result<PutResult, PutE
         Ok(PutResult { shard, sequence_number }) => json!({ "SequenceNumber": sequence_number, "ShardId": shard }),
         // The API reference has only these two codes for a record, and the message of the second.
         Err(PutError::Throttled(shard)) => {
-            json!({ "ErrorCode": THROTTLED, "ErrorMessage": rate_exceeded(stream, shard) })
+            json!({ "ErrorCode": THROTTLED, "ErrorMessage": rate_exceeded(stream, caller, shard) })
         }
         Err(PutError::Unavailable) => {
             json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure" })

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::api::constraints::Constraints;
 use crate::api::request::ApiError;
-use firehose_model::kinesis::data_stream_arn;
+use firehose_model::scope::Scope;
 
 /// The most characters of a name (Kinesis API reference, "CreateStream"); streams here have fewer.
 pub(super) const MAX_NAME_CHARACTERS: usize = 128;
@@ -37,14 +37,14 @@ impl StreamMembers {
     }
 
     /// The stream's name. Violations are reported first, also those of other members.
-    pub(super) fn read(self, mut constraints: Constraints) -> Result<String, ApiError> {
+    pub(super) fn read(self, mut constraints: Constraints, caller: &Scope) -> Result<String, ApiError> {
         self.validate(&mut constraints);
         constraints.validate()?;
-        self.name()
+        self.name(caller)
     }
 
     /// The messages are an assumption: Kinesis's are not documented.
-    pub(super) fn name(self) -> Result<String, ApiError> {
+    pub(super) fn name(self, caller: &Scope) -> Result<String, ApiError> {
         let Self { stream_name, stream_arn } = self;
         let invalid = |message| Err(ApiError::invalid_argument(message));
         let name = match (stream_name, stream_arn.as_deref().and_then(name_of)) {
@@ -54,8 +54,8 @@ impl StreamMembers {
             (None, Some(name)) => Ok(name.to_owned()),
         }?;
         // It may be of another region or account.
-        if stream_arn.is_some_and(|arn| arn != data_stream_arn(&name)) {
-            return Err(ApiError::not_found("Stream", &name));
+        if stream_arn.is_some_and(|arn| arn != caller.data_stream_arn(&name)) {
+            return Err(ApiError::not_found("Stream", &name, caller));
         }
         Ok(name)
     }
@@ -76,7 +76,7 @@ mod tests {
 
     fn which(name: Option<&str>, arn: Option<&str>) -> Result<String, ApiError> {
         let members = StreamMembers { stream_name: name.map(str::to_owned), stream_arn: arn.map(str::to_owned) };
-        members.read(Constraints::default())
+        members.read(Constraints::default(), &Scope::default())
     }
 
     #[test]
@@ -84,6 +84,22 @@ mod tests {
         let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
         for (name, arn) in [(Some("orders"), None), (None, Some(arn)), (Some("orders"), Some(arn))] {
             assert_eq!(which(name, arn), Ok("orders".to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_arn_is_that_of_the_caller() {
+        let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders";
+        for (region, account, is_same) in [
+            ("eu-west-1", "123456789012", true),
+            ("us-east-1", "123456789012", false),
+            ("eu-west-1", "000000000000", false),
+        ] {
+            let caller = Scope { region: region.to_owned(), account: account.to_owned() };
+            let members = StreamMembers { stream_name: None, stream_arn: Some(arn.to_owned()) };
+            let not_found = Err(ApiError::not_found("Stream", "orders", &caller));
+            let expected = if is_same { Ok("orders".to_owned()) } else { not_found };
+            assert_eq!(members.name(&caller), expected, "{region} {account}");
         }
     }
 

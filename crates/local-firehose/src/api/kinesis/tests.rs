@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
@@ -12,7 +12,7 @@ use object_storage::Bucket;
 
 /// An API, and the folder of its streams.
 struct Served {
-    api: Api<DataStream>,
+    api: Kinesis,
     _folder: TempDir,
 }
 
@@ -27,14 +27,18 @@ impl Served {
             settings.source = Source::Kinesis(DataStreamSettings { provisioned, partition_key_field: None });
             let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
             let delivery = DeliveryStream::start(settings, bucket, Arc::clone(&function_log), None);
-            DataStream::read_by(&delivery.unwrap()).unwrap()
+            delivery.unwrap()
         };
-        let streams: Vec<_> = streams.iter().map(|stream| (stream.0.to_owned(), data_stream(stream))).collect();
-        Self { api: Api::new(&SERVICE, streams), _folder: folder }
+        let registry = Registry::default();
+        for stream in streams {
+            registry.add(data_stream(stream)).unwrap();
+        }
+        Self { api: Kinesis::new(registry), _folder: folder }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
-        let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes().into() };
+        let caller = Scope::default();
+        let call = Call { operation: operation.to_owned(), body: input.to_string().into_bytes().into(), caller };
         self.api.dispatch(call).await
     }
 }
@@ -78,7 +82,7 @@ async fn a_stream_that_is_not_here_is_not_found() {
         ("ListShards", json!({ "StreamName": "missing" }), "missing"),
     ] {
         let refused = served.call(operation, input).await;
-        assert_eq!(refused, Err(ApiError::not_found("Stream", name)), "{operation}");
+        assert_eq!(refused, Err(ApiError::not_found("Stream", name, &Scope::default())), "{operation}");
     }
     let unknown = SERVICE.unknown_operation("GetRecords");
     assert_eq!(served.call("GetRecords", json!({})).await, Err(unknown));

@@ -9,8 +9,11 @@ impl StreamSettings {
         let error_prefix = ErrorPrefix::parse("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/");
         Self {
             name: name.to_owned(),
+            scope: Scope::default(),
             source: Source::DirectPut,
+            version: 1,
             function: None,
+            function_arn: None,
             buffer: Buffering { bytes: MB, interval: Duration::from_secs(1) },
             buffer_records: DEFAULT_BUFFER_RECORDS as usize,
             concurrency: 5,
@@ -21,6 +24,7 @@ impl StreamSettings {
             error_prefix: error_prefix.unwrap(),
             compression: Compression::None,
             backup_prefix: None,
+            backup_compression: Compression::None,
             dynamic_partitioning: false,
             backlog_bytes: 256 * MB,
             count_fields: vec!["id".to_owned()],

@@ -14,7 +14,7 @@ fn settings() -> StreamSettings {
 fn description(settings: &StreamSettings, function_arn: Option<&str>, body: &str) -> Value {
     let started = Timestamp::from_millisecond(1_517_595_920_596).unwrap();
     let (_, after) = request(body.as_bytes()).unwrap();
-    response(after.as_deref(), settings, started, function_arn)
+    response(after.as_deref(), settings, started, function_arn, &Scope::default())
 }
 
 fn s3(prefix: &str) -> Value {

@@ -54,7 +54,7 @@ fn a_record_goes_where_its_key_says() {
             0x0cc1_75b9_c0f1_b6a8_31c3_99e2_6977_2661
         }),
     ] {
-        let records = record(one(change.clone()).as_bytes()).unwrap().records().unwrap();
+        let records = record(one(change.clone()).as_bytes(), &Scope::default()).unwrap().records().unwrap();
         let expected = PutEntry {
             data: "aGk=".to_owned(),
             bytes: 2 + partition_key.len(),
@@ -69,7 +69,7 @@ fn a_record_goes_where_its_key_says() {
 fn a_record_of_any_allowed_size_is_accepted() {
     for (size, key) in [(0, "a".to_owned()), (1024 * 1024 - 1, "a".to_owned()), (1024 * 1024 - 512, "é".repeat(256))] {
         let body = one(json!({ "Data": encoded(size), "PartitionKey": key }));
-        assert_eq!(record(body.as_bytes()).unwrap().records().unwrap()[0].bytes, size + key.len());
+        assert_eq!(record(body.as_bytes(), &Scope::default()).unwrap().records().unwrap()[0].bytes, size + key.len());
     }
 }
 
@@ -77,7 +77,7 @@ fn a_record_of_any_allowed_size_is_accepted() {
 fn a_violation_has_the_message_of_aws() {
     let pattern = "Member must satisfy regular expression pattern";
     is_validated(
-        &record(b"{}"),
+        &record(b"{}", &Scope::default()),
         &[
             "Value null at 'partitionKey' failed to satisfy constraint: Member must not be null",
             "Value null at 'data' failed to satisfy constraint: Member must not be null",
@@ -87,7 +87,7 @@ fn a_violation_has_the_message_of_aws() {
         "StreamName": "", "PartitionKey": "", "Data": "", "ExplicitHashKey": "", "SequenceNumberForOrdering": "",
     });
     is_validated(
-        &record(empty.to_string().as_bytes()),
+        &record(empty.to_string().as_bytes(), &Scope::default()),
         &[
             &format!(
                 r"Value '' at 'sequenceNumberForOrdering' failed to satisfy constraint: {pattern}: 0|([1-9]\d{{0,128}})"
@@ -101,7 +101,7 @@ fn a_violation_has_the_message_of_aws() {
     let (key, name) = ("é".repeat(257), "n".repeat(129));
     let long = json!({ "StreamName": name, "PartitionKey": key, "Data": encoded(1_048_577), "ExplicitHashKey": "01" });
     is_validated(
-        &record(one(long).as_bytes()),
+        &record(one(long).as_bytes(), &Scope::default()),
         &[
             &format!(
                 "Value '{key}' at 'partitionKey' failed to satisfy constraint: Member must have length less than or equal to 256"
@@ -115,7 +115,10 @@ fn a_violation_has_the_message_of_aws() {
         ],
     );
     is_validated(
-        &records(several([entry(json!({})), entry(json!({ "PartitionKey": null })), Value::Null]).as_bytes()),
+        &records(
+            several([entry(json!({})), entry(json!({ "PartitionKey": null })), Value::Null]).as_bytes(),
+            &Scope::default(),
+        ),
         &[
             "Value null at 'records.2.member.partitionKey' failed to satisfy constraint: Member must not be null",
             "Value null at 'records.3.member' failed to satisfy constraint: Member must not be null",
@@ -123,20 +126,20 @@ fn a_violation_has_the_message_of_aws() {
     );
     let too_large = entry(json!({ "Data": encoded(1_058_543) }));
     is_validated(
-        &records(several([entry(json!({})), too_large]).as_bytes()),
+        &records(several([entry(json!({})), too_large]).as_bytes(), &Scope::default()),
         &["Value '1058543 bytes' at 'records.2.member.data' failed to satisfy \
            constraint: Member must have length less than or equal to 1048576"],
     );
     is_validated(
-        &records(br#"{"StreamName":"orders"}"#),
+        &records(br#"{"StreamName":"orders"}"#, &Scope::default()),
         &["Value null at 'records' failed to satisfy constraint: Member must not be null"],
     );
     is_validated(
-        &records(several([]).as_bytes()),
+        &records(several([]).as_bytes(), &Scope::default()),
         &["Value '[]' at 'records' failed to satisfy constraint: Member must have length greater than or equal to 1"],
     );
     is_validated(
-        &records(several(vec![entry(json!({})); 501]).as_bytes()),
+        &records(several(vec![entry(json!({})); 501]).as_bytes(), &Scope::default()),
         &[
             "Value '501 records' at 'records' failed to satisfy constraint: Member must have length less than or equal to 500",
         ],
@@ -148,28 +151,37 @@ fn invalid_arguments_are_rejected() {
     let too_large = "340282366920938463463374607431768211456";
     let range = "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was";
     let by_key = json!({ "ExplicitHashKey": too_large });
-    assert_eq!(record(one(by_key.clone()).as_bytes()), refused(&format!("{range} {too_large}")));
-    assert_eq!(records(several([entry(by_key)]).as_bytes()), refused(&format!("{range} {too_large}")));
+    assert_eq!(record(one(by_key.clone()).as_bytes(), &Scope::default()), refused(&format!("{range} {too_large}")));
+    assert_eq!(
+        records(several([entry(by_key)]).as_bytes(), &Scope::default()),
+        refused(&format!("{range} {too_large}"))
+    );
 
     let whole = one(json!({ "Data": encoded(1024 * 1024) }));
     let message = "Data and partition key have 1048577 bytes, more than the maximum record size of 1048576 bytes";
-    assert_eq!(record(whole.as_bytes()), refused(message));
+    assert_eq!(record(whole.as_bytes(), &Scope::default()), refused(message));
 
     let nameless = one(json!({ "StreamName": null }));
-    assert_eq!(record(nameless.as_bytes()), refused("Either StreamName or StreamARN must be specified."));
+    assert_eq!(
+        record(nameless.as_bytes(), &Scope::default()),
+        refused("Either StreamName or StreamARN must be specified.")
+    );
 
     // 10 MiB with their keys, and one byte more.
     let largest = entry(json!({ "Data": encoded(1024 * 1024 - 1) }));
-    assert_eq!(records(several(vec![largest.clone(); 10]).as_bytes()).unwrap().records().unwrap().len(), 10);
+    assert_eq!(
+        records(several(vec![largest.clone(); 10]).as_bytes(), &Scope::default()).unwrap().records().unwrap().len(),
+        10
+    );
     let more = several(vec![largest; 10].into_iter().chain([entry(json!({ "Data": "" }))]));
-    assert_eq!(records(more.as_bytes()), refused("Records size exceeds 10 MB limit"));
+    assert_eq!(records(more.as_bytes(), &Scope::default()), refused("Records size exceeds 10 MB limit"));
 }
 
 #[test]
 fn a_value_of_another_type_is_rejected_first() {
     for (read, body, message) in [
         (
-            record as fn(&[u8]) -> Result<Put, ApiError>,
+            record as fn(&[u8], &Scope) -> Result<Put, ApiError>,
             one(json!({ "Data": 5 })),
             "invalid type: integer `5`, expected a string",
         ),
@@ -177,7 +189,7 @@ fn a_value_of_another_type_is_rejected_first() {
         (records, several([json!("a")]), "invalid type: string \"a\", expected struct Record"),
         (records, several([entry(json!({ "Data": "abc" }))]), "Data is not base64: Invalid padding"),
     ] {
-        let found = read(body.as_bytes()).unwrap_err().message;
+        let found = read(body.as_bytes(), &Scope::default()).unwrap_err().message;
         assert!(found.starts_with(message), "{body}: {found}");
     }
 }
@@ -187,10 +199,10 @@ fn a_dry_run_puts_nothing() {
     let message = "The request was rejected because the DryRun parameter was specified.";
     let refused = || ApiError::bad_request("DryRunOperationException", message);
     for (dry_run, expected) in [(json!(true), Err(refused())), (json!(false), Ok(1)), (Value::Null, Ok(1))] {
-        let put = record(one(json!({ "DryRun": dry_run })).as_bytes()).unwrap();
+        let put = record(one(json!({ "DryRun": dry_run })).as_bytes(), &Scope::default()).unwrap();
         assert_eq!(put.records().map(|records| records.len()), expected);
         let body = merged(serde_json::from_str(&several([entry(json!({}))])).unwrap(), json!({ "DryRun": dry_run }));
-        let put = records(body.to_string().as_bytes()).unwrap();
+        let put = records(body.to_string().as_bytes(), &Scope::default()).unwrap();
         assert_eq!(put.records().map(|records| records.len()), expected);
     }
 }
@@ -198,23 +210,32 @@ fn a_dry_run_puts_nothing() {
 #[test]
 fn an_answer_tells_where_each_record_is() {
     let placed = || PutResult { shard: ShardId(1), sequence_number: "49".to_owned() };
-    let answer = record_response("orders", vec![Ok(placed())]).unwrap();
+    let answer = record_response("orders", &Scope::default(), vec![Ok(placed())]).unwrap();
     let expected = json!({ "ShardId": "shardId-000000000001", "SequenceNumber": "49", "EncryptionType": "NONE" });
     assert_eq!(answer, expected);
     let rate = "Rate exceeded for shard shardId-000000000002 in stream orders under account 000000000000.";
     let throttled = || Err(PutError::Throttled(Some(ShardId(2))));
-    assert_eq!(record_response("orders", vec![throttled()]), Err(ApiError::bad_request(THROTTLED, rate)));
-    assert_eq!(record_response("orders", vec![Err(PutError::Unavailable)]), Err(ApiError::internal_failure()));
+    assert_eq!(
+        record_response("orders", &Scope::default(), vec![throttled()]),
+        Err(ApiError::bad_request(THROTTLED, rate))
+    );
+    assert_eq!(
+        record_response("orders", &Scope::default(), vec![Err(PutError::Unavailable)]),
+        Err(ApiError::internal_failure())
+    );
 
-    let answer = records_response("orders", vec![throttled(), Ok(placed()), Err(PutError::Unavailable)]).unwrap();
+    let answer =
+        records_response("orders", &Scope::default(), vec![throttled(), Ok(placed()), Err(PutError::Unavailable)])
+            .unwrap();
     let expected = json!({ "FailedRecordCount": 2, "EncryptionType": "NONE", "Records": [
         { "ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": rate },
         { "SequenceNumber": "49", "ShardId": "shardId-000000000001" },
         { "ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure" },
     ] });
     assert_eq!(answer, expected);
-    assert!(records_response("orders", vec![throttled()]).is_ok());
-    let failed = records_response("orders", vec![Err(PutError::Unavailable), Err(PutError::Unavailable)]);
+    assert!(records_response("orders", &Scope::default(), vec![throttled()]).is_ok());
+    let failed =
+        records_response("orders", &Scope::default(), vec![Err(PutError::Unavailable), Err(PutError::Unavailable)]);
     assert_eq!(failed, Err(ApiError::internal_failure()));
 }
 
@@ -226,7 +247,7 @@ proptest! {
             { "Data": data, "PartitionKey": key, "ExplicitHashKey": hash },
         ] }).to_string();
         for body in [&bytes[..], near.as_bytes()] {
-            let (_, _) = (record(body), records(body));
+            let (_, _) = (record(body, &Scope::default()), records(body, &Scope::default()));
         }
     }
 }

@@ -1,0 +1,94 @@
+//! The end of a run: flushes the streams, and reports what is left.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::progress;
+use local_firehose::stream::{DeliveryStream, StreamSnapshot};
+
+const POLL: Duration = Duration::from_millis(100);
+
+/// The least time for the first object of a run, even with a shorter `--stop-seconds`.
+const FIRST_PUT: Duration = Duration::from_secs(10);
+
+/// Returns whether all records are flushed. A destination that has accepted no object until `stop_within` after `deadline` is given up.
+pub(crate) async fn flush(streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> bool {
+    let left = left(streams);
+    if left > 0 {
+        progress::print(&format!("flushing {left} records; press Ctrl-C again to exit at once"));
+    }
+    let stopped = streams.iter().map(|stream| async move {
+        tokio::select! {
+            flushed = stream.stop() => flushed,
+            why = unavailable(stream, streams, deadline, stop_within) => {
+                stream.abandon();
+                let after = stop_within.as_secs();
+                progress::print(&format!("{}: {why}; stopped after {after} s (`--stop-seconds`)", stream.name()));
+                false
+            }
+        }
+    });
+    join_all(stopped).await.into_iter().all(|flushed| flushed)
+}
+
+/// A destination that has accepted no object is perhaps misspelt; any other may recover. The time begins with the first object.
+async fn unavailable(
+    stream: &DeliveryStream,
+    streams: &[DeliveryStream],
+    deadline: Instant,
+    stop_within: Duration,
+) -> String {
+    sleep_until(deadline).await;
+    let first_put = loop {
+        match stream.snapshot().first_upload {
+            Some(at) => break at,
+            None if stream.is_function_unavailable() => return "this machine can't run the function".to_owned(),
+            None => sleep(POLL).await,
+        }
+    };
+    sleep_until(first_put + stop_within).await;
+    while !stream.snapshot().has_refused && first_put.elapsed() < FIRST_PUT {
+        sleep(POLL).await;
+    }
+    let settings = stream.settings();
+    let destination = &settings.destination;
+    let has_accepted =
+        |other: &DeliveryStream| other.settings().destination == *destination && !other.snapshot().objects.is_empty();
+    if stream.unsettled() == 0 || streams.iter().any(has_accepted) {
+        std::future::pending::<()>().await;
+    }
+    format!("{destination} has accepted no object of this run")
+}
+
+fn left(streams: &[DeliveryStream]) -> u64 {
+    streams.iter().map(DeliveryStream::unsettled).sum()
+}
+
+/// Prints how many records are not flushed, and the totals of each stream. `state` keeps records for the next start.
+pub(crate) fn report(streams: &[DeliveryStream], state: Option<&Path>) {
+    let left = left(streams);
+    if left > 0 {
+        progress::print(&match state {
+            Some(folder) => {
+                format!("{left} records were not flushed; {} keeps them for the next start", folder.display())
+            }
+            None => format!("{left} records were not flushed and are lost (`--state DIR` would keep them)"),
+        });
+    }
+    print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
+}
+
+fn totals(stream: &DeliveryStream) -> String {
+    let StreamSnapshot { stream, accepted, delivered, dropped, failed, .. } = stream.snapshot();
+    format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
+}
+
+/// On standard output. A closed pipe is ignored.
+pub(crate) fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

@@ -1,0 +1,210 @@
+//! `clicks serve`: only the APIs of Firehose and Kinesis, until it is interrupted.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use clap::Args;
+use runtime_api::Settings as Function;
+use tokio::time::Instant;
+
+use crate::error::UsageError;
+use crate::flush::{flush, print, report};
+use crate::interrupts::Interrupts;
+use crate::state;
+use crate::up::options::{Host, Port, Whole};
+use crate::up::settings::function_of;
+#[cfg(not(feature = "aws"))]
+use crate::without_aws::NeedsAws;
+use local_firehose::control::{ControlOptions, FunctionMap, Root};
+use local_firehose::stream::DeliveryStream;
+use local_firehose::{Server, ServerError, ServerOptions};
+use object_storage::{Bucket, Destination};
+
+const S3: &str = "s3://";
+/// The longest wait of Firehose for a function (developer guide, "Transform source data in Amazon Data Firehose"). Firehose does not know
+/// the function's own time-out.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Serves the APIs of Amazon Data Firehose and Kinesis Data Streams at one address, without streams at first.
+///
+/// A client needs the address only: set AWS_ENDPOINT_URL, and any region and credentials. Several processes may run at once, each with
+/// a port of its own.
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP, with all records delivered; 1 an error, or a destination \
+                        that has accepted no object (--stop-seconds); 2 wrong usage; 130 aborted by a second interrupt."
+)]
+pub(crate) struct Serve {
+    /// The address to listen on; one that is not loopback opens the port to the network
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: Host,
+
+    /// The port of both APIs, for `--endpoint-url` of the AWS CLI and SDKs; 0 is any free one
+    #[arg(long, value_name = "PORT", default_value = "4500")]
+    port: Port,
+
+    /// Where the buckets of streams are: each a folder in this one, or with s3:// the bucket of its name in S3
+    #[arg(long, value_name = "DIR|s3://", default_value = "out/buckets")]
+    destination: String,
+
+    /// The URL of an S3-compatible service, such as MinIO [default: Amazon's]
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+
+    /// The command of a Lambda function, a runtime client in any language; may be given several times
+    ///
+    /// NAME is the function's name or its ARN, as in the processor of a stream. Quotes are as in a shell. Without an entry, each
+    /// invocation fails, as that of a missing function.
+    #[arg(long, value_name = "NAME=COMMAND")]
+    function_map: Vec<String>,
+
+    /// A folder for streams, tags and accepted records, which the next start continues with [default: none]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// The file of the functions' logs
+    #[arg(long, value_name = "FILE", default_value = "out/function.log")]
+    function_log: PathBuf,
+
+    /// Print the functions' logs, which are in `--function-log` in any case
+    #[arg(long, short)]
+    verbose: bool,
+
+    /// How long a stop waits for a destination that has accepted no object of this run, in seconds: 0 to 3600
+    #[arg(long, value_name = "N", default_value = "30")]
+    stop_seconds: Whole<0, 3600>,
+}
+
+impl Serve {
+    fn options(&self) -> Result<ServerOptions, UsageError> {
+        let Host(host) = self.host;
+        let mut functions = FunctionMap::default();
+        for entry in &self.function_map {
+            let (name, function) = mapped(entry)?;
+            functions.insert(name, function);
+        }
+        let root = root(&self.destination, self.s3_endpoint.as_deref())?;
+        Ok(ServerOptions {
+            address: SocketAddr::new(host, self.port.number()),
+            function_log: self.function_log.clone(),
+            verbose: self.verbose,
+            control: ControlOptions { root, functions, state: self.state.clone() },
+        })
+    }
+}
+
+fn mapped(entry: &str) -> Result<(String, Function), UsageError> {
+    let option = "`--function-map`";
+    match entry.split_once('=') {
+        Some((name, command)) if !name.is_empty() => {
+            Ok((name.to_owned(), Function { timeout: TIMEOUT, ..function_of(option, command)? }))
+        }
+        _ => Err(UsageError(format!("{option}: found `{entry}`; accepted is NAME=COMMAND"))),
+    }
+}
+
+fn root(destination: &str, s3_endpoint: Option<&str>) -> Result<Root, UsageError> {
+    let refused = |option: &str, problem: String| Err(UsageError(format!("`{option}`: {problem}")));
+    match destination.strip_prefix(S3) {
+        None if s3_endpoint.is_some() => refused("--s3-endpoint", format!("needs `--destination {S3}`")),
+        None => match Destination::parse(destination, None) {
+            Ok(_) => Ok(Root::Folder(destination.into())),
+            Err(error) => refused("--destination", error.to_string()),
+        },
+        // Any name: only the endpoint is validated.
+        Some("") => match Destination::parse("s3://any", s3_endpoint) {
+            Ok(Destination::S3 { endpoint, .. }) => Ok(Root::S3 { endpoint }),
+            Ok(Destination::Folder(_)) => refused("--destination", format!("accepted is a folder, or {S3}")),
+            Err(error) => refused("--s3-endpoint", error.to_string()),
+        },
+        Some(_) => {
+            let accepted = format!("accepted is a folder, or {S3}: the BucketARN of a stream names its bucket");
+            refused("--destination", format!("found {destination}; {accepted}"))
+        }
+    }
+}
+
+/// A second interrupt, or the time of a destination that has accepted no object, ends the flush (exit codes 130 and 1).
+pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
+    let options = arguments.options()?;
+    #[cfg(not(feature = "aws"))]
+    if matches!(options.control.root, Root::S3 { .. }) {
+        return Err(NeedsAws.into());
+    }
+    // Missing credentials are an error now, not when a stream is created.
+    if let Root::S3 { endpoint } = &options.control.root {
+        Bucket::open(&Destination::S3 { bucket: "BUCKET".to_owned(), endpoint: endpoint.clone() }, false)?;
+    }
+    let Whole(stop_seconds) = arguments.stop_seconds;
+    let stop_within = Duration::from_secs(stop_seconds.into());
+    let mut server = Server::start(options).await.map_err(|error| match error {
+        ServerError::Listen(address, cause) => {
+            anyhow!(
+                "could not listen on {address} ({cause}); choose another port with `--port N`, or 0 for any free one"
+            )
+        }
+        error => error.into(),
+    })?;
+    if let Some(folder) = &arguments.state {
+        state::report(folder, &server.streams().list());
+    }
+    print(&format!("{:<10}{}\n", "endpoint", server.url()));
+    interrupts.next().await;
+    let deadline = Instant::now() + stop_within;
+    let streams = server.streams().clone();
+    let stopped = async {
+        server.close().await;
+        flush(&streams.by_age(), deadline, stop_within).await
+    };
+    let result = tokio::select! {
+        flushed = stopped => if flushed { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        () = interrupts.next() => {
+            streams.by_age().iter().for_each(DeliveryStream::abandon);
+            ExitCode::from(130)
+        }
+    };
+    report(&streams.by_age(), arguments.state.as_deref());
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_is_a_folder_or_all_buckets_of_an_endpoint() {
+        let endpoint = "http://127.0.0.1:9000";
+        for (destination, s3_endpoint, expected) in [
+            ("out/b", None, Ok(Root::Folder("out/b".into()))),
+            ("s3://", None, Ok(Root::S3 { endpoint: None })),
+            ("s3://", Some(endpoint), Ok(Root::S3 { endpoint: Some(endpoint.to_owned()) })),
+            ("", None, Err("`--destination`: no destination")),
+            ("gs://b", None, Err("`--destination`: invalid destination: gs://b")),
+            ("s3://bucket", None, Err("`--destination`: found s3://bucket; accepted is a folder, or s3://")),
+            ("s3://", Some("nowhere"), Err("`--s3-endpoint`: invalid `s3-endpoint`: nowhere")),
+            ("out/b", Some(endpoint), Err("`--s3-endpoint`: needs `--destination s3://`")),
+        ] {
+            match (root(destination, s3_endpoint), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{destination}"),
+                (Err(UsageError(found)), Err(expected)) => assert!(found.starts_with(expected), "{found}"),
+                (found, expected) => panic!("{destination}: {found:?}, expected {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_function_is_mapped_by_its_name_or_arn() {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function:f";
+        for (entry, name) in [("f=/bin/cat -n", "f"), (&*format!("{arn}=/bin/cat -n"), arn)] {
+            let (found, function) = mapped(entry).unwrap();
+            assert_eq!((found.as_str(), function.args.len(), function.timeout), (name, 1, TIMEOUT));
+        }
+        for entry in ["f", "=/bin/cat", "f=", "f=/no/such/command"] {
+            let UsageError(error) = mapped(entry).unwrap_err();
+            assert!(error.starts_with("`--function-map`: found "), "{error}");
+        }
+    }
+}

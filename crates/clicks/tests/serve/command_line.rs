@@ -1,0 +1,55 @@
+//! The address that it prints, and its end.
+
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use serde_json::json;
+use test_support::http::Connection;
+
+use crate::harness::{Serve, command};
+
+#[test]
+fn the_printed_address_serves_both_apis_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(folder.path(), &[]);
+    let streams = serve.call("Firehose_20150804.ListDeliveryStreams", &json!({})).json();
+    assert_eq!(streams, json!({ "DeliveryStreamNames": [], "HasMoreDeliveryStreams": false }));
+    let streams = serve.call("Kinesis_20131202.ListStreams", &json!({})).json();
+    assert_eq!(streams, json!({ "StreamNames": [], "HasMoreStreams": false, "StreamSummaries": [] }));
+    for path in ["/", "/pipeline/", "/clicks", "/v2/orders"] {
+        assert_eq!(Connection::open(&serve.endpoint).get(path, "localhost").status, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_signal_stops_it() {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut serve = Serve::start(folder.path(), &[]);
+        serve.signal(signal);
+        let end = serve.end();
+        assert_eq!((end.code, end.stdout.as_str(), end.stderr.as_str()), (Some(0), "", ""), "{signal}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (arguments, code, message) in [
+        (&["--host", "127.0.0.1", "--port", &port][..], 1, "choose another port with `--port N`"),
+        (&["--port", "65536"], 2, "accepted is a whole number from 0 to 65535"),
+        (&["--host", "example.com"], 2, "accepted is an IP address"),
+        (&["--stop-seconds", "3601"], 2, "accepted is a whole number from 0 to 3600"),
+        (&["--destination", "s3://bucket"], 2, "accepted is a folder, or s3://"),
+        (&["--s3-endpoint", "http://127.0.0.1:9000"], 2, "needs `--destination s3://`"),
+        (&["--function-map", "f"], 2, "accepted is NAME=COMMAND"),
+        (&["--function-map", "f=/no/such/command"], 2, "not an executable file"),
+        (&["--destination", "s3://"], 2, "needs credentials"),
+    ] {
+        let output = command(folder.path(), arguments).stderr(Stdio::piped()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(code) && stderr.contains(message), "{arguments:?}: {stderr}");
+    }
+}

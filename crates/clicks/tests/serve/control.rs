@@ -1,0 +1,90 @@
+//! Delivery streams that boto3 creates.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use test_support::stand_in;
+
+use crate::harness::Serve;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Starts it with buckets as folders in `buckets`, and with the stand-in function.
+fn start(folder: &Path, more: &[&str]) -> Serve {
+    let function = format!("stand-in={}", stand_in());
+    let arguments = ["--destination", "buckets", "--function-map", &function, "--function-log", "function.log"];
+    Serve::start(folder, &[&arguments[..], more].concat())
+}
+
+/// Runs the checks of `control_client.py`.
+#[track_caller]
+fn check(serve: &Serve, folder: &Path, what: &[&str]) {
+    let python = Path::new(ROOT).join(".venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make tools`", python.display());
+    let mut command = Command::new(python);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/control_client.py"));
+    command.arg(&serve.endpoint).arg(folder.join("buckets")).arg(folder.join("function.log")).args(what);
+    // Without AWS settings of this machine.
+    command.env_clear().env("AWS_CONFIG_FILE", "/dev/null").env("PYTHONDONTWRITEBYTECODE", "1");
+    let Output { status, stderr, .. } = command.stdin(Stdio::null()).output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+}
+
+#[test]
+fn boto3_manages_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = start(folder.path(), &[]);
+    check(&serve, folder.path(), &[]);
+    serve.signal("-TERM");
+    let end = serve.end();
+    assert_eq!((end.code, end.stdout.as_str()), (Some(0), ""), "{}", end.stderr);
+}
+
+#[test]
+fn boto3_manages_streams_with_a_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = start(folder.path(), &["--state", "state"]);
+    check(&serve, folder.path(), &[]);
+}
+
+#[test]
+fn streams_tags_and_records_survive_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = start(folder.path(), &["--state", "state"]);
+    check(&serve, folder.path(), &["left"]);
+    serve.signal("-KILL");
+    assert_eq!(serve.end().code, None);
+    let serve = start(folder.path(), &["--state", "state"]);
+    check(&serve, folder.path(), &["found"]);
+}
+
+#[test]
+fn a_stop_flushes_created_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = start(folder.path(), &[]);
+    let destination = json!({
+        "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": "arn:aws:s3:::bucket",
+        "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 900 },
+    });
+    let input = json!({ "DeliveryStreamName": "s", "ExtendedS3DestinationConfiguration": destination });
+    let created = serve.call("Firehose_20150804.CreateDeliveryStream", &input).json();
+    assert_eq!(created, json!({ "DeliveryStreamARN": "arn:aws:firehose:us-east-1:000000000000:deliverystream/s" }));
+    let record = json!({ "DeliveryStreamName": "s", "Record": { "Data": "YQ==" } });
+    let put: Value = serve.call("Firehose_20150804.PutRecord", &record).json();
+    assert!(put["RecordId"].is_string(), "{put}");
+    serve.signal("-TERM");
+    let end = serve.end();
+    assert_eq!((end.code, end.stdout.as_str()), (Some(0), "s: 1 accepted, 1 delivered, 0 dropped, 0 failed\n"));
+    assert_eq!(test_support::files::objects(&folder.path().join("buckets/bucket")), "a");
+}
+
+#[test]
+fn a_state_belongs_to_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let _serve = start(folder.path(), &["--state", "state"]);
+    let output = crate::harness::command(folder.path(), &["--state", "state"]).stderr(Stdio::piped()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let expected = "error: state/streams.lock is in use by another process: name another folder with `--state DIR`\n";
+    assert_eq!((output.status.code(), stderr.as_str()), (Some(1), expected));
+}

@@ -1,0 +1,7 @@
+//! The executable `clicks serve` over the network.
+
+#![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
+
+mod command_line;
+mod control;
+mod harness;

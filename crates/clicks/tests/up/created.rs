@@ -1,0 +1,66 @@
+//! Streams that a caller creates in a running pipeline.
+
+use serde_json::json;
+use test_support::http::Connection;
+use test_support::until;
+use test_support::up::{STREAM, Up, snapshot};
+
+use crate::data_streams::{STREAMS, start};
+
+#[test]
+fn a_created_stream_delivers_and_is_shown() {
+    let up = Up::start(&[]);
+    let destination = json!({
+        "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": "arn:aws:s3:::created",
+        "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 0 },
+    });
+    let input = json!({ "DeliveryStreamName": "a", "ExtendedS3DestinationConfiguration": destination });
+    up.call("CreateDeliveryStream", &input).is(200);
+    up.put_into("a", &["record"]);
+    // Behind the configured stream, whatever their names are.
+    until(|| snapshot(up.page(), 1)["delivered"] == 1);
+    assert_eq!(snapshot(up.page(), 1)["stream"], "a");
+    assert_eq!(up.objects("created"), "record");
+    let names = up.call("ListDeliveryStreams", &json!({})).json();
+    assert_eq!(names["DeliveryStreamNames"], json!(["a", STREAM]));
+}
+
+#[test]
+fn a_configured_stream_is_tagged_and_not_changed() {
+    let up = Up::start(&[]);
+    let name = json!({ "DeliveryStreamName": STREAM });
+    let mut tags = name.clone();
+    tags["Tags"] = json!([{ "Key": "a", "Value": "1" }]);
+    up.call("TagDeliveryStream", &tags).is(200);
+    assert_eq!(up.call("ListTagsForDeliveryStream", &name).json()["Tags"], tags["Tags"]);
+    let mut update = name.clone();
+    update["CurrentDeliveryStreamVersionId"] = json!("1");
+    update["DestinationId"] = json!("destinationId-000000000001");
+    update["ExtendedS3DestinationUpdate"] = json!({});
+    for (operation, input) in [("DeleteDeliveryStream", &name), ("UpdateDestination", &update)] {
+        let response = up.call(operation, input);
+        assert_eq!(
+            (response.status, &response.json()["__type"]),
+            (400, &json!("ResourceInUseException")),
+            "{operation}"
+        );
+    }
+    up.put(&["{}"]);
+    up.until_processed(1);
+}
+
+#[test]
+fn both_ports_serve_both_apis() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = start(folder.path(), STREAMS, &["--function", "none"]);
+    for port in [up.firehose(), up.address("kinesis")] {
+        for (target, member) in [
+            ("Firehose_20150804.ListDeliveryStreams", "DeliveryStreamNames"),
+            ("Kinesis_20131202.ListStreams", "StreamNames"),
+        ] {
+            let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: {target}\r\n");
+            let response = Connection::open(port).ask("POST", "/", &headers, "{}");
+            assert!(response.status == 200 && response.json()[member].is_array(), "{port}: {response:?}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The errors of the control plane.
+
+use crate::api::request::ApiError;
+use crate::control::{Refusal, Status};
+use firehose_model::scope::Scope;
+
+/// The codes are those of the API reference; the texts are assumptions, but that of a version, which was seen.
+pub(super) fn error(refusal: Refusal, name: &str, caller: &Scope) -> ApiError {
+    let account = &caller.account;
+    let in_use = |problem: &str| {
+        ApiError::bad_request("ResourceInUseException", format!("Firehose {name} under accountId {account} {problem}"))
+    };
+    let limit = |message: String| ApiError::bad_request("LimitExceededException", message);
+    match refusal {
+        Refusal::Field(error) => ApiError::invalid_argument(error.to_string()),
+        Refusal::NotFound => ApiError::not_found("Firehose", name, caller),
+        Refusal::Exists => in_use("already exists"),
+        Refusal::Busy(Status::Creating) => in_use("is in the status CREATING"),
+        Refusal::Busy(Status::Deleting) => in_use("is in the status DELETING"),
+        Refusal::Busy(Status::Active) => in_use("is being changed"),
+        Refusal::Configured => in_use("is configured at the start of this process; change it there"),
+        Refusal::Version { current, given } => {
+            let message = format!(
+                "Cannot update firehose: {name} since the current version id: {current} and specified version id: {given} do not match"
+            );
+            ApiError::bad_request("ConcurrentModificationException", message)
+        }
+        refusal @ (Refusal::TooManyStreams | Refusal::TooManyTags) => limit(refusal.to_string()),
+        Refusal::Failed => ApiError::internal_failure(),
+    }
+}

@@ -1,0 +1,316 @@
+//! The definition of a delivery stream that a caller has created, and the settings that it stands for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::functions::FunctionMap;
+use super::processing::{FieldError, Processing, Transformation};
+use crate::stream::{Buffering, Source, StreamSettings};
+use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, Limits, MB};
+use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::scope::Scope;
+use object_storage::Destination;
+
+/// Firehose's default `BufferingHints` (API reference, "BufferingHints").
+const DEFAULT_SIZE_MB: u32 = 5;
+const DEFAULT_INTERVAL_SECONDS: u32 = 300;
+/// The smallest size with dynamic partitioning (developer guide, "Enable dynamic partitioning"), and its default here.
+const PARTITIONED_SIZE_MB: u32 = 64;
+/// Concurrent invocations of a stream, and the data that it holds: those of `clicks up`.
+const CONCURRENCY: usize = 5;
+const BACKLOG_BYTES: usize = 256 * MB;
+
+const BUCKET_ARN: &str = "arn:aws:s3:::";
+const BACKUP: &str = "S3BackupConfiguration";
+const BACKUP_UPDATE: &str = "S3BackupUpdate";
+
+/// Where buckets are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Root {
+    /// A bucket is a folder of its name in this one.
+    Folder(PathBuf),
+    /// A bucket is the one of its name in S3.
+    S3 {
+        /// The URL of an S3-compatible service; none for AWS.
+        endpoint: Option<String>,
+    },
+}
+
+impl Root {
+    /// The bucket of an ARN.
+    fn bucket(&self, arn: &str) -> Result<Destination, String> {
+        // The partition may be another one, such as `aws-cn`.
+        let (_, name) = arn.rsplit_once(':').ok_or_else(|| format!("accepted is {BUCKET_ARN}NAME"))?;
+        let endpoint = if let Self::S3 { endpoint } = self { endpoint.as_deref() } else { None };
+        let bucket = Destination::parse(&format!("s3://{name}"), endpoint).map_err(|error| error.to_string())?;
+        Ok(match self {
+            Self::Folder(folder) => Destination::Folder(folder.join(name)),
+            Self::S3 { .. } => bucket,
+        })
+    }
+}
+
+/// A delivery stream as its caller has configured it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// Its name.
+    pub name: String,
+    /// The region and the account of the caller that created it.
+    pub scope: Scope,
+    /// When it was created, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// When it was updated, in milliseconds since 1970.
+    pub updated_ms: Option<i64>,
+    /// 1, and one more with each update.
+    pub version: u64,
+    /// An `ExtendedS3DestinationConfiguration` within the constraints of the service model.
+    pub destination: Map<String, Value>,
+}
+
+/// The settings of a definition, and the bucket of its source backup.
+#[derive(Debug, PartialEq)]
+pub(super) struct Plan {
+    pub(super) settings: StreamSettings,
+    pub(super) backup: Destination,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Configuration {
+    #[serde(rename = "BucketARN")]
+    bucket_arn: String,
+    prefix: Option<String>,
+    error_output_prefix: Option<String>,
+    buffering_hints: Option<BufferingHints>,
+    compression_format: Option<String>,
+    processing_configuration: Option<Processing>,
+    s3_backup_mode: Option<String>,
+    s3_backup_configuration: Option<Map<String, Value>>,
+    dynamic_partitioning_configuration: Option<DynamicPartitioning>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BufferingHints {
+    #[serde(rename = "SizeInMBs")]
+    size_mb: Option<u32>,
+    interval_in_seconds: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DynamicPartitioning {
+    enabled: Option<bool>,
+}
+
+impl Definition {
+    /// The bucket, the prefixes and the other members are validated here, as far as the service model does not. `at` is the member of
+    /// the request that has the configuration, for errors.
+    pub(super) fn plan(&self, at: &str, root: &Root, functions: &FunctionMap) -> Result<Plan, FieldError> {
+        let refuse = |member: &str, problem: String| FieldError::new(format!("{at}.{member}"), problem);
+        let configuration = Configuration::deserialize(Value::Object(self.destination.clone()));
+        let configuration = configuration.map_err(|error| FieldError::new(at, error.to_string()))?;
+        let partitioned = is_partitioned(configuration.dynamic_partitioning_configuration.as_ref());
+        let processing = format!("{at}.ProcessingConfiguration");
+        let transformation = configuration.processing_configuration.map(|found| found.transformation(&processing));
+        let transformation = transformation.transpose()?.flatten();
+        if partitioned && transformation.is_none() {
+            let problem = "needs a processor of type Lambda that returns partition keys";
+            return Err(refuse("DynamicPartitioningConfiguration.Enabled", problem.to_owned()));
+        }
+
+        let destination = root.bucket(&configuration.bucket_arn).map_err(|problem| refuse("BucketARN", problem))?;
+        let prefix_text = configuration.prefix.unwrap_or_default();
+        let prefix = Prefix::parse(&prefix_text, partitioned).map_err(|problem| refuse("Prefix", problem))?;
+        let error_prefix = error_prefix(&prefix_text, configuration.error_output_prefix.as_deref());
+        let error_prefix = error_prefix.map_err(|problem| refuse("ErrorOutputPrefix", problem))?;
+        let compression = compression(configuration.compression_format.as_deref());
+        let compression = compression.map_err(|problem| refuse("CompressionFormat", problem))?;
+        let hints = buffering(configuration.buffering_hints.as_ref(), partitioned);
+        let destination_buffer = hints.map_err(|problem| refuse("BufferingHints", problem))?;
+
+        let backup_at = format!("{at}.{}", if at.ends_with("Update") { BACKUP_UPDATE } else { BACKUP });
+        let backup = configuration.s3_backup_configuration;
+        let backup = backup.map(|found| Backup::read(&found, &backup_at, root)).transpose()?;
+        let is_backed_up = configuration.s3_backup_mode.as_deref() == Some("Enabled");
+        if is_backed_up && backup.is_none() {
+            return Err(FieldError::new(backup_at, "is required when S3BackupMode is Enabled"));
+        }
+        let Backup { prefix: backup_prefix, compression: backup_compression, destination: backup_destination } =
+            backup.filter(|_| is_backed_up).unwrap_or_else(|| Backup::none(destination.clone()));
+
+        let (buffer, retries) = match &transformation {
+            Some(Transformation { buffer_mb, buffer_seconds, retries, .. }) => {
+                let Limits { bytes, .. } = Limits::new(*buffer_mb, 0);
+                (Buffering { bytes, interval: seconds(*buffer_seconds) }, *retries)
+            }
+            // Without a function, there is nothing to collect records for.
+            None => (Buffering { bytes: MB, interval: Duration::ZERO }, 0),
+        };
+        let function_arn = transformation.map(|transformation| transformation.arn);
+        let settings = StreamSettings {
+            name: self.name.clone(),
+            scope: self.scope.clone(),
+            source: Source::DirectPut,
+            version: self.version,
+            function: function_arn.as_deref().and_then(|arn| functions.find(arn)),
+            function_arn,
+            buffer,
+            buffer_records: DEFAULT_BUFFER_RECORDS as usize,
+            concurrency: CONCURRENCY,
+            retries,
+            destination,
+            destination_buffer,
+            prefix,
+            error_prefix,
+            compression,
+            backup_prefix,
+            backup_compression,
+            dynamic_partitioning: partitioned,
+            backlog_bytes: BACKLOG_BYTES,
+            count_fields: Vec::new(),
+        };
+        Ok(Plan { settings, backup: backup_destination })
+    }
+
+    /// The definition after an update. A member that the update has replaces the one of before; others are retained. Members of
+    /// `S3BackupUpdate` are merged one by one, which is an assumption.
+    pub(super) fn merged(&self, at: &str, change: Map<String, Value>, now_ms: i64) -> Result<Self, FieldError> {
+        let mut destination = self.destination.clone();
+        for (member, value) in change {
+            if member != BACKUP_UPDATE {
+                destination.insert(member, value);
+                continue;
+            }
+            let before = destination.entry(BACKUP).or_insert_with(|| Value::Object(Map::new()));
+            if let (Value::Object(before), Value::Object(change)) = (before, value) {
+                before.extend(change);
+            }
+        }
+        let merged = Self {
+            destination,
+            version: self.version + 1,
+            updated_ms: Some(now_ms),
+            name: self.name.clone(),
+            scope: self.scope.clone(),
+            created_ms: self.created_ms,
+        };
+        // API reference, "ExtendedS3DestinationUpdate", "S3BackupMode".
+        if self.has_backup() && !merged.has_backup() {
+            return Err(FieldError::new(format!("{at}.S3BackupMode"), "cannot be disabled once it is enabled"));
+        }
+        // Developer guide, "Enable dynamic partitioning": only when a stream is created.
+        if self.is_partitioned() != merged.is_partitioned() {
+            let field = format!("{at}.DynamicPartitioningConfiguration.Enabled");
+            return Err(FieldError::new(field, "cannot be changed after the stream is created"));
+        }
+        Ok(merged)
+    }
+
+    fn has_backup(&self) -> bool {
+        self.destination.get("S3BackupMode").is_some_and(|mode| mode == "Enabled")
+    }
+
+    fn is_partitioned(&self) -> bool {
+        let found = self.destination.get("DynamicPartitioningConfiguration");
+        found.and_then(|found| found.get("Enabled")).is_some_and(|enabled| *enabled == true)
+    }
+
+    /// The size and the interval of the destination's buffer, in MB and seconds.
+    pub(crate) fn buffering_hints(&self) -> (u64, u64) {
+        let hint = |member: &str| self.destination.get("BufferingHints")?.get(member)?.as_u64();
+        let default_mb = if self.is_partitioned() { PARTITIONED_SIZE_MB } else { DEFAULT_SIZE_MB };
+        (
+            hint("SizeInMBs").unwrap_or(default_mb.into()),
+            hint("IntervalInSeconds").unwrap_or(DEFAULT_INTERVAL_SECONDS.into()),
+        )
+    }
+}
+
+fn is_partitioned(configuration: Option<&DynamicPartitioning>) -> bool {
+    configuration.is_some_and(|configuration| configuration.enabled == Some(true))
+}
+
+fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number.into())
+}
+
+/// Without one, Firehose puts error objects below the prefix, which is an assumption, and the error type before the time ("Use Amazon S3
+/// bucket prefix to deliver data").
+fn error_prefix(prefix: &str, given: Option<&str>) -> Result<ErrorPrefix, String> {
+    match given.filter(|given| !given.is_empty()) {
+        Some(given) => ErrorPrefix::parse(given),
+        None if prefix.contains("!{") => Err("cannot be null or empty when Prefix contains expressions".to_owned()),
+        None => ErrorPrefix::parse(&format!("{prefix}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd/HH}}/")),
+    }
+}
+
+fn compression(format: Option<&str>) -> Result<Compression, String> {
+    match format {
+        None | Some("UNCOMPRESSED") => Ok(Compression::None),
+        Some("GZIP") => Ok(Compression::Gzip),
+        Some(other) => {
+            Err(format!("{other} is not supported by this local Firehose; accepted are UNCOMPRESSED and GZIP"))
+        }
+    }
+}
+
+fn buffering(hints: Option<&BufferingHints>, partitioned: bool) -> Result<Buffering, String> {
+    let default_mb = if partitioned { PARTITIONED_SIZE_MB } else { DEFAULT_SIZE_MB };
+    let (size_mb, interval) = match hints {
+        None | Some(BufferingHints { size_mb: None, interval_in_seconds: None }) => {
+            (default_mb, DEFAULT_INTERVAL_SECONDS)
+        }
+        Some(BufferingHints { size_mb: Some(size_mb), interval_in_seconds: Some(interval) }) => (*size_mb, *interval),
+        // API reference, "BufferingHints".
+        Some(_) => return Err("SizeInMBs and IntervalInSeconds must be specified together".to_owned()),
+    };
+    if partitioned && size_mb < PARTITIONED_SIZE_MB {
+        return Err(format!("SizeInMBs must be at least {PARTITIONED_SIZE_MB} with dynamic partitioning"));
+    }
+    Ok(Buffering { bytes: size_mb as usize * MB, interval: seconds(interval) })
+}
+
+/// The source backup.
+struct Backup {
+    prefix: Option<Prefix>,
+    compression: Compression,
+    destination: Destination,
+}
+
+impl Backup {
+    fn none(destination: Destination) -> Self {
+        Self { prefix: None, compression: Compression::None, destination }
+    }
+
+    /// The backup shares the buffering hints of the destination, so it has none of its own. Errors go to the destination.
+    fn read(configuration: &Map<String, Value>, at: &str, root: &Root) -> Result<Self, FieldError> {
+        let refuse = |member: &str, problem: String| FieldError::new(format!("{at}.{member}"), problem);
+        for member in ["BufferingHints", "ErrorOutputPrefix", "CloudWatchLoggingOptions"] {
+            if configuration.contains_key(member) {
+                return Err(refuse(member, "is not supported by this local Firehose".to_owned()));
+            }
+        }
+        let text = |member: &str| configuration.get(member).and_then(Value::as_str);
+        for member in ["RoleARN", "BucketARN"] {
+            if text(member).is_none() {
+                return Err(refuse(member, "is required".to_owned()));
+            }
+        }
+        let bucket = root.bucket(text("BucketARN").unwrap_or_default());
+        // The function has not processed source records, so they have no partition keys.
+        let prefix = Prefix::parse(text("Prefix").unwrap_or_default(), false);
+        Ok(Self {
+            destination: bucket.map_err(|problem| refuse("BucketARN", problem))?,
+            prefix: Some(prefix.map_err(|problem| refuse("Prefix", problem))?),
+            compression: compression(text("CompressionFormat"))
+                .map_err(|problem| refuse("CompressionFormat", problem))?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

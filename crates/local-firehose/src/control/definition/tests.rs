@@ -1,0 +1,188 @@
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+
+const AT: &str = "ExtendedS3DestinationConfiguration";
+const ROLE: &str = "arn:aws:iam::123456789012:role/firehose";
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
+
+fn merged(mut value: Value, change: Value) -> Map<String, Value> {
+    let (Some(members), Value::Object(change)) = (value.as_object_mut(), change) else { unreachable!() };
+    members.extend(change);
+    members.clone()
+}
+
+fn definition(change: Value) -> Definition {
+    Definition {
+        name: "s".to_owned(),
+        scope: Scope::default(),
+        created_ms: 1_700_000_000_000,
+        updated_ms: None,
+        version: 1,
+        destination: merged(json!({ "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket" }), change),
+    }
+}
+
+fn root() -> Root {
+    Root::Folder("root".into())
+}
+
+fn plan(change: Value) -> Result<Plan, FieldError> {
+    let mut functions = FunctionMap::default();
+    functions.insert("f", runtime_api::Settings::new("f"));
+    definition(change).plan(AT, &root(), &functions)
+}
+
+fn processing(parameters: &[(&str, &str)]) -> Value {
+    let arn = [("LambdaArn", FUNCTION)];
+    let parameters = arn.iter().chain(parameters);
+    let parameter = |(name, value): &(&str, &str)| json!({ "ParameterName": name, "ParameterValue": value });
+    let processor = json!({ "Type": "Lambda", "Parameters": parameters.map(parameter).collect::<Vec<_>>() });
+    json!({ "Enabled": true, "Processors": [processor] })
+}
+
+#[test]
+fn a_definition_without_options_has_firehoses_defaults() {
+    let Plan { settings, backup } = plan(json!({})).unwrap();
+    let bucket = Destination::Folder("root/bucket".into());
+    assert_eq!((&settings.destination, &backup), (&bucket, &bucket));
+    assert_eq!(settings.destination_buffer, Buffering { bytes: 5 * MB, interval: Duration::from_secs(300) });
+    assert_eq!((settings.prefix.text(), settings.backup_prefix, settings.function), ("", None, None));
+    assert_eq!(settings.error_prefix.text(), "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/");
+    assert_eq!((settings.compression, settings.function_arn, settings.version), (Compression::None, None, 1));
+}
+
+#[test]
+fn each_option_is_a_setting() {
+    let parameters =
+        [("BufferSizeInMBs", "0.5"), ("BufferIntervalInSeconds", "7"), ("NumberOfRetries", "1"), ("RoleArn", ROLE)];
+    let Plan { settings, backup } = plan(json!({
+        "Prefix": "p/", "ErrorOutputPrefix": "e/", "CompressionFormat": "GZIP",
+        "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 0 },
+        "ProcessingConfiguration": processing(&parameters),
+        "S3BackupMode": "Enabled",
+        "S3BackupConfiguration": { "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::backup", "Prefix": "b/" },
+    }))
+    .unwrap();
+    assert_eq!((settings.prefix.text(), settings.error_prefix.text()), ("p/", "e/"));
+    assert_eq!((settings.compression, settings.backup_compression), (Compression::Gzip, Compression::None));
+    assert_eq!(settings.destination_buffer, Buffering { bytes: MB, interval: Duration::ZERO });
+    assert_eq!(settings.buffer, Buffering { bytes: MB / 2, interval: Duration::from_secs(7) });
+    assert_eq!((settings.retries, settings.function_arn.as_deref()), (1, Some(FUNCTION)));
+    assert_eq!(settings.function.map(|function| function.command), Some("f".into()));
+    assert_eq!(settings.backup_prefix.map(|prefix| prefix.text().to_owned()), Some("b/".to_owned()));
+    assert_eq!(backup, Destination::Folder(Path::new("root").join("backup")));
+}
+
+#[test]
+fn a_processor_that_is_not_enabled_does_nothing() {
+    let mut disabled = processing(&[]);
+    disabled["Enabled"] = json!(false);
+    let settings = plan(json!({ "ProcessingConfiguration": disabled })).unwrap().settings;
+    assert_eq!((settings.function, settings.function_arn), (None, None));
+    let unmapped = FUNCTION.replace("function:f", "function:g");
+    let processor =
+        json!({ "Type": "Lambda", "Parameters": [{ "ParameterName": "LambdaArn", "ParameterValue": unmapped }] });
+    let unmapped_processing = json!({ "Enabled": true, "Processors": [processor] });
+    let settings = plan(json!({ "ProcessingConfiguration": unmapped_processing })).unwrap().settings;
+    assert_eq!((settings.function, settings.function_arn), (None, Some(unmapped)));
+}
+
+#[test]
+fn a_refused_value_names_its_field() {
+    let keys = json!({ "Enabled": true });
+    let by_key = "!{partitionKeyFromLambda:k}/";
+    let small = json!({ "SizeInMBs": 5, "IntervalInSeconds": 60 });
+    for (change, field) in [
+        (json!({ "BucketARN": "arn:aws:s3:::.." }), "BucketARN"),
+        (json!({ "Prefix": "!{year}" }), "Prefix"),
+        (json!({ "Prefix": by_key, "ErrorOutputPrefix": "e/" }), "Prefix"),
+        (json!({ "Prefix": "!{timestamp:yyyy}/" }), "ErrorOutputPrefix"),
+        (json!({ "CompressionFormat": "ZIP" }), "CompressionFormat"),
+        (json!({ "BufferingHints": { "SizeInMBs": 5 } }), "BufferingHints"),
+        (json!({ "S3BackupMode": "Enabled" }), "S3BackupConfiguration"),
+        (
+            json!({ "S3BackupConfiguration": { "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket", "BufferingHints": {} } }),
+            "S3BackupConfiguration.BufferingHints",
+        ),
+        (json!({ "DynamicPartitioningConfiguration": keys }), "DynamicPartitioningConfiguration.Enabled"),
+        (
+            json!({
+                "DynamicPartitioningConfiguration": keys, "ProcessingConfiguration": processing(&[]),
+                "Prefix": by_key, "ErrorOutputPrefix": "e/", "BufferingHints": small,
+            }),
+            "BufferingHints",
+        ),
+        (
+            json!({ "ProcessingConfiguration": { "Processors": [{ "Type": "Decompression" }] } }),
+            "ProcessingConfiguration.Processors[0].Type",
+        ),
+        (
+            json!({ "ProcessingConfiguration": { "Processors": [{ "Type": "Lambda" }] } }),
+            "ProcessingConfiguration.Processors[0].Parameters",
+        ),
+        (
+            json!({ "ProcessingConfiguration": processing(&[("Delimiter", "x")]) }),
+            "ProcessingConfiguration.Processors[0].Parameters[1].ParameterName",
+        ),
+        (
+            json!({ "ProcessingConfiguration": processing(&[("NumberOfRetries", "301")]) }),
+            "ProcessingConfiguration.Processors[0].Parameters[1].ParameterValue",
+        ),
+        (
+            json!({ "ProcessingConfiguration": processing(&[("BufferSizeInMBs", "0.1")]) }),
+            "ProcessingConfiguration.Processors[0].Parameters[1].ParameterValue",
+        ),
+        (
+            json!({ "ProcessingConfiguration": processing(&[("LambdaArn", "f")]) }),
+            "ProcessingConfiguration.Processors[0].Parameters[1].ParameterValue",
+        ),
+    ] {
+        let error = plan(change.clone()).unwrap_err();
+        assert_eq!(error.field, format!("{AT}.{field}"), "{change}: {error}");
+        assert!(error.to_string().starts_with(&format!("{AT}.{field}: ")), "{error}");
+    }
+}
+
+#[test]
+fn an_update_retains_what_it_does_not_have() {
+    let backup = json!({ "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::backup", "Prefix": "b/" });
+    let before = definition(json!({ "Prefix": "p/", "S3BackupMode": "Enabled", "S3BackupConfiguration": backup }));
+    let change = merged(json!({}), json!({ "CompressionFormat": "GZIP", "S3BackupUpdate": { "Prefix": "c/" } }));
+    let after = before.merged("ExtendedS3DestinationUpdate", change, 5).unwrap();
+    assert_eq!((after.version, after.updated_ms, after.created_ms), (2, Some(5), before.created_ms));
+    let expected = merged(
+        json!(before.destination),
+        json!({
+            "CompressionFormat": "GZIP",
+            "S3BackupConfiguration": { "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::backup", "Prefix": "c/" },
+        }),
+    );
+    assert_eq!(after.destination, expected);
+
+    for (change, field) in [
+        (json!({ "S3BackupMode": "Disabled" }), "S3BackupMode"),
+        (
+            json!({ "DynamicPartitioningConfiguration": { "Enabled": true } }),
+            "DynamicPartitioningConfiguration.Enabled",
+        ),
+    ] {
+        let error = before.merged("ExtendedS3DestinationUpdate", merged(json!({}), change), 5).unwrap_err();
+        assert_eq!(error.field, format!("ExtendedS3DestinationUpdate.{field}"));
+    }
+}
+
+#[test]
+fn a_bucket_is_a_folder_or_one_at_the_endpoint() {
+    let endpoint = Some("http://127.0.0.1:9000".to_owned());
+    let s3 = Root::S3 { endpoint: endpoint.clone() };
+    for arn in ["arn:aws:s3:::bucket", "arn:aws-cn:s3:::bucket"] {
+        assert_eq!(root().bucket(arn), Ok(Destination::Folder("root/bucket".into())));
+        assert_eq!(s3.bucket(arn), Ok(Destination::S3 { bucket: "bucket".to_owned(), endpoint: endpoint.clone() }));
+    }
+    for name in ["..", ".", "a", "A-b"] {
+        assert!(root().bucket(&format!("arn:aws:s3:::{name}")).is_err(), "{name}");
+    }
+}

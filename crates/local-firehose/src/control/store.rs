@@ -1,0 +1,107 @@
+//! The definitions and the tags of streams on disk, for the next start.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The file with all of them, and the one that is locked while a process uses the folder.
+const DEFINITIONS: &str = "streams.json";
+const LOCK: &str = "streams.lock";
+
+/// Why definitions are not read or written. Each message has the path.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process uses the folder.
+    #[error("{} is in use by another process: name another folder with `--state DIR`", .0.display())]
+    InUse(PathBuf),
+    /// The operating system reports an error.
+    #[error("could not use {} (`--state`)", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    /// The file is damaged, or one of another program.
+    #[error("could not read the streams in {} (`--state`)", .0.display())]
+    Damaged(PathBuf, #[source] serde_json::Error),
+}
+
+#[derive(Debug)]
+pub(super) struct Store {
+    path: PathBuf,
+    /// Held while definitions are collected and written, so that the last write has the newest.
+    writing: Mutex<()>,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the folder, or creates it. Returns the text of the file, too, which is missing before the first write.
+    pub(super) fn open(folder: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
+        let (path, lock_path) = (folder.join(DEFINITIONS), folder.join(LOCK));
+        let opened = state_file::make_folder(folder).and_then(|()| state_file::open_file(&lock_path));
+        let lock = opened.map_err(|source| StoreError::File(lock_path.clone(), source))?;
+        lock.try_lock().map_err(|error| match error {
+            fs::TryLockError::WouldBlock => StoreError::InUse(lock_path.clone()),
+            fs::TryLockError::Error(source) => StoreError::File(lock_path.clone(), source),
+        })?;
+        let text = match fs::read(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(StoreError::File(path, source)),
+        };
+        Ok((Self { path, writing: Mutex::new(()), _lock: lock }, text))
+    }
+
+    pub(super) fn damaged(&self, source: serde_json::Error) -> StoreError {
+        StoreError::Damaged(self.path.clone(), source)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the file as a whole: a killed process leaves the old or the new one.
+    pub(super) fn write(&self, text: &[u8]) -> Result<(), StoreError> {
+        let new = self.path.with_extension("new");
+        let write = || {
+            let mut file = state_file::open_file(&new)?;
+            file.set_len(0)?;
+            file.write_all(text)?;
+            file.sync_all()?;
+            fs::rename(&new, &self.path)?;
+            File::open(state_file::folder_of(&self.path))?.sync_all()
+        };
+        write().map_err(|source| StoreError::File(self.path.clone(), source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("a/state");
+        let (store, text) = Store::open(&state).unwrap();
+        assert_eq!(text, None);
+        for text in ["a longer text", "short"] {
+            store.write(text.as_bytes()).unwrap();
+        }
+        let in_use = Store::open(&state).unwrap_err().to_string();
+        assert!(in_use.contains("streams.lock is in use by another process"), "{in_use}");
+        drop(store);
+        assert_eq!(Store::open(&state).unwrap().1.as_deref(), Some(&b"short"[..]));
+        let names = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        assert_eq!(names, [DEFINITIONS, LOCK]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Store::open(&file.join("state")).unwrap_err().to_string();
+        assert!(error.starts_with("could not use ") && error.ends_with("streams.lock (`--state`)"), "{error}");
+    }
+}

@@ -1,0 +1,136 @@
+//! The streams of this process, which are added and removed while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use crate::stream::{DataStream, DeliveryStream};
+
+/// Streams by name. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Registry(Arc<RwLock<Streams>>);
+
+#[derive(Debug, Default)]
+struct Streams {
+    by_name: BTreeMap<String, Registered>,
+    added: u64,
+}
+
+#[derive(Debug)]
+struct Registered {
+    number: u64,
+    delivery: DeliveryStream,
+    /// The one that it reads. Its limits belong to all callers, so it is made once.
+    data_stream: Option<DataStream>,
+}
+
+/// Another stream has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the stream {0} already exists")]
+pub struct NameTaken(pub String);
+
+impl Registry {
+    /// Adds a stream, and the data stream that it reads.
+    pub fn add(&self, delivery: DeliveryStream) -> Result<(), NameTaken> {
+        let name = delivery.name().to_owned();
+        let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if streams.by_name.contains_key(&name) {
+            return Err(NameTaken(name));
+        }
+        streams.added += 1;
+        let (number, data_stream) = (streams.added, DataStream::read_by(&delivery));
+        streams.by_name.insert(name, Registered { number, delivery, data_stream });
+        Ok(())
+    }
+
+    /// Removes a stream, which still runs.
+    pub fn remove(&self, name: &str) -> Option<DeliveryStream> {
+        let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        streams.by_name.remove(name).map(|registered| registered.delivery)
+    }
+
+    /// The delivery stream of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<DeliveryStream> {
+        self.read().by_name.get(name).map(|registered| registered.delivery.clone())
+    }
+
+    /// The data stream of this name.
+    #[must_use]
+    pub fn data_stream(&self, name: &str) -> Option<DataStream> {
+        self.read().by_name.get(name).and_then(|registered| registered.data_stream.clone())
+    }
+
+    /// All delivery streams by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<DeliveryStream> {
+        self.read().by_name.values().map(|registered| registered.delivery.clone()).collect()
+    }
+
+    /// All delivery streams in the order in which they were added.
+    #[must_use]
+    pub fn by_age(&self) -> Vec<DeliveryStream> {
+        let streams = self.read();
+        let mut all: Vec<&Registered> = streams.by_name.values().collect();
+        all.sort_unstable_by_key(|registered| registered.number);
+        all.into_iter().map(|registered| registered.delivery.clone()).collect()
+    }
+
+    /// All data streams by name.
+    #[must_use]
+    pub fn data_streams(&self) -> Vec<DataStream> {
+        self.read().by_name.values().filter_map(|registered| registered.data_stream.clone()).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Streams> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::functions::FunctionLog;
+    use crate::stream::{DataStreamSettings, Source, StreamSettings};
+    use object_storage::Bucket;
+
+    fn stream(folder: &Path, name: &str, source: Source) -> DeliveryStream {
+        let settings = StreamSettings { source, ..StreamSettings::untransformed(name, folder) };
+        let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+        let log = Arc::new(FunctionLog::open(&folder.join("function.log"), false).unwrap());
+        DeliveryStream::start(settings, bucket, log, None).unwrap()
+    }
+
+    fn names(streams: &[DeliveryStream]) -> Vec<&str> {
+        streams.iter().map(DeliveryStream::name).collect()
+    }
+
+    #[tokio::test]
+    async fn streams_are_added_and_removed_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, other) = (Registry::default(), Registry::default());
+        let clone = registry.clone();
+        registry.add(stream(folder.path(), "b", Source::DirectPut)).unwrap();
+        clone.add(stream(folder.path(), "a", Source::Kinesis(DataStreamSettings::default()))).unwrap();
+        let again = registry.add(stream(folder.path(), "b", Source::DirectPut));
+        assert_eq!(again, Err(NameTaken("b".to_owned())));
+        assert_eq!((names(&registry.list()), names(&registry.by_age())), (vec!["a", "b"], vec!["b", "a"]));
+        assert!(registry.get("b").is_some() && registry.data_stream("b").is_none());
+        assert_eq!(registry.data_streams().iter().map(DataStream::name).collect::<Vec<_>>(), ["a"]);
+
+        assert_eq!(clone.remove("b").map(|removed| removed.name().to_owned()), Some("b".to_owned()));
+        assert!(registry.remove("b").is_none() && registry.get("b").is_none());
+        assert_eq!(names(&registry.list()), ["a"]);
+        assert!(other.list().is_empty());
+    }
+
+    #[tokio::test]
+    async fn callers_share_the_limits_of_a_data_stream() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::default();
+        registry.add(stream(folder.path(), "a", Source::Kinesis(DataStreamSettings::default()))).unwrap();
+        let [first, second] = [registry.data_stream("a").unwrap(), registry.data_stream("a").unwrap()];
+        assert!(first.shares_limits_with(&second));
+    }
+}

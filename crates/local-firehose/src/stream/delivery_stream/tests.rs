@@ -1,0 +1,132 @@
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+use super::*;
+use firehose_model::event::encode;
+use firehose_model::prefix::Prefix;
+
+/// A stream that flushes when it stops.
+struct Running {
+    folder: TempDir,
+    stream: DeliveryStream,
+}
+
+impl Running {
+    fn start(change: impl FnOnce(&mut StreamSettings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = StreamSettings::untransformed("s", &folder.path().join("bucket"));
+        settings.buffer.interval = Duration::from_secs(900);
+        settings.destination_buffer.interval = Duration::from_secs(900);
+        change(&mut settings);
+        let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+        let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+        let stream = DeliveryStream::start(settings, bucket, log, None).unwrap();
+        Self { folder, stream }
+    }
+
+    async fn put(&self, text: &str) {
+        assert!(self.stream.put(vec![encode(text.as_bytes())]).await.iter().all(Result::is_ok));
+    }
+
+    /// The names and contents of the objects of a bucket.
+    fn objects(&self, bucket: &str) -> Vec<(String, String)> {
+        let (mut paths, mut objects) = (vec![self.folder.path().join(bucket)], Vec::new());
+        while let Some(path) = paths.pop() {
+            match fs::read_dir(&path) {
+                Ok(entries) => paths.extend(entries.map(|entry| entry.unwrap().path())),
+                Err(_) => objects.push((path.display().to_string(), fs::read_to_string(path).unwrap())),
+            }
+        }
+        objects.sort();
+        objects
+    }
+}
+
+#[tokio::test]
+async fn an_update_applies_to_the_records_after_it() {
+    let running = Running::start(|_| {});
+    running.put("before").await;
+    let other = running.folder.path().join("other");
+    let mut settings = StreamSettings::untransformed("s", &other);
+    settings.prefix = Prefix::parse("updated/", false).unwrap();
+    settings.version = 2;
+    let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+    running.stream.update(settings, bucket);
+    running.put("after").await;
+    assert_eq!((running.stream.unsettled(), running.stream.settings().version), (2, 2));
+    assert!(running.stream.stop().await);
+
+    for (bucket, prefix, version, content) in
+        [("bucket", "/firehose/", "s-1-", "before"), ("other", "/updated/", "s-2-", "after")]
+    {
+        let objects = running.objects(bucket);
+        let [(name, found)] = &objects[..] else { panic!("{objects:?}") };
+        assert!(name.contains(prefix) && name.contains(version) && found == content, "{objects:?}");
+    }
+    let snapshot = running.stream.snapshot();
+    assert_eq!((snapshot.accepted, snapshot.delivered, snapshot.failed), (2, 2, 0));
+}
+
+#[tokio::test]
+async fn a_stopped_stream_is_not_updated() {
+    let running = Running::start(|_| {});
+    assert!(running.stream.stop().await);
+    let settings = StreamSettings::untransformed("s", &running.folder.path().join("bucket"));
+    let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+    running.stream.update(settings, bucket);
+    assert_eq!(running.stream.put(vec![encode(b"late")]).await, [Err::<String, _>(PutError::Unavailable)]);
+    assert!(timeout(Duration::from_secs(30), running.stream.stop()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_second_stop_waits_for_the_first() {
+    let running = Running::start(|_| {});
+    running.put("a").await;
+    assert_eq!(tokio::join!(running.stream.stop(), running.stream.stop()), (true, true));
+    assert_eq!(running.objects("bucket").len(), 1);
+}
+
+#[tokio::test]
+async fn the_records_of_a_function_that_does_not_exist_fail() {
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:missing";
+    let running = Running::start(|settings| settings.function_arn = Some(arn.to_owned()));
+    running.put("a").await;
+    assert!(running.stream.stop().await);
+    let objects = running.objects("bucket");
+    let [(name, line)] = &objects[..] else { panic!("{objects:?}") };
+    assert!(name.contains("/errors/processing-failed/"), "{name}");
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    for (field, expected) in [
+        ("errorCode", "Lambda.ResourceNotFound".into()),
+        ("attemptsMade", serde_json::json!(4)),
+        ("lambdaARN", arn.into()),
+        ("rawData", "YQ==".into()),
+    ] {
+        assert_eq!(line[field], expected, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn the_backup_has_a_bucket_and_a_compression_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = StreamSettings::untransformed("s", &folder.path().join("bucket"));
+    settings.backup_prefix = Some(Prefix::parse("source/", false).unwrap());
+    settings.compression = firehose_model::prefix::Compression::Gzip;
+    let open = |name: &str| {
+        let destination = object_storage::Destination::Folder(folder.path().join(name));
+        Arc::new(Bucket::open(&destination, false).unwrap())
+    };
+    let buckets = Buckets { objects: open("bucket"), backup: open("backup") };
+    let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+    let stream = DeliveryStream::start(settings, buckets, log, None).unwrap();
+    let running = Running { folder, stream };
+    running.put("a").await;
+    assert!(running.stream.stop().await);
+    let backup = running.objects("backup");
+    assert!(backup.len() == 1 && backup[0].0.contains("/source/") && backup[0].1 == "a", "{backup:?}");
+    for object in &running.stream.snapshot().objects {
+        assert!(running.stream.bucket_of(object).get(&object.path, 9).await.unwrap().is_some(), "{object:?}");
+    }
+}
