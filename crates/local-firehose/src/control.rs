@@ -1,6 +1,9 @@
 //! Creates, updates and deletes delivery streams at run time.
 
+mod buckets;
+mod changes;
 mod definition;
+mod deletion;
 mod functions;
 mod processing;
 mod refusal;
@@ -8,21 +11,20 @@ mod store;
 mod tags;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 
+use self::buckets::OpenBuckets;
 use self::definition::Plan;
-use self::refusal::MAX_STREAMS;
 use self::store::Store;
 use crate::functions::FunctionLog;
+use crate::http::BodyMemory;
 use crate::registry::Registry;
-use crate::stream::{Buckets, DeliveryStream, remove_state};
-use object_storage::{Bucket, BucketError};
+use crate::stream::DeliveryStream;
 
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::tags::Tags;
@@ -38,7 +40,7 @@ pub(crate) const DESTINATION_ID: &str = "destinationId-000000000001";
 
 /// The status of a delivery stream, with the names of Firehose (API reference, "DeliveryStreamDescription").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Its state and its buckets are being opened.
     Creating,
@@ -46,6 +48,8 @@ pub enum Status {
     Active,
     /// It accepts nothing more, and flushes its records.
     Deleting,
+    /// Its records could not be flushed so far. The deletion goes on when its storage accepts them, or with the next start.
+    DeletingFailed,
 }
 
 /// Where the streams of a [`Control`] write, and what they run.
@@ -90,8 +94,11 @@ struct Inner {
     function_log: Arc<FunctionLog>,
     store: Option<Store>,
     created: Mutex<Created>,
-    /// Held during an update, which reads a version and writes the next.
-    updating: tokio::sync::Mutex<()>,
+    /// Held during a change of a stream or of its tags, from what it reads until it is on disk.
+    changing: tokio::sync::Mutex<()>,
+    buckets: OpenBuckets,
+    deletions: Mutex<JoinSet<()>>,
+    body_memory: BodyMemory,
 }
 
 /// What the file in the state's folder has.
@@ -116,22 +123,34 @@ impl Control {
         options: ControlOptions,
         function_log: Arc<FunctionLog>,
     ) -> Result<Self, ControlError> {
-        let opened = options.state.as_deref().map(Store::open).transpose()?;
-        let (store, created) = match opened {
-            None | Some((_, None)) => (opened.map(|(store, _)| store), Created::default()),
-            Some((store, Some(text))) => {
-                let created = serde_json::from_slice(&text).map_err(|error| store.damaged(error))?;
-                (Some(store), created)
-            }
-        };
+        let store = options.state.as_deref().map(Store::open).transpose()?;
+        let created: Created = options.state.as_deref().map(store::read).transpose()?.unwrap_or_default();
         let entries = created.streams.clone();
-        let updating = tokio::sync::Mutex::default();
-        let created = Mutex::new(created);
-        let control = Self(Arc::new(Inner { streams, options, function_log, store, created, updating }));
+        let control = Self(Arc::new(Inner {
+            streams,
+            options,
+            function_log,
+            store,
+            created: Mutex::new(created),
+            changing: tokio::sync::Mutex::default(),
+            buckets: OpenBuckets::default(),
+            deletions: Mutex::default(),
+            body_memory: BodyMemory::default(),
+        }));
         for (name, entry) in entries {
             control.restart(name, entry).await?;
         }
         Ok(control)
+    }
+
+    /// Whether a stream of `names`, which are to be configured, has the name of one that a caller has created in an earlier run with the
+    /// folder `state`. To be called before they start: they would deliver the other's records.
+    pub fn check_names<'a>(state: &Path, names: impl IntoIterator<Item = &'a str>) -> Result<(), ControlError> {
+        let Created { streams, .. } = store::read(state)?;
+        match names.into_iter().find(|name| streams.contains_key(*name)) {
+            Some(name) => Err(ControlError::Configured(name.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// All streams that run.
@@ -140,13 +159,15 @@ impl Control {
         &self.0.streams
     }
 
+    /// The memory of request bodies, which all servers of these streams share.
+    #[must_use]
+    pub fn body_memory(&self) -> &BodyMemory {
+        &self.0.body_memory
+    }
+
     async fn restart(&self, name: String, Entry { definition, status }: Entry) -> Result<(), ControlError> {
         if self.0.streams.get(&name).is_some() {
-            tracing::warn!(
-                "the stream {name} is configured; the stream of this name that a caller created is forgotten"
-            );
-            self.forget(&name);
-            return Ok(());
+            return Err(ControlError::Configured(name));
         }
         let ControlOptions { root, functions, .. } = &self.0.options;
         let plan = definition.plan("ExtendedS3DestinationConfiguration", root, functions);
@@ -155,7 +176,10 @@ impl Control {
         started.map_err(|error| ControlError::Start(name.clone(), error))?;
         match status {
             Status::Creating | Status::Active => self.set_status(&name, Status::Active),
-            Status::Deleting => self.finish_deletion(name),
+            Status::Deleting | Status::DeletingFailed => {
+                self.set_status(&name, Status::Deleting);
+                self.finish_deletion(name);
+            }
         }
         Ok(())
     }
@@ -164,130 +188,13 @@ impl Control {
     async fn start(&self, plan: Plan) -> Result<(), StartError> {
         let control = self.clone();
         let started = spawn_blocking(move || -> Result<(), StartError> {
-            let Inner { streams, function_log, options, .. } = &*control.0;
-            let buckets = open(&plan, options.state.is_some())?;
+            let Inner { streams, function_log, options, buckets, .. } = &*control.0;
+            let buckets = buckets.of(&plan, options.state.is_some())?;
             let log = Arc::clone(function_log);
             let stream = DeliveryStream::start(plan.settings, buckets, log, options.state.as_deref())?;
             Ok(streams.add(stream)?)
         });
         started.await.unwrap_or(Err(StartError::Panicked))
-    }
-
-    /// Creates a stream, which accepts records when this returns. `at` is the member of the request with the destination.
-    pub(crate) async fn create(&self, definition: Definition, at: &'static str, tags: Tags) -> Result<(), Refusal> {
-        let control = self.clone();
-        // A client that disconnects cancels nothing.
-        let created = tokio::spawn(async move { control.create_whole(definition, at, tags).await });
-        created.await.unwrap_or(Err(Refusal::Failed))
-    }
-
-    async fn create_whole(&self, definition: Definition, at: &'static str, tags: Tags) -> Result<(), Refusal> {
-        let ControlOptions { root, functions, .. } = &self.0.options;
-        let name = definition.name.clone();
-        let plan = definition.plan(at, root, functions)?;
-        {
-            let mut created = self.created();
-            if created.streams.contains_key(&name) || self.0.streams.get(&name).is_some() {
-                return Err(Refusal::Exists);
-            }
-            if created.streams.len() >= MAX_STREAMS {
-                return Err(Refusal::TooManyStreams);
-            }
-            log_options(&definition);
-            created.streams.insert(name.clone(), Entry { definition, status: Status::Creating });
-            if !tags.is_empty() {
-                created.tags.insert(name.clone(), tags);
-            }
-        }
-        let started = match self.save().await {
-            Ok(()) => self.start(plan).await,
-            unsaved => unsaved,
-        };
-        if let Err(error) = started {
-            tracing::error!("could not create the stream {name}: {error}");
-            self.forget(&name);
-            self.save_or_log().await;
-            return Err(Refusal::Failed);
-        }
-        self.set_status(&name, Status::Active);
-        Ok(())
-    }
-
-    /// Returns at once. The stream flushes its records, and then it is removed.
-    pub(crate) async fn delete(&self, name: &str) -> Result<(), Refusal> {
-        {
-            let mut created = self.created();
-            let entry = created.streams.get_mut(name).ok_or_else(|| self.not_created(name))?;
-            match entry.status {
-                Status::Creating => return Err(Refusal::Busy(Status::Creating)),
-                Status::Deleting => return Ok(()),
-                Status::Active => entry.status = Status::Deleting,
-            }
-        }
-        self.save_or_log().await;
-        self.finish_deletion(name.to_owned());
-        Ok(())
-    }
-
-    fn finish_deletion(&self, name: String) {
-        let control = self.clone();
-        tokio::spawn(async move {
-            let Some(stream) = control.0.streams.get(&name) else { return };
-            if !stream.stop().await {
-                tracing::error!("{} records of the deleted stream {name} are lost", stream.unsettled());
-            }
-            if let Some(folder) = &control.0.options.state
-                && let Err(error) = remove_state(folder, &name)
-            {
-                tracing::error!("could not remove the state of the deleted stream {name}: {error}");
-            }
-            control.0.streams.remove(&name);
-            control.forget(&name);
-            control.save_or_log().await;
-        });
-    }
-
-    /// Replaces members of a stream's destination.
-    pub(crate) async fn update(&self, name: &str, update: Update) -> Result<(), Refusal> {
-        let (control, name) = (self.clone(), name.to_owned());
-        let updated = tokio::spawn(async move { control.update_whole(&name, update).await });
-        updated.await.unwrap_or(Err(Refusal::Failed))
-    }
-
-    async fn update_whole(&self, name: &str, update: Update) -> Result<(), Refusal> {
-        let Update { version, destination_id, at, change } = update;
-        let _updating = self.0.updating.lock().await;
-        let Some(Entry { definition, status }) = self.created().streams.get(name).cloned() else {
-            return Err(self.not_created(name));
-        };
-        let Some(stream) = self.0.streams.get(name).filter(|_| status == Status::Active) else {
-            return Err(Refusal::Busy(status));
-        };
-        if version != definition.version.to_string() {
-            return Err(Refusal::Version { current: definition.version, given: version });
-        }
-        if destination_id != DESTINATION_ID {
-            let problem = format!("the stream has no destination {destination_id}; accepted is {DESTINATION_ID}");
-            return Err(FieldError::new("DestinationId", problem).into());
-        }
-        let updated = definition.merged(at, change, Timestamp::now().as_millisecond())?;
-        let plan = updated.plan(at, &self.0.options.root, &self.0.options.functions)?;
-        let durable = self.0.options.state.is_some();
-        let opened = spawn_blocking(move || open(&plan, durable).map(|buckets| (plan.settings, buckets))).await;
-        let opened = opened.map_err(|_panicked| StartError::Panicked).and_then(|opened| Ok(opened?));
-        let (settings, buckets) = opened.map_err(|error| {
-            tracing::error!("could not update the stream {name}: {error}");
-            Refusal::Failed
-        })?;
-        log_options(&updated);
-        self.set_definition(name, updated);
-        if let Err(error) = self.save().await {
-            tracing::error!("could not update the stream {name}: {error}");
-            self.set_definition(name, definition);
-            return Err(Refusal::Failed);
-        }
-        stream.update(settings, buckets);
-        Ok(())
     }
 
     /// A stream, also one that is created or deleted at the moment.
@@ -315,8 +222,13 @@ impl Control {
         all
     }
 
-    fn not_created(&self, name: &str) -> Refusal {
-        if self.0.streams.get(name).is_some() { Refusal::Configured } else { Refusal::NotFound }
+    fn exists(&self, created: &Created, name: &str) -> bool {
+        created.streams.contains_key(name) || self.0.streams.get(name).is_some()
+    }
+
+    /// None if no caller has created it.
+    fn status(&self, name: &str) -> Option<Status> {
+        self.created().streams.get(name).map(|entry| entry.status)
     }
 
     fn created(&self) -> MutexGuard<'_, Created> {
@@ -357,24 +269,6 @@ impl Control {
         if let Err(error) = self.save().await {
             tracing::error!("{error}");
         }
-    }
-}
-
-/// A folder is created here; a missing bucket is detected when the first object is put.
-fn open(plan: &Plan, durable: bool) -> Result<Buckets, BucketError> {
-    let open = |destination| Bucket::open(destination, durable).map(Arc::new);
-    let objects = open(&plan.settings.destination)?;
-    let backup = if plan.backup == plan.settings.destination { Arc::clone(&objects) } else { open(&plan.backup)? };
-    Ok(Buckets { objects, backup })
-}
-
-/// There is no CloudWatch here: what Firehose would write to a log group is among the lines of this process.
-fn log_options(definition: &Definition) {
-    let options = definition.destination.get("CloudWatchLoggingOptions");
-    let text = |member: &str| options.and_then(|options| options.get(member)).and_then(Value::as_str).unwrap_or("none");
-    if options.and_then(|options| options.get("Enabled")).is_some_and(|enabled| *enabled == true) {
-        let (name, group, stream) = (&definition.name, text("LogGroupName"), text("LogStreamName"));
-        tracing::info!("{name}: errors are reported here instead of in the log group {group}, log stream {stream}");
     }
 }
 

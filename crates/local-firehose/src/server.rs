@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
 use crate::api::{self, Api};
@@ -13,7 +12,6 @@ use crate::control::{Control, ControlError, ControlOptions, FunctionMap, Root};
 use crate::functions::{FunctionLog, FunctionLogError};
 use crate::http::HttpServer;
 use crate::registry::Registry;
-use crate::stream::DeliveryStream;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +41,14 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// Any free port of loopback, buckets as folders in `folder`, the log `function.log` beside them, no functions, and no state.
+    /// Any free port of loopback, buckets as folders in `buckets` of `folder`, the log `function.log` in `folder`, no functions, and no
+    /// state.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let function_log = folder.join("function.log");
-        let control = ControlOptions { root: Root::Folder(folder), functions: FunctionMap::default(), state: None };
+        let root = Root::Folder(folder.join("buckets"));
+        let control = ControlOptions { root, functions: FunctionMap::default(), state: None };
         Self { address: (Ipv4Addr::LOCALHOST, 0).into(), function_log, verbose: false, control }
     }
 }
@@ -94,11 +94,10 @@ impl Server {
         }
     }
 
-    /// Closes the address, and flushes all streams, however long that takes. Returns whether all records are settled.
+    /// Closes the address, flushes all streams, and ends deletions, however long that takes. Returns whether all records are settled.
     pub async fn stop(mut self) -> bool {
         self.close().await;
-        let streams = self.streams().list();
-        join_all(streams.iter().map(DeliveryStream::stop)).await.into_iter().all(|flushed| flushed)
+        self.control.stop().await
     }
 }
 

@@ -26,7 +26,7 @@ mod uploader;
 
 pub use self::buckets::Buckets;
 pub use self::data_stream::{DataStream, PutEntry, PutResult};
-pub use self::delivery_stream::{DeliveryStream, remove_state, unused_state_files};
+pub use self::delivery_stream::{DeliveryStream, remove_state, state_of, unused_state_files};
 pub use self::intake::PutError;
 pub use self::settings::{Buffering, DataStreamSettings, Source, StreamSettings};
 pub use self::state::StateError;

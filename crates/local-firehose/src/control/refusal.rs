@@ -1,5 +1,7 @@
 //! Why an operation, or the start of a stream, is refused.
 
+use std::path::PathBuf;
+
 use super::Status;
 use super::processing::FieldError;
 use super::store::StoreError;
@@ -8,8 +10,9 @@ use crate::registry::NameTaken;
 use crate::stream::StateError;
 use object_storage::BucketError;
 
-/// The most delivery streams (Amazon Data Firehose quotas).
-pub(super) const MAX_STREAMS: usize = 5_000;
+/// The most streams that callers create: a limit of this server, below the 5,000 of Firehose's quotas. Each has up to three open files
+/// with a state, and a process often has 1,024.
+pub(super) const MAX_STREAMS: usize = 100;
 
 /// Why streams of an earlier run do not start.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +20,12 @@ pub enum ControlError {
     /// The definitions cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A stream is configured, and a caller has created one of its name.
+    #[error(
+        "the stream {0} is configured, and the folder of `--state` has a stream {0} that a caller created: rename the configured one, \
+         or name another folder"
+    )]
+    Configured(String),
     /// A definition cannot be used.
     #[error("could not start the stream {0} of `--state`")]
     Definition(String, #[source] FieldError),
@@ -60,7 +69,9 @@ pub(crate) enum Refusal {
     Configured,
     #[error("the version is {current}, not {given}")]
     Version { current: u64, given: String },
-    #[error("there are {MAX_STREAMS} streams already")]
+    #[error("{} has the records of an earlier stream of this name", .0.display())]
+    RecordsLeft(PathBuf),
+    #[error("this local Firehose has at most {MAX_STREAMS} streams that are created")]
     TooManyStreams,
     #[error("a stream has at most {MAX_TAGS} tags")]
     TooManyTags,

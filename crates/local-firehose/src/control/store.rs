@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::de::DeserializeOwned;
+
 /// The file with all of them, and the one that is locked while a process uses the folder.
 const DEFINITIONS: &str = "streams.json";
 const LOCK: &str = "streams.lock";
@@ -23,6 +25,19 @@ pub enum StoreError {
     Damaged(PathBuf, #[source] serde_json::Error),
 }
 
+/// The contents of the file in a folder. It is missing before the first write.
+pub(super) fn read<T: Default + DeserializeOwned>(folder: &Path) -> Result<T, StoreError> {
+    let path = folder.join(DEFINITIONS);
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|source| StoreError::Damaged(path, source)),
+        // Whoever opens the folder reports that it is none.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(T::default())
+        }
+        Err(source) => Err(StoreError::File(path, source)),
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
@@ -33,8 +48,8 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens the folder, or creates it. Returns the text of the file, too, which is missing before the first write.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
+    /// Opens the folder, or creates it.
+    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         let (path, lock_path) = (folder.join(DEFINITIONS), folder.join(LOCK));
         let opened = state_file::make_folder(folder).and_then(|()| state_file::open_file(&lock_path));
         let lock = opened.map_err(|source| StoreError::File(lock_path.clone(), source))?;
@@ -42,12 +57,7 @@ impl Store {
             fs::TryLockError::WouldBlock => StoreError::InUse(lock_path.clone()),
             fs::TryLockError::Error(source) => StoreError::File(lock_path.clone(), source),
         })?;
-        let text = match fs::read(&path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => return Err(StoreError::File(path, source)),
-        };
-        Ok((Self { path, writing: Mutex::new(()), _lock: lock }, text))
+        Ok(Self { path, writing: Mutex::new(()), _lock: lock })
     }
 
     pub(super) fn damaged(&self, source: serde_json::Error) -> StoreError {
@@ -81,15 +91,16 @@ mod tests {
     fn a_file_is_replaced_as_a_whole() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("a/state");
-        let (store, text) = Store::open(&state).unwrap();
-        assert_eq!(text, None);
-        for text in ["a longer text", "short"] {
+        let store = Store::open(&state).unwrap();
+        assert_eq!(read::<String>(&state).unwrap(), "");
+        for text in [r#""a longer text""#, r#""short""#] {
             store.write(text.as_bytes()).unwrap();
         }
         let in_use = Store::open(&state).unwrap_err().to_string();
         assert!(in_use.contains("streams.lock is in use by another process"), "{in_use}");
         drop(store);
-        assert_eq!(Store::open(&state).unwrap().1.as_deref(), Some(&b"short"[..]));
+        let _store = Store::open(&state).unwrap();
+        assert_eq!(read::<String>(&state).unwrap(), "short");
         let names = fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.collect();
         names.sort();

@@ -14,7 +14,7 @@ pub(crate) type Tags = BTreeMap<String, Option<String>>;
 impl Control {
     /// Adds tags, or replaces those with the same keys.
     pub(crate) async fn tag(&self, name: &str, tags: Tags) -> Result<(), Refusal> {
-        self.change_tags(name, |all| {
+        self.change_tags(name, move |all| {
             let added = tags.keys().filter(|key| !all.contains_key(*key)).count();
             if all.len() + added > MAX_TAGS {
                 return Err(Refusal::TooManyTags);
@@ -27,7 +27,8 @@ impl Control {
 
     /// Removes the tags with these keys. Other keys are ignored.
     pub(crate) async fn untag(&self, name: &str, keys: &[String]) -> Result<(), Refusal> {
-        self.change_tags(name, |all| {
+        let keys = keys.to_vec();
+        self.change_tags(name, move |all| {
             all.retain(|key, _| !keys.contains(key));
             Ok(())
         })
@@ -37,19 +38,42 @@ impl Control {
     async fn change_tags(
         &self,
         name: &str,
-        change: impl FnOnce(&mut Tags) -> Result<(), Refusal>,
+        change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
-        self.describe(name).ok_or(Refusal::NotFound)?;
-        change(self.created().tags.entry(name.to_owned()).or_default())?;
-        self.save().await.map_err(|error| {
+        let (control, name) = (self.clone(), name.to_owned());
+        self.changed(async move { control.change_tags_whole(&name, change).await }).await
+    }
+
+    async fn change_tags_whole(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send,
+    ) -> Result<(), Refusal> {
+        let before = {
+            let mut created = self.created();
+            if !self.exists(&created, name) {
+                return Err(Refusal::NotFound);
+            }
+            let before = created.tags.get(name).cloned().unwrap_or_default();
+            let mut after = before.clone();
+            change(&mut after)?;
+            created.tags.insert(name.to_owned(), after);
+            before
+        };
+        if let Err(error) = self.save().await {
             tracing::error!("could not keep the tags of the stream {name}: {error}");
-            Refusal::Failed
-        })
+            self.created().tags.insert(name.to_owned(), before);
+            return Err(Refusal::Failed);
+        }
+        Ok(())
     }
 
     /// The tags of a stream.
     pub(crate) fn tags(&self, name: &str) -> Result<Tags, Refusal> {
-        self.describe(name).ok_or(Refusal::NotFound)?;
-        Ok(self.created().tags.get(name).cloned().unwrap_or_default())
+        let created = self.created();
+        if !self.exists(&created, name) {
+            return Err(Refusal::NotFound);
+        }
+        Ok(created.tags.get(name).cloned().unwrap_or_default())
     }
 }

@@ -1,11 +1,16 @@
+use std::fs;
+use std::time::Duration;
+
 use serde_json::json;
 use tempfile::TempDir;
 use test_support::until;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::stream::StreamSettings;
 use firehose_model::event::encode;
 use firehose_model::scope::Scope;
+use object_storage::Bucket;
 
 const AT: &str = "ExtendedS3DestinationConfiguration";
 
@@ -86,6 +91,124 @@ async fn a_deleted_stream_flushes_its_records_first() {
     assert!(matches!(control.delete("s").await, Err(Refusal::NotFound)));
     // The name is free again.
     control.create(definition("s"), AT, Tags::new()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_ends_without_its_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await.unwrap();
+    control.create(definition("s"), AT, Tags::new()).await.unwrap();
+    let _disconnected = timeout(Duration::ZERO, control.delete("s")).await;
+    tokio::task::block_in_place(|| until(|| control.describe("s").is_none()));
+}
+
+#[tokio::test]
+async fn a_stop_ends_deletions() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let control = control(&folder, Registry::default()).await.unwrap();
+        for name in ["deleted", "kept"] {
+            control.create(definition(name), AT, Tags::new()).await.unwrap();
+            assert!(control.accepting(name).unwrap().put(vec![encode(name.as_bytes())]).await[0].is_ok());
+        }
+        control.delete("deleted").await.unwrap();
+        assert!(control.stop().await);
+    }
+    let control = control(&folder, Registry::default()).await.unwrap();
+    assert_eq!(control.list().into_keys().collect::<Vec<_>>(), ["kept"]);
+    assert!(!folder.path().join("state/deleted.redb").exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_fails_while_the_storage_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await.unwrap();
+    control.create(definition("s"), AT, Tags::new()).await.unwrap();
+    let bucket = folder.path().join("buckets/bucket");
+    fs::remove_dir(&bucket).unwrap();
+    fs::write(&bucket, "").unwrap();
+    assert!(control.accepting("s").unwrap().put(vec![encode(b"late")]).await[0].is_ok());
+    control.delete("s").await.unwrap();
+    while control.describe("s").unwrap().status != Status::DeletingFailed {
+        sleep(Duration::from_secs(1)).await;
+    }
+    control.delete("s").await.unwrap();
+    let update = control.update("s", update("1", json!({}))).await;
+    assert!(matches!(update, Err(Refusal::Busy(Status::DeletingFailed))), "{update:?}");
+    assert!(folder.path().join("state/s.redb").exists());
+
+    fs::remove_file(&bucket).unwrap();
+    fs::create_dir(&bucket).unwrap();
+    while control.describe("s").is_some() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(objects(&folder), "late");
+}
+
+#[tokio::test]
+async fn a_change_that_is_not_on_disk_is_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await.unwrap();
+    let tags = Tags::from([("a".to_owned(), None)]);
+    control.create(definition("s"), AT, tags.clone()).await.unwrap();
+    let new = folder.path().join("state/streams.new");
+    fs::create_dir(&new).unwrap();
+    for refused in [
+        control.create(definition("t"), AT, Tags::new()).await,
+        control.update("s", update("1", json!({ "Prefix": "p/" }))).await,
+        control.tag("s", Tags::from([("b".to_owned(), None)])).await,
+        control.untag("s", &["a".to_owned()]).await,
+        control.delete("s").await,
+    ] {
+        assert!(matches!(refused, Err(Refusal::Failed)), "{refused:?}");
+    }
+    assert!(control.accepting("s").is_some() && control.describe("t").is_none());
+    assert_eq!(control.describe("s").unwrap().definition, Some(definition("s")));
+    assert_eq!(control.tags("s").unwrap(), tags);
+    fs::remove_dir(&new).unwrap();
+    control.create(definition("t"), AT, Tags::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_open_bucket_is_not_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let upload = folder.path().join("buckets/bucket/upload#1");
+    {
+        let control = control(&folder, Registry::default()).await.unwrap();
+        control.create(definition("a"), AT, Tags::new()).await.unwrap();
+        // As one of the first stream in progress.
+        fs::write(&upload, "").unwrap();
+        control.create(definition("b"), AT, Tags::new()).await.unwrap();
+        control.update("b", update("1", json!({ "Prefix": "p/" }))).await.unwrap();
+        assert!(upload.exists());
+        assert!(control.stop().await);
+    }
+    let _control = control(&folder, Registry::default()).await.unwrap();
+    assert!(!upload.exists());
+}
+
+#[tokio::test]
+async fn streams_of_one_name_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let control = control(&folder, Registry::default()).await.unwrap();
+        control.create(definition("s"), AT, Tags::new()).await.unwrap();
+        assert!(control.stop().await);
+        fs::write(folder.path().join("state/left.redb"), "").unwrap();
+        let left = control.create(definition("left"), AT, Tags::new()).await;
+        assert!(matches!(&left, Err(Refusal::RecordsLeft(path)) if path.ends_with("state/left.redb")), "{left:?}");
+    }
+    let state = folder.path().join("state");
+    assert!(Control::check_names(&state, ["t"]).is_ok() && Control::check_names(folder.path(), ["s"]).is_ok());
+    let error = Control::check_names(&state, ["t", "s"]).unwrap_err().to_string();
+    assert!(error.starts_with("the stream s is configured, and "), "{error}");
+
+    let registry = Registry::default();
+    let settings = StreamSettings::untransformed("s", &folder.path().join("configured"));
+    let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+    let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+    registry.add(DeliveryStream::start(settings, bucket, log, None).unwrap()).unwrap();
+    assert!(matches!(control(&folder, registry).await, Err(ControlError::Configured(name)) if name == "s"));
 }
 
 #[tokio::test]

@@ -163,6 +163,12 @@ impl DeliveryStream {
         self.with_current(|current| current.functions.as_ref().is_some_and(|functions| functions.outage.is_ongoing()))
     }
 
+    /// Whether objects wait because the storage refuses them.
+    #[must_use]
+    pub fn is_storage_refusing(&self) -> bool {
+        self.with_current(|current| current.context.stats.is_storage_refusing())
+    }
+
     /// The process exits without waiting for the records that are not flushed.
     pub fn abandon(&self) {
         self.with_current(|current| current.context.backlog.abandoned.store(true, Ordering::Relaxed));
@@ -183,6 +189,12 @@ impl DeliveryStream {
     fn with_current<T>(&self, access: impl FnOnce(&Generation) -> T) -> T {
         access(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The file in a folder that has records of a stream, if there is one.
+#[must_use]
+pub fn state_of(folder: &Path, stream: &str) -> Option<PathBuf> {
+    Some(state_path(folder, stream)).filter(|path| path.exists())
 }
 
 /// Removes the records of a stream that has stopped from a folder.

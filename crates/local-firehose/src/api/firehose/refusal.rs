@@ -17,7 +17,14 @@ pub(super) fn error(refusal: Refusal, name: &str, caller: &Scope) -> ApiError {
         Refusal::Exists => in_use("already exists"),
         Refusal::Busy(Status::Creating) => in_use("is in the status CREATING"),
         Refusal::Busy(Status::Deleting) => in_use("is in the status DELETING"),
+        Refusal::Busy(Status::DeletingFailed) => in_use("is in the status DELETING_FAILED"),
         Refusal::Busy(Status::Active) => in_use("is being changed"),
+        Refusal::RecordsLeft(left) => {
+            let left = left.display();
+            in_use(&format!(
+                "was in use before: {left} has its records; configure the stream again, or move the file away"
+            ))
+        }
         Refusal::Configured => in_use("is configured at the start of this process; change it there"),
         Refusal::Version { current, given } => {
             let message = format!(
