@@ -122,7 +122,7 @@ impl Constraints {
         }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.violations.len() == MAX_VIOLATIONS
     }
 

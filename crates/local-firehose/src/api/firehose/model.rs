@@ -2,7 +2,7 @@
 //! supported here.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use fancy_regex::Regex;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ static MODEL: LazyLock<Model> =
     LazyLock::new(|| serde_json::from_str(include_str!("service-model.json")).unwrap_or_default());
 
 /// The supported members of a structure. Every member of other structures is supported.
-static SUPPORTED: [(&str, &[&str]); 6] = [
+static SUPPORTED: [(&str, &[&str]); 8] = [
     (
         "CreateDeliveryStreamInput",
         &[
@@ -40,22 +40,28 @@ static SUPPORTED: [(&str, &[&str]); 6] = [
     ("ExtendedS3DestinationUpdate", &EXTENDED),
     ("S3DestinationConfiguration", &S3),
     ("S3DestinationUpdate", &S3),
+    // What DescribeDeliveryStream returns without encryption and conversion.
+    ("EncryptionConfiguration", &["NoEncryptionConfig"]),
+    ("DataFormatConversionConfiguration", &["Enabled"]),
 ];
-const S3: [&str; 7] = [
+const S3: [&str; 8] = [
     "BucketARN",
     "BufferingHints",
     "CloudWatchLoggingOptions",
     "CompressionFormat",
+    "EncryptionConfiguration",
     "ErrorOutputPrefix",
     "Prefix",
     "RoleARN",
 ];
-const EXTENDED: [&str; 12] = [
+const EXTENDED: [&str; 14] = [
     "BucketARN",
     "BufferingHints",
     "CloudWatchLoggingOptions",
     "CompressionFormat",
+    "DataFormatConversionConfiguration",
     "DynamicPartitioningConfiguration",
+    "EncryptionConfiguration",
     "ErrorOutputPrefix",
     "Prefix",
     "ProcessingConfiguration",
@@ -87,6 +93,9 @@ struct Shape {
     min: Option<i64>,
     max: Option<i64>,
     pattern: Option<String>,
+    /// That of the pattern, from the first text on: to compile it takes longer than a request.
+    #[serde(skip)]
+    regex: OnceLock<Option<Regex>>,
     #[serde(default, rename = "enum")]
     values: Vec<String>,
 }
@@ -214,11 +223,17 @@ impl Walk {
         Value::Object(kept)
     }
 
+    /// Without the elements after the most that a list may have, and without those after the most violations of a message: the request is
+    /// refused in any case.
     fn list(&mut self, shape: &Shape, elements: Vec<Value>, at: &Place) -> Value {
         let count = elements.len();
         self.length(shape, count, &format!("{count} members"), at);
-        let mut kept = Vec::with_capacity(count);
-        for (index, element) in elements.into_iter().enumerate() {
+        let most = shape.max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
+        let mut kept = Vec::new();
+        for (index, element) in elements.into_iter().take(most).enumerate() {
+            if self.constraints.is_full() {
+                break;
+            }
             let place = at.element(index);
             let element = Some(element).filter(|element| !element.is_null());
             if let Some(element) = self.constraints.required(element, &place.path) {
@@ -229,7 +244,10 @@ impl Walk {
     }
 
     fn text(&mut self, shape: &Shape, text: &str, at: &Place) {
-        if let Some(pattern) = shape.pattern.as_deref().filter(|pattern| !is_match(pattern, text)) {
+        let length = text.chars().count();
+        // A text of any length would take the time of its pattern.
+        let is_short = shape.max.is_none_or(|max| i64::try_from(length).is_ok_and(|length| length <= max));
+        if let Some(pattern) = shape.pattern.as_deref().filter(|_| is_short && !shape.is_match(text)) {
             let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
             self.constraints.violated(text, &at.path, &constraint);
         }
@@ -237,7 +255,7 @@ impl Walk {
             let values: Vec<&str> = shape.values.iter().map(String::as_str).collect();
             self.constraints.one_of(text, &at.path, &values);
         }
-        self.length(shape, text.chars().count(), text, at);
+        self.length(shape, length, text, at);
     }
 
     fn length(&mut self, shape: &Shape, length: usize, value: &str, at: &Place) {
@@ -266,9 +284,13 @@ fn is_supported(structure: &str, member: &str) -> bool {
     (structure, member) != UNSUPPORTED && listed.is_none_or(|(_, members)| members.contains(&member))
 }
 
-/// A pattern is one of the whole text. All patterns of the model compile.
-fn is_match(pattern: &str, text: &str) -> bool {
-    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(text).unwrap_or(false))
+impl Shape {
+    /// A pattern is one of the whole text. All patterns of the model compile.
+    fn is_match(&self, text: &str) -> bool {
+        let pattern = self.pattern.as_deref().unwrap_or_default();
+        let regex = self.regex.get_or_init(|| Regex::new(&format!("^(?:{pattern})$")).ok());
+        regex.as_ref().is_some_and(|regex| regex.is_match(text).unwrap_or(false))
+    }
 }
 
 fn type_of(value: &Value) -> &'static str {

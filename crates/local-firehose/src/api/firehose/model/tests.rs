@@ -146,7 +146,14 @@ fn a_member_that_is_not_supported_is_named() {
             json!({ "DeliveryStreamName": "s", "KinesisStreamSourceConfiguration": {} }),
             "KinesisStreamSourceConfiguration",
         ),
-        (with("EncryptionConfiguration", json!({})), "ExtendedS3DestinationConfiguration.EncryptionConfiguration"),
+        (
+            with("EncryptionConfiguration", json!({ "KMSEncryptionConfig": { "AWSKMSKeyARN": "arn:aws:kms:a:b" } })),
+            "ExtendedS3DestinationConfiguration.EncryptionConfiguration.KMSEncryptionConfig",
+        ),
+        (
+            with("DataFormatConversionConfiguration", json!({ "SchemaConfiguration": {} })),
+            "ExtendedS3DestinationConfiguration.DataFormatConversionConfiguration.SchemaConfiguration",
+        ),
         (with("FileExtension", json!(".json")), "ExtendedS3DestinationConfiguration.FileExtension"),
         (
             with("DynamicPartitioningConfiguration", json!({ "RetryOptions": {} })),
@@ -155,5 +162,27 @@ fn a_member_that_is_not_supported_is_named() {
     ] {
         let message = format!("{field}: is not supported by this local Firehose");
         assert_eq!(refused("CreateDeliveryStream", &input), ApiError::invalid_argument(message), "{input}");
+    }
+}
+
+#[test]
+fn what_is_refused_in_any_case_is_not_validated_further() {
+    let (many, long) = (1_000_000, "!".repeat(9_000_000));
+    let keys = |key: &str| json!({ "DeliveryStreamName": "s", "TagKeys": vec![key; many] });
+    let length = |path: &str, most: usize| {
+        format!("at '{path}' failed to satisfy constraint: Member must have length less than or equal to {most}")
+    };
+    for (operation, input, count, end) in [
+        ("UntagDeliveryStream", keys("a"), "1 validation error", length("tagKeys", 50)),
+        ("UntagDeliveryStream", keys(""), "10 validation errors", String::new()),
+        (
+            "DeleteDeliveryStream",
+            json!({ "DeliveryStreamName": long }),
+            "1 validation error",
+            length("deliveryStreamName", 64),
+        ),
+    ] {
+        let message = refused(operation, &input).message;
+        assert!(message.starts_with(count) && message.ends_with(&end), "{message}");
     }
 }
