@@ -23,6 +23,9 @@ const PARTITIONED_SIZE_MB: u32 = 64;
 const CONCURRENCY: usize = 5;
 const BACKLOG_BYTES: usize = 256 * MB;
 
+/// The largest destination as JSON, a limit of this server: all are in memory, and in one file.
+const MAX_DESTINATION_BYTES: usize = 64 * 1024;
+
 const BUCKET_ARN: &str = "arn:aws:s3:::";
 const BACKUP: &str = "S3BackupConfiguration";
 const BACKUP_UPDATE: &str = "S3BackupUpdate";
@@ -89,7 +92,8 @@ struct Configuration {
     processing_configuration: Option<Processing>,
     s3_backup_mode: Option<String>,
     s3_backup_configuration: Option<Map<String, Value>>,
-    dynamic_partitioning_configuration: Option<DynamicPartitioning>,
+    dynamic_partitioning_configuration: Option<Switch>,
+    data_format_conversion_configuration: Option<Switch>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,7 +106,7 @@ struct BufferingHints {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct DynamicPartitioning {
+struct Switch {
     enabled: Option<bool>,
 }
 
@@ -111,7 +115,13 @@ impl Definition {
     /// the request that has the configuration, for errors.
     pub(super) fn plan(&self, at: &str, root: &Root, functions: &FunctionMap) -> Result<Plan, FieldError> {
         let refuse = |member: &str, problem: String| FieldError::new(format!("{at}.{member}"), problem);
-        let configuration = Configuration::deserialize(Value::Object(self.destination.clone()));
+        let destination = Value::Object(self.destination.clone());
+        let bytes = destination.to_string().len();
+        if bytes > MAX_DESTINATION_BYTES {
+            let problem = format!("has {bytes} bytes; this local Firehose accepts {MAX_DESTINATION_BYTES}");
+            return Err(FieldError::new(at, problem));
+        }
+        let configuration = Configuration::deserialize(destination);
         let configuration = configuration.map_err(|error| FieldError::new(at, error.to_string()))?;
         let partitioned = is_partitioned(configuration.dynamic_partitioning_configuration.as_ref());
         let processing = format!("{at}.ProcessingConfiguration");
@@ -120,6 +130,12 @@ impl Definition {
         if partitioned && transformation.is_none() {
             let problem = "needs a processor of type Lambda that returns partition keys";
             return Err(refuse("DynamicPartitioningConfiguration.Enabled", problem.to_owned()));
+        }
+
+        // API reference, "DataFormatConversionConfiguration": `Enabled` is true by default.
+        if configuration.data_format_conversion_configuration.is_some_and(|found| found.enabled != Some(false)) {
+            let problem = "is true, also by default, which is not supported by this local Firehose; accepted is false";
+            return Err(refuse("DataFormatConversionConfiguration.Enabled", problem.to_owned()));
         }
 
         let destination = root.bucket(&configuration.bucket_arn).map_err(|problem| refuse("BucketARN", problem))?;
@@ -134,7 +150,11 @@ impl Definition {
 
         let backup_at = format!("{at}.{}", if at.ends_with("Update") { BACKUP_UPDATE } else { BACKUP });
         let backup = configuration.s3_backup_configuration;
-        let backup = backup.map(|found| Backup::read(&found, &backup_at, root)).transpose()?;
+        let is_buffered_alike = |hints: &Value| {
+            let hints = BufferingHints::deserialize(hints).ok();
+            hints.and_then(|hints| buffering(Some(&hints), partitioned).ok()) == Some(destination_buffer)
+        };
+        let backup = backup.map(|found| Backup::read(&found, &backup_at, root, is_buffered_alike)).transpose()?;
         let is_backed_up = configuration.s3_backup_mode.as_deref() == Some("Enabled");
         if is_backed_up && backup.is_none() {
             return Err(FieldError::new(backup_at, "is required when S3BackupMode is Enabled"));
@@ -180,6 +200,12 @@ impl Definition {
     /// `S3BackupUpdate` are merged one by one, which is an assumption.
     pub(super) fn merged(&self, at: &str, change: Map<String, Value>, now_ms: i64) -> Result<Self, FieldError> {
         let mut destination = self.destination.clone();
+        // Those of the backup are the destination's.
+        if change.contains_key("BufferingHints")
+            && let Some(Value::Object(backup)) = destination.get_mut(BACKUP)
+        {
+            backup.remove("BufferingHints");
+        }
         for (member, value) in change {
             if member != BACKUP_UPDATE {
                 destination.insert(member, value);
@@ -230,7 +256,7 @@ impl Definition {
     }
 }
 
-fn is_partitioned(configuration: Option<&DynamicPartitioning>) -> bool {
+fn is_partitioned(configuration: Option<&Switch>) -> bool {
     configuration.is_some_and(|configuration| configuration.enabled == Some(true))
 }
 
@@ -286,13 +312,25 @@ impl Backup {
         Self { prefix: None, compression: Compression::None, destination }
     }
 
-    /// The backup shares the buffering hints of the destination, so it has none of its own. Errors go to the destination.
-    fn read(configuration: &Map<String, Value>, at: &str, root: &Root) -> Result<Self, FieldError> {
+    /// The backup shares the buffering hints of the destination, so it has no others. Errors go to the destination.
+    fn read(
+        configuration: &Map<String, Value>,
+        at: &str,
+        root: &Root,
+        is_buffered_alike: impl FnOnce(&Value) -> bool,
+    ) -> Result<Self, FieldError> {
         let refuse = |member: &str, problem: String| FieldError::new(format!("{at}.{member}"), problem);
-        for member in ["BufferingHints", "ErrorOutputPrefix", "CloudWatchLoggingOptions"] {
-            if configuration.contains_key(member) {
-                return Err(refuse(member, "is not supported by this local Firehose".to_owned()));
-            }
+        if configuration.get("BufferingHints").is_some_and(|hints| !is_buffered_alike(hints)) {
+            let problem = "other hints than those of the destination are not supported by this local Firehose";
+            return Err(refuse("BufferingHints", problem.to_owned()));
+        }
+        let is_logged = configuration.get("CloudWatchLoggingOptions").and_then(|options| options.get("Enabled"));
+        if is_logged.is_some_and(|enabled| *enabled == true) {
+            let problem = "is not supported by this local Firehose; accepted is false";
+            return Err(refuse("CloudWatchLoggingOptions.Enabled", problem.to_owned()));
+        }
+        if configuration.contains_key("ErrorOutputPrefix") {
+            return Err(refuse("ErrorOutputPrefix", "is not supported by this local Firehose".to_owned()));
         }
         let text = |member: &str| configuration.get(member).and_then(Value::as_str);
         for member in ["RoleARN", "BucketARN"] {

@@ -1,8 +1,19 @@
 //! The functions that the ARNs of delivery streams mean.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use fancy_regex::Regex;
 use runtime_api::Settings;
+
+/// The ARN of a function (Lambda API reference, "Invoke", "FunctionName"), here never without region, account or `function`.
+static ARN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let region = r"(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d";
+    Regex::new(&format!(
+        r"^arn:aws[a-zA-Z-]*:lambda:{region}:\d{{12}}:function:([a-zA-Z0-9_-]+)(?::(?:\$LATEST|[a-zA-Z0-9_-]+))?$"
+    ))
+    .ok()
+});
 
 /// Functions by their names or ARNs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,17 +34,10 @@ impl FunctionMap {
     }
 }
 
-/// The name in a function's ARN (Lambda API reference, "Invoke", "FunctionName").
+/// The name in a function's ARN.
 pub(super) fn function_name(arn: &str) -> Option<&str> {
-    match arn.split(':').collect::<Vec<_>>()[..] {
-        ["arn", _partition, "lambda", _region, _account, "function", name]
-        | ["arn", _partition, "lambda", _region, _account, "function", name, _]
-            if !name.is_empty() =>
-        {
-            Some(name)
-        }
-        _ => None,
-    }
+    let captures = ARN.as_ref()?.captures(arn).ok()??;
+    captures.get(1).map(|name| name.as_str())
 }
 
 #[cfg(test)]
@@ -57,6 +61,11 @@ mod tests {
             (arn("b:$LATEST"), Some("b")),
             (arn("c"), None),
             (arn(""), None),
+            (arn("a:b:c"), None),
+            (arn("a/b"), None),
+            (arn("a\n"), None),
+            (arn("a").replace("123456789012", "1"), None),
+            (arn("a").replace("eu-west-1", "nowhere"), None),
             ("a".to_owned(), None),
             ("arn:aws:sqs:eu-west-1:123456789012:a".to_owned(), None),
         ] {

@@ -84,6 +84,10 @@ fn lambda(parameters: &[Parameter], at: &str) -> Result<Transformation, FieldErr
         (None, DEFAULT_RETRIES, DEFAULT_BUFFER_MB, DEFAULT_LAMBDA_SECONDS);
     for (index, Parameter { parameter_name, parameter_value: value }) in parameters.iter().enumerate() {
         let at = format!("{at}[{index}]");
+        if parameters.iter().take(index).any(|earlier| earlier.parameter_name == *parameter_name) {
+            let problem = format!("{parameter_name} is given twice");
+            return Err(FieldError::new(format!("{at}.ParameterName"), problem));
+        }
         let invalid = |accepted: String| FieldError::new(format!("{at}.ParameterValue"), accepted);
         let number = |most: u32| {
             let number = value.parse::<u32>().ok().filter(|number| *number <= most);
@@ -94,7 +98,7 @@ fn lambda(parameters: &[Parameter], at: &str) -> Result<Transformation, FieldErr
         match parameter_name.as_str() {
             "LambdaArn" if function_name(value).is_some() => arn = Some(value.clone()),
             "LambdaArn" => {
-                let accepted = "accepted is arn:aws:lambda:REGION:ACCOUNT:function:NAME";
+                let accepted = "accepted is arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]";
                 return Err(invalid(format!("LambdaArn is {value}; {accepted}")));
             }
             // Roles are not evaluated here.

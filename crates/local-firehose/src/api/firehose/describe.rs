@@ -76,8 +76,10 @@ fn created_destination(definition: &Definition) -> Value {
     if let Some(Value::Object(backup)) = configuration.get("S3BackupConfiguration") {
         extended["S3BackupDescription"] = created_s3(backup, definition.buffering_hints());
     }
-    if let Some(partitioning) = configuration.get("DynamicPartitioningConfiguration") {
-        extended["DynamicPartitioningConfiguration"] = partitioning.clone();
+    for member in ["DynamicPartitioningConfiguration", "DataFormatConversionConfiguration"] {
+        if let Some(value) = configuration.get(member) {
+            extended[member] = value.clone();
+        }
     }
     json!({
         "DestinationId": DESTINATION_ID,

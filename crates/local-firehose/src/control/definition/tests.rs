@@ -104,9 +104,15 @@ fn a_refused_value_names_its_field() {
         (json!({ "BufferingHints": { "SizeInMBs": 5 } }), "BufferingHints"),
         (json!({ "S3BackupMode": "Enabled" }), "S3BackupConfiguration"),
         (
-            json!({ "S3BackupConfiguration": { "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket", "BufferingHints": {} } }),
+            json!({ "S3BackupConfiguration": { "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket", "BufferingHints": small } }),
             "S3BackupConfiguration.BufferingHints",
         ),
+        (
+            json!({ "S3BackupConfiguration": { "CloudWatchLoggingOptions": { "Enabled": true } } }),
+            "S3BackupConfiguration.CloudWatchLoggingOptions.Enabled",
+        ),
+        (json!({ "S3BackupConfiguration": { "ErrorOutputPrefix": "e/" } }), "S3BackupConfiguration.ErrorOutputPrefix"),
+        (json!({ "DataFormatConversionConfiguration": {} }), "DataFormatConversionConfiguration.Enabled"),
         (json!({ "DynamicPartitioningConfiguration": keys }), "DynamicPartitioningConfiguration.Enabled"),
         (
             json!({
@@ -136,14 +142,52 @@ fn a_refused_value_names_its_field() {
             "ProcessingConfiguration.Processors[0].Parameters[1].ParameterValue",
         ),
         (
-            json!({ "ProcessingConfiguration": processing(&[("LambdaArn", "f")]) }),
-            "ProcessingConfiguration.Processors[0].Parameters[1].ParameterValue",
+            json!({ "ProcessingConfiguration": processing(&[("LambdaArn", FUNCTION)]) }),
+            "ProcessingConfiguration.Processors[0].Parameters[1].ParameterName",
+        ),
+        (
+            json!({ "ProcessingConfiguration": processing(&[("NumberOfRetries", "1"), ("NumberOfRetries", "1")]) }),
+            "ProcessingConfiguration.Processors[0].Parameters[2].ParameterName",
+        ),
+        (
+            json!({ "ProcessingConfiguration": { "Processors": [{
+                "Type": "Lambda", "Parameters": [{ "ParameterName": "LambdaArn", "ParameterValue": "f" }],
+            }] } }),
+            "ProcessingConfiguration.Processors[0].Parameters[0].ParameterValue",
         ),
     ] {
         let error = plan(change.clone()).unwrap_err();
         assert_eq!(error.field, format!("{AT}.{field}"), "{change}: {error}");
         assert!(error.to_string().starts_with(&format!("{AT}.{field}: ")), "{error}");
     }
+}
+
+#[test]
+fn what_is_described_can_be_given_back() {
+    let hints = json!({ "SizeInMBs": 1, "IntervalInSeconds": 60 });
+    let none = json!({ "NoEncryptionConfig": "NoEncryption" });
+    let before = definition(json!({
+        "BufferingHints": hints, "EncryptionConfiguration": none,
+        "DataFormatConversionConfiguration": { "Enabled": false }, "S3BackupMode": "Enabled",
+        "S3BackupConfiguration": {
+            "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::backup", "BufferingHints": hints, "EncryptionConfiguration": none,
+            "CompressionFormat": "UNCOMPRESSED", "CloudWatchLoggingOptions": { "Enabled": false },
+        },
+    }));
+    let plan = |definition: &Definition| definition.plan(AT, &root(), &FunctionMap::default());
+    assert!(plan(&before).is_ok(), "{:?}", plan(&before));
+    // The hints of the backup follow.
+    let change = merged(json!({}), json!({ "BufferingHints": { "SizeInMBs": 2, "IntervalInSeconds": 60 } }));
+    let after = before.merged("ExtendedS3DestinationUpdate", change, 5).unwrap();
+    assert_eq!(plan(&after).unwrap().settings.destination_buffer.bytes, 2 * MB);
+}
+
+#[test]
+fn a_definition_is_bounded() {
+    let long = "r".repeat(MAX_DESTINATION_BYTES);
+    let error = plan(json!({ "ProcessingConfiguration": processing(&[("RoleArn", &long)]) })).unwrap_err();
+    assert_eq!(error.field, AT);
+    assert!(error.problem.ends_with("this local Firehose accepts 65536"), "{error}");
 }
 
 #[test]
