@@ -16,8 +16,9 @@ use self::timestamp::Pattern;
 pub const MAX_ACTIVE_PARTITIONS: usize = 500;
 /// The most bytes of an object's name in S3 (Amazon S3 user guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1024;
-/// The most bytes after a prefix: a stream's name of 64 bytes, `-1-2026-11-20-08-22-01-`, a UUID and `.gz`.
-const MAX_SUFFIX_BYTES: usize = 64 + 23 + 36 + 3;
+/// The most bytes after a prefix: a stream's name of 64 bytes, a version of 20 digits (`u64`) as in `-1-2026-11-20-08-22-01-`, a UUID and
+/// `.gz`.
+const MAX_SUFFIX_BYTES: usize = 64 + 22 + 20 + 36 + 3;
 /// The most characters of an evaluated prefix (the guide's "Semantic rules").
 const MAX_CHARACTERS: usize = 512;
 /// The guide's example of a `random-string`, `046b6c7f-0b`, is the beginning of a UUID.

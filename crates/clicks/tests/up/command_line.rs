@@ -239,7 +239,7 @@ fn a_path_that_can_not_be_written_is_reported_and_exits_with_1() {
 fn a_state_belongs_to_one_process() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = Up::start_in(folder.path(), &["--state", "state"]);
-    let in_use = "state/mysfits-clicks.redb is in use by another `clicks up`: name another folder with `--state DIR`\n";
+    let in_use = "state/mysfits-clicks.redb is in use by another process: name another folder with `--state DIR`\n";
     are_refused(folder.path(), 1, &[(&["--state", "state"], in_use)]);
     // The first process still works, and the next one can use the state.
     up.put(&["{}"]);

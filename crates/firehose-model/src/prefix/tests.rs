@@ -202,7 +202,7 @@ fn objects_are_named_as_firehose_names_them() {
     ] {
         assert_eq!(object_name("p/", ("clicks", 1), arrival, Uuid::nil(), compression), expected);
     }
-    let longest = object_name("", (&*"x".repeat(64), 1), arrival, Uuid::nil(), Compression::Gzip);
+    let longest = object_name("", (&*"x".repeat(64), u64::MAX), arrival, Uuid::nil(), Compression::Gzip);
     assert_eq!(longest.len(), MAX_SUFFIX_BYTES);
 }
 

@@ -33,7 +33,7 @@ impl Invoker {
             (None, None) => untransformed(&event),
             (None, Some(arn)) => self.not_found(arn, &event),
             (Some(functions), _) => self.invoke(functions, &event).await.unwrap_or_else(|error| {
-                tracing::error!("an event was not processed: {error}");
+                tracing::error!("{}: an event was not processed: {error}", settings.name);
                 let outcomes = vec![RecordOutcome::Failed(ErrorCode::FunctionError); event.records.len()];
                 BatchResult { outcomes, attempts: 1 }
             }),
@@ -91,9 +91,10 @@ impl Invoker {
             functions.log.write(&invocation.logs);
         }
         self.context.stats.record(invoked(records, report));
+        let StreamSettings { name, retries, .. } = &*self.context.settings;
         let how = match (&report.invocation, report.evaluation) {
             (_, Evaluation::Outcomes(_)) => return,
-            (_, Evaluation::InvalidResponse(_, why)) => return tracing::warn!("invalid response: {why}"),
+            (_, Evaluation::InvalidResponse(_, why)) => return tracing::warn!("{name}: invalid response: {why}"),
             (Ok(invocation), Evaluation::InvocationFailed(_)) if !invocation.received => {
                 let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
                 format!("{how} before it requested an event, {wrote}")
@@ -101,8 +102,8 @@ impl Invoker {
             (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(&invocation.outcome),
             (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),
         };
-        let last = self.context.settings.retries + 1;
-        tracing::warn!("attempt {} of {last} failed: the function {how}", report.attempt);
+        let last = retries + 1;
+        tracing::warn!("{name}: attempt {} of {last} failed: the function {how}", report.attempt);
     }
 }
 

@@ -101,7 +101,7 @@ fn open(path: &Path) -> Result<(Database, Commits), StateError> {
     let failed = |error| match error {
         OpenError::InUse => {
             let path = path.display();
-            let problem = format!("{path} is in use by another `clicks up`: name another folder with `--state DIR`");
+            let problem = format!("{path} is in use by another process: name another folder with `--state DIR`");
             StateError(problem, None)
         }
         OpenError::File(error) => unreadable(path, error.into()),

@@ -76,7 +76,8 @@ impl Uploader {
     /// A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours (Firehose developer guide,
     /// "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
     async fn put(&self, kind: Kind, path: &str, body: Bytes) -> String {
-        let Context { backlog, stats, .. } = &*self.context;
+        let Context { settings, backlog, stats, .. } = &*self.context;
+        let name = &settings.name;
         stats.record(StreamEvent::UploadStarted);
         let mut waiting: Option<Waiting<'_>> = None;
         let key = loop {
@@ -95,13 +96,13 @@ impl Uploader {
             if waiting.is_none() {
                 stats.record(StreamEvent::UploadRefused { error: error.to_string() });
             }
-            let report = || tracing::warn!("{error}; retrying until it succeeds");
+            let report = || tracing::warn!("{name}: {error}; retrying until it succeeds");
             waiting.get_or_insert_with(|| self.outage.begin(report)).pause().await;
         };
         if let Some(waiting) = waiting {
             stats.record(StreamEvent::UploadRecovered);
             if waiting.end() {
-                tracing::info!("the storage accepts objects again");
+                tracing::info!("{name}: the storage accepts objects again");
             }
         }
         key

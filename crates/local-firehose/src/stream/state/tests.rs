@@ -128,7 +128,7 @@ async fn a_closed_state_keeps_nothing() {
 async fn a_file_is_locked_against_other_processes() {
     let (_folder, path) = place();
     let (state, _) = State::open(&path).unwrap();
-    let in_use = format!("{} is in use by another `clicks up`: name another folder with `--state DIR`", path.display());
+    let in_use = format!("{} is in use by another process: name another folder with `--state DIR`", path.display());
     assert_eq!(State::open(&path).unwrap_err().to_string(), in_use);
     state.close().await;
     assert!(State::open(&path).is_ok());
