@@ -40,17 +40,17 @@ pub(crate) fn router(
     streams: Vec<DataStream>,
     collector: Option<Arc<Collector>>,
     rate: Quota,
+    memory: &BodyMemory,
 ) -> anyhow::Result<Router> {
-    let memory = BodyMemory::default();
     let mut router = Router::new();
     if let Some(stream) = clicks {
-        router = router.merge(clicks::router(stream, rate, &memory)?);
+        router = router.merge(clicks::router(stream, rate, memory)?);
     }
     if !streams.is_empty() {
-        router = router.merge(streams::router(streams, rate, &memory));
+        router = router.merge(streams::router(streams, rate, memory));
     }
     if let Some(collector) = collector {
-        router = router.merge(collect::router(collector, rate, &memory));
+        router = router.merge(collect::router(collector, rate, memory));
     }
     Ok(router.layer(from_fn(identify)))
 }

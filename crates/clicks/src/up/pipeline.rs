@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -70,7 +70,7 @@ impl Pipeline {
         // Only the collector puts into its stream.
         let data_streams = streams.data_streams().into_iter();
         let routed = data_streams.filter(|stream| !settings.is_of_collector(stream.name())).collect();
-        let edge = edge::router(clicks, routed, collector.clone(), rate)?;
+        let edge = edge::router(clicks, routed, collector.clone(), rate, control.body_memory())?;
         let (stopping, stopped) = watch::channel(false);
         let site =
             Site { web: settings.web.clone(), service: service_of_page, streams: streams.clone(), stopping: stopped };
@@ -106,6 +106,9 @@ async fn start_streams(
     function_log: &Arc<FunctionLog>,
 ) -> anyhow::Result<Control> {
     let durable = settings.state.is_some();
+    if let Some(state) = &settings.state {
+        Control::check_names(state, settings.streams.iter().map(|stream| stream.name.as_str()))?;
+    }
     let opened = settings.streams.iter().map(|stream| Bucket::open(&stream.destination, durable));
     let buckets: Vec<Bucket> = opened.collect::<Result<_, _>>()?;
     let built = if settings.streams.iter().filter_map(|stream| stream.function.as_ref()).any(is_unbuilt) {
@@ -125,19 +128,36 @@ async fn start_streams(
         let (bucket, log) = (Arc::new(bucket), Arc::clone(function_log));
         streams.add(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?)?;
     }
-    // Streams that callers create are in buckets beside the first stream's.
-    let root = match settings.streams.first().map(|stream| &stream.destination) {
-        Some(Destination::S3 { endpoint, .. }) => Root::S3 { endpoint: endpoint.clone() },
-        Some(Destination::Folder(folder)) => Root::Folder(folder.clone()),
-        // Never: the settings have a stream.
-        None => Root::Folder(PathBuf::from("out/bucket")),
+    let configured: Vec<&Destination> = settings.streams.iter().map(|stream| &stream.destination).collect();
+    let options = ControlOptions {
+        root: root_beside(&configured),
+        functions: FunctionMap::default(),
+        state: settings.state.clone(),
     };
-    let options = ControlOptions { root, functions: FunctionMap::default(), state: settings.state.clone() };
     let control = Control::open(streams, options, Arc::clone(function_log)).await?;
     if let Some(folder) = &settings.state {
         state::report(folder, &control.streams().list());
     }
     Ok(control)
+}
+
+/// Where the buckets of streams are that callers create: beside that of the first configured stream, and in none of theirs.
+fn root_beside(configured: &[&Destination]) -> Root {
+    let folder = match configured.first() {
+        Some(Destination::S3 { endpoint, .. }) => return Root::S3 { endpoint: endpoint.clone() },
+        Some(Destination::Folder(folder)) => folder.as_path(),
+        // Never: the settings have a stream.
+        None => Path::new("out/bucket"),
+    };
+    let mut root = match folder.file_name() {
+        Some(_) => folder.with_file_name("buckets"),
+        // Such as `.`.
+        None => folder.join("../buckets"),
+    };
+    while configured.iter().any(|other| matches!(other, Destination::Folder(other) if *other == root)) {
+        root.as_mut_os_string().push("-created");
+    }
+    Root::Folder(root)
 }
 
 async fn bind(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -165,4 +185,26 @@ async fn collector_start(collector: &CollectorSettings, kinesis: &HttpServer) ->
 /// Whether the function is the one of this workspace, which is built at the start.
 fn is_unbuilt(function: &Function) -> bool {
     function.command.as_os_str().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn created_streams_have_buckets_beside_the_configured_ones() {
+        let folder = |path: &str| Destination::Folder(path.into());
+        for (configured, root) in [
+            (&["out/bucket"][..], "out/buckets"),
+            (&["a/b/c", "d"], "a/b/buckets"),
+            (&["bucket", "buckets"], "buckets-created"),
+            (&["."], "./../buckets"),
+        ] {
+            let all: Vec<Destination> = configured.iter().copied().map(folder).collect();
+            assert_eq!(root_beside(&all.iter().collect::<Vec<_>>()), Root::Folder(root.into()), "{configured:?}");
+        }
+        let endpoint = Some("http://127.0.0.1:9000".to_owned());
+        let s3 = Destination::S3 { bucket: "bucket".to_owned(), endpoint: endpoint.clone() };
+        assert_eq!(root_beside(&[&s3]), Root::S3 { endpoint });
+    }
 }

@@ -36,7 +36,8 @@ pub(super) struct Firehose {
 
 impl Firehose {
     pub(super) fn new(control: Control) -> Self {
-        Self { control, requests: RequestReader::new(&SERVICE) }
+        let requests = RequestReader::new(&SERVICE, control.body_memory());
+        Self { control, requests }
     }
 
     pub(super) async fn call(&self, request: Request) -> Result<Value, ApiError> {

@@ -10,6 +10,7 @@ use axum::extract::Request;
 use serde_json::Value;
 
 use super::request::{ApiError, Call, RequestReader, Service};
+use crate::http::BodyMemory;
 use crate::registry::Registry;
 use crate::stream::DataStream;
 use firehose_model::scope::Scope;
@@ -33,8 +34,8 @@ pub(super) struct Kinesis {
 }
 
 impl Kinesis {
-    pub(super) fn new(streams: Registry) -> Self {
-        Self { streams, requests: RequestReader::new(&SERVICE) }
+    pub(super) fn new(streams: Registry, memory: &BodyMemory) -> Self {
+        Self { streams, requests: RequestReader::new(&SERVICE, memory) }
     }
 
     pub(super) async fn call(&self, request: Request) -> Result<Value, ApiError> {

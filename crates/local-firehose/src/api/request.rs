@@ -79,10 +79,10 @@ pub(super) struct RequestReader {
 }
 
 impl RequestReader {
-    pub(super) fn new(service: &'static Service) -> Self {
+    pub(super) fn new(service: &'static Service, memory: &BodyMemory) -> Self {
         let limits =
             BodyLimits { max_bytes: service.max_body_bytes, max_discarded: MAX_DISCARDED_BYTES, timeout: TIMEOUT };
-        Self { service, bodies: BodyReader::new(limits, BodyMemory::default()) }
+        Self { service, bodies: BodyReader::new(limits, memory.clone()) }
     }
 
     /// `streams` are the names of the streams that the API has.
@@ -206,7 +206,7 @@ mod tests {
     async fn refused(service: &'static Service, method: Method, name: &str, value: &str) -> ApiError {
         let request = Request::builder().method(method).header(name, value).body(Body::empty()).unwrap();
         let streams = || vec!["a".to_owned(), "b".to_owned()];
-        RequestReader::new(service).read(request, streams).await.map(drop).unwrap_err()
+        RequestReader::new(service, &BodyMemory::default()).read(request, streams).await.map(drop).unwrap_err()
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ impl Served {
         for stream in streams {
             registry.add(data_stream(stream)).unwrap();
         }
-        Self { api: Kinesis::new(registry), _folder: folder }
+        Self { api: Kinesis::new(registry, &BodyMemory::default()), _folder: folder }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
