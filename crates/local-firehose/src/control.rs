@@ -146,7 +146,7 @@ impl Control {
     /// Whether a stream of `names`, which are to be configured, has the name of one that a caller has created in an earlier run with the
     /// folder `state`. To be called before they start: they would deliver the other's records.
     pub fn check_names<'a>(state: &Path, names: impl IntoIterator<Item = &'a str>) -> Result<(), ControlError> {
-        let Created { streams, .. } = store::read(state)?;
+        let Created { streams, .. } = store::read::<Created>(state)?;
         match names.into_iter().find(|name| streams.contains_key(*name)) {
             Some(name) => Err(ControlError::Configured(name.to_owned())),
             None => Ok(()),

@@ -198,6 +198,17 @@ def check_options_of_the_destination(client, buckets):
     assert path.name.startswith("options-1-") and path.name.endswith(".gz"), path
 
 
+def check_description_is_accepted(client):
+    backup = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::backup", "Prefix": "source/"}
+    create(client, "described", S3BackupMode="Enabled", S3BackupConfiguration=backup)
+    found = extended(client, "described")
+    found["S3BackupConfiguration"] = found.pop("S3BackupDescription")
+    found["DataFormatConversionConfiguration"] = {"Enabled": False}
+    client.create_delivery_stream(DeliveryStreamName="again", ExtendedS3DestinationConfiguration=found)
+    for name in ["described", "again"]:
+        delete(client, name)
+
+
 def check_function(client, buckets, function_log):
     create(client, "function", BucketARN="arn:aws:s3:::function", ProcessingConfiguration=processing(FUNCTION))
     put(client, "function", '{"do":"log"}')
@@ -342,7 +353,7 @@ def check_refusals_of_create(client):
         (keys, "Prefix"),
         ({"CompressionFormat": "Snappy"}, "CompressionFormat"),
         ({"BufferingHints": {"SizeInMBs": 1}}, "BufferingHints"),
-        ({"EncryptionConfiguration": {"NoEncryptionConfig": "NoEncryption"}}, "EncryptionConfiguration"),
+        ({"EncryptionConfiguration": {"KMSEncryptionConfig": {}}}, "EncryptionConfiguration.KMSEncryptionConfig"),
         ({"DataFormatConversionConfiguration": {"Enabled": True}}, "DataFormatConversionConfiguration"),
         ({"FileExtension": ".json"}, "FileExtension"),
         ({"CustomTimeZone": "Europe/Paris"}, "CustomTimeZone"),
@@ -404,6 +415,7 @@ def check_all(client, buckets, function_log):
     check_deletion_flushes(client, buckets)
     check_older_destination(client, buckets)
     check_options_of_the_destination(client, buckets)
+    check_description_is_accepted(client)
     check_function(client, buckets, function_log)
     check_dynamic_partitioning(client, buckets)
     check_update(client, buckets)

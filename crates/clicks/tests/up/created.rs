@@ -1,21 +1,27 @@
 //! Streams that a caller creates in a running pipeline.
 
-use serde_json::json;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
 use test_support::http::Connection;
-use test_support::up::{STREAM, Up, snapshot};
+use test_support::up::{STREAM, Up, command, snapshot};
 use test_support::{files, until};
 
 use crate::data_streams::{STREAMS, start};
 
-#[test]
-fn a_created_stream_delivers_and_is_shown() {
-    let up = Up::start(&[]);
+/// The input that creates the stream `a`.
+fn created() -> Value {
     let destination = json!({
         "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": "arn:aws:s3:::created",
         "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 0 },
     });
-    let input = json!({ "DeliveryStreamName": "a", "ExtendedS3DestinationConfiguration": destination });
-    up.call("CreateDeliveryStream", &input).is(200);
+    json!({ "DeliveryStreamName": "a", "ExtendedS3DestinationConfiguration": destination })
+}
+
+#[test]
+fn a_created_stream_delivers_and_is_shown() {
+    let up = Up::start(&[]);
+    up.call("CreateDeliveryStream", &created()).is(200);
     up.put_into("a", &["record"]);
     // Behind the configured stream, whatever their names are.
     until(|| snapshot(up.page(), 1)["delivered"] == 1);
@@ -24,6 +30,26 @@ fn a_created_stream_delivers_and_is_shown() {
     assert_eq!(files::objects(&up.folder().join("out/buckets/created")), "record");
     let names = up.call("ListDeliveryStreams", &json!({})).json();
     assert_eq!(names["DeliveryStreamNames"], json!(["a", STREAM]));
+}
+
+#[test]
+fn a_configured_stream_and_a_created_one_have_other_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = Up::start_in(folder.path(), &["--state", "state"]);
+    up.call("CreateDeliveryStream", &created()).is(200);
+    assert_eq!(up.stop().code, Some(0));
+    let mut command = command(folder.path(), &["--state", "state", "--stream", "a"]);
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("error: the stream a is configured, and the folder of `--state`"), "{stderr}");
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+
+    // A stream that is not configured any more leaves its records.
+    let up = Up::start_in(folder.path(), &["--state", "state", "--stream", "b"]);
+    let mut left = created();
+    left["DeliveryStreamName"] = json!(STREAM);
+    let response = up.call("CreateDeliveryStream", &left);
+    assert_eq!((response.status, &response.json()["__type"]), (400, &json!("ResourceInUseException")));
 }
 
 #[test]
