@@ -30,7 +30,7 @@ pub(super) fn read<T: Default + DeserializeOwned>(folder: &Path) -> Result<T, St
     let path = folder.join(DEFINITIONS);
     match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|source| StoreError::Damaged(path, source)),
-        // Whoever opens the folder reports that it is none.
+        // To open the folder reports what is wrong with it.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(T::default())
         }

@@ -188,6 +188,20 @@ async fn an_open_bucket_is_not_opened_again() {
 }
 
 #[tokio::test]
+async fn streams_are_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Root::Folder(folder.path().join("buckets"));
+    let options = ControlOptions { root, functions: FunctionMap::default(), state: None };
+    let log = FunctionLog::open(&folder.path().join("function.log"), false).unwrap();
+    let control = Control::open(Registry::default(), options, Arc::new(log)).await.unwrap();
+    for number in 0..super::refusal::MAX_STREAMS {
+        control.create(definition(&number.to_string()), AT, Tags::new()).await.unwrap();
+    }
+    let refused = control.create(definition("more"), AT, Tags::new()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "this local Firehose has at most 100 streams that are created");
+}
+
+#[tokio::test]
 async fn streams_of_one_name_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     {
