@@ -172,7 +172,7 @@ async fn a_change_that_is_not_on_disk_is_undone() {
 #[tokio::test]
 async fn an_open_bucket_is_not_opened_again() {
     let folder = tempfile::tempdir().unwrap();
-    let upload = folder.path().join("buckets/bucket/upload#1");
+    let upload = folder.path().join("buckets/bucket/s-1-2026-11-20-08-22-01-b0f3a2a4-6a3e-4a54-9e0c-0a3f8d2f1c11#1");
     {
         let control = control(&folder, Registry::default()).await.unwrap();
         control.create(definition("a"), AT, Tags::new()).await.unwrap();
