@@ -32,7 +32,7 @@ pub(crate) enum Command {
 ///
 /// Every option can also be in the file of `--config`, by the same name without dashes: in [pipeline], for options that exist
 /// once; in [defaults], for options of every stream; or in [streams.NAME], for options of one stream. The command line overrides
-/// [streams.NAME], which overrides [defaults]. See `fixtures/up.toml`, and `fixtures/ways-in.toml` for data streams and the
+/// [streams.NAME], which overrides [defaults]. See `fixtures/up.toml`, and `fixtures/ingestion.toml` for data streams and the
 /// collector.
 #[derive(Args)]
 #[command(

@@ -194,6 +194,8 @@ def check_options_of_the_destination(client, buckets):
     error = json.loads(errors)
     assert (error["errorCode"], error["lambdaARN"]) == ("Lambda.ProcessingFailedStatus", FUNCTION), error
     assert b"".join(objects(buckets, "backup/source")) == b'{"n":1}{"do":"fail"}'
+    [path] = [path for path in (buckets / "backup/source").rglob("*") if path.is_file()]
+    assert not path.name.endswith(".gz"), path
     [path] = [path for path in (buckets / "options/made").rglob("*") if path.is_file()]
     assert path.name.startswith("options-1-") and path.name.endswith(".gz"), path
 

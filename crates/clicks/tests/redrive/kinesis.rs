@@ -320,7 +320,7 @@ fn a_data_stream_has_its_own_journal() {
 fn records_that_failed_behind_a_data_stream_are_delivered_once() {
     let folder = Redrive::of(&[]);
     let root = folder.folder.path();
-    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ways-in.toml");
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ingestion.toml");
     let config = std::fs::read_to_string(fixture).unwrap();
     let orders = config.split("[streams.orders]").nth(1).unwrap().split("\n#").next().unwrap();
     std::fs::write(root.join("orders.toml"), format!("[streams.orders]{orders}")).unwrap();

@@ -1,10 +1,12 @@
 //! Delivery streams that boto3 creates.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use test_support::stand_in;
+use test_support::files::objects;
+use test_support::{stand_in, until};
 
 use crate::harness::Serve;
 
@@ -59,10 +61,8 @@ fn streams_tags_and_records_survive_a_kill() {
     check(&serve, folder.path(), &["found"]);
 }
 
-#[test]
-fn a_stop_flushes_created_streams() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut serve = start(folder.path(), &[]);
+/// A stream that waits longer than a test for its records.
+fn create(serve: &Serve) {
     let destination = json!({
         "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": "arn:aws:s3:::bucket",
         "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 900 },
@@ -70,13 +70,48 @@ fn a_stop_flushes_created_streams() {
     let input = json!({ "DeliveryStreamName": "s", "ExtendedS3DestinationConfiguration": destination });
     let created = serve.call("Firehose_20150804.CreateDeliveryStream", &input).json();
     assert_eq!(created, json!({ "DeliveryStreamARN": "arn:aws:firehose:us-east-1:000000000000:deliverystream/s" }));
+}
+
+fn put(serve: &Serve) {
     let record = json!({ "DeliveryStreamName": "s", "Record": { "Data": "YQ==" } });
     let put: Value = serve.call("Firehose_20150804.PutRecord", &record).json();
     assert!(put["RecordId"].is_string(), "{put}");
+}
+
+#[test]
+fn a_deletion_that_a_kill_interrupts_is_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = folder.path().join("buckets/bucket");
+    let name = json!({ "DeliveryStreamName": "s" });
+    let mut serve = start(folder.path(), &["--state", "state"]);
+    create(&serve);
+    put(&serve);
+    // So the storage refuses the record.
+    fs::remove_dir(&bucket).unwrap();
+    fs::write(&bucket, "").unwrap();
+    serve.call("Firehose_20150804.DeleteDeliveryStream", &name).is(200);
+    let described = serve.call("Firehose_20150804.DescribeDeliveryStream", &name).json();
+    assert_eq!(described["DeliveryStreamDescription"]["DeliveryStreamStatus"], "DELETING", "{described}");
+    serve.signal("-KILL");
+    serve.end();
+
+    fs::remove_file(&bucket).unwrap();
+    let serve = start(folder.path(), &["--state", "state"]);
+    until(|| serve.call("Firehose_20150804.DescribeDeliveryStream", &name).status == 400);
+    assert_eq!(objects(&bucket), "a");
+    assert!(!folder.path().join("state/s.redb").exists());
+}
+
+#[test]
+fn a_stop_flushes_created_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = start(folder.path(), &[]);
+    create(&serve);
+    put(&serve);
     serve.signal("-TERM");
     let end = serve.end();
     assert_eq!((end.code, end.stdout.as_str()), (Some(0), "s: 1 accepted, 1 delivered, 0 dropped, 0 failed\n"));
-    assert_eq!(test_support::files::objects(&folder.path().join("buckets/bucket")), "a");
+    assert_eq!(objects(&folder.path().join("buckets/bucket")), "a");
 }
 
 #[test]

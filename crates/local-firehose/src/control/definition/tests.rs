@@ -77,6 +77,26 @@ fn each_option_is_a_setting() {
 }
 
 #[test]
+fn the_backup_has_a_compression_of_its_own() {
+    for (own, backup, expected) in [
+        ("GZIP", None, (Compression::Gzip, Compression::None)),
+        ("GZIP", Some("GZIP"), (Compression::Gzip, Compression::Gzip)),
+        ("UNCOMPRESSED", Some("GZIP"), (Compression::None, Compression::Gzip)),
+    ] {
+        let mut backup_configuration = json!({ "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::backup" });
+        if let Some(backup) = backup {
+            backup_configuration["CompressionFormat"] = backup.into();
+        }
+        let settings = plan(json!({
+            "CompressionFormat": own, "S3BackupMode": "Enabled", "S3BackupConfiguration": backup_configuration,
+        }))
+        .unwrap()
+        .settings;
+        assert_eq!((settings.compression, settings.backup_compression), expected, "{own} {backup:?}");
+    }
+}
+
+#[test]
 fn a_processor_that_is_not_enabled_does_nothing() {
     let mut disabled = processing(&[]);
     disabled["Enabled"] = json!(false);

@@ -101,7 +101,7 @@ fn contradictions_of_data_streams_are_errors() {
 
 #[test]
 fn the_example_of_all_ingestion_paths_has_these_settings() {
-    let settings = settings("", include_str!("../../../../../../fixtures/ways-in.toml"));
+    let settings = settings("", include_str!("../../../../../../fixtures/ingestion.toml"));
     let collected = StreamSettings { prefix: prefix("rawdata/"), ..data_stream("collected", None, None) };
     let streams = vec![
         stream("mysfits-clicks"),
