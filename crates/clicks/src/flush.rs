@@ -58,10 +58,14 @@ async fn unavailable(
     let destination = &settings.destination;
     let has_accepted =
         |other: &DeliveryStream| other.settings().destination == *destination && !other.snapshot().objects.is_empty();
-    if stream.unsettled() == 0 || streams.iter().any(has_accepted) {
-        std::future::pending::<()>().await;
-    }
-    format!("{destination} has accepted no object of this run")
+    let bucket = match (stream.unsettled(), streams.iter().any(has_accepted)) {
+        (1.., false) => destination.to_string(),
+        (1.., true) if stream.has_backup_bucket() && !stream.snapshot().has_backed_up => {
+            "the bucket of the source backup".to_owned()
+        }
+        _ => std::future::pending().await,
+    };
+    format!("{bucket} has accepted no object of this run")
 }
 
 fn left(streams: &[DeliveryStream]) -> u64 {

@@ -1,18 +1,18 @@
 //! Transformation events of every source: Direct PUT, Kinesis Data Streams and Amazon MSK.
 
 mod deserialize;
+mod reader;
 mod record;
-mod records;
 
 use std::borrow::Cow;
 
 use crate::budget::{MAX_RECORDS, RESPONSE_BUDGET_BYTES, least_len};
 use crate::json::{Scanner, is_plain};
 
+use reader::{LearnedForm, Members, Records};
 pub(crate) use record::RawRecord;
 pub(crate) use record::text;
 pub use record::{DataError, KinesisMetadata, MskMetadata, Record};
-use records::{LearnedForm, Members, Records};
 
 /// A batch of records, as Firehose sends it. Ids and metadata borrow from the payload; the records' data is decoded into one buffer.
 ///

@@ -61,12 +61,17 @@ fn streams_tags_and_records_survive_a_kill() {
     check(&serve, folder.path(), &["found"]);
 }
 
+const ROLE: &str = "arn:aws:iam::123456789012:role/firehose";
+
 /// A stream that waits longer than a test for its records.
-fn create(serve: &Serve) {
-    let destination = json!({
-        "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": "arn:aws:s3:::bucket",
+fn create(serve: &Serve, more: &[(&str, Value)]) {
+    let mut destination = json!({
+        "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket",
         "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 900 },
     });
+    for (member, value) in more {
+        destination[member] = value.clone();
+    }
     let input = json!({ "DeliveryStreamName": "s", "ExtendedS3DestinationConfiguration": destination });
     let created = serve.call("Firehose_20150804.CreateDeliveryStream", &input).json();
     assert_eq!(created, json!({ "DeliveryStreamARN": "arn:aws:firehose:us-east-1:000000000000:deliverystream/s" }));
@@ -84,7 +89,7 @@ fn a_deletion_that_a_kill_interrupts_is_continued() {
     let bucket = folder.path().join("buckets/bucket");
     let name = json!({ "DeliveryStreamName": "s" });
     let mut serve = start(folder.path(), &["--state", "state"]);
-    create(&serve);
+    create(&serve, &[]);
     put(&serve);
     // So the storage refuses the record.
     fs::remove_dir(&bucket).unwrap();
@@ -106,12 +111,33 @@ fn a_deletion_that_a_kill_interrupts_is_continued() {
 fn a_stop_flushes_created_streams() {
     let folder = tempfile::tempdir().unwrap();
     let mut serve = start(folder.path(), &[]);
-    create(&serve);
+    create(&serve, &[]);
     put(&serve);
     serve.signal("-TERM");
     let end = serve.end();
     assert_eq!((end.code, end.stdout.as_str()), (Some(0), "s: 1 accepted, 1 delivered, 0 dropped, 0 failed\n"));
     assert_eq!(objects(&folder.path().join("buckets/bucket")), "a");
+}
+
+/// Takes the least time for the first object of a run.
+#[test]
+fn a_stop_does_not_wait_for_a_bucket_that_accepts_nothing() {
+    for (refusing, more) in [("bucket", vec![]), ("backup", vec![("S3BackupMode", json!("Enabled"))])] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut serve = start(folder.path(), &["--stop-seconds", "1"]);
+        let backup = json!({ "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::backup" });
+        create(&serve, &[&more[..], &[("S3BackupConfiguration", backup)]].concat());
+        let path = folder.path().join("buckets").join(refusing);
+        fs::remove_dir(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        put(&serve);
+        serve.signal("-TERM");
+        let end = serve.end();
+        assert_eq!(end.code, Some(1), "{}", end.stderr);
+        let bucket = if refusing == "backup" { "the bucket of the source backup" } else { "buckets/bucket" };
+        let reason = format!("s: {bucket} has accepted no object of this run; stopped after 1 s (`--stop-seconds`)");
+        assert!(end.stderr.contains(&reason), "{}", end.stderr);
+    }
 }
 
 #[test]

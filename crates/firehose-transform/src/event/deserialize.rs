@@ -6,8 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::reader::{Member, Members, Records};
 use super::record::Name;
-use super::records::{Member, Members, Records};
 use super::{Event, EventError, Header};
 
 /// The event in `text`, and how many records exceed what any response can hold.

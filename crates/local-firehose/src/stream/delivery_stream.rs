@@ -169,6 +169,14 @@ impl DeliveryStream {
         self.with_current(|current| current.context.stats.is_storage_refusing())
     }
 
+    /// Whether the source backup goes into another bucket than the other objects.
+    #[must_use]
+    pub fn has_backup_bucket(&self) -> bool {
+        self.with_current(|Generation { context, buckets, .. }| {
+            context.settings.backup_prefix.is_some() && !Arc::ptr_eq(&buckets.objects, &buckets.backup)
+        })
+    }
+
     /// The process exits without waiting for the records that are not flushed.
     pub fn abandon(&self) {
         self.with_current(|current| current.context.backlog.abandoned.store(true, Ordering::Relaxed));

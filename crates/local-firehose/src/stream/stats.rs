@@ -46,6 +46,9 @@ pub struct StreamSnapshot {
     /// Whether the storage has ever refused an object of this run.
     #[serde(skip)]
     pub has_refused: bool,
+    /// Whether an object of the source backup is stored in this run.
+    #[serde(skip)]
+    pub has_backed_up: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -244,7 +247,7 @@ impl Folded {
                 match object.kind {
                     Kind::Delivered => snapshot.delivered += records,
                     Kind::Error(_) => snapshot.failed += records,
-                    Kind::Backup => {}
+                    Kind::Backup => snapshot.has_backed_up = true,
                 }
                 snapshot.waiting.remove(if object.kind == Kind::Backup { 0 } else { object.records }, object.bytes);
                 for (code, failed) in failed_by_code {
