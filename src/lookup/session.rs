@@ -25,6 +25,9 @@ const MAX_LIST_BYTES: usize = 8 * 1024 * 1024;
 const MAX_ITEM_BYTES: usize = 1024 * 1024;
 /// Up to this length, every request in flight reads its body: at most 256, so 8 MiB. Of others, [`LONG_BODIES`] are read at once.
 const SHORT_BODY_BYTES: usize = 32 * 1024;
+/// As many as requests are in flight by default. A client that [`Session::drop_connections`] has dropped keeps its connections while one
+/// of its requests waits for a response, and each may have a buffer of 408 KiB: 13 MiB.
+const MAX_IDLE_CONNECTIONS: usize = 32;
 
 /// Statistics of an invocation's requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -325,7 +328,8 @@ impl<'c> Session<'c> {
             // A redirect would send the secret to another host.
             .redirect(redirect::Policy::none())
             // Only `get` retries.
-            .retry(reqwest::retry::never());
+            .retry(reqwest::retry::never())
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS);
         if self.client.without_proxy {
             builder = builder.no_proxy();
         }
