@@ -228,6 +228,8 @@ fn error_lines(raw_data: &[String]) -> Vec<String> {
         ErrorCode::InvalidReturnFormat,
         ErrorCode::FunctionError,
         ErrorCode::FunctionTimedOut,
+        ErrorCode::DecompressionFailed,
+        ErrorCode::DeaggregationFailed,
         ErrorCode::NoPartition,
         ErrorCode::TooManyPartitions,
     ];

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use firehose_model::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use uuid::Uuid;
 
 /// A stream's name has at most 64 characters.
@@ -232,8 +233,12 @@ fn delivered_object_name(
     let parsed = Prefix::parse(prefix, !keys.is_empty()).map_err(NameError::Prefix)?;
     let partition = parsed.partition(keys).ok_or(NameError::Record)?;
     let prefix = parsed.evaluate(oldest_arrival, &partition, &mut random);
-    let name = object_name(&prefix, (stream, 1), oldest_arrival, random(), Compression::Gzip);
+    let name = object_name(&prefix, (stream, 1), &utc(oldest_arrival), random(), Compression::Gzip.extension());
     Ok(ObjectName { prefix, name, error: "" })
+}
+
+fn utc(time: Timestamp) -> Zoned {
+    time.to_zoned(TimeZone::UTC)
 }
 
 /// The names of error objects, one for each error output type.
@@ -243,12 +248,12 @@ fn error_object_names(
     oldest_arrival: Timestamp,
     mut random: impl FnMut() -> Uuid,
 ) -> Result<Vec<ObjectName>, NameError> {
-    use ErrorOutputType::{ActivePartitionExceeded, PartitioningFailed, ProcessingFailed};
+    use ErrorOutputType::{ActivePartitionExceeded, DecompressionFailed, PartitioningFailed, ProcessingFailed};
     let parsed = ErrorPrefix::parse(prefix).map_err(NameError::Prefix)?;
     let name = |error: ErrorOutputType| {
         let prefix = parsed.evaluate(oldest_arrival, error, &mut random);
-        let name = object_name(&prefix, (stream, 1), oldest_arrival, random(), Compression::None);
+        let name = object_name(&prefix, (stream, 1), &utc(oldest_arrival), random(), Compression::None.extension());
         ObjectName { prefix, name, error: error.as_str() }
     };
-    Ok([ProcessingFailed, PartitioningFailed, ActivePartitionExceeded].map(name).into())
+    Ok([ProcessingFailed, DecompressionFailed, PartitioningFailed, ActivePartitionExceeded].map(name).into())
 }

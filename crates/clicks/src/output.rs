@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::error::UsageError;
@@ -59,7 +60,13 @@ impl Output {
         let Some(oldest) = records.iter().map(|(arrival_ms, _)| *arrival_ms).min() else { return Ok(()) };
         let arrival = Timestamp::from_millisecond(oldest).unwrap_or(end);
         let prefix = format!("{prefix}{}", arrival.strftime("%Y/%m/%d/%H/"));
-        let name = object_name(&prefix, (STREAM, 1), arrival, Uuid::new_v4(), Compression::None);
+        let name = object_name(
+            &prefix,
+            (STREAM, 1),
+            &arrival.to_zoned(TimeZone::UTC),
+            Uuid::new_v4(),
+            Compression::None.extension(),
+        );
         let path = self.folder.join(name);
         let bytes: Vec<&[u8]> = records.iter().map(|(_, bytes)| bytes.as_ref()).collect();
         let written = fs::create_dir_all(path.parent().unwrap_or(&self.folder));

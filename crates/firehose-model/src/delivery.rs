@@ -76,6 +76,12 @@ pub enum ErrorCode {
     /// The function does not exist (developer guide).
     #[error("The specified Lambda function does not exist. Use a different function that does exist.")]
     FunctionNotFound,
+    /// The record is no gzip member, or too large (code and message are assumptions).
+    #[error("The record could not be decompressed. Only records that are compressed with GZIP are supported.")]
+    DecompressionFailed,
+    /// The record has no sub-records, or too many (code and message are assumptions).
+    #[error("The record could not be de-aggregated into 1 to 500 records.")]
+    DeaggregationFailed,
     /// A partition key of the prefix is missing or empty (code and message seen in public).
     #[error("partitionKeys values must not be null or empty")]
     NoPartition,
@@ -96,6 +102,8 @@ impl ErrorCode {
             Self::FunctionError => "Lambda.FunctionError",
             Self::FunctionTimedOut => "Lambda.FunctionTimedOut",
             Self::FunctionNotFound => "Lambda.ResourceNotFound",
+            Self::DecompressionFailed => "Decompression.DecompressionFailed",
+            Self::DeaggregationFailed => "DynamicPartitioning.RecordDeAggregationFailed",
             Self::NoPartition => "DynamicPartitioning.MetadataExtractionFailed",
             Self::TooManyPartitions => "DynamicPartitioning.ActivePartitionsLimitExceeded",
         }
@@ -105,7 +113,10 @@ impl ErrorCode {
     #[must_use]
     pub fn output_type(self) -> ErrorOutputType {
         match self {
-            Self::NoPartition => ErrorOutputType::PartitioningFailed,
+            Self::DecompressionFailed => ErrorOutputType::DecompressionFailed,
+            // De-aggregation is part of dynamic partitioning, and an error of it (developer guide, "Troubleshoot dynamic partitioning
+            // errors"); the output type is an assumption.
+            Self::DeaggregationFailed | Self::NoPartition => ErrorOutputType::PartitioningFailed,
             Self::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,
             _ => ErrorOutputType::ProcessingFailed,
         }

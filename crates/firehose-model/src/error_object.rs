@@ -30,7 +30,8 @@ pub struct ErrorLine<'a> {
     attempt_end_ms: i64,
     /// The original bytes as base64. Invalid base64 of an event is kept as it is.
     raw_data: &'a str,
-    #[serde(rename = "lambdaARN")]
+    /// Empty if the record failed before the function. That the field is missing then is an assumption.
+    #[serde(rename = "lambdaARN", skip_serializing_if = "str::is_empty")]
     lambda_arn: &'a str,
 }
 
@@ -44,7 +45,7 @@ impl<'a> ErrorLine<'a> {
             error_code: code.code(),
             error_message: code.to_string(),
             attempt_end_ms: end_ms,
-            raw_data: &record.data,
+            raw_data: record.original.as_deref().unwrap_or(&record.data),
             lambda_arn,
         }
     }
@@ -143,8 +144,7 @@ mod tests {
     #[test]
     fn a_line_comes_back() {
         for data in ["eyJteXNmaXRJZCI6Iv8ifQ==", "###", ""] {
-            let record =
-                Record { record_id: "a".into(), arrival_ms: 1_700_000_000_000, data: data.into(), kinesis: None };
+            let record = Record { arrival_ms: 1_700_000_000_000, ..Record::direct_put(0, 0, data.into()) };
             let line = ErrorLine::new(&record, ErrorCode::FunctionTimedOut, 4, 1_700_000_060_000, "arn:f");
             let text = serde_json::to_string(&line).unwrap();
             let expected = format!(

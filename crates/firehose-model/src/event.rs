@@ -54,6 +54,9 @@ pub struct Record {
     /// For a record of a data stream.
     #[serde(rename = "kinesisRecordMetadata", skip_serializing_if = "Option::is_none")]
     pub kinesis: Option<Box<KinesisRecordMetadata>>,
+    /// The data as base64 before it was decompressed, which an error object preserves then.
+    #[serde(skip)]
+    pub original: Option<Arc<str>>,
 }
 
 /// The metadata of a record of a data stream. The fields and their order are those of AWS's sample event.
@@ -74,7 +77,7 @@ impl Record {
     /// The `sequence`th record of Direct PUT.
     #[must_use]
     pub fn direct_put(sequence: u64, arrival_ms: i64, data: String) -> Self {
-        Self { record_id: record_id(sequence), arrival_ms, data, kinesis: None }
+        Self { record_id: record_id(sequence), arrival_ms, data, kinesis: None, original: None }
     }
 
     /// The `sequence`th record, from a shard.
@@ -85,7 +88,7 @@ impl Record {
         let record_id = format!("{shard}{sequence_number:0>140}");
         let kinesis =
             KinesisRecordMetadata { shard, partition_key, arrival_ms, sequence_number, subsequence_number: 0 };
-        Self { record_id, arrival_ms, data, kinesis: Some(Box::new(kinesis)) }
+        Self { record_id, arrival_ms, data, kinesis: Some(Box::new(kinesis)), original: None }
     }
 
     /// Its shard, for a record of a data stream.
@@ -206,6 +209,7 @@ impl Event {
                 data,
                 // It is in the file's text, which is what is sent.
                 kinesis: None,
+                original: None,
             });
         }
         let others = fields.without(&["invocationId", "records"]);

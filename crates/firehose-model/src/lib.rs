@@ -8,6 +8,7 @@ pub mod excerpt;
 pub mod fields;
 pub mod kinesis;
 pub mod prefix;
+pub mod processors;
 pub mod scope;
 pub mod source;
 pub mod values;

@@ -7,7 +7,8 @@ mod timestamp;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{Timestamp, Zoned};
 use uuid::Uuid;
 
 use self::timestamp::Pattern;
@@ -17,8 +18,8 @@ pub const MAX_ACTIVE_PARTITIONS: usize = 500;
 /// The most bytes of an object's name in S3 (Amazon S3 user guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1024;
 /// The most bytes after a prefix: a stream's name of 64 bytes, a version of 20 digits (`u64`) as in `-1-2026-11-20-08-22-01-`, a UUID and
-/// `.gz`.
-const MAX_SUFFIX_BYTES: usize = 64 + 22 + 20 + 36 + 3;
+/// the longest `FileExtension`.
+const MAX_SUFFIX_BYTES: usize = 64 + 22 + 20 + 36 + 128;
 /// The most characters of an evaluated prefix (the guide's "Semantic rules").
 const MAX_CHARACTERS: usize = 512;
 /// The guide's example of a `random-string`, `046b6c7f-0b`, is the beginning of a UUID.
@@ -57,6 +58,12 @@ impl Prefix {
         }
     }
 
+    /// With the timestamps of a time zone, instead of UTC.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> Self {
+        Self(Template { zone, ..self.0 })
+    }
+
     /// The prefix as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -74,7 +81,7 @@ impl Prefix {
 
     /// The prefix of an object. `partition` is one of this prefix, and `random` returns a new UUID each time.
     pub fn evaluate(&self, oldest_arrival: Timestamp, partition: &Partition, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(oldest_arrival, partition, "", random)
+        self.0.evaluate(&self.0.local(oldest_arrival), partition, "", random)
     }
 }
 
@@ -104,6 +111,12 @@ impl ErrorPrefix {
         template.fits(&Partition::default(), ErrorOutputType::ActivePartitionExceeded.as_str()).map(Self)
     }
 
+    /// With the timestamps of a time zone, instead of UTC.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> Self {
+        Self(Template { zone, ..self.0 })
+    }
+
     /// The prefix as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -112,7 +125,7 @@ impl ErrorPrefix {
 
     /// The prefix of an error object. `random` returns a new UUID each time.
     pub fn evaluate(&self, oldest_arrival: Timestamp, error: ErrorOutputType, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(oldest_arrival, &Partition::default(), error.as_str(), random)
+        self.0.evaluate(&self.0.local(oldest_arrival), &Partition::default(), error.as_str(), random)
     }
 }
 
@@ -124,6 +137,7 @@ pub struct Partition(Vec<String>);
 struct Template {
     text: String,
     parts: Vec<Part>,
+    zone: TimeZone,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +165,7 @@ impl Template {
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
-        Ok(Self { text: text.to_owned(), parts })
+        Ok(Self { text: text.to_owned(), parts, zone: TimeZone::UTC })
     }
 
     fn keys(&self) -> impl Iterator<Item = &str> {
@@ -169,14 +183,19 @@ impl Template {
     }
 
     fn is_too_long(&self, partition: &Partition, error_output_type: &str) -> bool {
-        let evaluated = self.evaluate(Pattern::WIDEST, partition, error_output_type, Uuid::nil);
+        let widest = Pattern::WIDEST.to_zoned(TimeZone::UTC);
+        let evaluated = self.evaluate(&widest, partition, error_output_type, Uuid::nil);
         evaluated.chars().count() > MAX_CHARACTERS || evaluated.len() > MAX_KEY_BYTES - MAX_SUFFIX_BYTES
+    }
+
+    fn local(&self, time: Timestamp) -> Zoned {
+        time.to_zoned(self.zone.clone())
     }
 
     /// Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
     fn evaluate(
         &self,
-        time: Timestamp,
+        time: &Zoned,
         Partition(values): &Partition,
         error_output_type: &str,
         mut random: impl FnMut() -> Uuid,
@@ -234,6 +253,8 @@ fn malformed(found: &str) -> String {
 pub enum ErrorOutputType {
     /// The function failed, or returned `ProcessingFailed` (the guide's table of the `firehose` namespace).
     ProcessingFailed,
+    /// The record could not be decompressed (the guide's "Troubleshoot decompression in Firehose").
+    DecompressionFailed,
     /// The record has no partition (AWS CDK's integration test of dynamic partitioning, which runs on AWS).
     PartitioningFailed,
     /// The record exceeds the limit of active partitions (the guide's "Buffer data for dynamic partitioning").
@@ -246,6 +267,7 @@ impl ErrorOutputType {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ProcessingFailed => "processing-failed",
+            Self::DecompressionFailed => "decompression-failed",
             Self::PartitioningFailed => "partitioning-failed",
             Self::ActivePartitionExceeded => "activePartitionExceeded",
         }
@@ -272,18 +294,26 @@ impl Compression {
     }
 }
 
-/// The name of an object (the guide's "Configure Amazon S3 object name format"). The version is that of the stream, and the time is in
-/// UTC.
+/// The time zone of a `CustomTimeZone`. The error is for the user. The guide's "Configure Amazon S3 object name format" lists IANA names,
+/// and Terraform's AWS provider documents "UTC or a non-3-letter IANA time zone". That case matters is an assumption: it does in Java.
+pub fn time_zone(name: &str) -> Result<TimeZone, String> {
+    let zone = TimeZoneDatabase::bundled().get(name).ok();
+    let is_exact = |zone: &TimeZone| zone.iana_name() == Some(name) && !zone.is_unknown();
+    let is_abbreviation = name.len() == 3 && name != "UTC";
+    zone.filter(|zone| is_exact(zone) && !is_abbreviation).ok_or_else(|| {
+        format!(
+            "{name} is no time zone; accepted are UTC and the names of the IANA time zone database, such as Asia/Tokyo"
+        )
+    })
+}
+
+/// The name of an object (the guide's "Configure Amazon S3 object name format": "By default, the time zone used for time prefix and
+/// suffix is in UTC, but you can change it to a time zone that you prefer"). The version is that of the stream. The extension is that of
+/// the compression, or the `FileExtension` that replaces it.
 #[must_use]
-pub fn object_name(
-    prefix: &str,
-    (stream, version): (&str, u64),
-    oldest: Timestamp,
-    id: Uuid,
-    compression: Compression,
-) -> String {
+pub fn object_name(prefix: &str, (stream, version): (&str, u64), oldest: &Zoned, id: Uuid, extension: &str) -> String {
     let time = oldest.strftime("%Y-%m-%d-%H-%M-%S");
-    format!("{prefix}{stream}-{version}-{time}-{id}{}", compression.extension())
+    format!("{prefix}{stream}-{version}-{time}-{id}{extension}")
 }
 
 #[cfg(test)]

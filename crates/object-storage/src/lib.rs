@@ -22,7 +22,7 @@ use self::folder::Folder;
 #[cfg(feature = "s3")]
 use self::s3::S3;
 use firehose_model::excerpt::excerpt;
-use firehose_model::prefix::MAX_KEY_BYTES;
+use firehose_model::prefix::{Compression, MAX_KEY_BYTES};
 use firehose_model::values::GZIP_MAGIC;
 
 const MAX_CAUSE_CHARACTERS: usize = 200;
@@ -118,13 +118,15 @@ impl Bucket {
         Ok(Self { store, place: destination.to_string() })
     }
 
-    /// Writes or replaces an object as a whole. Returns its key, which is encoded as in a folder if an S3 refuses it.
-    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<String, BucketError> {
+    /// Writes or replaces an object as a whole. Returns its key, which is encoded as in a folder if an S3 refuses it. `bytes` are
+    /// compressed already; S3 gets a `Content-Encoding` for that.
+    #[cfg_attr(not(feature = "s3"), expect(unused_variables, reason = "a file has no Content-Encoding"))]
+    pub async fn put(&self, key: &str, bytes: Bytes, compression: Compression) -> Result<String, BucketError> {
         let key = shortened(key, MAX_KEY_BYTES).into_owned();
         let put = match &self.store {
             Store::Folder(folder) => folder.put(&key, bytes).await.map(|()| key.clone()),
             #[cfg(feature = "s3")]
-            Store::S3(s3) => s3.put(&key, bytes).await,
+            Store::S3(s3) => s3.put(&key, bytes, compression).await,
         };
         put.map_err(|cause| self.failed("write", &key, cause))
     }

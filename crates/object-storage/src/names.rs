@@ -114,7 +114,8 @@ pub(super) fn unfinished(name: &str) -> Option<&str> {
 pub(super) fn is_unfinished(name: &str) -> bool {
     let Some(object) = unfinished(name) else { return false };
     let object = object.strip_suffix(ABOVE).unwrap_or(object);
-    let id = object.strip_suffix(".gz").unwrap_or(object);
-    let id = id.len().checked_sub(36).and_then(|start| id.get(start..));
-    id.is_some_and(|id| Uuid::try_parse(id).is_ok())
+    // An extension may be any, and have dots.
+    let mut ends = object.match_indices('.').map(|(dot, _)| dot).chain([object.len()]);
+    let id_before = |end: usize| end.checked_sub(36).and_then(|start| object.get(start..end));
+    ends.any(|end| id_before(end).is_some_and(|id| Uuid::try_parse(id).is_ok()))
 }

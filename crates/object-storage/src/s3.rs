@@ -151,8 +151,8 @@ impl S3 {
     }
 
     /// Returns the key, encoded if the service refuses it: 400 for `..` above the bucket (S3 user guide, "Naming Amazon S3 objects").
-    pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<String, String> {
-        let encoding = key.ends_with(Compression::Gzip.extension()).then(|| "gzip".to_owned());
+    pub(super) async fn put(&self, key: &str, bytes: Bytes, compression: Compression) -> Result<String, String> {
+        let encoding = (compression == Compression::Gzip).then(|| "gzip".to_owned());
         let put = |key: &str| {
             let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(CONTENT_TYPE);
             request.set_content_encoding(encoding.clone()).body(ByteStream::from(bytes.clone())).send()

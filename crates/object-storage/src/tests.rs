@@ -20,7 +20,6 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
-use firehose_model::prefix::{Compression, object_name};
 
 const NAME: &str = "clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000";
 
@@ -96,7 +95,7 @@ fn serve(listener: TcpListener, folder: &TempDir) -> Arc<AtomicBool> {
 }
 
 async fn put(bucket: &Bucket, path: &str, bytes: &'static str) {
-    bucket.put(path, Bytes::from_static(bytes.as_bytes())).await.unwrap();
+    bucket.put(path, Bytes::from_static(bytes.as_bytes()), Compression::None).await.unwrap();
 }
 
 async fn get(bucket: &Bucket, path: &str) -> Option<Vec<u8>> {
@@ -388,7 +387,7 @@ async fn an_object_that_is_put_again_is_one_object() {
 async fn a_storage_that_refused_an_object_accepts_it_later() {
     let (place, open) = Place::s3().await;
     open.store(false, Ordering::SeqCst);
-    let error = place.bucket.put("a/x", Bytes::from_static(b"here")).await.unwrap_err().to_string();
+    let error = place.bucket.put("a/x", Bytes::from_static(b"here"), Compression::None).await.unwrap_err().to_string();
     assert_eq!(error, "could not write s3://clicks/a/x: 503 Service Unavailable: SlowDown: Please reduce your rate.");
     let error = place.bucket.get("a/x", 10).await.unwrap_err().to_string();
     assert!(error.starts_with("could not read s3://clicks/a/x: 503 Service Unavailable: SlowDown"), "{error}");
@@ -403,7 +402,7 @@ async fn a_storage_that_was_down_accepts_an_object_later() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let bucket = s3_bucket(socket.local_addr().unwrap(), "clicks");
-    let error = bucket.put("a/x", Bytes::from_static(b"here")).await.unwrap_err().to_string();
+    let error = bucket.put("a/x", Bytes::from_static(b"here"), Compression::None).await.unwrap_err().to_string();
     assert!(error.starts_with("could not write s3://clicks/a/x: Connection refused"), "{error}");
 
     let folder = tempfile::tempdir().unwrap();
@@ -430,7 +429,7 @@ async fn an_error_of_s3_is_one_line() {
         let answer = (StatusCode::from_u16(status).unwrap(), body.to_owned());
         let app = Router::new().fallback(async move || answer.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await });
-        let error = bucket.put("a/x", Bytes::from_static(b"here")).await.unwrap_err().to_string();
+        let error = bucket.put("a/x", Bytes::from_static(b"here"), Compression::None).await.unwrap_err().to_string();
         assert_eq!(error, format!("could not write s3://clicks/a/x: {expected}"));
         server.abort();
     }
@@ -441,7 +440,8 @@ async fn an_error_of_a_folder_has_the_place_and_the_cause() {
     let place = Place::folder();
     // A disk that is not mounted.
     symlink("missing", place.objects.join("disk")).unwrap();
-    let error = place.bucket.put("disk/x", Bytes::from_static(b"here")).await.unwrap_err().to_string();
+    let error =
+        place.bucket.put("disk/x", Bytes::from_static(b"here"), Compression::None).await.unwrap_err().to_string();
     let expected = format!("could not write {}/disk/x: File exists (os error 17)", place.objects.display());
     assert_eq!(error, expected);
 
@@ -463,7 +463,8 @@ fn unfinished_files_of_a_killed_process_are_removed() {
         format!("{NAME}#"),
         format!("{NAME}#x"),
     ];
-    let removed = [format!("{NAME}#1"), format!("{NAME}.gz#12")];
+    let removed =
+        [format!("{NAME}#1"), format!("{NAME}.gz#12"), format!("{NAME}.json.v2#1"), format!("a.b-{NAME}.x#1")];
     let folder = place.objects.join("firehose/2026");
     fs::create_dir_all(&folder).unwrap();
     for name in kept.iter().chain(&removed) {
@@ -511,12 +512,12 @@ async fn the_start_of_an_object_is_read_and_decompressed() {
             ("gzip members", two_members.clone().into(), 20, b"one,two", false),
             ("gzip magic alone", not_gzip.clone().into(), 20, &not_gzip[..], false),
         ] {
-            place.bucket.put("x", stored).await.unwrap();
+            place.bucket.put("x", stored, Compression::None).await.unwrap();
             let contents = place.bucket.get("x", at_most).await.unwrap().unwrap();
             assert_eq!((contents.bytes == expected, contents.truncated), (true, truncated), "{case}");
         }
         for (case, stored, whole) in [("cut", &cut, &line), ("broken", &broken, &noisy)] {
-            place.bucket.put("x", stored.clone().into()).await.unwrap();
+            place.bucket.put("x", stored.clone().into(), Compression::None).await.unwrap();
             let contents = place.bucket.get("x", 1_000_000).await.unwrap().unwrap();
             assert!(contents.truncated && !contents.bytes.is_empty(), "{case}");
             assert!(case == "broken" || whole.starts_with(&contents.bytes), "{case}");
@@ -544,11 +545,13 @@ fn compression_is_the_same_each_time() {
 #[tokio::test]
 async fn objects_in_s3_have_a_content_type_and_encoding() {
     let (place, _) = Place::s3().await;
-    for (compression, encoding) in [(Compression::None, None), (Compression::Gzip, Some("gzip"))] {
-        let name = object_name("", ("clicks", 1), jiff::Timestamp::UNIX_EPOCH, uuid::Uuid::nil(), compression);
-        put(&place.bucket, &name, "here").await;
+    // The extension does not decide: a stream may have one of its own.
+    for (name, compression, encoding) in
+        [("plain.gz", Compression::None, None), ("compressed.json", Compression::Gzip, Some("gzip"))]
+    {
+        place.bucket.put(name, Bytes::from_static(b"here"), compression).await.unwrap();
         let Store::S3(s3) = &place.bucket.store else { panic!() };
-        let found = s3.client.head_object().bucket("clicks").key(&name).send().await.unwrap();
+        let found = s3.client.head_object().bucket("clicks").key(name).send().await.unwrap();
         assert_eq!(found.content_type.as_deref(), Some("application/octet-stream"));
         assert_eq!(found.content_encoding.as_deref(), encoding);
     }

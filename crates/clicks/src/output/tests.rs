@@ -15,6 +15,7 @@ fn event(data: &[&str]) -> Event {
         arrival_ms: i64::from(hour) * 3_600_000,
         data: encode(data.as_bytes()),
         kinesis: None,
+        original: None,
     });
     Event::new(STREAM.into(), records.rev().collect())
 }
@@ -61,7 +62,8 @@ fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
 fn an_invalid_arrival_time_is_replaced_by_the_end_of_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().to_owned()).unwrap();
-    let record = Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new(), kinesis: None };
+    let record =
+        Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new(), kinesis: None, original: None };
     output.deliver(&Event::new(STREAM.into(), vec![record]), &[RecordOutcome::delivered("A")], &END).unwrap();
     assert_eq!(object(&folder.path().join("firehose/1970/01/01/00")), "A");
 }

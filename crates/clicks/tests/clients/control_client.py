@@ -5,6 +5,8 @@ control_client.py ENDPOINT_URL BUCKETS FUNCTION_LOG left: creates a stream with 
 control_client.py ENDPOINT_URL BUCKETS FUNCTION_LOG found: checks that stream, and deletes it.
 """
 
+import base64
+import datetime
 import gzip
 import json
 import pathlib
@@ -51,10 +53,14 @@ def destination(**members):
     return {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket", "BufferingHints": hints, **members}
 
 
-def processing(arn, **parameters):
-    values = {"LambdaArn": arn, "BufferIntervalInSeconds": "0", **parameters}
-    parameters = [{"ParameterName": name, "ParameterValue": value} for name, value in values.items()]
-    return {"Enabled": True, "Processors": [{"Type": "Lambda", "Parameters": parameters}]}
+def processor(kind, **parameters):
+    parameters = [{"ParameterName": name, "ParameterValue": value} for name, value in parameters.items()]
+    return {"Type": kind, "Parameters": parameters}
+
+
+def processing(arn, *processors, **parameters):
+    values = {"LambdaArn": arn, "BufferSizeInMBs": "1", "BufferIntervalInSeconds": "0", **parameters}
+    return {"Enabled": True, "Processors": [processor("Lambda", **values), *processors]}
 
 
 def create(client, name, tags=None, **members):
@@ -75,7 +81,7 @@ def extended(client, name):
 
 
 def put(client, name, *texts):
-    records = [{"Data": text.encode()} for text in texts]
+    records = [{"Data": text.encode() if isinstance(text, str) else text} for text in texts]
     response = client.put_record_batch(DeliveryStreamName=name, Records=records)
     assert response["FailedPutCount"] == 0, response
 
@@ -110,7 +116,7 @@ def refused(call, code, *words, **arguments):
         assert found["Code"] == code, (found, code)
         assert all(word in found["Message"] for word in words), (found, words)
         assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response
-        return
+        return found["Message"]
     raise AssertionError(f"{arguments} was accepted")
 
 
@@ -211,6 +217,77 @@ def check_description_is_accepted(client):
         delete(client, name)
 
 
+def java_week(day):
+    """`YYYY-ww` in the US locale: a week begins on Sunday, and week 1 has January 1."""
+    saturday = day + datetime.timedelta(days=(5 - day.weekday()) % 7)
+    return f"{saturday.year}-{(saturday.timetuple().tm_yday + 6) // 7:02}"
+
+
+def check_timestamps(client, buckets):
+    today = lambda: datetime.datetime.now(datetime.timezone.utc).date()
+    create(
+        client,
+        "weeks",
+        BucketARN="arn:aws:s3:::weeks",
+        Prefix="!{timestamp:YYYY-ww}/",
+        ErrorOutputPrefix="!{firehose:error-output-type}/!{timestamp:YYYY}/",
+    )
+    days = [today()]
+    put(client, "weeks", "a\n")
+    days.append(today())
+    delete(client, "weeks")
+    [folder] = (buckets / "weeks").iterdir()
+    assert folder.name in [java_week(day) for day in days], folder
+    message = refused(
+        client.create_delivery_stream,
+        "InvalidArgumentException",
+        "ExtendedS3DestinationConfiguration.Prefix: ",
+        DeliveryStreamName="refused",
+        ExtendedS3DestinationConfiguration=destination(Prefix="!{timestamp:yyyy/QQ}/", ErrorOutputPrefix="bad/"),
+    )
+    # The cause is named once.
+    assert message.count("`Q` is not known") == 1, message
+
+
+def check_time_zone_and_extension(client, buckets):
+    create(
+        client,
+        "names",
+        BucketARN="arn:aws:s3:::names",
+        Prefix="p/",
+        CompressionFormat="GZIP",
+        CustomTimeZone="Asia/Tokyo",
+        FileExtension=".json",
+    )
+    found = extended(client, "names")
+    assert (found["CustomTimeZone"], found["FileExtension"]) == ("Asia/Tokyo", ".json"), found
+    tokyo = datetime.timezone(datetime.timedelta(hours=9))
+    times = [datetime.datetime.now(tokyo)]
+    put(client, "names", "a\n")
+    until(lambda: objects(buckets, "names/p"))
+    times.append(datetime.datetime.now(tokyo))
+    files = [path for path in (buckets / "names/p").rglob("*") if path.is_file()]
+    # The folders of the prefix, and the time in the name.
+    hours = [f"p/{time:%Y/%m/%d/%H}/names-1-{time:%Y-%m-%d-%H}-" for time in times]
+    [path] = files
+    assert any(hour in str(path) for hour in hours) and path.suffixes == [".json"], path
+    assert objects(buckets, "names/p") == [b"a\n"]
+
+    # Empty texts restore the defaults.
+    client.update_destination(
+        DeliveryStreamName="names",
+        DestinationId="destinationId-000000000001",
+        CurrentDeliveryStreamVersionId="1",
+        ExtendedS3DestinationUpdate={"CustomTimeZone": "", "FileExtension": "", "Prefix": "q/"},
+    )
+    times = [datetime.datetime.now(datetime.timezone.utc)]
+    put(client, "names", "b\n")
+    times.append(datetime.datetime.now(datetime.timezone.utc))
+    delete(client, "names")
+    [path] = [path for path in (buckets / "names/q").rglob("*") if path.is_file()]
+    assert any(f"q/{time:%Y/%m/%d/%H}/names-2-" in str(path) for time in times) and path.suffix == ".gz", path
+
+
 def check_function(client, buckets, function_log):
     create(client, "function", BucketARN="arn:aws:s3:::function", ProcessingConfiguration=processing(FUNCTION))
     put(client, "function", '{"do":"log"}')
@@ -249,6 +326,139 @@ def check_dynamic_partitioning(client, buckets):
     for key in "ab":
         [found] = objects(buckets, f"partitions/by/{key}")
         assert json.loads(found)["keys"] == {"k": key}, found
+
+
+def check_decompression_and_delimiter(client, buckets):
+    processors = [
+        processor("AppendDelimiterToRecord", Delimiter="\\n"),
+        processor("Decompression", CompressionFormat="GZIP"),
+    ]
+    create(
+        client,
+        "logs",
+        BucketARN="arn:aws:s3:::logs",
+        Prefix="made/",
+        ErrorOutputPrefix="bad/!{firehose:error-output-type}/",
+        S3BackupMode="Enabled",
+        S3BackupConfiguration={"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::logs", "Prefix": "source/"},
+        ProcessingConfiguration={"Enabled": True, "Processors": processors},
+    )
+    assert extended(client, "logs")["ProcessingConfiguration"]["Processors"] == processors
+    compressed = gzip.compress(b'{"messageType":"DATA_MESSAGE"}')
+    put(client, "logs", compressed, "plain")
+    delete(client, "logs")
+    assert objects(buckets, "logs/made") == [b'{"messageType":"DATA_MESSAGE"}\n'], objects(buckets, "logs/made")
+    [line] = objects(buckets, "logs/bad/decompression-failed")
+    assert base64.b64decode(json.loads(line)["rawData"]) == b"plain", line
+    # The backup is as it was put.
+    stored = b"".join(path.read_bytes() for path in (buckets / "logs/source").rglob("*") if path.is_file())
+    assert stored == compressed + b"plain", stored
+
+    # The function gets the decompressed record, and the error output the compressed one.
+    create(
+        client,
+        "logs",
+        BucketARN="arn:aws:s3:::later",
+        Prefix="made/",
+        ErrorOutputPrefix="bad/",
+        ProcessingConfiguration=processing(FUNCTION, *processors),
+    )
+    compressed = gzip.compress(b'{"do":"fail"}')
+    put(client, "logs", gzip.compress(b'{"n":1}'), compressed)
+    delete(client, "logs")
+    # The function ends each record with a new line of its own.
+    assert objects(buckets, "later/made") == [b'{"n":1}\n\n'], objects(buckets, "later/made")
+    [line] = objects(buckets, "later/bad")
+    assert base64.b64decode(json.loads(line)["rawData"]) == compressed, line
+
+
+def check_deaggregation(client, buckets):
+    record = lambda key: json.dumps({"do": "partition", "keys": {"k": key}})
+    for name, sub_record_type, text in [
+        ("json", {"SubRecordType": "JSON"}, record("a") + record("b") + "\n" + record("a")),
+        (
+            "delimited",
+            {"SubRecordType": "DELIMITED", "Delimiter": base64.b64encode(b"####").decode()},
+            f"{record('a')}####{record('b')}####{record('a')}####",
+        ),
+    ]:
+        create(
+            client,
+            name,
+            BucketARN=f"arn:aws:s3:::{name}",
+            Prefix="by/!{partitionKeyFromLambda:k}/",
+            ErrorOutputPrefix="bad/!{firehose:error-output-type}/",
+            BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 900},
+            DynamicPartitioningConfiguration={"Enabled": True},
+            ProcessingConfiguration=processing(FUNCTION, processor("RecordDeAggregation", **sub_record_type)),
+        )
+        put(client, name, text)
+        delete(client, name)
+        for key, count in [("a", 2), ("b", 1)]:
+            [found] = objects(buckets, f"{name}/by/{key}")
+            assert [json.loads(line)["keys"] for line in found.splitlines()] == [{"k": key}] * count, found
+        assert objects(buckets, f"{name}/bad") == []
+    create(
+        client,
+        "aggregated",
+        BucketARN="arn:aws:s3:::aggregated",
+        Prefix="by/!{partitionKeyFromLambda:k}/",
+        ErrorOutputPrefix="bad/!{firehose:error-output-type}/",
+        BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 0},
+        DynamicPartitioningConfiguration={"Enabled": True},
+        ProcessingConfiguration=processing(FUNCTION, processor("RecordDeAggregation", SubRecordType="JSON")),
+    )
+    put(client, "aggregated", "[{}]")
+    delete(client, "aggregated")
+    [line] = objects(buckets, "aggregated/bad/partitioning-failed")
+    assert base64.b64decode(json.loads(line)["rawData"]) == b"[{}]", line
+
+
+def check_refused_processors(client):
+    at = "ExtendedS3DestinationConfiguration"
+    gzip_of = lambda format: processor("Decompression", CompressionFormat=format)
+    deaggregation = lambda **parameters: processor("RecordDeAggregation", **parameters)
+    with_lambda = lambda *processors: processing(FUNCTION, *processors)["Processors"]
+    for processors, field in [
+        ([], "Processors"),
+        ([gzip_of("GZIP")] * 6, "Processors"),
+        ([gzip_of("GZIP")] * 2, "Processors[1]"),
+        ([gzip_of("ZIP")], "Processors[0].Parameters[0].ParameterValue"),
+        ([processor("CloudWatchLogProcessing", DataMessageExtraction="true")], "Processors[0].Type"),
+        ([processor("AppendDelimiterToRecord", Delimiter="\\x")], "Processors[0].Parameters[0].ParameterValue"),
+        ([deaggregation(SubRecordType="JSON")], "Processors[0]: RecordDeAggregation needs dynamic partitioning"),
+        ([processor("Lambda", LambdaArn=FUNCTION, BufferSizeInMBs="1")], "Processors[0].Parameters"),
+    ]:
+        refused(
+            client.create_delivery_stream,
+            "InvalidArgumentException",
+            f"{at}.ProcessingConfiguration.{field}",
+            DeliveryStreamName="refused",
+            ExtendedS3DestinationConfiguration=destination(
+                ProcessingConfiguration={"Enabled": True, "Processors": processors}
+            ),
+        )
+    for processors, field in [
+        (with_lambda(deaggregation(SubRecordType="XML")), "Processors[1].Parameters[0].ParameterValue"),
+        (with_lambda(deaggregation(SubRecordType="DELIMITED")), "Processors[1].Parameters"),
+        (
+            with_lambda(deaggregation(SubRecordType="DELIMITED", Delimiter="####")),
+            "Processors[1].Parameters[1].ParameterValue",
+        ),
+    ]:
+        refused(
+            client.create_delivery_stream,
+            "InvalidArgumentException",
+            f"{at}.ProcessingConfiguration.{field}",
+            DeliveryStreamName="refused",
+            ExtendedS3DestinationConfiguration=destination(
+                Prefix="by/!{partitionKeyFromLambda:k}/",
+                ErrorOutputPrefix="bad/",
+                BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 0},
+                DynamicPartitioningConfiguration={"Enabled": True},
+                ProcessingConfiguration={"Enabled": True, "Processors": processors},
+            ),
+        )
 
 
 def check_update(client, buckets):
@@ -357,8 +567,8 @@ def check_refusals_of_create(client):
         ({"BufferingHints": {"SizeInMBs": 1}}, "BufferingHints"),
         ({"EncryptionConfiguration": {"KMSEncryptionConfig": {}}}, "EncryptionConfiguration.KMSEncryptionConfig"),
         ({"DataFormatConversionConfiguration": {"Enabled": True}}, "DataFormatConversionConfiguration"),
-        ({"FileExtension": ".json"}, "FileExtension"),
-        ({"CustomTimeZone": "Europe/Paris"}, "CustomTimeZone"),
+        ({"CustomTimeZone": "Europe/Nowhere"}, "CustomTimeZone"),
+        ({"CustomTimeZone": "CET"}, "CustomTimeZone"),
         ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration"),
         ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "DynamicPartitioningConfiguration.Enabled"),
         (
@@ -366,7 +576,7 @@ def check_refusals_of_create(client):
             "DynamicPartitioningConfiguration.RetryOptions",
         ),
         (
-            {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "AppendDelimiterToRecord"}]}},
+            {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "MetadataExtraction"}]}},
             "ProcessingConfiguration.Processors[0].Type",
         ),
         ({"ProcessingConfiguration": processing("stand-in")}, "ProcessingConfiguration.Processors[0].Parameters[0].ParameterValue"),
@@ -407,6 +617,18 @@ def check_refusals_of_create(client):
             "extendedS3DestinationConfiguration.bufferingHints.sizeInMBs",
         ),
         ({"DeliveryStreamName": "refused", at: {"RoleARN": ROLE}}, "extendedS3DestinationConfiguration.bucketARN"),
+        (
+            {"DeliveryStreamName": "refused", at: destination(FileExtension="json")},
+            "extendedS3DestinationConfiguration.fileExtension",
+        ),
+        (
+            {"DeliveryStreamName": "refused", at: destination(FileExtension="." + "x" * 128)},
+            "extendedS3DestinationConfiguration.fileExtension",
+        ),
+        (
+            {"DeliveryStreamName": "refused", at: destination(CustomTimeZone="Etc/GMT+9")},
+            "extendedS3DestinationConfiguration.customTimeZone",
+        ),
     ]:
         refused(client.create_delivery_stream, "ValidationException", f"'{path}'", **arguments)
     assert client.list_delivery_streams()["DeliveryStreamNames"] == []
@@ -418,8 +640,13 @@ def check_all(client, buckets, function_log):
     check_older_destination(client, buckets)
     check_options_of_the_destination(client, buckets)
     check_description_is_accepted(client)
+    check_timestamps(client, buckets)
+    check_time_zone_and_extension(client, buckets)
     check_function(client, buckets, function_log)
     check_dynamic_partitioning(client, buckets)
+    check_decompression_and_delimiter(client, buckets)
+    check_deaggregation(client, buckets)
+    check_refused_processors(client)
     check_update(client, buckets)
     check_tags(client)
     check_list(client)

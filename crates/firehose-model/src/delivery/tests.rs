@@ -4,7 +4,13 @@ use serde_json::json;
 use super::*;
 
 fn records(ids: &[&str]) -> Vec<Record> {
-    let record = |id: &&str| Record { record_id: (*id).to_owned(), arrival_ms: 0, data: String::new(), kinesis: None };
+    let record = |id: &&str| Record {
+        record_id: (*id).to_owned(),
+        arrival_ms: 0,
+        data: String::new(),
+        kinesis: None,
+        original: None,
+    };
     ids.iter().map(record).collect()
 }
 

@@ -88,7 +88,10 @@ fn a_file_is_sent_as_it_is_but_for_the_invocation() {
     );
     let event = read(&format!("{{\n  \"invocationId\": \"old\",{}", fields.replace(":\"a", " :\t\"a"))).unwrap();
     assert_eq!(sent(&event), format!(r#"{{"invocationId":"00000000-0000-0000-0000-000000000000",{fields}"#));
-    assert_eq!(event.records, [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into(), kinesis: None }]);
+    assert_eq!(
+        event.records,
+        [Record { record_id: "a".into(), arrival_ms: 5, data: "e30=".into(), kinesis: None, original: None }]
+    );
     let other = Uuid::from_u128(1);
     assert!(event.payload(other).unwrap().starts_with(format!("{{\"invocationId\":\"{other}\",").as_bytes()));
 }
@@ -108,7 +111,10 @@ fn records_of_every_source_are_read() {
         (r#"{ "data": "\ud800" }"#, 99, r#""\ud800""#),
     ] {
         let event = read(&format!(r#"{{ "records": [{record}] }}"#)).unwrap();
-        assert_eq!(event.records, [Record { record_id: record_id(0), arrival_ms, data: data.into(), kinesis: None }]);
+        assert_eq!(
+            event.records,
+            [Record { record_id: record_id(0), arrival_ms, data: data.into(), kinesis: None, original: None }]
+        );
     }
 }
 

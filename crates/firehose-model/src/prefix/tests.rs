@@ -115,6 +115,43 @@ fn patterns_are_those_of_java() {
     }
 }
 
+/// Java's `DateTimeFormatter.ofPattern(pattern, Locale.US)`.
+#[test]
+fn weeks_begin_on_sunday_and_the_first_has_january_1() {
+    for (date, expected) in [
+        // A Saturday and the Sunday after it.
+        ("2026-01-03", "2026 1 01"),
+        ("2026-01-04", "2026 2 02"),
+        // 2027 begins on a Friday: its first week begins on December 27.
+        ("2026-12-26", "2026 52 52"),
+        ("2026-12-27", "2027 1 01"),
+        ("2027-01-02", "2027 1 01"),
+        ("2027-01-03", "2027 2 02"),
+        // 2023 begins on a Sunday.
+        ("2022-12-31", "2022 53 53"),
+        ("2023-01-01", "2023 1 01"),
+        // A leap year that begins on a Saturday.
+        ("2028-12-24", "2028 53 53"),
+        ("2028-12-30", "2028 53 53"),
+        ("2028-12-31", "2029 1 01"),
+        // ISO weeks are others: 53 of 2020.
+        ("2021-01-01", "2021 1 01"),
+        ("2024-02-29", "2024 9 09"),
+    ] {
+        let found = evaluated("!{timestamp:YYYY w ww}", &format!("{date}T12:00:00Z"));
+        assert_eq!(found, expected, "{date}");
+    }
+    let found = evaluated("!{timestamp:Y YY YYY YYYY YYYYY}/!{timestamp:yyyy}", "2026-12-31T23:59:59Z");
+    assert_eq!(found, "2027 27 2027 2027 02027/2026");
+}
+
+#[test]
+fn a_refused_pattern_names_its_cause_once() {
+    let message = Prefix::parse("!{timestamp:yyyy/QQ}", false).unwrap_err();
+    assert_eq!(message.matches("`Q` is not known").count(), 1, "{message}");
+    assert_eq!(message.matches("!{timestamp:yyyy/QQ}").count(), 1, "{message}");
+}
+
 #[test]
 fn faults_tell_what_was_found_and_what_is_accepted() {
     for (text, dynamic_partitioning, expected) in [
@@ -125,7 +162,11 @@ fn faults_tell_what_was_found_and_what_is_accepted() {
         ("!{blah:blah}", false, "`blah` is not a namespace: it is one of `timestamp`, `firehose` and `partition"),
         ("!{firehose:date}", false, "`!{firehose:date}` is not known: the value is `random-string`"),
         ("!{timestamp:yyyy/QQ}", false, "`!{timestamp:yyyy/QQ}`: `Q` is not known: the letters are y or u (year)"),
-        ("!{timestamp:YYYY/MM}", false, "`!{timestamp:YYYY/MM}`: `Y` is the week-based year, which is not supported"),
+        (
+            "!{timestamp:YYYY/www}",
+            false,
+            "`!{timestamp:YYYY/www}`: `w` is there 3 times in a row, and can be 2 times at most",
+        ),
         ("!{timestamp:ddd}", false, "`!{timestamp:ddd}`: `d` is there 3 times in a row, and can be 2 times at most"),
         ("!{timestamp:yyyy[MM]}", false, "`!{timestamp:yyyy[MM]}`: `[` must be in single quotes"),
         ("!{timestamp:'year=yyyy}", false, "`!{timestamp:'year=yyyy}`: a single quote is not closed"),
@@ -195,21 +236,64 @@ fn records_are_in_a_partition_by_the_keys_that_the_prefix_uses() {
 
 #[test]
 fn objects_are_named_as_firehose_names_them() {
-    let arrival = "2026-11-20T08:22:01.9Z".parse().unwrap();
-    for (compression, expected) in [
-        (Compression::None, "p/clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000"),
-        (Compression::Gzip, "p/clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000.gz"),
+    let arrival: Timestamp = "2026-11-20T08:22:01.9Z".parse().unwrap();
+    for (zone, extension, expected) in [
+        ("UTC", Compression::None.extension(), "08-22-01-00000000-0000-0000-0000-000000000000"),
+        ("UTC", Compression::Gzip.extension(), "08-22-01-00000000-0000-0000-0000-000000000000.gz"),
+        ("Asia/Tokyo", ".json", "17-22-01-00000000-0000-0000-0000-000000000000.json"),
     ] {
-        assert_eq!(object_name("p/", ("clicks", 1), arrival, Uuid::nil(), compression), expected);
+        let oldest = arrival.to_zoned(time_zone(zone).unwrap());
+        let name = object_name("p/", ("clicks", 1), &oldest, Uuid::nil(), extension);
+        assert_eq!(name, format!("p/clicks-1-2026-11-20-{expected}"));
     }
-    let longest = object_name("", (&*"x".repeat(64), u64::MAX), arrival, Uuid::nil(), Compression::Gzip);
+    let extension = format!(".{}", "x".repeat(127));
+    let longest =
+        object_name("", (&*"x".repeat(64), u64::MAX), &arrival.to_zoned(TimeZone::UTC), Uuid::nil(), &extension);
     assert_eq!(longest.len(), MAX_SUFFIX_BYTES);
 }
 
 #[test]
+fn timestamps_are_in_the_time_zone() {
+    for (zone, time, expected) in [
+        ("UTC", "2026-12-26T23:30:00Z", "2026/12/26/23 52"),
+        // It is Sunday already, in the first week of 2027.
+        ("Asia/Tokyo", "2026-12-26T23:30:00Z", "2026/12/27/08 01"),
+        ("America/New_York", "2026-01-01T04:30:00Z", "2025/12/31/23 01"),
+        // Daylight saving time begins.
+        ("Europe/Paris", "2026-03-29T00:59:59Z", "2026/03/29/01 14"),
+        ("Europe/Paris", "2026-03-29T01:00:00Z", "2026/03/29/03 14"),
+        // A zone of a quarter of an hour, and an old name.
+        ("Asia/Katmandu", "2026-11-20T18:15:00Z", "2026/11/21/00 47"),
+    ] {
+        let (zone, time) = (time_zone(zone).unwrap(), time.parse().unwrap());
+        let pattern = "!{timestamp:yyyy/MM/dd/HH ww}";
+        let prefix = Prefix::parse(pattern, false).unwrap().in_zone(zone.clone());
+        assert_eq!(prefix.evaluate(time, &Partition::default(), counting()), expected);
+        let errors = ErrorPrefix::parse(&format!("{pattern} !{{firehose:error-output-type}}")).unwrap().in_zone(zone);
+        let evaluated = errors.evaluate(time, ErrorOutputType::ProcessingFailed, counting());
+        assert_eq!(evaluated, format!("{expected} processing-failed"));
+    }
+    // Also those that Firehose appends.
+    let appended = Prefix::parse("p/", false).unwrap().in_zone(time_zone("Asia/Tokyo").unwrap());
+    let time = "2026-11-20T18:00:00Z".parse().unwrap();
+    assert_eq!(appended.evaluate(time, &Partition::default(), counting()), "p/2026/11/21/03/");
+}
+
+#[test]
+fn a_time_zone_has_an_iana_name() {
+    for name in ["UTC", "Etc/UTC", "Asia/Tokyo", "America/Argentina/Buenos_Aires", "Africa/Asmera"] {
+        assert_eq!(time_zone(name).unwrap().iana_name(), Some(name));
+    }
+    for name in ["", "utc", "asia/tokyo", "Asia/Nowhere", "JST", "EST", "Etc/Unknown", "UTC+9"] {
+        let error = time_zone(name).unwrap_err();
+        assert!(error.starts_with(&format!("{name} is no time zone; accepted are ")), "{error}");
+    }
+}
+
+#[test]
 fn no_error_output_type_is_longer_than_the_one_that_is_measured() {
-    use ErrorOutputType::{ActivePartitionExceeded, PartitioningFailed, ProcessingFailed};
-    for shorter in [PartitioningFailed, ProcessingFailed] {
+    use ErrorOutputType::{ActivePartitionExceeded, DecompressionFailed, PartitioningFailed, ProcessingFailed};
+    for shorter in [DecompressionFailed, PartitioningFailed, ProcessingFailed] {
         assert!(shorter.as_str().len() < ActivePartitionExceeded.as_str().len());
     }
 }
@@ -219,7 +303,7 @@ fn texts() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[a-zé =./]{0,8}",
         "[!{}:']{1,3}",
-        "!\\{timestamp:[yuMdDEHhamsS/'-]{1,8}\\}",
+        "!\\{timestamp:[yuYMwdDEHhamsS/'-]{1,8}\\}",
         Just("!{firehose:random-string}".to_owned()),
         Just("!{firehose:error-output-type}".to_owned()),
         "!\\{partitionKeyFromLambda:[a-c]\\}",

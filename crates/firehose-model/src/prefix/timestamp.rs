@@ -1,9 +1,10 @@
-//! `!{timestamp:PATTERN}`: the patterns of Java's `DateTimeFormatter`, in UTC and in English.
+//! `!{timestamp:PATTERN}`: the patterns of Java's `DateTimeFormatter`, in its US locale.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan, Zoned};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Piece>);
@@ -15,6 +16,12 @@ enum Piece {
     Field(String),
     /// The first letter of such a field.
     Initial(&'static str),
+    /// The last two digits of the week-based year.
+    ShortWeekYear,
+    /// The week-based year, with at least this many digits.
+    WeekYear(usize),
+    /// The week of the week-based year, with at least this many digits.
+    Week(usize),
 }
 
 impl Pattern {
@@ -45,15 +52,26 @@ impl Pattern {
         Ok(Self(pieces))
     }
 
-    pub(super) fn format(&self, time: Timestamp, text: &mut String) {
+    pub(super) fn format(&self, time: &Zoned, text: &mut String) {
         for piece in &self.0 {
             match piece {
                 Piece::Text(character) => text.push(*character),
                 Piece::Field(format) => text.push_str(&time.strftime(format).to_string()),
                 Piece::Initial(format) => text.extend(time.strftime(format).to_string().chars().take(1)),
+                Piece::ShortWeekYear => text.push_str(&format!("{:02}", week(time).0.rem_euclid(100))),
+                Piece::WeekYear(digits) => text.push_str(&format!("{:0width$}", week(time).0, width = *digits)),
+                Piece::Week(digits) => text.push_str(&format!("{:0width$}", week(time).1, width = *digits)),
             }
         }
     }
+}
+
+/// The week-based year and its week, by Java's `WeekFields` of the US: a week begins on Sunday, and week 1 has January 1. So the year is
+/// that of the week's Saturday. After the last Saturday of the year 9999, both are those of the day itself.
+fn week(time: &Zoned) -> (i16, i16) {
+    let date: Date = time.date();
+    let saturday = date.saturating_add((6 - date.weekday().to_sunday_zero_offset()).days());
+    (saturday.year(), (saturday.day_of_year() + 6) / 7)
 }
 
 /// Two quotes in it are one, and nothing in quotes is a quote itself.
@@ -75,6 +93,9 @@ fn quoted(rest: &mut Peekable<Chars<'_>>, pieces: &mut Vec<Piece>) -> Result<(),
 /// Java's limits.
 fn field(letter: char, count: usize) -> Result<Piece, String> {
     let (number, most) = match letter {
+        // They have no format of `strftime`: weeks in C are others.
+        'Y' => (' ', 19),
+        'w' => (' ', 2),
         'y' | 'u' => ('Y', 19),
         'M' => ('m', 5),
         'd' => ('d', 2),
@@ -86,13 +107,11 @@ fn field(letter: char, count: usize) -> Result<Piece, String> {
         'm' => ('M', 2),
         's' => ('S', 2),
         'S' => ('f', 9),
-        // It differs from the year around the New Year.
-        'Y' => return Err("`Y` is the week-based year, which is not supported: the year is `y`".to_owned()),
         letter => {
             return Err(format!(
-                "`{letter}` is not known: the letters are y or u (year), M (month), d (day), D (day of the year), E (weekday), \
-                 H or h (hour), a (AM or PM), m (minute), s (second) and S (its fraction); other letters are written in single \
-                 quotes"
+                "`{letter}` is not known: the letters are y or u (year), Y (week-based year), M (month), w (week), d (day), \
+                 D (day of the year), E (weekday), H or h (hour), a (AM or PM), m (minute), s (second) and S (its fraction); \
+                 other letters are written in single quotes"
             ));
         }
     };
@@ -100,6 +119,9 @@ fn field(letter: char, count: usize) -> Result<Piece, String> {
         return Err(format!("`{letter}` is there {count} times in a row, and can be {most} times at most"));
     }
     let name = match (letter, count) {
+        ('Y', 2) => return Ok(Piece::ShortWeekYear),
+        ('Y', digits) => return Ok(Piece::WeekYear(digits)),
+        ('w', digits) => return Ok(Piece::Week(digits)),
         ('y' | 'u', 2) => "%y",
         ('M', 3) => "%b",
         ('M', 4) => "%B",

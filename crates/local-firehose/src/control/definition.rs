@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::functions::FunctionMap;
-use super::processing::{FieldError, Processing, Transformation};
+use super::processing::{FieldError, Processed, Processing, Transformation};
 use crate::stream::{Buffering, Source, StreamSettings};
 use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, Limits, MB};
-use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::prefix::{Compression, ErrorPrefix, Prefix, time_zone};
 use firehose_model::scope::Scope;
 use object_storage::Destination;
 
@@ -89,6 +90,8 @@ struct Configuration {
     error_output_prefix: Option<String>,
     buffering_hints: Option<BufferingHints>,
     compression_format: Option<String>,
+    custom_time_zone: Option<String>,
+    file_extension: Option<String>,
     processing_configuration: Option<Processing>,
     s3_backup_mode: Option<String>,
     s3_backup_configuration: Option<Map<String, Value>>,
@@ -125,8 +128,8 @@ impl Definition {
         let configuration = configuration.map_err(|error| FieldError::new(at, error.to_string()))?;
         let partitioned = is_partitioned(configuration.dynamic_partitioning_configuration.as_ref());
         let processing = format!("{at}.ProcessingConfiguration");
-        let transformation = configuration.processing_configuration.map(|found| found.transformation(&processing));
-        let transformation = transformation.transpose()?.flatten();
+        let processed = configuration.processing_configuration.map(|found| found.read(&processing, partitioned));
+        let Processed { transformation, processors } = processed.transpose()?.unwrap_or_default();
         if partitioned && transformation.is_none() {
             let problem = "needs a processor of type Lambda that returns partition keys";
             return Err(refuse("DynamicPartitioningConfiguration.Enabled", problem.to_owned()));
@@ -140,6 +143,10 @@ impl Definition {
 
         let destination = root.bucket(&configuration.bucket_arn).map_err(|problem| refuse("BucketARN", problem))?;
         let prefix_text = configuration.prefix.unwrap_or_default();
+        // An empty one is the default: so an update removes one.
+        let zone = configuration.custom_time_zone.filter(|zone| !zone.is_empty());
+        let zone = zone.map_or(Ok(TimeZone::UTC), |zone| time_zone(&zone));
+        let zone = zone.map_err(|problem| refuse("CustomTimeZone", problem))?;
         let prefix = Prefix::parse(&prefix_text, partitioned).map_err(|problem| refuse("Prefix", problem))?;
         let error_prefix = error_prefix(&prefix_text, configuration.error_output_prefix.as_deref());
         let error_prefix = error_prefix.map_err(|problem| refuse("ErrorOutputPrefix", problem))?;
@@ -182,11 +189,14 @@ impl Definition {
             buffer_records: DEFAULT_BUFFER_RECORDS as usize,
             concurrency: CONCURRENCY,
             retries,
+            processors,
             destination,
             destination_buffer,
-            prefix,
-            error_prefix,
+            prefix: prefix.in_zone(zone.clone()),
+            error_prefix: error_prefix.in_zone(zone.clone()),
+            time_zone: zone,
             compression,
+            file_extension: configuration.file_extension.filter(|extension| !extension.is_empty()),
             backup_prefix,
             backup_compression,
             dynamic_partitioning: partitioned,

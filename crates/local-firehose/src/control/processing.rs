@@ -1,9 +1,13 @@
-//! The processors of a delivery stream: a Lambda function, or none.
+//! The processors of a delivery stream. What Firehose refuses "as seen" is documented, with its messages, by the public project
+//! cdk-preflight, whose rules were tried on AWS.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::functions::function_name;
 use firehose_model::batch::{DEFAULT_BUFFER_MB, LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
+use firehose_model::processors::{Deaggregation, Processors};
 
 /// The default `BufferIntervalInSeconds` and `NumberOfRetries` of a Lambda processor, and their greatest values (developer guide,
 /// "Transform source data in Amazon Data Firehose", and API reference, "ProcessorParameter").
@@ -11,6 +15,9 @@ const DEFAULT_LAMBDA_SECONDS: u32 = 60;
 const MAX_LAMBDA_SECONDS: u32 = 900;
 const DEFAULT_RETRIES: u32 = 3;
 const MAX_RETRIES: u32 = 300;
+/// The most processors (as seen: "A maximum of 5 and a minimum of 1 processor needs to be supplied when processing is enabled.").
+const MAX_PROCESSORS: usize = 5;
+const ACCEPTED: &str = "accepted are Lambda, RecordDeAggregation, Decompression and AppendDelimiterToRecord";
 
 /// A member whose value is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +46,8 @@ pub(super) struct Processing {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Processor {
-    r#type: String,
+    #[serde(rename = "Type")]
+    kind: String,
     #[serde(default)]
     parameters: Vec<Parameter>,
 }
@@ -47,8 +55,10 @@ struct Processor {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Parameter {
-    parameter_name: String,
-    parameter_value: String,
+    #[serde(rename = "ParameterName")]
+    name: String,
+    #[serde(rename = "ParameterValue")]
+    value: String,
 }
 
 /// A Lambda processor.
@@ -60,64 +70,167 @@ pub(super) struct Transformation {
     pub(super) buffer_seconds: u32,
 }
 
+/// What a processing configuration does.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Processed {
+    pub(super) transformation: Option<Transformation>,
+    pub(super) processors: Processors,
+}
+
 impl Processing {
-    /// None if the processing is not enabled, or has no processor.
-    pub(super) fn transformation(&self, at: &str) -> Result<Option<Transformation>, FieldError> {
-        let mut found = None;
-        for (index, processor) in self.processors.iter().enumerate() {
-            let at = format!("{at}.Processors[{index}]");
-            if processor.r#type != "Lambda" {
-                let problem =
-                    format!("{} is not supported by this local Firehose; accepted is Lambda", processor.r#type);
-                return Err(FieldError::new(format!("{at}.Type"), problem));
+    /// Nothing if the processing is not enabled. Its processors are validated all the same.
+    pub(super) fn read(&self, at: &str, partitioned: bool) -> Result<Processed, FieldError> {
+        let is_enabled = self.enabled == Some(true);
+        let at = format!("{at}.Processors");
+        if self.processors.len() > MAX_PROCESSORS || (is_enabled && self.processors.is_empty()) {
+            let problem = format!("needs 1 to {MAX_PROCESSORS} processors when processing is enabled");
+            return Err(FieldError::new(at, problem));
+        }
+        let mut processed = Processed::default();
+        for (index, Processor { kind, parameters }) in self.processors.iter().enumerate() {
+            let at = format!("{at}[{index}]");
+            // As seen of Lambda; of the others it is an assumption.
+            if self.processors[..index].iter().any(|before| before.kind == *kind) {
+                return Err(FieldError::new(at, format!("a stream has one processor of type {kind}")));
             }
-            if found.replace(lambda(&processor.parameters, &format!("{at}.Parameters"))?).is_some() {
-                return Err(FieldError::new(at, "a stream has one processor of type Lambda"));
+            let parameters = Parameters { parameters, of: kind, at: format!("{at}.Parameters") };
+            let Processed { transformation, processors } = &mut processed;
+            match kind.as_str() {
+                "Lambda" => *transformation = Some(lambda(&parameters)?),
+                // As seen: "can only be present when Dynamic Partitioning is enabled".
+                "RecordDeAggregation" if !partitioned => {
+                    return Err(FieldError::new(at, "RecordDeAggregation needs dynamic partitioning"));
+                }
+                "RecordDeAggregation" => processors.deaggregation = Some(deaggregation(&parameters)?),
+                "Decompression" => processors.decompression = decompression(&parameters)?,
+                "AppendDelimiterToRecord" => processors.delimiter = delimiter(&parameters)?,
+                other => {
+                    let problem = format!("{other} is not supported by this local Firehose; {ACCEPTED}");
+                    return Err(FieldError::new(format!("{at}.Type"), problem));
+                }
             }
         }
-        Ok(found.filter(|_| self.enabled == Some(true)))
+        Ok(if is_enabled { processed } else { Processed::default() })
     }
 }
 
-fn lambda(parameters: &[Parameter], at: &str) -> Result<Transformation, FieldError> {
-    let (mut arn, mut retries, mut buffer_mb, mut buffer_seconds) =
-        (None, DEFAULT_RETRIES, DEFAULT_BUFFER_MB, DEFAULT_LAMBDA_SECONDS);
-    for (index, Parameter { parameter_name, parameter_value: value }) in parameters.iter().enumerate() {
-        let at = format!("{at}[{index}]");
-        if parameters.iter().take(index).any(|earlier| earlier.parameter_name == *parameter_name) {
-            let problem = format!("{parameter_name} is given twice");
-            return Err(FieldError::new(format!("{at}.ParameterName"), problem));
-        }
-        let invalid = |accepted: String| FieldError::new(format!("{at}.ParameterValue"), accepted);
-        let number = |most: u32| {
-            let number = value.parse::<u32>().ok().filter(|number| *number <= most);
-            number.ok_or_else(|| {
-                invalid(format!("{parameter_name} is {value}; accepted is a whole number from 0 to {most}"))
-            })
-        };
-        match parameter_name.as_str() {
-            "LambdaArn" if function_name(value).is_some() => arn = Some(value.clone()),
-            "LambdaArn" => {
-                let accepted = "accepted is arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]";
-                return Err(invalid(format!("LambdaArn is {value}; {accepted}")));
-            }
-            // Roles are not evaluated here.
-            "RoleArn" => {}
-            "NumberOfRetries" => retries = number(MAX_RETRIES)?,
-            "BufferIntervalInSeconds" => buffer_seconds = number(MAX_LAMBDA_SECONDS)?,
-            "BufferSizeInMBs" => {
-                let sizes = SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB;
-                buffer_mb = value.parse::<f64>().ok().filter(|size| sizes.contains(size)).ok_or_else(|| {
-                    let accepted = format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}");
-                    invalid(format!("BufferSizeInMBs is {value}; {accepted}"))
-                })?;
-            }
-            other => {
-                let problem = format!("{other} is not supported for a processor of type Lambda");
-                return Err(FieldError::new(format!("{at}.ParameterName"), problem));
-            }
-        }
+/// The parameters of a processor.
+struct Parameters<'a> {
+    parameters: &'a [Parameter],
+    of: &'a str,
+    at: String,
+}
+
+impl Parameters<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.value.as_str())
     }
-    let arn = arn.ok_or_else(|| FieldError::new(at, "LambdaArn is required for a processor of type Lambda"))?;
-    Ok(Transformation { arn, retries, buffer_mb, buffer_seconds })
+
+    /// Refuses other parameters, and repeated ones.
+    fn only(&self, names: &[&str]) -> Result<(), FieldError> {
+        for (index, Parameter { name, .. }) in self.parameters.iter().enumerate() {
+            let problem = if !names.contains(&name.as_str()) {
+                format!("{name} is not supported for a processor of type {}", self.of)
+            } else if self.parameters.iter().take(index).any(|earlier| earlier.name == *name) {
+                format!("{name} is given twice")
+            } else {
+                continue;
+            };
+            return Err(FieldError::new(format!("{}[{index}].ParameterName", self.at), problem));
+        }
+        Ok(())
+    }
+
+    fn missing(&self, problem: &str) -> FieldError {
+        FieldError::new(&self.at, problem)
+    }
+
+    fn invalid(&self, name: &str, accepted: &str) -> FieldError {
+        let index = self.parameters.iter().position(|parameter| parameter.name == name).unwrap_or_default();
+        let value = self.get(name).unwrap_or_default();
+        FieldError::new(format!("{}[{index}].ParameterValue", self.at), format!("{name} is {value}; {accepted}"))
+    }
+
+    /// A whole number from 0.
+    fn number(&self, name: &str, default: u32, most: u32) -> Result<u32, FieldError> {
+        let Some(value) = self.get(name) else { return Ok(default) };
+        let number = value.parse::<u32>().ok().filter(|number| *number <= most);
+        number.ok_or_else(|| self.invalid(name, &format!("accepted is a whole number from 0 to {most}")))
+    }
+}
+
+/// That the compression format has a default is an assumption.
+fn decompression(parameters: &Parameters<'_>) -> Result<bool, FieldError> {
+    parameters.only(&["CompressionFormat"])?;
+    match parameters.get("CompressionFormat") {
+        None | Some("GZIP") => Ok(true),
+        Some(_) => Err(parameters.invalid("CompressionFormat", "accepted is GZIP")),
+    }
+}
+
+/// The delimiter is base64 (developer guide, "Apply dynamic partitioning to aggregated data"). As seen, it "should be present for
+/// DELIMITED". That it is refused for JSON, and that the type has no default, are assumptions.
+fn deaggregation(parameters: &Parameters<'_>) -> Result<Deaggregation, FieldError> {
+    parameters.only(&["SubRecordType", "Delimiter"])?;
+    let decoded = parameters.get("Delimiter").map(|delimiter| {
+        let decoded = STANDARD.decode(delimiter).ok().filter(|delimiter| !delimiter.is_empty());
+        decoded.ok_or_else(|| parameters.invalid("Delimiter", "accepted is base64"))
+    });
+    match (parameters.get("SubRecordType"), decoded.transpose()?) {
+        (Some("JSON"), None) => Ok(Deaggregation::Json),
+        (Some("JSON"), Some(_)) => {
+            Err(parameters.invalid("Delimiter", "accepted only with the SubRecordType DELIMITED"))
+        }
+        (Some("DELIMITED"), Some(delimiter)) => Ok(Deaggregation::Delimited(delimiter)),
+        (Some("DELIMITED"), None) => Err(parameters.missing("Delimiter is required with the SubRecordType DELIMITED")),
+        (Some(_), _) => Err(parameters.invalid("SubRecordType", "accepted are JSON and DELIMITED")),
+        (None, _) => Err(parameters.missing("SubRecordType is required; accepted are JSON and DELIMITED")),
+    }
+}
+
+/// A new line without the parameter (API reference, "Processor"). Public stacks write a new line as `\n`; the service model refuses a
+/// real one. That other text is appended as it is, and which further escapes there are, are assumptions.
+fn delimiter(parameters: &Parameters<'_>) -> Result<Vec<u8>, FieldError> {
+    parameters.only(&["Delimiter"])?;
+    let (mut delimiter, mut text) = (String::new(), parameters.get("Delimiter").unwrap_or("\\n").chars());
+    while let Some(char) = text.next() {
+        delimiter.push(match char {
+            '\\' => match text.next() {
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                Some('\\') => '\\',
+                _ => return Err(parameters.invalid("Delimiter", "accepted after a backslash are n, r, t and \\")),
+            },
+            other => other,
+        });
+    }
+    Ok(delimiter.into_bytes())
+}
+
+fn lambda(parameters: &Parameters<'_>) -> Result<Transformation, FieldError> {
+    // Roles are not evaluated here.
+    parameters.only(&["LambdaArn", "NumberOfRetries", "RoleArn", "BufferSizeInMBs", "BufferIntervalInSeconds"])?;
+    let arn = parameters.get("LambdaArn");
+    let arn = arn.ok_or_else(|| parameters.missing("LambdaArn is required for a processor of type Lambda"))?;
+    if function_name(arn).is_none() {
+        return Err(
+            parameters.invalid("LambdaArn", "accepted is arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]")
+        );
+    }
+    let retries = parameters.number("NumberOfRetries", DEFAULT_RETRIES, MAX_RETRIES)?;
+    let buffer_seconds = parameters.number("BufferIntervalInSeconds", DEFAULT_LAMBDA_SECONDS, MAX_LAMBDA_SECONDS)?;
+    let size = parameters.get("BufferSizeInMBs");
+    let sizes = SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB;
+    let buffer_mb =
+        size.map_or(Some(DEFAULT_BUFFER_MB), |size| size.parse::<f64>().ok().filter(|size| sizes.contains(size)));
+    let buffer_mb = buffer_mb.ok_or_else(|| {
+        let accepted = format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}");
+        parameters.invalid("BufferSizeInMBs", &accepted)
+    })?;
+    // As seen: "Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure buffering for lambda processor."
+    if size.is_some() != parameters.get("BufferIntervalInSeconds").is_some() {
+        return Err(parameters.missing("BufferSizeInMBs and BufferIntervalInSeconds must be specified together"));
+    }
+    Ok(Transformation { arn: arn.to_owned(), retries, buffer_mb, buffer_seconds })
 }

@@ -117,17 +117,28 @@ impl Buffer {
     }
 
     async fn add(&mut self, records: Vec<Accepted>) {
-        for Accepted { record, receipt } in records {
-            if let Some(event) = self.batcher.push(record) {
-                self.invoke(event).await;
-            }
-            self.receipts.push(receipt);
-            self.due.get_or_insert_with(|| Instant::now() + self.invoker.context.settings.buffer.interval);
-            if self.batcher.is_full() {
-                self.flush().await;
+        let is_prepared = self.invoker.context.settings.processors.have_preparation();
+        for accepted in records {
+            if is_prepared {
+                for part in self.invoker.prepare(accepted).await {
+                    self.push(part).await;
+                }
+            } else {
+                self.push(accepted).await;
             }
         }
         self.report_due();
+    }
+
+    async fn push(&mut self, Accepted { record, receipt }: Accepted) {
+        if let Some(event) = self.batcher.push(record) {
+            self.invoke(event).await;
+        }
+        self.receipts.push(receipt);
+        self.due.get_or_insert_with(|| Instant::now() + self.invoker.context.settings.buffer.interval);
+        if self.batcher.is_full() {
+            self.flush().await;
+        }
     }
 
     async fn flush(&mut self) {

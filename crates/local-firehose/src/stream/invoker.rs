@@ -8,16 +8,18 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use runtime_api::Outcome;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use super::backlog::Context;
 use super::destination::Item;
-use super::receipt::Receipt;
+use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, last_lines, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, RecordOutcome};
 use firehose_model::event::{Event, Record};
+use firehose_model::source::decoded_bytes;
 
 pub(super) struct Invoker {
     pub(super) context: Arc<Context>,
@@ -26,6 +28,35 @@ pub(super) struct Invoker {
 }
 
 impl Invoker {
+    /// The records for the function that a record is decompressed and de-aggregated to, which share its receipt. None if the record
+    /// fails. It waits for this as it was put, so that what waits is not larger than the backlog.
+    pub(super) async fn prepare(&self, Accepted { record, receipt }: Accepted) -> Vec<Accepted> {
+        let Context { settings, stats, .. } = &*self.context;
+        let settings = Arc::clone(settings);
+        // On a thread where it delays no request.
+        let prepared = spawn_blocking(move || (settings.processors.prepare(&record), record));
+        // A task that panicked has logged it. The record is not settled.
+        let Ok((prepared, record)) = prepared.await else { return Vec::new() };
+        let bytes = decoded_bytes(&record.data);
+        match prepared {
+            Ok(parts) => {
+                let part_bytes = parts.iter().map(|part| decoded_bytes(&part.data)).sum();
+                stats.record(StreamEvent::Prepared { bytes, parts: parts.len(), part_bytes });
+                let mut receipts: Vec<Receipt> = (1..parts.len()).map(|_| receipt.duplicate()).collect();
+                receipts.push(receipt);
+                parts.into_iter().zip(receipts).map(|(record, receipt)| Accepted { record, receipt }).collect()
+            }
+            Err(code) => {
+                // That it counts as one attempt is an assumption.
+                let items = vec![Item::failed(&record, code, 1, Timestamp::now().as_millisecond(), "", receipt)];
+                stats.record(StreamEvent::Rejected { bytes, line_bytes: Item::bytes_of(&items) });
+                // The destination stops last.
+                let _stopped = self.destination.send(items);
+                Vec::new()
+            }
+        }
+    }
+
     /// The receipts are those of the event's records, in their order.
     pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>) {
         let Context { settings, function_arn, backlog, stats } = &*self.context;
@@ -47,8 +78,12 @@ impl Invoker {
             match outcome {
                 RecordOutcome::Dropped => dropped.push(receipt),
                 RecordOutcome::Failed(code) => items.push(failed(&record, code, receipt)),
-                RecordOutcome::Delivered { data, keys } => items.push(match settings.prefix.partition(&keys) {
-                    Some(partition) => Item::delivered(record, data, partition, receipt),
+                RecordOutcome::Delivered { mut data, keys } => items.push(match settings.prefix.partition(&keys) {
+                    Some(partition) => {
+                        // Also behind a record that ends with it, which is an assumption.
+                        data.extend_from_slice(&settings.processors.delimiter);
+                        Item::delivered(record, data, partition, receipt)
+                    }
                     None => failed(&record, ErrorCode::NoPartition, receipt),
                 }),
             }

@@ -3,8 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use firehose_model::kinesis::shard::{ON_DEMAND, Shards};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
 use object_storage::Destination;
 
@@ -32,6 +35,8 @@ pub struct StreamSettings {
     pub concurrency: usize,
     /// How often a failed invocation is retried.
     pub retries: u32,
+    /// What is done with records before and after the function.
+    pub processors: Processors,
     /// Where objects go.
     pub destination: Destination,
     /// The buffering hints of the destination.
@@ -40,8 +45,12 @@ pub struct StreamSettings {
     pub prefix: Prefix,
     /// The prefix of error objects.
     pub error_prefix: ErrorPrefix,
+    /// The time zone of the names of delivered objects and error objects. Their prefixes have it, too.
+    pub time_zone: TimeZone,
     /// The compression of delivered objects.
     pub compression: Compression,
+    /// The end of the names of delivered objects. `None`: that of the compression.
+    pub file_extension: Option<String>,
     /// The prefix of the source backup. Without one, there is no backup.
     pub backup_prefix: Option<Prefix>,
     /// The compression of the source backup.

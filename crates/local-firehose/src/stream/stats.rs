@@ -14,7 +14,8 @@ use firehose_model::prefix::ErrorOutputType;
 
 const LAST: usize = 20;
 
-/// The state of a stream. Each accepted record is counted where it is: `accepted` is the sum of the other counts of records.
+/// The state of a stream. Each accepted record is counted where it is: `accepted` is the sum of the other counts of records. Where records
+/// are de-aggregated, the other counts are those of sub-records.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct StreamSnapshot {
     /// The stream's name.
@@ -114,11 +115,14 @@ pub(super) enum Kind {
 }
 
 /// What happens in a stream. Bytes are data: before base64, and before compression. Transformed records and copies for the backup
-/// go on to the destination, which adds them to open objects. One that fails there is replaced by an error line.
+/// go on to the destination, which adds them to open objects. One that fails there is replaced by an error line. Before the function, one
+/// record is prepared as one or more parts, or it is rejected, and its error line goes on to the destination.
 #[derive(Debug)]
 pub(super) enum StreamEvent {
     Accepted { records: usize, bytes: usize },
     BufferDue { shard: Option<ShardId>, due: Option<Instant> },
+    Prepared { bytes: usize, parts: usize, part_bytes: usize },
+    Rejected { bytes: usize, line_bytes: usize },
     InvocationStarted { shard: Option<ShardId>, records: usize, bytes: usize },
     FunctionProcesses(usize),
     Invoked { invocation: InvocationSummary, failed_by_reason: BTreeMap<String, u64> },
@@ -198,6 +202,15 @@ impl Folded {
             }
             StreamEvent::BufferDue { shard, due: Some(due) } => drop(self.buffers_due.insert(shard, due)),
             StreamEvent::BufferDue { shard, due: None } => drop(self.buffers_due.remove(&shard)),
+            StreamEvent::Prepared { bytes, parts, part_bytes } => {
+                snapshot.buffered.remove(1, bytes);
+                snapshot.buffered.add(parts, part_bytes);
+            }
+            StreamEvent::Rejected { bytes, line_bytes } => {
+                snapshot.buffered.remove(1, bytes);
+                snapshot.waiting.add(1, line_bytes);
+                self.unopened += 1;
+            }
             StreamEvent::InvocationStarted { shard, records, bytes } => {
                 self.buffers_due.remove(&shard);
                 snapshot.buffered.remove(records, bytes);

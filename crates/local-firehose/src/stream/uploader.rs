@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
@@ -54,7 +55,7 @@ impl Uploader {
         if let Some(ticket) = &mut ticket {
             ticket.wait().await;
         }
-        let path = self.put(kind, &path, body).await;
+        let path = self.put(kind, &path, body, compression).await;
         backlog.settle(receipts);
         let at_ms = Timestamp::now().as_millisecond();
         let object = ObjectSummary { path, kind, records, bytes: size, at_ms };
@@ -63,19 +64,25 @@ impl Uploader {
 
     fn path(&self, Slot { kind, partition }: &Slot, oldest_ms: i64, compression: Compression) -> String {
         let oldest = Timestamp::from_millisecond(oldest_ms).unwrap_or_default();
-        let StreamSettings { name, version, prefix, error_prefix, backup_prefix, .. } = &*self.context.settings;
+        let settings = &*self.context.settings;
+        let StreamSettings { name, version, prefix, error_prefix, backup_prefix, time_zone, .. } = settings;
         let evaluated = match (kind, backup_prefix) {
             (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, *output_type, Uuid::new_v4),
             (Kind::Backup, Some(backup)) => backup.evaluate(oldest, partition, Uuid::new_v4),
             // Without a backup prefix there is no backup.
             (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(oldest, partition, Uuid::new_v4),
         };
-        object_name(&evaluated, (name.as_str(), *version), oldest, Uuid::new_v4(), compression)
+        // The backup has neither a time zone nor an extension (API reference, "S3DestinationConfiguration"). That error objects have the
+        // time zone and not the extension is an assumption.
+        let zone = if *kind == Kind::Backup { TimeZone::UTC } else { time_zone.clone() };
+        let extension = settings.file_extension.as_deref().filter(|_| *kind == Kind::Delivered);
+        let extension = extension.unwrap_or(compression.extension());
+        object_name(&evaluated, (name.as_str(), *version), &oldest.to_zoned(zone), Uuid::new_v4(), extension)
     }
 
     /// A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours (Firehose developer guide,
     /// "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
-    async fn put(&self, kind: Kind, path: &str, body: Bytes) -> String {
+    async fn put(&self, kind: Kind, path: &str, body: Bytes, compression: Compression) -> String {
         let Context { settings, backlog, stats, .. } = &*self.context;
         let name = &settings.name;
         stats.record(StreamEvent::UploadStarted);
@@ -83,7 +90,7 @@ impl Uploader {
         let key = loop {
             // Never closed.
             let permit = self.concurrency.acquire().await;
-            let stored = self.buckets.of(kind).put(path, body.clone()).await;
+            let stored = self.buckets.of(kind).put(path, body.clone(), compression).await;
             drop(permit);
             let error = match stored {
                 Ok(key) => break key,

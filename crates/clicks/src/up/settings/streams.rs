@@ -5,12 +5,15 @@ use std::path::Path;
 use std::slice;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::{Found, Layers, SettingsContext, function, invalid, table};
 use crate::error::UsageError;
 use crate::up::options::{self, BufferMb, Encoding, File, PipelineOptions, StreamName, StreamOptions, Whole};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::event::STREAM;
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
 use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
 use object_storage::{Destination, DestinationError};
@@ -180,10 +183,13 @@ fn stream(
         buffer_records: records,
         concurrency: layers.number(|options| options.concurrency, 5) as usize,
         retries: layers.number(|options| options.retries, 3),
+        processors: Processors::default(),
         destination: destination(layers)?,
         destination_buffer: destination_buffer(layers, partitioning.as_deref())?,
         error_prefix: error_prefix(layers)?,
+        time_zone: TimeZone::UTC,
         compression,
+        file_extension: None,
         backup_prefix: backup_prefix(layers)?,
         backup_compression: compression,
         dynamic_partitioning: partitioning.is_some(),

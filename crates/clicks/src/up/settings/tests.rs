@@ -2,11 +2,13 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use clap::{CommandFactory, Parser};
+use jiff::tz::TimeZone;
 
 use super::super::options::names;
 use super::*;
 use crate::command::{Cli, Command as Subcommand, Up};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
 use local_firehose::stream::{Buffering, DataStreamSettings, Source};
 use object_storage::Destination;
@@ -92,11 +94,14 @@ fn stream(name: &str) -> StreamSettings {
         buffer_records: 10_000,
         concurrency: 5,
         retries: 3,
+        processors: Processors::default(),
         destination: Destination::parse("out/bucket", None).unwrap(),
         destination_buffer: Buffering { bytes: 5 * 1_048_576, interval: Duration::from_secs(3) },
         prefix: prefix("firehose/"),
         error_prefix: ErrorPrefix::parse("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/").unwrap(),
+        time_zone: TimeZone::UTC,
         compression: Compression::None,
+        file_extension: None,
         backup_prefix: None,
         backup_compression: Compression::None,
         dynamic_partitioning: false,

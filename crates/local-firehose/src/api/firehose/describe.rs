@@ -76,7 +76,9 @@ fn created_destination(definition: &Definition) -> Value {
     if let Some(Value::Object(backup)) = configuration.get("S3BackupConfiguration") {
         extended["S3BackupDescription"] = created_s3(backup, definition.buffering_hints());
     }
-    for member in ["DynamicPartitioningConfiguration", "DataFormatConversionConfiguration"] {
+    for member in
+        ["DynamicPartitioningConfiguration", "DataFormatConversionConfiguration", "FileExtension", "CustomTimeZone"]
+    {
         if let Some(value) = configuration.get(member) {
             extended[member] = value.clone();
         }

@@ -3,6 +3,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
+use firehose_model::processors::{Deaggregation, Processors};
 
 const AT: &str = "ExtendedS3DestinationConfiguration";
 const ROLE: &str = "arn:aws:iam::123456789012:role/firehose";
@@ -52,6 +53,7 @@ fn a_definition_without_options_has_firehoses_defaults() {
     assert_eq!((settings.prefix.text(), settings.backup_prefix, settings.function), ("", None, None));
     assert_eq!(settings.error_prefix.text(), "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/");
     assert_eq!((settings.compression, settings.function_arn, settings.version), (Compression::None, None, 1));
+    assert_eq!((settings.time_zone, settings.file_extension), (TimeZone::UTC, None));
 }
 
 #[test]
@@ -60,6 +62,7 @@ fn each_option_is_a_setting() {
         [("BufferSizeInMBs", "0.5"), ("BufferIntervalInSeconds", "7"), ("NumberOfRetries", "1"), ("RoleArn", ROLE)];
     let Plan { settings, backup } = plan(json!({
         "Prefix": "p/", "ErrorOutputPrefix": "e/", "CompressionFormat": "GZIP",
+        "CustomTimeZone": "Asia/Tokyo", "FileExtension": ".log",
         "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 0 },
         "ProcessingConfiguration": processing(&parameters),
         "S3BackupMode": "Enabled",
@@ -67,6 +70,11 @@ fn each_option_is_a_setting() {
     }))
     .unwrap();
     assert_eq!((settings.prefix.text(), settings.error_prefix.text()), ("p/", "e/"));
+    assert_eq!(settings.prefix, Prefix::parse("p/", false).unwrap().in_zone(time_zone("Asia/Tokyo").unwrap()));
+    assert_eq!(
+        (settings.time_zone.iana_name(), settings.file_extension.as_deref()),
+        (Some("Asia/Tokyo"), Some(".log"))
+    );
     assert_eq!((settings.compression, settings.backup_compression), (Compression::Gzip, Compression::None));
     assert_eq!(settings.destination_buffer, Buffering { bytes: MB, interval: Duration::ZERO });
     assert_eq!(settings.buffer, Buffering { bytes: MB / 2, interval: Duration::from_secs(7) });
@@ -121,6 +129,7 @@ fn a_refused_value_names_its_field() {
         (json!({ "Prefix": by_key, "ErrorOutputPrefix": "e/" }), "Prefix"),
         (json!({ "Prefix": "!{timestamp:yyyy}/" }), "ErrorOutputPrefix"),
         (json!({ "CompressionFormat": "ZIP" }), "CompressionFormat"),
+        (json!({ "CustomTimeZone": "Asia/Nowhere" }), "CustomTimeZone"),
         (json!({ "BufferingHints": { "SizeInMBs": 5 } }), "BufferingHints"),
         (json!({ "S3BackupMode": "Enabled" }), "S3BackupConfiguration"),
         (
@@ -142,7 +151,7 @@ fn a_refused_value_names_its_field() {
             "BufferingHints",
         ),
         (
-            json!({ "ProcessingConfiguration": { "Processors": [{ "Type": "Decompression" }] } }),
+            json!({ "ProcessingConfiguration": { "Processors": [{ "Type": "CloudWatchLogProcessing" }] } }),
             "ProcessingConfiguration.Processors[0].Type",
         ),
         (
@@ -179,6 +188,93 @@ fn a_refused_value_names_its_field() {
         let error = plan(change.clone()).unwrap_err();
         assert_eq!(error.field, format!("{AT}.{field}"), "{change}: {error}");
         assert!(error.to_string().starts_with(&format!("{AT}.{field}: ")), "{error}");
+    }
+}
+
+fn processor(kind: &str, parameters: &[(&str, &str)]) -> Value {
+    let parameter = |(name, value): &(&str, &str)| json!({ "ParameterName": name, "ParameterValue": value });
+    json!({ "Type": kind, "Parameters": parameters.iter().map(parameter).collect::<Vec<_>>() })
+}
+
+/// A stream with dynamic partitioning, and these processors besides Lambda.
+fn with_processors(processors: &[Value]) -> Value {
+    let mut processing = processing(&[]);
+    processing["Processors"].as_array_mut().unwrap().extend(processors.iter().cloned());
+    json!({
+        "Prefix": "!{partitionKeyFromLambda:k}/", "ErrorOutputPrefix": "e/",
+        "DynamicPartitioningConfiguration": { "Enabled": true }, "ProcessingConfiguration": processing,
+    })
+}
+
+#[test]
+fn each_processor_is_a_setting() {
+    let json = processor("RecordDeAggregation", &[("SubRecordType", "JSON")]);
+    let delimited = processor("RecordDeAggregation", &[("SubRecordType", "DELIMITED"), ("Delimiter", "IyMjIw==")]);
+    let gzip = processor("Decompression", &[("CompressionFormat", "GZIP")]);
+    let append = |delimiter| processor("AppendDelimiterToRecord", &[("Delimiter", delimiter)]);
+    let none = Processors::default;
+    for (processors, expected) in [
+        (vec![], none()),
+        (vec![json.clone()], Processors { deaggregation: Some(Deaggregation::Json), ..none() }),
+        (vec![delimited], Processors { deaggregation: Some(Deaggregation::Delimited(b"####".into())), ..none() }),
+        (vec![gzip.clone()], Processors { decompression: true, ..none() }),
+        (vec![json!({ "Type": "Decompression" })], Processors { decompression: true, ..none() }),
+        (vec![json!({ "Type": "AppendDelimiterToRecord" })], Processors { delimiter: b"\n".into(), ..none() }),
+        (vec![append("\\n")], Processors { delimiter: b"\n".into(), ..none() }),
+        (vec![append("\\r\\n\\t\\\\;")], Processors { delimiter: b"\r\n\t\\;".into(), ..none() }),
+        (
+            // The order does not matter.
+            vec![append("|"), json, gzip],
+            Processors { decompression: true, deaggregation: Some(Deaggregation::Json), delimiter: b"|".into() },
+        ),
+    ] {
+        let settings = plan(with_processors(&processors)).unwrap().settings;
+        assert_eq!((settings.processors, settings.function.is_some()), (expected, true), "{processors:?}");
+    }
+    // Neither needs a function, nor dynamic partitioning.
+    let processors = [json!({ "Type": "Decompression" }), json!({ "Type": "AppendDelimiterToRecord" })];
+    let change = |enabled| json!({ "ProcessingConfiguration": { "Enabled": enabled, "Processors": processors } });
+    let settings = plan(change(true)).unwrap().settings;
+    let expected = Processors { decompression: true, delimiter: b"\n".into(), ..none() };
+    assert_eq!((settings.processors, settings.function_arn), (expected, None));
+    assert_eq!(plan(change(false)).unwrap().settings.processors, none());
+}
+
+#[test]
+fn a_refused_processor_names_its_field() {
+    let deaggregation = |parameters: &[(&str, &str)]| processor("RecordDeAggregation", parameters);
+    for (processor, field) in [
+        (processor("MetadataExtraction", &[]), "[1].Type"),
+        (processor("Lambda", &[("LambdaArn", FUNCTION)]), "[1]"),
+        (deaggregation(&[]), "[1].Parameters"),
+        (deaggregation(&[("SubRecordType", "XML")]), "[1].Parameters[0].ParameterValue"),
+        (deaggregation(&[("SubRecordType", "DELIMITED")]), "[1].Parameters"),
+        (deaggregation(&[("SubRecordType", "DELIMITED"), ("Delimiter", "####")]), "[1].Parameters[1].ParameterValue"),
+        (deaggregation(&[("Delimiter", "IyMjIw=="), ("SubRecordType", "JSON")]), "[1].Parameters[0].ParameterValue"),
+        (deaggregation(&[("CompressionFormat", "GZIP")]), "[1].Parameters[0].ParameterName"),
+        (processor("Decompression", &[("CompressionFormat", "Snappy")]), "[1].Parameters[0].ParameterValue"),
+        (processor("AppendDelimiterToRecord", &[("Delimiter", "\\x")]), "[1].Parameters[0].ParameterValue"),
+        (processor("AppendDelimiterToRecord", &[("SubRecordType", "JSON")]), "[1].Parameters[0].ParameterName"),
+    ] {
+        let error = plan(with_processors(&[processor])).unwrap_err();
+        assert_eq!(error.field, format!("{AT}.ProcessingConfiguration.Processors{field}"), "{error}");
+    }
+    let gzip = || json!({ "Type": "Decompression" });
+    let json = deaggregation(&[("SubRecordType", "JSON")]);
+    let with_size = processing(&[("BufferSizeInMBs", "1")]);
+    let with_interval = processing(&[("BufferIntervalInSeconds", "60")]);
+    for (processing, field) in [
+        // Without dynamic partitioning.
+        (json!({ "Enabled": true, "Processors": [json] }), "[0]"),
+        (json!({ "Enabled": true, "Processors": [gzip(), gzip()] }), "[1]"),
+        (json!({ "Enabled": true, "Processors": vec![gzip(); 6] }), ""),
+        (json!({ "Enabled": true, "Processors": [] }), ""),
+        (json!({ "Enabled": true }), ""),
+        (with_size, "[0].Parameters"),
+        (with_interval, "[0].Parameters"),
+    ] {
+        let error = plan(json!({ "ProcessingConfiguration": processing })).unwrap_err();
+        assert_eq!(error.field, format!("{AT}.ProcessingConfiguration.Processors{field}"), "{error}");
     }
 }
 
@@ -236,6 +332,15 @@ fn an_update_retains_what_it_does_not_have() {
         let error = before.merged("ExtendedS3DestinationUpdate", merged(json!({}), change), 5).unwrap_err();
         assert_eq!(error.field, format!("ExtendedS3DestinationUpdate.{field}"));
     }
+}
+
+#[test]
+fn an_empty_text_restores_a_default() {
+    let before = definition(json!({ "CustomTimeZone": "Asia/Tokyo", "FileExtension": ".log" }));
+    let change = merged(json!({}), json!({ "CustomTimeZone": "", "FileExtension": "" }));
+    let after = before.merged("ExtendedS3DestinationUpdate", change, 5).unwrap();
+    let settings = after.plan(AT, &root(), &FunctionMap::default()).unwrap().settings;
+    assert_eq!((settings.time_zone, settings.file_extension), (TimeZone::UTC, None));
 }
 
 #[test]

@@ -5,7 +5,9 @@ use tokio::time::timeout;
 
 use super::*;
 use firehose_model::event::encode;
-use firehose_model::prefix::Prefix;
+use firehose_model::prefix::{Prefix, time_zone};
+use firehose_model::processors::{Deaggregation, Processors};
+use object_storage::gzip;
 
 /// A stream that flushes when it stops.
 struct Running {
@@ -67,6 +69,85 @@ async fn an_update_applies_to_the_records_after_it() {
     }
     let snapshot = running.stream.snapshot();
     assert_eq!((snapshot.accepted, snapshot.delivered, snapshot.failed), (2, 2, 0));
+}
+
+#[tokio::test]
+async fn delivered_objects_have_the_time_zone_and_the_extension() {
+    let zone = time_zone("Asia/Tokyo").unwrap();
+    let prefix = |text: &str| Prefix::parse(&format!("{text}/!{{timestamp:yyyy-MM-dd-HH}}/"), false).unwrap();
+    let running = Running::start(|settings| {
+        settings.prefix = prefix("made").in_zone(zone.clone());
+        settings.time_zone = zone.clone();
+        settings.file_extension = Some(".json".to_owned());
+        settings.backup_prefix = Some(prefix("source"));
+    });
+    let hours = || {
+        let now = Timestamp::now();
+        ["UTC", "Asia/Tokyo"].map(|zone| now.to_zoned(time_zone(zone).unwrap()).strftime("%Y-%m-%d-%H").to_string())
+    };
+    let before = hours();
+    running.put("a").await;
+    let after = hours();
+    assert!(running.stream.stop().await);
+    let objects = running.objects("bucket");
+    let [(made, _), (source, _)] = &objects[..] else { panic!("{objects:?}") };
+    let is_named = |name: &str, hours: [&str; 2], start: &str, end: &str| {
+        let of = |hour: &str| name.contains(&format!("{start}/{hour}/s-1-{hour}-"));
+        hours.into_iter().any(of) && name.ends_with(end)
+    };
+    assert!(is_named(made, [&before[1], &after[1]], "made", ".json"), "{made}");
+    assert!(is_named(source, [&before[0], &after[0]], "source", "") && !source.ends_with(".json"), "{source}");
+}
+
+#[tokio::test]
+async fn sub_records_share_the_receipt_of_their_record() {
+    let running = Running::start(|settings| {
+        let deaggregation = Some(Deaggregation::Json);
+        settings.processors = Processors { deaggregation, delimiter: b"\n".into(), ..Processors::default() };
+        settings.buffer_records = 2;
+    });
+    for text in [r#"{"a":1}{"a":2} {"a":3}"#, "no JSON", r#"{"a":4}"#] {
+        running.put(text).await;
+    }
+    assert_eq!(running.stream.unsettled(), 3);
+    assert!(running.stream.stop().await);
+    let objects = running.objects("bucket");
+    let [(failed, line), (delivered, lines)] = &objects[..] else { panic!("{objects:?}") };
+    assert!(delivered.contains("/firehose/") && failed.contains("/errors/partitioning-failed/"), "{objects:?}");
+    // Concurrent invocations of Direct PUT have no order.
+    let mut lines: Vec<&str> = lines.split_inclusive('\n').collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [1, 2, 3, 4].map(|number| format!("{{\"a\":{number}}}\n")));
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((line["rawData"].as_str(), line.get("lambdaARN")), (Some(&*encode(b"no JSON")), None), "{line}");
+    let snapshot = running.stream.snapshot();
+    assert_eq!((snapshot.accepted, snapshot.delivered, snapshot.failed), (3, 4, 1));
+}
+
+#[tokio::test]
+async fn records_are_decompressed_and_fail_as_they_were_put() {
+    let running = Running::start(|settings| {
+        settings.processors = Processors { decompression: true, ..Processors::default() };
+    });
+    running.put("plain").await;
+    let compressed = gzip(b"log").unwrap();
+    assert!(running.stream.put(vec![encode(&compressed)]).await[0].is_ok());
+    assert!(running.stream.stop().await);
+    let objects = running.objects("bucket");
+    let [(failed, line), (_, delivered)] = &objects[..] else { panic!("{objects:?}") };
+    assert!(failed.contains("/errors/decompression-failed/") && delivered == "log", "{objects:?}");
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["rawData"].as_str(), Some(&*encode(b"plain")), "{line}");
+
+    // A later failure has the compressed record.
+    let running = Running::start(|settings| {
+        settings.processors = Processors { decompression: true, ..Processors::default() };
+        settings.function_arn = Some("arn:aws:lambda:us-east-1:123456789012:function:missing".to_owned());
+    });
+    assert!(running.stream.put(vec![encode(&compressed)]).await[0].is_ok());
+    assert!(running.stream.stop().await);
+    let line: serde_json::Value = serde_json::from_str(&running.objects("bucket")[0].1).unwrap();
+    assert_eq!(line["rawData"].as_str(), Some(&*encode(&compressed)), "{line}");
 }
 
 #[tokio::test]

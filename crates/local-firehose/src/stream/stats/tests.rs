@@ -87,6 +87,32 @@ fn accepted_is_the_sum_of_the_other_counts_after_each_event() {
     assert_eq!(stats.snapshot().in_lambda.invocations, 1);
 }
 
+#[test]
+fn sub_records_and_rejected_records_are_counted_where_they_are() {
+    let stats = stats();
+    let error = Kind::Error(ErrorOutputType::DecompressionFailed);
+    // An event, and then the records and bytes that are buffered and waiting.
+    let steps = [
+        (accepted(2, 20), [(2, 20), (0, 0)]),
+        (StreamEvent::Prepared { bytes: 10, parts: 3, part_bytes: 12 }, [(4, 22), (0, 0)]),
+        (StreamEvent::Rejected { bytes: 10, line_bytes: 50 }, [(3, 12), (1, 50)]),
+        (opened(1, None), [(3, 12), (1, 50)]),
+        (started(None, 3, 12), [(0, 0), (1, 50)]),
+        (transformed(3, 15, 0), [(0, 0), (4, 65)]),
+        (opened(3, None), [(0, 0), (4, 65)]),
+        (stored(Kind::Delivered, 3, 15), [(0, 0), (1, 50)]),
+        (stored(error, 1, 50), [(0, 0), (0, 0)]),
+    ];
+    for (number, (event, expected)) in steps.into_iter().enumerate() {
+        stats.record(event);
+        let StreamSnapshot { buffered, waiting, .. } = stats.snapshot();
+        let found = [buffered, waiting].map(|Waiting { records, bytes, .. }| (records, bytes));
+        assert_eq!(found, expected, "after step {number}");
+    }
+    let seen = stats.snapshot();
+    assert_eq!((seen.accepted, seen.delivered, seen.failed), (2, 3, 1));
+}
+
 /// One event after the other, and both buffers after each: records, bytes, and the time until a flush.
 #[tokio::test(start_paused = true)]
 async fn records_bytes_and_times_agree_after_each_event() {

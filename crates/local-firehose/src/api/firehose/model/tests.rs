@@ -82,6 +82,7 @@ fn a_violation_names_the_path() {
             "CreateDeliveryStream",
             create(&json!({
                 "RoleARN": "role", "BufferingHints": { "SizeInMBs": 129, "IntervalInSeconds": -1 }, "S3BackupMode": "On",
+                "FileExtension": "json", "CustomTimeZone": "Etc/GMT+5",
                 "ProcessingConfiguration": { "Processors": [{ "Type": "Lambda", "Parameters": [{ "ParameterName": "LambdaArn" }] }] },
             })),
             &[
@@ -91,6 +92,8 @@ fn a_violation_names_the_path() {
                 "Value '-1' at 'extendedS3DestinationConfiguration.bufferingHints.intervalInSeconds' failed to satisfy constraint: Member must have value greater than or equal to 0",
                 "Value null at 'extendedS3DestinationConfiguration.processingConfiguration.processors.1.member.parameters.1.member.parameterValue' failed to satisfy constraint: Member must not be null",
                 "Value 'On' at 'extendedS3DestinationConfiguration.s3BackupMode' failed to satisfy constraint: Member must satisfy enum value set: [Disabled, Enabled]",
+                r"Value 'json' at 'extendedS3DestinationConfiguration.fileExtension' failed to satisfy constraint: Member must satisfy regular expression pattern: ^$|\.[0-9a-z!\-_.*'()]+",
+                "Value 'Etc/GMT+5' at 'extendedS3DestinationConfiguration.customTimeZone' failed to satisfy constraint: Member must satisfy regular expression pattern: ^$|[a-zA-Z/_]+",
             ],
         ),
         (
@@ -154,7 +157,6 @@ fn a_member_that_is_not_supported_is_named() {
             with("DataFormatConversionConfiguration", json!({ "SchemaConfiguration": {} })),
             "ExtendedS3DestinationConfiguration.DataFormatConversionConfiguration.SchemaConfiguration",
         ),
-        (with("FileExtension", json!(".json")), "ExtendedS3DestinationConfiguration.FileExtension"),
         (
             with("DynamicPartitioningConfiguration", json!({ "RetryOptions": {} })),
             "ExtendedS3DestinationConfiguration.DynamicPartitioningConfiguration.RetryOptions",
