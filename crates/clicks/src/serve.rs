@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use crate::error::UsageError;
 use crate::flush::{flush, print, report};
 use crate::interrupts::Interrupts;
+use crate::progress;
 use crate::state;
 use crate::up::options::{Host, Port, Whole};
 use crate::up::settings::function_of;
 #[cfg(not(feature = "aws"))]
 use crate::without_aws::NeedsAws;
+use firehose_model::batch::MB;
 use local_firehose::control::{ControlOptions, FunctionMap, Root};
 use local_firehose::stream::DeliveryStream;
 use local_firehose::{Server, ServerError, ServerOptions};
@@ -61,7 +63,15 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME=COMMAND")]
     function_map: Vec<String>,
 
+    /// The memory for the records of all data streams, in MB: 1 to 65536
+    ///
+    /// A record takes its base64, its partition key and about 200 bytes until its retention ends. Puts into a full memory are refused.
+    #[arg(long, value_name = "N", default_value = "256")]
+    retention_mb: Whole<1, 65_536>,
+
     /// A folder for streams, tags and accepted records, which the next start continues with [default: none]
+    ///
+    /// The records of data streams are in memory only. Those that a delivery stream has read are accepted records.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
@@ -87,11 +97,13 @@ impl Serve {
             functions.insert(name, function);
         }
         let root = root(&self.destination, self.s3_endpoint.as_deref())?;
+        let Whole(retention_mb) = self.retention_mb;
+        let retention_bytes = retention_mb as usize * MB;
         Ok(ServerOptions {
             address: SocketAddr::new(host, self.port.number()),
             function_log: self.function_log.clone(),
             verbose: self.verbose,
-            control: ControlOptions { root, functions, state: self.state.clone() },
+            control: ControlOptions { root, functions, state: self.state.clone(), retention_bytes },
         })
     }
 }
@@ -150,6 +162,10 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
     })?;
     if let Some(folder) = &arguments.state {
         state::report(folder, &server.streams().list());
+        let folder = folder.display();
+        progress::print(&format!(
+            "{folder} (`--state`) keeps streams, tags, and the records of delivery streams; data streams begin without records"
+        ));
     }
     print(&format!("{:<10}{}\n", "endpoint", server.url()));
     interrupts.next().await;

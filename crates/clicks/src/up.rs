@@ -65,7 +65,8 @@ fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {
     lines.extend(settings.streams.iter().map(|stream| {
         let StreamSettings { name, destination, source, .. } = stream;
         let ingestion = match source {
-            Source::DirectPut => String::new(),
+            // A configured stream reads none that a caller has created.
+            Source::DirectPut | Source::DataStream { .. } => String::new(),
             Source::Kinesis(_) if settings.is_of_collector(name) => format!(" from {page}/collect"),
             Source::Kinesis(_) => format!(" from {page}/v2/{name}"),
         };

@@ -18,18 +18,26 @@ use crate::source::{SourceType, decoded_bytes};
 /// The default name of a stream.
 pub const STREAM: &str = "mysfits-clicks";
 
-/// The name of a stream, with the scope of its ARN. Clones share both.
+/// The name of a stream, that of the data stream that it reads, and the scope of their ARNs. Clones share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamIdentity {
     name: Arc<str>,
+    data_stream: Arc<str>,
     scope: Arc<Scope>,
 }
 
 impl StreamIdentity {
-    /// A stream of this region and account.
+    /// A stream of this region and account. A data stream that it reads has the same name.
     #[must_use]
     pub fn new(name: &str, scope: Scope) -> Self {
-        Self { name: name.into(), scope: Arc::new(scope) }
+        let name: Arc<str> = name.into();
+        Self { data_stream: Arc::clone(&name), name, scope: Arc::new(scope) }
+    }
+
+    /// The same stream, which reads a data stream of another name.
+    #[must_use]
+    pub fn reading(self, data_stream: &str) -> Self {
+        Self { data_stream: data_stream.into(), ..self }
     }
 }
 
@@ -219,14 +227,14 @@ impl Event {
 
     /// The payload of one invocation. Each retry has another `invocationId` and the same records.
     pub fn payload(&self, invocation_id: Uuid) -> Result<Vec<u8>, serde_json::Error> {
-        let StreamIdentity { name, scope } = match &self.envelope {
+        let StreamIdentity { name, data_stream, scope } = match &self.envelope {
             Envelope::File(file) => return Ok(format!("{{\"invocationId\":\"{invocation_id}\"{file}").into_bytes()),
             Envelope::Stream(stream) => stream,
         };
         let is_from_shard = self.records.first().is_some_and(|record| record.kinesis.is_some());
         serde_json::to_vec(&Payload {
             invocation_id: invocation_id.to_string(),
-            source_kinesis_stream_arn: is_from_shard.then(|| scope.data_stream_arn(name)),
+            source_kinesis_stream_arn: is_from_shard.then(|| scope.data_stream_arn(data_stream)),
             delivery_stream_arn: scope.delivery_stream_arn(name),
             region: &scope.region,
             records: &self.records,

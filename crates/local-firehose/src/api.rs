@@ -36,9 +36,7 @@ struct Apis {
 
 /// Serves both APIs. A request that names neither, such as a browser's, gets an error of the API `default`.
 pub fn router(control: &Control, default: Api) -> Router {
-    let (firehose, kinesis) =
-        (Firehose::new(control.clone()), Kinesis::new(control.streams().clone(), control.body_memory()));
-    let apis = Apis { firehose, kinesis, default };
+    let apis = Apis { firehose: Firehose::new(control.clone()), kinesis: Kinesis::new(control.clone()), default };
     Router::new().fallback(handle).with_state(Arc::new(apis))
 }
 

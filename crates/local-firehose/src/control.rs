@@ -1,7 +1,8 @@
-//! Creates, updates and deletes delivery streams at run time.
+//! Creates, updates and deletes delivery streams and data streams at run time.
 
 mod buckets;
 mod changes;
+mod data_streams;
 mod definition;
 mod deletion;
 mod functions;
@@ -19,16 +20,19 @@ use serde_json::{Map, Value};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use self::buckets::OpenBuckets;
+use self::data_streams::DataStreamEntry;
 use self::definition::Plan;
 use self::store::Store;
 use crate::functions::FunctionLog;
 use crate::http::BodyMemory;
 use crate::registry::Registry;
-use crate::stream::DeliveryStream;
+use crate::stream::{DeliveryStream, RetentionMemory};
 
+pub(crate) use self::data_streams::{MAX_HOURS, MIN_HOURS, RetentionChange};
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::tags::Tags;
 
+pub use self::data_streams::KinesisSource;
 pub use self::definition::{Definition, Root};
 pub use self::functions::FunctionMap;
 pub use self::processing::FieldError;
@@ -38,7 +42,8 @@ pub use self::store::StoreError;
 /// The only destination of a stream.
 pub(crate) const DESTINATION_ID: &str = "destinationId-000000000001";
 
-/// The status of a delivery stream, with the names of Firehose (API reference, "DeliveryStreamDescription").
+/// The status of a stream, with the names of Firehose and Kinesis (their API references, "DeliveryStreamDescription" and
+/// "StreamDescription").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -52,6 +57,9 @@ pub enum Status {
     DeletingFailed,
 }
 
+/// The usual memory for the records of data streams, in bytes.
+pub const RETENTION_BYTES: usize = 256 * 1024 * 1024;
+
 /// Where the streams of a [`Control`] write, and what they run.
 #[derive(Debug, Clone)]
 pub struct ControlOptions {
@@ -59,8 +67,10 @@ pub struct ControlOptions {
     pub root: Root,
     /// The functions of Lambda processors.
     pub functions: FunctionMap,
-    /// The folder of definitions, tags and accepted records. Without one, they end with the process.
+    /// The folder of definitions, tags, and accepted records of delivery streams. Without one, they end with the process.
     pub state: Option<PathBuf>,
+    /// The most memory for the records of data streams, in bytes.
+    pub retention_bytes: usize,
 }
 
 /// A stream as it is described.
@@ -83,7 +93,7 @@ pub(crate) struct Update {
     pub(crate) change: Map<String, Value>,
 }
 
-/// The delivery streams of a process: those that are configured at its start, and those that callers create. Clones share them.
+/// The streams of a process: those that are configured at its start, and those that callers create. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Control(Arc<Inner>);
 
@@ -93,6 +103,7 @@ struct Inner {
     options: ControlOptions,
     function_log: Arc<FunctionLog>,
     store: Option<Store>,
+    retention: RetentionMemory,
     created: Mutex<Created>,
     /// Held during a change of a stream or of its tags, from what it reads until it is on disk.
     changing: tokio::sync::Mutex<()>,
@@ -107,6 +118,10 @@ struct Created {
     streams: BTreeMap<String, Entry>,
     /// Also of configured streams.
     tags: BTreeMap<String, Tags>,
+    #[serde(default)]
+    data_streams: BTreeMap<String, DataStreamEntry>,
+    #[serde(default)]
+    data_stream_tags: BTreeMap<String, Tags>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,9 +141,11 @@ impl Control {
         let store = options.state.as_deref().map(Store::open).transpose()?;
         let created: Created = options.state.as_deref().map(store::read).transpose()?.unwrap_or_default();
         let entries = created.streams.clone();
+        let retention = RetentionMemory::new(options.retention_bytes);
         let control = Self(Arc::new(Inner {
             streams,
             options,
+            retention,
             function_log,
             store,
             created: Mutex::new(created),
@@ -137,6 +154,8 @@ impl Control {
             deletions: Mutex::default(),
             body_memory: BodyMemory::default(),
         }));
+        // Delivery streams read them.
+        control.restart_data_streams();
         for (name, entry) in entries {
             control.restart(name, entry).await?;
         }
@@ -172,7 +191,7 @@ impl Control {
         let ControlOptions { root, functions, .. } = &self.0.options;
         let plan = definition.plan("ExtendedS3DestinationConfiguration", root, functions);
         let plan = plan.map_err(|error| ControlError::Definition(name.clone(), error))?;
-        let started = self.start(plan).await;
+        let started = self.start(plan, definition.source).await;
         started.map_err(|error| ControlError::Start(name.clone(), error))?;
         match status {
             Status::Creating | Status::Active => self.set_status(&name, Status::Active),
@@ -185,13 +204,16 @@ impl Control {
     }
 
     /// Starts the stream of a plan, and adds it to the others.
-    async fn start(&self, plan: Plan) -> Result<(), StartError> {
-        let control = self.clone();
+    async fn start(&self, mut plan: Plan, source: Option<KinesisSource>) -> Result<(), StartError> {
+        let (control, data_stream) = (self.clone(), self.connect(&mut plan.settings, source));
         let started = spawn_blocking(move || -> Result<(), StartError> {
             let Inner { streams, function_log, options, buckets, .. } = &*control.0;
             let buckets = buckets.of(&plan, options.state.is_some())?;
             let log = Arc::clone(function_log);
             let stream = DeliveryStream::start(plan.settings, buckets, log, options.state.as_deref())?;
+            if let Some(data_stream) = data_stream {
+                data_stream.attach(&stream);
+            }
             Ok(streams.add(stream)?)
         });
         started.await.unwrap_or(Err(StartError::Panicked))

@@ -5,13 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::stream::{DataStream, DeliveryStream};
 
-/// Streams by name. Clones share them.
+/// Delivery streams and data streams, each by name. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Registry(Arc<RwLock<Streams>>);
 
 #[derive(Debug, Default)]
 struct Streams {
     by_name: BTreeMap<String, Registered>,
+    /// Its limits belong to all callers, so each is made once.
+    data_streams: BTreeMap<String, DataStream>,
     added: u64,
 }
 
@@ -19,33 +21,49 @@ struct Streams {
 struct Registered {
     number: u64,
     delivery: DeliveryStream,
-    /// The one that it reads. Its limits belong to all callers, so it is made once.
-    data_stream: Option<DataStream>,
 }
 
-/// Another stream has this name.
+/// Another stream of the same kind has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the stream {0} already exists")]
 pub struct NameTaken(pub String);
 
 impl Registry {
-    /// Adds a stream, and the data stream that it reads.
+    /// Adds a delivery stream, and the data stream that is configured with it.
     pub fn add(&self, delivery: DeliveryStream) -> Result<(), NameTaken> {
         let name = delivery.name().to_owned();
         let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if streams.by_name.contains_key(&name) {
+        let data_stream = DataStream::read_by(&delivery);
+        if streams.by_name.contains_key(&name) || data_stream.is_some() && streams.data_streams.contains_key(&name) {
             return Err(NameTaken(name));
         }
         streams.added += 1;
-        let (number, data_stream) = (streams.added, DataStream::read_by(&delivery));
-        streams.by_name.insert(name, Registered { number, delivery, data_stream });
+        let number = streams.added;
+        streams.data_streams.extend(data_stream.map(|data_stream| (name.clone(), data_stream)));
+        streams.by_name.insert(name, Registered { number, delivery });
         Ok(())
     }
 
-    /// Removes a stream, which still runs.
+    /// Removes a delivery stream that has no configured data stream. It still runs.
     pub fn remove(&self, name: &str) -> Option<DeliveryStream> {
         let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
         streams.by_name.remove(name).map(|registered| registered.delivery)
+    }
+
+    /// Adds a data stream. A delivery stream may have the same name.
+    pub fn add_data_stream(&self, data_stream: DataStream) -> Result<(), NameTaken> {
+        let name = data_stream.name().to_owned();
+        let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if streams.data_streams.contains_key(&name) {
+            return Err(NameTaken(name));
+        }
+        streams.data_streams.insert(name, data_stream);
+        Ok(())
+    }
+
+    /// Removes a data stream that is not configured.
+    pub fn remove_data_stream(&self, name: &str) -> Option<DataStream> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).data_streams.remove(name)
     }
 
     /// The delivery stream of this name.
@@ -57,7 +75,7 @@ impl Registry {
     /// The data stream of this name.
     #[must_use]
     pub fn data_stream(&self, name: &str) -> Option<DataStream> {
-        self.read().by_name.get(name).and_then(|registered| registered.data_stream.clone())
+        self.read().data_streams.get(name).cloned()
     }
 
     /// All delivery streams by name.
@@ -78,7 +96,7 @@ impl Registry {
     /// All data streams by name.
     #[must_use]
     pub fn data_streams(&self) -> Vec<DataStream> {
-        self.read().by_name.values().filter_map(|registered| registered.data_stream.clone()).collect()
+        self.read().data_streams.values().cloned().collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Streams> {
@@ -90,9 +108,11 @@ impl Registry {
 mod tests {
     use std::path::Path;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::functions::FunctionLog;
-    use crate::stream::{DataStreamSettings, Source, StreamSettings};
+    use crate::stream::{DataStreamSettings, RetentionMemory, Source, StreamSettings};
     use object_storage::Bucket;
 
     fn stream(folder: &Path, name: &str, source: Source) -> DeliveryStream {
@@ -123,6 +143,25 @@ mod tests {
         assert!(registry.remove("b").is_none() && registry.get("b").is_none());
         assert_eq!(names(&registry.list()), ["a"]);
         assert!(other.list().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_data_stream_may_have_the_name_of_a_delivery_stream() {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::default();
+        let created = || {
+            let memory = RetentionMemory::new(1000);
+            DataStream::retained("a", Timestamp::now(), DataStreamSettings::default(), 24, memory)
+        };
+        registry.add(stream(folder.path(), "a", Source::DirectPut)).unwrap();
+        registry.add_data_stream(created()).unwrap();
+        assert_eq!(registry.add_data_stream(created()), Err(NameTaken("a".to_owned())));
+        assert!(registry.remove("a").is_some() && registry.data_stream("a").is_some());
+        let configured = || stream(folder.path(), "a", Source::Kinesis(DataStreamSettings::default()));
+        assert_eq!(registry.add(configured()), Err(NameTaken("a".to_owned())));
+        assert!(registry.remove_data_stream("a").is_some() && registry.data_stream("a").is_none());
+        registry.add(configured()).unwrap();
+        assert_eq!(registry.add_data_stream(created()), Err(NameTaken("a".to_owned())));
     }
 
     #[tokio::test]

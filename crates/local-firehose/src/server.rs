@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::api::{self, Api};
-use crate::control::{Control, ControlError, ControlOptions, FunctionMap, Root};
+use crate::control::{Control, ControlError, ControlOptions, FunctionMap, RETENTION_BYTES, Root};
 use crate::functions::{FunctionLog, FunctionLogError};
 use crate::http::HttpServer;
 use crate::registry::Registry;

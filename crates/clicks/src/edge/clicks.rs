@@ -51,7 +51,7 @@ async fn put_click(State(clicks): State<Arc<Clicks>>, request: Request) -> Resul
     match clicks.stream.put(vec![STANDARD.encode(click)]).await.pop() {
         Some(Ok(_)) => Ok(Json(json!({"status": "OK"}))),
         // The mapping template maps Firehose's "Slow down." to 429.
-        Some(Err(PutError::Throttled(_))) => Err(EdgeError::TooManyRequests),
+        Some(Err(PutError::Throttled(_) | PutError::RetentionFull)) => Err(EdgeError::TooManyRequests),
         Some(Err(PutError::Unavailable)) | None => Err(EdgeError::Unavailable),
     }
 }

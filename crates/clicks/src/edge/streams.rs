@@ -58,7 +58,7 @@ async fn put(
         Some(Ok(PutResult { shard, sequence_number })) => {
             Ok(Json(json!({ "sequenceNumber": sequence_number, "shardId": shard })))
         }
-        Some(Err(PutError::Throttled(_))) => Err(EdgeError::TooManyRequests),
+        Some(Err(PutError::Throttled(_) | PutError::RetentionFull)) => Err(EdgeError::TooManyRequests),
         Some(Err(PutError::Unavailable)) | None => Err(EdgeError::Unavailable),
     }
 }

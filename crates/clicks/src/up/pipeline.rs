@@ -20,7 +20,7 @@ use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
 use crate::state;
 use local_firehose::api::{self, Api};
-use local_firehose::control::{Control, ControlOptions, FunctionMap, Root};
+use local_firehose::control::{Control, ControlOptions, FunctionMap, RETENTION_BYTES, Root};
 use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
@@ -133,6 +133,7 @@ async fn start_streams(
         root: root_beside(&configured),
         functions: FunctionMap::default(),
         state: settings.state.clone(),
+        retention_bytes: RETENTION_BYTES,
     };
     let control = Control::open(streams, options, Arc::clone(function_log)).await?;
     if let Some(folder) = &settings.state {

@@ -25,9 +25,9 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:stand-in"
 PATIENCE_SECONDS = 120
 
 
-def new_client(endpoint_url):
+def new_client(endpoint_url, service="firehose"):
     return boto3.client(
-        "firehose",
+        service,
         endpoint_url=endpoint_url,
         region_name=REGION,
         # The account of ARNs.
@@ -589,8 +589,9 @@ def check_refusals_of_create(client):
             ExtendedS3DestinationConfiguration=destination(**members),
         )
     for arguments, field in [
-        ({"DeliveryStreamType": "KinesisStreamAsSource"}, "DeliveryStreamType"),
-        ({"KinesisStreamSourceConfiguration": {}}, "KinesisStreamSourceConfiguration"),
+        ({"DeliveryStreamType": "MSKAsSource"}, "DeliveryStreamType"),
+        ({"DeliveryStreamType": "KinesisStreamAsSource"}, "KinesisStreamSourceConfiguration"),
+        ({"DirectPutSourceConfiguration": {}}, "DirectPutSourceConfiguration"),
         ({"DeliveryStreamEncryptionConfigurationInput": {}}, "DeliveryStreamEncryptionConfigurationInput"),
         ({"RedshiftDestinationConfiguration": {}}, "RedshiftDestinationConfiguration"),
         ({"S3DestinationConfiguration": destination()}, "Exactly one destination"),

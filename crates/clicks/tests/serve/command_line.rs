@@ -42,6 +42,7 @@ fn wrong_usage_is_refused() {
         (&["--port", "65536"], 2, "accepted is a whole number from 0 to 65535"),
         (&["--host", "example.com"], 2, "accepted is an IP address"),
         (&["--stop-seconds", "3601"], 2, "accepted is a whole number from 0 to 3600"),
+        (&["--retention-mb", "0"], 2, "accepted is a whole number from 1 to 65536"),
         (&["--destination", "s3://bucket"], 2, "accepted is a folder, or s3://"),
         (&["--s3-endpoint", "http://127.0.0.1:9000"], 2, "needs `--destination s3://`"),
         (&["--function-map", "f"], 2, "accepted is NAME=COMMAND"),

@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use test_support::files::objects;
 use test_support::{stand_in, until};
 
-use crate::harness::Serve;
-
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use crate::harness::{Serve, run_client};
 
 /// Starts it with buckets as folders in `buckets`, and with the stand-in function.
 fn start(folder: &Path, more: &[&str]) -> Serve {
@@ -22,15 +20,10 @@ fn start(folder: &Path, more: &[&str]) -> Serve {
 /// Runs the checks of `control_client.py`.
 #[track_caller]
 fn check(serve: &Serve, folder: &Path, what: &[&str]) {
-    let python = Path::new(ROOT).join(".venv/bin/python");
-    assert!(python.exists(), "{} is missing: run `make tools`", python.display());
-    let mut command = Command::new(python);
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/control_client.py"));
-    command.arg(&serve.endpoint).arg(folder.join("buckets")).arg(folder.join("function.log")).args(what);
-    // Without AWS settings of this machine.
-    command.env_clear().env("AWS_CONFIG_FILE", "/dev/null").env("PYTHONDONTWRITEBYTECODE", "1");
-    let Output { status, stderr, .. } = command.stdin(Stdio::null()).output().unwrap();
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    let (buckets, log) = (folder.join("buckets"), folder.join("function.log"));
+    let paths: [&OsStr; 3] = [serve.endpoint.as_ref(), buckets.as_ref(), log.as_ref()];
+    let arguments: Vec<&OsStr> = paths.into_iter().chain(what.iter().map(OsStr::new)).collect();
+    run_client("control_client.py", &arguments);
 }
 
 #[test]

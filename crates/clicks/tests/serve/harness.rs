@@ -1,9 +1,10 @@
 //! A running `clicks serve`.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,20 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     }
     command.args(arguments);
     command
+}
+
+/// Runs a script of `tests/clients`, which has to succeed.
+#[track_caller]
+pub(crate) fn run_client(script: &str, arguments: &[&OsStr]) {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = package.join("../../.venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make tools`", python.display());
+    let mut command = Command::new(python);
+    command.arg(package.join("tests/clients").join(script)).args(arguments);
+    // Without AWS settings of this machine.
+    command.env_clear().env("AWS_CONFIG_FILE", "/dev/null").env("PYTHONDONTWRITEBYTECODE", "1");
+    let Output { status, stderr, .. } = command.stdin(Stdio::null()).output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
 }
 
 impl Serve {

@@ -108,11 +108,17 @@ fn an_invalid_record_is_refused_as_by_aws() {
             "The request was rejected because the DryRun parameter was specified.",
         ),
         (
-            "GetRecords",
+            "SplitShard",
             json!({}),
-            "UnknownOperationException",
-            "unsupported operation GetRecords: this local Kinesis supports PutRecord, PutRecords, DescribeStreamSummary, ListShards \
-             and ListStreams, and its streams are configured at its start",
+            "InvalidArgumentException",
+            "SplitShard is not supported by this local Kinesis: the shards of a stream stay those of its creation",
+        ),
+        (
+            "GetShardIterator",
+            json!({ "StreamName": "orders", "ShardId": "shardId-000000000000", "ShardIteratorType": "LATEST" }),
+            "InvalidArgumentException",
+            "StreamName: orders is configured at the start of this process, and only its delivery stream reads it. Records of streams \
+             that CreateStream creates can be read.",
         ),
     ] {
         let refusal = (400, json!({ "__type": code, "message": message }));

@@ -37,12 +37,12 @@ fn direct_put_is_what_the_published_types_read() {
 fn an_event_has_the_region_and_account_of_its_stream() {
     let scope = Scope { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
     let record = Record::from_shard(ShardId(0), 7, "key".to_owned(), 0, encode(b"{}"));
-    let event = Event::new(StreamIdentity::new("orders", scope), vec![record]);
+    let event = Event::new(StreamIdentity::new("orders", scope).reading("source"), vec![record]);
     let payload: Value = serde_json::from_slice(&event.payload(Uuid::nil()).unwrap()).unwrap();
     for (member, expected) in [
         ("region", "eu-west-1"),
         ("deliveryStreamArn", "arn:aws:firehose:eu-west-1:123456789012:deliverystream/orders"),
-        ("sourceKinesisStreamArn", "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"),
+        ("sourceKinesisStreamArn", "arn:aws:kinesis:eu-west-1:123456789012:stream/source"),
     ] {
         assert_eq!(payload[member], expected, "{member}");
     }

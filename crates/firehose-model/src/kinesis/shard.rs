@@ -21,6 +21,16 @@ impl ShardId {
     pub fn sequence_number(self, number: u64) -> String {
         format!("49{number:020}{:010}{:024}", self.0, 0)
     }
+
+    /// The shard and the number of a sequence number; `None` for a text of another form.
+    #[must_use]
+    pub fn of_sequence_number(text: &str) -> Option<(Self, u64)> {
+        let digits = text.strip_prefix("49").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let (number, rest) = digits.split_at_checked(20)?;
+        let (shard, zeros) = rest.split_at_checked(10)?;
+        let is_whole = zeros.len() == 24 && zeros.bytes().all(|byte| byte == b'0');
+        is_whole.then_some((Self(shard.parse().ok()?), number.parse().ok()?))
+    }
 }
 
 impl Display for ShardId {
@@ -148,6 +158,34 @@ mod tests {
                 let range = shards.range(shard);
                 prop_assert_eq!((shards.of(*range.start()), shards.of(*range.end())), (shard, shard));
             }
+        }
+    }
+
+    #[test]
+    fn another_text_is_no_sequence_number() {
+        let number = ShardId(7).sequence_number(5);
+        for text in [
+            "",
+            "0",
+            "49",
+            &number[1..],
+            &format!("{number}0"),
+            &number.replace('7', "x"),
+            &format!("{}1", &number[..55]),
+        ] {
+            assert_eq!(ShardId::of_sequence_number(text), None, "{text}");
+        }
+        // 20 digits of a number may be more than 64 bits, and 10 of a shard more than 32.
+        for text in [format!("49{}", "9".repeat(54)), format!("49{:020}{}{:024}", 1, "9".repeat(10), 0)] {
+            assert_eq!(ShardId::of_sequence_number(&text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_sequence_number_is_read_as_it_is_written(shard: u32, number: u64) {
+            let shard = ShardId(shard);
+            prop_assert_eq!(ShardId::of_sequence_number(&shard.sequence_number(number)), Some((shard, number)));
         }
     }
 

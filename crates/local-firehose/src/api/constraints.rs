@@ -2,6 +2,7 @@
 //! on Kinesis by the kinesalite project).
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, Engine};
@@ -84,13 +85,18 @@ impl Constraints {
 
     pub(super) fn limit(&mut self, limit: Option<i64>, path: &str, default: usize) -> usize {
         let limit = limit.unwrap_or(default.try_into().unwrap_or(MAX_LIMIT));
-        if limit < 1 {
-            self.violated(limit, path, "Member must have value greater than or equal to 1");
-        }
-        if limit > MAX_LIMIT {
-            self.violated(limit, path, &format!("Member must have value less than or equal to {MAX_LIMIT}"));
-        }
+        self.range(limit, path, 1..=MAX_LIMIT);
         limit.try_into().unwrap_or(default)
+    }
+
+    pub(super) fn range(&mut self, number: i64, path: &str, numbers: RangeInclusive<i64>) {
+        let (least, most) = numbers.into_inner();
+        if number < least {
+            self.violated(number, path, &format!("Member must have value greater than or equal to {least}"));
+        }
+        if number > most {
+            self.violated(number, path, &format!("Member must have value less than or equal to {most}"));
+        }
     }
 
     pub(super) fn records<R>(

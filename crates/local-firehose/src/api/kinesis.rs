@@ -1,17 +1,21 @@
-//! The API of Amazon Kinesis Data Streams for producers: delivery streams are the only consumers.
+//! The API of Amazon Kinesis Data Streams for producers and consumers, without resharding and enhanced fan-out.
 //!
 //! It is JSON 1.1, which boto3 and the SDKs for Rust, JavaScript and Go use. The SDK for Java uses CBOR unless it is disabled.
 
+mod consume;
 mod describe;
+mod manage;
 mod put;
+mod refusal;
 mod stream_ref;
+mod tags;
 
 use axum::extract::Request;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::request::{ApiError, Call, RequestReader, Service};
-use crate::http::BodyMemory;
-use crate::registry::Registry;
+use crate::control::{Control, RetentionChange, Status};
 use crate::stream::DataStream;
 use firehose_model::scope::Scope;
 
@@ -19,8 +23,9 @@ pub(super) const SERVICE: Service = Service {
     name: "Amazon Kinesis Data Streams",
     short_name: "Kinesis",
     target_prefix: "Kinesis_20131202.",
-    operations: "PutRecord, PutRecords, DescribeStreamSummary, ListShards and ListStreams, \
-                 and its streams are configured at its start",
+    operations: "PutRecord, PutRecords, GetShardIterator, GetRecords, CreateStream, DeleteStream, DescribeStream, \
+                 DescribeStreamSummary, ListShards, ListStreams, IncreaseStreamRetentionPeriod, DecreaseStreamRetentionPeriod, \
+                 AddTagsToStream, RemoveTagsFromStream and ListTagsForStream",
     operation: "PutRecords",
     // Enough for 10 MiB of data in base64, and for a request that is somewhat too large to get the error that names the limit.
     max_body_bytes: 20 * 1024 * 1024,
@@ -28,48 +33,118 @@ pub(super) const SERVICE: Service = Service {
     page_endpoint: "POST /v2/STREAM",
 };
 
+/// Why an operation of Kinesis is refused, for those that other emulators accept without an effect.
+fn unsupported(operation: &str) -> Option<&'static str> {
+    Some(match operation {
+        "SplitShard" | "MergeShards" | "UpdateShardCount" | "UpdateStreamMode" => {
+            "the shards of a stream stay those of its creation"
+        }
+        "RegisterStreamConsumer"
+        | "DeregisterStreamConsumer"
+        | "DescribeStreamConsumer"
+        | "ListStreamConsumers"
+        | "SubscribeToShard" => "there is no enhanced fan-out; GetRecords reads records",
+        "StartStreamEncryption" | "StopStreamEncryption" => "records are not encrypted",
+        "EnableEnhancedMonitoring" | "DisableEnhancedMonitoring" => "there are no metrics of shards",
+        "UpdateMaxRecordSize" => "a record has at most 1 MiB",
+        _ => return None,
+    })
+}
+
 pub(super) struct Kinesis {
-    streams: Registry,
+    control: Control,
     requests: RequestReader,
 }
 
 impl Kinesis {
-    pub(super) fn new(streams: Registry, memory: &BodyMemory) -> Self {
-        Self { streams, requests: RequestReader::new(&SERVICE, memory) }
+    pub(super) fn new(control: Control) -> Self {
+        let requests = RequestReader::new(&SERVICE, control.body_memory());
+        Self { control, requests }
     }
 
     pub(super) async fn call(&self, request: Request) -> Result<Value, ApiError> {
-        let names = || self.streams.data_streams().iter().map(|stream| stream.name().to_owned()).collect::<Vec<_>>();
+        let names = || {
+            let streams = self.control.streams().data_streams();
+            streams.iter().map(|stream| stream.name().to_owned()).collect::<Vec<_>>()
+        };
         self.dispatch(self.requests.read(request, names).await?).await
     }
 
     async fn dispatch(&self, Call { operation, body, caller }: Call) -> Result<Value, ApiError> {
+        let control = &self.control;
         match operation.as_str() {
             "PutRecord" => {
                 let request = put::record(&body, &caller)?;
-                let stream = self.find(&request.stream, &caller)?;
+                let stream = self.find_to_put(&request.stream, &caller)?;
+                request.validate_order(&stream, &caller)?;
                 put::record_response(stream.name(), &caller, stream.put(request.records()?).await)
             }
             "PutRecords" => {
                 let request = put::records(&body, &caller)?;
-                let stream = self.find(&request.stream, &caller)?;
+                let stream = self.find_to_put(&request.stream, &caller)?;
                 put::records_response(stream.name(), &caller, stream.put(request.records()?).await)
             }
-            "DescribeStreamSummary" => {
-                let stream = describe::summary_request(&body, &caller)?;
-                Ok(describe::summary_response(&self.find(&stream, &caller)?, &caller))
+            "GetShardIterator" => {
+                let request = consume::iterator_request(&body, &caller)?;
+                let (stream, _) = self.find(&request.stream, &caller)?;
+                consume::iterator_response(&stream, &request, &caller, Timestamp::now())
             }
-            "ListShards" => {
-                let request = describe::shards_request(&body, &caller)?;
-                Ok(describe::shards_response(&self.find(&request.stream, &caller)?, &request))
+            "GetRecords" => {
+                let now = Timestamp::now();
+                let request = consume::records_request(&body, &caller, now)?;
+                let (stream, _) = self.find(&request.stream, &caller)?;
+                consume::records_response(&stream, &request, now)
             }
-            "ListStreams" => describe::list(&body, &self.streams.data_streams(), &caller),
-            _ => Err(SERVICE.unknown_operation(&operation)),
+            "CreateStream" => manage::create(control, &body, &caller).await,
+            "DeleteStream" => manage::delete(control, &body, &caller).await,
+            "IncreaseStreamRetentionPeriod" => {
+                manage::set_retention(control, RetentionChange::Increase, &body, &caller).await
+            }
+            "DecreaseStreamRetentionPeriod" => {
+                manage::set_retention(control, RetentionChange::Decrease, &body, &caller).await
+            }
+            "AddTagsToStream" => tags::add(control, &body, &caller).await,
+            "RemoveTagsFromStream" => tags::remove(control, &body, &caller).await,
+            "ListTagsForStream" => tags::list(control, &body, &caller),
+            _ => self.describe(&operation, &body, &caller),
         }
     }
 
-    fn find(&self, name: &str, caller: &Scope) -> Result<DataStream, ApiError> {
-        self.streams.data_stream(name).ok_or_else(|| ApiError::not_found("Stream", name, caller))
+    fn describe(&self, operation: &str, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
+        match operation {
+            "DescribeStream" => {
+                let request = describe::stream_request(body, caller)?;
+                let (stream, status) = self.find(&request.stream, caller)?;
+                Ok(describe::stream_response(&stream, status, &request, caller))
+            }
+            "DescribeStreamSummary" => {
+                let stream = describe::summary_request(body, caller)?;
+                let (stream, status) = self.find(&stream, caller)?;
+                Ok(describe::summary_response(&stream, status, caller))
+            }
+            "ListShards" => {
+                let request = describe::shards_request(body, caller)?;
+                let (stream, _) = self.find(&request.stream, caller)?;
+                Ok(describe::shards_response(&stream, &request))
+            }
+            "ListStreams" => describe::list(body, &self.control.data_streams(), caller),
+            _ => Err(match unsupported(operation) {
+                Some(reason) => {
+                    ApiError::invalid_argument(format!("{operation} is not supported by this local Kinesis: {reason}"))
+                }
+                None => SERVICE.unknown_operation(operation),
+            }),
+        }
+    }
+
+    fn find(&self, name: &str, caller: &Scope) -> Result<(DataStream, Status), ApiError> {
+        self.control.data_stream(name).ok_or_else(|| ApiError::not_found("Stream", name, caller))
+    }
+
+    /// A stream that is deleted accepts no more records.
+    fn find_to_put(&self, name: &str, caller: &Scope) -> Result<DataStream, ApiError> {
+        let found = self.control.data_stream(name).filter(|(_, status)| *status == Status::Active);
+        found.map(|(stream, _)| stream).ok_or_else(|| ApiError::not_found("Stream", name, caller))
     }
 }
 

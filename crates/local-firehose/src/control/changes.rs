@@ -34,8 +34,9 @@ impl Control {
 
     async fn create_whole(&self, definition: Definition, at: &'static str, tags: Tags) -> Result<(), Refusal> {
         let ControlOptions { root, functions, state } = &self.0.options;
-        let name = definition.name.clone();
+        let (name, source) = (definition.name.clone(), definition.source.clone());
         let plan = definition.plan(at, root, functions)?;
+        source.as_ref().map_or(Ok(()), |source| self.validate_source(source))?;
         {
             let mut created = self.created();
             if self.exists(&created, &name) {
@@ -54,7 +55,7 @@ impl Control {
             created.tags.insert(name.clone(), tags);
         }
         let started = match self.save().await {
-            Ok(()) => self.start(plan).await,
+            Ok(()) => self.start(plan, source).await,
             unsaved => unsaved,
         };
         if let Err(error) = started {
@@ -114,7 +115,8 @@ impl Control {
             return Err(FieldError::new("DestinationId", problem).into());
         }
         let updated = definition.merged(at, change, Timestamp::now().as_millisecond())?;
-        let plan = updated.plan(at, &self.0.options.root, &self.0.options.functions)?;
+        let mut plan = updated.plan(at, &self.0.options.root, &self.0.options.functions)?;
+        plan.settings.source.clone_from(&stream.settings().source);
         let control = self.clone();
         let opened = spawn_blocking(move || -> Result<_, StartError> {
             let buckets = control.0.buckets.of(&plan, control.0.options.state.is_some())?;

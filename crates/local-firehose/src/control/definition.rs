@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::data_streams::KinesisSource;
 use super::functions::FunctionMap;
 use super::processing::{FieldError, Processed, Processing, Transformation};
 use crate::stream::{Buffering, Source, StreamSettings};
@@ -70,6 +71,9 @@ pub struct Definition {
     pub updated_ms: Option<i64>,
     /// 1, and one more with each update.
     pub version: u64,
+    /// The data stream that it reads; none for Direct PUT.
+    #[serde(default)]
+    pub source: Option<KinesisSource>,
     /// An `ExtendedS3DestinationConfiguration` within the constraints of the service model.
     pub destination: Map<String, Value>,
 }
@@ -228,6 +232,7 @@ impl Definition {
         }
         let merged = Self {
             destination,
+            source: self.source.clone(),
             version: self.version + 1,
             updated_ms: Some(now_ms),
             name: self.name.clone(),

@@ -75,6 +75,9 @@ pub(crate) enum Refusal {
     TooManyStreams,
     #[error("a stream has at most {MAX_TAGS} tags")]
     TooManyTags,
+    /// A change in the other direction than the operation's.
+    #[error("the retention is {current} hours, not {given}")]
+    Retention { current: u32, given: u32 },
     /// Logged where it happened.
     #[error("the operation failed")]
     Failed,

@@ -5,24 +5,26 @@ use std::collections::BTreeMap;
 use super::Control;
 use super::refusal::Refusal;
 
-/// The most tags of a stream (API reference, "TagDeliveryStream").
+/// The most tags of a stream of either kind (Firehose API reference, "TagDeliveryStream", and Kinesis API reference, "AddTagsToStream").
 pub(super) const MAX_TAGS: usize = 50;
 
 /// The tags of a stream. A tag may have no value.
 pub(crate) type Tags = BTreeMap<String, Option<String>>;
 
+/// Adds tags, or replaces those with the same keys.
+pub(super) fn add(all: &mut Tags, tags: Tags) -> Result<(), Refusal> {
+    let added = tags.keys().filter(|key| !all.contains_key(*key)).count();
+    if all.len() + added > MAX_TAGS {
+        return Err(Refusal::TooManyTags);
+    }
+    all.extend(tags);
+    Ok(())
+}
+
 impl Control {
     /// Adds tags, or replaces those with the same keys.
     pub(crate) async fn tag(&self, name: &str, tags: Tags) -> Result<(), Refusal> {
-        self.change_tags(name, move |all| {
-            let added = tags.keys().filter(|key| !all.contains_key(*key)).count();
-            if all.len() + added > MAX_TAGS {
-                return Err(Refusal::TooManyTags);
-            }
-            all.extend(tags);
-            Ok(())
-        })
-        .await
+        self.change_tags(name, |all| add(all, tags)).await
     }
 
     /// Removes the tags with these keys. Other keys are ignored.

@@ -25,6 +25,7 @@ fn definition(name: &str) -> Definition {
         created_ms: 1_700_000_000_000,
         updated_ms: None,
         version: 1,
+        source: None,
         destination: destination.as_object().unwrap().clone(),
     }
 }
@@ -32,7 +33,7 @@ fn definition(name: &str) -> Definition {
 async fn control(folder: &TempDir, streams: Registry) -> Result<Control, ControlError> {
     let root = Root::Folder(folder.path().join("buckets"));
     let state = Some(folder.path().join("state"));
-    let options = ControlOptions { root, functions: FunctionMap::default(), state };
+    let options = ControlOptions { root, functions: FunctionMap::default(), state, retention_bytes: 1_000_000 };
     let log = FunctionLog::open(&folder.path().join("function.log"), false).unwrap();
     Control::open(streams, options, Arc::new(log)).await
 }

@@ -15,7 +15,7 @@ use super::invoker::Invoker;
 use super::receipt::{Accepted, Receipt};
 use super::stats::StreamEvent;
 use firehose_model::batch::{Batcher, Limits};
-use firehose_model::event::{Event, StreamIdentity};
+use firehose_model::event::Event;
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
 
@@ -88,7 +88,7 @@ impl Buffer {
         let limits = Limits { bytes: settings.buffer.bytes, records: settings.buffer_records };
         Self {
             shard,
-            batcher: Batcher::new(limits, StreamIdentity::new(&settings.name, settings.scope.clone())),
+            batcher: Batcher::new(limits, settings.identity()),
             receipts: Vec::new(),
             due: None,
             own_permits: Arc::new(Semaphore::new(concurrency)),

@@ -1,12 +1,15 @@
-//! The data stream that a delivery stream reads. It has no other consumers, so it keeps no records of its own.
+//! Data streams: those that are configured with the delivery stream that reads them, and those that callers create.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
 
 use super::delivery_stream::DeliveryStream;
 use super::intake::{Entry, PutError};
+use super::reader::Reader;
+use super::retention::{Retention, RetentionMemory};
 use super::settings::{DataStreamSettings, Source};
 use firehose_model::event::Record;
 use firehose_model::kinesis::shard::ShardId;
@@ -18,11 +21,21 @@ const RECORDS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
 /// A data stream. Clones share it.
 #[derive(Debug, Clone)]
 pub struct DataStream {
-    /// The delivery stream that reads it, and has the same name.
-    pub delivery: DeliveryStream,
+    /// When it was created.
+    pub created: Timestamp,
     /// Its settings.
     pub settings: DataStreamSettings,
+    name: Arc<str>,
     limits: Arc<[ShardLimit]>,
+    records: Records,
+}
+
+/// Where its records are.
+#[derive(Debug, Clone)]
+enum Records {
+    /// In the backlog of the only reader, which has the same name, until they are delivered.
+    Delivery(DeliveryStream),
+    Retained(Arc<Retention>),
 }
 
 /// A record of `PutRecord` or `PutRecords`.
@@ -48,22 +61,50 @@ pub struct PutResult {
 }
 
 impl DataStream {
-    /// The data stream that a delivery stream reads, if it reads one.
+    /// The data stream that is configured with a delivery stream, and has its name. It has no other readers, and keeps no records.
     #[must_use]
     pub fn read_by(delivery: &DeliveryStream) -> Option<Self> {
         let of_delivery = delivery.settings();
         let Source::Kinesis(settings) = &of_delivery.source else { return None };
+        let (created, records) = (delivery.started, Records::Delivery(delivery.clone()));
+        Some(Self::new(delivery.name(), created, settings.clone(), records))
+    }
+
+    /// A data stream that keeps its records for a number of hours. Delivery streams and other consumers may read it.
+    #[must_use]
+    pub fn retained(
+        name: &str,
+        created: Timestamp,
+        settings: DataStreamSettings,
+        hours: u32,
+        memory: RetentionMemory,
+    ) -> Self {
+        let retention = Retention::new(settings.shards().count(), hours, memory);
+        tokio::spawn(Retention::expire_regularly(Arc::downgrade(&retention)));
+        Self::new(name, created, settings, Records::Retained(retention))
+    }
+
+    fn new(name: &str, created: Timestamp, settings: DataStreamSettings, records: Records) -> Self {
         let limits = settings.shards().iter().map(|_| ShardLimit {
             records: RateLimiter::direct(Quota::per_second(RECORDS_PER_SECOND)),
             bytes: RateLimiter::direct(Quota::per_second(BYTES_PER_SECOND)),
         });
-        Some(Self { delivery: delivery.clone(), settings: settings.clone(), limits: limits.collect() })
+        let limits = limits.collect();
+        Self { created, settings, name: name.into(), limits, records }
     }
 
-    /// Its name, which is also the delivery stream's.
+    /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.delivery.name()
+        &self.name
+    }
+
+    /// The records of a stream that a caller has created.
+    pub(crate) fn retention(&self) -> Option<&Arc<Retention>> {
+        match &self.records {
+            Records::Delivery(_) => None,
+            Records::Retained(retention) => Some(retention),
+        }
     }
 
     #[cfg(test)]
@@ -71,15 +112,47 @@ impl DataStream {
         Arc::ptr_eq(&self.limits, &other.limits)
     }
 
+    /// Lets a delivery stream read the records that are put from now on. A configured data stream has its reader, and gets no other.
+    pub fn attach(&self, delivery: &DeliveryStream) {
+        if let Records::Retained(retention) = &self.records {
+            let intake = Arc::clone(&delivery.intake);
+            delivery.read_with(Reader::start(Arc::clone(retention), self.settings.shards(), intake));
+        }
+    }
+
+    /// Whether a sequence number is that of a record of this stream, or of the start of one of its shards.
+    #[must_use]
+    pub fn has_sequence_number(&self, text: &str) -> bool {
+        let Some((shard, number)) = ShardId::of_sequence_number(text) else { return false };
+        shard.0 < self.settings.shards().count()
+            && match &self.records {
+                // Delivered records leave nothing.
+                Records::Delivery(delivery) => number < delivery.intake.next(),
+                Records::Retained(retention) => retention.has(shard, number),
+            }
+    }
+
     /// Puts records, those of one call in their order.
     pub async fn put(&self, records: Vec<PutEntry>) -> Vec<Result<PutResult, PutError>> {
         let entries = records.into_iter().map(|record| self.entry(record));
-        let result = |record: &Record| PutResult {
-            // Each record of a data stream has one.
-            shard: record.shard().unwrap_or(ShardId(0)),
-            sequence_number: record.sequence_number().to_owned(),
-        };
-        self.delivery.intake.put(entries, result).await
+        match &self.records {
+            Records::Delivery(delivery) => {
+                let result = |record: &Record| PutResult {
+                    // Each record of a data stream has one.
+                    shard: record.shard().unwrap_or(ShardId(0)),
+                    sequence_number: record.sequence_number().to_owned(),
+                };
+                delivery.intake.put(entries, result).await
+            }
+            Records::Retained(retention) => {
+                let results = retention.put(entries, Timestamp::now().as_millisecond()).into_iter();
+                let placed = |(shard, number): (ShardId, u64)| PutResult {
+                    shard,
+                    sequence_number: shard.sequence_number(number),
+                };
+                results.map(|result| result.map(placed)).collect()
+            }
+        }
     }
 
     /// A full backlog throttles, too: producers know how to wait then. Kinesis has no backlog, it stores records for a day.

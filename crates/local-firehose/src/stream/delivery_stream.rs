@@ -16,6 +16,7 @@ use super::buffer::ShardBuffers;
 use super::destination::Destination;
 use super::intake::{Buffers, Entry, Intake, PutError};
 use super::invoker::Invoker;
+use super::reader::Reader;
 use super::receipt::Accepted;
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
@@ -37,6 +38,8 @@ pub struct DeliveryStream {
     current: Arc<RwLock<Generation>>,
     /// Those of this generation, and of earlier ones that still process records.
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// Of the data stream that it reads, if a caller has created that.
+    reader: Arc<Mutex<Option<Reader>>>,
     /// Held while the stream stops, so that a second stop waits for the first.
     stopping: Arc<tokio::sync::Mutex<()>>,
 }
@@ -97,8 +100,8 @@ impl DeliveryStream {
         let (to_buffers, task) = generation.start();
         let intake = Arc::new(Intake::new(context, left, last, to_buffers));
         let (current, tasks) = (Arc::new(RwLock::new(generation)), Arc::new(Mutex::new(vec![task])));
-        let stopping = Arc::default();
-        Ok(Self { started: Timestamp::now(), name, function_log, intake, current, tasks, stopping })
+        let (reader, stopping) = (Arc::default(), Arc::default());
+        Ok(Self { started: Timestamp::now(), name, function_log, intake, current, tasks, reader, stopping })
     }
 
     /// Continues with other settings, of the same name, source and backlog. Records that are already accepted are processed with the
@@ -113,6 +116,11 @@ impl DeliveryStream {
         tasks.push(task);
         self.intake.forward_to(to_buffers);
         *current = generation;
+    }
+
+    /// Keeps the reader of its data stream until it stops.
+    pub(super) fn read_with(&self, reader: Reader) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
     }
 
     /// The stream's name.
@@ -182,10 +190,15 @@ impl DeliveryStream {
         self.with_current(|current| current.context.backlog.abandoned.store(true, Ordering::Relaxed));
     }
 
-    /// Accepts nothing more, and flushes all records, however long that takes. Returns whether all are settled, on disk as well.
+    /// Accepts nothing more, reads what its data stream has until now, and flushes all records, however long that takes. Returns whether
+    /// all are settled, on disk as well.
     pub async fn stop(&self) -> bool {
-        self.intake.close();
         let _stopping = self.stopping.lock().await;
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(reader) = reader {
+            reader.stop().await;
+        }
+        self.intake.close();
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             let _panicked = task.await;

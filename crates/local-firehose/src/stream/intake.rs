@@ -18,6 +18,8 @@ use firehose_model::source::decoded_bytes;
 pub enum PutError {
     /// The backlog is full, or this shard takes no more records at the moment.
     Throttled(Option<ShardId>),
+    /// The records of data streams take all of their memory (`--retention-mb`).
+    RetentionFull,
     /// The stream is stopping, or its state cannot be written.
     Unavailable,
 }
@@ -123,6 +125,32 @@ impl Intake {
             }
             let _disconnected = reply.send(kept);
         });
+    }
+
+    /// Accepts the first of some records that a data stream has numbered, as many as fit into the backlog, and returns how many. With
+    /// a state, they are on disk then; 0 also means that it cannot be written.
+    pub(super) async fn accept_read(&self, read: Vec<(u64, Record)>) -> Result<usize, PutError> {
+        let (reply, kept) = oneshot::channel();
+        let count = {
+            let numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(buffers) = numbering.buffers.clone() else { return Err(PutError::Unavailable) };
+            let fits =
+                |(_, record): &(u64, Record)| self.context.backlog.reserve(cost(&record.data, record.partition_key()));
+            let accepted = read.into_iter().take_while(fits);
+            let records: Vec<Accepted> = accepted.map(|(number, record)| Accepted::new(number, record)).collect();
+            if records.is_empty() {
+                return Ok(0);
+            }
+            let count = records.len();
+            self.keep(records, buffers, reply);
+            count
+        };
+        Ok(if kept.await.unwrap_or(false) { count } else { 0 })
+    }
+
+    /// The number of the next record.
+    pub(super) fn next(&self) -> u64 {
+        self.numbering.lock().unwrap_or_else(PoisonError::into_inner).next
     }
 
     /// Forwards the next records to other buffers. The channel of those before closes once all earlier records are in it. After

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use firehose_model::event::StreamIdentity;
 use firehose_model::kinesis::shard::{ON_DEMAND, Shards};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use firehose_model::processors::Processors;
@@ -14,7 +15,7 @@ use object_storage::Destination;
 /// The settings of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamSettings {
-    /// The name of the delivery stream, and of the data stream that it reads.
+    /// The name of the delivery stream.
     pub name: String,
     /// The region and the account of its ARN in events.
     pub scope: Scope,
@@ -63,13 +64,41 @@ pub struct StreamSettings {
     pub count_fields: Vec<String>,
 }
 
+impl StreamSettings {
+    /// The data stream that it reads, if it reads one.
+    #[must_use]
+    pub fn data_stream(&self) -> Option<&str> {
+        match &self.source {
+            Source::DirectPut => None,
+            Source::Kinesis(_) => Some(&self.name),
+            Source::DataStream { name, .. } => Some(name),
+        }
+    }
+
+    /// As events have it.
+    pub(super) fn identity(&self) -> StreamIdentity {
+        let identity = StreamIdentity::new(&self.name, self.scope.clone());
+        match self.data_stream() {
+            Some(data_stream) => identity.reading(data_stream),
+            None => identity,
+        }
+    }
+}
+
 /// The source of a stream's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Firehose's own API.
     DirectPut,
-    /// A data stream of the same name.
+    /// A data stream of the same name, which is configured with the delivery stream.
     Kinesis(DataStreamSettings),
+    /// A data stream that a caller has created.
+    DataStream {
+        /// Its name.
+        name: String,
+        /// Its settings.
+        settings: DataStreamSettings,
+    },
 }
 
 /// The settings of a data stream.

@@ -154,7 +154,7 @@ impl StreamStats {
     pub(super) fn new(settings: &StreamSettings) -> Self {
         let data_stream = match &settings.source {
             Source::DirectPut => None,
-            Source::Kinesis(settings) => {
+            Source::Kinesis(settings) | Source::DataStream { settings, .. } => {
                 Some(DataStreamShards { shards: settings.shards().count(), on_demand: settings.provisioned.is_none() })
             }
         };

@@ -152,7 +152,7 @@ fn stream(
     let default_prefix = match source {
         Source::DirectPut => "firehose/".to_owned(),
         Source::Kinesis(_) if is_of_collector => "rawdata/".to_owned(),
-        Source::Kinesis(_) => format!("{name}/"),
+        Source::Kinesis(_) | Source::DataStream { .. } => format!("{name}/"),
     };
     let prefix = layers.find_or("prefix", |options| options.prefix.as_deref(), default_prefix.as_str());
     let partitioning = layers.find("dynamic-partitioning", |options| options.dynamic_partitioning);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::{self, text};
 use crate::api::request::{ApiError, seconds};
-use crate::control::{DESTINATION_ID, Definition, Status};
+use crate::control::{DESTINATION_ID, Definition, KinesisSource, Status};
 use crate::stream::{Source, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::prefix::{Compression, Prefix};
@@ -16,7 +16,7 @@ use object_storage::Destination;
 const PARTITIONING_RETRY_SECONDS: u32 = 300;
 
 pub(super) const DIRECT_PUT: &str = "DirectPut";
-const KINESIS: &str = "KinesisStreamAsSource";
+pub(super) const KINESIS: &str = "KinesisStreamAsSource";
 
 /// The default `Limit` (API reference).
 const DEFAULT_LIMIT: usize = 10;
@@ -24,7 +24,7 @@ const DEFAULT_LIMIT: usize = 10;
 pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
     match settings.source {
         Source::DirectPut => DIRECT_PUT,
-        Source::Kinesis(_) => KINESIS,
+        Source::Kinesis(_) | Source::DataStream { .. } => KINESIS,
     }
 }
 
@@ -38,13 +38,12 @@ pub(super) fn request(body: &[u8]) -> Result<(String, Option<String>), ApiError>
 
 /// A stream that a caller has created.
 pub(super) fn created(after: Option<&str>, definition: &Definition, status: Status, caller: &Scope) -> Value {
-    let Definition { name, created_ms, updated_ms, version, .. } = definition;
+    let Definition { name, created_ms, updated_ms, version, source, .. } = definition;
     let mut description = json!({
         "DeliveryStreamName": name,
         "DeliveryStreamARN": caller.delivery_stream_arn(name),
         "DeliveryStreamStatus": status,
-        "DeliveryStreamType": DIRECT_PUT,
-        "DeliveryStreamEncryptionConfiguration": { "Status": "DISABLED" },
+        "DeliveryStreamType": if source.is_some() { KINESIS } else { DIRECT_PUT },
         "VersionId": version.to_string(),
         "CreateTimestamp": seconds_of(*created_ms),
         "HasMoreDestinations": false,
@@ -53,6 +52,8 @@ pub(super) fn created(after: Option<&str>, definition: &Definition, status: Stat
     if let Some(updated_ms) = updated_ms {
         description["LastUpdateTimestamp"] = json!(seconds_of(*updated_ms));
     }
+    let source = source.as_ref().map(|KinesisSource { stream, role_arn }| (&**stream, role_arn.clone()));
+    describe_source(&mut description, source, seconds_of(*created_ms), caller);
     json!({ "DeliveryStreamDescription": description })
 }
 
@@ -126,18 +127,24 @@ pub(super) fn response(
         "HasMoreDestinations": false,
         "Destinations": is_wanted(after).then(|| destination(settings, function_arn, caller)).as_slice(),
     });
-    match settings.source {
+    let source = settings.data_stream().map(|data_stream| (data_stream, role_arn(caller)));
+    describe_source(&mut description, source, seconds(started), caller);
+    json!({ "DeliveryStreamDescription": description })
+}
+
+/// The data stream with its role, or Direct PUT.
+fn describe_source(description: &mut Value, source: Option<(&str, String)>, started: f64, caller: &Scope) {
+    match source {
         // A data stream has its own encryption (Firehose API reference, "StartDeliveryStreamEncryption").
-        Source::DirectPut => description["DeliveryStreamEncryptionConfiguration"] = json!({ "Status": "DISABLED" }),
-        Source::Kinesis(_) => {
+        None => description["DeliveryStreamEncryptionConfiguration"] = json!({ "Status": "DISABLED" }),
+        Some((data_stream, role_arn)) => {
             description["Source"] = json!({ "KinesisStreamSourceDescription": {
-                "KinesisStreamARN": caller.data_stream_arn(&settings.name),
-                "RoleARN": role_arn(caller),
-                "DeliveryStartTimestamp": seconds(started),
+                "KinesisStreamARN": caller.data_stream_arn(data_stream),
+                "RoleARN": role_arn,
+                "DeliveryStartTimestamp": started,
             } });
         }
     }
-    json!({ "DeliveryStreamDescription": description })
 }
 
 fn destination(settings: &StreamSettings, function_arn: Option<&str>, caller: &Scope) -> Value {

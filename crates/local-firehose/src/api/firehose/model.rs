@@ -22,6 +22,7 @@ static SUPPORTED: [(&str, &[&str]); 8] = [
             "DeliveryStreamName",
             "DeliveryStreamType",
             "ExtendedS3DestinationConfiguration",
+            "KinesisStreamSourceConfiguration",
             "S3DestinationConfiguration",
             "Tags",
         ],

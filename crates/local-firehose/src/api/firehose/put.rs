@@ -69,7 +69,7 @@ pub(super) fn batch(body: &[u8]) -> Result<Put, ApiError> {
 pub(super) fn record_response(mut results: Vec<Result<String, PutError>>) -> Result<Value, ApiError> {
     match results.pop() {
         Some(Ok(record_id)) => Ok(json!({ "Encrypted": false, "RecordId": record_id })),
-        Some(Err(PutError::Throttled(_))) => {
+        Some(Err(PutError::Throttled(_) | PutError::RetentionFull)) => {
             Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, THROTTLED.0, THROTTLED.1))
         }
         Some(Err(PutError::Unavailable)) | None => Err(ApiError::internal_failure()),
@@ -85,7 +85,9 @@ pub(super) fn batch_response(results: Vec<Result<String, PutError>>) -> Result<V
     let entry = |result| match result {
         Ok(record_id) => json!({ "RecordId": record_id }),
         // The API reference has only these two codes for a record.
-        Err(PutError::Throttled(_)) => json!({ "ErrorCode": THROTTLED.0, "ErrorMessage": THROTTLED.1 }),
+        Err(PutError::Throttled(_) | PutError::RetentionFull) => {
+            json!({ "ErrorCode": THROTTLED.0, "ErrorMessage": THROTTLED.1 })
+        }
         Err(PutError::Unavailable) => {
             json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal service failure." })
         }

@@ -33,6 +33,7 @@ pub(super) fn error(refusal: Refusal, name: &str, caller: &Scope) -> ApiError {
             ApiError::bad_request("ConcurrentModificationException", message)
         }
         refusal @ (Refusal::TooManyStreams | Refusal::TooManyTags) => limit(refusal.to_string()),
+        refusal @ Refusal::Retention { .. } => ApiError::invalid_argument(refusal.to_string()),
         Refusal::Failed => ApiError::internal_failure(),
     }
 }

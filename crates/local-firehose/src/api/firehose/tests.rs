@@ -46,8 +46,9 @@ async fn serve(names: &[&str]) -> SocketAddr {
     }
     let root = tempfile::tempdir().unwrap();
     let log = Arc::new(FunctionLog::open(&root.path().join("function.log"), false).unwrap());
+    let (functions, retention_bytes) = (FunctionMap::default(), 1_000_000);
     let options =
-        ControlOptions { root: Root::Folder(root.path().to_owned()), functions: FunctionMap::default(), state: None };
+        ControlOptions { root: Root::Folder(root.path().to_owned()), functions, state: None, retention_bytes };
     folders.push(root);
     let router = router(&Control::open(streams, options, log).await.unwrap(), Api::Firehose);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

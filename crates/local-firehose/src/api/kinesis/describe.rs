@@ -1,4 +1,4 @@
-//! DescribeStreamSummary, ListStreams and ListShards.
+//! DescribeStream, DescribeStreamSummary, ListStreams and ListShards.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,16 +6,15 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::stream_ref::{MAX_NAME_CHARACTERS, StreamMembers};
+use super::stream_ref::{MAX_ID_CHARACTERS, MAX_NAME_CHARACTERS, StreamMembers};
 use crate::api::constraints::Constraints;
 use crate::api::request::{ApiError, parse, seconds};
+use crate::control::{MIN_HOURS, Status};
 use crate::stream::DataStream;
 use firehose_model::kinesis::MAX_RECORD_BYTES;
-use firehose_model::kinesis::shard::ShardId;
+use firehose_model::kinesis::shard::{ShardId, Shards};
 use firehose_model::scope::Scope;
 
-/// The default retention (Kinesis API reference, "StreamDescriptionSummary"). Here, records are kept until they are delivered.
-const RETENTION_HOURS: u32 = 24;
 /// The default `Limit` (Kinesis API reference, "ListStreams").
 const DEFAULT_LIMIT: usize = 100;
 
@@ -23,19 +22,61 @@ pub(super) fn summary_request(body: &[u8], caller: &Scope) -> Result<String, Api
     parse::<StreamMembers>(body)?.read(Constraints::default(), caller)
 }
 
-pub(super) fn summary_response(stream: &DataStream, caller: &Scope) -> Value {
-    let mut summary = description(stream, caller);
-    summary["RetentionPeriodHours"] = json!(RETENTION_HOURS);
-    summary["EnhancedMonitoring"] = json!([{ "ShardLevelMetrics": [] }]);
-    summary["EncryptionType"] = json!("NONE");
+pub(super) fn summary_response(stream: &DataStream, status: Status, caller: &Scope) -> Value {
+    let mut summary = full_description(stream, status, caller);
     summary["OpenShardCount"] = json!(stream.settings.shards().count());
     summary["ConsumerCount"] = json!(0);
     summary["MaxRecordSizeInKiB"] = json!(MAX_RECORD_BYTES / 1024);
     json!({ "StreamDescriptionSummary": summary })
 }
 
+/// The most shards of a response, and the default `Limit` (Kinesis API reference, "DescribeStream").
+const MAX_DESCRIBED: usize = 100;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct DescribeStreamRequest {
+    pub(super) stream: String,
+    limit: usize,
+    after: Option<String>,
+}
+
+pub(super) fn stream_request(body: &[u8], caller: &Scope) -> Result<DescribeStreamRequest, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        stream_name: Option<String>,
+        #[serde(rename = "StreamARN")]
+        stream_arn: Option<String>,
+        limit: Option<i64>,
+        exclusive_start_shard_id: Option<String>,
+    }
+
+    let Input { stream_name, stream_arn, limit, exclusive_start_shard_id: after } = parse(body)?;
+    let mut constraints = Constraints::default();
+    let limit = constraints.limit(limit, "limit", MAX_DESCRIBED).min(MAX_DESCRIBED);
+    constraints.name(after.as_deref(), "exclusiveStartShardId", MAX_ID_CHARACTERS);
+    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
+    Ok(DescribeStreamRequest { stream, limit, after })
+}
+
+pub(super) fn stream_response(
+    stream: &DataStream,
+    status: Status,
+    request: &DescribeStreamRequest,
+    caller: &Scope,
+) -> Value {
+    let mut description = full_description(stream, status, caller);
+    let shards = stream.settings.shards();
+    let is_wanted = |shard: &ShardId| request.after.as_ref().is_none_or(|after| shard.to_string() > *after);
+    let mut wanted = shards.iter().filter(is_wanted);
+    let listed: Vec<Value> = wanted.by_ref().take(request.limit).map(|shard| described(shards, shard)).collect();
+    description["Shards"] = json!(listed);
+    description["HasMoreShards"] = json!(wanted.next().is_some());
+    json!({ "StreamDescription": description })
+}
+
 /// `streams` are in alphabetical order. A token is the last name of the page before.
-pub(super) fn list(body: &[u8], streams: &[DataStream], caller: &Scope) -> Result<Value, ApiError> {
+pub(super) fn list(body: &[u8], streams: &[(DataStream, Status)], caller: &Scope) -> Result<Value, ApiError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
@@ -51,14 +92,14 @@ pub(super) fn list(body: &[u8], streams: &[DataStream], caller: &Scope) -> Resul
     constraints.validate()?;
 
     let after = input.next_token.max(input.exclusive_start_stream_name);
-    let mut wanted = streams.iter().filter(|stream| after.as_deref().is_none_or(|after| stream.name() > after));
-    let listed: Vec<&DataStream> = wanted.by_ref().take(limit).collect();
-    let names: Vec<&str> = listed.iter().map(|stream| stream.name()).collect();
+    let mut wanted = streams.iter().filter(|(stream, _)| after.as_deref().is_none_or(|after| stream.name() > after));
+    let listed: Vec<&(DataStream, Status)> = wanted.by_ref().take(limit).collect();
+    let names: Vec<&str> = listed.iter().map(|(stream, _)| stream.name()).collect();
     let has_more = wanted.next().is_some();
     let mut page = json!({
         "StreamNames": names,
         "HasMoreStreams": has_more,
-        "StreamSummaries": listed.into_iter().map(|stream| description(stream, caller)).collect::<Vec<_>>(),
+        "StreamSummaries": listed.iter().map(|(stream, status)| description(stream, *status, caller)).collect::<Vec<_>>(),
     });
     if has_more {
         page["NextToken"] = json!(names.last());
@@ -66,14 +107,24 @@ pub(super) fn list(body: &[u8], streams: &[DataStream], caller: &Scope) -> Resul
     Ok(page)
 }
 
-fn description(stream: &DataStream, caller: &Scope) -> Value {
+/// What DescribeStream and DescribeStreamSummary have in common. A configured stream keeps records until they are delivered, and has the
+/// default retention.
+fn full_description(stream: &DataStream, status: Status, caller: &Scope) -> Value {
+    let mut full = description(stream, status, caller);
+    full["RetentionPeriodHours"] = json!(stream.retention().map_or(MIN_HOURS, |retention| retention.hours()));
+    full["EnhancedMonitoring"] = json!([{ "ShardLevelMetrics": [] }]);
+    full["EncryptionType"] = json!("NONE");
+    full
+}
+
+fn description(stream: &DataStream, status: Status, caller: &Scope) -> Value {
     let mode = if stream.settings.provisioned.is_some() { "PROVISIONED" } else { "ON_DEMAND" };
     json!({
         "StreamName": stream.name(),
         "StreamARN": caller.data_stream_arn(stream.name()),
-        "StreamStatus": "ACTIVE",
+        "StreamStatus": status,
         "StreamModeDetails": { "StreamMode": mode },
-        "StreamCreationTimestamp": seconds(stream.delivery.started),
+        "StreamCreationTimestamp": seconds(stream.created),
     })
 }
 
@@ -83,8 +134,6 @@ const MAX_RESULTS: usize = 1000;
 const FILTERS: [&str; 6] =
     [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"];
 const AFTER: &str = "AFTER_SHARD_ID";
-/// The most characters of a shard's id (Kinesis API reference, "ListShards").
-const MAX_ID_CHARACTERS: usize = 128;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ListShardsRequest {
@@ -160,22 +209,24 @@ pub(super) fn shards_response(stream: &DataStream, request: &ListShardsRequest) 
     let shards = stream.settings.shards();
     let mut wanted = shards.iter().filter(|shard| request.after.iter().all(|after| shard.to_string() > *after));
     let listed: Vec<ShardId> = wanted.by_ref().take(request.max_results).collect();
-    let described = listed.iter().map(|&shard| {
-        let hash_keys = shards.range(shard);
-        json!({
-            "ShardId": shard,
-            "HashKeyRange": {
-                "StartingHashKey": hash_keys.start().to_string(),
-                "EndingHashKey": hash_keys.end().to_string(),
-            },
-            // An open shard has no ending number.
-            "SequenceNumberRange": { "StartingSequenceNumber": shard.sequence_number(0) },
-        })
-    });
+    let described = listed.iter().map(|&shard| described(shards, shard));
     let mut page = json!({ "Shards": described.collect::<Vec<_>>() });
     if let Some(last) = wanted.next().and(listed.last()) {
         let token = json!([stream.name(), last]);
         page["NextToken"] = json!(STANDARD.encode(token.to_string()));
     }
     page
+}
+
+fn described(shards: Shards, shard: ShardId) -> Value {
+    let hash_keys = shards.range(shard);
+    json!({
+        "ShardId": shard,
+        "HashKeyRange": {
+            "StartingHashKey": hash_keys.start().to_string(),
+            "EndingHashKey": hash_keys.end().to_string(),
+        },
+        // An open shard has no ending number.
+        "SequenceNumberRange": { "StartingSequenceNumber": shard.sequence_number(0) },
+    })
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::stream_ref::StreamMembers;
 use crate::api::constraints::Constraints;
 use crate::api::request::{ApiError, parse};
-use crate::stream::{PutEntry, PutError, PutResult};
+use crate::stream::{DataStream, PutEntry, PutError, PutResult};
 use firehose_model::kinesis::shard::{ShardId, hash_key};
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 use firehose_model::scope::Scope;
@@ -22,10 +22,23 @@ const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 pub(super) struct Put {
     pub(super) stream: String,
     records: Vec<PutEntry>,
+    after: Option<String>,
     dry_run: bool,
 }
 
 impl Put {
+    /// Records of a shard have increasing numbers in any case: a number for ordering has to be one of the stream's, and changes nothing.
+    pub(super) fn validate_order(&self, stream: &DataStream, caller: &Scope) -> Result<(), ApiError> {
+        let Some(after) = self.after.as_deref().filter(|after| !stream.has_sequence_number(after)) else {
+            return Ok(());
+        };
+        let (stream, account) = (stream.name(), &caller.account);
+        // Code and text were probed on Kinesis by the kinesalite project.
+        Err(ApiError::invalid_argument(format!(
+            "ExclusiveMinimumSequenceNumber {after} used in PutRecord on stream {stream} under account {account} is invalid."
+        )))
+    }
+
     pub(super) fn records(self) -> Result<Vec<PutEntry>, ApiError> {
         if self.dry_run {
             let message = "The request was rejected because the DryRun parameter was specified.";
@@ -97,10 +110,11 @@ pub(super) fn record(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
     let record = Record { data, partition_key, explicit_hash_key };
 
     let mut constraints = Constraints::default();
-    number(&mut constraints, input.sequence_number_for_ordering.as_deref(), "sequenceNumberForOrdering", 129);
+    let after = input.sequence_number_for_ordering;
+    number(&mut constraints, after.as_deref(), "sequenceNumberForOrdering", 129);
     record.validate(&mut constraints, "");
     let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
-    Ok(Put { stream, records: vec![record.into_entry()?], dry_run: dry_run.unwrap_or(false) })
+    Ok(Put { stream, records: vec![record.into_entry()?], after, dry_run: dry_run.unwrap_or(false) })
 }
 
 /// An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or if Kinesis fails.
@@ -114,7 +128,7 @@ pub(super) fn records(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
         // The text was seen of Kinesis, with its older limit of 5 MB.
         return Err(ApiError::invalid_argument("Records size exceeds 10 MB limit"));
     }
-    Ok(Put { stream, records, dry_run: dry_run.unwrap_or(false) })
+    Ok(Put { stream, records, after: None, dry_run: dry_run.unwrap_or(false) })
 }
 
 fn number(constraints: &mut Constraints, text: Option<&str>, path: &str, most_digits: usize) {
@@ -129,6 +143,9 @@ fn number(constraints: &mut Constraints, text: Option<&str>, path: &str, most_di
 }
 
 const THROTTLED: &str = "ProvisionedThroughputExceededException";
+/// Kinesis has no such limit. Producers know how to wait after this code.
+const RETENTION_FULL: &str = "The records of all data streams take the memory of this local Kinesis (--retention-mb) until \
+                              their retention ends.";
 
 /// The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
 fn rate_exceeded(stream: &str, caller: &Scope, shard: Option<ShardId>) -> String {
@@ -148,6 +165,7 @@ pub(super) fn record_response(
         Some(Err(PutError::Throttled(shard))) => {
             Err(ApiError::bad_request(THROTTLED, rate_exceeded(stream, caller, shard)))
         }
+        Some(Err(PutError::RetentionFull)) => Err(ApiError::bad_request(THROTTLED, RETENTION_FULL)),
         Some(Err(PutError::Unavailable)) | None => Err(ApiError::internal_failure()),
     }
 }
@@ -168,6 +186,7 @@ pub(super) fn records_response(
         Err(PutError::Throttled(shard)) => {
             json!({ "ErrorCode": THROTTLED, "ErrorMessage": rate_exceeded(stream, caller, shard) })
         }
+        Err(PutError::RetentionFull) => json!({ "ErrorCode": THROTTLED, "ErrorMessage": RETENTION_FULL }),
         Err(PutError::Unavailable) => {
             json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure" })
         }

@@ -6,8 +6,10 @@ use crate::api::constraints::Constraints;
 use crate::api::request::ApiError;
 use firehose_model::scope::Scope;
 
-/// The most characters of a name (Kinesis API reference, "CreateStream"); streams here have fewer.
+/// The most characters of a name (Kinesis API reference, "CreateStream").
 pub(super) const MAX_NAME_CHARACTERS: usize = 128;
+/// The most characters of a shard's id (Kinesis API reference, "ListShards").
+pub(super) const MAX_ID_CHARACTERS: usize = 128;
 /// The most characters of an ARN (the service model).
 const MAX_ARN_CHARACTERS: usize = 2048;
 

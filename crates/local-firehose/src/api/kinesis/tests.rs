@@ -6,9 +6,14 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::control::{ControlOptions, FunctionMap, Root};
 use crate::functions::FunctionLog;
+use crate::registry::Registry;
 use crate::stream::{DataStreamSettings, DeliveryStream, Source, StreamSettings};
 use object_storage::Bucket;
+
+/// The memory of all data streams that are created.
+const RETENTION_BYTES: usize = 1_000_000;
 
 /// An API, and the folder of its streams.
 struct Served {
@@ -18,7 +23,7 @@ struct Served {
 
 impl Served {
     /// Streams by their names and numbers of shards; on demand, there is none.
-    fn start(streams: &[(&str, u32)]) -> Self {
+    async fn start(streams: &[(&str, u32)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let function_log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
         let data_stream = |(name, shards): &(&str, u32)| {
@@ -33,7 +38,10 @@ impl Served {
         for stream in streams {
             registry.add(data_stream(stream)).unwrap();
         }
-        Self { api: Kinesis::new(registry, &BodyMemory::default()), _folder: folder }
+        let (root, functions) = (Root::Folder(folder.path().to_owned()), FunctionMap::default());
+        let options = ControlOptions { root, functions, state: None, retention_bytes: RETENTION_BYTES };
+        let control = Control::open(registry, options, function_log).await.unwrap();
+        Self { api: Kinesis::new(control), _folder: folder }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, ApiError> {
@@ -45,7 +53,7 @@ impl Served {
 
 #[tokio::test]
 async fn a_stream_is_summed_up() {
-    let served = Served::start(&[("orders", 2), ("reviews", 0)]);
+    let served = Served::start(&[("orders", 2), ("reviews", 0)]).await;
     for (name, mode, shards) in [("orders", "PROVISIONED", 2), ("reviews", "ON_DEMAND", 4)] {
         let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{name}");
         for input in [json!({ "StreamName": name }), json!({ "StreamARN": arn })] {
@@ -72,7 +80,7 @@ async fn a_stream_is_summed_up() {
 
 #[tokio::test]
 async fn a_stream_that_is_not_here_is_not_found() {
-    let served = Served::start(&[("orders", 1)]);
+    let served = Served::start(&[("orders", 1)]).await;
     let elsewhere = "arn:aws:kinesis:eu-west-1:000000000000:stream/orders";
     for (operation, input, name) in [
         ("PutRecord", json!({ "StreamName": "Orders", "Data": "", "PartitionKey": "a" }), "Orders"),
@@ -84,13 +92,17 @@ async fn a_stream_that_is_not_here_is_not_found() {
         let refused = served.call(operation, input).await;
         assert_eq!(refused, Err(ApiError::not_found("Stream", name, &Scope::default())), "{operation}");
     }
-    let unknown = SERVICE.unknown_operation("GetRecords");
-    assert_eq!(served.call("GetRecords", json!({})).await, Err(unknown));
+    let unknown = SERVICE.unknown_operation("DescribeLimits");
+    assert_eq!(served.call("DescribeLimits", json!({})).await, Err(unknown));
+    let refused = served.call("SplitShard", json!({ "StreamName": "orders" })).await.unwrap_err();
+    let message =
+        "SplitShard is not supported by this local Kinesis: the shards of a stream stay those of its creation";
+    assert_eq!(refused, ApiError::invalid_argument(message));
 }
 
 #[tokio::test]
 async fn shards_are_listed_by_page() {
-    let served = Served::start(&[("orders", 3)]);
+    let served = Served::start(&[("orders", 3)]).await;
     let third = 113_427_455_640_312_821_154_458_202_477_256_070_485_u128;
     let shard = |number: u128, end: u128| {
         json!({
@@ -147,7 +159,7 @@ async fn shards_are_listed_by_page() {
 
 #[tokio::test]
 async fn what_breaks_a_constraint_is_refused() {
-    let served = Served::start(&[("orders", 1)]);
+    let served = Served::start(&[("orders", 1)]).await;
     for (operation, input, faults) in [
         (
             "ListShards",
@@ -180,7 +192,7 @@ async fn what_breaks_a_constraint_is_refused() {
 
 #[tokio::test]
 async fn streams_are_listed_by_page() {
-    let served = Served::start(&[("b", 1), ("a", 0), ("c", 1)]);
+    let served = Served::start(&[("b", 1), ("a", 0), ("c", 1)]).await;
     for (input, names, token) in [
         (json!({}), &["a", "b", "c"][..], None),
         (json!({ "Limit": 2 }), &["a", "b"], Some("b")),
@@ -195,4 +207,157 @@ async fn streams_are_listed_by_page() {
         let summarised: Vec<&str> = summaries.iter().map(|summary| summary["StreamName"].as_str().unwrap()).collect();
         assert_eq!(summarised, names);
     }
+}
+
+#[tokio::test]
+async fn a_stream_is_created_changed_and_deleted() {
+    let served = Served::start(&[]).await;
+    let created =
+        served.call("CreateStream", json!({ "StreamName": "d", "ShardCount": 3, "Tags": { "a": "1" } })).await;
+    assert_eq!(created, Ok(json!({})));
+    let on_demand = json!({ "StreamName": "e", "StreamModeDetails": { "StreamMode": "ON_DEMAND" } });
+    served.call("CreateStream", on_demand).await.unwrap();
+    let listed = served.call("ListStreams", json!({})).await.unwrap();
+    assert_eq!(listed["StreamNames"], json!(["d", "e"]));
+
+    let page = served.call("DescribeStream", json!({ "StreamName": "d", "Limit": 2 })).await.unwrap();
+    let page = &page["StreamDescription"];
+    assert_eq!((&page["StreamStatus"], &page["HasMoreShards"]), (&json!("ACTIVE"), &json!(true)));
+    let ids: Vec<&Value> = page["Shards"].as_array().unwrap().iter().map(|shard| &shard["ShardId"]).collect();
+    assert_eq!(ids, [&json!("shardId-000000000000"), &json!("shardId-000000000001")]);
+    let rest = json!({ "StreamName": "d", "ExclusiveStartShardId": "shardId-000000000001" });
+    let rest = served.call("DescribeStream", rest).await.unwrap();
+    let rest = &rest["StreamDescription"];
+    assert_eq!((rest["Shards"].as_array().unwrap().len(), &rest["HasMoreShards"]), (1, &json!(false)));
+
+    for (operation, hours) in [("IncreaseStreamRetentionPeriod", 8760), ("DecreaseStreamRetentionPeriod", 24)] {
+        served.call(operation, json!({ "StreamName": "d", "RetentionPeriodHours": hours })).await.unwrap();
+        let summary = served.call("DescribeStreamSummary", json!({ "StreamName": "d" })).await.unwrap();
+        assert_eq!(summary["StreamDescriptionSummary"]["RetentionPeriodHours"], json!(hours));
+    }
+
+    served.call("AddTagsToStream", json!({ "StreamName": "d", "Tags": { "b": "", "a": "2" } })).await.unwrap();
+    let tags = served.call("ListTagsForStream", json!({ "StreamName": "d", "Limit": 1 })).await;
+    assert_eq!(tags, Ok(json!({ "Tags": [{ "Key": "a", "Value": "2" }], "HasMoreTags": true })));
+    served.call("RemoveTagsFromStream", json!({ "StreamName": "d", "TagKeys": ["a", "c"] })).await.unwrap();
+    let tags = served.call("ListTagsForStream", json!({ "StreamName": "d" })).await;
+    assert_eq!(tags, Ok(json!({ "Tags": [{ "Key": "b", "Value": "" }], "HasMoreTags": false })));
+
+    assert_eq!(served.call("DeleteStream", json!({ "StreamName": "d" })).await, Ok(json!({})));
+    let record = json!({ "StreamName": "d", "Data": "", "PartitionKey": "a" });
+    let refused = served.call("PutRecord", record).await;
+    assert_eq!(refused, Err(ApiError::not_found("Stream", "d", &Scope::default())));
+}
+
+#[tokio::test]
+async fn operations_on_streams_are_refused() {
+    let served = Served::start(&[("orders", 1)]).await;
+    served.call("CreateStream", json!({ "StreamName": "d", "ShardCount": 1 })).await.unwrap();
+    for (operation, input, code, message) in [
+        ("CreateStream", json!({ "StreamName": "d", "ShardCount": 1 }), "ResourceInUseException", "already exists"),
+        (
+            "CreateStream",
+            json!({ "StreamName": "orders", "ShardCount": 1 }),
+            "ResourceInUseException",
+            "already exists",
+        ),
+        ("CreateStream", json!({ "ShardCount": 1 }), "ValidationException", "'streamName'"),
+        ("CreateStream", json!({ "StreamName": "x", "ShardCount": 0 }), "ValidationException", "'shardCount'"),
+        ("CreateStream", json!({ "StreamName": "x", "ShardCount": 501 }), "LimitExceededException", "ShardCount"),
+        ("CreateStream", json!({ "StreamName": "x" }), "InvalidArgumentException", "ShardCount: must be specified"),
+        (
+            "CreateStream",
+            json!({ "StreamName": "x", "ShardCount": 1, "StreamModeDetails": { "StreamMode": "ON_DEMAND" } }),
+            "InvalidArgumentException",
+            "ShardCount: must not be specified",
+        ),
+        (
+            "CreateStream",
+            json!({ "StreamName": "x", "ShardCount": 1, "WarmThroughputMiBps": 5 }),
+            "InvalidArgumentException",
+            "WarmThroughputMiBps: is not supported",
+        ),
+        (
+            "CreateStream",
+            json!({ "StreamName": "x", "ShardCount": 1, "Tags": { "a": null } }),
+            "ValidationException",
+            "'tags.a.member'",
+        ),
+        (
+            "AddTagsToStream",
+            json!({ "StreamName": "d", "Tags": { "a!": "" } }),
+            "InvalidArgumentException",
+            "characters",
+        ),
+        (
+            "AddTagsToStream",
+            json!({ "StreamName": "d", "Tags": { "a": "\t" } }),
+            "InvalidArgumentException",
+            "characters",
+        ),
+        ("AddTagsToStream", json!({ "StreamName": "d", "Tags": { "aws:a": "" } }), "InvalidArgumentException", "aws:a"),
+        ("ListTagsForStream", json!({ "StreamName": "d", "Limit": 51 }), "ValidationException", "'limit'"),
+        (
+            "IncreaseStreamRetentionPeriod",
+            json!({ "StreamName": "d", "RetentionPeriodHours": 23 }),
+            "InvalidArgumentException",
+            "Minimum allowed retention period is 24 hours. Requested retention period (23 hours) is too short.",
+        ),
+        (
+            "IncreaseStreamRetentionPeriod",
+            json!({ "StreamName": "d", "RetentionPeriodHours": 8761 }),
+            "InvalidArgumentException",
+            "Maximum allowed retention period is 8760 hours. Requested retention period (8761 hours) is too long.",
+        ),
+        (
+            "DecreaseStreamRetentionPeriod",
+            json!({ "StreamName": "d", "RetentionPeriodHours": 25 }),
+            "InvalidArgumentException",
+            "can not be longer than existing retention period (24 hours). Use IncreaseRetentionPeriod API.",
+        ),
+        (
+            "IncreaseStreamRetentionPeriod",
+            json!({ "StreamName": "orders", "RetentionPeriodHours": 48 }),
+            "ResourceInUseException",
+            "configured at the start",
+        ),
+        ("DeleteStream", json!({ "StreamName": "orders" }), "ResourceInUseException", "configured at the start"),
+        ("DeleteStream", json!({ "StreamName": "missing" }), "ResourceNotFoundException", "missing"),
+        (
+            "GetShardIterator",
+            json!({ "StreamName": "orders", "ShardId": "shardId-000000000000", "ShardIteratorType": "LATEST" }),
+            "InvalidArgumentException",
+            "configured at the start",
+        ),
+        (
+            "PutRecord",
+            json!({ "StreamName": "d", "Data": "", "PartitionKey": "a", "SequenceNumberForOrdering": "5" }),
+            "InvalidArgumentException",
+            "ExclusiveMinimumSequenceNumber 5 used in PutRecord on stream d under account 000000000000 is invalid.",
+        ),
+        ("RegisterStreamConsumer", json!({}), "InvalidArgumentException", "RegisterStreamConsumer is not supported"),
+        ("StartStreamEncryption", json!({}), "InvalidArgumentException", "StartStreamEncryption is not supported"),
+    ] {
+        let refused = served.call(operation, input.clone()).await.unwrap_err();
+        assert!(refused.code == Some(code) && refused.message.contains(message), "{operation} {input}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_retention_refuses_records_and_keeps_the_others() {
+    let served = Served::start(&[]).await;
+    served.call("CreateStream", json!({ "StreamName": "d", "ShardCount": 1 })).await.unwrap();
+    // Each takes half of the memory, and some more.
+    let data = "AAAA".repeat(RETENTION_BYTES / 8);
+    let record = json!({ "Data": data, "PartitionKey": "a" });
+    let put = served.call("PutRecords", json!({ "StreamName": "d", "Records": [record, record] })).await.unwrap();
+    assert_eq!((&put["FailedRecordCount"], put["Records"][0]["ErrorCode"].as_str()), (&json!(1), None));
+    let refused = &put["Records"][1];
+    assert_eq!(refused["ErrorCode"], "ProvisionedThroughputExceededException");
+    assert!(refused["ErrorMessage"].as_str().unwrap().contains("--retention-mb"), "{refused}");
+
+    let input = json!({ "StreamName": "d", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON" });
+    let iterator = served.call("GetShardIterator", input).await.unwrap();
+    let read = served.call("GetRecords", iterator).await.unwrap();
+    assert_eq!((&read["Records"][0]["Data"], read["Records"].as_array().unwrap().len()), (&json!(data), 1));
 }

@@ -22,6 +22,7 @@ fn definition(change: Value) -> Definition {
         created_ms: 1_700_000_000_000,
         updated_ms: None,
         version: 1,
+        source: None,
         destination: merged(json!({ "RoleARN": ROLE, "BucketARN": "arn:aws:s3:::bucket" }), change),
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::StreamSettings;
+use crate::stream::{Buffering, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::kinesis::shard::hash_key;
 use object_storage::Bucket;
@@ -126,4 +127,82 @@ async fn a_full_backlog_throttles_and_a_stopped_stream_is_unavailable() {
     assert_eq!(results[1], Err(PutError::Throttled(Some(ShardId(0)))));
     running.stop().await;
     assert_eq!(running.data_stream.put(vec![record("a", b"x")]).await, [Err(PutError::Unavailable)]);
+}
+
+/// A delivery stream without a function that delivers to a folder, when it stops.
+fn reader(folder: &TempDir, name: &str, data_stream: &DataStream) -> DeliveryStream {
+    let source = Source::DataStream { name: data_stream.name().to_owned(), settings: data_stream.settings.clone() };
+    let destination_buffer = Buffering { bytes: 5 * MB, interval: Duration::from_secs(900) };
+    let settings = StreamSettings::untransformed(name, &folder.path().join(name));
+    let settings = StreamSettings { source, destination_buffer, ..settings };
+    let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+    let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+    let delivery = DeliveryStream::start(settings, bucket, log, None).unwrap();
+    data_stream.attach(&delivery);
+    delivery
+}
+
+fn delivered(folder: &std::path::Path) -> String {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let content = |path: std::path::PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|_| delivered(&path));
+    entries.map(content).collect()
+}
+
+fn retained(shards: u32) -> DataStream {
+    let settings = DataStreamSettings { provisioned: NonZeroU32::new(shards), partition_key_field: None };
+    DataStream::retained("d", Timestamp::now(), settings, 24, RetentionMemory::new(10 * MB))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivery_streams_read_a_data_stream_from_their_creation_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = retained(1);
+    let put = async |text: &str| stream.put(vec![record("k", text.as_bytes())]).await[0].clone().unwrap();
+    put("before ").await;
+    let one = reader(&folder, "one", &stream);
+    put("first ").await;
+    let two = reader(&folder, "two", &stream);
+    let placed = put("second ").await;
+    assert!(stream.has_sequence_number(&placed.sequence_number));
+    assert!(one.stop().await);
+    put("third ").await;
+    assert!(two.stop().await);
+    assert_eq!(delivered(&folder.path().join("one")), "first second ");
+    assert_eq!(delivered(&folder.path().join("two")), "second third ");
+    let retention = stream.retention().unwrap();
+    retention.close();
+    retention.readers_finished().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_delivers_what_is_left_of_a_closed_data_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = retained(3);
+    let delivery = reader(&folder, "d", &stream);
+    let records = (0..100).map(|number: i32| record(&number.to_string(), b"x")).collect();
+    assert!(stream.put(records).await.iter().all(Result::is_ok));
+    let retention = stream.retention().unwrap();
+    retention.close();
+    retention.readers_finished().await;
+    assert!(delivery.stop().await);
+    assert_eq!(delivered(&folder.path().join("d")), "x".repeat(100));
+}
+
+#[tokio::test]
+async fn a_sequence_number_is_one_of_the_stream() {
+    let running = Running::start(1, false, |_| {});
+    for (stream, other) in [(running.data_stream.clone(), retained(1)), (retained(1), retained(1))] {
+        let placed = stream.put(vec![record("a", b"x")]).await.pop().unwrap().unwrap();
+        let far = placed.shard.sequence_number(u64::MAX);
+        for (text, expected) in [
+            (&*placed.sequence_number, true),
+            (&ShardId(0).sequence_number(0), true),
+            (&ShardId(1).sequence_number(0), false),
+            (&far, false),
+            ("0", false),
+        ] {
+            assert_eq!(stream.has_sequence_number(text), expected, "{text}");
+        }
+        assert!(!other.has_sequence_number(&placed.sequence_number));
+    }
 }

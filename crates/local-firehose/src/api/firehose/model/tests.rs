@@ -145,10 +145,7 @@ fn a_member_that_is_not_supported_is_named() {
             json!({ "DeliveryStreamName": "s", "RedshiftDestinationConfiguration": {} }),
             "RedshiftDestinationConfiguration",
         ),
-        (
-            json!({ "DeliveryStreamName": "s", "KinesisStreamSourceConfiguration": {} }),
-            "KinesisStreamSourceConfiguration",
-        ),
+        (json!({ "DeliveryStreamName": "s", "DirectPutSourceConfiguration": {} }), "DirectPutSourceConfiguration"),
         (
             with("EncryptionConfiguration", json!({ "KMSEncryptionConfig": { "AWSKMSKeyARN": "arn:aws:kms:a:b" } })),
             "ExtendedS3DestinationConfiguration.EncryptionConfiguration.KMSEncryptionConfig",

@@ -220,6 +220,10 @@ fn an_answer_tells_where_each_record_is() {
         Err(ApiError::bad_request(THROTTLED, rate))
     );
     assert_eq!(
+        record_response("orders", &Scope::default(), vec![Err(PutError::RetentionFull)]),
+        Err(ApiError::bad_request(THROTTLED, RETENTION_FULL))
+    );
+    assert_eq!(
         record_response("orders", &Scope::default(), vec![Err(PutError::Unavailable)]),
         Err(ApiError::internal_failure())
     );

@@ -1,0 +1,40 @@
+//! Data streams that boto3 creates and reads, by itself and through delivery streams.
+
+use std::path::Path;
+
+use crate::harness::{Serve, run_client};
+
+fn start(folder: &Path, more: &[&str]) -> Serve {
+    let arguments = ["--destination", "buckets", "--function-log", "function.log", "--retention-mb", "2"];
+    Serve::start(folder, &[&arguments[..], more].concat())
+}
+
+/// Runs the checks of `data_streams_client.py`.
+#[track_caller]
+fn check(serve: &Serve, folder: &Path, what: &str) {
+    let buckets = folder.join("buckets");
+    run_client("data_streams_client.py", &[serve.endpoint.as_ref(), buckets.as_ref(), what.as_ref()]);
+}
+
+#[test]
+fn boto3_creates_and_reads_data_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = start(folder.path(), &[]);
+    check(&serve, folder.path(), "all");
+    serve.signal("-TERM");
+    let end = serve.end();
+    assert_eq!((end.code, end.stdout.as_str()), (Some(0), ""), "{}", end.stderr);
+}
+
+#[test]
+fn data_streams_survive_a_kill_without_their_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serve = start(folder.path(), &["--state", "state"]);
+    check(&serve, folder.path(), "left");
+    serve.signal("-KILL");
+    let end = serve.end();
+    let reported = "data streams begin without records";
+    assert!(end.code.is_none() && end.stderr.contains(reported), "{}", end.stderr);
+    let serve = start(folder.path(), &["--state", "state"]);
+    check(&serve, folder.path(), "found");
+}

@@ -1,0 +1,245 @@
+//! GetShardIterator and GetRecords.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::stream_ref::{MAX_ID_CHARACTERS, StreamMembers};
+use crate::api::constraints::Constraints;
+use crate::api::request::{ApiError, parse, seconds};
+use crate::stream::{DataStream, ReadLimits, Retention, ShardRecords, Start};
+use firehose_model::kinesis::shard::ShardId;
+use firehose_model::scope::Scope;
+
+/// How long an iterator is valid (Kinesis API reference, "GetShardIterator").
+const ITERATOR_MS: i64 = 5 * 60 * 1000;
+/// The most records and data of a response (Kinesis API reference, "GetRecords": 10,000 records, 10 MB).
+const MAX_RECORDS: usize = 10_000;
+const MAX_BYTES: usize = 10 * 1024 * 1024;
+/// The most characters of an iterator (the service model).
+const MAX_ITERATOR_CHARACTERS: usize = 512;
+
+const AT: &str = "AT_SEQUENCE_NUMBER";
+const AFTER: &str = "AFTER_SEQUENCE_NUMBER";
+const TRIM_HORIZON: &str = "TRIM_HORIZON";
+const LATEST: &str = "LATEST";
+const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
+const TYPES: [&str; 5] = [AT, AFTER, TRIM_HORIZON, LATEST, AT_TIMESTAMP];
+
+/// The next position in a shard. Clients see it as base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ShardIterator {
+    stream: String,
+    /// Of a stream of the same name, which is another one.
+    created_ms: i64,
+    shard: u32,
+    next: u64,
+    issued_ms: i64,
+}
+
+impl ShardIterator {
+    fn new(stream: &DataStream, shard: ShardId, next: u64, now: Timestamp) -> Self {
+        let (stream, created_ms) = (stream.name().to_owned(), stream.created.as_millisecond());
+        Self { stream, created_ms, shard: shard.0, next, issued_ms: now.as_millisecond() }
+    }
+
+    fn encoded(&self) -> String {
+        let Self { stream, created_ms, shard, next, issued_ms } = self;
+        STANDARD.encode(json!([stream, created_ms, shard, next, issued_ms]).to_string())
+    }
+
+    fn decoded(text: &str) -> Option<Self> {
+        let json = STANDARD.decode(text).ok()?;
+        let (stream, created_ms, shard, next, issued_ms) = serde_json::from_slice(&json).ok()?;
+        Some(Self { stream, created_ms, shard, next, issued_ms })
+    }
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct IteratorRequest {
+    pub(super) stream: String,
+    shard: String,
+    of_type: String,
+    number: Option<String>,
+    seconds: Option<f64>,
+}
+
+pub(super) fn iterator_request(body: &[u8], caller: &Scope) -> Result<IteratorRequest, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        stream_name: Option<String>,
+        #[serde(rename = "StreamARN")]
+        stream_arn: Option<String>,
+        shard_id: Option<String>,
+        shard_iterator_type: Option<String>,
+        starting_sequence_number: Option<String>,
+        timestamp: Option<f64>,
+    }
+
+    let Input { stream_name, stream_arn, shard_id, shard_iterator_type, starting_sequence_number, timestamp } =
+        parse(body)?;
+    let mut constraints = Constraints::default();
+    let shard = constraints.required(shard_id, "shardId");
+    constraints.name(shard.as_deref(), "shardId", MAX_ID_CHARACTERS);
+    let of_type = constraints.required(shard_iterator_type, "shardIteratorType");
+    if let Some(of_type) = &of_type {
+        constraints.one_of(of_type, "shardIteratorType", &TYPES);
+    }
+    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
+    let (shard, of_type) = (shard.unwrap_or_default(), of_type.unwrap_or_default());
+    Ok(IteratorRequest { stream, shard, of_type, number: starting_sequence_number, seconds: timestamp })
+}
+
+/// The texts were probed on Kinesis by the kinesalite project.
+pub(super) fn iterator_response(
+    stream: &DataStream,
+    request: &IteratorRequest,
+    caller: &Scope,
+    now: Timestamp,
+) -> Result<Value, ApiError> {
+    let retention = retention(stream)?;
+    let (name, account, id) = (stream.name(), &caller.account, &request.shard);
+    let shard = stream.settings.shards().iter().find(|shard| shard.to_string() == *id).ok_or_else(|| {
+        let message = format!("Shard {id} in stream {name} under account {account} does not exist");
+        ApiError::bad_request("ResourceNotFoundException", message)
+    })?;
+    let of_type = request.of_type.as_str();
+    let start = match (of_type, &request.number, request.seconds) {
+        (TRIM_HORIZON, None, _) => Start::TrimHorizon,
+        (LATEST, None, _) => Start::Latest,
+        (AT | AFTER, Some(number), _) => {
+            let found = ShardId::of_sequence_number(number).filter(|(shard, number)| retention.has(*shard, *number));
+            let (of_shard, position) = found.ok_or_else(|| {
+                ApiError::invalid_argument(format!(
+                    "StartingSequenceNumber {number} used in GetShardIterator on shard {id} in stream {name} under account {account} is \
+                     invalid because it did not come from this stream."
+                ))
+            })?;
+            if of_shard != shard {
+                return Err(ApiError::invalid_argument(format!(
+                    "Invalid StartingSequenceNumber. It encodes {of_shard}, while it was used in a call to a shard with {id}"
+                )));
+            }
+            Start::Number(position + u64::from(of_type == AFTER))
+        }
+        (AT_TIMESTAMP, None, Some(seconds)) => Start::Time(time(seconds, now)?),
+        (AT_TIMESTAMP, None, None) => {
+            return Err(ApiError::invalid_argument(
+                "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.",
+            ));
+        }
+        (_, number, _) => {
+            let given = if number.is_some() { "also a" } else { "no" };
+            return Err(ApiError::invalid_argument(format!(
+                "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) TRIM_HORIZON or \
+                 LATEST and no StartingSequenceNumber. Request specified {of_type} and {given} StartingSequenceNumber."
+            )));
+        }
+    };
+    let iterator = ShardIterator::new(stream, shard, retention.position(shard, start), now);
+    Ok(json!({ "ShardIterator": iterator.encoded() }))
+}
+
+/// A time of a request, in milliseconds since 1970. It is rounded down, as arrivals are; a float of seconds is exact to 0.001 ms.
+#[expect(clippy::cast_possible_truncation, reason = "the time is at most now, which fits")]
+fn time(seconds: f64, now: Timestamp) -> Result<i64, ApiError> {
+    let ms = (seconds * 1000.0 + 0.01).floor();
+    let now_ms = now.as_millisecond();
+    if (0.0..=self::seconds(now) * 1000.0 + 1.0).contains(&ms) {
+        return Ok((ms as i64).min(now_ms));
+    }
+    Err(ApiError::invalid_argument(format!(
+        "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: {ms}, \
+         currentTimestampInMillis: {now_ms}"
+    )))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RecordsRequest {
+    pub(super) stream: String,
+    iterator: ShardIterator,
+    limit: usize,
+}
+
+/// The texts of an invalid and of an expired iterator were probed on Kinesis by the kinesalite project.
+pub(super) fn records_request(body: &[u8], caller: &Scope, now: Timestamp) -> Result<RecordsRequest, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Input {
+        shard_iterator: Option<String>,
+        limit: Option<i64>,
+        #[serde(rename = "StreamARN")]
+        stream_arn: Option<String>,
+    }
+
+    let Input { shard_iterator, limit, stream_arn } = parse(body)?;
+    let mut constraints = Constraints::default();
+    let iterator = constraints.required(shard_iterator, "shardIterator").unwrap_or_default();
+    constraints.at_most(iterator.len(), MAX_ITERATOR_CHARACTERS, &iterator, "shardIterator");
+    let limit = constraints.limit(limit, "limit", MAX_RECORDS);
+    constraints.validate()?;
+    let iterator = ShardIterator::decoded(&iterator).ok_or_else(invalid)?;
+    if now.as_millisecond() - iterator.issued_ms > ITERATOR_MS {
+        let issued = Timestamp::from_millisecond(iterator.issued_ms).unwrap_or_default();
+        let message = format!(
+            "Iterator expired. The iterator was created at time {issued} while right now it is {now} which is further in the future \
+             than the tolerated delay of {ITERATOR_MS} milliseconds."
+        );
+        return Err(ApiError::bad_request("ExpiredIteratorException", message));
+    }
+    let members = StreamMembers { stream_name: Some(iterator.stream.clone()), stream_arn };
+    let stream = members.read(Constraints::default(), caller)?;
+    Ok(RecordsRequest { stream, iterator, limit })
+}
+
+fn invalid() -> ApiError {
+    ApiError::invalid_argument("Invalid ShardIterator.")
+}
+
+pub(super) fn records_response(
+    stream: &DataStream,
+    request: &RecordsRequest,
+    now: Timestamp,
+) -> Result<Value, ApiError> {
+    let RecordsRequest { iterator, limit, .. } = request;
+    let shard = ShardId(iterator.shard);
+    if iterator.created_ms != stream.created.as_millisecond() || shard.0 >= stream.settings.shards().count() {
+        return Err(invalid());
+    }
+    let limits = ReadLimits { records: *limit, bytes: MAX_BYTES };
+    let read = retention(stream)?.read(shard, iterator.next, limits, now.as_millisecond());
+    let ShardRecords { records, next, behind_ms } = read;
+    let described = records.iter().map(|(number, record)| {
+        let arrival = Timestamp::from_millisecond(record.arrival_ms).unwrap_or_default();
+        json!({
+            "SequenceNumber": shard.sequence_number(*number),
+            "ApproximateArrivalTimestamp": seconds(arrival),
+            "Data": record.data,
+            "PartitionKey": record.partition_key,
+        })
+    });
+    Ok(json!({
+        "Records": described.collect::<Vec<_>>(),
+        "NextShardIterator": ShardIterator::new(stream, shard, next, now).encoded(),
+        "MillisBehindLatest": behind_ms,
+    }))
+}
+
+/// A configured stream is refused: its records are those of a delivery stream.
+fn retention(stream: &DataStream) -> Result<&Arc<Retention>, ApiError> {
+    stream.retention().ok_or_else(|| {
+        ApiError::invalid_argument(format!(
+            "StreamName: {} is configured at the start of this process, and only its delivery stream reads it. Records of streams that \
+             CreateStream creates can be read.",
+            stream.name()
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests;

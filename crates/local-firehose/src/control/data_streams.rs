@@ -1,0 +1,269 @@
+//! Creates, changes and deletes data streams at run time.
+
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::processing::FieldError;
+use super::refusal::{MAX_STREAMS, Refusal};
+use super::tags::{Tags, add};
+use super::{Control, Status};
+use crate::registry::NameTaken;
+use crate::stream::{DataStream, DataStreamSettings, Source, StreamSettings};
+
+/// The retention of a new data stream in hours, which is also the shortest one, and the longest one (Kinesis API reference,
+/// "IncreaseStreamRetentionPeriod").
+pub(crate) const MIN_HOURS: u32 = 24;
+pub(crate) const MAX_HOURS: u32 = 8_760;
+
+/// The data stream that a delivery stream reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KinesisSource {
+    /// Its name.
+    pub stream: String,
+    /// The role as it was configured. Roles are not evaluated.
+    pub role_arn: String,
+}
+
+/// A data stream that a caller has created, without its records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct DataStreamEntry {
+    /// `None`: on demand.
+    shards: Option<NonZeroU32>,
+    hours: u32,
+    created_ms: i64,
+    status: Status,
+}
+
+/// The direction of a change of the retention. Each has an operation of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetentionChange {
+    Increase,
+    Decrease,
+}
+
+impl Control {
+    /// Adds the data streams that an earlier run has created. They have no records: only their definitions and tags are on disk.
+    pub(super) fn restart_data_streams(&self) {
+        let entries = self.created().data_streams.clone();
+        for (name, entry) in entries {
+            if entry.status == Status::Deleting {
+                self.forget_data_stream(&name);
+            } else if self.add_data_stream(&name, &entry).is_ok() {
+                self.set_data_stream_status(&name, Status::Active);
+            } else {
+                tracing::warn!(
+                    "the data stream {name} is configured; the data stream of this name that a caller created is forgotten"
+                );
+                self.forget_data_stream(&name);
+            }
+        }
+    }
+
+    fn add_data_stream(&self, name: &str, entry: &DataStreamEntry) -> Result<(), NameTaken> {
+        let settings = DataStreamSettings { provisioned: entry.shards, partition_key_field: None };
+        let created = Timestamp::from_millisecond(entry.created_ms).unwrap_or_default();
+        let memory = self.0.retention.clone();
+        self.0.streams.add_data_stream(DataStream::retained(name, created, settings, entry.hours, memory))
+    }
+
+    /// Creates a data stream, which accepts records when this returns. Without a number of shards, it is on demand.
+    pub(crate) async fn create_data_stream(
+        &self,
+        name: String,
+        shards: Option<NonZeroU32>,
+        tags: Tags,
+    ) -> Result<(), Refusal> {
+        let control = self.clone();
+        self.changed(async move { control.create_whole_data_stream(name, shards, tags).await }).await
+    }
+
+    async fn create_whole_data_stream(
+        &self,
+        name: String,
+        shards: Option<NonZeroU32>,
+        tags: Tags,
+    ) -> Result<(), Refusal> {
+        let mut of_stream = Tags::new();
+        add(&mut of_stream, tags)?;
+        {
+            let mut created = self.created();
+            if created.data_streams.len() >= MAX_STREAMS {
+                return Err(Refusal::TooManyStreams);
+            }
+            let created_ms = Timestamp::now().as_millisecond();
+            let entry = DataStreamEntry { shards, hours: MIN_HOURS, created_ms, status: Status::Creating };
+            self.add_data_stream(&name, &entry).map_err(|_taken| Refusal::Exists)?;
+            created.data_streams.insert(name.clone(), entry);
+            if !of_stream.is_empty() {
+                created.data_stream_tags.insert(name.clone(), of_stream);
+            }
+        }
+        if let Err(error) = self.save().await {
+            tracing::error!("could not create the data stream {name}: {error}");
+            self.0.streams.remove_data_stream(&name);
+            self.forget_data_stream(&name);
+            return Err(Refusal::Failed);
+        }
+        self.set_data_stream_status(&name, Status::Active);
+        Ok(())
+    }
+
+    /// Returns when the deletion is on disk. Delivery streams read the records that are left, and then the data stream is removed.
+    pub(crate) async fn delete_data_stream(&self, name: &str) -> Result<(), Refusal> {
+        let (control, name) = (self.clone(), name.to_owned());
+        self.changed(async move { control.delete_whole_data_stream(name).await }).await
+    }
+
+    async fn delete_whole_data_stream(&self, name: String) -> Result<(), Refusal> {
+        {
+            let mut created = self.created();
+            let entry = created.data_streams.get_mut(&name).ok_or_else(|| self.data_stream_not_created(&name))?;
+            match entry.status {
+                Status::Creating => return Err(Refusal::Busy(Status::Creating)),
+                Status::Deleting | Status::DeletingFailed => return Ok(()),
+                Status::Active => entry.status = Status::Deleting,
+            }
+        }
+        if let Err(error) = self.save().await {
+            tracing::error!("could not delete the data stream {name}: {error}");
+            self.set_data_stream_status(&name, Status::Active);
+            return Err(Refusal::Failed);
+        }
+        let control = self.clone();
+        self.deletions().spawn(async move {
+            let stream = control.0.streams.data_stream(&name);
+            if let Some(retention) = stream.as_ref().and_then(DataStream::retention) {
+                retention.close();
+                retention.readers_finished().await;
+            }
+            let _changing = control.0.changing.lock().await;
+            control.0.streams.remove_data_stream(&name);
+            control.forget_data_stream(&name);
+            control.save_or_log().await;
+        });
+        Ok(())
+    }
+
+    /// Changes how long records are retained, also those that are already there.
+    pub(crate) async fn set_retention(&self, name: &str, hours: u32, change: RetentionChange) -> Result<(), Refusal> {
+        let (control, name) = (self.clone(), name.to_owned());
+        self.changed(async move { control.set_whole_retention(&name, hours, change).await }).await
+    }
+
+    async fn set_whole_retention(&self, name: &str, hours: u32, change: RetentionChange) -> Result<(), Refusal> {
+        {
+            let mut created = self.created();
+            let entry = created.data_streams.get_mut(name).ok_or_else(|| self.data_stream_not_created(name))?;
+            if entry.status != Status::Active {
+                return Err(Refusal::Busy(entry.status));
+            }
+            let is_other_way = match change {
+                RetentionChange::Increase => hours < entry.hours,
+                RetentionChange::Decrease => hours > entry.hours,
+            };
+            if is_other_way {
+                return Err(Refusal::Retention { current: entry.hours, given: hours });
+            }
+            entry.hours = hours;
+            if let Some(retention) = self.0.streams.data_stream(name).as_ref().and_then(DataStream::retention) {
+                retention.set_hours(hours);
+            }
+        }
+        self.save_data_streams(name).await
+    }
+
+    /// A data stream, also one that is created or deleted at the moment.
+    pub(crate) fn data_stream(&self, name: &str) -> Option<(DataStream, Status)> {
+        let stream = self.0.streams.data_stream(name)?;
+        Some((stream, self.data_stream_status(name)))
+    }
+
+    /// All data streams in alphabetical order.
+    pub(crate) fn data_streams(&self) -> Vec<(DataStream, Status)> {
+        let streams = self.0.streams.data_streams().into_iter();
+        streams.map(|stream| (stream.clone(), self.data_stream_status(stream.name()))).collect()
+    }
+
+    /// Adds tags of a data stream, or replaces those with the same keys.
+    pub(crate) async fn tag_data_stream(&self, name: &str, tags: Tags) -> Result<(), Refusal> {
+        self.data_stream(name).ok_or(Refusal::NotFound)?;
+        add(self.created().data_stream_tags.entry(name.to_owned()).or_default(), tags)?;
+        self.save_data_streams(name).await
+    }
+
+    /// Removes the tags of a data stream with these keys. Other keys are ignored.
+    pub(crate) async fn untag_data_stream(&self, name: &str, keys: &[String]) -> Result<(), Refusal> {
+        self.data_stream(name).ok_or(Refusal::NotFound)?;
+        if let Some(tags) = self.created().data_stream_tags.get_mut(name) {
+            tags.retain(|key, _| !keys.contains(key));
+        }
+        self.save_data_streams(name).await
+    }
+
+    /// The tags of a data stream.
+    pub(crate) fn data_stream_tags(&self, name: &str) -> Result<Tags, Refusal> {
+        self.data_stream(name).ok_or(Refusal::NotFound)?;
+        Ok(self.created().data_stream_tags.get(name).cloned().unwrap_or_default())
+    }
+
+    /// Whether a new delivery stream can read the data stream of a source.
+    pub(super) fn validate_source(&self, source: &KinesisSource) -> Result<(), FieldError> {
+        let name = &source.stream;
+        let refuse =
+            |problem: String| Err(FieldError::new("KinesisStreamSourceConfiguration.KinesisStreamARN", problem));
+        match self.data_stream(name) {
+            Some((stream, Status::Active)) if stream.retention().is_some() => Ok(()),
+            Some((_, Status::Active)) => {
+                let problem =
+                    "is configured at the start of this process: only the delivery stream of its name reads it";
+                refuse(format!("the data stream {name} {problem}"))
+            }
+            Some((_, status)) => refuse(format!("the data stream {name} is {status:?}")),
+            None => refuse(format!("the data stream {name} does not exist")),
+        }
+    }
+
+    /// Completes the settings of a delivery stream with the source of its definition, and returns the data stream to read.
+    pub(super) fn connect(&self, settings: &mut StreamSettings, source: Option<KinesisSource>) -> Option<DataStream> {
+        let KinesisSource { stream: name, .. } = source?;
+        let found = self.0.streams.data_stream(&name);
+        if found.is_none() {
+            tracing::warn!("{}: the data stream {name}, which it reads, does not exist any more", settings.name);
+        }
+        let of_data_stream = found.as_ref().map(|stream| stream.settings.clone()).unwrap_or_default();
+        settings.source = Source::DataStream { name, settings: of_data_stream };
+        found
+    }
+
+    fn data_stream_not_created(&self, name: &str) -> Refusal {
+        if self.0.streams.data_stream(name).is_some() { Refusal::Configured } else { Refusal::NotFound }
+    }
+
+    fn data_stream_status(&self, name: &str) -> Status {
+        self.created().data_streams.get(name).map_or(Status::Active, |entry| entry.status)
+    }
+
+    fn set_data_stream_status(&self, name: &str, status: Status) {
+        if let Some(entry) = self.created().data_streams.get_mut(name) {
+            entry.status = status;
+        }
+    }
+
+    fn forget_data_stream(&self, name: &str) {
+        let mut created = self.created();
+        created.data_streams.remove(name);
+        created.data_stream_tags.remove(name);
+    }
+
+    async fn save_data_streams(&self, name: &str) -> Result<(), Refusal> {
+        self.save().await.map_err(|error| {
+            tracing::error!("could not keep the change of the data stream {name}: {error}");
+            Refusal::Failed
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+use tempfile::TempDir;
+use test_support::until;
+
+use super::*;
+use crate::control::{ControlOptions, DESTINATION_ID, Definition, FunctionMap, Root, Update};
+use crate::functions::FunctionLog;
+use crate::registry::Registry;
+use crate::stream::PutEntry;
+use firehose_model::event::encode;
+use firehose_model::scope::Scope;
+
+const AT: &str = "ExtendedS3DestinationConfiguration";
+
+async fn control(folder: &TempDir, streams: Registry) -> Control {
+    let (root, state) = (Root::Folder(folder.path().join("buckets")), Some(folder.path().join("state")));
+    let options = ControlOptions { root, functions: FunctionMap::default(), state, retention_bytes: 1_000_000 };
+    let log = FunctionLog::open(&folder.path().join("function.log"), false).unwrap();
+    Control::open(streams, options, Arc::new(log)).await.unwrap()
+}
+
+fn shards(count: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(count)
+}
+
+fn reader(name: &str, data_stream: &str) -> Definition {
+    let destination = json!({
+        "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": format!("arn:aws:s3:::{name}"),
+        "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 900 },
+    });
+    Definition {
+        name: name.to_owned(),
+        scope: Scope::default(),
+        created_ms: 1_700_000_000_000,
+        updated_ms: None,
+        version: 1,
+        source: Some(KinesisSource { stream: data_stream.to_owned(), role_arn: "role".to_owned() }),
+        destination: destination.as_object().unwrap().clone(),
+    }
+}
+
+async fn put(control: &Control, name: &str, text: &str) {
+    let (stream, _) = control.data_stream(name).unwrap();
+    let (data, partition_key) = (encode(text.as_bytes()), "k".to_owned());
+    let entry = PutEntry { bytes: text.len() + 1, data, partition_key, hash_key: 0 };
+    assert!(stream.put(vec![entry]).await[0].is_ok());
+}
+
+fn contents(folder: &std::path::Path) -> String {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let content = |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|_| contents(&path));
+    entries.map(content).collect()
+}
+
+#[tokio::test]
+async fn data_streams_and_their_tags_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let tags = Tags::from([("a".to_owned(), Some("1".to_owned()))]);
+    let created = {
+        let control = control(&folder, Registry::default()).await;
+        control.create_data_stream("d".to_owned(), shards(3), tags.clone()).await.unwrap();
+        control.create_data_stream("e".to_owned(), None, Tags::new()).await.unwrap();
+        control.set_retention("d", 48, RetentionChange::Increase).await.unwrap();
+        put(&control, "d", "lost").await;
+        control.data_stream("d").unwrap().0.created
+    };
+    let control = control(&folder, Registry::default()).await;
+    let (stream, status) = control.data_stream("d").unwrap();
+    assert_eq!((stream.settings.provisioned, stream.created, status), (shards(3), created, Status::Active));
+    assert_eq!((stream.retention().unwrap().hours(), control.data_stream_tags("d").unwrap()), (48, tags));
+    let names: Vec<String> = control.data_streams().iter().map(|(stream, _)| stream.name().to_owned()).collect();
+    assert_eq!((names, control.data_streams()[1].0.settings.provisioned), (vec!["d".to_owned(), "e".to_owned()], None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_stream_reads_a_data_stream_also_after_a_restart_and_an_update() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let control = control(&folder, Registry::default()).await;
+        control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+        put(&control, "d", "before ").await;
+        control.create(reader("s", "d"), AT, Tags::new()).await.unwrap();
+        put(&control, "d", "one ").await;
+        let change = json!({ "Prefix": "p/" }).as_object().unwrap().clone();
+        let update = Update {
+            version: "1".to_owned(),
+            destination_id: DESTINATION_ID.to_owned(),
+            at: "ExtendedS3DestinationUpdate",
+            change,
+        };
+        control.update("s", update).await.unwrap();
+        put(&control, "d", "two ").await;
+        let stream = control.accepting("s").unwrap();
+        assert_eq!(stream.settings().data_stream(), Some("d"));
+        assert!(stream.stop().await);
+    }
+    let bucket = folder.path().join("buckets/s");
+    let first = contents(&bucket);
+    assert!(["one two ", "two one "].contains(&&*first), "{first}");
+    let control = control(&folder, Registry::default()).await;
+    put(&control, "d", "three ").await;
+    control.delete("s").await.unwrap();
+    tokio::task::block_in_place(|| until(|| control.describe("s").is_none()));
+    assert!(contents(&bucket).contains("three ") && !contents(&bucket).contains("before"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_data_stream_is_read_to_its_end_and_its_name_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await;
+    control.create_data_stream("d".to_owned(), shards(2), Tags::new()).await.unwrap();
+    control.create(reader("s", "d"), AT, Tags::new()).await.unwrap();
+    put(&control, "d", "read").await;
+    control.delete_data_stream("d").await.unwrap();
+    tokio::task::block_in_place(|| until(|| control.data_stream("d").is_none()));
+    assert!(matches!(control.delete_data_stream("d").await, Err(Refusal::NotFound)));
+    assert!(control.accepting("s").unwrap().stop().await);
+    assert_eq!(contents(&folder.path().join("buckets/s")), "read");
+    control.create_data_stream("d".to_owned(), None, Tags::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn operations_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await;
+    control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+    let again = control.create_data_stream("d".to_owned(), None, Tags::new()).await;
+    assert!(matches!(again, Err(Refusal::Exists)), "{again:?}");
+    for (hours, change) in [(23, RetentionChange::Increase), (25, RetentionChange::Decrease)] {
+        let refused = control.set_retention("d", hours, change).await;
+        assert!(matches!(refused, Err(Refusal::Retention { current: 24, given }) if given == hours), "{refused:?}");
+    }
+    let missing = control.set_retention("missing", 48, RetentionChange::Increase).await;
+    assert!(matches!(missing, Err(Refusal::NotFound)), "{missing:?}");
+    let many: Tags = (0..51).map(|number| (number.to_string(), Some(String::new()))).collect();
+    assert!(matches!(control.tag_data_stream("d", many).await, Err(Refusal::TooManyTags)));
+    let unread = control.create(reader("s", "missing"), AT, Tags::new()).await;
+    let field = "KinesisStreamSourceConfiguration.KinesisStreamARN";
+    assert!(matches!(&unread, Err(Refusal::Field(error)) if error.field == field), "{unread:?}");
+    assert!(control.describe("s").is_none());
+}

@@ -1,0 +1,294 @@
+//! The records of a data stream that a caller has created, each kept for the stream's retention.
+//!
+//! They are in memory, within a limit of all data streams together. A record leaves it when its retention ends, and not before: until
+//! then, a full memory refuses further records.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::interval;
+
+use super::intake::{Entry, PutError};
+use super::receipt::cost;
+use firehose_model::batch::MB;
+use firehose_model::kinesis::shard::ShardId;
+use firehose_model::source::decoded_bytes;
+
+const HOUR_MS: i64 = 3_600_000;
+/// How often expired records are removed.
+const EXPIRY: Duration = Duration::from_secs(1);
+
+/// The memory for the records of data streams. Clones share it.
+#[derive(Debug, Clone)]
+pub struct RetentionMemory(Arc<Memory>);
+
+#[derive(Debug)]
+struct Memory {
+    max_bytes: usize,
+    bytes: AtomicUsize,
+    /// Reported once, until half of the memory is free again.
+    is_full: AtomicBool,
+}
+
+impl RetentionMemory {
+    /// Memory for this many bytes: base64, partition keys, and about 200 bytes a record.
+    #[must_use]
+    pub fn new(max_bytes: usize) -> Self {
+        Self(Arc::new(Memory { max_bytes, bytes: AtomicUsize::new(0), is_full: AtomicBool::new(false) }))
+    }
+
+    fn reserve(&self, bytes: usize) -> bool {
+        let Memory { max_bytes, bytes: held, is_full } = &*self.0;
+        let more = |held: usize| held.checked_add(bytes).filter(|held| held <= max_bytes);
+        let is_reserved = held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        if !is_reserved && !is_full.swap(true, Ordering::Relaxed) {
+            let max_mb = max_bytes / MB;
+            tracing::warn!(
+                "the records of data streams take all of their {max_mb} MB (`--retention-mb`): further ones are refused until the \
+                 retention of older ones ends, or a stream is deleted"
+            );
+        }
+        is_reserved
+    }
+
+    fn release(&self, bytes: usize) {
+        let Memory { max_bytes, bytes: held, is_full } = &*self.0;
+        let before = held.fetch_sub(bytes, Ordering::Relaxed);
+        // Not at each record that expires.
+        if before.saturating_sub(bytes) <= max_bytes / 2 {
+            is_full.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A record as it was put.
+#[derive(Debug)]
+pub(crate) struct RetainedRecord {
+    /// When it was put, in milliseconds since 1970. It does not decrease within a stream.
+    pub(crate) arrival_ms: i64,
+    pub(crate) partition_key: String,
+    /// Valid base64.
+    pub(crate) data: String,
+}
+
+impl RetainedRecord {
+    fn cost(&self) -> usize {
+        cost(&self.data, &self.partition_key)
+    }
+}
+
+/// Where reading starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The oldest record.
+    TrimHorizon,
+    /// After the newest record.
+    Latest,
+    /// The first record with this number or a greater one.
+    Number(u64),
+    /// The first record that was put at this time or later, in milliseconds since 1970.
+    Time(i64),
+}
+
+/// The most of one read, of which the first record is always a part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadLimits {
+    pub(crate) records: usize,
+    /// Of data before base64.
+    pub(crate) bytes: usize,
+}
+
+/// Records of a shard with their numbers.
+#[derive(Debug)]
+pub(crate) struct ShardRecords {
+    pub(crate) records: Vec<(u64, Arc<RetainedRecord>)>,
+    /// Where the next read continues.
+    pub(crate) next: u64,
+    /// How old the next record is; 0 if there is none.
+    pub(crate) behind_ms: i64,
+}
+
+/// What readers of a stream wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tip {
+    /// The number of the next record.
+    next: u64,
+    /// The stream accepts no more records.
+    pub(super) is_closed: bool,
+}
+
+/// The records of one data stream.
+#[derive(Debug)]
+pub(crate) struct Retention {
+    memory: RetentionMemory,
+    kept: Mutex<Kept>,
+    tip: watch::Sender<Tip>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    shards: Vec<BTreeMap<u64, Arc<RetainedRecord>>>,
+    /// The number of the stream's first record, of the next one, and the least one that has not expired.
+    first: u64,
+    next: u64,
+    unexpired: u64,
+    last_arrival_ms: i64,
+    hours: u32,
+}
+
+impl Retention {
+    /// Of a stream with this number of shards. Numbers begin with the clock, so that they differ from those of an earlier run.
+    pub(super) fn new(shards: u32, hours: u32, memory: RetentionMemory) -> Arc<Self> {
+        let next = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
+        let shards = (0..shards).map(|_| BTreeMap::new()).collect();
+        let kept = Kept { shards, first: next, next, unexpired: next, last_arrival_ms: 0, hours };
+        let (tip, _) = watch::channel(Tip { next, is_closed: false });
+        Arc::new(Self { memory, kept: Mutex::new(kept), tip })
+    }
+
+    /// Removes records when their retention ends, as long as the stream exists. Others may need the memory.
+    pub(super) async fn expire_regularly(retention: Weak<Self>) {
+        let mut ticks = interval(EXPIRY);
+        loop {
+            ticks.tick().await;
+            let Some(retention) = retention.upgrade() else { return };
+            retention.expire(&mut retention.kept(), Timestamp::now().as_millisecond());
+        }
+    }
+
+    /// Accepts records with a shard in their order, each with its own result: its shard and its number.
+    pub(super) fn put(
+        &self,
+        entries: impl IntoIterator<Item = Result<Entry, PutError>>,
+        now_ms: i64,
+    ) -> Vec<Result<(ShardId, u64), PutError>> {
+        let mut kept = self.kept();
+        self.expire(&mut kept, now_ms);
+        let is_closed = self.tip.borrow().is_closed;
+        let arrival_ms = now_ms.max(kept.last_arrival_ms);
+        kept.last_arrival_ms = arrival_ms;
+        let results = entries.into_iter().map(|entry| {
+            let Entry { data, shard } = entry?;
+            let (shard, partition_key) = shard.filter(|_| !is_closed).ok_or(PutError::Unavailable)?;
+            let number = kept.next;
+            let records = kept.shards.get_mut(shard.0 as usize).ok_or(PutError::Unavailable)?;
+            let record = RetainedRecord { arrival_ms, partition_key, data };
+            if !self.memory.reserve(record.cost()) {
+                return Err(PutError::RetentionFull);
+            }
+            records.insert(number, Arc::new(record));
+            kept.next += 1;
+            Ok((shard, number))
+        });
+        let results = results.collect();
+        let next = kept.next;
+        // Within the lock, so that the tip does not go back.
+        self.tip.send_if_modified(|tip| std::mem::replace(&mut tip.next, next) != next);
+        results
+    }
+
+    /// The records of a shard from a position on.
+    pub(crate) fn read(&self, shard: ShardId, from: u64, limits: ReadLimits, now_ms: i64) -> ShardRecords {
+        let mut kept = self.kept();
+        self.expire(&mut kept, now_ms);
+        let mut read = ShardRecords { records: Vec::new(), next: from, behind_ms: 0 };
+        let Some(records) = kept.shards.get(shard.0 as usize) else { return read };
+        let mut bytes = 0;
+        for (&number, record) in records.range(from..) {
+            bytes += decoded_bytes(&record.data);
+            let is_over = read.records.len() >= limits.records || bytes > limits.bytes;
+            if is_over && !read.records.is_empty() {
+                // 0 would mean that there are no more.
+                read.behind_ms = (now_ms - record.arrival_ms).max(1);
+                break;
+            }
+            read.records.push((number, Arc::clone(record)));
+            read.next = number + 1;
+        }
+        read
+    }
+
+    /// The position of a start in a shard.
+    pub(crate) fn position(&self, shard: ShardId, start: Start) -> u64 {
+        let kept = self.kept();
+        let records = kept.shards.get(shard.0 as usize);
+        match start {
+            Start::TrimHorizon => 0,
+            Start::Latest => kept.next,
+            Start::Number(number) => number,
+            Start::Time(ms) => {
+                let found = records.and_then(|records| records.iter().find(|(_, record)| record.arrival_ms >= ms));
+                found.map_or(kept.next, |(number, _)| *number)
+            }
+        }
+    }
+
+    /// Whether a number is that of a record of this shard, also of one that has expired, or 0 for the start of the shard.
+    pub(crate) fn has(&self, shard: ShardId, number: u64) -> bool {
+        let kept = self.kept();
+        let Some(records) = kept.shards.get(shard.0 as usize) else { return false };
+        number == 0 || (kept.first..kept.unexpired).contains(&number) || records.contains_key(&number)
+    }
+
+    pub(crate) fn hours(&self) -> u32 {
+        self.kept().hours
+    }
+
+    pub(crate) fn set_hours(&self, hours: u32) {
+        self.kept().hours = hours;
+    }
+
+    /// Accepts nothing more. Readers read what there is.
+    pub(crate) fn close(&self) {
+        // A put that is in progress is finished first.
+        let _kept = self.kept();
+        self.tip.send_modify(|tip| tip.is_closed = true);
+    }
+
+    /// Waits until no delivery stream reads.
+    pub(crate) async fn readers_finished(&self) {
+        self.tip.closed().await;
+    }
+
+    /// A reader, which starts at the returned position. Later records have numbers from `least` on.
+    pub(super) fn reader(&self, least: u64) -> (watch::Receiver<Tip>, u64) {
+        let mut kept = self.kept();
+        kept.next = kept.next.max(least);
+        (self.tip.subscribe(), kept.next)
+    }
+
+    fn expire(&self, kept: &mut Kept, now_ms: i64) {
+        let Kept { shards, unexpired, hours, .. } = kept;
+        let oldest_ms = now_ms - i64::from(*hours) * HOUR_MS;
+        let mut bytes = 0;
+        for records in shards {
+            while let Some(oldest) = records.first_entry().filter(|oldest| oldest.get().arrival_ms < oldest_ms) {
+                let (number, record) = oldest.remove_entry();
+                *unexpired = (*unexpired).max(number + 1);
+                bytes += record.cost();
+            }
+        }
+        if bytes > 0 {
+            self.memory.release(bytes);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The records of a deleted stream.
+impl Drop for Retention {
+    fn drop(&mut self) {
+        let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.memory.release(kept.shards.iter().flat_map(BTreeMap::values).map(|record| record.cost()).sum());
+    }
+}
+
+#[cfg(test)]
+mod tests;
