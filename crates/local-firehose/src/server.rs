@@ -41,14 +41,15 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// Any free port of loopback, buckets as folders in `buckets` of `folder`, the log `function.log` in `folder`, no functions, and no
-    /// state.
+    /// Any free port of loopback, buckets as folders in `buckets` of `folder`, the log `function.log` in `folder`, no functions, no
+    /// state, and [`RETENTION_BYTES`].
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         let function_log = folder.join("function.log");
         let root = Root::Folder(folder.join("buckets"));
-        let control = ControlOptions { root, functions: FunctionMap::default(), state: None };
+        let control =
+            ControlOptions { root, functions: FunctionMap::default(), state: None, retention_bytes: RETENTION_BYTES };
         Self { address: (Ipv4Addr::LOCALHOST, 0).into(), function_log, verbose: false, control }
     }
 }

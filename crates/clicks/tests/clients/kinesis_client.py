@@ -79,7 +79,7 @@ def error_codes(client, stream):
         "many_records": error_code(client.put_records, StreamName=stream, Records=[record] * (REQUEST_RECORDS + 1)),
         "large_request": error_code(client.put_records, StreamName=stream, Records=too_much),
         "dry_run": error_code(client.put_record, StreamName=stream, DryRun=True, **record),
-        "create": error_code(client.create_stream, StreamName="one-more"),
+        "no_shard_count": error_code(client.create_stream, StreamName="one-more"),
     }
 
 
@@ -96,7 +96,7 @@ EXPECTED_CODES = {
     "many_records": "ValidationException",
     "large_request": "InvalidArgumentException",
     "dry_run": "DryRunOperationException",
-    "create": "UnknownOperationException",
+    "no_shard_count": "InvalidArgumentException",
 }
 
 

@@ -1,5 +1,6 @@
 //! Delivery streams that boto3 creates.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;

@@ -58,12 +58,16 @@ impl Pattern {
                 Piece::Text(character) => text.push(*character),
                 Piece::Field(format) => text.push_str(&time.strftime(format).to_string()),
                 Piece::Initial(format) => text.extend(time.strftime(format).to_string().chars().take(1)),
-                Piece::ShortWeekYear => text.push_str(&format!("{:02}", week(time).0.rem_euclid(100))),
-                Piece::WeekYear(digits) => text.push_str(&format!("{:0width$}", week(time).0, width = *digits)),
-                Piece::Week(digits) => text.push_str(&format!("{:0width$}", week(time).1, width = *digits)),
+                Piece::ShortWeekYear => text.push_str(&padded(week(time).0.rem_euclid(100), 2)),
+                Piece::WeekYear(digits) => text.push_str(&padded(week(time).0, *digits)),
+                Piece::Week(digits) => text.push_str(&padded(week(time).1, *digits)),
             }
         }
     }
+}
+
+fn padded(number: i16, digits: usize) -> String {
+    format!("{number:0digits$}")
 }
 
 /// The week-based year and its week, by Java's `WeekFields` of the US: a week begins on Sunday, and week 1 has January 1. So the year is

@@ -33,7 +33,7 @@ impl Control {
     }
 
     async fn create_whole(&self, definition: Definition, at: &'static str, tags: Tags) -> Result<(), Refusal> {
-        let ControlOptions { root, functions, state } = &self.0.options;
+        let ControlOptions { root, functions, state, .. } = &self.0.options;
         let (name, source) = (definition.name.clone(), definition.source.clone());
         let plan = definition.plan(at, root, functions)?;
         source.as_ref().map_or(Ok(()), |source| self.validate_source(source))?;

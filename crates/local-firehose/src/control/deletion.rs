@@ -81,7 +81,7 @@ impl Control {
         flushed
     }
 
-    fn deletions(&self) -> MutexGuard<'_, JoinSet<()>> {
+    pub(super) fn deletions(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.0.deletions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -192,7 +192,8 @@ async fn an_open_bucket_is_not_opened_again() {
 async fn streams_are_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let root = Root::Folder(folder.path().join("buckets"));
-    let options = ControlOptions { root, functions: FunctionMap::default(), state: None };
+    let functions = FunctionMap::default();
+    let options = ControlOptions { root, functions, state: None, retention_bytes: 1_000_000 };
     let log = FunctionLog::open(&folder.path().join("function.log"), false).unwrap();
     let control = Control::open(Registry::default(), options, Arc::new(log)).await.unwrap();
     for number in 0..super::refusal::MAX_STREAMS {

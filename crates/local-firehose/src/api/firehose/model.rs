@@ -55,7 +55,7 @@ const S3: [&str; 8] = [
     "Prefix",
     "RoleARN",
 ];
-const EXTENDED: [&str; 14] = [
+const EXTENDED: [&str; 16] = [
     "BucketARN",
     "BufferingHints",
     "CloudWatchLoggingOptions",

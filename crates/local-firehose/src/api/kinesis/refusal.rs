@@ -16,7 +16,7 @@ pub(super) fn error(refusal: &Refusal, name: &str, caller: &Scope) -> ApiError {
         Refusal::NotFound => ApiError::not_found("Stream", name, caller),
         Refusal::Exists => in_use("already exists"),
         Refusal::Busy(Status::Creating) => in_use("is in the status CREATING"),
-        Refusal::Busy(Status::Deleting) => in_use("is in the status DELETING"),
+        Refusal::Busy(Status::Deleting | Status::DeletingFailed) => in_use("is in the status DELETING"),
         Refusal::Busy(Status::Active) => in_use("is being changed"),
         Refusal::Configured => in_use("is configured at the start of this process; change it there"),
         Refusal::TooManyStreams => ApiError::bad_request("LimitExceededException", refusal.to_string()),
@@ -31,6 +31,7 @@ pub(super) fn error(refusal: &Refusal, name: &str, caller: &Scope) -> ApiError {
         Refusal::TooManyTags | Refusal::Field(_) | Refusal::Version { .. } => {
             ApiError::invalid_argument(refusal.to_string())
         }
-        Refusal::Failed => ApiError::internal_failure(),
+        // Data streams leave none.
+        Refusal::RecordsLeft(_) | Refusal::Failed => ApiError::internal_failure(),
     }
 }

@@ -28,7 +28,7 @@ fn shards(count: u32) -> Option<NonZeroU32> {
 
 fn reader(name: &str, data_stream: &str) -> Definition {
     let destination = json!({
-        "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": format!("arn:aws:s3:::{name}"),
+        "RoleARN": "arn:aws:iam::123456789012:role/firehose", "BucketARN": format!("arn:aws:s3:::bucket-{name}"),
         "BufferingHints": { "SizeInMBs": 1, "IntervalInSeconds": 900 },
     });
     Definition {
@@ -97,7 +97,7 @@ async fn a_delivery_stream_reads_a_data_stream_also_after_a_restart_and_an_updat
         assert_eq!(stream.settings().data_stream(), Some("d"));
         assert!(stream.stop().await);
     }
-    let bucket = folder.path().join("buckets/s");
+    let bucket = folder.path().join("buckets/bucket-s");
     let first = contents(&bucket);
     assert!(["one two ", "two one "].contains(&&*first), "{first}");
     let control = control(&folder, Registry::default()).await;
@@ -118,7 +118,7 @@ async fn a_deleted_data_stream_is_read_to_its_end_and_its_name_is_free() {
     tokio::task::block_in_place(|| until(|| control.data_stream("d").is_none()));
     assert!(matches!(control.delete_data_stream("d").await, Err(Refusal::NotFound)));
     assert!(control.accepting("s").unwrap().stop().await);
-    assert_eq!(contents(&folder.path().join("buckets/s")), "read");
+    assert_eq!(contents(&folder.path().join("buckets/bucket-s")), "read");
     control.create_data_stream("d".to_owned(), None, Tags::new()).await.unwrap();
 }
 

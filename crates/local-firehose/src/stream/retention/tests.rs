@@ -10,13 +10,13 @@ fn retention(max_bytes: usize) -> Arc<Retention> {
     Retention::new(2, HOURS, RetentionMemory::new(max_bytes))
 }
 
-fn entry(shard: ShardId, data: &str) -> Result<Entry, PutError> {
-    Ok(Entry { data: data.to_owned(), shard: Some((shard, "key".to_owned())) })
+fn entry(shard: ShardId, data: &str) -> Entry {
+    Entry { data: data.to_owned(), shard: Some((shard, "key".to_owned())) }
 }
 
 /// Puts one record, and returns its number.
 fn put(retention: &Retention, shard: ShardId, data: &str, now_ms: i64) -> u64 {
-    let (found, number) = retention.put([entry(shard, data)], now_ms)[0].unwrap();
+    let (found, number) = retention.put([Ok(entry(shard, data))], now_ms)[0].unwrap();
     assert_eq!(found, shard);
     number
 }
@@ -88,7 +88,7 @@ fn a_full_memory_refuses_records_until_others_expire_or_a_stream_is_dropped() {
     let [one, other] = [(); 2].map(|()| Retention::new(2, HOURS, memory.clone()));
     put(&one, FIRST, "YQ==", 0);
     put(&other, FIRST, "YQ==", 10);
-    let entries = || [entry(FIRST, "YQ=="), Err(PutError::Unavailable)];
+    let entries = || [Ok(entry(FIRST, "YQ==")), Err(PutError::Unavailable)];
     let full = vec![Err(PutError::RetentionFull), Err(PutError::Unavailable)];
     assert_eq!(one.put(entries(), 20), full);
     // Nothing is forgotten.
@@ -131,7 +131,7 @@ async fn a_closed_stream_refuses_records_and_waits_for_its_readers() {
     assert_eq!(data(&retention, FIRST, from, 0), ["Yg=="]);
     retention.close();
     assert!(tip.borrow_and_update().is_closed);
-    assert_eq!(retention.put([entry(FIRST, "YQ==")], 0), [Err(PutError::Unavailable)]);
+    assert_eq!(retention.put([Ok(entry(FIRST, "YQ=="))], 0), [Err(PutError::Unavailable)]);
     let finished = tokio::time::timeout(Duration::from_millis(50), retention.readers_finished());
     assert!(finished.await.is_err());
     drop(tip);
