@@ -70,6 +70,9 @@ impl Firehose {
                     .map(|(name, stream)| (name.as_str(), stream.as_ref().map_or(describe::DIRECT_PUT, of_type)));
                 describe::list(&body, streams)
             }
+            "StartDeliveryStreamEncryption" | "StopDeliveryStreamEncryption" => {
+                Err(SERVICE.unsupported(&operation, "records are not encrypted"))
+            }
             _ => Err(SERVICE.unknown_operation(&operation)),
         }
     }

@@ -129,9 +129,7 @@ impl Kinesis {
             }
             "ListStreams" => describe::list(body, &self.control.data_streams(), caller),
             _ => Err(match unsupported(operation) {
-                Some(reason) => {
-                    ApiError::invalid_argument(format!("{operation} is not supported by this local Kinesis: {reason}"))
-                }
+                Some(reason) => SERVICE.unsupported(operation, reason),
                 None => SERVICE.unknown_operation(operation),
             }),
         }

@@ -64,6 +64,12 @@ impl Service {
         );
         ApiError::bad_request(UNKNOWN_OPERATION, message)
     }
+
+    /// An operation of AWS that other emulators accept without an effect.
+    pub(super) fn unsupported(&self, operation: &str, reason: &str) -> ApiError {
+        let name = self.short_name;
+        ApiError::invalid_argument(format!("{operation} is not supported by this local {name}: {reason}"))
+    }
 }
 
 pub(super) struct Call {
@@ -278,10 +284,10 @@ mod tests {
                 r#"{"__type":"AccessDeniedException","message":"a web page may not put records here: use PUT /clicks"}"#,
             ),
             (
-                firehose.unknown_operation("StartDeliveryStreamEncryption"),
+                firehose.unknown_operation("PutRecords"),
                 400,
                 concat!(
-                    r#"{"__type":"UnknownOperationException","message":"unsupported operation StartDeliveryStreamEncryption: "#,
+                    r#"{"__type":"UnknownOperationException","message":"unsupported operation PutRecords: "#,
                     "this local Firehose supports PutRecord, PutRecordBatch, CreateDeliveryStream, DeleteDeliveryStream, ",
                     "DescribeDeliveryStream, ListDeliveryStreams, ListTagsForDeliveryStream, TagDeliveryStream, ",
                     r#"UntagDeliveryStream and UpdateDestination"}"#

@@ -168,7 +168,8 @@ async fn a_refusal_has_the_status_headers_and_body_of_aws() {
         ("PutRecord", json!([]), "SerializationException"),
         ("ListDeliveryStreams", json!({ "Limit": 0 }), "ValidationException"),
         ("CreateDeliveryStream", json!({ "DeliveryStreamName": "clicks" }), "InvalidArgumentException"),
-        ("StartDeliveryStreamEncryption", json!({ "DeliveryStreamName": "clicks" }), "UnknownOperationException"),
+        ("StartDeliveryStreamEncryption", json!({ "DeliveryStreamName": "clicks" }), "InvalidArgumentException"),
+        ("StopDeliveryStreamEncryption", json!({ "DeliveryStreamName": "clicks" }), "InvalidArgumentException"),
         ("putrecord", json!({}), "UnknownOperationException"),
     ] {
         let answer = call(address, operation, body).await;
