@@ -33,7 +33,7 @@ pub(crate) enum Command {
 /// Every option can also be in the file of `--config`, by the same name without dashes: in [pipeline], for options that exist
 /// once; in [defaults], for options of every stream; or in [streams.NAME], for options of one stream. The command line overrides
 /// [streams.NAME], which overrides [defaults]. See `fixtures/up.toml`, and `fixtures/ingestion.toml` for data streams and the
-/// collector.
+/// collector. Functions of streams that are created at run time are in [functions.NAME], as for `clicks serve --config`.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 stopped by Ctrl-C, SIGTERM or SIGHUP, with all records delivered; 1 an error, or a destination \

@@ -104,6 +104,10 @@ pub(crate) fn variable_of_collector(text: &str) -> Result<(String, String), Stri
     variable(text, &[COLLECTOR_STREAM], "set the stream with `--collector-stream NAME`")
 }
 
+pub(crate) fn variable_of_function(text: &str) -> Result<(String, String), String> {
+    variable(text, &[], "")
+}
+
 fn variable(text: &str, set_by_option: &[&str], instead: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         None | Some(("", _)) => Err("accepted is KEY=VALUE".to_owned()),

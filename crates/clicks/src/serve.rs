@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
-use runtime_api::Settings as Function;
 use tokio::time::Instant;
 
 use crate::error::UsageError;
@@ -16,19 +15,16 @@ use crate::interrupts::Interrupts;
 use crate::progress;
 use crate::state;
 use crate::up::options::{Host, Port, Whole};
-use crate::up::settings::function_of;
+use crate::up::settings::functions_of;
 #[cfg(not(feature = "aws"))]
 use crate::without_aws::NeedsAws;
 use firehose_model::batch::MB;
-use local_firehose::control::{ControlOptions, FunctionMap, Root};
+use local_firehose::control::{ControlOptions, Root};
 use local_firehose::stream::DeliveryStream;
 use local_firehose::{Server, ServerError, ServerOptions};
 use object_storage::{Bucket, Destination};
 
 const S3: &str = "s3://";
-/// The longest wait of Firehose for a function (developer guide, "Transform source data in Amazon Data Firehose"). Firehose does not know
-/// the function's own time-out.
-const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Serves the APIs of Amazon Data Firehose and Kinesis Data Streams at one address, without streams at first.
 ///
@@ -63,6 +59,14 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME=COMMAND")]
     function_map: Vec<String>,
 
+    /// A TOML file with a table [functions.NAME] for each function [default: none]
+    ///
+    /// NAME is as in `--function-map`. Keys are `command`, `directory` (the working directory), `env` (a table), `memory-mb` (128 to
+    /// 10240, not enforced; default 128) and `timeout-seconds` (1 to 300; default 300). Relative paths are relative to the current
+    /// folder.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
     /// The memory for the records of all data streams, in MB: 1 to 65536
     ///
     /// A record takes its base64, its partition key and about 200 bytes until its retention ends. Puts into a full memory are refused.
@@ -91,11 +95,7 @@ pub(crate) struct Serve {
 impl Serve {
     fn options(&self) -> Result<ServerOptions, UsageError> {
         let Host(host) = self.host;
-        let mut functions = FunctionMap::default();
-        for entry in &self.function_map {
-            let (name, function) = mapped(entry)?;
-            functions.insert(name, function);
-        }
+        let functions = functions_of(self.config.as_deref(), &self.function_map)?;
         let root = root(&self.destination, self.s3_endpoint.as_deref())?;
         let Whole(retention_mb) = self.retention_mb;
         let retention_bytes = retention_mb as usize * MB;
@@ -105,16 +105,6 @@ impl Serve {
             verbose: self.verbose,
             control: ControlOptions { root, functions, state: self.state.clone(), retention_bytes },
         })
-    }
-}
-
-fn mapped(entry: &str) -> Result<(String, Function), UsageError> {
-    let option = "`--function-map`";
-    match entry.split_once('=') {
-        Some((name, command)) if !name.is_empty() => {
-            Ok((name.to_owned(), Function { timeout: TIMEOUT, ..function_of(option, command)? }))
-        }
-        _ => Err(UsageError(format!("{option}: found `{entry}`; accepted is NAME=COMMAND"))),
     }
 }
 
@@ -208,19 +198,6 @@ mod tests {
                 (Err(UsageError(found)), Err(expected)) => assert!(found.starts_with(expected), "{found}"),
                 (found, expected) => panic!("{destination}: {found:?}, expected {expected:?}"),
             }
-        }
-    }
-
-    #[test]
-    fn a_function_is_mapped_by_its_name_or_arn() {
-        let arn = "arn:aws:lambda:us-east-1:123456789012:function:f";
-        for (entry, name) in [("f=/bin/cat -n", "f"), (&*format!("{arn}=/bin/cat -n"), arn)] {
-            let (found, function) = mapped(entry).unwrap();
-            assert_eq!((found.as_str(), function.args.len(), function.timeout), (name, 1, TIMEOUT));
-        }
-        for entry in ["f", "=/bin/cat", "f=", "f=/no/such/command"] {
-            let UsageError(error) = mapped(entry).unwrap_err();
-            assert!(error.starts_with("`--function-map`: found "), "{error}");
         }
     }
 }

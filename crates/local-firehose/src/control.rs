@@ -34,7 +34,7 @@ pub(crate) use self::tags::Tags;
 
 pub use self::data_streams::KinesisSource;
 pub use self::definition::{Definition, Root};
-pub use self::functions::FunctionMap;
+pub use self::functions::{FunctionMap, InvalidFunctionName};
 pub use self::processing::FieldError;
 pub use self::refusal::{ControlError, StartError};
 pub use self::store::StoreError;

@@ -91,6 +91,7 @@ fn logs(event: &client::Event, what: &str, how: &str) -> io::Result<bool> {
         }
         "error" => drop(client::error(&event.request_id, "Function.Told", how)?),
         "args" => reply(event, &format!("{:?}", std::env::args().skip(1).collect::<Vec<_>>()))?,
+        "directory" => reply(event, &std::env::current_dir()?.display().to_string())?,
         "env" => reply(event, &std::env::var(how).unwrap_or_else(|_| "unset".to_owned()))?,
         _ => return Ok(false),
     }

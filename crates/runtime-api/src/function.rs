@@ -27,9 +27,13 @@ pub struct Function {
 impl Function {
     /// A function without a process: the first [`invoke`](Self::invoke) starts it.
     pub fn new(mut settings: Settings) -> Result<Self, InvokeError> {
-        // Resolved once, so that a new process has the same executable even if the current folder changes.
+        // Resolved once, so that a new process has the same executable and directory even if the current folder changes.
         settings.command =
             path::absolute(&settings.command).map_err(|source| InvokeError::Spawn(settings.command.clone(), source))?;
+        if let Some(directory) = &mut settings.directory {
+            let absolute = path::absolute(&*directory);
+            *directory = absolute.map_err(|source| InvokeError::Spawn(settings.command.clone(), source))?;
+        }
         Ok(Self { settings, environment: None, leftover: Vec::new() })
     }
 

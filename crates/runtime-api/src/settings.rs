@@ -20,6 +20,9 @@ pub struct Settings {
     pub command: PathBuf,
     /// The arguments of the command.
     pub args: Vec<OsString>,
+    /// The process's working directory and `LAMBDA_TASK_ROOT`. A relative one is resolved like the path of the executable. `None`: the
+    /// current folder, and the folder of the executable as `LAMBDA_TASK_ROOT`.
+    pub directory: Option<PathBuf>,
     /// The function's environment variables. The caller's environment is not inherited.
     pub env: Vec<(String, String)>,
     /// The function's name, in its environment and its ARN.
@@ -46,6 +49,7 @@ impl Settings {
             function_name: command.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             command,
             args: Vec::new(),
+            directory: None,
             env: Vec::new(),
             arn: None,
             memory_mb: 128,
@@ -80,7 +84,10 @@ impl Settings {
         let log_group = format!("/aws/lambda/{}", self.function_name);
         let memory = self.memory_mb.to_string();
         // A path without a parent is the root.
-        let task_root = self.command.parent().unwrap_or(&self.command);
+        let folder = self.command.parent().unwrap_or(&self.command);
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
         let lambda = [
             ("AWS_DEFAULT_REGION", self.region()),
             ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
@@ -102,6 +109,6 @@ impl Settings {
             .envs(lambda)
             .envs(self.env.iter().cloned())
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
-            .env("LAMBDA_TASK_ROOT", task_root);
+            .env("LAMBDA_TASK_ROOT", self.directory.as_deref().unwrap_or(folder));
     }
 }

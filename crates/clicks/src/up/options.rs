@@ -14,7 +14,7 @@ pub(crate) use self::file::File;
 pub(crate) use self::value::{
     BufferMb, Encoding, FieldName, Host, LogFormat, LogLevel, Port, ServiceUrl, Source, StreamName, Whole,
 };
-use self::value::{path, variables, variables_of_collector};
+use self::value::{path, variables, variables_of_collector, variables_of_function};
 use crate::packages::{variable_of_collector, variable_of_processor};
 
 /// The options that exist once: `[pipeline]` in the file.
@@ -147,7 +147,8 @@ pub(crate) struct StreamOptions {
     /// one of this workspace, built when needed [default: the processor; with --source kinesis, none]
     ///
     /// Quotes are as in a shell. A command without a `/` is searched in this PATH. The function itself has Lambda's PATH, or that of
-    /// `--env PATH=…`.
+    /// `--env PATH=…`. NAME of a table [functions.NAME] in the file is that function; the stream's options, also those of [defaults],
+    /// override those of its table.
     #[arg(long, value_name = "COMMAND", help_heading = "Function")]
     pub(crate) function: Option<String>,
 
@@ -253,6 +254,19 @@ pub(crate) struct StreamOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(help_heading = "Destination", hide_possible_values = true)]
     pub(crate) dynamic_partitioning: Option<bool>,
+}
+
+/// A function: `[functions.NAME]` in the file. Names and values are those of a stream's options.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct FunctionOptions {
+    pub(crate) command: String,
+    #[serde(default, deserialize_with = "path")]
+    pub(crate) directory: Option<PathBuf>,
+    #[serde(default, deserialize_with = "variables_of_function")]
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) memory_mb: Option<Whole<128, 10_240>>,
+    pub(crate) timeout_seconds: Option<Whole<1, 300>>,
 }
 
 /// The names of options, the same on the command line and in the file.

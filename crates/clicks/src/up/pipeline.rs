@@ -20,7 +20,7 @@ use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
 use crate::state;
 use local_firehose::api::{self, Api};
-use local_firehose::control::{Control, ControlOptions, FunctionMap, RETENTION_BYTES, Root};
+use local_firehose::control::{Control, ControlOptions, RETENTION_BYTES, Root};
 use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
@@ -123,7 +123,8 @@ async fn start_streams(
             if is_unbuilt(function) {
                 function.command.clone_from(&built);
             }
-            function.env.extend(packages::of_service(service_url));
+            // A named function may set another service.
+            function.env.splice(..0, packages::of_service(service_url)).for_each(drop);
         }
         let (bucket, log) = (Arc::new(bucket), Arc::clone(function_log));
         streams.add(DeliveryStream::start(stream, bucket, log, settings.state.as_deref())?)?;
@@ -131,7 +132,7 @@ async fn start_streams(
     let configured: Vec<&Destination> = settings.streams.iter().map(|stream| &stream.destination).collect();
     let options = ControlOptions {
         root: root_beside(&configured),
-        functions: FunctionMap::default(),
+        functions: settings.functions.clone(),
         state: settings.state.clone(),
         retention_bytes: RETENTION_BYTES,
     };

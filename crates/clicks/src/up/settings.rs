@@ -1,6 +1,7 @@
 //! The settings of `clicks up`: the options of the command line and the file, merged and validated.
 
 mod function;
+mod functions;
 mod streams;
 
 use std::fmt::Display;
@@ -9,13 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-use runtime_api::Settings as Function;
-
 use super::options::{File, Host, PipelineOptions, Port, StreamOptions};
 use crate::error::UsageError;
 use crate::packages;
 use crate::site::ServiceAddress;
 use crate::up::options::Whole;
+use local_firehose::control::FunctionMap;
 use local_firehose::stream::{Source, StreamSettings};
 
 pub(crate) use self::function::CollectorSettings;
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) collector: Option<CollectorSettings>,
     pub(crate) verbose: bool,
     pub(crate) function_log: PathBuf,
+    /// Those of streams that callers create.
+    pub(crate) functions: FunctionMap,
     pub(crate) streams: Vec<StreamSettings>,
 }
 
@@ -48,10 +50,16 @@ pub(crate) enum Service {
     Local { port: u16, latency: Duration, files: Option<PathBuf> },
 }
 
-/// The function that a command starts. The command is found as by a shell.
-pub(crate) fn function_of(option: &str, command: &str) -> Result<Function, UsageError> {
+/// The functions of a file, which has nothing else, and of entries NAME=COMMAND. Commands are found as by a shell.
+pub(crate) fn functions_of(config: Option<&Path>, entries: &[String]) -> Result<FunctionMap, UsageError> {
+    let file = config.map(read_file).transpose()?;
+    let file = config.zip(file.as_ref());
+    if let Some((path, table)) = file.and_then(|(path, file)| Some((path, file.of_pipeline()?))) {
+        let accepted = "accepted are tables [functions.NAME] only; the others are for `clicks up`";
+        return invalid(&format!("`--config {}`", path.display()), format_args!("found {table}; {accepted}"));
+    }
     let path = env::var_os("PATH").unwrap_or_default();
-    function::command(option, command, &|word| function::executable(word, &path))
+    functions::mapped(file, entries, &|word| function::executable(word, &path))
 }
 
 fn invalid<T>(option: &str, problem: impl Display) -> Result<T, UsageError> {
@@ -100,7 +108,8 @@ impl Settings {
         context: &SettingsContext<'_>,
     ) -> Result<Self, UsageError> {
         let layers = pipeline_layers(pipeline, file);
-        let streams = streams::from_options(&layers, stream, file, context)?;
+        let functions = functions::mapped(file, &[], context.executable)?;
+        let streams = streams::from_options(&layers, stream, file, &functions, context)?;
         let service = service(&layers)?;
         let [port, firehose_port, kinesis_port] = ports(&layers, &service, &streams)?;
         Ok(Self {
@@ -120,6 +129,7 @@ impl Settings {
             function_log: layers
                 .value(|options| options.function_log.clone())
                 .unwrap_or_else(|| PathBuf::from("out/function.log")),
+            functions,
             streams,
         })
     }

@@ -88,7 +88,11 @@ fn fails_in_time(up: &Up, case: &str, clicks: &Range<usize>, codes: &[&str]) {
     assert!(found.codes().is_subset(&codes.iter().copied().collect()), "{case}: {:?}\n{}", found.codes(), up.stderr());
     if codes.contains(&FAILED) {
         assert!(found.errors.iter().all(|(_, attempts)| *attempts == 4), "{case}: {:?}", found.errors);
-        assert!(up.stderr().contains("the function failed: ServiceUnavailable: "), "{case}\n{}", up.stderr());
+        assert!(
+            up.stderr().contains("the function click-processor failed: ServiceUnavailable: "),
+            "{case}\n{}",
+            up.stderr()
+        );
     }
 }
 

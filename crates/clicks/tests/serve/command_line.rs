@@ -1,5 +1,6 @@
 //! The address that it prints, and its end.
 
+use std::fs;
 use std::net::TcpListener;
 use std::process::Stdio;
 
@@ -37,6 +38,10 @@ fn wrong_usage_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
+    let toml = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    toml("f.toml", "[functions.f]\ncommand = 'cat'\n");
+    toml("key.toml", "[functions.f]\ncommand = 'cat'\nmemory = 128\n");
+    toml("up.toml", "[pipeline]\nport = 0\n[functions.f]\ncommand = 'cat'\n");
     for (arguments, code, message) in [
         (&["--host", "127.0.0.1", "--port", &port][..], 1, "choose another port with `--port N`"),
         (&["--port", "65536"], 2, "accepted is a whole number from 0 to 65535"),
@@ -47,6 +52,19 @@ fn wrong_usage_is_refused() {
         (&["--s3-endpoint", "http://127.0.0.1:9000"], 2, "needs `--destination s3://`"),
         (&["--function-map", "f"], 2, "accepted is NAME=COMMAND"),
         (&["--function-map", "f=/no/such/command"], 2, "not an executable file"),
+        (&["--function-map", "a.b=cat"], 2, "`--function-map a.b=…`: found `a.b`; accepted is the name of a function"),
+        (
+            &["--config", "f.toml", "--function-map", "f=cat -n"],
+            2,
+            "[functions.f] in f.toml and `--function-map f=…`: both are the function f; leave one of them out",
+        ),
+        (&["--config", "key.toml"], 2, "key.toml, line 3, column 1: unknown key `memory`: did you mean `memory-mb`?"),
+        (
+            &["--config", "up.toml"],
+            2,
+            "`--config up.toml`: found [pipeline]; accepted are tables [functions.NAME] only; ",
+        ),
+        (&["--config", "nowhere.toml"], 2, "could not read `--config nowhere.toml`: No such file or directory"),
         (&["--destination", "s3://"], 2, "needs credentials"),
     ] {
         let output = command(folder.path(), arguments).stderr(Stdio::piped()).output().unwrap();

@@ -5,4 +5,5 @@
 mod command_line;
 mod control;
 mod data_streams;
+mod functions;
 mod harness;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use test_support::http::Connection;
 use test_support::up::{STREAM, Up, command, snapshot};
-use test_support::{files, until};
+use test_support::{files, stand_in, until};
 
 use crate::data_streams::{STREAMS, start};
 
@@ -30,6 +30,35 @@ fn a_created_stream_delivers_and_is_shown() {
     assert_eq!(files::objects(&up.folder().join("out/buckets/created")), "record");
     let names = up.call("ListDeliveryStreams", &json!({})).json();
     assert_eq!(names["DeliveryStreamNames"], json!(["a", STREAM]));
+}
+
+#[test]
+fn a_function_of_the_file_is_that_of_configured_and_created_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[streams.{STREAM}]\nfunction = 'named'\n\
+         [functions.named]\ncommand = '{}'\nenv = {{ MARK = 'own' }}\nmemory-mb = 256\n",
+        stand_in()
+    );
+    let up = start(folder.path(), &config, &[]);
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:named";
+    let parameters = [("LambdaArn", arn), ("BufferSizeInMBs", "1"), ("BufferIntervalInSeconds", "0")];
+    let parameters = parameters.map(|(name, value)| json!({ "ParameterName": name, "ParameterValue": value }));
+    let mut input = created();
+    input["ExtendedS3DestinationConfiguration"]["ProcessingConfiguration"] =
+        json!({ "Enabled": true, "Processors": [{ "Type": "Lambda", "Parameters": parameters }] });
+    up.call("CreateDeliveryStream", &input).is(200);
+    let log = || up.log().lines().filter_map(|line| line.strip_prefix("saw ")).map(str::to_owned).collect::<Vec<_>>();
+    // One after the other, so that the log has this order. Only a configured stream adds the address of the service.
+    for (count, stream, has_service) in [(1, STREAM, true), (2, "a", false)] {
+        up.put_into(stream, &[r#"{"do":"log"}"#]);
+        until(|| log().len() == count);
+        let seen: Value = serde_json::from_str(&log()[count - 1]).unwrap();
+        let env = |name: &str| seen["env"][name].as_str();
+        assert_eq!((env("AWS_LAMBDA_FUNCTION_NAME"), seen["function_arn"].as_str()), (Some("named"), Some(arn)));
+        assert_eq!((env("MARK"), env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), (Some("own"), Some("256")), "{stream}");
+        assert_eq!(env("MYSFITS_API_URL").is_some(), has_service, "{stream}");
+    }
 }
 
 #[test]

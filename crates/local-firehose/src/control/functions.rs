@@ -15,14 +15,35 @@ static ARN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
+/// The key of a function in a [`FunctionMap`] is neither a name nor an ARN, so no stream could use it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "found `{0}`; accepted is the name of a function, of the characters a-z A-Z 0-9 _ -, or its ARN, \
+     arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]"
+)]
+pub struct InvalidFunctionName(pub String);
+
 /// Functions by their names or ARNs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FunctionMap(BTreeMap<String, Settings>);
 
 impl FunctionMap {
-    /// Adds a function, or replaces the one of this name or ARN.
-    pub fn insert(&mut self, name_or_arn: impl Into<String>, function: Settings) {
-        self.0.insert(name_or_arn.into(), function);
+    /// Adds a function, or replaces the one of this name or ARN. It gets its name, and its ARN, if that is given.
+    pub fn insert(&mut self, name_or_arn: &str, function: Settings) -> Result<(), InvalidFunctionName> {
+        let is_name = |text: &str| !text.is_empty() && text.bytes().all(is_in_name);
+        let (function_name, arn) = match function_name(name_or_arn) {
+            Some(name) => (name.to_owned(), Some(name_or_arn.to_owned())),
+            None if is_name(name_or_arn) => (name_or_arn.to_owned(), None),
+            None => return Err(InvalidFunctionName(name_or_arn.to_owned())),
+        };
+        self.0.insert(name_or_arn.to_owned(), Settings { function_name, arn, ..function });
+        Ok(())
+    }
+
+    /// The function that has exactly this name or ARN as its key.
+    #[must_use]
+    pub fn get(&self, name_or_arn: &str) -> Option<&Settings> {
+        self.0.get(name_or_arn)
     }
 
     /// The function of an ARN: that of the whole ARN, else that of the ARN without version or alias, else that of the name.
@@ -32,6 +53,10 @@ impl FunctionMap {
         let found = [arn, unqualified.as_str(), name].into_iter().find_map(|key| self.0.get(key))?;
         Some(Settings { function_name: name.to_owned(), arn: Some(arn.to_owned()), ..found.clone() })
     }
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 /// The name in a function's ARN.
@@ -51,7 +76,7 @@ mod tests {
         for (key, command) in
             [(arn("a:7"), "a-7"), (arn("a"), "a-any"), ("a".to_owned(), "by-name"), ("b".to_owned(), "b")]
         {
-            map.insert(key, Settings::new(command));
+            map.insert(&key, Settings::new(command)).unwrap();
         }
         for (given, command) in [
             (arn("a:7"), Some("a-7")),
@@ -74,6 +99,26 @@ mod tests {
             if let Some(found) = found {
                 assert_eq!((found.function_arn(), found.function_name.len()), (given, 1));
             }
+        }
+    }
+
+    #[test]
+    fn a_key_is_a_name_or_an_arn() {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:a_B-1:live";
+        for (key, name, expected_arn) in
+            [("a_B-1", "a_B-1", "arn:aws:lambda:us-east-1:000000000000:function:a_B-1"), (arn, "a_B-1", arn)]
+        {
+            let mut map = FunctionMap::default();
+            map.insert(key, Settings::new("/bin/cat")).unwrap();
+            let found = map.get(key).unwrap();
+            assert_eq!((found.function_name.as_str(), found.function_arn().as_str()), (name, expected_arn));
+            assert_eq!(map.get("b"), None);
+        }
+        for key in
+            ["", "a b", "a.b", "a:b", "arn:aws:lambda:eu-west-1:1:function:a", "arn:aws:sqs:eu-west-1:123456789012:a"]
+        {
+            let error = FunctionMap::default().insert(key, Settings::new("/bin/cat")).unwrap_err();
+            assert_eq!(error, InvalidFunctionName(key.to_owned()));
         }
     }
 }

@@ -114,7 +114,8 @@ impl Invoker {
     fn not_found(&self, arn: &str, event: &Event) -> BatchResult {
         let StreamSettings { name, retries, .. } = &*self.context.settings;
         let attempts = retries + 1;
-        tracing::warn!("{name}: {attempts} attempts failed: no function is mapped to {arn} (`--function-map`)");
+        let mapping = "`[functions]` of `--config`; for `clicks serve` also `--function-map`";
+        tracing::warn!("{name}: {attempts} attempts failed: no function is mapped to {arn} ({mapping})");
         BatchResult {
             outcomes: vec![RecordOutcome::Failed(ErrorCode::FunctionNotFound); event.records.len()],
             attempts,
@@ -127,9 +128,12 @@ impl Invoker {
         }
         self.context.stats.record(invoked(records, report));
         let StreamSettings { name, retries, .. } = &*self.context.settings;
+        let function = functions.name();
         let how = match (&report.invocation, report.evaluation) {
             (_, Evaluation::Outcomes(_)) => return,
-            (_, Evaluation::InvalidResponse(_, why)) => return tracing::warn!("{name}: invalid response: {why}"),
+            (_, Evaluation::InvalidResponse(_, why)) => {
+                return tracing::warn!("{name}: invalid response of the function {function}: {why}");
+            }
             (Ok(invocation), Evaluation::InvocationFailed(_)) if !invocation.received => {
                 let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
                 format!("{how} before it requested an event, {wrote}")
@@ -138,8 +142,21 @@ impl Invoker {
             (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),
         };
         let last = retries + 1;
-        tracing::warn!("{name}: attempt {} of {last} failed: the function {how}", report.attempt);
+        tracing::warn!("{name}: attempt {} of {last} failed: the function {function} {how}", report.attempt);
+        if has_not_polled(report)
+            && let Some(hint) = functions.hint()
+        {
+            tracing::warn!("{name}: the function {function}: {hint}");
+        }
     }
+}
+
+/// Whether a new process made no call of the Runtime API. One that reports an error of its start made one.
+fn has_not_polled(report: &AttemptReport<'_>) -> bool {
+    report.invocation.as_ref().is_ok_and(|invocation| {
+        let is_silent = matches!(invocation.outcome, Outcome::Exited(_) | Outcome::TimedOut);
+        is_silent && invocation.cold && !invocation.received
+    })
 }
 
 fn untransformed(event: &Event) -> BatchResult {

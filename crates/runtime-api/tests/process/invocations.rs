@@ -120,6 +120,21 @@ async fn the_command_is_followed_by_its_arguments() {
     }
 }
 
+#[tokio::test]
+async fn the_directory_is_that_of_the_process_and_its_task_root() {
+    let given = examples().canonicalize().unwrap();
+    let here = std::env::current_dir().unwrap();
+    for (directory, expected) in [(Some(given.clone()), given.clone()), (Some(relative(&given)), given), (None, here)] {
+        let mut function = start(Settings { directory: directory.clone(), ..settings() }).await;
+        let found = reply(&invoke(&mut function, "directory").await).to_owned();
+        assert_eq!(PathBuf::from(found), expected, "{directory:?}");
+        let root = reply(&invoke(&mut function, "env LAMBDA_TASK_ROOT").await).to_owned();
+        let root = PathBuf::from(root);
+        assert_eq!(root.canonicalize().unwrap(), examples().canonicalize().unwrap(), "{directory:?}");
+        assert!(root.is_absolute(), "{root:?}");
+    }
+}
+
 /// `path` relative to the current folder.
 fn relative(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap();

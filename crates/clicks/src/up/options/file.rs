@@ -1,4 +1,5 @@
-//! The TOML file: `[pipeline]`, `[defaults]` of all streams, and a table `[streams.NAME]` for each stream.
+//! The TOML file: `[pipeline]`, `[defaults]` of all streams, a table `[streams.NAME]` for each stream, and `[functions.NAME]` for each
+//! function.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +7,11 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::{PipelineOptions, StreamName, StreamOptions, names};
+use super::{FunctionOptions, PipelineOptions, StreamName, StreamOptions, names};
 use firehose_model::excerpt::excerpt;
 
 const TABLES: &str = "accepted are the tables [pipeline], of options that exist once, [defaults], of options of every stream, \
-                      and [streams.NAME], of options of one stream";
+                      [streams.NAME], of options of one stream, and [functions.NAME], of a Lambda function";
 
 const SIMILAR: f64 = 0.6;
 
@@ -22,6 +23,8 @@ pub(crate) struct File {
     /// In the file's order. Without any, there is one stream, with the options of `defaults`.
     #[serde(deserialize_with = "streams")]
     pub(crate) streams: Vec<(String, StreamOptions)>,
+    /// By their names or ARNs.
+    pub(crate) functions: BTreeMap<String, FunctionOptions>,
 }
 
 impl File {
@@ -33,6 +36,17 @@ impl File {
             let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
             format!("line {line}, column {column}: {}", excerpt(&describe(error), usize::MAX))
         })
+    }
+
+    /// A table other than those of functions.
+    pub(crate) fn of_pipeline(&self) -> Option<&'static str> {
+        let Self { pipeline, defaults, streams, .. } = self;
+        let tables = [
+            ("[pipeline]", *pipeline != PipelineOptions::default()),
+            ("[defaults]", *defaults != StreamOptions::default()),
+            ("[streams.NAME]", !streams.is_empty()),
+        ];
+        tables.into_iter().find_map(|(table, has_options)| has_options.then_some(table))
     }
 }
 
@@ -54,23 +68,21 @@ fn describe(mut error: toml::de::Error) -> String {
     let text = error.to_string();
     let path = text.rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end().trim_end_matches('`'));
     match message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
-        Some((key, _)) => unknown(key, path),
+        Some((key, expected)) => unknown(key, path, expected),
         None if path.is_empty() => message,
         None => format!("`{path}`: {message}"),
     }
 }
 
-fn unknown(key: &str, table: &str) -> String {
+/// `expected` has serde's list of the table's keys, each in backticks.
+fn unknown(key: &str, table: &str, expected: &str) -> String {
     let (of_pipeline, of_stream) = (names::<PipelineOptions>(), names::<StreamOptions>());
     let (is_of_pipeline, is_of_stream) =
         (of_pipeline.iter().any(|name| name == key), of_stream.iter().any(|name| name == key));
-    let accepted = match table {
-        "" => ["pipeline", "defaults", "streams"].map(str::to_owned).to_vec(),
-        "pipeline" => of_pipeline,
-        _ => of_stream,
-    };
+    let accepted: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let instead = match table {
         "" => TABLES.to_owned(),
+        _ if table.starts_with("functions.") => format!("accepted are {}", accepted.join(", ")),
         _ if is_of_pipeline => "it belongs into [pipeline]".to_owned(),
         _ if is_of_stream => "it belongs into [defaults] or [streams.NAME]".to_owned(),
         _ => "`clicks up --help` lists the options".to_owned(),
@@ -94,9 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_three_tables() {
+    fn a_file_has_four_tables() {
         let file = File::parse(
-            "[pipeline]\nport = 1\n[defaults]\nretries = 2\n[streams.b]\nretries = 3\n[streams.a]\n[streams]\nc.retries = 4",
+            "[pipeline]\nport = 1\n[defaults]\nretries = 2\n[streams.b]\nretries = 3\n[streams.a]\n[streams]\nc.retries = 4\n\
+             [functions.g]\ncommand = 'a b'\n[functions.f]\ncommand = 'c'\nmemory-mb = 128",
         )
         .unwrap();
         assert_eq!(file.pipeline, PipelineOptions { port: "1".parse().ok(), ..PipelineOptions::default() });
@@ -104,6 +117,15 @@ mod tests {
         assert_eq!(file.defaults, retries("2"));
         let streams = [("b", retries("3")), ("a", StreamOptions::default()), ("c", retries("4"))];
         assert_eq!(file.streams, streams.map(|(name, options)| (name.to_owned(), options)));
+        let function = |command: &str, memory: Option<&str>| FunctionOptions {
+            command: command.to_owned(),
+            directory: None,
+            env: Vec::new(),
+            memory_mb: memory.and_then(|memory| memory.parse().ok()),
+            timeout_seconds: None,
+        };
+        let functions = [("f", function("c", Some("128"))), ("g", function("a b", None))];
+        assert_eq!(file.functions, BTreeMap::from(functions.map(|(name, options)| (name.to_owned(), options))));
         assert_eq!(File::parse("# nothing\n").unwrap(), File::default());
     }
 
@@ -233,6 +255,17 @@ mod tests {
             ),
             ("[streams.a]\nretrys = 1", "line 2, column 1: unknown key `retrys`: did you mean `retries`?"),
             ("[default]", "line 1, column 2: unknown key `default`: did you mean `defaults`?"),
+            ("[functions.f]\nmemory_mb = 128", "line 2, column 1: unknown key `memory_mb`: did you mean `memory-mb`?"),
+            (
+                "[functions.f]\nenvironment = { A = 'b' }",
+                "line 2, column 1: unknown key `environment` in [functions.f]: accepted are command, directory, env, memory-mb, \
+                 timeout-seconds",
+            ),
+            (
+                "[functions.f]\nretries = 1",
+                "line 2, column 1: unknown key `retries` in [functions.f]: accepted are command, directory, env, memory-mb, \
+                 timeout-seconds",
+            ),
             (
                 "[pipeline]\nx = 1",
                 "line 2, column 1: unknown key `x` in [pipeline]: `clicks up --help` lists the options",

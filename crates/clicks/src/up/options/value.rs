@@ -10,7 +10,7 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 use toml::Value;
 
-use crate::packages::{variable_of_collector, variable_of_processor};
+use crate::packages::{variable_of_collector, variable_of_function, variable_of_processor};
 use firehose_model::batch::{LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 
 /// The longest name of a stream (API reference, "CreateDeliveryStream", "DeliveryStreamName").
@@ -197,6 +197,12 @@ pub(super) fn variables_of_collector<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(String, String)>, D::Error> {
     table_of(deserializer, variable_of_collector)
+}
+
+pub(super) fn variables_of_function<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, String)>, D::Error> {
+    table_of(deserializer, variable_of_function)
 }
 
 fn table_of<'de, D: Deserializer<'de>>(

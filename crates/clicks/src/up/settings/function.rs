@@ -12,12 +12,13 @@ use runtime_api::Settings as Function;
 use super::{Found, Layers, SettingsContext, invalid};
 use crate::error::UsageError;
 use crate::packages::{self, COLLECTOR, PROCESSOR};
-use crate::up::options::{LogFormat, PipelineOptions, StreamName, StreamOptions};
+use crate::up::options::{LogFormat, PipelineOptions, StreamName, StreamOptions, Whole};
+use local_firehose::control::FunctionMap;
 use local_firehose::stream::{Source, StreamSettings};
 
-const NO_FUNCTION: &str = "none";
+pub(super) const NO_FUNCTION: &str = "none";
 
-const OF_WORKSPACE: &str = "processor";
+pub(super) const OF_WORKSPACE: &str = "processor";
 
 /// The fields that `web/clicks.js` sends.
 const CLICK_IDENTITY: &str = "userId,mysfitId,clickId,clickedAt";
@@ -32,24 +33,31 @@ pub(crate) struct CollectorSettings {
     pub(crate) function: Function,
 }
 
-/// Records of a data stream need not be clicks, so none is the default there. The workspace's own has no command until it is built.
+/// Records of a data stream need not be clicks, so none is the default there. The workspace's own has no command until it is built. One
+/// of `functions` has the options of its table, unless the stream has others.
 pub(super) fn from_options(
     layers: &Layers<'_, StreamOptions>,
     source: &Source,
+    functions: &FunctionMap,
     context: &SettingsContext<'_>,
 ) -> Result<Option<Function>, UsageError> {
     let default = if *source == Source::DirectPut { OF_WORKSPACE } else { NO_FUNCTION };
     let found = layers.find_or("function", |options| options.function.as_deref(), default);
-    let function = match found.value {
-        NO_FUNCTION => return Ok(None),
-        OF_WORKSPACE => Function::new(PathBuf::new()),
-        text => command(&found.option, text, context.executable)?,
+    let unnamed = |function: Function| Function { function_name: PROCESSOR.name.to_owned(), ..function };
+    let function = match (found.value, functions.get(found.value)) {
+        (NO_FUNCTION, _) => return Ok(None),
+        (OF_WORKSPACE, _) => unnamed(Function::new(PathBuf::new())),
+        (_, Some(named)) => named.clone(),
+        (text, None) if text.trim().is_empty() => {
+            return invalid(&found.option, "found no command; accepted is a command, or `none` for no function");
+        }
+        (text, None) => unnamed(command(&found.option, text, context.executable)?),
     };
+    let timeout = layers.value(|options| options.timeout_seconds);
     Ok(Some(Function {
-        function_name: PROCESSOR.name.to_owned(),
-        env: environment(layers, &context.env),
-        memory_mb: layers.number(|options| options.memory_mb, 128),
-        timeout: Duration::from_secs(layers.number(|options| options.timeout_seconds, 30).into()),
+        env: environment(layers, &context.env, &function.env),
+        memory_mb: layers.number(|options| options.memory_mb, function.memory_mb),
+        timeout: timeout.map_or(function.timeout, |Whole(seconds)| Duration::from_secs(seconds.into())),
         ..function
     }))
 }
@@ -116,7 +124,7 @@ pub(super) fn command(
         invalid(option, format_args!("found `{text}`; accepted is a command with quotes as in a shell: {error}"))
     })?;
     let [first, args @ ..] = &words[..] else {
-        return invalid(option, "found no command; accepted is a command, or `none` for no function");
+        return invalid(option, "found no command; accepted is a command");
     };
     let Some(executable) = executable(first) else {
         let accepted = "accepted is one, by its path or by a name in PATH";
@@ -126,8 +134,12 @@ pub(super) fn command(
     Ok(Function { args, ..Function::new(executable) })
 }
 
-/// The inherited variables; over them, those of Lambda's logging configuration; over those, the option's.
-fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)]) -> Vec<(String, String)> {
+/// The inherited variables; over them, those of Lambda's logging configuration; over those, the function's own, and the option's.
+fn environment(
+    layers: &Layers<'_, StreamOptions>,
+    inherited: &[(String, String)],
+    own: &[(String, String)],
+) -> Vec<(String, String)> {
     let mut env: BTreeMap<String, String> = inherited.iter().cloned().collect();
     let format = match layers.value(|options| options.log_format) {
         None | Some(LogFormat::Json) => "JSON",
@@ -140,6 +152,7 @@ fn environment(layers: &Layers<'_, StreamOptions>, inherited: &[(String, String)
     if layers.value(|options| options.click_identity) == Some(true) {
         env.insert("EVENT_FIELDS".to_owned(), CLICK_IDENTITY.to_owned());
     }
+    env.extend(own.iter().cloned());
     for (_, options) in layers.0.iter().rev() {
         env.extend(options.env.iter().cloned());
     }

@@ -15,6 +15,7 @@ use firehose_model::event::STREAM;
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
+use local_firehose::control::FunctionMap;
 use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettings};
 use object_storage::{Destination, DestinationError};
 
@@ -29,6 +30,7 @@ pub(super) fn from_options(
     pipeline: &Layers<'_, PipelineOptions>,
     command_line: &StreamOptions,
     file: Option<(&Path, &File)>,
+    functions: &FunctionMap,
     context: &SettingsContext<'_>,
 ) -> Result<Vec<StreamSettings>, UsageError> {
     let only = pipeline.find("stream", |options| options.stream.clone());
@@ -57,7 +59,7 @@ pub(super) fn from_options(
     for (name, table) in tables {
         let is_of_collector = collector.as_ref().is_some_and(|collector| collector.0 == name);
         let layers = Layers([command_line.clone()].into_iter().chain(table.clone()).chain(defaults.clone()).collect());
-        let stream = stream(name, &layers, is_of_collector, context)?;
+        let stream = stream(name, &layers, is_of_collector, functions, context)?;
         shards_are_used(&Layers(table.into_iter().collect()), slice::from_ref(&stream))?;
         streams.push(stream);
     }
@@ -145,10 +147,11 @@ fn stream(
     name: String,
     layers: &Layers<'_, StreamOptions>,
     is_of_collector: bool,
+    functions: &FunctionMap,
     context: &SettingsContext<'_>,
 ) -> Result<StreamSettings, UsageError> {
     let source = source(layers);
-    let function = function::from_options(layers, &source, context)?;
+    let function = function::from_options(layers, &source, functions, context)?;
     let default_prefix = match source {
         Source::DirectPut => "firehose/".to_owned(),
         Source::Kinesis(_) if is_of_collector => "rawdata/".to_owned(),
@@ -177,8 +180,8 @@ fn stream(
         scope: Scope::default(),
         source,
         version: 1,
+        function_arn: function.as_ref().and_then(|function| function.arn.clone()),
         function,
-        function_arn: None,
         buffer: Buffering { bytes, interval: seconds(layers.number(|options| options.buffer_seconds, 1)) },
         buffer_records: records,
         concurrency: layers.number(|options| options.concurrency, 5) as usize,

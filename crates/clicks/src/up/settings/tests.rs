@@ -10,11 +10,13 @@ use crate::command::{Cli, Command as Subcommand, Up};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
 use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
+use local_firehose::control::FunctionMap;
 use local_firehose::stream::{Buffering, DataStreamSettings, Source};
 use object_storage::Destination;
 use runtime_api::Settings as Function;
 
 mod data_streams;
+mod functions;
 
 /// A machine with every program but `missing`.
 fn context() -> SettingsContext<'static> {
@@ -172,6 +174,7 @@ fn defaults() -> Settings {
         collector: None,
         verbose: false,
         function_log: PathBuf::from("out/function.log"),
+        functions: FunctionMap::default(),
         streams: vec![stream("mysfits-clicks")],
     }
 }

@@ -33,7 +33,7 @@ fn root() -> Root {
 
 fn plan(change: Value) -> Result<Plan, FieldError> {
     let mut functions = FunctionMap::default();
-    functions.insert("f", runtime_api::Settings::new("f"));
+    functions.insert("f", runtime_api::Settings::new("f")).unwrap();
     definition(change).plan(AT, &root(), &functions)
 }
 

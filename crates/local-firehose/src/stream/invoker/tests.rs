@@ -50,6 +50,29 @@ fn each_attempt_has_an_outcome() {
 }
 
 #[test]
+fn only_a_new_process_without_a_call_has_not_polled() {
+    let evaluation = &Evaluation::InvocationFailed(ErrorCode::FunctionError);
+    let exited = || Outcome::Exited(ExitStatus::from_raw(0));
+    let error = Outcome::Error { error_type: String::new(), message: String::new() };
+    for (outcome, cold, received, expected) in [
+        (exited(), true, false, true),
+        (Outcome::TimedOut, true, false, true),
+        // It reports an error of its start.
+        (error, true, false, false),
+        (exited(), true, true, false),
+        // It has had an event before.
+        (Outcome::TimedOut, false, false, false),
+    ] {
+        let description = format!("{outcome:?} {cold} {received}");
+        let invocation = Ok(Invocation { cold, received, ..invocation(outcome, &[]) });
+        let report = AttemptReport { attempt: 1, invocation, evaluation };
+        assert_eq!(has_not_polled(&report), expected, "{description}");
+    }
+    let invocation = Err(InvokeError::EventTooLarge(MAX_EVENT_BYTES + 1));
+    assert!(!has_not_polled(&AttemptReport { attempt: 1, invocation, evaluation }));
+}
+
+#[test]
 fn reasons_count_if_firehose_accepts_the_response() {
     let logs = [
         r#"{"_aws":{},"Records":2,"ServiceRequests":5}"#,
