@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
+mod clients;
 mod command_line;
 mod control;
 mod data_streams;
 mod harness;
+mod rust_sdk;
+mod rust_sdk_kinesis;
