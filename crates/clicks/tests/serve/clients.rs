@@ -75,3 +75,15 @@ fn pytest_starts_a_server() {
     pytest.arg(clients().join("pytest_example")).env("PATH", Path::new(&executable).parent().unwrap());
     succeeds(&mut pytest);
 }
+
+#[test]
+fn the_readme_quotes_these_examples() {
+    let readme = include_str!("../../../local-firehose/README.md");
+    for (name, example) in [
+        ("conftest.py", include_str!("../clients/pytest_example/conftest.py")),
+        ("test_orders.py", include_str!("../clients/pytest_example/test_orders.py")),
+        ("rust_sdk.rs", include_str!("rust_sdk.rs")),
+    ] {
+        assert!(readme.contains(example), "crates/local-firehose/README.md does not quote {name}");
+    }
+}
