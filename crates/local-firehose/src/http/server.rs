@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server in a task of its own.
+//! An HTTP server in a task of its own.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,23 +7,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::Listener;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
+
+use super::connection;
 
 /// The most open connections of a server. Others wait until one closes, as an idle one does after nine seconds.
 ///
 /// Three servers (edge, Firehose, Kinesis) leave a quarter of 1,024 descriptors, the usual limit of a process on Linux.
 pub const MAX_CONNECTIONS: usize = 256;
-
-/// The time for the head of a request, from the start of a connection or the end of the request before. So an idle connection is
-/// closed, too: it would keep a place. Not ten seconds: a client that calls in such a period would meet the close.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(9);
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -31,17 +24,17 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct HttpServer {
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    /// The server and each connection have a receiver.
+    stop: watch::Sender<()>,
 }
 
 impl HttpServer {
     /// Starts on the Tokio runtime of the caller. The error is of the listener's address.
     pub fn start(listener: TcpListener, app: Router) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        // Nothing is sent: the sender is dropped.
-        let (stop, stopped) = oneshot::channel();
-        Ok(Self { address, stop, task: tokio::spawn(serve(listener, app, stopped)) })
+        let (stop, stopped) = watch::channel(());
+        tokio::spawn(serve(listener, app, stopped));
+        Ok(Self { address, stop })
     }
 
     /// Such as `http://127.0.0.1:8000`: loopback for a server that listens everywhere.
@@ -62,38 +55,29 @@ impl HttpServer {
     }
 
     /// Accepts no more connections, and waits up to five seconds for the requests in flight.
-    pub async fn stop(mut self) {
-        drop(self.stop);
-        if timeout(GRACE, &mut self.task).await.is_err() {
-            self.task.abort();
-        }
+    pub async fn stop(self) {
+        self.stop.send_replace(());
+        let _late = timeout(GRACE, self.stop.closed()).await;
     }
 }
 
-async fn serve(mut listener: TcpListener, app: Router, mut stopped: oneshot::Receiver<()>) {
+async fn serve(mut listener: TcpListener, app: Router, mut stopped: watch::Receiver<()>) {
     // Once, instead of for each request.
     let app: Router = app.with_state(());
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = GracefulShutdown::new();
     loop {
         let (stream, place) = tokio::select! {
             accepted = accept(&mut listener, &places) => accepted,
-            _dropped = &mut stopped => break,
+            _stopped = stopped.changed() => return,
         };
         // A response of several packets does not wait for the acknowledgement of the first.
         let _ignored = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
-        let connection = connections.watch(connection);
+        let connection = connection::serve(stream, app.clone(), stopped.clone());
         tokio::spawn(async move {
-            // An error is the client's: its connection broke, or was closed for a head that did not arrive.
-            let _ignored = connection.await;
+            connection.await;
             drop(place);
         });
     }
-    drop(listener);
-    connections.shutdown().await;
 }
 
 /// Waits for a place first, so that a client without one is not connected to a server that does not read.
@@ -110,7 +94,6 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::watch;
 
     use super::*;
 

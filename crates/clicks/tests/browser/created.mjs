@@ -1,0 +1,56 @@
+// Tests that a running `clicks up` with one stream shows another one, which is created and deleted while its page is open.
+//
+//   npm ci && node created.mjs PAGE_URL FIREHOSE_URL
+
+import assert from 'node:assert/strict'
+import { chromium } from 'playwright-core'
+
+import { executable } from './executable.mjs'
+
+const [pageUrl, firehoseUrl] = process.argv.slice(2)
+if (!firehoseUrl) {
+  console.error('Usage: node created.mjs PAGE_URL FIREHOSE_URL')
+  process.exit(2)
+}
+const name = { DeliveryStreamName: 'made-later' }
+const record = JSON.stringify({ total: 12.5 })
+
+// Root has no sandbox, and neither have some machines. The pages are the project's.
+const browser = await chromium.launch({ executablePath: executable(), chromiumSandbox: false })
+try {
+  const page = await browser.newPage()
+  const complaints = []
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  await page.goto(new URL('pipeline/', pageUrl).href)
+  await page.getByText('Live', { exact: true }).waitFor()
+  const streams = page.getByLabel('Stream')
+  assert.equal(await streams.isVisible(), false, 'one stream needs no choice')
+
+  await call('CreateDeliveryStream', {
+    ...name,
+    ExtendedS3DestinationConfiguration: {
+      RoleARN: 'arn:aws:iam::123456789012:role/firehose',
+      BucketARN: 'arn:aws:s3:::made-later',
+      BufferingHints: { SizeInMBs: 1, IntervalInSeconds: 0 }
+    }
+  })
+  await streams.selectOption(name.DeliveryStreamName)
+  await call('PutRecord', { ...name, Record: { Data: Buffer.from(record).toString('base64') } })
+  await page.locator('[data-count=delivered]', { hasText: /^1$/ }).waitFor()
+  await page.locator('#objects button').click()
+  await page.getByRole('dialog').getByText(record).waitFor()
+  await page.keyboard.press('Escape')
+
+  await call('DeleteDeliveryStream', name)
+  await streams.waitFor({ state: 'hidden' })
+  assert.deepEqual(complaints, [])
+} finally {
+  await browser.close()
+}
+
+async function call(operation, input) {
+  const headers = { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': `Firehose_20150804.${operation}` }
+  const response = await fetch(firehoseUrl, { method: 'POST', headers, body: JSON.stringify(input) })
+  assert.equal(response.status, 200, `${operation}: ${await response.text()}`)
+}

@@ -1,0 +1,110 @@
+//! A connection: HTTP/1.1, or HTTP/2 by prior knowledge (RFC 9113, section 3.3).
+//!
+//! The AWS SDK for JavaScript v3 calls Kinesis by HTTP/2 unless it is configured otherwise (`@aws-sdk/client-kinesis`, `runtimeConfig`).
+//! A connection has one request at a time by either version, so that the same limits hold.
+
+use std::future::pending;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// The time for the first byte of a connection, and then for the head of a request, from that byte or the end of the request before. So
+/// an idle connection is closed, too: it would keep a place. Not ten seconds: a client that calls in such a period would meet the close.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// The time for a request by HTTP/2 with its response, which a client that does not read can delay without end. A body has 30 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Serves a connection until it is closed, or until the requests in flight have their responses after `stopped` changes or closes.
+pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Receiver<()>) {
+    let is_http2 = tokio::select! {
+        is_http2 = timeout(HEAD_TIMEOUT, begins_with_http2(&stream)) => is_http2,
+        _stopped = stopped.changed() => return,
+    };
+    let Ok(Ok(is_http2)) = is_http2 else { return };
+    let (stream, service) = (TokioIo::new(stream), TowerToHyperService::new(app));
+    if is_http2 {
+        let requests = Requests::default();
+        let mut http = http2::Builder::new(requests.clone());
+        http.max_concurrent_streams(1);
+        run(http.serve_connection(stream, service), requests.idle(), stopped).await;
+    } else {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        run(http.serve_connection(stream, service), pending(), stopped).await;
+    }
+}
+
+/// Whether the first bytes are those of the preface of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins with them. Clients
+/// send the preface in one piece; one that does not is served as one of HTTP/1.1, and refused.
+async fn begins_with_http2(stream: &TcpStream) -> io::Result<bool> {
+    let mut start = [0; 4];
+    let read = stream.peek(&mut start).await?;
+    Ok(start[..read] == *b"PRI ")
+}
+
+async fn run(connection: impl GracefulConnection, idle: impl Future<Output = ()>, mut stopped: watch::Receiver<()>) {
+    let (mut connection, mut idle) = (pin!(connection), pin!(idle));
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            // An error is the client's: its connection broke, or was closed for a head that did not arrive.
+            _ended = connection.as_mut() => return,
+            () = idle.as_mut() => return,
+            _stopped = stopped.changed(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Runs the requests of an HTTP/2 connection, each until its response is sent, and counts those in flight.
+#[derive(Debug, Clone, Default)]
+struct Requests(watch::Sender<usize>);
+
+impl Requests {
+    /// Waits until there has been no request for [`HEAD_TIMEOUT`].
+    async fn idle(&self) {
+        let mut in_flight = self.0.subscribe();
+        loop {
+            drop(in_flight.wait_for(|requests| *requests == 0).await);
+            if timeout(HEAD_TIMEOUT, in_flight.changed()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Requests {
+    fn execute(&self, request: F) {
+        self.0.send_modify(|requests| *requests += 1);
+        let in_flight = InFlight(self.0.clone());
+        tokio::spawn(async move {
+            let _late = timeout(REQUEST_TIMEOUT, request).await;
+            drop(in_flight);
+        });
+    }
+}
+
+/// A request, also one that panics.
+struct InFlight(watch::Sender<usize>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.send_modify(|requests| *requests -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;
