@@ -11,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::fields::{Fields, minified};
+use crate::kinesis::aggregated::{has_magic, user_records};
 use crate::kinesis::shard::ShardId;
 use crate::scope::Scope;
 use crate::source::{SourceType, decoded_bytes};
@@ -77,7 +78,7 @@ pub struct KinesisRecordMetadata {
     #[serde(rename = "approximateArrivalTimestamp")]
     arrival_ms: i64,
     sequence_number: String,
-    /// The index in an aggregated record. There are no aggregated records here.
+    /// The index of a user record in its aggregated record; 0 of any other record.
     subsequence_number: u64,
 }
 
@@ -97,6 +98,36 @@ impl Record {
         let kinesis =
             KinesisRecordMetadata { shard, partition_key, arrival_ms, sequence_number, subsequence_number: 0 };
         Self { record_id, arrival_ms, data, kinesis: Some(Box::new(kinesis)), original: None }
+    }
+
+    /// Whether this is possibly an aggregated record of a data stream. Firehose de-aggregates no others.
+    #[must_use]
+    pub fn may_be_aggregated(&self) -> bool {
+        self.kinesis.is_some() && has_magic(&self.data)
+    }
+
+    /// The user records of an aggregated record, in their order. `None` for any other record.
+    ///
+    /// Firehose de-aggregates before the function (Kinesis developer guide, "Use the KPL with Amazon Data Firehose"). Not documented, and
+    /// therefore assumptions, are that a user record has its own partition key and the sequence number of the aggregated record, as in the
+    /// Kinesis Client Library, and the form of its id. Ids are unique, as those of all records of a shard are equally long.
+    #[must_use]
+    pub fn user_records(&self) -> Option<Vec<Self>> {
+        let kinesis = self.kinesis.as_ref().filter(|_| self.may_be_aggregated())?;
+        let data = STANDARD.decode(&self.data).ok()?;
+        let records = user_records(&data)?.into_iter().zip(0..).map(|(record, subsequence_number)| Self {
+            record_id: format!("{}{subsequence_number:03}", self.record_id),
+            arrival_ms: self.arrival_ms,
+            data: encode(record.data),
+            kinesis: Some(Box::new(KinesisRecordMetadata {
+                partition_key: record.partition_key.to_owned(),
+                sequence_number: kinesis.sequence_number.clone(),
+                subsequence_number,
+                ..**kinesis
+            })),
+            original: None,
+        });
+        Some(records.collect())
     }
 
     /// Its shard, for a record of a data stream.

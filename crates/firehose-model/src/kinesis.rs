@@ -1,5 +1,6 @@
-//! Shards, hash keys and sequence numbers of Kinesis Data Streams.
+//! Shards, hash keys, sequence numbers and aggregated records of Kinesis Data Streams.
 
+pub mod aggregated;
 pub mod shard;
 
 /// The default largest record, data and partition key together (Kinesis API reference, "StreamDescriptionSummary").

@@ -1,8 +1,9 @@
-//! The APIs of Firehose and Kinesis for local streams: JSON 1.1 over HTTP. Signatures are neither required nor verified.
+//! The APIs of Firehose and Kinesis for local streams: JSON 1.1 over HTTP, for Kinesis also CBOR. Signatures are neither required nor verified.
 //!
 //! One address serves both: a request's `X-Amz-Target` names the API.
 
 mod caller;
+mod cbor;
 mod constraints;
 mod firehose;
 mod kinesis;
@@ -41,11 +42,13 @@ pub fn router(control: &Control, default: Api) -> Router {
 }
 
 async fn handle(State(apis): State<Arc<Apis>>, request: Request) -> Response {
-    let result = match target(request.headers()).unwrap_or(apis.default) {
+    let api = target(request.headers()).unwrap_or(apis.default);
+    let is_cbor = api == Api::Kinesis && request::is_cbor(request.headers());
+    let result = match api {
         Api::Firehose => apis.firehose.call(request).await,
         Api::Kinesis => apis.kinesis.call(request).await,
     };
-    request::response(result)
+    request::response(result, is_cbor)
 }
 
 fn target(headers: &HeaderMap) -> Option<Api> {

@@ -1,6 +1,8 @@
-//! Data streams that boto3 creates and reads, by itself and through delivery streams.
+//! Data streams that Python clients create and read, by themselves and through delivery streams.
 
 use std::path::Path;
+
+use test_support::stand_in;
 
 use crate::harness::{Serve, run_client};
 
@@ -24,6 +26,25 @@ fn boto3_creates_and_reads_data_streams() {
     serve.signal("-TERM");
     let end = serve.end();
     assert_eq!((end.code, end.stdout.as_str()), (Some(0), ""), "{}", end.stderr);
+}
+
+#[test]
+fn aggregated_records_reach_the_function_as_user_records() {
+    for state in [&[][..], &["--state", "state"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let function = format!("stand-in={}", stand_in());
+        let serve = start(folder.path(), &[&["--function-map", function.as_str()][..], state].concat());
+        let (buckets, log) = (folder.path().join("buckets"), folder.path().join("function.log"));
+        run_client("kpl_client.py", &[serve.endpoint.as_ref(), buckets.as_ref(), log.as_ref()]);
+    }
+}
+
+/// As the AWS SDK for Java calls it.
+#[test]
+fn kinesis_is_called_with_cbor() {
+    let folder = tempfile::tempdir().unwrap();
+    let serve = start(folder.path(), &[]);
+    run_client("cbor_client.py", &[serve.endpoint.as_ref()]);
 }
 
 #[test]

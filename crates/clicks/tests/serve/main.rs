@@ -8,5 +8,7 @@ mod control;
 mod data_streams;
 mod functions;
 mod harness;
+#[expect(clippy::large_futures, reason = "those of the SDK")]
 mod rust_sdk;
+#[expect(clippy::large_futures, reason = "those of the SDK")]
 mod rust_sdk_kinesis;

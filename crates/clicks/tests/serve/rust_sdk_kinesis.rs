@@ -69,7 +69,7 @@ fn destination() -> ExtendedS3DestinationConfiguration {
 async fn a_delivery_stream_and_a_consumer_read_a_data_stream() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = ServerOptions::new(folder.path());
-    options.control.functions.insert("stand-in", Settings::new(stand_in()));
+    options.control.functions.insert("stand-in", Settings::new(stand_in())).unwrap();
     let server = Server::start(options).await.unwrap();
     let (kinesis, firehose) = (kinesis_client(&server), firehose_client(&server));
 

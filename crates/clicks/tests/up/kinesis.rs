@@ -124,14 +124,9 @@ fn an_invalid_record_is_refused_as_by_aws() {
         let refusal = (400, json!({ "__type": code, "message": message }));
         assert_eq!(call_json(&up, operation, &input), refusal, "{operation}");
     }
-    // By CBOR, and from a page.
-    let target = "X-Amz-Target: Kinesis_20131202.PutRecord\r\n";
-    for (headers, status) in [
-        (format!("{target}Content-Type: application/x-amz-cbor-1.1\r\n"), 400),
-        (format!("{target}Origin: http://127.0.0.1:8000\r\n"), 403),
-    ] {
-        Connection::open(up.address("kinesis")).ask("POST", "/", &headers, "{}").is(status);
-    }
+    // From a page.
+    let headers = "X-Amz-Target: Kinesis_20131202.PutRecord\r\nOrigin: http://127.0.0.1:8000\r\n";
+    Connection::open(up.address("kinesis")).ask("POST", "/", headers, "{}").is(403);
     assert_eq!(view_of(&up, "orders")["accepted"], 0);
 }
 
@@ -182,6 +177,38 @@ fn an_event_has_the_metadata_of_its_records_and_one_shard() {
     let events = logged_events(&up);
     assert_eq!(events.len(), 2, "one for each shard");
     assert_eq!(seen(&events), records.into_iter().zip(places).collect());
+}
+
+/// `RecordAggregator` of aws_kinesis_agg 1.2.3 (PyPI), with the records `{"do":"log","n":1}` and `{"n":2}` of the partition keys a and b.
+const AGGREGATED: &str = "84mawgoBYQoBYhoWCAAaEnsiZG8iOiJsb2ciLCJuIjoxfRoLCAEaB3sibiI6Mn242r7EXZBlriJK5OXpBfk1";
+
+#[test]
+fn an_aggregated_record_reaches_the_function_as_user_records() {
+    for is_killed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let seconds = if is_killed { "900" } else { "0" };
+        let mut up = start(folder.path(), STREAMS, &["--state", "state", "--buffer-seconds", seconds]);
+        let input = json!({ "StreamName": "orders", "PartitionKey": "a", "Data": AGGREGATED });
+        let (status, response) = call_json(&up, "PutRecord", &input);
+        assert_eq!(status, 200, "{response}");
+        if is_killed {
+            up.signal("-KILL");
+            up.end();
+            up = start(folder.path(), STREAMS, &["--state", "state"]);
+        }
+        until_processed(&up, "orders", 2);
+        assert_eq!(view_of(&up, "orders")["accepted"], 1);
+        assert_eq!(up.objects("orders"), "{\"do\":\"log\",\"n\":1}\n{\"n\":2}\n");
+
+        let events = logged_events(&up);
+        let [event] = &events[..] else { panic!("{events:?}") };
+        let seen = event["records"].as_array().unwrap().iter().map(|record| {
+            let field = |name: &str| &record["kinesisRecordMetadata"][name];
+            json!([field("partitionKey"), field("subsequenceNumber"), field("shardId"), field("sequenceNumber")])
+        });
+        let (shard, number) = (&response["ShardId"], &response["SequenceNumber"]);
+        assert_eq!(seen.collect::<Vec<_>>(), [json!(["a", 0, shard, number]), json!(["b", 1, shard, number])]);
+    }
 }
 
 /// The places of the records in events, by partition key and data. Each event is of one shard, in its order.

@@ -80,6 +80,43 @@ fn what_came_by_a_shard_is_what_the_published_types_read() {
     assert_eq!(metadata(&sent), metadata(&sample));
 }
 
+/// `RecordAggregator` of aws_kinesis_agg 1.2.3 (PyPI), with the records `{"n":1}` and `{"n":2}` of the partition keys a and b.
+const AGGREGATED: &str = "84mawgoBYQoBYhoLCAAaB3sibiI6MX0aCwgBGgd7Im4iOjJ9uYxuMEJP2L9jpF0xbTIwxQ==";
+
+#[test]
+fn the_user_records_of_an_aggregated_record_are_records_of_its_shard() {
+    let aggregated = Record::from_shard(ShardId(3), 7, "a".to_owned(), 1_700_000_000_000, AGGREGATED.to_owned());
+    let event = Event::new(STREAM.into(), aggregated.user_records().unwrap());
+    let read: KinesisFirehoseEvent = serde_json::from_slice(&event.payload(Uuid::nil()).unwrap()).unwrap();
+    assert_eq!(read.records.len(), 2);
+    for (record, (subsequence_number, partition_key, data)) in
+        read.records.iter().zip([(0, "a", br#"{"n":1}"#), (1, "b", br#"{"n":2}"#)])
+    {
+        let metadata = record.kinesis_firehose_record_metadata.as_ref().unwrap();
+        assert_eq!((metadata.partition_key.as_deref(), &record.data.0[..]), (Some(partition_key), &data[..]));
+        assert_eq!(metadata.subsequence_number, subsequence_number);
+        assert_eq!(metadata.sequence_number.as_deref(), Some(aggregated.sequence_number()));
+        assert_eq!(metadata.shard_id.as_deref(), Some("shardId-000000000003"));
+        assert_eq!(record.approximate_arrival_timestamp.timestamp_millis(), 1_700_000_000_000);
+        let id = format!("{}00{subsequence_number}", aggregated.record_id);
+        assert_eq!(record.record_id.as_deref(), Some(&*id));
+    }
+}
+
+#[test]
+fn other_records_have_no_user_records() {
+    let from_shard = |data: &str| Record::from_shard(ShardId(0), 7, "a".to_owned(), 0, data.to_owned());
+    for record in [
+        Record::direct_put(7, 0, AGGREGATED.to_owned()),
+        from_shard(&AGGREGATED.replace("xQ==", "wQ==")),
+        from_shard("84maw!"),
+        from_shard(&encode(b"{}")),
+        from_shard(""),
+    ] {
+        assert_eq!(record.user_records(), None, "{record:?}");
+    }
+}
+
 #[test]
 fn a_file_is_sent_as_it_is_but_for_the_invocation() {
     let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));

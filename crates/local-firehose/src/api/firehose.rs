@@ -27,6 +27,7 @@ pub(super) const SERVICE: Service = Service {
     max_body_bytes: MAX_BODY_BYTES,
     largest_body: "a batch can be: 500 records, 4 MiB of data before base64",
     page_endpoint: "PUT /clicks",
+    has_cbor: false,
 };
 
 pub(super) struct Firehose {

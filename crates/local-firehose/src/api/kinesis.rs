@@ -1,6 +1,6 @@
 //! The API of Amazon Kinesis Data Streams for producers and consumers, without resharding and enhanced fan-out.
 //!
-//! It is JSON 1.1, which boto3 and the SDKs for Rust, JavaScript and Go use. The SDK for Java uses CBOR unless it is disabled.
+//! It is JSON 1.1, which boto3 and the SDKs for Rust, JavaScript and Go use, or CBOR, which the SDK for Java uses by default.
 
 mod consume;
 mod describe;
@@ -31,6 +31,7 @@ pub(super) const SERVICE: Service = Service {
     max_body_bytes: 20 * 1024 * 1024,
     largest_body: "a request can be: 500 records, 10 MiB of data before base64",
     page_endpoint: "POST /v2/STREAM",
+    has_cbor: true,
 };
 
 /// Why an operation of Kinesis is refused, for those that other emulators accept without an effect.

@@ -1,4 +1,4 @@
-//! Reads the requests, and writes the responses, of AWS's JSON 1.1 protocol.
+//! Reads the requests, and writes the responses, of AWS's JSON 1.1 protocol and of its CBOR form.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::caller::scope_of;
+use super::cbor::{self, CborError};
 use crate::http::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};
 use firehose_model::excerpt::excerpt;
 use firehose_model::scope::Scope;
@@ -23,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const UNKNOWN_OPERATION: &str = "UnknownOperationException";
 /// The header that names an API and its operation.
 pub(super) const TARGET: &str = "x-amz-target";
+const CBOR: &str = "application/x-amz-cbor-1.1";
+const JSON: &str = "application/x-amz-json-1.1";
 
 pub(super) struct Service {
     pub(super) name: &'static str,
@@ -33,6 +36,7 @@ pub(super) struct Service {
     pub(super) max_body_bytes: usize,
     pub(super) largest_body: &'static str,
     pub(super) page_endpoint: &'static str,
+    pub(super) has_cbor: bool,
 }
 
 impl Service {
@@ -97,7 +101,7 @@ impl RequestReader {
         request: Request,
         streams: impl FnOnce() -> Vec<String> + Send,
     ) -> Result<Call, ApiError> {
-        let Service { name, short_name, target_prefix, operation, page_endpoint, .. } = self.service;
+        let Service { name, target_prefix, operation, page_endpoint, .. } = self.service;
         let (head, body) = request.into_parts();
         if head.method != Method::POST || head.uri.path() != "/" {
             self.bodies.discard(&head.headers, body);
@@ -114,12 +118,9 @@ impl RequestReader {
             let message = format!("a web page may not put records here: use {page_endpoint}");
             return Err(ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message));
         }
-        let body = self.bodies.read(body).await.map_err(|error| self.service.unread_body(error))?;
-        // The AWS SDK for Java sends CBOR to Kinesis by default.
-        if text(&head.headers, CONTENT_TYPE.as_str()).starts_with("application/x-amz-cbor") {
-            return Err(ApiError::serialization(format!(
-                "this local {short_name} reads JSON, not CBOR: set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"
-            )));
+        let mut body = self.bodies.read(body).await.map_err(|error| self.service.unread_body(error))?;
+        if is_cbor(&head.headers) {
+            body = self.converted(&body)?;
         }
         let Some(operation) = text(&head.headers, TARGET).strip_prefix(target_prefix) else {
             let message = format!("the header X-Amz-Target must name an operation, such as {target_prefix}{operation}");
@@ -127,6 +128,25 @@ impl RequestReader {
         };
         Ok(Call { operation: operation.to_owned(), body, caller: scope_of(&head.headers) })
     }
+
+    /// A body of CBOR as JSON, with the same limits.
+    fn converted(&self, body: &BodyBytes) -> Result<BodyBytes, ApiError> {
+        let Service { short_name, has_cbor, max_body_bytes, .. } = *self.service;
+        if !has_cbor {
+            let message = format!("Content-Type: found {CBOR}; this local {short_name} accepts JSON, {JSON}");
+            return Err(ApiError::serialization(message));
+        }
+        let json = cbor::to_json(body, max_body_bytes).map_err(|error| match error {
+            CborError::TooLarge => self.service.unread_body(BodyError::TooLarge),
+            CborError::Invalid(_) => ApiError::serialization(error.to_string()),
+        })?;
+        self.bodies.hold(json).map_err(|error| self.service.unread_body(error))
+    }
+}
+
+/// Whether a request has the form of CBOR, which its response has then, too.
+pub(super) fn is_cbor(headers: &HeaderMap) -> bool {
+    text(headers, CONTENT_TYPE.as_str()).starts_with(CBOR)
 }
 
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
@@ -143,15 +163,19 @@ pub(super) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
 
-pub(super) fn response(result: Result<Value, ApiError>) -> Response {
-    let (status, body) = match result {
-        Ok(body) => (StatusCode::OK, body.to_string()),
-        Err(error) => (error.status, serde_json::to_string(&error).unwrap_or_default()),
+pub(super) fn response(result: Result<Value, ApiError>, is_cbor: bool) -> Response {
+    let status = result.as_ref().map_or_else(|error| error.status, |_| StatusCode::OK);
+    let body = match result {
+        Ok(body) if is_cbor => cbor::from_json(&body),
+        Ok(body) => body.to_string().into_bytes(),
+        Err(error) if is_cbor => cbor::from_json(&error.without_position()),
+        Err(error) => serde_json::to_vec(&error).unwrap_or_default(),
     };
     let content_type = match status {
+        _ if is_cbor => CBOR,
         // A browser displays this type.
         StatusCode::NOT_FOUND => "application/json",
-        _ => "application/x-amz-json-1.1",
+        _ => JSON,
     };
     let headers = [("x-amzn-requestid", Uuid::new_v4().to_string()), (CONTENT_TYPE.as_str(), content_type.to_owned())];
     (status, headers, body).into_response()
@@ -191,6 +215,14 @@ impl ApiError {
     pub(super) fn not_found(kind: &str, name: &str, caller: &Scope) -> Self {
         let account = &caller.account;
         Self::bad_request("ResourceNotFoundException", format!("{kind} {name} under account {account} not found."))
+    }
+
+    /// Its body, without the position in the JSON of a request that was not JSON.
+    fn without_position(mut self) -> Value {
+        if let Some(end) = self.message.find(" at line 1 column ") {
+            self.message.truncate(end);
+        }
+        serde_json::to_value(self).unwrap_or_default()
     }
 
     /// The stream is stopping, or its state cannot be written. AWS sends no message, and every SDK retries a 500.
@@ -246,11 +278,16 @@ mod tests {
                 r#"{"__type":"ResourceNotFoundException","message":"Stream missing under account 000000000000 not found."}"#,
             ),
             (
-                refused(kinesis, Method::POST, "content-type", "application/x-amz-cbor-1.1").await,
+                refused(kinesis, Method::POST, "content-type", CBOR).await,
+                400,
+                r#"{"__type":"SerializationException","message":"invalid CBOR: end of input bytes"}"#,
+            ),
+            (
+                refused(firehose, Method::POST, "content-type", CBOR).await,
                 400,
                 concat!(
-                    r#"{"__type":"SerializationException","message":"this local Kinesis reads JSON, not CBOR: "#,
-                    r#"set AWS_CBOR_DISABLE=1 for the AWS SDK for Java"}"#
+                    r#"{"__type":"SerializationException","message":"Content-Type: found application/x-amz-cbor-1.1; "#,
+                    r#"this local Firehose accepts JSON, application/x-amz-json-1.1"}"#
                 ),
             ),
             (

@@ -125,9 +125,24 @@ impl BodyReader {
         tokio::spawn(async move { while let Ok(Some(_discarded)) = arrival.next().await {} });
     }
 
+    /// A body that is made of another one, within the same limits of memory and size.
+    pub(crate) fn hold(&self, bytes: Vec<u8>) -> Result<BodyBytes, BodyError> {
+        let mut body = BodyBytes::default();
+        self.reserve(&mut body, bytes.len())?;
+        body.bytes = bytes;
+        Ok(body)
+    }
+
     fn append(&self, mut body: BodyBytes, chunk: &[u8]) -> Result<BodyBytes, BodyError> {
+        self.reserve(&mut body, chunk.len())?;
+        body.bytes.extend_from_slice(chunk);
+        Ok(body)
+    }
+
+    /// Takes memory for more bytes of a body.
+    fn reserve(&self, body: &mut BodyBytes, more: usize) -> Result<(), BodyError> {
         let before = body.bytes.len();
-        let after = before + chunk.len();
+        let after = before + more;
         if after > self.limits.max_bytes {
             return Err(BodyError::TooLarge);
         }
@@ -141,8 +156,7 @@ impl BodyReader {
                 None => body.memory = Some(memory),
             }
         }
-        body.bytes.extend_from_slice(chunk);
-        Ok(body)
+        Ok(())
     }
 }
 

@@ -51,7 +51,7 @@ impl ShardBuffers {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    /// The source backup gets every record as it was put (Firehose API reference, "S3BackupMode").
+    /// The source backup gets every record as it was put (Firehose API reference, "S3BackupMode"), aggregated ones as their user records.
     fn back_up(&self, records: &[Accepted]) {
         let copies: Vec<Item> =
             records.iter().map(|Accepted { record, receipt }| Item::backup(record, receipt.duplicate())).collect();
@@ -117,17 +117,26 @@ impl Buffer {
     }
 
     async fn add(&mut self, records: Vec<Accepted>) {
-        let is_prepared = self.invoker.context.settings.processors.have_preparation();
         for accepted in records {
-            if is_prepared {
-                for part in self.invoker.prepare(accepted).await {
-                    self.push(part).await;
+            if accepted.record.may_be_aggregated() {
+                for user_record in self.invoker.deaggregate(accepted).await {
+                    self.prepare(user_record).await;
                 }
             } else {
-                self.push(accepted).await;
+                self.prepare(accepted).await;
             }
         }
         self.report_due();
+    }
+
+    async fn prepare(&mut self, accepted: Accepted) {
+        if self.invoker.context.settings.processors.have_preparation() {
+            for part in self.invoker.prepare(accepted).await {
+                self.push(part).await;
+            }
+        } else {
+            self.push(accepted).await;
+        }
     }
 
     async fn push(&mut self, Accepted { record, receipt }: Accepted) {

@@ -57,9 +57,13 @@ impl Item {
         items.iter().map(|item| item.bytes.len()).sum()
     }
 
+    /// That an aggregated record is there as its user records is an assumption: Firehose de-aggregates before it delivers to a destination
+    /// (Kinesis developer guide, "Use the KPL with Amazon Data Firehose").
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // The base64 was validated when the record was accepted.
-        let bytes = STANDARD.decode(&record.data).unwrap_or_default();
+        let decoded = |record: &Record| STANDARD.decode(&record.data).unwrap_or_default();
+        let bytes =
+            record.user_records().map_or_else(|| decoded(record), |records| records.iter().flat_map(decoded).collect());
         let slot = Slot { kind: Kind::Backup, partition: Partition::default() };
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
     }

@@ -28,6 +28,17 @@ pub(super) struct Invoker {
 }
 
 impl Invoker {
+    /// The user records of a record, which share its receipt, if a producer has aggregated it. Otherwise the record as it is.
+    pub(super) async fn deaggregate(&self, Accepted { record, receipt }: Accepted) -> Vec<Accepted> {
+        let split = spawn_blocking(move || (record.user_records(), record)).await;
+        match split {
+            Ok((Some(user_records), record)) => self.split(&record, receipt, user_records),
+            Ok((None, record)) => vec![Accepted { record, receipt }],
+            // It panicked, which is logged. The record is not settled.
+            Err(_) => Vec::new(),
+        }
+    }
+
     /// The records for the function that a record is decompressed and de-aggregated to, which share its receipt. None if the record
     /// fails. It waits for this as it was put, so that what waits is not larger than the backlog.
     pub(super) async fn prepare(&self, Accepted { record, receipt }: Accepted) -> Vec<Accepted> {
@@ -37,24 +48,28 @@ impl Invoker {
         let prepared = spawn_blocking(move || (settings.processors.prepare(&record), record));
         // A task that panicked has logged it. The record is not settled.
         let Ok((prepared, record)) = prepared.await else { return Vec::new() };
-        let bytes = decoded_bytes(&record.data);
         match prepared {
-            Ok(parts) => {
-                let part_bytes = parts.iter().map(|part| decoded_bytes(&part.data)).sum();
-                stats.record(StreamEvent::Prepared { bytes, parts: parts.len(), part_bytes });
-                let mut receipts: Vec<Receipt> = (1..parts.len()).map(|_| receipt.duplicate()).collect();
-                receipts.push(receipt);
-                parts.into_iter().zip(receipts).map(|(record, receipt)| Accepted { record, receipt }).collect()
-            }
+            Ok(parts) => self.split(&record, receipt, parts),
             Err(code) => {
                 // That it counts as one attempt is an assumption.
                 let items = vec![Item::failed(&record, code, 1, Timestamp::now().as_millisecond(), "", receipt)];
+                let bytes = decoded_bytes(&record.data);
                 stats.record(StreamEvent::Rejected { bytes, line_bytes: Item::bytes_of(&items) });
                 // The destination stops last.
                 let _stopped = self.destination.send(items);
                 Vec::new()
             }
         }
+    }
+
+    /// The parts of a record, at least one, share its receipt.
+    fn split(&self, record: &Record, receipt: Receipt, parts: Vec<Record>) -> Vec<Accepted> {
+        let bytes = decoded_bytes(&record.data);
+        let part_bytes = parts.iter().map(|part| decoded_bytes(&part.data)).sum();
+        self.context.stats.record(StreamEvent::Prepared { bytes, parts: parts.len(), part_bytes });
+        let mut receipts: Vec<Receipt> = (1..parts.len()).map(|_| receipt.duplicate()).collect();
+        receipts.push(receipt);
+        parts.into_iter().zip(receipts).map(|(record, receipt)| Accepted { record, receipt }).collect()
     }
 
     /// The receipts are those of the event's records, in their order.

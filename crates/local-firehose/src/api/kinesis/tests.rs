@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::api::cbor;
+use crate::api::request::response;
 use crate::control::{ControlOptions, FunctionMap, Root};
 use crate::functions::FunctionLog;
 use crate::registry::Registry;
@@ -98,6 +101,38 @@ async fn a_stream_that_is_not_here_is_not_found() {
     let message =
         "SplitShard is not supported by this local Kinesis: the shards of a stream stay those of its creation";
     assert_eq!(refused, ApiError::invalid_argument(message));
+}
+
+#[tokio::test]
+async fn a_request_of_cbor_has_a_response_of_cbor() {
+    let served = Served::start(&[("orders", 1)]).await;
+    let summary = served.call("DescribeStreamSummary", json!({ "StreamName": "orders" })).await.unwrap();
+    let refused = |message: &str| json!({ "__type": "SerializationException", "message": message });
+    for (operation, body, status, expected) in [
+        ("DescribeStreamSummary", &b"\xbf\x6aStreamName\x66orders\xff"[..], 200, summary),
+        (
+            "DescribeStreamSummary",
+            b"\xa1\x6aStreamName\x61x",
+            400,
+            json!({ "__type": "ResourceNotFoundException", "message": "Stream x under account 000000000000 not found." }),
+        ),
+        ("PutRecord", b"\xa1\x64Data\x05", 400, refused("invalid type: integer `5`, expected a string")),
+        ("PutRecord", b"\xa2\x64Data\x40\x64Data\x40", 400, refused("duplicate field `Data`")),
+        ("PutRecord", b"{}", 400, refused("invalid CBOR: end of input bytes")),
+    ] {
+        let request = axum::http::Request::builder()
+            .method("POST")
+            .header("content-type", "application/x-amz-cbor-1.1")
+            .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
+            .body(Body::from(body.to_vec()))
+            .unwrap();
+        let response = response(served.api.call(request).await, true);
+        assert_eq!(response.status().as_u16(), status, "{operation}");
+        assert_eq!(response.headers()["content-type"], "application/x-amz-cbor-1.1");
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let json = cbor::to_json(&body, usize::MAX).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&json).unwrap(), expected, "{operation}");
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,11 @@ async fn the_memory_is_bounded_for_the_large_part_of_bodies() {
     for (counted, expected) in [(3, Err(BodyError::NoMemory)), (2, Ok(UNCOUNTED + 2048)), (2, Ok(UNCOUNTED + 2048))] {
         assert_eq!(readers[1].read(body(counted)).await.map(|bytes| bytes.len()), expected);
     }
+    // Also a body that is made of another one.
+    for (counted, expected) in [(2049, Err(BodyError::NoMemory)), (2048, Ok(UNCOUNTED + 2048))] {
+        assert_eq!(readers[0].hold(vec![b' '; UNCOUNTED + counted]).map(|bytes| bytes.len()), expected);
+    }
+    assert_eq!(readers[0].hold(vec![b' '; limits.max_bytes + 1]).unwrap_err(), BodyError::TooLarge);
     assert_eq!(memory.0.available_permits(), 2048);
 }
 

@@ -5,12 +5,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::functions::FunctionLog;
-use crate::stream::{Buffering, StreamSettings};
+use crate::stream::receipt::Accepted;
+use crate::stream::state::State;
+use crate::stream::{Buffering, ReadLimits, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::kinesis::shard::hash_key;
+use firehose_model::prefix::Prefix;
 use object_storage::Bucket;
 
 /// A data stream whose records are delivered to a folder as they are, when the stream stops.
@@ -129,6 +133,75 @@ async fn a_full_backlog_throttles_and_a_stopped_stream_is_unavailable() {
     assert_eq!(running.data_stream.put(vec![record("a", b"x")]).await, [Err(PutError::Unavailable)]);
 }
 
+/// `RecordAggregator` of aws_kinesis_agg 1.2.3 (PyPI), with the records `1 `, `2 ` and `3 `.
+const AGGREGATED: &str = "84mawgoBYQoBYhoGCAAaAjEgGgYIARoCMiAaBggAGgIzIJLFhtnFNw5Yjw3R0PVjFgs=";
+
+/// An aggregated record between two others, one of which only looks like it.
+fn with_aggregated() -> Vec<PutEntry> {
+    let aggregated = STANDARD.decode(AGGREGATED).unwrap();
+    let damaged = &aggregated[..aggregated.len() - 1];
+    vec![record("a", b"0 "), record("a", &aggregated), record("a", damaged)]
+}
+
+/// What a delivery stream delivers of them.
+fn deaggregated() -> String {
+    let damaged = with_aggregated().pop().unwrap().data;
+    format!("0 1 2 3 {}", String::from_utf8_lossy(&STANDARD.decode(damaged).unwrap()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregated_records_are_delivered_as_user_records() {
+    for state in [false, true] {
+        let running = Running::start(1, state, |settings| {
+            settings.backup_prefix = Some(Prefix::parse("backup/", false).unwrap());
+            settings.buffer.interval = Duration::from_secs(900);
+            settings.destination_buffer.interval = Duration::from_secs(900);
+        });
+        assert!(running.data_stream.put(with_aggregated()).await.iter().all(Result::is_ok));
+        assert_eq!(running.delivery.unsettled(), 3);
+        assert!(running.delivery.stop().await);
+        let bucket = running.folder.path().join("bucket");
+        // The objects, and the source backup.
+        assert_eq!(delivered(&bucket), deaggregated().repeat(2), "{state}");
+        let snapshot = running.delivery.snapshot();
+        assert_eq!((snapshot.accepted, snapshot.delivered, running.delivery.unsettled()), (3, 5, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_read_aggregated_records_as_they_were_put() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = retained(1);
+    let delivery = reader(&folder, "d", &stream);
+    assert!(stream.put(with_aggregated()).await.iter().all(Result::is_ok));
+    assert!(delivery.stop().await);
+    assert_eq!(delivered(&folder.path().join("d")), deaggregated());
+    let limits = ReadLimits { records: 10, bytes: MB };
+    let read = stream.retention().unwrap().read(ShardId(0), 0, limits, Timestamp::now().as_millisecond());
+    let data: Vec<&str> = read.records.iter().map(|(_, record)| record.data.as_str()).collect();
+    assert_eq!(data[1], AGGREGATED);
+}
+
+#[tokio::test]
+async fn an_aggregated_record_that_an_earlier_run_has_left_is_delivered_as_user_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(&folder.path().join("s.redb")).unwrap();
+    let left = Record::from_shard(ShardId(0), 7, "a".to_owned(), 5, AGGREGATED.to_owned());
+    let (reply, kept) = oneshot::channel();
+    state.keep(vec![Accepted::new(7, left)], move |_, written| {
+        let _disconnected = reply.send(written);
+    });
+    assert!(kept.await.unwrap() && state.close().await);
+
+    let mut settings = StreamSettings::untransformed("s", &folder.path().join("bucket"));
+    settings.source = Source::Kinesis(DataStreamSettings { provisioned: None, partition_key_field: None });
+    let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+    let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+    let delivery = DeliveryStream::start(settings, bucket, log, Some(folder.path())).unwrap();
+    assert!(delivery.stop().await);
+    assert_eq!(delivered(&folder.path().join("bucket")), "1 2 3 ");
+}
+
 /// A delivery stream without a function that delivers to a folder, when it stops.
 fn reader(folder: &TempDir, name: &str, data_stream: &DataStream) -> DeliveryStream {
     let source = Source::DataStream { name: data_stream.name().to_owned(), settings: data_stream.settings.clone() };
@@ -144,7 +217,10 @@ fn reader(folder: &TempDir, name: &str, data_stream: &DataStream) -> DeliveryStr
 
 fn delivered(folder: &std::path::Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-    let content = |path: std::path::PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|_| delivered(&path));
+    let content = |path: std::path::PathBuf| match std::fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => delivered(&path),
+    };
     entries.map(content).collect()
 }
 
