@@ -230,6 +230,7 @@ fn error_lines(raw_data: &[String]) -> Vec<String> {
         ErrorCode::FunctionTimedOut,
         ErrorCode::DecompressionFailed,
         ErrorCode::DeaggregationFailed,
+        ErrorCode::NotJson,
         ErrorCode::NoPartition,
         ErrorCode::TooManyPartitions,
     ];

@@ -231,7 +231,7 @@ fn delivered_object_name(
     mut random: impl FnMut() -> Uuid,
 ) -> Result<ObjectName, NameError> {
     let parsed = Prefix::parse(prefix, !keys.is_empty()).map_err(NameError::Prefix)?;
-    let partition = parsed.partition(keys).ok_or(NameError::Record)?;
+    let partition = parsed.partition(keys, &BTreeMap::new()).ok_or(NameError::Record)?;
     let prefix = parsed.evaluate(oldest_arrival, &partition, &mut random);
     let name = object_name(&prefix, (stream, 1), &utc(oldest_arrival), random(), Compression::Gzip.extension());
     Ok(ObjectName { prefix, name, error: "" })

@@ -82,7 +82,11 @@ pub enum ErrorCode {
     /// The record has no sub-records, or too many (code and message are assumptions).
     #[error("The record could not be de-aggregated into 1 to 500 records.")]
     DeaggregationFailed,
-    /// A partition key of the prefix is missing or empty (code and message seen in public).
+    /// The data for a query is not one JSON value (code and message seen in public).
+    #[error("Non JSON record provided")]
+    NotJson,
+    /// A partition key of the prefix is missing or empty (code and message seen in public). Also if the query failed, which is an
+    /// assumption.
     #[error("partitionKeys values must not be null or empty")]
     NoPartition,
     /// The record exceeds the limit of active partitions (code: a public README; message: the developer guide).
@@ -104,7 +108,7 @@ impl ErrorCode {
             Self::FunctionNotFound => "Lambda.ResourceNotFound",
             Self::DecompressionFailed => "Decompression.DecompressionFailed",
             Self::DeaggregationFailed => "DynamicPartitioning.RecordDeAggregationFailed",
-            Self::NoPartition => "DynamicPartitioning.MetadataExtractionFailed",
+            Self::NotJson | Self::NoPartition => "DynamicPartitioning.MetadataExtractionFailed",
             Self::TooManyPartitions => "DynamicPartitioning.ActivePartitionsLimitExceeded",
         }
     }
@@ -115,8 +119,8 @@ impl ErrorCode {
         match self {
             Self::DecompressionFailed => ErrorOutputType::DecompressionFailed,
             // De-aggregation is part of dynamic partitioning, and an error of it (developer guide, "Troubleshoot dynamic partitioning
-            // errors"); the output type is an assumption.
-            Self::DeaggregationFailed | Self::NoPartition => ErrorOutputType::PartitioningFailed,
+            // errors"); the output type is an assumption. For queries, public projects also saw `metadata-extraction-failed`.
+            Self::DeaggregationFailed | Self::NotJson | Self::NoPartition => ErrorOutputType::PartitioningFailed,
             Self::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,
             _ => ErrorOutputType::ProcessingFailed,
         }

@@ -9,6 +9,7 @@ pub mod fields;
 pub mod kinesis;
 pub mod prefix;
 pub mod processors;
+pub mod query;
 pub mod scope;
 pub mod source;
 pub mod values;

@@ -6,6 +6,7 @@
 mod timestamp;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, Zoned};
@@ -30,8 +31,14 @@ const RANDOM_STRING_CHARACTERS: usize = 11;
 pub struct Prefix(Template);
 
 impl Prefix {
-    /// Parses a prefix. The error is for the user, as are those of [`ErrorPrefix::parse`].
+    /// Parses a prefix with keys of a function only. The error is for the user, as are those of [`ErrorPrefix::parse`].
     pub fn parse(text: &str, dynamic_partitioning: bool) -> Result<Self, String> {
+        Self::with_keys(text, dynamic_partitioning, &[])
+    }
+
+    /// Parses a prefix with keys of a function, if one returns keys, and with the keys of a query. Without either, dynamic partitioning
+    /// is off.
+    pub fn with_keys(text: &str, function: bool, query: &[String]) -> Result<Self, String> {
         let mut template = Template::parse(text)?;
         let parts = &mut template.parts;
         if parts.contains(&Part::ErrorOutputType) {
@@ -44,18 +51,35 @@ impl Prefix {
         if !parts.iter().any(|part| matches!(part, Part::Timestamp(_) | Part::PartitionKey(_))) {
             parts.push(Part::Timestamp(Pattern::hour_folders()));
         }
-        let key = template.keys().next();
-        match (key, dynamic_partitioning) {
-            // "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
-            (Some(key), false) => {
-                Err(format!("`!{{partitionKeyFromLambda:{key}}}` needs dynamic partitioning, which is off here"))
-            }
-            // "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled"
-            (None, true) => {
-                Err("dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`".to_owned())
-            }
-            _ => template.fits(&Partition::default(), "").map(Self),
+        for key in template.keys() {
+            let problem = if !function && query.is_empty() {
+                // "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
+                "needs dynamic partitioning, which is off here"
+            } else if !key.from_query && !function {
+                "needs a processor of type Lambda, which is not there"
+            } else if key.from_query && query.is_empty() {
+                "needs a processor of type MetadataExtraction, which is not there"
+            } else if key.from_query && !query.contains(&key.name) {
+                "is not a key of the MetadataExtractionQuery"
+            } else {
+                continue;
+            };
+            return Err(format!("`{key}` {problem}"));
         }
+        // "MetaDataExtraction JQ Query can't contain keys that are not present in the S3 Prefix expression"
+        let is_used = |key: &String| template.keys().any(|used| used.from_query && used.name == *key);
+        if let Some(unused) = query.iter().find(|key| !is_used(key)) {
+            return Err(format!(
+                "`!{{partitionKeyFromQuery:{unused}}}` is missing: a prefix needs each key of the MetadataExtractionQuery"
+            ));
+        }
+        // "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled"
+        if function && template.keys().next().is_none() {
+            return Err(
+                "dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`".to_owned()
+            );
+        }
+        template.fits(&Partition::default(), "").map(Self)
     }
 
     /// With the timestamps of a time zone, instead of UTC.
@@ -70,11 +94,19 @@ impl Prefix {
         &self.0.text
     }
 
-    /// The partition of a record, from the keys that the function returned; none if one that the prefix uses is missing or empty
-    /// ("partitionKeys values must not be null or empty", seen in public), or if the prefix is too long with them (an assumption).
+    /// The partition of a record, from the keys that the function returned and those of the query; none if one that the prefix uses is
+    /// missing or empty ("partitionKeys values must not be null or empty", seen in public), or if the prefix is too long with them (an
+    /// assumption).
     #[must_use]
-    pub fn partition(&self, keys_of_record: &BTreeMap<String, String>) -> Option<Partition> {
-        let value = |key: &str| keys_of_record.get(key).filter(|value| !value.is_empty()).cloned();
+    pub fn partition(
+        &self,
+        from_function: &BTreeMap<String, String>,
+        from_query: &BTreeMap<String, String>,
+    ) -> Option<Partition> {
+        let value = |key: &PartitionKey| {
+            let keys = if key.from_query { from_query } else { from_function };
+            keys.get(&key.name).filter(|value| !value.is_empty()).cloned()
+        };
         let partition = Partition(self.0.keys().map(value).collect::<Option<_>>()?);
         (!self.0.is_too_long(&partition, "")).then_some(partition)
     }
@@ -99,9 +131,7 @@ impl ErrorPrefix {
         }
         if let Some(key) = template.keys().next() {
             // "Dynamic Partitioning Namespaces can't be part of an error prefix expression"
-            return Err(format!(
-                "`!{{partitionKeyFromLambda:{key}}}` can't be in an error prefix: a record that failed may have no keys"
-            ));
+            return Err(format!("`{key}` can't be in an error prefix: a record that failed may have no keys"));
         }
         let has_expressions = template.parts.iter().any(|part| !matches!(part, Part::Text(_)));
         if has_expressions && !template.parts.contains(&Part::ErrorOutputType) {
@@ -146,7 +176,21 @@ enum Part {
     Timestamp(Pattern),
     RandomString,
     ErrorOutputType,
-    PartitionKey(String),
+    PartitionKey(PartitionKey),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PartitionKey {
+    name: String,
+    from_query: bool,
+}
+
+/// As it is written in a prefix.
+impl fmt::Display for PartitionKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = if self.from_query { "Query" } else { "Lambda" };
+        write!(formatter, "!{{partitionKeyFrom{source}:{}}}", self.name)
+    }
 }
 
 impl Template {
@@ -168,8 +212,8 @@ impl Template {
         Ok(Self { text: text.to_owned(), parts, zone: TimeZone::UTC })
     }
 
-    fn keys(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| if let Part::PartitionKey(key) = part { Some(key.as_str()) } else { None })
+    fn keys(&self) -> impl Iterator<Item = &PartitionKey> {
+        self.parts.iter().filter_map(|part| if let Part::PartitionKey(key) = part { Some(key) } else { None })
     }
 
     /// "Length of evaluated prefix cannot be greater than 512"
@@ -231,14 +275,13 @@ fn part(expression: &str) -> Result<Part, String> {
         ("firehose", value) => Err(format!(
             "`!{{firehose:{value}}}` is not known: the value is `random-string` or, in an error prefix, `error-output-type`"
         )),
-        ("partitionKeyFromLambda", key) => Ok(Part::PartitionKey(key.to_owned())),
-        // Keys that Firehose extracts from records with jq.
-        ("partitionKeyFromQuery", key) => Err(format!(
-            "`!{{partitionKeyFromQuery:{key}}}` needs inline parsing, which this Firehose does not have: \
-             let the function return the key and write `!{{partitionKeyFromLambda:{key}}}`"
-        )),
+        ("partitionKeyFromLambda" | "partitionKeyFromQuery", name) => {
+            let from_query = namespace == "partitionKeyFromQuery";
+            Ok(Part::PartitionKey(PartitionKey { name: name.to_owned(), from_query }))
+        }
         (namespace, _) => Err(format!(
-            "`{namespace}` is not a namespace: it is one of `timestamp`, `firehose` and `partitionKeyFromLambda`"
+            "`{namespace}` is not a namespace: it is one of `timestamp`, `firehose`, `partitionKeyFromLambda` and \
+             `partitionKeyFromQuery`"
         )),
     }
 }

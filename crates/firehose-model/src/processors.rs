@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use crate::MAX_PAYLOAD_BYTES;
 use crate::delivery::ErrorCode;
 use crate::event::{Record, encode};
+use crate::query::Query;
 
 /// The most sub-records of a record (developer guide, "Apply dynamic partitioning to aggregated data"). That a record with more fails is
 /// an assumption: the guide says that de-aggregation is "capped at 500 per record".
@@ -29,6 +30,8 @@ pub struct Processors {
     pub decompression: bool,
     /// `RecordDeAggregation`.
     pub deaggregation: Option<Deaggregation>,
+    /// `MetadataExtraction`: partition keys by a query, after the function.
+    pub query: Option<Query>,
     /// `AppendDelimiterToRecord`: the bytes after each delivered record. Without the processor, none.
     pub delimiter: Vec<u8>,
 }

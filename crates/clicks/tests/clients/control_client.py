@@ -328,6 +328,107 @@ def check_dynamic_partitioning(client, buckets):
         assert json.loads(found)["keys"] == {"k": key}, found
 
 
+def extraction(query, engine="JQ-1.6"):
+    return processor("MetadataExtraction", MetadataExtractionQuery=query, JsonParsingEngine=engine)
+
+
+def by_query(prefix, *processors):
+    return {
+        "Prefix": prefix,
+        "ErrorOutputPrefix": "bad/!{firehose:error-output-type}/",
+        "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 900},
+        "DynamicPartitioningConfiguration": {"Enabled": True},
+        "ProcessingConfiguration": {"Enabled": True, "Processors": list(processors)},
+    }
+
+
+def check_inline_parsing(client, buckets):
+    processors = [
+        extraction('{customer:.customer_id, device:.type.device, year:.event_timestamp| strftime("%Y")}'),
+        processor("RecordDeAggregation", SubRecordType="JSON"),
+        processor("AppendDelimiterToRecord", Delimiter="\\n"),
+    ]
+    prefix = "c=!{partitionKeyFromQuery:customer}/d=!{partitionKeyFromQuery:device}/y=!{partitionKeyFromQuery:year}/"
+    create(client, "query", BucketARN="arn:aws:s3:::query", **by_query(prefix, *processors))
+    assert extended(client, "query")["ProcessingConfiguration"]["Processors"] == processors
+    record = lambda customer, device: json.dumps(
+        {"customer_id": customer, "type": {"device": device}, "event_timestamp": 1565382027}
+    )
+    put(client, "query", record("1234567890", "mobile") + record(7, "tv"), record("1234567890", "mobile"))
+    put(client, "query", record("", "tv") + record("a", None), '{"customer_id":"a"}')
+    delete(client, "query")
+    [found] = objects(buckets, "query/c=1234567890/d=mobile/y=2019")
+    assert found.decode() == (record("1234567890", "mobile") + "\n") * 2, found
+    [found] = objects(buckets, "query/c=7/d=tv/y=2019")
+    assert found.decode() == record(7, "tv") + "\n", found
+    [lines] = objects(buckets, "query/bad/partitioning-failed")
+    errors = [json.loads(line) for line in lines.splitlines()]
+    assert {error["errorCode"] for error in errors} == {"DynamicPartitioning.MetadataExtractionFailed"}, errors
+    raw = sorted(base64.b64decode(error["rawData"]).decode() for error in errors)
+    assert raw == sorted([record("", "tv"), record("a", None), '{"customer_id":"a"}']), raw
+
+    # The query gets what the function returned.
+    prefix = "by/!{partitionKeyFromLambda:k}/!{partitionKeyFromQuery:n}/"
+    members = by_query(prefix, *processing(FUNCTION, extraction("{n:.n}"))["Processors"])
+    create(client, "query", BucketARN="arn:aws:s3:::both", **members)
+    put(client, "query", '{"do":"partition","keys":{"k":"a"},"n":1}', '{"do":"partition","keys":{"k":"a"}}', "no JSON")
+    # An update replaces the query.
+    client.update_destination(
+        DeliveryStreamName="query",
+        DestinationId="destinationId-000000000001",
+        CurrentDeliveryStreamVersionId="1",
+        ExtendedS3DestinationUpdate={
+            "Prefix": "by/!{partitionKeyFromQuery:m}/",
+            "ProcessingConfiguration": {"Enabled": True, "Processors": [extraction("{m:.n|tostring}")]},
+        },
+    )
+    put(client, "query", '{"n":2}')
+    delete(client, "query")
+    [found] = objects(buckets, "both/by/a/1")
+    assert json.loads(found)["n"] == 1, found
+    assert objects(buckets, "both/by/2") == [b'{"n":2}']
+    errors = [json.loads(line) for content in objects(buckets, "both/bad") for line in content.splitlines()]
+    codes = {base64.b64decode(error["rawData"]).decode(): error["errorCode"] for error in errors}
+    assert codes['{"do":"partition","keys":{"k":"a"}}'] == "DynamicPartitioning.MetadataExtractionFailed", codes
+    assert len(codes) == 2, codes
+
+
+def check_refused_queries(client):
+    at = "ExtendedS3DestinationConfiguration"
+    value = f"{at}.ProcessingConfiguration.Processors[0].Parameters[0].ParameterValue"
+    prefix = "!{partitionKeyFromQuery:a}/"
+    for members, words in [
+        (by_query(prefix, extraction("{a:.b")), [value, "expected closing brace"]),
+        (by_query(prefix, extraction(".b")), [value, "accepted is an object"]),
+        # Firehose has jq 1.6.
+        (by_query(prefix, extraction('{a:.b // "c"}')), [value, "jq 1.6 accepts `//` in a value only in parentheses"]),
+        (by_query(prefix, extraction("{a:(def f: f; f)}")), [value, "`def` is not supported"]),
+        (by_query(prefix, extraction("{a:range(1e9)}")), [value, "`range` is not supported"]),
+        (by_query(prefix, extraction("{a:" + "(" * 2000 + ".b" + ")" * 2000 + "}")), [value, "2001 brackets"]),
+        (
+            by_query(prefix, extraction("{a:.b}", engine="JQ-1.7")),
+            [f"{at}.ProcessingConfiguration.Processors[0].Parameters[1].ParameterValue", "accepted is JQ-1.6"],
+        ),
+        (by_query("p/", extraction("{a:.b}")), [f"{at}.Prefix", "`!{partitionKeyFromQuery:a}` is missing"]),
+        (
+            by_query(prefix + "!{partitionKeyFromQuery:b}/", extraction("{a:.b}")),
+            [f"{at}.Prefix", "`!{partitionKeyFromQuery:b}` is not a key of the MetadataExtractionQuery"],
+        ),
+        (
+            by_query(prefix + "!{partitionKeyFromLambda:b}/", extraction("{a:.b}")),
+            [f"{at}.Prefix", "`!{partitionKeyFromLambda:b}` needs a processor of type Lambda"],
+        ),
+        (by_query(prefix), [f"{at}.ProcessingConfiguration.Processors"]),
+    ]:
+        refused(
+            client.create_delivery_stream,
+            "InvalidArgumentException",
+            *words,
+            DeliveryStreamName="refused",
+            ExtendedS3DestinationConfiguration=destination(**members),
+        )
+
+
 def check_decompression_and_delimiter(client, buckets):
     processors = [
         processor("AppendDelimiterToRecord", Delimiter="\\n"),
@@ -577,7 +678,7 @@ def check_refusals_of_create(client):
         ),
         (
             {"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "MetadataExtraction"}]}},
-            "ProcessingConfiguration.Processors[0].Type",
+            "ProcessingConfiguration.Processors[0]: MetadataExtraction needs dynamic partitioning",
         ),
         ({"ProcessingConfiguration": processing("stand-in")}, "ProcessingConfiguration.Processors[0].Parameters[0].ParameterValue"),
     ]:
@@ -645,6 +746,8 @@ def check_all(client, buckets, function_log):
     check_time_zone_and_extension(client, buckets)
     check_function(client, buckets, function_log)
     check_dynamic_partitioning(client, buckets)
+    check_inline_parsing(client, buckets)
+    check_refused_queries(client)
     check_decompression_and_delimiter(client, buckets)
     check_deaggregation(client, buckets)
     check_refused_processors(client)

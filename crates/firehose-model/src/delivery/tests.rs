@@ -186,6 +186,7 @@ fn every_fault_has_firehoses_code_and_message() {
             "Lambda.ResourceNotFound",
             "The specified Lambda function does not exist. Use a different function that does exist.",
         ),
+        (ErrorCode::NotJson, "DynamicPartitioning.MetadataExtractionFailed", "Non JSON record provided"),
         (
             ErrorCode::NoPartition,
             "DynamicPartitioning.MetadataExtractionFailed",
@@ -199,7 +200,7 @@ fn every_fault_has_firehoses_code_and_message() {
     ] {
         assert_eq!((fault.code(), fault.to_string().as_str()), (code, message));
         let folder = match fault {
-            ErrorCode::NoPartition => ErrorOutputType::PartitioningFailed,
+            ErrorCode::NotJson | ErrorCode::NoPartition => ErrorOutputType::PartitioningFailed,
             ErrorCode::TooManyPartitions => ErrorOutputType::ActivePartitionExceeded,
             _ => ErrorOutputType::ProcessingFailed,
         };

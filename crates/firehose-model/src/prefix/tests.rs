@@ -1,3 +1,5 @@
+mod keys;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -159,7 +161,7 @@ fn faults_tell_what_was_found_and_what_is_accepted() {
         ("!{firehose}", false, "`!{firehose}` is not an expression"),
         ("!{timestamp:}", false, "`!{timestamp:}` is not an expression"),
         ("!{timestamp:!{timestamp:yyyy}}", false, "`!{timestamp:!{timestamp:yyyy}` is not an expression"),
-        ("!{blah:blah}", false, "`blah` is not a namespace: it is one of `timestamp`, `firehose` and `partition"),
+        ("!{blah:blah}", false, "`blah` is not a namespace: it is one of `timestamp`, `firehose`, `partition"),
         ("!{firehose:date}", false, "`!{firehose:date}` is not known: the value is `random-string`"),
         ("!{timestamp:yyyy/QQ}", false, "`!{timestamp:yyyy/QQ}`: `Q` is not known: the letters are y or u (year)"),
         (
@@ -171,7 +173,8 @@ fn faults_tell_what_was_found_and_what_is_accepted() {
         ("!{timestamp:yyyy[MM]}", false, "`!{timestamp:yyyy[MM]}`: `[` must be in single quotes"),
         ("!{timestamp:'year=yyyy}", false, "`!{timestamp:'year=yyyy}`: a single quote is not closed"),
         ("!{firehose:error-output-type}/", false, "`!{firehose:error-output-type}` can only be in an error prefix"),
-        ("!{partitionKeyFromQuery:id}/", true, "`!{partitionKeyFromQuery:id}` needs inline parsing, which this"),
+        ("!{partitionKeyFromQuery:id}/", false, "`!{partitionKeyFromQuery:id}` needs dynamic partitioning"),
+        ("!{partitionKeyFromQuery:id}/", true, "`!{partitionKeyFromQuery:id}` needs a processor of type MetadataExtr"),
         ("!{partitionKeyFromLambda:id}/", false, "`!{partitionKeyFromLambda:id}` needs dynamic partitioning"),
         ("clicks/", true, "dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`"),
         (&"x".repeat(499), false, "evaluated it has more than 512 characters"),
@@ -186,6 +189,10 @@ fn faults_tell_what_was_found_and_what_is_accepted() {
         (
             "!{firehose:error-output-type}/!{partitionKeyFromLambda:id}/",
             "`!{partitionKeyFromLambda:id}` can't be in an error prefix",
+        ),
+        (
+            "!{firehose:error-output-type}/!{partitionKeyFromQuery:id}/",
+            "`!{partitionKeyFromQuery:id}` can't be in an error prefix",
         ),
         (&format!("{}!{{firehose:error-output-type}}", "x".repeat(490)), "evaluated it has more than 512 characters"),
     ] {
@@ -213,7 +220,7 @@ fn records_are_in_a_partition_by_the_keys_that_the_prefix_uses() {
     let text = "species=!{partitionKeyFromLambda:species}/!{timestamp:yyyy}/!{partitionKeyFromLambda:good evil}/\
                 !{partitionKeyFromLambda:species}/";
     let prefix = Prefix::parse(text, true).unwrap();
-    let partition = |pairs: &[_]| prefix.partition(&record_keys(pairs));
+    let partition = |pairs: &[_]| prefix.partition(&record_keys(pairs), &record_keys(&[]));
     let time = "2026-11-20T08:22:01Z".parse().unwrap();
 
     let evil = partition(&[("species", "Chimera"), ("good evil", "Evil"), ("mysfit", "a")]).unwrap();
@@ -227,10 +234,11 @@ fn records_are_in_a_partition_by_the_keys_that_the_prefix_uses() {
 
     // A prefix without keys has one partition, whatever the record's keys.
     let plain = Prefix::parse("firehose/", false).unwrap();
-    assert_eq!(plain.partition(&record_keys(&[("species", "Chimera")])), Some(Partition::default()));
+    let chimera = record_keys(&[("species", "Chimera")]);
+    assert_eq!(plain.partition(&chimera, &chimera), Some(Partition::default()));
     // Nothing is appended to one with keys.
     let keyed = Prefix::parse("!{partitionKeyFromLambda:species}/", true).unwrap();
-    let partition = keyed.partition(&record_keys(&[("species", "Chimera")])).unwrap();
+    let partition = keyed.partition(&chimera, &BTreeMap::new()).unwrap();
     assert_eq!(keyed.evaluate(time, &partition, Uuid::new_v4), "Chimera/");
 }
 
@@ -306,7 +314,7 @@ fn texts() -> impl Strategy<Value = String> {
         "!\\{timestamp:[yuYMwdDEHhamsS/'-]{1,8}\\}",
         Just("!{firehose:random-string}".to_owned()),
         Just("!{firehose:error-output-type}".to_owned()),
-        "!\\{partitionKeyFromLambda:[a-c]\\}",
+        "!\\{partitionKeyFrom(Lambda|Query):[a-c]\\}",
     ];
     proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
@@ -321,13 +329,15 @@ proptest! {
     #[test]
     fn what_is_parsed_evaluates_within_the_limit(
         text in texts(),
-        dynamic_partitioning: bool,
+        function: bool,
         time in times(),
         values in proptest::array::uniform3(".{1,200}"),
     ) {
         let keys = ["a", "b", "c"].into_iter().map(str::to_owned).zip(values).collect();
-        if let Ok(prefix) = Prefix::parse(&text, dynamic_partitioning)
-            && let Some(partition) = prefix.partition(&keys)
+        let query: Vec<String> =
+            ["a", "b"].iter().filter(|key| text.contains(&format!("Query:{key}}}"))).map(|&key| key.to_owned()).collect();
+        if let Ok(prefix) = Prefix::with_keys(&text, function, &query)
+            && let Some(partition) = prefix.partition(&keys, &keys)
         {
             let evaluated = prefix.evaluate(time, &partition, Uuid::new_v4);
             prop_assert!(evaluated.chars().count() <= MAX_CHARACTERS);

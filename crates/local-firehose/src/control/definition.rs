@@ -13,6 +13,7 @@ use super::processing::{FieldError, Processed, Processing, Transformation};
 use crate::stream::{Buffering, Source, StreamSettings};
 use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::prefix::{Compression, ErrorPrefix, Prefix, time_zone};
+use firehose_model::query::Query;
 use firehose_model::scope::Scope;
 use object_storage::Destination;
 
@@ -134,8 +135,10 @@ impl Definition {
         let processing = format!("{at}.ProcessingConfiguration");
         let processed = configuration.processing_configuration.map(|found| found.read(&processing, partitioned));
         let Processed { transformation, processors } = processed.transpose()?.unwrap_or_default();
-        if partitioned && transformation.is_none() {
-            let problem = "needs a processor of type Lambda that returns partition keys";
+        let (function, query) = (partitioned && transformation.is_some(), processors.query.as_ref());
+        if partitioned && !function && query.is_none() {
+            let problem =
+                "needs a processor of type Lambda that returns partition keys, or one of type MetadataExtraction";
             return Err(refuse("DynamicPartitioningConfiguration.Enabled", problem.to_owned()));
         }
 
@@ -151,7 +154,8 @@ impl Definition {
         let zone = configuration.custom_time_zone.filter(|zone| !zone.is_empty());
         let zone = zone.map_or(Ok(TimeZone::UTC), |zone| time_zone(&zone));
         let zone = zone.map_err(|problem| refuse("CustomTimeZone", problem))?;
-        let prefix = Prefix::parse(&prefix_text, partitioned).map_err(|problem| refuse("Prefix", problem))?;
+        let prefix = Prefix::with_keys(&prefix_text, function, query.map(Query::keys).unwrap_or_default());
+        let prefix = prefix.map_err(|problem| refuse("Prefix", problem))?;
         let error_prefix = error_prefix(&prefix_text, configuration.error_output_prefix.as_deref());
         let error_prefix = error_prefix.map_err(|problem| refuse("ErrorOutputPrefix", problem))?;
         let compression = compression(configuration.compression_format.as_deref());

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::functions::function_name;
 use firehose_model::batch::{DEFAULT_BUFFER_MB, LARGEST_BUFFER_MB, SMALLEST_BUFFER_MB};
 use firehose_model::processors::{Deaggregation, Processors};
+use firehose_model::query::Query;
 
 /// The default `BufferIntervalInSeconds` and `NumberOfRetries` of a Lambda processor, and their greatest values (developer guide,
 /// "Transform source data in Amazon Data Firehose", and API reference, "ProcessorParameter").
@@ -17,7 +18,8 @@ const DEFAULT_RETRIES: u32 = 3;
 const MAX_RETRIES: u32 = 300;
 /// The most processors (as seen: "A maximum of 5 and a minimum of 1 processor needs to be supplied when processing is enabled.").
 const MAX_PROCESSORS: usize = 5;
-const ACCEPTED: &str = "accepted are Lambda, RecordDeAggregation, Decompression and AppendDelimiterToRecord";
+const ACCEPTED: &str =
+    "accepted are Lambda, RecordDeAggregation, Decompression, MetadataExtraction and AppendDelimiterToRecord";
 
 /// A member whose value is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,9 +100,10 @@ impl Processing {
             match kind.as_str() {
                 "Lambda" => *transformation = Some(lambda(&parameters)?),
                 // As seen: "can only be present when Dynamic Partitioning is enabled".
-                "RecordDeAggregation" if !partitioned => {
-                    return Err(FieldError::new(at, "RecordDeAggregation needs dynamic partitioning"));
+                "MetadataExtraction" | "RecordDeAggregation" if !partitioned => {
+                    return Err(FieldError::new(at, format!("{kind} needs dynamic partitioning")));
                 }
+                "MetadataExtraction" => processors.query = Some(query(&parameters)?),
                 "RecordDeAggregation" => processors.deaggregation = Some(deaggregation(&parameters)?),
                 "Decompression" => processors.decompression = decompression(&parameters)?,
                 "AppendDelimiterToRecord" => processors.delimiter = delimiter(&parameters)?,
@@ -186,6 +189,19 @@ fn deaggregation(parameters: &Parameters<'_>) -> Result<Deaggregation, FieldErro
         (Some(_), _) => Err(parameters.invalid("SubRecordType", "accepted are JSON and DELIMITED")),
         (None, _) => Err(parameters.missing("SubRecordType is required; accepted are JSON and DELIMITED")),
     }
+}
+
+/// As seen, "JSON Parsing Engine has to be one of JQ-1.6", which is no default. That the query has none is an assumption.
+fn query(parameters: &Parameters<'_>) -> Result<Query, FieldError> {
+    parameters.only(&["MetadataExtractionQuery", "JsonParsingEngine"])?;
+    match parameters.get("JsonParsingEngine") {
+        Some("JQ-1.6") => {}
+        Some(_) => return Err(parameters.invalid("JsonParsingEngine", "accepted is JQ-1.6")),
+        None => return Err(parameters.missing("JsonParsingEngine is required; accepted is JQ-1.6")),
+    }
+    let query = parameters.get("MetadataExtractionQuery");
+    let query = query.ok_or_else(|| parameters.missing("MetadataExtractionQuery is required"))?;
+    Query::parse(query).map_err(|problem| parameters.invalid("MetadataExtractionQuery", &problem))
 }
 
 /// A new line without the parameter (API reference, "Processor"). Public stacks write a new line as `\n`; the service model refuses a

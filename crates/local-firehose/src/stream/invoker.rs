@@ -17,8 +17,9 @@ use super::settings::StreamSettings;
 use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, last_lines, with_cause};
-use firehose_model::delivery::{ErrorCode, Evaluation, RecordOutcome};
+use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
 use firehose_model::event::{Event, Record};
+use firehose_model::prefix::Partition;
 use firehose_model::source::decoded_bytes;
 
 pub(super) struct Invoker {
@@ -85,22 +86,16 @@ impl Invoker {
             }),
         };
         let end_ms = Timestamp::now().as_millisecond();
+        let Some(placed) = self.place(outcomes).await else { return };
         let function_arn = function_arn.as_deref().unwrap_or_default();
         let failed =
             |record: &Record, code, receipt| Item::failed(record, code, attempts, end_ms, function_arn, receipt);
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
-        for ((record, outcome), receipt) in event.records.into_iter().zip(outcomes).zip(receipts) {
-            match outcome {
-                RecordOutcome::Dropped => dropped.push(receipt),
-                RecordOutcome::Failed(code) => items.push(failed(&record, code, receipt)),
-                RecordOutcome::Delivered { mut data, keys } => items.push(match settings.prefix.partition(&keys) {
-                    Some(partition) => {
-                        // Also behind a record that ends with it, which is an assumption.
-                        data.extend_from_slice(&settings.processors.delimiter);
-                        Item::delivered(record, data, partition, receipt)
-                    }
-                    None => failed(&record, ErrorCode::NoPartition, receipt),
-                }),
+        for ((record, placed), receipt) in event.records.into_iter().zip(placed).zip(receipts) {
+            match placed {
+                Ok((data, partition)) => items.push(Item::delivered(record, data, partition, receipt)),
+                Err(Some(code)) => items.push(failed(&record, code, receipt)),
+                Err(None) => dropped.push(receipt),
             }
         }
         let (records, bytes) = (items.len(), Item::bytes_of(&items));
@@ -110,6 +105,15 @@ impl Invoker {
             // The destination stops last.
             let _stopped = self.destination.send(items);
         }
+    }
+
+    /// None if a query panicked, which the task has logged. The records are not settled.
+    async fn place(&self, outcomes: Vec<RecordOutcome>) -> Option<Vec<Placed>> {
+        let settings = Arc::clone(&self.context.settings);
+        let has_query = settings.processors.query.is_some();
+        let place = move || outcomes.into_iter().map(|outcome| placed(outcome, &settings)).collect();
+        // On a thread where it delays no request.
+        if has_query { spawn_blocking(place).await.ok() } else { Some(place()) }
     }
 
     async fn invoke(&self, functions: &Functions, event: &Event) -> Result<BatchResult, Box<dyn Error + Send + Sync>> {
@@ -172,6 +176,22 @@ fn has_not_polled(report: &AttemptReport<'_>) -> bool {
         let is_silent = matches!(invocation.outcome, Outcome::Exited(_) | Outcome::TimedOut);
         is_silent && invocation.cold && !invocation.received
     })
+}
+
+/// The data and the partition of a delivered record, the code of a failed one, and nothing of a dropped one.
+type Placed = Result<(Vec<u8>, Partition), Option<ErrorCode>>;
+
+fn placed(outcome: RecordOutcome, StreamSettings { prefix, processors, .. }: &StreamSettings) -> Placed {
+    let (mut data, keys) = match outcome {
+        RecordOutcome::Delivered { data, keys } => (data, keys),
+        RecordOutcome::Failed(code) => return Err(Some(code)),
+        RecordOutcome::Dropped => return Err(None),
+    };
+    let from_query = processors.query.as_ref().map_or(Ok(PartitionKeys::new()), |query| query.keys_of(&data))?;
+    let partition = prefix.partition(&keys, &from_query).ok_or(ErrorCode::NoPartition)?;
+    // Also behind a record that ends with it, which is an assumption.
+    data.extend_from_slice(&processors.delimiter);
+    Ok((data, partition))
 }
 
 fn untransformed(event: &Event) -> BatchResult {

@@ -56,7 +56,7 @@ pub struct StreamSettings {
     pub backup_prefix: Option<Prefix>,
     /// The compression of the source backup.
     pub backup_compression: Compression,
-    /// Whether records are delivered by the partition keys that the function returns.
+    /// Whether records are delivered by partition keys, of the function or of a query.
     pub dynamic_partitioning: bool,
     /// The most bytes in memory of records that are accepted and not delivered.
     pub backlog_bytes: usize,

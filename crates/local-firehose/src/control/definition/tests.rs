@@ -1,3 +1,5 @@
+mod queries;
+
 use std::path::Path;
 
 use serde_json::json;
@@ -226,7 +228,12 @@ fn each_processor_is_a_setting() {
         (
             // The order does not matter.
             vec![append("|"), json, gzip],
-            Processors { decompression: true, deaggregation: Some(Deaggregation::Json), delimiter: b"|".into() },
+            Processors {
+                decompression: true,
+                deaggregation: Some(Deaggregation::Json),
+                delimiter: b"|".into(),
+                ..none()
+            },
         ),
     ] {
         let settings = plan(with_processors(&processors)).unwrap().settings;
@@ -245,7 +252,8 @@ fn each_processor_is_a_setting() {
 fn a_refused_processor_names_its_field() {
     let deaggregation = |parameters: &[(&str, &str)]| processor("RecordDeAggregation", parameters);
     for (processor, field) in [
-        (processor("MetadataExtraction", &[]), "[1].Type"),
+        (processor("MetadataExtraction", &[]), "[1].Parameters"),
+        (processor("CloudWatchLogProcessing", &[]), "[1].Type"),
         (processor("Lambda", &[("LambdaArn", FUNCTION)]), "[1]"),
         (deaggregation(&[]), "[1].Parameters"),
         (deaggregation(&[("SubRecordType", "XML")]), "[1].Parameters[0].ParameterValue"),

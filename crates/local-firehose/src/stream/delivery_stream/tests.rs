@@ -7,6 +7,7 @@ use super::*;
 use firehose_model::event::encode;
 use firehose_model::prefix::{Prefix, time_zone};
 use firehose_model::processors::{Deaggregation, Processors};
+use firehose_model::query::Query;
 use object_storage::gzip;
 
 /// A stream that flushes when it stops.
@@ -122,6 +123,49 @@ async fn sub_records_share_the_receipt_of_their_record() {
     assert_eq!((line["rawData"].as_str(), line.get("lambdaARN")), (Some(&*encode(b"no JSON")), None), "{line}");
     let snapshot = running.stream.snapshot();
     assert_eq!((snapshot.accepted, snapshot.delivered, snapshot.failed), (3, 4, 1));
+}
+
+#[tokio::test]
+async fn records_are_partitioned_by_a_query() {
+    let running = Running::start(|settings| {
+        let query = Query::parse(r#"{customer: .customer, year: .at | strftime("%Y")}"#).unwrap();
+        let prefix = "c=!{partitionKeyFromQuery:customer}/y=!{partitionKeyFromQuery:year}/";
+        settings.prefix = Prefix::with_keys(prefix, false, query.keys()).unwrap();
+        settings.processors =
+            Processors { decompression: true, query: Some(query), delimiter: b"\n".into(), ..Processors::default() };
+        settings.dynamic_partitioning = true;
+    });
+    let (first, second) = (r#"{"customer":"a","at":1565382027}"#, r#"{"customer":7,"at":1565382028}"#);
+    let failed = [r#"{"customer":"a"}"#, r#"{"customer":null,"at":0}"#, "no JSON"];
+    for text in [first, second].into_iter().chain(failed) {
+        let compressed = gzip(text.as_bytes()).unwrap();
+        assert!(running.stream.put(vec![encode(&compressed)]).await[0].is_ok());
+    }
+    assert!(running.stream.stop().await);
+    let objects = running.objects("bucket");
+    let [(by_number, second_line), (by_name, first_line), (errors, lines)] = &objects[..] else {
+        panic!("{objects:?}")
+    };
+    assert!(by_name.contains("/c=a/y=2019/s-1-") && *first_line == format!("{first}\n"), "{objects:?}");
+    assert!(by_number.contains("/c=7/y=2019/s-1-") && *second_line == format!("{second}\n"), "{objects:?}");
+    assert!(errors.contains("/errors/partitioning-failed/"), "{objects:?}");
+    let mut found: Vec<(String, String, String)> = Vec::new();
+    for line in lines.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let field = |name: &str| line[name].as_str().unwrap().to_owned();
+        found.push((field("rawData"), field("errorCode"), field("errorMessage")));
+    }
+    let (json, missing) = ("Non JSON record provided", "partitionKeys values must not be null or empty");
+    let expected = failed.into_iter().zip([missing, missing, json]).map(|(text, message)| {
+        let code = "DynamicPartitioning.MetadataExtractionFailed".to_owned();
+        (encode(&gzip(text.as_bytes()).unwrap()), code, message.to_owned())
+    });
+    let mut expected: Vec<_> = expected.collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    let snapshot = running.stream.snapshot();
+    assert_eq!((snapshot.accepted, snapshot.delivered, snapshot.failed), (5, 2, 3));
 }
 
 #[tokio::test]

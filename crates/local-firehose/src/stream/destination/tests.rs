@@ -99,7 +99,7 @@ fn partitioned() -> Prefix {
 }
 
 fn partition(value: &str) -> Partition {
-    partitioned().partition(&BTreeMap::from([("k".to_owned(), value.to_owned())])).unwrap()
+    partitioned().partition(&BTreeMap::from([("k".to_owned(), value.to_owned())]), &BTreeMap::new()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
