@@ -229,6 +229,12 @@ impl Writer {
             let mut records = begun.open_table(RECORDS)?;
             let mut from_shards = begun.open_table(FROM_SHARDS)?;
             let mut last = None;
+            // Before the inserts: a reader keeps a record again, under its number, whose first write failed.
+            for sequence in &self.settled {
+                if records.remove(sequence)?.is_none() {
+                    from_shards.remove(sequence)?;
+                }
+            }
             for Accepted { record, receipt } in accepted {
                 let (sequence, arrival_ms, data) = (receipt.sequence(), record.arrival_ms, record.data.as_str());
                 match record.shard() {
@@ -238,11 +244,6 @@ impl Writer {
                     }
                 }
                 last = last.max(Some(sequence));
-            }
-            for sequence in &self.settled {
-                if records.remove(sequence)?.is_none() {
-                    from_shards.remove(sequence)?;
-                }
             }
             if let Some(last) = last {
                 let mut table = begun.open_table(LAST)?;

@@ -102,6 +102,20 @@ async fn kept_records_are_on_disk_before_the_response() {
     assert_eq!(data(&reopen(&copy).1), ["data0", "data1", "data2"]);
 }
 
+/// As after a failed commit, of which it is not known whether the records are on disk.
+#[test]
+fn records_that_are_kept_again_under_their_numbers_stay() {
+    let (_folder, path) = place();
+    let (database, commits) = open(&path).unwrap();
+    read(&database, &commits).unwrap();
+    let again = accepted(2);
+    let settled = again.iter().map(|accepted| accepted.receipt.sequence()).chain([7]).collect();
+    let mut writer = Writer { path: path.clone(), database: Some(database), commits, settled };
+    writer.write(again.iter()).unwrap();
+    drop(writer);
+    assert_eq!(data(&reopen(&path).1), ["data0", "data1"]);
+}
+
 #[tokio::test]
 async fn many_callers_share_a_transaction() {
     let (_folder, path) = place();
