@@ -155,7 +155,7 @@ impl DataStream {
         }
     }
 
-    /// A full backlog throttles, too: producers know how to wait then. Kinesis has no backlog, it stores records for a day.
+    /// Within the limits of its shard. Of a configured data stream, a full backlog throttles, too: producers know how to wait then.
     fn entry(&self, PutEntry { data, bytes, partition_key, hash_key }: PutEntry) -> Result<Entry, PutError> {
         let shard = self.settings.shards().of(hash_key);
         if self.limits.get(shard.0 as usize).is_none_or(|limit| !limit.take(bytes)) {

@@ -14,8 +14,8 @@ use firehose_model::prefix::ErrorOutputType;
 
 const LAST: usize = 20;
 
-/// The state of a stream. Each accepted record is counted where it is: `accepted` is the sum of the other counts of records. Where records
-/// are de-aggregated, the other counts are those of sub-records.
+/// The state of a stream. Each accepted record is counted where it is. The other counts of records add up to `accepted`, or to more where
+/// records are de-aggregated: they are those of sub-records then.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct StreamSnapshot {
     /// The stream's name.
