@@ -17,7 +17,7 @@ const FIRST_PUT: Duration = Duration::from_secs(10);
 
 /// Returns whether all records are flushed. A destination that has accepted no object until `stop_within` after `deadline` is given up.
 pub(crate) async fn flush(streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> bool {
-    let left = left(streams);
+    let left = left(streams) + streams.iter().map(DeliveryStream::unread).sum::<u64>();
     if left > 0 {
         progress::print(&format!("flushing {left} records; press Ctrl-C again to exit at once"));
     }
@@ -72,7 +72,7 @@ fn left(streams: &[DeliveryStream]) -> u64 {
     streams.iter().map(DeliveryStream::unsettled).sum()
 }
 
-/// Prints how many records are not flushed, and the totals of each stream. `state` keeps records for the next start.
+/// Prints how many records are not flushed or not read, and the totals of each stream. `state` keeps records for the next start.
 pub(crate) fn report(streams: &[DeliveryStream], state: Option<&Path>) {
     let left = left(streams);
     if left > 0 {
@@ -82,6 +82,15 @@ pub(crate) fn report(streams: &[DeliveryStream], state: Option<&Path>) {
             }
             None => format!("{left} records were not flushed and are lost (`--state DIR` would keep them)"),
         });
+    }
+    for stream in streams {
+        let (unread, settings) = (stream.unread(), stream.settings());
+        if let Some(data_stream) = settings.data_stream().filter(|_| unread > 0) {
+            let name = stream.name();
+            progress::print(&format!(
+                "{name}: {unread} records of the data stream {data_stream} were not read and are lost"
+            ));
+        }
     }
     print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
 }

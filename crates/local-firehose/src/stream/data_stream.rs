@@ -115,8 +115,9 @@ impl DataStream {
     /// Lets a delivery stream read the records that are put from now on. A configured data stream has its reader, and gets no other.
     pub fn attach(&self, delivery: &DeliveryStream) {
         if let Records::Retained(retention) = &self.records {
-            let intake = Arc::clone(&delivery.intake);
-            delivery.read_with(Reader::start(Arc::clone(retention), self.settings.shards(), intake));
+            let label = format!("{}: the data stream {}", delivery.name(), self.name);
+            let (retention, intake) = (Arc::clone(retention), Arc::clone(&delivery.intake));
+            delivery.read_with(Reader::start(label, retention, self.settings.shards(), intake));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::{fs, io};
 
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ pub struct DeliveryStream {
     /// Those of this generation, and of earlier ones that still process records.
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
     /// Of the data stream that it reads, if a caller has created that.
-    reader: Arc<Mutex<Option<Reader>>>,
+    reader: Arc<OnceLock<Reader>>,
     /// Held while the stream stops, so that a second stop waits for the first.
     stopping: Arc<tokio::sync::Mutex<()>>,
 }
@@ -118,9 +118,9 @@ impl DeliveryStream {
         *current = generation;
     }
 
-    /// Keeps the reader of its data stream until it stops.
+    /// Keeps the reader of its data stream, of which it has one at most.
     pub(super) fn read_with(&self, reader: Reader) {
-        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
+        let _another = self.reader.set(reader);
     }
 
     /// The stream's name.
@@ -159,6 +159,13 @@ impl DeliveryStream {
         self.with_current(|current| current.context.backlog.unsettled())
     }
 
+    /// How many records of its data stream it has not read yet, once it stops of those that were put until then. Without a later read they
+    /// are lost: a data stream that a caller has created keeps its records in memory.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        self.reader.get().map_or(0, Reader::lag)
+    }
+
     /// Accepts records, each valid base64, and returns the id of each. With a state, they are on disk then.
     pub async fn put(&self, data: Vec<String>) -> Vec<Result<String, PutError>> {
         let entries = data.into_iter().map(|data| Ok(Entry { data, shard: None }));
@@ -191,11 +198,10 @@ impl DeliveryStream {
     }
 
     /// Accepts nothing more, reads what its data stream has until now, and flushes all records, however long that takes. Returns whether
-    /// all are settled, on disk as well.
+    /// all are read and settled, on disk as well.
     pub async fn stop(&self) -> bool {
         let _stopping = self.stopping.lock().await;
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(reader) = reader {
+        if let Some(reader) = self.reader.get() {
             reader.stop().await;
         }
         self.intake.close();
@@ -204,7 +210,7 @@ impl DeliveryStream {
             let _panicked = task.await;
         }
         let context = self.with_current(|current| Arc::clone(&current.context));
-        context.backlog.close().await && context.backlog.unsettled() == 0
+        context.backlog.close().await && context.backlog.unsettled() + self.unread() == 0
     }
 
     fn with_current<T>(&self, access: impl FnOnce(&Generation) -> T) -> T {

@@ -127,25 +127,23 @@ impl Intake {
         });
     }
 
-    /// Accepts the first of some records that a data stream has numbered, as many as fit into the backlog, and returns how many. With
-    /// a state, they are on disk then; 0 also means that it cannot be written.
-    pub(super) async fn accept_read(&self, read: Vec<(u64, Record)>) -> Result<usize, PutError> {
+    /// Accepts the first of some records that a data stream has numbered, as many as fit into the backlog, and returns the number of the
+    /// last of them. With a state, they are on disk then. If none fits, the error is that of a full backlog.
+    pub(super) async fn accept_read(&self, read: impl IntoIterator<Item = (u64, Record)>) -> Result<u64, PutError> {
         let (reply, kept) = oneshot::channel();
-        let count = {
+        let last = {
             let numbering = self.numbering.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(buffers) = numbering.buffers.clone() else { return Err(PutError::Unavailable) };
+            let buffers = numbering.buffers.clone().ok_or(PutError::Unavailable)?;
             let fits =
                 |(_, record): &(u64, Record)| self.context.backlog.reserve(cost(&record.data, record.partition_key()));
             let accepted = read.into_iter().take_while(fits);
             let records: Vec<Accepted> = accepted.map(|(number, record)| Accepted::new(number, record)).collect();
-            if records.is_empty() {
-                return Ok(0);
-            }
-            let count = records.len();
+            let last = records.last().map(|accepted| accepted.receipt.sequence());
+            let last = last.ok_or(PutError::Throttled(None))?;
             self.keep(records, buffers, reply);
-            count
+            last
         };
-        Ok(if kept.await.unwrap_or(false) { count } else { 0 })
+        if kept.await.unwrap_or(false) { Ok(last) } else { Err(PutError::Unavailable) }
     }
 
     /// The number of the next record.

@@ -4,6 +4,7 @@
 //! then, a full memory refuses further records.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -106,6 +107,8 @@ pub(crate) struct ReadLimits {
 #[derive(Debug)]
 pub(crate) struct ShardRecords {
     pub(crate) records: Vec<(u64, Arc<RetainedRecord>)>,
+    /// Where it began: after the given position if records from there on have expired.
+    pub(super) start: u64,
     /// Where the next read continues.
     pub(crate) next: u64,
     /// How old the next record is; 0 if there is none.
@@ -131,7 +134,7 @@ pub(crate) struct Retention {
 
 #[derive(Debug)]
 struct Kept {
-    shards: Vec<BTreeMap<u64, Arc<RetainedRecord>>>,
+    shards: Vec<Shard>,
     /// The number of the stream's first record, of the next one, and the least one that has not expired.
     first: u64,
     next: u64,
@@ -140,11 +143,25 @@ struct Kept {
     hours: u32,
 }
 
+#[derive(Debug, Default)]
+struct Shard {
+    records: BTreeMap<u64, Arc<RetainedRecord>>,
+    /// Less than it are the numbers of expired records.
+    unexpired: u64,
+}
+
+impl Shard {
+    /// The numbers of the records from a position on and before an end.
+    fn unread(&self, from: u64, end: u64) -> impl Iterator<Item = u64> {
+        self.records.range(from..).map(|(number, _)| *number).take_while(move |number| *number < end)
+    }
+}
+
 impl Retention {
     /// Of a stream with this number of shards. Numbers begin with the clock, so that they differ from those of an earlier run.
     pub(super) fn new(shards: u32, hours: u32, memory: RetentionMemory) -> Arc<Self> {
         let next = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
-        let shards = (0..shards).map(|_| BTreeMap::new()).collect();
+        let shards = (0..shards).map(|_| Shard::default()).collect();
         let kept = Kept { shards, first: next, next, unexpired: next, last_arrival_ms: 0, hours };
         let (tip, _) = watch::channel(Tip { next, is_closed: false });
         Arc::new(Self { memory, kept: Mutex::new(kept), tip })
@@ -156,7 +173,7 @@ impl Retention {
         loop {
             ticks.tick().await;
             let Some(retention) = retention.upgrade() else { return };
-            retention.expire(&mut retention.kept(), Timestamp::now().as_millisecond());
+            retention.expire(&mut retention.kept(), None, Timestamp::now().as_millisecond());
         }
     }
 
@@ -167,7 +184,7 @@ impl Retention {
         now_ms: i64,
     ) -> Vec<Result<(ShardId, u64), PutError>> {
         let mut kept = self.kept();
-        self.expire(&mut kept, now_ms);
+        self.expire(&mut kept, None, now_ms);
         let is_closed = self.tip.borrow().is_closed;
         let arrival_ms = now_ms.max(kept.last_arrival_ms);
         kept.last_arrival_ms = arrival_ms;
@@ -175,7 +192,7 @@ impl Retention {
             let Entry { data, shard } = entry?;
             let (shard, partition_key) = shard.filter(|_| !is_closed).ok_or(PutError::Unavailable)?;
             let number = kept.next;
-            let records = kept.shards.get_mut(shard.0 as usize).ok_or(PutError::Unavailable)?;
+            let Shard { records, .. } = kept.shards.get_mut(shard.0 as usize).ok_or(PutError::Unavailable)?;
             let record = RetainedRecord { arrival_ms, partition_key, data };
             if !self.memory.reserve(record.cost()) {
                 return Err(PutError::RetentionFull);
@@ -194,11 +211,12 @@ impl Retention {
     /// The records of a shard from a position on.
     pub(crate) fn read(&self, shard: ShardId, from: u64, limits: ReadLimits, now_ms: i64) -> ShardRecords {
         let mut kept = self.kept();
-        self.expire(&mut kept, now_ms);
-        let mut read = ShardRecords { records: Vec::new(), next: from, behind_ms: 0 };
-        let Some(records) = kept.shards.get(shard.0 as usize) else { return read };
+        self.expire(&mut kept, Some(shard), now_ms);
+        let found = kept.shards.get(shard.0 as usize);
+        let start = found.map_or(from, |shard| from.max(shard.unexpired));
+        let mut read = ShardRecords { records: Vec::new(), start, next: start, behind_ms: 0 };
         let mut bytes = 0;
-        for (&number, record) in records.range(from..) {
+        for (&number, record) in found.into_iter().flat_map(|shard| shard.records.range(start..)) {
             bytes += decoded_bytes(&record.data);
             let is_over = read.records.len() >= limits.records || bytes > limits.bytes;
             if is_over && !read.records.is_empty() {
@@ -215,13 +233,13 @@ impl Retention {
     /// The position of a start in a shard.
     pub(crate) fn position(&self, shard: ShardId, start: Start) -> u64 {
         let kept = self.kept();
-        let records = kept.shards.get(shard.0 as usize);
+        let shard = kept.shards.get(shard.0 as usize);
         match start {
             Start::TrimHorizon => 0,
             Start::Latest => kept.next,
             Start::Number(number) => number,
             Start::Time(ms) => {
-                let found = records.and_then(|records| records.iter().find(|(_, record)| record.arrival_ms >= ms));
+                let found = shard.and_then(|shard| shard.records.iter().find(|(_, record)| record.arrival_ms >= ms));
                 found.map_or(kept.next, |(number, _)| *number)
             }
         }
@@ -230,7 +248,7 @@ impl Retention {
     /// Whether a number is that of a record of this shard, also of one that has expired, or 0 for the start of the shard.
     pub(crate) fn has(&self, shard: ShardId, number: u64) -> bool {
         let kept = self.kept();
-        let Some(records) = kept.shards.get(shard.0 as usize) else { return false };
+        let Some(Shard { records, .. }) = kept.shards.get(shard.0 as usize) else { return false };
         number == 0 || (kept.first..kept.unexpired).contains(&number) || records.contains_key(&number)
     }
 
@@ -261,13 +279,43 @@ impl Retention {
         (self.tip.subscribe(), kept.next)
     }
 
-    fn expire(&self, kept: &mut Kept, now_ms: i64) {
+    /// The next shard after this one, in a circle, with records for a reader with these positions and this end, or with expired ones.
+    pub(super) fn unread(&self, positions: &BTreeMap<ShardId, u64>, after: ShardId, end: u64) -> Option<ShardId> {
+        let kept = self.kept();
+        let is_unread = |shard: &ShardId, from: u64| {
+            let shard = kept.shards.get(shard.0 as usize);
+            shard.is_some_and(|shard| shard.unexpired > from || shard.unread(from, end).next().is_some())
+        };
+        let later = positions.range((Bound::Excluded(after), Bound::Unbounded));
+        let found = later.chain(positions.range(..=after)).find(|&(shard, from)| is_unread(shard, *from));
+        found.map(|(shard, _)| *shard)
+    }
+
+    /// How many records there are for a reader with these positions and this end.
+    pub(super) fn lag(&self, positions: &BTreeMap<ShardId, u64>, end: u64) -> u64 {
+        let kept = self.kept();
+        let of = |shard: &ShardId, from| {
+            kept.shards.get(shard.0 as usize).map_or(0, |shard| shard.unread(from, end).count())
+        };
+        positions.iter().map(|(shard, from)| of(shard, *from) as u64).sum()
+    }
+
+    /// The number of the next record.
+    pub(super) fn next(&self) -> u64 {
+        self.kept().next
+    }
+
+    /// Removes the records of one shard, or of all, whose retention has ended.
+    fn expire(&self, kept: &mut Kept, only: Option<ShardId>, now_ms: i64) {
         let Kept { shards, unexpired, hours, .. } = kept;
         let oldest_ms = now_ms - i64::from(*hours) * HOUR_MS;
         let mut bytes = 0;
-        for records in shards {
+        let (skip, take) = only.map_or((0, usize::MAX), |shard| (shard.0 as usize, 1));
+        for shard in shards.iter_mut().skip(skip).take(take) {
+            let records = &mut shard.records;
             while let Some(oldest) = records.first_entry().filter(|oldest| oldest.get().arrival_ms < oldest_ms) {
                 let (number, record) = oldest.remove_entry();
+                shard.unexpired = number + 1;
                 *unexpired = (*unexpired).max(number + 1);
                 bytes += record.cost();
             }
@@ -286,7 +334,8 @@ impl Retention {
 impl Drop for Retention {
     fn drop(&mut self) {
         let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.memory.release(kept.shards.iter().flat_map(BTreeMap::values).map(|record| record.cost()).sum());
+        self.memory
+            .release(kept.shards.iter().flat_map(|shard| shard.records.values()).map(|record| record.cost()).sum());
     }
 }
 

@@ -213,7 +213,7 @@ pub(super) fn records_response(
     }
     let limits = ReadLimits { records: *limit, bytes: MAX_BYTES };
     let read = retention(stream)?.read(shard, iterator.next, limits, now.as_millisecond());
-    let ShardRecords { records, next, behind_ms } = read;
+    let ShardRecords { records, next, behind_ms, .. } = read;
     let described = records.iter().map(|(number, record)| {
         let arrival = Timestamp::from_millisecond(record.arrival_ms).unwrap_or_default();
         json!({

@@ -264,6 +264,61 @@ async fn a_reader_delivers_what_is_left_of_a_closed_data_stream() {
     assert_eq!(delivered(&folder.path().join("d")), "x".repeat(100));
 }
 
+/// As with a clock that is set back between two runs.
+#[tokio::test]
+async fn numbers_follow_those_that_a_reader_has_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(&folder.path().join("r.redb")).unwrap();
+    let last = u64::MAX / 2;
+    let left = Record::from_shard(ShardId(0), last, "k".to_owned(), 5, STANDARD.encode("left "));
+    let (reply, kept) = oneshot::channel();
+    state.keep(vec![Accepted::new(last, left)], move |_, written| reply.send(written).unwrap());
+    assert!(kept.await.unwrap() && state.close().await);
+
+    let stream = retained(1);
+    let mut settings = StreamSettings::untransformed("r", &folder.path().join("bucket"));
+    settings.destination_buffer.interval = Duration::from_secs(900);
+    let log = Arc::new(FunctionLog::open(&folder.path().join("log"), false).unwrap());
+    let bucket = Arc::new(Bucket::open(&settings.destination, false).unwrap());
+    let delivery = DeliveryStream::start(settings, bucket, log, Some(folder.path())).unwrap();
+    stream.attach(&delivery);
+    let placed = stream.put(vec![record("k", b"new ")]).await.pop().unwrap().unwrap();
+    assert!(ShardId::of_sequence_number(&placed.sequence_number).unwrap().1 > last, "{placed:?}");
+    assert!(delivery.stop().await);
+    assert_eq!(delivered(&folder.path().join("bucket")), "left new ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn expired_records_leave_the_memory_of_an_idle_stream() {
+    let memory = RetentionMemory::new(300);
+    let settings = DataStreamSettings { provisioned: NonZeroU32::new(1), partition_key_field: None };
+    let [idle, other] =
+        ["idle", "other"].map(|name| DataStream::retained(name, Timestamp::now(), settings.clone(), 0, memory.clone()));
+    assert!(idle.put(vec![record("k", b"x")]).await[0].is_ok());
+    assert_eq!(other.put(vec![record("k", b"x")]).await, [Err(PutError::RetentionFull)]);
+    // Its time is that of the clock.
+    std::thread::sleep(Duration::from_millis(5));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(other.put(vec![record("k", b"x")]).await[0].is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_reads_to_its_end_whatever_is_put_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = retained(1);
+    let delivery = reader(&folder, "d", &stream);
+    assert_eq!(delivery.unread(), 0);
+    let putting = tokio::spawn(async move {
+        for number in 0.. {
+            let _throttled = stream.put(vec![record("k", format!("{number} ").as_bytes())]).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    let stopped = tokio::time::timeout(Duration::from_secs(60), delivery.stop()).await;
+    assert!(stopped.unwrap() && delivery.unread() == 0 && !putting.is_finished());
+    putting.abort();
+}
+
 #[tokio::test]
 async fn a_sequence_number_is_one_of_the_stream() {
     let running = Running::start(1, false, |_| {});

@@ -179,20 +179,18 @@ async fn records_of_a_data_stream_keep_their_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let read = |number| (number, Record::from_shard(ShardId(1), number, "key".to_owned(), 5, "YQo=".to_owned()));
     for mut running in [Running::start(2 * (7 + RECORD_BYTES), None, None), Running::with_state(&folder)] {
-        assert_eq!(running.intake.accept_read(vec![read(7), read(9)]).await, Ok(2));
+        assert_eq!(running.intake.accept_read(vec![read(7), read(9)]).await, Ok(9));
         let records = running.buffers.recv().await.unwrap();
         let numbers: Vec<u64> = records.iter().map(|accepted| accepted.receipt.sequence()).collect();
         assert_eq!((numbers, records[0].record.clone()), (vec![7, 9], read(7).1));
-        assert_eq!(
-            (running.intake.accept_read(Vec::new()).await, running.context.stats.snapshot().accepted),
-            (Ok(0), 2)
-        );
+        assert_eq!(running.intake.accept_read(Vec::new()).await, Err(PutError::Throttled(None)));
+        assert_eq!(running.context.stats.snapshot().accepted, 2);
         running.intake.close();
         assert_eq!(running.intake.accept_read(vec![read(10)]).await, Err(PutError::Unavailable));
     }
     // One fits into the backlog.
     let mut running = Running::start(7 + RECORD_BYTES, None, None);
-    for (kept, left) in [(Ok(1), 1), (Ok(0), 1)] {
+    for (kept, left) in [(Ok(7), 1), (Err(PutError::Throttled(None)), 1)] {
         assert_eq!(running.intake.accept_read(vec![read(7), read(8)]).await, kept);
         assert_eq!(running.context.backlog.unsettled(), left);
     }

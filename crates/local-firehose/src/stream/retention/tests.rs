@@ -66,6 +66,8 @@ fn a_read_has_limits_and_is_behind_until_the_last_record() {
         let rest = retention.read(FIRST, read.next, ALL, 100);
         assert_eq!(rest.records.len(), 3 - count);
     }
+    // Also in the millisecond of the last one: 0 would mean that there are no more.
+    assert_eq!(retention.read(FIRST, 0, ReadLimits { records: 2, bytes: 9 }, 30).behind_ms, 1);
 }
 
 #[test]
@@ -79,6 +81,51 @@ fn a_record_is_kept_for_the_retention_and_no_longer() {
     assert_eq!((retention.hours(), data(&retention, FIRST, 0, 3 * DAY_MS)), (48, vec!["Yg==".to_owned()]));
     retention.set_hours(24);
     assert!(data(&retention, FIRST, second, 3 * DAY_MS).is_empty());
+}
+
+#[test]
+fn a_read_begins_after_expired_records_and_leaves_other_shards_alone() {
+    let retention = retention(10_000);
+    let [first, second] = [FIRST, SECOND].map(|shard| put(&retention, shard, "YQ==", 0));
+    let later = put(&retention, FIRST, "Yg==", DAY_MS);
+    for (from, now_ms, start) in [
+        (0, DAY_MS, 0),
+        (first, DAY_MS, first),
+        (0, DAY_MS + 1, first + 1),
+        (first, DAY_MS + 1, first + 1),
+        (first + 1, DAY_MS + 1, first + 1),
+        (later, DAY_MS + 1, later),
+    ] {
+        assert_eq!(retention.read(FIRST, from, ALL, now_ms).start, start, "{from} {now_ms}");
+    }
+    // Each read of a stream with many shards would visit all of them.
+    assert_eq!(retention.position(SECOND, Start::Time(0)), second);
+    assert_eq!(retention.read(SECOND, 0, ALL, DAY_MS + 1).next, second + 1);
+}
+
+#[test]
+fn unread_shards_are_found_in_turn() {
+    let retention = retention(10_000);
+    let (_tip, from) = retention.reader(0);
+    let numbers = [FIRST, SECOND, SECOND].map(|shard| put(&retention, shard, "YQ==", 0));
+    let at = |first, second| BTreeMap::from([(FIRST, first), (SECOND, second)]);
+    for (positions, after, end, found, lag) in [
+        (at(from, from), FIRST, u64::MAX, Some(SECOND), 3),
+        (at(from, from), SECOND, u64::MAX, Some(FIRST), 3),
+        (at(from, from), FIRST, numbers[1], Some(FIRST), 1),
+        (at(from, from), FIRST, numbers[2], Some(SECOND), 2),
+        (at(from, from), FIRST, from, None, 0),
+        (at(numbers[0] + 1, numbers[1] + 1), SECOND, u64::MAX, Some(SECOND), 1),
+        (at(numbers[0] + 1, numbers[2] + 1), FIRST, u64::MAX, None, 0),
+    ] {
+        assert_eq!(retention.unread(&positions, after, end), found, "{positions:?} {after} {end}");
+        assert_eq!(retention.lag(&positions, end), lag, "{positions:?} {end}");
+    }
+    // Expired ones are found once.
+    retention.read(FIRST, 0, ALL, DAY_MS + 1);
+    let positions = at(from, numbers[2] + 1);
+    assert_eq!((retention.unread(&positions, FIRST, u64::MAX), retention.lag(&positions, u64::MAX)), (Some(FIRST), 0));
+    assert_eq!(retention.unread(&at(numbers[0] + 1, numbers[2] + 1), FIRST, u64::MAX), None);
 }
 
 #[test]
