@@ -32,11 +32,11 @@ impl Control {
         self.changed(async move { control.create_whole(definition, at, tags).await }).await
     }
 
-    async fn create_whole(&self, definition: Definition, at: &'static str, tags: Tags) -> Result<(), Refusal> {
+    async fn create_whole(&self, mut definition: Definition, at: &'static str, tags: Tags) -> Result<(), Refusal> {
         let ControlOptions { root, functions, state, .. } = &self.0.options;
-        let (name, source) = (definition.name.clone(), definition.source.clone());
         let plan = definition.plan(at, root, functions)?;
-        source.as_ref().map_or(Ok(()), |source| self.validate_source(source))?;
+        definition.source.as_mut().map_or(Ok(()), |source| self.validate_source(source))?;
+        let (name, source) = (definition.name.clone(), definition.source.clone());
         {
             let mut created = self.created();
             if self.exists(&created, &name) {

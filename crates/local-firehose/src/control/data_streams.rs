@@ -22,6 +22,10 @@ pub(crate) const MAX_HOURS: u32 = 8_760;
 pub struct KinesisSource {
     /// Its name.
     pub stream: String,
+    /// When it was created, in milliseconds since 1970: a later one of the same name is another one. `None` before the creation of the
+    /// delivery stream.
+    #[serde(default)]
+    pub created_ms: Option<i64>,
     /// The role as it was configured. Roles are not evaluated.
     pub role_arn: String,
 }
@@ -132,7 +136,7 @@ impl Control {
             return Err(Refusal::Failed);
         }
         let control = self.clone();
-        self.deletions().spawn(async move {
+        self.spawn_deletion(async move {
             let stream = control.0.streams.data_stream(&name);
             if let Some(retention) = stream.as_ref().and_then(DataStream::retention) {
                 retention.close();
@@ -208,13 +212,16 @@ impl Control {
         Ok(self.created().data_stream_tags.get(name).cloned().unwrap_or_default())
     }
 
-    /// Whether a new delivery stream can read the data stream of a source.
-    pub(super) fn validate_source(&self, source: &KinesisSource) -> Result<(), FieldError> {
+    /// Whether a new delivery stream can read the data stream of a source, which it completes.
+    pub(super) fn validate_source(&self, source: &mut KinesisSource) -> Result<(), FieldError> {
         let name = &source.stream;
         let refuse =
             |problem: String| Err(FieldError::new("KinesisStreamSourceConfiguration.KinesisStreamARN", problem));
         match self.data_stream(name) {
-            Some((stream, Status::Active)) if stream.retention().is_some() => Ok(()),
+            Some((stream, Status::Active)) if stream.retention().is_some() => {
+                source.created_ms = Some(stream.created.as_millisecond());
+                Ok(())
+            }
             Some((_, Status::Active)) => {
                 let problem =
                     "is configured at the start of this process: only the delivery stream of its name reads it";
@@ -227,8 +234,9 @@ impl Control {
 
     /// Completes the settings of a delivery stream with the source of its definition, and returns the data stream to read.
     pub(super) fn connect(&self, settings: &mut StreamSettings, source: Option<KinesisSource>) -> Option<DataStream> {
-        let KinesisSource { stream: name, .. } = source?;
-        let found = self.0.streams.data_stream(&name);
+        let KinesisSource { stream: name, created_ms, .. } = source?;
+        let is_same = |found: &DataStream| created_ms.is_none_or(|ms| ms == found.created.as_millisecond());
+        let found = self.0.streams.data_stream(&name).filter(is_same);
         if found.is_none() {
             tracing::warn!("{}: the data stream {name}, which it reads, does not exist any more", settings.name);
         }

@@ -19,9 +19,14 @@ impl Control {
     /// Returns at once.
     pub(super) fn finish_deletion(&self, name: String) {
         let control = self.clone();
+        self.spawn_deletion(async move { control.flush_and_remove(&name).await });
+    }
+
+    /// The end of a deletion, for which a stop waits.
+    pub(super) fn spawn_deletion(&self, end: impl Future<Output = ()> + Send + 'static) {
         let mut deletions = self.deletions();
         while deletions.try_join_next().is_some() {}
-        deletions.spawn(async move { control.flush_and_remove(&name).await });
+        deletions.spawn(end);
     }
 
     async fn flush_and_remove(&self, name: &str) {
@@ -63,7 +68,7 @@ impl Control {
             let has_refused = refusing_since.is_some_and(|since| since.elapsed() >= STORAGE_PATIENCE);
             if has_refused && self.status(name) == Some(Status::Deleting) {
                 self.set_status(name, Status::DeletingFailed);
-                let (left, seconds) = (stream.unsettled(), STORAGE_PATIENCE.as_secs());
+                let (left, seconds) = (stream.unsettled() + stream.unread(), STORAGE_PATIENCE.as_secs());
                 tracing::error!(
                     "the storage of the deleted stream {name} has refused its objects for {seconds} seconds; {left} records wait for it"
                 );

@@ -52,7 +52,7 @@ pub(super) fn created(after: Option<&str>, definition: &Definition, status: Stat
     if let Some(updated_ms) = updated_ms {
         description["LastUpdateTimestamp"] = json!(seconds_of(*updated_ms));
     }
-    let source = source.as_ref().map(|KinesisSource { stream, role_arn }| (&**stream, role_arn.clone()));
+    let source = source.as_ref().map(|KinesisSource { stream, role_arn, .. }| (&**stream, role_arn.clone()));
     describe_source(&mut description, source, seconds_of(*created_ms), caller);
     json!({ "DeliveryStreamDescription": description })
 }

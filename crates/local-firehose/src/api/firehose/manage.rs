@@ -67,7 +67,7 @@ fn source(given: Option<Value>, stream_type: &str, caller: &Scope) -> Result<Opt
             if arn != own {
                 return refuse(&format!("{SOURCE}.KinesisStreamARN"), format!("found {arn}; accepted is {own}"));
             }
-            Ok(Some(KinesisSource { stream, role_arn }))
+            Ok(Some(KinesisSource { stream, created_ms: None, role_arn }))
         }
         (KINESIS, _) => refuse(SOURCE, format!("is required with the DeliveryStreamType {KINESIS}")),
         (other, _) => {

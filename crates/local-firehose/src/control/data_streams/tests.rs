@@ -37,7 +37,7 @@ fn reader(name: &str, data_stream: &str) -> Definition {
         created_ms: 1_700_000_000_000,
         updated_ms: None,
         version: 1,
-        source: Some(KinesisSource { stream: data_stream.to_owned(), role_arn: "role".to_owned() }),
+        source: Some(KinesisSource { stream: data_stream.to_owned(), created_ms: None, role_arn: "role".to_owned() }),
         destination: destination.as_object().unwrap().clone(),
     }
 }
@@ -120,6 +120,36 @@ async fn a_deleted_data_stream_is_read_to_its_end_and_its_name_is_free() {
     assert!(control.accepting("s").unwrap().stop().await);
     assert_eq!(contents(&folder.path().join("buckets/bucket-s")), "read");
     control.create_data_stream("d".to_owned(), None, Tags::new()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_stream_does_not_read_a_later_data_stream_of_the_same_name() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let control = control(&folder, Registry::default()).await;
+        control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+        control.create(reader("s", "d"), AT, Tags::new()).await.unwrap();
+        control.delete_data_stream("d").await.unwrap();
+        tokio::task::block_in_place(|| until(|| control.data_stream("d").is_none()));
+        control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+        assert!(control.stop().await);
+    }
+    let control = control(&folder, Registry::default()).await;
+    put(&control, "d", "later").await;
+    assert!(control.stop().await);
+    assert_eq!(contents(&folder.path().join("buckets/bucket-s")), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ended_deletions_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await;
+    for _ in 0..10 {
+        control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+        control.delete_data_stream("d").await.unwrap();
+        tokio::task::block_in_place(|| until(|| control.data_stream("d").is_none()));
+    }
+    assert!(control.deletions().len() < 5);
 }
 
 #[tokio::test]
