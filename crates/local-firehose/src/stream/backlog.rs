@@ -3,16 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::state::State;
 use super::stats::StreamStats;
+use firehose_model::MAX_PAYLOAD_BYTES;
+use firehose_model::processors::MAX_SUB_RECORDS;
+
+/// The most base64 of a decompressed record, with the padding of its sub-records.
+const MAX_DECOMPRESSED: usize = (MAX_PAYLOAD_BYTES / 3 + 1 + MAX_SUB_RECORDS) * 4;
 
 #[derive(Debug)]
 pub(super) struct Backlog {
     max_bytes: usize,
     bytes: AtomicUsize,
     records: AtomicU64,
+    /// Of decompressed data, with a limit of its own: a backlog that is full of compressed records still decompresses them.
+    decompressed: AtomicUsize,
+    /// While data cannot be decompressed, whoever holds such data passes it on instead of waiting for more.
+    pub(super) crowded: Notify,
     state: Option<State>,
     /// The process exits without waiting for the records that are not flushed.
     pub(super) abandoned: AtomicBool,
@@ -25,6 +36,8 @@ impl Backlog {
             max_bytes,
             bytes: AtomicUsize::new(left.iter().map(Accepted::bytes).sum()),
             records: AtomicU64::new(left.len() as u64),
+            decompressed: AtomicUsize::new(0),
+            crowded: Notify::new(),
             state,
             abandoned: AtomicBool::new(false),
         }
@@ -42,6 +55,23 @@ impl Backlog {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// Reserves memory for the data of one record, whose size is known only afterwards. Without other such data, it always fits.
+    pub(super) fn reserve_decompressed(&self) -> bool {
+        let fits = |held: usize| held == 0 || held + MAX_DECOMPRESSED <= self.max_bytes;
+        let more = |held: usize| fits(held).then_some(held + MAX_DECOMPRESSED);
+        self.decompressed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// The parts of the record hold their share of the reservation until they are settled. The rest of it is free again.
+    pub(super) fn hold_decompressed(&self, parts: &mut [Accepted]) {
+        let mut held = 0;
+        for Accepted { record, receipt } in parts {
+            receipt.decompressed = record.data.len();
+            held += receipt.decompressed;
+        }
+        self.decompressed.fetch_sub(MAX_DECOMPRESSED.saturating_sub(held), Ordering::Relaxed);
+    }
+
     /// Calls `written` with the records and whether they were written (true without a state), in the order of the calls.
     pub(super) fn keep(&self, accepted: Vec<Accepted>, written: impl FnOnce(Vec<Accepted>, bool) + Send + 'static) {
         match &self.state {
@@ -51,6 +81,8 @@ impl Backlog {
     }
 
     pub(super) fn settle(&self, receipts: Vec<Receipt>) {
+        let decompressed = receipts.iter().map(|receipt| receipt.decompressed).sum();
+        self.decompressed.fetch_sub(decompressed, Ordering::Relaxed);
         let settled: Vec<_> = receipts.into_iter().filter_map(Receipt::settle).collect();
         self.release(settled.len(), settled.iter().map(|entry| entry.bytes).sum());
         if let Some(state) = &self.state {

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::destination::Item;
 use super::invoker::Invoker;
@@ -18,6 +19,9 @@ use firehose_model::batch::{Batcher, Limits};
 use firehose_model::event::Event;
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
+
+/// The wait for memory for decompressed data.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Each buffer runs in a task of its own from its first record on.
 pub(super) struct ShardBuffers {
@@ -109,6 +113,7 @@ impl Buffer {
                     None => break,
                 },
                 () = sleep_until(due), if self.due.is_some() => self.flush().await,
+                () = self.invoker.context.backlog.crowded.notified(), if self.due.is_some() => self.flush().await,
                 Some(_finished) = self.in_flight.join_next() => {}
             }
         }
@@ -130,12 +135,23 @@ impl Buffer {
     }
 
     async fn prepare(&mut self, accepted: Accepted) {
-        if self.invoker.context.settings.processors.have_preparation() {
-            for part in self.invoker.prepare(accepted).await {
-                self.push(part).await;
-            }
-        } else {
-            self.push(accepted).await;
+        let context = Arc::clone(&self.invoker.context);
+        let processors = &context.settings.processors;
+        if !processors.have_preparation() {
+            return self.push(accepted).await;
+        }
+        while processors.decompression && !context.backlog.reserve_decompressed() {
+            // The memory is perhaps that of this buffer's own records.
+            self.flush().await;
+            context.backlog.crowded.notify_waiters();
+            sleep(PAUSE).await;
+        }
+        let mut parts = self.invoker.prepare(accepted).await;
+        if processors.decompression {
+            context.backlog.hold_decompressed(&mut parts);
+        }
+        for part in parts {
+            self.push(part).await;
         }
     }
 

@@ -40,8 +40,7 @@ impl Invoker {
         }
     }
 
-    /// The records for the function that a record is decompressed and de-aggregated to, which share its receipt. None if the record
-    /// fails. It waits for this as it was put, so that what waits is not larger than the backlog.
+    /// The records for the function that a record is decompressed and de-aggregated to, which share its receipt. None if it fails.
     pub(super) async fn prepare(&self, Accepted { record, receipt }: Accepted) -> Vec<Accepted> {
         let Context { settings, stats, .. } = &*self.context;
         let settings = Arc::clone(settings);

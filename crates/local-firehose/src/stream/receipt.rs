@@ -21,17 +21,22 @@ pub(super) struct Accepted {
 impl Accepted {
     pub(super) fn new(sequence: u64, record: Record) -> Self {
         let bytes = cost(&record.data, record.partition_key());
-        Self { record, receipt: Receipt(Arc::new(Entry { sequence, bytes, unsettled: AtomicUsize::new(1) })) }
+        let entry = Arc::new(Entry { sequence, bytes, unsettled: AtomicUsize::new(1) });
+        Self { record, receipt: Receipt { entry, decompressed: 0 } }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.receipt.0.bytes
+        self.receipt.entry.bytes
     }
 }
 
 /// A record with a source backup has two, and is settled with the second. Dropping one settles nothing: the state keeps the record.
 #[derive(Debug)]
-pub(super) struct Receipt(Arc<Entry>);
+pub(super) struct Receipt {
+    entry: Arc<Entry>,
+    /// The memory of decompressed data, besides that of the record as it was put.
+    pub(super) decompressed: usize,
+}
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -43,15 +48,15 @@ pub(super) struct Entry {
 
 impl Receipt {
     pub(super) fn sequence(&self) -> u64 {
-        self.0.sequence
+        self.entry.sequence
     }
 
     pub(super) fn duplicate(&self) -> Self {
-        self.0.unsettled.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(&self.0))
+        self.entry.unsettled.fetch_add(1, Ordering::Relaxed);
+        Self { entry: Arc::clone(&self.entry), decompressed: 0 }
     }
 
     pub(super) fn settle(self) -> Option<Arc<Entry>> {
-        (self.0.unsettled.fetch_sub(1, Ordering::Relaxed) == 1).then_some(self.0)
+        (self.entry.unsettled.fetch_sub(1, Ordering::Relaxed) == 1).then_some(self.entry)
     }
 }

@@ -59,6 +59,29 @@ fn a_receipt_that_is_dropped_settles_nothing() {
 }
 
 #[test]
+fn decompressed_data_counts_until_its_parts_are_settled() {
+    let backlog = Backlog::new(2 * MAX_DECOMPRESSED, None, &[]);
+    // A record, and a part that shares its receipt.
+    let Accepted { record: one, receipt } = record(1, "YQo=");
+    let part = Accepted { receipt: receipt.duplicate(), record: one.clone() };
+    let mut parts = [Accepted { record: one, receipt }, part];
+    assert!(backlog.reserve_decompressed() && backlog.reserve_decompressed() && !backlog.reserve_decompressed());
+    backlog.hold_decompressed(&mut parts);
+    assert!(!backlog.reserve_decompressed());
+    backlog.reserve(parts[0].bytes());
+    let [first, second] = parts.map(|part| part.receipt);
+    // The other is free, too: the record has failed.
+    backlog.hold_decompressed(&mut []);
+    for (receipt, held) in [(first, 4), (second, 0)] {
+        backlog.settle(vec![receipt]);
+        assert_eq!(backlog.decompressed.load(Ordering::Relaxed), held);
+    }
+    // One fits always.
+    let small = self::backlog(1);
+    assert!(small.reserve_decompressed() && !small.reserve_decompressed());
+}
+
+#[test]
 fn records_of_an_earlier_run_count_whatever_their_size() {
     let mut left: Vec<Accepted> = (0..3).map(|sequence| record(sequence, "YQo=")).collect();
     let backlog = Backlog::new(4 + RECORD_BYTES, None, &left);

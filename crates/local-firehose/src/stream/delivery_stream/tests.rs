@@ -194,6 +194,30 @@ async fn records_are_decompressed_and_fail_as_they_were_put() {
     assert_eq!(line["rawData"].as_str(), Some(&*encode(&compressed)), "{line}");
 }
 
+/// Each takes 8 MB of memory, and the backlog has 10 MB: what holds one passes it on.
+#[tokio::test]
+async fn records_are_decompressed_as_long_as_there_is_memory() {
+    let running = Running::start(|settings| {
+        settings.processors = Processors { decompression: true, ..Processors::default() };
+        settings.backlog_bytes = 10_000_000;
+        settings.destination_buffer.bytes = usize::MAX;
+    });
+    let size = firehose_model::MAX_PAYLOAD_BYTES;
+    let compressed = encode(&gzip(&vec![b'0'; size]).unwrap());
+    for _ in 0..4 {
+        assert!(running.stream.put(vec![compressed.clone()]).await[0].is_ok());
+    }
+    let is_delivered = async {
+        while running.stream.snapshot().delivered < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), is_delivered).await.unwrap();
+    assert!(running.stream.stop().await);
+    let sizes: Vec<usize> = running.objects("bucket").iter().map(|(_, content)| content.len()).collect();
+    assert_eq!(sizes, [size; 4]);
+}
+
 #[tokio::test]
 async fn a_stopped_stream_is_not_updated() {
     let running = Running::start(|_| {});
