@@ -29,7 +29,7 @@ pub mod up;
 use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::net::Ipv4Addr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -140,6 +140,37 @@ pub fn clicks_command() -> Command {
 pub fn builds_functions(command: &mut Command) -> &'static str {
     command.env("TEST_CARGO", std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     concat!(env!("CARGO_MANIFEST_DIR"), "/bin/cargo")
+}
+
+/// The same command, whose process gets an error where it exceeds a limit of files, not a signal that kills it before.
+#[must_use]
+pub fn without_file_signal(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell.stdin(Stdio::null()).stdout(Stdio::piped());
+    shell
+}
+
+/// Limits the size of each file that a process writes, as a full disk does.
+#[track_caller]
+pub fn limit_files(process: u32, bytes: Option<u64>) {
+    let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+    limit_process(process, &format!("--fsize={limit}:"));
+}
+
+#[track_caller]
+fn limit_process(process: u32, limit: &str) {
+    let status = Command::new("prlimit").args(["--pid", &process.to_string(), limit]).status().expect("prlimit runs");
+    assert!(status.success(), "prlimit {limit}: {status}");
 }
 
 /// Sends a signal, such as `-TERM`, to a process.

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::exit::Exit;
 use crate::files;
 use crate::http::{Connection, Response};
-use crate::{PATIENCE, clicks_command, own_address, stand_in};
+use crate::{PATIENCE, clicks_command, limit_files, limit_process, own_address, stand_in};
 
 /// An argument that selects the processor of this workspace instead of the stand-in function.
 pub const PROCESSOR: &str = "--processor";
@@ -100,18 +100,12 @@ impl Up {
 
     /// Limits the size of each file that the process writes, as a full disk does.
     pub fn limit_files(&self, bytes: Option<u64>) {
-        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
-        self.limit(&format!("--fsize={limit}:"));
+        limit_files(self.process(), bytes);
     }
 
     /// Limits the process's file descriptors. Those that are open stay open.
     pub fn limit_descriptors(&self, most: u32) {
-        self.limit(&format!("--nofile={most}:"));
-    }
-
-    fn limit(&self, limit: &str) {
-        let status = Command::new("prlimit").args(["--pid", &self.process().to_string(), limit]).status();
-        assert!(status.unwrap().success());
+        limit_process(self.process(), &format!("--nofile={most}:"));
     }
 
     /// Its standard error.

@@ -1,10 +1,12 @@
 //! Data streams that Python clients create and read, by themselves and through delivery streams.
 
+use std::fs;
 use std::path::Path;
 
-use test_support::stand_in;
+use serde_json::json;
+use test_support::{limit_files, stand_in, until, without_file_signal};
 
-use crate::harness::{Serve, run_client};
+use crate::harness::{Serve, command, run_client};
 
 fn start(folder: &Path, more: &[&str]) -> Serve {
     let arguments = ["--destination", "buckets", "--function-log", "function.log", "--retention-mb", "2"];
@@ -58,4 +60,46 @@ fn data_streams_survive_a_kill_without_their_records() {
     assert!(end.code.is_none() && end.stderr.contains(reported), "{}", end.stderr);
     let serve = start(folder.path(), &["--state", "state"]);
     check(&serve, folder.path(), "found");
+}
+
+/// A delivery stream whose state cannot grow reads nothing more.
+#[test]
+fn a_stop_reports_records_that_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--destination", "buckets", "--function-log", "function.log", "--state", "state"];
+    let mut serve = Serve::run(folder.path(), without_file_signal(&command(folder.path(), &arguments)));
+    serve.call("Kinesis_20131202.CreateStream", &json!({ "StreamName": "d", "ShardCount": 8 })).is(200);
+    let role = "arn:aws:iam::123456789012:role/firehose";
+    let create = json!({
+        "DeliveryStreamName": "s",
+        "DeliveryStreamType": "KinesisStreamAsSource",
+        "KinesisStreamSourceConfiguration": {
+            "KinesisStreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/d", "RoleARN": role,
+        },
+        "ExtendedS3DestinationConfiguration": {
+            "RoleARN": role, "BucketARN": "arn:aws:s3:::bucket",
+            "BufferingHints": { "SizeInMBs": 128, "IntervalInSeconds": 900 },
+        },
+    });
+    serve.call("Firehose_20150804.CreateDeliveryStream", &create).is(200);
+    let size = fs::metadata(folder.path().join("state/s.redb")).unwrap().len();
+    limit_files(serve.process(), Some(size));
+    for shard in 0..8_u128 {
+        let hash_key = (shard << 125).to_string();
+        let data = "A".repeat(1_200_000);
+        let record = json!({ "StreamName": "d", "Data": data, "PartitionKey": "k", "ExplicitHashKey": hash_key });
+        serve.call("Kinesis_20131202.PutRecord", &record).is(200);
+    }
+    until(|| fs::read_to_string(folder.path().join("stderr")).unwrap().contains(" cannot be written: "));
+    serve.signal("-TERM");
+    let end = serve.end();
+    assert_eq!(end.code, Some(1), "{}", end.stderr);
+    for expected in [
+        "flushing ",
+        "s: the data stream d: ",
+        " records are lost: they cannot be written (`--state`)\n",
+        " records of the data stream d were not read and are lost\n",
+    ] {
+        assert!(end.stderr.contains(expected), "{expected}: {}", end.stderr);
+    }
 }

@@ -71,7 +71,10 @@ pub(crate) fn run_client(script: &str, arguments: &[&OsStr]) {
 
 impl Serve {
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = command(folder, arguments);
+        Self::run(folder, command(folder, arguments))
+    }
+
+    pub(crate) fn run(folder: &Path, mut command: Command) -> Self {
         let mut child = command.stderr(File::create(folder.join("stderr")).unwrap()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -87,8 +90,12 @@ impl Serve {
         Connection::open(&self.endpoint).ask("POST", "/", &headers, &input.to_string())
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
-        test_support::signal(signal, self.child.id());
+        test_support::signal(signal, self.process());
     }
 
     /// Waits until the process exits.

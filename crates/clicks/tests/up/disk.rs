@@ -1,10 +1,10 @@
 //! A disk that is full for a while: records that can't be stored are refused.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use test_support::up::{STREAM, Up, batch, command};
+use test_support::without_file_signal;
 
 /// A large record with a number.
 fn record(number: usize) -> String {
@@ -17,15 +17,7 @@ fn a_state_recovers_from_a_full_disk() {
     // Accepted records stay in the state until the stop, so that it grows.
     let arguments =
         ["--state", "state", "--function", "none", "--destination-seconds", "900", "--destination-mb", "128"];
-    // A file over the limit causes a signal, which would kill the process, before an error.
-    let clicks = command(folder.path(), &arguments);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(clicks.get_program()).args(clicks.get_args());
-    for (key, _) in clicks.get_envs() {
-        shell.env_remove(key);
-    }
-    shell.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut up = Up::run(folder.path(), shell);
+    let mut up = Up::run(folder.path(), without_file_signal(&command(folder.path(), &arguments)));
 
     let mut accepted: Vec<usize> = Vec::new();
     let mut next = 0;
