@@ -57,8 +57,7 @@ impl Backlog {
 
     /// Reserves memory for the data of one record, whose size is known only afterwards. Without other such data, it always fits.
     pub(super) fn reserve_decompressed(&self) -> bool {
-        let fits = |held: usize| held == 0 || held + MAX_DECOMPRESSED <= self.max_bytes;
-        let more = |held: usize| fits(held).then_some(held + MAX_DECOMPRESSED);
+        let more = |held: usize| Some(held + MAX_DECOMPRESSED).filter(|more| held == 0 || *more <= self.max_bytes);
         self.decompressed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
