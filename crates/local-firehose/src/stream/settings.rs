@@ -77,11 +77,8 @@ impl StreamSettings {
 
     /// As events have it.
     pub(super) fn identity(&self) -> StreamIdentity {
-        let identity = StreamIdentity::new(&self.name, self.scope.clone());
-        match self.data_stream() {
-            Some(data_stream) => identity.reading(data_stream),
-            None => identity,
-        }
+        let data_stream = self.data_stream().unwrap_or(&self.name).to_owned();
+        StreamIdentity { name: self.name.clone(), data_stream, scope: self.scope.clone() }
     }
 }
 
