@@ -8,8 +8,8 @@ mod timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Zoned;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use jiff::{Timestamp, Zoned};
 use uuid::Uuid;
 
 use self::timestamp::Pattern;
@@ -79,13 +79,7 @@ impl Prefix {
                 "dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`".to_owned()
             );
         }
-        template.fits(&Partition::default(), "").map(Self)
-    }
-
-    /// With the timestamps of a time zone, instead of UTC.
-    #[must_use]
-    pub fn in_zone(self, zone: TimeZone) -> Self {
-        Self(Template { zone, ..self.0 })
+        template.fits("").map(Self)
     }
 
     /// The prefix as it was written.
@@ -112,8 +106,8 @@ impl Prefix {
     }
 
     /// The prefix of an object. `partition` is one of this prefix, and `random` returns a new UUID each time.
-    pub fn evaluate(&self, oldest_arrival: Timestamp, partition: &Partition, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(&self.0.local(oldest_arrival), partition, "", random)
+    pub fn evaluate(&self, oldest_arrival: &Zoned, partition: &Partition, random: impl FnMut() -> Uuid) -> String {
+        self.0.evaluate(oldest_arrival, partition, "", random)
     }
 }
 
@@ -138,13 +132,7 @@ impl ErrorPrefix {
             // "ErrorOutputPrefix must contain at least one occurrence of !{firehose:error-output-type}"
             return Err("an error prefix with expressions needs `!{firehose:error-output-type}` among them".to_owned());
         }
-        template.fits(&Partition::default(), ErrorOutputType::ActivePartitionExceeded.as_str()).map(Self)
-    }
-
-    /// With the timestamps of a time zone, instead of UTC.
-    #[must_use]
-    pub fn in_zone(self, zone: TimeZone) -> Self {
-        Self(Template { zone, ..self.0 })
+        template.fits(ErrorOutputType::ActivePartitionExceeded.as_str()).map(Self)
     }
 
     /// The prefix as it was written.
@@ -154,8 +142,8 @@ impl ErrorPrefix {
     }
 
     /// The prefix of an error object. `random` returns a new UUID each time.
-    pub fn evaluate(&self, oldest_arrival: Timestamp, error: ErrorOutputType, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(&self.0.local(oldest_arrival), &Partition::default(), error.as_str(), random)
+    pub fn evaluate(&self, oldest_arrival: &Zoned, error: ErrorOutputType, random: impl FnMut() -> Uuid) -> String {
+        self.0.evaluate(oldest_arrival, &Partition::default(), error.as_str(), random)
     }
 }
 
@@ -167,7 +155,6 @@ pub struct Partition(Vec<String>);
 struct Template {
     text: String,
     parts: Vec<Part>,
-    zone: TimeZone,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,16 +187,11 @@ impl Template {
         while let Some((before, expression)) = rest.split_once("!{") {
             let (expression, after) =
                 expression.split_once('}').ok_or_else(|| malformed(&format!("!{{{expression}")))?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            parts.push(part(expression)?);
+            parts.extend([Part::Text(before.to_owned()), part(expression)?]);
             rest = after;
         }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        Ok(Self { text: text.to_owned(), parts, zone: TimeZone::UTC })
+        parts.push(Part::Text(rest.to_owned()));
+        Ok(Self { text: text.to_owned(), parts })
     }
 
     fn keys(&self) -> impl Iterator<Item = &PartitionKey> {
@@ -217,8 +199,8 @@ impl Template {
     }
 
     /// "Length of evaluated prefix cannot be greater than 512"
-    fn fits(self, partition: &Partition, error_output_type: &str) -> Result<Self, String> {
-        if self.is_too_long(partition, error_output_type) {
+    fn fits(self, error_output_type: &str) -> Result<Self, String> {
+        if self.is_too_long(&Partition::default(), error_output_type) {
             return Err(format!(
                 "evaluated it has more than {MAX_CHARACTERS} characters, or too many bytes for a name in S3"
             ));
@@ -227,13 +209,9 @@ impl Template {
     }
 
     fn is_too_long(&self, partition: &Partition, error_output_type: &str) -> bool {
-        let widest = Pattern::WIDEST.to_zoned(TimeZone::UTC);
-        let evaluated = self.evaluate(&widest, partition, error_output_type, Uuid::nil);
+        let evaluated =
+            self.evaluate(&Pattern::WIDEST.to_zoned(TimeZone::UTC), partition, error_output_type, Uuid::nil);
         evaluated.chars().count() > MAX_CHARACTERS || evaluated.len() > MAX_KEY_BYTES - MAX_SUFFIX_BYTES
-    }
-
-    fn local(&self, time: Timestamp) -> Zoned {
-        time.to_zoned(self.zone.clone())
     }
 
     /// Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
@@ -244,18 +222,15 @@ impl Template {
         error_output_type: &str,
         mut random: impl FnMut() -> Uuid,
     ) -> String {
-        let mut evaluated = String::new();
         let mut values = values.iter();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => evaluated.push_str(text),
-                Part::Timestamp(pattern) => pattern.format(time, &mut evaluated),
-                Part::RandomString => evaluated.extend(random().to_string().chars().take(RANDOM_STRING_CHARACTERS)),
-                Part::ErrorOutputType => evaluated.push_str(error_output_type),
-                Part::PartitionKey(_) => evaluated.extend(values.next().map(String::as_str)),
-            }
-        }
-        evaluated
+        let value = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Timestamp(pattern) => pattern.format(time),
+            Part::RandomString => random().to_string().chars().take(RANDOM_STRING_CHARACTERS).collect(),
+            Part::ErrorOutputType => error_output_type.to_owned(),
+            Part::PartitionKey(_) => values.next().cloned().unwrap_or_default(),
+        };
+        self.parts.iter().map(value).collect()
     }
 }
 
@@ -266,10 +241,10 @@ fn part(expression: &str) -> Result<Part, String> {
         return Err(malformed());
     }
     match (namespace, value) {
-        ("timestamp", pattern) => match Pattern::parse(pattern) {
-            Ok(pattern) => Ok(Part::Timestamp(pattern)),
-            Err(problem) => Err(format!("`!{{timestamp:{pattern}}}`: {problem}")),
-        },
+        ("timestamp", pattern) => {
+            let parsed = Pattern::parse(pattern).map(Part::Timestamp);
+            parsed.map_err(|problem| format!("`!{{timestamp:{pattern}}}`: {problem}"))
+        }
         ("firehose", "random-string") => Ok(Part::RandomString),
         ("firehose", "error-output-type") => Ok(Part::ErrorOutputType),
         ("firehose", value) => Err(format!(

@@ -46,7 +46,7 @@ pub struct StreamSettings {
     pub prefix: Prefix,
     /// The prefix of error objects.
     pub error_prefix: ErrorPrefix,
-    /// The time zone of the names of delivered objects and error objects. Their prefixes have it, too.
+    /// The time zone of delivered objects and error objects: of their prefixes and of their names.
     pub time_zone: TimeZone,
     /// The compression of delivered objects.
     pub compression: Compression,
