@@ -26,12 +26,15 @@ const MAX_CHARACTERS: usize = 512;
 /// The guide's example of a `random-string`, `046b6c7f-0b`, is the beginning of a UUID.
 const RANDOM_STRING_CHARACTERS: usize = 11;
 
-/// The prefix of delivered objects.
+/// The prefix of delivered objects or of error objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prefix(Template);
+pub struct Prefix {
+    text: String,
+    parts: Vec<Part>,
+}
 
 impl Prefix {
-    /// Parses a prefix with keys of a function only. The error is for the user, as are those of [`ErrorPrefix::parse`].
+    /// Parses a prefix with keys of a function only. The error is for the user, as are the others.
     pub fn parse(text: &str, dynamic_partitioning: bool) -> Result<Self, String> {
         Self::with_keys(text, dynamic_partitioning, &[])
     }
@@ -39,8 +42,8 @@ impl Prefix {
     /// Parses a prefix with keys of a function, if one returns keys, and with the keys of a query. Without either, dynamic partitioning
     /// is off.
     pub fn with_keys(text: &str, function: bool, query: &[String]) -> Result<Self, String> {
-        let mut template = Template::parse(text)?;
-        let parts = &mut template.parts;
+        let mut prefix = Self::read(text)?;
+        let parts = &mut prefix.parts;
         if parts.contains(&Part::ErrorOutputType) {
             // "Prefix must not contain any occurrence of !{firehose:error-output-type}"
             return Err("`!{firehose:error-output-type}` can only be in an error prefix".to_owned());
@@ -51,7 +54,7 @@ impl Prefix {
         if !parts.iter().any(|part| matches!(part, Part::Timestamp(_) | Part::PartitionKey(_))) {
             parts.push(Part::Timestamp(Pattern::hour_folders()));
         }
-        for key in template.keys() {
+        for key in prefix.keys() {
             let problem = if !function && query.is_empty() {
                 // "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
                 "needs dynamic partitioning, which is off here"
@@ -67,25 +70,44 @@ impl Prefix {
             return Err(format!("`{key}` {problem}"));
         }
         // "MetaDataExtraction JQ Query can't contain keys that are not present in the S3 Prefix expression"
-        let is_used = |key: &String| template.keys().any(|used| used.from_query && used.name == *key);
+        let is_used = |key: &String| prefix.keys().any(|used| used.from_query && used.name == *key);
         if let Some(unused) = query.iter().find(|key| !is_used(key)) {
             return Err(format!(
                 "`!{{partitionKeyFromQuery:{unused}}}` is missing: a prefix needs each key of the MetadataExtractionQuery"
             ));
         }
         // "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled"
-        if function && template.keys().next().is_none() {
+        if function && prefix.keys().next().is_none() {
             return Err(
                 "dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`".to_owned()
             );
         }
-        template.fits("").map(Self)
+        prefix.fits("")
+    }
+
+    /// Parses a prefix of error objects. Nothing is appended to it.
+    pub fn for_errors(text: &str) -> Result<Self, String> {
+        let prefix = Self::read(text)?;
+        if text.is_empty() {
+            // "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions"; here it never can.
+            return Err("an error prefix is needed, such as `errors/!{firehose:error-output-type}/`".to_owned());
+        }
+        if let Some(key) = prefix.keys().next() {
+            // "Dynamic Partitioning Namespaces can't be part of an error prefix expression"
+            return Err(format!("`{key}` can't be in an error prefix: a record that failed may have no keys"));
+        }
+        let has_expressions = prefix.parts.iter().any(|part| !matches!(part, Part::Text(_)));
+        if has_expressions && !prefix.parts.contains(&Part::ErrorOutputType) {
+            // "ErrorOutputPrefix must contain at least one occurrence of !{firehose:error-output-type}"
+            return Err("an error prefix with expressions needs `!{firehose:error-output-type}` among them".to_owned());
+        }
+        prefix.fits(ErrorOutputType::ActivePartitionExceeded.as_str())
     }
 
     /// The prefix as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0.text
+        &self.text
     }
 
     /// The partition of a record, from the keys that the function returned and those of the query; none if one that the prefix uses is
@@ -101,87 +123,31 @@ impl Prefix {
             let keys = if key.from_query { from_query } else { from_function };
             keys.get(&key.name).filter(|value| !value.is_empty()).cloned()
         };
-        let partition = Partition(self.0.keys().map(value).collect::<Option<_>>()?);
-        (!self.0.is_too_long(&partition, "")).then_some(partition)
+        let partition = Partition(self.keys().map(value).collect::<Option<_>>()?);
+        (!self.is_too_long(&partition, "")).then_some(partition)
     }
 
-    /// The prefix of an object. `partition` is one of this prefix, and `random` returns a new UUID each time.
-    pub fn evaluate(&self, oldest_arrival: &Zoned, partition: &Partition, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(oldest_arrival, partition, "", random)
-    }
-}
-
-/// The prefix of error objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorPrefix(Template);
-
-impl ErrorPrefix {
-    /// Parses an error prefix. Nothing is appended to it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let template = Template::parse(text)?;
-        if text.is_empty() {
-            // "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions"; here it never can.
-            return Err("an error prefix is needed, such as `errors/!{firehose:error-output-type}/`".to_owned());
-        }
-        if let Some(key) = template.keys().next() {
-            // "Dynamic Partitioning Namespaces can't be part of an error prefix expression"
-            return Err(format!("`{key}` can't be in an error prefix: a record that failed may have no keys"));
-        }
-        let has_expressions = template.parts.iter().any(|part| !matches!(part, Part::Text(_)));
-        if has_expressions && !template.parts.contains(&Part::ErrorOutputType) {
-            // "ErrorOutputPrefix must contain at least one occurrence of !{firehose:error-output-type}"
-            return Err("an error prefix with expressions needs `!{firehose:error-output-type}` among them".to_owned());
-        }
-        template.fits(ErrorOutputType::ActivePartitionExceeded.as_str()).map(Self)
+    /// The prefix of an object. `partition` is one of this prefix, `error_output_type` that of an error object, and `random` returns a new
+    /// UUID each time. Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
+    pub fn evaluate(
+        &self,
+        oldest_arrival: &Zoned,
+        Partition(values): &Partition,
+        error_output_type: &str,
+        mut random: impl FnMut() -> Uuid,
+    ) -> String {
+        let mut values = values.iter();
+        let value = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Timestamp(pattern) => pattern.format(oldest_arrival),
+            Part::RandomString => random().to_string().chars().take(RANDOM_STRING_CHARACTERS).collect(),
+            Part::ErrorOutputType => error_output_type.to_owned(),
+            Part::PartitionKey(_) => values.next().cloned().unwrap_or_default(),
+        };
+        self.parts.iter().map(value).collect()
     }
 
-    /// The prefix as it was written.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.0.text
-    }
-
-    /// The prefix of an error object. `random` returns a new UUID each time.
-    pub fn evaluate(&self, oldest_arrival: &Zoned, error: ErrorOutputType, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(oldest_arrival, &Partition::default(), error.as_str(), random)
-    }
-}
-
-/// The values of a prefix's keys, in the order of its expressions. Records of the same partition share objects.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Partition(Vec<String>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Template {
-    text: String,
-    parts: Vec<Part>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Timestamp(Pattern),
-    RandomString,
-    ErrorOutputType,
-    PartitionKey(PartitionKey),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct PartitionKey {
-    name: String,
-    from_query: bool,
-}
-
-/// As it is written in a prefix.
-impl fmt::Display for PartitionKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = if self.from_query { "Query" } else { "Lambda" };
-        write!(formatter, "!{{partitionKeyFrom{source}:{}}}", self.name)
-    }
-}
-
-impl Template {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn read(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, expression)) = rest.split_once("!{") {
@@ -213,24 +179,32 @@ impl Template {
             self.evaluate(&Pattern::WIDEST.to_zoned(TimeZone::UTC), partition, error_output_type, Uuid::nil);
         evaluated.chars().count() > MAX_CHARACTERS || evaluated.len() > MAX_KEY_BYTES - MAX_SUFFIX_BYTES
     }
+}
 
-    /// Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
-    fn evaluate(
-        &self,
-        time: &Zoned,
-        Partition(values): &Partition,
-        error_output_type: &str,
-        mut random: impl FnMut() -> Uuid,
-    ) -> String {
-        let mut values = values.iter();
-        let value = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Timestamp(pattern) => pattern.format(time),
-            Part::RandomString => random().to_string().chars().take(RANDOM_STRING_CHARACTERS).collect(),
-            Part::ErrorOutputType => error_output_type.to_owned(),
-            Part::PartitionKey(_) => values.next().cloned().unwrap_or_default(),
-        };
-        self.parts.iter().map(value).collect()
+/// The values of a prefix's keys, in the order of its expressions. Records of the same partition share objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(Vec<String>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Timestamp(Pattern),
+    RandomString,
+    ErrorOutputType,
+    PartitionKey(PartitionKey),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PartitionKey {
+    name: String,
+    from_query: bool,
+}
+
+/// As it is written in a prefix.
+impl fmt::Display for PartitionKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = if self.from_query { "Query" } else { "Lambda" };
+        write!(formatter, "!{{partitionKeyFrom{source}:{}}}", self.name)
     }
 }
 

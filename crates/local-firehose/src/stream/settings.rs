@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use firehose_model::event::StreamIdentity;
 use firehose_model::kinesis::shard::{ON_DEMAND, Shards};
-use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::prefix::{Compression, Prefix};
 use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
 use object_storage::Destination;
@@ -45,7 +45,7 @@ pub struct StreamSettings {
     /// The prefix of delivered objects.
     pub prefix: Prefix,
     /// The prefix of error objects.
-    pub error_prefix: ErrorPrefix,
+    pub error_prefix: Prefix,
     /// The time zone of delivered objects and error objects: of their prefixes and of their names.
     pub time_zone: TimeZone,
     /// The compression of delivered objects.

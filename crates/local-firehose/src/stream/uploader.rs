@@ -70,12 +70,13 @@ impl Uploader {
         // time zone and not the extension is an assumption.
         let zone = if *kind == Kind::Backup { TimeZone::UTC } else { time_zone.clone() };
         let oldest = oldest.to_zoned(zone);
-        let evaluated = match (kind, backup_prefix) {
-            (Kind::Error(output_type), _) => error_prefix.evaluate(&oldest, *output_type, Uuid::new_v4),
-            (Kind::Backup, Some(backup)) => backup.evaluate(&oldest, partition, Uuid::new_v4),
+        let (prefix, error_output_type) = match (kind, backup_prefix) {
+            (Kind::Error(output_type), _) => (error_prefix, output_type.as_str()),
+            (Kind::Backup, Some(backup)) => (backup, ""),
             // Without a backup prefix there is no backup.
-            (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(&oldest, partition, Uuid::new_v4),
+            (Kind::Delivered, _) | (Kind::Backup, None) => (prefix, ""),
         };
+        let evaluated = prefix.evaluate(&oldest, partition, error_output_type, Uuid::new_v4);
         let extension = settings.file_extension.as_deref().filter(|_| *kind == Kind::Delivered);
         let extension = extension.unwrap_or(compression.extension());
         object_name(&evaluated, (name.as_str(), *version), &oldest, Uuid::new_v4(), extension)
