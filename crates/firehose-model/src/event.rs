@@ -145,8 +145,7 @@ pub fn encode(bytes: &[u8]) -> String {
 }
 
 /// A record id in the form of Firehose's (62 digits in the accounts that were seen).
-#[must_use]
-pub fn record_id(sequence: u64) -> String {
+fn record_id(sequence: u64) -> String {
     format!("49{sequence:060}")
 }
 

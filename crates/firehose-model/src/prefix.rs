@@ -200,7 +200,6 @@ struct PartitionKey {
     from_query: bool,
 }
 
-/// As it is written in a prefix.
 impl fmt::Display for PartitionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = if self.from_query { "Query" } else { "Lambda" };

@@ -21,7 +21,7 @@ use crate::query::Query;
 
 /// The most sub-records of a record (developer guide, "Apply dynamic partitioning to aggregated data"). That a record with more fails is
 /// an assumption: the guide says that de-aggregation is "capped at 500 per record".
-pub const MAX_SUB_RECORDS: usize = 500;
+const MAX_SUB_RECORDS: usize = 500;
 
 /// What is done with records before and after the function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,12 +46,6 @@ pub enum Deaggregation {
 }
 
 impl Processors {
-    /// Whether records change before the function.
-    #[must_use]
-    pub fn have_preparation(&self) -> bool {
-        self.decompression || self.deaggregation.is_some()
-    }
-
     /// The records that the function gets for one record, at least one. An error is that of the record as it was put.
     pub fn prepare(&self, record: &Record) -> Result<Vec<Record>, ErrorCode> {
         // It was validated when the record was accepted. Nothing is neither a gzip member nor a sub-record.

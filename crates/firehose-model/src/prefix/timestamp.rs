@@ -1,6 +1,6 @@
 //! `!{timestamp:PATTERN}`: the patterns of Java's `DateTimeFormatter`, in its US locale.
 
-use std::iter::Peekable;
+use std::iter::{self, Peekable};
 use std::str::Chars;
 
 use jiff::civil::Date;
@@ -37,11 +37,8 @@ impl Pattern {
             match first {
                 '\'' => quoted(&mut rest, &mut pieces)?,
                 'A'..='Z' | 'a'..='z' => {
-                    let mut count = 1;
-                    while rest.next_if_eq(&first).is_some() {
-                        count += 1;
-                    }
-                    pieces.push(field(first, count)?);
+                    let more = iter::from_fn(|| rest.next_if_eq(&first)).count();
+                    pieces.push(field(first, 1 + more)?);
                 }
                 '[' | ']' | '{' | '}' | '#' => return Err(format!("`{first}` must be in single quotes")),
                 other => pieces.push(Piece::Text(other)),

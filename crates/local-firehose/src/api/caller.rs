@@ -2,9 +2,6 @@
 
 use firehose_model::scope::Scope;
 
-/// The digits of an account id.
-const ACCOUNT_DIGITS: usize = 12;
-
 /// The region is that of the credential scope; the account is the access key id, if it is one. Other callers have the default scope.
 pub(super) fn scope_of(authorization: &str) -> Scope {
     let mut scope = Scope::default();
@@ -13,7 +10,8 @@ pub(super) fn scope_of(authorization: &str) -> Scope {
     let (_, credential) = authorization.split_once("Credential=").unwrap_or_default();
     let mut parts = credential.split([',', ' ']).next().unwrap_or_default().split('/');
     let (key, region) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
-    if key.len() == ACCOUNT_DIGITS && key.bytes().all(|byte| byte.is_ascii_digit()) {
+    // An account id.
+    if key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()) {
         key.clone_into(&mut scope.account);
     }
     // Of a signature for several regions, the scope has none: its third part is the service.

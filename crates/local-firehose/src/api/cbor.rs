@@ -170,7 +170,6 @@ impl Conversion<'_> {
     }
 }
 
-/// Converts a response.
 pub(super) fn from_json(response: &Value) -> Vec<u8> {
     let mut cbor = Encoder::new(Vec::new());
     // Writing into memory does not fail.

@@ -130,7 +130,6 @@ impl BodyReader {
         Ok(body)
     }
 
-    /// Takes memory for more bytes of a body.
     fn reserve(&self, body: &mut BodyBytes, more: usize) -> Result<(), BodyError> {
         let before = body.bytes.len();
         let after = before + more;
@@ -139,8 +138,7 @@ impl BodyReader {
         }
         let counted = after.saturating_sub(UNCOUNTED) - before.saturating_sub(UNCOUNTED);
         let permits = u32::try_from(counted).map_err(|_| BodyError::TooLarge)?;
-        let memory = Arc::clone(&self.memory.0).try_acquire_many_owned(permits);
-        let memory = memory.map_err(|_| BodyError::NoMemory)?;
+        let memory = Arc::clone(&self.memory.0).try_acquire_many_owned(permits).map_err(|_| BodyError::NoMemory)?;
         match &mut body.memory {
             Some(held) => held.merge(memory),
             None => body.memory = Some(memory),

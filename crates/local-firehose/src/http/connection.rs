@@ -78,21 +78,14 @@ impl Requests {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Requests {
     fn execute(&self, request: F) {
-        self.0.send_modify(|requests| *requests += 1);
-        let in_flight = InFlight(self.0.clone());
+        let requests = self.0.clone();
+        requests.send_modify(|requests| *requests += 1);
+        // In a task of its own, so that one that panics is counted, too.
+        let request = tokio::spawn(timeout(REQUEST_TIMEOUT, request));
         tokio::spawn(async move {
-            let _late = timeout(REQUEST_TIMEOUT, request).await;
-            drop(in_flight);
+            let _ended = request.await;
+            requests.send_modify(|requests| *requests -= 1);
         });
-    }
-}
-
-/// Counts a request until it ends, also by a panic.
-struct InFlight(watch::Sender<usize>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.send_modify(|requests| *requests -= 1);
     }
 }
 

@@ -130,7 +130,8 @@ impl Buffer {
     }
 
     async fn prepare(&mut self, accepted: Accepted) {
-        if self.invoker.context.settings.processors.have_preparation() {
+        let processors = &self.invoker.context.settings.processors;
+        if processors.decompression || processors.deaggregation.is_some() {
             for part in self.invoker.prepare(accepted).await {
                 self.push(part).await;
             }
