@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use firehose_model::prefix::{Compression, ErrorOutputType, ErrorPrefix, Prefix, object_name};
+use firehose_model::prefix::{Compression, ErrorOutputType, Partition, Prefix, object_name};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use uuid::Uuid;
@@ -232,7 +232,7 @@ fn delivered_object_name(
 ) -> Result<ObjectName, NameError> {
     let parsed = Prefix::parse(prefix, !keys.is_empty()).map_err(NameError::Prefix)?;
     let partition = parsed.partition(keys, &BTreeMap::new()).ok_or(NameError::Record)?;
-    let prefix = parsed.evaluate(oldest_arrival, &partition, &mut random);
+    let prefix = parsed.evaluate(&utc(oldest_arrival), &partition, "", &mut random);
     let name = object_name(&prefix, (stream, 1), &utc(oldest_arrival), random(), Compression::Gzip.extension());
     Ok(ObjectName { prefix, name, error: "" })
 }
@@ -249,9 +249,9 @@ fn error_object_names(
     mut random: impl FnMut() -> Uuid,
 ) -> Result<Vec<ObjectName>, NameError> {
     use ErrorOutputType::{ActivePartitionExceeded, DecompressionFailed, PartitioningFailed, ProcessingFailed};
-    let parsed = ErrorPrefix::parse(prefix).map_err(NameError::Prefix)?;
+    let parsed = Prefix::for_errors(prefix).map_err(NameError::Prefix)?;
     let name = |error: ErrorOutputType| {
-        let prefix = parsed.evaluate(oldest_arrival, error, &mut random);
+        let prefix = parsed.evaluate(&utc(oldest_arrival), &Partition::default(), error.as_str(), &mut random);
         let name = object_name(&prefix, (stream, 1), &utc(oldest_arrival), random(), Compression::None.extension());
         ObjectName { prefix, name, error: error.as_str() }
     };

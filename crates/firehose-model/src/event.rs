@@ -19,33 +19,21 @@ use crate::source::{SourceType, decoded_bytes};
 /// The default name of a stream.
 pub const STREAM: &str = "mysfits-clicks";
 
-/// The name of a stream, that of the data stream that it reads, and the scope of their ARNs. Clones share them.
+/// A stream, as its events name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamIdentity {
-    name: Arc<str>,
-    data_stream: Arc<str>,
-    scope: Arc<Scope>,
+    /// Its name.
+    pub name: String,
+    /// The name of the data stream that it reads, if its records are from one.
+    pub data_stream: String,
+    /// The scope of both ARNs.
+    pub scope: Scope,
 }
 
-impl StreamIdentity {
-    /// A stream of this region and account. A data stream that it reads has the same name.
-    #[must_use]
-    pub fn new(name: &str, scope: Scope) -> Self {
-        let name: Arc<str> = name.into();
-        Self { data_stream: Arc::clone(&name), name, scope: Arc::new(scope) }
-    }
-
-    /// The same stream, which reads a data stream of another name.
-    #[must_use]
-    pub fn reading(self, data_stream: &str) -> Self {
-        Self { data_stream: data_stream.into(), ..self }
-    }
-}
-
-/// A stream of the default scope.
+/// A stream of the default scope. A data stream that it reads has the same name.
 impl From<&str> for StreamIdentity {
     fn from(name: &str) -> Self {
-        Self::new(name, Scope::default())
+        Self { name: name.to_owned(), data_stream: name.to_owned(), scope: Scope::default() }
     }
 }
 
@@ -115,12 +103,13 @@ impl Record {
     pub fn user_records(&self) -> Option<Vec<Self>> {
         let kinesis = self.kinesis.as_ref().filter(|_| self.may_be_aggregated())?;
         let data = STANDARD.decode(&self.data).ok()?;
-        let records = user_records(&data)?.into_iter().zip(0..).map(|(record, subsequence_number)| Self {
+        let records = user_records(&data)?.into_iter().zip(0..);
+        let records = records.map(|((partition_key, data), subsequence_number)| Self {
             record_id: format!("{}{subsequence_number:03}", self.record_id),
             arrival_ms: self.arrival_ms,
-            data: encode(record.data),
+            data: encode(data),
             kinesis: Some(Box::new(KinesisRecordMetadata {
-                partition_key: record.partition_key.to_owned(),
+                partition_key: partition_key.to_owned(),
                 sequence_number: kinesis.sequence_number.clone(),
                 subsequence_number,
                 ..**kinesis
@@ -156,8 +145,7 @@ pub fn encode(bytes: &[u8]) -> String {
 }
 
 /// A record id in the form of Firehose's (62 digits in the accounts that were seen).
-#[must_use]
-pub fn record_id(sequence: u64) -> String {
+fn record_id(sequence: u64) -> String {
     format!("49{sequence:060}")
 }
 
@@ -221,13 +209,11 @@ impl Event {
         if texts.first().is_some_and(|record| record.get("result").is_some()) {
             return Err(EventError::Response);
         }
-        let mut ids = HashSet::with_capacity(texts.len());
-        let mut records = Vec::with_capacity(texts.len());
-        let mut sent = Vec::with_capacity(texts.len());
-        let mut too_large = Vec::new();
+        let mut ids = HashSet::new();
+        let (mut records, mut sent, mut too_large) = (Vec::new(), Vec::new(), Vec::new());
         for (text, index) in texts.iter().zip(0..) {
-            let record_id = match text.get("recordId") {
-                None | Some("null") => record_id(index),
+            let record_id = match there(text, "recordId") {
+                None => record_id(index),
                 Some(id) => serde_json::from_str(id).map_err(|_| EventError::InvalidRecordId(index))?,
             };
             if !ids.insert(record_id.clone()) {
@@ -242,14 +228,9 @@ impl Event {
             }
             sent.push(format!("{{\"recordId\":{}{}}}", Value::from(record_id.as_str()), text.without(&["recordId"])));
             let arrival_ms = text.get("approximateArrivalTimestamp").and_then(milliseconds);
-            records.push(Record {
-                record_id,
-                arrival_ms: arrival_ms.unwrap_or(now.as_millisecond()),
-                data,
-                // It is in the file's text, which is what is sent.
-                kinesis: None,
-                original: None,
-            });
+            let arrival_ms = arrival_ms.unwrap_or(now.as_millisecond());
+            // The metadata is in the file's text, which is what is sent.
+            records.push(Record { record_id, arrival_ms, data, kinesis: None, original: None });
         }
         let others = fields.without(&["invocationId", "records"]);
         let file = minified(&format!("{others},\"records\":[{}]}}", sent.join(",")));
@@ -295,11 +276,15 @@ fn milliseconds(time: &str) -> Option<i64> {
     }
 }
 
+/// `null` counts as missing.
+fn there<'a>(fields: &Fields<'a>, name: &str) -> Option<&'a str> {
+    fields.get(name).filter(|value| *value != "null")
+}
+
 fn source(event: &Fields<'_>, record: &Fields<'_>) -> SourceType {
-    let there = |fields: &Fields<'_>, name| fields.get(name).is_some_and(|value| value != "null");
-    if there(event, "sourceMSKArn") || there(record, "kafkaRecordValue") {
+    if there(event, "sourceMSKArn").or(there(record, "kafkaRecordValue")).is_some() {
         SourceType::Msk
-    } else if there(event, "sourceKinesisStreamArn") || there(record, "kinesisRecordMetadata") {
+    } else if there(event, "sourceKinesisStreamArn").or(there(record, "kinesisRecordMetadata")).is_some() {
         SourceType::Kinesis
     } else {
         SourceType::DirectPut
@@ -308,12 +293,8 @@ fn source(event: &Fields<'_>, record: &Fields<'_>) -> SourceType {
 
 /// A value that is not a string is kept as it is written, because an error object must preserve it.
 fn data(record: &Fields<'_>) -> String {
-    // `null` counts as missing.
-    let there = |name| record.get(name).filter(|value| *value != "null");
-    match there("data").or(there("kafkaRecordValue")) {
-        None => String::new(),
-        Some(data) => serde_json::from_str(data).unwrap_or_else(|_| data.to_owned()),
-    }
+    let data = there(record, "data").or(there(record, "kafkaRecordValue")).unwrap_or("\"\"");
+    serde_json::from_str(data).unwrap_or_else(|_| data.to_owned())
 }
 
 #[cfg(test)]

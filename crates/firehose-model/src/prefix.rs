@@ -8,8 +8,8 @@ mod timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Zoned;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use jiff::{Timestamp, Zoned};
 use uuid::Uuid;
 
 use self::timestamp::Pattern;
@@ -26,12 +26,15 @@ const MAX_CHARACTERS: usize = 512;
 /// The guide's example of a `random-string`, `046b6c7f-0b`, is the beginning of a UUID.
 const RANDOM_STRING_CHARACTERS: usize = 11;
 
-/// The prefix of delivered objects.
+/// The prefix of delivered objects or of error objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prefix(Template);
+pub struct Prefix {
+    text: String,
+    parts: Vec<Part>,
+}
 
 impl Prefix {
-    /// Parses a prefix with keys of a function only. The error is for the user, as are those of [`ErrorPrefix::parse`].
+    /// Parses a prefix with keys of a function only. The error is for the user, as are the others.
     pub fn parse(text: &str, dynamic_partitioning: bool) -> Result<Self, String> {
         Self::with_keys(text, dynamic_partitioning, &[])
     }
@@ -39,8 +42,8 @@ impl Prefix {
     /// Parses a prefix with keys of a function, if one returns keys, and with the keys of a query. Without either, dynamic partitioning
     /// is off.
     pub fn with_keys(text: &str, function: bool, query: &[String]) -> Result<Self, String> {
-        let mut template = Template::parse(text)?;
-        let parts = &mut template.parts;
+        let mut prefix = Self::read(text)?;
+        let parts = &mut prefix.parts;
         if parts.contains(&Part::ErrorOutputType) {
             // "Prefix must not contain any occurrence of !{firehose:error-output-type}"
             return Err("`!{firehose:error-output-type}` can only be in an error prefix".to_owned());
@@ -51,7 +54,7 @@ impl Prefix {
         if !parts.iter().any(|part| matches!(part, Part::Timestamp(_) | Part::PartitionKey(_))) {
             parts.push(Part::Timestamp(Pattern::hour_folders()));
         }
-        for key in template.keys() {
+        for key in prefix.keys() {
             let problem = if !function && query.is_empty() {
                 // "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning is enabled."
                 "needs dynamic partitioning, which is off here"
@@ -67,31 +70,44 @@ impl Prefix {
             return Err(format!("`{key}` {problem}"));
         }
         // "MetaDataExtraction JQ Query can't contain keys that are not present in the S3 Prefix expression"
-        let is_used = |key: &String| template.keys().any(|used| used.from_query && used.name == *key);
+        let is_used = |key: &String| prefix.keys().any(|used| used.from_query && used.name == *key);
         if let Some(unused) = query.iter().find(|key| !is_used(key)) {
             return Err(format!(
                 "`!{{partitionKeyFromQuery:{unused}}}` is missing: a prefix needs each key of the MetadataExtractionQuery"
             ));
         }
         // "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled"
-        if function && template.keys().next().is_none() {
+        if function && prefix.keys().next().is_none() {
             return Err(
                 "dynamic partitioning needs a prefix with at least one `!{partitionKeyFromLambda:KEY}`".to_owned()
             );
         }
-        template.fits(&Partition::default(), "").map(Self)
+        prefix.fits("")
     }
 
-    /// With the timestamps of a time zone, instead of UTC.
-    #[must_use]
-    pub fn in_zone(self, zone: TimeZone) -> Self {
-        Self(Template { zone, ..self.0 })
+    /// Parses a prefix of error objects. Nothing is appended to it.
+    pub fn for_errors(text: &str) -> Result<Self, String> {
+        let prefix = Self::read(text)?;
+        if text.is_empty() {
+            // "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions"; here it never can.
+            return Err("an error prefix is needed, such as `errors/!{firehose:error-output-type}/`".to_owned());
+        }
+        if let Some(key) = prefix.keys().next() {
+            // "Dynamic Partitioning Namespaces can't be part of an error prefix expression"
+            return Err(format!("`{key}` can't be in an error prefix: a record that failed may have no keys"));
+        }
+        let has_expressions = prefix.parts.iter().any(|part| !matches!(part, Part::Text(_)));
+        if has_expressions && !prefix.parts.contains(&Part::ErrorOutputType) {
+            // "ErrorOutputPrefix must contain at least one occurrence of !{firehose:error-output-type}"
+            return Err("an error prefix with expressions needs `!{firehose:error-output-type}` among them".to_owned());
+        }
+        prefix.fits(ErrorOutputType::ActivePartitionExceeded.as_str())
     }
 
     /// The prefix as it was written.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0.text
+        &self.text
     }
 
     /// The partition of a record, from the keys that the function returned and those of the query; none if one that the prefix uses is
@@ -107,68 +123,67 @@ impl Prefix {
             let keys = if key.from_query { from_query } else { from_function };
             keys.get(&key.name).filter(|value| !value.is_empty()).cloned()
         };
-        let partition = Partition(self.0.keys().map(value).collect::<Option<_>>()?);
-        (!self.0.is_too_long(&partition, "")).then_some(partition)
+        let partition = Partition(self.keys().map(value).collect::<Option<_>>()?);
+        (!self.is_too_long(&partition, "")).then_some(partition)
     }
 
-    /// The prefix of an object. `partition` is one of this prefix, and `random` returns a new UUID each time.
-    pub fn evaluate(&self, oldest_arrival: Timestamp, partition: &Partition, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(&self.0.local(oldest_arrival), partition, "", random)
+    /// The prefix of an object. `partition` is one of this prefix, `error_output_type` that of an error object, and `random` returns a new
+    /// UUID each time. Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
+    pub fn evaluate(
+        &self,
+        oldest_arrival: &Zoned,
+        Partition(values): &Partition,
+        error_output_type: &str,
+        mut random: impl FnMut() -> Uuid,
+    ) -> String {
+        let mut values = values.iter();
+        let value = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Timestamp(pattern) => pattern.format(oldest_arrival),
+            Part::RandomString => random().to_string().chars().take(RANDOM_STRING_CHARACTERS).collect(),
+            Part::ErrorOutputType => error_output_type.to_owned(),
+            Part::PartitionKey(_) => values.next().cloned().unwrap_or_default(),
+        };
+        self.parts.iter().map(value).collect()
     }
-}
 
-/// The prefix of error objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorPrefix(Template);
-
-impl ErrorPrefix {
-    /// Parses an error prefix. Nothing is appended to it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let template = Template::parse(text)?;
-        if text.is_empty() {
-            // "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions"; here it never can.
-            return Err("an error prefix is needed, such as `errors/!{firehose:error-output-type}/`".to_owned());
+    fn read(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some((before, expression)) = rest.split_once("!{") {
+            let (expression, after) =
+                expression.split_once('}').ok_or_else(|| malformed(&format!("!{{{expression}")))?;
+            parts.extend([Part::Text(before.to_owned()), part(expression)?]);
+            rest = after;
         }
-        if let Some(key) = template.keys().next() {
-            // "Dynamic Partitioning Namespaces can't be part of an error prefix expression"
-            return Err(format!("`{key}` can't be in an error prefix: a record that failed may have no keys"));
+        parts.push(Part::Text(rest.to_owned()));
+        Ok(Self { text: text.to_owned(), parts })
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &PartitionKey> {
+        self.parts.iter().filter_map(|part| if let Part::PartitionKey(key) = part { Some(key) } else { None })
+    }
+
+    /// "Length of evaluated prefix cannot be greater than 512"
+    fn fits(self, error_output_type: &str) -> Result<Self, String> {
+        if self.is_too_long(&Partition::default(), error_output_type) {
+            return Err(format!(
+                "evaluated it has more than {MAX_CHARACTERS} characters, or too many bytes for a name in S3"
+            ));
         }
-        let has_expressions = template.parts.iter().any(|part| !matches!(part, Part::Text(_)));
-        if has_expressions && !template.parts.contains(&Part::ErrorOutputType) {
-            // "ErrorOutputPrefix must contain at least one occurrence of !{firehose:error-output-type}"
-            return Err("an error prefix with expressions needs `!{firehose:error-output-type}` among them".to_owned());
-        }
-        template.fits(&Partition::default(), ErrorOutputType::ActivePartitionExceeded.as_str()).map(Self)
+        Ok(self)
     }
 
-    /// With the timestamps of a time zone, instead of UTC.
-    #[must_use]
-    pub fn in_zone(self, zone: TimeZone) -> Self {
-        Self(Template { zone, ..self.0 })
-    }
-
-    /// The prefix as it was written.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.0.text
-    }
-
-    /// The prefix of an error object. `random` returns a new UUID each time.
-    pub fn evaluate(&self, oldest_arrival: Timestamp, error: ErrorOutputType, random: impl FnMut() -> Uuid) -> String {
-        self.0.evaluate(&self.0.local(oldest_arrival), &Partition::default(), error.as_str(), random)
+    fn is_too_long(&self, partition: &Partition, error_output_type: &str) -> bool {
+        let evaluated =
+            self.evaluate(&Pattern::WIDEST.to_zoned(TimeZone::UTC), partition, error_output_type, Uuid::nil);
+        evaluated.chars().count() > MAX_CHARACTERS || evaluated.len() > MAX_KEY_BYTES - MAX_SUFFIX_BYTES
     }
 }
 
 /// The values of a prefix's keys, in the order of its expressions. Records of the same partition share objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition(Vec<String>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Template {
-    text: String,
-    parts: Vec<Part>,
-    zone: TimeZone,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -185,77 +200,10 @@ struct PartitionKey {
     from_query: bool,
 }
 
-/// As it is written in a prefix.
 impl fmt::Display for PartitionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = if self.from_query { "Query" } else { "Lambda" };
         write!(formatter, "!{{partitionKeyFrom{source}:{}}}", self.name)
-    }
-}
-
-impl Template {
-    fn parse(text: &str) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, expression)) = rest.split_once("!{") {
-            let (expression, after) =
-                expression.split_once('}').ok_or_else(|| malformed(&format!("!{{{expression}")))?;
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            parts.push(part(expression)?);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        Ok(Self { text: text.to_owned(), parts, zone: TimeZone::UTC })
-    }
-
-    fn keys(&self) -> impl Iterator<Item = &PartitionKey> {
-        self.parts.iter().filter_map(|part| if let Part::PartitionKey(key) = part { Some(key) } else { None })
-    }
-
-    /// "Length of evaluated prefix cannot be greater than 512"
-    fn fits(self, partition: &Partition, error_output_type: &str) -> Result<Self, String> {
-        if self.is_too_long(partition, error_output_type) {
-            return Err(format!(
-                "evaluated it has more than {MAX_CHARACTERS} characters, or too many bytes for a name in S3"
-            ));
-        }
-        Ok(self)
-    }
-
-    fn is_too_long(&self, partition: &Partition, error_output_type: &str) -> bool {
-        let widest = Pattern::WIDEST.to_zoned(TimeZone::UTC);
-        let evaluated = self.evaluate(&widest, partition, error_output_type, Uuid::nil);
-        evaluated.chars().count() > MAX_CHARACTERS || evaluated.len() > MAX_KEY_BYTES - MAX_SUFFIX_BYTES
-    }
-
-    fn local(&self, time: Timestamp) -> Zoned {
-        time.to_zoned(self.zone.clone())
-    }
-
-    /// Every `timestamp` of a prefix is the same instant; every `random-string` is another one.
-    fn evaluate(
-        &self,
-        time: &Zoned,
-        Partition(values): &Partition,
-        error_output_type: &str,
-        mut random: impl FnMut() -> Uuid,
-    ) -> String {
-        let mut evaluated = String::new();
-        let mut values = values.iter();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => evaluated.push_str(text),
-                Part::Timestamp(pattern) => pattern.format(time, &mut evaluated),
-                Part::RandomString => evaluated.extend(random().to_string().chars().take(RANDOM_STRING_CHARACTERS)),
-                Part::ErrorOutputType => evaluated.push_str(error_output_type),
-                Part::PartitionKey(_) => evaluated.extend(values.next().map(String::as_str)),
-            }
-        }
-        evaluated
     }
 }
 
@@ -266,10 +214,10 @@ fn part(expression: &str) -> Result<Part, String> {
         return Err(malformed());
     }
     match (namespace, value) {
-        ("timestamp", pattern) => match Pattern::parse(pattern) {
-            Ok(pattern) => Ok(Part::Timestamp(pattern)),
-            Err(problem) => Err(format!("`!{{timestamp:{pattern}}}`: {problem}")),
-        },
+        ("timestamp", pattern) => {
+            let parsed = Pattern::parse(pattern).map(Part::Timestamp);
+            parsed.map_err(|problem| format!("`!{{timestamp:{pattern}}}`: {problem}"))
+        }
         ("firehose", "random-string") => Ok(Part::RandomString),
         ("firehose", "error-output-type") => Ok(Part::ErrorOutputType),
         ("firehose", value) => Err(format!(

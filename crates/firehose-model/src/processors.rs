@@ -46,12 +46,6 @@ pub enum Deaggregation {
 }
 
 impl Processors {
-    /// Whether records change before the function.
-    #[must_use]
-    pub fn have_preparation(&self) -> bool {
-        self.decompression || self.deaggregation.is_some()
-    }
-
     /// The records that the function gets for one record, at least one. An error is that of the record as it was put.
     pub fn prepare(&self, record: &Record) -> Result<Vec<Record>, ErrorCode> {
         // It was validated when the record was accepted. Nothing is neither a gzip member nor a sub-record.

@@ -13,7 +13,6 @@ pub struct Scope {
     pub account: String,
 }
 
-/// [`REGION`] and [`ACCOUNT`].
 impl Default for Scope {
     fn default() -> Self {
         Self { region: REGION.to_owned(), account: ACCOUNT.to_owned() }

@@ -37,7 +37,8 @@ fn direct_put_is_what_the_published_types_read() {
 fn an_event_has_the_region_and_account_of_its_stream() {
     let scope = Scope { region: "eu-west-1".to_owned(), account: "123456789012".to_owned() };
     let record = Record::from_shard(ShardId(0), 7, "key".to_owned(), 0, encode(b"{}"));
-    let event = Event::new(StreamIdentity::new("orders", scope).reading("source"), vec![record]);
+    let stream = StreamIdentity { name: "orders".to_owned(), data_stream: "source".to_owned(), scope };
+    let event = Event::new(stream, vec![record]);
     let payload: Value = serde_json::from_slice(&event.payload(Uuid::nil()).unwrap()).unwrap();
     for (member, expected) in [
         ("region", "eu-west-1"),

@@ -13,40 +13,35 @@ const MAGIC_AS_BASE64: &str = "84maw";
 const MD5_BYTES: usize = 16;
 /// The most user records of a record. Firehose processes a record with more as it is (Firehose API reference, "PutRecord", of multi-record
 /// de-aggregation; that aggregated records have this limit is an assumption).
-pub const MAX_USER_RECORDS: usize = 500;
-
-/// A user record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserRecord<'a> {
-    /// Its own partition key. That of the aggregated record is often the first one.
-    pub partition_key: &'a str,
-    /// Its data.
-    pub data: &'a [u8],
-}
+const MAX_USER_RECORDS: usize = 500;
+/// Fields of the message, and of the messages in it, by their number and the type of their value.
+const PARTITION_KEY: u64 = (1 << 3) | BYTES;
+const PARTITION_KEY_INDEX: u64 = 1 << 3;
+const RECORD: u64 = (3 << 3) | BYTES;
+const DATA: u64 = (3 << 3) | BYTES;
+const BYTES: u64 = 2;
 
 /// Whether base64 may be that of an aggregated record.
-#[must_use]
-pub fn has_magic(base64: &str) -> bool {
+pub(crate) fn has_magic(base64: &str) -> bool {
     base64.starts_with(MAGIC_AS_BASE64)
 }
 
-/// The user records of an aggregated record, at least one. `None` for other data, and for more than [`MAX_USER_RECORDS`].
+/// The partition keys and the data of the user records of an aggregated record, at least one. `None` for other data, and for more than
+/// [`MAX_USER_RECORDS`].
 ///
 /// Explicit hash keys select a shard only, which is that of the aggregated record.
-#[must_use]
-pub fn user_records(data: &[u8]) -> Option<Vec<UserRecord<'_>>> {
+pub(crate) fn user_records(data: &[u8]) -> Option<Vec<(&str, &[u8])>> {
     let (message, md5) = data.strip_prefix(&MAGIC)?.split_last_chunk::<MD5_BYTES>()?;
-    let digest: [u8; MD5_BYTES] = Md5::digest(message).into();
-    if digest != *md5 {
+    if Md5::digest(message)[..] != md5[..] {
         return None;
     }
     let (mut partition_keys, mut records) = (Vec::new(), Vec::new());
     let mut fields = Fields(message);
     while !fields.0.is_empty() {
         match fields.read()? {
-            (1, Value::Bytes(key)) => partition_keys.push(key),
-            (3, Value::Bytes(record)) if records.len() < MAX_USER_RECORDS => records.push(record),
-            (3, Value::Bytes(_)) => return None,
+            (PARTITION_KEY, _, key) => partition_keys.push(key),
+            (RECORD, _, record) if records.len() < MAX_USER_RECORDS => records.push(record),
+            (RECORD, ..) => return None,
             _ => {}
         }
     }
@@ -54,48 +49,40 @@ pub fn user_records(data: &[u8]) -> Option<Vec<UserRecord<'_>>> {
     records.filter(|records| !records.is_empty())
 }
 
-fn user_record<'a>(message: &'a [u8], partition_keys: &[&'a [u8]]) -> Option<UserRecord<'a>> {
+fn user_record<'a>(message: &'a [u8], partition_keys: &[&'a [u8]]) -> Option<(&'a str, &'a [u8])> {
     let (mut index, mut data) = (None, None);
     let mut fields = Fields(message);
     while !fields.0.is_empty() {
         match fields.read()? {
-            (1, Value::Number(number)) => index = usize::try_from(number).ok(),
-            (3, Value::Bytes(bytes)) => data = Some(bytes),
+            (PARTITION_KEY_INDEX, number, _) => index = usize::try_from(number).ok(),
+            (DATA, _, bytes) => data = Some(bytes),
             _ => {}
         }
     }
     let partition_key = str::from_utf8(partition_keys.get(index?)?).ok()?;
     // Many records may name a key that is there once: what they take in memory is bounded.
     let is_short = partition_key.chars().nth(MAX_PARTITION_KEY_CHARACTERS).is_none();
-    is_short.then_some(UserRecord { partition_key, data: data? })
-}
-
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    /// Of no field here.
-    Fixed,
+    is_short.then_some((partition_key, data?))
 }
 
 /// The rest of a protobuf message (Protocol Buffers documentation, "Encoding").
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// The number and the value of the next field. `None` if it is invalid, or a group, which no current message has.
-    fn read(&mut self) -> Option<(u64, Value<'a>)> {
-        let key = self.varint()?;
-        let value = match key & 7 {
-            0 => Value::Number(self.varint()?),
-            1 => self.bytes(8).map(|_| Value::Fixed)?,
-            2 => {
-                let length = self.varint()?;
-                Value::Bytes(self.bytes(length)?)
-            }
-            5 => self.bytes(4).map(|_| Value::Fixed)?,
+    /// The next field, with the value of a number or of bytes. `None` if it is invalid, or a group, which no current message has.
+    fn read(&mut self) -> Option<(u64, u64, &'a [u8])> {
+        let field = self.varint()?;
+        let (number, length) = match field & 7 {
+            0 => (self.varint()?, 0),
+            1 => (0, 8),
+            BYTES => (0, self.varint()?),
+            5 => (0, 4),
             _ => return None,
         };
-        let number = key >> 3;
-        (number > 0).then_some((number, value))
+        let (bytes, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        // There is no field 0.
+        (field >> 3 > 0).then_some((field, number, bytes))
     }
 
     /// Bits over 64 are discarded, as by protobuf's own readers.
@@ -110,12 +97,6 @@ impl<'a> Fields<'a> {
             }
         }
         None
-    }
-
-    fn bytes(&mut self, length: u64) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
-        self.0 = rest;
-        Some(bytes)
     }
 }
 
@@ -154,17 +135,13 @@ mod tests {
         [&MAGIC[..], &message, &digest].concat()
     }
 
-    fn found(data: &[u8]) -> Option<Vec<(&str, &[u8])>> {
-        Some(user_records(data)?.into_iter().map(|record| (record.partition_key, record.data)).collect())
-    }
-
     #[test]
     fn an_aggregate_of_another_library_is_read() {
         assert!(has_magic(OF_PYTHON));
         let data = STANDARD.decode(OF_PYTHON).unwrap();
         // The second one has an explicit hash key.
         let expected: [(&str, &[u8]); 4] = [("a", br#"{"n":1}"#), ("b", br#"{"n":2}"#), ("a", b""), ("é", b"\xff\0")];
-        assert_eq!(found(&data), Some(expected.to_vec()));
+        assert_eq!(user_records(&data), Some(expected.to_vec()));
         // One bit of any byte.
         for index in 0..data.len() {
             let mut damaged = data.clone();
@@ -216,7 +193,7 @@ mod tests {
             ("a group", vec![key.clone(), record(0, b"x"), vec![0x23, 0x24]], None),
             ("the field 0", vec![key, record(0, b"x"), vec![0, 0]], None),
         ] {
-            assert_eq!(found(&aggregated(&message)), expected, "{what}");
+            assert_eq!(user_records(&aggregated(&message)), expected, "{what}");
         }
     }
 

@@ -25,11 +25,9 @@ impl ShardId {
     /// The shard and the number of a sequence number; `None` for a text of another form.
     #[must_use]
     pub fn of_sequence_number(text: &str) -> Option<(Self, u64)> {
-        let digits = text.strip_prefix("49").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-        let (number, rest) = digits.split_at_checked(20)?;
-        let (shard, zeros) = rest.split_at_checked(10)?;
-        let is_whole = zeros.len() == 24 && zeros.bytes().all(|byte| byte == b'0');
-        is_whole.then_some((Self(shard.parse().ok()?), number.parse().ok()?))
+        let number = text.get(2..22)?.parse().ok()?;
+        let shard = Self(text.get(22..32)?.parse().ok()?);
+        (shard.sequence_number(number) == text).then_some((shard, number))
     }
 }
 

@@ -1,5 +1,6 @@
 mod keys;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
@@ -17,18 +18,22 @@ fn record_keys(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
+fn utc(time: &str) -> Zoned {
+    time.parse::<Timestamp>().unwrap().to_zoned(TimeZone::UTC)
+}
+
 #[track_caller]
 fn evaluated(text: &str, time: &str) -> String {
     let prefix = Prefix::parse(text, false).unwrap();
     assert_eq!(prefix.text(), text);
-    prefix.evaluate(time.parse().unwrap(), &Partition::default(), counting())
+    prefix.evaluate(&utc(time), &Partition::default(), "", counting())
 }
 
 #[track_caller]
 fn error_evaluated(text: &str, time: &str) -> String {
-    let prefix = ErrorPrefix::parse(text).unwrap();
+    let prefix = Prefix::for_errors(text).unwrap();
     assert_eq!(prefix.text(), text);
-    prefix.evaluate(time.parse().unwrap(), ErrorOutputType::ProcessingFailed, counting())
+    prefix.evaluate(&utc(time), &Partition::default(), "processing-failed", counting())
 }
 
 /// The guide's examples, but for those in which its text and its results are of different days.
@@ -112,7 +117,7 @@ fn patterns_are_those_of_java() {
         ("yyyy-MM-dd_HH:mm|é", evening, "2026-11-20_23:22|é"),
     ] {
         let result = Prefix::parse(&format!("!{{timestamp:{pattern}}}"), false)
-            .map(|prefix| prefix.evaluate(time.parse().unwrap(), &Partition::default(), counting()));
+            .map(|prefix| prefix.evaluate(&utc(time), &Partition::default(), "", counting()));
         assert_eq!(result.unwrap_or_default(), expected, "{pattern}");
     }
 }
@@ -196,7 +201,7 @@ fn faults_tell_what_was_found_and_what_is_accepted() {
         ),
         (&format!("{}!{{firehose:error-output-type}}", "x".repeat(490)), "evaluated it has more than 512 characters"),
     ] {
-        let message = ErrorPrefix::parse(text).unwrap_err();
+        let message = Prefix::for_errors(text).unwrap_err();
         assert!(message.starts_with(expected), "{text}: {message}");
     }
 }
@@ -221,12 +226,12 @@ fn records_are_in_a_partition_by_the_keys_that_the_prefix_uses() {
                 !{partitionKeyFromLambda:species}/";
     let prefix = Prefix::parse(text, true).unwrap();
     let partition = |pairs: &[_]| prefix.partition(&record_keys(pairs), &record_keys(&[]));
-    let time = "2026-11-20T08:22:01Z".parse().unwrap();
+    let time = utc("2026-11-20T08:22:01Z");
 
     let evil = partition(&[("species", "Chimera"), ("good evil", "Evil"), ("mysfit", "a")]).unwrap();
     assert_eq!(evil, partition(&[("species", "Chimera"), ("good evil", "Evil"), ("mysfit", "b")]).unwrap());
     assert_ne!(evil, partition(&[("species", "Chimera"), ("good evil", "Good")]).unwrap());
-    assert_eq!(prefix.evaluate(time, &evil, Uuid::new_v4), "species=Chimera/2026/Evil/Chimera/");
+    assert_eq!(prefix.evaluate(&time, &evil, "", Uuid::new_v4), "species=Chimera/2026/Evil/Chimera/");
 
     assert_eq!(partition(&[("species", "Chimera")]), None);
     assert_eq!(partition(&[("species", "Chimera"), ("good evil", "")]), None);
@@ -239,7 +244,7 @@ fn records_are_in_a_partition_by_the_keys_that_the_prefix_uses() {
     // Nothing is appended to one with keys.
     let keyed = Prefix::parse("!{partitionKeyFromLambda:species}/", true).unwrap();
     let partition = keyed.partition(&chimera, &BTreeMap::new()).unwrap();
-    assert_eq!(keyed.evaluate(time, &partition, Uuid::new_v4), "Chimera/");
+    assert_eq!(keyed.evaluate(&time, &partition, "", Uuid::new_v4), "Chimera/");
 }
 
 #[test]
@@ -273,18 +278,18 @@ fn timestamps_are_in_the_time_zone() {
         // A zone of a quarter of an hour, and an old name.
         ("Asia/Katmandu", "2026-11-20T18:15:00Z", "2026/11/21/00 47"),
     ] {
-        let (zone, time) = (time_zone(zone).unwrap(), time.parse().unwrap());
+        let time = time.parse::<Timestamp>().unwrap().to_zoned(time_zone(zone).unwrap());
         let pattern = "!{timestamp:yyyy/MM/dd/HH ww}";
-        let prefix = Prefix::parse(pattern, false).unwrap().in_zone(zone.clone());
-        assert_eq!(prefix.evaluate(time, &Partition::default(), counting()), expected);
-        let errors = ErrorPrefix::parse(&format!("{pattern} !{{firehose:error-output-type}}")).unwrap().in_zone(zone);
-        let evaluated = errors.evaluate(time, ErrorOutputType::ProcessingFailed, counting());
+        let prefix = Prefix::parse(pattern, false).unwrap();
+        assert_eq!(prefix.evaluate(&time, &Partition::default(), "", counting()), expected);
+        let errors = Prefix::for_errors(&format!("{pattern} !{{firehose:error-output-type}}")).unwrap();
+        let evaluated = errors.evaluate(&time, &Partition::default(), "processing-failed", counting());
         assert_eq!(evaluated, format!("{expected} processing-failed"));
     }
     // Also those that Firehose appends.
-    let appended = Prefix::parse("p/", false).unwrap().in_zone(time_zone("Asia/Tokyo").unwrap());
-    let time = "2026-11-20T18:00:00Z".parse().unwrap();
-    assert_eq!(appended.evaluate(time, &Partition::default(), counting()), "p/2026/11/21/03/");
+    let appended = Prefix::parse("p/", false).unwrap();
+    let time = utc("2026-11-20T18:00:00Z").with_time_zone(time_zone("Asia/Tokyo").unwrap());
+    assert_eq!(appended.evaluate(&time, &Partition::default(), "", counting()), "p/2026/11/21/03/");
 }
 
 #[test]
@@ -320,9 +325,9 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 /// Any time of four digits, to the nanosecond.
-fn times() -> impl Strategy<Value = Timestamp> {
+fn times() -> impl Strategy<Value = Zoned> {
     (-62_135_596_800_i64..253_402_207_200, 0..1_000_000_000_i32)
-        .prop_map(|(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap())
+        .prop_map(|(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap().to_zoned(TimeZone::UTC))
 }
 
 proptest! {
@@ -339,21 +344,21 @@ proptest! {
         if let Ok(prefix) = Prefix::with_keys(&text, function, &query)
             && let Some(partition) = prefix.partition(&keys, &keys)
         {
-            let evaluated = prefix.evaluate(time, &partition, Uuid::new_v4);
+            let evaluated = prefix.evaluate(&time, &partition, "", Uuid::new_v4);
             prop_assert!(evaluated.chars().count() <= MAX_CHARACTERS);
         }
-        if let Ok(prefix) = ErrorPrefix::parse(&text) {
-            let evaluated = prefix.evaluate(time, ErrorOutputType::PartitioningFailed, Uuid::new_v4);
+        if let Ok(prefix) = Prefix::for_errors(&text) {
+            let evaluated = prefix.evaluate(&time, &Partition::default(), "partitioning-failed", Uuid::new_v4);
             prop_assert!(evaluated.chars().count() <= MAX_CHARACTERS);
         }
     }
 
     #[test]
     fn no_text_and_no_time_panics(text in "\\PC{0,40}", seconds in -377_705_023_201_i64..253_402_207_200) {
-        let time = Timestamp::from_second(seconds).unwrap();
+        let time = Timestamp::from_second(seconds).unwrap().to_zoned(TimeZone::UTC);
         let text = format!("!{{timestamp:{text}}}");
         if let Ok(prefix) = Prefix::parse(&text, false) {
-            prefix.evaluate(time, &Partition::default(), Uuid::new_v4);
+            prefix.evaluate(&time, &Partition::default(), "", Uuid::new_v4);
         }
     }
 }

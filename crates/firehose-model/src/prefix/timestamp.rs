@@ -1,6 +1,6 @@
 //! `!{timestamp:PATTERN}`: the patterns of Java's `DateTimeFormatter`, in its US locale.
 
-use std::iter::Peekable;
+use std::iter::{self, Peekable};
 use std::str::Chars;
 
 use jiff::civil::Date;
@@ -16,10 +16,8 @@ enum Piece {
     Field(String),
     /// The first letter of such a field.
     Initial(&'static str),
-    /// The last two digits of the week-based year.
-    ShortWeekYear,
-    /// The week-based year, with at least this many digits.
-    WeekYear(usize),
+    /// A format of the week's Saturday.
+    OfSaturday(String),
     /// The week of the week-based year, with at least this many digits.
     Week(usize),
 }
@@ -39,11 +37,8 @@ impl Pattern {
             match first {
                 '\'' => quoted(&mut rest, &mut pieces)?,
                 'A'..='Z' | 'a'..='z' => {
-                    let mut count = 1;
-                    while rest.next_if_eq(&first).is_some() {
-                        count += 1;
-                    }
-                    pieces.push(field(first, count)?);
+                    let more = iter::from_fn(|| rest.next_if_eq(&first)).count();
+                    pieces.push(field(first, 1 + more)?);
                 }
                 '[' | ']' | '{' | '}' | '#' => return Err(format!("`{first}` must be in single quotes")),
                 other => pieces.push(Piece::Text(other)),
@@ -52,30 +47,23 @@ impl Pattern {
         Ok(Self(pieces))
     }
 
-    pub(super) fn format(&self, time: &Zoned, text: &mut String) {
-        for piece in &self.0 {
-            match piece {
-                Piece::Text(character) => text.push(*character),
-                Piece::Field(format) => text.push_str(&time.strftime(format).to_string()),
-                Piece::Initial(format) => text.extend(time.strftime(format).to_string().chars().take(1)),
-                Piece::ShortWeekYear => text.push_str(&padded(week(time).0.rem_euclid(100), 2)),
-                Piece::WeekYear(digits) => text.push_str(&padded(week(time).0, *digits)),
-                Piece::Week(digits) => text.push_str(&padded(week(time).1, *digits)),
-            }
-        }
+    pub(super) fn format(&self, time: &Zoned) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(character) => character.to_string(),
+            Piece::Field(format) => time.strftime(format).to_string(),
+            Piece::Initial(format) => time.strftime(format).to_string().chars().take(1).collect(),
+            Piece::OfSaturday(format) => saturday(time).strftime(format).to_string(),
+            &Piece::Week(digits) => format!("{:0digits$}", (saturday(time).day_of_year() + 6) / 7),
+        };
+        self.0.iter().map(piece).collect()
     }
 }
 
-fn padded(number: i16, digits: usize) -> String {
-    format!("{number:0digits$}")
-}
-
-/// The week-based year and its week, by Java's `WeekFields` of the US: a week begins on Sunday, and week 1 has January 1. So the year is
-/// that of the week's Saturday. After the last Saturday of the year 9999, both are those of the day itself.
-fn week(time: &Zoned) -> (i16, i16) {
-    let date: Date = time.date();
-    let saturday = date.saturating_add((6 - date.weekday().to_sunday_zero_offset()).days());
-    (saturday.year(), (saturday.day_of_year() + 6) / 7)
+/// The last day of a week, which has the week-based year and its week, by Java's `WeekFields` of the US: a week begins on Sunday, and
+/// week 1 has January 1. After the last Saturday of the year 9999, it is the last day of that year.
+fn saturday(time: &Zoned) -> Date {
+    let date = time.date();
+    date.saturating_add((6 - date.weekday().to_sunday_zero_offset()).days())
 }
 
 /// Two quotes in it are one, and nothing in quotes is a quote itself.
@@ -96,22 +84,32 @@ fn quoted(rest: &mut Peekable<Chars<'_>>, pieces: &mut Vec<Piece>) -> Result<(),
 
 /// Java's limits.
 fn field(letter: char, count: usize) -> Result<Piece, String> {
-    let (number, most) = match letter {
-        // They have no format of `strftime`: weeks in C are others.
-        'Y' => (' ', 19),
-        'w' => (' ', 2),
-        'y' | 'u' => ('Y', 19),
-        'M' => ('m', 5),
-        'd' => ('d', 2),
-        'D' => ('j', 3),
-        'E' => ('u', 5),
-        'H' => ('H', 2),
-        'h' => ('I', 2),
-        'a' => ('p', 1),
-        'm' => ('M', 2),
-        's' => ('S', 2),
-        'S' => ('f', 9),
-        letter => {
+    let name = |format: &str| Piece::Field(format.to_owned());
+    let number = |letter: char| Piece::Field(format!("%0{count}{letter}"));
+    let (most, piece) = match (letter, count) {
+        ('Y', 2) => (19, Piece::OfSaturday("%y".to_owned())),
+        ('Y', _) => (19, Piece::OfSaturday(format!("%0{count}Y"))),
+        ('y' | 'u', 2) => (19, name("%y")),
+        ('y' | 'u', _) => (19, number('Y')),
+        ('M', ..=2) => (5, number('m')),
+        ('M', 3) => (5, name("%b")),
+        ('M', 4) => (5, name("%B")),
+        ('M', _) => (5, Piece::Initial("%B")),
+        // Weeks in C are others.
+        ('w', _) => (2, Piece::Week(count)),
+        ('d', _) => (2, number('d')),
+        ('D', _) => (3, number('j')),
+        // One, two and three letters are the same to Java.
+        ('E', ..=3) => (5, name("%a")),
+        ('E', 4) => (5, name("%A")),
+        ('E', _) => (5, Piece::Initial("%A")),
+        ('H', _) => (2, number('H')),
+        ('h', _) => (2, number('I')),
+        ('a', _) => (1, name("%p")),
+        ('m', _) => (2, number('M')),
+        ('s', _) => (2, number('S')),
+        ('S', _) => (9, number('f')),
+        _ => {
             return Err(format!(
                 "`{letter}` is not known: the letters are y or u (year), Y (week-based year), M (month), w (week), d (day), \
                  D (day of the year), E (weekday), H or h (hour), a (AM or PM), m (minute), s (second) and S (its fraction); \
@@ -122,20 +120,5 @@ fn field(letter: char, count: usize) -> Result<Piece, String> {
     if count > most {
         return Err(format!("`{letter}` is there {count} times in a row, and can be {most} times at most"));
     }
-    let name = match (letter, count) {
-        ('Y', 2) => return Ok(Piece::ShortWeekYear),
-        ('Y', digits) => return Ok(Piece::WeekYear(digits)),
-        ('w', digits) => return Ok(Piece::Week(digits)),
-        ('y' | 'u', 2) => "%y",
-        ('M', 3) => "%b",
-        ('M', 4) => "%B",
-        ('M', 5) => return Ok(Piece::Initial("%B")),
-        // One, two and three letters are the same to Java.
-        ('E', ..=3) => "%a",
-        ('E', 4) => "%A",
-        ('E', 5) => return Ok(Piece::Initial("%A")),
-        ('a', _) => "%p",
-        _ => return Ok(Piece::Field(format!("%0{count}{number}"))),
-    };
-    Ok(Piece::Field(name.to_owned()))
+    Ok(piece)
 }

@@ -31,7 +31,6 @@ pub(super) const FILTERS: &str = "\
     startswith/1 strftime/1 strptime/1 sub/2 test/1 todate/0 todateiso8601/0 tojson/0 tonumber/0 tostring/0 \
     true/0 type/0";
 
-/// The definition that guards a filter.
 fn guard_of(filter: &str) -> Option<&'static str> {
     match filter {
         "gsub" | "sub" | "test" => Some("short"),
@@ -174,7 +173,6 @@ fn guard(term: &mut Term<&str>) -> Result<usize, String> {
     })
 }
 
-/// The elements of an array.
 fn guard_items(items: &mut Term<&str>) -> Result<usize, String> {
     match items {
         Term::BinOp(before, BinaryOp::Comma, last) => Ok(guard_items(before)?.saturating_add(guard(last)?)),

@@ -1,23 +1,17 @@
 //! The region and the account of a caller, from the signature that it sends. The signature itself is not verified.
 
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use firehose_model::scope::Scope;
 
-/// The digits of an account id.
-const ACCOUNT_DIGITS: usize = 12;
-
 /// The region is that of the credential scope; the account is the access key id, if it is one. Other callers have the default scope.
-pub(super) fn scope_of(headers: &HeaderMap) -> Scope {
-    let text = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub(super) fn scope_of(authorization: &str) -> Scope {
     let mut scope = Scope::default();
     // `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=…` (IAM user guide, "Elements of an AWS API
     // request signature").
-    let Some((_, credential)) = text.split_once("Credential=") else { return scope };
-    let credential = credential.split([',', ' ']).next().unwrap_or_default();
-    let mut parts = credential.split('/');
+    let (_, credential) = authorization.split_once("Credential=").unwrap_or_default();
+    let mut parts = credential.split([',', ' ']).next().unwrap_or_default().split('/');
     let (key, region) = (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default());
-    if key.len() == ACCOUNT_DIGITS && key.bytes().all(|byte| byte.is_ascii_digit()) {
+    // An account id.
+    if key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()) {
         key.clone_into(&mut scope.account);
     }
     // Of a signature for several regions, the scope has none: its third part is the service.
@@ -31,34 +25,30 @@ pub(super) fn scope_of(headers: &HeaderMap) -> Scope {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     #[test]
     fn the_scope_is_in_the_credential() {
         let usual = "AWS4-HMAC-SHA256 Credential=local/20261120/eu-west-1/firehose/aws4_request, SignedHeaders=host, Signature=0";
         for (header, region, account) in [
-            (None, "us-east-1", "000000000000"),
-            (Some(""), "us-east-1", "000000000000"),
-            (Some("Bearer abc"), "us-east-1", "000000000000"),
-            (Some("AWS4-HMAC-SHA256 Credential=anyone"), "us-east-1", "000000000000"),
-            (Some(usual), "eu-west-1", "000000000000"),
-            (Some(&*usual.replace("local", "123456789012")), "eu-west-1", "123456789012"),
-            (Some(&*usual.replace("local", "12345678901x")), "eu-west-1", "000000000000"),
-            (Some(&*usual.replace("local", "1234567890123")), "eu-west-1", "000000000000"),
-            (Some(&*usual.replace(", ", ",")), "eu-west-1", "000000000000"),
-            (Some(&*usual.replace("eu-west-1", "")), "us-east-1", "000000000000"),
-            (Some(&*usual.replace("eu-west-1", "a:b")), "us-east-1", "000000000000"),
+            ("", "us-east-1", "000000000000"),
+            ("Bearer abc", "us-east-1", "000000000000"),
+            ("AWS4-HMAC-SHA256 Credential=anyone", "us-east-1", "000000000000"),
+            (usual, "eu-west-1", "000000000000"),
+            (&*usual.replace("local", "123456789012"), "eu-west-1", "123456789012"),
+            (&*usual.replace("local", "12345678901x"), "eu-west-1", "000000000000"),
+            (&*usual.replace("local", "1234567890123"), "eu-west-1", "000000000000"),
+            (&*usual.replace(", ", ","), "eu-west-1", "000000000000"),
+            (&*usual.replace("eu-west-1", ""), "us-east-1", "000000000000"),
+            (&*usual.replace("eu-west-1", "a:b"), "us-east-1", "000000000000"),
             (
-                Some("AWS4-ECDSA-P256-SHA256 Credential=123456789012/20261120/firehose/aws4_request, Signature=0"),
+                "AWS4-ECDSA-P256-SHA256 Credential=123456789012/20261120/firehose/aws4_request, Signature=0",
                 "us-east-1",
                 "123456789012",
             ),
         ] {
-            let value = header.map(|text| (AUTHORIZATION, HeaderValue::from_str(text).unwrap()));
             let expected = Scope { region: region.to_owned(), account: account.to_owned() };
-            assert_eq!(scope_of(&value.into_iter().collect()), expected, "{header:?}");
+            assert_eq!(scope_of(header), expected, "{header}");
         }
     }
 }

@@ -4,7 +4,6 @@
 //! AWS SDK for Java 2.x). The name of a member decides how its value is converted. Tags are not required, and are ignored in requests, as
 //! by Jackson, which that SDK uses: the tag of a time is 1, which RFC 8949 has for seconds.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io::{self, Write};
 
@@ -31,14 +30,7 @@ pub(super) enum CborError {
     Invalid(#[from] decode::Error),
     /// The JSON is longer than its limit.
     #[error("the request is too large")]
-    TooLarge,
-}
-
-/// Only the limit of the JSON causes it.
-impl From<io::Error> for CborError {
-    fn from(_: io::Error) -> Self {
-        Self::TooLarge
-    }
+    TooLarge(#[from] io::Error),
 }
 
 /// Converts a request to JSON of at most `max_bytes`. Lengths in the request allocate nothing.
@@ -77,7 +69,7 @@ struct Conversion<'a> {
     json: Json,
 }
 
-impl<'a> Conversion<'a> {
+impl Conversion<'_> {
     /// Converts the value of a member; items of arrays have no name.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have 41 bits")]
     fn value(&mut self, name: &str, depth: usize) -> Result<(), CborError> {
@@ -122,7 +114,7 @@ impl<'a> Conversion<'a> {
                 self.write(&value)
             }
             Type::Null | Type::Undefined => {
-                self.skip_byte();
+                self.cbor.skip()?;
                 self.write(&())
             }
             _ => match i128::from(self.cbor.int()?) {
@@ -140,8 +132,7 @@ impl<'a> Conversion<'a> {
         convert: impl Fn(&mut Self) -> Result<(), CborError>,
     ) -> Result<(), CborError> {
         self.json.write_all(start)?;
-        let mut count = 0;
-        loop {
+        for count in 0.. {
             let is_end = match length {
                 Some(length) => count == length,
                 None => self.cbor.datatype()? == Type::Break,
@@ -153,20 +144,15 @@ impl<'a> Conversion<'a> {
                 self.json.write_all(b",")?;
             }
             convert(self)?;
-            count += 1;
         }
         if length.is_none() {
-            self.skip_byte();
+            self.cbor.set_position(self.cbor.position() + 1);
         }
         Ok(self.json.write_all(end)?)
     }
 
-    fn text(&mut self) -> Result<Cow<'a, str>, CborError> {
-        if self.cbor.datatype()? == Type::String {
-            return Ok(self.cbor.str()?.into());
-        }
-        let text: Result<String, decode::Error> = self.cbor.str_iter()?.collect();
-        Ok(text?.into())
+    fn text(&mut self) -> Result<String, CborError> {
+        Ok(self.cbor.str_iter()?.collect::<Result<_, _>>()?)
     }
 
     fn data(&mut self) -> Result<(), CborError> {
@@ -180,15 +166,10 @@ impl<'a> Conversion<'a> {
 
     /// Of the values here, only the limit fails.
     fn write(&mut self, value: &impl Serialize) -> Result<(), CborError> {
-        serde_json::to_writer(&mut self.json, value).map_err(|_| CborError::TooLarge)
-    }
-
-    fn skip_byte(&mut self) {
-        self.cbor.set_position(self.cbor.position() + 1);
+        Ok(serde_json::to_writer(&mut self.json, value).map_err(io::Error::from)?)
     }
 }
 
-/// Converts a response.
 pub(super) fn from_json(response: &Value) -> Vec<u8> {
     let mut cbor = Encoder::new(Vec::new());
     // Writing into memory does not fail.

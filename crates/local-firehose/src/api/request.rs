@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -60,12 +60,9 @@ impl Service {
     }
 
     pub(super) fn unknown_operation(&self, operation: &str) -> ApiError {
-        let message = format!(
-            "unsupported operation {}: this local {} supports {}",
-            excerpt(operation, 64),
-            self.short_name,
-            self.operations
-        );
+        let Self { short_name, operations, .. } = self;
+        let operation = excerpt(operation, 64);
+        let message = format!("unsupported operation {operation}: this local {short_name} supports {operations}");
         ApiError::bad_request(UNKNOWN_OPERATION, message)
     }
 
@@ -126,7 +123,8 @@ impl RequestReader {
             let message = format!("the header X-Amz-Target must name an operation, such as {target_prefix}{operation}");
             return Err(ApiError::bad_request(UNKNOWN_OPERATION, message));
         };
-        Ok(Call { operation: operation.to_owned(), body, caller: scope_of(&head.headers) })
+        let caller = scope_of(text(&head.headers, AUTHORIZATION.as_str()));
+        Ok(Call { operation: operation.to_owned(), body, caller })
     }
 
     /// A body of CBOR as JSON, with the same limits.
@@ -137,7 +135,7 @@ impl RequestReader {
             return Err(ApiError::serialization(message));
         }
         let json = cbor::to_json(body, max_body_bytes).map_err(|error| match error {
-            CborError::TooLarge => self.service.unread_body(BodyError::TooLarge),
+            CborError::TooLarge(_) => self.service.unread_body(BodyError::TooLarge),
             CborError::Invalid(_) => ApiError::serialization(error.to_string()),
         })?;
         self.bodies.hold(json).map_err(|error| self.service.unread_body(error))
@@ -164,13 +162,11 @@ pub(super) fn seconds(time: Timestamp) -> f64 {
 }
 
 pub(super) fn response(result: Result<Value, ApiError>, is_cbor: bool) -> Response {
-    let status = result.as_ref().map_or_else(|error| error.status, |_| StatusCode::OK);
-    let body = match result {
-        Ok(body) if is_cbor => cbor::from_json(&body),
-        Ok(body) => body.to_string().into_bytes(),
-        Err(error) if is_cbor => cbor::from_json(&error.without_position()),
-        Err(error) => serde_json::to_vec(&error).unwrap_or_default(),
+    let (status, body) = match result {
+        Ok(body) => (StatusCode::OK, body),
+        Err(error) => (error.status, error.body(is_cbor)),
     };
+    let body = if is_cbor { cbor::from_json(&body) } else { body.to_string().into_bytes() };
     let content_type = match status {
         _ if is_cbor => CBOR,
         // A browser displays this type.
@@ -217,9 +213,9 @@ impl ApiError {
         Self::bad_request("ResourceNotFoundException", format!("{kind} {name} under account {account} not found."))
     }
 
-    /// Its body, without the position in the JSON of a request that was not JSON.
-    fn without_position(mut self) -> Value {
-        if let Some(end) = self.message.find(" at line 1 column ") {
+    /// In CBOR it has no position in JSON, which the request was not.
+    fn body(mut self, is_cbor: bool) -> Value {
+        if let Some(end) = self.message.find(" at line 1 column ").filter(|_| is_cbor) {
             self.message.truncate(end);
         }
         serde_json::to_value(self).unwrap_or_default()

@@ -12,7 +12,7 @@ use super::functions::FunctionMap;
 use super::processing::{FieldError, Processed, Processing, Transformation};
 use crate::stream::{Buffering, Source, StreamSettings};
 use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, Limits, MB};
-use firehose_model::prefix::{Compression, ErrorPrefix, Prefix, time_zone};
+use firehose_model::prefix::{Compression, Prefix, time_zone};
 use firehose_model::query::Query;
 use firehose_model::scope::Scope;
 use object_storage::Destination;
@@ -200,8 +200,8 @@ impl Definition {
             processors,
             destination,
             destination_buffer,
-            prefix: prefix.in_zone(zone.clone()),
-            error_prefix: error_prefix.in_zone(zone.clone()),
+            prefix,
+            error_prefix,
             time_zone: zone,
             compression,
             file_extension: configuration.file_extension.filter(|extension| !extension.is_empty()),
@@ -285,11 +285,11 @@ fn seconds(number: u32) -> Duration {
 
 /// Without one, Firehose puts error objects below the prefix, which is an assumption, and the error type before the time ("Use Amazon S3
 /// bucket prefix to deliver data").
-fn error_prefix(prefix: &str, given: Option<&str>) -> Result<ErrorPrefix, String> {
+fn error_prefix(prefix: &str, given: Option<&str>) -> Result<Prefix, String> {
     match given.filter(|given| !given.is_empty()) {
-        Some(given) => ErrorPrefix::parse(given),
+        Some(given) => Prefix::for_errors(given),
         None if prefix.contains("!{") => Err("cannot be null or empty when Prefix contains expressions".to_owned()),
-        None => ErrorPrefix::parse(&format!("{prefix}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd/HH}}/")),
+        None => Prefix::for_errors(&format!("{prefix}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd/HH}}/")),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::http::HeaderMap;
 use axum::http::header::EXPECT;
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -74,13 +74,6 @@ pub struct BodyBytes {
     memory: Option<OwnedSemaphorePermit>,
 }
 
-#[cfg(test)]
-impl From<Vec<u8>> for BodyBytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, memory: None }
-    }
-}
-
 impl Deref for BodyBytes {
     type Target = [u8];
 
@@ -110,7 +103,11 @@ impl BodyReader {
         let mut read = Ok(BodyBytes::default());
         // The rest of a refused body is discarded.
         while let Some(chunk) = arrival.next().await? {
-            read = read.and_then(|body| self.append(body, &chunk));
+            read = read.and_then(|mut body| {
+                self.reserve(&mut body, chunk.len())?;
+                body.bytes.extend_from_slice(&chunk);
+                Ok(body)
+            });
         }
         read
     }
@@ -133,13 +130,6 @@ impl BodyReader {
         Ok(body)
     }
 
-    fn append(&self, mut body: BodyBytes, chunk: &[u8]) -> Result<BodyBytes, BodyError> {
-        self.reserve(&mut body, chunk.len())?;
-        body.bytes.extend_from_slice(chunk);
-        Ok(body)
-    }
-
-    /// Takes memory for more bytes of a body.
     fn reserve(&self, body: &mut BodyBytes, more: usize) -> Result<(), BodyError> {
         let before = body.bytes.len();
         let after = before + more;
@@ -147,14 +137,11 @@ impl BodyReader {
             return Err(BodyError::TooLarge);
         }
         let counted = after.saturating_sub(UNCOUNTED) - before.saturating_sub(UNCOUNTED);
-        if counted > 0 {
-            let permits = u32::try_from(counted).map_err(|_| BodyError::TooLarge)?;
-            let memory = Arc::clone(&self.memory.0).try_acquire_many_owned(permits);
-            let memory = memory.map_err(|_| BodyError::NoMemory)?;
-            match &mut body.memory {
-                Some(held) => held.merge(memory),
-                None => body.memory = Some(memory),
-            }
+        let permits = u32::try_from(counted).map_err(|_| BodyError::TooLarge)?;
+        let memory = Arc::clone(&self.memory.0).try_acquire_many_owned(permits).map_err(|_| BodyError::NoMemory)?;
+        match &mut body.memory {
+            Some(held) => held.merge(memory),
+            None => body.memory = Some(memory),
         }
         Ok(())
     }
@@ -177,27 +164,13 @@ impl Arrival {
         if self.bytes > self.limits.max_bytes + self.limits.max_discarded {
             return Ok(None);
         }
-        let (deadline, late) = self.deadline();
-        match timeout_at(deadline, self.chunks.next()).await {
-            Ok(Some(Ok(chunk))) => {
-                self.bytes += chunk.len();
-                Ok(Some(chunk))
-            }
-            Ok(Some(Err(_broken))) => Err(BodyError::Incomplete),
-            Ok(None) => Ok(None),
-            Err(_elapsed) => Err(late),
-        }
-    }
-
-    /// Of the next chunk, with the error after it.
-    fn deadline(&self) -> (Instant, BodyError) {
         let timeout = self.limits.timeout;
         let at_minimum_rate = GRACE + Duration::from_secs(self.bytes as u64 / MIN_BYTES_PER_SECOND);
-        if at_minimum_rate < timeout {
-            (self.started + at_minimum_rate, BodyError::TooSlow)
-        } else {
-            (self.started + timeout, BodyError::Timeout(timeout))
-        }
+        let late = if at_minimum_rate < timeout { BodyError::TooSlow } else { BodyError::Timeout(timeout) };
+        let chunk = timeout_at(self.started + at_minimum_rate.min(timeout), self.chunks.try_next()).await;
+        let chunk = chunk.map_err(|_elapsed| late)?.map_err(|_broken| BodyError::Incomplete)?;
+        self.bytes += chunk.as_ref().map_or(0, Bytes::len);
+        Ok(chunk)
     }
 }
 

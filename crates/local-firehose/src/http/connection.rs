@@ -4,7 +4,6 @@
 //! A connection has one request at a time by either version, so that the same limits hold.
 
 use std::future::pending;
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -27,11 +26,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Serves a connection until it is closed, or until the requests in flight have their responses after `stopped` changes or closes.
 pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Receiver<()>) {
-    let is_http2 = tokio::select! {
-        is_http2 = timeout(HEAD_TIMEOUT, begins_with_http2(&stream)) => is_http2,
+    let mut start = [0; 4];
+    let read = tokio::select! {
+        read = timeout(HEAD_TIMEOUT, stream.peek(&mut start)) => read,
         _stopped = stopped.changed() => return,
     };
-    let Ok(Ok(is_http2)) = is_http2 else { return };
+    let Ok(Ok(read)) = read else { return };
+    // The first bytes of the preface of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins with them. Clients send the preface
+    // in one piece; one that does not is served as one of HTTP/1.1, and refused.
+    let is_http2 = start[..read] == *b"PRI ";
     let (stream, service) = (TokioIo::new(stream), TowerToHyperService::new(app));
     if is_http2 {
         let requests = Requests::default();
@@ -45,28 +48,15 @@ pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Re
     }
 }
 
-/// Whether the first bytes are those of the preface of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins with them. Clients
-/// send the preface in one piece; one that does not is served as one of HTTP/1.1, and refused.
-async fn begins_with_http2(stream: &TcpStream) -> io::Result<bool> {
-    let mut start = [0; 4];
-    let read = stream.peek(&mut start).await?;
-    Ok(start[..read] == *b"PRI ")
-}
-
 async fn run(connection: impl GracefulConnection, idle: impl Future<Output = ()>, mut stopped: watch::Receiver<()>) {
-    let (mut connection, mut idle) = (pin!(connection), pin!(idle));
-    let mut is_stopping = false;
-    loop {
-        tokio::select! {
-            // An error is the client's: its connection broke, or was closed for a head that did not arrive.
-            _ended = connection.as_mut() => return,
-            () = idle.as_mut() => return,
-            _stopped = stopped.changed(), if !is_stopping => {
-                is_stopping = true;
-                connection.as_mut().graceful_shutdown();
-            }
-        }
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // An error is the client's: its connection broke, or was closed for a head that did not arrive.
+        _ended = connection.as_mut() => return,
+        () = idle => return,
+        _stopped = stopped.changed() => connection.as_mut().graceful_shutdown(),
     }
+    let _late = timeout(REQUEST_TIMEOUT, connection).await;
 }
 
 /// Runs the requests of an HTTP/2 connection, each until its response is sent, and counts those in flight.
@@ -88,21 +78,14 @@ impl Requests {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Requests {
     fn execute(&self, request: F) {
-        self.0.send_modify(|requests| *requests += 1);
-        let in_flight = InFlight(self.0.clone());
+        let requests = self.0.clone();
+        requests.send_modify(|requests| *requests += 1);
+        // In a task of its own, so that one that panics is counted, too.
+        let request = tokio::spawn(timeout(REQUEST_TIMEOUT, request));
         tokio::spawn(async move {
-            let _late = timeout(REQUEST_TIMEOUT, request).await;
-            drop(in_flight);
+            let _ended = request.await;
+            requests.send_modify(|requests| *requests -= 1);
         });
-    }
-}
-
-/// A request, also one that panics.
-struct InFlight(watch::Sender<usize>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.send_modify(|requests| *requests -= 1);
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::Listener;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::connection;
@@ -66,8 +66,14 @@ async fn serve(mut listener: TcpListener, app: Router, mut stopped: watch::Recei
     let app: Router = app.with_state(());
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let (stream, place) = tokio::select! {
-            accepted = accept(&mut listener, &places) => accepted,
+        let accepted = async {
+            // First, so that a client without a place is not connected to a server that does not read. The semaphore is never closed.
+            let place = Arc::clone(&places).acquire_owned().await.ok();
+            // axum's retries after an error.
+            (Listener::accept(&mut listener).await, place)
+        };
+        let ((stream, _address), place) = tokio::select! {
+            accepted = accepted => accepted,
             _stopped = stopped.changed() => return,
         };
         // A response of several packets does not wait for the acknowledgement of the first.
@@ -80,20 +86,12 @@ async fn serve(mut listener: TcpListener, app: Router, mut stopped: watch::Recei
     }
 }
 
-/// Waits for a place first, so that a client without one is not connected to a server that does not read.
-async fn accept(listener: &mut TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    // Always some: the semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    // axum's retries after an error.
-    let (stream, _address) = Listener::accept(listener).await;
-    (stream, place)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
     use super::*;
 

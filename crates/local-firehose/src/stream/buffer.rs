@@ -137,7 +137,7 @@ impl Buffer {
     async fn prepare(&mut self, accepted: Accepted) {
         let context = Arc::clone(&self.invoker.context);
         let processors = &context.settings.processors;
-        if !processors.have_preparation() {
+        if !processors.decompression && processors.deaggregation.is_none() {
             return self.push(accepted).await;
         }
         while processors.decompression && !context.backlog.reserve_decompressed() {

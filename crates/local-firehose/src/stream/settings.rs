@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use firehose_model::event::StreamIdentity;
 use firehose_model::kinesis::shard::{ON_DEMAND, Shards};
-use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::prefix::{Compression, Prefix};
 use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
 use object_storage::Destination;
@@ -45,8 +45,8 @@ pub struct StreamSettings {
     /// The prefix of delivered objects.
     pub prefix: Prefix,
     /// The prefix of error objects.
-    pub error_prefix: ErrorPrefix,
-    /// The time zone of the names of delivered objects and error objects. Their prefixes have it, too.
+    pub error_prefix: Prefix,
+    /// The time zone of delivered objects and error objects: of their prefixes and of their names.
     pub time_zone: TimeZone,
     /// The compression of delivered objects.
     pub compression: Compression,
@@ -77,11 +77,8 @@ impl StreamSettings {
 
     /// As events have it.
     pub(super) fn identity(&self) -> StreamIdentity {
-        let identity = StreamIdentity::new(&self.name, self.scope.clone());
-        match self.data_stream() {
-            Some(data_stream) => identity.reading(data_stream),
-            None => identity,
-        }
+        let data_stream = self.data_stream().unwrap_or(&self.name).to_owned();
+        StreamIdentity { name: self.name.clone(), data_stream, scope: self.scope.clone() }
     }
 }
 

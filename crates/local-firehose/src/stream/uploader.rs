@@ -66,18 +66,20 @@ impl Uploader {
         let oldest = Timestamp::from_millisecond(oldest_ms).unwrap_or_default();
         let settings = &*self.context.settings;
         let StreamSettings { name, version, prefix, error_prefix, backup_prefix, time_zone, .. } = settings;
-        let evaluated = match (kind, backup_prefix) {
-            (Kind::Error(output_type), _) => error_prefix.evaluate(oldest, *output_type, Uuid::new_v4),
-            (Kind::Backup, Some(backup)) => backup.evaluate(oldest, partition, Uuid::new_v4),
-            // Without a backup prefix there is no backup.
-            (Kind::Delivered, _) | (Kind::Backup, None) => prefix.evaluate(oldest, partition, Uuid::new_v4),
-        };
         // The backup has neither a time zone nor an extension (API reference, "S3DestinationConfiguration"). That error objects have the
         // time zone and not the extension is an assumption.
         let zone = if *kind == Kind::Backup { TimeZone::UTC } else { time_zone.clone() };
+        let oldest = oldest.to_zoned(zone);
+        let (prefix, error_output_type) = match (kind, backup_prefix) {
+            (Kind::Error(output_type), _) => (error_prefix, output_type.as_str()),
+            (Kind::Backup, Some(backup)) => (backup, ""),
+            // Without a backup prefix there is no backup.
+            (Kind::Delivered, _) | (Kind::Backup, None) => (prefix, ""),
+        };
+        let evaluated = prefix.evaluate(&oldest, partition, error_output_type, Uuid::new_v4);
         let extension = settings.file_extension.as_deref().filter(|_| *kind == Kind::Delivered);
         let extension = extension.unwrap_or(compression.extension());
-        object_name(&evaluated, (name.as_str(), *version), &oldest.to_zoned(zone), Uuid::new_v4(), extension)
+        object_name(&evaluated, (name.as_str(), *version), &oldest, Uuid::new_v4(), extension)
     }
 
     /// A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours (Firehose developer guide,

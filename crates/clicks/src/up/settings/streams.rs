@@ -12,7 +12,7 @@ use crate::error::UsageError;
 use crate::up::options::{self, BufferMb, Encoding, File, PipelineOptions, StreamName, StreamOptions, Whole};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::event::STREAM;
-use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::prefix::{Compression, Prefix};
 use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
 use local_firehose::control::FunctionMap;
@@ -241,10 +241,10 @@ fn parse_prefix(found: &Found<&str>, dynamic_partitioning: bool) -> Result<Prefi
     Prefix::parse(found.value, dynamic_partitioning).or_else(|error| invalid(&found.option, error))
 }
 
-fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<ErrorPrefix, UsageError> {
+fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Prefix, UsageError> {
     let default = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/";
     let found = layers.find_or("error-prefix", |options| options.error_prefix.as_deref(), default);
-    ErrorPrefix::parse(found.value).or_else(|error| invalid(&found.option, error))
+    Prefix::for_errors(found.value).or_else(|error| invalid(&found.option, error))
 }
 
 /// Without partition keys: the function has not processed source records.

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::super::options::names;
 use super::*;
 use crate::command::{Cli, Command as Subcommand, Up};
-use firehose_model::prefix::{Compression, ErrorPrefix, Prefix};
+use firehose_model::prefix::{Compression, Prefix};
 use firehose_model::processors::Processors;
 use firehose_model::scope::Scope;
 use local_firehose::control::FunctionMap;
@@ -100,7 +100,7 @@ fn stream(name: &str) -> StreamSettings {
         destination: Destination::parse("out/bucket", None).unwrap(),
         destination_buffer: Buffering { bytes: 5 * 1_048_576, interval: Duration::from_secs(3) },
         prefix: prefix("firehose/"),
-        error_prefix: ErrorPrefix::parse("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/").unwrap(),
+        error_prefix: Prefix::for_errors("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/").unwrap(),
         time_zone: TimeZone::UTC,
         compression: Compression::None,
         file_extension: None,
@@ -308,7 +308,7 @@ const OPTIONS: &[Row] = &[
     (&[("destination-mb", "128")], |s| s.streams[0].destination_buffer.bytes = 128 * 1_048_576),
     (&[("destination-seconds", "60")], |s| s.streams[0].destination_buffer.interval = Duration::from_secs(60)),
     (&[("prefix", "clicks/")], |s| s.streams[0].prefix = prefix("clicks/")),
-    (&[("error-prefix", "failed/")], |s| s.streams[0].error_prefix = ErrorPrefix::parse("failed/").unwrap()),
+    (&[("error-prefix", "failed/")], |s| s.streams[0].error_prefix = Prefix::for_errors("failed/").unwrap()),
     (&[("compression", "gzip")], |s| {
         s.streams[0].compression = Compression::Gzip;
         s.streams[0].backup_compression = Compression::Gzip;

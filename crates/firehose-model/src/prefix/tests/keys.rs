@@ -4,13 +4,13 @@ use super::*;
 
 #[test]
 fn keys_of_a_query_are_others_than_those_of_a_function() {
-    let time = "2026-11-20T08:22:01Z".parse().unwrap();
+    let time = utc("2026-11-20T08:22:01Z");
     let text = "!{partitionKeyFromQuery:a}/!{partitionKeyFromLambda:a}/!{partitionKeyFromQuery:b}/";
     let query = ["a", "b"].map(str::to_owned);
     let prefix = Prefix::with_keys(text, true, &query).unwrap();
     let (function, query) = (record_keys(&[("a", "1"), ("b", "2")]), record_keys(&[("a", "3"), ("b", "4")]));
     let partition = prefix.partition(&function, &query).unwrap();
-    assert_eq!(prefix.evaluate(time, &partition, Uuid::new_v4), "3/1/4/");
+    assert_eq!(prefix.evaluate(&time, &partition, "", Uuid::new_v4), "3/1/4/");
     assert_eq!(prefix.partition(&record_keys(&[]), &query), None);
     for query in [&[("a", "3")][..], &[("a", "3"), ("b", "")]] {
         assert_eq!(prefix.partition(&function, &record_keys(query)), None);

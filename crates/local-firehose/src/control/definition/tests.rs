@@ -73,7 +73,6 @@ fn each_option_is_a_setting() {
     }))
     .unwrap();
     assert_eq!((settings.prefix.text(), settings.error_prefix.text()), ("p/", "e/"));
-    assert_eq!(settings.prefix, Prefix::parse("p/", false).unwrap().in_zone(time_zone("Asia/Tokyo").unwrap()));
     assert_eq!(
         (settings.time_zone.iana_name(), settings.file_extension.as_deref()),
         (Some("Asia/Tokyo"), Some(".log"))

@@ -1,10 +1,16 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::time::sleep;
 
 use super::*;
+
+impl From<Vec<u8>> for BodyBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, memory: None }
+    }
+}
 
 const LIMITS: BodyLimits = BodyLimits { max_bytes: 8192, max_discarded: 64 * 1024, timeout: Duration::from_secs(10) };
 

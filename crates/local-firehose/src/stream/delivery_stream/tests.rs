@@ -77,7 +77,7 @@ async fn delivered_objects_have_the_time_zone_and_the_extension() {
     let zone = time_zone("Asia/Tokyo").unwrap();
     let prefix = |text: &str| Prefix::parse(&format!("{text}/!{{timestamp:yyyy-MM-dd-HH}}/"), false).unwrap();
     let running = Running::start(|settings| {
-        settings.prefix = prefix("made").in_zone(zone.clone());
+        settings.prefix = prefix("made");
         settings.time_zone = zone.clone();
         settings.file_extension = Some(".json".to_owned());
         settings.backup_prefix = Some(prefix("source"));

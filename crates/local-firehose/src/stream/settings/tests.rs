@@ -6,7 +6,7 @@ use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, MB};
 impl StreamSettings {
     /// A stream without a function, into a folder.
     pub(crate) fn untransformed(name: &str, folder: &Path) -> Self {
-        let error_prefix = ErrorPrefix::parse("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/");
+        let error_prefix = Prefix::for_errors("errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/");
         Self {
             name: name.to_owned(),
             scope: Scope::default(),
