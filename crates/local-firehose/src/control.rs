@@ -280,9 +280,7 @@ impl Control {
         let control = self.clone();
         let saved = spawn_blocking(move || -> Result<(), StartError> {
             let Some(store) = &control.0.store else { return Ok(()) };
-            let _writing = store.lock();
-            let text = serde_json::to_vec_pretty(&*control.created()).map_err(|error| store.damaged(error))?;
-            Ok(store.write(&text)?)
+            Ok(store.write(|| serde_json::to_vec_pretty(&*control.created()))?)
         });
         saved.await.unwrap_or(Err(StartError::Panicked))
     }
