@@ -59,7 +59,6 @@ fn is_in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// The name in a function's ARN.
 pub(super) fn function_name(arn: &str) -> Option<&str> {
     let captures = ARN.as_ref()?.captures(arn).ok()??;
     captures.get(1).map(|name| name.as_str())
