@@ -194,7 +194,6 @@ impl Control {
         Ok(())
     }
 
-    /// Starts the stream of a plan, and adds it to the others.
     async fn start(&self, mut plan: Plan, source: Option<KinesisSource>) -> Result<(), StartError> {
         let (control, data_stream) = (self.clone(), self.connect(&mut plan.settings, source));
         let started = spawn_blocking(move || -> Result<(), StartError> {
@@ -234,7 +233,6 @@ impl Control {
         created.streams.contains_key(name) || self.0.streams.get(name).is_some()
     }
 
-    /// None if no caller has created it.
     fn status(&self, name: &str) -> Option<Status> {
         self.created().streams.get(name).map(|entry| entry.status)
     }
@@ -261,7 +259,6 @@ impl Control {
         created.tags.remove(name);
     }
 
-    /// Writes all definitions and tags.
     async fn save(&self) -> Result<(), StartError> {
         let control = self.clone();
         let saved = spawn_blocking(move || -> Result<(), StartError> {

@@ -59,7 +59,6 @@ struct Processor {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct Parameter {
     #[serde(rename = "ParameterName")]
     name: String,

@@ -41,9 +41,8 @@ pub(super) fn read<T: Default + DeserializeOwned>(folder: &Path) -> Result<T, St
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
-    writing: Mutex<()>,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked as long as it is open. Its mutex is held during a write.
+    lock: Mutex<File>,
 }
 
 impl Store {
@@ -56,13 +55,13 @@ impl Store {
             fs::TryLockError::WouldBlock => StoreError::InUse(lock_path.clone()),
             fs::TryLockError::Error(source) => StoreError::File(lock_path.clone(), source),
         })?;
-        Ok(Self { path, writing: Mutex::new(()), _lock: lock })
+        Ok(Self { path, lock: Mutex::new(lock) })
     }
 
     /// Replaces the file as a whole: a killed process leaves the old or the new one. `text` is called between two writes, so that the last
     /// one has the newest definitions.
     pub(super) fn write(&self, text: impl FnOnce() -> serde_json::Result<Vec<u8>>) -> Result<(), StoreError> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let text = text().map_err(|source| StoreError::Damaged(self.path.clone(), source))?;
         let new = self.path.with_extension("new");
         let write = || {
