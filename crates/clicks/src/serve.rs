@@ -8,11 +8,12 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::Instant;
 
-use crate::error::{UsageError, could_not_listen};
+use crate::error::UsageError;
 use crate::flush::{end, flush, print};
 use crate::interrupts::Interrupts;
 use crate::progress;
 use crate::state;
+use crate::up::could_not_listen;
 use crate::up::options::{Host, Port, Whole};
 use crate::up::settings::functions_of;
 #[cfg(not(feature = "aws"))]

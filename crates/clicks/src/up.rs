@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use tokio::time::Instant;
 
 use self::pipeline::Pipeline;
+pub(crate) use self::pipeline::could_not_listen;
 use self::settings::Settings;
 use crate::flush::{end, flush, print};
 use crate::interrupts::Interrupts;

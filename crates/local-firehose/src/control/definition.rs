@@ -258,7 +258,7 @@ impl Definition {
         found.and_then(|found| found.get("Enabled")).is_some_and(|enabled| *enabled == true)
     }
 
-    /// The size and the interval of the destination's buffer, in MB and seconds.
+    /// In MB and seconds.
     pub(crate) fn buffering_hints(&self) -> (u64, u64) {
         let hint = |member: &str| self.destination.get("BufferingHints")?.get(member)?.as_u64();
         let default_mb = if self.is_partitioned() { PARTITIONED_SIZE_MB } else { DEFAULT_SIZE_MB };

@@ -95,9 +95,9 @@ fn destination(
     input: &mut Map<String, Value>,
     members: [&'static str; 2],
 ) -> Result<(&'static str, Map<String, Value>), ApiError> {
-    let mut found = members.into_iter().filter_map(|member| match input.remove(member) {
-        Some(Value::Object(destination)) => Some((member, destination)),
-        _ => None,
+    let mut found = members.into_iter().filter_map(|member| {
+        let Some(Value::Object(destination)) = input.remove(member) else { return None };
+        Some((member, destination))
     });
     if let (Some(found), None) = (found.next(), found.next()) {
         return Ok(found);
