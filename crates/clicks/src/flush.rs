@@ -2,18 +2,40 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::interrupts::Interrupts;
 use crate::progress;
+use local_firehose::registry::Registry;
 use local_firehose::stream::{DeliveryStream, StreamSnapshot};
 
 const POLL: Duration = Duration::from_millis(100);
 
 /// The least time for the first object of a run, even with a shorter `--stop-seconds`.
 const FIRST_PUT: Duration = Duration::from_secs(10);
+
+/// Waits for `stop`, which flushes the streams, and reports what is left. A second interrupt, or the time of a destination that has
+/// accepted no object, ends it (exit codes 130 and 1).
+pub(crate) async fn end(
+    stop: impl Future<Output = bool>,
+    streams: &Registry,
+    state: Option<&Path>,
+    interrupts: &mut Interrupts,
+) -> ExitCode {
+    let code = tokio::select! {
+        flushed = stop => if flushed { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        () = interrupts.next() => {
+            streams.by_age().iter().for_each(DeliveryStream::abandon);
+            ExitCode::from(130)
+        }
+    };
+    report(&streams.by_age(), state);
+    code
+}
 
 /// Returns whether all records are flushed. A destination that has accepted no object until `stop_within` after `deadline` is given up.
 pub(crate) async fn flush(streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> bool {
@@ -73,7 +95,7 @@ fn left(streams: &[DeliveryStream]) -> u64 {
 }
 
 /// Prints how many records are not flushed or not read, and the totals of each stream. `state` keeps records for the next start.
-pub(crate) fn report(streams: &[DeliveryStream], state: Option<&Path>) {
+fn report(streams: &[DeliveryStream], state: Option<&Path>) {
     let left = left(streams);
     if left > 0 {
         progress::print(&match state {

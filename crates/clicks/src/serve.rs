@@ -5,22 +5,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use clap::Args;
 use tokio::time::Instant;
 
 use crate::error::UsageError;
-use crate::flush::{flush, print, report};
+use crate::flush::{end, flush, print};
 use crate::interrupts::Interrupts;
 use crate::progress;
 use crate::state;
+use crate::up::could_not_listen;
 use crate::up::options::{Host, Port, Whole};
 use crate::up::settings::functions_of;
 #[cfg(not(feature = "aws"))]
 use crate::without_aws::NeedsAws;
 use firehose_model::batch::MB;
 use local_firehose::control::{ControlOptions, Root};
-use local_firehose::stream::DeliveryStream;
 use local_firehose::{Server, ServerError, ServerOptions};
 use object_storage::{Bucket, Destination};
 
@@ -129,7 +128,6 @@ fn root(destination: &str, s3_endpoint: Option<&str>) -> Result<Root, UsageError
     }
 }
 
-/// A second interrupt, or the time of a destination that has accepted no object, ends the flush (exit codes 130 and 1).
 pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
     let options = arguments.options()?;
     #[cfg(not(feature = "aws"))]
@@ -143,11 +141,7 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
     let Whole(stop_seconds) = arguments.stop_seconds;
     let stop_within = Duration::from_secs(stop_seconds.into());
     let mut server = Server::start(options).await.map_err(|error| match error {
-        ServerError::Listen(address, cause) => {
-            anyhow!(
-                "could not listen on {address} ({cause}); choose another port with `--port N`, or 0 for any free one"
-            )
-        }
+        ServerError::Listen(address, cause) => could_not_listen("port", address, &cause),
         error => error.into(),
     })?;
     if let Some(folder) = &arguments.state {
@@ -165,15 +159,7 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
         server.close().await;
         flush(&streams.by_age(), deadline, stop_within).await
     };
-    let result = tokio::select! {
-        flushed = stopped => if flushed { ExitCode::SUCCESS } else { ExitCode::FAILURE },
-        () = interrupts.next() => {
-            streams.by_age().iter().for_each(DeliveryStream::abandon);
-            ExitCode::from(130)
-        }
-    };
-    report(&streams.by_age(), arguments.state.as_deref());
-    Ok(result)
+    Ok(end(stopped, &streams, arguments.state.as_deref(), interrupts).await)
 }
 
 #[cfg(test)]

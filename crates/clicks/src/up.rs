@@ -10,12 +10,12 @@ use std::process::ExitCode;
 use tokio::time::Instant;
 
 use self::pipeline::Pipeline;
+pub(crate) use self::pipeline::could_not_listen;
 use self::settings::Settings;
-use crate::flush::{flush, print, report};
+use crate::flush::{end, flush, print};
 use crate::interrupts::Interrupts;
-use local_firehose::stream::{DeliveryStream, Source, StreamSettings};
+use local_firehose::stream::{Source, StreamSettings};
 
-/// A second interrupt, or the time of a destination that has accepted no object, ends the flush (exit codes 130 and 1).
 pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
     let pipeline = tokio::select! {
         biased;
@@ -41,17 +41,9 @@ pub(crate) async fn run(settings: Settings, interrupts: &mut Interrupts) -> anyh
         if let Some(service) = service {
             service.server.stop().await;
         }
-        if flushed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        flushed
     };
-    let result = tokio::select! {
-        result = stopped => result,
-        () = interrupts.next() => {
-            streams.by_age().iter().for_each(DeliveryStream::abandon);
-            ExitCode::from(130)
-        }
-    };
-    report(&streams.by_age(), settings.state.as_deref());
-    Ok(result)
+    Ok(end(stopped, &streams, settings.state.as_deref(), interrupts).await)
 }
 
 fn addresses(pipeline: &Pipeline, settings: &Settings) -> String {

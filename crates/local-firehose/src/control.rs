@@ -73,16 +73,6 @@ pub struct ControlOptions {
     pub retention_bytes: usize,
 }
 
-/// A stream as it is described.
-#[derive(Debug)]
-pub(crate) struct Described {
-    /// `None` if the stream is configured at the start of this process.
-    pub(crate) definition: Option<Definition>,
-    pub(crate) status: Status,
-    /// `None` while it is created.
-    pub(crate) stream: Option<DeliveryStream>,
-}
-
 /// A change of a stream's destination.
 #[derive(Debug)]
 pub(crate) struct Update {
@@ -124,10 +114,11 @@ struct Created {
     data_stream_tags: BTreeMap<String, Tags>,
 }
 
+/// A delivery stream that a caller has created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry {
-    definition: Definition,
-    status: Status,
+pub(crate) struct Entry {
+    pub(crate) definition: Definition,
+    pub(crate) status: Status,
 }
 
 impl Control {
@@ -203,7 +194,6 @@ impl Control {
         Ok(())
     }
 
-    /// Starts the stream of a plan, and adds it to the others.
     async fn start(&self, mut plan: Plan, source: Option<KinesisSource>) -> Result<(), StartError> {
         let (control, data_stream) = (self.clone(), self.connect(&mut plan.settings, source));
         let started = spawn_blocking(move || -> Result<(), StartError> {
@@ -219,14 +209,9 @@ impl Control {
         started.await.unwrap_or(Err(StartError::Panicked))
     }
 
-    /// A stream, also one that is created or deleted at the moment.
-    pub(crate) fn describe(&self, name: &str) -> Option<Described> {
-        let entry = self.created().streams.get(name).cloned();
-        let stream = self.0.streams.get(name);
-        match entry {
-            Some(Entry { definition, status }) => Some(Described { definition: Some(definition), status, stream }),
-            None => stream.map(|stream| Described { definition: None, status: Status::Active, stream: Some(stream) }),
-        }
+    /// A stream that a caller has created, also one that is created or deleted at the moment.
+    pub(crate) fn describe(&self, name: &str) -> Option<Entry> {
+        self.created().streams.get(name).cloned()
     }
 
     /// The stream, if it accepts records.
@@ -248,7 +233,6 @@ impl Control {
         created.streams.contains_key(name) || self.0.streams.get(name).is_some()
     }
 
-    /// None if no caller has created it.
     fn status(&self, name: &str) -> Option<Status> {
         self.created().streams.get(name).map(|entry| entry.status)
     }
@@ -275,14 +259,11 @@ impl Control {
         created.tags.remove(name);
     }
 
-    /// Writes all definitions and tags.
     async fn save(&self) -> Result<(), StartError> {
         let control = self.clone();
         let saved = spawn_blocking(move || -> Result<(), StartError> {
             let Some(store) = &control.0.store else { return Ok(()) };
-            let _writing = store.lock();
-            let text = serde_json::to_vec_pretty(&*control.created()).map_err(|error| store.damaged(error))?;
-            Ok(store.write(&text)?)
+            Ok(store.write(|| serde_json::to_vec_pretty(&*control.created()))?)
         });
         saved.await.unwrap_or(Err(StartError::Panicked))
     }

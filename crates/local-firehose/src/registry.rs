@@ -11,16 +11,10 @@ pub struct Registry(Arc<RwLock<Streams>>);
 
 #[derive(Debug, Default)]
 struct Streams {
-    by_name: BTreeMap<String, Registered>,
+    /// In the order in which they were added.
+    delivery: Vec<DeliveryStream>,
     /// Its limits belong to all callers, so each is made once.
     data_streams: BTreeMap<String, DataStream>,
-    added: u64,
-}
-
-#[derive(Debug)]
-struct Registered {
-    number: u64,
-    delivery: DeliveryStream,
 }
 
 /// Another stream of the same kind has this name.
@@ -34,20 +28,20 @@ impl Registry {
         let name = delivery.name().to_owned();
         let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let data_stream = DataStream::read_by(&delivery);
-        if streams.by_name.contains_key(&name) || data_stream.is_some() && streams.data_streams.contains_key(&name) {
+        let is_taken = streams.delivery.iter().any(|other| other.name() == name);
+        if is_taken || data_stream.is_some() && streams.data_streams.contains_key(&name) {
             return Err(NameTaken(name));
         }
-        streams.added += 1;
-        let number = streams.added;
-        streams.data_streams.extend(data_stream.map(|data_stream| (name.clone(), data_stream)));
-        streams.by_name.insert(name, Registered { number, delivery });
+        streams.data_streams.extend(data_stream.map(|data_stream| (name, data_stream)));
+        streams.delivery.push(delivery);
         Ok(())
     }
 
     /// Removes a delivery stream that has no configured data stream. It still runs.
     pub fn remove(&self, name: &str) -> Option<DeliveryStream> {
         let mut streams = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        streams.by_name.remove(name).map(|registered| registered.delivery)
+        let position = streams.delivery.iter().position(|delivery| delivery.name() == name)?;
+        Some(streams.delivery.remove(position))
     }
 
     /// Adds a data stream. A delivery stream may have the same name.
@@ -69,7 +63,7 @@ impl Registry {
     /// The delivery stream of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<DeliveryStream> {
-        self.read().by_name.get(name).map(|registered| registered.delivery.clone())
+        self.read().delivery.iter().find(|delivery| delivery.name() == name).cloned()
     }
 
     /// The data stream of this name.
@@ -81,16 +75,15 @@ impl Registry {
     /// All delivery streams by name.
     #[must_use]
     pub fn list(&self) -> Vec<DeliveryStream> {
-        self.read().by_name.values().map(|registered| registered.delivery.clone()).collect()
+        let mut all = self.by_age();
+        all.sort_by(|a, b| a.name().cmp(b.name()));
+        all
     }
 
     /// All delivery streams in the order in which they were added.
     #[must_use]
     pub fn by_age(&self) -> Vec<DeliveryStream> {
-        let streams = self.read();
-        let mut all: Vec<&Registered> = streams.by_name.values().collect();
-        all.sort_unstable_by_key(|registered| registered.number);
-        all.into_iter().map(|registered| registered.delivery.clone()).collect()
+        self.read().delivery.clone()
     }
 
     /// All data streams by name.

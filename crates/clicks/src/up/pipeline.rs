@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use super::settings::{CollectorSettings, Service, Settings};
 use crate::edge::{self, Collector};
 use crate::packages::{self, COLLECTOR, COLLECTOR_STREAM, PROCESSOR};
-
 use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
 use crate::state;
@@ -166,7 +165,7 @@ async fn bind(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> 
     TcpListener::bind(address).await.map_err(|cause| could_not_listen(option, address, &cause))
 }
 
-fn could_not_listen(option: &str, address: SocketAddr, cause: &io::Error) -> anyhow::Error {
+pub(crate) fn could_not_listen(option: &str, address: SocketAddr, cause: &io::Error) -> anyhow::Error {
     anyhow!("could not listen on {address} ({cause}); choose another port with `--{option} N`, or 0 for any free one")
 }
 

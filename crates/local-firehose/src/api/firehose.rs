@@ -11,7 +11,7 @@ use axum::extract::Request;
 use serde_json::Value;
 
 use super::request::{ApiError, Call, RequestReader, Service};
-use crate::control::{Control, Described};
+use crate::control::Control;
 use crate::stream::DeliveryStream;
 use firehose_model::scope::Scope;
 
@@ -56,13 +56,6 @@ impl Firehose {
                 let request = put::batch(&body)?;
                 put::batch_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
             }
-            "CreateDeliveryStream" => manage::create(&self.control, &body, &caller).await,
-            "DeleteDeliveryStream" => manage::delete(&self.control, &body, &caller).await,
-            "UpdateDestination" => manage::update(&self.control, &body, &caller).await,
-            "TagDeliveryStream" => tags::tag(&self.control, &body, &caller).await,
-            "UntagDeliveryStream" => tags::untag(&self.control, &body, &caller).await,
-            "ListTagsForDeliveryStream" => tags::list(&self.control, &body, &caller),
-            "DescribeDeliveryStream" => self.describe(&body, &caller),
             "ListDeliveryStreams" => {
                 let streams = self.control.list();
                 let of_type = |stream: &DeliveryStream| describe::type_of(&stream.settings());
@@ -74,22 +67,7 @@ impl Firehose {
             "StartDeliveryStreamEncryption" | "StopDeliveryStreamEncryption" => {
                 Err(SERVICE.unsupported(&operation, "records are not encrypted"))
             }
-            _ => Err(SERVICE.unknown_operation(&operation)),
-        }
-    }
-
-    fn describe(&self, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-        let (name, after) = describe::request(body)?;
-        let after = after.as_deref();
-        match self.control.describe(&name) {
-            Some(Described { definition: Some(definition), status, .. }) => {
-                Ok(describe::created(after, &definition, status, caller))
-            }
-            Some(Described { stream: Some(stream), .. }) => {
-                let (settings, function_arn) = (stream.settings(), stream.function_arn());
-                Ok(describe::response(after, &settings, stream.started, function_arn.as_deref(), caller))
-            }
-            _ => Err(ApiError::not_found("Firehose", &name, caller)),
+            _ => manage::call(&self.control, &operation, &body, &caller).await,
         }
     }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::data_streams::KinesisSource;
 use super::functions::FunctionMap;
-use super::processing::{FieldError, Processed, Processing, Transformation};
+use super::processing::{FieldError, Processing, Transformation};
 use crate::stream::{Buffering, Source, StreamSettings};
 use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, Limits, MB};
 use firehose_model::prefix::{Compression, Prefix, time_zone};
@@ -46,7 +46,6 @@ pub enum Root {
 }
 
 impl Root {
-    /// The bucket of an ARN.
     fn bucket(&self, arn: &str) -> Result<Destination, String> {
         // The partition may be another one, such as `aws-cn`.
         let (_, name) = arn.rsplit_once(':').ok_or_else(|| format!("accepted is {BUCKET_ARN}NAME"))?;
@@ -89,17 +88,21 @@ pub(super) struct Plan {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Configuration {
+    #[serde(rename = "RoleARN")]
+    role_arn: Option<String>,
     #[serde(rename = "BucketARN")]
-    bucket_arn: String,
+    bucket_arn: Option<String>,
     prefix: Option<String>,
     error_output_prefix: Option<String>,
     buffering_hints: Option<BufferingHints>,
     compression_format: Option<String>,
+    cloud_watch_logging_options: Option<Switch>,
     custom_time_zone: Option<String>,
     file_extension: Option<String>,
     processing_configuration: Option<Processing>,
     s3_backup_mode: Option<String>,
-    s3_backup_configuration: Option<Map<String, Value>>,
+    /// With the members of an `S3DestinationConfiguration`.
+    s3_backup_configuration: Option<Box<Configuration>>,
     dynamic_partitioning_configuration: Option<Switch>,
     data_format_conversion_configuration: Option<Switch>,
 }
@@ -122,7 +125,8 @@ impl Definition {
     /// The bucket, the prefixes and the other members are validated here, as far as the service model does not. `at` is the member of
     /// the request that has the configuration, for errors.
     pub(super) fn plan(&self, at: &str, root: &Root, functions: &FunctionMap) -> Result<Plan, FieldError> {
-        let refuse = |member: &str, problem: String| FieldError::new(format!("{at}.{member}"), problem);
+        let refused =
+            move |member: &'static str| move |problem: String| FieldError::new(format!("{at}.{member}"), problem);
         let destination = Value::Object(self.destination.clone());
         let bytes = destination.to_string().len();
         if bytes > MAX_DESTINATION_BYTES {
@@ -131,51 +135,48 @@ impl Definition {
         }
         let configuration = Configuration::deserialize(destination);
         let configuration = configuration.map_err(|error| FieldError::new(at, error.to_string()))?;
-        let partitioned = is_partitioned(configuration.dynamic_partitioning_configuration.as_ref());
+        let partitioned = is_enabled(configuration.dynamic_partitioning_configuration.as_ref());
         let processing = format!("{at}.ProcessingConfiguration");
         let processed = configuration.processing_configuration.map(|found| found.read(&processing, partitioned));
-        let Processed { transformation, processors } = processed.transpose()?.unwrap_or_default();
+        let (transformation, processors) = processed.transpose()?.unwrap_or_default();
         let (function, query) = (partitioned && transformation.is_some(), processors.query.as_ref());
         if partitioned && !function && query.is_none() {
             let problem =
                 "needs a processor of type Lambda that returns partition keys, or one of type MetadataExtraction";
-            return Err(refuse("DynamicPartitioningConfiguration.Enabled", problem.to_owned()));
+            return Err(FieldError::new(format!("{at}.DynamicPartitioningConfiguration.Enabled"), problem));
         }
 
         // API reference, "DataFormatConversionConfiguration": `Enabled` is true by default.
         if configuration.data_format_conversion_configuration.is_some_and(|found| found.enabled != Some(false)) {
             let problem = "is true, also by default, which is not supported by this local Firehose; accepted is false";
-            return Err(refuse("DataFormatConversionConfiguration.Enabled", problem.to_owned()));
+            return Err(FieldError::new(format!("{at}.DataFormatConversionConfiguration.Enabled"), problem));
         }
 
-        let destination = root.bucket(&configuration.bucket_arn).map_err(|problem| refuse("BucketARN", problem))?;
+        let bucket = root.bucket(configuration.bucket_arn.as_deref().unwrap_or_default());
+        let destination = bucket.map_err(refused("BucketARN"))?;
         let prefix_text = configuration.prefix.unwrap_or_default();
         // An empty one is the default: so an update removes one.
         let zone = configuration.custom_time_zone.filter(|zone| !zone.is_empty());
-        let zone = zone.map_or(Ok(TimeZone::UTC), |zone| time_zone(&zone));
-        let zone = zone.map_err(|problem| refuse("CustomTimeZone", problem))?;
+        let zone = zone.map_or(Ok(TimeZone::UTC), |zone| time_zone(&zone)).map_err(refused("CustomTimeZone"))?;
         let prefix = Prefix::with_keys(&prefix_text, function, query.map(Query::keys).unwrap_or_default());
-        let prefix = prefix.map_err(|problem| refuse("Prefix", problem))?;
+        let prefix = prefix.map_err(refused("Prefix"))?;
         let error_prefix = error_prefix(&prefix_text, configuration.error_output_prefix.as_deref());
-        let error_prefix = error_prefix.map_err(|problem| refuse("ErrorOutputPrefix", problem))?;
+        let error_prefix = error_prefix.map_err(refused("ErrorOutputPrefix"))?;
         let compression = compression(configuration.compression_format.as_deref());
-        let compression = compression.map_err(|problem| refuse("CompressionFormat", problem))?;
+        let compression = compression.map_err(refused("CompressionFormat"))?;
         let hints = buffering(configuration.buffering_hints.as_ref(), partitioned);
-        let destination_buffer = hints.map_err(|problem| refuse("BufferingHints", problem))?;
+        let destination_buffer = hints.map_err(refused("BufferingHints"))?;
 
         let backup_at = format!("{at}.{}", if at.ends_with("Update") { BACKUP_UPDATE } else { BACKUP });
         let backup = configuration.s3_backup_configuration;
-        let is_buffered_alike = |hints: &Value| {
-            let hints = BufferingHints::deserialize(hints).ok();
-            hints.and_then(|hints| buffering(Some(&hints), partitioned).ok()) == Some(destination_buffer)
-        };
-        let backup = backup.map(|found| Backup::read(&found, &backup_at, root, is_buffered_alike)).transpose()?;
+        let is_buffered_alike = |hints: &BufferingHints| buffering(Some(hints), partitioned) == Ok(destination_buffer);
+        let backup = backup.map(|found| found.backup(&backup_at, root, is_buffered_alike)).transpose()?;
         let is_backed_up = configuration.s3_backup_mode.as_deref() == Some("Enabled");
         if is_backed_up && backup.is_none() {
             return Err(FieldError::new(backup_at, "is required when S3BackupMode is Enabled"));
         }
-        let Backup { prefix: backup_prefix, compression: backup_compression, destination: backup_destination } =
-            backup.filter(|_| is_backed_up).unwrap_or_else(|| Backup::none(destination.clone()));
+        let (backup_prefix, backup_compression, backup_destination) =
+            backup.filter(|_| is_backed_up).unwrap_or_else(|| (None, Compression::None, destination.clone()));
 
         let (buffer, retries) = match &transformation {
             Some(Transformation { buffer_mb, buffer_seconds, retries, .. }) => {
@@ -217,32 +218,25 @@ impl Definition {
     /// The definition after an update. A member that the update has replaces the one of before; others are retained. Members of
     /// `S3BackupUpdate` are merged one by one, which is an assumption.
     pub(super) fn merged(&self, at: &str, change: Map<String, Value>, now_ms: i64) -> Result<Self, FieldError> {
-        let mut destination = self.destination.clone();
+        let mut merged = self.clone();
+        merged.version += 1;
+        merged.updated_ms = Some(now_ms);
         // Those of the backup are the destination's.
         if change.contains_key("BufferingHints")
-            && let Some(Value::Object(backup)) = destination.get_mut(BACKUP)
+            && let Some(Value::Object(backup)) = merged.destination.get_mut(BACKUP)
         {
             backup.remove("BufferingHints");
         }
         for (member, value) in change {
             if member != BACKUP_UPDATE {
-                destination.insert(member, value);
+                merged.destination.insert(member, value);
                 continue;
             }
-            let before = destination.entry(BACKUP).or_insert_with(|| Value::Object(Map::new()));
+            let before = merged.destination.entry(BACKUP).or_insert_with(|| json!({}));
             if let (Value::Object(before), Value::Object(change)) = (before, value) {
                 before.extend(change);
             }
         }
-        let merged = Self {
-            destination,
-            source: self.source.clone(),
-            version: self.version + 1,
-            updated_ms: Some(now_ms),
-            name: self.name.clone(),
-            scope: self.scope.clone(),
-            created_ms: self.created_ms,
-        };
         // API reference, "ExtendedS3DestinationUpdate", "S3BackupMode".
         if self.has_backup() && !merged.has_backup() {
             return Err(FieldError::new(format!("{at}.S3BackupMode"), "cannot be disabled once it is enabled"));
@@ -264,7 +258,7 @@ impl Definition {
         found.and_then(|found| found.get("Enabled")).is_some_and(|enabled| *enabled == true)
     }
 
-    /// The size and the interval of the destination's buffer, in MB and seconds.
+    /// In MB and seconds.
     pub(crate) fn buffering_hints(&self) -> (u64, u64) {
         let hint = |member: &str| self.destination.get("BufferingHints")?.get(member)?.as_u64();
         let default_mb = if self.is_partitioned() { PARTITIONED_SIZE_MB } else { DEFAULT_SIZE_MB };
@@ -275,8 +269,8 @@ impl Definition {
     }
 }
 
-fn is_partitioned(configuration: Option<&Switch>) -> bool {
-    configuration.is_some_and(|configuration| configuration.enabled == Some(true))
+fn is_enabled(switch: Option<&Switch>) -> bool {
+    switch.is_some_and(|switch| switch.enabled == Some(true))
 }
 
 fn seconds(number: u32) -> Duration {
@@ -319,53 +313,37 @@ fn buffering(hints: Option<&BufferingHints>, partitioned: bool) -> Result<Buffer
     Ok(Buffering { bytes: size_mb as usize * MB, interval: seconds(interval) })
 }
 
-/// The source backup.
-struct Backup {
-    prefix: Option<Prefix>,
-    compression: Compression,
-    destination: Destination,
-}
-
-impl Backup {
-    fn none(destination: Destination) -> Self {
-        Self { prefix: None, compression: Compression::None, destination }
-    }
-
-    /// The backup shares the buffering hints of the destination, so it has no others. Errors go to the destination.
-    fn read(
-        configuration: &Map<String, Value>,
+impl Configuration {
+    /// The prefix, the compression and the bucket of the source backup. It shares the buffering hints of the destination, so it has no
+    /// others. Errors go to the destination.
+    fn backup(
+        self,
         at: &str,
         root: &Root,
-        is_buffered_alike: impl FnOnce(&Value) -> bool,
-    ) -> Result<Self, FieldError> {
-        let refuse = |member: &str, problem: String| FieldError::new(format!("{at}.{member}"), problem);
-        if configuration.get("BufferingHints").is_some_and(|hints| !is_buffered_alike(hints)) {
+        is_buffered_alike: impl FnOnce(&BufferingHints) -> bool,
+    ) -> Result<(Option<Prefix>, Compression, Destination), FieldError> {
+        let refuse = |member: &str, problem: &str| Err(FieldError::new(format!("{at}.{member}"), problem));
+        if self.buffering_hints.is_some_and(|hints| !is_buffered_alike(&hints)) {
             let problem = "other hints than those of the destination are not supported by this local Firehose";
-            return Err(refuse("BufferingHints", problem.to_owned()));
+            return refuse("BufferingHints", problem);
         }
-        let is_logged = configuration.get("CloudWatchLoggingOptions").and_then(|options| options.get("Enabled"));
-        if is_logged.is_some_and(|enabled| *enabled == true) {
+        if is_enabled(self.cloud_watch_logging_options.as_ref()) {
             let problem = "is not supported by this local Firehose; accepted is false";
-            return Err(refuse("CloudWatchLoggingOptions.Enabled", problem.to_owned()));
+            return refuse("CloudWatchLoggingOptions.Enabled", problem);
         }
-        if configuration.contains_key("ErrorOutputPrefix") {
-            return Err(refuse("ErrorOutputPrefix", "is not supported by this local Firehose".to_owned()));
+        if self.error_output_prefix.is_some() {
+            return refuse("ErrorOutputPrefix", "is not supported by this local Firehose");
         }
-        let text = |member: &str| configuration.get(member).and_then(Value::as_str);
-        for member in ["RoleARN", "BucketARN"] {
-            if text(member).is_none() {
-                return Err(refuse(member, "is required".to_owned()));
-            }
+        if self.role_arn.is_none() {
+            return refuse("RoleARN", "is required");
         }
-        let bucket = root.bucket(text("BucketARN").unwrap_or_default());
+        let Some(bucket) = self.bucket_arn else { return refuse("BucketARN", "is required") };
+        let refused = |member: &'static str| move |problem: String| FieldError::new(format!("{at}.{member}"), problem);
+        let bucket = root.bucket(&bucket).map_err(refused("BucketARN"))?;
         // The function has not processed source records, so they have no partition keys.
-        let prefix = Prefix::parse(text("Prefix").unwrap_or_default(), false);
-        Ok(Self {
-            destination: bucket.map_err(|problem| refuse("BucketARN", problem))?,
-            prefix: Some(prefix.map_err(|problem| refuse("Prefix", problem))?),
-            compression: compression(text("CompressionFormat"))
-                .map_err(|problem| refuse("CompressionFormat", problem))?,
-        })
+        let prefix = Prefix::parse(&self.prefix.unwrap_or_default(), false).map_err(refused("Prefix"))?;
+        let compression = compression(self.compression_format.as_deref()).map_err(refused("CompressionFormat"))?;
+        Ok((Some(prefix), compression, bucket))
     }
 }
 

@@ -30,10 +30,10 @@ pub struct FunctionMap(BTreeMap<String, Settings>);
 impl FunctionMap {
     /// Adds a function, or replaces the one of this name or ARN. It gets its name, and its ARN, if that is given.
     pub fn insert(&mut self, name_or_arn: &str, function: Settings) -> Result<(), InvalidFunctionName> {
-        let is_name = |text: &str| !text.is_empty() && text.bytes().all(is_in_name);
+        let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let (function_name, arn) = match function_name(name_or_arn) {
             Some(name) => (name.to_owned(), Some(name_or_arn.to_owned())),
-            None if is_name(name_or_arn) => (name_or_arn.to_owned(), None),
+            None if !name_or_arn.is_empty() && name_or_arn.bytes().all(is_in_name) => (name_or_arn.to_owned(), None),
             None => return Err(InvalidFunctionName(name_or_arn.to_owned())),
         };
         self.0.insert(name_or_arn.to_owned(), Settings { function_name, arn, ..function });
@@ -55,11 +55,6 @@ impl FunctionMap {
     }
 }
 
-fn is_in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-}
-
-/// The name in a function's ARN.
 pub(super) fn function_name(arn: &str) -> Option<&str> {
     let captures = ARN.as_ref()?.captures(arn).ok()??;
     captures.get(1).map(|name| name.as_str())

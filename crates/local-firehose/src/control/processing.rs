@@ -1,6 +1,10 @@
 //! The processors of a delivery stream. What Firehose refuses "as seen" is documented, with its messages, by the public project
 //! cdk-preflight, whose rules were tried on AWS.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -55,7 +59,6 @@ struct Processor {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct Parameter {
     #[serde(rename = "ParameterName")]
     name: String,
@@ -63,8 +66,7 @@ struct Parameter {
     value: String,
 }
 
-/// A Lambda processor.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Transformation {
     pub(super) arn: String,
     pub(super) retries: u32,
@@ -72,23 +74,16 @@ pub(super) struct Transformation {
     pub(super) buffer_seconds: u32,
 }
 
-/// What a processing configuration does.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Processed {
-    pub(super) transformation: Option<Transformation>,
-    pub(super) processors: Processors,
-}
-
 impl Processing {
-    /// Nothing if the processing is not enabled. Its processors are validated all the same.
-    pub(super) fn read(&self, at: &str, partitioned: bool) -> Result<Processed, FieldError> {
+    /// The function, and the other processors: none if the processing is not enabled. They are validated all the same.
+    pub(super) fn read(&self, at: &str, partitioned: bool) -> Result<(Option<Transformation>, Processors), FieldError> {
         let is_enabled = self.enabled == Some(true);
         let at = format!("{at}.Processors");
         if self.processors.len() > MAX_PROCESSORS || (is_enabled && self.processors.is_empty()) {
             let problem = format!("needs 1 to {MAX_PROCESSORS} processors when processing is enabled");
             return Err(FieldError::new(at, problem));
         }
-        let mut processed = Processed::default();
+        let (mut transformation, mut processors) = (None, Processors::default());
         for (index, Processor { kind, parameters }) in self.processors.iter().enumerate() {
             let at = format!("{at}[{index}]");
             // As seen of Lambda; of the others it is an assumption.
@@ -96,9 +91,8 @@ impl Processing {
                 return Err(FieldError::new(at, format!("a stream has one processor of type {kind}")));
             }
             let parameters = Parameters { parameters, of: kind, at: format!("{at}.Parameters") };
-            let Processed { transformation, processors } = &mut processed;
             match kind.as_str() {
-                "Lambda" => *transformation = Some(lambda(&parameters)?),
+                "Lambda" => transformation = Some(lambda(&parameters)?),
                 // As seen: "can only be present when Dynamic Partitioning is enabled".
                 "MetadataExtraction" | "RecordDeAggregation" if !partitioned => {
                     return Err(FieldError::new(at, format!("{kind} needs dynamic partitioning")));
@@ -113,11 +107,10 @@ impl Processing {
                 }
             }
         }
-        Ok(if is_enabled { processed } else { Processed::default() })
+        Ok(if is_enabled { (transformation, processors) } else { (None, Processors::default()) })
     }
 }
 
-/// The parameters of a processor.
 struct Parameters<'a> {
     parameters: &'a [Parameter],
     of: &'a str,
@@ -154,11 +147,18 @@ impl Parameters<'_> {
         FieldError::new(format!("{}[{index}].ParameterValue", self.at), format!("{name} is {value}; {accepted}"))
     }
 
-    /// A whole number from 0.
-    fn number(&self, name: &str, default: u32, most: u32) -> Result<u32, FieldError> {
+    /// `kind` is "whole number" or "number".
+    fn number<T: FromStr + PartialOrd + Display>(
+        &self,
+        name: &str,
+        default: T,
+        accepted: &RangeInclusive<T>,
+        kind: &str,
+    ) -> Result<T, FieldError> {
         let Some(value) = self.get(name) else { return Ok(default) };
-        let number = value.parse::<u32>().ok().filter(|number| *number <= most);
-        number.ok_or_else(|| self.invalid(name, &format!("accepted is a whole number from 0 to {most}")))
+        let number = value.parse::<T>().ok().filter(|number| accepted.contains(number));
+        let (least, most) = (accepted.start(), accepted.end());
+        number.ok_or_else(|| self.invalid(name, &format!("accepted is a {kind} from {least} to {most}")))
     }
 }
 
@@ -234,18 +234,14 @@ fn lambda(parameters: &Parameters<'_>) -> Result<Transformation, FieldError> {
             parameters.invalid("LambdaArn", "accepted is arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]")
         );
     }
-    let retries = parameters.number("NumberOfRetries", DEFAULT_RETRIES, MAX_RETRIES)?;
-    let buffer_seconds = parameters.number("BufferIntervalInSeconds", DEFAULT_LAMBDA_SECONDS, MAX_LAMBDA_SECONDS)?;
-    let size = parameters.get("BufferSizeInMBs");
+    let (size, interval) = ("BufferSizeInMBs", "BufferIntervalInSeconds");
+    let retries = parameters.number("NumberOfRetries", DEFAULT_RETRIES, &(0..=MAX_RETRIES), "whole number")?;
+    let buffer_seconds =
+        parameters.number(interval, DEFAULT_LAMBDA_SECONDS, &(0..=MAX_LAMBDA_SECONDS), "whole number")?;
     let sizes = SMALLEST_BUFFER_MB..=LARGEST_BUFFER_MB;
-    let buffer_mb =
-        size.map_or(Some(DEFAULT_BUFFER_MB), |size| size.parse::<f64>().ok().filter(|size| sizes.contains(size)));
-    let buffer_mb = buffer_mb.ok_or_else(|| {
-        let accepted = format!("accepted is a number from {SMALLEST_BUFFER_MB} to {LARGEST_BUFFER_MB}");
-        parameters.invalid("BufferSizeInMBs", &accepted)
-    })?;
+    let buffer_mb = parameters.number(size, DEFAULT_BUFFER_MB, &sizes, "number")?;
     // As seen: "Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure buffering for lambda processor."
-    if size.is_some() != parameters.get("BufferIntervalInSeconds").is_some() {
+    if parameters.get(size).is_some() != parameters.get(interval).is_some() {
         return Err(parameters.missing("BufferSizeInMBs and BufferIntervalInSeconds must be specified together"));
     }
     Ok(Transformation { arn: arn.to_owned(), retries, buffer_mb, buffer_seconds })

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 
@@ -41,10 +41,8 @@ pub(super) fn read<T: Default + DeserializeOwned>(folder: &Path) -> Result<T, St
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
-    /// Held while definitions are collected and written, so that the last write has the newest.
-    writing: Mutex<()>,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked as long as it is open. Its mutex is held during a write.
+    lock: Mutex<File>,
 }
 
 impl Store {
@@ -57,24 +55,19 @@ impl Store {
             fs::TryLockError::WouldBlock => StoreError::InUse(lock_path.clone()),
             fs::TryLockError::Error(source) => StoreError::File(lock_path.clone(), source),
         })?;
-        Ok(Self { path, writing: Mutex::new(()), _lock: lock })
+        Ok(Self { path, lock: Mutex::new(lock) })
     }
 
-    pub(super) fn damaged(&self, source: serde_json::Error) -> StoreError {
-        StoreError::Damaged(self.path.clone(), source)
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Replaces the file as a whole: a killed process leaves the old or the new one.
-    pub(super) fn write(&self, text: &[u8]) -> Result<(), StoreError> {
+    /// Replaces the file as a whole: a killed process leaves the old or the new one. `text` is called between two writes, so that the last
+    /// one has the newest definitions.
+    pub(super) fn write(&self, text: impl FnOnce() -> serde_json::Result<Vec<u8>>) -> Result<(), StoreError> {
+        let _writing = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = text().map_err(|source| StoreError::Damaged(self.path.clone(), source))?;
         let new = self.path.with_extension("new");
         let write = || {
             let mut file = state_file::open_file(&new)?;
             file.set_len(0)?;
-            file.write_all(text)?;
+            file.write_all(&text)?;
             file.sync_all()?;
             fs::rename(&new, &self.path)?;
             File::open(state_file::folder_of(&self.path))?.sync_all()
@@ -94,7 +87,7 @@ mod tests {
         let store = Store::open(&state).unwrap();
         assert_eq!(read::<String>(&state).unwrap(), "");
         for text in [r#""a longer text""#, r#""short""#] {
-            store.write(text.as_bytes()).unwrap();
+            store.write(|| Ok(text.into())).unwrap();
         }
         let in_use = Store::open(&state).unwrap_err().to_string();
         assert!(in_use.contains("streams.lock is in use by another process"), "{in_use}");

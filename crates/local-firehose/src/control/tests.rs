@@ -71,7 +71,7 @@ async fn streams_and_tags_survive_a_restart() {
     }
     let control = control(&folder, Registry::default()).await.unwrap();
     let described = control.describe("s").unwrap();
-    let found = described.definition.unwrap();
+    let found = described.definition;
     assert_eq!((found.version, &found.destination["Prefix"], described.status), (2, &json!("p/"), Status::Active));
     assert_eq!(control.tags("s").unwrap(), tags);
     assert_eq!(objects(&folder), "kept");
@@ -164,7 +164,7 @@ async fn a_change_that_is_not_on_disk_is_undone() {
         assert!(matches!(refused, Err(Refusal::Failed)), "{refused:?}");
     }
     assert!(control.accepting("s").is_some() && control.describe("t").is_none());
-    assert_eq!(control.describe("s").unwrap().definition, Some(definition("s")));
+    assert_eq!(control.describe("s").unwrap().definition, definition("s"));
     assert_eq!(control.tags("s").unwrap(), tags);
     fs::remove_dir(&new).unwrap();
     control.create(definition("t"), AT, Tags::new()).await.unwrap();
@@ -253,7 +253,7 @@ async fn operations_are_refused() {
     let invalid = control.update("s", update("1", json!({ "CompressionFormat": "ZIP" }))).await;
     assert!(matches!(invalid, Err(Refusal::Field(_))), "{invalid:?}");
     // A refused update changes nothing.
-    assert_eq!(control.describe("s").unwrap().definition, Some(definition("s")));
+    assert_eq!(control.describe("s").unwrap().definition, definition("s"));
 
     let tags = |from: usize, to: usize| (from..to).map(|number| (number.to_string(), None)).collect::<Tags>();
     control.tag("s", tags(0, 50)).await.unwrap();

@@ -189,26 +189,24 @@ fn name<T: ValueEnum>(value: &Value) -> Result<T, String> {
     })
 }
 
-pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+type Variables = Vec<(String, String)>;
+
+pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Variables, D::Error> {
     table_of(deserializer, variable_of_processor)
 }
 
-pub(super) fn variables_of_collector<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<(String, String)>, D::Error> {
+pub(super) fn variables_of_collector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Variables, D::Error> {
     table_of(deserializer, variable_of_collector)
 }
 
-pub(super) fn variables_of_function<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<(String, String)>, D::Error> {
+pub(super) fn variables_of_function<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Variables, D::Error> {
     table_of(deserializer, variable_of_function)
 }
 
 fn table_of<'de, D: Deserializer<'de>>(
     deserializer: D,
     variable: impl Fn(&str) -> Result<(String, String), String>,
-) -> Result<Vec<(String, String)>, D::Error> {
+) -> Result<Variables, D::Error> {
     let table = BTreeMap::<String, String>::deserialize(deserializer)?;
     let read = |(key, value): (String, String)| {
         // Without the value, which may be a secret.

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::model::{self, text};
+use super::model;
 use crate::api::request::{ApiError, seconds};
-use crate::control::{DESTINATION_ID, Definition, KinesisSource, Status};
+use crate::control::{DESTINATION_ID, Definition, Entry, KinesisSource, Status};
 use crate::stream::{Source, StreamSettings};
 use firehose_model::batch::MB;
 use firehose_model::prefix::{Compression, Prefix};
@@ -28,17 +28,10 @@ pub(super) fn type_of(settings: &StreamSettings) -> &'static str {
     }
 }
 
-/// The name of a stream, and the id after which its destinations are wanted.
-pub(super) fn request(body: &[u8]) -> Result<(String, Option<String>), ApiError> {
-    let mut input = model::read("DescribeDeliveryStream", body)?;
-    let name = text(&mut input, "DeliveryStreamName");
-    let after = Some(text(&mut input, "ExclusiveStartDestinationId")).filter(|after| !after.is_empty());
-    Ok((name, after))
-}
-
-/// A stream that a caller has created.
-pub(super) fn created(after: Option<&str>, definition: &Definition, status: Status, caller: &Scope) -> Value {
+/// `after` is the id after which destinations are wanted.
+pub(super) fn response(Entry { definition, status }: &Entry, after: &str, caller: &Scope) -> Value {
     let Definition { name, created_ms, updated_ms, version, source, .. } = definition;
+    let is_wanted = DESTINATION_ID > after;
     let mut description = json!({
         "DeliveryStreamName": name,
         "DeliveryStreamARN": caller.delivery_stream_arn(name),
@@ -47,13 +40,22 @@ pub(super) fn created(after: Option<&str>, definition: &Definition, status: Stat
         "VersionId": version.to_string(),
         "CreateTimestamp": seconds_of(*created_ms),
         "HasMoreDestinations": false,
-        "Destinations": is_wanted(after).then(|| created_destination(definition)).as_slice(),
+        "Destinations": is_wanted.then(|| destination(definition)).as_slice(),
     });
     if let Some(updated_ms) = updated_ms {
         description["LastUpdateTimestamp"] = json!(seconds_of(*updated_ms));
     }
-    let source = source.as_ref().map(|KinesisSource { stream, role_arn, .. }| (&**stream, role_arn.clone()));
-    describe_source(&mut description, source, seconds_of(*created_ms), caller);
+    match source {
+        // A data stream has its own encryption (Firehose API reference, "StartDeliveryStreamEncryption").
+        None => description["DeliveryStreamEncryptionConfiguration"] = json!({ "Status": "DISABLED" }),
+        Some(KinesisSource { stream, role_arn, .. }) => {
+            description["Source"] = json!({ "KinesisStreamSourceDescription": {
+                "KinesisStreamARN": caller.data_stream_arn(stream),
+                "RoleARN": role_arn,
+                "DeliveryStartTimestamp": seconds_of(*created_ms),
+            } });
+        }
+    }
     json!({ "DeliveryStreamDescription": description })
 }
 
@@ -61,21 +63,17 @@ fn seconds_of(ms: i64) -> f64 {
     seconds(Timestamp::from_millisecond(ms).unwrap_or_default())
 }
 
-fn is_wanted(after: Option<&str>) -> bool {
-    after.is_none_or(|after| DESTINATION_ID > after)
-}
-
 /// What the caller has not set has Firehose's default.
-fn created_destination(definition: &Definition) -> Value {
+fn destination(definition: &Definition) -> Value {
     let configuration = &definition.destination;
-    let s3 = created_s3(configuration, definition.buffering_hints());
+    let s3 = s3(configuration, definition.buffering_hints());
     let mut extended = s3.clone();
     let default_processing = json!({ "Enabled": false, "Processors": [] });
     extended["ProcessingConfiguration"] =
         configuration.get("ProcessingConfiguration").cloned().unwrap_or(default_processing);
     extended["S3BackupMode"] = configuration.get("S3BackupMode").cloned().unwrap_or_else(|| json!("Disabled"));
     if let Some(Value::Object(backup)) = configuration.get("S3BackupConfiguration") {
-        extended["S3BackupDescription"] = created_s3(backup, definition.buffering_hints());
+        extended["S3BackupDescription"] = self::s3(backup, definition.buffering_hints());
     }
     for member in
         ["DynamicPartitioningConfiguration", "DataFormatConversionConfiguration", "FileExtension", "CustomTimeZone"]
@@ -87,11 +85,12 @@ fn created_destination(definition: &Definition) -> Value {
     json!({
         "DestinationId": DESTINATION_ID,
         "ExtendedS3DestinationDescription": extended,
+        // The older form, which Firehose still sends.
         "S3DestinationDescription": s3,
     })
 }
 
-fn created_s3(configuration: &Map<String, Value>, (size_mb, interval): (u64, u64)) -> Value {
+fn s3(configuration: &Map<String, Value>, (size_mb, interval): (u64, u64)) -> Value {
     let mut s3 = json!({
         "BufferingHints": { "SizeInMBs": size_mb, "IntervalInSeconds": interval },
         "CompressionFormat": "UNCOMPRESSED",
@@ -108,69 +107,14 @@ fn created_s3(configuration: &Map<String, Value>, (size_mb, interval): (u64, u64
     s3
 }
 
-/// A stream that is configured at the start of this process.
-pub(super) fn response(
-    after: Option<&str>,
+/// A stream that is configured at the start of this process, as if a caller had created it. Its settings do not change while it runs.
+pub(super) fn configured(
     settings: &StreamSettings,
     started: Timestamp,
     function_arn: Option<&str>,
     caller: &Scope,
-) -> Value {
-    let mut description = json!({
-        "DeliveryStreamName": settings.name,
-        "DeliveryStreamARN": caller.delivery_stream_arn(&settings.name),
-        "DeliveryStreamStatus": "ACTIVE",
-        "DeliveryStreamType": type_of(settings),
-        // Settings do not change while a stream runs.
-        "VersionId": "1",
-        "CreateTimestamp": seconds(started),
-        "HasMoreDestinations": false,
-        "Destinations": is_wanted(after).then(|| destination(settings, function_arn, caller)).as_slice(),
-    });
-    let source = settings.data_stream().map(|data_stream| (data_stream, role_arn(caller)));
-    describe_source(&mut description, source, seconds(started), caller);
-    json!({ "DeliveryStreamDescription": description })
-}
-
-/// The data stream with its role, or Direct PUT.
-fn describe_source(description: &mut Value, source: Option<(&str, String)>, started: f64, caller: &Scope) {
-    match source {
-        // A data stream has its own encryption (Firehose API reference, "StartDeliveryStreamEncryption").
-        None => description["DeliveryStreamEncryptionConfiguration"] = json!({ "Status": "DISABLED" }),
-        Some((data_stream, role_arn)) => {
-            description["Source"] = json!({ "KinesisStreamSourceDescription": {
-                "KinesisStreamARN": caller.data_stream_arn(data_stream),
-                "RoleARN": role_arn,
-                "DeliveryStartTimestamp": started,
-            } });
-        }
-    }
-}
-
-fn destination(settings: &StreamSettings, function_arn: Option<&str>, caller: &Scope) -> Value {
-    let mut s3 = s3(settings, &settings.prefix, caller);
-    s3["ErrorOutputPrefix"] = json!(settings.error_prefix.text());
-    let mut extended = s3.clone();
-    let processors = function_arn.map(|function_arn| processor(settings, function_arn, caller));
-    extended["ProcessingConfiguration"] =
-        json!({ "Enabled": processors.is_some(), "Processors": processors.as_slice() });
-    extended["S3BackupMode"] = json!(if settings.backup_prefix.is_some() { "Enabled" } else { "Disabled" });
-    if let Some(prefix) = &settings.backup_prefix {
-        extended["S3BackupDescription"] = self::s3(settings, prefix, caller);
-    }
-    if settings.dynamic_partitioning {
-        let retry = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
-        extended["DynamicPartitioningConfiguration"] = json!({ "Enabled": true, "RetryOptions": retry });
-    }
-    json!({
-        "DestinationId": DESTINATION_ID,
-        "ExtendedS3DestinationDescription": extended,
-        // The older form, which Firehose still sends.
-        "S3DestinationDescription": s3,
-    })
-}
-
-fn s3(settings: &StreamSettings, prefix: &Prefix, caller: &Scope) -> Value {
+) -> Entry {
+    let role_arn = format!("arn:aws:iam::{}:role/firehose_delivery_role", caller.account);
     let bucket = match &settings.destination {
         // A folder has no ARN, but the member is required.
         Destination::Folder(_) => "local-folder",
@@ -180,36 +124,51 @@ fn s3(settings: &StreamSettings, prefix: &Prefix, caller: &Scope) -> Value {
         Compression::None => "UNCOMPRESSED",
         Compression::Gzip => "GZIP",
     };
-    json!({
-        "RoleARN": role_arn(caller),
-        "BucketARN": format!("arn:aws:s3:::{bucket}"),
-        "Prefix": prefix.text(),
-        "BufferingHints": {
-            "SizeInMBs": settings.destination_buffer.bytes / MB,
-            "IntervalInSeconds": settings.destination_buffer.interval.as_secs(),
-        },
-        "CompressionFormat": compression,
-        "EncryptionConfiguration": { "NoEncryptionConfig": "NoEncryption" },
-        "CloudWatchLoggingOptions": { "Enabled": false },
-    })
-}
-
-fn processor(settings: &StreamSettings, function_arn: &str, caller: &Scope) -> Value {
-    let parameter = |name, value: String| json!({ "ParameterName": name, "ParameterValue": value });
-    json!({
-        "Type": "Lambda",
-        "Parameters": [
-            parameter("LambdaArn", function_arn.to_owned()),
-            parameter("NumberOfRetries", settings.retries.to_string()),
-            parameter("RoleArn", role_arn(caller)),
-            parameter("BufferSizeInMBs", megabytes(settings.buffer.bytes).to_string()),
-            parameter("BufferIntervalInSeconds", settings.buffer.interval.as_secs().to_string()),
-        ],
-    })
-}
-
-fn role_arn(caller: &Scope) -> String {
-    format!("arn:aws:iam::{}:role/firehose_delivery_role", caller.account)
+    let s3 = |prefix: &Prefix| {
+        json!({
+            "RoleARN": role_arn,
+            "BucketARN": format!("arn:aws:s3:::{bucket}"),
+            "Prefix": prefix.text(),
+            "CompressionFormat": compression,
+        })
+    };
+    let mut destination = s3(&settings.prefix);
+    destination["ErrorOutputPrefix"] = json!(settings.error_prefix.text());
+    destination["BufferingHints"] = json!({
+        "SizeInMBs": settings.destination_buffer.bytes / MB,
+        "IntervalInSeconds": settings.destination_buffer.interval.as_secs(),
+    });
+    if let Some(function_arn) = function_arn {
+        let parameter = |name, value: &str| json!({ "ParameterName": name, "ParameterValue": value });
+        let parameters = [
+            parameter("LambdaArn", function_arn),
+            parameter("NumberOfRetries", &settings.retries.to_string()),
+            parameter("RoleArn", &role_arn),
+            parameter("BufferSizeInMBs", &megabytes(settings.buffer.bytes).to_string()),
+            parameter("BufferIntervalInSeconds", &settings.buffer.interval.as_secs().to_string()),
+        ];
+        destination["ProcessingConfiguration"] =
+            json!({ "Enabled": true, "Processors": [{ "Type": "Lambda", "Parameters": parameters }] });
+    }
+    if let Some(prefix) = &settings.backup_prefix {
+        destination["S3BackupMode"] = json!("Enabled");
+        destination["S3BackupConfiguration"] = s3(prefix);
+    }
+    if settings.dynamic_partitioning {
+        let retry = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
+        destination["DynamicPartitioningConfiguration"] = json!({ "Enabled": true, "RetryOptions": retry });
+    }
+    let source = settings.data_stream().map(str::to_owned);
+    let definition = Definition {
+        name: settings.name.clone(),
+        scope: caller.clone(),
+        created_ms: started.as_millisecond(),
+        updated_ms: None,
+        version: 1,
+        source: source.map(|stream| KinesisSource { stream, role_arn: role_arn.clone(), created_ms: None }),
+        destination: destination.as_object().cloned().unwrap_or_default(),
+    };
+    Entry { definition, status: Status::Active }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a buffer has at most 3 MB")]

@@ -1,56 +1,68 @@
-//! CreateDeliveryStream, DeleteDeliveryStream and UpdateDestination.
+//! The operations on one delivery stream, but for its records.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::describe::{DIRECT_PUT, KINESIS};
+use super::describe::{self, DIRECT_PUT, KINESIS};
 use super::model::{self, text};
 use super::refusal::error;
-use super::tags;
+use super::{SERVICE, tags};
 use crate::api::request::ApiError;
-use crate::control::{Control, Definition, KinesisSource, Update};
+use crate::control::{Control, Definition, KinesisSource, Refusal, Update};
 use firehose_model::scope::Scope;
 
 const CONFIGURATIONS: [&str; 2] = ["ExtendedS3DestinationConfiguration", "S3DestinationConfiguration"];
 const SOURCE: &str = "KinesisStreamSourceConfiguration";
 const UPDATES: [&str; 2] = ["ExtendedS3DestinationUpdate", "S3DestinationUpdate"];
 
-pub(super) async fn create(control: &Control, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-    let mut input = model::read("CreateDeliveryStream", body)?;
+pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
+    let mut input = model::read(operation, body)?;
     let name = text(&mut input, "DeliveryStreamName");
-    let stream_type = text(&mut input, "DeliveryStreamType");
-    let source = source(input.remove(SOURCE), &stream_type, caller)?;
-    let (at, destination) = destination(&mut input, CONFIGURATIONS)?;
-    let tags = tags::from(input.remove("Tags"));
-    let definition = Definition {
-        name: name.clone(),
-        scope: caller.clone(),
-        created_ms: Timestamp::now().as_millisecond(),
-        updated_ms: None,
-        version: 1,
-        source,
-        destination,
-    };
-    control.create(definition, at, tags).await.map_err(|refusal| error(refusal, &name, caller))?;
-    Ok(json!({ "DeliveryStreamARN": caller.delivery_stream_arn(&name) }))
-}
-
-pub(super) async fn delete(control: &Control, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-    // `AllowForceDelete` is about KMS grants, of which there are none.
-    let mut input = model::read("DeleteDeliveryStream", body)?;
-    let name = text(&mut input, "DeliveryStreamName");
-    control.delete(&name).await.map_err(|refusal| error(refusal, &name, caller))?;
-    Ok(json!({}))
-}
-
-pub(super) async fn update(control: &Control, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-    let mut input = model::read("UpdateDestination", body)?;
-    let name = text(&mut input, "DeliveryStreamName");
-    let version = text(&mut input, "CurrentDeliveryStreamVersionId");
-    let destination_id = text(&mut input, "DestinationId");
-    let (at, change) = destination(&mut input, UPDATES)?;
-    let update = Update { version, destination_id, at, change };
-    control.update(&name, update).await.map_err(|refusal| error(refusal, &name, caller))?;
+    let refused = |refusal: Refusal| error(refusal, &name, caller);
+    match operation {
+        "CreateDeliveryStream" => {
+            let stream_type = text(&mut input, "DeliveryStreamType");
+            let source = source(input.remove(SOURCE), &stream_type, caller)?;
+            let (at, destination) = destination(&mut input, CONFIGURATIONS)?;
+            let definition = Definition {
+                name: name.clone(),
+                scope: caller.clone(),
+                created_ms: Timestamp::now().as_millisecond(),
+                updated_ms: None,
+                version: 1,
+                source,
+                destination,
+            };
+            control.create(definition, at, tags::from(input.remove("Tags"))).await.map_err(refused)?;
+            return Ok(json!({ "DeliveryStreamARN": caller.delivery_stream_arn(&name) }));
+        }
+        // `AllowForceDelete` is about KMS grants, of which there are none.
+        "DeleteDeliveryStream" => control.delete(&name).await.map_err(refused)?,
+        "UpdateDestination" => {
+            let version = text(&mut input, "CurrentDeliveryStreamVersionId");
+            let destination_id = text(&mut input, "DestinationId");
+            let (at, change) = destination(&mut input, UPDATES)?;
+            let update = Update { version, destination_id, at, change };
+            control.update(&name, update).await.map_err(refused)?;
+        }
+        "DescribeDeliveryStream" => {
+            let configured = || {
+                let stream = control.streams().get(&name)?;
+                let function_arn = stream.function_arn();
+                Some(describe::configured(&stream.settings(), stream.started, function_arn.as_deref(), caller))
+            };
+            let entry = control.describe(&name).or_else(configured).ok_or(Refusal::NotFound).map_err(refused)?;
+            return Ok(describe::response(&entry, &text(&mut input, "ExclusiveStartDestinationId"), caller));
+        }
+        "TagDeliveryStream" => control.tag(&name, tags::from(input.remove("Tags"))).await.map_err(refused)?,
+        "UntagDeliveryStream" => {
+            let keys = input.remove("TagKeys").and_then(|keys| serde_json::from_value(keys).ok());
+            let keys: Vec<String> = keys.unwrap_or_default();
+            control.untag(&name, &keys).await.map_err(refused)?;
+        }
+        "ListTagsForDeliveryStream" => return Ok(tags::page(control.tags(&name).map_err(refused)?, &mut input)),
+        _ => return Err(SERVICE.unknown_operation(operation)),
+    }
     Ok(json!({}))
 }
 
@@ -83,9 +95,9 @@ fn destination(
     input: &mut Map<String, Value>,
     members: [&'static str; 2],
 ) -> Result<(&'static str, Map<String, Value>), ApiError> {
-    let mut found = members.into_iter().filter_map(|member| match input.remove(member) {
-        Some(Value::Object(destination)) => Some((member, destination)),
-        _ => None,
+    let mut found = members.into_iter().filter_map(|member| {
+        let Some(Value::Object(destination)) = input.remove(member) else { return None };
+        Some((member, destination))
     });
     if let (Some(found), None) = (found.next(), found.next()) {
         return Ok(found);

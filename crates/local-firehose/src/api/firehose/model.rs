@@ -8,6 +8,7 @@ use fancy_regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::SERVICE;
 use crate::api::constraints::Constraints;
 use crate::api::request::{ApiError, parse};
 
@@ -120,8 +121,8 @@ enum Type {
 /// Reads the input of an operation. Members that the service model does not have are left out, as AWS ignores them. An error names the
 /// member: of another type, against a constraint, or not supported, in this order.
 pub(super) fn read(operation: &str, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let shape = MODEL.operations.get(operation).ok_or_else(|| SERVICE.unknown_operation(operation))?;
     let input: Value = parse(body)?;
-    let shape = MODEL.operations.get(operation).map(String::as_str).unwrap_or_default();
     let mut walk = Walk::default();
     let kept = walk.value(shape, input, &Place::default());
     if let Some(problem) = walk.mistyped {

@@ -10,9 +10,7 @@ pub(super) fn error(refusal: Refusal, name: &str, caller: &Scope) -> ApiError {
     let in_use = |problem: &str| {
         ApiError::bad_request("ResourceInUseException", format!("Firehose {name} under accountId {account} {problem}"))
     };
-    let limit = |message: String| ApiError::bad_request("LimitExceededException", message);
     match refusal {
-        Refusal::Field(error) => ApiError::invalid_argument(error.to_string()),
         Refusal::NotFound => ApiError::not_found("Firehose", name, caller),
         Refusal::Exists => in_use("already exists"),
         Refusal::Busy(Status::Creating) => in_use("is in the status CREATING"),
@@ -20,10 +18,8 @@ pub(super) fn error(refusal: Refusal, name: &str, caller: &Scope) -> ApiError {
         Refusal::Busy(Status::DeletingFailed) => in_use("is in the status DELETING_FAILED"),
         Refusal::Busy(Status::Active) => in_use("is being changed"),
         Refusal::RecordsLeft(left) => {
-            let left = left.display();
-            in_use(&format!(
-                "was in use before: {left} has its records; configure the stream again, or move the file away"
-            ))
+            let advice = "configure the stream again, or move the file away";
+            in_use(&format!("was in use before: {} has its records; {advice}", left.display()))
         }
         Refusal::Configured => in_use("is configured at the start of this process; change it there"),
         Refusal::Version { current, given } => {
@@ -32,8 +28,10 @@ pub(super) fn error(refusal: Refusal, name: &str, caller: &Scope) -> ApiError {
             );
             ApiError::bad_request("ConcurrentModificationException", message)
         }
-        refusal @ (Refusal::TooManyStreams | Refusal::TooManyTags) => limit(refusal.to_string()),
-        refusal @ Refusal::Retention { .. } => ApiError::invalid_argument(refusal.to_string()),
+        refusal @ (Refusal::TooManyStreams | Refusal::TooManyTags) => {
+            ApiError::bad_request("LimitExceededException", refusal.to_string())
+        }
+        refusal @ (Refusal::Field(_) | Refusal::Retention { .. }) => ApiError::invalid_argument(refusal.to_string()),
         Refusal::Failed => ApiError::internal_failure(),
     }
 }

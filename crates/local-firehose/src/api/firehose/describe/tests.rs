@@ -13,8 +13,9 @@ fn settings() -> StreamSettings {
 
 fn description(settings: &StreamSettings, function_arn: Option<&str>, body: &str) -> Value {
     let started = Timestamp::from_millisecond(1_517_595_920_596).unwrap();
-    let (_, after) = request(body.as_bytes()).unwrap();
-    response(after.as_deref(), settings, started, function_arn, &Scope::default())
+    let mut input = model::read("DescribeDeliveryStream", body.as_bytes()).unwrap();
+    let entry = configured(settings, started, function_arn, &Scope::default());
+    response(&entry, &model::text(&mut input, "ExclusiveStartDestinationId"), &Scope::default())
 }
 
 fn s3(prefix: &str) -> Value {
@@ -122,7 +123,11 @@ fn what_breaks_a_constraint_is_refused() {
              Member must satisfy regular expression pattern: [a-zA-Z0-9-]+",
         ),
     ] {
-        assert_eq!(request(body.as_bytes()), Err(ApiError::validation(message)), "{body}");
+        assert_eq!(
+            model::read("DescribeDeliveryStream", body.as_bytes()),
+            Err(ApiError::validation(message)),
+            "{body}"
+        );
     }
 }
 
