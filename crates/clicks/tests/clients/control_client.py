@@ -321,6 +321,8 @@ def check_dynamic_partitioning(client, buckets):
         DynamicPartitioningConfiguration={"Enabled": True},
         ProcessingConfiguration=processing(FUNCTION),
     )
+    partitioning = {"Enabled": True, "RetryOptions": {"DurationInSeconds": 300}}
+    assert extended(client, "partitions")["DynamicPartitioningConfiguration"] == partitioning
     put(client, "partitions", '{"do":"partition","keys":{"k":"a"}}', '{"do":"partition","keys":{"k":"b"}}')
     delete(client, "partitions")
     for key in "ab":

@@ -22,6 +22,9 @@ use firehose_model::scope::Scope;
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const UNKNOWN_OPERATION: &str = "UnknownOperationException";
+/// Kinesis has no such limit. Consumers know how to wait after its code for too many reads.
+const RESPONSES_FULL: &str =
+    "The responses that other clients have not read take all of the memory of this local Kinesis.";
 /// The header that names an API and its operation.
 pub(super) const TARGET: &str = "x-amz-target";
 const CBOR: &str = "application/x-amz-cbor-1.1";
@@ -163,14 +166,16 @@ pub(super) fn seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
 
-pub(super) fn response(result: Result<Value, ApiError>, is_cbor: bool) -> Response {
-    let status = result.as_ref().map_or_else(|error| error.status, |_| StatusCode::OK);
-    let body = match result {
-        Ok(body) if is_cbor => cbor::from_json(&body),
-        Ok(body) => body.to_string().into_bytes(),
-        Err(error) if is_cbor => cbor::from_json(&error.without_position()),
-        Err(error) => serde_json::to_vec(&error).unwrap_or_default(),
-    };
+/// A response takes memory until its client has read it. Only those of GetRecords can be refused for that: others are smaller than what
+/// takes none.
+pub(super) fn response(result: Result<Value, ApiError>, is_cbor: bool, memory: &BodyMemory) -> Response {
+    let (mut status, body) = encoded(result, is_cbor);
+    let body = memory.hold_response(body).unwrap_or_else(|_full| {
+        let full = ApiError::bad_request("ProvisionedThroughputExceededException", RESPONSES_FULL);
+        let refused = encoded(Err(full), is_cbor);
+        status = refused.0;
+        refused.1.into()
+    });
     let content_type = match status {
         _ if is_cbor => CBOR,
         // A browser displays this type.
@@ -179,6 +184,17 @@ pub(super) fn response(result: Result<Value, ApiError>, is_cbor: bool) -> Respon
     };
     let headers = [("x-amzn-requestid", Uuid::new_v4().to_string()), (CONTENT_TYPE.as_str(), content_type.to_owned())];
     (status, headers, body).into_response()
+}
+
+/// An operation without an output, `null` here, has an empty body (probed on Kinesis by the kinesalite project).
+fn encoded(result: Result<Value, ApiError>, is_cbor: bool) -> (StatusCode, Vec<u8>) {
+    match result {
+        Ok(Value::Null) => (StatusCode::OK, Vec::new()),
+        Ok(body) if is_cbor => (StatusCode::OK, cbor::from_json(&body)),
+        Ok(body) => (StatusCode::OK, body.to_string().into_bytes()),
+        Err(error) if is_cbor => (error.status, cbor::from_json(&error.without_position())),
+        Err(error) => (error.status, serde_json::to_vec(&error).unwrap_or_default()),
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -84,6 +84,11 @@ fn created_destination(definition: &Definition) -> Value {
             extended[member] = value.clone();
         }
     }
+    // Seen of Firehose (LocalStack's snapshot of AWS, 2022-09).
+    let partitioning = extended.get_mut("DynamicPartitioningConfiguration");
+    if let Some(partitioning) = partitioning.filter(|found| found["Enabled"] == true) {
+        partitioning["RetryOptions"] = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
+    }
     json!({
         "DestinationId": DESTINATION_ID,
         "ExtendedS3DestinationDescription": extended,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::model::{self, text};
 use super::refusal::error;
 use crate::api::request::ApiError;
-use crate::control::{Control, Tags};
+use crate::control::{Control, StreamKind, Tags};
 use firehose_model::scope::Scope;
 
 /// The most tags of a page, and the default (API reference, "ListTagsForDeliveryStream").
@@ -15,7 +15,7 @@ pub(super) async fn tag(control: &Control, body: &[u8], caller: &Scope) -> Resul
     let mut input = model::read("TagDeliveryStream", body)?;
     let name = text(&mut input, "DeliveryStreamName");
     let tags = from(input.remove("Tags"));
-    control.tag(&name, tags).await.map_err(|refusal| error(refusal, &name, caller))?;
+    control.tag(StreamKind::Delivery, &name, tags).await.map_err(|refusal| error(refusal, &name, caller))?;
     Ok(json!({}))
 }
 
@@ -24,7 +24,7 @@ pub(super) async fn untag(control: &Control, body: &[u8], caller: &Scope) -> Res
     let name = text(&mut input, "DeliveryStreamName");
     let keys: Vec<String> =
         elements(input.remove("TagKeys")).filter_map(|key| Some(key.as_str()?.to_owned())).collect();
-    control.untag(&name, &keys).await.map_err(|refusal| error(refusal, &name, caller))?;
+    control.untag(StreamKind::Delivery, &name, &keys).await.map_err(|refusal| error(refusal, &name, caller))?;
     Ok(json!({}))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn list(control: &Control, body: &[u8], caller: &Scope) -> Result<Val
     let name = text(&mut input, "DeliveryStreamName");
     let after = text(&mut input, "ExclusiveStartTagKey");
     let limit = input.get("Limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
-    let tags = control.tags(&name).map_err(|refusal| error(refusal, &name, caller))?;
+    let tags = control.tags(StreamKind::Delivery, &name).map_err(|refusal| error(refusal, &name, caller))?;
     // A key has at least one character, so each is after an empty one.
     let mut wanted = tags.into_iter().filter(|(key, _)| *key > after);
     let listed: Vec<Value> = wanted.by_ref().take(limit.unwrap_or(MAX_LISTED)).map(described).collect();

@@ -11,6 +11,7 @@ use crate::api::cbor;
 use crate::api::request::response;
 use crate::control::{ControlOptions, FunctionMap, Root};
 use crate::functions::FunctionLog;
+use crate::http::BodyMemory;
 use crate::registry::Registry;
 use crate::stream::{DataStreamSettings, DeliveryStream, Source, StreamSettings};
 use object_storage::Bucket;
@@ -95,8 +96,8 @@ async fn a_stream_that_is_not_here_is_not_found() {
         let refused = served.call(operation, input).await;
         assert_eq!(refused, Err(ApiError::not_found("Stream", name, &Scope::default())), "{operation}");
     }
-    let unknown = SERVICE.unknown_operation("DescribeLimits");
-    assert_eq!(served.call("DescribeLimits", json!({})).await, Err(unknown));
+    let unknown = SERVICE.unknown_operation("NoOperation");
+    assert_eq!(served.call("NoOperation", json!({})).await, Err(unknown));
     let refused = served.call("SplitShard", json!({ "StreamName": "orders" })).await.unwrap_err();
     let message =
         "SplitShard is not supported by this local Kinesis: the shards of a stream stay those of its creation";
@@ -126,12 +127,36 @@ async fn a_request_of_cbor_has_a_response_of_cbor() {
             .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
             .body(Body::from(body.to_vec()))
             .unwrap();
-        let response = response(served.api.call(request).await, true);
+        let response = response(served.api.call(request).await, true, served.api.control.response_memory());
         assert_eq!(response.status().as_u16(), status, "{operation}");
         assert_eq!(response.headers()["content-type"], "application/x-amz-cbor-1.1");
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let json = cbor::to_json(&body, usize::MAX).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&json).unwrap(), expected, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn responses_that_are_not_read_take_memory() {
+    let memory = BodyMemory::of(2048);
+    // Two bytes more as JSON. The first 256 KiB take none of the memory.
+    let large = || response(Ok(Value::String("x".repeat(256 * 1024 + 1022))), false, &memory);
+    let all: Vec<_> = (0..3).map(|_| large()).collect();
+    let (whole, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(|response| response.status().is_success());
+    assert_eq!((whole.len(), refused.len()), (2, 1));
+    let body = to_bytes(refused.into_iter().next().unwrap().into_body(), usize::MAX).await.unwrap();
+    let error: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(error["__type"], "ProvisionedThroughputExceededException");
+    drop(whole);
+    assert!(large().status().is_success());
+}
+
+#[tokio::test]
+async fn an_operation_without_an_output_has_an_empty_body() {
+    let memory = BodyMemory::default();
+    for (output, is_cbor, expected) in [(Value::Null, false, ""), (Value::Null, true, ""), (json!({}), false, "{}")] {
+        let body = response(Ok(output), is_cbor, &memory).into_body();
+        assert_eq!(to_bytes(body, usize::MAX).await.unwrap(), expected);
     }
 }
 
@@ -181,11 +206,16 @@ async fn shards_are_listed_by_page() {
         let message = format!("NextToken and {member} cannot be provided together.");
         assert_eq!(both, Err(ApiError::invalid_argument(message)));
     }
-    for (of_type, member) in
-        [("AFTER_SHARD_ID", "ShardId"), ("AT_TIMESTAMP", "Timestamp"), ("FROM_TIMESTAMP", "Timestamp")]
-    {
-        let filter = json!({ "StreamName": "orders", "ShardFilter": { "Type": of_type } });
-        let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
+    for (filter, message) in [
+        (json!({ "Type": "AFTER_SHARD_ID" }), "ShardId must be"),
+        (json!({ "Type": "AT_TIMESTAMP" }), "Timestamp must be"),
+        (json!({ "Type": "FROM_TIMESTAMP" }), "Timestamp must be"),
+        (json!({ "Type": "AT_LATEST", "ShardId": last }), "ShardId must not be"),
+        (json!({ "Type": "AFTER_SHARD_ID", "ShardId": last, "Timestamp": 5 }), "Timestamp must not be"),
+    ] {
+        let of_type = filter["Type"].as_str().unwrap();
+        let message = format!("{message} specified in ShardFilter when its Type is {of_type}.");
+        let filter = json!({ "StreamName": "orders", "ShardFilter": filter });
         assert_eq!(served.call("ListShards", filter).await, Err(ApiError::invalid_argument(message)));
     }
     let none = served.call("ListShards", json!({ "NextToken": "AAAA" })).await;
@@ -199,12 +229,18 @@ async fn what_breaks_a_constraint_is_refused() {
         (
             "ListShards",
             json!({ "MaxResults": 0, "ExclusiveStartShardId": "a b", "ShardFilter": { "Type": "ALL" }, "StreamName": "orders" }),
-            "3 validation errors detected: Value '0' at 'maxResults' failed to satisfy constraint: \
-             Member must have value greater than or equal to 1; \
-             Value 'a b' at 'exclusiveStartShardId' failed to satisfy constraint: \
+            "3 validation errors detected: Value 'a b' at 'exclusiveStartShardId' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
+             Value '0' at 'maxResults' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1; \
              Value 'ALL' at 'shardFilter.type' failed to satisfy constraint: Member must satisfy enum value set: \
              [AFTER_SHARD_ID, AT_TRIM_HORIZON, FROM_TRIM_HORIZON, AT_LATEST, AT_TIMESTAMP, FROM_TIMESTAMP]",
+        ),
+        (
+            "CreateStream",
+            json!({ "StreamName": "s", "MaxRecordSizeInKiB": -5 }),
+            "1 validation error detected: Value '-5' at 'maxRecordSizeInKiB' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1024",
         ),
         (
             "ListStreams",
@@ -249,11 +285,16 @@ async fn a_stream_is_created_changed_and_deleted() {
     let served = Served::start(&[]).await;
     let created =
         served.call("CreateStream", json!({ "StreamName": "d", "ShardCount": 3, "Tags": { "a": "1" } })).await;
-    assert_eq!(created, Ok(json!({})));
+    assert_eq!(created, Ok(Value::Null));
     let on_demand = json!({ "StreamName": "e", "StreamModeDetails": { "StreamMode": "ON_DEMAND" } });
     served.call("CreateStream", on_demand).await.unwrap();
+    served.call("CreateStream", json!({ "StreamName": "f" })).await.unwrap();
     let listed = served.call("ListStreams", json!({})).await.unwrap();
-    assert_eq!(listed["StreamNames"], json!(["d", "e"]));
+    assert_eq!(listed["StreamNames"], json!(["d", "e", "f"]));
+    for name in ["e", "f"] {
+        let shards = served.call("ListShards", json!({ "StreamName": name })).await.unwrap();
+        assert_eq!(shards["Shards"].as_array().unwrap().len(), 4, "{name}");
+    }
 
     let page = served.call("DescribeStream", json!({ "StreamName": "d", "Limit": 2 })).await.unwrap();
     let page = &page["StreamDescription"];
@@ -278,7 +319,8 @@ async fn a_stream_is_created_changed_and_deleted() {
     let tags = served.call("ListTagsForStream", json!({ "StreamName": "d" })).await;
     assert_eq!(tags, Ok(json!({ "Tags": [{ "Key": "b", "Value": "" }], "HasMoreTags": false })));
 
-    assert_eq!(served.call("DeleteStream", json!({ "StreamName": "d" })).await, Ok(json!({})));
+    let delete = json!({ "StreamName": "d", "EnforceConsumerDeletion": true });
+    assert_eq!(served.call("DeleteStream", delete).await, Ok(Value::Null));
     let record = json!({ "StreamName": "d", "Data": "", "PartitionKey": "a" });
     let refused = served.call("PutRecord", record).await;
     assert_eq!(refused, Err(ApiError::not_found("Stream", "d", &Scope::default())));
@@ -299,7 +341,12 @@ async fn operations_on_streams_are_refused() {
         ("CreateStream", json!({ "ShardCount": 1 }), "ValidationException", "'streamName'"),
         ("CreateStream", json!({ "StreamName": "x", "ShardCount": 0 }), "ValidationException", "'shardCount'"),
         ("CreateStream", json!({ "StreamName": "x", "ShardCount": 501 }), "LimitExceededException", "ShardCount"),
-        ("CreateStream", json!({ "StreamName": "x" }), "InvalidArgumentException", "ShardCount: must be specified"),
+        (
+            "CreateStream",
+            json!({ "StreamName": "x", "StreamModeDetails": { "StreamMode": "PROVISIONED" } }),
+            "InvalidArgumentException",
+            "ShardCount: must be specified",
+        ),
         (
             "CreateStream",
             json!({ "StreamName": "x", "ShardCount": 1, "StreamModeDetails": { "StreamMode": "ON_DEMAND" } }),
@@ -308,9 +355,15 @@ async fn operations_on_streams_are_refused() {
         ),
         (
             "CreateStream",
-            json!({ "StreamName": "x", "ShardCount": 1, "WarmThroughputMiBps": 5 }),
+            json!({ "StreamName": "x", "ShardCount": 1, "MaxRecordSizeInKiB": 2048 }),
             "InvalidArgumentException",
-            "WarmThroughputMiBps: is not supported",
+            "MaxRecordSizeInKiB: found 2048; accepted is 1024",
+        ),
+        (
+            "RemoveTagsFromStream",
+            json!({ "StreamName": "d", "TagKeys": ["a", "b!"] }),
+            "InvalidArgumentException",
+            "characters",
         ),
         (
             "CreateStream",
@@ -372,6 +425,9 @@ async fn operations_on_streams_are_refused() {
         ),
         ("RegisterStreamConsumer", json!({}), "InvalidArgumentException", "RegisterStreamConsumer is not supported"),
         ("StartStreamEncryption", json!({}), "InvalidArgumentException", "StartStreamEncryption is not supported"),
+        ("DescribeLimits", json!({}), "InvalidArgumentException", "DescribeLimits is not supported"),
+        ("PutResourcePolicy", json!({}), "InvalidArgumentException", "PutResourcePolicy is not supported"),
+        ("TagResource", json!({}), "InvalidArgumentException", "TagResource is not supported"),
     ] {
         let refused = served.call(operation, input.clone()).await.unwrap_err();
         assert!(refused.code == Some(code) && refused.message.contains(message), "{operation} {input}: {refused:?}");
