@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use crate::error::UsageError;
 use crate::flush::{flush, print, report};
 use crate::interrupts::Interrupts;
-use crate::progress;
 use crate::state;
 use crate::up::options::{Host, Port, Whole};
 use crate::up::settings::functions_of;
@@ -151,11 +150,7 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
         error => error.into(),
     })?;
     if let Some(folder) = &arguments.state {
-        state::report(folder, &server.streams().list());
-        let folder = folder.display();
-        progress::print(&format!(
-            "{folder} (`--state`) keeps streams, tags, and the records of delivery streams; data streams begin without records"
-        ));
+        state::report(folder, server.streams());
     }
     print(&format!("{:<10}{}\n", "endpoint", server.url()));
     interrupts.next().await;
