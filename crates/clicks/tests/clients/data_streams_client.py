@@ -9,7 +9,7 @@ import datetime
 import pathlib
 import sys
 
-from control_client import ACCOUNT, REGION, ROLE, delete, describe, destination, new_client, objects, refused, until
+from delivery_streams import ACCOUNT, REGION, ROLE, delete, describe, destination, new_client, objects, refused, until
 
 FIRST_SHARD = "shardId-000000000000"
 
