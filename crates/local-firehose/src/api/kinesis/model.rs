@@ -10,7 +10,7 @@ use crate::api::request::ApiError;
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new("Kinesis", include_str!("service-model.json"), SUPPORTED));
 
-/// `StreamId` is that of a stream with its own endpoint, of which there is none here.
+/// Kinesis has not implemented `StreamId`, which is reserved (Kinesis API reference).
 const SUPPORTED: Supported = &[
     ("AddTagsToStreamInput", &["StreamARN", "StreamName", "Tags"]),
     ("CreateStreamInput", &["MaxRecordSizeInKiB", "ShardCount", "StreamModeDetails", "StreamName", "Tags"]),

@@ -47,7 +47,7 @@ impl StreamMembers {
     pub(super) fn name(self, caller: &Scope) -> Result<String, ApiError> {
         let Self { stream_name, stream_arn } = self;
         let invalid = |message| Err(ApiError::invalid_argument(message));
-        // The pattern of the service model has room for more colons: no stream has such an ARN.
+        // The pattern of the service model allows more colons: no stream has such an ARN.
         let of_arn = stream_arn.as_deref().map(|arn| name_of(arn).unwrap_or(arn));
         let name = match (stream_name, of_arn) {
             (None, None) => invalid("Either StreamName or StreamARN must be specified."),
