@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use crate::error::UsageError;
 use crate::flush::{end, flush, print};
 use crate::interrupts::Interrupts;
-use crate::progress;
 use crate::state;
 use crate::up::could_not_listen;
 use crate::up::options::{Host, Port, Whole};
@@ -145,11 +144,7 @@ pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyho
         error => error.into(),
     })?;
     if let Some(folder) = &arguments.state {
-        state::report(folder, &server.streams().list());
-        let folder = folder.display();
-        progress::print(&format!(
-            "{folder} (`--state`) keeps streams, tags, and the records of delivery streams; data streams begin without records"
-        ));
+        state::report(folder, server.streams());
     }
     print(&format!("{:<10}{}\n", "endpoint", server.url()));
     interrupts.next().await;

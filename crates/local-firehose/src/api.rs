@@ -7,6 +7,7 @@ mod cbor;
 mod constraints;
 mod firehose;
 mod kinesis;
+mod model;
 mod request;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use axum::response::Response;
 use self::firehose::Firehose;
 use self::kinesis::Kinesis;
 use crate::control::Control;
+use crate::http::BodyMemory;
 
 /// An API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +34,14 @@ pub enum Api {
 struct Apis {
     firehose: Firehose,
     kinesis: Kinesis,
+    responses: BodyMemory,
     default: Api,
 }
 
 /// Serves both APIs. A request that names neither, such as a browser's, gets an error of the API `default`.
 pub fn router(control: &Control, default: Api) -> Router {
-    let apis = Apis { firehose: Firehose::new(control.clone()), kinesis: Kinesis::new(control.clone()), default };
+    let (firehose, kinesis) = (Firehose::new(control.clone()), Kinesis::new(control.clone()));
+    let apis = Apis { firehose, kinesis, responses: control.response_memory().clone(), default };
     Router::new().fallback(handle).with_state(Arc::new(apis))
 }
 
@@ -48,7 +52,7 @@ async fn handle(State(apis): State<Arc<Apis>>, request: Request) -> Response {
         Api::Firehose => apis.firehose.call(request).await,
         Api::Kinesis => apis.kinesis.call(request).await,
     };
-    request::response(result, is_cbor)
+    request::response(result, is_cbor, &apis.responses)
 }
 
 fn target(headers: &HeaderMap) -> Option<Api> {

@@ -12,6 +12,7 @@ mod store;
 mod tags;
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +31,7 @@ use crate::stream::{DeliveryStream, RetentionMemory};
 
 pub(crate) use self::data_streams::{MAX_HOURS, MIN_HOURS, RetentionChange};
 pub(crate) use self::refusal::Refusal;
-pub(crate) use self::tags::Tags;
+pub(crate) use self::tags::{StreamKind, Tags};
 
 pub use self::data_streams::KinesisSource;
 pub use self::definition::{Definition, Root};
@@ -55,6 +56,17 @@ pub enum Status {
     Deleting,
     /// Its records could not be flushed so far. The deletion goes on when its storage accepts them, or with the next start.
     DeletingFailed,
+}
+
+impl Display for Status {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Creating => "CREATING",
+            Self::Active => "ACTIVE",
+            Self::Deleting => "DELETING",
+            Self::DeletingFailed => "DELETING_FAILED",
+        })
+    }
 }
 
 /// The usual memory for the records of data streams, in bytes.
@@ -100,6 +112,7 @@ struct Inner {
     buckets: OpenBuckets,
     deletions: Mutex<JoinSet<()>>,
     body_memory: BodyMemory,
+    response_memory: BodyMemory,
 }
 
 /// What the file in the state's folder has.
@@ -144,6 +157,7 @@ impl Control {
             buckets: OpenBuckets::default(),
             deletions: Mutex::default(),
             body_memory: BodyMemory::default(),
+            response_memory: BodyMemory::default(),
         }));
         // Delivery streams read them.
         control.restart_data_streams();
@@ -173,6 +187,11 @@ impl Control {
     #[must_use]
     pub fn body_memory(&self) -> &BodyMemory {
         &self.0.body_memory
+    }
+
+    /// The memory of responses of the APIs, which all servers of these streams share.
+    pub(crate) fn response_memory(&self) -> &BodyMemory {
+        &self.0.response_memory
     }
 
     async fn restart(&self, name: String, Entry { definition, status }: Entry) -> Result<(), ControlError> {

@@ -21,6 +21,9 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
 
+mod over_s3;
+mod reading;
+
 const NAME: &str = "clicks-1-2026-11-20-08-22-01-00000000-0000-0000-0000-000000000000";
 
 /// A bucket whose objects are files in a folder.
@@ -197,36 +200,6 @@ impl Wire {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_are_sent_to_s3_unchanged() {
-    for (key, path) in [
-        ("firehose/2026/11/20/08/x", "firehose/2026/11/20/08/x"),
-        ("x//y/x", "x//y/x"),
-        ("/lead/x", "/lead/x"),
-        ("//a///x", "//a///x"),
-        ("../a/./x", "../a/./x"),
-        ("a//", "a//"),
-        ("%2E %25/é?#\n\0+/x", "%252E%20%2525/%C3%A9%3F%23%0A%00%2B/x"),
-    ] {
-        let (bucket, wire) = Wire::start().await;
-        put(&bucket, key, "here").await;
-        assert_eq!(wire.paths(), [path], "{key:?}");
-        assert_eq!(get(&bucket, key).await.as_deref(), Some(b"here".as_slice()), "{key:?}");
-
-        let found = bucket.find("", None).await.unwrap().objects;
-        assert_eq!(found.iter().map(|object| &object.key).collect::<Vec<_>>(), [key]);
-        let mut reader = bucket.read(&found[0], |_| ());
-        let read = move || {
-            let mut text = String::new();
-            reader.read_to_string(&mut text).map(|_| text)
-        };
-        assert_eq!(tokio::task::spawn_blocking(read).await.unwrap().unwrap(), "here");
-        assert!(bucket.is_unchanged(&found[0]).await.unwrap());
-        bucket.rename(&found[0], &format!("/done//{key}")).await.unwrap();
-        assert_eq!(wire.paths(), [format!("/done//{path}")]);
-    }
-}
-
 #[tokio::test]
 async fn objects_are_listed_by_a_prefix_with_all_its_slashes() {
     let (bucket, _) = Wire::start().await;
@@ -384,58 +357,6 @@ async fn an_object_that_is_put_again_is_one_object() {
 }
 
 #[tokio::test]
-async fn a_storage_that_refused_an_object_accepts_it_later() {
-    let (place, open) = Place::s3().await;
-    open.store(false, Ordering::SeqCst);
-    let error = place.bucket.put("a/x", Bytes::from_static(b"here"), Compression::None).await.unwrap_err().to_string();
-    assert_eq!(error, "could not write s3://clicks/a/x: 503 Service Unavailable: SlowDown: Please reduce your rate.");
-    let error = place.bucket.get("a/x", 10).await.unwrap_err().to_string();
-    assert!(error.starts_with("could not read s3://clicks/a/x: 503 Service Unavailable: SlowDown"), "{error}");
-    open.store(true, Ordering::SeqCst);
-    put(&place.bucket, "a/x", "here").await;
-    assert_eq!(get(&place.bucket, "a/x").await.as_deref(), Some(b"here".as_slice()));
-}
-
-#[tokio::test]
-async fn a_storage_that_was_down_accepts_an_object_later() {
-    // A port that no other process gets, without a listener.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let bucket = s3_bucket(socket.local_addr().unwrap(), "clicks");
-    let error = bucket.put("a/x", Bytes::from_static(b"here"), Compression::None).await.unwrap_err().to_string();
-    assert!(error.starts_with("could not write s3://clicks/a/x: Connection refused"), "{error}");
-
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("clicks")).unwrap();
-    serve(socket.listen(16).unwrap(), &folder);
-    put(&bucket, "a/x", "here").await;
-    assert_eq!(fs::read(folder.path().join("clicks/a/x")).unwrap(), b"here");
-}
-
-#[tokio::test]
-async fn an_error_of_s3_is_one_line() {
-    let no_bucket =
-        "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code><Message>No such\n bucket</Message></Error>";
-    for (status, body, expected) in [
-        (404, no_bucket, "404 Not Found: NoSuchBucket: No such bucket"),
-        (500, "", "500 Internal Server Error"),
-        (400, "<html><h1>No\n</h1></html>", "400 Bad Request"),
-        (403, "no\n\tentry", "403 Forbidden: no entry"),
-        (301, "", "301 Moved Permanently"),
-        (400, &"é".repeat(500), &format!("400 Bad Request: {}…", "é".repeat(MAX_CAUSE_CHARACTERS - 17))),
-    ] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let bucket = s3_bucket(listener.local_addr().unwrap(), "clicks");
-        let answer = (StatusCode::from_u16(status).unwrap(), body.to_owned());
-        let app = Router::new().fallback(async move || answer.clone());
-        let server = tokio::spawn(async move { axum::serve(listener, app).await });
-        let error = bucket.put("a/x", Bytes::from_static(b"here"), Compression::None).await.unwrap_err().to_string();
-        assert_eq!(error, format!("could not write s3://clicks/a/x: {expected}"));
-        server.abort();
-    }
-}
-
-#[tokio::test]
 async fn an_error_of_a_folder_has_the_place_and_the_cause() {
     let place = Place::folder();
     // A disk that is not mounted.
@@ -474,85 +395,4 @@ fn unfinished_files_of_a_killed_process_are_removed() {
     let mut expected: Vec<String> = kept.iter().map(|name| format!("firehose/2026/{name}")).collect();
     expected.sort();
     assert_eq!(place.names(), expected);
-}
-
-/// Incompressible bytes.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(length).collect()
-}
-
-#[tokio::test]
-async fn the_start_of_an_object_is_read_and_decompressed() {
-    let (line, noisy) = (b"{\"mysfit\":1}\n".repeat(1000), noise(300_000));
-    let gzip = |bytes: &[u8]| super::gzip(bytes).unwrap();
-    let two_members = [gzip(b"one,"), gzip(b"two")].concat();
-    let mut cut = gzip(&line).to_vec();
-    cut.truncate(60);
-    let mut broken = gzip(&noisy).to_vec();
-    broken[200_000..].fill(0);
-    let not_gzip = b"\x1f\x8bnot".to_vec();
-    let (s3, _) = Place::s3().await;
-    for place in [Place::folder(), s3] {
-        for (case, stored, at_most, expected, truncated) in [
-            ("plain", Bytes::from(line.clone()), 20_000, &line[..], false),
-            ("plain to the byte", line.clone().into(), 13_000, &line[..], false),
-            ("plain start", line.clone().into(), 5, b"{\"mys", true),
-            ("plain start of much", noisy.clone().into(), 5, &noisy[..5], true),
-            ("empty", Bytes::new(), 5, b"", false),
-            ("gzip", gzip(&line), 20_000, &line[..], false),
-            ("gzip to the byte", gzip(&line), 13_000, &line[..], false),
-            ("gzip start", gzip(&line), 12_999, &line[..12_999], true),
-            ("gzip start of much", gzip(&noisy), 200_000, &noisy[..200_000], true),
-            ("gzip of nothing", gzip(b""), 5, b"", false),
-            ("gzip members", two_members.clone().into(), 20, b"one,two", false),
-            ("gzip magic alone", not_gzip.clone().into(), 20, &not_gzip[..], false),
-        ] {
-            place.bucket.put("x", stored, Compression::None).await.unwrap();
-            let contents = place.bucket.get("x", at_most).await.unwrap().unwrap();
-            assert_eq!((contents.bytes == expected, contents.truncated), (true, truncated), "{case}");
-        }
-        for (case, stored, whole) in [("cut", &cut, &line), ("broken", &broken, &noisy)] {
-            place.bucket.put("x", stored.clone().into(), Compression::None).await.unwrap();
-            let contents = place.bucket.get("x", 1_000_000).await.unwrap().unwrap();
-            assert!(contents.truncated && !contents.bytes.is_empty(), "{case}");
-            assert!(case == "broken" || whole.starts_with(&contents.bytes), "{case}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_gzip_bomb_is_read_up_to_the_limit() {
-    let bomb = gzip(&vec![b'0'; 32 << 20]).unwrap();
-    assert!(bomb.len() < 1 << 20);
-    let contents = start(bomb.to_vec(), true, 1000);
-    assert_eq!(contents, ObjectStart { bytes: vec![b'0'; 1000], truncated: true });
-    assert_eq!(contents.bytes.capacity() >> 20, 0);
-}
-
-#[test]
-fn compression_is_the_same_each_time() {
-    let bytes = b"{\"mysfit\":1}\n".repeat(100);
-    let first = gzip(&bytes).unwrap();
-    assert!(first.len() < bytes.len() / 5);
-    assert_eq!(first, gzip(&bytes).unwrap());
-}
-
-#[tokio::test]
-async fn objects_in_s3_have_a_content_type_and_encoding() {
-    let (place, _) = Place::s3().await;
-    // The extension does not decide: a stream may have one of its own.
-    for (name, compression, encoding) in
-        [("plain.gz", Compression::None, None), ("compressed.json", Compression::Gzip, Some("gzip"))]
-    {
-        place.bucket.put(name, Bytes::from_static(b"here"), compression).await.unwrap();
-        let Store::S3(s3) = &place.bucket.store else { panic!() };
-        let found = s3.client.head_object().bucket("clicks").key(name).send().await.unwrap();
-        assert_eq!(found.content_type.as_deref(), Some("application/octet-stream"));
-        assert_eq!(found.content_encoding.as_deref(), encoding);
-    }
 }

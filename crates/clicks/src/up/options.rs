@@ -108,6 +108,10 @@ pub(crate) struct PipelineOptions {
     #[serde(deserialize_with = "path")]
     pub(crate) state: Option<PathBuf>,
 
+    /// The memory for the records of all data streams that callers create, in MB: 1 to 65536 [default: 256]
+    #[arg(long, value_name = "N", help_heading = "Other")]
+    pub(crate) retention_mb: Option<Whole<1, 65_536>>,
+
     /// How long a stop waits for a destination that has accepted no object of this run, in seconds: 0 to 3600 [default: 30]
     ///
     /// Then the process exits with 1, and reports how many records are lost, or kept in --state. Once the destination has accepted

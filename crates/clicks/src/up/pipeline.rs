@@ -19,7 +19,7 @@ use crate::service::{self, LocalService};
 use crate::site::{self, ServiceAddress, Site};
 use crate::state;
 use local_firehose::api::{self, Api};
-use local_firehose::control::{Control, ControlOptions, RETENTION_BYTES, Root};
+use local_firehose::control::{Control, ControlOptions, Root};
 use local_firehose::functions::FunctionLog;
 use local_firehose::http::HttpServer;
 use local_firehose::registry::Registry;
@@ -133,11 +133,11 @@ async fn start_streams(
         root: root_beside(&configured),
         functions: settings.functions.clone(),
         state: settings.state.clone(),
-        retention_bytes: RETENTION_BYTES,
+        retention_bytes: settings.retention_bytes,
     };
     let control = Control::open(streams, options, Arc::clone(function_log)).await?;
     if let Some(folder) = &settings.state {
-        state::report(folder, &control.streams().list());
+        state::report(folder, control.streams());
     }
     Ok(control)
 }

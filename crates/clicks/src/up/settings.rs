@@ -15,6 +15,7 @@ use crate::error::UsageError;
 use crate::packages;
 use crate::site::ServiceAddress;
 use crate::up::options::Whole;
+use firehose_model::batch::MB;
 use local_firehose::control::FunctionMap;
 use local_firehose::stream::{Source, StreamSettings};
 
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) service: Service,
     pub(crate) web: PathBuf,
     pub(crate) state: Option<PathBuf>,
+    pub(crate) retention_bytes: usize,
     pub(crate) stop_within: Duration,
     pub(crate) rate: u32,
     pub(crate) burst: u32,
@@ -120,6 +122,7 @@ impl Settings {
             service,
             web: layers.value(|options| options.web.clone()).unwrap_or_else(|| context.web.clone()),
             state: layers.value(|options| options.state.clone()),
+            retention_bytes: layers.number(|options| options.retention_mb, 256) as usize * MB,
             stop_within: Duration::from_secs(layers.number(|options| options.stop_seconds, 30).into()),
             rate: layers.number(|options| options.rate, 100),
             burst: layers.number(|options| options.burst, 200),

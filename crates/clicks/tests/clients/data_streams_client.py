@@ -9,7 +9,7 @@ import datetime
 import pathlib
 import sys
 
-from control_client import ACCOUNT, REGION, ROLE, delete, describe, destination, new_client, objects, refused, until
+from delivery_streams import ACCOUNT, REGION, ROLE, delete, describe, destination, new_client, objects, refused, until
 
 FIRST_SHARD = "shardId-000000000000"
 
@@ -72,7 +72,11 @@ def check_life_of_a_stream(kinesis):
     for call in [kinesis.describe_stream, kinesis.describe_stream_summary, kinesis.delete_stream]:
         refused(call, "ResourceNotFoundException", "life", StreamName="life")
 
-    # On demand, and with the name of before.
+    # Without a number of shards, and with the name of before.
+    kinesis.create_stream(StreamName="life")
+    assert len(stream_of(kinesis, "life")["Shards"]) == 4
+    remove(kinesis, "life")
+    # On demand.
     kinesis.create_stream(StreamName="life", StreamModeDetails={"StreamMode": "ON_DEMAND"})
     assert stream_of(kinesis, "life")["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
     remove(kinesis, "life")
@@ -86,6 +90,8 @@ def check_tags(kinesis):
     page = kinesis.list_tags_for_stream(StreamName="tags", ExclusiveStartTagKey="a")
     assert page["Tags"] == [{"Key": "b", "Value": ""}] and not page["HasMoreTags"], page
     kinesis.remove_tags_from_stream(StreamName="tags", TagKeys=["a", "unknown"])
+    refused(kinesis.remove_tags_from_stream, "InvalidArgumentException", "characters", StreamName="tags", TagKeys=["b!"])
+    refused(kinesis.remove_tags_from_stream, "ValidationException", "tagKeys", StreamName="tags", TagKeys=[])
     assert kinesis.list_tags_for_stream(StreamName="tags")["Tags"] == [{"Key": "b", "Value": ""}]
     many = {str(number): "" for number in range(50)}
     refused(kinesis.add_tags_to_stream, "InvalidArgumentException", "50", StreamName="tags", Tags=many)
@@ -105,7 +111,11 @@ def check_reading(kinesis):
         ({"ShardIteratorType": "LATEST"}, []),
     ]:
         assert texts(kinesis, iterator(kinesis, "read", **start)) == expected, start
-    assert texts(kinesis, latest) == ["1", "2", "3"]
+    assert texts(kinesis, latest) == texts(kinesis, f'"{latest}"') == ["1", "2", "3"]
+    assert texts(kinesis, iterator(kinesis, "read", shard="0", ShardIteratorType="TRIM_HORIZON")) == ["1", "2", "3"]
+    at = {"StreamName": "read", "ShardId": FIRST_SHARD, "ShardIteratorType": "LATEST"}
+    refused(kinesis.get_shard_iterator, "InvalidArgumentException", "Timestamp", **at, Timestamp=datetime.datetime(2020, 1, 1))
+    refused(kinesis.get_shard_iterator, "DryRunOperationException", **at, DryRun=True)
 
     page = kinesis.get_records(ShardIterator=iterator(kinesis, "read", ShardIteratorType="TRIM_HORIZON"), Limit=2)
     assert [record["SequenceNumber"] for record in page["Records"]] == [first, second], page
@@ -203,7 +213,11 @@ def check_refusals(kinesis, firehose):
     for arguments, code, word in [
         ({"StreamName": "x", "ShardCount": 0}, "ValidationException", "shardCount"),
         ({"StreamName": "x", "ShardCount": 501}, "LimitExceededException", "ShardCount"),
-        ({"StreamName": "x"}, "InvalidArgumentException", "ShardCount"),
+        ({"StreamName": "x", "StreamModeDetails": {"StreamMode": "PROVISIONED"}}, "InvalidArgumentException", "ShardCount"),
+        ({"StreamName": "x", "ShardCount": 1, "MaxRecordSizeInKiB": 2048}, "InvalidArgumentException", "MaxRecordSizeInKiB: found 2048"),
+        ({"StreamName": "x", "ShardCount": 1, "MaxRecordSizeInKiB": -1}, "ValidationException", "maxRecordSizeInKiB"),
+        ({"StreamName": "x", "ShardCount": 1, "WarmThroughputMiBps": 5}, "InvalidArgumentException", "WarmThroughputMiBps"),
+        ({"StreamName": "x", "ShardCount": 1, "Tags": {}}, "ValidationException", "tags"),
         ({"StreamName": "a b", "ShardCount": 1}, "ValidationException", "streamName"),
     ]:
         refused(kinesis.create_stream, code, word, **arguments)
@@ -217,6 +231,9 @@ def check_refusals(kinesis, firehose):
         (kinesis.register_stream_consumer, "RegisterStreamConsumer", consumer),
         (kinesis.list_stream_consumers, "ListStreamConsumers", {"StreamARN": arn_of("taken")}),
         (kinesis.start_stream_encryption, "StartStreamEncryption", encryption),
+        (kinesis.describe_limits, "DescribeLimits", {}),
+        (kinesis.get_resource_policy, "GetResourcePolicy", {"ResourceARN": arn_of("taken")}),
+        (kinesis.tag_resource, "TagResource", {"ResourceARN": arn_of("taken"), "Tags": {"a": ""}}),
     ]:
         refused(call, "InvalidArgumentException", operation, **arguments)
     other = arn_of("taken").replace(REGION, "us-west-2")
@@ -246,14 +263,22 @@ def check_all(kinesis, firehose, buckets):
 def leave(kinesis, firehose):
     create(kinesis, "left", shards=2, Tags={"a": "1"})
     kinesis.increase_stream_retention_period(StreamName="left", RetentionPeriodHours=48)
+    # A checkpoint.
+    [number] = put(kinesis, "left", "lost")
+    kinesis.add_tags_to_stream(StreamName="left", Tags={"checkpoint": number})
     create_reader(firehose, "left-reader", "left")
 
 
 def check_left(kinesis, firehose, buckets):
     found = stream_of(kinesis, "left")
     assert (len(found["Shards"]), found["RetentionPeriodHours"], found["StreamStatus"]) == (2, 48, "ACTIVE"), found
-    assert kinesis.list_tags_for_stream(StreamName="left")["Tags"] == [{"Key": "a", "Value": "1"}]
-    put(kinesis, "left", "record ")
+    [tag, checkpoint] = kinesis.list_tags_for_stream(StreamName="left")["Tags"]
+    assert tag == {"Key": "a", "Value": "1"}, tag
+    number = checkpoint["Value"]
+    record = {"StreamName": "left", "Data": b"record ", "PartitionKey": "key"}
+    shard = kinesis.put_record(**record, SequenceNumberForOrdering=number)["ShardId"]
+    after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
+    assert texts(kinesis, iterator(kinesis, "left", shard, **after)) == ["record "], number
     delete(firehose, "left-reader")
     assert objects(buckets, "left-reader") == [b"record "], objects(buckets, "left-reader")
     remove(kinesis, "left")

@@ -66,6 +66,7 @@ def error_codes(client, stream):
     large = {"Data": b"x" * (RECORD_BYTES + 1), "PartitionKey": "key"}
     whole = {"Data": b"x" * (RECORD_BYTES - 3), "PartitionKey": "key"}
     too_much = [whole] * (REQUEST_BYTES // RECORD_BYTES) + [record]
+    provisioned = {"StreamMode": "PROVISIONED"}
     return {
         "unknown_stream": error_code(client.put_record, StreamName="does-not-exist", **record),
         "unknown_stream_described": error_code(client.describe_stream_summary, StreamName="does-not-exist"),
@@ -79,7 +80,7 @@ def error_codes(client, stream):
         "many_records": error_code(client.put_records, StreamName=stream, Records=[record] * (REQUEST_RECORDS + 1)),
         "large_request": error_code(client.put_records, StreamName=stream, Records=too_much),
         "dry_run": error_code(client.put_record, StreamName=stream, DryRun=True, **record),
-        "no_shard_count": error_code(client.create_stream, StreamName="one-more"),
+        "no_shard_count": error_code(client.create_stream, StreamName="one-more", StreamModeDetails=provisioned),
     }
 
 

@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 from aws_kinesis_agg.aggregator import RecordAggregator
-from control_client import FUNCTION, delete, new_client, objects, processing
+from delivery_streams import FUNCTION, delete, new_client, objects, processing
 from data_streams_client import create, create_reader, iterator, remove
 
 # Firehose de-aggregates at most 500 records of one.

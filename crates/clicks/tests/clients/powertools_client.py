@@ -9,7 +9,7 @@ import json
 import pathlib
 import sys
 
-from control_client import FUNCTION, create, delete, new_client, objects, processing, put
+from delivery_streams import FUNCTION, create, delete, new_client, objects, processing, put
 
 
 def main(endpoint_url, buckets):

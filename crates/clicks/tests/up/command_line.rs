@@ -288,6 +288,7 @@ fn the_help_has_every_option() {
             "--collector-concurrency <N>",
             "--config <FILE>",
             "--state <DIR>",
+            "--retention-mb <N>",
             "--function-log <FILE>",
             "-v, --verbose",
             "--stream <NAME>",

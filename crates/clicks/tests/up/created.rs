@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use test_support::http::Connection;
+use test_support::http::{Connection, Response};
 use test_support::up::{STREAM, Up, command, snapshot};
 use test_support::{files, stand_in, until};
 
@@ -105,6 +105,30 @@ fn a_configured_stream_is_tagged_and_not_changed() {
     up.until_processed(1);
 }
 
+/// Calls an operation of either API.
+fn ask(address: &str, target: &str, input: &Value) -> Response {
+    let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: {target}\r\n");
+    Connection::open(address).ask("POST", "/", &headers, &input.to_string())
+}
+
+#[test]
+fn a_created_data_stream_has_a_bounded_memory_and_begins_again_without_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = Up::start_in(folder.path(), &["--state", "state", "--retention-mb", "1"]);
+    let kinesis = |operation: &str, input: Value| ask(up.firehose(), &format!("Kinesis_20131202.{operation}"), &input);
+    kinesis("CreateStream", json!({ "StreamName": "d" })).is(200);
+    // Two are more than the memory, and less than the rate of a shard.
+    let record = json!({ "PartitionKey": "k", "Data": "AAAA".repeat(150_000) });
+    let put = kinesis("PutRecords", json!({ "StreamName": "d", "Records": [record, record] })).json();
+    let refused = put["Records"][1]["ErrorMessage"].as_str().unwrap();
+    assert!(put["FailedRecordCount"] == 1 && refused.contains("--retention-mb"), "{put}");
+    assert_eq!(up.stop().code, Some(0));
+    let up = Up::start_in(folder.path(), &["--state", "state"]);
+    let reported =
+        "the data stream d begins without records: state (`--state`) has only those that delivery streams have read\n";
+    assert!(up.stderr().contains(reported), "{}", up.stderr());
+}
+
 #[test]
 fn both_ports_serve_both_apis() {
     let folder = tempfile::tempdir().unwrap();
@@ -114,8 +138,7 @@ fn both_ports_serve_both_apis() {
             ("Firehose_20150804.ListDeliveryStreams", "DeliveryStreamNames"),
             ("Kinesis_20131202.ListStreams", "StreamNames"),
         ] {
-            let headers = format!("Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: {target}\r\n");
-            let response = Connection::open(port).ask("POST", "/", &headers, "{}");
+            let response = ask(port, target, &json!({}));
             assert!(response.status == 200 && response.json()[member].is_array(), "{port}: {response:?}");
         }
     }

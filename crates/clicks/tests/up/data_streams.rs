@@ -117,3 +117,9 @@ pub(crate) fn by_shard(lines: &[String], places: &[Place]) -> BTreeMap<String, V
     }
     shards
 }
+
+/// The status and the body of a call.
+pub(crate) fn call_json(up: &Up, operation: &str, input: &Value) -> (u16, Value) {
+    let response = call(up, operation, input);
+    (response.status, serde_json::from_str(&response.body).unwrap())
+}

@@ -15,6 +15,7 @@ mod edge;
 mod identity;
 mod keys;
 mod kinesis;
+mod kinesis_api;
 mod objects;
 mod orders;
 mod site;

@@ -15,6 +15,15 @@ pub const ON_DEMAND: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 pub struct ShardId(pub u32);
 
 impl ShardId {
+    /// The shard of an id as Kinesis reads it: what is between the first two hyphens, or a text without them, is a number below 2^31
+    /// (probed on Kinesis by the kinesalite project).
+    #[must_use]
+    pub fn of_id(text: &str) -> Option<Self> {
+        let digits = text.split('-').nth(1).filter(|part| !part.is_empty()).unwrap_or(text);
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|number| is_number && *number < 1 << 31).map(Self)
+    }
+
     /// A sequence number of Kinesis: 56 decimal digits that begin with 49 and increase within a shard. Clients must not rely on more.
     /// `number` increases with each record of the stream; 0 is the shard's start.
     #[must_use]
@@ -143,6 +152,26 @@ mod tests {
     fn an_id_has_twelve_digits() {
         assert_eq!(ShardId(0).to_string(), "shardId-000000000000");
         assert_eq!(serde_json::to_string(&ShardId(123)).unwrap(), r#""shardId-000000000123""#);
+    }
+
+    #[test]
+    fn an_id_is_read_as_by_kinesis() {
+        for (text, number) in [
+            ("shardId-000000000007", Some(7)),
+            ("shardId-7", Some(7)),
+            ("7", Some(7)),
+            ("-7", Some(7)),
+            ("anything-007-8", Some(7)),
+            ("2147483647", Some(2_147_483_647)),
+            ("2147483648", None),
+            ("99999999999999999999", None),
+            ("shardId", None),
+            ("shardId-", None),
+            ("+7", None),
+            ("", None),
+        ] {
+            assert_eq!(ShardId::of_id(text), number.map(ShardId), "{text}");
+        }
     }
 
     proptest! {

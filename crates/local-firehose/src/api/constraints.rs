@@ -2,7 +2,6 @@
 //! on Kinesis by the kinesalite project).
 
 use std::fmt::Display;
-use std::ops::RangeInclusive;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, Engine};
@@ -13,8 +12,6 @@ use firehose_model::excerpt::excerpt;
 /// The most violations of a message (probed on Kinesis).
 const MAX_VIOLATIONS: usize = 10;
 const MAX_VALUE_CHARS: usize = 512;
-/// The largest page of each operation (the service models).
-const MAX_LIMIT: i64 = 10_000;
 /// The most characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
 pub(super) const MAX_DELIVERY_STREAM_NAME: usize = 64;
 
@@ -80,22 +77,6 @@ impl Constraints {
     pub(super) fn at_most(&mut self, length: usize, most: usize, value: impl Display, path: &str) {
         if length > most {
             self.violated(value, path, &format!("Member must have length less than or equal to {most}"));
-        }
-    }
-
-    pub(super) fn limit(&mut self, limit: Option<i64>, path: &str, default: usize) -> usize {
-        let limit = limit.unwrap_or(default.try_into().unwrap_or(MAX_LIMIT));
-        self.range(limit, path, 1..=MAX_LIMIT);
-        limit.try_into().unwrap_or(default)
-    }
-
-    pub(super) fn range(&mut self, number: i64, path: &str, numbers: RangeInclusive<i64>) {
-        let (least, most) = numbers.into_inner();
-        if number < least {
-            self.violated(number, path, &format!("Member must have value greater than or equal to {least}"));
-        }
-        if number > most {
-            self.violated(number, path, &format!("Member must have value less than or equal to {most}"));
         }
     }
 
@@ -192,25 +173,6 @@ mod tests {
                 "1 validation error detected: Value '{longest}n' at 'deliveryStreamName' failed to satisfy constraint: \
                  Member must have length less than or equal to 64"
             ),
-        );
-    }
-
-    #[test]
-    fn a_limit_is_within_its_range() {
-        for (limit, expected) in [(Some(1), 1), (Some(10_000), 10_000), (None, 100)] {
-            let mut constraints = Constraints::default();
-            assert_eq!(constraints.limit(limit, "limit", 100), expected);
-            assert_eq!(constraints.validate(), Ok(()));
-        }
-        assert_violated(
-            |constraints| _ = constraints.limit(Some(0), "limit", 100),
-            "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: \
-             Member must have value greater than or equal to 1",
-        );
-        assert_violated(
-            |constraints| _ = constraints.limit(Some(10_001), "limit", 100),
-            "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: \
-             Member must have value less than or equal to 10000",
         );
     }
 

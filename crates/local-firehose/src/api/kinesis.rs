@@ -5,6 +5,7 @@
 mod consume;
 mod describe;
 mod manage;
+mod model;
 mod put;
 mod refusal;
 mod stream_ref;
@@ -14,6 +15,7 @@ use axum::extract::Request;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use self::stream_ref::StreamMembers;
 use super::request::{ApiError, Call, RequestReader, Service};
 use crate::control::{Control, RetentionChange, Status};
 use crate::stream::DataStream;
@@ -48,6 +50,13 @@ fn unsupported(operation: &str) -> Option<&'static str> {
         "StartStreamEncryption" | "StopStreamEncryption" => "records are not encrypted",
         "EnableEnhancedMonitoring" | "DisableEnhancedMonitoring" => "there are no metrics of shards",
         "UpdateMaxRecordSize" => "a record has at most 1 MiB",
+        "UpdateStreamWarmThroughput" => "a stream on demand has four shards",
+        "UpdateStreamRecordDistributionStrategy" => "the partition key selects the shard",
+        "TagResource" | "UntagResource" | "ListTagsForResource" => {
+            "AddTagsToStream, RemoveTagsFromStream and ListTagsForStream do it for streams"
+        }
+        "GetResourcePolicy" | "PutResourcePolicy" | "DeleteResourcePolicy" => "permissions are not evaluated",
+        "DescribeLimits" | "DescribeAccountSettings" | "UpdateAccountSettings" => "there are no accounts",
         _ => return None,
     })
 }
@@ -86,8 +95,8 @@ impl Kinesis {
                 put::records_response(stream.name(), &caller, stream.put(request.records()?).await)
             }
             "GetShardIterator" => {
-                let request = consume::iterator_request(&body, &caller)?;
-                let (stream, _) = self.find(&request.stream, &caller)?;
+                let request = consume::iterator_request(&body)?;
+                let (stream, _) = self.find(&request.stream.clone().name(&caller)?, &caller)?;
                 consume::iterator_response(&stream, &request, &caller, Timestamp::now())
             }
             "GetRecords" => {
@@ -119,8 +128,8 @@ impl Kinesis {
                 Ok(describe::stream_response(&stream, status, &request, caller))
             }
             "DescribeStreamSummary" => {
-                let stream = describe::summary_request(body, caller)?;
-                let (stream, status) = self.find(&stream, caller)?;
+                let members: StreamMembers = model::read(operation, body)?;
+                let (stream, status) = self.find(&members.name(caller)?, caller)?;
                 Ok(describe::summary_response(&stream, status, caller))
             }
             "ListShards" => {

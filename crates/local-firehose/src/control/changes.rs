@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::definition::Definition;
 use super::processing::FieldError;
 use super::refusal::{MAX_STREAMS, Refusal, StartError};
-use super::tags::Tags;
+use super::tags::{StreamKind, Tags};
 use super::{Control, ControlOptions, DESTINATION_ID, Entry, Status, Update};
 use crate::stream::{remove_state, state_of};
 
@@ -51,7 +51,7 @@ impl Control {
                 log_options(&definition);
                 created.streams.insert(name.clone(), Entry { definition, status: Status::Creating });
                 // Instead of those of a stream that was once configured.
-                created.tags.insert(name.clone(), tags);
+                created.set_tags(StreamKind::Delivery, &name, tags);
             }
             let started = match control.save().await {
                 Ok(()) => control.start(plan, source).await,

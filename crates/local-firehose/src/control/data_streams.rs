@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::processing::FieldError;
 use super::refusal::{MAX_STREAMS, Refusal};
-use super::tags::{Tags, add};
+use super::tags::{StreamKind, Tags, add};
 use super::{Control, Status};
 use crate::registry::NameTaken;
 use crate::stream::{DataStream, DataStreamSettings, Source, StreamSettings};
@@ -100,9 +100,8 @@ impl Control {
             let entry = DataStreamEntry { shards, hours: MIN_HOURS, created_ms, status: Status::Creating };
             self.add_data_stream(&name, &entry).map_err(|_taken| Refusal::Exists)?;
             created.data_streams.insert(name.clone(), entry);
-            if !of_stream.is_empty() {
-                created.data_stream_tags.insert(name.clone(), of_stream);
-            }
+            // Instead of those of a stream that was once configured.
+            created.set_tags(StreamKind::Data, &name, of_stream);
         }
         if let Err(error) = self.save().await {
             tracing::error!("could not create the data stream {name}: {error}");
@@ -157,7 +156,7 @@ impl Control {
     }
 
     async fn set_whole_retention(&self, name: &str, hours: u32, change: RetentionChange) -> Result<(), Refusal> {
-        {
+        let before = {
             let mut created = self.created();
             let entry = created.data_streams.get_mut(name).ok_or_else(|| self.data_stream_not_created(name))?;
             if entry.status != Status::Active {
@@ -170,46 +169,37 @@ impl Control {
             if is_other_way {
                 return Err(Refusal::Retention { current: entry.hours, given: hours });
             }
-            entry.hours = hours;
-            if let Some(retention) = self.0.streams.data_stream(name).as_ref().and_then(DataStream::retention) {
-                retention.set_hours(hours);
+            std::mem::replace(&mut entry.hours, hours)
+        };
+        if let Err(error) = self.save().await {
+            tracing::error!("could not keep the retention of the data stream {name}: {error}");
+            if let Some(entry) = self.created().data_streams.get_mut(name) {
+                entry.hours = before;
             }
+            return Err(Refusal::Failed);
         }
-        self.save_data_streams(name).await
+        if let Some(retention) = self.0.streams.data_stream(name).as_ref().and_then(DataStream::retention) {
+            retention.set_hours(hours);
+        }
+        Ok(())
     }
 
     /// A data stream, also one that is created or deleted at the moment.
     pub(crate) fn data_stream(&self, name: &str) -> Option<(DataStream, Status)> {
-        let stream = self.0.streams.data_stream(name)?;
-        Some((stream, self.data_stream_status(name)))
+        // Before the stream: one that is removed in between is still DELETING.
+        let status = self.data_stream_status(name);
+        Some((self.0.streams.data_stream(name)?, status))
     }
 
     /// All data streams in alphabetical order.
     pub(crate) fn data_streams(&self) -> Vec<(DataStream, Status)> {
+        let created = self.created().data_streams.clone();
         let streams = self.0.streams.data_streams().into_iter();
-        streams.map(|stream| (stream.clone(), self.data_stream_status(stream.name()))).collect()
-    }
-
-    /// Adds tags of a data stream, or replaces those with the same keys.
-    pub(crate) async fn tag_data_stream(&self, name: &str, tags: Tags) -> Result<(), Refusal> {
-        self.data_stream(name).ok_or(Refusal::NotFound)?;
-        add(self.created().data_stream_tags.entry(name.to_owned()).or_default(), tags)?;
-        self.save_data_streams(name).await
-    }
-
-    /// Removes the tags of a data stream with these keys. Other keys are ignored.
-    pub(crate) async fn untag_data_stream(&self, name: &str, keys: &[String]) -> Result<(), Refusal> {
-        self.data_stream(name).ok_or(Refusal::NotFound)?;
-        if let Some(tags) = self.created().data_stream_tags.get_mut(name) {
-            tags.retain(|key, _| !keys.contains(key));
-        }
-        self.save_data_streams(name).await
-    }
-
-    /// The tags of a data stream.
-    pub(crate) fn data_stream_tags(&self, name: &str) -> Result<Tags, Refusal> {
-        self.data_stream(name).ok_or(Refusal::NotFound)?;
-        Ok(self.created().data_stream_tags.get(name).cloned().unwrap_or_default())
+        let with_status = |stream: DataStream| {
+            let status = created.get(stream.name()).map_or(Status::Active, |entry| entry.status);
+            (stream, status)
+        };
+        streams.map(with_status).collect()
     }
 
     /// Whether a new delivery stream can read the data stream of a source, which it completes.
@@ -227,7 +217,10 @@ impl Control {
                     "is configured at the start of this process: only the delivery stream of its name reads it";
                 refuse(format!("the data stream {name} {problem}"))
             }
-            Some((_, status)) => refuse(format!("the data stream {name} is {status:?}")),
+            Some((_, status)) => {
+                let accepted = Status::Active;
+                refuse(format!("the data stream {name} is {status}; accepted is one that is {accepted}"))
+            }
             None => refuse(format!("the data stream {name} does not exist")),
         }
     }
@@ -263,13 +256,6 @@ impl Control {
         let mut created = self.created();
         created.data_streams.remove(name);
         created.data_stream_tags.remove(name);
-    }
-
-    async fn save_data_streams(&self, name: &str) -> Result<(), Refusal> {
-        self.save().await.map_err(|error| {
-            tracing::error!("could not keep the change of the data stream {name}: {error}");
-            Refusal::Failed
-        })
     }
 }
 

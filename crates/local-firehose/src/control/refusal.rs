@@ -63,7 +63,7 @@ pub(crate) enum Refusal {
     NotFound,
     #[error("the stream already exists")]
     Exists,
-    #[error("the stream is {0:?}")]
+    #[error("the stream is {0}")]
     Busy(Status),
     #[error("the stream is configured at the start of this process")]
     Configured,

@@ -2,14 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use super::Control;
 use super::refusal::Refusal;
+use super::{Control, Created};
 
 /// The most tags of a stream of either kind (Firehose API reference, "TagDeliveryStream", and Kinesis API reference, "AddTagsToStream").
 pub(super) const MAX_TAGS: usize = 50;
 
 /// The tags of a stream. A tag may have no value.
 pub(crate) type Tags = BTreeMap<String, Option<String>>;
+
+/// The kind of a stream. Each has names and tags of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamKind {
+    Delivery,
+    Data,
+}
+
+impl Created {
+    fn tags(&mut self, kind: StreamKind) -> &mut BTreeMap<String, Tags> {
+        match kind {
+            StreamKind::Delivery => &mut self.tags,
+            StreamKind::Data => &mut self.data_stream_tags,
+        }
+    }
+
+    /// Replaces all tags of a stream.
+    pub(super) fn set_tags(&mut self, kind: StreamKind, name: &str, tags: Tags) {
+        let all = self.tags(kind);
+        if tags.is_empty() {
+            all.remove(name);
+        } else {
+            all.insert(name.to_owned(), tags);
+        }
+    }
+}
 
 /// Adds tags, or replaces those with the same keys.
 pub(super) fn add(all: &mut Tags, tags: Tags) -> Result<(), Refusal> {
@@ -23,14 +49,14 @@ pub(super) fn add(all: &mut Tags, tags: Tags) -> Result<(), Refusal> {
 
 impl Control {
     /// Adds tags, or replaces those with the same keys.
-    pub(crate) async fn tag(&self, name: &str, tags: Tags) -> Result<(), Refusal> {
-        self.change_tags(name, |all| add(all, tags)).await
+    pub(crate) async fn tag(&self, kind: StreamKind, name: &str, tags: Tags) -> Result<(), Refusal> {
+        self.change_tags(kind, name, |all| add(all, tags)).await
     }
 
     /// Removes the tags with these keys. Other keys are ignored.
-    pub(crate) async fn untag(&self, name: &str, keys: &[String]) -> Result<(), Refusal> {
+    pub(crate) async fn untag(&self, kind: StreamKind, name: &str, keys: &[String]) -> Result<(), Refusal> {
         let keys = keys.to_vec();
-        self.change_tags(name, move |all| {
+        self.change_tags(kind, name, move |all| {
             all.retain(|key, _| !keys.contains(key));
             Ok(())
         })
@@ -39,43 +65,42 @@ impl Control {
 
     async fn change_tags(
         &self,
+        kind: StreamKind,
         name: &str,
         change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
         let (control, name) = (self.clone(), name.to_owned());
-        self.changed(async move { control.change_tags_whole(&name, change).await }).await
+        self.changed(async move { control.change_tags_whole(kind, &name, change).await }).await
     }
 
     async fn change_tags_whole(
         &self,
+        kind: StreamKind,
         name: &str,
         change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send,
     ) -> Result<(), Refusal> {
-        let before = {
-            let mut created = self.created();
-            if !self.exists(&created, name) {
-                return Err(Refusal::NotFound);
-            }
-            let before = created.tags.get(name).cloned().unwrap_or_default();
-            let mut after = before.clone();
-            change(&mut after)?;
-            created.tags.insert(name.to_owned(), after);
-            before
-        };
+        let before = self.tags(kind, name)?;
+        let mut after = before.clone();
+        change(&mut after)?;
+        self.created().set_tags(kind, name, after);
         if let Err(error) = self.save().await {
             tracing::error!("could not keep the tags of the stream {name}: {error}");
-            self.created().tags.insert(name.to_owned(), before);
+            self.created().set_tags(kind, name, before);
             return Err(Refusal::Failed);
         }
         Ok(())
     }
 
     /// The tags of a stream.
-    pub(crate) fn tags(&self, name: &str) -> Result<Tags, Refusal> {
-        let created = self.created();
-        if !self.exists(&created, name) {
+    pub(crate) fn tags(&self, kind: StreamKind, name: &str) -> Result<Tags, Refusal> {
+        let mut created = self.created();
+        let exists = match kind {
+            StreamKind::Delivery => self.exists(&created, name),
+            StreamKind::Data => self.0.streams.data_stream(name).is_some(),
+        };
+        if !exists {
             return Err(Refusal::NotFound);
         }
-        Ok(created.tags.get(name).cloned().unwrap_or_default())
+        Ok(created.tags(kind).get(name).cloned().unwrap_or_default())
     }
 }

@@ -73,7 +73,7 @@ async fn streams_and_tags_survive_a_restart() {
     let described = control.describe("s").unwrap();
     let found = described.definition;
     assert_eq!((found.version, &found.destination["Prefix"], described.status), (2, &json!("p/"), Status::Active));
-    assert_eq!(control.tags("s").unwrap(), tags);
+    assert_eq!(control.tags(StreamKind::Delivery, "s").unwrap(), tags);
     assert_eq!(objects(&folder), "kept");
 }
 
@@ -157,15 +157,15 @@ async fn a_change_that_is_not_on_disk_is_undone() {
     for refused in [
         control.create(definition("t"), AT, Tags::new()).await,
         control.update("s", update("1", json!({ "Prefix": "p/" }))).await,
-        control.tag("s", Tags::from([("b".to_owned(), None)])).await,
-        control.untag("s", &["a".to_owned()]).await,
+        control.tag(StreamKind::Delivery, "s", Tags::from([("b".to_owned(), None)])).await,
+        control.untag(StreamKind::Delivery, "s", &["a".to_owned()]).await,
         control.delete("s").await,
     ] {
         assert!(matches!(refused, Err(Refusal::Failed)), "{refused:?}");
     }
     assert!(control.accepting("s").is_some() && control.describe("t").is_none());
     assert_eq!(control.describe("s").unwrap().definition, definition("s"));
-    assert_eq!(control.tags("s").unwrap(), tags);
+    assert_eq!(control.tags(StreamKind::Delivery, "s").unwrap(), tags);
     fs::remove_dir(&new).unwrap();
     control.create(definition("t"), AT, Tags::new()).await.unwrap();
 }
@@ -256,12 +256,12 @@ async fn operations_are_refused() {
     assert_eq!(control.describe("s").unwrap().definition, definition("s"));
 
     let tags = |from: usize, to: usize| (from..to).map(|number| (number.to_string(), None)).collect::<Tags>();
-    control.tag("s", tags(0, 50)).await.unwrap();
-    assert!(matches!(control.tag("s", tags(49, 51)).await, Err(Refusal::TooManyTags)));
-    control.untag("s", &["0".to_owned(), "unknown".to_owned()]).await.unwrap();
-    control.tag("s", tags(49, 51)).await.unwrap();
-    assert_eq!(control.tags("s").unwrap(), tags(1, 51));
-    assert!(matches!(control.tag("missing", tags(0, 1)).await, Err(Refusal::NotFound)));
+    control.tag(StreamKind::Delivery, "s", tags(0, 50)).await.unwrap();
+    assert!(matches!(control.tag(StreamKind::Delivery, "s", tags(49, 51)).await, Err(Refusal::TooManyTags)));
+    control.untag(StreamKind::Delivery, "s", &["0".to_owned(), "unknown".to_owned()]).await.unwrap();
+    control.tag(StreamKind::Delivery, "s", tags(49, 51)).await.unwrap();
+    assert_eq!(control.tags(StreamKind::Delivery, "s").unwrap(), tags(1, 51));
+    assert!(matches!(control.tag(StreamKind::Delivery, "missing", tags(0, 1)).await, Err(Refusal::NotFound)));
     assert_eq!(control.list().into_keys().collect::<Vec<_>>(), ["configured", "s"]);
 }
 

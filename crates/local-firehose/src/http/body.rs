@@ -20,6 +20,9 @@ const MEMORY: usize = 256 * 1024 * 1024;
 /// Connections limit it: those of one server have 16 MiB.
 const UNCOUNTED: usize = 64 * 1024;
 
+/// The part of each response that takes none: only responses of GetRecords are larger. Those of the connections of one server have 64 MiB.
+const UNCOUNTED_OF_RESPONSE: usize = 256 * 1024;
+
 /// The time until the minimum rate applies. The grace period of Kestrel, the server of ASP.NET Core, is as long.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -57,13 +60,34 @@ pub enum BodyError {
     Incomplete,
 }
 
-/// The memory of the bodies of several readers: 256 MiB. Small bodies, up to 64 KiB, take none of it.
+/// The memory of the bodies of several readers, or of responses: 256 MiB. Small ones, up to 64 and 256 KiB, take none of it.
 #[derive(Debug, Clone)]
 pub struct BodyMemory(Arc<Semaphore>);
 
 impl Default for BodyMemory {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MEMORY)))
+        Self::of(MEMORY)
+    }
+}
+
+impl BodyMemory {
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
+    }
+
+    /// The bytes of a response, whose memory is free for others when they are sent.
+    pub(crate) fn hold_response(&self, bytes: Vec<u8>) -> Result<Bytes, BodyError> {
+        let memory = self.take(bytes.len().saturating_sub(UNCOUNTED_OF_RESPONSE))?;
+        Ok(Bytes::from_owner(BodyBytes { bytes, memory }))
+    }
+
+    fn take(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, BodyError> {
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let permits = u32::try_from(bytes).map_err(|_| BodyError::TooLarge)?;
+        let memory = Arc::clone(&self.0).try_acquire_many_owned(permits);
+        memory.map(Some).map_err(|_| BodyError::NoMemory)
     }
 }
 
@@ -78,6 +102,12 @@ impl Deref for BodyBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsRef<[u8]> for BodyBytes {
+    fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
@@ -137,11 +167,11 @@ impl BodyReader {
             return Err(BodyError::TooLarge);
         }
         let counted = after.saturating_sub(UNCOUNTED) - before.saturating_sub(UNCOUNTED);
-        let permits = u32::try_from(counted).map_err(|_| BodyError::TooLarge)?;
-        let memory = Arc::clone(&self.memory.0).try_acquire_many_owned(permits).map_err(|_| BodyError::NoMemory)?;
-        match &mut body.memory {
-            Some(held) => held.merge(memory),
-            None => body.memory = Some(memory),
+        if let Some(memory) = self.memory.take(counted)? {
+            match &mut body.memory {
+                Some(held) => held.merge(memory),
+                None => body.memory = Some(memory),
+            }
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! The AWS SDK for JavaScript v3 calls Kinesis by HTTP/2 unless it is configured otherwise (`@aws-sdk/client-kinesis`, `runtimeConfig`).
 //! A connection has one request at a time by either version, so that the same limits hold.
 
+mod unread;
+
 use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
@@ -17,11 +19,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use self::unread::Unread;
+
 /// The time for the first byte of a connection, and then for the head of a request, from that byte or the end of the request before. So
 /// an idle connection is closed, too: it would keep a place. Not ten seconds: a client that calls in such a period would meet the close.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// The time for a request by HTTP/2 with its response, which a client that does not read can delay without end. A body has 30 s.
+/// The time for a request by HTTP/2 with its response, and for the client to read a response by either version, which it can delay without
+/// end otherwise. A body has 30 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Serves a connection until it is closed, or until the requests in flight have their responses after `stopped` changes or closes.
@@ -35,7 +40,7 @@ pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Re
     // The first bytes of the preface of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins with them. Clients send the preface
     // in one piece; one that does not is served as one of HTTP/1.1, and refused.
     let is_http2 = start[..read] == *b"PRI ";
-    let (stream, service) = (TokioIo::new(stream), TowerToHyperService::new(app));
+    let (stream, service) = (TokioIo::new(Unread::new(stream, REQUEST_TIMEOUT)), TowerToHyperService::new(app));
     if is_http2 {
         let requests = Requests::default();
         let mut http = http2::Builder::new(requests.clone());

@@ -129,7 +129,7 @@ impl DataStream {
             && match &self.records {
                 // Delivered records leave nothing.
                 Records::Delivery(delivery) => number < delivery.intake.next(),
-                Records::Retained(retention) => retention.has(shard, number),
+                Records::Retained(retention) => retention.has(shard, number, self.created),
             }
     }
 

@@ -135,8 +135,7 @@ pub(crate) struct Retention {
 #[derive(Debug)]
 struct Kept {
     shards: Vec<Shard>,
-    /// The number of the stream's first record, of the next one, and the least one that has not expired.
-    first: u64,
+    /// The number of the next record, and the least one that has not expired.
     next: u64,
     unexpired: u64,
     last_arrival_ms: i64,
@@ -162,7 +161,7 @@ impl Retention {
     pub(super) fn new(shards: u32, hours: u32, memory: RetentionMemory) -> Arc<Self> {
         let next = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let shards = (0..shards).map(|_| Shard::default()).collect();
-        let kept = Kept { shards, first: next, next, unexpired: next, last_arrival_ms: 0, hours };
+        let kept = Kept { shards, next, unexpired: next, last_arrival_ms: 0, hours };
         let (tip, _) = watch::channel(Tip { next, is_closed: false });
         Arc::new(Self { memory, kept: Mutex::new(kept), tip })
     }
@@ -245,11 +244,14 @@ impl Retention {
         }
     }
 
-    /// Whether a number is that of a record of this shard, also of one that has expired, or 0 for the start of the shard.
-    pub(crate) fn has(&self, shard: ShardId, number: u64) -> bool {
+    /// Whether a number is that of a record of this shard, or 0 for the start of the shard. Records that have expired, and those of an
+    /// earlier run, leave nothing: every number from the creation of the stream on may be one of theirs, also one of another shard.
+    pub(crate) fn has(&self, shard: ShardId, number: u64, created: Timestamp) -> bool {
         let kept = self.kept();
         let Some(Shard { records, .. }) = kept.shards.get(shard.0 as usize) else { return false };
-        number == 0 || (kept.first..kept.unexpired).contains(&number) || records.contains_key(&number)
+        // Numbers are microseconds of the clock.
+        let first = u64::try_from(created.as_microsecond()).unwrap_or_default();
+        number == 0 || (first..kept.unexpired).contains(&number) || records.contains_key(&number)
     }
 
     pub(crate) fn hours(&self) -> u32 {

@@ -82,6 +82,11 @@ fn destination(definition: &Definition) -> Value {
             extended[member] = value.clone();
         }
     }
+    // Seen of Firehose (LocalStack's snapshot of AWS, 2022-09).
+    let partitioning = extended.get_mut("DynamicPartitioningConfiguration");
+    if let Some(partitioning) = partitioning.filter(|found| found["Enabled"] == true) {
+        partitioning["RetryOptions"] = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
+    }
     json!({
         "DestinationId": DESTINATION_ID,
         "ExtendedS3DestinationDescription": extended,
@@ -155,8 +160,7 @@ pub(super) fn configured(
         destination["S3BackupConfiguration"] = s3(prefix);
     }
     if settings.dynamic_partitioning {
-        let retry = json!({ "DurationInSeconds": PARTITIONING_RETRY_SECONDS });
-        destination["DynamicPartitioningConfiguration"] = json!({ "Enabled": true, "RetryOptions": retry });
+        destination["DynamicPartitioningConfiguration"] = json!({ "Enabled": true });
     }
     let source = settings.data_stream().map(str::to_owned);
     let definition = Definition {

@@ -8,7 +8,7 @@ use super::model::{self, text};
 use super::refusal::error;
 use super::{SERVICE, tags};
 use crate::api::request::ApiError;
-use crate::control::{Control, Definition, KinesisSource, Refusal, Update};
+use crate::control::{Control, Definition, KinesisSource, Refusal, StreamKind, Update};
 use firehose_model::scope::Scope;
 
 const CONFIGURATIONS: [&str; 2] = ["ExtendedS3DestinationConfiguration", "S3DestinationConfiguration"];
@@ -54,13 +54,17 @@ pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller
             let entry = control.describe(&name).or_else(configured).ok_or(Refusal::NotFound).map_err(refused)?;
             return Ok(describe::response(&entry, &text(&mut input, "ExclusiveStartDestinationId"), caller));
         }
-        "TagDeliveryStream" => control.tag(&name, tags::from(input.remove("Tags"))).await.map_err(refused)?,
+        "TagDeliveryStream" => {
+            control.tag(StreamKind::Delivery, &name, tags::from(input.remove("Tags"))).await.map_err(refused)?;
+        }
         "UntagDeliveryStream" => {
             let keys = input.remove("TagKeys").and_then(|keys| serde_json::from_value(keys).ok());
             let keys: Vec<String> = keys.unwrap_or_default();
-            control.untag(&name, &keys).await.map_err(refused)?;
+            control.untag(StreamKind::Delivery, &name, &keys).await.map_err(refused)?;
         }
-        "ListTagsForDeliveryStream" => return Ok(tags::page(control.tags(&name).map_err(refused)?, &mut input)),
+        "ListTagsForDeliveryStream" => {
+            return Ok(tags::page(control.tags(StreamKind::Delivery, &name).map_err(refused)?, &mut input));
+        }
         _ => return Err(SERVICE.unknown_operation(operation)),
     }
     Ok(json!({}))

@@ -13,10 +13,8 @@ pub(super) fn error(refusal: Refusal, name: &str, caller: &Scope) -> ApiError {
     match refusal {
         Refusal::NotFound => ApiError::not_found("Firehose", name, caller),
         Refusal::Exists => in_use("already exists"),
-        Refusal::Busy(Status::Creating) => in_use("is in the status CREATING"),
-        Refusal::Busy(Status::Deleting) => in_use("is in the status DELETING"),
-        Refusal::Busy(Status::DeletingFailed) => in_use("is in the status DELETING_FAILED"),
         Refusal::Busy(Status::Active) => in_use("is being changed"),
+        Refusal::Busy(status) => in_use(&format!("is in the status {status}")),
         Refusal::RecordsLeft(left) => {
             let advice = "configure the stream again, or move the file away";
             in_use(&format!("was in use before: {} has its records; {advice}", left.display()))

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::stream_ref::{MAX_ID_CHARACTERS, StreamMembers};
-use crate::api::constraints::Constraints;
-use crate::api::request::{ApiError, parse, seconds};
+use super::model;
+use super::refusal::refuse_dry_run;
+use super::stream_ref::StreamMembers;
+use crate::api::request::{ApiError, seconds};
 use crate::stream::{DataStream, ReadLimits, Retention, ShardRecords, Start};
 use firehose_model::kinesis::shard::ShardId;
 use firehose_model::scope::Scope;
@@ -20,15 +21,12 @@ const ITERATOR_MS: i64 = 5 * 60 * 1000;
 /// The most records and data of a response (Kinesis API reference, "GetRecords": 10,000 records, 10 MB).
 const MAX_RECORDS: usize = 10_000;
 const MAX_BYTES: usize = 10 * 1024 * 1024;
-/// The most characters of an iterator (the service model).
-const MAX_ITERATOR_CHARACTERS: usize = 512;
 
 const AT: &str = "AT_SEQUENCE_NUMBER";
 const AFTER: &str = "AFTER_SEQUENCE_NUMBER";
 const TRIM_HORIZON: &str = "TRIM_HORIZON";
 const LATEST: &str = "LATEST";
 const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
-const TYPES: [&str; 5] = [AT, AFTER, TRIM_HORIZON, LATEST, AT_TIMESTAMP];
 
 /// The next position in a shard. Clients see it as base64.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,40 +57,20 @@ impl ShardIterator {
     }
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct IteratorRequest {
-    pub(super) stream: String,
-    shard: String,
-    of_type: String,
-    number: Option<String>,
-    seconds: Option<f64>,
+    #[serde(flatten)]
+    pub(super) stream: StreamMembers,
+    shard_id: String,
+    shard_iterator_type: String,
+    starting_sequence_number: Option<String>,
+    timestamp: Option<f64>,
+    dry_run: Option<bool>,
 }
 
-pub(super) fn iterator_request(body: &[u8], caller: &Scope) -> Result<IteratorRequest, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        stream_name: Option<String>,
-        #[serde(rename = "StreamARN")]
-        stream_arn: Option<String>,
-        shard_id: Option<String>,
-        shard_iterator_type: Option<String>,
-        starting_sequence_number: Option<String>,
-        timestamp: Option<f64>,
-    }
-
-    let Input { stream_name, stream_arn, shard_id, shard_iterator_type, starting_sequence_number, timestamp } =
-        parse(body)?;
-    let mut constraints = Constraints::default();
-    let shard = constraints.required(shard_id, "shardId");
-    constraints.name(shard.as_deref(), "shardId", MAX_ID_CHARACTERS);
-    let of_type = constraints.required(shard_iterator_type, "shardIteratorType");
-    if let Some(of_type) = &of_type {
-        constraints.one_of(of_type, "shardIteratorType", &TYPES);
-    }
-    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
-    let (shard, of_type) = (shard.unwrap_or_default(), of_type.unwrap_or_default());
-    Ok(IteratorRequest { stream, shard, of_type, number: starting_sequence_number, seconds: timestamp })
+pub(super) fn iterator_request(body: &[u8]) -> Result<IteratorRequest, ApiError> {
+    model::read("GetShardIterator", body)
 }
 
 /// The texts were probed on Kinesis by the kinesalite project.
@@ -103,26 +81,35 @@ pub(super) fn iterator_response(
     now: Timestamp,
 ) -> Result<Value, ApiError> {
     let retention = retention(stream)?;
-    let (name, account, id) = (stream.name(), &caller.account, &request.shard);
-    let shard = stream.settings.shards().iter().find(|shard| shard.to_string() == *id).ok_or_else(|| {
-        let message = format!("Shard {id} in stream {name} under account {account} does not exist");
-        ApiError::bad_request("ResourceNotFoundException", message)
-    })?;
-    let of_type = request.of_type.as_str();
-    let start = match (of_type, &request.number, request.seconds) {
+    let (name, account, id) = (stream.name(), &caller.account, &request.shard_id);
+    let not_found = |message: String| ApiError::bad_request("ResourceNotFoundException", message);
+    let shard = ShardId::of_id(id)
+        .ok_or_else(|| not_found(format!("Could not find shard {id} in stream {name} under account {account}.")))?;
+    if shard.0 >= stream.settings.shards().count() {
+        return Err(not_found(format!("Shard {shard} in stream {name} under account {account} does not exist")));
+    }
+    let of_type = request.shard_iterator_type.as_str();
+    // An assumption, code and text.
+    if request.timestamp.is_some() && of_type != AT_TIMESTAMP {
+        return Err(ApiError::invalid_argument(format!(
+            "Timestamp: found one with the ShardIteratorType {of_type}; accepted is one with {AT_TIMESTAMP}"
+        )));
+    }
+    let start = match (of_type, &request.starting_sequence_number, request.timestamp) {
         (TRIM_HORIZON, None, _) => Start::TrimHorizon,
         (LATEST, None, _) => Start::Latest,
         (AT | AFTER, Some(number), _) => {
-            let found = ShardId::of_sequence_number(number).filter(|(shard, number)| retention.has(*shard, *number));
+            let found = ShardId::of_sequence_number(number)
+                .filter(|(shard, number)| retention.has(*shard, *number, stream.created));
             let (of_shard, position) = found.ok_or_else(|| {
                 ApiError::invalid_argument(format!(
-                    "StartingSequenceNumber {number} used in GetShardIterator on shard {id} in stream {name} under account {account} is \
+                    "StartingSequenceNumber {number} used in GetShardIterator on shard {shard} in stream {name} under account {account} is \
                      invalid because it did not come from this stream."
                 ))
             })?;
             if of_shard != shard {
                 return Err(ApiError::invalid_argument(format!(
-                    "Invalid StartingSequenceNumber. It encodes {of_shard}, while it was used in a call to a shard with {id}"
+                    "Invalid StartingSequenceNumber. It encodes {of_shard}, while it was used in a call to a shard with {shard}"
                 )));
             }
             Start::Number(position + u64::from(of_type == AFTER))
@@ -141,6 +128,7 @@ pub(super) fn iterator_response(
             )));
         }
     };
+    refuse_dry_run(request.dry_run)?;
     let iterator = ShardIterator::new(stream, shard, retention.position(shard, start), now);
     Ok(json!({ "ShardIterator": iterator.encoded() }))
 }
@@ -153,6 +141,11 @@ fn time(seconds: f64, now: Timestamp) -> Result<i64, ApiError> {
     if (0.0..=self::seconds(now) * 1000.0 + 1.0).contains(&ms) {
         return Ok((ms as i64).min(now_ms));
     }
+    if ms < 0.0 {
+        return Err(ApiError::invalid_argument(format!(
+            "Timestamp: found {seconds}; accepted are seconds from 1970, which are 0, to now"
+        )));
+    }
     Err(ApiError::invalid_argument(format!(
         "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: {ms}, \
          currentTimestampInMillis: {now_ms}"
@@ -164,6 +157,7 @@ pub(super) struct RecordsRequest {
     pub(super) stream: String,
     iterator: ShardIterator,
     limit: usize,
+    dry_run: Option<bool>,
 }
 
 /// The texts of an invalid and of an expired iterator were probed on Kinesis by the kinesalite project.
@@ -171,20 +165,19 @@ pub(super) fn records_request(body: &[u8], caller: &Scope, now: Timestamp) -> Re
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
-        shard_iterator: Option<String>,
-        limit: Option<i64>,
+        shard_iterator: String,
+        limit: Option<usize>,
         #[serde(rename = "StreamARN")]
         stream_arn: Option<String>,
+        dry_run: Option<bool>,
     }
 
-    let Input { shard_iterator, limit, stream_arn } = parse(body)?;
-    let mut constraints = Constraints::default();
-    let iterator = constraints.required(shard_iterator, "shardIterator").unwrap_or_default();
-    constraints.at_most(iterator.len(), MAX_ITERATOR_CHARACTERS, &iterator, "shardIterator");
-    let limit = constraints.limit(limit, "limit", MAX_RECORDS);
-    constraints.validate()?;
-    let iterator = ShardIterator::decoded(&iterator).ok_or_else(invalid)?;
-    if now.as_millisecond() - iterator.issued_ms > ITERATOR_MS {
+    let Input { shard_iterator, limit, stream_arn, dry_run } = model::read("GetRecords", body)?;
+    // Kinesis accepts it in quotation marks, too (LocalStack's test, validated on AWS).
+    let iterator = ShardIterator::decoded(shard_iterator.trim_matches('"')).ok_or_else(invalid)?;
+    // A clock may be set back. One that is set further back than this is not expected.
+    let age_ms = now.as_millisecond().checked_sub(iterator.issued_ms).filter(|age| *age >= -ITERATOR_MS);
+    if age_ms.ok_or_else(invalid)? > ITERATOR_MS {
         let issued = Timestamp::from_millisecond(iterator.issued_ms).unwrap_or_default();
         let message = format!(
             "Iterator expired. The iterator was created at time {issued} while right now it is {now} which is further in the future \
@@ -193,8 +186,8 @@ pub(super) fn records_request(body: &[u8], caller: &Scope, now: Timestamp) -> Re
         return Err(ApiError::bad_request("ExpiredIteratorException", message));
     }
     let members = StreamMembers { stream_name: Some(iterator.stream.clone()), stream_arn };
-    let stream = members.read(Constraints::default(), caller)?;
-    Ok(RecordsRequest { stream, iterator, limit })
+    let stream = members.name(caller)?;
+    Ok(RecordsRequest { stream, iterator, limit: limit.unwrap_or(MAX_RECORDS), dry_run })
 }
 
 fn invalid() -> ApiError {
@@ -206,11 +199,12 @@ pub(super) fn records_response(
     request: &RecordsRequest,
     now: Timestamp,
 ) -> Result<Value, ApiError> {
-    let RecordsRequest { iterator, limit, .. } = request;
+    let RecordsRequest { iterator, limit, dry_run, .. } = request;
     let shard = ShardId(iterator.shard);
     if iterator.created_ms != stream.created.as_millisecond() || shard.0 >= stream.settings.shards().count() {
         return Err(invalid());
     }
+    refuse_dry_run(*dry_run)?;
     let limits = ReadLimits { records: *limit, bytes: MAX_BYTES };
     let read = retention(stream)?.read(shard, iterator.next, limits, now.as_millisecond());
     let ShardRecords { records, next, behind_ms, .. } = read;

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::stream_ref::{MAX_ID_CHARACTERS, MAX_NAME_CHARACTERS, StreamMembers};
-use crate::api::constraints::Constraints;
-use crate::api::request::{ApiError, parse, seconds};
+use super::model;
+use super::stream_ref::StreamMembers;
+use crate::api::request::{ApiError, seconds};
 use crate::control::{MIN_HOURS, Status};
 use crate::stream::DataStream;
 use firehose_model::kinesis::MAX_RECORD_BYTES;
@@ -17,10 +17,6 @@ use firehose_model::scope::Scope;
 
 /// The default `Limit` (Kinesis API reference, "ListStreams").
 const DEFAULT_LIMIT: usize = 100;
-
-pub(super) fn summary_request(body: &[u8], caller: &Scope) -> Result<String, ApiError> {
-    parse::<StreamMembers>(body)?.read(Constraints::default(), caller)
-}
 
 pub(super) fn summary_response(stream: &DataStream, status: Status, caller: &Scope) -> Value {
     let mut summary = full_description(stream, status, caller);
@@ -44,18 +40,14 @@ pub(super) fn stream_request(body: &[u8], caller: &Scope) -> Result<DescribeStre
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
-        stream_name: Option<String>,
-        #[serde(rename = "StreamARN")]
-        stream_arn: Option<String>,
-        limit: Option<i64>,
+        #[serde(flatten)]
+        stream: StreamMembers,
+        limit: Option<usize>,
         exclusive_start_shard_id: Option<String>,
     }
 
-    let Input { stream_name, stream_arn, limit, exclusive_start_shard_id: after } = parse(body)?;
-    let mut constraints = Constraints::default();
-    let limit = constraints.limit(limit, "limit", MAX_DESCRIBED).min(MAX_DESCRIBED);
-    constraints.name(after.as_deref(), "exclusiveStartShardId", MAX_ID_CHARACTERS);
-    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
+    let Input { stream, limit, exclusive_start_shard_id: after } = model::read("DescribeStream", body)?;
+    let (stream, limit) = (stream.name(caller)?, limit.unwrap_or(MAX_DESCRIBED).min(MAX_DESCRIBED));
     Ok(DescribeStreamRequest { stream, limit, after })
 }
 
@@ -80,17 +72,13 @@ pub(super) fn list(body: &[u8], streams: &[(DataStream, Status)], caller: &Scope
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
-        limit: Option<i64>,
+        limit: Option<usize>,
         exclusive_start_stream_name: Option<String>,
         next_token: Option<String>,
     }
 
-    let input: Input = parse(body)?;
-    let mut constraints = Constraints::default();
-    let limit = constraints.limit(input.limit, "limit", DEFAULT_LIMIT);
-    constraints.name(input.exclusive_start_stream_name.as_deref(), "exclusiveStartStreamName", MAX_NAME_CHARACTERS);
-    constraints.validate()?;
-
+    let input: Input = model::read("ListStreams", body)?;
+    let limit = input.limit.unwrap_or(DEFAULT_LIMIT);
     let after = input.next_token.max(input.exclusive_start_stream_name);
     let mut wanted = streams.iter().filter(|(stream, _)| after.as_deref().is_none_or(|after| stream.name() > after));
     let listed: Vec<&(DataStream, Status)> = wanted.by_ref().take(limit).collect();
@@ -130,9 +118,7 @@ fn description(stream: &DataStream, status: Status, caller: &Scope) -> Value {
 
 /// The default of `MaxResults`, and the most shards of a response (Kinesis API reference, "ListShards").
 const MAX_RESULTS: usize = 1000;
-/// The types of a filter. All but one select every shard, because shards are never split or merged.
-const FILTERS: [&str; 6] =
-    [AFTER, "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"];
+/// The only type of a filter that does not select every shard, because shards are never split or merged.
 const AFTER: &str = "AFTER_SHARD_ID";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -145,52 +131,49 @@ pub(super) struct ListShardsRequest {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ShardsInput {
-    stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    stream_arn: Option<String>,
+    #[serde(flatten)]
+    stream: StreamMembers,
     next_token: Option<String>,
     exclusive_start_shard_id: Option<String>,
-    max_results: Option<i64>,
+    max_results: Option<usize>,
     shard_filter: Option<Filter>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Filter {
-    r#type: Option<String>,
+    r#type: String,
     shard_id: Option<String>,
     timestamp: Option<IgnoredAny>,
 }
 
+impl Filter {
+    /// Which type needs which member is documented (Kinesis API reference, "ShardFilter"), the messages are an assumption.
+    fn validate(&self) -> Result<(), ApiError> {
+        let of_type = &self.r#type;
+        for (member, is_given, is_needed) in [
+            ("ShardId", self.shard_id.is_some(), of_type == AFTER),
+            ("Timestamp", self.timestamp.is_some(), of_type.ends_with("_TIMESTAMP")),
+        ] {
+            if is_given != is_needed {
+                let must = if is_needed { "must" } else { "must not" };
+                let message = format!("{member} {must} be specified in ShardFilter when its Type is {of_type}.");
+                return Err(ApiError::invalid_argument(message));
+            }
+        }
+        Ok(())
+    }
+}
+
 pub(super) fn shards_request(body: &[u8], caller: &Scope) -> Result<ListShardsRequest, ApiError> {
-    let ShardsInput { stream_name, stream_arn, next_token, exclusive_start_shard_id, max_results, shard_filter } =
-        parse(body)?;
-    let mut constraints = Constraints::default();
-    let max_results = constraints.limit(max_results, "maxResults", MAX_RESULTS).min(MAX_RESULTS);
-    let (mut after, mut missing) = (Vec::new(), None);
+    let ShardsInput { stream, next_token, exclusive_start_shard_id, max_results, shard_filter } =
+        model::read("ListShards", body)?;
+    let max_results = max_results.unwrap_or(MAX_RESULTS).min(MAX_RESULTS);
     let more = exclusive_start_shard_id.as_ref().map(|_| "ExclusiveStartShardId");
     let more = more.or(shard_filter.as_ref().map(|_| "ShardFilter"));
-    constraints.name(exclusive_start_shard_id.as_deref(), "exclusiveStartShardId", MAX_ID_CHARACTERS);
-    after.extend(exclusive_start_shard_id);
-    if let Some(filter) = shard_filter {
-        let of_type = constraints.required(filter.r#type, "shardFilter.type").unwrap_or_default();
-        constraints.one_of(&of_type, "shardFilter.type", &FILTERS);
-        constraints.name(filter.shard_id.as_deref(), "shardFilter.shardId", MAX_ID_CHARACTERS);
-        let member = match of_type.as_str() {
-            AFTER if filter.shard_id.is_none() => Some("ShardId"),
-            "AT_TIMESTAMP" | "FROM_TIMESTAMP" if filter.timestamp.is_none() => Some("Timestamp"),
-            _ => None,
-        };
-        // The requirement is documented, its message is an assumption.
-        missing = member.map(|member| format!("{member} must be specified in ShardFilter when its Type is {of_type}."));
-        after.extend(filter.shard_id.filter(|_| of_type == AFTER));
-    }
-    let stream = StreamMembers { stream_name, stream_arn };
-    stream.validate(&mut constraints);
-    constraints.validate()?;
-    if let Some(message) = missing {
-        return Err(ApiError::invalid_argument(message));
-    }
+    shard_filter.as_ref().map_or(Ok(()), Filter::validate)?;
+    let after: Vec<String> =
+        exclusive_start_shard_id.into_iter().chain(shard_filter.and_then(|filter| filter.shard_id)).collect();
     let Some(token) = next_token else {
         return Ok(ListShardsRequest { stream: stream.name(caller)?, max_results, after });
     };

@@ -3,77 +3,59 @@
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::model;
 use super::refusal::error;
-use super::stream_ref::{MAX_NAME_CHARACTERS, StreamMembers};
+use super::stream_ref::StreamMembers;
 use super::tags;
-use crate::api::constraints::Constraints;
-use crate::api::request::{ApiError, parse};
+use crate::api::request::ApiError;
 use crate::control::{Control, MAX_HOURS, MIN_HOURS, RetentionChange, Tags};
 use firehose_model::kinesis::MAX_RECORD_BYTES;
 use firehose_model::scope::Scope;
 
 /// The most shards of a stream: the default quota of an account in the largest regions (Kinesis developer guide, "Quotas and limits").
 const MAX_SHARDS: i64 = 500;
-const PROVISIONED: &str = "PROVISIONED";
 const ON_DEMAND: &str = "ON_DEMAND";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct CreateInput {
-    stream_name: Option<String>,
+    stream_name: String,
     shard_count: Option<i64>,
     stream_mode_details: Option<ModeDetails>,
-    tags: Option<Tags>,
+    #[serde(default)]
+    tags: Tags,
     #[serde(rename = "MaxRecordSizeInKiB")]
     max_record_kib: Option<usize>,
-    #[serde(rename = "WarmThroughputMiBps")]
-    warm_throughput: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ModeDetails {
-    stream_mode: Option<String>,
+    stream_mode: String,
 }
 
 pub(super) async fn create(control: &Control, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-    let CreateInput { stream_name, shard_count, stream_mode_details, tags, max_record_kib, warm_throughput } =
-        parse(body)?;
-    let mut constraints = Constraints::default();
-    let name = constraints.required(stream_name, "streamName");
-    constraints.name(name.as_deref(), "streamName", MAX_NAME_CHARACTERS);
-    if let Some(count) = shard_count {
-        constraints.range(count, "shardCount", 1..=i64::MAX);
-    }
-    let mode = stream_mode_details.map(|details| {
-        let mode = constraints.required(details.stream_mode, "streamModeDetails.streamMode").unwrap_or_default();
-        constraints.one_of(&mode, "streamModeDetails.streamMode", &[PROVISIONED, ON_DEMAND]);
-        mode
-    });
-    let tags = tags.unwrap_or_default();
-    tags::constrain(&mut constraints, &tags);
-    constraints.validate()?;
+    let CreateInput { stream_name: name, shard_count, stream_mode_details: mode, tags, max_record_kib } =
+        model::read("CreateStream", body)?;
     tags::validate(&tags)?;
-    for (member, is_refused) in [
-        ("MaxRecordSizeInKiB", max_record_kib.is_some_and(|kib| kib != MAX_RECORD_BYTES / 1024)),
-        ("WarmThroughputMiBps", warm_throughput.is_some()),
-    ] {
-        if is_refused {
-            return Err(ApiError::invalid_argument(format!("{member}: is not supported by this local Kinesis")));
-        }
+    let accepted_kib = MAX_RECORD_BYTES / 1024;
+    if let Some(kib) = max_record_kib.filter(|kib| *kib != accepted_kib) {
+        let message = format!("MaxRecordSizeInKiB: found {kib}; accepted is {accepted_kib}");
+        return Err(ApiError::invalid_argument(message));
     }
-    let (name, shards) = (name.unwrap_or_default(), shards(mode.as_deref(), shard_count)?);
+    let shards = shards(mode.map(|mode| mode.stream_mode).as_deref(), shard_count)?;
     let created = control.create_data_stream(name.clone(), shards, tags).await;
     created.map_err(|refusal| error(&refusal, &name, caller))?;
-    Ok(json!({}))
+    Ok(Value::Null)
 }
 
-/// The number of shards; none on demand. That Kinesis refuses the two combinations is documented, the texts are assumptions.
+/// The number of shards; none on demand. That Kinesis refuses the two combinations is documented, the texts are assumptions. Without a mode
+/// and a number, it creates four shards (LocalStack's snapshot of AWS, 2022-08-26); that the mode is ON_DEMAND then is an assumption.
 fn shards(mode: Option<&str>, count: Option<i64>) -> Result<Option<NonZeroU32>, ApiError> {
     match (mode, count) {
-        (Some(ON_DEMAND), None) => Ok(None),
+        (Some(ON_DEMAND) | None, None) => Ok(None),
         (Some(ON_DEMAND), Some(_)) => {
             Err(ApiError::invalid_argument("ShardCount: must not be specified for a stream with the mode ON_DEMAND."))
         }
@@ -90,9 +72,9 @@ fn shards(mode: Option<&str>, count: Option<i64>) -> Result<Option<NonZeroU32>, 
 
 pub(super) async fn delete(control: &Control, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
     // `EnforceConsumerDeletion` is about enhanced fan-out, of which there is none.
-    let name = parse::<StreamMembers>(body)?.read(Constraints::default(), caller)?;
+    let name = model::read::<StreamMembers>("DeleteStream", body)?.name(caller)?;
     control.delete_data_stream(&name).await.map_err(|refusal| error(&refusal, &name, caller))?;
-    Ok(json!({}))
+    Ok(Value::Null)
 }
 
 pub(super) async fn set_retention(
@@ -104,16 +86,17 @@ pub(super) async fn set_retention(
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Input {
-        stream_name: Option<String>,
-        #[serde(rename = "StreamARN")]
-        stream_arn: Option<String>,
-        retention_period_hours: Option<i64>,
+        #[serde(flatten)]
+        stream: StreamMembers,
+        retention_period_hours: i64,
     }
 
-    let Input { stream_name, stream_arn, retention_period_hours } = parse(body)?;
-    let mut constraints = Constraints::default();
-    let hours = constraints.required(retention_period_hours, "retentionPeriodHours").unwrap_or_default();
-    let name = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
+    let operation = match change {
+        RetentionChange::Increase => "IncreaseStreamRetentionPeriod",
+        RetentionChange::Decrease => "DecreaseStreamRetentionPeriod",
+    };
+    let Input { stream, retention_period_hours: hours } = model::read(operation, body)?;
+    let name = stream.name(caller)?;
     // The texts were probed on Kinesis by the kinesalite project.
     let refuse = |bound: &str, limit: u32, problem: &str| {
         Err(ApiError::invalid_argument(format!(
@@ -128,5 +111,5 @@ pub(super) async fn set_retention(
     };
     let changed = control.set_retention(&name, hours, change).await;
     changed.map_err(|refusal| error(&refusal, &name, caller))?;
-    Ok(json!({}))
+    Ok(Value::Null)
 }

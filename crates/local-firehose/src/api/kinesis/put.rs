@@ -1,8 +1,11 @@
 //! PutRecord and PutRecords.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
+use super::model::refuse_stream_id;
+use super::refusal::refuse_dry_run;
 use super::stream_ref::StreamMembers;
 use crate::api::constraints::Constraints;
 use crate::api::request::{ApiError, parse};
@@ -13,8 +16,7 @@ use firehose_model::scope::Scope;
 use firehose_model::source::decoded_bytes;
 
 /// The most records of a request (Kinesis API reference, "PutRecords").
-const MAX_RECORDS: usize = 500;
-const NO_ENCRYPTION: &str = "NONE";
+pub(super) const MAX_RECORDS: usize = 500;
 /// The most data of a request, before base64 and with the partition keys (the same).
 const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
@@ -23,7 +25,7 @@ pub(super) struct Put {
     pub(super) stream: String,
     records: Vec<PutEntry>,
     after: Option<String>,
-    dry_run: bool,
+    dry_run: Option<bool>,
 }
 
 impl Put {
@@ -40,10 +42,7 @@ impl Put {
     }
 
     pub(super) fn records(self) -> Result<Vec<PutEntry>, ApiError> {
-        if self.dry_run {
-            let message = "The request was rejected because the DryRun parameter was specified.";
-            return Err(ApiError::bad_request("DryRunOperationException", message));
-        }
+        refuse_dry_run(self.dry_run)?;
         Ok(self.records)
     }
 }
@@ -54,6 +53,7 @@ struct Input {
     stream_name: Option<String>,
     #[serde(rename = "StreamARN")]
     stream_arn: Option<String>,
+    stream_id: Option<IgnoredAny>,
     data: Option<String>,
     partition_key: Option<String>,
     explicit_hash_key: Option<String>,
@@ -106,7 +106,7 @@ impl Record {
 
 pub(super) fn record(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
     let input: Input = parse(body)?;
-    let Input { stream_name, stream_arn, data, partition_key, explicit_hash_key, dry_run, .. } = input;
+    let Input { stream_name, stream_arn, stream_id, data, partition_key, explicit_hash_key, dry_run, .. } = input;
     let record = Record { data, partition_key, explicit_hash_key };
 
     let mut constraints = Constraints::default();
@@ -114,21 +114,23 @@ pub(super) fn record(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
     number(&mut constraints, after.as_deref(), "sequenceNumberForOrdering", 129);
     record.validate(&mut constraints, "");
     let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
-    Ok(Put { stream, records: vec![record.into_entry()?], after, dry_run: dry_run.unwrap_or(false) })
+    refuse_stream_id(stream_id)?;
+    Ok(Put { stream, records: vec![record.into_entry()?], after, dry_run })
 }
 
 /// An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or if Kinesis fails.
 pub(super) fn records(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
-    let Input { stream_name, stream_arn, records, dry_run, .. } = parse(body)?;
+    let Input { stream_name, stream_arn, stream_id, records, dry_run, .. } = parse(body)?;
     let mut constraints = Constraints::default();
     let records = constraints.records(records, MAX_RECORDS, Record::validate);
     let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
+    refuse_stream_id(stream_id)?;
     let records: Vec<PutEntry> = records.into_iter().map(Record::into_entry).collect::<Result<_, _>>()?;
     if records.iter().map(|record| record.bytes).sum::<usize>() > MAX_REQUEST_BYTES {
         // The text was seen of Kinesis, with its older limit of 5 MB.
         return Err(ApiError::invalid_argument("Records size exceeds 10 MB limit"));
     }
-    Ok(Put { stream, records, after: None, dry_run: dry_run.unwrap_or(false) })
+    Ok(Put { stream, records, after: None, dry_run })
 }
 
 fn number(constraints: &mut Constraints, text: Option<&str>, path: &str, most_digits: usize) {
@@ -160,7 +162,8 @@ pub(super) fn record_response(
 ) -> Result<Value, ApiError> {
     match results.pop() {
         Some(Ok(PutResult { shard, sequence_number })) => {
-            Ok(json!({ "ShardId": shard, "SequenceNumber": sequence_number, "EncryptionType": NO_ENCRYPTION }))
+            // Without an EncryptionType, as for a stream that is not encrypted (LocalStack's snapshot of AWS, 2024-11).
+            Ok(json!({ "ShardId": shard, "SequenceNumber": sequence_number }))
         }
         Some(Err(PutError::Throttled(shard))) => {
             Err(ApiError::bad_request(THROTTLED, rate_exceeded(stream, caller, shard)))
@@ -192,7 +195,7 @@ pub(super) fn records_response(
         }
     };
     let records: Vec<Value> = results.into_iter().map(entry).collect();
-    Ok(json!({ "FailedRecordCount": failed, "Records": records, "EncryptionType": NO_ENCRYPTION }))
+    Ok(json!({ "FailedRecordCount": failed, "Records": records }))
 }
 
 #[cfg(test)]

@@ -15,9 +15,8 @@ pub(super) fn error(refusal: &Refusal, name: &str, caller: &Scope) -> ApiError {
     match refusal {
         Refusal::NotFound => ApiError::not_found("Stream", name, caller),
         Refusal::Exists => in_use("already exists"),
-        Refusal::Busy(Status::Creating) => in_use("is in the status CREATING"),
-        Refusal::Busy(Status::Deleting | Status::DeletingFailed) => in_use("is in the status DELETING"),
         Refusal::Busy(Status::Active) => in_use("is being changed"),
+        Refusal::Busy(status) => in_use(&format!("is in the status {status}")),
         Refusal::Configured => in_use("is configured at the start of this process; change it there"),
         Refusal::TooManyStreams => ApiError::bad_request("LimitExceededException", refusal.to_string()),
         Refusal::Retention { current, given } => {
@@ -34,4 +33,13 @@ pub(super) fn error(refusal: &Refusal, name: &str, caller: &Scope) -> ApiError {
         // Data streams leave none.
         Refusal::RecordsLeft(_) | Refusal::Failed => ApiError::internal_failure(),
     }
+}
+
+/// The code is that of the API reference, the text is an assumption.
+pub(super) fn refuse_dry_run(dry_run: Option<bool>) -> Result<(), ApiError> {
+    if dry_run == Some(true) {
+        let message = "The request was rejected because the DryRun parameter was specified.";
+        return Err(ApiError::bad_request("DryRunOperationException", message));
+    }
+    Ok(())
 }

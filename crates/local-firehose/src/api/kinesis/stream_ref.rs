@@ -8,12 +8,10 @@ use firehose_model::scope::Scope;
 
 /// The most characters of a name (Kinesis API reference, "CreateStream").
 pub(super) const MAX_NAME_CHARACTERS: usize = 128;
-/// The most characters of a shard's id (Kinesis API reference, "ListShards").
-pub(super) const MAX_ID_CHARACTERS: usize = 128;
 /// The most characters of an ARN (the service model).
-const MAX_ARN_CHARACTERS: usize = 2048;
+pub(super) const MAX_ARN_CHARACTERS: usize = 2048;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct StreamMembers {
     pub(super) stream_name: Option<String>,
@@ -22,7 +20,7 @@ pub(super) struct StreamMembers {
 }
 
 impl StreamMembers {
-    pub(super) fn validate(&self, constraints: &mut Constraints) {
+    fn validate(&self, constraints: &mut Constraints) {
         constraints.name(self.stream_name.as_deref(), "streamName", MAX_NAME_CHARACTERS);
         if let Some(arn) = &self.stream_arn {
             if name_of(arn).is_none() {
@@ -38,18 +36,20 @@ impl StreamMembers {
         name.or(self.stream_arn.as_ref().map(|_| "StreamARN"))
     }
 
-    /// The stream's name. Violations are reported first, also those of other members.
+    /// The stream's name in a put. Violations are reported first, also those of other members.
     pub(super) fn read(self, mut constraints: Constraints, caller: &Scope) -> Result<String, ApiError> {
         self.validate(&mut constraints);
         constraints.validate()?;
         self.name(caller)
     }
 
-    /// The messages are an assumption: Kinesis's are not documented.
+    /// The name of the stream of an input that was validated. The messages are an assumption: Kinesis's are not documented.
     pub(super) fn name(self, caller: &Scope) -> Result<String, ApiError> {
         let Self { stream_name, stream_arn } = self;
         let invalid = |message| Err(ApiError::invalid_argument(message));
-        let name = match (stream_name, stream_arn.as_deref().and_then(name_of)) {
+        // The pattern of the service model allows more colons: no stream has such an ARN.
+        let of_arn = stream_arn.as_deref().map(|arn| name_of(arn).unwrap_or(arn));
+        let name = match (stream_name, of_arn) {
             (None, None) => invalid("Either StreamName or StreamARN must be specified."),
             (Some(name), Some(other)) if name != other => invalid("StreamName and StreamARN name different streams."),
             (Some(name), _) => Ok(name),

@@ -1,4 +1,4 @@
-//! The operations that describe streams and shards.
+//! The operations that describe streams and shards, and the forms of responses.
 
 use std::sync::Arc;
 
@@ -11,9 +11,12 @@ use crate::api::cbor;
 use crate::api::request::response;
 use crate::control::{ControlOptions, FunctionMap, Root};
 use crate::functions::FunctionLog;
+use crate::http::BodyMemory;
 use crate::registry::Registry;
 use crate::stream::{DataStreamSettings, DeliveryStream, Source, StreamSettings};
 use object_storage::Bucket;
+
+mod created;
 
 /// The memory of all data streams that are created.
 const RETENTION_BYTES: usize = 1_000_000;
@@ -95,8 +98,8 @@ async fn a_stream_that_is_not_here_is_not_found() {
         let refused = served.call(operation, input).await;
         assert_eq!(refused, Err(ApiError::not_found("Stream", name, &Scope::default())), "{operation}");
     }
-    let unknown = SERVICE.unknown_operation("DescribeLimits");
-    assert_eq!(served.call("DescribeLimits", json!({})).await, Err(unknown));
+    let unknown = SERVICE.unknown_operation("NoOperation");
+    assert_eq!(served.call("NoOperation", json!({})).await, Err(unknown));
     let refused = served.call("SplitShard", json!({ "StreamName": "orders" })).await.unwrap_err();
     let message =
         "SplitShard is not supported by this local Kinesis: the shards of a stream stay those of its creation";
@@ -126,12 +129,36 @@ async fn a_request_of_cbor_has_a_response_of_cbor() {
             .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
             .body(Body::from(body.to_vec()))
             .unwrap();
-        let response = response(served.api.call(request).await, true);
+        let response = response(served.api.call(request).await, true, served.api.control.response_memory());
         assert_eq!(response.status().as_u16(), status, "{operation}");
         assert_eq!(response.headers()["content-type"], "application/x-amz-cbor-1.1");
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let json = cbor::to_json(&body, usize::MAX).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&json).unwrap(), expected, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn responses_that_are_not_read_take_memory() {
+    let memory = BodyMemory::of(2048);
+    // Two bytes more as JSON. The first 256 KiB take none of the memory.
+    let large = || response(Ok(Value::String("x".repeat(256 * 1024 + 1022))), false, &memory);
+    let all: Vec<_> = (0..3).map(|_| large()).collect();
+    let (whole, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(|response| response.status().is_success());
+    assert_eq!((whole.len(), refused.len()), (2, 1));
+    let body = to_bytes(refused.into_iter().next().unwrap().into_body(), usize::MAX).await.unwrap();
+    let error: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(error["__type"], "ProvisionedThroughputExceededException");
+    drop(whole);
+    assert!(large().status().is_success());
+}
+
+#[tokio::test]
+async fn an_operation_without_an_output_has_an_empty_body() {
+    let memory = BodyMemory::default();
+    for (output, is_cbor, expected) in [(Value::Null, false, ""), (Value::Null, true, ""), (json!({}), false, "{}")] {
+        let body = response(Ok(output), is_cbor, &memory).into_body();
+        assert_eq!(to_bytes(body, usize::MAX).await.unwrap(), expected);
     }
 }
 
@@ -181,11 +208,16 @@ async fn shards_are_listed_by_page() {
         let message = format!("NextToken and {member} cannot be provided together.");
         assert_eq!(both, Err(ApiError::invalid_argument(message)));
     }
-    for (of_type, member) in
-        [("AFTER_SHARD_ID", "ShardId"), ("AT_TIMESTAMP", "Timestamp"), ("FROM_TIMESTAMP", "Timestamp")]
-    {
-        let filter = json!({ "StreamName": "orders", "ShardFilter": { "Type": of_type } });
-        let message = format!("{member} must be specified in ShardFilter when its Type is {of_type}.");
+    for (filter, message) in [
+        (json!({ "Type": "AFTER_SHARD_ID" }), "ShardId must be"),
+        (json!({ "Type": "AT_TIMESTAMP" }), "Timestamp must be"),
+        (json!({ "Type": "FROM_TIMESTAMP" }), "Timestamp must be"),
+        (json!({ "Type": "AT_LATEST", "ShardId": last }), "ShardId must not be"),
+        (json!({ "Type": "AFTER_SHARD_ID", "ShardId": last, "Timestamp": 5 }), "Timestamp must not be"),
+    ] {
+        let of_type = filter["Type"].as_str().unwrap();
+        let message = format!("{message} specified in ShardFilter when its Type is {of_type}.");
+        let filter = json!({ "StreamName": "orders", "ShardFilter": filter });
         assert_eq!(served.call("ListShards", filter).await, Err(ApiError::invalid_argument(message)));
     }
     let none = served.call("ListShards", json!({ "NextToken": "AAAA" })).await;
@@ -199,12 +231,18 @@ async fn what_breaks_a_constraint_is_refused() {
         (
             "ListShards",
             json!({ "MaxResults": 0, "ExclusiveStartShardId": "a b", "ShardFilter": { "Type": "ALL" }, "StreamName": "orders" }),
-            "3 validation errors detected: Value '0' at 'maxResults' failed to satisfy constraint: \
-             Member must have value greater than or equal to 1; \
-             Value 'a b' at 'exclusiveStartShardId' failed to satisfy constraint: \
+            "3 validation errors detected: Value 'a b' at 'exclusiveStartShardId' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
+             Value '0' at 'maxResults' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1; \
              Value 'ALL' at 'shardFilter.type' failed to satisfy constraint: Member must satisfy enum value set: \
              [AFTER_SHARD_ID, AT_TRIM_HORIZON, FROM_TRIM_HORIZON, AT_LATEST, AT_TIMESTAMP, FROM_TIMESTAMP]",
+        ),
+        (
+            "CreateStream",
+            json!({ "StreamName": "s", "MaxRecordSizeInKiB": -5 }),
+            "1 validation error detected: Value '-5' at 'maxRecordSizeInKiB' failed to satisfy constraint: \
+             Member must have value greater than or equal to 1024",
         ),
         (
             "ListStreams",
@@ -242,157 +280,4 @@ async fn streams_are_listed_by_page() {
         let summarised: Vec<&str> = summaries.iter().map(|summary| summary["StreamName"].as_str().unwrap()).collect();
         assert_eq!(summarised, names);
     }
-}
-
-#[tokio::test]
-async fn a_stream_is_created_changed_and_deleted() {
-    let served = Served::start(&[]).await;
-    let created =
-        served.call("CreateStream", json!({ "StreamName": "d", "ShardCount": 3, "Tags": { "a": "1" } })).await;
-    assert_eq!(created, Ok(json!({})));
-    let on_demand = json!({ "StreamName": "e", "StreamModeDetails": { "StreamMode": "ON_DEMAND" } });
-    served.call("CreateStream", on_demand).await.unwrap();
-    let listed = served.call("ListStreams", json!({})).await.unwrap();
-    assert_eq!(listed["StreamNames"], json!(["d", "e"]));
-
-    let page = served.call("DescribeStream", json!({ "StreamName": "d", "Limit": 2 })).await.unwrap();
-    let page = &page["StreamDescription"];
-    assert_eq!((&page["StreamStatus"], &page["HasMoreShards"]), (&json!("ACTIVE"), &json!(true)));
-    let ids: Vec<&Value> = page["Shards"].as_array().unwrap().iter().map(|shard| &shard["ShardId"]).collect();
-    assert_eq!(ids, [&json!("shardId-000000000000"), &json!("shardId-000000000001")]);
-    let rest = json!({ "StreamName": "d", "ExclusiveStartShardId": "shardId-000000000001" });
-    let rest = served.call("DescribeStream", rest).await.unwrap();
-    let rest = &rest["StreamDescription"];
-    assert_eq!((rest["Shards"].as_array().unwrap().len(), &rest["HasMoreShards"]), (1, &json!(false)));
-
-    for (operation, hours) in [("IncreaseStreamRetentionPeriod", 8760), ("DecreaseStreamRetentionPeriod", 24)] {
-        served.call(operation, json!({ "StreamName": "d", "RetentionPeriodHours": hours })).await.unwrap();
-        let summary = served.call("DescribeStreamSummary", json!({ "StreamName": "d" })).await.unwrap();
-        assert_eq!(summary["StreamDescriptionSummary"]["RetentionPeriodHours"], json!(hours));
-    }
-
-    served.call("AddTagsToStream", json!({ "StreamName": "d", "Tags": { "b": "", "a": "2" } })).await.unwrap();
-    let tags = served.call("ListTagsForStream", json!({ "StreamName": "d", "Limit": 1 })).await;
-    assert_eq!(tags, Ok(json!({ "Tags": [{ "Key": "a", "Value": "2" }], "HasMoreTags": true })));
-    served.call("RemoveTagsFromStream", json!({ "StreamName": "d", "TagKeys": ["a", "c"] })).await.unwrap();
-    let tags = served.call("ListTagsForStream", json!({ "StreamName": "d" })).await;
-    assert_eq!(tags, Ok(json!({ "Tags": [{ "Key": "b", "Value": "" }], "HasMoreTags": false })));
-
-    assert_eq!(served.call("DeleteStream", json!({ "StreamName": "d" })).await, Ok(json!({})));
-    let record = json!({ "StreamName": "d", "Data": "", "PartitionKey": "a" });
-    let refused = served.call("PutRecord", record).await;
-    assert_eq!(refused, Err(ApiError::not_found("Stream", "d", &Scope::default())));
-}
-
-#[tokio::test]
-async fn operations_on_streams_are_refused() {
-    let served = Served::start(&[("orders", 1)]).await;
-    served.call("CreateStream", json!({ "StreamName": "d", "ShardCount": 1 })).await.unwrap();
-    for (operation, input, code, message) in [
-        ("CreateStream", json!({ "StreamName": "d", "ShardCount": 1 }), "ResourceInUseException", "already exists"),
-        (
-            "CreateStream",
-            json!({ "StreamName": "orders", "ShardCount": 1 }),
-            "ResourceInUseException",
-            "already exists",
-        ),
-        ("CreateStream", json!({ "ShardCount": 1 }), "ValidationException", "'streamName'"),
-        ("CreateStream", json!({ "StreamName": "x", "ShardCount": 0 }), "ValidationException", "'shardCount'"),
-        ("CreateStream", json!({ "StreamName": "x", "ShardCount": 501 }), "LimitExceededException", "ShardCount"),
-        ("CreateStream", json!({ "StreamName": "x" }), "InvalidArgumentException", "ShardCount: must be specified"),
-        (
-            "CreateStream",
-            json!({ "StreamName": "x", "ShardCount": 1, "StreamModeDetails": { "StreamMode": "ON_DEMAND" } }),
-            "InvalidArgumentException",
-            "ShardCount: must not be specified",
-        ),
-        (
-            "CreateStream",
-            json!({ "StreamName": "x", "ShardCount": 1, "WarmThroughputMiBps": 5 }),
-            "InvalidArgumentException",
-            "WarmThroughputMiBps: is not supported",
-        ),
-        (
-            "CreateStream",
-            json!({ "StreamName": "x", "ShardCount": 1, "Tags": { "a": null } }),
-            "ValidationException",
-            "'tags.a.member'",
-        ),
-        (
-            "AddTagsToStream",
-            json!({ "StreamName": "d", "Tags": { "a!": "" } }),
-            "InvalidArgumentException",
-            "characters",
-        ),
-        (
-            "AddTagsToStream",
-            json!({ "StreamName": "d", "Tags": { "a": "\t" } }),
-            "InvalidArgumentException",
-            "characters",
-        ),
-        ("AddTagsToStream", json!({ "StreamName": "d", "Tags": { "aws:a": "" } }), "InvalidArgumentException", "aws:a"),
-        ("ListTagsForStream", json!({ "StreamName": "d", "Limit": 51 }), "ValidationException", "'limit'"),
-        (
-            "IncreaseStreamRetentionPeriod",
-            json!({ "StreamName": "d", "RetentionPeriodHours": 23 }),
-            "InvalidArgumentException",
-            "Minimum allowed retention period is 24 hours. Requested retention period (23 hours) is too short.",
-        ),
-        (
-            "IncreaseStreamRetentionPeriod",
-            json!({ "StreamName": "d", "RetentionPeriodHours": 8761 }),
-            "InvalidArgumentException",
-            "Maximum allowed retention period is 8760 hours. Requested retention period (8761 hours) is too long.",
-        ),
-        (
-            "DecreaseStreamRetentionPeriod",
-            json!({ "StreamName": "d", "RetentionPeriodHours": 25 }),
-            "InvalidArgumentException",
-            "can not be longer than existing retention period (24 hours). Use IncreaseRetentionPeriod API.",
-        ),
-        (
-            "IncreaseStreamRetentionPeriod",
-            json!({ "StreamName": "orders", "RetentionPeriodHours": 48 }),
-            "ResourceInUseException",
-            "configured at the start",
-        ),
-        ("DeleteStream", json!({ "StreamName": "orders" }), "ResourceInUseException", "configured at the start"),
-        ("DeleteStream", json!({ "StreamName": "missing" }), "ResourceNotFoundException", "missing"),
-        (
-            "GetShardIterator",
-            json!({ "StreamName": "orders", "ShardId": "shardId-000000000000", "ShardIteratorType": "LATEST" }),
-            "InvalidArgumentException",
-            "configured at the start",
-        ),
-        (
-            "PutRecord",
-            json!({ "StreamName": "d", "Data": "", "PartitionKey": "a", "SequenceNumberForOrdering": "5" }),
-            "InvalidArgumentException",
-            "ExclusiveMinimumSequenceNumber 5 used in PutRecord on stream d under account 000000000000 is invalid.",
-        ),
-        ("RegisterStreamConsumer", json!({}), "InvalidArgumentException", "RegisterStreamConsumer is not supported"),
-        ("StartStreamEncryption", json!({}), "InvalidArgumentException", "StartStreamEncryption is not supported"),
-    ] {
-        let refused = served.call(operation, input.clone()).await.unwrap_err();
-        assert!(refused.code == Some(code) && refused.message.contains(message), "{operation} {input}: {refused:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_full_retention_refuses_records_and_keeps_the_others() {
-    let served = Served::start(&[]).await;
-    served.call("CreateStream", json!({ "StreamName": "d", "ShardCount": 1 })).await.unwrap();
-    // Each takes half of the memory, and some more.
-    let data = "AAAA".repeat(RETENTION_BYTES / 8);
-    let record = json!({ "Data": data, "PartitionKey": "a" });
-    let put = served.call("PutRecords", json!({ "StreamName": "d", "Records": [record, record] })).await.unwrap();
-    assert_eq!((&put["FailedRecordCount"], put["Records"][0]["ErrorCode"].as_str()), (&json!(1), None));
-    let refused = &put["Records"][1];
-    assert_eq!(refused["ErrorCode"], "ProvisionedThroughputExceededException");
-    assert!(refused["ErrorMessage"].as_str().unwrap().contains("--retention-mb"), "{refused}");
-
-    let input = json!({ "StreamName": "d", "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON" });
-    let iterator = served.call("GetShardIterator", input).await.unwrap();
-    let read = served.call("GetRecords", iterator).await.unwrap();
-    assert_eq!((&read["Records"][0]["Data"], read["Records"].as_array().unwrap().len()), (&json!(data), 1));
 }

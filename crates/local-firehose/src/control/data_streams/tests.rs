@@ -70,9 +70,81 @@ async fn data_streams_and_their_tags_survive_a_restart() {
     let control = control(&folder, Registry::default()).await;
     let (stream, status) = control.data_stream("d").unwrap();
     assert_eq!((stream.settings.provisioned, stream.created, status), (shards(3), created, Status::Active));
-    assert_eq!((stream.retention().unwrap().hours(), control.data_stream_tags("d").unwrap()), (48, tags));
+    assert_eq!((stream.retention().unwrap().hours(), control.tags(StreamKind::Data, "d").unwrap()), (48, tags));
     let names: Vec<String> = control.data_streams().iter().map(|(stream, _)| stream.name().to_owned()).collect();
     assert_eq!((names, control.data_streams()[1].0.settings.provisioned), (vec!["d".to_owned(), "e".to_owned()], None));
+}
+
+#[tokio::test]
+async fn an_interrupted_deletion_ends_with_the_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let control = control(&folder, Registry::default()).await;
+        control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+        control.create_data_stream("e".to_owned(), shards(1), Tags::new()).await.unwrap();
+        control.set_data_stream_status("d", Status::Deleting);
+        control.save().await.unwrap();
+    }
+    let control = control(&folder, Registry::default()).await;
+    assert!(control.data_stream("d").is_none() && control.data_stream("e").is_some());
+    control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_that_is_not_on_disk_is_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await;
+    let tags = Tags::from([("a".to_owned(), Some("1".to_owned()))]);
+    control.create_data_stream("d".to_owned(), shards(1), tags.clone()).await.unwrap();
+    let new = folder.path().join("state/streams.new");
+    std::fs::create_dir(&new).unwrap();
+    for refused in [
+        control.create_data_stream("e".to_owned(), shards(1), Tags::new()).await,
+        control.set_retention("d", 48, RetentionChange::Increase).await,
+        control.tag(StreamKind::Data, "d", Tags::from([("b".to_owned(), None)])).await,
+        control.untag(StreamKind::Data, "d", &["a".to_owned()]).await,
+        control.delete_data_stream("d").await,
+    ] {
+        assert!(matches!(refused, Err(Refusal::Failed)), "{refused:?}");
+    }
+    let (stream, status) = control.data_stream("d").unwrap();
+    assert_eq!((status, stream.retention().unwrap().hours()), (Status::Active, 24));
+    assert_eq!(control.tags(StreamKind::Data, "d").unwrap(), tags);
+    assert!(control.data_stream("e").is_none());
+    std::fs::remove_dir(&new).unwrap();
+    // The entry is as before, too.
+    control.set_retention("d", 24, RetentionChange::Increase).await.unwrap();
+    control.create_data_stream("e".to_owned(), shards(1), Tags::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_data_stream_has_only_its_own_tags() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await;
+    // As those of a stream that was once configured.
+    control.created().set_tags(StreamKind::Data, "d", Tags::from([("a".to_owned(), None)]));
+    control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+    assert_eq!(control.tags(StreamKind::Data, "d").unwrap(), Tags::new());
+    // Streams without tags leave no entries.
+    control.tag(StreamKind::Data, "d", Tags::from([("a".to_owned(), None)])).await.unwrap();
+    control.untag(StreamKind::Data, "d", &["a".to_owned()]).await.unwrap();
+    assert!(control.created().data_stream_tags.is_empty());
+}
+
+/// Each look may be between two steps of the deletion.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_data_stream_is_never_active_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = control(&folder, Registry::default()).await;
+    for _ in 0..20 {
+        control.create_data_stream("d".to_owned(), shards(1), Tags::new()).await.unwrap();
+        control.delete_data_stream("d").await.unwrap();
+        while let Some((_, status)) = control.data_stream("d") {
+            assert_eq!(status, Status::Deleting);
+            let listed = control.data_streams();
+            assert!(listed.iter().all(|(_, status)| *status == Status::Deleting), "{listed:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,9 +238,12 @@ async fn operations_are_refused() {
     let missing = control.set_retention("missing", 48, RetentionChange::Increase).await;
     assert!(matches!(missing, Err(Refusal::NotFound)), "{missing:?}");
     let many: Tags = (0..51).map(|number| (number.to_string(), Some(String::new()))).collect();
-    assert!(matches!(control.tag_data_stream("d", many).await, Err(Refusal::TooManyTags)));
+    assert!(matches!(control.tag(StreamKind::Data, "d", many).await, Err(Refusal::TooManyTags)));
     let unread = control.create(reader("s", "missing"), AT, Tags::new()).await;
     let field = "KinesisStreamSourceConfiguration.KinesisStreamARN";
     assert!(matches!(&unread, Err(Refusal::Field(error)) if error.field == field), "{unread:?}");
+    control.set_data_stream_status("d", Status::Deleting);
+    let refused = control.create(reader("s", "d"), AT, Tags::new()).await.unwrap_err().to_string();
+    assert!(refused.ends_with("the data stream d is DELETING; accepted is one that is ACTIVE"), "{refused}");
     assert!(control.describe("s").is_none());
 }

@@ -96,7 +96,7 @@ async fn slow_bodies_do_not_delay_others() {
 #[tokio::test]
 async fn the_memory_is_bounded_for_the_large_part_of_bodies() {
     let limits = BodyLimits { max_bytes: 1024 * 1024, ..LIMITS };
-    let memory = BodyMemory(Arc::new(Semaphore::new(2048)));
+    let memory = BodyMemory::of(2048);
     let readers = [(); 2].map(|()| BodyReader::new(limits, memory.clone()));
     let body = |counted: usize| chunks(UNCOUNTED / 1024 + counted, 1024);
     let first = readers[0].read(body(2)).await.unwrap();
@@ -115,6 +115,23 @@ async fn the_memory_is_bounded_for_the_large_part_of_bodies() {
         assert_eq!(readers[0].hold(vec![b' '; UNCOUNTED + counted]).map(|bytes| bytes.len()), expected);
     }
     assert_eq!(readers[0].hold(vec![b' '; limits.max_bytes + 1]).unwrap_err(), BodyError::TooLarge);
+    assert_eq!(memory.0.available_permits(), 2048);
+}
+
+#[test]
+fn a_response_takes_memory_until_it_is_sent() {
+    let memory = BodyMemory::of(2048);
+    let hold = |counted: usize| memory.hold_response(vec![b' '; UNCOUNTED_OF_RESPONSE + counted]);
+    let first = hold(2048).unwrap();
+    let clone = first.clone();
+    assert_eq!(
+        (first.len(), hold(1), hold(0).map(|sent| sent.len())),
+        (UNCOUNTED_OF_RESPONSE + 2048, Err(BodyError::NoMemory), Ok(UNCOUNTED_OF_RESPONSE))
+    );
+    drop(first);
+    assert_eq!(hold(1), Err(BodyError::NoMemory));
+    drop(clone);
+    assert!(hold(2048).is_ok());
     assert_eq!(memory.0.available_permits(), 2048);
 }
 

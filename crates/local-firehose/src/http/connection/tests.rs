@@ -6,7 +6,7 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::http::HttpServer;
@@ -76,6 +76,21 @@ async fn a_stop_does_not_wait_for_idle_connections() {
     server.stop().await;
     // The time of a stop with requests that do not end.
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+/// The clock jumps while all wait. The buffers of both ends have less than the response.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_disconnected() {
+    const BYTES: usize = 64 * 1024 * 1024;
+    let app = Router::new().fallback(|| async { vec![b' '; BYTES] });
+    let server = HttpServer::start(TcpListener::bind("127.0.0.1:0").await.unwrap(), app).unwrap();
+    let mut connection = TcpStream::connect(server.address()).await.unwrap();
+    connection.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    sleep(REQUEST_TIMEOUT * 2).await;
+    let mut received = Vec::new();
+    let _reset = connection.read_to_end(&mut received).await;
+    assert!((1..BYTES).contains(&received.len()), "{}", received.len());
+    server.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -151,6 +151,7 @@ fn a_number_is_one_of_the_shard() {
     let retention = retention(10_000);
     let first = put(&retention, FIRST, "YQ==", 0);
     let second = put(&retention, SECOND, "YQ==", DAY_MS);
+    let at = |number: u64| Timestamp::from_microsecond(number.try_into().unwrap()).unwrap();
     for (shard, number, expected) in [
         (FIRST, 0, true),
         (FIRST, first, true),
@@ -160,11 +161,15 @@ fn a_number_is_one_of_the_shard() {
         (FIRST, second + 1, false),
         (ShardId(2), 0, false),
     ] {
-        assert_eq!(retention.has(shard, number), expected, "{shard} {number}");
+        assert_eq!(retention.has(shard, number, at(first)), expected, "{shard} {number}");
     }
     assert!(data(&retention, FIRST, 0, DAY_MS + 1).is_empty());
     // It has expired.
-    assert!(retention.has(FIRST, first));
+    assert!(retention.has(FIRST, first, at(first)));
+    // Those of an earlier run.
+    for (number, expected) in [(first - 10, true), (first - 11, false)] {
+        assert_eq!(retention.has(FIRST, number, at(first - 10)), expected, "{number}");
+    }
 }
 
 #[tokio::test]

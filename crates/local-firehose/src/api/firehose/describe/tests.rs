@@ -83,6 +83,28 @@ fn what_a_stream_does_is_described() {
 }
 
 #[test]
+fn the_retries_of_dynamic_partitioning_are_described() {
+    let retry = json!({ "DurationInSeconds": 300 });
+    for (enabled, expected) in
+        [(true, json!({ "Enabled": true, "RetryOptions": retry })), (false, json!({ "Enabled": false }))]
+    {
+        let destination = json!({ "DynamicPartitioningConfiguration": { "Enabled": enabled } });
+        let definition = Definition {
+            name: "clicks".to_owned(),
+            scope: Scope::default(),
+            created_ms: 0,
+            updated_ms: None,
+            version: 1,
+            source: None,
+            destination: destination.as_object().unwrap().clone(),
+        };
+        let answer = response(&Entry { definition, status: Status::Active }, "", &Scope::default());
+        let extended = &answer["DeliveryStreamDescription"]["Destinations"][0]["ExtendedS3DestinationDescription"];
+        assert_eq!(extended["DynamicPartitioningConfiguration"], expected);
+    }
+}
+
+#[test]
 fn the_data_stream_that_is_read_is_described() {
     let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks";
     let stream = StreamSettings { source: Source::Kinesis(DataStreamSettings::default()), ..settings() };

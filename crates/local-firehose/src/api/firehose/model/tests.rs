@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::api::constraints::MAX_DELIVERY_STREAM_NAME;
 use firehose_model::batch::MAX_PUT_RECORDS;
 use firehose_model::source::MAX_RECORD_BYTES;
 
@@ -16,34 +17,18 @@ fn refused(operation: &str, input: &Value) -> ApiError {
 
 #[test]
 fn the_model_is_whole() {
-    assert_eq!(MODEL.operations.len(), 10);
-    for shape in
-        MODEL.operations.values().chain(MODEL.shapes.values().flat_map(|shape| shape.members.iter().map(|(_, of)| of)))
-    {
-        assert!(MODEL.shapes.contains_key(shape), "{shape}");
-    }
-    for (name, Shape { pattern, member, .. }) in &MODEL.shapes {
-        assert!(member.is_empty() || MODEL.shapes.contains_key(member), "{name}");
-        if let Some(pattern) = pattern {
-            assert!(Regex::new(&format!("^(?:{pattern})$")).is_ok(), "{name}: {pattern}");
-        }
-    }
-    for (structure, members) in SUPPORTED {
-        let found = &MODEL.shapes[structure].members;
-        let missing = members.iter().filter(|member| found.iter().all(|(name, _)| name != *member));
-        // The two names of the backup are each in one of two structures.
-        assert!(missing.clone().count() <= 1, "{structure}: {:?}", missing.collect::<Vec<_>>());
-    }
-    let (structure, member) = UNSUPPORTED;
-    assert!(MODEL.shapes[structure].members.iter().any(|(name, _)| name == member));
+    MODEL.assert_whole(10);
 }
 
 #[test]
 fn the_limits_of_records_are_those_of_the_model() {
-    let max = |shape: &str| MODEL.shapes[shape].max.and_then(|max| usize::try_from(max).ok());
-    assert_eq!(max("Data"), Some(MAX_RECORD_BYTES));
-    assert_eq!(max("PutRecordBatchRequestEntryList"), Some(MAX_PUT_RECORDS));
-    assert_eq!(max("DeliveryStreamName"), Some(crate::api::constraints::MAX_DELIVERY_STREAM_NAME));
+    for (shape, most) in [
+        ("Data", MAX_RECORD_BYTES),
+        ("PutRecordBatchRequestEntryList", MAX_PUT_RECORDS),
+        ("DeliveryStreamName", MAX_DELIVERY_STREAM_NAME),
+    ] {
+        assert_eq!(MODEL.max(shape), Some(most), "{shape}");
+    }
 }
 
 #[test]
@@ -159,7 +144,7 @@ fn a_member_that_is_not_supported_is_named() {
             "ExtendedS3DestinationConfiguration.DynamicPartitioningConfiguration.RetryOptions",
         ),
     ] {
-        let message = format!("{field}: is not supported by this local Firehose");
+        let message = format!("{field}: is not supported by this local Firehose; accepted is a request without it");
         assert_eq!(refused("CreateDeliveryStream", &input), ApiError::invalid_argument(message), "{input}");
     }
 }

@@ -1,5 +1,7 @@
 use std::num::NonZeroU32;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::stream::{DataStreamSettings, PutEntry, RetentionMemory};
 use firehose_model::batch::MB;
@@ -7,7 +9,9 @@ use firehose_model::event::encode;
 
 fn stream(shards: u32) -> DataStream {
     let settings = DataStreamSettings { provisioned: NonZeroU32::new(shards), partition_key_field: None };
-    DataStream::retained("d", Timestamp::now(), settings, 24, RetentionMemory::new(10 * MB))
+    // It was created in an earlier run.
+    let created = Timestamp::from_millisecond(Timestamp::now().as_millisecond() - 3_600_000).unwrap();
+    DataStream::retained("d", created, settings, 24, RetentionMemory::new(10 * MB))
 }
 
 /// Puts records into the first shard, and returns their sequence numbers.
@@ -24,7 +28,7 @@ fn iterator(stream: &DataStream, input: Value) -> Result<String, ApiError> {
     let mut request = json!({ "StreamName": "d", "ShardId": "shardId-000000000000" });
     let (Value::Object(members), Value::Object(change)) = (&mut request, input) else { unreachable!() };
     members.extend(change);
-    let request = iterator_request(request.to_string().as_bytes(), &Scope::default())?;
+    let request = iterator_request(request.to_string().as_bytes())?;
     let found = iterator_response(stream, &request, &Scope::default(), Timestamp::now())?;
     Ok(found["ShardIterator"].as_str().unwrap().to_owned())
 }
@@ -43,6 +47,8 @@ async fn each_type_of_an_iterator_starts_where_it_says() {
     let stream = stream(1);
     let numbers = put(&stream, &["a", "b"]).await;
     let before = stream.created.as_millisecond() / 1000;
+    // A checkpoint of an earlier run, whose records are lost.
+    let earlier = ShardId(0).sequence_number(u64::try_from(stream.created.as_microsecond()).unwrap());
     for (input, expected) in [
         (json!({ "ShardIteratorType": "TRIM_HORIZON" }), &["YQ==", "Yg=="][..]),
         (json!({ "ShardIteratorType": "LATEST" }), &[]),
@@ -50,10 +56,16 @@ async fn each_type_of_an_iterator_starts_where_it_says() {
         (json!({ "ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": numbers[1] }), &["Yg=="]),
         (json!({ "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": numbers[0] }), &["Yg=="]),
         (json!({ "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": numbers[1] }), &[]),
+        (json!({ "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": earlier }), &["YQ==", "Yg=="]),
+        // As Kinesis reads ids.
+        (json!({ "ShardIteratorType": "TRIM_HORIZON", "ShardId": "0" }), &["YQ==", "Yg=="]),
+        (json!({ "ShardIteratorType": "TRIM_HORIZON", "ShardId": "-0", "DryRun": false }), &["YQ==", "Yg=="]),
     ] {
         let found = iterator(&stream, input.clone()).unwrap();
-        let response = records(&stream, &json!({ "ShardIterator": found })).unwrap();
-        assert_eq!((data(&response), &response["MillisBehindLatest"]), (expected.to_vec(), &json!(0)), "{input}");
+        for text in [format!("\"{found}\""), found] {
+            let response = records(&stream, &json!({ "ShardIterator": text })).unwrap();
+            assert_eq!((data(&response), &response["MillisBehindLatest"]), (expected.to_vec(), &json!(0)), "{input}");
+        }
     }
 }
 
@@ -89,6 +101,27 @@ async fn iterators_are_refused() {
             json!({ "ShardIteratorType": "LATEST", "ShardId": "shardId-000000000002" }),
             "ResourceNotFoundException",
             "Shard shardId-000000000002 in stream d under account 000000000000 does not exist",
+        ),
+        (
+            json!({ "ShardIteratorType": "LATEST", "ShardId": "2" }),
+            "ResourceNotFoundException",
+            "Shard shardId-000000000002 in stream d under account 000000000000 does not exist",
+        ),
+        (
+            json!({ "ShardIteratorType": "LATEST", "ShardId": "shardId-2147483648" }),
+            "ResourceNotFoundException",
+            "Could not find shard shardId-2147483648 in stream d under account 000000000000.",
+        ),
+        (json!({ "ShardIteratorType": "LATEST", "DryRun": true }), "DryRunOperationException", "DryRun"),
+        (
+            json!({ "ShardIteratorType": "LATEST", "Timestamp": 5 }),
+            "InvalidArgumentException",
+            "Timestamp: found one with the ShardIteratorType LATEST",
+        ),
+        (
+            json!({ "ShardIteratorType": "AT_TIMESTAMP", "Timestamp": -5 }),
+            "InvalidArgumentException",
+            "Timestamp: found -5; accepted are seconds from 1970",
         ),
         (
             json!({ "ShardIteratorType": "AT_SEQUENCE_NUMBER" }),
@@ -135,6 +168,8 @@ async fn an_iterator_is_valid_for_five_minutes_and_one_stream() {
     for (iterator, code) in [
         (issued(ITERATOR_MS - 60_000, own).encoded(), None),
         (issued(ITERATOR_MS + 1000, own).encoded(), Some("ExpiredIteratorException")),
+        (issued(60_000 - ITERATOR_MS, own).encoded(), None),
+        (issued(-ITERATOR_MS - 60_000, own).encoded(), Some("InvalidArgumentException")),
         (issued(0, own - 1).encoded(), Some("InvalidArgumentException")),
         (ShardIterator { shard: 1, ..issued(0, own) }.encoded(), Some("InvalidArgumentException")),
         ("AAAA".to_owned(), Some("InvalidArgumentException")),
@@ -147,5 +182,40 @@ async fn an_iterator_is_valid_for_five_minutes_and_one_stream() {
         let refused =
             records(&stream, &json!({ "ShardIterator": issued(0, own).encoded(), "Limit": limit })).unwrap_err();
         assert_eq!(refused.code, Some("ValidationException"), "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_reads_nothing() {
+    let stream = stream(1);
+    let found = iterator(&stream, json!({ "ShardIteratorType": "LATEST" })).unwrap();
+    for (dry_run, code) in [(true, Some("DryRunOperationException")), (false, None)] {
+        let read = records(&stream, &json!({ "ShardIterator": found, "DryRun": dry_run }));
+        assert_eq!(read.err().and_then(|error| error.code), code, "{dry_run}");
+    }
+}
+
+proptest! {
+    /// Clients can make them.
+    #[test]
+    fn any_iterator_is_read_or_refused(
+        created_ms: i64,
+        shard: u32,
+        next: u64,
+        issued_ms in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX)],
+        is_own: bool
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (stream, now) = (stream(1), Timestamp::now().as_millisecond());
+            let iterator = if is_own {
+                let created_ms = stream.created.as_millisecond();
+                ShardIterator { stream: "d".to_owned(), created_ms, shard: shard % 2, next, issued_ms: now }
+            } else {
+                ShardIterator { stream: "d".to_owned(), created_ms, shard, next, issued_ms }
+            };
+            let found = records(&stream, &json!({ "ShardIterator": iterator.encoded() }));
+            assert_eq!(found.is_ok(), is_own && shard % 2 == 0, "{found:?}");
+        });
     }
 }

@@ -195,6 +195,14 @@ fn a_value_of_another_type_is_rejected_first() {
 }
 
 #[test]
+fn a_stream_id_is_refused() {
+    let message = "StreamId: is not supported by this local Kinesis; accepted is a request without it";
+    assert_eq!(record(one(json!({ "StreamId": "a" })).as_bytes(), &Scope::default()), refused(message));
+    let body = merged(serde_json::from_str(&several([entry(json!({}))])).unwrap(), json!({ "StreamId": "a" }));
+    assert_eq!(records(body.to_string().as_bytes(), &Scope::default()), refused(message));
+}
+
+#[test]
 fn a_dry_run_puts_nothing() {
     let message = "The request was rejected because the DryRun parameter was specified.";
     let refused = || ApiError::bad_request("DryRunOperationException", message);
@@ -211,7 +219,7 @@ fn a_dry_run_puts_nothing() {
 fn an_answer_tells_where_each_record_is() {
     let placed = || PutResult { shard: ShardId(1), sequence_number: "49".to_owned() };
     let answer = record_response("orders", &Scope::default(), vec![Ok(placed())]).unwrap();
-    let expected = json!({ "ShardId": "shardId-000000000001", "SequenceNumber": "49", "EncryptionType": "NONE" });
+    let expected = json!({ "ShardId": "shardId-000000000001", "SequenceNumber": "49" });
     assert_eq!(answer, expected);
     let rate = "Rate exceeded for shard shardId-000000000002 in stream orders under account 000000000000.";
     let throttled = || Err(PutError::Throttled(Some(ShardId(2))));
@@ -231,7 +239,7 @@ fn an_answer_tells_where_each_record_is() {
     let answer =
         records_response("orders", &Scope::default(), vec![throttled(), Ok(placed()), Err(PutError::Unavailable)])
             .unwrap();
-    let expected = json!({ "FailedRecordCount": 2, "EncryptionType": "NONE", "Records": [
+    let expected = json!({ "FailedRecordCount": 2, "Records": [
         { "ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": rate },
         { "SequenceNumber": "49", "ShardId": "shardId-000000000001" },
         { "ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure" },
