@@ -160,7 +160,7 @@ impl Control {
             response_memory: BodyMemory::default(),
         }));
         // Delivery streams read them.
-        control.restart_data_streams();
+        control.restart_data_streams()?;
         for (name, entry) in entries {
             control.restart(name, entry).await?;
         }

@@ -66,12 +66,17 @@ fn a_configured_stream_and_a_created_one_have_other_names() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = Up::start_in(folder.path(), &["--state", "state"]);
     up.call("CreateDeliveryStream", &created()).is(200);
+    let headers = "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.CreateStream\r\n";
+    Connection::open(up.firehose()).ask("POST", "/", headers, r#"{"StreamName":"d","ShardCount":1}"#).is(200);
     assert_eq!(up.stop().code, Some(0));
-    let mut command = command(folder.path(), &["--state", "state", "--stream", "a"]);
-    let output = command.stderr(Stdio::piped()).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.starts_with("error: the stream a is configured, and the folder of `--state`"), "{stderr}");
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    for (name, source) in [("a", "direct-put"), ("d", "kinesis")] {
+        let mut command = command(folder.path(), &["--state", "state", "--stream", name, "--source", source]);
+        let output = command.stderr(Stdio::piped()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("error: the stream {name} is configured, and the folder of `--state`");
+        assert!(stderr.starts_with(&expected), "{stderr}");
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+    }
 
     // A stream that is not configured any more leaves its records.
     let up = Up::start_in(folder.path(), &["--state", "state", "--stream", "b"]);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::processing::FieldError;
-use super::refusal::{MAX_STREAMS, Refusal};
+use super::refusal::{ControlError, MAX_STREAMS, Refusal};
 use super::tags::{StreamKind, Tags, add};
 use super::{Control, Status};
 use crate::registry::NameTaken;
@@ -49,20 +49,17 @@ pub(crate) enum RetentionChange {
 
 impl Control {
     /// Adds the data streams that an earlier run has created. They have no records: only their definitions and tags are on disk.
-    pub(super) fn restart_data_streams(&self) {
+    pub(super) fn restart_data_streams(&self) -> Result<(), ControlError> {
         let entries = self.created().data_streams.clone();
         for (name, entry) in entries {
             if entry.status == Status::Deleting {
                 self.forget_data_stream(&name);
-            } else if self.add_data_stream(&name, &entry).is_ok() {
-                self.set_data_stream_status(&name, Status::Active);
             } else {
-                tracing::warn!(
-                    "the data stream {name} is configured; the data stream of this name that a caller created is forgotten"
-                );
-                self.forget_data_stream(&name);
+                self.add_data_stream(&name, &entry).map_err(|NameTaken(name)| ControlError::Configured(name))?;
+                self.set_data_stream_status(&name, Status::Active);
             }
         }
+        Ok(())
     }
 
     fn add_data_stream(&self, name: &str, entry: &DataStreamEntry) -> Result<(), NameTaken> {
