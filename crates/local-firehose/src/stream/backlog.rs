@@ -22,7 +22,7 @@ pub(super) struct Backlog {
     records: AtomicU64,
     /// Of decompressed data, with a limit of its own: a backlog that is full of compressed records still decompresses them.
     decompressed: AtomicUsize,
-    /// While data cannot be decompressed, whoever holds such data passes it on instead of waiting for more.
+    /// Notified while data cannot be decompressed: buffers and objects with such data are flushed then.
     pub(super) crowded: Notify,
     state: Option<State>,
     /// The process exits without waiting for the records that are not flushed.

@@ -123,7 +123,7 @@ impl Reading {
         if start > from {
             self.positions.lock().insert(shard, start);
             if !std::mem::replace(&mut self.has_missed, true) {
-                tracing::error!("{}: records are lost: their retention ended before they were read", self.label);
+                tracing::error!("{}: records are lost: they expired before they were read", self.label);
             }
         }
         records.retain(|(number, _)| *number < end);
