@@ -10,7 +10,6 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::error::UsageError;
-use crate::progress;
 use firehose_model::delivery::RecordOutcome;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, STREAM};
@@ -79,7 +78,7 @@ impl Output {
             return Ok(());
         }
         for line in lines.iter().filter(|_| verbose) {
-            progress::print(&excerpt(line, usize::MAX));
+            tracing::info!("{}", excerpt(line, usize::MAX));
         }
         let path = self.folder.join("function.log");
         let opened = File::options().create(true).append(true).open(&path);

@@ -18,7 +18,7 @@ use super::report::{Records, Report};
 use crate::input::Skipped;
 use crate::output::{BatchEnd, Output};
 use crate::packages::{self, PROCESSOR};
-use crate::progress::{self, Bar};
+use crate::progress::Bar;
 
 /// How many skipped parts are reported one by one. The quarantine has all of them.
 const MAX_REPORTED: u64 = 20;
@@ -86,10 +86,10 @@ impl Session {
             report.attempt(Metrics::of(&invocation.logs), seen.evaluation.has_processing_failed());
             match seen.evaluation {
                 Evaluation::Outcomes(_) => {}
-                Evaluation::InvalidResponse(_, why) => progress::print(&format!("invalid response: {why}")),
+                Evaluation::InvalidResponse(_, why) => tracing::info!("invalid response: {why}"),
                 Evaluation::InvocationFailed(_) => {
                     let how = describe(&invocation.outcome);
-                    progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
+                    tracing::info!("attempt {} of {last} failed: the function {how}", seen.attempt);
                 }
             }
             Ok::<(), anyhow::Error>(())
@@ -114,9 +114,9 @@ impl Session {
         for Skipped { name, line, offset, problem, .. } in skipped {
             self.report.skipped += 1;
             if self.report.skipped <= MAX_REPORTED {
-                progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
+                tracing::info!("{name}, line {line}, byte {offset}: skipped: {problem}");
             } else if self.report.skipped == MAX_REPORTED + 1 {
-                progress::print(&format!("more skipped parts: see {}", self.quarantine.path().display()));
+                tracing::info!("more skipped parts: see {}", self.quarantine.path().display());
             }
         }
         Ok(())
