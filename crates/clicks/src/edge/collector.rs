@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::reader::EdgeError;
 use local_firehose::functions::{FunctionLog, Functions};
-use local_firehose::invocation::{self, describe, last_lines, with_cause};
+use local_firehose::invocation::{self, describe, with_cause};
 
 const CAPACITY: u32 = 1024;
 
@@ -80,27 +80,20 @@ impl Collector {
             return self.outcome(invoked);
         }
         // The invocation must not continue, so its process is stopped.
-        self.functions.log.write(&function.stop().await.logs);
-        tracing::info!("the collector {}", describe(&Outcome::TimedOut));
+        self.functions.log.write(&function.stop().await);
+        tracing::info!("the collector timed out");
         Err(EdgeError::FunctionTimeout)
     }
 
     fn outcome(&self, invoked: Result<Invocation, InvokeError>) -> Result<Bytes, EdgeError> {
-        let Invocation { outcome, received, logs, .. } = invoked.map_err(|error| not_reached(&error))?;
-        self.functions.log.write(&logs);
-        let how = describe(&outcome);
-        if !received {
-            let wrote = last_lines(&logs);
-            tracing::info!("the collector {how} before it requested an event, {wrote}");
-            return Err(EdgeError::FunctionFailed);
+        let invocation = invoked.map_err(|error| not_reached(&error))?;
+        self.functions.log.write(&invocation.logs);
+        if let Outcome::Reply(reply) = invocation.outcome {
+            return Ok(reply);
         }
-        let why = match outcome {
-            Outcome::Reply(reply) => return Ok(reply),
-            Outcome::TimedOut => EdgeError::FunctionTimeout,
-            Outcome::Error { .. } | Outcome::Exited(_) => EdgeError::FunctionFailed,
-        };
-        tracing::info!("the collector {how}");
-        Err(why)
+        tracing::info!("the collector {}", describe(&invocation));
+        let has_timed_out = invocation.received && invocation.outcome == Outcome::TimedOut;
+        Err(if has_timed_out { EdgeError::FunctionTimeout } else { EdgeError::FunctionFailed })
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use firehose_model::delivery::Evaluation;
 use firehose_model::event::Event;
 use jiff::Timestamp;
-use local_firehose::invocation::{self, AttemptReport, BatchResult, Metrics, describe, last_lines};
+use local_firehose::invocation::{self, AttemptReport, BatchResult, Metrics, describe};
 use local_firehose::outage::Outage;
 use runtime_api::{Function, Settings};
 use state_file::{Quarantine, QuarantinedLine};
@@ -80,15 +80,14 @@ impl Session {
             *started |= invocation.received;
             // A function that never requests an event fails the replay, not its records.
             if !*started {
-                let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
-                bail!("the function {how} before it requested an event, {wrote}");
+                bail!("the function {}", describe(&invocation));
             }
             report.attempt(Metrics::of(&invocation.logs), seen.evaluation.has_processing_failed());
             match seen.evaluation {
                 Evaluation::Outcomes(_) => {}
                 Evaluation::InvalidResponse(_, why) => tracing::info!("invalid response: {why}"),
                 Evaluation::InvocationFailed(_) => {
-                    let how = describe(&invocation.outcome);
+                    let how = describe(&invocation);
                     tracing::info!("attempt {} of {last} failed: the function {how}", seen.attempt);
                 }
             }
@@ -125,8 +124,7 @@ impl Session {
     pub(super) async fn stop(self, interrupted: bool, served: Option<u64>) -> anyhow::Result<Report> {
         let elapsed = self.since.elapsed();
         drop(self.progress);
-        let exit = self.function.stop().await;
-        self.output.log(&exit.logs, self.verbose)?;
+        self.output.log(&self.function.stop().await, self.verbose)?;
         let skipped_copies = self.quarantine.written().map(ToOwned::to_owned);
         Ok(Report { skipped_copies, interrupted, ..self.report }.finished(elapsed, served))
     }

@@ -16,7 +16,7 @@ use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
-use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, last_lines, with_cause};
+use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
 use firehose_model::event::{Event, Record};
 use firehose_model::prefix::Partition;
@@ -152,11 +152,7 @@ impl Invoker {
             (_, Evaluation::InvalidResponse(_, why)) => {
                 return tracing::warn!("{name}: invalid response of the function {function}: {why}");
             }
-            (Ok(invocation), Evaluation::InvocationFailed(_)) if !invocation.received => {
-                let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
-                format!("{how} before it requested an event, {wrote}")
-            }
-            (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(&invocation.outcome),
+            (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(invocation),
             (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),
         };
         let last = retries + 1;
