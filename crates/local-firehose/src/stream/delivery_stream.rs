@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::backlog::Context;
-use super::buckets::Buckets;
 use super::buffer::ShardBuffers;
 use super::destination::Destination;
 use super::intake::{Buffers, Entry, Intake, PutError};
@@ -21,7 +20,7 @@ use super::receipt::Accepted;
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
 use super::stats::{ObjectSummary, StreamSnapshot};
-use super::uploader::Uploader;
+use super::uploader::{Buckets, Uploader};
 use crate::functions::{FunctionLog, Functions};
 use object_storage::Bucket;
 
@@ -132,7 +131,7 @@ impl DeliveryStream {
     /// The function's ARN, if there is a function.
     #[must_use]
     pub fn function_arn(&self) -> Option<String> {
-        self.with_current(|current| current.context.function_arn.clone())
+        self.with_current(|current| current.context.settings.arn_of_function())
     }
 
     /// Its settings.

@@ -14,16 +14,37 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::backlog::Context;
-use super::buckets::Buckets;
 use super::receipt::Receipt;
 use super::settings::StreamSettings;
 use super::stats::{Kind, ObjectSummary, StreamEvent, ValueCounts};
 use crate::outage::{Outage, Waiting};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{Compression, Partition, object_name};
-use object_storage::gzip;
+use object_storage::{Bucket, gzip};
 
 const CONCURRENCY: usize = 16;
+
+/// The buckets that a stream writes to. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Buckets {
+    /// Delivered records and error objects.
+    pub objects: Arc<Bucket>,
+    /// The source backup.
+    pub backup: Arc<Bucket>,
+}
+
+/// One bucket for everything.
+impl From<Arc<Bucket>> for Buckets {
+    fn from(bucket: Arc<Bucket>) -> Self {
+        Self { backup: Arc::clone(&bucket), objects: bucket }
+    }
+}
+
+impl Buckets {
+    pub(super) fn of(&self, kind: Kind) -> &Arc<Bucket> {
+        if kind == Kind::Backup { &self.backup } else { &self.objects }
+    }
+}
 
 pub(super) struct Uploader {
     pub(super) context: Arc<Context>,
