@@ -38,7 +38,7 @@ pub(crate) async fn end(
 
 /// Returns whether all records are flushed. A destination that has accepted no object until `stop_within` after `deadline` is given up.
 pub(crate) async fn flush(streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> bool {
-    let left = left(streams) + streams.iter().map(DeliveryStream::unread).sum::<u64>();
+    let left: u64 = streams.iter().map(|stream| stream.unsettled() + stream.unread()).sum();
     if left > 0 {
         tracing::info!("flushing {left} records; press Ctrl-C again to exit at once");
     }
@@ -89,13 +89,9 @@ async fn unavailable(
     format!("{bucket} has accepted no object of this run")
 }
 
-fn left(streams: &[DeliveryStream]) -> u64 {
-    streams.iter().map(DeliveryStream::unsettled).sum()
-}
-
 /// Prints how many records are not flushed or not read, and the totals of each stream. `state` keeps records for the next start.
 fn report(streams: &[DeliveryStream], state: Option<&Path>) {
-    let left = left(streams);
+    let left: u64 = streams.iter().map(DeliveryStream::unsettled).sum();
     if left > 0 {
         match state.map(Path::display) {
             Some(folder) => tracing::info!("{left} records were not flushed; {folder} keeps them for the next start"),
@@ -104,17 +100,12 @@ fn report(streams: &[DeliveryStream], state: Option<&Path>) {
     }
     for stream in streams {
         let (unread, settings) = (stream.unread(), stream.settings());
+        let StreamSnapshot { stream: name, accepted, delivered, dropped, failed, .. } = stream.snapshot();
         if let Some(data_stream) = settings.data_stream().filter(|_| unread > 0) {
-            let name = stream.name();
             tracing::info!("{name}: {unread} records of the data stream {data_stream} were not read and are lost");
         }
+        print(&format!("{name}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n"));
     }
-    print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
-}
-
-fn totals(stream: &DeliveryStream) -> String {
-    let StreamSnapshot { stream, accepted, delivered, dropped, failed, .. } = stream.snapshot();
-    format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
 }
 
 /// On standard output. A closed pipe is ignored.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use firehose_model::delivery::Evaluation;
 use firehose_model::event::Event;
 use jiff::Timestamp;
-use local_firehose::invocation::{self, AttemptReport, BatchResult, Metrics, describe};
+use local_firehose::invocation::{self, AttemptReport, Metrics, describe};
 use local_firehose::outage::Outage;
 use runtime_api::{Function, Settings};
 use state_file::{Quarantine, QuarantinedLine};
@@ -16,7 +16,7 @@ use state_file::{Quarantine, QuarantinedLine};
 use super::Replay;
 use super::report::{Records, Report};
 use crate::input::Skipped;
-use crate::output::{BatchEnd, Output};
+use crate::output::Output;
 use crate::packages::{self, PROCESSOR};
 use crate::progress::Bar;
 
@@ -94,10 +94,9 @@ impl Session {
             Ok::<(), anyhow::Error>(())
         };
         let settled = invocation::invoke_with_retries(function, event, self.retries, see, outage);
-        let BatchResult { outcomes, attempts } = settled.await?;
-        let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
-        self.output.deliver(event, &outcomes, &end)?;
-        self.report.batch(&outcomes, duration);
+        let result = settled.await?;
+        self.output.deliver(event, &result, Timestamp::now(), &self.arn)?;
+        self.report.batch(&result.outcomes, duration);
         let Records { total, failed, .. } = &self.report.records;
         self.progress.0.set_message(format!("{total} records, {failed} failed"));
         Ok(())
