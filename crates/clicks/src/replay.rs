@@ -182,7 +182,6 @@ fn check(sources: &[Source], source_type: SourceType) -> Result<(), UsageError> 
     Ok(())
 }
 
-/// Returns whether it was interrupted.
 async fn process(
     fed: &mut mpsc::Receiver<Result<Fed, UsageError>>,
     session: &mut Session,

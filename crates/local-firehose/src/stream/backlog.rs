@@ -117,7 +117,6 @@ impl Context {
         Self { settings: Arc::new(settings), backlog, stats }
     }
 
-    /// The context after an update, with the same backlog and stats.
     pub(super) fn updated(&self, settings: StreamSettings) -> Self {
         self.stats.configure(&settings);
         Self { settings: Arc::new(settings), backlog: Arc::clone(&self.backlog), stats: Arc::clone(&self.stats) }

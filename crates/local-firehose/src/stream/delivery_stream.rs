@@ -38,7 +38,7 @@ pub struct DeliveryStream {
     /// Those of this generation, and of earlier ones that still process records.
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
     /// Of the data stream that it reads, if a caller has created that.
-    reader: Arc<OnceLock<Reader>>,
+    pub(super) reader: Arc<OnceLock<Reader>>,
     /// Held while the stream stops, so that a second stop waits for the first.
     stopping: Arc<tokio::sync::Mutex<()>>,
 }
@@ -115,11 +115,6 @@ impl DeliveryStream {
         tasks.push(task);
         self.intake.forward_to(to_buffers);
         *current = generation;
-    }
-
-    /// Keeps the reader of its data stream, of which it has one at most.
-    pub(super) fn read_with(&self, reader: Reader) {
-        let _another = self.reader.set(reader);
     }
 
     /// The stream's name.

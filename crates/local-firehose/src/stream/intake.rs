@@ -146,7 +146,6 @@ impl Intake {
         if kept.await.unwrap_or(false) { Ok(last) } else { Err(PutError::Unavailable) }
     }
 
-    /// The number of the next record.
     pub(super) fn next(&self) -> u64 {
         self.numbering.lock().unwrap_or_else(PoisonError::into_inner).next
     }

@@ -40,7 +40,6 @@ impl Reader {
         reader
     }
 
-    /// How many records it has not read yet.
     pub(super) fn lag(&self) -> u64 {
         let end = *self.end.borrow();
         self.retention.upgrade().map_or(0, |retention| retention.lag(&self.positions.lock(), end))

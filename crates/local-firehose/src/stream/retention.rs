@@ -20,7 +20,6 @@ use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
 
 const HOUR_MS: i64 = 3_600_000;
-/// How often expired records are removed.
 const EXPIRY: Duration = Duration::from_secs(1);
 
 /// The memory for the records of data streams. Clones share it.
@@ -66,7 +65,6 @@ impl RetentionMemory {
     }
 }
 
-/// A record as it was put.
 #[derive(Debug)]
 pub(crate) struct RetainedRecord {
     /// When it was put, in milliseconds since 1970. It does not decrease within a stream.
@@ -82,7 +80,6 @@ impl RetainedRecord {
     }
 }
 
-/// Where reading starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
     /// The oldest record.
@@ -103,7 +100,6 @@ pub(crate) struct ReadLimits {
     pub(crate) bytes: usize,
 }
 
-/// Records of a shard with their numbers.
 #[derive(Debug)]
 pub(crate) struct ShardRecords {
     pub(crate) records: Vec<(u64, Arc<RetainedRecord>)>,
@@ -115,7 +111,6 @@ pub(crate) struct ShardRecords {
     pub(crate) behind_ms: i64,
 }
 
-/// The records of one data stream.
 #[derive(Debug)]
 pub(crate) struct Retention {
     memory: RetentionMemory,
@@ -196,7 +191,6 @@ impl Retention {
         results
     }
 
-    /// The records of a shard from a position on.
     pub(crate) fn read(&self, shard: ShardId, from: u64, limits: ReadLimits, now_ms: i64) -> ShardRecords {
         let mut kept = self.kept();
         self.expire(&mut kept, Some(shard), now_ms);
@@ -218,7 +212,6 @@ impl Retention {
         read
     }
 
-    /// The position of a start in a shard.
     pub(crate) fn position(&self, shard: ShardId, start: Start) -> u64 {
         let kept = self.kept();
         let shard = kept.shards.get(shard.0 as usize);
@@ -258,7 +251,6 @@ impl Retention {
         self.is_closed.send_replace(true);
     }
 
-    /// Waits until no delivery stream reads.
     pub(crate) async fn readers_finished(&self) {
         self.is_closed.closed().await;
     }
@@ -291,7 +283,6 @@ impl Retention {
         positions.iter().map(|(shard, from)| of(shard, *from) as u64).sum()
     }
 
-    /// The number of the next record.
     pub(super) fn next(&self) -> u64 {
         self.kept().next
     }

@@ -165,7 +165,6 @@ impl StreamStats {
         stats
     }
 
-    /// Takes over what an update changes.
     pub(super) fn configure(&self, settings: &StreamSettings) {
         self.with(|folded| {
             folded.snapshot.transformed = settings.function.is_some() || settings.function_arn.is_some();
