@@ -123,12 +123,6 @@ impl DeliveryStream {
         &self.name
     }
 
-    /// The function's ARN, if there is a function.
-    #[must_use]
-    pub fn function_arn(&self) -> Option<String> {
-        self.with_current(|current| current.context.settings.arn_of_function())
-    }
-
     /// Its settings.
     #[must_use]
     pub fn settings(&self) -> Arc<StreamSettings> {
@@ -175,7 +169,7 @@ impl DeliveryStream {
     /// Whether objects wait because the storage refuses them.
     #[must_use]
     pub fn is_storage_refusing(&self) -> bool {
-        self.with_current(|current| current.context.stats.is_storage_refusing())
+        self.snapshot().storage_error.is_some()
     }
 
     /// Whether the source backup goes into another bucket than the other objects.

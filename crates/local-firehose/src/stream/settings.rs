@@ -75,8 +75,9 @@ impl StreamSettings {
         }
     }
 
-    /// As error objects have it.
-    pub(super) fn arn_of_function(&self) -> Option<String> {
+    /// The function's ARN as error objects have it, if there is a function.
+    #[must_use]
+    pub fn arn_of_function(&self) -> Option<String> {
         let latest = || self.function.as_ref().map(|function| format!("{}:$LATEST", function.function_arn()));
         self.function_arn.clone().or_else(latest)
     }

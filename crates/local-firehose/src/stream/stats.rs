@@ -182,10 +182,6 @@ impl StreamStats {
         self.with(|folded| folded.snapshot())
     }
 
-    pub(super) fn is_storage_refusing(&self) -> bool {
-        self.with(|folded| folded.refused > 0)
-    }
-
     fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {
         access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
