@@ -31,7 +31,6 @@ const STATE_EXTENSION: &str = "redb";
 pub struct DeliveryStream {
     /// When it started.
     pub started: Timestamp,
-    name: Arc<str>,
     function_log: Arc<FunctionLog>,
     pub(super) intake: Arc<Intake>,
     current: Arc<RwLock<Generation>>,
@@ -93,14 +92,13 @@ impl DeliveryStream {
         let Recovered { records, last } = recovered.unwrap_or_default();
         let left: Vec<Accepted> =
             records.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
-        let name = settings.name.as_str().into();
         let context = Arc::new(Context::new(settings, file, &left));
         let generation = Generation::new(Arc::clone(&context), buckets.into(), &function_log);
         let (to_buffers, task) = generation.start();
         let intake = Arc::new(Intake::new(context, left, last, to_buffers));
         let (current, tasks) = (Arc::new(RwLock::new(generation)), Arc::new(Mutex::new(vec![task])));
         let (reader, stopping) = (Arc::default(), Arc::default());
-        Ok(Self { started: Timestamp::now(), name, function_log, intake, current, tasks, reader, stopping })
+        Ok(Self { started: Timestamp::now(), function_log, intake, current, tasks, reader, stopping })
     }
 
     /// Continues with other settings, of the same name, source and backlog. Records that are already accepted are processed with the
@@ -120,7 +118,7 @@ impl DeliveryStream {
     /// The stream's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.intake.context.settings.name
     }
 
     /// Its settings.

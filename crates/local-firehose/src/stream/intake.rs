@@ -35,7 +35,8 @@ pub(super) type Buffers = mpsc::UnboundedSender<Vec<Accepted>>;
 
 #[derive(Debug)]
 pub(super) struct Intake {
-    context: Arc<Context>,
+    /// Of the first settings: an update changes neither the name nor the backlog nor the stats.
+    pub(super) context: Arc<Context>,
     numbering: Mutex<Numbering>,
 }
 
