@@ -9,7 +9,6 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::interrupts::Interrupts;
-use crate::progress;
 use local_firehose::registry::Registry;
 use local_firehose::stream::{DeliveryStream, StreamSnapshot};
 
@@ -39,9 +38,9 @@ pub(crate) async fn end(
 
 /// Returns whether all records are flushed. A destination that has accepted no object until `stop_within` after `deadline` is given up.
 pub(crate) async fn flush(streams: &[DeliveryStream], deadline: Instant, stop_within: Duration) -> bool {
-    let left = left(streams) + streams.iter().map(DeliveryStream::unread).sum::<u64>();
+    let left: u64 = streams.iter().map(|stream| stream.unsettled() + stream.unread()).sum();
     if left > 0 {
-        progress::print(&format!("flushing {left} records; press Ctrl-C again to exit at once"));
+        tracing::info!("flushing {left} records; press Ctrl-C again to exit at once");
     }
     let stopped = streams.iter().map(|stream| async move {
         tokio::select! {
@@ -49,7 +48,7 @@ pub(crate) async fn flush(streams: &[DeliveryStream], deadline: Instant, stop_wi
             why = unavailable(stream, streams, deadline, stop_within) => {
                 stream.abandon();
                 let after = stop_within.as_secs();
-                progress::print(&format!("{}: {why}; stopped after {after} s (`--stop-seconds`)", stream.name()));
+                tracing::info!("{}: {why}; stopped after {after} s (`--stop-seconds`)", stream.name());
                 false
             }
         }
@@ -90,36 +89,23 @@ async fn unavailable(
     format!("{bucket} has accepted no object of this run")
 }
 
-fn left(streams: &[DeliveryStream]) -> u64 {
-    streams.iter().map(DeliveryStream::unsettled).sum()
-}
-
 /// Prints how many records are not flushed or not read, and the totals of each stream. `state` keeps records for the next start.
 fn report(streams: &[DeliveryStream], state: Option<&Path>) {
-    let left = left(streams);
+    let left: u64 = streams.iter().map(DeliveryStream::unsettled).sum();
     if left > 0 {
-        progress::print(&match state {
-            Some(folder) => {
-                format!("{left} records were not flushed; {} keeps them for the next start", folder.display())
-            }
-            None => format!("{left} records were not flushed and are lost (`--state DIR` would keep them)"),
-        });
+        match state.map(Path::display) {
+            Some(folder) => tracing::info!("{left} records were not flushed; {folder} keeps them for the next start"),
+            None => tracing::info!("{left} records were not flushed and are lost (`--state DIR` would keep them)"),
+        }
     }
     for stream in streams {
         let (unread, settings) = (stream.unread(), stream.settings());
+        let StreamSnapshot { stream: name, accepted, delivered, dropped, failed, .. } = stream.snapshot();
         if let Some(data_stream) = settings.data_stream().filter(|_| unread > 0) {
-            let name = stream.name();
-            progress::print(&format!(
-                "{name}: {unread} records of the data stream {data_stream} were not read and are lost"
-            ));
+            tracing::info!("{name}: {unread} records of the data stream {data_stream} were not read and are lost");
         }
+        print(&format!("{name}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n"));
     }
-    print(&streams.iter().map(totals).collect::<Vec<_>>().concat());
-}
-
-fn totals(stream: &DeliveryStream) -> String {
-    let StreamSnapshot { stream, accepted, delivered, dropped, failed, .. } = stream.snapshot();
-    format!("{stream}: {accepted} accepted, {delivered} delivered, {dropped} dropped, {failed} failed\n")
 }
 
 /// On standard output. A closed pipe is ignored.

@@ -10,12 +10,12 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use crate::error::UsageError;
-use crate::progress;
 use firehose_model::delivery::RecordOutcome;
 use firehose_model::error_object::ErrorLine;
 use firehose_model::event::{Event, STREAM};
 use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, object_name};
+use local_firehose::invocation::BatchResult;
 
 pub(crate) struct Output {
     pub(crate) folder: PathBuf,
@@ -38,21 +38,26 @@ impl Output {
     }
 
     /// Unlike Firehose's, an object has the records of one batch only.
-    pub(crate) fn deliver(&self, event: &Event, outcomes: &[RecordOutcome], end: &BatchEnd<'_>) -> anyhow::Result<()> {
+    pub(crate) fn deliver(
+        &self,
+        event: &Event,
+        BatchResult { outcomes, attempts }: &BatchResult,
+        end: Timestamp,
+        function_arn: &str,
+    ) -> anyhow::Result<()> {
         let (mut delivered, mut failed) = (Vec::new(), Vec::new());
         for (record, outcome) in event.records.iter().zip(outcomes) {
             match outcome {
                 RecordOutcome::Delivered { data, .. } => delivered.push((record.arrival_ms, data)),
                 RecordOutcome::Failed(fault) => {
-                    let line =
-                        ErrorLine::new(record, *fault, end.attempts, end.time.as_millisecond(), end.function_arn);
+                    let line = ErrorLine::new(record, *fault, *attempts, end.as_millisecond(), function_arn);
                     failed.push((record.arrival_ms, serde_json::to_string(&line)? + "\n"));
                 }
                 RecordOutcome::Dropped => {}
             }
         }
-        self.object("firehose/", &delivered, end.time)?;
-        self.object("errors/processing-failed/", &failed, end.time)
+        self.object("firehose/", &delivered, end)?;
+        self.object("errors/processing-failed/", &failed, end)
     }
 
     /// Each record has the time of its arrival, in milliseconds.
@@ -60,14 +65,8 @@ impl Output {
         let Some(oldest) = records.iter().map(|(arrival_ms, _)| *arrival_ms).min() else { return Ok(()) };
         let arrival = Timestamp::from_millisecond(oldest).unwrap_or(end);
         let prefix = format!("{prefix}{}", arrival.strftime("%Y/%m/%d/%H/"));
-        let name = object_name(
-            &prefix,
-            (STREAM, 1),
-            &arrival.to_zoned(TimeZone::UTC),
-            Uuid::new_v4(),
-            Compression::None.extension(),
-        );
-        let path = self.folder.join(name);
+        let (arrival, extension) = (arrival.to_zoned(TimeZone::UTC), Compression::None.extension());
+        let path = self.folder.join(object_name(&prefix, (STREAM, 1), &arrival, Uuid::new_v4(), extension));
         let bytes: Vec<&[u8]> = records.iter().map(|(_, bytes)| bytes.as_ref()).collect();
         let written = fs::create_dir_all(path.parent().unwrap_or(&self.folder));
         let written = written.and_then(|()| fs::write(&path, bytes.concat()));
@@ -79,20 +78,13 @@ impl Output {
             return Ok(());
         }
         for line in lines.iter().filter(|_| verbose) {
-            progress::print(&excerpt(line, usize::MAX));
+            tracing::info!("{}", excerpt(line, usize::MAX));
         }
         let path = self.folder.join("function.log");
         let opened = File::options().create(true).append(true).open(&path);
         let written = opened.and_then(|mut log| log.write_all((lines.join("\n") + "\n").as_bytes()));
         written.with_context(|| format!("could not write {}", path.display()))
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BatchEnd<'a> {
-    pub(crate) attempts: u32,
-    pub(crate) time: Timestamp,
-    pub(crate) function_arn: &'a str,
 }
 
 /// `out/replay-2026-11-20T08-22-01Z`, or the next free name after it.

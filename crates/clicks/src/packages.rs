@@ -11,8 +11,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 
-use crate::progress;
-
 /// Built with the profile `dev`, because optimising its dependencies takes minutes.
 #[derive(Clone, Copy)]
 pub(crate) struct Package {
@@ -69,7 +67,7 @@ pub(crate) fn cargo(subcommand: &str, package: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args([subcommand, "--locked", "--package", package]);
     if !io::stderr().is_terminal() {
-        progress::print(&format!("building {package}…"));
+        tracing::info!("building {package}…");
         command.arg("--quiet");
     }
     for (key, _) in env::vars_os() {

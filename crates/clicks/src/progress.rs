@@ -1,4 +1,4 @@
-//! Standard error: a progress bar on a terminal, and the lines of this crate and of the libraries' events.
+//! Standard error: a progress bar on a terminal, and a line for each event of this crate and of the libraries.
 
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-const LIBRARIES: [&str; 3] = ["local_firehose", "redrive", "state_file"];
+const TARGETS: [&str; 4] = ["clicks", "local_firehose", "redrive", "state_file"];
 
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
@@ -54,9 +54,9 @@ pub(crate) fn print_events() {
         .with_target(false)
         .with_ansi(false)
         .with_writer(|| StandardError);
-    let libraries = Targets::new().with_targets(LIBRARIES.map(|library| (library, Level::INFO)));
+    let targets = Targets::new().with_targets(TARGETS.map(|target| (target, Level::INFO)));
     // Fails if a subscriber is already set.
-    let _set = tracing_subscriber::registry().with(lines.with_filter(libraries)).try_init();
+    let _set = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
 }
 
 struct StandardError;
@@ -70,11 +70,6 @@ impl Write for StandardError {
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
-}
-
-/// On standard error. A closed pipe is ignored.
-pub(crate) fn print(line: &str) {
-    let _closed = writeln!(StandardError, "{line}");
 }
 
 #[derive(Debug, Default)]

@@ -23,7 +23,7 @@ use crate::error::UsageError;
 use crate::input::{self, Contents, Source};
 use crate::output::{self, Output};
 use crate::packages::{self, PROCESSOR, variable_of_processor};
-use crate::progress::{self, Bar};
+use crate::progress::Bar;
 use crate::service::{self, LocalService};
 use crate::up::options::{self, BufferMb, ServiceUrl};
 use firehose_model::batch::{DEFAULT_BUFFER_MB, DEFAULT_BUFFER_RECORDS, Limits};
@@ -156,8 +156,8 @@ pub(crate) async fn run(options: Replay, interrupt: impl Future<Output = ()>) ->
     };
 
     let progress = Bar::new(sources.iter().map(Source::bytes).sum());
-    progress::print(&format!("running {}", function.display()));
-    progress::print(&format!("writing to {}", output.folder.display()));
+    tracing::info!("running {}", function.display());
+    tracing::info!("writing to {}", output.folder.display());
     let limits = Limits::new(options.buffer_mb, options.buffer_records as usize);
     let mut batches = feed(sources, source_type, limits, progress.0.clone());
     let mut session = Session::start(options, function, &service, output, progress).await?;
@@ -182,7 +182,6 @@ fn check(sources: &[Source], source_type: SourceType) -> Result<(), UsageError> 
     Ok(())
 }
 
-/// Returns whether it was interrupted.
 async fn process(
     fed: &mut mpsc::Receiver<Result<Fed, UsageError>>,
     session: &mut Session,
@@ -201,7 +200,7 @@ async fn process(
             biased;
             () = &mut interrupt => {
                 let records = event.records.len();
-                progress::print(&format!("interrupted: the batch in flight was discarded (records: {records})"));
+                tracing::info!("interrupted: the batch in flight was discarded (records: {records})");
                 return Ok(true);
             }
             done = session.process(&event) => done?,

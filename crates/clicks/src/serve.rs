@@ -90,22 +90,6 @@ pub(crate) struct Serve {
     stop_seconds: Whole<0, 3600>,
 }
 
-impl Serve {
-    fn options(&self) -> Result<ServerOptions, UsageError> {
-        let Host(host) = self.host;
-        let functions = functions_of(self.config.as_deref(), &self.function_map)?;
-        let root = root(&self.destination, self.s3_endpoint.as_deref())?;
-        let Whole(retention_mb) = self.retention_mb;
-        let retention_bytes = retention_mb as usize * MB;
-        Ok(ServerOptions {
-            address: SocketAddr::new(host, self.port.number()),
-            function_log: self.function_log.clone(),
-            verbose: self.verbose,
-            control: ControlOptions { root, functions, state: self.state.clone(), retention_bytes },
-        })
-    }
-}
-
 fn root(destination: &str, s3_endpoint: Option<&str>) -> Result<Root, UsageError> {
     let refused = |option: &str, problem: String| Err(UsageError(format!("`{option}`: {problem}")));
     match destination.strip_prefix(S3) {
@@ -128,16 +112,25 @@ fn root(destination: &str, s3_endpoint: Option<&str>) -> Result<Root, UsageError
 }
 
 pub(crate) async fn run(arguments: &Serve, interrupts: &mut Interrupts) -> anyhow::Result<ExitCode> {
-    let options = arguments.options()?;
+    let Serve { host: Host(host), retention_mb: Whole(retention_mb), stop_seconds: Whole(stop_seconds), .. } =
+        *arguments;
+    let functions = functions_of(arguments.config.as_deref(), &arguments.function_map)?;
+    let root = root(&arguments.destination, arguments.s3_endpoint.as_deref())?;
     #[cfg(not(feature = "aws"))]
-    if matches!(options.control.root, Root::S3 { .. }) {
+    if matches!(root, Root::S3 { .. }) {
         return Err(NeedsAws.into());
     }
     // Missing credentials are an error now, not when a stream is created.
-    if let Root::S3 { endpoint } = &options.control.root {
+    if let Root::S3 { endpoint } = &root {
         Bucket::open(&Destination::S3 { bucket: "BUCKET".to_owned(), endpoint: endpoint.clone() }, false)?;
     }
-    let Whole(stop_seconds) = arguments.stop_seconds;
+    let retention_bytes = retention_mb as usize * MB;
+    let options = ServerOptions {
+        address: SocketAddr::new(host, arguments.port.number()),
+        function_log: arguments.function_log.clone(),
+        verbose: arguments.verbose,
+        control: ControlOptions { root, functions, state: arguments.state.clone(), retention_bytes },
+    };
     let stop_within = Duration::from_secs(stop_seconds.into());
     let mut server = Server::start(options).await.map_err(|error| match error {
         ServerError::Listen(address, cause) => could_not_listen("port", address, &cause),

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::progress;
 use local_firehose::registry::Registry;
 use local_firehose::stream::{self, DataStream, Source};
 
@@ -10,10 +9,7 @@ use local_firehose::stream::{self, DataStream, Source};
 /// process, before callers create others.
 pub(crate) fn report(folder: &Path, streams: &Registry) {
     for path in stream::unused_state_files(folder, &streams.list()) {
-        progress::print(&format!(
-            "{} belongs to a stream that is not configured; its records stay there",
-            path.display()
-        ));
+        tracing::info!("{} belongs to a stream that is not configured; its records stay there", path.display());
     }
     // A configured one has a delivery stream, which keeps its records.
     let is_created = |data_stream: &DataStream| {
@@ -22,14 +18,14 @@ pub(crate) fn report(folder: &Path, streams: &Registry) {
     };
     for data_stream in streams.data_streams().iter().filter(|data_stream| is_created(data_stream)) {
         let (name, folder) = (data_stream.name(), folder.display());
-        progress::print(&format!(
+        tracing::info!(
             "the data stream {name} begins without records: {folder} (`--state`) has only those that delivery streams have read"
-        ));
+        );
     }
     if state_file::is_open_to_others(folder) {
         let folder = folder.display();
-        progress::print(&format!(
+        tracing::info!(
             "{folder} (`--state`): found permissions for other users; accepted is a folder of one user (`chmod 700 {folder}`)"
-        ));
+        );
     }
 }

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::packages;
-use crate::progress;
 
 #[derive(Debug, thiserror::Error)]
 #[error("this build is without the feature `aws`")]
@@ -32,6 +31,6 @@ pub(crate) fn run_with_aws() -> ExitCode {
         .args(std::env::args_os().skip(1));
     let error = cargo.exec();
     let program = cargo.get_program().display();
-    progress::print(&format!("error: {NeedsAws}, and could not run {program} to build one with it: {error}"));
+    tracing::error!("error: {NeedsAws}, and could not run {program} to build one with it: {error}");
     ExitCode::FAILURE
 }

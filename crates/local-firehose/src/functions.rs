@@ -85,8 +85,8 @@ impl Functions {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for function in idle {
             // A process that does not exit in time is killed, too, and not waited for.
-            if let Ok(exit) = timeout(GRACE, function.stop()).await {
-                self.log.write(&exit.logs);
+            if let Ok(logs) = timeout(GRACE, function.stop()).await {
+                self.log.write(&logs);
             }
         }
     }

@@ -5,5 +5,5 @@ mod body;
 mod connection;
 mod server;
 
-pub use self::body::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};
+pub use self::body::{BodyError, BodyLimits, BodyMemory, BodyReader};
 pub use self::server::{HttpServer, MAX_CONNECTIONS};

@@ -107,8 +107,15 @@ pub fn with_cause(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-/// Describes an outcome other than a response, as the predicate of "the function".
-pub fn describe(outcome: &Outcome) -> String {
+/// Describes an invocation without a response, as the predicate of "the function". If the function received no event, its last log lines
+/// are a part.
+#[must_use]
+pub fn describe(invocation: &Invocation) -> String {
+    let how = how_it_ended(&invocation.outcome);
+    if invocation.received { how } else { how + " before it requested an event, " + &last_lines(&invocation.logs) }
+}
+
+fn how_it_ended(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Reply(_) => "responded".to_owned(),
         Outcome::Error { error_type, message } => {
@@ -119,9 +126,7 @@ pub fn describe(outcome: &Outcome) -> String {
     }
 }
 
-/// The last lines of a log, to be appended to a description.
-#[must_use]
-pub fn last_lines(logs: &[String]) -> String {
+fn last_lines(logs: &[String]) -> String {
     match &logs[logs.len().saturating_sub(LAST_LINES)..] {
         [] => "and wrote nothing".to_owned(),
         lines => lines.iter().fold("and wrote:".to_owned(), |text, line| text + "\n" + &excerpt(line, MESSAGE_CHARS)),
@@ -261,7 +266,7 @@ mod tests {
             (Outcome::Exited(ExitStatus::from_raw(9)), "exited (signal: 9 (SIGKILL))"),
             (Outcome::Reply(b"{}".to_vec().into()), "responded"),
         ] {
-            assert_eq!(describe(&outcome), expected);
+            assert_eq!(how_it_ended(&outcome), expected);
         }
     }
 

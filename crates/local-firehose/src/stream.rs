@@ -11,7 +11,6 @@
 //! With a state, a record that is not settled is on disk, and the next start processes it again.
 
 mod backlog;
-mod buckets;
 mod buffer;
 mod data_stream;
 mod delivery_stream;
@@ -26,7 +25,6 @@ mod state;
 mod stats;
 mod uploader;
 
-pub use self::buckets::Buckets;
 pub use self::data_stream::{DataStream, PutEntry, PutResult};
 pub use self::delivery_stream::{DeliveryStream, remove_state, state_of, unused_state_files};
 pub use self::intake::PutError;
@@ -34,5 +32,6 @@ pub use self::retention::RetentionMemory;
 pub use self::settings::{Buffering, DataStreamSettings, Source, StreamSettings};
 pub use self::state::StateError;
 pub use self::stats::{ObjectSummary, StreamSnapshot};
+pub use self::uploader::Buckets;
 
 pub(crate) use self::retention::{ReadLimits, Retention, ShardRecords, Start};

@@ -9,13 +9,6 @@ use crate::environment::Environment;
 use crate::invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
 use crate::settings::Settings;
 
-/// What remains of a stopped function.
-#[derive(Debug, Clone)]
-pub struct Exit {
-    /// The log lines that belong to no invocation.
-    pub logs: Vec<String>,
-}
-
 /// One execution environment. Dropping it kills the process group.
 #[derive(Debug)]
 pub struct Function {
@@ -93,13 +86,14 @@ impl Function {
         self.environment.as_ref()?.process.id()
     }
 
-    /// Kills the process, as Lambda does for a function without extensions, and returns its remaining logs.
-    pub async fn stop(mut self) -> Exit {
+    /// Kills the process, as Lambda does for a function without extensions, and returns the log lines that belong to no
+    /// invocation.
+    pub async fn stop(mut self) -> Vec<String> {
         if let Some(environment) = &mut self.environment {
             environment.kill().await;
             self.leftover.extend(environment.logs.take());
         }
-        Exit { logs: self.leftover }
+        self.leftover
     }
 
     async fn ensure_process(&mut self) -> Result<(), InvokeError> {

@@ -8,7 +8,7 @@ mod logs;
 mod server;
 mod settings;
 
-pub use function::{Exit, Function};
+pub use function::Function;
 pub use invocation::{Invocation, InvokeError, MAX_EVENT_BYTES, Outcome, Request};
 pub use server::MAX_REPLY_BYTES;
 pub use settings::{ACCOUNT, REGION, Settings};

@@ -73,7 +73,6 @@ impl Settings {
         self.arn.clone().unwrap_or_else(default)
     }
 
-    /// The region of its ARN.
     fn region(&self) -> &str {
         let region = self.arn.as_deref().and_then(|arn| arn.split(':').nth(3));
         region.filter(|region| !region.is_empty()).unwrap_or(REGION)

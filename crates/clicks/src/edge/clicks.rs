@@ -20,7 +20,7 @@ use super::reader::{EdgeError, RequestReader, json_text};
 use super::{unknown_method, with_cors};
 use firehose_model::fields::{Fields, minified};
 use local_firehose::http::BodyMemory;
-use local_firehose::stream::{DeliveryStream, PutError};
+use local_firehose::stream::DeliveryStream;
 
 /// The largest valid click has 1.6 KiB: all of it escaped, 64 characters as two times `\uXXXX` each and 128 as one.
 const LONGEST_CLICK: usize = 8 * 1024;
@@ -48,12 +48,8 @@ pub(super) fn router(stream: DeliveryStream, rate: Quota, memory: &BodyMemory) -
 async fn put_click(State(clicks): State<Arc<Clicks>>, request: Request) -> Result<Json<Value>, EdgeError> {
     let (head, body) = clicks.reader.read(request).await?;
     let click = validate(&clicks.schema, &head.headers, &body)?;
-    match clicks.stream.put(vec![STANDARD.encode(click)]).await.pop() {
-        Some(Ok(_)) => Ok(Json(json!({"status": "OK"}))),
-        // The mapping template maps Firehose's "Slow down." to 429.
-        Some(Err(PutError::Throttled(_) | PutError::RetentionFull)) => Err(EdgeError::TooManyRequests),
-        Some(Err(PutError::Unavailable)) | None => Err(EdgeError::Unavailable),
-    }
+    clicks.stream.put(vec![STANDARD.encode(click)]).await.pop().ok_or(EdgeError::Unavailable)??;
+    Ok(Json(json!({"status": "OK"})))
 }
 
 fn click_schema() -> anyhow::Result<Validator> {

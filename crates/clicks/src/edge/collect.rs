@@ -66,7 +66,8 @@ type Values = BTreeMap<String, Vec<String>>;
 fn from_request(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
     let path = head.uri.path();
     let method = head.method.as_str();
-    let headers = headers(&head.headers);
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = grouped(head.headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))));
     let query: Query<Vec<(String, String)>> = Query::try_from_uri(&head.uri).unwrap_or_default();
     let query = grouped(query.0);
     let now = Timestamp::now();
@@ -116,11 +117,6 @@ fn from_request(head: &request::Parts, body: &[u8], id: Uuid) -> Vec<u8> {
         "isBase64Encoded": false,
     });
     event.to_string().into_bytes()
-}
-
-fn headers(headers: &HeaderMap) -> Values {
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    grouped(headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))))
 }
 
 fn grouped(pairs: impl IntoIterator<Item = (String, String)>) -> Values {

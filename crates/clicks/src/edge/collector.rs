@@ -9,9 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::reader::EdgeError;
-use crate::progress;
 use local_firehose::functions::{FunctionLog, Functions};
-use local_firehose::invocation::{self, describe, last_lines, with_cause};
+use local_firehose::invocation::{self, describe, with_cause};
 
 const CAPACITY: u32 = 1024;
 
@@ -49,7 +48,7 @@ impl Collector {
     pub(crate) async fn stop(&self) {
         let Self { functions, capacity, timeout: longest, .. } = self;
         if capacity.available_permits() < CAPACITY as usize {
-            progress::print("waiting for requests in flight of the collector; press Ctrl-C again to exit at once");
+            tracing::info!("waiting for requests in flight of the collector; press Ctrl-C again to exit at once");
         }
         let _all = timeout(*longest, capacity.acquire_many(CAPACITY)).await;
         capacity.close();
@@ -67,7 +66,7 @@ impl Collector {
 
     async fn run(&self, event: Vec<u8>, deadline: Instant) -> Result<Bytes, EdgeError> {
         let Ok(_permit) = timeout_at(deadline, self.concurrency.acquire()).await else {
-            progress::print("a request timed out while it waited for the collector");
+            tracing::info!("a request timed out while it waited for the collector");
             return Err(EdgeError::FunctionTimeout);
         };
         let mut function = self.functions.take().map_err(|error| not_reached(&error))?;
@@ -81,32 +80,25 @@ impl Collector {
             return self.outcome(invoked);
         }
         // The invocation must not continue, so its process is stopped.
-        self.functions.log.write(&function.stop().await.logs);
-        progress::print(&format!("the collector {}", describe(&Outcome::TimedOut)));
+        self.functions.log.write(&function.stop().await);
+        tracing::info!("the collector timed out");
         Err(EdgeError::FunctionTimeout)
     }
 
     fn outcome(&self, invoked: Result<Invocation, InvokeError>) -> Result<Bytes, EdgeError> {
-        let Invocation { outcome, received, logs, .. } = invoked.map_err(|error| not_reached(&error))?;
-        self.functions.log.write(&logs);
-        let how = describe(&outcome);
-        if !received {
-            let wrote = last_lines(&logs);
-            progress::print(&format!("the collector {how} before it requested an event, {wrote}"));
-            return Err(EdgeError::FunctionFailed);
+        let invocation = invoked.map_err(|error| not_reached(&error))?;
+        self.functions.log.write(&invocation.logs);
+        if let Outcome::Reply(reply) = invocation.outcome {
+            return Ok(reply);
         }
-        let why = match outcome {
-            Outcome::Reply(reply) => return Ok(reply),
-            Outcome::TimedOut => EdgeError::FunctionTimeout,
-            Outcome::Error { .. } | Outcome::Exited(_) => EdgeError::FunctionFailed,
-        };
-        progress::print(&format!("the collector {how}"));
-        Err(why)
+        tracing::info!("the collector {}", describe(&invocation));
+        let has_timed_out = invocation.received && invocation.outcome == Outcome::TimedOut;
+        Err(if has_timed_out { EdgeError::FunctionTimeout } else { EdgeError::FunctionFailed })
     }
 }
 
 fn not_reached(error: &dyn std::error::Error) -> EdgeError {
-    progress::print(&format!("the collector was not reached: {}", with_cause(error)));
+    tracing::info!("the collector was not reached: {}", with_cause(error));
     EdgeError::FunctionFailed
 }
 

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 
-use local_firehose::http::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};
+use local_firehose::http::{BodyError, BodyLimits, BodyMemory, BodyReader};
+use local_firehose::stream::PutError;
 
 /// More than the 64 KiB of a request that outlives its page (Fetch standard, `keepalive`).
 const MAX_DISCARDED: usize = 1024 * 1024;
@@ -32,28 +33,25 @@ impl RequestReader {
     }
 
     /// A request over the rate is refused without its body.
-    pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, BodyBytes), EdgeError> {
+    pub(super) async fn read(&self, request: Request) -> Result<(request::Parts, Bytes), EdgeError> {
         if let Err(throttled) = self.in_rate() {
             self.discard(request);
             return Err(throttled);
         }
         let (head, body) = request.into_parts();
-        Ok((head, self.read_body(body).await?))
+        let body = self.bodies.read(body).await.map_err(|error| match error {
+            BodyError::TooLarge => EdgeError::TooLong,
+            BodyError::Timeout(_) | BodyError::TooSlow => EdgeError::BodyTimeout,
+            BodyError::NoMemory => EdgeError::TooManyRequests,
+            BodyError::Incomplete => EdgeError::Body("it is incomplete".to_owned()),
+        })?;
+        Ok((head, body))
     }
 
     /// Discards the body of a refused request while its client gets the response.
     pub(super) fn discard(&self, request: Request) {
         let (head, body) = request.into_parts();
         self.bodies.discard(&head.headers, body);
-    }
-
-    async fn read_body(&self, body: Body) -> Result<BodyBytes, EdgeError> {
-        self.bodies.read(body).await.map_err(|error| match error {
-            BodyError::TooLarge => EdgeError::TooLong,
-            BodyError::Timeout(_) | BodyError::TooSlow => EdgeError::BodyTimeout,
-            BodyError::NoMemory => EdgeError::TooManyRequests,
-            BodyError::Incomplete => EdgeError::Body("it is incomplete".to_owned()),
-        })
     }
 
     /// API Gateway's preflight is a mock integration within the rate, of JSON without content.
@@ -99,6 +97,16 @@ pub(super) enum EdgeError {
     FunctionTimeout,
 }
 
+impl From<PutError> for EdgeError {
+    fn from(refused: PutError) -> Self {
+        match refused {
+            // The mapping template maps Firehose's "Slow down." to 429.
+            PutError::Throttled(_) | PutError::RetentionFull => Self::TooManyRequests,
+            PutError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
 impl IntoResponse for EdgeError {
     fn into_response(self) -> Response {
         let (status, message): (_, Cow<'_, str>) = match &self {
@@ -129,7 +137,7 @@ mod tests {
     use std::io;
     use std::num::NonZeroU32;
 
-    use axum::body::Bytes;
+    use axum::body::Body;
     use futures_util::{FutureExt, stream};
 
     use super::*;

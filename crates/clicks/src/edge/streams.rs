@@ -21,7 +21,7 @@ use firehose_model::fields::Fields;
 use firehose_model::kinesis::shard::hash_key;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 use local_firehose::http::BodyMemory;
-use local_firehose::stream::{DataStream, PutEntry, PutError, PutResult};
+use local_firehose::stream::{DataStream, PutEntry};
 
 struct Streams {
     by_name: BTreeMap<String, (DataStream, RequestReader)>,
@@ -53,14 +53,9 @@ async fn put(
     let (head, body) = reader.read(request).await?;
     let field = stream.settings.partition_key_field.as_deref();
     let record = from_request(&head.headers, &body, field, id)?;
-    match stream.put(vec![record]).await.pop() {
-        // Kinesis' response, with the names of API Gateway's mapping template.
-        Some(Ok(PutResult { shard, sequence_number })) => {
-            Ok(Json(json!({ "sequenceNumber": sequence_number, "shardId": shard })))
-        }
-        Some(Err(PutError::Throttled(_) | PutError::RetentionFull)) => Err(EdgeError::TooManyRequests),
-        Some(Err(PutError::Unavailable)) | None => Err(EdgeError::Unavailable),
-    }
+    let put = stream.put(vec![record]).await.pop().ok_or(EdgeError::Unavailable)??;
+    // Kinesis' response, with the names of API Gateway's mapping template.
+    Ok(Json(json!({ "sequenceNumber": put.sequence_number, "shardId": put.shard })))
 }
 
 /// A script of any page can send a body without a content type, and a browser asks for no permission first (Fetch standard,

@@ -39,7 +39,6 @@ pub(crate) struct Contents {
     /// Read to detect the kind. The last of them is the first object.
     first: VecDeque<Piece>,
     items: VecDeque<Item>,
-    ended: bool,
 }
 
 impl Contents {
@@ -65,7 +64,7 @@ impl Contents {
             };
             return Err(UsageError(format!("{name}: found {found}; {ACCEPTED}")));
         };
-        Ok(Self { name, content, source_type, values, first: pieces.into(), items: VecDeque::new(), ended: false })
+        Ok(Self { name, content, source_type, values, first: pieces.into(), items: VecDeque::new() })
     }
 
     fn add(&mut self, piece: &Piece, is_first_object: bool) -> Result<(), UsageError> {
@@ -132,7 +131,7 @@ impl Iterator for Contents {
     type Item = Result<Item, UsageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.items.is_empty() && !self.ended {
+        while self.items.is_empty() {
             let first = self.first.pop_front();
             let is_first_object = first.is_some() && self.first.is_empty();
             let piece = match first {
@@ -140,7 +139,6 @@ impl Iterator for Contents {
                 None => self.values.next()?.map_err(|error| unreadable(&self.name, &error)),
             };
             if let Err(error) = piece.and_then(|piece| self.add(&piece, is_first_object)) {
-                self.ended = true;
                 return Some(Err(error));
             }
         }

@@ -6,7 +6,9 @@ use super::*;
 use firehose_model::delivery::ErrorCode;
 use firehose_model::event::{Record, encode};
 
-const END: BatchEnd<'_> = BatchEnd { attempts: 1, time: Timestamp::UNIX_EPOCH, function_arn: "arn:f" };
+fn deliver(output: &Output, event: &Event, outcomes: Vec<RecordOutcome>) {
+    output.deliver(event, &BatchResult { outcomes, attempts: 1 }, Timestamp::UNIX_EPOCH, "arn:f").unwrap();
+}
 
 /// Records an hour after each other, the newest first.
 fn event(data: &[&str]) -> Event {
@@ -40,14 +42,14 @@ fn delivered_bytes_are_joined_and_failed_records_keep_their_originals() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().join("new")).unwrap();
     let event = event(&["a", "b", "c", "d", "e"]);
-    let outcomes = [
+    let outcomes = vec![
         RecordOutcome::delivered("E\n"),
         RecordOutcome::Failed(ErrorCode::ProcessingFailed),
         RecordOutcome::delivered("C\n"),
         RecordOutcome::Failed(ErrorCode::MissingRecordId),
         RecordOutcome::Dropped,
     ];
-    output.deliver(&event, &outcomes, &END).unwrap();
+    deliver(&output, &event, outcomes);
 
     // Each object is named after the oldest of its own records.
     assert_eq!(object(&output.folder.join("firehose/1970/01/01/02")), "E\nC\n");
@@ -64,7 +66,7 @@ fn an_invalid_arrival_time_is_replaced_by_the_end_of_the_batch() {
     let output = Output::create(folder.path().to_owned()).unwrap();
     let record =
         Record { record_id: "a".into(), arrival_ms: i64::MAX, data: String::new(), kinesis: None, original: None };
-    output.deliver(&Event::new(STREAM.into(), vec![record]), &[RecordOutcome::delivered("A")], &END).unwrap();
+    deliver(&output, &Event::new(STREAM.into(), vec![record]), vec![RecordOutcome::delivered("A")]);
     assert_eq!(object(&folder.path().join("firehose/1970/01/01/00")), "A");
 }
 
@@ -72,7 +74,7 @@ fn an_invalid_arrival_time_is_replaced_by_the_end_of_the_batch() {
 fn no_records_make_no_object() {
     let folder = tempfile::tempdir().unwrap();
     let output = Output::create(folder.path().to_owned()).unwrap();
-    output.deliver(&event(&["a"]), &[RecordOutcome::Dropped], &END).unwrap();
+    deliver(&output, &event(&["a"]), vec![RecordOutcome::Dropped]);
     output.log(&[], false).unwrap();
     assert!(names(folder.path()).is_empty());
     output.log(&["one".to_owned()], false).unwrap();

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use firehose_model::delivery::Evaluation;
 use firehose_model::event::Event;
 use jiff::Timestamp;
-use local_firehose::invocation::{self, AttemptReport, BatchResult, Metrics, describe, last_lines};
+use local_firehose::invocation::{self, AttemptReport, Metrics, describe};
 use local_firehose::outage::Outage;
 use runtime_api::{Function, Settings};
 use state_file::{Quarantine, QuarantinedLine};
@@ -16,9 +16,9 @@ use state_file::{Quarantine, QuarantinedLine};
 use super::Replay;
 use super::report::{Records, Report};
 use crate::input::Skipped;
-use crate::output::{BatchEnd, Output};
+use crate::output::Output;
 use crate::packages::{self, PROCESSOR};
-use crate::progress::{self, Bar};
+use crate::progress::Bar;
 
 /// How many skipped parts are reported one by one. The quarantine has all of them.
 const MAX_REPORTED: u64 = 20;
@@ -80,25 +80,23 @@ impl Session {
             *started |= invocation.received;
             // A function that never requests an event fails the replay, not its records.
             if !*started {
-                let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
-                bail!("the function {how} before it requested an event, {wrote}");
+                bail!("the function {}", describe(&invocation));
             }
             report.attempt(Metrics::of(&invocation.logs), seen.evaluation.has_processing_failed());
             match seen.evaluation {
                 Evaluation::Outcomes(_) => {}
-                Evaluation::InvalidResponse(_, why) => progress::print(&format!("invalid response: {why}")),
+                Evaluation::InvalidResponse(_, why) => tracing::info!("invalid response: {why}"),
                 Evaluation::InvocationFailed(_) => {
-                    let how = describe(&invocation.outcome);
-                    progress::print(&format!("attempt {} of {last} failed: the function {how}", seen.attempt));
+                    let how = describe(&invocation);
+                    tracing::info!("attempt {} of {last} failed: the function {how}", seen.attempt);
                 }
             }
             Ok::<(), anyhow::Error>(())
         };
         let settled = invocation::invoke_with_retries(function, event, self.retries, see, outage);
-        let BatchResult { outcomes, attempts } = settled.await?;
-        let end = BatchEnd { attempts, time: Timestamp::now(), function_arn: &self.arn };
-        self.output.deliver(event, &outcomes, &end)?;
-        self.report.batch(&outcomes, duration);
+        let result = settled.await?;
+        self.output.deliver(event, &result, Timestamp::now(), &self.arn)?;
+        self.report.batch(&result.outcomes, duration);
         let Records { total, failed, .. } = &self.report.records;
         self.progress.0.set_message(format!("{total} records, {failed} failed"));
         Ok(())
@@ -114,9 +112,9 @@ impl Session {
         for Skipped { name, line, offset, problem, .. } in skipped {
             self.report.skipped += 1;
             if self.report.skipped <= MAX_REPORTED {
-                progress::print(&format!("{name}, line {line}, byte {offset}: skipped: {problem}"));
+                tracing::info!("{name}, line {line}, byte {offset}: skipped: {problem}");
             } else if self.report.skipped == MAX_REPORTED + 1 {
-                progress::print(&format!("more skipped parts: see {}", self.quarantine.path().display()));
+                tracing::info!("more skipped parts: see {}", self.quarantine.path().display());
             }
         }
         Ok(())
@@ -125,8 +123,7 @@ impl Session {
     pub(super) async fn stop(self, interrupted: bool, served: Option<u64>) -> anyhow::Result<Report> {
         let elapsed = self.since.elapsed();
         drop(self.progress);
-        let exit = self.function.stop().await;
-        self.output.log(&exit.logs, self.verbose)?;
+        self.output.log(&self.function.stop().await, self.verbose)?;
         let skipped_copies = self.quarantine.written().map(ToOwned::to_owned);
         Ok(Report { skipped_copies, interrupted, ..self.report }.finished(elapsed, served))
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::caller::scope_of;
 use super::cbor::{self, CborError};
-use crate::http::{BodyBytes, BodyError, BodyLimits, BodyMemory, BodyReader};
+use crate::http::{BodyError, BodyLimits, BodyMemory, BodyReader};
 use firehose_model::excerpt::excerpt;
 use firehose_model::scope::Scope;
 
@@ -78,7 +79,7 @@ impl Service {
 
 pub(super) struct Call {
     pub(super) operation: String,
-    pub(super) body: BodyBytes,
+    pub(super) body: Bytes,
     /// The region and the account of ARNs in the response, and of those that the request names.
     pub(super) caller: Scope,
 }
@@ -131,7 +132,7 @@ impl RequestReader {
     }
 
     /// A body of CBOR as JSON, with the same limits.
-    fn converted(&self, body: &BodyBytes) -> Result<BodyBytes, ApiError> {
+    fn converted(&self, body: &[u8]) -> Result<Bytes, ApiError> {
         let Service { short_name, has_cbor, max_body_bytes, .. } = *self.service;
         if !has_cbor {
             let message = format!("Content-Type: found {CBOR}; this local {short_name} accepts JSON, {JSON}");

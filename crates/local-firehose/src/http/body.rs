@@ -2,7 +2,6 @@
 //!
 //! A body that arrives slowly holds nothing that another request waits for: only bytes that have arrived take memory.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,7 +77,7 @@ impl BodyMemory {
     /// The bytes of a response, whose memory is free for others when they are sent.
     pub(crate) fn hold_response(&self, bytes: Vec<u8>) -> Result<Bytes, BodyError> {
         let memory = self.take(bytes.len().saturating_sub(UNCOUNTED_OF_RESPONSE))?;
-        Ok(Bytes::from_owner(BodyBytes { bytes, memory }))
+        Ok(Bytes::from_owner(Held { bytes, memory }))
     }
 
     fn take(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, BodyError> {
@@ -91,22 +90,14 @@ impl BodyMemory {
     }
 }
 
-/// A body, whose memory is free for others when it is dropped.
+/// Bytes whose memory is free for others when they are dropped.
 #[derive(Debug, Default)]
-pub struct BodyBytes {
+struct Held {
     bytes: Vec<u8>,
     memory: Option<OwnedSemaphorePermit>,
 }
 
-impl Deref for BodyBytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl AsRef<[u8]> for BodyBytes {
+impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -126,11 +117,11 @@ impl BodyReader {
         Self { limits, memory }
     }
 
-    /// Reads a body, whether or not its length was announced. If the memory is full, it is refused instead of waiting: bodies that
-    /// are partly read would wait for each other.
-    pub async fn read(&self, body: Body) -> Result<BodyBytes, BodyError> {
+    /// Reads a body, whether or not its length was announced. Dropped, its memory is free for others. If the memory is full, it is
+    /// refused instead of waiting: bodies that are partly read would wait for each other.
+    pub async fn read(&self, body: Body) -> Result<Bytes, BodyError> {
         let mut arrival = Arrival::new(body, self.limits);
-        let mut read = Ok(BodyBytes::default());
+        let mut read = Ok(Held::default());
         // The rest of a refused body is discarded.
         while let Some(chunk) = arrival.next().await? {
             read = read.and_then(|mut body| {
@@ -139,7 +130,7 @@ impl BodyReader {
                 Ok(body)
             });
         }
-        read
+        read.map(Bytes::from_owner)
     }
 
     /// Discards the body of a refused request while its client gets the response, within the same limits.
@@ -153,14 +144,14 @@ impl BodyReader {
     }
 
     /// A body that is made of another one, within the same limits of memory and size.
-    pub(crate) fn hold(&self, bytes: Vec<u8>) -> Result<BodyBytes, BodyError> {
-        let mut body = BodyBytes::default();
+    pub(crate) fn hold(&self, bytes: Vec<u8>) -> Result<Bytes, BodyError> {
+        let mut body = Held::default();
         self.reserve(&mut body, bytes.len())?;
         body.bytes = bytes;
-        Ok(body)
+        Ok(Bytes::from_owner(body))
     }
 
-    fn reserve(&self, body: &mut BodyBytes, more: usize) -> Result<(), BodyError> {
+    fn reserve(&self, body: &mut Held, more: usize) -> Result<(), BodyError> {
         let before = body.bytes.len();
         let after = before + more;
         if after > self.limits.max_bytes {

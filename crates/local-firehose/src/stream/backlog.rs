@@ -106,8 +106,6 @@ impl Backlog {
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) settings: Arc<StreamSettings>,
-    /// As error objects have it.
-    pub(super) function_arn: Option<String>,
     pub(super) backlog: Arc<Backlog>,
     pub(super) stats: Arc<StreamStats>,
 }
@@ -116,19 +114,12 @@ impl Context {
     pub(super) fn new(settings: StreamSettings, file: Option<State>, left: &[Accepted]) -> Self {
         let backlog = Arc::new(Backlog::new(settings.backlog_bytes, file, left));
         let stats = Arc::new(StreamStats::new(&settings));
-        Self::with(settings, backlog, stats)
+        Self { settings: Arc::new(settings), backlog, stats }
     }
 
-    /// The context after an update, with the same backlog and stats.
     pub(super) fn updated(&self, settings: StreamSettings) -> Self {
         self.stats.configure(&settings);
-        Self::with(settings, Arc::clone(&self.backlog), Arc::clone(&self.stats))
-    }
-
-    fn with(settings: StreamSettings, backlog: Arc<Backlog>, stats: Arc<StreamStats>) -> Self {
-        let of_function = || settings.function.as_ref().map(|function| format!("{}:$LATEST", function.function_arn()));
-        let function_arn = settings.function_arn.clone().or_else(of_function);
-        Self { settings: Arc::new(settings), function_arn, backlog, stats }
+        Self { settings: Arc::new(settings), backlog: Arc::clone(&self.backlog), stats: Arc::clone(&self.stats) }
     }
 }
 

@@ -123,12 +123,8 @@ impl Buffer {
 
     async fn add(&mut self, records: Vec<Accepted>) {
         for accepted in records {
-            if accepted.record.may_be_aggregated() {
-                for user_record in self.invoker.deaggregate(accepted).await {
-                    self.prepare(user_record).await;
-                }
-            } else {
-                self.prepare(accepted).await;
+            for user_record in self.invoker.deaggregate(accepted).await {
+                self.prepare(user_record).await;
             }
         }
         self.report_due();

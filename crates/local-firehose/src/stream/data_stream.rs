@@ -30,7 +30,6 @@ pub struct DataStream {
     records: Records,
 }
 
-/// Where its records are.
 #[derive(Debug, Clone)]
 enum Records {
     /// In the backlog of the only reader, which has the same name, until they are delivered.
@@ -117,7 +116,8 @@ impl DataStream {
         if let Records::Retained(retention) = &self.records {
             let label = format!("{}: the data stream {}", delivery.name(), self.name);
             let (retention, intake) = (Arc::clone(retention), Arc::clone(&delivery.intake));
-            delivery.read_with(Reader::start(label, retention, self.settings.shards(), intake));
+            // It reads one at most.
+            let _another = delivery.reader.set(Reader::start(label, retention, self.settings.shards(), intake));
         }
     }
 

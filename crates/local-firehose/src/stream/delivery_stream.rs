@@ -11,7 +11,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::backlog::Context;
-use super::buckets::Buckets;
 use super::buffer::ShardBuffers;
 use super::destination::Destination;
 use super::intake::{Buffers, Entry, Intake, PutError};
@@ -21,7 +20,7 @@ use super::receipt::Accepted;
 use super::settings::StreamSettings;
 use super::state::{Recovered, State, StateError};
 use super::stats::{ObjectSummary, StreamSnapshot};
-use super::uploader::Uploader;
+use super::uploader::{Buckets, Uploader};
 use crate::functions::{FunctionLog, Functions};
 use object_storage::Bucket;
 
@@ -32,14 +31,13 @@ const STATE_EXTENSION: &str = "redb";
 pub struct DeliveryStream {
     /// When it started.
     pub started: Timestamp,
-    name: Arc<str>,
     function_log: Arc<FunctionLog>,
     pub(super) intake: Arc<Intake>,
     current: Arc<RwLock<Generation>>,
     /// Those of this generation, and of earlier ones that still process records.
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
     /// Of the data stream that it reads, if a caller has created that.
-    reader: Arc<OnceLock<Reader>>,
+    pub(super) reader: Arc<OnceLock<Reader>>,
     /// Held while the stream stops, so that a second stop waits for the first.
     stopping: Arc<tokio::sync::Mutex<()>>,
 }
@@ -94,14 +92,13 @@ impl DeliveryStream {
         let Recovered { records, last } = recovered.unwrap_or_default();
         let left: Vec<Accepted> =
             records.into_iter().map(|(sequence, record)| Accepted::new(sequence, record)).collect();
-        let name = settings.name.as_str().into();
         let context = Arc::new(Context::new(settings, file, &left));
         let generation = Generation::new(Arc::clone(&context), buckets.into(), &function_log);
         let (to_buffers, task) = generation.start();
         let intake = Arc::new(Intake::new(context, left, last, to_buffers));
         let (current, tasks) = (Arc::new(RwLock::new(generation)), Arc::new(Mutex::new(vec![task])));
         let (reader, stopping) = (Arc::default(), Arc::default());
-        Ok(Self { started: Timestamp::now(), name, function_log, intake, current, tasks, reader, stopping })
+        Ok(Self { started: Timestamp::now(), function_log, intake, current, tasks, reader, stopping })
     }
 
     /// Continues with other settings, of the same name, source and backlog. Records that are already accepted are processed with the
@@ -118,21 +115,10 @@ impl DeliveryStream {
         *current = generation;
     }
 
-    /// Keeps the reader of its data stream, of which it has one at most.
-    pub(super) fn read_with(&self, reader: Reader) {
-        let _another = self.reader.set(reader);
-    }
-
     /// The stream's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The function's ARN, if there is a function.
-    #[must_use]
-    pub fn function_arn(&self) -> Option<String> {
-        self.with_current(|current| current.context.function_arn.clone())
+        &self.intake.context.settings.name
     }
 
     /// Its settings.
@@ -181,7 +167,7 @@ impl DeliveryStream {
     /// Whether objects wait because the storage refuses them.
     #[must_use]
     pub fn is_storage_refusing(&self) -> bool {
-        self.with_current(|current| current.context.stats.is_storage_refusing())
+        self.snapshot().storage_error.is_some()
     }
 
     /// Whether the source backup goes into another bucket than the other objects.

@@ -127,8 +127,8 @@ impl Destination {
         }
         let context = &self.uploader.context;
         let end_ms = Timestamp::now().as_millisecond();
-        let function_arn = context.function_arn.as_deref().unwrap_or_default();
-        let failed = Item::failed(record, ErrorCode::TooManyPartitions, 1, end_ms, function_arn, item.receipt);
+        let arn = context.settings.arn_of_function().unwrap_or_default();
+        let failed = Item::failed(record, ErrorCode::TooManyPartitions, 1, end_ms, &arn, item.receipt);
         context.stats.record(StreamEvent::Replaced { before: item.bytes.len(), after: failed.bytes.len() });
         failed
     }

@@ -35,7 +35,8 @@ pub(super) type Buffers = mpsc::UnboundedSender<Vec<Accepted>>;
 
 #[derive(Debug)]
 pub(super) struct Intake {
-    context: Arc<Context>,
+    /// Of the first settings: an update changes neither the name nor the backlog nor the stats.
+    pub(super) context: Arc<Context>,
     numbering: Mutex<Numbering>,
 }
 
@@ -146,7 +147,6 @@ impl Intake {
         if kept.await.unwrap_or(false) { Ok(last) } else { Err(PutError::Unavailable) }
     }
 
-    /// The number of the next record.
     pub(super) fn next(&self) -> u64 {
         self.numbering.lock().unwrap_or_else(PoisonError::into_inner).next
     }

@@ -16,7 +16,7 @@ use super::receipt::{Accepted, Receipt};
 use super::settings::StreamSettings;
 use super::stats::{InvocationSummary, StreamEvent};
 use crate::functions::Functions;
-use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, last_lines, with_cause};
+use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
 use firehose_model::event::{Event, Record};
 use firehose_model::prefix::Partition;
@@ -29,44 +29,45 @@ pub(super) struct Invoker {
 }
 
 impl Invoker {
-    /// The user records of a record, which share its receipt, if a producer has aggregated it. Otherwise the record as it is.
-    pub(super) async fn deaggregate(&self, Accepted { record, receipt }: Accepted) -> Vec<Accepted> {
-        let split = spawn_blocking(move || (record.user_records(), record)).await;
-        match split {
-            Ok((Some(user_records), record)) => self.split(&record, receipt, user_records),
-            Ok((None, record)) => vec![Accepted { record, receipt }],
-            // It panicked, which is logged. The record is not settled.
-            Err(_) => Vec::new(),
+    /// The user records of a record if a producer has aggregated it. Otherwise the record as it is.
+    pub(super) async fn deaggregate(&self, accepted: Accepted) -> Vec<Accepted> {
+        if !accepted.record.may_be_aggregated() {
+            return vec![accepted];
         }
+        self.split(accepted, |record| Ok(record.user_records())).await
     }
 
-    /// The records for the function that a record is decompressed and de-aggregated to, which share its receipt. None if it fails.
-    pub(super) async fn prepare(&self, Accepted { record, receipt }: Accepted) -> Vec<Accepted> {
-        let Context { settings, stats, .. } = &*self.context;
-        let settings = Arc::clone(settings);
+    /// The records for the function that a record is decompressed and de-aggregated to. None if it fails.
+    pub(super) async fn prepare(&self, accepted: Accepted) -> Vec<Accepted> {
+        let settings = Arc::clone(&self.context.settings);
+        self.split(accepted, move |record| settings.processors.prepare(record).map(Some)).await
+    }
+
+    /// The parts of a record, at least one, share its receipt. Without parts it stays as it is.
+    async fn split(
+        &self,
+        Accepted { record, receipt }: Accepted,
+        parts_of: impl FnOnce(&Record) -> Result<Option<Vec<Record>>, ErrorCode> + Send + 'static,
+    ) -> Vec<Accepted> {
         // On a thread where it delays no request.
-        let prepared = spawn_blocking(move || (settings.processors.prepare(&record), record));
+        let split = spawn_blocking(move || (parts_of(&record), record)).await;
         // A task that panicked has logged it. The record is not settled.
-        let Ok((prepared, record)) = prepared.await else { return Vec::new() };
-        match prepared {
-            Ok(parts) => self.split(&record, receipt, parts),
+        let Ok((parts, record)) = split else { return Vec::new() };
+        let (stats, bytes) = (&self.context.stats, decoded_bytes(&record.data));
+        let parts = match parts {
+            Ok(Some(parts)) => parts,
+            Ok(None) => return vec![Accepted { record, receipt }],
             Err(code) => {
                 // That it counts as one attempt is an assumption.
                 let items = vec![Item::failed(&record, code, 1, Timestamp::now().as_millisecond(), "", receipt)];
-                let bytes = decoded_bytes(&record.data);
                 stats.record(StreamEvent::Rejected { bytes, line_bytes: Item::bytes_of(&items) });
                 // The destination stops last.
                 let _stopped = self.destination.send(items);
-                Vec::new()
+                return Vec::new();
             }
-        }
-    }
-
-    /// The parts of a record, at least one, share its receipt.
-    fn split(&self, record: &Record, receipt: Receipt, parts: Vec<Record>) -> Vec<Accepted> {
-        let bytes = decoded_bytes(&record.data);
+        };
         let part_bytes = parts.iter().map(|part| decoded_bytes(&part.data)).sum();
-        self.context.stats.record(StreamEvent::Prepared { bytes, parts: parts.len(), part_bytes });
+        stats.record(StreamEvent::Prepared { bytes, parts: parts.len(), part_bytes });
         let mut receipts: Vec<Receipt> = (1..parts.len()).map(|_| receipt.duplicate()).collect();
         receipts.push(receipt);
         parts.into_iter().zip(receipts).map(|(record, receipt)| Accepted { record, receipt }).collect()
@@ -74,7 +75,7 @@ impl Invoker {
 
     /// The receipts are those of the event's records, in their order.
     pub(super) async fn run(&self, event: Event, receipts: Vec<Receipt>) {
-        let Context { settings, function_arn, backlog, stats } = &*self.context;
+        let Context { settings, backlog, stats } = &*self.context;
         let BatchResult { outcomes, attempts } = match (&self.functions, &settings.function_arn) {
             (None, None) => untransformed(&event),
             (None, Some(arn)) => self.not_found(arn, &event),
@@ -86,9 +87,8 @@ impl Invoker {
         };
         let end_ms = Timestamp::now().as_millisecond();
         let Some(placed) = self.place(outcomes).await else { return };
-        let function_arn = function_arn.as_deref().unwrap_or_default();
-        let failed =
-            |record: &Record, code, receipt| Item::failed(record, code, attempts, end_ms, function_arn, receipt);
+        let arn = settings.arn_of_function().unwrap_or_default();
+        let failed = |record: &Record, code, receipt| Item::failed(record, code, attempts, end_ms, &arn, receipt);
         let (mut items, mut dropped) = (Vec::with_capacity(receipts.len()), Vec::new());
         for ((record, placed), receipt) in event.records.into_iter().zip(placed).zip(receipts) {
             match placed {
@@ -152,11 +152,7 @@ impl Invoker {
             (_, Evaluation::InvalidResponse(_, why)) => {
                 return tracing::warn!("{name}: invalid response of the function {function}: {why}");
             }
-            (Ok(invocation), Evaluation::InvocationFailed(_)) if !invocation.received => {
-                let (how, wrote) = (describe(&invocation.outcome), last_lines(&invocation.logs));
-                format!("{how} before it requested an event, {wrote}")
-            }
-            (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(&invocation.outcome),
+            (Ok(invocation), Evaluation::InvocationFailed(_)) => describe(invocation),
             (Err(error), Evaluation::InvocationFailed(_)) => format!("was not reached: {}", with_cause(error)),
         };
         let last = retries + 1;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::intake::{Intake, PutError};
-use super::retention::{ReadLimits, Retention, ShardRecords, Tip};
+use super::retention::{ReadLimits, Retention, ShardRecords};
 use firehose_model::batch::MB;
 use firehose_model::event::Record;
 use firehose_model::kinesis::shard::{ShardId, Shards};
@@ -32,15 +32,14 @@ pub(super) struct Reader {
 impl Reader {
     /// Each record that is put from now on is read, in the order of its shard. `label` names the two streams.
     pub(super) fn start(label: String, retention: Arc<Retention>, shards: Shards, intake: Arc<Intake>) -> Self {
-        let (tip, from) = retention.reader(intake.next());
+        let (closed, from) = retention.reader(intake.next());
         let (end, until) = watch::channel(u64::MAX);
         let positions = Positions(Arc::new(Mutex::new(shards.iter().map(|shard| (shard, from)).collect())));
         let reader = Self { retention: Arc::downgrade(&retention), positions: positions.clone(), end };
-        tokio::spawn(Reading { label, retention, intake, positions, has_missed: false }.run(tip, until));
+        tokio::spawn(Reading { label, retention, intake, positions, has_missed: false }.run(closed, until));
         reader
     }
 
-    /// How many records it has not read yet.
     pub(super) fn lag(&self) -> u64 {
         let end = *self.end.borrow();
         self.retention.upgrade().map_or(0, |retention| retention.lag(&self.positions.lock(), end))
@@ -77,10 +76,10 @@ struct Reading {
 }
 
 impl Reading {
-    async fn run(mut self, mut tip: watch::Receiver<Tip>, mut until: watch::Receiver<u64>) {
+    async fn run(mut self, mut closed: watch::Receiver<bool>, mut until: watch::Receiver<u64>) {
         let (mut shard, mut attempts) = (ShardId(0), 0);
         loop {
-            let (is_closed, end) = (tip.borrow_and_update().is_closed, *until.borrow_and_update());
+            let (is_closed, end) = (*closed.borrow_and_update(), *until.borrow_and_update());
             let is_last = is_closed || end < u64::MAX;
             let Some(next) = self.next_shard(shard, end) else {
                 if is_last {
@@ -88,7 +87,7 @@ impl Reading {
                 }
                 self.has_missed = false;
                 let changed = tokio::select! {
-                    changed = tip.changed() => changed,
+                    changed = closed.changed() => changed,
                     // An error if the delivery stream is dropped.
                     changed = until.changed() => changed,
                 };

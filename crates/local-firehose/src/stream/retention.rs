@@ -20,7 +20,6 @@ use firehose_model::kinesis::shard::ShardId;
 use firehose_model::source::decoded_bytes;
 
 const HOUR_MS: i64 = 3_600_000;
-/// How often expired records are removed.
 const EXPIRY: Duration = Duration::from_secs(1);
 
 /// The memory for the records of data streams. Clones share it.
@@ -66,7 +65,6 @@ impl RetentionMemory {
     }
 }
 
-/// A record as it was put.
 #[derive(Debug)]
 pub(crate) struct RetainedRecord {
     /// When it was put, in milliseconds since 1970. It does not decrease within a stream.
@@ -82,7 +80,6 @@ impl RetainedRecord {
     }
 }
 
-/// Where reading starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
     /// The oldest record.
@@ -103,7 +100,6 @@ pub(crate) struct ReadLimits {
     pub(crate) bytes: usize,
 }
 
-/// Records of a shard with their numbers.
 #[derive(Debug)]
 pub(crate) struct ShardRecords {
     pub(crate) records: Vec<(u64, Arc<RetainedRecord>)>,
@@ -115,21 +111,12 @@ pub(crate) struct ShardRecords {
     pub(crate) behind_ms: i64,
 }
 
-/// What readers of a stream wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tip {
-    /// The number of the next record.
-    next: u64,
-    /// The stream accepts no more records.
-    pub(super) is_closed: bool,
-}
-
-/// The records of one data stream.
 #[derive(Debug)]
 pub(crate) struct Retention {
     memory: RetentionMemory,
     kept: Mutex<Kept>,
-    tip: watch::Sender<Tip>,
+    /// Whether the stream accepts no more records. Readers are notified of new records, too.
+    is_closed: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -162,8 +149,7 @@ impl Retention {
         let next = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or_default();
         let shards = (0..shards).map(|_| Shard::default()).collect();
         let kept = Kept { shards, next, unexpired: next, last_arrival_ms: 0, hours };
-        let (tip, _) = watch::channel(Tip { next, is_closed: false });
-        Arc::new(Self { memory, kept: Mutex::new(kept), tip })
+        Arc::new(Self { memory, kept: Mutex::new(kept), is_closed: watch::Sender::new(false) })
     }
 
     /// Removes records when their retention ends, as long as the stream exists. Others may need the memory.
@@ -184,7 +170,7 @@ impl Retention {
     ) -> Vec<Result<(ShardId, u64), PutError>> {
         let mut kept = self.kept();
         self.expire(&mut kept, None, now_ms);
-        let is_closed = self.tip.borrow().is_closed;
+        let (is_closed, before) = (*self.is_closed.borrow(), kept.next);
         let arrival_ms = now_ms.max(kept.last_arrival_ms);
         kept.last_arrival_ms = arrival_ms;
         let results = entries.into_iter().map(|entry| {
@@ -201,13 +187,10 @@ impl Retention {
             Ok((shard, number))
         });
         let results = results.collect();
-        let next = kept.next;
-        // Within the lock, so that the tip does not go back.
-        self.tip.send_if_modified(|tip| std::mem::replace(&mut tip.next, next) != next);
+        self.is_closed.send_if_modified(|_| kept.next > before);
         results
     }
 
-    /// The records of a shard from a position on.
     pub(crate) fn read(&self, shard: ShardId, from: u64, limits: ReadLimits, now_ms: i64) -> ShardRecords {
         let mut kept = self.kept();
         self.expire(&mut kept, Some(shard), now_ms);
@@ -229,7 +212,6 @@ impl Retention {
         read
     }
 
-    /// The position of a start in a shard.
     pub(crate) fn position(&self, shard: ShardId, start: Start) -> u64 {
         let kept = self.kept();
         let shard = kept.shards.get(shard.0 as usize);
@@ -266,19 +248,18 @@ impl Retention {
     pub(crate) fn close(&self) {
         // A put that is in progress is finished first.
         let _kept = self.kept();
-        self.tip.send_modify(|tip| tip.is_closed = true);
+        self.is_closed.send_replace(true);
     }
 
-    /// Waits until no delivery stream reads.
     pub(crate) async fn readers_finished(&self) {
-        self.tip.closed().await;
+        self.is_closed.closed().await;
     }
 
     /// A reader, which starts at the returned position. Later records have numbers from `least` on.
-    pub(super) fn reader(&self, least: u64) -> (watch::Receiver<Tip>, u64) {
+    pub(super) fn reader(&self, least: u64) -> (watch::Receiver<bool>, u64) {
         let mut kept = self.kept();
         kept.next = kept.next.max(least);
-        (self.tip.subscribe(), kept.next)
+        (self.is_closed.subscribe(), kept.next)
     }
 
     /// The next shard after this one, in a circle, with records for a reader with these positions and this end, or with expired ones.
@@ -302,7 +283,6 @@ impl Retention {
         positions.iter().map(|(shard, from)| of(shard, *from) as u64).sum()
     }
 
-    /// The number of the next record.
     pub(super) fn next(&self) -> u64 {
         self.kept().next
     }

@@ -75,6 +75,13 @@ impl StreamSettings {
         }
     }
 
+    /// The function's ARN as error objects have it, if there is a function.
+    #[must_use]
+    pub fn arn_of_function(&self) -> Option<String> {
+        let latest = || self.function.as_ref().map(|function| format!("{}:$LATEST", function.function_arn()));
+        self.function_arn.clone().or_else(latest)
+    }
+
     /// As events have it.
     pub(super) fn identity(&self) -> StreamIdentity {
         let data_stream = self.data_stream().unwrap_or(&self.name).to_owned();

@@ -165,7 +165,6 @@ impl StreamStats {
         stats
     }
 
-    /// Takes over what an update changes.
     pub(super) fn configure(&self, settings: &StreamSettings) {
         self.with(|folded| {
             folded.snapshot.transformed = settings.function.is_some() || settings.function_arn.is_some();
@@ -181,10 +180,6 @@ impl StreamStats {
     /// Records, bytes and times agree: a buffer has a time of its flush exactly if records wait in it.
     pub(super) fn snapshot(&self) -> StreamSnapshot {
         self.with(|folded| folded.snapshot())
-    }
-
-    pub(super) fn is_storage_refusing(&self) -> bool {
-        self.with(|folded| folded.refused > 0)
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut Folded) -> T) -> T {

@@ -14,16 +14,37 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::backlog::Context;
-use super::buckets::Buckets;
 use super::receipt::Receipt;
 use super::settings::StreamSettings;
 use super::stats::{Kind, ObjectSummary, StreamEvent, ValueCounts};
 use crate::outage::{Outage, Waiting};
 use firehose_model::delivery::ErrorCode;
 use firehose_model::prefix::{Compression, Partition, object_name};
-use object_storage::gzip;
+use object_storage::{Bucket, gzip};
 
 const CONCURRENCY: usize = 16;
+
+/// The buckets that a stream writes to. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Buckets {
+    /// Delivered records and error objects.
+    pub objects: Arc<Bucket>,
+    /// The source backup.
+    pub backup: Arc<Bucket>,
+}
+
+/// One bucket for everything.
+impl From<Arc<Bucket>> for Buckets {
+    fn from(bucket: Arc<Bucket>) -> Self {
+        Self { backup: Arc::clone(&bucket), objects: bucket }
+    }
+}
+
+impl Buckets {
+    pub(super) fn of(&self, kind: Kind) -> &Arc<Bucket> {
+        if kind == Kind::Backup { &self.backup } else { &self.objects }
+    }
+}
 
 pub(super) struct Uploader {
     pub(super) context: Arc<Context>,
@@ -41,7 +62,7 @@ impl Uploader {
     pub(super) async fn store(&self, slot: Slot, object: Object, mut ticket: Option<Ticket>) {
         let Object { oldest_ms, bytes, receipts, failed_by_code, .. } = object;
         let kind = slot.kind;
-        let Context { settings, backlog, stats, .. } = &*self.context;
+        let Context { settings, backlog, stats } = &*self.context;
         // That error objects are not compressed is an assumption: no source says so.
         let compression = match kind {
             Kind::Error(_) => Compression::None,
@@ -85,7 +106,7 @@ impl Uploader {
     /// A delay holds no permit: other objects are uploaded meanwhile. Firehose retries for 24 hours (Firehose developer guide,
     /// "Understand data delivery in Amazon Data Firehose"), this one for as long as it runs.
     async fn put(&self, kind: Kind, path: &str, body: Bytes, compression: Compression) -> String {
-        let Context { settings, backlog, stats, .. } = &*self.context;
+        let Context { settings, backlog, stats } = &*self.context;
         let name = &settings.name;
         stats.record(StreamEvent::UploadStarted);
         let mut waiting: Option<Waiting<'_>> = None;

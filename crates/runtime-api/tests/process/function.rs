@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use runtime_api::{Exit, Function, Invocation, Outcome, Request, Settings};
+use runtime_api::{Function, Invocation, Outcome, Request, Settings};
 use tokio::time::timeout;
 
 pub(crate) use test_support::PATIENCE as AT_MOST;
@@ -37,7 +37,7 @@ pub(crate) async fn invoke(function: &mut Function, event: impl Into<Request>) -
     invocation.expect("the event reaches the function")
 }
 
-pub(crate) async fn stop(function: Function) -> Exit {
+pub(crate) async fn stop(function: Function) -> Vec<String> {
     timeout(AT_MOST, function.stop()).await.expect("the stop ends")
 }
 

@@ -99,9 +99,7 @@ pub(super) fn collector(
     let mut env: BTreeMap<String, String> = BTreeMap::new();
     env.extend(field.map(|field| (PARTITION_KEY_FIELD.to_owned(), field)));
     env.extend(context.collector_env.iter().cloned());
-    for (_, options) in layers.0.iter().rev() {
-        env.extend(options.collector_env.iter().cloned());
-    }
+    env.extend(layers.0.iter().rev().flat_map(|(_, options)| options.collector_env.iter().cloned()));
     Ok(Some(CollectorSettings {
         stream,
         concurrency: layers.number(|options| options.collector_concurrency, 5) as usize,
@@ -153,9 +151,7 @@ fn environment(
         env.insert("EVENT_FIELDS".to_owned(), CLICK_IDENTITY.to_owned());
     }
     env.extend(own.iter().cloned());
-    for (_, options) in layers.0.iter().rev() {
-        env.extend(options.env.iter().cloned());
-    }
+    env.extend(layers.0.iter().rev().flat_map(|(_, options)| options.env.iter().cloned()));
     env.into_iter().collect()
 }
 

@@ -20,6 +20,7 @@ use local_firehose::stream::{Buffering, DataStreamSettings, Source, StreamSettin
 use object_storage::{Destination, DestinationError};
 
 const S3: &str = "s3://";
+const ERROR_PREFIX: &str = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/";
 
 /// The smallest buffer of a stream with partitions, in MB (Firehose developer guide, "Enable dynamic partitioning").
 const PARTITIONED_MB: u32 = 64;
@@ -173,7 +174,8 @@ fn stream(
         None | Some(Encoding::None) => Compression::None,
         Some(Encoding::Gzip) => Compression::Gzip,
     };
-    let backlog_mb = layers.number(|options| options.backlog_mb, 256);
+    let errors = layers.find_or("error-prefix", |options| options.error_prefix.as_deref(), ERROR_PREFIX);
+    let backup = layers.find("backup-prefix", |options| options.backup_prefix.as_deref());
     Ok(StreamSettings {
         prefix: parse_prefix(&prefix, partitioning.is_some())?,
         name,
@@ -189,14 +191,15 @@ fn stream(
         processors: Processors::default(),
         destination: destination(layers)?,
         destination_buffer: destination_buffer(layers, partitioning.as_deref())?,
-        error_prefix: error_prefix(layers)?,
+        error_prefix: Prefix::for_errors(errors.value).or_else(|error| invalid(&errors.option, error))?,
         time_zone: TimeZone::UTC,
         compression,
         file_extension: None,
-        backup_prefix: backup_prefix(layers)?,
+        // Without partition keys: the function has not processed source records.
+        backup_prefix: backup.map(|found| parse_prefix(&found, false)).transpose()?,
         backup_compression: compression,
         dynamic_partitioning: partitioning.is_some(),
-        backlog_bytes: backlog_mb as usize * MB,
+        backlog_bytes: layers.number(|options| options.backlog_mb, 256) as usize * MB,
         count_fields: COUNTED_FIELDS.map(str::to_owned).to_vec(),
     })
 }
@@ -239,16 +242,4 @@ fn destination_buffer(layers: &Layers<'_, StreamOptions>, partitioning: Option<&
 
 fn parse_prefix(found: &Found<&str>, dynamic_partitioning: bool) -> Result<Prefix, UsageError> {
     Prefix::parse(found.value, dynamic_partitioning).or_else(|error| invalid(&found.option, error))
-}
-
-fn error_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Prefix, UsageError> {
-    let default = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/";
-    let found = layers.find_or("error-prefix", |options| options.error_prefix.as_deref(), default);
-    Prefix::for_errors(found.value).or_else(|error| invalid(&found.option, error))
-}
-
-/// Without partition keys: the function has not processed source records.
-fn backup_prefix(layers: &Layers<'_, StreamOptions>) -> Result<Option<Prefix>, UsageError> {
-    let found = layers.find("backup-prefix", |options| options.backup_prefix.as_deref());
-    found.map(|found| parse_prefix(&found, false)).transpose()
 }

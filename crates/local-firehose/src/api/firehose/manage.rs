@@ -48,7 +48,7 @@ pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller
         "DescribeDeliveryStream" => {
             let configured = || {
                 let stream = control.streams().get(&name)?;
-                let function_arn = stream.function_arn();
+                let function_arn = stream.settings().arn_of_function();
                 Some(describe::configured(&stream.settings(), stream.started, function_arn.as_deref(), caller))
             };
             let entry = control.describe(&name).or_else(configured).ok_or(Refusal::NotFound).map_err(refused)?;

@@ -6,12 +6,6 @@ use tokio::time::sleep;
 
 use super::*;
 
-impl From<Vec<u8>> for BodyBytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, memory: None }
-    }
-}
-
 const LIMITS: BodyLimits = BodyLimits { max_bytes: 8192, max_discarded: 64 * 1024, timeout: Duration::from_secs(10) };
 
 fn reader() -> BodyReader {

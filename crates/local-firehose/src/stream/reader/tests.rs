@@ -135,7 +135,7 @@ async fn the_end_waits_a_limited_time_for_a_state_that_cannot_be_written() {
 #[tokio::test]
 async fn records_that_expire_before_they_are_read_are_noticed() {
     let mut running = Running::new(9, None);
-    let (_tip, from) = running.retention.reader(0);
+    let (_is_closed, from) = running.retention.reader(0);
     let mut reading = Reading {
         label: "s: d".to_owned(),
         retention: Arc::clone(&running.retention),

@@ -106,7 +106,7 @@ fn a_read_begins_after_expired_records_and_leaves_other_shards_alone() {
 #[test]
 fn unread_shards_are_found_in_turn() {
     let retention = retention(10_000);
-    let (_tip, from) = retention.reader(0);
+    let (_is_closed, from) = retention.reader(0);
     let numbers = [FIRST, SECOND, SECOND].map(|shard| put(&retention, shard, "YQ==", 0));
     let at = |first, second| BTreeMap::from([(FIRST, first), (SECOND, second)]);
     for (positions, after, end, found, lag) in [
@@ -176,17 +176,17 @@ fn a_number_is_one_of_the_shard() {
 async fn a_closed_stream_refuses_records_and_waits_for_its_readers() {
     let retention = retention(10_000);
     put(&retention, FIRST, "YQ==", 0);
-    let (mut tip, from) = retention.reader(7);
+    let (mut is_closed, from) = retention.reader(7);
     assert!(data(&retention, FIRST, from, 0).is_empty());
     put(&retention, FIRST, "Yg==", 0);
-    tip.changed().await.unwrap();
+    is_closed.changed().await.unwrap();
     assert_eq!(data(&retention, FIRST, from, 0), ["Yg=="]);
     retention.close();
-    assert!(tip.borrow_and_update().is_closed);
+    assert!(*is_closed.borrow_and_update());
     assert_eq!(retention.put([Ok(entry(FIRST, "YQ=="))], 0), [Err(PutError::Unavailable)]);
     let finished = tokio::time::timeout(Duration::from_millis(50), retention.readers_finished());
     assert!(finished.await.is_err());
-    drop(tip);
+    drop(is_closed);
     retention.readers_finished().await;
     // Numbers follow those of a reader's earlier run.
     let later = u64::MAX / 2;
