@@ -93,10 +93,9 @@ async fn unavailable(
 fn report(streams: &[DeliveryStream], state: Option<&Path>) {
     let left: u64 = streams.iter().map(DeliveryStream::unsettled).sum();
     if left > 0 {
-        match state.map(Path::display) {
-            Some(folder) => tracing::info!("{left} records were not flushed; {folder} keeps them for the next start"),
-            None => tracing::info!("{left} records were not flushed and are lost (`--state DIR` would keep them)"),
-        }
+        let kept = state.map(|folder| format!("; {} keeps them for the next start", folder.display()));
+        let kept = kept.as_deref().unwrap_or(" and are lost (`--state DIR` would keep them)");
+        tracing::info!("{left} records were not flushed{kept}");
     }
     for stream in streams {
         let (unread, settings) = (stream.unread(), stream.settings());

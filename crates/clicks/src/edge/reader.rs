@@ -173,9 +173,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_arrive_is_a_timeout() {
         let silent = Body::from_stream(stream::pending::<io::Result<Bytes>>());
-        assert_eq!(reader(1).read_body(silent).await.err(), Some(EdgeError::BodyTimeout));
+        assert_eq!(reader(1).read(Request::new(silent)).await.err(), Some(EdgeError::BodyTimeout));
         let broken = Body::from_stream(stream::iter([Err::<Bytes, _>(io::Error::other("reset"))]));
         let incomplete = EdgeError::Body("it is incomplete".to_owned());
-        assert_eq!(reader(1).read_body(broken).await.err(), Some(incomplete));
+        assert_eq!(reader(1).read(Request::new(broken)).await.err(), Some(incomplete));
     }
 }

@@ -123,8 +123,12 @@ impl Buffer {
 
     async fn add(&mut self, records: Vec<Accepted>) {
         for accepted in records {
-            for user_record in self.invoker.deaggregate(accepted).await {
-                self.prepare(user_record).await;
+            if accepted.record.may_be_aggregated() {
+                for user_record in self.invoker.deaggregate(accepted).await {
+                    self.prepare(user_record).await;
+                }
+            } else {
+                self.prepare(accepted).await;
             }
         }
         self.report_due();

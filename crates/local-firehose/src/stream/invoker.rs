@@ -31,9 +31,6 @@ pub(super) struct Invoker {
 impl Invoker {
     /// The user records of a record if a producer has aggregated it. Otherwise the record as it is.
     pub(super) async fn deaggregate(&self, accepted: Accepted) -> Vec<Accepted> {
-        if !accepted.record.may_be_aggregated() {
-            return vec![accepted];
-        }
         self.split(accepted, |record| Ok(record.user_records())).await
     }
 
