@@ -183,8 +183,7 @@ fn megabytes(bytes: usize) -> f64 {
 /// `streams` are names in alphabetical order with their types.
 pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Value, ApiError> {
     let input = model::read("ListDeliveryStreams", body)?;
-    let limit = input.get("Limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    let limit = model::limit(&input).unwrap_or(DEFAULT_LIMIT);
     let wanted_type = input.get("DeliveryStreamType").and_then(Value::as_str);
     let after = input.get("ExclusiveStartDeliveryStreamName").and_then(Value::as_str);
 
