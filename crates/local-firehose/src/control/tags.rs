@@ -70,25 +70,15 @@ impl Control {
         change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
         let (control, name) = (self.clone(), name.to_owned());
-        self.changed(async move { control.change_tags_whole(kind, &name, change).await }).await
-    }
-
-    async fn change_tags_whole(
-        &self,
-        kind: StreamKind,
-        name: &str,
-        change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send,
-    ) -> Result<(), Refusal> {
-        let before = self.tags(kind, name)?;
-        let mut after = before.clone();
-        change(&mut after)?;
-        self.created().set_tags(kind, name, after);
-        if let Err(error) = self.save().await {
-            tracing::error!("could not keep the tags of the stream {name}: {error}");
-            self.created().set_tags(kind, name, before);
-            return Err(Refusal::Failed);
-        }
-        Ok(())
+        self.changed(async move {
+            let before = control.tags(kind, &name)?;
+            let mut after = before.clone();
+            change(&mut after)?;
+            control.created().set_tags(kind, &name, after);
+            let undo = || control.created().set_tags(kind, &name, before);
+            control.save_or_undo("keep the tags of the stream", &name, undo).await
+        })
+        .await
     }
 
     /// The tags of a stream.
