@@ -54,14 +54,6 @@ impl Firehose {
                 let request = put::read(&body, true)?;
                 put::batch_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
             }
-            "ListDeliveryStreams" => {
-                let streams = self.control.list();
-                let of_type = |stream: &DeliveryStream| describe::type_of(&stream.settings());
-                let streams = streams
-                    .iter()
-                    .map(|(name, stream)| (name.as_str(), stream.as_ref().map_or(describe::DIRECT_PUT, of_type)));
-                describe::list(&body, streams)
-            }
             "StartDeliveryStreamEncryption" | "StopDeliveryStreamEncryption" => {
                 Err(SERVICE.unsupported(&operation, "records are not encrypted"))
             }

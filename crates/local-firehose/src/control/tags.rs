@@ -48,7 +48,6 @@ pub(super) fn add(all: &mut Tags, tags: Tags) -> Result<(), Refusal> {
 }
 
 impl Control {
-    /// Adds tags, or replaces those with the same keys.
     pub(crate) async fn tag(&self, kind: StreamKind, name: &str, tags: Tags) -> Result<(), Refusal> {
         self.change_tags(kind, name, |all| add(all, tags)).await
     }
@@ -81,7 +80,6 @@ impl Control {
         .await
     }
 
-    /// The tags of a stream.
     pub(crate) fn tags(&self, kind: StreamKind, name: &str) -> Result<Tags, Refusal> {
         let mut created = self.created();
         let exists = match kind {

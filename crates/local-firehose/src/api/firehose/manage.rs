@@ -1,4 +1,4 @@
-//! The operations on one delivery stream, but for its records.
+//! The operations on delivery streams, but for puts.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ use crate::api::refusal::error;
 use crate::api::request::ApiError;
 use crate::api::tags;
 use crate::control::{Control, Definition, KinesisSource, Refusal, StreamKind, Update};
+use crate::stream::DeliveryStream;
 use firehose_model::scope::Scope;
 
 const CONFIGURATIONS: [&str; 2] = ["ExtendedS3DestinationConfiguration", "S3DestinationConfiguration"];
@@ -45,6 +46,13 @@ pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller
             let (at, change) = destination(&mut input, UPDATES)?;
             let update = Update { version, destination_id, at, change };
             control.update(&name, update).await.map_err(refused)?;
+        }
+        "ListDeliveryStreams" => {
+            let streams = control.list();
+            let of_type = |stream: &DeliveryStream| describe::type_of(&stream.settings());
+            let streams =
+                streams.iter().map(|(name, stream)| (name.as_str(), stream.as_ref().map_or(DIRECT_PUT, of_type)));
+            return Ok(describe::list(&input, streams));
         }
         "DescribeDeliveryStream" => {
             let configured = || {

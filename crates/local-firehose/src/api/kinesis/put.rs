@@ -149,7 +149,7 @@ const RETENTION_FULL: &str = "The records of all data streams take the memory of
                               their retention ends.";
 
 /// Why a record is not accepted.
-fn error(error: &PutError, stream: &str, caller: &Scope) -> ApiError {
+fn error(error: PutError, stream: &str, caller: &Scope) -> ApiError {
     match error {
         // The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
         PutError::Throttled(shard) => {
@@ -169,7 +169,7 @@ pub(super) fn record_response(
     mut results: Vec<Result<PutResult, PutError>>,
 ) -> Result<Value, ApiError> {
     let result = results.pop().unwrap_or(Err(PutError::Unavailable));
-    let PutResult { shard, sequence_number } = result.map_err(|refused| error(&refused, stream, caller))?;
+    let PutResult { shard, sequence_number } = result.map_err(|refused| error(refused, stream, caller))?;
     // Without an EncryptionType, as for a stream that is not encrypted (LocalStack's snapshot of AWS, 2024-11).
     Ok(json!({ "ShardId": shard, "SequenceNumber": sequence_number }))
 }
@@ -191,7 +191,7 @@ pub(super) fn records_response(
             json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure" })
         }
         Err(refused) => {
-            let ApiError { code, message, .. } = error(&refused, stream, caller);
+            let ApiError { code, message, .. } = error(refused, stream, caller);
             json!({ "ErrorCode": code, "ErrorMessage": message })
         }
     };
