@@ -14,7 +14,6 @@ use serde_json::Value;
 
 use super::request::{ApiError, Call, RequestReader, Service};
 use crate::control::{Control, Status};
-use crate::stream::DataStream;
 use firehose_model::scope::Scope;
 
 pub(super) const SERVICE: Service = Service {
@@ -81,25 +80,21 @@ impl Kinesis {
             return Err(SERVICE.unsupported(&operation, reason));
         }
         match operation.as_str() {
-            "PutRecord" => {
-                let request = put::read(&body, false, &caller)?;
-                let stream = self.find_to_put(&request.stream, &caller)?;
-                request.validate_order(&stream, &caller)?;
-                put::record_response(stream.name(), &caller, stream.put(request.records()?).await)
-            }
-            "PutRecords" => {
-                let request = put::read(&body, true, &caller)?;
-                let stream = self.find_to_put(&request.stream, &caller)?;
-                put::records_response(stream.name(), &caller, stream.put(request.records()?).await)
-            }
+            "PutRecord" => self.put(&body, false, &caller).await,
+            "PutRecords" => self.put(&body, true, &caller).await,
             _ => manage::call(&self.control, &operation, &body, &caller).await,
         }
     }
 
-    /// A stream that is deleted accepts no more records.
-    fn find_to_put(&self, name: &str, caller: &Scope) -> Result<DataStream, ApiError> {
-        let found = self.control.data_stream(name).filter(|(_, status)| *status == Status::Active);
-        found.map(|(stream, _)| stream).ok_or_else(|| ApiError::not_found("Stream", name, caller))
+    async fn put(&self, body: &[u8], is_batch: bool, caller: &Scope) -> Result<Value, ApiError> {
+        let request = put::read(body, is_batch, caller)?;
+        // A stream that is deleted accepts no more records.
+        let found = self.control.data_stream(&request.stream).filter(|(_, status)| *status == Status::Active);
+        let (stream, _) = found.ok_or_else(|| ApiError::not_found("Stream", &request.stream, caller))?;
+        request.validate_order(&stream, caller)?;
+        let results = stream.put(request.records()?).await;
+        let response = if is_batch { put::records_response } else { put::record_response };
+        response(stream.name(), caller, results)
     }
 }
 

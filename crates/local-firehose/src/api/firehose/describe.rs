@@ -38,12 +38,12 @@ pub(super) fn response(Entry { definition, status }: &Entry, after: &str, caller
         "DeliveryStreamStatus": status,
         "DeliveryStreamType": if source.is_some() { KINESIS } else { DIRECT_PUT },
         "VersionId": version.to_string(),
-        "CreateTimestamp": seconds_of(*created_ms),
+        "CreateTimestamp": seconds(*created_ms),
         "HasMoreDestinations": false,
         "Destinations": is_wanted.then(|| destination(definition)).as_slice(),
     });
     if let Some(updated_ms) = updated_ms {
-        description["LastUpdateTimestamp"] = json!(seconds_of(*updated_ms));
+        description["LastUpdateTimestamp"] = json!(seconds(*updated_ms));
     }
     match source {
         // A data stream has its own encryption (Firehose API reference, "StartDeliveryStreamEncryption").
@@ -52,15 +52,11 @@ pub(super) fn response(Entry { definition, status }: &Entry, after: &str, caller
             description["Source"] = json!({ "KinesisStreamSourceDescription": {
                 "KinesisStreamARN": caller.data_stream_arn(stream),
                 "RoleARN": role_arn,
-                "DeliveryStartTimestamp": seconds_of(*created_ms),
+                "DeliveryStartTimestamp": seconds(*created_ms),
             } });
         }
     }
     json!({ "DeliveryStreamDescription": description })
-}
-
-fn seconds_of(ms: i64) -> f64 {
-    seconds(Timestamp::from_millisecond(ms).unwrap_or_default())
 }
 
 /// What the caller has not set has Firehose's default.

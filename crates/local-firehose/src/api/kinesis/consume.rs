@@ -123,7 +123,7 @@ pub(super) fn iterator(stream: &DataStream, input: &Input, caller: &Scope, now: 
 fn time(seconds: f64, now: Timestamp) -> Result<i64, ApiError> {
     let ms = (seconds * 1000.0 + 0.01).floor();
     let now_ms = now.as_millisecond();
-    if (0.0..=self::seconds(now) * 1000.0 + 1.0).contains(&ms) {
+    if (0.0..=self::seconds(now_ms) * 1000.0 + 1.0).contains(&ms) {
         return Ok((ms as i64).min(now_ms));
     }
     if ms < 0.0 {
@@ -152,10 +152,9 @@ pub(super) fn records(stream: &DataStream, input: &Input, now: Timestamp) -> Res
     let read = retention(stream)?.read(shard, iterator.next, limits, now.as_millisecond());
     let ShardRecords { records, next, behind_ms, .. } = read;
     let described = records.iter().map(|(number, record)| {
-        let arrival = Timestamp::from_millisecond(record.arrival_ms).unwrap_or_default();
         json!({
             "SequenceNumber": shard.sequence_number(*number),
-            "ApproximateArrivalTimestamp": seconds(arrival),
+            "ApproximateArrivalTimestamp": seconds(record.arrival_ms),
             "Data": record.data,
             "PartitionKey": record.partition_key,
         })

@@ -70,7 +70,7 @@ fn description(stream: &DataStream, status: Status, caller: &Scope) -> Value {
         "StreamARN": caller.data_stream_arn(stream.name()),
         "StreamStatus": status,
         "StreamModeDetails": { "StreamMode": mode },
-        "StreamCreationTimestamp": seconds(stream.created),
+        "StreamCreationTimestamp": seconds(stream.created.as_millisecond()),
     })
 }
 
