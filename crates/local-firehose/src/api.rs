@@ -8,7 +8,9 @@ mod constraints;
 mod firehose;
 mod kinesis;
 mod model;
+mod refusal;
 mod request;
+mod tags;
 
 use std::sync::Arc;
 

@@ -287,6 +287,14 @@ impl Control {
         saved.await.unwrap_or(Err(StartError::Panicked))
     }
 
+    /// Saves a change, or undoes it. `what` is what could not be done with the stream then.
+    async fn save_or_undo(&self, what: &str, name: &str, undo: impl FnOnce() + Send) -> Result<(), Refusal> {
+        let Err(error) = self.save().await else { return Ok(()) };
+        tracing::error!("could not {what} {name}: {error}");
+        undo();
+        Err(Refusal::Failed)
+    }
+
     async fn save_or_log(&self) {
         if let Err(error) = self.save().await {
             tracing::error!("{error}");

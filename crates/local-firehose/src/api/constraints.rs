@@ -2,6 +2,7 @@
 //! on Kinesis by the kinesalite project).
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, Engine};
@@ -12,8 +13,6 @@ use firehose_model::excerpt::excerpt;
 /// The most violations of a message (probed on Kinesis).
 const MAX_VIOLATIONS: usize = 10;
 const MAX_VALUE_CHARS: usize = 512;
-/// The most characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
-pub(super) const MAX_DELIVERY_STREAM_NAME: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Constraints {
@@ -31,30 +30,30 @@ impl Constraints {
         value
     }
 
-    pub(super) fn delivery_stream_name(&mut self, name: Option<String>) -> String {
-        let name = self.required(name, "deliveryStreamName");
-        self.name(name.as_deref(), "deliveryStreamName", MAX_DELIVERY_STREAM_NAME);
-        name.unwrap_or_default()
+    pub(super) fn name(&mut self, name: &str, path: &str, most: usize) {
+        let is_allowed = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | '-');
+        if name.is_empty() || !name.chars().all(is_allowed) {
+            self.violated(name, path, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
+        }
+        self.bounds("length", name.chars().count(), 1..=most, name, path);
     }
 
-    pub(super) fn name(&mut self, name: Option<&str>, path: &str, most: usize) {
-        if let Some(name) = name {
-            self.text(name, path, most, |char| matches!(char, '_' | '.' | '-'), "[a-zA-Z0-9_.-]+");
+    /// `what` has the bounds: a length, or a value.
+    pub(super) fn bounds<N: Copy + PartialOrd + Display>(
+        &mut self,
+        what: &str,
+        number: N,
+        bounds: RangeInclusive<N>,
+        value: impl Display,
+        path: &str,
+    ) {
+        let (least, most) = bounds.into_inner();
+        if number < least {
+            self.violated(&value, path, &format!("Member must have {what} greater than or equal to {least}"));
         }
-    }
-
-    pub(super) fn text(&mut self, text: &str, path: &str, most: usize, more: impl Fn(char) -> bool, pattern: &str) {
-        if text.is_empty() || !text.chars().all(|char| char.is_ascii_alphanumeric() || more(char)) {
-            self.violated(text, path, &format!("Member must satisfy regular expression pattern: {pattern}"));
+        if number > most {
+            self.violated(&value, path, &format!("Member must have {what} less than or equal to {most}"));
         }
-        self.length(text, path, most);
-    }
-
-    pub(super) fn length(&mut self, text: &str, path: &str, most: usize) {
-        if text.is_empty() {
-            self.violated(text, path, "Member must have length greater than or equal to 1");
-        }
-        self.at_most(text.chars().count(), most, text, path);
     }
 
     /// The size is that before base64.
@@ -65,19 +64,7 @@ impl Constraints {
             self.not_base64.get_or_insert(error);
         }
         let size = self.decoded.len();
-        self.at_most(size, most, format_args!("{size} bytes"), path);
-    }
-
-    pub(super) fn one_of(&mut self, value: &str, path: &str, values: &[&str]) {
-        if !values.contains(&value) {
-            self.violated(value, path, &format!("Member must satisfy enum value set: [{}]", values.join(", ")));
-        }
-    }
-
-    pub(super) fn at_most(&mut self, length: usize, most: usize, value: impl Display, path: &str) {
-        if length > most {
-            self.violated(value, path, &format!("Member must have length less than or equal to {most}"));
-        }
+        self.bounds("length", size, 0..=most, format_args!("{size} bytes"), path);
     }
 
     pub(super) fn records<R>(
@@ -87,10 +74,9 @@ impl Constraints {
         validate: impl Fn(&R, &mut Self, &str),
     ) -> Vec<R> {
         let Some(records) = self.required(records, "records") else { return Vec::new() };
-        if records.is_empty() {
-            self.violated("[]", "records", "Member must have length greater than or equal to 1");
-        }
-        self.at_most(records.len(), most, format_args!("{} records", records.len()), "records");
+        let count = records.len();
+        let found = if count == 0 { "[]".to_owned() } else { format!("{count} records") };
+        self.bounds("length", count, 1..=most, found, "records");
         for (index, record) in records.iter().enumerate() {
             if self.is_full() {
                 break;
@@ -147,7 +133,7 @@ mod tests {
         let longest = "n".repeat(64);
         for name in ["a", "Mysfits-clicks_2.0", &longest] {
             let mut constraints = Constraints::default();
-            constraints.name(Some(name), "deliveryStreamName", 64);
+            constraints.name(name, "deliveryStreamName", 64);
             assert_eq!(constraints.validate(), Ok(()), "{name}");
         }
         assert_violated(
@@ -156,19 +142,19 @@ mod tests {
              Member must not be null",
         );
         assert_violated(
-            |constraints| constraints.name(Some("my clicks"), "deliveryStreamName", 64),
+            |constraints| constraints.name("my clicks", "deliveryStreamName", 64),
             "1 validation error detected: Value 'my clicks' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
         );
         assert_violated(
-            |constraints| constraints.name(Some(""), "deliveryStreamName", 64),
+            |constraints| constraints.name("", "deliveryStreamName", 64),
             "2 validation errors detected: Value '' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; \
              Value '' at 'deliveryStreamName' failed to satisfy constraint: \
              Member must have length greater than or equal to 1",
         );
         assert_violated(
-            |constraints| constraints.name(Some(&(longest.clone() + "n")), "deliveryStreamName", 64),
+            |constraints| constraints.name(&(longest.clone() + "n"), "deliveryStreamName", 64),
             &format!(
                 "1 validation error detected: Value '{longest}n' at 'deliveryStreamName' failed to satisfy constraint: \
                  Member must have length less than or equal to 64"

@@ -4,8 +4,6 @@ mod describe;
 mod manage;
 mod model;
 mod put;
-mod refusal;
-mod tags;
 
 use axum::extract::Request;
 use serde_json::Value;
@@ -49,20 +47,12 @@ impl Firehose {
     async fn dispatch(&self, Call { operation, body, caller }: Call) -> Result<Value, ApiError> {
         match operation.as_str() {
             "PutRecord" => {
-                let request = put::record(&body)?;
+                let request = put::read(&body, false)?;
                 put::record_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
             }
             "PutRecordBatch" => {
-                let request = put::batch(&body)?;
+                let request = put::read(&body, true)?;
                 put::batch_response(self.find_to_put(&request.stream, &caller)?.put(request.data).await)
-            }
-            "ListDeliveryStreams" => {
-                let streams = self.control.list();
-                let of_type = |stream: &DeliveryStream| describe::type_of(&stream.settings());
-                let streams = streams
-                    .iter()
-                    .map(|(name, stream)| (name.as_str(), stream.as_ref().map_or(describe::DIRECT_PUT, of_type)));
-                describe::list(&body, streams)
             }
             "StartDeliveryStreamEncryption" | "StopDeliveryStreamEncryption" => {
                 Err(SERVICE.unsupported(&operation, "records are not encrypted"))

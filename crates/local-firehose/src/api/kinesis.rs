@@ -7,18 +7,13 @@ mod describe;
 mod manage;
 mod model;
 mod put;
-mod refusal;
 mod stream_ref;
-mod tags;
 
 use axum::extract::Request;
-use jiff::Timestamp;
 use serde_json::Value;
 
-use self::stream_ref::StreamMembers;
 use super::request::{ApiError, Call, RequestReader, Service};
-use crate::control::{Control, RetentionChange, Status};
-use crate::stream::DataStream;
+use crate::control::{Control, Status};
 use firehose_model::scope::Scope;
 
 pub(super) const SERVICE: Service = Service {
@@ -81,78 +76,25 @@ impl Kinesis {
     }
 
     async fn dispatch(&self, Call { operation, body, caller }: Call) -> Result<Value, ApiError> {
-        let control = &self.control;
+        if let Some(reason) = unsupported(&operation) {
+            return Err(SERVICE.unsupported(&operation, reason));
+        }
         match operation.as_str() {
-            "PutRecord" => {
-                let request = put::record(&body, &caller)?;
-                let stream = self.find_to_put(&request.stream, &caller)?;
-                request.validate_order(&stream, &caller)?;
-                put::record_response(stream.name(), &caller, stream.put(request.records()?).await)
-            }
-            "PutRecords" => {
-                let request = put::records(&body, &caller)?;
-                let stream = self.find_to_put(&request.stream, &caller)?;
-                put::records_response(stream.name(), &caller, stream.put(request.records()?).await)
-            }
-            "GetShardIterator" => {
-                let request = consume::iterator_request(&body)?;
-                let (stream, _) = self.find(&request.stream.clone().name(&caller)?, &caller)?;
-                consume::iterator_response(&stream, &request, &caller, Timestamp::now())
-            }
-            "GetRecords" => {
-                let now = Timestamp::now();
-                let request = consume::records_request(&body, &caller, now)?;
-                let (stream, _) = self.find(&request.stream, &caller)?;
-                consume::records_response(&stream, &request, now)
-            }
-            "CreateStream" => manage::create(control, &body, &caller).await,
-            "DeleteStream" => manage::delete(control, &body, &caller).await,
-            "IncreaseStreamRetentionPeriod" => {
-                manage::set_retention(control, RetentionChange::Increase, &body, &caller).await
-            }
-            "DecreaseStreamRetentionPeriod" => {
-                manage::set_retention(control, RetentionChange::Decrease, &body, &caller).await
-            }
-            "AddTagsToStream" => tags::add(control, &body, &caller).await,
-            "RemoveTagsFromStream" => tags::remove(control, &body, &caller).await,
-            "ListTagsForStream" => tags::list(control, &body, &caller),
-            _ => self.describe(&operation, &body, &caller),
+            "PutRecord" => self.put(&body, false, &caller).await,
+            "PutRecords" => self.put(&body, true, &caller).await,
+            _ => manage::call(&self.control, &operation, &body, &caller).await,
         }
     }
 
-    fn describe(&self, operation: &str, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-        match operation {
-            "DescribeStream" => {
-                let request = describe::stream_request(body, caller)?;
-                let (stream, status) = self.find(&request.stream, caller)?;
-                Ok(describe::stream_response(&stream, status, &request, caller))
-            }
-            "DescribeStreamSummary" => {
-                let members: StreamMembers = model::read(operation, body)?;
-                let (stream, status) = self.find(&members.name(caller)?, caller)?;
-                Ok(describe::summary_response(&stream, status, caller))
-            }
-            "ListShards" => {
-                let request = describe::shards_request(body, caller)?;
-                let (stream, _) = self.find(&request.stream, caller)?;
-                Ok(describe::shards_response(&stream, &request))
-            }
-            "ListStreams" => describe::list(body, &self.control.data_streams(), caller),
-            _ => Err(match unsupported(operation) {
-                Some(reason) => SERVICE.unsupported(operation, reason),
-                None => SERVICE.unknown_operation(operation),
-            }),
-        }
-    }
-
-    fn find(&self, name: &str, caller: &Scope) -> Result<(DataStream, Status), ApiError> {
-        self.control.data_stream(name).ok_or_else(|| ApiError::not_found("Stream", name, caller))
-    }
-
-    /// A stream that is deleted accepts no more records.
-    fn find_to_put(&self, name: &str, caller: &Scope) -> Result<DataStream, ApiError> {
-        let found = self.control.data_stream(name).filter(|(_, status)| *status == Status::Active);
-        found.map(|(stream, _)| stream).ok_or_else(|| ApiError::not_found("Stream", name, caller))
+    async fn put(&self, body: &[u8], is_batch: bool, caller: &Scope) -> Result<Value, ApiError> {
+        let request = put::read(body, is_batch, caller)?;
+        // A stream that is deleted accepts no more records.
+        let found = self.control.data_stream(&request.stream).filter(|(_, status)| *status == Status::Active);
+        let (stream, _) = found.ok_or_else(|| ApiError::not_found("Stream", &request.stream, caller))?;
+        request.validate_order(&stream, caller)?;
+        let results = stream.put(request.records()?).await;
+        let response = if is_batch { put::records_response } else { put::record_response };
+        response(stream.name(), caller, results)
     }
 }
 

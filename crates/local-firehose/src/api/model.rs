@@ -2,6 +2,7 @@
 //! each API says which members it supports.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 
 use fancy_regex::Regex;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::constraints::Constraints;
-use super::request::{ApiError, parse};
+use super::request::{ApiError, Service, parse};
 use firehose_model::excerpt::excerpt;
 
 /// The most characters of a map's key in a message.
@@ -19,9 +20,8 @@ const MAX_KEY_CHARS: usize = 128;
 pub(super) type Supported = &'static [(&'static str, &'static [&'static str])];
 
 /// A service model.
-#[derive(Debug)]
 pub(super) struct Model {
-    service: &'static str,
+    service: &'static Service,
     supported: Supported,
     tables: Tables,
 }
@@ -75,19 +75,15 @@ enum Type {
 
 impl Model {
     /// `json` is what `scripts/service-model` has written for the service.
-    pub(super) fn new(service: &'static str, json: &str, supported: Supported) -> Self {
+    pub(super) fn new(service: &'static Service, json: &str, supported: Supported) -> Self {
         Self { service, supported, tables: serde_json::from_str(json).unwrap_or_default() }
-    }
-
-    pub(super) fn has(&self, operation: &str) -> bool {
-        self.tables.operations.contains_key(operation)
     }
 
     /// Reads the input of an operation. Members that the service model does not have are left out, as AWS ignores them. An error names the
     /// member: of another type, against a constraint, or not supported, in this order.
     pub(super) fn read(&self, operation: &str, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+        let shape = self.tables.operations.get(operation).ok_or_else(|| self.service.unknown_operation(operation))?;
         let input: Value = parse(body)?;
-        let shape = self.tables.operations.get(operation).map(String::as_str).unwrap_or_default();
         let mut walk = Walk { model: self, constraints: Constraints::default(), mistyped: None, unsupported: None };
         let kept = walk.value(shape, input, &Place::default());
         if let Some(problem) = walk.mistyped {
@@ -105,42 +101,10 @@ impl Model {
 
     /// The error of a member without an effect.
     pub(super) fn unsupported(&self, field: &str) -> ApiError {
-        let service = self.service;
+        let service = self.service.short_name;
         ApiError::invalid_argument(format!(
             "{field}: is not supported by this local {service}; accepted is a request without it"
         ))
-    }
-
-    /// Whether every name is one of a shape or a member, and every pattern compiles.
-    #[cfg(test)]
-    pub(super) fn assert_whole(&self, operations: usize) {
-        let Tables { operations: inputs, shapes } = &self.tables;
-        assert_eq!(inputs.len(), operations);
-        let members = |shape: &Shape| shape.members.clone();
-        let of_members: Vec<String> = shapes.values().flat_map(members).map(|(_, of)| of).collect();
-        for shape in inputs.values().chain(&of_members) {
-            assert!(shapes.contains_key(shape), "{shape}");
-        }
-        for (name, Shape { pattern, member, key, value, .. }) in shapes {
-            for of in [member, key, value] {
-                assert!(of.is_empty() || shapes.contains_key(of), "{name}");
-            }
-            if let Some(pattern) = pattern {
-                assert!(Regex::new(&format!("^(?:{pattern})$")).is_ok(), "{name}: {pattern}");
-            }
-        }
-        for (structure, members) in self.supported {
-            let found = &shapes[*structure].members;
-            let missing = members.iter().filter(|member| found.iter().all(|(name, _)| name != *member));
-            // The two names of Firehose's backup are each in one of two structures.
-            assert!(missing.clone().count() <= 1, "{structure}: {:?}", missing.collect::<Vec<_>>());
-        }
-    }
-
-    /// The maximum of a shape.
-    #[cfg(test)]
-    pub(super) fn max(&self, shape: &str) -> Option<usize> {
-        self.tables.shapes[shape].max.and_then(|max| usize::try_from(max).ok())
     }
 
     fn supports(&self, structure: &str, member: &str) -> bool {
@@ -198,7 +162,8 @@ impl Walk<'_> {
                 Some(Value::String(text))
             }
             (Type::Integer, Value::Number(number)) if number.as_i64().is_some() => {
-                self.integer(shape, number.as_i64().unwrap_or_default(), at);
+                let value = number.as_i64().unwrap_or_default();
+                self.constraints.bounds("value", value, shape.bounds(), value, &at.path);
                 Some(Value::Number(number))
             }
             (Type::Double | Type::Timestamp, value @ Value::Number(_)) | (Type::Boolean, value @ Value::Bool(_)) => {
@@ -286,35 +251,24 @@ impl Walk<'_> {
             let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
             self.constraints.violated(text, &at.path, &constraint);
         }
-        if !shape.values.is_empty() {
-            let values: Vec<&str> = shape.values.iter().map(String::as_str).collect();
-            self.constraints.one_of(text, &at.path, &values);
+        if !shape.values.is_empty() && !shape.values.iter().any(|value| value == text) {
+            let constraint = format!("Member must satisfy enum value set: [{}]", shape.values.join(", "));
+            self.constraints.violated(text, &at.path, &constraint);
         }
         self.length(shape, length, text, at);
     }
 
     fn length(&mut self, shape: &Shape, length: usize, value: &str, at: &Place) {
         let length = i64::try_from(length).unwrap_or(i64::MAX);
-        self.bounds(shape, length, value, at, "length");
-    }
-
-    fn integer(&mut self, shape: &Shape, number: i64, at: &Place) {
-        self.bounds(shape, number, &number.to_string(), at, "value");
-    }
-
-    fn bounds(&mut self, shape: &Shape, number: i64, value: &str, at: &Place, what: &str) {
-        if let Some(min) = shape.min.filter(|min| number < *min) {
-            let constraint = format!("Member must have {what} greater than or equal to {min}");
-            self.constraints.violated(value, &at.path, &constraint);
-        }
-        if let Some(max) = shape.max.filter(|max| number > *max) {
-            let constraint = format!("Member must have {what} less than or equal to {max}");
-            self.constraints.violated(value, &at.path, &constraint);
-        }
+        self.constraints.bounds("length", length, shape.bounds(), value, &at.path);
     }
 }
 
 impl Shape {
+    fn bounds(&self) -> RangeInclusive<i64> {
+        self.min.unwrap_or(i64::MIN)..=self.max.unwrap_or(i64::MAX)
+    }
+
     /// A pattern is one of the whole text. All patterns of the model compile.
     fn is_match(&self, text: &str) -> bool {
         let pattern = self.pattern.as_deref().unwrap_or_default();
@@ -333,3 +287,6 @@ fn type_of(value: &Value) -> &'static str {
         Value::Object(_) => "a structure",
     }
 }
+
+#[cfg(test)]
+mod tests;

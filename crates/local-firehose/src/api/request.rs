@@ -7,7 +7,6 @@ use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -161,8 +160,8 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have 41 bits")]
-pub(super) fn seconds(time: Timestamp) -> f64 {
-    time.as_millisecond() as f64 / 1000.0
+pub(super) fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
 }
 
 /// A response takes memory until its client has read it. Only those of GetRecords can be refused for that: others are smaller than what

@@ -82,11 +82,8 @@ impl Control {
                 Some(Status::Deleting | Status::DeletingFailed) => return Ok(()),
                 Some(Status::Active) => control.set_status(&name, Status::Deleting),
             }
-            if let Err(error) = control.save().await {
-                tracing::error!("could not delete the stream {name}: {error}");
-                control.set_status(&name, Status::Active);
-                return Err(Refusal::Failed);
-            }
+            let undo = || control.set_status(&name, Status::Active);
+            control.save_or_undo("delete the stream", &name, undo).await?;
             control.finish_deletion(name);
             Ok(())
         })
@@ -126,11 +123,8 @@ impl Control {
             })?;
             log_options(&updated);
             control.set_definition(&name, updated);
-            if let Err(error) = control.save().await {
-                tracing::error!("could not update the stream {name}: {error}");
-                control.set_definition(&name, definition);
-                return Err(Refusal::Failed);
-            }
+            let undo = || control.set_definition(&name, definition);
+            control.save_or_undo("update the stream", &name, undo).await?;
             stream.update(settings, buckets);
             Ok(())
         })

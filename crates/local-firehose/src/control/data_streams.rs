@@ -77,108 +77,97 @@ impl Control {
         tags: Tags,
     ) -> Result<(), Refusal> {
         let control = self.clone();
-        self.changed(async move { control.create_whole_data_stream(name, shards, tags).await }).await
-    }
-
-    async fn create_whole_data_stream(
-        &self,
-        name: String,
-        shards: Option<NonZeroU32>,
-        tags: Tags,
-    ) -> Result<(), Refusal> {
-        let mut of_stream = Tags::new();
-        add(&mut of_stream, tags)?;
-        {
-            let mut created = self.created();
-            if created.data_streams.len() >= MAX_STREAMS {
-                return Err(Refusal::TooManyStreams);
+        self.changed(async move {
+            let mut of_stream = Tags::new();
+            add(&mut of_stream, tags)?;
+            {
+                let mut created = control.created();
+                if created.data_streams.len() >= MAX_STREAMS {
+                    return Err(Refusal::TooManyStreams);
+                }
+                let created_ms = Timestamp::now().as_millisecond();
+                let entry = DataStreamEntry { shards, hours: MIN_HOURS, created_ms, status: Status::Creating };
+                control.add_data_stream(&name, &entry).map_err(|_taken| Refusal::Exists)?;
+                created.data_streams.insert(name.clone(), entry);
+                // Instead of those of a stream that was once configured.
+                created.set_tags(StreamKind::Data, &name, of_stream);
             }
-            let created_ms = Timestamp::now().as_millisecond();
-            let entry = DataStreamEntry { shards, hours: MIN_HOURS, created_ms, status: Status::Creating };
-            self.add_data_stream(&name, &entry).map_err(|_taken| Refusal::Exists)?;
-            created.data_streams.insert(name.clone(), entry);
-            // Instead of those of a stream that was once configured.
-            created.set_tags(StreamKind::Data, &name, of_stream);
-        }
-        if let Err(error) = self.save().await {
-            tracing::error!("could not create the data stream {name}: {error}");
-            self.0.streams.remove_data_stream(&name);
-            self.forget_data_stream(&name);
-            return Err(Refusal::Failed);
-        }
-        self.set_data_stream_status(&name, Status::Active);
-        Ok(())
+            let undo = || {
+                control.0.streams.remove_data_stream(&name);
+                control.forget_data_stream(&name);
+            };
+            control.save_or_undo("create the data stream", &name, undo).await?;
+            control.set_data_stream_status(&name, Status::Active);
+            Ok(())
+        })
+        .await
     }
 
     /// Returns when the deletion is on disk. Delivery streams read the records that are left, and then the data stream is removed.
     pub(crate) async fn delete_data_stream(&self, name: &str) -> Result<(), Refusal> {
         let (control, name) = (self.clone(), name.to_owned());
-        self.changed(async move { control.delete_whole_data_stream(name).await }).await
-    }
-
-    async fn delete_whole_data_stream(&self, name: String) -> Result<(), Refusal> {
-        {
-            let mut created = self.created();
-            let entry = created.data_streams.get_mut(&name).ok_or_else(|| self.data_stream_not_created(&name))?;
-            match entry.status {
-                Status::Creating => return Err(Refusal::Busy(Status::Creating)),
-                Status::Deleting | Status::DeletingFailed => return Ok(()),
-                Status::Active => entry.status = Status::Deleting,
+        self.changed(async move {
+            {
+                let mut created = control.created();
+                let entry =
+                    created.data_streams.get_mut(&name).ok_or_else(|| control.data_stream_not_created(&name))?;
+                match entry.status {
+                    Status::Creating => return Err(Refusal::Busy(Status::Creating)),
+                    Status::Deleting | Status::DeletingFailed => return Ok(()),
+                    Status::Active => entry.status = Status::Deleting,
+                }
             }
-        }
-        if let Err(error) = self.save().await {
-            tracing::error!("could not delete the data stream {name}: {error}");
-            self.set_data_stream_status(&name, Status::Active);
-            return Err(Refusal::Failed);
-        }
-        let control = self.clone();
-        self.spawn_deletion(async move {
-            let stream = control.0.streams.data_stream(&name);
-            if let Some(retention) = stream.as_ref().and_then(DataStream::retention) {
-                retention.close();
-                retention.readers_finished().await;
-            }
-            let _changing = control.0.changing.lock().await;
-            control.0.streams.remove_data_stream(&name);
-            control.forget_data_stream(&name);
-            control.save_or_log().await;
-        });
-        Ok(())
+            let undo = || control.set_data_stream_status(&name, Status::Active);
+            control.save_or_undo("delete the data stream", &name, undo).await?;
+            let ended = control.clone();
+            control.spawn_deletion(async move {
+                let stream = ended.0.streams.data_stream(&name);
+                if let Some(retention) = stream.as_ref().and_then(DataStream::retention) {
+                    retention.close();
+                    retention.readers_finished().await;
+                }
+                let _changing = ended.0.changing.lock().await;
+                ended.0.streams.remove_data_stream(&name);
+                ended.forget_data_stream(&name);
+                ended.save_or_log().await;
+            });
+            Ok(())
+        })
+        .await
     }
 
     /// Changes how long records are retained, also those that are already there.
     pub(crate) async fn set_retention(&self, name: &str, hours: u32, change: RetentionChange) -> Result<(), Refusal> {
         let (control, name) = (self.clone(), name.to_owned());
-        self.changed(async move { control.set_whole_retention(&name, hours, change).await }).await
-    }
-
-    async fn set_whole_retention(&self, name: &str, hours: u32, change: RetentionChange) -> Result<(), Refusal> {
-        let before = {
-            let mut created = self.created();
-            let entry = created.data_streams.get_mut(name).ok_or_else(|| self.data_stream_not_created(name))?;
-            if entry.status != Status::Active {
-                return Err(Refusal::Busy(entry.status));
-            }
-            let is_other_way = match change {
-                RetentionChange::Increase => hours < entry.hours,
-                RetentionChange::Decrease => hours > entry.hours,
+        self.changed(async move {
+            let before = {
+                let mut created = control.created();
+                let entry =
+                    created.data_streams.get_mut(&name).ok_or_else(|| control.data_stream_not_created(&name))?;
+                if entry.status != Status::Active {
+                    return Err(Refusal::Busy(entry.status));
+                }
+                let is_other_way = match change {
+                    RetentionChange::Increase => hours < entry.hours,
+                    RetentionChange::Decrease => hours > entry.hours,
+                };
+                if is_other_way {
+                    return Err(Refusal::Retention { current: entry.hours, given: hours });
+                }
+                std::mem::replace(&mut entry.hours, hours)
             };
-            if is_other_way {
-                return Err(Refusal::Retention { current: entry.hours, given: hours });
+            let undo = || {
+                if let Some(entry) = control.created().data_streams.get_mut(&name) {
+                    entry.hours = before;
+                }
+            };
+            control.save_or_undo("keep the retention of the data stream", &name, undo).await?;
+            if let Some(retention) = control.0.streams.data_stream(&name).as_ref().and_then(DataStream::retention) {
+                retention.set_hours(hours);
             }
-            std::mem::replace(&mut entry.hours, hours)
-        };
-        if let Err(error) = self.save().await {
-            tracing::error!("could not keep the retention of the data stream {name}: {error}");
-            if let Some(entry) = self.created().data_streams.get_mut(name) {
-                entry.hours = before;
-            }
-            return Err(Refusal::Failed);
-        }
-        if let Some(retention) = self.0.streams.data_stream(name).as_ref().and_then(DataStream::retention) {
-            retention.set_hours(hours);
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     /// A data stream, also one that is created or deleted at the moment.
@@ -202,24 +191,19 @@ impl Control {
     /// Whether a new delivery stream can read the data stream of a source, which it completes.
     pub(super) fn validate_source(&self, source: &mut KinesisSource) -> Result<(), FieldError> {
         let name = &source.stream;
-        let refuse =
-            |problem: String| Err(FieldError::new("KinesisStreamSourceConfiguration.KinesisStreamARN", problem));
-        match self.data_stream(name) {
+        let problem = match self.data_stream(name) {
             Some((stream, Status::Active)) if stream.retention().is_some() => {
                 source.created_ms = Some(stream.created.as_millisecond());
-                Ok(())
+                return Ok(());
             }
             Some((_, Status::Active)) => {
-                let problem =
-                    "is configured at the start of this process: only the delivery stream of its name reads it";
-                refuse(format!("the data stream {name} {problem}"))
+                "is configured at the start of this process: only the delivery stream of its name reads it".to_owned()
             }
-            Some((_, status)) => {
-                let accepted = Status::Active;
-                refuse(format!("the data stream {name} is {status}; accepted is one that is {accepted}"))
-            }
-            None => refuse(format!("the data stream {name} does not exist")),
-        }
+            Some((_, status)) => format!("is {status}; accepted is one that is {}", Status::Active),
+            None => "does not exist".to_owned(),
+        };
+        let problem = format!("the data stream {name} {problem}");
+        Err(FieldError::new("KinesisStreamSourceConfiguration.KinesisStreamARN", problem))
     }
 
     /// Completes the settings of a delivery stream with the source of its definition, and returns the data stream to read.

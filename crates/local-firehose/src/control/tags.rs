@@ -48,7 +48,6 @@ pub(super) fn add(all: &mut Tags, tags: Tags) -> Result<(), Refusal> {
 }
 
 impl Control {
-    /// Adds tags, or replaces those with the same keys.
     pub(crate) async fn tag(&self, kind: StreamKind, name: &str, tags: Tags) -> Result<(), Refusal> {
         self.change_tags(kind, name, |all| add(all, tags)).await
     }
@@ -70,28 +69,17 @@ impl Control {
         change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), Refusal> {
         let (control, name) = (self.clone(), name.to_owned());
-        self.changed(async move { control.change_tags_whole(kind, &name, change).await }).await
+        self.changed(async move {
+            let before = control.tags(kind, &name)?;
+            let mut after = before.clone();
+            change(&mut after)?;
+            control.created().set_tags(kind, &name, after);
+            let undo = || control.created().set_tags(kind, &name, before);
+            control.save_or_undo("keep the tags of the stream", &name, undo).await
+        })
+        .await
     }
 
-    async fn change_tags_whole(
-        &self,
-        kind: StreamKind,
-        name: &str,
-        change: impl FnOnce(&mut Tags) -> Result<(), Refusal> + Send,
-    ) -> Result<(), Refusal> {
-        let before = self.tags(kind, name)?;
-        let mut after = before.clone();
-        change(&mut after)?;
-        self.created().set_tags(kind, name, after);
-        if let Err(error) = self.save().await {
-            tracing::error!("could not keep the tags of the stream {name}: {error}");
-            self.created().set_tags(kind, name, before);
-            return Err(Refusal::Failed);
-        }
-        Ok(())
-    }
-
-    /// The tags of a stream.
     pub(crate) fn tags(&self, kind: StreamKind, name: &str) -> Result<Tags, Refusal> {
         let mut created = self.created();
         let exists = match kind {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::model;
-use crate::api::request::{ApiError, seconds};
+use super::model::limit;
+use crate::api::request::seconds;
 use crate::control::{DESTINATION_ID, Definition, Entry, KinesisSource, Status};
 use crate::stream::{Source, StreamSettings};
 use firehose_model::batch::MB;
@@ -38,12 +38,12 @@ pub(super) fn response(Entry { definition, status }: &Entry, after: &str, caller
         "DeliveryStreamStatus": status,
         "DeliveryStreamType": if source.is_some() { KINESIS } else { DIRECT_PUT },
         "VersionId": version.to_string(),
-        "CreateTimestamp": seconds_of(*created_ms),
+        "CreateTimestamp": seconds(*created_ms),
         "HasMoreDestinations": false,
         "Destinations": is_wanted.then(|| destination(definition)).as_slice(),
     });
     if let Some(updated_ms) = updated_ms {
-        description["LastUpdateTimestamp"] = json!(seconds_of(*updated_ms));
+        description["LastUpdateTimestamp"] = json!(seconds(*updated_ms));
     }
     match source {
         // A data stream has its own encryption (Firehose API reference, "StartDeliveryStreamEncryption").
@@ -52,15 +52,11 @@ pub(super) fn response(Entry { definition, status }: &Entry, after: &str, caller
             description["Source"] = json!({ "KinesisStreamSourceDescription": {
                 "KinesisStreamARN": caller.data_stream_arn(stream),
                 "RoleARN": role_arn,
-                "DeliveryStartTimestamp": seconds_of(*created_ms),
+                "DeliveryStartTimestamp": seconds(*created_ms),
             } });
         }
     }
     json!({ "DeliveryStreamDescription": description })
-}
-
-fn seconds_of(ms: i64) -> f64 {
-    seconds(Timestamp::from_millisecond(ms).unwrap_or_default())
 }
 
 /// What the caller has not set has Firehose's default.
@@ -68,16 +64,19 @@ fn destination(definition: &Definition) -> Value {
     let configuration = &definition.destination;
     let s3 = s3(configuration, definition.buffering_hints());
     let mut extended = s3.clone();
-    let default_processing = json!({ "Enabled": false, "Processors": [] });
-    extended["ProcessingConfiguration"] =
-        configuration.get("ProcessingConfiguration").cloned().unwrap_or(default_processing);
-    extended["S3BackupMode"] = configuration.get("S3BackupMode").cloned().unwrap_or_else(|| json!("Disabled"));
+    extended["ProcessingConfiguration"] = json!({ "Enabled": false, "Processors": [] });
+    extended["S3BackupMode"] = json!("Disabled");
     if let Some(Value::Object(backup)) = configuration.get("S3BackupConfiguration") {
         extended["S3BackupDescription"] = self::s3(backup, definition.buffering_hints());
     }
-    for member in
-        ["DynamicPartitioningConfiguration", "DataFormatConversionConfiguration", "FileExtension", "CustomTimeZone"]
-    {
+    for member in [
+        "ProcessingConfiguration",
+        "S3BackupMode",
+        "DynamicPartitioningConfiguration",
+        "DataFormatConversionConfiguration",
+        "FileExtension",
+        "CustomTimeZone",
+    ] {
         if let Some(value) = configuration.get(member) {
             extended[member] = value.clone();
         }
@@ -181,17 +180,15 @@ fn megabytes(bytes: usize) -> f64 {
 }
 
 /// `streams` are names in alphabetical order with their types.
-pub(super) fn list<'a>(body: &[u8], streams: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Value, ApiError> {
-    let input = model::read("ListDeliveryStreams", body)?;
-    let limit = input.get("Limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+pub(super) fn list<'a>(input: &Map<String, Value>, streams: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+    let limit = limit(input).unwrap_or(DEFAULT_LIMIT);
     let wanted_type = input.get("DeliveryStreamType").and_then(Value::as_str);
     let after = input.get("ExclusiveStartDeliveryStreamName").and_then(Value::as_str);
 
     let of_type = streams.filter(|(_, of)| wanted_type.is_none_or(|wanted| wanted == *of));
     let mut names = of_type.map(|(name, _)| name).filter(|name| after.is_none_or(|after| *name > after));
     let listed: Vec<&str> = names.by_ref().take(limit).collect();
-    Ok(json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": names.next().is_some() }))
+    json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": names.next().is_some() })
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
-//! The operations on one delivery stream, but for its records.
+//! The operations on delivery streams, but for puts.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::SERVICE;
 use super::describe::{self, DIRECT_PUT, KINESIS};
 use super::model::{self, text};
-use super::refusal::error;
-use super::{SERVICE, tags};
+use crate::api::refusal::error;
 use crate::api::request::ApiError;
+use crate::api::tags;
 use crate::control::{Control, Definition, KinesisSource, Refusal, StreamKind, Update};
+use crate::stream::DeliveryStream;
 use firehose_model::scope::Scope;
 
 const CONFIGURATIONS: [&str; 2] = ["ExtendedS3DestinationConfiguration", "S3DestinationConfiguration"];
@@ -18,7 +20,7 @@ const UPDATES: [&str; 2] = ["ExtendedS3DestinationUpdate", "S3DestinationUpdate"
 pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
     let mut input = model::read(operation, body)?;
     let name = text(&mut input, "DeliveryStreamName");
-    let refused = |refusal: Refusal| error(refusal, &name, caller);
+    let refused = |refusal: Refusal| error(StreamKind::Delivery, &refusal, &name, caller);
     match operation {
         "CreateDeliveryStream" => {
             let stream_type = text(&mut input, "DeliveryStreamType");
@@ -45,6 +47,13 @@ pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller
             let update = Update { version, destination_id, at, change };
             control.update(&name, update).await.map_err(refused)?;
         }
+        "ListDeliveryStreams" => {
+            let streams = control.list();
+            let of_type = |stream: &DeliveryStream| describe::type_of(&stream.settings());
+            let streams =
+                streams.iter().map(|(name, stream)| (name.as_str(), stream.as_ref().map_or(DIRECT_PUT, of_type)));
+            return Ok(describe::list(&input, streams));
+        }
         "DescribeDeliveryStream" => {
             let configured = || {
                 let stream = control.streams().get(&name)?;
@@ -63,7 +72,8 @@ pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller
             control.untag(StreamKind::Delivery, &name, &keys).await.map_err(refused)?;
         }
         "ListTagsForDeliveryStream" => {
-            return Ok(tags::page(control.tags(StreamKind::Delivery, &name).map_err(refused)?, &mut input));
+            let tags = control.tags(StreamKind::Delivery, &name).map_err(refused)?;
+            return Ok(tags::page(tags, &text(&mut input, "ExclusiveStartTagKey"), model::limit(&input)));
         }
         _ => return Err(SERVICE.unknown_operation(operation)),
     }

@@ -8,7 +8,7 @@ use super::SERVICE;
 use crate::api::model::{Model, Supported};
 use crate::api::request::ApiError;
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new("Firehose", include_str!("service-model.json"), SUPPORTED));
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(&SERVICE, include_str!("service-model.json"), SUPPORTED));
 
 /// Every member of other structures is supported.
 const SUPPORTED: Supported = &[
@@ -74,7 +74,7 @@ const EXTENDED: [&str; 16] = [
 
 /// Reads the input of an operation.
 pub(super) fn read(operation: &str, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    if MODEL.has(operation) { MODEL.read(operation, body) } else { Err(SERVICE.unknown_operation(operation)) }
+    MODEL.read(operation, body)
 }
 
 /// Removes a text from an input; empty if the member is missing.
@@ -83,6 +83,11 @@ pub(super) fn text(input: &mut Map<String, Value>, member: &str) -> String {
         Some(Value::String(text)) => text,
         _ => String::new(),
     }
+}
+
+/// `Limit` of an input.
+pub(super) fn limit(input: &Map<String, Value>) -> Option<usize> {
+    input.get("Limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok())
 }
 
 #[cfg(test)]

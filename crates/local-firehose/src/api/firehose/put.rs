@@ -13,6 +13,9 @@ use firehose_model::source::{MAX_RECORD_BYTES, decoded_bytes};
 /// A full backlog. The text, and the status 500 of PutRecord, were seen of Firehose.
 const THROTTLED: (&str, &str) = ("ServiceUnavailableException", "Slow down.");
 
+/// The most characters of a delivery stream's name (Firehose API reference, "CreateDeliveryStream").
+pub(super) const MAX_STREAM_NAME: usize = 64;
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Put {
     pub(super) stream: String,
@@ -39,31 +42,30 @@ impl Record {
     }
 }
 
-pub(super) fn record(body: &[u8]) -> Result<Put, ApiError> {
-    let Input { delivery_stream_name, record, .. } = parse(body)?;
+/// Reads an input of PutRecord, or of PutRecordBatch. An invalid record rejects the batch, as in AWS.
+pub(super) fn read(body: &[u8], is_batch: bool) -> Result<Put, ApiError> {
+    let Input { delivery_stream_name, record, records } = parse(body)?;
     let mut constraints = Constraints::default();
-    let stream = constraints.delivery_stream_name(delivery_stream_name);
-    let record = constraints.required(record, "record");
-    if let Some(record) = &record {
-        record.validate(&mut constraints, "record.");
+    let stream = constraints.required(delivery_stream_name, "deliveryStreamName");
+    if let Some(name) = &stream {
+        constraints.name(name, "deliveryStreamName", MAX_STREAM_NAME);
     }
-    constraints.validate()?;
-    Ok(Put { stream, data: record.into_iter().filter_map(|record| record.data).collect() })
-}
-
-/// An invalid record rejects the batch, as in AWS.
-pub(super) fn batch(body: &[u8]) -> Result<Put, ApiError> {
-    let Input { delivery_stream_name, records, .. } = parse(body)?;
-    let mut constraints = Constraints::default();
-    let stream = constraints.delivery_stream_name(delivery_stream_name);
-    let records = constraints.records(records, MAX_PUT_RECORDS, Record::validate);
+    let records = if is_batch {
+        constraints.records(records, MAX_PUT_RECORDS, Record::validate)
+    } else {
+        let record = constraints.required(record, "record");
+        if let Some(record) = &record {
+            record.validate(&mut constraints, "record.");
+        }
+        record.into_iter().collect()
+    };
     constraints.validate()?;
     let data: Vec<String> = records.into_iter().filter_map(|record| record.data).collect();
     if data.iter().map(|data| decoded_bytes(data)).sum::<usize>() > MAX_PUT_BYTES {
         // Seen of Firehose, code and text.
         return Err(ApiError::invalid_argument("Records size exceeds 4 MB limit"));
     }
-    Ok(Put { stream, data })
+    Ok(Put { stream: stream.unwrap_or_default(), data })
 }
 
 pub(super) fn record_response(mut results: Vec<Result<String, PutError>>) -> Result<Value, ApiError> {

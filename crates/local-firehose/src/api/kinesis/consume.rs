@@ -5,12 +5,10 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::model;
-use super::refusal::refuse_dry_run;
-use super::stream_ref::StreamMembers;
+use super::model::{Input, refuse_dry_run};
 use crate::api::request::{ApiError, seconds};
 use crate::stream::{DataStream, ReadLimits, Retention, ShardRecords, Start};
 use firehose_model::kinesis::shard::ShardId;
@@ -22,16 +20,13 @@ const ITERATOR_MS: i64 = 5 * 60 * 1000;
 const MAX_RECORDS: usize = 10_000;
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 
-const AT: &str = "AT_SEQUENCE_NUMBER";
 const AFTER: &str = "AFTER_SEQUENCE_NUMBER";
-const TRIM_HORIZON: &str = "TRIM_HORIZON";
-const LATEST: &str = "LATEST";
 const AT_TIMESTAMP: &str = "AT_TIMESTAMP";
 
 /// The next position in a shard. Clients see it as base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct ShardIterator {
-    stream: String,
+    pub(super) stream: String,
     /// Of a stream of the same name, which is another one.
     created_ms: i64,
     shard: u32,
@@ -46,59 +41,49 @@ impl ShardIterator {
     }
 
     fn encoded(&self) -> String {
-        let Self { stream, created_ms, shard, next, issued_ms } = self;
-        STANDARD.encode(json!([stream, created_ms, shard, next, issued_ms]).to_string())
+        STANDARD.encode(json!(self).to_string())
     }
 
-    fn decoded(text: &str) -> Option<Self> {
-        let json = STANDARD.decode(text).ok()?;
-        let (stream, created_ms, shard, next, issued_ms) = serde_json::from_slice(&json).ok()?;
-        Some(Self { stream, created_ms, shard, next, issued_ms })
+    /// The texts of an invalid and of an expired iterator were probed on Kinesis by the kinesalite project.
+    pub(super) fn read(text: &str, now: Timestamp) -> Result<Self, ApiError> {
+        // Kinesis accepts it in quotation marks, too (LocalStack's test, validated on AWS).
+        let json = STANDARD.decode(text.trim_matches('"')).map_err(|_| invalid())?;
+        let iterator: Self = serde_json::from_slice(&json).map_err(|_| invalid())?;
+        // A clock may be set back. One that is set further back than this is not expected.
+        let age_ms = now.as_millisecond().checked_sub(iterator.issued_ms).filter(|age| *age >= -ITERATOR_MS);
+        if age_ms.ok_or_else(invalid)? > ITERATOR_MS {
+            let issued = Timestamp::from_millisecond(iterator.issued_ms).unwrap_or_default();
+            let message = format!(
+                "Iterator expired. The iterator was created at time {issued} while right now it is {now} which is further in the future \
+                 than the tolerated delay of {ITERATOR_MS} milliseconds."
+            );
+            return Err(ApiError::bad_request("ExpiredIteratorException", message));
+        }
+        Ok(iterator)
     }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct IteratorRequest {
-    #[serde(flatten)]
-    pub(super) stream: StreamMembers,
-    shard_id: String,
-    shard_iterator_type: String,
-    starting_sequence_number: Option<String>,
-    timestamp: Option<f64>,
-    dry_run: Option<bool>,
-}
-
-pub(super) fn iterator_request(body: &[u8]) -> Result<IteratorRequest, ApiError> {
-    model::read("GetShardIterator", body)
 }
 
 /// The texts were probed on Kinesis by the kinesalite project.
-pub(super) fn iterator_response(
-    stream: &DataStream,
-    request: &IteratorRequest,
-    caller: &Scope,
-    now: Timestamp,
-) -> Result<Value, ApiError> {
+pub(super) fn iterator(stream: &DataStream, input: &Input, caller: &Scope, now: Timestamp) -> Result<Value, ApiError> {
     let retention = retention(stream)?;
-    let (name, account, id) = (stream.name(), &caller.account, &request.shard_id);
+    let (name, account, id) = (stream.name(), &caller.account, &input.shard_id);
     let not_found = |message: String| ApiError::bad_request("ResourceNotFoundException", message);
     let shard = ShardId::of_id(id)
         .ok_or_else(|| not_found(format!("Could not find shard {id} in stream {name} under account {account}.")))?;
     if shard.0 >= stream.settings.shards().count() {
         return Err(not_found(format!("Shard {shard} in stream {name} under account {account} does not exist")));
     }
-    let of_type = request.shard_iterator_type.as_str();
+    let of_type = input.shard_iterator_type.as_str();
     // An assumption, code and text.
-    if request.timestamp.is_some() && of_type != AT_TIMESTAMP {
+    if input.timestamp.is_some() && of_type != AT_TIMESTAMP {
         return Err(ApiError::invalid_argument(format!(
             "Timestamp: found one with the ShardIteratorType {of_type}; accepted is one with {AT_TIMESTAMP}"
         )));
     }
-    let start = match (of_type, &request.starting_sequence_number, request.timestamp) {
-        (TRIM_HORIZON, None, _) => Start::TrimHorizon,
-        (LATEST, None, _) => Start::Latest,
-        (AT | AFTER, Some(number), _) => {
+    let start = match (of_type, &input.starting_sequence_number, input.timestamp) {
+        ("TRIM_HORIZON", None, _) => Start::TrimHorizon,
+        ("LATEST", None, _) => Start::Latest,
+        ("AT_SEQUENCE_NUMBER" | AFTER, Some(number), _) => {
             let found = ShardId::of_sequence_number(number)
                 .filter(|(shard, number)| retention.has(*shard, *number, stream.created));
             let (of_shard, position) = found.ok_or_else(|| {
@@ -128,7 +113,7 @@ pub(super) fn iterator_response(
             )));
         }
     };
-    refuse_dry_run(request.dry_run)?;
+    refuse_dry_run(input.dry_run)?;
     let iterator = ShardIterator::new(stream, shard, retention.position(shard, start), now);
     Ok(json!({ "ShardIterator": iterator.encoded() }))
 }
@@ -138,7 +123,7 @@ pub(super) fn iterator_response(
 fn time(seconds: f64, now: Timestamp) -> Result<i64, ApiError> {
     let ms = (seconds * 1000.0 + 0.01).floor();
     let now_ms = now.as_millisecond();
-    if (0.0..=self::seconds(now) * 1000.0 + 1.0).contains(&ms) {
+    if (0.0..=self::seconds(now_ms) * 1000.0 + 1.0).contains(&ms) {
         return Ok((ms as i64).min(now_ms));
     }
     if ms < 0.0 {
@@ -152,67 +137,24 @@ fn time(seconds: f64, now: Timestamp) -> Result<i64, ApiError> {
     )))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct RecordsRequest {
-    pub(super) stream: String,
-    iterator: ShardIterator,
-    limit: usize,
-    dry_run: Option<bool>,
-}
-
-/// The texts of an invalid and of an expired iterator were probed on Kinesis by the kinesalite project.
-pub(super) fn records_request(body: &[u8], caller: &Scope, now: Timestamp) -> Result<RecordsRequest, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        shard_iterator: String,
-        limit: Option<usize>,
-        #[serde(rename = "StreamARN")]
-        stream_arn: Option<String>,
-        dry_run: Option<bool>,
-    }
-
-    let Input { shard_iterator, limit, stream_arn, dry_run } = model::read("GetRecords", body)?;
-    // Kinesis accepts it in quotation marks, too (LocalStack's test, validated on AWS).
-    let iterator = ShardIterator::decoded(shard_iterator.trim_matches('"')).ok_or_else(invalid)?;
-    // A clock may be set back. One that is set further back than this is not expected.
-    let age_ms = now.as_millisecond().checked_sub(iterator.issued_ms).filter(|age| *age >= -ITERATOR_MS);
-    if age_ms.ok_or_else(invalid)? > ITERATOR_MS {
-        let issued = Timestamp::from_millisecond(iterator.issued_ms).unwrap_or_default();
-        let message = format!(
-            "Iterator expired. The iterator was created at time {issued} while right now it is {now} which is further in the future \
-             than the tolerated delay of {ITERATOR_MS} milliseconds."
-        );
-        return Err(ApiError::bad_request("ExpiredIteratorException", message));
-    }
-    let members = StreamMembers { stream_name: Some(iterator.stream.clone()), stream_arn };
-    let stream = members.name(caller)?;
-    Ok(RecordsRequest { stream, iterator, limit: limit.unwrap_or(MAX_RECORDS), dry_run })
-}
-
 fn invalid() -> ApiError {
     ApiError::invalid_argument("Invalid ShardIterator.")
 }
 
-pub(super) fn records_response(
-    stream: &DataStream,
-    request: &RecordsRequest,
-    now: Timestamp,
-) -> Result<Value, ApiError> {
-    let RecordsRequest { iterator, limit, dry_run, .. } = request;
+pub(super) fn records(stream: &DataStream, input: &Input, now: Timestamp) -> Result<Value, ApiError> {
+    let iterator = ShardIterator::read(&input.shard_iterator, now)?;
     let shard = ShardId(iterator.shard);
     if iterator.created_ms != stream.created.as_millisecond() || shard.0 >= stream.settings.shards().count() {
         return Err(invalid());
     }
-    refuse_dry_run(*dry_run)?;
-    let limits = ReadLimits { records: *limit, bytes: MAX_BYTES };
+    refuse_dry_run(input.dry_run)?;
+    let limits = ReadLimits { records: input.limit.unwrap_or(MAX_RECORDS), bytes: MAX_BYTES };
     let read = retention(stream)?.read(shard, iterator.next, limits, now.as_millisecond());
     let ShardRecords { records, next, behind_ms, .. } = read;
     let described = records.iter().map(|(number, record)| {
-        let arrival = Timestamp::from_millisecond(record.arrival_ms).unwrap_or_default();
         json!({
             "SequenceNumber": shard.sequence_number(*number),
-            "ApproximateArrivalTimestamp": seconds(arrival),
+            "ApproximateArrivalTimestamp": seconds(record.arrival_ms),
             "Data": record.data,
             "PartitionKey": record.partition_key,
         })

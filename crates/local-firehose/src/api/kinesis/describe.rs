@@ -2,12 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::model;
-use super::stream_ref::StreamMembers;
+use super::model::{Input, ShardFilter};
 use crate::api::request::{ApiError, seconds};
 use crate::control::{MIN_HOURS, Status};
 use crate::stream::DataStream;
@@ -18,7 +15,7 @@ use firehose_model::scope::Scope;
 /// The default `Limit` (Kinesis API reference, "ListStreams").
 const DEFAULT_LIMIT: usize = 100;
 
-pub(super) fn summary_response(stream: &DataStream, status: Status, caller: &Scope) -> Value {
+pub(super) fn summary(stream: &DataStream, status: Status, caller: &Scope) -> Value {
     let mut summary = full_description(stream, status, caller);
     summary["OpenShardCount"] = json!(stream.settings.shards().count());
     summary["ConsumerCount"] = json!(0);
@@ -29,59 +26,20 @@ pub(super) fn summary_response(stream: &DataStream, status: Status, caller: &Sco
 /// The most shards of a response, and the default `Limit` (Kinesis API reference, "DescribeStream").
 const MAX_DESCRIBED: usize = 100;
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct DescribeStreamRequest {
-    pub(super) stream: String,
-    limit: usize,
-    after: Option<String>,
-}
-
-pub(super) fn stream_request(body: &[u8], caller: &Scope) -> Result<DescribeStreamRequest, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        #[serde(flatten)]
-        stream: StreamMembers,
-        limit: Option<usize>,
-        exclusive_start_shard_id: Option<String>,
-    }
-
-    let Input { stream, limit, exclusive_start_shard_id: after } = model::read("DescribeStream", body)?;
-    let (stream, limit) = (stream.name(caller)?, limit.unwrap_or(MAX_DESCRIBED).min(MAX_DESCRIBED));
-    Ok(DescribeStreamRequest { stream, limit, after })
-}
-
-pub(super) fn stream_response(
-    stream: &DataStream,
-    status: Status,
-    request: &DescribeStreamRequest,
-    caller: &Scope,
-) -> Value {
+pub(super) fn stream(stream: &DataStream, status: Status, input: &Input, caller: &Scope) -> Value {
     let mut description = full_description(stream, status, caller);
-    let shards = stream.settings.shards();
-    let is_wanted = |shard: &ShardId| request.after.as_ref().is_none_or(|after| shard.to_string() > *after);
-    let mut wanted = shards.iter().filter(is_wanted);
-    let listed: Vec<Value> = wanted.by_ref().take(request.limit).map(|shard| described(shards, shard)).collect();
-    description["Shards"] = json!(listed);
-    description["HasMoreShards"] = json!(wanted.next().is_some());
+    let (shards, has_more) =
+        page(stream.settings.shards(), input.exclusive_start_shard_id.as_ref(), input.limit, MAX_DESCRIBED);
+    description["Shards"] = json!(shards);
+    description["HasMoreShards"] = json!(has_more);
     json!({ "StreamDescription": description })
 }
 
 /// `streams` are in alphabetical order. A token is the last name of the page before.
-pub(super) fn list(body: &[u8], streams: &[(DataStream, Status)], caller: &Scope) -> Result<Value, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        limit: Option<usize>,
-        exclusive_start_stream_name: Option<String>,
-        next_token: Option<String>,
-    }
-
-    let input: Input = model::read("ListStreams", body)?;
-    let limit = input.limit.unwrap_or(DEFAULT_LIMIT);
-    let after = input.next_token.max(input.exclusive_start_stream_name);
-    let mut wanted = streams.iter().filter(|(stream, _)| after.as_deref().is_none_or(|after| stream.name() > after));
-    let listed: Vec<&(DataStream, Status)> = wanted.by_ref().take(limit).collect();
+pub(super) fn streams(input: &Input, streams: &[(DataStream, Status)], caller: &Scope) -> Value {
+    let after = input.next_token.as_ref().max(input.exclusive_start_stream_name.as_ref());
+    let mut wanted = streams.iter().filter(|(stream, _)| after.is_none_or(|after| stream.name() > after.as_str()));
+    let listed: Vec<&(DataStream, Status)> = wanted.by_ref().take(input.limit.unwrap_or(DEFAULT_LIMIT)).collect();
     let names: Vec<&str> = listed.iter().map(|(stream, _)| stream.name()).collect();
     let has_more = wanted.next().is_some();
     let mut page = json!({
@@ -92,7 +50,7 @@ pub(super) fn list(body: &[u8], streams: &[(DataStream, Status)], caller: &Scope
     if has_more {
         page["NextToken"] = json!(names.last());
     }
-    Ok(page)
+    page
 }
 
 /// What DescribeStream and DescribeStreamSummary have in common. A configured stream keeps records until they are delivered, and has the
@@ -112,7 +70,7 @@ fn description(stream: &DataStream, status: Status, caller: &Scope) -> Value {
         "StreamARN": caller.data_stream_arn(stream.name()),
         "StreamStatus": status,
         "StreamModeDetails": { "StreamMode": mode },
-        "StreamCreationTimestamp": seconds(stream.created),
+        "StreamCreationTimestamp": seconds(stream.created.as_millisecond()),
     })
 }
 
@@ -121,33 +79,7 @@ const MAX_RESULTS: usize = 1000;
 /// The only type of a filter that does not select every shard, because shards are never split or merged.
 const AFTER: &str = "AFTER_SHARD_ID";
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct ListShardsRequest {
-    pub(super) stream: String,
-    max_results: usize,
-    after: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ShardsInput {
-    #[serde(flatten)]
-    stream: StreamMembers,
-    next_token: Option<String>,
-    exclusive_start_shard_id: Option<String>,
-    max_results: Option<usize>,
-    shard_filter: Option<Filter>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Filter {
-    r#type: String,
-    shard_id: Option<String>,
-    timestamp: Option<IgnoredAny>,
-}
-
-impl Filter {
+impl ShardFilter {
     /// Which type needs which member is documented (Kinesis API reference, "ShardFilter"), the messages are an assumption.
     fn validate(&self) -> Result<(), ApiError> {
         let of_type = &self.r#type;
@@ -165,40 +97,46 @@ impl Filter {
     }
 }
 
-pub(super) fn shards_request(body: &[u8], caller: &Scope) -> Result<ListShardsRequest, ApiError> {
-    let ShardsInput { stream, next_token, exclusive_start_shard_id, max_results, shard_filter } =
-        model::read("ListShards", body)?;
-    let max_results = max_results.unwrap_or(MAX_RESULTS).min(MAX_RESULTS);
-    let more = exclusive_start_shard_id.as_ref().map(|_| "ExclusiveStartShardId");
-    let more = more.or(shard_filter.as_ref().map(|_| "ShardFilter"));
-    shard_filter.as_ref().map_or(Ok(()), Filter::validate)?;
-    let after: Vec<String> =
-        exclusive_start_shard_id.into_iter().chain(shard_filter.and_then(|filter| filter.shard_id)).collect();
-    let Some(token) = next_token else {
-        return Ok(ListShardsRequest { stream: stream.name(caller)?, max_results, after });
-    };
-    // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
-    if let Some(member) = stream.member().or(more) {
-        return Err(ApiError::invalid_argument(format!("NextToken and {member} cannot be provided together.")));
+/// Replaces the token of a request for the next page by its stream, and the last shard of the page before.
+pub(super) fn resume(input: &mut Input) -> Result<(), ApiError> {
+    input.shard_filter.as_ref().map_or(Ok(()), ShardFilter::validate)?;
+    let Some(token) = input.next_token.take() else { return Ok(()) };
+    for (member, is_given) in [
+        ("StreamName", input.stream_name.is_some()),
+        ("StreamARN", input.stream_arn.is_some()),
+        ("ExclusiveStartShardId", input.exclusive_start_shard_id.is_some()),
+        ("ShardFilter", input.shard_filter.is_some()),
+    ] {
+        if is_given {
+            // Seen of Kinesis: boto3's own paginator gets this error (botocore issue 2009).
+            return Err(ApiError::invalid_argument(format!("NextToken and {member} cannot be provided together.")));
+        }
     }
-    // The stream's name, and the last shard of the page before. Tokens of Kinesis expire after 300 seconds, these do not.
+    // Tokens of Kinesis expire after 300 seconds, these do not.
     let read = STANDARD.decode(token).ok().and_then(|token| serde_json::from_slice::<(String, String)>(&token).ok());
     // An assumption.
     let (stream, after) = read.ok_or_else(|| ApiError::invalid_argument("NextToken is invalid."))?;
-    Ok(ListShardsRequest { stream, max_results, after: vec![after] })
+    (input.stream_name, input.exclusive_start_shard_id) = (Some(stream), Some(after));
+    Ok(())
 }
 
-pub(super) fn shards_response(stream: &DataStream, request: &ListShardsRequest) -> Value {
-    let shards = stream.settings.shards();
-    let mut wanted = shards.iter().filter(|shard| request.after.iter().all(|after| shard.to_string() > *after));
-    let listed: Vec<ShardId> = wanted.by_ref().take(request.max_results).collect();
-    let described = listed.iter().map(|&shard| described(shards, shard));
-    let mut page = json!({ "Shards": described.collect::<Vec<_>>() });
-    if let Some(last) = wanted.next().and(listed.last()) {
-        let token = json!([stream.name(), last]);
+pub(super) fn shards(stream: &DataStream, input: &Input) -> Value {
+    let of_filter = input.shard_filter.as_ref().and_then(|filter| filter.shard_id.as_ref());
+    let after = input.exclusive_start_shard_id.as_ref().max(of_filter);
+    let (shards, has_more) = page(stream.settings.shards(), after, input.max_results, MAX_RESULTS);
+    let mut page = json!({ "Shards": shards });
+    if has_more {
+        let token = json!([stream.name(), shards.last().map(|last| &last["ShardId"])]);
         page["NextToken"] = json!(STANDARD.encode(token.to_string()));
     }
     page
+}
+
+/// The shards after one, and whether there are more.
+fn page(shards: Shards, after: Option<&String>, limit: Option<usize>, most: usize) -> (Vec<Value>, bool) {
+    let mut wanted = shards.iter().filter(|shard| after.is_none_or(|after| shard.to_string() > *after));
+    let listed = wanted.by_ref().take(limit.unwrap_or(most).min(most)).map(|shard| described(shards, shard)).collect();
+    (listed, wanted.next().is_some())
 }
 
 fn described(shards: Shards, shard: ShardId) -> Value {

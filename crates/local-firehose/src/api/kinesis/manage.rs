@@ -1,60 +1,90 @@
-//! CreateStream, DeleteStream, IncreaseStreamRetentionPeriod and DecreaseStreamRetentionPeriod.
+//! The operations on data streams, but for puts.
 
 use std::num::NonZeroU32;
 
-use serde::Deserialize;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::model;
-use super::refusal::error;
-use super::stream_ref::StreamMembers;
-use super::tags;
+use super::consume::{self, ShardIterator};
+use super::model::{self, Input};
+use super::{SERVICE, describe, stream_ref};
+use crate::api::refusal::error;
 use crate::api::request::ApiError;
-use crate::control::{Control, MAX_HOURS, MIN_HOURS, RetentionChange, Tags};
+use crate::api::tags;
+use crate::control::{Control, MAX_HOURS, MIN_HOURS, Refusal, RetentionChange, StreamKind, Tags};
 use firehose_model::kinesis::MAX_RECORD_BYTES;
 use firehose_model::scope::Scope;
 
 /// The most shards of a stream: the default quota of an account in the largest regions (Kinesis developer guide, "Quotas and limits").
 const MAX_SHARDS: i64 = 500;
 const ON_DEMAND: &str = "ON_DEMAND";
+const MAX_RECORD_KIB: usize = MAX_RECORD_BYTES / 1024;
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct CreateInput {
-    stream_name: String,
-    shard_count: Option<i64>,
-    stream_mode_details: Option<ModeDetails>,
-    #[serde(default)]
-    tags: Tags,
-    #[serde(rename = "MaxRecordSizeInKiB")]
-    max_record_kib: Option<usize>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ModeDetails {
-    stream_mode: String,
-}
-
-pub(super) async fn create(control: &Control, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-    let CreateInput { stream_name: name, shard_count, stream_mode_details: mode, tags, max_record_kib } =
-        model::read("CreateStream", body)?;
-    tags::validate(&tags)?;
-    let accepted_kib = MAX_RECORD_BYTES / 1024;
-    if let Some(kib) = max_record_kib.filter(|kib| *kib != accepted_kib) {
-        let message = format!("MaxRecordSizeInKiB: found {kib}; accepted is {accepted_kib}");
-        return Err(ApiError::invalid_argument(message));
+pub(super) async fn call(control: &Control, operation: &str, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
+    let mut input = model::read(operation, body)?;
+    let now = Timestamp::now();
+    // A token and an iterator name the stream.
+    match operation {
+        "ListStreams" => return Ok(describe::streams(&input, &control.data_streams(), caller)),
+        "ListShards" => describe::resume(&mut input)?,
+        "GetRecords" => input.stream_name = Some(ShardIterator::read(&input.shard_iterator, now)?.stream),
+        _ => {}
     }
-    let shards = shards(mode.map(|mode| mode.stream_mode).as_deref(), shard_count)?;
-    let created = control.create_data_stream(name.clone(), shards, tags).await;
-    created.map_err(|refusal| error(&refusal, &name, caller))?;
+    let name = stream_ref::name(input.stream_name.take(), input.stream_arn.as_deref(), caller)?;
+    let refused = |refusal: Refusal| error(StreamKind::Data, &refusal, &name, caller);
+    let find = || control.data_stream(&name).ok_or(Refusal::NotFound).map_err(refused);
+    match operation {
+        "CreateStream" => {
+            validate_tags(&input.tags)?;
+            if let Some(kib) = input.max_record_kib.filter(|kib| *kib != MAX_RECORD_KIB) {
+                let message = format!("MaxRecordSizeInKiB: found {kib}; accepted is {MAX_RECORD_KIB}");
+                return Err(ApiError::invalid_argument(message));
+            }
+            let shards = shards(&input)?;
+            control.create_data_stream(name.clone(), shards, input.tags).await.map_err(refused)?;
+        }
+        // `EnforceConsumerDeletion` is about enhanced fan-out, of which there is none.
+        "DeleteStream" => control.delete_data_stream(&name).await.map_err(refused)?,
+        "IncreaseStreamRetentionPeriod" => {
+            let hours = hours(input.retention_period_hours)?;
+            control.set_retention(&name, hours, RetentionChange::Increase).await.map_err(refused)?;
+        }
+        "DecreaseStreamRetentionPeriod" => {
+            let hours = hours(input.retention_period_hours)?;
+            control.set_retention(&name, hours, RetentionChange::Decrease).await.map_err(refused)?;
+        }
+        "AddTagsToStream" => {
+            validate_tags(&input.tags)?;
+            control.tag(StreamKind::Data, &name, input.tags).await.map_err(refused)?;
+        }
+        "RemoveTagsFromStream" => {
+            validate_characters(input.tag_keys.iter())?;
+            control.untag(StreamKind::Data, &name, &input.tag_keys).await.map_err(refused)?;
+        }
+        "ListTagsForStream" => {
+            let tags = control.tags(StreamKind::Data, &name).map_err(refused)?;
+            return Ok(tags::page(tags, &input.exclusive_start_tag_key, input.limit));
+        }
+        "DescribeStream" => {
+            let (stream, status) = find()?;
+            return Ok(describe::stream(&stream, status, &input, caller));
+        }
+        "DescribeStreamSummary" => {
+            let (stream, status) = find()?;
+            return Ok(describe::summary(&stream, status, caller));
+        }
+        "ListShards" => return Ok(describe::shards(&find()?.0, &input)),
+        "GetShardIterator" => return consume::iterator(&find()?.0, &input, caller, now),
+        "GetRecords" => return consume::records(&find()?.0, &input, now),
+        _ => return Err(SERVICE.unknown_operation(operation)),
+    }
     Ok(Value::Null)
 }
 
 /// The number of shards; none on demand. That Kinesis refuses the two combinations is documented, the texts are assumptions. Without a mode
 /// and a number, it creates four shards (LocalStack's snapshot of AWS, 2022-08-26); that the mode is ON_DEMAND then is an assumption.
-fn shards(mode: Option<&str>, count: Option<i64>) -> Result<Option<NonZeroU32>, ApiError> {
-    match (mode, count) {
+fn shards(input: &Input) -> Result<Option<NonZeroU32>, ApiError> {
+    match (input.stream_mode_details.as_ref().map(|details| &*details.stream_mode), input.shard_count) {
         (Some(ON_DEMAND) | None, None) => Ok(None),
         (Some(ON_DEMAND), Some(_)) => {
             Err(ApiError::invalid_argument("ShardCount: must not be specified for a stream with the mode ON_DEMAND."))
@@ -70,46 +100,37 @@ fn shards(mode: Option<&str>, count: Option<i64>) -> Result<Option<NonZeroU32>, 
     }
 }
 
-pub(super) async fn delete(control: &Control, body: &[u8], caller: &Scope) -> Result<Value, ApiError> {
-    // `EnforceConsumerDeletion` is about enhanced fan-out, of which there is none.
-    let name = model::read::<StreamMembers>("DeleteStream", body)?.name(caller)?;
-    control.delete_data_stream(&name).await.map_err(|refusal| error(&refusal, &name, caller))?;
-    Ok(Value::Null)
-}
-
-pub(super) async fn set_retention(
-    control: &Control,
-    change: RetentionChange,
-    body: &[u8],
-    caller: &Scope,
-) -> Result<Value, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Input {
-        #[serde(flatten)]
-        stream: StreamMembers,
-        retention_period_hours: i64,
-    }
-
-    let operation = match change {
-        RetentionChange::Increase => "IncreaseStreamRetentionPeriod",
-        RetentionChange::Decrease => "DecreaseStreamRetentionPeriod",
-    };
-    let Input { stream, retention_period_hours: hours } = model::read(operation, body)?;
-    let name = stream.name(caller)?;
-    // The texts were probed on Kinesis by the kinesalite project.
+/// The texts were probed on Kinesis by the kinesalite project.
+fn hours(hours: i64) -> Result<u32, ApiError> {
     let refuse = |bound: &str, limit: u32, problem: &str| {
         Err(ApiError::invalid_argument(format!(
             "{bound} allowed retention period is {limit} hours. Requested retention period ({hours} hours) is too {problem}."
         )))
     };
-    let hours = match u32::try_from(hours) {
-        Ok(hours) if hours > MAX_HOURS => return refuse("Maximum", MAX_HOURS, "long"),
-        Ok(hours) if hours >= MIN_HOURS => hours,
-        Err(_) if hours > 0 => return refuse("Maximum", MAX_HOURS, "long"),
-        _ => return refuse("Minimum", MIN_HOURS, "short"),
-    };
-    let changed = control.set_retention(&name, hours, change).await;
-    changed.map_err(|refusal| error(&refusal, &name, caller))?;
-    Ok(Value::Null)
+    match u32::try_from(hours) {
+        Ok(hours) if (MIN_HOURS..=MAX_HOURS).contains(&hours) => Ok(hours),
+        _ if hours < i64::from(MIN_HOURS) => refuse("Minimum", MIN_HOURS, "short"),
+        _ => refuse("Maximum", MAX_HOURS, "long"),
+    }
+}
+
+/// The characters are those of `TagKey` in AWS's tagging rules. Code and first text were probed on Kinesis by the kinesalite project, which
+/// found that a tab is refused; there the text has no colon, and a percent sign that is refused all the same.
+fn validate_characters<'a>(mut texts: impl Iterator<Item = &'a String>) -> Result<(), ApiError> {
+    let is_space = |char: char| char.is_whitespace() && !char.is_control();
+    let is_allowed = |char: char| char.is_alphanumeric() || is_space(char) || "_./:=+-@".contains(char);
+    if texts.all(|text| text.chars().all(is_allowed)) {
+        return Ok(());
+    }
+    Err(ApiError::invalid_argument(
+        "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . : / = + - @.",
+    ))
+}
+
+fn validate_tags(tags: &Tags) -> Result<(), ApiError> {
+    validate_characters(tags.iter().flat_map(|(key, value)| [Some(key), value.as_ref()]).flatten())?;
+    match tags.keys().find(|key| key.starts_with("aws:")) {
+        Some(key) => Err(ApiError::invalid_argument(format!("Tags: the key {key} is reserved for AWS."))),
+        None => Ok(()),
+    }
 }

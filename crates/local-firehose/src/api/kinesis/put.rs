@@ -4,13 +4,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::model::refuse_stream_id;
-use super::refusal::refuse_dry_run;
-use super::stream_ref::StreamMembers;
+use super::model::{refuse_dry_run, refuse_stream_id};
+use super::stream_ref;
 use crate::api::constraints::Constraints;
 use crate::api::request::{ApiError, parse};
 use crate::stream::{DataStream, PutEntry, PutError, PutResult};
-use firehose_model::kinesis::shard::{ShardId, hash_key};
+use firehose_model::kinesis::shard::hash_key;
 use firehose_model::kinesis::{MAX_PARTITION_KEY_CHARACTERS, MAX_RECORD_BYTES};
 use firehose_model::scope::Scope;
 use firehose_model::source::decoded_bytes;
@@ -75,7 +74,8 @@ impl Record {
     fn validate(&self, constraints: &mut Constraints, prefix: &str) {
         let path = |member: &str| format!("{prefix}{member}");
         if let Some(key) = constraints.required(self.partition_key.as_deref(), &path("partitionKey")) {
-            constraints.length(key, &path("partitionKey"), MAX_PARTITION_KEY_CHARACTERS);
+            let length = key.chars().count();
+            constraints.bounds("length", length, 1..=MAX_PARTITION_KEY_CHARACTERS, key, &path("partitionKey"));
         }
         number(constraints, self.explicit_hash_key.as_deref(), &path("explicitHashKey"), 39);
         constraints.data(self.data.as_deref(), &path("data"), MAX_RECORD_BYTES);
@@ -104,33 +104,32 @@ impl Record {
     }
 }
 
-pub(super) fn record(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
+/// Reads an input of PutRecord, or of PutRecords. An invalid record rejects the request, as in AWS: records fail one by one only if they are
+/// throttled, or if Kinesis fails.
+pub(super) fn read(body: &[u8], is_batch: bool, caller: &Scope) -> Result<Put, ApiError> {
     let input: Input = parse(body)?;
-    let Input { stream_name, stream_arn, stream_id, data, partition_key, explicit_hash_key, dry_run, .. } = input;
-    let record = Record { data, partition_key, explicit_hash_key };
-
     let mut constraints = Constraints::default();
-    let after = input.sequence_number_for_ordering;
-    number(&mut constraints, after.as_deref(), "sequenceNumberForOrdering", 129);
-    record.validate(&mut constraints, "");
-    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
-    refuse_stream_id(stream_id)?;
-    Ok(Put { stream, records: vec![record.into_entry()?], after, dry_run })
-}
-
-/// An invalid record rejects the request, as in AWS: records fail one by one only if they are throttled, or if Kinesis fails.
-pub(super) fn records(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
-    let Input { stream_name, stream_arn, stream_id, records, dry_run, .. } = parse(body)?;
-    let mut constraints = Constraints::default();
-    let records = constraints.records(records, MAX_RECORDS, Record::validate);
-    let stream = StreamMembers { stream_name, stream_arn }.read(constraints, caller)?;
-    refuse_stream_id(stream_id)?;
+    let after = input.sequence_number_for_ordering.filter(|_| !is_batch);
+    let records = if is_batch {
+        constraints.records(input.records, MAX_RECORDS, Record::validate)
+    } else {
+        let record =
+            Record { data: input.data, partition_key: input.partition_key, explicit_hash_key: input.explicit_hash_key };
+        number(&mut constraints, after.as_deref(), "sequenceNumberForOrdering", 129);
+        record.validate(&mut constraints, "");
+        vec![record]
+    };
+    let (name, arn) = (input.stream_name, input.stream_arn.as_deref());
+    stream_ref::validate(&mut constraints, name.as_deref(), arn);
+    constraints.validate()?;
+    let stream = stream_ref::name(name, arn, caller)?;
+    refuse_stream_id(input.stream_id)?;
     let records: Vec<PutEntry> = records.into_iter().map(Record::into_entry).collect::<Result<_, _>>()?;
     if records.iter().map(|record| record.bytes).sum::<usize>() > MAX_REQUEST_BYTES {
         // The text was seen of Kinesis, with its older limit of 5 MB.
         return Err(ApiError::invalid_argument("Records size exceeds 10 MB limit"));
     }
-    Ok(Put { stream, records, after: None, dry_run })
+    Ok(Put { stream, records, after, dry_run: input.dry_run })
 }
 
 fn number(constraints: &mut Constraints, text: Option<&str>, path: &str, most_digits: usize) {
@@ -149,10 +148,19 @@ const THROTTLED: &str = "ProvisionedThroughputExceededException";
 const RETENTION_FULL: &str = "The records of all data streams take the memory of this local Kinesis (--retention-mb) until \
                               their retention ends.";
 
-/// The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
-fn rate_exceeded(stream: &str, caller: &Scope, shard: Option<ShardId>) -> String {
-    let shard = shard.map(|shard| shard.to_string()).unwrap_or_default();
-    format!("Rate exceeded for shard {shard} in stream {stream} under account {}.", caller.account)
+/// Why a record is not accepted.
+fn error(error: PutError, stream: &str, caller: &Scope) -> ApiError {
+    match error {
+        // The message was seen of Kinesis, for both operations. Entries of a data stream always have a shard.
+        PutError::Throttled(shard) => {
+            let shard = shard.map(|shard| shard.to_string()).unwrap_or_default();
+            let account = &caller.account;
+            let message = format!("Rate exceeded for shard {shard} in stream {stream} under account {account}.");
+            ApiError::bad_request(THROTTLED, message)
+        }
+        PutError::RetentionFull => ApiError::bad_request(THROTTLED, RETENTION_FULL),
+        PutError::Unavailable => ApiError::internal_failure(),
+    }
 }
 
 pub(super) fn record_response(
@@ -160,17 +168,10 @@ pub(super) fn record_response(
     caller: &Scope,
     mut results: Vec<Result<PutResult, PutError>>,
 ) -> Result<Value, ApiError> {
-    match results.pop() {
-        Some(Ok(PutResult { shard, sequence_number })) => {
-            // Without an EncryptionType, as for a stream that is not encrypted (LocalStack's snapshot of AWS, 2024-11).
-            Ok(json!({ "ShardId": shard, "SequenceNumber": sequence_number }))
-        }
-        Some(Err(PutError::Throttled(shard))) => {
-            Err(ApiError::bad_request(THROTTLED, rate_exceeded(stream, caller, shard)))
-        }
-        Some(Err(PutError::RetentionFull)) => Err(ApiError::bad_request(THROTTLED, RETENTION_FULL)),
-        Some(Err(PutError::Unavailable)) | None => Err(ApiError::internal_failure()),
-    }
+    let result = results.pop().unwrap_or(Err(PutError::Unavailable));
+    let PutResult { shard, sequence_number } = result.map_err(|refused| error(refused, stream, caller))?;
+    // Without an EncryptionType, as for a stream that is not encrypted (LocalStack's snapshot of AWS, 2024-11).
+    Ok(json!({ "ShardId": shard, "SequenceNumber": sequence_number }))
 }
 
 /// If the stream is unavailable for all records, the call fails: SDKs retry it.
@@ -185,13 +186,13 @@ pub(super) fn records_response(
     let failed = results.iter().filter(|result| result.is_err()).count();
     let entry = |result| match result {
         Ok(PutResult { shard, sequence_number }) => json!({ "SequenceNumber": sequence_number, "ShardId": shard }),
-        // The API reference has only these two codes for a record, and the message of the second.
-        Err(PutError::Throttled(shard)) => {
-            json!({ "ErrorCode": THROTTLED, "ErrorMessage": rate_exceeded(stream, caller, shard) })
-        }
-        Err(PutError::RetentionFull) => json!({ "ErrorCode": THROTTLED, "ErrorMessage": RETENTION_FULL }),
+        // The API reference has only these two codes for a record, and the message of the first.
         Err(PutError::Unavailable) => {
             json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal Service Failure" })
+        }
+        Err(refused) => {
+            let ApiError { code, message, .. } = error(refused, stream, caller);
+            json!({ "ErrorCode": code, "ErrorMessage": message })
         }
     };
     let records: Vec<Value> = results.into_iter().map(entry).collect();

@@ -1,7 +1,5 @@
 //! The data stream of a request, by its name, its ARN, or both.
 
-use serde::Deserialize;
-
 use crate::api::constraints::Constraints;
 use crate::api::request::ApiError;
 use firehose_model::scope::Scope;
@@ -11,56 +9,35 @@ pub(super) const MAX_NAME_CHARACTERS: usize = 128;
 /// The most characters of an ARN (the service model).
 pub(super) const MAX_ARN_CHARACTERS: usize = 2048;
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct StreamMembers {
-    pub(super) stream_name: Option<String>,
-    #[serde(rename = "StreamARN")]
-    pub(super) stream_arn: Option<String>,
+/// Checks those of a put, which are not read by the service model.
+pub(super) fn validate(constraints: &mut Constraints, name: Option<&str>, arn: Option<&str>) {
+    if let Some(name) = name {
+        constraints.name(name, "streamName", MAX_NAME_CHARACTERS);
+    }
+    if let Some(arn) = arn {
+        if name_of(arn).is_none() {
+            let pattern = r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+";
+            constraints.violated(arn, "streamARN", pattern);
+        }
+        constraints.bounds("length", arn.chars().count(), 0..=MAX_ARN_CHARACTERS, arn, "streamARN");
+    }
 }
 
-impl StreamMembers {
-    fn validate(&self, constraints: &mut Constraints) {
-        constraints.name(self.stream_name.as_deref(), "streamName", MAX_NAME_CHARACTERS);
-        if let Some(arn) = &self.stream_arn {
-            if name_of(arn).is_none() {
-                let pattern = r"Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\d{12}:stream/\S+";
-                constraints.violated(arn, "streamARN", pattern);
-            }
-            constraints.at_most(arn.chars().count(), MAX_ARN_CHARACTERS, arn, "streamARN");
-        }
+/// The name of the stream of an input that was validated. The messages are an assumption: Kinesis's are not documented.
+pub(super) fn name(name: Option<String>, arn: Option<&str>, caller: &Scope) -> Result<String, ApiError> {
+    let invalid = |message| Err(ApiError::invalid_argument(message));
+    // The pattern of the service model allows more colons: no stream has such an ARN.
+    let name = match (name, arn.map(|arn| name_of(arn).unwrap_or(arn))) {
+        (None, None) => invalid("Either StreamName or StreamARN must be specified."),
+        (Some(name), Some(other)) if name != other => invalid("StreamName and StreamARN name different streams."),
+        (Some(name), _) => Ok(name),
+        (None, Some(name)) => Ok(name.to_owned()),
+    }?;
+    // It may be of another region or account.
+    if arn.is_some_and(|arn| arn != caller.data_stream_arn(&name)) {
+        return Err(ApiError::not_found("Stream", &name, caller));
     }
-
-    pub(super) fn member(&self) -> Option<&'static str> {
-        let name = self.stream_name.as_ref().map(|_| "StreamName");
-        name.or(self.stream_arn.as_ref().map(|_| "StreamARN"))
-    }
-
-    /// The stream's name in a put. Violations are reported first, also those of other members.
-    pub(super) fn read(self, mut constraints: Constraints, caller: &Scope) -> Result<String, ApiError> {
-        self.validate(&mut constraints);
-        constraints.validate()?;
-        self.name(caller)
-    }
-
-    /// The name of the stream of an input that was validated. The messages are an assumption: Kinesis's are not documented.
-    pub(super) fn name(self, caller: &Scope) -> Result<String, ApiError> {
-        let Self { stream_name, stream_arn } = self;
-        let invalid = |message| Err(ApiError::invalid_argument(message));
-        // The pattern of the service model allows more colons: no stream has such an ARN.
-        let of_arn = stream_arn.as_deref().map(|arn| name_of(arn).unwrap_or(arn));
-        let name = match (stream_name, of_arn) {
-            (None, None) => invalid("Either StreamName or StreamARN must be specified."),
-            (Some(name), Some(other)) if name != other => invalid("StreamName and StreamARN name different streams."),
-            (Some(name), _) => Ok(name),
-            (None, Some(name)) => Ok(name.to_owned()),
-        }?;
-        // It may be of another region or account.
-        if stream_arn.is_some_and(|arn| arn != caller.data_stream_arn(&name)) {
-            return Err(ApiError::not_found("Stream", &name, caller));
-        }
-        Ok(name)
-    }
+    Ok(name)
 }
 
 fn name_of(arn: &str) -> Option<&str> {
@@ -76,9 +53,11 @@ fn name_of(arn: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn which(name: Option<&str>, arn: Option<&str>) -> Result<String, ApiError> {
-        let members = StreamMembers { stream_name: name.map(str::to_owned), stream_arn: arn.map(str::to_owned) };
-        members.read(Constraints::default(), &Scope::default())
+    fn which(stream: Option<&str>, arn: Option<&str>) -> Result<String, ApiError> {
+        let mut constraints = Constraints::default();
+        validate(&mut constraints, stream, arn);
+        constraints.validate()?;
+        name(stream.map(str::to_owned), arn, &Scope::default())
     }
 
     #[test]
@@ -98,10 +77,9 @@ mod tests {
             ("eu-west-1", "000000000000", false),
         ] {
             let caller = Scope { region: region.to_owned(), account: account.to_owned() };
-            let members = StreamMembers { stream_name: None, stream_arn: Some(arn.to_owned()) };
             let not_found = Err(ApiError::not_found("Stream", "orders", &caller));
             let expected = if is_same { Ok("orders".to_owned()) } else { not_found };
-            assert_eq!(members.name(&caller), expected, "{region} {account}");
+            assert_eq!(name(None, Some(arn), &caller), expected, "{region} {account}");
         }
     }
 

@@ -2,6 +2,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::api::firehose::model;
+use crate::api::request::ApiError;
 use crate::stream::{Buffering, DataStreamSettings};
 
 const LAMBDA_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
@@ -169,7 +171,8 @@ fn names_are_listed_by_page() {
     ] {
         let streams = names.into_iter().map(|name| (name, DIRECT_PUT));
         let expected = json!({ "DeliveryStreamNames": listed, "HasMoreDeliveryStreams": more });
-        assert_eq!(list(body.as_bytes(), streams), Ok(expected), "{body}");
+        let input = model::read("ListDeliveryStreams", body.as_bytes()).unwrap();
+        assert_eq!(list(&input, streams), expected, "{body}");
     }
 }
 
@@ -194,6 +197,7 @@ fn a_violation_in_a_list_is_an_error() {
              Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
         ),
     ] {
-        assert_eq!(list(body.as_bytes(), [].into_iter()), Err(ApiError::validation(message)), "{body}");
+        let refused = model::read("ListDeliveryStreams", body.as_bytes());
+        assert_eq!(refused, Err(ApiError::validation(message)), "{body}");
     }
 }

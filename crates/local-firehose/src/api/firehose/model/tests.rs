@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::api::constraints::MAX_DELIVERY_STREAM_NAME;
+use crate::api::firehose::put::MAX_STREAM_NAME;
 use firehose_model::batch::MAX_PUT_RECORDS;
 use firehose_model::source::MAX_RECORD_BYTES;
 
@@ -25,7 +25,7 @@ fn the_limits_of_records_are_those_of_the_model() {
     for (shape, most) in [
         ("Data", MAX_RECORD_BYTES),
         ("PutRecordBatchRequestEntryList", MAX_PUT_RECORDS),
-        ("DeliveryStreamName", MAX_DELIVERY_STREAM_NAME),
+        ("DeliveryStreamName", MAX_STREAM_NAME),
     ] {
         assert_eq!(MODEL.max(shape), Some(most), "{shape}");
     }

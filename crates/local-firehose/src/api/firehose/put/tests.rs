@@ -4,6 +4,14 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn record(body: &[u8]) -> Result<Put, ApiError> {
+    read(body, false)
+}
+
+fn batch(body: &[u8]) -> Result<Put, ApiError> {
+    read(body, true)
+}
+
 fn encoded(size: usize) -> String {
     STANDARD.encode(vec![b'x'; size])
 }
@@ -43,7 +51,7 @@ fn a_batch_of_any_allowed_size_is_accepted() {
 
 #[test]
 fn a_violation_has_the_message_of_aws() {
-    for (read, body, message) in [
+    for (put, body, message) in [
         (
             record as fn(&[u8]) -> Result<Put, ApiError>,
             "{}".to_owned(),
@@ -93,7 +101,7 @@ fn a_violation_has_the_message_of_aws() {
              at 'records.4.member.data' failed to satisfy constraint: Member must have length less than or equal to 1024000",
         ),
     ] {
-        assert_eq!(read(body.as_bytes()), Err(ApiError::validation(message)), "{body:.80}");
+        assert_eq!(put(body.as_bytes()), Err(ApiError::validation(message)), "{body:.80}");
     }
 }
 
@@ -126,11 +134,11 @@ fn a_batch_over_4_mib_is_rejected() {
 #[test]
 fn data_that_is_not_base64_is_rejected_first() {
     let message = "Data is not base64: Invalid symbol 32, offset 3.";
-    for (read, body) in [
+    for (put, body) in [
         (batch as fn(&[u8]) -> Result<Put, ApiError>, r#"{"Records":[{"Data":"aGk="},{"Data":"not base64"}]}"#),
         (record, r#"{"Record":{"Data":"not base64"}}"#),
     ] {
-        assert_eq!(read(body.as_bytes()), Err(ApiError::serialization(message)));
+        assert_eq!(put(body.as_bytes()), Err(ApiError::serialization(message)));
     }
 }
 

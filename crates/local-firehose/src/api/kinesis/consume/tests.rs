@@ -3,6 +3,7 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 
 use super::*;
+use crate::api::kinesis::model::read;
 use crate::stream::{DataStreamSettings, PutEntry, RetentionMemory};
 use firehose_model::batch::MB;
 use firehose_model::event::encode;
@@ -28,14 +29,13 @@ fn iterator(stream: &DataStream, input: Value) -> Result<String, ApiError> {
     let mut request = json!({ "StreamName": "d", "ShardId": "shardId-000000000000" });
     let (Value::Object(members), Value::Object(change)) = (&mut request, input) else { unreachable!() };
     members.extend(change);
-    let request = iterator_request(request.to_string().as_bytes())?;
-    let found = iterator_response(stream, &request, &Scope::default(), Timestamp::now())?;
+    let input = read("GetShardIterator", request.to_string().as_bytes())?;
+    let found = super::iterator(stream, &input, &Scope::default(), Timestamp::now())?;
     Ok(found["ShardIterator"].as_str().unwrap().to_owned())
 }
 
 fn records(stream: &DataStream, input: &Value) -> Result<Value, ApiError> {
-    let now = Timestamp::now();
-    records_response(stream, &records_request(input.to_string().as_bytes(), &Scope::default(), now)?, now)
+    super::records(stream, &read("GetRecords", input.to_string().as_bytes())?, Timestamp::now())
 }
 
 fn data(response: &Value) -> Vec<&str> {

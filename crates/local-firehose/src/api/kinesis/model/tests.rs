@@ -6,7 +6,7 @@ use crate::api::kinesis::stream_ref::{MAX_ARN_CHARACTERS, MAX_NAME_CHARACTERS};
 use firehose_model::kinesis::MAX_PARTITION_KEY_CHARACTERS;
 
 fn refused(operation: &str, input: &Value) -> ApiError {
-    read::<Value>(operation, input.to_string().as_bytes()).unwrap_err()
+    read(operation, input.to_string().as_bytes()).unwrap_err()
 }
 
 #[test]

@@ -3,6 +3,15 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::*;
+use firehose_model::kinesis::shard::ShardId;
+
+fn record(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
+    read(body, false, caller)
+}
+
+fn records(body: &[u8], caller: &Scope) -> Result<Put, ApiError> {
+    read(body, true, caller)
+}
 
 fn encoded(size: usize) -> String {
     STANDARD.encode(vec![b'x'; size])
@@ -179,7 +188,7 @@ fn invalid_arguments_are_rejected() {
 
 #[test]
 fn a_value_of_another_type_is_rejected_first() {
-    for (read, body, message) in [
+    for (put, body, message) in [
         (
             record as fn(&[u8], &Scope) -> Result<Put, ApiError>,
             one(json!({ "Data": 5 })),
@@ -189,7 +198,7 @@ fn a_value_of_another_type_is_rejected_first() {
         (records, several([json!("a")]), "invalid type: string \"a\", expected struct Record"),
         (records, several([entry(json!({ "Data": "abc" }))]), "Data is not base64: Invalid padding"),
     ] {
-        let found = read(body.as_bytes(), &Scope::default()).unwrap_err().message;
+        let found = put(body.as_bytes(), &Scope::default()).unwrap_err().message;
         assert!(found.starts_with(message), "{body}: {found}");
     }
 }
