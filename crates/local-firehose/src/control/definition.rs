@@ -12,6 +12,7 @@ use super::functions::FunctionMap;
 use super::processing::{FieldError, Processing, Transformation};
 use crate::stream::{Buffering, Source, StreamSettings};
 use firehose_model::batch::{DEFAULT_BUFFER_RECORDS, Limits, MB};
+use firehose_model::excerpt::excerpt;
 use firehose_model::prefix::{Compression, Prefix, time_zone};
 use firehose_model::query::Query;
 use firehose_model::scope::Scope;
@@ -50,7 +51,9 @@ impl Root {
         // The partition may be another one, such as `aws-cn`.
         let (_, name) = arn.rsplit_once(':').ok_or_else(|| format!("accepted is {BUCKET_ARN}NAME"))?;
         let endpoint = if let Self::S3 { endpoint } = self { endpoint.as_deref() } else { None };
-        let bucket = Destination::parse(&format!("s3://{name}"), endpoint).map_err(|error| error.to_string())?;
+        let url = format!("s3://{name}");
+        let bucket =
+            Destination::parse(&url, endpoint).map_err(|error| error.to_string().replace(&url, &excerpt(arn, 64)))?;
         Ok(match self {
             Self::Folder(folder) => Destination::Folder(folder.join(name)),
             Self::S3 { .. } => bucket,

@@ -162,10 +162,14 @@ impl Invoker {
     }
 }
 
-/// Whether a new process made no call of the Runtime API. One that reports an error of its start made one.
+/// Whether a new process made no call of the Runtime API, and did not fail either. One that reports an error of its start made one.
 fn has_not_polled(report: &AttemptReport<'_>) -> bool {
     report.invocation.as_ref().is_ok_and(|invocation| {
-        let is_silent = matches!(invocation.outcome, Outcome::Exited(_) | Outcome::TimedOut);
+        let is_silent = match invocation.outcome {
+            Outcome::Exited(status) => status.success(),
+            Outcome::TimedOut => true,
+            _ => false,
+        };
         is_silent && invocation.cold && !invocation.received
     })
 }

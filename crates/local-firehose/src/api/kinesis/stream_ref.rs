@@ -25,11 +25,13 @@ pub(super) fn validate(constraints: &mut Constraints, name: Option<&str>, arn: O
 
 /// The name of the stream of an input that was validated. The messages are an assumption: Kinesis's are not documented.
 pub(super) fn name(name: Option<String>, arn: Option<&str>, caller: &Scope) -> Result<String, ApiError> {
-    let invalid = |message| Err(ApiError::invalid_argument(message));
+    let invalid = |message: String| Err(ApiError::invalid_argument(message));
     // The pattern of the service model allows more colons: no stream has such an ARN.
     let name = match (name, arn.map(|arn| name_of(arn).unwrap_or(arn))) {
-        (None, None) => invalid("Either StreamName or StreamARN must be specified."),
-        (Some(name), Some(other)) if name != other => invalid("StreamName and StreamARN name different streams."),
+        (None, None) => invalid("Either StreamName or StreamARN must be specified.".to_owned()),
+        (Some(name), Some(other)) if name != other => {
+            invalid(format!("StreamARN names the stream {other}, and the rest of the request {name}."))
+        }
         (Some(name), _) => Ok(name),
         (None, Some(name)) => Ok(name.to_owned()),
     }?;
@@ -88,7 +90,7 @@ mod tests {
         let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
         for (name, arn, message) in [
             (None, None, "Either StreamName or StreamARN must be specified."),
-            (Some("others"), Some(arn), "StreamName and StreamARN name different streams."),
+            (Some("others"), Some(arn), "StreamARN names the stream orders, and the rest of the request others."),
         ] {
             assert_eq!(which(name, arn), Err(ApiError::invalid_argument(message)));
         }

@@ -363,3 +363,9 @@ fn a_bucket_is_a_folder_or_one_at_the_endpoint() {
         assert!(root().bucket(&format!("arn:aws:s3:::{name}")).is_err(), "{name}");
     }
 }
+
+#[test]
+fn a_refused_bucket_is_named_by_its_arn() {
+    let problem = Root::Folder("buckets".into()).bucket("arn:aws:s3:::q1").unwrap_err();
+    assert!(problem.starts_with("invalid bucket: arn:aws:s3:::q1; accepted are 3 to 63 "), "{problem}");
+}

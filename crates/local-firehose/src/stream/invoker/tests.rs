@@ -60,6 +60,8 @@ fn only_a_new_process_without_a_call_has_not_polled() {
         // It reports an error of its start.
         (error, true, false, false),
         (exited(), true, true, false),
+        // What it has written is the reason.
+        (Outcome::Exited(ExitStatus::from_raw(1 << 8)), true, false, false),
         // It has had an event before.
         (Outcome::TimedOut, false, false, false),
     ] {
