@@ -151,6 +151,7 @@ function httpApi(
     retention: logRetention,
     removalPolicy: RemovalPolicy.DESTROY,
   })
+  // TLS 1.2 needs no policy: HTTP APIs accept no earlier version ("Security policy for HTTP APIs in API Gateway").
   // No `corsPreflight`: it would replace the service's own headers (routes.rs). A plain GET has no preflight.
   const api = new apigateway.HttpApi(scope, 'Api', { apiName: 'mysfits', createDefaultStage: false })
   const integration = new HttpLambdaIntegration('Integration', service)

@@ -31,6 +31,9 @@ const NAMED_BY_THE_STACK: Record<string, RegExp> = {
   'AWS::IAM::Policy': /./,
 }
 
+const propertiesOf = (template: Template, type: string) =>
+  Object.values(template.findResources(type)).map(({ Properties }) => Properties as Record<string, any>)
+
 for (const [name, context] of Object.entries(CONFIGURATIONS)) {
   const found = validated(context)
 
@@ -54,6 +57,21 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
 
   test(`${name}: only roles of the stack may invoke the processor`, () => {
     found[0]!.template.resourceCountIs('AWS::Lambda::Permission', 0)
+  })
+
+  test(`${name}: every API requires TLS 1.2`, () => {
+    for (const { template } of found) {
+      const accepted = [
+        ...propertiesOf(template, 'AWS::ApiGateway::RestApi').map(({ SecurityPolicy }) => SecurityPolicy),
+        // HTTP APIs always require it ("Security policy for HTTP APIs in API Gateway"), WebSocket APIs don't.
+        ...propertiesOf(template, 'AWS::ApiGatewayV2::Api').map(({ ProtocolType }) => ProtocolType),
+      ]
+      assert.ok(accepted.length > 0)
+      assert.ok(
+        accepted.every((policy) => policy === 'TLS_1_2' || policy === 'HTTP'),
+        accepted.join(),
+      )
+    }
   })
 
   test(`${name}: no fixed name prevents a second copy`, () => {
