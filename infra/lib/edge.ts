@@ -15,7 +15,12 @@ export interface EdgeProps {
   readonly deliveryStream: IDeliveryStream
   /** Origins of the pages that send clicks, such as `https://www.example.com`. @default * (any page, with a warning) */
   readonly allowedOrigins?: string[]
-  /** Requests per second, preflights included. @default 500 */
+  /**
+   * Clicks per second. Preflights have the same rate of their own, because a stage's throttle applies to each method ("Throttle
+   * requests to your REST APIs", Amazon API Gateway Developer Guide).
+   *
+   * @default 500
+   */
   readonly rate?: number
   /**
    * The burst capacity of the rate. Both together are the 1,000 puts per second of a stream in most regions ("Amazon Data

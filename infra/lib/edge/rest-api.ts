@@ -8,7 +8,7 @@ export interface RestApiProps {
   /** Its name, without the stack's. */
   readonly name: string
   readonly description: string
-  /** For each method that is not in `methodThrottles`. */
+  /** For each method that is not in `methodThrottles`: methods do not share it. */
   readonly throttle: Throttle
   /** Throttles by path and method, such as `/clicks/PUT`. These methods have metrics of their own. @default none */
   readonly methodThrottles?: Record<string, Throttle>

@@ -227,6 +227,14 @@ for (const [props, rate, burst] of [
   })
 }
 
+test("by default clicks are within Firehose's quota: the one throttle applies to each method", () => {
+  const methods = Object.values(template.findResources('AWS::ApiGateway::Method'))
+  assert.deepEqual(methods.map(({ Properties }) => Properties.HttpMethod).sort(), ['OPTIONS', 'PUT'])
+  const [{ ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst }, ...others] = stage.MethodSettings
+  // Puts per second in most regions ("Amazon Data Firehose Quota").
+  assert.deepEqual([rate + burst, others], [1000, []])
+})
+
 test('the access log contains nothing that identifies a visitor, and no body', () => {
   assert.deepEqual(JSON.parse(stage.AccessLogSetting.Format), {
     requestId: '$context.requestId',
