@@ -32,10 +32,10 @@ export interface EdgeProps {
   /** How long access logs are kept. @default one month */
   readonly logRetention?: logs.RetentionDays
   /**
-   * Whether to create the role with which API Gateway writes logs. An account has one per region, and the last one created is
-   * used: pass `false` if it exists already.
+   * Whether to create the role with which API Gateway writes logs. An account has one per region, so this replaces an existing
+   * one, for all its APIs ("Set up CloudWatch logging for REST APIs", Amazon API Gateway Developer Guide).
    *
-   * @default true
+   * @default false
    */
   readonly createLogsRole?: boolean
 }
@@ -62,7 +62,7 @@ export class Edge extends Construct {
       description: 'PUT /clicks into the delivery stream',
       throttle: { rate: props.rate ?? 500, burst: props.burst ?? 500 },
       logRetention: props.logRetention,
-      createLogsRole: props.createLogsRole ?? true,
+      createLogsRole: props.createLogsRole ?? false,
       acknowledged: {
         'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
         'AwsSolutions-APIG3': 'The rate, the schema and API Gateway limit requests; a web ACL (Firewall) is an option.',

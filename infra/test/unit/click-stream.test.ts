@@ -152,7 +152,7 @@ const OPTIONS: Record<string, unknown> = {
   edgeRate: 1,
   edgeBurst: 1,
   firewallRequests: 10,
-  apiGatewayLogsRole: false,
+  apiGatewayLogsRole: true,
   architecture: 'x86_64',
   memoryMb: 256,
   timeoutSeconds: 60,
@@ -398,6 +398,11 @@ test('an option applies to all resources that it concerns', () => {
   assert.equal(acl.Rules[0].Statement.RateBasedStatement.Limit, 777)
   assert.ok(acl.Rules.every((rule: any) => JSON.stringify(rule.Action).includes('"https://a.example"')))
   assert.ok(JSON.stringify(all('AWS::ApiGateway::GatewayResponse')).includes("'https://a.example'"))
+})
+
+test("the account's role for logs is replaced only with an option", () => {
+  clickTemplate().resourceCountIs('AWS::ApiGateway::Account', 0)
+  clickTemplate({ apiGatewayLogsRole: true }).resourceCountIs('AWS::ApiGateway::Account', 1)
 })
 
 test('each stream has a put role of its own', () => {

@@ -263,6 +263,15 @@ test('the manual documents the optional rows of `clicks redrive`', () => {
   )
 })
 
+for (const page of ['README.md', 'infra/README.md']) {
+  test(`the steps of ${page} check for the account's role for logs before they deploy`, () => {
+    assert.match(
+      read(page),
+      /^aws apigateway get-account .* -c apiGatewayLogsRole=true.*\nnpx cdk deploy ClickStream$/m,
+    )
+  })
+}
+
 test('no table cell of the manual is too long', () => {
   const long = cells(MANUAL.split('\n').filter((line) => line.startsWith('|')))
   assert.deepEqual(
