@@ -113,7 +113,7 @@ impl Collector {
     }
 }
 
-/// Statistics of one invocation, for its log line and metrics. They include no content of a body.
+/// Statistics of one invocation, for its log line. They include no content of a body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The HTTP status of the response; `None` for messages.
