@@ -95,6 +95,7 @@ const otherOptions = {
   memoryMb: whole(128, 10_240),
   timeoutSeconds: whole(1, 300),
   reservedConcurrency: whole(1, 1_000),
+  tracing: flag,
   // Above INFO, Lambda also drops the function's metrics: they are log lines without a level, which count as INFO (AWS Lambda
   // Developer Guide, "Log-level filtering").
   logLevel: choice('TRACE', 'DEBUG', 'INFO'),
@@ -128,6 +129,9 @@ const otherOptions = {
   collectorHashFields: names,
   collectorHashKeySecret: secretName,
   collectorHashKeySecretVersion: secretVersion,
+  collectorAllowedOrigins: origins,
+  collectorRate: whole(1, 10_000),
+  collectorBurst: whole(1, 5_000),
   collectorShards: whole(1, 1_000),
   collectorQueue: flag,
 

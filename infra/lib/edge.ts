@@ -45,11 +45,14 @@ export class Edge extends Construct {
   readonly api: apigateway.RestApi
   /** The URL for `createClicks({ url })` of the page. */
   readonly clicksUrl: string
+  /** The CORS headers of responses that no mapping template writes, such as a firewall's. */
+  readonly fixedHeaders: Record<string, string>
 
   constructor(scope: Construct, id: string, props: EdgeProps) {
     super(scope, id)
     const origins = props.allowedOrigins ?? ['*']
-    const allowed = cors(origins)
+    const allowed = cors(origins, 'OPTIONS,PUT')
+    this.fixedHeaders = allowed.fixedHeaders
     if (origins.includes('*')) {
       Annotations.of(this).addWarningV2(
         'click-stream:any-origin',

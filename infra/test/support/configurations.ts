@@ -32,6 +32,7 @@ export const CONFIGURATIONS = {
     lookupSubnets: 'subnet-0a1b2c3d,subnet-0a1b2c3e',
     lookupSecurityGroups: 'sg-0a1b2c3d',
     recordFields: 'arrivedAt,recordId',
+    tracing: false,
   },
   'all ingestion paths and fan-outs': {
     ...SERVICE,
@@ -41,6 +42,8 @@ export const CONFIGURATIONS = {
     collectorHashKeySecret: 'collector/key',
     collectorShards: 1,
     collectorQueue: true,
+    collectorAllowedOrigins: 'https://a.example,https://b.example',
+    firewallRequests: 1000,
     fanOut: 'search,audit',
     ingestFanOut: 'lake',
   },

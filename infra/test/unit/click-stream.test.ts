@@ -105,6 +105,32 @@ test('the processor uses the deployed service', () => {
   assert.match(JSON.stringify(fn!.Properties.Environment.Variables.LOOKUP_API_URL), /MysfitsService/)
 })
 
+test('without tracing, no function is traced, and no role may send traces', () => {
+  const paths = { ...SERVICE, streams: { orders: { processor: true } }, collector: true }
+  const text = (options: Record<string, unknown>) => textOf({ ...paths, ...options })
+  const found = (options: Record<string, unknown>) => text(options).match(/"TracingConfig":|xray:PutTraceSegments/g)
+  assert.equal(found({})?.length, 4)
+  assert.equal(found({ tracing: false }), null)
+})
+
+test("the firewall protects the clicks' and the collector's API, each in its own stack", () => {
+  const options = { firewallRequests: 777, streams: { orders: {} } }
+  const acls = (template: Template) =>
+    propertiesOf(template, 'AWS::WAFv2::WebACL').map(({ Rules }) =>
+      Rules.map(({ Name, Statement }: any) => [Name, Statement.RateBasedStatement?.Limit]),
+    )
+  assert.deepEqual(acls(clickTemplate(options)), [[['Rate', 777], ['BodySize', undefined]]]) // prettier-ignore
+  // Services sign their requests, and may share an address.
+  assert.deepEqual(acls(ingestTemplate(options)), [])
+  const template = ingestTemplate({ ...options, collector: true, collectorAllowedOrigins: 'https://a.example' })
+  // The collector takes bodies of up to 1 MiB, of which WAF inspects only the beginning.
+  assert.deepEqual(acls(template), [[['Rate', 777]]])
+  const [association, ...others] = propertiesOf(template, 'AWS::WAFv2::WebACLAssociation')
+  assert.match(JSON.stringify(association!.ResourceArn), /"Ref":"CollectorApi\w+"\},"\/stages\/"/)
+  assert.deepEqual(others, [])
+  assert.ok(JSON.stringify(propertiesOf(template, 'AWS::WAFv2::WebACL')).includes('"https://a.example"'))
+})
+
 test('options that are allowed but not advised cause warnings', () => {
   for (const [context, warning] of [
     [SERVICE, /allowedOrigins is \*/],
@@ -157,6 +183,7 @@ const OPTIONS: Record<string, unknown> = {
   memoryMb: 256,
   timeoutSeconds: 60,
   reservedConcurrency: 1,
+  tracing: false,
   logLevel: 'DEBUG',
   logDays: 7,
   bufferMb: 0.5,
@@ -185,6 +212,9 @@ const TOGETHER: Record<string, Record<string, unknown>> = {
   collectorFields: { collector: true },
   collectorPartitionKeyField: { collector: true },
   collectorMaskFields: { collector: true },
+  collectorAllowedOrigins: { collector: true },
+  collectorRate: { collector: true },
+  collectorBurst: { collector: true },
   collectorShards: { collector: true },
   collectorQueue: { collector: true },
   collectorHashFields: { collector: true, collectorHashFields: 'phone', collectorHashKeySecret: 'key' },
@@ -197,6 +227,9 @@ const OTHERS: Record<string, unknown> = {
   collectorFields: 'id,phone',
   collectorPartitionKeyField: 'shop',
   collectorMaskFields: 'phone',
+  collectorAllowedOrigins: 'https://a.example',
+  collectorRate: 7,
+  collectorBurst: 7,
   collectorShards: 2,
   collectorQueue: true,
   collectorHashFields: 'address',
@@ -224,7 +257,15 @@ test("options for every stream apply to services' streams", () => {
     JSON.stringify(ingestTemplate({ ...context, ...options }).toJSON())
   const names = [
     ...['stackName', 'architecture', 'logLevel', 'logDays', 'bufferMb', 'bufferSeconds', 'retries', 'compression'],
-    ...['destinationMb', 'destinationSeconds', 'deliveredDays', 'errorDays', 'alarmTopicArn'],
+    ...[
+      'destinationMb',
+      'destinationSeconds',
+      'deliveredDays',
+      'errorDays',
+      'alarmTopicArn',
+      'firewallRequests',
+      'tracing',
+    ],
   ]
   for (const name of names) assert.notEqual(services({ [name]: OPTIONS[name] }), services({}), name)
 })
@@ -423,6 +464,7 @@ test("the service's stack follows its options", () => {
     assert.ok(text({ [name]: OPTIONS[name] }).includes(found), name)
     assert.ok(!text({}).includes(found), name)
   }
+  assert.ok(text({}).includes('"TracingConfig"') && !text({ tracing: false }).includes('"TracingConfig"'))
 })
 
 test('two copies of the stack share no names', () => {

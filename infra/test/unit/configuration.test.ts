@@ -515,7 +515,13 @@ test("the collector's defaults are its own", () => {
   assert.equal(constant('DEFAULT_FIELDS'), DEFAULT_FIELDS.join(','))
   assert.equal(constant('DEFAULT_PARTITION_KEY_FIELD'), DEFAULT_PARTITION_KEY_FIELD)
   const set = Object.keys(
-    collectorEnvironment({ fields: ['a'], partitionKeyField: 'a', maskFields: ['a'], hashFields: ['a'] }),
+    collectorEnvironment({
+      fields: ['a'],
+      partitionKeyField: 'a',
+      maskFields: ['a'],
+      hashFields: ['a'],
+      allowedOrigins: ['*'],
+    }),
   )
   const known = [...source.matchAll(/: &str = "(COLLECTOR_[A-Z_]+)";/g)].map(([, name]) => name)
   assert.deepEqual(

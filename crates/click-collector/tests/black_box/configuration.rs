@@ -33,6 +33,10 @@ async fn an_invalid_configuration_is_logged_and_exits_with_2() {
             vec![STREAM, ("COLLECTOR_HASH_KEY", KEY), ("COLLECTOR_HASH_FIELD", "phone")],
             "COLLECTOR_HASH_FIELD: found an unknown variable; accepted: COLLECTOR_STREAM, ",
         ),
+        (
+            vec![STREAM, ("COLLECTOR_ALLOWED_ORIGINS", "https://a.example/")],
+            "COLLECTOR_ALLOWED_ORIGINS: found \"https://a.example/\"; accepted: *, or a comma-separated list",
+        ),
         (vec![STREAM, ("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "")], "AWS_REGION: found no value; accepted: "),
     ] {
         let mut function = Function::start(settings(&env)).await.unwrap();
