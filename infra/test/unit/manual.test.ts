@@ -5,38 +5,11 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SAVED_QUERIES } from '../../lib/analysis/queries.ts'
 import { processorBufferMib, worstResponseBytes } from '../../lib/processor-buffer.ts'
 import type { ProcessorSettings } from '../../lib/processor-settings.ts'
-import { CONFIGURATIONS, validated } from '../support/configurations.ts'
-
-const file = (path: string) => new URL(`../../../${path}`, import.meta.url)
-const read = (path: string) => readFileSync(file(path), 'utf8')
+import { accessLogFormat, cells, file, read, resources, stacks, table } from '../support/docs.ts'
 
 /** These tests compare `docs/operations.md` with the templates and the sources. */
 const MANUAL = read('docs/operations.md')
 const SIZES = read('docs/sizes.md')
-
-const stacks = Object.values(CONFIGURATIONS).flatMap((context) => validated(context))
-
-/** Every resource of a type in any configuration, by its logical id. */
-const resources = (type: string) => stacks.flatMap(({ template }) => Object.entries(template.findResources(type)))
-
-/** The cells of each row. */
-function cells(lines: string[]): string[][] {
-  return lines.map((row) =>
-    row
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  )
-}
-
-/** The rows of the table whose header begins with `header`, cell by cell. */
-function table(header: string, text = MANUAL): string[][] {
-  const lines = text.slice(text.indexOf(`\n| ${header} |`) + 1).split('\n')
-  const end = lines.findIndex((line) => !line.startsWith('|'))
-  const rows = cells(lines.slice(2, end))
-  assert.ok(rows.length > 0, header)
-  return rows
-}
 
 /** The texts in backquotes. */
 const quoted = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, name]) => name!)
@@ -119,7 +92,7 @@ test('the manual lists every alarm by urgency, once, with a link', () => {
 test('the manual documents exactly the log groups', () => {
   const groups = resources('AWS::Logs::LogGroup').map(([id]) => id)
   const named = groups.map((id) => id.replace(/[0-9A-F]{8}$/, '').replace(/orders|reviews|opendata/, 'NAME'))
-  const documented = table('log group').flatMap(([names]) => quoted(names!))
+  const documented = table('log group', MANUAL).flatMap(([names]) => quoted(names!))
   assert.deepEqual(documented.toSorted(), [...new Set(named)].toSorted())
 })
 
@@ -171,11 +144,7 @@ function events(source: string): Map<string, Set<string>> {
 
 /** The fields of the access log with this log group. */
 function accessLogFields(group: string): Set<string> {
-  const stages = [...resources('AWS::ApiGateway::Stage'), ...resources('AWS::ApiGatewayV2::Stage')]
-  const settings = stages.map(([, { Properties }]) => Properties.AccessLogSetting ?? Properties.AccessLogSettings)
-  const formats = settings.filter(({ DestinationArn }) => JSON.stringify(DestinationArn).includes(`"${group}`))
-  assert.ok(formats.length > 0, group)
-  return new Set(formats.flatMap(({ Format }) => Object.keys(JSON.parse(Format))))
+  return new Set(Object.keys(JSON.parse(accessLogFormat(group))))
 }
 
 const PROCESSOR = events(read('src/logs.rs'))
@@ -205,7 +174,7 @@ const WORDS = new Set('filter stats sort limit by and or in as asc desc'.split('
 const queries = new Map([...MANUAL.matchAll(/^(Q\d) +(.+)$/gm)].map(([, number, text]) => [number!, text!]))
 
 test('every log query has a log group, which contains its fields', () => {
-  const used = table('log group').flatMap(([groups, , numbers]) =>
+  const used = table('log group', MANUAL).flatMap(([groups, , numbers]) =>
     [...numbers!.matchAll(/Q\d/g)].flatMap(([number]) => quoted(groups!).map((group) => ({ number, group }))),
   )
   assert.deepEqual([...new Set(used.map(({ number }) => number))].toSorted(), [...queries.keys()])
@@ -263,7 +232,7 @@ test('the manual documents the optional rows of `clicks redrive`', () => {
   const source = read('crates/clicks/src/redrive.rs')
   const display = source.slice(source.indexOf('fn table('), source.indexOf('#[cfg(test)]'))
   const rows = [...display.matchAll(/^ *\(" {2}([^"]+)", [^)]*\),$/gm)].map(([, name]) => name!)
-  const documented = table('row').flatMap(([names]) => quoted(names!))
+  const documented = table('row', MANUAL).flatMap(([names]) => quoted(names!))
   assert.ok(rows.length > 10)
   assert.deepEqual(documented.toSorted(), rows.toSorted())
   assert.ok(
