@@ -7,7 +7,7 @@ import { type CollectorSettings, environment } from './collector/settings.ts'
 import { type Cors, cors } from './edge/cors.ts'
 import { addGatewayResponses, addUnavailable } from './edge/gateway-responses.ts'
 import { addPreflight } from './edge/preflight.ts'
-import { regionalApi, type Throttle } from './edge/rest-api.ts'
+import { regionalApi, type RestApiProps, type Throttle } from './edge/rest-api.ts'
 import { layout } from './layout.ts'
 import { QueueWithDeadLetters } from './queue.ts'
 import { type MachineProps, rustFunction } from './rust-function.ts'
@@ -30,6 +30,8 @@ export interface CollectorProps extends MachineProps, Capacity, Partial<Throttle
   readonly memoryMb?: number
   /** @default 30 seconds: the function itself times out after 25 (its `main.rs`), API Gateway after 29 */
   readonly timeout?: Duration
+  /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
+  readonly createLogsRole?: boolean
 }
 
 /**
@@ -59,7 +61,7 @@ export class Collector extends Construct {
 
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id)
-    const { settings, hashKey, queue, shards, delivery, rate, burst, ...machine } = props
+    const { settings, hashKey, queue, shards, delivery, rate, burst, createLogsRole, ...machine } = props
     const timeout = machine.timeout ?? Duration.seconds(30)
     this.stream = new ServiceStream(this, 'Stream', { ...delivery, shards, prefix: layout.collected })
     if (queue) {
@@ -109,23 +111,23 @@ export class Collector extends Construct {
     }
     const allowed = cors(origins, METHODS)
     this.fixedHeaders = allowed.fixedHeaders
-    const throttle = { rate: rate ?? DEFAULT_THROTTLE.rate, burst: burst ?? DEFAULT_THROTTLE.burst }
-    this.api = this.collectApi(deployed.alias, allowed, throttle, machine.logRetention)
+    this.api = this.collectApi(deployed.alias, allowed, {
+      throttle: { rate: rate ?? DEFAULT_THROTTLE.rate, burst: burst ?? DEFAULT_THROTTLE.burst },
+      logRetention: machine.logRetention,
+      createLogsRole: createLogsRole ?? false,
+    })
     this.url = this.api.urlForPath('/collect')
   }
 
   private collectApi(
     handler: lambda.IFunction,
     allowed: Cors,
-    throttle: Throttle,
-    logRetention: MachineProps['logRetention'],
+    props: Pick<RestApiProps, 'throttle' | 'logRetention' | 'createLogsRole'>,
   ): apigateway.RestApi {
     const api = regionalApi(this, {
       name: 'collect',
       description: 'POST /collect to the collector',
-      throttle,
-      logRetention,
-      createLogsRole: false,
+      ...props,
       acknowledged: {
         'AwsSolutions-APIG2': 'The function validates the body and reports what is wrong with it.',
         'AwsSolutions-APIG3':

@@ -17,8 +17,9 @@ import {
   whole,
 } from './configuration/option.ts'
 import { HOUR } from './analysis/columns.ts'
-import { ingestContradictions, streams } from './configuration/ingest.ts'
+import { hasIngest, ingestContradictions, streams } from './configuration/ingest.ts'
 import { suggestion } from './configuration/nearest.ts'
+import { standaloneContradictions } from './configuration/standalone.ts'
 import { BUFFER } from './processor-buffer.ts'
 import {
   EDGE_FIELDS,
@@ -203,6 +204,11 @@ export function serviceUrl({ lookupApiUrl, mysfitsApiUrl }: Configuration): stri
   return lookupApiUrl ?? mysfitsApiUrl
 }
 
+/** Whether the click stream is deployed: its processor needs a service. The other ingestion paths do not. */
+export function hasClickStream(configuration: Configuration): boolean {
+  return serviceUrl(configuration) !== undefined || configuration.mysfitsService === true
+}
+
 /** The processor's part of a configuration. */
 export function processorSettings(configuration: Configuration): ProcessorSettings {
   return {
@@ -278,9 +284,10 @@ function contradictions(given: Configuration): string[] {
   const unknown = unknownToTheEdge(given)
   const faults: [boolean, string][] = [
     [
-      !serviceUrl(given) && !given.mysfitsService,
+      !hasClickStream(given) && !hasIngest(given),
       `lookupApiUrl: found no value; accepted: ${baseUrl.accepted}; ` +
-        `set -c lookupApiUrl=URL or LOOKUP_API_URL, or deploy the service as well with -c mysfitsService=true`,
+        `set -c lookupApiUrl=URL or LOOKUP_API_URL, or deploy the service as well with -c mysfitsService=true, ` +
+        'or without the click stream only streams or the collector',
     ],
     [
       Boolean(given.lookupApiUrl && given.mysfitsApiUrl && given.lookupApiUrl !== given.mysfitsApiUrl),
@@ -371,6 +378,7 @@ function contradictions(given: Configuration): string[] {
       "alarmEmail: found together with alarmTopicArn; accepted: one of the two, as this app does not manage another topic's subscriptions",
     ],
     ...ingestContradictions(given),
+    ...(hasClickStream(given) ? [] : standaloneContradictions(given)),
   ]
   return faults.filter(([holds]) => holds).map(([, message]) => message)
 }

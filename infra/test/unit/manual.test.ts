@@ -242,12 +242,14 @@ test('the manual documents the optional rows of `clicks redrive`', () => {
   )
 })
 
-for (const page of ['README.md', 'infra/README.md']) {
-  test(`the steps of ${page} check for the account's role for logs before they deploy`, () => {
-    assert.match(
-      read(page),
-      /^aws apigateway get-account .* -c apiGatewayLogsRole=true.*\nnpx cdk deploy ClickStream$/m,
-    )
+for (const [page, stack] of [
+  ['README.md', 'ClickStream'],
+  ['infra/README.md', 'ClickStream'],
+  ['infra/README.md', 'Ingest'],
+] as const) {
+  test(`the steps of ${page} check for the account's role for logs before they deploy ${stack}`, () => {
+    const check = 'aws apigateway get-account --query cloudwatchRoleArn .* -c apiGatewayLogsRole=true'
+    assert.match(read(page), new RegExp(`^${check}.*\\nnpx cdk deploy ${stack}\\b`, 'm'))
   })
 }
 
