@@ -3,13 +3,28 @@ import * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { BundlingOptions } from 'cargo-lambda-cdk'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { ClickStreamStack } from './click-stream-stack.ts'
-import { type Configuration, processorSettings, readConfiguration, serviceUrl } from './configuration.ts'
+import {
+  type Configuration,
+  hasClickStream,
+  processorSettings,
+  readConfiguration,
+  serviceUrl,
+} from './configuration.ts'
+import { hasIngest } from './configuration/ingest.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
 import type { Network } from './rust-function.ts'
 
+/** What every stack has in common. */
+interface Common {
+  readonly stackName: string
+  readonly architecture?: lambda.Architecture
+  readonly bundling?: BundlingOptions
+}
+
 /**
- * Adds the configured stacks to `app`. Synthesis checks them against cdk-nag's AwsSolutions rules.
+ * Adds the configured stacks to `app`: the click stream if it has a service, and the other ingestion paths if there are any. Synthesis
+ * checks them against cdk-nag's AwsSolutions rules.
  *
  * @param environment the environment variables, a second source of options
  * @param bundling overrides how the executables are built
@@ -19,36 +34,43 @@ export function clickStream(
   app: App,
   environment: Readonly<Record<string, string | undefined>>,
   bundling?: BundlingOptions,
-): ClickStreamStack {
+): void {
   const configuration = readConfiguration(app.node.getAllContext(), environment)
-  const stackName = configuration.stackName ?? 'ClickStream'
-  const withIngest = Object.keys(configuration.streams ?? {}).length > 0 || configuration.collector === true
-  const architecture = configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : undefined
+  const common: Common = {
+    stackName: configuration.stackName ?? 'ClickStream',
+    architecture: configuration.architecture === 'x86_64' ? lambda.Architecture.X86_64 : undefined,
+    bundling,
+  }
+  const click = hasClickStream(configuration) ? clicks(app, configuration, common) : undefined
+  if (hasIngest(configuration)) ingest(app, configuration, common, click)
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
+}
 
+function clicks(app: App, configuration: Configuration, { stackName, ...machine }: Common): ClickStreamStack {
   const service = configuration.mysfitsService
     ? new MysfitsServiceStack(app, 'MysfitsService', {
+        ...machine,
         stackName: `${stackName}-MysfitsService`,
         description: 'The mysfits service of the click stream: GET /mysfits over DynamoDB.',
-        architecture,
         logRetention: configuration.logDays,
-        bundling,
+        tracing: configuration.tracing,
       })
     : undefined
-  const stack = new ClickStreamStack(app, 'ClickStream', {
+  return new ClickStreamStack(app, 'ClickStream', {
     stackName,
     description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
     lookupApiUrl: service?.url ?? serviceUrl(configuration) ?? '',
     settings: processorSettings(configuration),
     processor: {
-      architecture,
+      ...machine,
       lookupApiArn: configuration.lookupApiArn,
       network: network(configuration),
       memoryMb: configuration.memoryMb,
       timeout: seconds(configuration.timeoutSeconds),
       reservedConcurrentExecutions: configuration.reservedConcurrency,
+      tracing: configuration.tracing,
       logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
       logRetention: configuration.logDays,
-      bundling,
     },
     stream: {
       ...delivery(configuration),
@@ -66,31 +88,27 @@ export function clickStream(
     firewallRequests: configuration.firewallRequests,
     storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
     alarmTopicArn: configuration.alarmTopicArn,
-    keepOwnAlarmTopic: withIngest,
+    keepOwnAlarmTopic: hasIngest(configuration),
     alarmEmail: configuration.alarmEmail,
     thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
     fanOut: configuration.fanOut,
   })
-  if (withIngest) ingest(app, `${stackName}-Ingest`, configuration, stack, { architecture, bundling })
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
-  return stack
 }
 
-/** Adds the other ingestion paths, which share the processor and the alarm topic of `click`. */
+/** Adds the other ingestion paths. With the click stream, they share its processor and its alarm topic. */
 function ingest(
   app: App,
-  stackName: string,
   configuration: Configuration,
-  click: ClickStreamStack,
-  machine: { architecture?: lambda.Architecture; bundling?: BundlingOptions },
+  { stackName, ...machine }: Common,
+  click?: ClickStreamStack,
 ): void {
   const { collectorHashKeySecret, collectorHashKeySecretVersion } = configuration
   const stack = new IngestStack(app, 'Ingest', {
-    stackName,
+    stackName: `${stackName}-Ingest`,
     description: 'The ingestion paths besides PUT /clicks: a stream per service, and the collector, into S3.',
     streams: configuration.streams,
     authorization: configuration.ingestAuthorization,
-    processor: click.processor,
+    processor: click?.processor,
     collector: configuration.collector
       ? {
           ...machine,
@@ -99,24 +117,36 @@ function ingest(
             partitionKeyField: configuration.collectorPartitionKeyField,
             maskFields: configuration.collectorMaskFields,
             hashFields: configuration.collectorHashFields,
+            allowedOrigins: configuration.collectorAllowedOrigins,
           },
+          rate: configuration.collectorRate,
+          burst: configuration.collectorBurst,
+          tracing: configuration.tracing,
           hashKey: secret(collectorHashKeySecret, collectorHashKeySecretVersion),
           shards: configuration.collectorShards,
           queue: configuration.collectorQueue,
           logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
         }
       : undefined,
+    firewallRequests: configuration.firewallRequests,
     delivery: { ...delivery(configuration), settings: processorSettings(configuration) },
     storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
     logRetention: configuration.logDays,
-    alarmTopic: click.alarmTopic,
+    ...(click
+      ? { alarmTopic: click.alarmTopic }
+      : {
+          alarmTopicArn: configuration.alarmTopicArn,
+          alarmEmail: configuration.alarmEmail,
+          createLogsRole: configuration.apiGatewayLogsRole,
+        }),
     fanOut: configuration.ingestFanOut,
   })
+  if (!click) return
   // Always exported, so that streams can attach or detach the processor and alarms can change their topic: CloudFormation updates
   // the click stream first, and can't delete an export that the other stack still imports.
   click.exportValue(click.processor.functionArn)
   click.exportValue(click.ownAlarmTopic!.topicArn)
-  // Its APIs write logs with the account's role, which the click stream creates.
+  // Its APIs write logs with the account's role, which the click stream may create.
   stack.addStackDependency(click)
 }
 

@@ -1,14 +1,17 @@
 import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import type * as sns from 'aws-cdk-lib/aws-sns'
+import * as sns from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Construct } from 'constructs'
 import { Collector, type CollectorProps } from './collector.ts'
 import { addFanOut } from './fan-out.ts'
+import { Firewall } from './firewall.ts'
 import { layout } from './layout.ts'
 import type { AlarmRow } from './operations/alarms.ts'
 import { addAlarms } from './operations/raise.ts'
 import { collectorRows, deadLettersRow, errorObjectsRow, postRow, streamRows } from './operations/services.ts'
+import { newAlarmTopic } from './operations/topic.ts'
 import { type DaysKept, ServicesStorage } from './storage.ts'
 import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 import type { StreamProps } from './stream.ts'
@@ -19,64 +22,49 @@ export interface IngestStackProps extends StackProps {
   readonly streams?: Readonly<Record<string, StreamChoices>>
   /** @default see {@link StreamIngestProps} */
   readonly authorization?: StreamIngestProps['authorization']
-  /** The function that streams with `processor` invoke. */
-  readonly processor: lambda.IFunction
+  /** The function that streams with `processor` invoke. @default none: no stream may have `processor` */
+  readonly processor?: lambda.IFunction
   /** The collector. @default none */
-  readonly collector?: Omit<CollectorProps, 'delivery' | 'logRetention'>
+  readonly collector?: Omit<CollectorProps, 'delivery' | 'logRetention' | 'createLogsRole'>
+  /** Adds a firewall to the collector's API that allows this many requests per address in 5 minutes. @default none */
+  readonly firewallRequests?: number
   /** For every stream. @default see {@link StreamProps} */
   readonly delivery?: Omit<StreamProps, 'bucket' | 'source' | 'prefix' | 'processor'>
   /** How long objects are kept. @default see {@link DaysKept} */
   readonly storage?: DaysKept
   /** How long logs are kept. @default one month */
   readonly logRetention?: RetentionDays
-  /** The topic of the alarms. */
-  readonly alarmTopic: sns.ITopic
+  /** The topic of the alarms. @default that of `alarmTopicArn`, or else a new topic */
+  readonly alarmTopic?: sns.ITopic
+  /** The ARN of the topic of the alarms. @default see `alarmTopic` */
+  readonly alarmTopicArn?: string
+  /** The e-mail address that subscribes to a new topic. @default none */
+  readonly alarmEmail?: string
+  /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
+  readonly createLogsRole?: boolean
   /** Consumers: each gets a queue with a notification per object of the streams and the collector. @default no fan-out */
   readonly fanOut?: string[]
 }
 
-/** The ingestion paths besides `PUT /clicks`: a stream per service, and the collector. Both deliver into one bucket. */
+/**
+ * The ingestion paths besides `PUT /clicks`: a stream per service, and the collector. Both deliver into one bucket. The stack needs no
+ * other, unless a stream has the processor.
+ */
 export class IngestStack extends Stack {
   constructor(scope: Construct, id: string, props: IngestStackProps) {
     super(scope, id, props)
-    const { streams = {}, logRetention } = props
-    const names = Object.keys(streams)
+    const names = Object.keys(props.streams ?? {})
+    const topic = props.alarmTopic ?? this.alarmTopic(props)
 
     const folders = [...names.map((name) => `${name}/`), ...(props.collector ? [layout.collected] : [])]
     const { bucket } = new ServicesStorage(this, 'Storage', { ...props.storage, folders })
-    const delivery = { ...props.delivery, bucket, logRetention }
-    const alarms: AlarmRow[] = []
-    if (names.length > 0) {
-      const ingest = new StreamIngest(this, 'Streams', {
-        streams,
-        processor: props.processor,
-        delivery,
-        authorization: props.authorization,
-        logRetention,
-      })
-      for (const [name, stream] of ingest.streams) {
-        alarms.push(postRow(name, ingest.posts.get(name)!, ingest.api.deploymentStage), ...streamRows(name, stream))
-      }
-      this.output('StreamsUrl', ingest.url, "The URL for services' records: append the stream's name")
-    }
-    if (props.collector) {
-      const collector = new Collector(this, 'Collector', { ...props.collector, delivery, logRetention })
-      alarms.push(...collectorRows(collector.api, collector.function), ...streamRows('rawdata', collector.stream))
-      this.output('CollectUrl', collector.url, 'The URL of the collector')
-      if (collector.queue) {
-        alarms.push(deadLettersRow('collect', collector.queue.deadLetters))
-        this.output(
-          'CollectQueueUrl',
-          collector.queue.queue.queueUrl,
-          'The queue of the collector, a second source of bodies',
-        )
-      }
-    }
+    const delivery = { ...props.delivery, bucket, logRetention: props.logRetention }
+    const ingest = names.length > 0 ? this.addStreams(props, delivery) : undefined
+    const collector = props.collector && this.addCollector(props.collector, props, delivery, ingest)
     if (props.fanOut) {
-      const of = { bucket, prefixes: folders, queues: props.fanOut }
-      addFanOut(this, 'the streams and the collector', props.alarmTopic, of)
+      addFanOut(this, 'the streams and the collector', topic, { bucket, prefixes: folders, queues: props.fanOut })
     }
-    addAlarms(this, [...alarms, errorObjectsRow(bucket)], props.alarmTopic)
+    addAlarms(this, [...alarmsOfStreams(ingest), ...alarmsOfCollector(collector), errorObjectsRow(bucket)], topic)
 
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W7001',
@@ -85,7 +73,73 @@ export class IngestStack extends Stack {
     this.output('BucketName', bucket.bucketName, 'The bucket of delivered records, by stream, and of the error output')
   }
 
+  private addStreams(props: IngestStackProps, delivery: StreamIngestProps['delivery']): StreamIngest {
+    const ingest = new StreamIngest(this, 'Streams', {
+      streams: props.streams ?? {},
+      processor: props.processor,
+      delivery,
+      authorization: props.authorization,
+      logRetention: props.logRetention,
+      createLogsRole: props.createLogsRole,
+    })
+    this.output('StreamsUrl', ingest.url, "The URL for services' records: append the stream's name")
+    return ingest
+  }
+
+  private addCollector(
+    own: Omit<CollectorProps, 'delivery'>,
+    { logRetention, createLogsRole, firewallRequests }: IngestStackProps,
+    delivery: CollectorProps['delivery'],
+    ingest?: StreamIngest,
+  ): Collector {
+    // One role serves both APIs, and must exist before the log of either.
+    const role = createLogsRole ? ingest?.api.node.findChild('Account') : undefined
+    const collector = new Collector(this, 'Collector', {
+      ...own,
+      delivery,
+      logRetention,
+      createLogsRole: createLogsRole && role === undefined,
+    })
+    if (role) collector.api.deploymentStage.node.addDependency(role)
+    if (firewallRequests) {
+      new Firewall(this, 'Firewall', {
+        api: collector.api,
+        headers: collector.fixedHeaders,
+        requestsPerFiveMinutes: firewallRequests,
+      })
+    }
+    this.output('CollectUrl', collector.url, 'The URL of the collector')
+    if (collector.queue) {
+      const { queueUrl } = collector.queue.queue
+      this.output('CollectQueueUrl', queueUrl, 'The queue of the collector, a second source of bodies')
+    }
+    return collector
+  }
+
+  private alarmTopic({ alarmTopicArn, alarmEmail }: IngestStackProps): sns.ITopic {
+    if (alarmTopicArn !== undefined) return sns.Topic.fromTopicArn(this, 'AlarmTopic', alarmTopicArn)
+    const topic = newAlarmTopic(this)
+    if (alarmEmail !== undefined) topic.addSubscription(new EmailSubscription(alarmEmail))
+    return topic
+  }
+
   private output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description })
   }
+}
+
+function alarmsOfStreams(ingest?: StreamIngest): AlarmRow[] {
+  return [...(ingest?.streams ?? [])].flatMap(([name, stream]) => [
+    postRow(name, ingest!.posts.get(name)!, ingest!.api.deploymentStage),
+    ...streamRows(name, stream),
+  ])
+}
+
+function alarmsOfCollector(collector?: Collector): AlarmRow[] {
+  if (!collector) return []
+  return [
+    ...collectorRows(collector.api, collector.function),
+    ...streamRows('rawdata', collector.stream),
+    ...(collector.queue ? [deadLettersRow('collect', collector.queue.deadLetters)] : []),
+  ]
 }

@@ -28,6 +28,8 @@ export interface StreamIngestProps {
   readonly authorization?: Authorization
   /** How long access logs are kept. @default one month */
   readonly logRetention?: RetentionDays
+  /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
+  readonly createLogsRole?: boolean
 }
 
 /** The default rate of a stream: half of a shard's, so that API Gateway throttles before Kinesis. */
@@ -92,7 +94,7 @@ export class StreamIngest extends Construct {
       // The stream, by the path of the resource instead of the request's.
       logged: { resource: '$context.resourcePath' },
       logRetention: props.logRetention,
-      createLogsRole: false,
+      createLogsRole: props.createLogsRole ?? false,
       acknowledged: {
         'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
         'AwsSolutions-APIG3': 'Services that sign their requests call it, with a rate per stream.',

@@ -1,6 +1,7 @@
 import { DEFAULT_FIELDS, DEFAULT_PARTITION_KEY_FIELD } from '../collector/settings.ts'
 import { layout } from '../layout.ts'
 import type { StreamChoices } from '../stream-ingest.ts'
+import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
 /** The options of one stream. */
@@ -17,8 +18,12 @@ const NAME = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/
 /** A stream's folder has its name, and these folders have another meaning. */
 const RESERVED = [layout.errors, layout.collected].map((folder) => folder.slice(0, -1))
 const MAX_STREAMS = 32
-/** A stack has at most 500 resources; the collector and shared resources are 52. */
-const RESOURCES = { max: 448, stream: 13, queue: 6 }
+/**
+ * The resources of a stack ("AWS CloudFormation quotas"), of a stream, and of a consumer's queue. `others` are the most that a
+ * configuration can have: buckets, API, collector with queue and firewall, the topics with their policies, an e-mail subscription, and
+ * the role for logs.
+ */
+const RESOURCES = { max: 500, others: 61, stream: 13, queue: 6 }
 
 /** The services' streams: an object in `cdk.json`, or JSON text. */
 export const streams: Option<Record<string, StreamChoices>> = {
@@ -48,7 +53,8 @@ function faultsOf(value: string): string[] {
       return `.${name}: found ${shown(given)}; accepted: an object, such as {} or {"shards": 2}`
     return Object.entries(entries).flatMap(([key, found]) => {
       if (!Object.hasOwn(choices, key)) {
-        return `.${name}.${key}: no such option; accepted: ${Object.keys(choices).join(', ')}`
+        const known = Object.keys(choices)
+        return `.${name}.${key}: no such option${suggestion(key, known)}; accepted: ${known.join(', ')}`
       }
       const { parse, accepted } = choices[key as keyof StreamChoices]
       if (typeof found !== 'object' && parse(String(found)) !== undefined) return []
@@ -93,6 +99,11 @@ interface Given {
   readonly ingestFanOut?: string[]
 }
 
+/** Whether a configuration has an ingestion path besides the click stream. */
+export function hasIngest({ streams = {}, collector }: Given): boolean {
+  return Object.keys(streams).length > 0 || collector === true
+}
+
 /** The maximum length of names. */
 const MAX_CHARACTERS = { dataStream: 128, queue: 80 }
 
@@ -133,11 +144,11 @@ export function ingestContradictions(given: Given): [boolean, string][] {
       `stackName: found ${stack}; accepted: a shorter name, as a queue's name is STACK-${queues.find((name) => tooLong([name], MAX_CHARACTERS.queue))} with at most ${MAX_CHARACTERS.queue} characters`,
     ],
     [
-      consumers.length > 0 && names.length === 0 && !given.collector,
+      consumers.length > 0 && !hasIngest(given),
       'ingestFanOut: found without streams and collector; accepted: together with one of them',
     ],
     [
-      names.length * RESOURCES.stream + consumers.length * RESOURCES.queue > RESOURCES.max,
+      RESOURCES.others + names.length * RESOURCES.stream + consumers.length * RESOURCES.queue > RESOURCES.max,
       `ingestFanOut: found ${consumers.length} names with ${names.length} streams; accepted: fewer, as a stack has at most 500 resources; more queues can subscribe to the topic`,
     ],
     [

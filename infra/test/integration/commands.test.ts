@@ -33,6 +33,13 @@ test("the README's variables are sufficient for the commands", () => {
   )
 })
 
+test('without a service, the README deploys only the other ingestion paths', () => {
+  const readme = readFileSync(`${HERE}/README.md`, 'utf8')
+  const [, stack, option] = /^npx cdk deploy (\w+) -c '(streams=[^']+)'$/m.exec(readme)!
+  const { stdout, stderr } = cdk({ CDK_VALIDATION: 'false' }, 'list', '-c', option!)
+  assert.equal(stdout.trim(), `${stack} (ClickStream-${stack})`, stderr)
+})
+
 test('an invalid configuration is reported without a stack trace', () => {
   const { status, stderr } = cdk({}, 'list', '-c', 'edgeRate=fast')
   assert.notEqual(status, 0)

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict'
 import { type App, Stack } from 'aws-cdk-lib'
 import type { Template } from 'aws-cdk-lib/assertions'
 import { clickStream } from '../../lib/app.ts'
+import { ConfigurationError, readConfiguration } from '../../lib/configuration.ts'
 import { bundling } from './bundling.ts'
 import { app, templateOf } from './synth.ts'
 
@@ -19,19 +21,20 @@ export const CONFIGURATIONS = {
     allowedOrigins: 'https://a.example,https://b.example',
     alarmEmail: 'on-call@a.example',
     reservedConcurrency: 10,
+    apiGatewayLogsRole: true,
   },
   'Parquet, one origin, a topic that exists': {
     ...SERVICE,
     parquet: true,
     allowedOrigins: 'https://a.example',
     firewallRequests: 100,
-    apiGatewayLogsRole: false,
     alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms',
     lookupAuth: 'header',
     lookupSecretArn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/key-a1B2c3',
     lookupSubnets: 'subnet-0a1b2c3d,subnet-0a1b2c3e',
     lookupSecurityGroups: 'sg-0a1b2c3d',
     recordFields: 'arrivedAt,recordId',
+    tracing: false,
   },
   'all ingestion paths and fan-outs': {
     ...SERVICE,
@@ -41,6 +44,8 @@ export const CONFIGURATIONS = {
     collectorHashKeySecret: 'collector/key',
     collectorShards: 1,
     collectorQueue: true,
+    collectorAllowedOrigins: 'https://a.example,https://b.example',
+    firewallRequests: 1000,
     fanOut: 'search,audit',
     ingestFanOut: 'lake',
   },
@@ -49,21 +54,40 @@ export const CONFIGURATIONS = {
     streams: '{"open.data": {}}',
     ingestAuthorization: 'none',
   },
+  'the other ingestion paths without the click stream': {
+    streams: { orders: {} },
+    collector: true,
+    firewallRequests: 1000,
+    apiGatewayLogsRole: true,
+    alarmEmail: 'on-call@a.example',
+  },
 }
 
-/** An app and its stacks, the click stream first. */
+/** The message about an invalid configuration. */
+export function rejected(context: Record<string, unknown>, variables: Record<string, string> = {}): string {
+  try {
+    readConfiguration(context, variables)
+  } catch (error) {
+    assert.ok(error instanceof ConfigurationError)
+    return error.message
+  }
+  return assert.fail('accepted')
+}
+
+/** An app and its stacks, the click stream first if there is one. */
 interface Composed {
   readonly root: App
-  readonly click: Stack
-  readonly stacks: readonly Stack[]
+  readonly stacks: readonly [Stack, ...Stack[]]
 }
 
 /** The app of a configuration, with placeholders for the executables. It is not yet synthesised, so tests can add to it. */
 export function composed(context: Record<string, unknown>): Composed {
   const root = app(context)
-  const click = clickStream(root, {}, bundling)
-  const others = root.node.children.filter((child): child is Stack => Stack.isStack(child) && child !== click)
-  return { root, click, stacks: [click, ...others] }
+  clickStream(root, {}, bundling)
+  const isClick = ({ node }: Stack) => node.id === 'ClickStream'
+  const stacks = root.node.children.filter((child): child is Stack => Stack.isStack(child))
+  const [first, ...others] = [...stacks.filter(isClick), ...stacks.filter((stack) => !isClick(stack))]
+  return { root, stacks: [first!, ...others] }
 }
 
 /** A stack of an app that is synthesised, and its template. */
@@ -74,7 +98,7 @@ export interface Synthesised {
 
 const cache = new Map<string, Synthesised[]>()
 
-/** The stacks of a configuration, the click stream first. Each configuration is synthesised once. */
+/** The stacks of a configuration, the click stream first if there is one. Each configuration is synthesised once. */
 export function configured(context: Record<string, unknown>): readonly Synthesised[] {
   return cached(JSON.stringify(context), context, () => {})
 }

@@ -43,6 +43,11 @@ export function only(template: Template, type: string): Record<string, any> {
   return found[0]!.Properties
 }
 
+/** The properties of every resource of `type`. */
+export function propertiesOf(template: Template, type: string): Record<string, any>[] {
+  return Object.values(template.findResources(type)).map(({ Properties }) => Properties)
+}
+
 /** The statements of all policies of all roles, inline ones included, with the role's logical id. */
 export function statements(template: Template): { role: string; statement: Record<string, any> }[] {
   const attached = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(({ Properties }) =>

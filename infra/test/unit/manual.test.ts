@@ -5,38 +5,11 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { SAVED_QUERIES } from '../../lib/analysis/queries.ts'
 import { processorBufferMib, worstResponseBytes } from '../../lib/processor-buffer.ts'
 import type { ProcessorSettings } from '../../lib/processor-settings.ts'
-import { CONFIGURATIONS, validated } from '../support/configurations.ts'
-
-const file = (path: string) => new URL(`../../../${path}`, import.meta.url)
-const read = (path: string) => readFileSync(file(path), 'utf8')
+import { accessLogFormat, cells, file, read, resources, stacks, table } from '../support/docs.ts'
 
 /** These tests compare `docs/operations.md` with the templates and the sources. */
 const MANUAL = read('docs/operations.md')
 const SIZES = read('docs/sizes.md')
-
-const stacks = Object.values(CONFIGURATIONS).flatMap((context) => validated(context))
-
-/** Every resource of a type in any configuration, by its logical id. */
-const resources = (type: string) => stacks.flatMap(({ template }) => Object.entries(template.findResources(type)))
-
-/** The cells of each row. */
-function cells(lines: string[]): string[][] {
-  return lines.map((row) =>
-    row
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  )
-}
-
-/** The rows of the table whose header begins with `header`, cell by cell. */
-function table(header: string, text = MANUAL): string[][] {
-  const lines = text.slice(text.indexOf(`\n| ${header} |`) + 1).split('\n')
-  const end = lines.findIndex((line) => !line.startsWith('|'))
-  const rows = cells(lines.slice(2, end))
-  assert.ok(rows.length > 0, header)
-  return rows
-}
 
 /** The texts in backquotes. */
 const quoted = (text: string) => [...text.matchAll(/`([^`\n]+)`/g)].map(([, name]) => name!)
@@ -119,7 +92,7 @@ test('the manual lists every alarm by urgency, once, with a link', () => {
 test('the manual documents exactly the log groups', () => {
   const groups = resources('AWS::Logs::LogGroup').map(([id]) => id)
   const named = groups.map((id) => id.replace(/[0-9A-F]{8}$/, '').replace(/orders|reviews|opendata/, 'NAME'))
-  const documented = table('log group').flatMap(([names]) => quoted(names!))
+  const documented = table('log group', MANUAL).flatMap(([names]) => quoted(names!))
   assert.deepEqual(documented.toSorted(), [...new Set(named)].toSorted())
 })
 
@@ -171,11 +144,7 @@ function events(source: string): Map<string, Set<string>> {
 
 /** The fields of the access log with this log group. */
 function accessLogFields(group: string): Set<string> {
-  const stages = [...resources('AWS::ApiGateway::Stage'), ...resources('AWS::ApiGatewayV2::Stage')]
-  const settings = stages.map(([, { Properties }]) => Properties.AccessLogSetting ?? Properties.AccessLogSettings)
-  const formats = settings.filter(({ DestinationArn }) => JSON.stringify(DestinationArn).includes(`"${group}`))
-  assert.ok(formats.length > 0, group)
-  return new Set(formats.flatMap(({ Format }) => Object.keys(JSON.parse(Format))))
+  return new Set(Object.keys(JSON.parse(accessLogFormat(group))))
 }
 
 const PROCESSOR = events(read('src/logs.rs'))
@@ -205,7 +174,7 @@ const WORDS = new Set('filter stats sort limit by and or in as asc desc'.split('
 const queries = new Map([...MANUAL.matchAll(/^(Q\d) +(.+)$/gm)].map(([, number, text]) => [number!, text!]))
 
 test('every log query has a log group, which contains its fields', () => {
-  const used = table('log group').flatMap(([groups, , numbers]) =>
+  const used = table('log group', MANUAL).flatMap(([groups, , numbers]) =>
     [...numbers!.matchAll(/Q\d/g)].flatMap(([number]) => quoted(groups!).map((group) => ({ number, group }))),
   )
   assert.deepEqual([...new Set(used.map(({ number }) => number))].toSorted(), [...queries.keys()])
@@ -234,7 +203,7 @@ test('other statements about logs are true', () => {
 
 test("the manual and the alarms use the processor's own metrics", () => {
   const entry = /struct InvocationEntry[^]*?\n}/.exec(read('src/metrics.rs'))![0]
-  const written = [...entry.matchAll(/^ {4}(\w+): As(?:Count|Bytes)</gm)].map(([, name]) =>
+  const written = [...entry.matchAll(/^ {4}(\w+): As\w+</gm)].map(([, name]) =>
     name!.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase()),
   )
   const watched = resources('AWS::CloudWatch::Alarm')
@@ -247,13 +216,23 @@ test("the manual and the alarms use the processor's own metrics", () => {
   assert.ok(watched.length > 1 && documented.length > 2)
   const unknown = [...watched, ...documented, 'Dropped'].filter((name) => !written.includes(name))
   assert.deepEqual(unknown, [])
+  // Each is billed.
+  const boards = JSON.stringify(resources('AWS::CloudWatch::Dashboard').map(([, board]) => board))
+  const unused = written.filter((name) => !watched.includes(name) && !boards.includes(`\\"${name}\\"`))
+  assert.deepEqual(unused, [])
+})
+
+test('the collector has no metrics of its own: no alarm uses any', () => {
+  const namespaces = resources('AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.Namespace as string)
+  assert.ok(!namespaces.includes('ClickCollector'))
+  assert.doesNotMatch(read('crates/click-collector/Cargo.toml'), /metrique/)
 })
 
 test('the manual documents the optional rows of `clicks redrive`', () => {
   const source = read('crates/clicks/src/redrive.rs')
   const display = source.slice(source.indexOf('fn table('), source.indexOf('#[cfg(test)]'))
   const rows = [...display.matchAll(/^ *\(" {2}([^"]+)", [^)]*\),$/gm)].map(([, name]) => name!)
-  const documented = table('row').flatMap(([names]) => quoted(names!))
+  const documented = table('row', MANUAL).flatMap(([names]) => quoted(names!))
   assert.ok(rows.length > 10)
   assert.deepEqual(documented.toSorted(), rows.toSorted())
   assert.ok(
@@ -262,6 +241,17 @@ test('the manual documents the optional rows of `clicks redrive`', () => {
       .every((text) => rows.includes(text)),
   )
 })
+
+for (const [page, stack] of [
+  ['README.md', 'ClickStream'],
+  ['infra/README.md', 'ClickStream'],
+  ['infra/README.md', 'Ingest'],
+] as const) {
+  test(`the steps of ${page} check for the account's role for logs before they deploy ${stack}`, () => {
+    const check = 'aws apigateway get-account --query cloudwatchRoleArn .* -c apiGatewayLogsRole=true'
+    assert.match(read(page), new RegExp(`^${check}.*\\nnpx cdk deploy ${stack}\\b`, 'm'))
+  })
+}
 
 test('no table cell of the manual is too long', () => {
   const long = cells(MANUAL.split('\n').filter((line) => line.startsWith('|')))
