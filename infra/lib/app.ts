@@ -6,6 +6,7 @@ import { ClickStreamStack } from './click-stream-stack.ts'
 import { type Configuration, processorSettings, readConfiguration, serviceUrl } from './configuration.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
+import { ProcessorStack } from './processor-stack.ts'
 import type { Network } from './rust-function.ts'
 
 /**
@@ -34,9 +35,7 @@ export function clickStream(
         bundling,
       })
     : undefined
-  const stack = new ClickStreamStack(app, 'ClickStream', {
-    stackName,
-    description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
+  const processor = {
     lookupApiUrl: service?.url ?? serviceUrl(configuration) ?? '',
     settings: processorSettings(configuration),
     processor: {
@@ -50,6 +49,17 @@ export function clickStream(
       logRetention: configuration.logDays,
       bundling,
     },
+  }
+  const alarms = {
+    alarmTopicArn: configuration.alarmTopicArn,
+    alarmEmail: configuration.alarmEmail,
+    thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
+  }
+  const stack = new ClickStreamStack(app, 'ClickStream', {
+    stackName,
+    description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
+    ...processor,
+    ...alarms,
     stream: {
       ...delivery(configuration),
       sourceBackup: configuration.sourceBackup,
@@ -65,12 +75,22 @@ export function clickStream(
     },
     firewallRequests: configuration.firewallRequests,
     storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
-    alarmTopicArn: configuration.alarmTopicArn,
     keepOwnAlarmTopic: withIngest,
-    alarmEmail: configuration.alarmEmail,
-    thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
     fanOut: configuration.fanOut,
   })
+  if (configuration.streamRoleName !== undefined) {
+    new ProcessorStack(app, 'Processor', {
+      stackName: `${stackName}-Processor`,
+      description:
+        'The click processor alone, for an Amazon Data Firehose stream that exists: infra/attach.sh attaches it.',
+      ...processor,
+      ...alarms,
+      streamRoleName: configuration.streamRoleName,
+      bufferMib: configuration.bufferMb,
+      bufferInterval: seconds(configuration.bufferSeconds),
+      retries: configuration.retries,
+    })
+  }
   if (withIngest) ingest(app, `${stackName}-Ingest`, configuration, stack, { architecture, bundling })
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
   return stack

@@ -1,13 +1,13 @@
-import { ArnFormat, Aws, Duration, Stack } from 'aws-cdk-lib'
+import type { Duration } from 'aws-cdk-lib'
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
-import * as iam from 'aws-cdk-lib/aws-iam'
-import * as sns from 'aws-cdk-lib/aws-sns'
+import type * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
-import { alarmRows, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
+import { alarmRows, functionLimits, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
 import { drawDashboard } from './operations/dashboard.ts'
 import { metrics, type MonitoredResources } from './operations/metrics.ts'
 import { addAlarms } from './operations/raise.ts'
+import { alarmTopic } from './operations/topic.ts'
 
 export interface OperationsProps extends MonitoredResources {
   /** The function's timeout: an alarm is raised before invocations reach it. */
@@ -35,7 +35,7 @@ export class Operations extends Construct {
 
   constructor(scope: Construct, id: string, props: OperationsProps) {
     super(scope, id)
-    if (!props.topic || props.keepOwnTopic) this.ownTopic = this.newTopic()
+    if (!props.topic || props.keepOwnTopic) this.ownTopic = alarmTopic(this)
     this.topic = props.topic ?? this.ownTopic!
     if (props.alarmEmail) this.topic.addSubscription(new EmailSubscription(props.alarmEmail))
 
@@ -44,39 +44,13 @@ export class Operations extends Construct {
     this.alarms = [...byId.values()]
     this.dashboard = drawDashboard(this, 'Dashboard', pipeline, byId)
   }
-
-  /**
-   * It has no KMS key: CloudWatch can't publish with the key that AWS manages, and alarms contain no secrets. Its policy replaces
-   * the default one, so it must allow CloudWatch.
-   *
-   * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
-   */
-  private newTopic(): sns.Topic {
-    const topic = new sns.Topic(this, 'Alarms', { displayName: 'Click stream', enforceSSL: true })
-    const alarms = Stack.of(this).formatArn({
-      service: 'cloudwatch',
-      resource: 'alarm',
-      resourceName: '*',
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    })
-    topic.grantPublish(
-      new iam.ServicePrincipal('cloudwatch.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID }, ArnLike: { 'aws:SourceArn': alarms } },
-      }),
-    )
-    return topic
-  }
 }
 
 function limits({ thresholds = {}, destinationInterval }: OperationsProps): Limits {
   return {
+    ...functionLimits(thresholds),
     edgeErrors: thresholds.edgeErrors ?? 5,
     throttledRecords: thresholds.throttledRecords ?? 1,
-    functionErrors: thresholds.functionErrors ?? 1,
-    functionThrottles: thresholds.functionThrottles ?? 1,
-    durationPercent: thresholds.durationPercent ?? 80,
-    staleServed: thresholds.staleServed ?? 1,
-    failedRecords: thresholds.failedRecords ?? 10,
     freshness: thresholds.freshness ?? lateAfter(destinationInterval),
     errorObjects: thresholds.errorObjects ?? 1,
   }

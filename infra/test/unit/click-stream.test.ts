@@ -156,6 +156,7 @@ const OPTIONS: Record<string, unknown> = {
   alarmErrorObjects: 2,
   alarmEmail: 'on-call@a.example',
   streams: { orders: {} },
+  streamRoleName: 'firehose-role',
   collector: true,
   fanOut: 'search',
 }
@@ -455,6 +456,7 @@ test('the other ingestion paths are a stack of their own, only if configured, af
   assert.deepEqual(names({ streams: {} }), ['ClickStream'])
   assert.deepEqual(names({ collector: false }), ['ClickStream'])
   assert.deepEqual(names({ fanOut: 'search' }), ['ClickStream'])
+  assert.deepEqual(names({ streamRoleName: 'firehose-role' }), ['ClickStream', 'Processor'])
   assert.deepEqual(names({ collector: true }), ['ClickStream', 'Ingest'])
   const { root, click } = composed({ ...SERVICE, streams: { orders: {} } })
   const ingest = root.node.findChild('Ingest') as Stack
@@ -466,6 +468,7 @@ test('the templates are the reviewed snapshots', () => {
     ...validated(SERVICE),
     ...validated({ mysfitsService: true }).slice(1),
     ...validated(CONFIGURATIONS['all ingestion paths and fan-outs']).slice(1),
+    ...validated(CONFIGURATIONS['the processor for a stream that exists']).slice(1),
   ]) {
     const file = new URL(`../snapshots/${stack.node.id}.snapshot.json`, import.meta.url)
     // The names of assets are hashes of their contents, which change with the functions' code.
