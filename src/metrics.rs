@@ -1,14 +1,15 @@
 //! Metrics of an invocation in CloudWatch's embedded metric format (EMF): a line on standard output becomes metrics without a call to
 //! CloudWatch ("Embedding metrics within logs", Amazon CloudWatch User Guide).
 //!
-//! Firehose itself publishes no count of failed records, so alarms use these.
+//! Firehose itself publishes no count of failed records, so alarms use these. An alarm or the dashboard uses each: CloudWatch bills every
+//! metric.
 
 use std::io;
 use std::time::SystemTime;
 
 use metrique::emf::Emf;
 use metrique::writer::format::Format as _;
-use metrique::writer::unit::{AsBytes, AsCount};
+use metrique::writer::unit::AsCount;
 use metrique::writer::{Entry, IoStreamError};
 
 use crate::reason::Reason;
@@ -27,14 +28,12 @@ struct InvocationEntry<'r> {
     #[entry(timestamp)]
     at: SystemTime,
     function_name: &'r str,
-    records: AsCount<usize>,
     ok: AsCount<usize>,
     dropped: AsCount<usize>,
     failed: AsCount<usize>,
     service_requests: AsCount<u64>,
     service_errors: AsCount<u64>,
     stale_served: AsCount<usize>,
-    response_bytes: AsBytes<usize>,
 }
 
 #[derive(Entry)]
@@ -63,14 +62,12 @@ impl Metrics {
         let entry = InvocationEntry {
             at,
             function_name: &self.function_name,
-            records: report.records.into(),
             ok: report.ok.into(),
             dropped: report.dropped.into(),
             failed: report.failed().into(),
             service_requests: report.requests.sent.into(),
             service_errors: report.requests.failed.into(),
             stale_served: report.stale_served.into(),
-            response_bytes: report.response_bytes.into(),
         };
         self.by_function.format(&entry, out)?;
         for reason in Reason::ALL {
@@ -100,7 +97,7 @@ mod tests {
     #[test]
     fn an_invocation_is_one_line_and_each_reason_one_more() {
         let mut report = Report::default();
-        (report.records, report.ok, report.dropped, report.response_bytes) = (5, 2, 1, 700);
+        (report.ok, report.dropped) = (2, 1);
         report.requests.sent = 3;
         report.requests.failed = 2;
         report.stale_served = 4;
@@ -116,15 +113,14 @@ mod tests {
                     "Namespace": "ClickProcessor",
                     "Dimensions": [["FunctionName"]],
                     "Metrics": [
-                        metric("Records", "Count"), metric("Ok", "Count"), metric("Dropped", "Count"),
-                        metric("Failed", "Count"), metric("ServiceRequests", "Count"),
-                        metric("ServiceErrors", "Count"), metric("StaleServed", "Count"),
-                        metric("ResponseBytes", "Bytes"),
+                        metric("Ok", "Count"), metric("Dropped", "Count"), metric("Failed", "Count"),
+                        metric("ServiceRequests", "Count"), metric("ServiceErrors", "Count"),
+                        metric("StaleServed", "Count"),
                     ],
                 }]},
                 "FunctionName": "clicks",
-                "Records": 5, "Ok": 2, "Dropped": 1, "Failed": 2,
-                "ServiceRequests": 3, "ServiceErrors": 2, "StaleServed": 4, "ResponseBytes": 700,
+                "Ok": 2, "Dropped": 1, "Failed": 2,
+                "ServiceRequests": 3, "ServiceErrors": 2, "StaleServed": 4,
             })
         );
         assert_eq!(

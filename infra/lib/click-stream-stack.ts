@@ -15,6 +15,9 @@ import { Processor, type ProcessorProps } from './processor.ts'
 import { Storage, type StorageProps } from './storage.ts'
 import { Stream, type StreamProps } from './stream.ts'
 
+/** The firewall's limit of a body: the longest click has 1.6 KiB. */
+const MAX_CLICK_BYTES = 8192
+
 /** The settings of each part; defaults are the parts' own. */
 export interface ClickStreamStackProps extends StackProps {
   /** The base URL of the service. */
@@ -83,8 +86,9 @@ export class ClickStreamStack extends Stack {
     if (props.firewallRequests) {
       new Firewall(this, 'Firewall', {
         api: edge.api,
+        headers: edge.fixedHeaders,
         requestsPerFiveMinutes: props.firewallRequests,
-        allowedOrigins: props.edge?.allowedOrigins,
+        bodyBytes: MAX_CLICK_BYTES,
       })
     }
     const operations = new Operations(this, 'Operations', {

@@ -1,18 +1,19 @@
-import { Duration, type SecretValue } from 'aws-cdk-lib'
+import { Annotations, Duration, type SecretValue } from 'aws-cdk-lib'
 import * as apigateway from 'aws-cdk-lib/aws-apigateway'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import { type CollectorSettings, environment } from './collector/settings.ts'
+import { type Cors, cors } from './edge/cors.ts'
 import { addGatewayResponses, addUnavailable } from './edge/gateway-responses.ts'
 import { addPreflight } from './edge/preflight.ts'
-import { regionalApi } from './edge/rest-api.ts'
+import { regionalApi, type Throttle } from './edge/rest-api.ts'
 import { layout } from './layout.ts'
 import { QueueWithDeadLetters } from './queue.ts'
 import { type MachineProps, rustFunction } from './rust-function.ts'
 import { type Capacity, ServiceStream, type ServiceStreamProps } from './service-stream.ts'
 
-export interface CollectorProps extends MachineProps, Capacity {
+export interface CollectorProps extends MachineProps, Capacity, Partial<Throttle> {
   /** @default the collector's own defaults */
   readonly settings?: CollectorSettings
   /** `COLLECTOR_HASH_KEY`: the HMAC key, at least 32 bytes. @default none */
@@ -32,14 +33,16 @@ export interface CollectorProps extends MachineProps, Capacity {
 }
 
 /**
- * The headers of each response of the function (`crates/click-collector`). API Gateway's own responses have them, too. It
- * responds to preflights itself, so that these invoke no function.
+ * Anyone can send, and while Kinesis throttles, the function retries for up to 25 s (its `main.rs`): 20 × 25 and a burst of 100 are
+ * at most 600 of the 1,000 concurrent executions that all functions of an account share ("Lambda quotas").
  */
-const HEADERS = {
-  'Access-Control-Allow-Headers': 'Content-Type',
-  'Access-Control-Allow-Origin': '*',
-  'Access-Control-Allow-Methods': 'OPTIONS,POST,GET',
-}
+export const DEFAULT_THROTTLE: Throttle = { rate: 20, burst: 100 }
+
+/**
+ * As in each response of the function (`crates/click-collector`). API Gateway's own responses have the same headers. It responds to
+ * preflights itself, so that these invoke no function.
+ */
+const METHODS = 'OPTIONS,POST,GET'
 
 /** The messages of one invocation: the default of an event source mapping for SQS. */
 const BATCH = 10
@@ -51,13 +54,12 @@ export class Collector extends Construct {
   readonly function: lambda.Function
   readonly stream: ServiceStream
   readonly queue?: QueueWithDeadLetters
+  /** The CORS headers of responses that no mapping template writes, such as a firewall's. */
+  readonly fixedHeaders: Record<string, string>
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { settings, hashKey, queue, shards, delivery, ...machine }: CollectorProps,
-  ) {
+  constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id)
+    const { settings, hashKey, queue, shards, delivery, rate, burst, ...machine } = props
     const timeout = machine.timeout ?? Duration.seconds(30)
     this.stream = new ServiceStream(this, 'Stream', { ...delivery, shards, prefix: layout.collected })
     if (queue) {
@@ -98,31 +100,46 @@ export class Collector extends Construct {
         reportBatchItemFailures: true,
       })
     }
-    this.api = this.collectApi(deployed.alias, machine.logRetention)
+    const origins = settings?.allowedOrigins ?? ['*']
+    if (origins.includes('*')) {
+      Annotations.of(this).addWarningV2(
+        'click-stream:any-origin',
+        'collectorAllowedOrigins is *: a page of any origin can send to the collector. Set it to the origins of your pages.',
+      )
+    }
+    const allowed = cors(origins, METHODS)
+    this.fixedHeaders = allowed.fixedHeaders
+    const throttle = { rate: rate ?? DEFAULT_THROTTLE.rate, burst: burst ?? DEFAULT_THROTTLE.burst }
+    this.api = this.collectApi(deployed.alias, allowed, throttle, machine.logRetention)
     this.url = this.api.urlForPath('/collect')
   }
 
-  private collectApi(handler: lambda.IFunction, logRetention: MachineProps['logRetention']): apigateway.RestApi {
+  private collectApi(
+    handler: lambda.IFunction,
+    allowed: Cors,
+    throttle: Throttle,
+    logRetention: MachineProps['logRetention'],
+  ): apigateway.RestApi {
     const api = regionalApi(this, {
       name: 'collect',
       description: 'POST /collect to the collector',
-      throttle: { rate: 500, burst: 500 },
+      throttle,
       logRetention,
       createLogsRole: false,
       acknowledged: {
         'AwsSolutions-APIG2': 'The function validates the body and reports what is wrong with it.',
-        'AwsSolutions-APIG3': 'The rate limits requests, and the function rejects bodies above 1 MiB.',
-        'AwsSolutions-APIG4': 'Pages of any origin call it for visitors who are not signed in.',
-        'AwsSolutions-COG4': 'Pages of any origin call it for visitors who are not signed in.',
+        'AwsSolutions-APIG3':
+          'The rate limits requests, the function rejects bodies above 1 MiB, and a web ACL (Firewall) is an option.',
+        'AwsSolutions-APIG4': 'Pages call it for visitors who are not signed in.',
+        'AwsSolutions-COG4': 'Pages call it for visitors who are not signed in.',
       },
     })
-    const cors = { headers: HEADERS, fixedHeaders: HEADERS, choice: '' }
-    addGatewayResponses(api, cors)
-    addUnavailable(api, cors)
+    addGatewayResponses(api, allowed)
+    addUnavailable(api, allowed)
     const collect = api.root.addResource('collect')
     // The console's test would need a second permission to invoke the function.
     collect.addMethod('POST', new apigateway.LambdaIntegration(handler, { allowTestInvoke: false }))
-    addPreflight(collect, cors)
+    addPreflight(collect, allowed)
     return api
   }
 }

@@ -18,6 +18,7 @@ import {
 } from './configuration/option.ts'
 import { HOUR } from './analysis/columns.ts'
 import { ingestContradictions, streams } from './configuration/ingest.ts'
+import { suggestion } from './configuration/nearest.ts'
 import { BUFFER } from './processor-buffer.ts'
 import {
   EDGE_FIELDS,
@@ -95,6 +96,7 @@ const otherOptions = {
   memoryMb: whole(128, 10_240),
   timeoutSeconds: whole(1, 300),
   reservedConcurrency: whole(1, 1_000),
+  tracing: flag,
   // Above INFO, Lambda also drops the function's metrics: they are log lines without a level, which count as INFO (AWS Lambda
   // Developer Guide, "Log-level filtering").
   logLevel: choice('TRACE', 'DEBUG', 'INFO'),
@@ -128,6 +130,9 @@ const otherOptions = {
   collectorHashFields: names,
   collectorHashKeySecret: secretName,
   collectorHashKeySecretVersion: secretVersion,
+  collectorAllowedOrigins: origins,
+  collectorRate: whole(1, 10_000),
+  collectorBurst: whole(1, 5_000),
   collectorShards: whole(1, 1_000),
   collectorQueue: flag,
 
@@ -225,9 +230,16 @@ export function processorSettings(configuration: Configuration): ProcessorSettin
   }
 }
 
+/** The beginning of the variables of options that are not the processor's own. */
+const PREFIX = 'CLICK_STREAM_'
+
 /** The environment variable of an option. */
 export function variable(name: string): string {
-  return Object.hasOwn(processorOptions, name) ? inUpperCase(name) : `CLICK_STREAM_${inUpperCase(name)}`
+  return Object.hasOwn(processorOptions, name) ? inUpperCase(name) : PREFIX + inUpperCase(name)
+}
+
+function withoutPrefix(name: string): string {
+  return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name
 }
 
 /** `-c` passes text; `cdk.json` may contain numbers, booleans, lists and objects. */
@@ -238,17 +250,18 @@ function asText(value: unknown): string {
 
 /** A context name that is no option is a typo: CDK's own names contain a colon or a slash. */
 function unknownNames(context: Readonly<Record<string, unknown>>): string[] {
+  const known = Object.keys(options)
   return Object.keys(context)
     .filter((name) => /^[\w-]+$/.test(name) && !Object.hasOwn(options, name))
-    .map((name) => `the context's ${name}: no such option; accepted: ${Object.keys(options).join(', ')}`)
+    .map((name) => `the context's ${name}: no such option${suggestion(name, known)}; accepted: ${known.join(', ')}`)
 }
 
 /** So is a variable with this app's prefix that is no option's. */
 function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   const known = Object.keys(options).map(variable)
   const typos = Object.keys(environment)
-    .filter((name) => name.startsWith('CLICK_STREAM_') && !known.includes(name))
-    .map((name) => `${name}: no such variable; accepted: ${known.join(', ')}`)
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
+    .map((name) => `${name}: no such variable${suggestion(name, known, withoutPrefix)}; accepted: ${known.join(', ')}`)
   // The processor reads this variable, but as an option it would put the secret into the template.
   if (environment.LOOKUP_SECRET)
     typos.push(

@@ -15,7 +15,12 @@ export interface EdgeProps {
   readonly deliveryStream: IDeliveryStream
   /** Origins of the pages that send clicks, such as `https://www.example.com`. @default * (any page, with a warning) */
   readonly allowedOrigins?: string[]
-  /** Requests per second, preflights included. @default 500 */
+  /**
+   * Clicks per second. Preflights have the same rate of their own, because a stage's throttle applies to each method ("Throttle
+   * requests to your REST APIs", Amazon API Gateway Developer Guide).
+   *
+   * @default 500
+   */
   readonly rate?: number
   /**
    * The burst capacity of the rate. Both together are the 1,000 puts per second of a stream in most regions ("Amazon Data
@@ -27,10 +32,10 @@ export interface EdgeProps {
   /** How long access logs are kept. @default one month */
   readonly logRetention?: logs.RetentionDays
   /**
-   * Whether to create the role with which API Gateway writes logs. An account has one per region, and the last one created is
-   * used: pass `false` if it exists already.
+   * Whether to create the role with which API Gateway writes logs. An account has one per region, so this replaces an existing
+   * one, for all its APIs ("Set up CloudWatch logging for REST APIs", Amazon API Gateway Developer Guide).
    *
-   * @default true
+   * @default false
    */
   readonly createLogsRole?: boolean
 }
@@ -40,11 +45,14 @@ export class Edge extends Construct {
   readonly api: apigateway.RestApi
   /** The URL for `createClicks({ url })` of the page. */
   readonly clicksUrl: string
+  /** The CORS headers of responses that no mapping template writes, such as a firewall's. */
+  readonly fixedHeaders: Record<string, string>
 
   constructor(scope: Construct, id: string, props: EdgeProps) {
     super(scope, id)
     const origins = props.allowedOrigins ?? ['*']
-    const allowed = cors(origins)
+    const allowed = cors(origins, 'OPTIONS,PUT')
+    this.fixedHeaders = allowed.fixedHeaders
     if (origins.includes('*')) {
       Annotations.of(this).addWarningV2(
         'click-stream:any-origin',
@@ -57,7 +65,7 @@ export class Edge extends Construct {
       description: 'PUT /clicks into the delivery stream',
       throttle: { rate: props.rate ?? 500, burst: props.burst ?? 500 },
       logRetention: props.logRetention,
-      createLogsRole: props.createLogsRole ?? true,
+      createLogsRole: props.createLogsRole ?? false,
       acknowledged: {
         'AwsSolutions-APIG2': 'The validator checks the body against the model; there are no parameters to check.',
         'AwsSolutions-APIG3': 'The rate, the schema and API Gateway limit requests; a web ACL (Firewall) is an option.',

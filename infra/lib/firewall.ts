@@ -3,16 +3,14 @@ import type { RestApi } from 'aws-cdk-lib/aws-apigateway'
 import * as wafv2 from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
 
-import { cors } from './edge/cors.ts'
-
 export interface FirewallProps {
   /** The API whose stage the firewall protects. */
   readonly api: RestApi
-  /** The same as the edge's. @default * */
-  readonly allowedOrigins?: string[]
+  /** Headers of its responses, such as the API's CORS headers, without which no page can read them. @default none */
+  readonly headers?: Record<string, string>
   /** Requests per address in five minutes, preflights included; many visitors may share an address. @default 1000 */
   readonly requestsPerFiveMinutes?: number
-  /** The maximum body size. The longest click has 1.6 KiB. @default 8192 */
+  /** The maximum size of a body in bytes, up to 16,384. @default none: the API limits it */
   readonly bodyBytes?: number
 }
 
@@ -23,33 +21,34 @@ export interface FirewallProps {
  */
 const MAX_BYTES = 16_384
 
-/** A web ACL for the edge: a rate per address, and a maximum body size. WAF has no L2 constructs. */
+/** A web ACL for an API: a rate per address, and optionally a maximum body size. WAF has no L2 constructs. */
 export class Firewall extends Construct {
   constructor(scope: Construct, id: string, props: FirewallProps) {
     super(scope, id)
-    const bodyBytes = props.bodyBytes ?? 8192
-    if (!(bodyBytes >= 1 && bodyBytes <= MAX_BYTES))
+    const { bodyBytes } = props
+    if (bodyBytes !== undefined && !(bodyBytes >= 1 && bodyBytes <= MAX_BYTES))
       throw new Error(`bodyBytes: found ${bodyBytes}; accepted: 1 to ${MAX_BYTES}`)
-    const { fixedHeaders } = cors(props.allowedOrigins ?? ['*'])
-    const responseHeaders = Object.entries(fixedHeaders).map(([name, value]) => ({ name, value }))
+    const responseHeaders = Object.entries(props.headers ?? {}).map(([name, value]) => ({ name, value }))
     const block = (responseCode: number, customResponseBodyKey: string) => ({
       block: {
         customResponse: {
           responseCode,
           customResponseBodyKey,
-          responseHeaders,
+          ...(responseHeaders.length > 0 && { responseHeaders }),
         },
       },
     })
 
     const acl = new wafv2.CfnWebACL(this, 'Acl', {
       scope: 'REGIONAL',
-      description: 'Requests an address, and the size of a body',
+      description: bodyBytes === undefined ? 'Requests an address' : 'Requests an address, and the size of a body',
       defaultAction: { allow: {} },
       visibilityConfig: this.visibility('All'),
       customResponseBodies: {
         TooManyRequests: { contentType: 'APPLICATION_JSON', content: '{"message":"Too Many Requests"}' },
-        RequestTooLong: { contentType: 'APPLICATION_JSON', content: '{"message":"Request Too Long"}' },
+        ...(bodyBytes !== undefined && {
+          RequestTooLong: { contentType: 'APPLICATION_JSON', content: '{"message":"Request Too Long"}' },
+        }),
       },
       rules: [
         {
@@ -65,20 +64,24 @@ export class Firewall extends Construct {
           action: block(429, 'TooManyRequests'),
           visibilityConfig: this.visibility('Rate'),
         },
-        {
-          name: 'BodySize',
-          priority: 1,
-          statement: {
-            sizeConstraintStatement: {
-              fieldToMatch: { body: { oversizeHandling: 'MATCH' } },
-              comparisonOperator: 'GT',
-              size: bodyBytes,
-              textTransformations: [{ priority: 0, type: 'NONE' }],
-            },
-          },
-          action: block(413, 'RequestTooLong'),
-          visibilityConfig: this.visibility('BodySize'),
-        },
+        ...(bodyBytes === undefined
+          ? []
+          : [
+              {
+                name: 'BodySize',
+                priority: 1,
+                statement: {
+                  sizeConstraintStatement: {
+                    fieldToMatch: { body: { oversizeHandling: 'MATCH' } },
+                    comparisonOperator: 'GT',
+                    size: bodyBytes,
+                    textTransformations: [{ priority: 0, type: 'NONE' }],
+                  },
+                },
+                action: block(413, 'RequestTooLong'),
+                visibilityConfig: this.visibility('BodySize'),
+              },
+            ]),
       ],
     })
     new wafv2.CfnWebACLAssociation(this, 'Association', {

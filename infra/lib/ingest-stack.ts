@@ -5,6 +5,7 @@ import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { Collector, type CollectorProps } from './collector.ts'
 import { addFanOut } from './fan-out.ts'
+import { Firewall } from './firewall.ts'
 import { layout } from './layout.ts'
 import type { AlarmRow } from './operations/alarms.ts'
 import { addAlarms } from './operations/raise.ts'
@@ -23,6 +24,8 @@ export interface IngestStackProps extends StackProps {
   readonly processor: lambda.IFunction
   /** The collector. @default none */
   readonly collector?: Omit<CollectorProps, 'delivery' | 'logRetention'>
+  /** Adds a firewall to the collector's API that allows this many requests per address in 5 minutes. @default none */
+  readonly firewallRequests?: number
   /** For every stream. @default see {@link StreamProps} */
   readonly delivery?: Omit<StreamProps, 'bucket' | 'source' | 'prefix' | 'processor'>
   /** How long objects are kept. @default see {@link DaysKept} */
@@ -62,6 +65,13 @@ export class IngestStack extends Stack {
     if (props.collector) {
       const collector = new Collector(this, 'Collector', { ...props.collector, delivery, logRetention })
       alarms.push(...collectorRows(collector.api, collector.function), ...streamRows('rawdata', collector.stream))
+      if (props.firewallRequests) {
+        new Firewall(this, 'Firewall', {
+          api: collector.api,
+          headers: collector.fixedHeaders,
+          requestsPerFiveMinutes: props.firewallRequests,
+        })
+      }
       this.output('CollectUrl', collector.url, 'The URL of the collector')
       if (collector.queue) {
         alarms.push(deadLettersRow('collect', collector.queue.deadLetters))

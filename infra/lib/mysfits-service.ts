@@ -21,6 +21,8 @@ export interface MysfitsServiceProps {
   readonly bundling?: BundlingOptions
   /** How long logs are kept. @default one month */
   readonly logRetention?: logs.RetentionDays
+  /** Whether X-Ray traces invocations: the first in each second, and 5 % of the others. @default true */
+  readonly tracing?: boolean
   /**
    * Requests per second, and the burst capacity. Pages and processors share them: if visitors use them up, a processor without a
    * cached list fails its batches. So the default is generous.
@@ -89,7 +91,7 @@ function serviceFunction(
   scope: Construct,
   table: dynamodb.TableV2,
   logRetention: logs.RetentionDays,
-  { architecture, bundling }: MysfitsServiceProps,
+  { architecture, bundling, tracing }: MysfitsServiceProps,
 ): RustFunction {
   const logGroup = new logs.LogGroup(scope, 'FunctionLog', {
     retention: logRetention,
@@ -112,7 +114,7 @@ function serviceFunction(
     timeout: Duration.seconds(10),
     environment: { MYSFITS_TABLE: table.tableName },
     role: reader(scope, table, logGroup),
-    tracing: lambda.Tracing.ACTIVE,
+    tracing: tracing === false ? lambda.Tracing.DISABLED : lambda.Tracing.ACTIVE,
     logGroup,
     loggingFormat: lambda.LoggingFormat.JSON,
     // The service's own default (logs.rs): a line per failure, none per successful request.
@@ -151,6 +153,7 @@ function httpApi(
     retention: logRetention,
     removalPolicy: RemovalPolicy.DESTROY,
   })
+  // TLS 1.2 needs no policy: HTTP APIs accept no earlier version ("Security policy for HTTP APIs in API Gateway").
   // No `corsPreflight`: it would replace the service's own headers (routes.rs). A plain GET has no preflight.
   const api = new apigateway.HttpApi(scope, 'Api', { apiName: 'mysfits', createDefaultStage: false })
   const integration = new HttpLambdaIntegration('Integration', service)

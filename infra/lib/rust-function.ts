@@ -19,6 +19,13 @@ export interface MachineProps {
   readonly timeout?: Duration
   /** Reserved concurrency: guaranteed to this function, and its maximum. @default none: it shares the account's */
   readonly reservedConcurrentExecutions?: number
+  /**
+   * Whether X-Ray traces invocations: the first in each second, and 5 % of the others ("Visualize Lambda function invocations using
+   * AWS X-Ray", AWS Lambda Developer Guide).
+   *
+   * @default true
+   */
+  readonly tracing?: boolean
   /** `AWS_LAMBDA_LOG_LEVEL`. @default INFO */
   readonly logLevel?: lambda.ApplicationLogLevel
   /** @default one month */
@@ -65,7 +72,7 @@ const NETWORK_ACTIONS = [
   'ec2:UnassignPrivateIpAddresses',
 ]
 
-/** A function of this workspace, with JSON logs in its own group, traces, and an alias `live`. */
+/** A function of this workspace, with JSON logs in its own group, traces if configured, and an alias `live`. */
 export function rustFunction(scope: Construct, props: FunctionProps): Deployed {
   const architecture = props.architecture ?? lambda.Architecture.ARM_64
   const logGroup = new logs.LogGroup(scope, 'Logs', {
@@ -100,7 +107,7 @@ export function rustFunction(scope: Construct, props: FunctionProps): Deployed {
     loggingFormat: lambda.LoggingFormat.JSON,
     applicationLogLevelV2: props.logLevel ?? lambda.ApplicationLogLevel.INFO,
     systemLogLevelV2: lambda.SystemLogLevel.INFO,
-    tracing: lambda.Tracing.ACTIVE,
+    tracing: props.tracing === false ? lambda.Tracing.DISABLED : lambda.Tracing.ACTIVE,
     // Earlier versions are kept for rollbacks. The version of a failed deployment is deleted, or it would block the next one.
     currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE },
   })

@@ -84,7 +84,21 @@ export class ServicesStorage extends Construct {
       delivered,
       originals: { errors: layout.errors },
     })
+    this.bucket.addLifecycleRule(forOtherObjects(props))
     keepPolicies(accessLogs, this.bucket)
+  }
+}
+
+/**
+ * For objects without a rule of their own, such as those of a removed stream. Of overlapping rules the shortest expiration counts
+ * ("Lifecycle configuration conflicts", Amazon S3 User Guide), so it must not be shorter than any other.
+ */
+function forOtherObjects(kept: DaysKept): s3.LifecycleRule {
+  const { deliveredDays, errorDays } = days(kept)
+  return {
+    id: 'others',
+    expiration: Duration.days(Math.max(deliveredDays, errorDays)),
+    noncurrentVersionExpiration: NONCURRENT_VERSIONS_KEPT,
   }
 }
 

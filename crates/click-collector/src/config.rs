@@ -17,6 +17,8 @@ pub struct Config {
     pub fields: Vec<Field>,
     /// `COLLECTOR_PARTITION_KEY_FIELD`: the field with the partition key. It need not be a field of the record.
     pub partition_key: Field,
+    /// `COLLECTOR_ALLOWED_ORIGINS`: the origins of the pages whose requests are accepted; `None` for any.
+    pub allowed_origins: Option<Vec<String>>,
 }
 
 /// A top-level field of a body.
@@ -63,7 +65,8 @@ const PARTITION_KEY_FIELD: &str = "COLLECTOR_PARTITION_KEY_FIELD";
 const MASK_FIELDS: &str = "COLLECTOR_MASK_FIELDS";
 const HASH_FIELDS: &str = "COLLECTOR_HASH_FIELDS";
 const HASH_KEY: &str = "COLLECTOR_HASH_KEY";
-const VARIABLES: [&str; 6] = [STREAM, FIELDS, PARTITION_KEY_FIELD, MASK_FIELDS, HASH_FIELDS, HASH_KEY];
+const ALLOWED_ORIGINS: &str = "COLLECTOR_ALLOWED_ORIGINS";
+const VARIABLES: [&str; 7] = [STREAM, FIELDS, PARTITION_KEY_FIELD, MASK_FIELDS, HASH_FIELDS, HASH_KEY, ALLOWED_ORIGINS];
 const PREFIX: &str = "COLLECTOR_";
 const DEFAULT_FIELDS: &str = "id,title,price,category,name,phone,address,quantity,item_id,item_name";
 const DEFAULT_PARTITION_KEY_FIELD: &str = "id";
@@ -73,6 +76,8 @@ const MAX_STREAM_NAME_LEN: usize = 128;
 const KEY: &str = "a secret of 32 bytes or more, such as one from a secrets store";
 /// The length of the hash: a shorter key weakens it (RFC 2104, section 3).
 const MIN_KEY_LEN: usize = 32;
+const ANY_ORIGIN: &str = "*";
+const ORIGINS: &str = "*, or a comma-separated list of up to 32 different origins such as https://www.example.com, in lower case and without a path";
 
 impl Config {
     /// Reads the variables of `env`. The error is about the first one that is invalid, or that is required and missing.
@@ -84,6 +89,7 @@ impl Config {
         let mask = env.list_of_names(MASK_FIELDS, "")?;
         let hash = env.list_of_names(HASH_FIELDS, "")?;
         let key = hash_key(env)?;
+        let allowed_origins = allowed_origins(env)?;
         check_personal(&mask, &hash, &fields, &partition_key)?;
         if !hash.is_empty() && key.is_none() {
             return Err(VariableError::new(HASH_KEY, "no value", format!("{KEY}, because {HASH_FIELDS} names fields")));
@@ -96,7 +102,8 @@ impl Config {
             };
             Field { name, treatment }
         };
-        Ok(Self { stream, partition_key: field(partition_key), fields: fields.into_iter().map(field).collect() })
+        let fields = fields.into_iter().map(&field).collect();
+        Ok(Self { stream, partition_key: field(partition_key), fields, allowed_origins })
     }
 }
 
@@ -141,6 +148,21 @@ fn hash_key(env: &Env) -> Result<Option<Arc<HashKey>>, VariableError> {
     }
 }
 
+fn allowed_origins(env: &Env) -> Result<Option<Vec<String>>, VariableError> {
+    if env.text(ALLOWED_ORIGINS)?.is_none_or(|text| text.trim() == ANY_ORIGIN) {
+        return Ok(None);
+    }
+    let origin = |text: &str| is_origin(text).then(|| text.to_owned());
+    env.list(ALLOWED_ORIGINS, ANY_ORIGIN, ORIGINS, origin, String::as_str).map(Some)
+}
+
+/// Whether a text is an origin as browsers send it: scheme, host and port in lower case (RFC 6454, section 6.2).
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:".contains(&byte);
+    !host.is_empty() && host.bytes().all(allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use service_kit::env::{NAME, NAMES};
@@ -174,9 +196,12 @@ mod tests {
                 ("COLLECTOR_MASK_FIELDS", ""),
                 ("COLLECTOR_HASH_FIELDS", ""),
                 ("COLLECTOR_HASH_KEY", ""),
+                ("COLLECTOR_ALLOWED_ORIGINS", ""),
             ],
+            vec![STREAM_SET, ("COLLECTOR_ALLOWED_ORIGINS", "*")],
         ] {
             let config = config(&variables).unwrap();
+            assert_eq!(config.allowed_origins, None);
             assert_eq!(
                 config.fields.iter().map(describe).collect::<Vec<_>>(),
                 [
@@ -205,9 +230,11 @@ mod tests {
             ("COLLECTOR_MASK_FIELDS", "name"),
             ("COLLECTOR_HASH_FIELDS", "customer,phone"),
             KEY_SET,
+            ("COLLECTOR_ALLOWED_ORIGINS", "https://a.example, http://localhost:8000"),
             ("AWS_REGION", "eu-west-1"),
         ])
         .unwrap();
+        assert_eq!(config.allowed_origins.unwrap(), ["https://a.example", "http://localhost:8000"]);
         assert_eq!(config.fields.iter().map(describe).collect::<Vec<_>>(), ["phone hashed", "id kept", "name masked"]);
         assert_eq!((config.stream.as_str(), describe(&config.partition_key).as_str()), ("a_b-C.9", "customer hashed"));
     }
@@ -233,6 +260,11 @@ mod tests {
             ("COLLECTOR_MASK_FIELDS", "Phone", "\"Phone\", which is not a field that is read", "id, title, price"),
             ("COLLECTOR_HASH_FIELDS", "phon", "\"phon\", which is not a field that is read", "id, title, price"),
             ("COLLECTOR_HASH_KEY", "hunter2", "fewer than 32 bytes (not shown)", "32 bytes or more"),
+            ("COLLECTOR_ALLOWED_ORIGINS", "*,https://a.example", "\"*,https://a.example\"", ORIGINS),
+            ("COLLECTOR_ALLOWED_ORIGINS", "https://a.example/", "\"https://a.example/\"", ORIGINS),
+            ("COLLECTOR_ALLOWED_ORIGINS", "https://A.example", "\"https://A.example\"", ORIGINS),
+            ("COLLECTOR_ALLOWED_ORIGINS", "a.example", "\"a.example\"", ORIGINS),
+            ("COLLECTOR_ALLOWED_ORIGINS", "https://", "\"https://\"", ORIGINS),
             ("COLLECTOR_HASHED_FIELDS", "phone", "an unknown variable", "COLLECTOR_HASH_FIELDS"),
         ] {
             let message = config(&[STREAM_SET, (variable, value)]).unwrap_err().to_string();

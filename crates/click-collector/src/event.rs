@@ -18,6 +18,8 @@ pub(crate) enum Event {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) method: String,
+    /// The origin of the page that sent it; `None` for other clients.
+    pub(crate) origin: Option<String>,
     body: String,
     is_base64: bool,
 }
@@ -39,11 +41,20 @@ pub struct EventError;
 #[serde(rename_all = "camelCase")]
 struct Wire {
     http_method: Option<String>,
+    headers: Option<Headers>,
     request_context: Option<RequestContext>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
     #[serde(rename = "Records")]
     records: Option<Vec<Message>>,
+}
+
+/// HTTP/2 and HTTP APIs have names in lower case. A REST API keeps the spelling of an HTTP/1.1 client.
+#[derive(Default, Deserialize)]
+struct Headers {
+    origin: Option<String>,
+    #[serde(rename = "Origin")]
+    capitalized_origin: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +75,9 @@ impl Event {
             return if all_from_sqs { Ok(Self::Messages(messages)) } else { Err(EventError) };
         }
         let http_api_method = wire.request_context.and_then(|context| context.http).map(|http| http.method);
+        let headers = wire.headers.unwrap_or_default();
         Ok(Self::Request(Request {
+            origin: headers.origin.or(headers.capitalized_origin),
             method: wire.http_method.or(http_api_method).ok_or(EventError)?,
             body: wire.body.unwrap_or_default(),
             is_base64: wire.is_base64_encoded.unwrap_or_default(),
@@ -86,7 +99,7 @@ mod tests {
     use super::*;
 
     fn request(method: &str, body: &str, is_base64: bool) -> Event {
-        Event::Request(Request { method: method.to_owned(), body: body.to_owned(), is_base64 })
+        Event::Request(Request { method: method.to_owned(), origin: None, body: body.to_owned(), is_base64 })
     }
 
     fn message(id: &str, body: &str) -> Message {
@@ -124,6 +137,22 @@ mod tests {
     }
 
     #[test]
+    fn the_origin_is_a_header_of_a_page() {
+        for (headers, origin) in [
+            (r#"{"origin":"https://a.example"}"#, Some("https://a.example")),
+            (r#"{"Origin":"https://a.example","Host":"b.example"}"#, Some("https://a.example")),
+            (r#"{"Origin":"https://a.example","origin":"https://b.example"}"#, Some("https://b.example")),
+            (r#"{"Host":"b.example"}"#, None),
+            ("{}", None),
+            ("null", None),
+        ] {
+            let payload = format!(r#"{{"httpMethod":"POST","headers":{headers}}}"#);
+            let Ok(Event::Request(request)) = Event::parse(&payload) else { panic!("{payload}") };
+            assert_eq!(request.origin.as_deref(), origin, "{payload}");
+        }
+    }
+
+    #[test]
     fn bodies_are_decoded_if_the_event_says_base64() {
         for (body, is_base64, expected) in [
             ("{}", false, Ok(b"{}".as_slice())),
@@ -134,7 +163,7 @@ mod tests {
             ("e30", true, Err(BodyError::NOT_BASE64)),
             ("{}", true, Err(BodyError::NOT_BASE64)),
         ] {
-            let request = Request { method: "POST".to_owned(), body: body.to_owned(), is_base64 };
+            let request = Request { method: "POST".to_owned(), origin: None, body: body.to_owned(), is_base64 };
             assert_eq!(request.body().as_deref(), expected.as_deref(), "{body} {is_base64}");
         }
     }

@@ -57,7 +57,19 @@ impl Collector {
         }
     }
 
+    /// Rejects pages of other origins itself: a preflight does not stop them from sending another content type than JSON, which needs
+    /// none. Clients that are no pages send no origin.
     async fn respond(&self, request: &Request, deadline: Instant, report: &mut Report) -> HttpResponse {
+        let Some(allowed) = &self.config.allowed_origins else {
+            return self.respond_to_any(request, deadline, report).await;
+        };
+        match &request.origin {
+            Some(origin) if !allowed.contains(origin) => HttpResponse::to_other_origin().restricted_to(None),
+            origin => self.respond_to_any(request, deadline, report).await.restricted_to(origin.as_deref()),
+        }
+    }
+
+    async fn respond_to_any(&self, request: &Request, deadline: Instant, report: &mut Report) -> HttpResponse {
         match request.method.as_str() {
             "POST" => {}
             "OPTIONS" => return HttpResponse::to_options(),
@@ -113,7 +125,7 @@ impl Collector {
     }
 }
 
-/// Statistics of one invocation, for its log line and metrics. They include no content of a body.
+/// Statistics of one invocation, for its log line. They include no content of a body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The HTTP status of the response; `None` for messages.

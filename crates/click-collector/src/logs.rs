@@ -1,14 +1,9 @@
-//! The reports of an invocation: one JSON line, and one for each of the first rejected bodies; and metrics in CloudWatch's embedded metric
-//! format (EMF).
+//! The reports of an invocation: one JSON line, and one for each of the first rejected bodies. There are no metrics of its own: the alarms use
+//! those of API Gateway, Lambda, Kinesis and SQS.
 
-use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use click_collector::Report;
-use metrique::emf::Emf;
-use metrique::writer::format::Format as _;
-use metrique::writer::unit::{AsBytes, AsCount};
-use metrique::writer::{Entry, IoStreamError};
 use service_kit::logs::{LevelFilter, Output, Targets, millis};
 use tracing::{info, warn};
 
@@ -45,55 +40,9 @@ pub(crate) fn invocation(report: &Report, duration: Duration) {
     );
 }
 
-pub(crate) struct Metrics {
-    function_name: String,
-    emf: Emf,
-}
-
-#[derive(Entry)]
-#[entry(rename_all = "PascalCase")]
-struct InvocationEntry<'r> {
-    #[entry(timestamp)]
-    at: SystemTime,
-    function_name: &'r str,
-    records: AsCount<usize>,
-    put: AsCount<usize>,
-    failed: AsCount<usize>,
-    refused: AsCount<usize>,
-    attempts: AsCount<usize>,
-    put_bytes: AsBytes<usize>,
-}
-
-impl Metrics {
-    pub(crate) fn new(function_name: String) -> Self {
-        let dimensions = vec!["FunctionName".to_owned()];
-        Self { function_name, emf: Emf::builder("ClickCollector".to_owned(), vec![dimensions]).build() }
-    }
-
-    pub(crate) fn write(
-        &mut self,
-        report: &Report,
-        at: SystemTime,
-        out: &mut impl io::Write,
-    ) -> Result<(), IoStreamError> {
-        let entry = InvocationEntry {
-            at,
-            function_name: &self.function_name,
-            records: report.records.into(),
-            put: (report.records - report.failed).into(),
-            failed: report.failed.into(),
-            refused: report.refused.into(),
-            attempts: report.calls.into(),
-            put_bytes: report.put_bytes.into(),
-        };
-        self.emf.format(&entry, out)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
 
     #[test]
     fn libraries_log_warnings_only() {
@@ -108,28 +57,5 @@ mod tests {
             targets.sort_unstable();
             assert_eq!(targets.join(","), expected);
         }
-    }
-
-    #[test]
-    fn an_invocation_is_one_line() {
-        let report = Report { records: 5, failed: 2, refused: 1, calls: 4, put_bytes: 700, ..Report::default() };
-        let mut out = Vec::new();
-        Metrics::new("collector".to_owned()).write(&report, SystemTime::UNIX_EPOCH, &mut out).unwrap();
-        let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
-        assert_eq!(
-            serde_json::from_slice::<Value>(&out).unwrap(),
-            json!({
-                "_aws": {"Timestamp": 0, "CloudWatchMetrics": [{
-                    "Namespace": "ClickCollector",
-                    "Dimensions": [["FunctionName"]],
-                    "Metrics": [
-                        metric("Records", "Count"), metric("Put", "Count"), metric("Failed", "Count"),
-                        metric("Refused", "Count"), metric("Attempts", "Count"), metric("PutBytes", "Bytes"),
-                    ],
-                }]},
-                "FunctionName": "collector",
-                "Records": 5, "Put": 3, "Failed": 2, "Refused": 1, "Attempts": 4, "PutBytes": 700,
-            })
-        );
     }
 }

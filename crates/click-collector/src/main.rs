@@ -2,12 +2,9 @@
 
 mod logs;
 
-use std::cell::RefCell;
-use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -21,8 +18,6 @@ use serde_json::value::RawValue;
 use service_kit::deadline::time_left;
 use service_kit::env::{Env, VariableError};
 use tokio::time::Instant;
-
-use logs::Metrics;
 
 /// API Gateway's time-out is 29 s ("Quotas for REST APIs", Amazon API Gateway Developer Guide), and a cold start may take a part of it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
@@ -49,10 +44,8 @@ async fn run() -> anyhow::Result<()> {
         std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
         "AWS_LAMBDA_RUNTIME_API is not set: this executable runs in AWS Lambda, or locally by `cargo clicks up`"
     );
-    let function_name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").context("AWS_LAMBDA_FUNCTION_NAME is not set")?;
     let collector = Collector::new(&config, client().await?, REQUEST_TIMEOUT);
-    let metrics = RefCell::new(Metrics::new(function_name));
-    let serve = service_fn(|event| serve(event, &collector, &metrics));
+    let serve = service_fn(|event| serve(event, &collector));
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
@@ -75,19 +68,12 @@ async fn client() -> Result<Client, VariableError> {
     Ok(Client::new(&config))
 }
 
-async fn serve(
-    event: LambdaEvent<Box<RawValue>>,
-    collector: &Collector,
-    metrics: &RefCell<Metrics>,
-) -> Result<Response, Diagnostic> {
+async fn serve(event: LambdaEvent<Box<RawValue>>, collector: &Collector) -> Result<Response, Diagnostic> {
     let started = Instant::now();
     let deadline = started + time_left(event.context.deadline, SystemTime::now(), RESERVE);
     let mut report = Report::default();
     let response = collector.handle(event.payload.get(), deadline, &mut report).await;
 
     logs::invocation(&report, started.elapsed());
-    if let Err(error) = metrics.borrow_mut().write(&report, SystemTime::now(), &mut io::stdout().lock()) {
-        tracing::error!("could not write the metrics of this invocation: {error}");
-    }
     response.map_err(|error| Diagnostic { error_type: "NotAnEvent".to_owned(), error_message: error.to_string() })
 }

@@ -28,7 +28,7 @@ pub enum Response {
 pub struct HttpResponse {
     pub(crate) status_code: u16,
     #[serde(serialize_with = "as_map")]
-    headers: Vec<(&'static str, &'static str)>,
+    headers: Vec<(&'static str, Cow<'static, str>)>,
     body: Cow<'static, str>,
     is_base64_encoded: bool,
 }
@@ -48,11 +48,13 @@ struct ErrorBody<'m> {
     records: Option<usize>,
 }
 
-/// In every response, so that a page of any origin can read it. `GET` is among the methods because the published function sends this header;
+const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
+
+/// In every response, so that a page of any origin can read it, unless it is [restricted](HttpResponse::restricted_to). `GET` is among the methods because the published function sends this header;
 /// the function itself does not accept it.
 const CORS: [(&str, &str); 3] = [
     ("Access-Control-Allow-Headers", "Content-Type"),
-    ("Access-Control-Allow-Origin", "*"),
+    (ALLOW_ORIGIN, "*"),
     ("Access-Control-Allow-Methods", "OPTIONS,POST,GET"),
 ];
 const STORED: &str = "Processed Data sent to Kinesis stream successfully.";
@@ -67,8 +69,20 @@ impl HttpResponse {
     pub(crate) fn to_other_method() -> Self {
         let mut response = Self::error(405, "send POST", None);
         // Required for 405 (RFC 9110, section 15.5.6).
-        response.headers.push(("Allow", "OPTIONS, POST"));
+        response.headers.push(("Allow", "OPTIONS, POST".into()));
         response
+    }
+
+    pub(crate) fn to_other_origin() -> Self {
+        Self::error(403, "pages of this origin may not send", None)
+    }
+
+    /// The response for pages of `origin` instead of any, or for no page. `Vary` keeps caches from giving it to others.
+    pub(crate) fn restricted_to(mut self, origin: Option<&str>) -> Self {
+        self.headers.retain(|(name, _)| *name != ALLOW_ORIGIN);
+        self.headers.extend(origin.map(|origin| (ALLOW_ORIGIN, Cow::Owned(origin.to_owned()))));
+        self.headers.push(("Vary", "Origin".into()));
+        self
     }
 
     pub(crate) fn to_invalid_body(body_error: &BodyError) -> Self {
@@ -98,13 +112,14 @@ impl HttpResponse {
     }
 
     fn new(status_code: u16, content_type: Option<&'static str>, body: Cow<'static, str>) -> Self {
-        let headers = CORS.into_iter().chain(content_type.map(|content_type| ("Content-Type", content_type))).collect();
+        let headers = CORS.into_iter().chain(content_type.map(|content_type| ("Content-Type", content_type)));
+        let headers = headers.map(|(name, value)| (name, Cow::Borrowed(value))).collect();
         Self { status_code, headers, body, is_base64_encoded: false }
     }
 }
 
-fn as_map<S: Serializer>(headers: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(headers.iter().copied())
+fn as_map<S: Serializer>(headers: &[(&str, Cow<'_, str>)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.iter().map(|(name, value)| (name, value)))
 }
 
 #[cfg(test)]
@@ -159,6 +174,19 @@ mod tests {
             let expected =
                 format!(r#"{{"statusCode":{status},"headers":{{{headers}}},"body":"{body}","isBase64Encoded":false}}"#);
             assert_eq!(serde_json::to_string(&Response::Http(response)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_restricted_response_names_one_origin_or_none() {
+        for (origin, expected) in [
+            (Some("https://a.example"), r#""Access-Control-Allow-Origin":"https://a.example","Vary":"Origin""#),
+            (None, r#""Vary":"Origin""#),
+        ] {
+            let response = HttpResponse::to_other_origin().restricted_to(origin);
+            let text = serde_json::to_string(&Response::Http(response)).unwrap();
+            assert!(text.starts_with(r#"{"statusCode":403,"#) && text.contains(expected), "{text}");
+            assert_eq!(text.matches("Access-Control-Allow-Origin").count(), usize::from(origin.is_some()), "{text}");
         }
     }
 

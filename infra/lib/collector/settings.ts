@@ -8,6 +8,8 @@ export interface CollectorSettings {
   readonly maskFields?: string[]
   /** `COLLECTOR_HASH_FIELDS`: fields whose values are replaced by their HMAC. @default none */
   readonly hashFields?: string[]
+  /** `COLLECTOR_ALLOWED_ORIGINS`: the origins of the pages that may send, such as `https://www.example.com`. @default * (any page) */
+  readonly allowedOrigins?: string[]
 }
 
 export const DEFAULT_FIELDS = 'id,title,price,category,name,phone,address,quantity,item_id,item_name'.split(',')
@@ -20,6 +22,7 @@ export function environment(settings: CollectorSettings): Record<string, string>
     COLLECTOR_PARTITION_KEY_FIELD: settings.partitionKeyField,
     COLLECTOR_MASK_FIELDS: settings.maskFields,
     COLLECTOR_HASH_FIELDS: settings.hashFields,
+    COLLECTOR_ALLOWED_ORIGINS: settings.allowedOrigins,
   }
   return Object.fromEntries(
     Object.entries(variables)

@@ -1,6 +1,7 @@
 import { DEFAULT_FIELDS, DEFAULT_PARTITION_KEY_FIELD } from '../collector/settings.ts'
 import { layout } from '../layout.ts'
 import type { StreamChoices } from '../stream-ingest.ts'
+import { suggestion } from './nearest.ts'
 import { flag, type Option, text, whole } from './option.ts'
 
 /** The options of one stream. */
@@ -48,7 +49,8 @@ function faultsOf(value: string): string[] {
       return `.${name}: found ${shown(given)}; accepted: an object, such as {} or {"shards": 2}`
     return Object.entries(entries).flatMap(([key, found]) => {
       if (!Object.hasOwn(choices, key)) {
-        return `.${name}.${key}: no such option; accepted: ${Object.keys(choices).join(', ')}`
+        const known = Object.keys(choices)
+        return `.${name}.${key}: no such option${suggestion(key, known)}; accepted: ${known.join(', ')}`
       }
       const { parse, accepted } = choices[key as keyof StreamChoices]
       if (typeof found !== 'object' && parse(String(found)) !== undefined) return []

@@ -1,11 +1,6 @@
 import { isOrigin } from './origin.ts'
 import { template } from './templates.ts'
 
-const METHODS_AND_HEADERS = {
-  'Access-Control-Allow-Methods': 'OPTIONS,PUT',
-  'Access-Control-Allow-Headers': 'Content-Type',
-}
-
 const ORIGIN = 'Access-Control-Allow-Origin'
 
 /** CORS headers for each kind of response. */
@@ -18,23 +13,28 @@ export interface Cors {
   readonly choice: string
 }
 
-/** One origin or `*` is the same header in every response; of several, the response has the request's own. */
-export function cors(origins: string[]): Cors {
+/**
+ * One origin or `*` is the same header in every response; of several, the response has the request's own.
+ *
+ * @param methods the methods that pages may use, separated by commas
+ */
+export function cors(origins: string[], methods: string): Cors {
+  const others = { 'Access-Control-Allow-Methods': methods, 'Access-Control-Allow-Headers': 'Content-Type' }
   for (const origin of origins) checkForm(origin)
-  const [first, ...others] = new Set(origins)
+  const [first, ...more] = new Set(origins)
   if (first === undefined) throw new Error('allowedOrigins: found an empty list; accepted: origins, or *')
-  if (others.length === 0) {
-    const headers = { [ORIGIN]: first, ...METHODS_AND_HEADERS }
+  if (more.length === 0) {
+    const headers = { [ORIGIN]: first, ...others }
     return { headers, fixedHeaders: headers, choice: '' }
   }
   if (origins.includes('*')) throw new Error('allowedOrigins: found * and other origins; accepted: * alone, or origins')
   return {
-    headers: { ...METHODS_AND_HEADERS, Vary: 'Origin' },
+    headers: { ...others, Vary: 'Origin' },
     // Gateway responses have no conditions and only fixed headers (API Gateway developer guide, "Set up gateway responses"), so
     // they can't select an origin. With `*` a page can read the error; otherwise it would retry for ever. The body is a fixed
     // text, and the preflight decides which pages may send clicks.
-    fixedHeaders: { [ORIGIN]: '*', ...METHODS_AND_HEADERS },
-    choice: `${template('origin', { listed: [first, ...others].map((origin) => `$origin == '${origin}'`).join(' || ') })}\n`,
+    fixedHeaders: { [ORIGIN]: '*', ...others },
+    choice: `${template('origin', { listed: [first, ...more].map((origin) => `$origin == '${origin}'`).join(' || ') })}\n`,
   }
 }
 

@@ -31,6 +31,9 @@ const NAMED_BY_THE_STACK: Record<string, RegExp> = {
   'AWS::IAM::Policy': /./,
 }
 
+const propertiesOf = (template: Template, type: string) =>
+  Object.values(template.findResources(type)).map(({ Properties }) => Properties as Record<string, any>)
+
 for (const [name, context] of Object.entries(CONFIGURATIONS)) {
   const found = validated(context)
 
@@ -54,6 +57,22 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
 
   test(`${name}: only roles of the stack may invoke the processor`, () => {
     found[0]!.template.resourceCountIs('AWS::Lambda::Permission', 0)
+  })
+
+  test(`${name}: every API requires TLS 1.2`, () => {
+    for (const { stack, template } of found) {
+      const accepted = [
+        ...propertiesOf(template, 'AWS::ApiGateway::RestApi').map(({ SecurityPolicy }) => SecurityPolicy),
+        // HTTP APIs always require it ("Security policy for HTTP APIs in API Gateway"), WebSocket APIs don't.
+        ...propertiesOf(template, 'AWS::ApiGatewayV2::Api').map(({ ProtocolType }) => ProtocolType),
+      ]
+      // The processor alone has none.
+      assert.equal(accepted.length > 0, stack.node.id !== 'Processor')
+      assert.ok(
+        accepted.every((policy) => policy === 'TLS_1_2' || policy === 'HTTP'),
+        accepted.join(),
+      )
+    }
   })
 
   test(`${name}: no fixed name prevents a second copy`, () => {
@@ -85,6 +104,32 @@ test('the processor uses the deployed service', () => {
   const { template } = validated(CONFIGURATIONS['the service deployed, and every option'])[0]!
   const [fn] = Object.values(template.findResources('AWS::Lambda::Function'))
   assert.match(JSON.stringify(fn!.Properties.Environment.Variables.LOOKUP_API_URL), /MysfitsService/)
+})
+
+test('without tracing, no function is traced, and no role may send traces', () => {
+  const paths = { ...SERVICE, streams: { orders: { processor: true } }, collector: true }
+  const text = (options: Record<string, unknown>) => textOf({ ...paths, ...options })
+  const found = (options: Record<string, unknown>) => text(options).match(/"TracingConfig":|xray:PutTraceSegments/g)
+  assert.equal(found({})?.length, 4)
+  assert.equal(found({ tracing: false }), null)
+})
+
+test("the firewall protects the clicks' and the collector's API, each in its own stack", () => {
+  const options = { firewallRequests: 777, streams: { orders: {} } }
+  const acls = (template: Template) =>
+    propertiesOf(template, 'AWS::WAFv2::WebACL').map(({ Rules }) =>
+      Rules.map(({ Name, Statement }: any) => [Name, Statement.RateBasedStatement?.Limit]),
+    )
+  assert.deepEqual(acls(clickTemplate(options)), [[['Rate', 777], ['BodySize', undefined]]]) // prettier-ignore
+  // Services sign their requests, and may share an address.
+  assert.deepEqual(acls(ingestTemplate(options)), [])
+  const template = ingestTemplate({ ...options, collector: true, collectorAllowedOrigins: 'https://a.example' })
+  // The collector takes bodies of up to 1 MiB, of which WAF inspects only the beginning.
+  assert.deepEqual(acls(template), [[['Rate', 777]]])
+  const [association, ...others] = propertiesOf(template, 'AWS::WAFv2::WebACLAssociation')
+  assert.match(JSON.stringify(association!.ResourceArn), /"Ref":"CollectorApi\w+"\},"\/stages\/"/)
+  assert.deepEqual(others, [])
+  assert.ok(JSON.stringify(propertiesOf(template, 'AWS::WAFv2::WebACL')).includes('"https://a.example"'))
 })
 
 test('options that are allowed but not advised cause warnings', () => {
@@ -134,11 +179,12 @@ const OPTIONS: Record<string, unknown> = {
   edgeRate: 1,
   edgeBurst: 1,
   firewallRequests: 10,
-  apiGatewayLogsRole: false,
+  apiGatewayLogsRole: true,
   architecture: 'x86_64',
   memoryMb: 256,
   timeoutSeconds: 60,
   reservedConcurrency: 1,
+  tracing: false,
   logLevel: 'DEBUG',
   logDays: 7,
   bufferMb: 0.5,
@@ -168,6 +214,9 @@ const TOGETHER: Record<string, Record<string, unknown>> = {
   collectorFields: { collector: true },
   collectorPartitionKeyField: { collector: true },
   collectorMaskFields: { collector: true },
+  collectorAllowedOrigins: { collector: true },
+  collectorRate: { collector: true },
+  collectorBurst: { collector: true },
   collectorShards: { collector: true },
   collectorQueue: { collector: true },
   collectorHashFields: { collector: true, collectorHashFields: 'phone', collectorHashKeySecret: 'key' },
@@ -180,6 +229,9 @@ const OTHERS: Record<string, unknown> = {
   collectorFields: 'id,phone',
   collectorPartitionKeyField: 'shop',
   collectorMaskFields: 'phone',
+  collectorAllowedOrigins: 'https://a.example',
+  collectorRate: 7,
+  collectorBurst: 7,
   collectorShards: 2,
   collectorQueue: true,
   collectorHashFields: 'address',
@@ -207,7 +259,15 @@ test("options for every stream apply to services' streams", () => {
     JSON.stringify(ingestTemplate({ ...context, ...options }).toJSON())
   const names = [
     ...['stackName', 'architecture', 'logLevel', 'logDays', 'bufferMb', 'bufferSeconds', 'retries', 'compression'],
-    ...['destinationMb', 'destinationSeconds', 'deliveredDays', 'errorDays', 'alarmTopicArn'],
+    ...[
+      'destinationMb',
+      'destinationSeconds',
+      'deliveredDays',
+      'errorDays',
+      'alarmTopicArn',
+      'firewallRequests',
+      'tracing',
+    ],
   ]
   for (const name of names) assert.notEqual(services({ [name]: OPTIONS[name] }), services({}), name)
 })
@@ -383,6 +443,11 @@ test('an option applies to all resources that it concerns', () => {
   assert.ok(JSON.stringify(all('AWS::ApiGateway::GatewayResponse')).includes("'https://a.example'"))
 })
 
+test("the account's role for logs is replaced only with an option", () => {
+  clickTemplate().resourceCountIs('AWS::ApiGateway::Account', 0)
+  clickTemplate({ apiGatewayLogsRole: true }).resourceCountIs('AWS::ApiGateway::Account', 1)
+})
+
 test('each stream has a put role of its own', () => {
   const roles = (context: Record<string, unknown>) =>
     Object.keys(clickTemplate(context).findResources('AWS::IAM::Role')).filter((id) => id.startsWith('EdgePutRole'))
@@ -401,6 +466,7 @@ test("the service's stack follows its options", () => {
     assert.ok(text({ [name]: OPTIONS[name] }).includes(found), name)
     assert.ok(!text({}).includes(found), name)
   }
+  assert.ok(text({}).includes('"TracingConfig"') && !text({ tracing: false }).includes('"TracingConfig"'))
 })
 
 test('two copies of the stack share no names', () => {

@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Duration, SecretValue } from 'aws-cdk-lib'
+import { Annotations, Match } from 'aws-cdk-lib/assertions'
 import * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as s3 from 'aws-cdk-lib/aws-s3'
-import { Collector, type CollectorProps } from '../../lib/collector.ts'
+import { Collector, type CollectorProps, DEFAULT_THROTTLE } from '../../lib/collector.ts'
 import { bundling } from '../support/bundling.ts'
 import { only, statements, synthesised } from '../support/synth.ts'
 import { respond, methods } from '../support/velocity.ts'
 
 function collector(props: Partial<CollectorProps> = {}) {
-  const { template } = synthesised((stack) => {
+  const { stack, template } = synthesised((stack) => {
     const bucket = s3.Bucket.fromBucketName(stack, 'Bucket', 'records')
     return new Collector(stack, 'Collector', { delivery: { bucket }, bundling, ...props })
   })
-  return { template, fn: only(template, 'AWS::Lambda::Function'), methods: methods(template) }
+  return { stack, template, fn: only(template, 'AWS::Lambda::Function'), methods: methods(template) }
 }
 
 const plain = collector()
@@ -171,9 +173,61 @@ test("API Gateway's own responses can be read by a page", () => {
   )
 })
 
-test('every method is throttled', () => {
-  const [settings] = only(plain.template, 'AWS::ApiGateway::Stage').MethodSettings
-  assert.deepEqual([settings.ThrottlingRateLimit, settings.ThrottlingBurstLimit], [500, 500])
+for (const [props, rate, burst] of [
+  [{}, 20, 100],
+  [{ rate: 7, burst: 9 }, 7, 9],
+] as const) {
+  test(`every method is throttled: rate ${rate}, burst ${burst}`, () => {
+    const { MethodSettings } = only(collector(props).template, 'AWS::ApiGateway::Stage')
+    assert.deepEqual(
+      MethodSettings.map((one: any) => [one.ResourcePath, one.ThrottlingRateLimit, one.ThrottlingBurstLimit]),
+      [['/*', rate, burst]],
+    )
+  })
+}
+
+test('by default, requests that all take as long as possible leave other functions concurrency', () => {
+  const source = readFileSync(new URL('../../../crates/click-collector/src/main.rs', import.meta.url), 'utf8')
+  const longest = Number(/const REQUEST_TIMEOUT: Duration = Duration::from_secs\((\d+)\);/.exec(source)![1])
+  const { rate, burst } = DEFAULT_THROTTLE
+  // An account's concurrent executions ("Lambda quotas").
+  assert.ok(rate * longest + burst <= 0.6 * 1000, `${rate * longest + burst}`)
+})
+
+test('concurrency is reserved only if a prop says how much: accounts with a low quota have none to spare', () => {
+  assert.equal(plain.fn.ReservedConcurrentExecutions, undefined)
+  assert.equal(collector({ reservedConcurrentExecutions: 50 }).fn.ReservedConcurrentExecutions, 50)
+})
+
+test('without tracing, the function is not traced, and its role may not send traces', () => {
+  const { template, fn } = collector({ tracing: false })
+  assert.equal(fn.TracingConfig, undefined)
+  assert.doesNotMatch(JSON.stringify(statements(template)), /xray/)
+})
+
+for (const [allowedOrigins, requested, allowed] of [
+  [['https://a.example'], 'https://a.example', 'https://a.example'],
+  [['https://a.example'], 'https://b.example', 'https://a.example'],
+  [['https://a.example', 'https://b.example'], 'https://b.example', 'https://b.example'],
+  [['https://a.example', 'https://b.example'], 'https://c.example', undefined],
+] as const) {
+  test(`with ${allowedOrigins.join()}, the preflight of a page of ${requested} allows ${allowed ?? 'nothing'}`, () => {
+    const { fn, methods } = collector({ settings: { allowedOrigins: [...allowedOrigins] } })
+    // The function checks the origin of each request, which may come without a preflight.
+    assert.equal(fn.Environment.Variables.COLLECTOR_ALLOWED_ORIGINS, allowedOrigins.join())
+    const { headers } = respond(methods.get('/collect OPTIONS')!, { status: 200, body: '' }, { origin: requested })
+    assert.equal(headers['Access-Control-Allow-Origin'], allowed)
+    assert.equal(headers['Access-Control-Allow-Methods'], 'OPTIONS,POST,GET')
+  })
+}
+
+test('any origin as default causes a warning at synthesis', () => {
+  const warnings = (props: Partial<CollectorProps>) =>
+    Annotations.fromStack(collector(props).stack)
+      .findWarning('*', Match.anyValue())
+      .map(({ entry }) => String(entry.data))
+  assert.match(warnings({}).join(), /^collectorAllowedOrigins is \*: a page of any origin can send to the collector\./)
+  assert.deepEqual(warnings({ settings: { allowedOrigins: ['https://a.example'] } }), [])
 })
 
 test('the queue is optional, and only failed messages of a batch are retried', () => {

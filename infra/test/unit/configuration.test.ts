@@ -238,9 +238,45 @@ test('all errors are reported at once', () => {
 })
 
 test('an unknown name in the context is an error', () => {
-  assert.match(rejected({ ...URL_GIVEN, buferMb: 1 }), /^the context's buferMb: no such option; accepted: .*bufferMb/)
+  assert.match(
+    rejected({ ...URL_GIVEN, buferMb: 1 }),
+    /^the context's buferMb: no such option \(did you mean bufferMb\?\); accepted: .*bufferMb/,
+  )
   readConfiguration({ ...URL_GIVEN, '@aws-cdk/core:checkSecretUsage': true, 'aws:cdk:bundling-stacks': [] }, {})
 })
+
+for (const [given, nearest] of [
+  [{ buferMb: 1 }, 'bufferMb'],
+  [{ bufferMB: 1 }, 'bufferMb'],
+  [{ 'lookup-api-url': 'x' }, 'lookupApiUrl'],
+  [{ collectorFeilds: 'id' }, 'collectorFields'],
+  [{ edgeRates: 1 }, 'edgeRate'],
+  [{ color: 'red' }, undefined],
+  [{ streams: { orders: { shard: 2 } } }, 'shards'],
+  [{ streams: { orders: { partitionkey: 'id' } } }, 'partitionKeyField'],
+  [{ streams: { orders: { colour: 'red' } } }, undefined],
+] as const) {
+  test(`${JSON.stringify(given)} suggests ${nearest ?? 'no name'}`, () => {
+    const [, suggested] = /: no such option(?: \(did you mean (\w+)\?\))?; accepted: /.exec(
+      rejected({ ...URL_GIVEN, ...given }),
+    )!
+    assert.equal(suggested, nearest)
+  })
+}
+
+for (const [name, nearest] of [
+  ['CLICK_STREAM_EDGE_RAT', 'CLICK_STREAM_EDGE_RATE'],
+  // The processor's variables have no prefix.
+  ['CLICK_STREAM_LOOKUP_API_URL', 'LOOKUP_API_URL'],
+  ['CLICK_STREAM_TEMPERATURE', undefined],
+] as const) {
+  test(`the variable ${name} suggests ${nearest ?? 'no name'}`, () => {
+    const [, suggested] = /: no such variable(?: \(did you mean (\w+)\?\))?; accepted: /.exec(
+      rejected(URL_GIVEN, { [name]: '3' }),
+    )!
+    assert.equal(suggested, nearest)
+  })
+}
 
 test('a property of every object is an unknown name, too', () => {
   assert.match(rejected({ ...URL_GIVEN, toString: 'x' }), /^the context's toString: no such option/)
@@ -249,7 +285,7 @@ test('a property of every object is an unknown name, too', () => {
 test("an unknown variable with the app's prefix is an error", () => {
   assert.match(
     rejected(URL_GIVEN, { CLICK_STREAM_EDGE_RAT: '3' }),
-    /^CLICK_STREAM_EDGE_RAT: no such variable; accepted: .*CLICK_STREAM_EDGE_RATE/,
+    /^CLICK_STREAM_EDGE_RAT: no such variable \(did you mean CLICK_STREAM_EDGE_RATE\?\); accepted: .*CLICK_STREAM_EDGE_RATE/,
   )
 })
 
@@ -368,7 +404,7 @@ const STREAM_FAULTS: [unknown, string][] = [
   [{ orders: null }, '.orders: found null; accepted: an object, such as {} or {"shards": 2}'],
   [
     { orders: { shard: 2 } },
-    '.orders.shard: no such option; accepted: shards, partitionKeyField, processor, rate, burst',
+    '.orders.shard: no such option (did you mean shards?); accepted: shards, partitionKeyField, processor, rate, burst',
   ],
   [
     { orders: { toString: 2 } },
@@ -479,7 +515,13 @@ test("the collector's defaults are its own", () => {
   assert.equal(constant('DEFAULT_FIELDS'), DEFAULT_FIELDS.join(','))
   assert.equal(constant('DEFAULT_PARTITION_KEY_FIELD'), DEFAULT_PARTITION_KEY_FIELD)
   const set = Object.keys(
-    collectorEnvironment({ fields: ['a'], partitionKeyField: 'a', maskFields: ['a'], hashFields: ['a'] }),
+    collectorEnvironment({
+      fields: ['a'],
+      partitionKeyField: 'a',
+      maskFields: ['a'],
+      hashFields: ['a'],
+      allowedOrigins: ['*'],
+    }),
   )
   const known = [...source.matchAll(/: &str = "(COLLECTOR_[A-Z_]+)";/g)].map(([, name]) => name)
   assert.deepEqual(

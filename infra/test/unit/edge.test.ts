@@ -227,6 +227,14 @@ for (const [props, rate, burst] of [
   })
 }
 
+test("by default clicks are within Firehose's quota: the one throttle applies to each method", () => {
+  const methods = Object.values(template.findResources('AWS::ApiGateway::Method'))
+  assert.deepEqual(methods.map(({ Properties }) => Properties.HttpMethod).sort(), ['OPTIONS', 'PUT'])
+  const [{ ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst }, ...others] = stage.MethodSettings
+  // Puts per second in most regions ("Amazon Data Firehose Quota").
+  assert.deepEqual([rate + burst, others], [1000, []])
+})
+
 test('the access log contains nothing that identifies a visitor, and no body', () => {
   assert.deepEqual(JSON.parse(stage.AccessLogSetting.Format), {
     requestId: '$context.requestId',
@@ -263,14 +271,14 @@ test('access logs go to the group of the edge', () => {
 })
 
 test('the account’s role for logs is retained, because other APIs may use it', () => {
+  const { template } = edge({ createLogsRole: true })
   const [account] = Object.values(template.findResources('AWS::ApiGateway::Account'))
   const role = account!.Properties.CloudWatchRoleArn['Fn::GetAtt'][0]
   assert.equal(account!.DeletionPolicy, 'Retain')
   assert.equal(template.findResources('AWS::IAM::Role')[role]!.DeletionPolicy, 'Retain')
 })
 
-test('the account’s role for logs is optional', () => {
-  const { template } = edge({ createLogsRole: false })
+test('by default the account’s role for logs is not replaced', () => {
   template.resourceCountIs('AWS::ApiGateway::Account', 0)
   const roles = Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => id.startsWith('Edge'))
   assert.deepEqual(roles, [method(template, 'PUT').Integration.Credentials['Fn::GetAtt'][0]])

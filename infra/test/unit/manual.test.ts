@@ -234,7 +234,7 @@ test('other statements about logs are true', () => {
 
 test("the manual and the alarms use the processor's own metrics", () => {
   const entry = /struct InvocationEntry[^]*?\n}/.exec(read('src/metrics.rs'))![0]
-  const written = [...entry.matchAll(/^ {4}(\w+): As(?:Count|Bytes)</gm)].map(([, name]) =>
+  const written = [...entry.matchAll(/^ {4}(\w+): As\w+</gm)].map(([, name]) =>
     name!.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase()),
   )
   const watched = resources('AWS::CloudWatch::Alarm')
@@ -247,6 +247,16 @@ test("the manual and the alarms use the processor's own metrics", () => {
   assert.ok(watched.length > 1 && documented.length > 2)
   const unknown = [...watched, ...documented, 'Dropped'].filter((name) => !written.includes(name))
   assert.deepEqual(unknown, [])
+  // Each is billed.
+  const boards = JSON.stringify(resources('AWS::CloudWatch::Dashboard').map(([, board]) => board))
+  const unused = written.filter((name) => !watched.includes(name) && !boards.includes(`\\"${name}\\"`))
+  assert.deepEqual(unused, [])
+})
+
+test('the collector has no metrics of its own: no alarm uses any', () => {
+  const namespaces = resources('AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties.Namespace as string)
+  assert.ok(!namespaces.includes('ClickCollector'))
+  assert.doesNotMatch(read('crates/click-collector/Cargo.toml'), /metrique/)
 })
 
 test('the manual documents the optional rows of `clicks redrive`', () => {
@@ -262,6 +272,15 @@ test('the manual documents the optional rows of `clicks redrive`', () => {
       .every((text) => rows.includes(text)),
   )
 })
+
+for (const page of ['README.md', 'infra/README.md']) {
+  test(`the steps of ${page} check for the account's role for logs before they deploy`, () => {
+    assert.match(
+      read(page),
+      /^aws apigateway get-account .* -c apiGatewayLogsRole=true.*\nnpx cdk deploy ClickStream$/m,
+    )
+  })
+}
 
 test('no table cell of the manual is too long', () => {
   const long = cells(MANUAL.split('\n').filter((line) => line.startsWith('|')))

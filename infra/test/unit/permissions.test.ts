@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import permissions from '../../permissions.json' with { type: 'json' }
+import { fileURLToPath } from 'node:url'
+import template from '../../permissions.json' with { type: 'json' }
 import { CONFIGURATIONS, validated } from '../support/configurations.ts'
 
+const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+
+/** The policy of a partition, for the account of the tests. */
+function policy(partition: string): typeof template {
+  return JSON.parse(JSON.stringify(template).replaceAll('PARTITION', partition).replaceAll('ACCOUNT', '123456789012'))
+}
+
+const permissions = policy('aws')
+
 const arn = (service: string, resource: string, region = 'us-east-1') =>
-  `arn:aws:${service}:${region}:ACCOUNT:${resource}`
+  `arn:aws:${service}:${region}:123456789012:${resource}`
 const gateway = (path: string) => `arn:aws:apigateway:us-east-1::${path}`
 const EVERYTHING = '*'
 const ROLE = arn('iam', 'role/ClickStream-Ingest-Role', '')
@@ -135,7 +146,7 @@ const CALLS: Record<string, Call[]> = {
   'AWS::Lambda::Function': [
     [FUNCTION, ['lambda:CreateFunction', 'lambda:DeleteFunction', 'lambda:TagResource']],
     passesRole('lambda'),
-    ['arn:aws:s3:::cdk-hnb659fds-assets-ACCOUNT-us-east-1/0c1d.zip', ['s3:GetObject']],
+    ['arn:aws:s3:::cdk-hnb659fds-assets-123456789012-us-east-1/0c1d.zip', ['s3:GetObject']],
   ],
   'AWS::Lambda::Permission': [[FUNCTION, ['lambda:AddPermission', 'lambda:RemovePermission']]],
   'AWS::Lambda::Version': [[FUNCTION, ['lambda:PublishVersion', 'lambda:DeleteFunction']]],
@@ -243,14 +254,44 @@ test('the policy allows no changes of other resources of the account', () => {
   }
 })
 
+/** Every ARN of a policy, also in conditions. */
+const arns = (of: unknown) => [...JSON.stringify(of).matchAll(/"(arn:[^"]*)"/g)].map(([, found]) => found!)
+
+test('every ARN has the prefix of the partition', () => {
+  assert.ok(arns(template).length > 30)
+  for (const partition of ['aws', 'aws-cn', 'aws-us-gov']) {
+    assert.deepEqual(
+      arns(policy(partition)).filter((found) => !found.startsWith(`arn:${partition}:`)),
+      [],
+    )
+  }
+})
+
+test("the README's command fills in every placeholder", () => {
+  const [, variables, command] = /^(PARTITION=\S+ ACCOUNT=\S+)\n(sed .*) > policy\.json$/m.exec(README)!
+  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+  for (const [partition, text] of [
+    ['aws', variables!],
+    ['aws-us-gov', variables!.replace('=aws', '=aws-us-gov')],
+  ]) {
+    const { stdout } = spawnSync('sh', ['-c', `${text}; ${command}`], { cwd, encoding: 'utf8' })
+    assert.deepEqual(JSON.parse(stdout), policy(partition!))
+  }
+})
+
 test("the policy is within IAM's size limit, and allows no service on all resources", () => {
   // IAM does not count white space ("IAM and AWS STS quotas").
-  const { length } = JSON.stringify(permissions)
-  assert.ok(length <= 6144)
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  assert.equal(/^- It has ([\d,]+) of the 6,144 characters/m.exec(readme)?.[1]?.replace(',', ''), String(length))
+  const sizes = ['aws', 'aws-us-gov'].map((partition) => JSON.stringify(policy(partition)).length)
+  assert.ok(sizes.every((size) => size <= 6144))
+  const [, ...documented] = /^- It has ([\d,]+) of the 6,144 characters of a managed policy, and ([\d,]+) in/m.exec(
+    README,
+  )!
+  assert.deepEqual(
+    documented.map((size) => Number(size.replace(',', ''))),
+    sizes,
+  )
   // The creation of an event source mapping has no resource, but a function as condition.
-  const bounded = { ArnLike: { 'lambda:FunctionArn': 'arn:aws:lambda:*:ACCOUNT:function:ClickStream-*' } }
+  const bounded = { ArnLike: { 'lambda:FunctionArn': 'arn:aws:lambda:*:123456789012:function:ClickStream-*' } }
   const everywhere = statements.filter(({ resources }) => resources.includes('*'))
   assert.deepEqual(
     everywhere.map(({ condition }) => condition),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Template } from 'aws-cdk-lib/assertions'
-import { ServicesStorage, Storage, type StorageProps } from '../../lib/storage.ts'
+import { ServicesStorage, type ServicesStorageProps, Storage, type StorageProps } from '../../lib/storage.ts'
 import { synthesised } from '../support/synth.ts'
 
 function buckets(props: StorageProps = {}) {
@@ -106,24 +106,26 @@ test('access is logged, and the error output has request metrics', () => {
   assert.deepEqual(clicks.Properties.MetricsConfigurations, [{ Id: 'errors', Prefix: 'errors/' }])
 })
 
-test("services' records have a lifecycle rule per folder, with the retention of clicks", () => {
+/** The bucket of services' records, with a stream and the collector. */
+function services(props: Partial<ServicesStorageProps> = {}) {
   const { template } = synthesised(
-    (stack) => new ServicesStorage(stack, 'Storage', { folders: ['orders/', 'rawdata/'], deliveredDays: 60 }),
+    (stack) => new ServicesStorage(stack, 'Storage', { folders: ['orders/', 'rawdata/'], ...props }),
   )
   const found = template.findResources('AWS::S3::Bucket')
-  const id = Object.keys(found).find((one) => one.includes('Records'))!
-  const { Properties } = found[id]!
+  const { Properties } = found[Object.keys(found).find((one) => one.includes('Records'))!]!
+  return { template, found, Properties, rules: Properties.LifecycleConfiguration.Rules as Record<string, any>[] }
+}
+
+test("services' records have a lifecycle rule per folder, with the retention of clicks", () => {
+  const { template, found, Properties, rules } = services({ deliveredDays: 60 })
   assert.deepEqual(
-    Properties.LifecycleConfiguration.Rules.map(({ Id, Prefix, ExpirationInDays }: any) => [
-      Id,
-      Prefix,
-      ExpirationInDays,
-    ]),
+    rules.map(({ Id, Prefix, ExpirationInDays }) => [Id, Prefix, ExpirationInDays]),
     [
       ['delivered-orders', 'orders/', 60],
       ['delivered-rawdata', 'rawdata/', 60],
       ['errors', 'errors/', 730],
       ['left-overs', undefined, undefined],
+      ['others', undefined, 730],
     ],
   )
   assert.deepEqual(Properties.VersioningConfiguration, { Status: 'Enabled' })
@@ -138,4 +140,28 @@ test("services' records have a lifecycle rule per folder, with the retention of 
       [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
     )
   }
+})
+
+test('objects of a removed stream expire, and no rule of a folder lasts longer', () => {
+  const removed = services({ folders: [] })
+  assert.deepEqual(
+    removed.rules.map(({ Id }) => Id),
+    ['errors', 'left-overs', 'others'],
+  )
+  for (const kept of [
+    {},
+    { deliveredDays: 1000 },
+    { deliveredDays: 30, errorDays: 60 },
+    { deliveredDays: 90, errorDays: 60 },
+  ]) {
+    const days = services(kept).rules.map(({ ExpirationInDays = 0 }) => ExpirationInDays as number)
+    assert.equal(days.at(-1), Math.max(...days), JSON.stringify(kept))
+    assert.ok(days.at(-1)! > 0)
+  }
+  assert.deepEqual(removed.rules.at(-1), {
+    Id: 'others',
+    Status: 'Enabled',
+    ExpirationInDays: 730,
+    NoncurrentVersionExpiration: { NoncurrentDays: 30 },
+  })
 })

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use runtime_api::Outcome;
 use serde_json::{Value, json};
 
-use crate::harness::{STORED, collector, http, invoke, rest};
+use crate::harness::{InvokeResult, STORED, collector, http, invoke, rest};
 use crate::kinesis::Kinesis;
 
 /// An order with every default field, one more, and numbers that a float can't hold.
@@ -141,6 +141,30 @@ async fn a_rejected_body_is_never_sent_to_kinesis() {
 
     let base64 = http("POST", &STANDARD.encode(large(1 << 20)), true);
     assert_eq!(invoke(&mut function, &base64).await.http(), (200, STORED));
+}
+
+#[tokio::test]
+async fn only_pages_of_allowed_origins_may_send() {
+    let kinesis = Kinesis::start([]).await;
+    let origins = "https://a.example, http://localhost:8000";
+    let mut function = collector(&kinesis, &[("COLLECTOR_ALLOWED_ORIGINS", origins)]).await;
+    for (name, origin, status) in [
+        ("Origin", Some("https://a.example"), 200),
+        ("origin", Some("http://localhost:8000"), 200),
+        ("origin", None, 200),
+        ("Origin", Some("https://b.example"), 403),
+        ("origin", Some("https://a.example.b.example"), 403),
+        ("origin", Some("null"), 403),
+    ] {
+        let mut event = rest("POST", "{}");
+        event["headers"][name] = json!(origin);
+        let InvokeResult { response, .. } = invoke(&mut function, &event).await;
+        let headers = &response["headers"];
+        assert_eq!((&response["statusCode"], &headers["Vary"]), (&json!(status), &json!("Origin")), "{response}");
+        let readable = origin.filter(|_| status == 200);
+        assert_eq!(headers["Access-Control-Allow-Origin"], json!(readable), "{response}");
+    }
+    assert_eq!(kinesis.stored().len(), 3);
 }
 
 #[tokio::test]
