@@ -13,6 +13,7 @@ import {
 import { hasIngest } from './configuration/ingest.ts'
 import { IngestStack } from './ingest-stack.ts'
 import { MysfitsServiceStack } from './mysfits-service-stack.ts'
+import { ProcessorStack } from './processor-stack.ts'
 import type { Network } from './rust-function.ts'
 
 /** What every stack has in common. */
@@ -23,8 +24,8 @@ interface Common {
 }
 
 /**
- * Adds the configured stacks to `app`: the click stream if it has a service, and the other ingestion paths if there are any. Synthesis
- * checks them against cdk-nag's AwsSolutions rules.
+ * Adds the configured stacks to `app`: the click stream if it has a service, the processor alone for a stream that exists, and the other
+ * ingestion paths if there are any. Synthesis checks them against cdk-nag's AwsSolutions rules.
  *
  * @param environment the environment variables, a second source of options
  * @param bundling overrides how the executables are built
@@ -46,6 +47,7 @@ export function clickStream(
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 }
 
+/** Adds the click stream, with the service if it is deployed, and the processor alone if a stream that exists has it. */
 function clicks(app: App, configuration: Configuration, { stackName, ...machine }: Common): ClickStreamStack {
   const service = configuration.mysfitsService
     ? new MysfitsServiceStack(app, 'MysfitsService', {
@@ -56,9 +58,7 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
         tracing: configuration.tracing,
       })
     : undefined
-  return new ClickStreamStack(app, 'ClickStream', {
-    stackName,
-    description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
+  const processor = {
     lookupApiUrl: service?.url ?? serviceUrl(configuration) ?? '',
     settings: processorSettings(configuration),
     processor: {
@@ -72,6 +72,17 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
       logLevel: configuration.logLevel && lambda.ApplicationLogLevel[configuration.logLevel],
       logRetention: configuration.logDays,
     },
+  }
+  const alarms = {
+    alarmTopicArn: configuration.alarmTopicArn,
+    alarmEmail: configuration.alarmEmail,
+    thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
+  }
+  const stack = new ClickStreamStack(app, 'ClickStream', {
+    stackName,
+    description: 'Clicks on mysfits: from PUT /clicks through Amazon Data Firehose and the click processor into S3.',
+    ...processor,
+    ...alarms,
     stream: {
       ...delivery(configuration),
       sourceBackup: configuration.sourceBackup,
@@ -87,12 +98,23 @@ function clicks(app: App, configuration: Configuration, { stackName, ...machine 
     },
     firewallRequests: configuration.firewallRequests,
     storage: { deliveredDays: configuration.deliveredDays, errorDays: configuration.errorDays },
-    alarmTopicArn: configuration.alarmTopicArn,
     keepOwnAlarmTopic: hasIngest(configuration),
-    alarmEmail: configuration.alarmEmail,
-    thresholds: { failedRecords: configuration.alarmFailedRecords, errorObjects: configuration.alarmErrorObjects },
     fanOut: configuration.fanOut,
   })
+  if (configuration.streamRoleName !== undefined) {
+    new ProcessorStack(app, 'Processor', {
+      stackName: `${stackName}-Processor`,
+      description:
+        'The click processor alone, for an Amazon Data Firehose stream that exists: infra/attach.sh attaches it.',
+      ...processor,
+      ...alarms,
+      streamRoleName: configuration.streamRoleName,
+      bufferMib: configuration.bufferMb,
+      bufferInterval: seconds(configuration.bufferSeconds),
+      retries: configuration.retries,
+    })
+  }
+  return stack
 }
 
 /** Adds the other ingestion paths. With the click stream, they share its processor and its alarm topic. */

@@ -1,4 +1,4 @@
-import { Annotations, CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib'
+import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
@@ -9,8 +9,8 @@ import { Firewall } from './firewall.ts'
 import { layout } from './layout.ts'
 import { Operations } from './operations.ts'
 import type { Thresholds } from './operations/alarms.ts'
-import { RESPONSE_BUDGET_BYTES, worstResponseBytes } from './processor-buffer.ts'
 import type { ProcessorSettings } from './processor-settings.ts'
+import { warnOfBuffer, warnOfHttp } from './processor-warnings.ts'
 import { Processor, type ProcessorProps } from './processor.ts'
 import { Storage, type StorageProps } from './storage.ts'
 import { Stream, type StreamProps } from './stream.ts'
@@ -115,7 +115,8 @@ export class ClickStreamStack extends Stack {
     this.alarmTopic = operations.topic
     this.ownAlarmTopic = operations.ownTopic
 
-    this.warn(props, stream)
+    warnOfBuffer(stream, stream.processorBufferMib, settings)
+    warnOfHttp(this, props.lookupApiUrl)
     Validations.of(this).acknowledge({
       id: 'CloudFormation-Validate::W7001',
       reason: "The L2 DeliveryStream adds a mapping of Firehose's addresses, which only destinations in a VPC use.",
@@ -125,23 +126,6 @@ export class ClickStreamStack extends Stack {
     this.output('FunctionName', processor.function.functionName, 'The processor')
     this.output('BucketName', storage.bucket.bucketName, 'The bucket of delivered clicks and of the error output')
     this.output('WorkGroupName', analysis.workGroup.name, 'The Athena work group with the saved queries')
-  }
-
-  private warn(props: ClickStreamStackProps, stream: Stream): void {
-    const worst = worstResponseBytes(stream.processorBufferMib, props.settings ?? {})
-    if (worst > RESPONSE_BUDGET_BYTES) {
-      Annotations.of(stream).addWarningV2(
-        'click-stream:processor-buffer',
-        `bufferMb: a buffer of ${stream.processorBufferMib} MiB can produce a response of ${worst} bytes, above the limit of ${RESPONSE_BUDGET_BYTES}: ` +
-          'records beyond the limit fail. Choose a smaller bufferMb or fewer attributes.',
-      )
-    }
-    if (/^http:/i.test(props.lookupApiUrl)) {
-      Annotations.of(this).addWarningV2(
-        'click-stream:service-without-tls',
-        'lookupApiUrl is http: responses of the service can be modified in transit. Use https.',
-      )
-    }
   }
 
   private output(id: string, value: string, description: string): void {

@@ -73,6 +73,7 @@ const processorOptions = {
 const otherOptions = {
   stackName: text(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, '1 to 100 letters, digits and hyphens, a letter first'),
   mysfitsService: flag,
+  streamRoleName: text(/^[A-Za-z0-9_+=,.@-]{1,64}$/, 'the name of a role in IAM, without ARN and path'),
   lookupApiArn: text(
     /^arn:aws[a-z-]*:(execute-api:[a-z0-9-]+:\d{12}:[A-Za-z0-9*]+(\/[^\s]*)?|lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_:-]+)$/,
     'the ARN of an API of API Gateway (arn:aws:execute-api:…), or of the function behind a function URL',
@@ -387,7 +388,7 @@ function contradictions(given: Configuration): string[] {
 function unknownToTheEdge(given: Configuration): string[] {
   const isClick = given.lookupKey === undefined || EDGE_FIELDS.includes(given.lookupKey)
   const streams = Object.values(given.streams ?? {})
-  if (!isClick || streams.some(({ processor }) => processor)) return []
+  if (!isClick || given.streamRoleName !== undefined || streams.some(({ processor }) => processor)) return []
   const events = given.eventFields ?? []
   const required = String(given.requiredFields) === 'none' ? [] : (given.requiredFields ?? [])
   // A required field with the name of a pointer in eventFields is that pointer.

@@ -1,8 +1,7 @@
 import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib'
 import type * as lambda from 'aws-cdk-lib/aws-lambda'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import * as sns from 'aws-cdk-lib/aws-sns'
-import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import type * as sns from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 import { Collector, type CollectorProps } from './collector.ts'
 import { addFanOut } from './fan-out.ts'
@@ -11,13 +10,13 @@ import { layout } from './layout.ts'
 import type { AlarmRow } from './operations/alarms.ts'
 import { addAlarms } from './operations/raise.ts'
 import { collectorRows, deadLettersRow, errorObjectsRow, postRow, streamRows } from './operations/services.ts'
-import { newAlarmTopic } from './operations/topic.ts'
+import { alarmTopic, type AlarmTopicProps } from './operations/topic.ts'
 import { type DaysKept, ServicesStorage } from './storage.ts'
 import { type StreamChoices, StreamIngest, type StreamIngestProps } from './stream-ingest.ts'
 import type { StreamProps } from './stream.ts'
 
 /** The settings of each part; defaults are the parts' own. */
-export interface IngestStackProps extends StackProps {
+export interface IngestStackProps extends StackProps, AlarmTopicProps {
   /** The services' streams by name. @default none */
   readonly streams?: Readonly<Record<string, StreamChoices>>
   /** @default see {@link StreamIngestProps} */
@@ -36,10 +35,6 @@ export interface IngestStackProps extends StackProps {
   readonly logRetention?: RetentionDays
   /** The topic of the alarms. @default that of `alarmTopicArn`, or else a new topic */
   readonly alarmTopic?: sns.ITopic
-  /** The ARN of the topic of the alarms. @default see `alarmTopic` */
-  readonly alarmTopicArn?: string
-  /** The e-mail address that subscribes to a new topic. @default none */
-  readonly alarmEmail?: string
   /** Whether to create the role with which API Gateway writes logs: see `EdgeProps`. @default false */
   readonly createLogsRole?: boolean
   /** Consumers: each gets a queue with a notification per object of the streams and the collector. @default no fan-out */
@@ -54,7 +49,7 @@ export class IngestStack extends Stack {
   constructor(scope: Construct, id: string, props: IngestStackProps) {
     super(scope, id, props)
     const names = Object.keys(props.streams ?? {})
-    const topic = props.alarmTopic ?? this.alarmTopic(props)
+    const topic = props.alarmTopic ?? alarmTopic(this, props)
 
     const folders = [...names.map((name) => `${name}/`), ...(props.collector ? [layout.collected] : [])]
     const { bucket } = new ServicesStorage(this, 'Storage', { ...props.storage, folders })
@@ -114,13 +109,6 @@ export class IngestStack extends Stack {
       this.output('CollectQueueUrl', queueUrl, 'The queue of the collector, a second source of bodies')
     }
     return collector
-  }
-
-  private alarmTopic({ alarmTopicArn, alarmEmail }: IngestStackProps): sns.ITopic {
-    if (alarmTopicArn !== undefined) return sns.Topic.fromTopicArn(this, 'AlarmTopic', alarmTopicArn)
-    const topic = newAlarmTopic(this)
-    if (alarmEmail !== undefined) topic.addSubscription(new EmailSubscription(alarmEmail))
-    return topic
   }
 
   private output(id: string, value: string, description: string): void {

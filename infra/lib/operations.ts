@@ -3,7 +3,7 @@ import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import type * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
-import { alarmRows, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
+import { alarmRows, functionLimits, lateAfter, type Limits, type Thresholds } from './operations/alarms.ts'
 import { drawDashboard } from './operations/dashboard.ts'
 import { metrics, type MonitoredResources } from './operations/metrics.ts'
 import { addAlarms } from './operations/raise.ts'
@@ -48,13 +48,9 @@ export class Operations extends Construct {
 
 function limits({ thresholds = {}, destinationInterval }: OperationsProps): Limits {
   return {
+    ...functionLimits(thresholds),
     edgeErrors: thresholds.edgeErrors ?? 5,
     throttledRecords: thresholds.throttledRecords ?? 1,
-    functionErrors: thresholds.functionErrors ?? 1,
-    functionThrottles: thresholds.functionThrottles ?? 1,
-    durationPercent: thresholds.durationPercent ?? 80,
-    staleServed: thresholds.staleServed ?? 1,
-    failedRecords: thresholds.failedRecords ?? 10,
     freshness: thresholds.freshness ?? lateAfter(destinationInterval),
     errorObjects: thresholds.errorObjects ?? 1,
   }

@@ -17,7 +17,10 @@ export function standaloneContradictions(given: Readonly<Record<string, unknown>
   const others = Object.keys(given).filter((name) => given[name] !== false && !SHARED.includes(name) && !OWN.test(name))
   const without = 'found without lookupApiUrl and mysfitsService; accepted: together with one of them'
   return [
-    [others.length > 0, `${others.join(', ')}: ${without}, as only the click stream has such options`],
+    [
+      others.length > 0,
+      `${others.join(', ')}: ${without}, as only the click stream and its processor have such options`,
+    ],
     [
       processed !== undefined,
       `streams.${processed}.processor: ${without}, as the processor is a part of the click stream`,

@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
-import type { Metrics } from './metrics.ts'
+import type { FunctionMetrics, Metrics } from './metrics.ts'
 
 /** When alarms are raised. Counts are per 5 minutes. */
 export interface Thresholds {
@@ -35,6 +35,23 @@ export function lateAfter(destinationInterval: Duration): Duration {
 
 /** {@link Thresholds} with all values. */
 export type Limits = Required<Thresholds>
+
+/** The limits of the function's own alarms. */
+export type FunctionLimits = Pick<
+  Limits,
+  'functionErrors' | 'functionThrottles' | 'durationPercent' | 'staleServed' | 'failedRecords'
+>
+
+/** The limits of `thresholds`, with their defaults. */
+export function functionLimits(thresholds: Thresholds = {}): FunctionLimits {
+  return {
+    functionErrors: thresholds.functionErrors ?? 1,
+    functionThrottles: thresholds.functionThrottles ?? 1,
+    durationPercent: thresholds.durationPercent ?? 80,
+    staleServed: thresholds.staleServed ?? 1,
+    failedRecords: thresholds.failedRecords ?? 10,
+  }
+}
 
 /** An alarm on a metric. */
 export interface AlarmRow {
@@ -85,6 +102,29 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       description:
         "Firehose's invocations of the function keep failing, and after the last retry records go to the error output: read the cause in the stream's error log.",
     },
+    ...functionRows(metrics, limits, functionTimeout),
+    {
+      id: 'DeliveryLate',
+      metric: metrics.freshness,
+      threshold: limits.freshness.toSeconds(),
+      comparison: GREATER_THAN_THRESHOLD,
+      periods: AT_ONCE,
+      description: `Clicks have waited for more than ${limits.freshness.toMinutes({ integral: false })} minutes, and Firehose drops them after 24 hours: read the stream's error log, then check the bucket's policy and the stream's role.`,
+    },
+    {
+      id: 'ErrorObjects',
+      metric: metrics.errorObjectRequests,
+      threshold: limits.errorObjects,
+      periods: EVEN_IF_LATE,
+      description:
+        'Firehose writes records to the error output, where they are kept but not analysed: run the saved query for failed records by code, fix the cause, and redrive them. One visitor with a made-up mysfit is enough.',
+    },
+  ]
+}
+
+/** The function's own alarms. */
+export function functionRows(metrics: FunctionMetrics, limits: FunctionLimits, functionTimeout: Duration): AlarmRow[] {
+  return [
     {
       id: 'FunctionErrors',
       metric: metrics.errors,
@@ -122,23 +162,7 @@ export function alarmRows(metrics: Metrics, limits: Limits, functionTimeout: Dur
       threshold: limits.failedRecords,
       periods: AT_ONCE,
       description:
-        'The function fails single records, whose originals go to the error output: look up the reason on the dashboard, then run the saved query for the originals.',
-    },
-    {
-      id: 'DeliveryLate',
-      metric: metrics.freshness,
-      threshold: limits.freshness.toSeconds(),
-      comparison: GREATER_THAN_THRESHOLD,
-      periods: AT_ONCE,
-      description: `Clicks have waited for more than ${limits.freshness.toMinutes({ integral: false })} minutes, and Firehose drops them after 24 hours: read the stream's error log, then check the bucket's policy and the stream's role.`,
-    },
-    {
-      id: 'ErrorObjects',
-      metric: metrics.errorObjectRequests,
-      threshold: limits.errorObjects,
-      periods: EVEN_IF_LATE,
-      description:
-        'Firehose writes records to the error output, where they are kept but not analysed: run the saved query for failed records by code, fix the cause, and redrive them. One visitor with a made-up mysfit is enough.',
+        'The function fails single records, whose originals go to the error output: look up the reason in its metrics or its log, then read the originals.',
     },
   ]
 }

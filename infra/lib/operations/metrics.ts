@@ -29,14 +29,6 @@ export const period = Duration.minutes(5)
  */
 export function metrics({ api, deliveryStream, function: processor, bucket }: MonitoredResources) {
   const stream = (name: string, statistic: string) => deliveryStream.metric(name, { statistic, period })
-  const own = (metricName: string) =>
-    new cloudwatch.Metric({
-      namespace: 'ClickProcessor',
-      metricName,
-      dimensionsMap: { FunctionName: processor.functionName },
-      statistic: cloudwatch.Stats.SUM,
-      period,
-    })
 
   return {
     requests: api.metricCount({ period }),
@@ -51,6 +43,28 @@ export function metrics({ api, deliveryStream, function: processor, bucket }: Mo
     // "The sum of the successful Lambda function invocations over the sum of the total Lambda function invocations": 0 to 1.
     processingSuccess: stream('ExecuteProcessing.Success', 'Average'),
 
+    ...functionMetrics(processor),
+
+    deliveredRecords: stream('DeliveryToS3.Records', 'Sum'),
+    deliverySuccess: stream('DeliveryToS3.Success', 'Average'),
+    freshness: stream('DeliveryToS3.DataFreshness', 'Maximum'),
+
+    errorObjectRequests: errorObjectRequests(bucket),
+  }
+}
+
+/** The metrics of the function: Lambda's, and its own. */
+export function functionMetrics(processor: lambda.IFunction) {
+  const own = (metricName: string) =>
+    new cloudwatch.Metric({
+      namespace: 'ClickProcessor',
+      metricName,
+      dimensionsMap: { FunctionName: processor.functionName },
+      statistic: cloudwatch.Stats.SUM,
+      period,
+    })
+
+  return {
     invocations: processor.metricInvocations({ period }),
     errors: processor.metricErrors({ period }),
     throttles: processor.metricThrottles({ period }),
@@ -67,12 +81,6 @@ export function metrics({ api, deliveryStream, function: processor, bucket }: Mo
     serviceRequests: own('ServiceRequests'),
     serviceErrors: own('ServiceErrors'),
     staleServed: own('StaleServed'),
-
-    deliveredRecords: stream('DeliveryToS3.Records', 'Sum'),
-    deliverySuccess: stream('DeliveryToS3.Success', 'Average'),
-    freshness: stream('DeliveryToS3.DataFreshness', 'Maximum'),
-
-    errorObjectRequests: errorObjectRequests(bucket),
   }
 }
 
@@ -99,3 +107,6 @@ export function errorObjectRequests(bucket: s3.IBucket): cloudwatch.MathExpressi
 
 /** See {@link metrics}. */
 export type Metrics = ReturnType<typeof metrics>
+
+/** See {@link functionMetrics}. */
+export type FunctionMetrics = ReturnType<typeof functionMetrics>

@@ -1,7 +1,24 @@
 import { ArnFormat, Aws, Stack } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as sns from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Construct } from 'constructs'
+
+/** Where the alarms of a stack go. */
+export interface AlarmTopicProps {
+  /** The ARN of the topic of the alarms. @default a new topic */
+  readonly alarmTopicArn?: string
+  /** The e-mail address that subscribes to the new topic. @default none */
+  readonly alarmEmail?: string
+}
+
+/** The topic that exists, or a new one with its subscription. */
+export function alarmTopic(scope: Construct, { alarmTopicArn, alarmEmail }: AlarmTopicProps): sns.ITopic {
+  if (alarmTopicArn !== undefined) return sns.Topic.fromTopicArn(scope, 'AlarmTopic', alarmTopicArn)
+  const topic = newAlarmTopic(scope)
+  if (alarmEmail !== undefined) topic.addSubscription(new EmailSubscription(alarmEmail))
+  return topic
+}
 
 /**
  * A topic for alarms. It has no KMS key: CloudWatch can't publish with the key that AWS manages, and alarms contain no secrets. Its

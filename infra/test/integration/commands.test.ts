@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { clickTemplate, SERVICE } from '../support/configurations.ts'
+import { clickTemplate, processorTemplate, SERVICE } from '../support/configurations.ts'
 
 const HERE = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -56,27 +56,37 @@ echo bootstrap > "$2/bootstrap"
 chmod +x "$2/bootstrap"
 `
 
-test("with only the service's URL, cdk synth prints the template", () => {
-  const folder = mkdtempSync(join(tmpdir(), 'cargo-'))
-  try {
-    const log = join(folder, 'log')
-    writeFileSync(join(folder, 'cargo'), CARGO, { mode: 0o755 })
-    const { status, stdout, stderr } = cdk(
-      { LOOKUP_API_URL: SERVICE.lookupApiUrl, PATH: folder + delimiter + process.env.PATH, CARGO_LOG: log },
-      'synth',
-      '--json',
-      '--output',
-      join(folder, 'out'),
-    )
-    assert.equal(status, 0, stderr)
-    const printed = Object.values<any>(JSON.parse(stdout).Resources).map(({ Type }) => Type)
-    const checked = Object.values<any>(clickTemplate().toJSON().Resources).map(({ Type }) => Type)
-    assert.deepEqual(printed, checked)
-    assert.match(
-      readFileSync(log, 'utf8'),
-      /^lambda build .* --profile dist --arm64 --bin click-processor .*--locked$/m,
-    )
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
+for (const [title, args, templateOf] of [
+  ["with only the service's URL, cdk synth prints the template", [], clickTemplate],
+  [
+    'with the role of a stream, cdk synth prints the processor alone, and builds nothing else',
+    ['Processor', '-c', 'streamRoleName=firehose-role'],
+    processorTemplate,
+  ],
+] as const) {
+  test(title, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cargo-'))
+    try {
+      const log = join(folder, 'log')
+      writeFileSync(join(folder, 'cargo'), CARGO, { mode: 0o755 })
+      const { status, stdout, stderr } = cdk(
+        { LOOKUP_API_URL: SERVICE.lookupApiUrl, PATH: folder + delimiter + process.env.PATH, CARGO_LOG: log },
+        'synth',
+        ...args,
+        '--json',
+        '--output',
+        join(folder, 'out'),
+      )
+      assert.equal(status, 0, stderr)
+      const printed = Object.values<any>(JSON.parse(stdout).Resources).map(({ Type }) => Type)
+      const checked = Object.values<any>(templateOf().toJSON().Resources).map(({ Type }) => Type)
+      assert.deepEqual(printed, checked)
+      assert.match(
+        readFileSync(log, 'utf8'),
+        /^lambda build .* --profile dist --arm64 --bin click-processor .*--locked\n$/,
+      )
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+}

@@ -49,6 +49,10 @@ export const CONFIGURATIONS = {
     fanOut: 'search,audit',
     ingestFanOut: 'lake',
   },
+  'the processor for a stream that exists': {
+    ...SERVICE,
+    streamRoleName: 'firehose-role',
+  },
   'streams without authorization': {
     ...SERVICE,
     streams: '{"open.data": {}}',
@@ -125,5 +129,14 @@ export function clickTemplate(options: Record<string, unknown> = {}): Template {
 
 /** The template of the stack with the other ingestion paths. */
 export function ingestTemplate(options: Record<string, unknown>): Template {
-  return configured({ ...SERVICE, ...options }).find(({ stack }) => stack.node.id === 'Ingest')!.template
+  return templateFor('Ingest', options)
+}
+
+/** The template of the stack with the processor alone, for the role `firehose-role`. */
+export function processorTemplate(options: Record<string, unknown> = {}): Template {
+  return templateFor('Processor', { streamRoleName: 'firehose-role', ...options })
+}
+
+function templateFor(stackId: string, options: Record<string, unknown>): Template {
+  return configured({ ...SERVICE, ...options }).find(({ stack }) => stack.node.id === stackId)!.template
 }

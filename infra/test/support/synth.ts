@@ -48,11 +48,14 @@ export function propertiesOf(template: Template, type: string): Record<string, a
   return Object.values(template.findResources(type)).map(({ Properties }) => Properties)
 }
 
-/** The statements of all policies of all roles, inline ones included, with the role's logical id. */
+/** The statements of all policies of all roles, inline ones included, with the role's logical id, or the name of one that exists. */
 export function statements(template: Template): { role: string; statement: Record<string, any> }[] {
   const attached = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(({ Properties }) =>
-    Properties.Roles.flatMap(({ Ref }: { Ref: string }) =>
-      Properties.PolicyDocument.Statement.map((statement: Record<string, any>) => ({ role: Ref, statement })),
+    Properties.Roles.flatMap((role: string | { Ref: string }) =>
+      Properties.PolicyDocument.Statement.map((statement: Record<string, any>) => ({
+        role: typeof role === 'string' ? role : role.Ref,
+        statement,
+      })),
     ),
   )
   const inline = Object.entries(template.findResources('AWS::IAM::Role')).flatMap(([role, { Properties }]) =>

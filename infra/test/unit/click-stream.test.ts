@@ -65,13 +65,14 @@ for (const [name, context] of Object.entries(CONFIGURATIONS)) {
   })
 
   test(`${name}: every API requires TLS 1.2`, () => {
-    for (const { template } of found) {
+    for (const { stack, template } of found) {
       const accepted = [
         ...propertiesOf(template, 'AWS::ApiGateway::RestApi').map(({ SecurityPolicy }) => SecurityPolicy),
         // HTTP APIs always require it ("Security policy for HTTP APIs in API Gateway"), WebSocket APIs don't.
         ...propertiesOf(template, 'AWS::ApiGatewayV2::Api').map(({ ProtocolType }) => ProtocolType),
       ]
-      assert.ok(accepted.length > 0)
+      // The processor alone has none.
+      assert.equal(accepted.length > 0, stack.node.id !== 'Processor')
       assert.ok(
         accepted.every((policy) => policy === 'TLS_1_2' || policy === 'HTTP'),
         accepted.join(),
@@ -206,6 +207,7 @@ const OPTIONS: Record<string, unknown> = {
   alarmErrorObjects: 2,
   alarmEmail: 'on-call@a.example',
   streams: { orders: {} },
+  streamRoleName: 'firehose-role',
   collector: true,
   fanOut: 'search',
 }
@@ -518,6 +520,7 @@ test('the other ingestion paths are a stack of their own, only if configured, af
   assert.deepEqual(names({ streams: {} }), ['ClickStream'])
   assert.deepEqual(names({ collector: false }), ['ClickStream'])
   assert.deepEqual(names({ fanOut: 'search' }), ['ClickStream'])
+  assert.deepEqual(names({ streamRoleName: 'firehose-role' }), ['ClickStream', 'Processor'])
   assert.deepEqual(names({ collector: true }), ['ClickStream', 'Ingest'])
   const [click, ingest] = composed({ ...SERVICE, streams: { orders: {} } }).stacks
   assert.deepEqual(ingest!.dependencies, [click])
@@ -528,6 +531,7 @@ test('the templates are the reviewed snapshots', () => {
     ...validated(SERVICE),
     ...validated({ mysfitsService: true }).slice(1),
     ...validated(CONFIGURATIONS['all ingestion paths and fan-outs']).slice(1),
+    ...validated(CONFIGURATIONS['the processor for a stream that exists']).slice(1),
   ]) {
     const file = new URL(`../snapshots/${stack.node.id}.snapshot.json`, import.meta.url)
     // The names of assets are hashes of their contents, which change with the functions' code.

@@ -20,6 +20,8 @@ const arn = (service: string, resource: string, region = 'us-east-1') =>
 const gateway = (path: string) => `arn:aws:apigateway:us-east-1::${path}`
 const EVERYTHING = '*'
 const ROLE = arn('iam', 'role/ClickStream-Ingest-Role', '')
+/** The README's placeholder for the role of a stream that exists. */
+const STREAM_ROLE = arn('iam', 'role/STREAM-ROLE', '')
 const FUNCTION = arn('lambda', 'function:ClickStream-Processor')
 const MAPPING = arn('lambda', 'event-source-mapping:0c1d')
 const TOPIC = arn('sns', 'ClickStream-FanOut-Delivered')
@@ -100,7 +102,10 @@ const CALLS: Record<string, Call[]> = {
     [arn('glue', 'database/clickstreamanalysis'), ['glue:CreateTable', 'glue:DeleteTable']],
     [arn('glue', 'table/clickstreamanalysis/clicks'), ['glue:CreateTable', 'glue:DeleteTable']],
   ],
-  'AWS::IAM::Policy': [[ROLE, ['iam:PutRolePolicy', 'iam:DeleteRolePolicy']]],
+  'AWS::IAM::Policy': [
+    [ROLE, ['iam:PutRolePolicy', 'iam:DeleteRolePolicy']],
+    [STREAM_ROLE, ['iam:PutRolePolicy', 'iam:DeleteRolePolicy']],
+  ],
   'AWS::IAM::Role': [
     [ROLE, ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:DeleteRole']],
     [
@@ -232,6 +237,8 @@ test("CloudFormation's policy has the permissions for every resource of the stac
 test('the policy allows no changes of other resources of the account', () => {
   for (const [action, resource, context] of [
     ['iam:CreateRole', arn('iam', 'role/Another', '')],
+    ['iam:PutRolePolicy', arn('iam', 'role/Another', '')],
+    ['iam:DeleteRole', STREAM_ROLE],
     ['iam:AttachRolePolicy', ROLE, { 'iam:PolicyARN': 'arn:aws:iam::aws:policy/AdministratorAccess' }],
     ['iam:PassRole', ROLE, { 'iam:PassedToService': 'ec2.amazonaws.com' }],
     ['kinesis:DeleteStream', arn('kinesis', 'stream/Another')],

@@ -65,8 +65,15 @@ test('without a service, options of the click stream are rejected', () => {
   const without = 'found without lookupApiUrl and mysfitsService; accepted: together with one of them'
   const alone = { streams: { orders: {} } }
   for (const [context, message] of [
-    [{ edgeRate: 1 }, `edgeRate: ${without}, as only the click stream has such options`],
-    [{ fanOut: 'search', parquet: true }, `parquet, fanOut: ${without}, as only the click stream has such options`],
+    [{ edgeRate: 1 }, `edgeRate: ${without}, as only the click stream and its processor have such options`],
+    [
+      { streamRoleName: 'firehose-role' },
+      `streamRoleName: ${without}, as only the click stream and its processor have such options`,
+    ],
+    [
+      { fanOut: 'search', parquet: true },
+      `parquet, fanOut: ${without}, as only the click stream and its processor have such options`,
+    ],
     [
       { streams: { orders: {}, reviews: { processor: true } } },
       `streams.reviews.processor: ${without}, as the processor is a part of the click stream`,
