@@ -64,8 +64,10 @@ impl Backlog {
     /// The parts of the record hold their share of the reservation until they are settled. The rest of it is free again.
     pub(super) fn hold_decompressed(&self, parts: &mut [Accepted]) {
         let mut held = 0;
+        let failed = Arc::new(AtomicBool::new(false));
         for Accepted { record, receipt } in parts {
             receipt.decompressed = record.data.len();
+            receipt.failed = Some(Arc::clone(&failed));
             held += receipt.decompressed;
         }
         self.decompressed.fetch_sub(MAX_DECOMPRESSED.saturating_sub(held), Ordering::Relaxed);
