@@ -1,7 +1,7 @@
 //! The records that are accepted and not settled: their memory, and their place on disk.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 
 use tokio::sync::Notify;
 
@@ -25,6 +25,8 @@ pub(super) struct Backlog {
     /// Notified while data cannot be decompressed: buffers and objects with such data are flushed then.
     pub(super) crowded: Notify,
     state: Option<State>,
+    /// The report of an aggregated record with too many user records: one for the life of the stream.
+    pub(super) first_too_many: Once,
     /// The process exits without waiting for the records that are not flushed.
     pub(super) abandoned: AtomicBool,
 }
@@ -39,6 +41,7 @@ impl Backlog {
             decompressed: AtomicUsize::new(0),
             crowded: Notify::new(),
             state,
+            first_too_many: Once::new(),
             abandoned: AtomicBool::new(false),
         }
     }

@@ -67,8 +67,9 @@ impl Item {
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // The base64 was validated when the record was accepted.
         let decoded = |record: &Record| STANDARD.decode(&record.data).unwrap_or_default();
-        let bytes =
-            record.user_records().map_or_else(|| decoded(record), |records| records.iter().flat_map(decoded).collect());
+        let bytes = record
+            .user_records()
+            .map_or_else(|_| decoded(record), |records| records.iter().flat_map(decoded).collect());
         let slot = Slot { kind: Kind::Backup, partition: Partition::default() };
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
     }
