@@ -22,8 +22,8 @@ const UNCOUNTED: usize = 64 * 1024;
 /// The part of each response that takes none: only responses of GetRecords are larger. Those of the connections of one server have 64 MiB.
 const UNCOUNTED_OF_RESPONSE: usize = 256 * 1024;
 
-/// The time that the minimum rate applies to, so that bytes which arrive fast do not pay for a stall. The grace period of Kestrel, the server
-/// of ASP.NET Core, is as long.
+/// The time that the minimum rate applies to, so that bytes which arrive fast do not pay for a stall. The grace period of Kestrel, the
+/// server of ASP.NET Core, is as long.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The minimum rate. Servers have 240 (Kestrel) to 500 (Apache's `mod_reqtimeout`) by default, for the links of the internet.

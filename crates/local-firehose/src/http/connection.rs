@@ -7,13 +7,11 @@ mod unread;
 
 use std::future::pending;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{Request, Response};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -22,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::unread::Unread;
@@ -31,13 +29,16 @@ use self::unread::Unread;
 /// an idle connection is closed, too: it would keep a place. Not ten seconds: a client that calls in such a period would meet the close.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// The time for a request by HTTP/2, and for the client to read a response by either version, which it can delay without end otherwise.
-/// A body has 30 s.
+/// The time for a request by HTTP/2 with its response, and for the client to read a response by either version, which it can delay without
+/// end otherwise. A body has 30 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The time in which a client must read some of a response that waits for it, and takes memory. Not the five seconds of bodies: Linux
+/// The time in which a client must read some of a response that its connection cannot buffer. Not the five seconds of bodies: Linux
 /// reports a connection as writable only when a third of its buffer is free, which may have 4 MiB (`tcp_wmem`).
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of a response by HTTP/2 may be unsent, in bytes, when its request ends.
+const UNSENT: usize = 64 * 1024;
 
 /// Serves a connection until it is closed, or until the requests in flight have their responses after `stopped` changes or closes.
 pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Receiver<()>) {
@@ -50,16 +51,15 @@ pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Re
     // The first bytes of the preface of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins with them. Clients send the preface
     // in one piece; one that does not is served as one of HTTP/1.1, and refused.
     let is_http2 = start[..read] == *b"PRI ";
-    let requests = Requests::default();
-    let unread = Unread::new(stream, UNREAD_TIMEOUT, REQUEST_TIMEOUT, requests.written.clone());
-    let (stream, service) = (TokioIo::new(unread), TowerToHyperService::new(app));
+    let (stream, service) =
+        (TokioIo::new(Unread::new(stream, UNREAD_TIMEOUT, REQUEST_TIMEOUT)), TowerToHyperService::new(app));
     if is_http2 {
+        let requests = Requests::default();
         let mut http = http2::Builder::new(requests.clone());
-        http.max_concurrent_streams(1);
-        let counting = requests.clone();
+        http.max_concurrent_streams(1).max_send_buf_size(UNSENT);
         let service = service_fn(move |request: Request<Incoming>| {
-            let (requests, response) = (counting.clone(), service.call(request));
-            async move { response.await.map(|response| requests.count_sending(response)) }
+            let response = service.call(request);
+            async move { response.await.map(streamed) }
         });
         run(http.serve_connection(stream, service), requests.idle(), stopped).await;
     } else {
@@ -67,6 +67,11 @@ pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Re
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         run(http.serve_connection(stream, service), pending(), stopped).await;
     }
+}
+
+/// A response whose request ends when it is sent. hyper hands a body of one chunk to h2 whole, and only waits if more may follow.
+fn streamed(response: Response<Body>) -> Response<Body> {
+    response.map(|body| Body::from_stream(body.into_data_stream()))
 }
 
 async fn run(connection: impl GracefulConnection, idle: impl Future<Output = ()>, mut stopped: watch::Receiver<()>) {
@@ -80,18 +85,14 @@ async fn run(connection: impl GracefulConnection, idle: impl Future<Output = ()>
     let _late = timeout(REQUEST_TIMEOUT, connection).await;
 }
 
-/// Runs the requests of an HTTP/2 connection, and counts them and the responses that are being sent.
+/// Runs the requests of an HTTP/2 connection, each until its response is sent, and counts those in flight.
 #[derive(Debug, Clone, Default)]
-struct Requests {
-    in_flight: watch::Sender<usize>,
-    /// Sent to with every write to the connection.
-    written: watch::Sender<()>,
-}
+struct Requests(watch::Sender<usize>);
 
 impl Requests {
     /// Waits until there has been no request for [`HEAD_TIMEOUT`].
     async fn idle(&self) {
-        let mut in_flight = self.in_flight.subscribe();
+        let mut in_flight = self.0.subscribe();
         loop {
             drop(in_flight.wait_for(|requests| *requests == 0).await);
             if timeout(HEAD_TIMEOUT, in_flight.changed()).await.is_err() {
@@ -99,41 +100,11 @@ impl Requests {
             }
         }
     }
-
-    /// Counts a response until its bytes are dropped, or its client does not read: the request ends when h2 has all of them, which is at
-    /// once for one chunk of any size.
-    fn count_sending(&self, response: Response<Body>) -> Response<Body> {
-        let (sending, sent) = oneshot::channel::<()>();
-        let mut written = self.written.subscribe();
-        self.execute(async move {
-            let unread = async { while let Ok(Ok(())) = timeout(UNREAD_TIMEOUT, written.changed()).await {} };
-            tokio::select! {
-                // Nothing is ever sent: the sender is dropped.
-                _dropped = sent => {}
-                () = unread => {}
-            }
-        });
-        let sending = Arc::new(sending);
-        let held = move |bytes: Bytes| Bytes::from_owner(Sending { bytes, _sending: Arc::clone(&sending) });
-        response.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&held))))
-    }
-}
-
-/// Bytes of a response that is being sent.
-struct Sending {
-    bytes: Bytes,
-    _sending: Arc<oneshot::Sender<()>>,
-}
-
-impl AsRef<[u8]> for Sending {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Requests {
     fn execute(&self, request: F) {
-        let requests = self.in_flight.clone();
+        let requests = self.0.clone();
         requests.send_modify(|requests| *requests += 1);
         // In a task of its own, so that one that panics is counted, too.
         let request = tokio::spawn(timeout(REQUEST_TIMEOUT, request));

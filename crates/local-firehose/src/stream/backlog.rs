@@ -26,7 +26,7 @@ pub(super) struct Backlog {
     pub(super) crowded: Notify,
     state: Option<State>,
     /// The report of an aggregated record with too many user records: one for the life of the stream.
-    pub(super) first_too_many: Once,
+    pub(super) reported_too_many: Once,
     /// The process exits without waiting for the records that are not flushed.
     pub(super) abandoned: AtomicBool,
 }
@@ -41,7 +41,7 @@ impl Backlog {
             decompressed: AtomicUsize::new(0),
             crowded: Notify::new(),
             state,
-            first_too_many: Once::new(),
+            reported_too_many: Once::new(),
             abandoned: AtomicBool::new(false),
         }
     }

@@ -33,16 +33,14 @@ impl Invoker {
     /// The user records of a record if a producer has aggregated it. Otherwise the record as it is.
     pub(super) async fn deaggregate(&self, accepted: Accepted) -> Vec<Accepted> {
         let context = Arc::clone(&self.context);
-        let user_records = move |record: &Record| match record.user_records() {
-            Ok(records) => Ok(Some(records)),
-            Err(NotAggregated::Ordinary) => Ok(None),
-            Err(error @ NotAggregated::TooMany) => {
-                let name = &context.settings.name;
-                context.backlog.first_too_many.call_once(|| {
-                    tracing::warn!("{name}: {error}, and is processed as it is; other such records are not reported");
-                });
-                Ok(None)
+        let user_records = move |record: &Record| {
+            let records = record.user_records();
+            if let Err(error @ NotAggregated::TooMany) = records {
+                let (name, reported) = (&context.settings.name, &context.backlog.reported_too_many);
+                reported
+                    .call_once(|| tracing::warn!("{name}: {error}, and is processed as it is. No other is reported"));
             }
+            Ok(records.ok())
         };
         self.split(accepted, user_records).await
     }

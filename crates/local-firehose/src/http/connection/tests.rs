@@ -99,7 +99,7 @@ async fn an_http2_client_may_pause_longer_than_an_idle_connection_but_not_for_lo
     const BYTES: usize = 8 * 1024 * 1024;
     let app = Router::new().fallback(|| async { vec![b' '; BYTES] });
     let server = HttpServer::start(TcpListener::bind("127.0.0.1:0").await.unwrap(), app).unwrap();
-    for (pause, is_whole) in [(HEAD_TIMEOUT * 2, true), (UNREAD_TIMEOUT + HEAD_TIMEOUT * 2, false)] {
+    for (pause, is_whole) in [(HEAD_TIMEOUT * 2, true), (REQUEST_TIMEOUT + HEAD_TIMEOUT, false)] {
         let mut client = http2_client(server.address()).await;
         let request = Request::get("http://localhost/").body(Body::empty()).unwrap();
         let response = client.send_request(request).await.unwrap();

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A connection whose writes fail if nothing can be written for a time, or if what is to be sent is not sent in time.
@@ -16,7 +15,6 @@ pub(super) struct Unread {
     stream: TcpStream,
     stall: Duration,
     timeout: Duration,
-    written: watch::Sender<()>,
     /// From the first time that the client's buffers are full until everything is sent.
     end: Option<Instant>,
     /// While they are full.
@@ -24,21 +22,18 @@ pub(super) struct Unread {
 }
 
 impl Unread {
-    /// `written` is sent to with every write.
-    pub(super) fn new(stream: TcpStream, stall: Duration, timeout: Duration, written: watch::Sender<()>) -> Self {
-        Self { stream, stall, timeout, written, end: None, deadline: None }
+    pub(super) fn new(stream: TcpStream, stall: Duration, timeout: Duration) -> Self {
+        Self { stream, stall, timeout, end: None, deadline: None }
     }
 
     fn in_time(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.deadline = None;
-            self.written.send_replace(());
             return written;
         }
         let now = Instant::now();
-        let end = *self.end.get_or_insert(now + self.timeout);
-        let stalled = end.min(now + self.stall);
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(stalled)));
+        let late = (now + self.stall).min(*self.end.get_or_insert(now + self.timeout));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(late)));
         deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
