@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::fields::{Fields, minified};
-use crate::kinesis::aggregated::{has_magic, user_records};
+use crate::kinesis::aggregated::{NotAggregated, has_magic, user_records};
 use crate::kinesis::shard::ShardId;
 use crate::scope::Scope;
 use crate::source::{SourceType, decoded_bytes};
@@ -94,15 +94,14 @@ impl Record {
         self.kinesis.is_some() && has_magic(&self.data)
     }
 
-    /// The user records of an aggregated record, in their order. `None` for any other record.
+    /// The user records of an aggregated record, in their order.
     ///
     /// Firehose de-aggregates before the function (Kinesis developer guide, "Use the KPL with Amazon Data Firehose"). Not documented, and
     /// therefore assumptions, are that a user record has its own partition key and the sequence number of the aggregated record, as in the
     /// Kinesis Client Library, and the form of its id. Ids are unique, as those of all records of a shard are equally long.
-    #[must_use]
-    pub fn user_records(&self) -> Option<Vec<Self>> {
-        let kinesis = self.kinesis.as_ref().filter(|_| self.may_be_aggregated())?;
-        let data = STANDARD.decode(&self.data).ok()?;
+    pub fn user_records(&self) -> Result<Vec<Self>, NotAggregated> {
+        let kinesis = self.kinesis.as_ref().filter(|_| self.may_be_aggregated()).ok_or(NotAggregated::Ordinary)?;
+        let data = STANDARD.decode(&self.data).map_err(|_| NotAggregated::Ordinary)?;
         let records = user_records(&data)?.into_iter().zip(0..);
         let records = records.map(|((partition_key, data), subsequence_number)| Self {
             record_id: format!("{}{subsequence_number:03}", self.record_id),
@@ -116,7 +115,7 @@ impl Record {
             })),
             original: None,
         });
-        Some(records.collect())
+        Ok(records.collect())
     }
 
     /// Its shard, for a record of a data stream.

@@ -1,6 +1,6 @@
 //! Shards, hash keys, sequence numbers and aggregated records of Kinesis Data Streams.
 
-pub(crate) mod aggregated;
+pub mod aggregated;
 pub mod shard;
 
 /// The default largest record, data and partition key together (Kinesis API reference, "StreamDescriptionSummary").

@@ -100,9 +100,9 @@ pub(super) enum EdgeError {
 impl From<PutError> for EdgeError {
     fn from(refused: PutError) -> Self {
         match refused {
-            // The mapping template maps Firehose's "Slow down." to 429.
-            PutError::Throttled(_) | PutError::RetentionFull => Self::TooManyRequests,
             PutError::Unavailable => Self::Unavailable,
+            // The mapping template maps Firehose's "Slow down." to 429.
+            _full => Self::TooManyRequests,
         }
     }
 }

@@ -40,11 +40,11 @@ def check_aggregated_records(kinesis, firehose, buckets, function_log):
     def put(data):
         return kinesis.put_record(StreamName="kpl", Data=data, PartitionKey="key")["SequenceNumber"]
 
-    number, _, _ = put(data), put(damaged), put(too_many)
+    number, _, _, _ = put(data), put(damaged), put(too_many), put(too_many)
     # Consumers de-aggregate themselves.
     start = iterator(kinesis, "kpl", ShardIteratorType="TRIM_HORIZON")
     read = [record["Data"] for record in kinesis.get_records(ShardIterator=start)["Records"]]
-    assert read == [data, damaged, too_many], read
+    assert read == [data, damaged, too_many, too_many], read
 
     delete(firehose, "kpl-reader")
     seen = logged_records(function_log)
@@ -62,7 +62,7 @@ def check_aggregated_records(kinesis, firehose, buckets, function_log):
     lines = "".join(f"{text}\n" for _, text in records).encode()
     for expected in [lines, damaged + b"\n", too_many + b"\n"]:
         assert expected in delivered, (expected, delivered)
-    assert len(delivered) == len(lines) + len(damaged) + len(too_many) + 2, delivered
+    assert len(delivered) == len(lines) + len(damaged) + 2 * len(too_many) + 3, delivered
     remove(kinesis, "kpl")
 
 

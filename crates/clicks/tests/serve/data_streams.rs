@@ -35,9 +35,14 @@ fn aggregated_records_reach_the_function_as_user_records() {
     for state in [&[][..], &["--state", "state"]] {
         let folder = tempfile::tempdir().unwrap();
         let function = format!("stand-in={}", stand_in());
-        let serve = start(folder.path(), &[&["--function-map", function.as_str()][..], state].concat());
+        let mut serve = start(folder.path(), &[&["--function-map", function.as_str()][..], state].concat());
         let (buckets, log) = (folder.path().join("buckets"), folder.path().join("function.log"));
         run_client("kpl_client.py", &[serve.endpoint.as_ref(), buckets.as_ref(), log.as_ref()]);
+        serve.signal("-TERM");
+        let end = serve.end();
+        // Of two such records.
+        let reports = end.stderr.matches("kpl-reader: an aggregated record has more than 500 user records").count();
+        assert_eq!((end.code, reports), (Some(0), 1), "{}", end.stderr);
     }
 }
 

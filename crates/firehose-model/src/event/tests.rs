@@ -114,7 +114,7 @@ fn other_records_have_no_user_records() {
         from_shard(&encode(b"{}")),
         from_shard(""),
     ] {
-        assert_eq!(record.user_records(), None, "{record:?}");
+        assert_eq!(record.user_records(), Err(NotAggregated::Ordinary), "{record:?}");
     }
 }
 

@@ -21,32 +21,43 @@ const RECORD: u64 = (3 << 3) | BYTES;
 const DATA: u64 = (3 << 3) | BYTES;
 const BYTES: u64 = 2;
 
+/// Why a record has no user records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAggregated {
+    /// It is an ordinary record.
+    #[error("a record is not aggregated")]
+    Ordinary,
+    /// It has more than 500.
+    #[error("an aggregated record has more than {} user records", MAX_USER_RECORDS)]
+    TooMany,
+}
+
 /// Whether base64 may be that of an aggregated record.
 pub(crate) fn has_magic(base64: &str) -> bool {
     base64.starts_with(MAGIC_AS_BASE64)
 }
 
-/// The partition keys and the data of the user records of an aggregated record, at least one. `None` for other data, and for more than
-/// [`MAX_USER_RECORDS`].
+/// The partition keys and the data of the user records of an aggregated record, 1 to [`MAX_USER_RECORDS`].
 ///
 /// Explicit hash keys select a shard only, which is that of the aggregated record.
-pub(crate) fn user_records(data: &[u8]) -> Option<Vec<(&str, &[u8])>> {
-    let (message, md5) = data.strip_prefix(&MAGIC)?.split_last_chunk::<MD5_BYTES>()?;
+pub(crate) fn user_records(data: &[u8]) -> Result<Vec<(&str, &[u8])>, NotAggregated> {
+    let parts = data.strip_prefix(&MAGIC).and_then(|data| data.split_last_chunk::<MD5_BYTES>());
+    let (message, md5) = parts.ok_or(NotAggregated::Ordinary)?;
     if Md5::digest(message)[..] != md5[..] {
-        return None;
+        return Err(NotAggregated::Ordinary);
     }
     let (mut partition_keys, mut records) = (Vec::new(), Vec::new());
     let mut fields = Fields(message);
     while !fields.0.is_empty() {
-        match fields.read()? {
+        match fields.read().ok_or(NotAggregated::Ordinary)? {
             (PARTITION_KEY, _, key) => partition_keys.push(key),
             (RECORD, _, record) if records.len() < MAX_USER_RECORDS => records.push(record),
-            (RECORD, ..) => return None,
+            (RECORD, ..) => return Err(NotAggregated::TooMany),
             _ => {}
         }
     }
     let records: Option<Vec<_>> = records.into_iter().map(|record| user_record(record, &partition_keys)).collect();
-    records.filter(|records| !records.is_empty())
+    records.filter(|records| !records.is_empty()).ok_or(NotAggregated::Ordinary)
 }
 
 fn user_record<'a>(message: &'a [u8], partition_keys: &[&'a [u8]]) -> Option<(&'a str, &'a [u8])> {
@@ -141,12 +152,12 @@ mod tests {
         let data = STANDARD.decode(OF_PYTHON).unwrap();
         // The second one has an explicit hash key.
         let expected: [(&str, &[u8]); 4] = [("a", br#"{"n":1}"#), ("b", br#"{"n":2}"#), ("a", b""), ("é", b"\xff\0")];
-        assert_eq!(user_records(&data), Some(expected.to_vec()));
+        assert_eq!(user_records(&data), Ok(expected.to_vec()));
         // One bit of any byte.
         for index in 0..data.len() {
             let mut damaged = data.clone();
             damaged[index] ^= 1;
-            assert_eq!(user_records(&damaged), None, "{index}");
+            assert_eq!(user_records(&damaged), Err(NotAggregated::Ordinary), "{index}");
         }
     }
 
@@ -193,25 +204,26 @@ mod tests {
             ("a group", vec![key.clone(), record(0, b"x"), vec![0x23, 0x24]], None),
             ("the field 0", vec![key, record(0, b"x"), vec![0, 0]], None),
         ] {
-            assert_eq!(user_records(&aggregated(&message)), expected, "{what}");
+            assert_eq!(user_records(&aggregated(&message)), expected.ok_or(NotAggregated::Ordinary), "{what}");
         }
     }
 
     #[test]
     fn a_record_has_at_most_500_user_records() {
-        for (count, is_read) in [(1, true), (500, true), (501, false)] {
+        for (count, expected) in [(1, Ok(1)), (500, Ok(500)), (501, Err(NotAggregated::TooMany))] {
             let mut message = vec![record(0, b"x"); count];
             message.push(bytes(1, b"k"));
             let data = aggregated(&message);
-            assert_eq!(user_records(&data).map(|records| records.len()), is_read.then_some(count));
+            assert_eq!(user_records(&data).map(|records| records.len()), expected);
         }
     }
 
     proptest! {
         #[test]
         fn no_data_causes_a_panic(data: Vec<u8>, message: Vec<u8>) {
-            prop_assert_eq!(user_records(&data), None);
-            prop_assert!(user_records(&aggregated(&[message])).is_none_or(|records| !records.is_empty()));
+            prop_assert_eq!(user_records(&data), Err(NotAggregated::Ordinary));
+            let message = aggregated(&[message]);
+            prop_assert!(!user_records(&message).is_ok_and(|records| records.is_empty()));
         }
 
         #[test]

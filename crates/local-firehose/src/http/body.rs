@@ -22,10 +22,11 @@ const UNCOUNTED: usize = 64 * 1024;
 /// The part of each response that takes none: only responses of GetRecords are larger. Those of the connections of one server have 64 MiB.
 const UNCOUNTED_OF_RESPONSE: usize = 256 * 1024;
 
-/// The time until the minimum rate applies. The grace period of Kestrel, the server of ASP.NET Core, is as long.
+/// The time that the minimum rate applies to, so that bytes which arrive fast do not pay for a stall. The grace period of Kestrel, the
+/// server of ASP.NET Core, is as long.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The minimum average rate. Servers have 240 (Kestrel) to 500 (Apache's `mod_reqtimeout`) by default, for the links of the internet.
+/// The minimum rate. Servers have 240 (Kestrel) to 500 (Apache's `mod_reqtimeout`) by default, for the links of the internet.
 const MIN_BYTES_PER_SECOND: u64 = 1024;
 
 /// The limits of a body.
@@ -171,13 +172,17 @@ impl BodyReader {
 struct Arrival {
     chunks: BodyDataStream,
     limits: BodyLimits,
-    started: Instant,
+    end: Instant,
+    /// When the rate is below the minimum, unless more arrives.
+    too_slow: Instant,
     bytes: usize,
 }
 
 impl Arrival {
     fn new(body: Body, limits: BodyLimits) -> Self {
-        Self { chunks: body.into_data_stream(), limits, started: Instant::now(), bytes: 0 }
+        let now = Instant::now();
+        let chunks = body.into_data_stream();
+        Self { chunks, limits, end: now + limits.timeout, too_slow: now + GRACE, bytes: 0 }
     }
 
     /// None at the end, and when enough of a body that is too large was discarded.
@@ -185,12 +190,13 @@ impl Arrival {
         if self.bytes > self.limits.max_bytes + self.limits.max_discarded {
             return Ok(None);
         }
-        let timeout = self.limits.timeout;
-        let at_minimum_rate = GRACE + Duration::from_secs(self.bytes as u64 / MIN_BYTES_PER_SECOND);
-        let late = if at_minimum_rate < timeout { BodyError::TooSlow } else { BodyError::Timeout(timeout) };
-        let chunk = timeout_at(self.started + at_minimum_rate.min(timeout), self.chunks.try_next()).await;
+        let late = if self.too_slow < self.end { BodyError::TooSlow } else { BodyError::Timeout(self.limits.timeout) };
+        let chunk = timeout_at(self.too_slow.min(self.end), self.chunks.try_next()).await;
         let chunk = chunk.map_err(|_elapsed| late)?.map_err(|_broken| BodyError::Incomplete)?;
-        self.bytes += chunk.as_ref().map_or(0, Bytes::len);
+        let bytes = chunk.as_ref().map_or(0, Bytes::len);
+        self.bytes += bytes;
+        let earned = Duration::from_micros(bytes as u64 * 1_000_000 / MIN_BYTES_PER_SECOND);
+        self.too_slow = (self.too_slow + earned).min(Instant::now() + GRACE);
         Ok(chunk)
     }
 }

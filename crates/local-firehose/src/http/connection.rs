@@ -10,8 +10,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
@@ -29,6 +33,13 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(9);
 /// end otherwise. A body has 30 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The time in which a client must read some of a response that its connection cannot buffer. Not the five seconds of bodies: Linux
+/// reports a connection as writable only when a third of its buffer is free, which may have 4 MiB (`tcp_wmem`).
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of a response by HTTP/2 may be unsent, in bytes, when its request ends.
+const UNSENT: usize = 64 * 1024;
+
 /// Serves a connection until it is closed, or until the requests in flight have their responses after `stopped` changes or closes.
 pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Receiver<()>) {
     let mut start = [0; 4];
@@ -40,17 +51,27 @@ pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Re
     // The first bytes of the preface of HTTP/2 (RFC 9113, section 3.4). No method of HTTP/1.1 begins with them. Clients send the preface
     // in one piece; one that does not is served as one of HTTP/1.1, and refused.
     let is_http2 = start[..read] == *b"PRI ";
-    let (stream, service) = (TokioIo::new(Unread::new(stream, REQUEST_TIMEOUT)), TowerToHyperService::new(app));
+    let (stream, service) =
+        (TokioIo::new(Unread::new(stream, UNREAD_TIMEOUT, REQUEST_TIMEOUT)), TowerToHyperService::new(app));
     if is_http2 {
         let requests = Requests::default();
         let mut http = http2::Builder::new(requests.clone());
-        http.max_concurrent_streams(1);
+        http.max_concurrent_streams(1).max_send_buf_size(UNSENT);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let response = service.call(request);
+            async move { response.await.map(streamed) }
+        });
         run(http.serve_connection(stream, service), requests.idle(), stopped).await;
     } else {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         run(http.serve_connection(stream, service), pending(), stopped).await;
     }
+}
+
+/// A response whose request ends when it is sent. hyper hands a body of one chunk to h2 whole, and only waits if more may follow.
+fn streamed(response: Response<Body>) -> Response<Body> {
+    response.map(|body| Body::from_stream(body.into_data_stream()))
 }
 
 async fn run(connection: impl GracefulConnection, idle: impl Future<Output = ()>, mut stopped: watch::Receiver<()>) {

@@ -1,7 +1,7 @@
 //! The records that are accepted and not settled: their memory, and their place on disk.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 
 use tokio::sync::Notify;
 
@@ -25,6 +25,8 @@ pub(super) struct Backlog {
     /// Notified while data cannot be decompressed: buffers and objects with such data are flushed then.
     pub(super) crowded: Notify,
     state: Option<State>,
+    /// The report of an aggregated record with too many user records: one for the life of the stream.
+    pub(super) reported_too_many: Once,
     /// The process exits without waiting for the records that are not flushed.
     pub(super) abandoned: AtomicBool,
 }
@@ -39,6 +41,7 @@ impl Backlog {
             decompressed: AtomicUsize::new(0),
             crowded: Notify::new(),
             state,
+            reported_too_many: Once::new(),
             abandoned: AtomicBool::new(false),
         }
     }
@@ -64,8 +67,10 @@ impl Backlog {
     /// The parts of the record hold their share of the reservation until they are settled. The rest of it is free again.
     pub(super) fn hold_decompressed(&self, parts: &mut [Accepted]) {
         let mut held = 0;
+        let failed = Arc::new(AtomicBool::new(false));
         for Accepted { record, receipt } in parts {
             receipt.decompressed = record.data.len();
+            receipt.failed = Some(Arc::clone(&failed));
             held += receipt.decompressed;
         }
         self.decompressed.fetch_sub(MAX_DECOMPRESSED.saturating_sub(held), Ordering::Relaxed);

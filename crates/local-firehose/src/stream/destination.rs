@@ -22,6 +22,7 @@ use firehose_model::prefix::{MAX_ACTIVE_PARTITIONS, Partition};
 #[derive(Debug)]
 pub(super) struct Item {
     slot: Slot,
+    /// Empty of a part of a compressed record whose error line is written already.
     bytes: Vec<u8>,
     arrival_ms: i64,
     receipt: Receipt,
@@ -45,10 +46,14 @@ impl Item {
         function_arn: &str,
         receipt: Receipt,
     ) -> Self {
-        let mut bytes = Vec::with_capacity(record.data.len() + 512);
-        // Serializing numbers and strings into memory does not fail.
-        let _written = serde_json::to_writer(&mut bytes, &ErrorLine::new(record, code, attempts, end_ms, function_arn));
-        bytes.push(b'\n');
+        let mut bytes = Vec::new();
+        if receipt.fails_first() {
+            let line = ErrorLine::new(record, code, attempts, end_ms, function_arn);
+            bytes.reserve(record.data.len() + 512);
+            // Serializing numbers and strings into memory does not fail.
+            let _written = serde_json::to_writer(&mut bytes, &line);
+            bytes.push(b'\n');
+        }
         let slot = Slot { kind: Kind::Error(code.output_type()), partition: Partition::default() };
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: Some(code), original: None }
     }
@@ -62,8 +67,9 @@ impl Item {
     pub(super) fn backup(record: &Record, receipt: Receipt) -> Self {
         // The base64 was validated when the record was accepted.
         let decoded = |record: &Record| STANDARD.decode(&record.data).unwrap_or_default();
-        let bytes =
-            record.user_records().map_or_else(|| decoded(record), |records| records.iter().flat_map(decoded).collect());
+        let bytes = record
+            .user_records()
+            .map_or_else(|_| decoded(record), |records| records.iter().flat_map(decoded).collect());
         let slot = Slot { kind: Kind::Backup, partition: Partition::default() };
         Self { slot, bytes, arrival_ms: record.arrival_ms, receipt, code: None, original: None }
     }
@@ -110,7 +116,12 @@ impl Destination {
 
     fn add(&mut self, item: Item) {
         let Item { slot, bytes, arrival_ms, receipt, code, .. } = self.within_partition_limit(item);
-        let Buffering { bytes: size, interval } = self.uploader.context.settings.destination_buffer;
+        let context = &self.uploader.context;
+        if let Some(code) = code.filter(|_| bytes.is_empty()) {
+            context.stats.record(StreamEvent::FailedAgain { code: code.code() });
+            return context.backlog.settle(vec![receipt]);
+        }
+        let Buffering { bytes: size, interval } = context.settings.destination_buffer;
         let due = Instant::now() + interval;
         let object = self.open.entry(slot).or_insert_with(|| Object::new(due, arrival_ms));
         object.push(&bytes, arrival_ms, receipt, code);

@@ -19,6 +19,7 @@ use crate::functions::Functions;
 use crate::invocation::{AttemptReport, BatchResult, Metrics, describe, invoke_with_retries, with_cause};
 use firehose_model::delivery::{ErrorCode, Evaluation, PartitionKeys, RecordOutcome};
 use firehose_model::event::{Event, Record};
+use firehose_model::kinesis::aggregated::NotAggregated;
 use firehose_model::prefix::Partition;
 use firehose_model::source::decoded_bytes;
 
@@ -31,7 +32,17 @@ pub(super) struct Invoker {
 impl Invoker {
     /// The user records of a record if a producer has aggregated it. Otherwise the record as it is.
     pub(super) async fn deaggregate(&self, accepted: Accepted) -> Vec<Accepted> {
-        self.split(accepted, |record| Ok(record.user_records())).await
+        let context = Arc::clone(&self.context);
+        let user_records = move |record: &Record| {
+            let records = record.user_records();
+            if let Err(error @ NotAggregated::TooMany) = records {
+                let (name, reported) = (&context.settings.name, &context.backlog.reported_too_many);
+                reported
+                    .call_once(|| tracing::warn!("{name}: {error}, and is processed as it is. No other is reported"));
+            }
+            Ok(records.ok())
+        };
+        self.split(accepted, user_records).await
     }
 
     /// The records for the function that a record is decompressed and de-aggregated to. None if it fails.

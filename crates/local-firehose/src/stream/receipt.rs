@@ -1,7 +1,7 @@
 //! An accepted record and its receipt.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use firehose_model::event::Record;
 
@@ -22,7 +22,7 @@ impl Accepted {
     pub(super) fn new(sequence: u64, record: Record) -> Self {
         let bytes = cost(&record.data, record.partition_key());
         let entry = Arc::new(Entry { sequence, bytes, unsettled: AtomicUsize::new(1) });
-        Self { record, receipt: Receipt { entry, decompressed: 0 } }
+        Self { record, receipt: Receipt { entry, decompressed: 0, failed: None } }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -36,6 +36,8 @@ pub(super) struct Receipt {
     entry: Arc<Entry>,
     /// The memory of decompressed data, besides that of the record as it was put.
     pub(super) decompressed: usize,
+    /// Whether a part of the same compressed record has failed.
+    pub(super) failed: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
@@ -51,9 +53,14 @@ impl Receipt {
         self.entry.sequence
     }
 
+    /// Whether the error line is to be written, which has the whole compressed record: 500 small parts would write it 500 times.
+    pub(super) fn fails_first(&self) -> bool {
+        self.failed.as_ref().is_none_or(|failed| !failed.swap(true, Ordering::Relaxed))
+    }
+
     pub(super) fn duplicate(&self) -> Self {
         self.entry.unsettled.fetch_add(1, Ordering::Relaxed);
-        Self { entry: Arc::clone(&self.entry), decompressed: 0 }
+        Self { entry: Arc::clone(&self.entry), decompressed: 0, failed: None }
     }
 
     pub(super) fn settle(self) -> Option<Arc<Entry>> {

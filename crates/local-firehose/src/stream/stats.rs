@@ -31,7 +31,7 @@ pub struct StreamSnapshot {
     pub delivered: u64,
     /// Records that the function returned as `Dropped`.
     pub dropped: u64,
-    /// Records in error objects.
+    /// Records in error objects. Each failed part of a compressed record counts.
     pub failed: u64,
     pub(super) retries: u64,
     pub(super) failed_by_code: BTreeMap<&'static str, u64>,
@@ -115,8 +115,9 @@ pub(super) enum Kind {
 }
 
 /// What happens in a stream. Bytes are data: before base64, and before compression. Transformed records and copies for the backup
-/// go on to the destination, which adds them to open objects. One that fails there is replaced by an error line. Before the function, one
-/// record is prepared as one or more parts, or it is rejected, and its error line goes on to the destination.
+/// go on to the destination, which adds them to open objects. One that fails there is replaced by an error line. A part of a record that
+/// has an error line already ends there. Before the function, one record is prepared as one or more parts, or it is rejected, and its error
+/// line goes on to the destination.
 #[derive(Debug)]
 pub(super) enum StreamEvent {
     Accepted { records: usize, bytes: usize },
@@ -129,6 +130,7 @@ pub(super) enum StreamEvent {
     Transformed { records: usize, bytes: usize, dropped: usize },
     BackedUp { records: usize, bytes: usize },
     Replaced { before: usize, after: usize },
+    FailedAgain { code: &'static str },
     Opened { records: usize, due: Option<Instant> },
     UploadStarted,
     UploadRefused { error: String },
@@ -233,6 +235,11 @@ impl Folded {
             }
             StreamEvent::Replaced { before, after } => {
                 snapshot.waiting.bytes = snapshot.waiting.bytes - before + after;
+            }
+            StreamEvent::FailedAgain { code } => {
+                snapshot.waiting.remove(1, 0);
+                snapshot.failed += 1;
+                *snapshot.failed_by_code.entry(code).or_default() += 1;
             }
             StreamEvent::Opened { records, due } => {
                 self.unopened -= records;

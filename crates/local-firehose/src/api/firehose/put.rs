@@ -71,10 +71,8 @@ pub(super) fn read(body: &[u8], is_batch: bool) -> Result<Put, ApiError> {
 pub(super) fn record_response(mut results: Vec<Result<String, PutError>>) -> Result<Value, ApiError> {
     match results.pop() {
         Some(Ok(record_id)) => Ok(json!({ "Encrypted": false, "RecordId": record_id })),
-        Some(Err(PutError::Throttled(_) | PutError::RetentionFull)) => {
-            Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, THROTTLED.0, THROTTLED.1))
-        }
         Some(Err(PutError::Unavailable)) | None => Err(ApiError::internal_failure()),
+        Some(Err(_full)) => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, THROTTLED.0, THROTTLED.1)),
     }
 }
 
@@ -87,12 +85,10 @@ pub(super) fn batch_response(results: Vec<Result<String, PutError>>) -> Result<V
     let entry = |result| match result {
         Ok(record_id) => json!({ "RecordId": record_id }),
         // The API reference has only these two codes for a record.
-        Err(PutError::Throttled(_) | PutError::RetentionFull) => {
-            json!({ "ErrorCode": THROTTLED.0, "ErrorMessage": THROTTLED.1 })
-        }
         Err(PutError::Unavailable) => {
             json!({ "ErrorCode": "InternalFailure", "ErrorMessage": "Internal service failure." })
         }
+        Err(_full) => json!({ "ErrorCode": THROTTLED.0, "ErrorMessage": THROTTLED.1 }),
     };
     let responses: Vec<Value> = results.into_iter().map(entry).collect();
     Ok(json!({ "Encrypted": false, "FailedPutCount": failed, "RequestResponses": responses }))

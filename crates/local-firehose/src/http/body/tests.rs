@@ -55,12 +55,15 @@ async fn an_endless_body_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_body_has_a_minimum_rate_and_a_time() {
     let one_byte = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"{"))]).chain(stream::pending());
+    let burst = stream::iter([Ok::<_, io::Error>(Bytes::from(vec![b' '; 8192]))]).chain(stream::pending());
     for (body, error, seconds) in [
         (Body::from_stream(stream::pending::<io::Result<Bytes>>()), BodyError::TooSlow, 5),
         (Body::from_stream(one_byte), BodyError::TooSlow, 5),
         (trickle(1), BodyError::TooSlow, 5),
-        // Seven chunks earn two seconds.
-        (trickle(400), BodyError::TooSlow, 7),
+        // What arrived fast earns nothing for later.
+        (Body::from_stream(burst), BodyError::TooSlow, 5),
+        // Nine chunks earn 3.5 seconds.
+        (trickle(400), BodyError::TooSlow, 8),
         (trickle(1024), BodyError::Timeout(LIMITS.timeout), 10),
     ] {
         let started = Instant::now();

@@ -86,10 +86,29 @@ async fn a_client_that_does_not_read_is_disconnected() {
     let server = HttpServer::start(TcpListener::bind("127.0.0.1:0").await.unwrap(), app).unwrap();
     let mut connection = TcpStream::connect(server.address()).await.unwrap();
     connection.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    sleep(REQUEST_TIMEOUT * 2).await;
+    sleep(UNREAD_TIMEOUT + Duration::from_secs(1)).await;
     let mut received = Vec::new();
     let _reset = connection.read_to_end(&mut received).await;
     assert!((1..BYTES).contains(&received.len()), "{}", received.len());
+    server.stop().await;
+}
+
+/// The window of the client has less than the response, which h2 has whole at once.
+#[tokio::test]
+async fn an_http2_client_may_pause_longer_than_an_idle_connection_but_not_for_long() {
+    const BYTES: usize = 8 * 1024 * 1024;
+    let app = Router::new().fallback(|| async { vec![b' '; BYTES] });
+    let server = HttpServer::start(TcpListener::bind("127.0.0.1:0").await.unwrap(), app).unwrap();
+    for (pause, is_whole) in [(HEAD_TIMEOUT * 2, true), (REQUEST_TIMEOUT + HEAD_TIMEOUT, false)] {
+        let mut client = http2_client(server.address()).await;
+        let request = Request::get("http://localhost/").body(Body::empty()).unwrap();
+        let response = client.send_request(request).await.unwrap();
+        tokio::time::pause();
+        sleep(pause).await;
+        tokio::time::resume();
+        let read = to_bytes(Body::new(response.into_body()), usize::MAX).await.ok();
+        assert_eq!(read.map(|bytes| bytes.len()), is_whole.then_some(BYTES), "{pause:?}");
+    }
     server.stop().await;
 }
 

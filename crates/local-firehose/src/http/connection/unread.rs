@@ -7,27 +7,33 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A connection whose writes fail if what is to be sent is not sent in time.
+/// A connection whose writes fail if nothing can be written for a time, or if what is to be sent is not sent in time.
 #[derive(Debug)]
 pub(super) struct Unread {
     stream: TcpStream,
+    stall: Duration,
     timeout: Duration,
     /// From the first time that the client's buffers are full until everything is sent.
+    end: Option<Instant>,
+    /// While they are full.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Unread {
-    pub(super) fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, timeout, deadline: None }
+    pub(super) fn new(stream: TcpStream, stall: Duration, timeout: Duration) -> Self {
+        Self { stream, stall, timeout, end: None, deadline: None }
     }
 
     fn in_time(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
+            self.deadline = None;
             return written;
         }
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(self.timeout)));
+        let now = Instant::now();
+        let late = (now + self.stall).min(*self.end.get_or_insert(now + self.timeout));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(late)));
         deadline.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -59,7 +65,7 @@ impl AsyncWrite for Unread {
 
     /// hyper calls this when it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.deadline = None;
+        (self.end, self.deadline) = (None, None);
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -126,6 +126,33 @@ async fn sub_records_share_the_receipt_of_their_record() {
 }
 
 #[tokio::test]
+async fn a_compressed_record_has_one_error_line_however_many_of_its_parts_fail() {
+    let running = Running::start(|settings| {
+        let query = Query::parse("{k: .k}").unwrap();
+        settings.prefix = Prefix::with_keys("k=!{partitionKeyFromQuery:k}/", false, query.keys()).unwrap();
+        let deaggregation = Some(Deaggregation::Json);
+        settings.processors =
+            Processors { decompression: true, deaggregation, query: Some(query), ..Processors::default() };
+        settings.dynamic_partitioning = true;
+        // Also parts in several events.
+        settings.buffer_records = 2;
+    });
+    let record = encode(&gzip(br#"{}{"k":"a"}{}{}{}"#).unwrap());
+    for _put in 0..2 {
+        assert!(running.stream.put(vec![record.clone()]).await[0].is_ok());
+    }
+    assert!(running.stream.stop().await);
+    let objects = running.objects("bucket");
+    let lines = objects.iter().filter(|(key, _)| key.contains("/errors/")).flat_map(|(_, text)| text.lines());
+    let raw_data = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["rawData"].clone();
+    assert_eq!(lines.map(raw_data).collect::<Vec<_>>(), [record.as_str(); 2], "{objects:?}");
+    let snapshot = running.stream.snapshot();
+    let by_code: Vec<u64> = snapshot.failed_by_code.into_values().collect();
+    assert_eq!((snapshot.accepted, snapshot.delivered, snapshot.failed, by_code), (2, 2, 8, vec![8]));
+    assert_eq!((snapshot.waiting.records, snapshot.waiting.bytes, running.stream.unsettled()), (0, 0, 0));
+}
+
+#[tokio::test]
 async fn records_are_partitioned_by_a_query() {
     let running = Running::start(|settings| {
         let query = Query::parse(r#"{customer: .customer, year: .at | strftime("%Y")}"#).unwrap();

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -190,6 +191,14 @@ async fn a_record_over_the_partition_limit_fails_until_an_object_is_stored() {
     // One that is open already, and errors, are no further ones.
     running.deliver("b", partition("0"));
     running.deliver("c", partition("another"));
+    // Parts of one compressed record have one line.
+    let failed = Arc::new(AtomicBool::new(false));
+    for part in ["e", "f"] {
+        running.send(|record, mut receipt| {
+            receipt.failed = Some(Arc::clone(&failed));
+            Item::delivered(record, part.into(), partition(part), receipt)
+        });
+    }
     sleep_until(Instant::now() + LONG.interval * 2).await;
     running.deliver("d", partition("another"));
     let (folder, context) = (running.folder.path().to_owned(), Arc::clone(&running.context));
@@ -199,11 +208,11 @@ async fn a_record_over_the_partition_limit_fails_until_an_object_is_stored() {
 
     let errors = objects(&folder.join("errors/activePartitionExceeded"));
     let codes: Vec<&str> = errors[0].matches("DynamicPartitioning.ActivePartitionsLimitExceeded").collect();
-    assert_eq!((errors.len(), codes.len()), (1, 2));
+    assert_eq!((errors.len(), codes.len()), (1, 3));
     assert!(errors[0].contains("\"attemptsMade\":1") && errors[0].contains("\"rawData\":\"YXMgaXQgY2FtZQ==\""));
     assert_eq!(objects(&folder.join("by/0")), ["ab"]);
     assert_eq!(objects(&folder.join("by/another")), ["d"]);
     assert!(!folder.join("by").join(MAX_ACTIVE_PARTITIONS.to_string()).exists());
     let snapshot = context.stats.snapshot();
-    assert_eq!((snapshot.delivered, snapshot.failed), (MAX_ACTIVE_PARTITIONS as u64 + 2, 2));
+    assert_eq!((snapshot.delivered, snapshot.failed), (MAX_ACTIVE_PARTITIONS as u64 + 2, 4));
 }
