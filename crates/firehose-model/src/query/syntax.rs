@@ -16,27 +16,31 @@ const MAX_KEYS: usize = 50;
 /// and a thread has 2 MiB of stack.
 const MAX_BRACKETS: usize = 128;
 const MAX_WORDS: usize = 128;
-/// How often the values of all keys hold the record at most, not counting that text may be larger than JSON by a constant factor.
+/// How often the texts of all keys hold the record at most, not counting that text may be larger than JSON by a constant factor. Arrays
+/// and objects are shared, and copies of them are small.
 const MAX_COPIES: usize = 128;
+/// The most filters of a query that take more than a few steps for each byte: `join` and those with a regular expression.
+const MAX_SEARCHES: usize = 4;
 /// The most bytes of a regular expression.
 const MAX_PATTERN_BYTES: usize = 64;
 
 const NOT_AN_OBJECT: &str = "accepted is an object, such as {customer_id: .customer_id, device: .type.device}";
 const ACCEPTED: &str = "accepted are paths such as .a.b[0] and .a[0:4], literals, `|`, `//`, `?`, `+`, `-`, comparisons, `and`, \
                         `or`, `/` and `%` with a number on the right, `if` with `else`, `try`, `[…]`, and the filters";
-/// With their numbers of arguments, which are string literals. All are in jq 1.6. Each takes linear time, some with a guard.
+/// With their numbers of arguments, which are string literals. All are in jq 1.6. Each takes linear time, some with a guard. `gsub` would
+/// take the square.
 pub(super) const FILTERS: &str = "\
     ascii_downcase/0 ascii_upcase/0 ceil/0 endswith/1 false/0 first/0 floor/0 fromdate/0 fromdateiso8601/0 \
-    gsub/2 has/1 join/1 last/0 length/0 ltrimstr/1 mktime/0 not/0 now/0 null/0 round/0 rtrimstr/1 split/1 \
+    has/1 join/1 last/0 length/0 ltrimstr/1 mktime/0 not/0 now/0 null/0 round/0 rtrimstr/1 split/1 \
     startswith/1 strftime/1 strptime/1 sub/2 test/1 todate/0 todateiso8601/0 tojson/0 tonumber/0 tostring/0 \
     true/0 type/0";
 
 fn guard_of(filter: &str) -> Option<&'static str> {
     match filter {
-        "gsub" | "sub" | "test" => Some("short"),
         "join" => Some("few"),
+        "length" => Some("positive"),
         "mktime" | "strftime" | "todate" | "todateiso8601" => Some("time"),
-        "split" => Some("line"),
+        "split" | "sub" | "test" => Some("short"),
         "tonumber" => Some("digits"),
         _ => None,
     }
@@ -53,7 +57,12 @@ pub(super) fn parse(text: &str) -> Result<(Vec<String>, Term<&str>), String> {
     })?;
     match &tokens[..] {
         [Token(object, Tok::Block(members))] if object.starts_with('{') => {
-            members.split(|Token(text, _)| *text == ",").try_for_each(validate_member)?;
+            let members = members.split(|Token(text, _)| *text == ",");
+            let searches = members.map(validate_member).sum::<Result<usize, String>>()?;
+            if searches > MAX_SEARCHES {
+                let most = format!("this local Firehose accepts {MAX_SEARCHES}");
+                return Err(format!("it has {searches} filters `join`, `sub` and `test`; {most}"));
+            }
         }
         _ => return Err(NOT_AN_OBJECT.to_owned()),
     }
@@ -87,7 +96,8 @@ fn unexpected(expected: &str, found: &str) -> String {
 }
 
 /// In jq 1.6 a value has no operator but `|`, and neither `if` nor another keyword, unless in parentheses. jaq accepts more, as jq 1.7 does.
-fn validate_member(tokens: &[Token<&str>]) -> Result<(), String> {
+/// Returns the number of searches.
+fn validate_member(tokens: &[Token<&str>]) -> Result<usize, String> {
     let is_operator = |Token(text, kind): &&Token<&str>| match kind {
         Tok::Word => matches!(*text, "and" | "as" | "def" | "foreach" | "if" | "label" | "or" | "reduce" | "try"),
         Tok::Sym => !matches!(*text, ":" | "|" | "?" | "}") && !text.starts_with('.'),
@@ -103,10 +113,46 @@ fn validate_member(tokens: &[Token<&str>]) -> Result<(), String> {
             "a key and its value have {words} words and signs; this local Firehose accepts {MAX_WORDS}"
         ));
     }
-    Ok(())
+    // Without the key, which may have the name of a filter.
+    validate_paths(tokens.get(1..).unwrap_or_default())
 }
 
-/// Puts guards before filters. Returns how often the value holds the input at most.
+/// In jq 1.6 `.[` is only at the start of a path, unlike in jaq. Returns the number of searches.
+fn validate_paths(tokens: &[Token<&str>]) -> Result<usize, String> {
+    let is_before_path = |Token(text, kind): &Token<&str>| match kind {
+        Tok::Word => matches!(*text, "and" | "elif" | "else" | "if" | "or" | "then" | "try"),
+        Tok::Sym => *text != "?" && !text.starts_with('.'),
+        _ => false,
+    };
+    for three in tokens.windows(3) {
+        if let [before, Token(".", _), Token(brackets, Tok::Block(_))] = three
+            && brackets.starts_with('[')
+            && !is_before_path(before)
+        {
+            return Err(format!("jq 1.6 accepts no `.` before the brackets of `.{}`", excerpt(brackets, 20)));
+        }
+    }
+    let searches = tokens.iter().map(|Token(text, kind)| match kind {
+        Tok::Word => Ok(usize::from(matches!(*text, "join" | "sub" | "test"))),
+        Tok::Block(inner) => validate_paths(inner),
+        Tok::Str(parts) => {
+            let terms = parts.iter().map(|part| match part {
+                StrPart::Term(term) => validate_paths(std::slice::from_ref(term)),
+                StrPart::Str(_) | StrPart::Char(_) => Ok(0),
+            });
+            terms.sum::<Result<usize, String>>()
+        }
+        _ => Ok(0),
+    });
+    searches.sum()
+}
+
+/// `before | after`
+fn pipe<'a>(before: Term<&'a str>, after: Term<&'a str>) -> Term<&'a str> {
+    Term::BinOp(Box::new(before), BinaryOp::Pipe(None), Box::new(after))
+}
+
+/// Puts guards before filters, and after slices and operands. Returns how often the value holds the input at most.
 fn guard(term: &mut Term<&str>) -> Result<usize, String> {
     let refused = |found: &str| {
         let filters = FILTERS.replace(' ', ", ");
@@ -126,7 +172,14 @@ fn guard(term: &mut Term<&str>) -> Result<usize, String> {
         }
         Term::Arr(Some(items)) => guard_items(items)?,
         Term::Neg(term) | Term::TryCatch(term, None) => guard(term)?,
-        Term::Path(term, Path(parts)) if parts.iter().all(|(part, _)| is_constant(part)) => guard(term)?,
+        Term::Path(start, Path(parts)) if parts.iter().all(|(part, _)| is_constant(part)) => {
+            let is_slice = matches!(parts.last(), Some((Part::Range(..), _)));
+            let copies = guard(start)?;
+            if is_slice {
+                *term = pipe(std::mem::take(term), Term::Call("few", Vec::new()));
+            }
+            copies
+        }
         Term::Path(..) => return refused("`.[]` or a computed index"),
         Term::IfThenElse(branches, Some(otherwise)) => {
             let mut copies = guard(otherwise)?;
@@ -140,10 +193,16 @@ fn guard(term: &mut Term<&str>) -> Result<usize, String> {
             let (of_left, of_right) = (guard(left)?, guard(right)?);
             match operator {
                 BinaryOp::Pipe(None) => of_left.saturating_mul(of_right),
-                BinaryOp::Math(Math::Add) => of_left.saturating_add(of_right),
-                BinaryOp::Math(Math::Sub) | BinaryOp::Alt | BinaryOp::And | BinaryOp::Cmp(_) | BinaryOp::Or => {
-                    of_left.max(of_right)
+                BinaryOp::Math(Math::Add | Math::Sub) => {
+                    for operand in [left, right] {
+                        // Those of a sum in a sum have guards.
+                        if !matches!(**operand, Term::BinOp(_, BinaryOp::Math(_), _)) {
+                            **operand = pipe(std::mem::take(&mut **operand), Term::Call("few", Vec::new()));
+                        }
+                    }
+                    of_left.saturating_add(of_right)
                 }
+                BinaryOp::Alt | BinaryOp::And | BinaryOp::Cmp(_) | BinaryOp::Or => of_left.max(of_right),
                 BinaryOp::Math(Math::Div | Math::Rem) if is_number => of_left,
                 BinaryOp::Math(operator) => return refused(&format!("this use of `{}`", operator.as_str())),
                 BinaryOp::Comma => return refused("`,` outside of `[…]`"),
@@ -158,8 +217,7 @@ fn guard(term: &mut Term<&str>) -> Result<usize, String> {
             };
             let copies = copies(name, &literals)?;
             if let Some(guard) = guard_of(name) {
-                let call = Box::new(std::mem::take(term));
-                *term = Term::BinOp(Box::new(Term::Call(guard, Vec::new())), BinaryOp::Pipe(None), call);
+                *term = pipe(Term::Call(guard, Vec::new()), std::mem::take(term));
             }
             copies
         }
@@ -181,15 +239,16 @@ fn guard_items(items: &mut Term<&str>) -> Result<usize, String> {
 }
 
 fn copies(filter: &str, arguments: &[String]) -> Result<usize, String> {
-    if let ("gsub" | "sub" | "test", Some(pattern)) = (filter, arguments.first())
-        && (pattern.len() > MAX_PATTERN_BYTES || pattern.contains('{'))
+    // jaq panics if a second group matches before the first, as those of `((a)|(b))*` in `ba` do.
+    if let ("sub" | "test", Some(pattern)) = (filter, arguments.first())
+        && (pattern.len() > MAX_PATTERN_BYTES || pattern.contains('{') || pattern.matches('(').count() > 1)
     {
-        let most = format!("this local Firehose accepts {MAX_PATTERN_BYTES} bytes without `{{`");
+        let most = format!("this local Firehose accepts {MAX_PATTERN_BYTES} bytes without `{{` and a second `(`");
         return Err(format!("the regular expression of `{filter}` is not supported; {most}"));
     }
     Ok(match filter {
-        // Each character, or each element, may get the text.
-        "gsub" | "join" | "sub" => 1 + arguments.last().map_or(0, String::len),
+        // Each element may get the text.
+        "join" | "sub" => 1 + arguments.last().map_or(0, String::len),
         "tojson" | "tostring" => 2,
         _ => 1,
     })

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
@@ -49,6 +50,8 @@ fn values_are_those_of_jq() {
         // Paths and literals.
         (r#".["a b"]"#, r#"{"a b":"x"}"#, "x"),
         (r#"."a b"[-1:]"#, r#"{"a b":"xyé"}"#, "é"),
+        (r#"(.["a"]."b"["c"] + (if .["d"] then .["d"] else . end))"#, r#"{"a":{"b":{"c":"x"}},"d":"y"}"#, "xy"),
+        (r#""\(.["a"])""#, r#"{"a":"x"}"#, "x"),
         (".a[-1].b?", r#"{"a":[1,{"b":"x"}]}"#, "x"),
         (r#""\u00e9\t""#, "0", "é\t"),
         (r#""\(.a)-\(.b)""#, r#"{"a":1}"#, "1-null"),
@@ -67,11 +70,18 @@ fn values_are_those_of_jq() {
         (".a|tonumber", r#"{"a":"12"}"#, "12"),
         (".a|round", r#"{"a":1.5}"#, "2"),
         (".a|length", r#"{"a":"xyé"}"#, "3"),
+        (".a|length|tostring", r#"{"a":-5}"#, "5"),
+        (".a|length", r#"{"a":-9223372036854775808}"#, "9223372036854776000"),
         (".a|type", r#"{"a":[]}"#, "array"),
         (".a|first", r#"{"a":["x","y"]}"#, "x"),
         (".a|not", r#"{"a":null}"#, "true"),
         (r#".a|test("^X+$")"#, r#"{"a":"XX"}"#, "true"),
-        (r#".a|gsub("[ /]";"_")"#, r#"{"a":"x y/z"}"#, "x_y_z"),
+        (r#".a|split("/")|join("_")"#, r#"{"a":"x/y/z"}"#, "x_y_z"),
+        (
+            r#"(if .a|test("^(x|y)") then 1 elif .a|test("^z") then 2 else .a|sub("[ac]";"b")|test("^ba$") end)"#,
+            r#"{"a":"aa"}"#,
+            "true",
+        ),
         (r#".a|strptime("%Y-%m-%d")|mktime"#, r#"{"a":"2020-01-02"}"#, "1577923200"),
         (".a|fromdateiso8601|todate", r#"{"a":"2020-01-02T03:04:05Z"}"#, "2020-01-02T03:04:05Z"),
         (r#".a|rtrimstr("x")|endswith("y")"#, r#"{"a":"yx"}"#, "true"),
@@ -121,8 +131,9 @@ fn a_record_without_keys_fails() {
         (r#".a|strftime("%Y")"#, r#"{"a":9223372036854775807}"#, Err(ErrorCode::NoPartition)),
         (r#".a|strftime("%Y")"#, r#"{"a":[2020,127,1,0,0,0]}"#, Err(ErrorCode::NoPartition)),
         (r#".a|test("(")"#, r#"{"a":"x"}"#, Err(ErrorCode::NoPartition)),
-        (r#".a|test("x")"#, &long(2_049), Err(ErrorCode::NoPartition)),
-        (r#".a|split("")[0]"#, &long(65_537), Err(ErrorCode::NoPartition)),
+        (r#".a|test("x")"#, &long(4_097), Err(ErrorCode::NoPartition)),
+        (r#".a|sub("x";"")"#, &long(4_097), Err(ErrorCode::NoPartition)),
+        (r#".a|split("")[0]"#, &long(4_097), Err(ErrorCode::NoPartition)),
         (".n|tonumber", &long(33), Err(ErrorCode::NoPartition)),
         (r#".|join("")"#, &json!(vec!["x"; 257]).to_string(), Err(ErrorCode::NoPartition)),
         (".", "", Err(ErrorCode::NotJson)),
@@ -136,8 +147,50 @@ fn a_record_without_keys_fails() {
     let query = Query::parse("{k: .}").unwrap();
     assert_eq!(query.keys_of(b"\"\xff\""), Err(ErrorCode::NotJson));
     // The longest texts of the guards.
-    for (filter, length) in [(r#".a|test("x$")"#, 2_048), (r#"(.a|split("")[0]|. == "x")"#, 65_536)] {
-        assert_eq!(value(filter, &long(length)), Ok(Some("true".to_owned())), "{filter}");
+    for filter in [r#".a|test("x$")"#, r#"(.a|split("")[0]|. == "x")"#] {
+        assert_eq!(value(filter, &long(4_096)), Ok(Some("true".to_owned())), "{filter}");
+    }
+}
+
+/// An element takes up to eight times the memory of its JSON.
+#[test]
+fn large_arrays_and_objects_are_not_copied() {
+    let array = |length: usize| json!(vec![0; length]).to_string();
+    let object =
+        |length: usize| json!((0..length).map(|key| (key.to_string(), 0)).collect::<BTreeMap<_, _>>()).to_string();
+    let sum = format!("(.{}|length)", "+.".repeat(30));
+    for (filter, record, expected) in [
+        (sum.as_str(), array(256), Some("7936")),
+        (&sum, array(257), None),
+        (&sum, object(256), Some("256")),
+        (&sum, object(257), None),
+        ("([] + .|length)", array(257), None),
+        ("(.[0:200] + . + .[0:200]|length)", array(257), None),
+        ("(. - []|length)", array(257), None),
+        ("(. - [0]|length)", array(256), Some("0")),
+        (".[0:]|length", array(256), Some("256")),
+        (".[0:]|length", array(257), None),
+        ("[.[0:], .[0:]?, .[:-1][0:]]|length", array(258), None),
+        (".[-2:]|length", array(257), Some("2")),
+        // As they are, they are shared.
+        ("[., ., .]|length", array(257), Some("3")),
+        (".[256]", array(257), Some("0")),
+    ] {
+        let expected = expected.map_or(Err(ErrorCode::NoPartition), |text| Ok(Some(text.to_owned())));
+        assert_eq!(value(filter, &record), expected, "{filter} of {} bytes", record.len());
+    }
+}
+
+/// See the README of `local-firehose`.
+#[test]
+fn numbers_within_a_query_differ_from_those_of_jq() {
+    for (filter, record, expected) in [
+        ("tostring", "12345678901234567", "12345678901234567"),
+        (r#""\(.)""#, "1.0", "1.0"),
+        ("tojson", "[1.0,1]", "[1.0,1]"),
+        (r#"join("-")"#, "[1.0,1]", "1.0-1"),
+    ] {
+        assert_eq!(value(filter, record), Ok(Some(expected.to_owned())), "{filter} of {record}");
     }
 }
 
@@ -170,6 +223,10 @@ fn a_refused_query_has_a_reason() {
         ("{a: &}", "expected closing brace, found `&}`"),
         // No syntax of jq 1.6.
         ("{a: if .a then 1 else 2 end}", "jq 1.6 accepts `if` in a value only in parentheses"),
+        (r#"{a: .a.["b"]}"#, r#"jq 1.6 accepts no `.` before the brackets of `.["b"]`"#),
+        ("{a: .[0].[1]}", "jq 1.6 accepts no `.` before the brackets of `.[1]`"),
+        ("{a: (1 | .a?.[0:1])}", "jq 1.6 accepts no `.` before the brackets of `.[0:1]`"),
+        (r#"{a: "\(first.["b"])"}"#, "jq 1.6 accepts no `.` before the brackets"),
         (r#"{a: .a // "b"}"#, "jq 1.6 accepts `//` in a value only in parentheses"),
         ("{a: .a|if . then 1 else 2 end}", "jq 1.6 accepts `if`"),
         ("{a: (if .a then 1 end)}", "a: `if` without `else` is not supported"),
@@ -199,7 +256,13 @@ fn a_refused_query_has_a_reason() {
         ("{a: .a|split}", "a: this use of `split` is not supported"),
         (r#"{a: .a|test("x{9}")}"#, "a: the regular expression of `test` is not supported"),
         (&format!(r#"{{a: .a|test("{}")}}"#, "x".repeat(65)), "a: the regular expression of `test`"),
+        (r#"{a: .a|sub("((a)|(b))*"; "")}"#, "a: the regular expression of `sub` is not supported"),
+        (r#"{a: .a|gsub("a.*?z|a"; "")}"#, "a: this use of `gsub` is not supported"),
         // Sizes.
+        (
+            r#"{sub: "\(.|join("")|join(""))", b: (if .|test("x") then .|test("x") else [.|sub("x"; "y")] end)}"#,
+            "it has 5 filters `join`, `sub` and `test`; this local Firehose accepts 4",
+        ),
         (&format!("{{a: {doubled}}}"), "it can hold a record 256 times; this local Firehose accepts 128 times"),
         (&format!("{{a: .{}}}", "|tojson".repeat(8)), "it can hold a record 256 times"),
         (&format!("{{a: .|join(\"{}\")}}", "x".repeat(128)), "it can hold a record 129 times"),
@@ -225,6 +288,8 @@ fn the_largest_queries_fit_into_the_stack() {
         format!("({} .)", "try ".repeat(90)),
         "[".repeat(30) + "." + &"]".repeat(30) + &"[0]".repeat(10),
         ".".to_owned() + &"[0]?".repeat(20),
+        ".[0:]".to_owned() + &"|.[0:]".repeat(20),
+        format!("(.{})", "+.".repeat(60)),
         r#""\("#.repeat(6) + "." + &r#")""#.repeat(6),
     ] {
         let query = Query::parse(&format!("{{k: {filter}}}")).unwrap_or_else(|problem| panic!("{filter}: {problem}"));
@@ -278,7 +343,8 @@ fn filters() -> impl Strategy<Value = String> {
         "todate",
         "split(\"\")",
         "join(\"-\")",
-        "gsub(\"\";\"x\")",
+        "sub(\"\";\"x\")",
+        "[0:]",
         "test(\"x*\")",
         "length",
         "first",
