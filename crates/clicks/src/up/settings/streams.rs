@@ -65,29 +65,7 @@ pub(super) fn from_options(
         streams.push(stream);
     }
     shards_are_used(&all, &streams)?;
-    prefixes_differ(&streams)?;
     Ok(streams)
-}
-
-/// The records of a data stream are a table, which a query finds by its prefix. Those of Direct PUT are all clicks.
-fn prefixes_differ(streams: &[StreamSettings]) -> Result<(), UsageError> {
-    for (index, second) in streams.iter().enumerate() {
-        let same = streams[..index].iter().find(|first| {
-            let direct = [first, &second].iter().all(|stream| stream.source == Source::DirectPut);
-            !direct && first.destination == second.destination && first.prefix == second.prefix
-        });
-        if let Some(first) = same {
-            return Err(UsageError(format!(
-                "the streams {} and {} both deliver to {} under the prefix {}: give each a `prefix` of its own, because the \
-                 records of a data stream are a separate table",
-                first.name,
-                second.name,
-                second.destination,
-                second.prefix.text()
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// An option for all streams is for those that read a data stream.

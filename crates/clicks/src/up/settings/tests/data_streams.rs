@@ -113,33 +113,13 @@ fn the_example_of_all_ingestion_paths_has_these_settings() {
 }
 
 #[test]
-fn a_data_stream_needs_a_prefix_of_its_own() {
-    for (file, first, second, prefix) in [
-        ("[streams.a]\nprefix = 'b/'\n[streams.b]\nsource = 'kinesis'", "a", "b", "b/"),
-        (
-            "[defaults]\nsource = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]\nprefix = 'q/'\n[streams.c]",
-            "a",
-            "c",
-            "p/",
-        ),
-        (
-            "[pipeline]\ncollector-stream = 'a'\n[defaults]\nsource = 'kinesis'\n[streams.rawdata]\n[streams.a]",
-            "rawdata",
-            "a",
-            "rawdata/",
-        ),
-    ] {
-        let message = format!(
-            "the streams {first} and {second} both deliver to out/bucket under the prefix {prefix}: give each a `prefix` of \
-             its own, because the records of a data stream are a separate table"
-        );
-        assert_eq!(error("", file), message, "{file}");
-    }
-    // Clicks only, or another destination.
+fn streams_may_share_a_prefix() {
     for file in [
-        "[streams.mysfits-clicks]\n[streams.b]",
-        "[defaults]\nsource = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]\ndestination = 'elsewhere'",
+        "[streams.a]\nprefix = 'b/'\n[streams.b]\nsource = 'kinesis'",
+        "[defaults]\nsource = 'kinesis'\nprefix = 'p/'\n[streams.a]\n[streams.b]",
+        "[pipeline]\ncollector-stream = 'a'\n[defaults]\nsource = 'kinesis'\n[streams.rawdata]\n[streams.a]",
     ] {
-        assert_eq!(settings("", file).streams.len(), 2, "{file}");
+        let streams = settings("", file).streams;
+        assert_eq!(streams[0].prefix, streams[1].prefix, "{file}");
     }
 }
