@@ -6,12 +6,15 @@
 mod unread;
 
 use std::future::pending;
+use std::iter;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
@@ -37,7 +40,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// reports a connection as writable only when a third of its buffer is free, which may have 4 MiB (`tcp_wmem`).
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How much of a response by HTTP/2 may be unsent, in bytes, when its request ends.
+/// Bytes of a response by HTTP/2 that may wait to be sent. Twice as many can be unsent when its request ends.
 const UNSENT: usize = 64 * 1024;
 
 /// Serves a connection until it is closed, or until the requests in flight have their responses after `stopped` changes or closes.
@@ -69,9 +72,14 @@ pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Re
     }
 }
 
-/// A response whose request ends when it is sent. hyper hands a body of one chunk to h2 whole, and only waits if more may follow.
+/// A response whose request ends when it is sent: hyper waits before each chunk until less than [`UNSENT`] bytes of the others are unsent,
+/// and not after the last one.
 fn streamed(response: Response<Body>) -> Response<Body> {
-    response.map(|body| Body::from_stream(body.into_data_stream()))
+    let chunks = |mut body: Bytes| {
+        let next = move || (!body.is_empty()).then(|| Ok::<_, axum::Error>(body.split_to(body.len().min(UNSENT))));
+        stream::iter(iter::from_fn(next))
+    };
+    response.map(|body| Body::from_stream(body.into_data_stream().map_ok(chunks).try_flatten()))
 }
 
 async fn run(connection: impl GracefulConnection, idle: impl Future<Output = ()>, mut stopped: watch::Receiver<()>) {
