@@ -3,7 +3,7 @@
 //! The AWS SDK for JavaScript v3 calls Kinesis by HTTP/2 unless it is configured otherwise (`@aws-sdk/client-kinesis`, `runtimeConfig`).
 //! A connection has one request at a time by either version, so that the same limits hold.
 
-mod unread;
+mod write_timeout;
 
 use std::future::pending;
 use std::iter;
@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use self::unread::Unread;
+use self::write_timeout::WriteTimeout;
 
 /// The time for the first byte of a connection, and then for the head of a request, from that byte or the end of the request before. So
 /// an idle connection is closed, too: it would keep a place. Not ten seconds: a client that calls in such a period would meet the close.
@@ -55,7 +55,7 @@ pub(super) async fn serve(stream: TcpStream, app: Router, mut stopped: watch::Re
     // in one piece; one that does not is served as one of HTTP/1.1, and refused.
     let is_http2 = start[..read] == *b"PRI ";
     let (stream, service) =
-        (TokioIo::new(Unread::new(stream, UNREAD_TIMEOUT, REQUEST_TIMEOUT)), TowerToHyperService::new(app));
+        (TokioIo::new(WriteTimeout::new(stream, UNREAD_TIMEOUT, REQUEST_TIMEOUT)), TowerToHyperService::new(app));
     if is_http2 {
         let requests = Requests::default();
         let mut http = http2::Builder::new(requests.clone());

@@ -23,7 +23,7 @@ pub(super) struct Backlog {
     /// Of decompressed data, with a limit of its own: a backlog that is full of compressed records still decompresses them.
     decompressed: AtomicUsize,
     /// Notified while data cannot be decompressed: buffers and objects with such data are flushed then.
-    pub(super) crowded: Notify,
+    pub(super) decompression_blocked: Notify,
     state: Option<State>,
     /// The report of an aggregated record with too many user records: one for the life of the stream.
     pub(super) reported_too_many: Once,
@@ -39,7 +39,7 @@ impl Backlog {
             bytes: AtomicUsize::new(left.iter().map(Accepted::bytes).sum()),
             records: AtomicU64::new(left.len() as u64),
             decompressed: AtomicUsize::new(0),
-            crowded: Notify::new(),
+            decompression_blocked: Notify::new(),
             state,
             reported_too_many: Once::new(),
             abandoned: AtomicBool::new(false),

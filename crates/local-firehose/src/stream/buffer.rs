@@ -113,7 +113,7 @@ impl Buffer {
                     None => break,
                 },
                 () = sleep_until(due), if self.due.is_some() => self.flush().await,
-                () = self.invoker.context.backlog.crowded.notified(), if self.due.is_some() => self.flush().await,
+                () = self.invoker.context.backlog.decompression_blocked.notified(), if self.due.is_some() => self.flush().await,
                 Some(_finished) = self.in_flight.join_next() => {}
             }
         }
@@ -143,7 +143,7 @@ impl Buffer {
         while processors.decompression && !context.backlog.reserve_decompressed() {
             // The memory is perhaps that of this buffer's own records.
             self.flush().await;
-            context.backlog.crowded.notify_waiters();
+            context.backlog.decompression_blocked.notify_waiters();
             sleep(PAUSE).await;
         }
         let mut parts = self.invoker.prepare(accepted).await;

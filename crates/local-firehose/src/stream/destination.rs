@@ -103,7 +103,7 @@ impl Destination {
                     None => break,
                 },
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-                () = self.uploader.context.backlog.crowded.notified() => self.store(|_| true),
+                () = self.uploader.context.backlog.decompression_blocked.notified() => self.store(|_| true),
                 Some(_finished) = self.in_flight.join_next() => {}
             }
             self.store(|object| object.due <= Instant::now());

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A connection whose writes fail if nothing can be written for a time, or if what is to be sent is not sent in time.
 #[derive(Debug)]
-pub(super) struct Unread {
+pub(super) struct WriteTimeout {
     stream: TcpStream,
     stall: Duration,
     timeout: Duration,
@@ -21,7 +21,7 @@ pub(super) struct Unread {
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl Unread {
+impl WriteTimeout {
     pub(super) fn new(stream: TcpStream, stall: Duration, timeout: Duration) -> Self {
         Self { stream, stall, timeout, end: None, deadline: None }
     }
@@ -38,13 +38,13 @@ impl Unread {
     }
 }
 
-impl AsyncRead for Unread {
+impl AsyncRead for WriteTimeout {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Unread {
+impl AsyncWrite for WriteTimeout {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.in_time(cx, written)
